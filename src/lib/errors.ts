@@ -1,0 +1,48 @@
+/**
+ * An error that Mainsheet throws on purpose. `code` is stable and machine-readable; `hint` says what to do about it.
+ */
+export class MainsheetError extends Error {
+  override readonly name: string = 'MainsheetError';
+  readonly code: string;
+  readonly hint: string | undefined;
+
+  constructor(code: string, message: string, options: { cause?: unknown; hint?: string } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+  }
+}
+
+/** Trying the same thing again cannot help: the request itself is wrong. */
+export class TerminalError extends MainsheetError {
+  override readonly name = 'TerminalError';
+}
+
+/** The same thing may well work later. `retryAfterMs` is a lower bound where the other side named one. */
+export class RetryableError extends MainsheetError {
+  override readonly name = 'RetryableError';
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    code: string,
+    message: string,
+    options: { cause?: unknown; hint?: string; retryAfterMs?: number | undefined } = {},
+  ) {
+    super(code, message, options);
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+/** The message of anything that was thrown, with the messages of its causes, each once. */
+export function describeError(error: unknown): string {
+  const messages: string[] = [];
+  let current: unknown = error;
+  while (current !== undefined && current !== null && messages.length < 5) {
+    const message = current instanceof Error ? current.message : String(current);
+    if (message !== '' && !messages.some((earlier) => earlier.includes(message))) {
+      messages.push(message);
+    }
+    current = current instanceof Error ? current.cause : undefined;
+  }
+  return messages.join(': ') || 'unknown error';
+}

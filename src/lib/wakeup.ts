@@ -1,0 +1,31 @@
+/** A latch between who has work and who does it: a `wake` that comes while nobody waits is not lost. */
+export interface Wakeup {
+  wake(): void;
+  /** Resolves at the next (or an unconsumed earlier) `wake`, after `timeoutMs`, or when `signal` aborts. */
+  wait(timeoutMs: number, signal: AbortSignal): Promise<void>;
+}
+
+export function createWakeup(): Wakeup {
+  let pending = false;
+  let resume: (() => void) | undefined;
+  return {
+    wake() {
+      pending = true;
+      resume?.();
+    },
+    async wait(timeoutMs, signal) {
+      if (!pending && !signal.aborted) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, timeoutMs);
+          signal.addEventListener('abort', () => resolve(), { once: true });
+          resume = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+        resume = undefined;
+      }
+      pending = false;
+    },
+  };
+}

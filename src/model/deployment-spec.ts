@@ -1,0 +1,111 @@
+import type { Json } from './event.ts';
+import type { RunState } from './run.ts';
+
+/** One valid deployment spec: every default filled in, every duration in milliseconds. The YAML form is in `spec/schema`. */
+export interface DeploymentSpec {
+  name: string;
+  /** `owner/name`. */
+  repository: string;
+  environment: string;
+  on: Triggers;
+  /** A CEL expression that must be true. */
+  if: string | undefined;
+  concurrency: Concurrency;
+  timeoutMs: number;
+  env: Record<string, string>;
+  /** Names of the secrets that steps and templates may see. */
+  secrets: string[];
+  steps: StepSpec[];
+  notify: NotifySpec[];
+}
+
+export interface Triggers {
+  push: PushTrigger | undefined;
+  release: ReleaseTrigger | undefined;
+  workflowRun: WorkflowRunTrigger | undefined;
+}
+
+/** GitHub's filter patterns. An empty list restricts nothing; a list and its `Ignore` twin are never both filled. */
+export interface PushTrigger {
+  branches: string[];
+  branchesIgnore: string[];
+  tags: string[];
+  tagsIgnore: string[];
+  paths: string[];
+  pathsIgnore: string[];
+}
+
+export interface ReleaseTrigger {
+  /** Release actions; default `[published]`. */
+  types: string[];
+}
+
+export interface WorkflowRunTrigger {
+  /** Names (filter patterns) of workflows. */
+  workflows: string[];
+  branches: string[];
+  branchesIgnore: string[];
+  /** Default `[completed]`. */
+  types: string[];
+  /** Default `[success]`. */
+  conclusions: string[];
+}
+
+export interface Concurrency {
+  /** The queue that runs of this spec wait in; default `<name>-<environment>`. */
+  lane: string;
+  /** `newest`: a newer run supersedes the queued ones · `all`: every run gets its turn. */
+  queue: 'newest' | 'all';
+  /** Whether a newer run cancels the running one. */
+  cancelRunning: boolean;
+}
+
+/** A step. One `kind` for each file in `steps/`. */
+export type StepSpec = ShellStepSpec;
+
+export interface StepCommon {
+  name: string;
+  /** Values may hold `${{ … }}`. */
+  env: Record<string, string>;
+  /** Undefined: only the run's own limit counts. */
+  timeoutMs: number | undefined;
+  retry: { attempts: number; backoffMs: number };
+}
+
+export interface ShellStepSpec extends StepCommon {
+  kind: 'shell';
+  run: string;
+}
+
+export type NotifySpec = DispatchNotify | WebhookNotify;
+
+export interface DispatchNotify {
+  kind: 'dispatch';
+  on: RunState[];
+  repository: string;
+  eventType: string;
+  /** At most ten keys; strings in it may hold `${{ … }}`. */
+  payload: Record<string, Json>;
+}
+
+export interface WebhookNotify {
+  kind: 'webhook';
+  on: RunState[];
+  /** May hold `${{ … }}`, secrets too: it is rendered when it is sent and stored only as written. */
+  url: string;
+  /** Name of the secret that signs it (Standard Webhooks). */
+  secret: string | undefined;
+}
+
+/** A spec with where it came from. */
+export interface LoadedSpec {
+  spec: DeploymentSpec;
+  /** Path below the deployments directory. */
+  file: string;
+  /** 1-based line at which its YAML document starts. */
+  line: number;
+  /** The YAML document, exactly as it was read: what a run's snapshot keeps. */
+  text: string;
+  /** SHA-256 of `text`, hex: the snapshot's identity. */
+  digest: string;
+}

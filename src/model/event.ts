@@ -1,0 +1,82 @@
+/** A JSON value, as payloads, specs and API bodies hold them. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** The meaning of one delivery, free of GitHub's wording, as `github/events` reads it. */
+export type Event = PushEvent | ReleaseEvent | WorkflowRunEvent | PingEvent | OtherEvent;
+
+/** Events that can start a run. */
+export type DeployableEvent = PushEvent | ReleaseEvent | WorkflowRunEvent;
+
+export interface PushEvent {
+  kind: 'push';
+  /** `owner/name` as GitHub spells it. Compare with `sameRepository`. */
+  repository: string;
+  /** The whole ref: `refs/heads/main`, `refs/tags/v1`. */
+  ref: string;
+  /** Exactly one of `branch` and `tag` is set, for `refs/heads/` and `refs/tags/`; neither for any other ref. */
+  branch: string | undefined;
+  tag: string | undefined;
+  /** The commit before the push; undefined when the ref was created by it. */
+  before: string | undefined;
+  /** The commit that the ref points at now (an annotated tag's commit, not the tag object); undefined when deleted. */
+  sha: string | undefined;
+  created: boolean;
+  deleted: boolean;
+  forced: boolean;
+  changedPaths: ChangedPaths;
+}
+
+/**
+ * The files a push changed. A payload lists them for its own commits only, so whenever those are not the whole
+ * difference (new ref, force, capped list) the list is incomplete and has to come from git.
+ */
+export type ChangedPaths =
+  { complete: true; paths: string[] } | { complete: false; reason: string };
+
+export interface ReleaseEvent {
+  kind: 'release';
+  repository: string;
+  /** `published`, `released`, `created`, `edited`, `deleted`, `prereleased`, `unpublished`. */
+  action: string;
+  tag: string;
+  draft: boolean;
+  prerelease: boolean;
+  /** The tag's commit, resolved through git (annotated tags too); undefined until `controller/intake` resolved it. */
+  sha: string | undefined;
+}
+
+export interface WorkflowRunEvent {
+  kind: 'workflow_run';
+  repository: string;
+  /** `completed`, `requested`, `in_progress`. */
+  action: string;
+  /** The workflow's name. */
+  workflow: string;
+  /** Set when `action` is `completed`: `success`, `failure`, `cancelled`, … */
+  conclusion: string | undefined;
+  branch: string | undefined;
+  sha: string;
+  /** What started the workflow: `push`, `pull_request`, `schedule`, … */
+  trigger: string;
+  /** The repository the commit came from; another one than `repository` for forks, undefined when it was deleted. */
+  headRepository: string | undefined;
+}
+
+export interface PingEvent {
+  kind: 'ping';
+  repository: string | undefined;
+}
+
+/** Anything else: recorded, never deployed, with the reason why. */
+export interface OtherEvent {
+  kind: 'other';
+  name: string;
+  action: string | undefined;
+  repository: string | undefined;
+  reason: string;
+}
+
+/** GitHub's repository names differ only in more than case. */
+export function sameRepository(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
+}

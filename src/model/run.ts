@@ -1,0 +1,73 @@
+/** queued → blocked → running → one of the four ends. */
+export const RUN_STATES = [
+  'queued',
+  'blocked',
+  'running',
+  'succeeded',
+  'failed',
+  'cancelled',
+  'superseded',
+] as const;
+
+export type RunState = (typeof RUN_STATES)[number];
+
+export const RUN_ENDS = [
+  'succeeded',
+  'failed',
+  'cancelled',
+  'superseded',
+] as const satisfies RunState[];
+
+/** What made the run: an event, or an operator's hand. */
+export type RunCause = 'event' | 'retry' | 'rollback' | 'replay';
+
+/** One execution of a spec at a revision in an environment. Times are milliseconds since the epoch. */
+export interface Run {
+  id: string;
+  spec: string;
+  /** Which snapshot of the spec it runs. */
+  specDigest: string;
+  repository: string;
+  environment: string;
+  lane: string;
+  /** Position in time: a higher number is newer. Unique in the store. */
+  sequence: number;
+  /** The whole ref, e.g. `refs/heads/main`. */
+  ref: string;
+  branch: string | undefined;
+  tag: string | undefined;
+  sha: string;
+  event: 'push' | 'release' | 'workflow_run';
+  delivery: string;
+  cause: RunCause;
+  state: RunState;
+  /** Why it is in this state, for people; at most 500 characters. */
+  reason: string;
+  /** Set on `failed`: whose fault. On GitHub `step` becomes `failure`, `mainsheet` becomes `error`. */
+  fault: 'step' | 'mainsheet' | undefined;
+  /** Somebody wants it to stop; the runner sees it at its next heartbeat. Holds the reason. */
+  cancelRequested: string | undefined;
+  /** How often a process has taken it up. */
+  attempts: number;
+  outputs: Record<string, string>;
+  createdAt: number;
+  startedAt: number | undefined;
+  finishedAt: number | undefined;
+}
+
+export type StepState = 'pending' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'skipped';
+
+export interface Step {
+  index: number;
+  name: string;
+  state: StepState;
+  attempts: number;
+  exitCode: number | undefined;
+  reason: string;
+  startedAt: number | undefined;
+  finishedAt: number | undefined;
+}
+
+export function hasEnded(state: RunState): boolean {
+  return (RUN_ENDS as readonly RunState[]).includes(state);
+}

@@ -1,0 +1,28 @@
+import type { StepSpec } from '../model/deployment-spec.ts';
+
+/** What a step kind is given. Everything a step may touch is in here. */
+export interface StepContext<Spec extends StepSpec = StepSpec> {
+  step: Spec;
+  /** The checkout: absolute path, the step's working directory. */
+  directory: string;
+  /** A directory for this step's own files (event payload, outputs), outside the checkout. */
+  scratch: string;
+  /** The whole environment the step sees: nothing is inherited. */
+  env: Record<string, string>;
+  /** Called with decoded text as it comes; masking and bounding happen behind it. */
+  log: (stream: 'stdout' | 'stderr', text: string) => void;
+  /** Aborted on cancel, with a reason, and when the controller shuts down. */
+  signal: AbortSignal;
+  /** Milliseconds the step may take. */
+  timeoutMs: number;
+}
+
+/** How a step ended. An error thrown instead means that Mainsheet failed, not the step. */
+export type StepResult =
+  | { outcome: 'succeeded'; exitCode: number; outputs: Record<string, string> }
+  | { outcome: 'failed'; exitCode: number | undefined; reason: string }
+  | { outcome: 'timed-out'; reason: string }
+  | { outcome: 'cancelled'; reason: string };
+
+/** A step kind: one file in `steps/`. */
+export type StepKind<Spec extends StepSpec> = (context: StepContext<Spec>) => Promise<StepResult>;
