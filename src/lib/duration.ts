@@ -12,8 +12,9 @@ export function parseDuration(text: string): number | undefined {
 
 /** A duration as people write it: `850ms`, `12.3s`, `4m 05s`, `2h 10m`. */
 export function formatDuration(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)}ms`;
-  if (ms < 60_000) return `${(ms / 1000).toFixed(1)}s`;
+  // Cut and not rounded, so that 59.99 s do not read as 60.0s.
+  if (ms < 1000) return `${Math.trunc(ms)}ms`;
+  if (ms < 60_000) return `${(Math.trunc(ms / 100) / 10).toFixed(1)}s`;
   const pad = (n: number) => String(n).padStart(2, '0');
   const minutes = Math.floor(ms / 60_000);
   if (minutes < 60) return `${minutes}m ${pad(Math.floor(ms / 1000) % 60)}s`;

@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /**
  * An error that Mainsheet throws on purpose. `code` is stable and machine-readable; `hint` says what to do about it.
  */
@@ -37,8 +39,14 @@ export class RetryableError extends MainsheetError {
 export function describeError(error: unknown): string {
   const messages: string[] = [];
   let current: unknown = error;
-  while (current !== undefined && current !== null && messages.length < 5) {
-    const message = current instanceof Error ? current.message : String(current);
+  // Counted by depth and not by messages: causes may go round in a circle.
+  for (let depth = 0; current !== undefined && current !== null && depth < 5; depth += 1) {
+    const message =
+      current instanceof Error
+        ? current.message
+        : typeof current === 'string'
+          ? current
+          : inspect(current, { depth: 1 });
     if (message !== '' && !messages.some((earlier) => earlier.includes(message))) {
       messages.push(message);
     }

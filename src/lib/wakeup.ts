@@ -16,14 +16,17 @@ export function createWakeup(): Wakeup {
     async wait(timeoutMs, signal) {
       if (!pending && !signal.aborted) {
         await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, timeoutMs);
-          signal.addEventListener('abort', () => resolve(), { once: true });
-          resume = () => {
+          // Signals outlive thousands of waits: nothing of this one may stay behind on them.
+          const finish = () => {
             clearTimeout(timer);
+            signal.removeEventListener('abort', finish);
+            resume = undefined;
             resolve();
           };
+          const timer = setTimeout(finish, timeoutMs);
+          signal.addEventListener('abort', finish, { once: true });
+          resume = finish;
         });
-        resume = undefined;
       }
       pending = false;
     },

@@ -1,0 +1,222 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { createEmulator } from 'emulate';
+import { isJsonObject, parseJson, textAt, type Json } from '../json.ts';
+import { findOperation } from '../openapi-document.ts';
+import type { Credentials } from './credentials.ts';
+import { createDeployments } from './deployments.ts';
+import { createDispatches } from './dispatches.ts';
+import { toSimulatorHandlers, type ForgeFacts } from './operations.ts';
+import { startExamples, startSimulator, type Simulator } from './simulator.ts';
+import { createStatuses } from './statuses.ts';
+
+interface ApiRequest {
+  method: string;
+  /** With its query. */
+  path: string;
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+  /** What GitHub's description has against it. */
+  problems: readonly string[];
+}
+
+interface ApiAnswer {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+  /** Who answered; an `example` from GitHub's description says nothing about the forge's repositories. */
+  by: 'gate' | 'emulate' | 'simulacrum' | 'example';
+}
+
+export interface GitHubApi {
+  answer: (request: ApiRequest) => Promise<ApiAnswer>;
+  /** Reads on the API's side by HTTP, past the journal and the faults. */
+  read: (path: string) => Promise<Json>;
+  /** The App's private key (PEM); undefined without an App. */
+  privateKey: string | undefined;
+  close: () => Promise<void>;
+}
+
+export interface AppSeed {
+  id: number;
+  slug: string;
+  /** Installations by owner. */
+  installations: ReadonlyMap<string, number>;
+}
+
+const PERMISSIONS = {
+  actions: 'read',
+  checks: 'write',
+  contents: 'write',
+  deployments: 'write',
+  metadata: 'read',
+  statuses: 'write',
+};
+const PASSED_ON = ['authorization', 'accept', 'content-type', 'x-github-api-version', 'user-agent'];
+
+/**
+ * A GitHub API that we did not write: emulate answers first, and what it does not have (404) simulacrum answers, with
+ * handlers of ours that keep statuses, deployments and dispatches. Before both stands a gate with GitHub's answers to
+ * bad or missing credentials.
+ */
+export async function createGitHubApi(options: {
+  facts: ForgeFacts;
+  repositories: readonly string[];
+  credentials: Credentials;
+  app: AppSeed | undefined;
+}): Promise<GitHubApi> {
+  const { facts, repositories, credentials, app } = options;
+  const statuses = createStatuses(facts);
+  const dispatches = createDispatches();
+  const handlers = {
+    ...statuses.handlers,
+    ...createDeployments(facts, statuses),
+    ...dispatches.handlers,
+  };
+  const [emulator, simulator] = await Promise.all([
+    createEmulator({ service: 'github', port: 0, seed: seed(repositories, credentials, app) }),
+    startSimulator(toSimulatorHandlers(facts, handlers), { dispatches: dispatches.received }),
+  ]);
+  // It names itself "localhost", which may mean ::1, but listens on IPv4.
+  const emulatorUrl = `http://127.0.0.1:${new URL(emulator.url).port}`;
+  let examples: Promise<Simulator> | undefined;
+
+  async function emulated(request: ApiRequest): Promise<ApiAnswer> {
+    const answer = await forward(emulatorUrl, request, 'emulate');
+    const rewritten = (text: string) => text.replaceAll(emulator.url, facts.url);
+    const { link } = answer.headers;
+    return {
+      ...answer,
+      headers: { ...answer.headers, ...(link === undefined ? {} : { link: rewritten(link) }) },
+      body: rewritten(answer.body),
+    };
+  }
+
+  /** https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api */
+  async function refuse(request: ApiRequest, pathname: string): Promise<ApiAnswer | undefined> {
+    const caller = credentials.identify(request.headers);
+    if (caller === 'unknown') return refusal('Bad credentials');
+    const isForApps = /^\/app(?:\/|$)|^\/(?:repos\/[^/]+|orgs|users)\/[^/]+\/installation$/;
+    if (isForApps.test(pathname) || caller === 'app') {
+      // Emulate verifies the signature, but only on routes below /app.
+      const check = { ...request, method: 'GET', path: '/app', body: Buffer.alloc(0) };
+      const isApp = caller === 'app' && (await emulated(check)).status === 200;
+      const ok = isApp && isForApps.test(pathname);
+      return ok ? undefined : refusal('A JSON web token could not be decoded');
+    }
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    return isRead || caller === 'token' ? undefined : refusal('Requires authentication');
+  }
+
+  return {
+    privateKey: emulator.generatedSecrets.find((each) => each.kind === 'github.app_private_key')
+      ?.value,
+    async answer(request) {
+      const { pathname } = new URL(request.path, facts.url);
+      const refused = await refuse(request, pathname);
+      if (refused !== undefined) return refused;
+
+      const first = await emulated(request);
+      if (first.status === 201 && pathname.endsWith('/access_tokens')) {
+        const issued = parseJson(first.body);
+        if (isJsonObject(issued)) credentials.accept(textAt(issued, 'token'));
+      }
+      const operation = findOperation(request.method, pathname)?.operation.id;
+      if (first.status !== 404 || operation === undefined) return first;
+      if (isUnknownRepository(pathname, repositories)) return first;
+      if (request.problems.length > 0) return invalid(request.problems);
+      if (operation in handlers) return forward(simulator.url, request, 'simulacrum');
+      examples ??= startExamples();
+      return forward((await examples).url, request, 'example');
+    },
+    async read(path) {
+      const response = await fetch(`${simulator.url}${path}`);
+      if (!response.ok) throw new Error(`the forge answers ${response.status} to GET ${path}`);
+      return parseJson(await response.text());
+    },
+    async close() {
+      await Promise.all([
+        emulator.close(),
+        simulator.close(),
+        examples?.then((started) => started.close()),
+      ]);
+    },
+  };
+}
+
+function seed(repositories: readonly string[], credentials: Credentials, app: AppSeed | undefined) {
+  const owners = [...new Set(repositories.map((name) => name.split('/')[0] ?? ''))];
+  return {
+    tokens: { [credentials.token]: { login: 'demo', scopes: ['repo'] } },
+    github: {
+      users: [{ login: 'demo' }],
+      orgs: owners.map((login) => ({ login, members: [{ login: 'demo', role: 'admin' }] })),
+      // Emulate's own idea of git stays empty: the commits are in the real repositories.
+      repos: repositories.map((full) => {
+        const [owner, name] = full.split('/');
+        return { owner, name, auto_init: false };
+      }),
+      apps: app === undefined ? [] : [appSeed(app)],
+    },
+  };
+}
+
+function appSeed(app: AppSeed) {
+  const events = ['push', 'release', 'workflow_run'];
+  return {
+    app_id: app.id,
+    slug: app.slug,
+    name: 'Mainsheet',
+    permissions: PERMISSIONS,
+    events,
+    installations: [...app.installations].map(([account, installation_id]) => {
+      return { installation_id, account, repository_selection: 'all' };
+    }),
+  };
+}
+
+async function forward(base: string, request: ApiRequest, by: ApiAnswer['by']): Promise<ApiAnswer> {
+  const headers = new Headers();
+  for (const name of PASSED_ON) {
+    const value = request.headers[name];
+    if (typeof value === 'string') headers.set(name, value);
+  }
+  const response = await fetch(base + request.path, {
+    method: request.method,
+    headers,
+    redirect: 'manual',
+    ...(request.body.length === 0 ? {} : { body: new Uint8Array(request.body) }),
+  });
+  const kept = new Set(['content-type', 'link', 'location', 'etag']);
+  return {
+    status: response.status,
+    headers: Object.fromEntries(
+      [...response.headers].filter(([name]) => kept.has(name) || name.startsWith('x-')),
+    ),
+    body: await response.text(),
+    by,
+  };
+}
+
+function isUnknownRepository(pathname: string, repositories: readonly string[]): boolean {
+  const asked = /^\/repos\/([^/]+\/[^/]+)/.exec(pathname)?.[1]?.toLowerCase();
+  return asked !== undefined && !repositories.some((name) => name.toLowerCase() === asked);
+}
+
+function refusal(message: string): ApiAnswer {
+  return errorAnswer(401, { message, documentation_url: 'https://docs.github.com/rest' });
+}
+
+/** Stricter than GitHub, which ignores properties it does not know. */
+function invalid(problems: readonly string[]): ApiAnswer {
+  const errors = problems.map((message) => ({ code: 'custom', message }));
+  return errorAnswer(422, { message: 'Validation Failed', errors });
+}
+
+function errorAnswer(status: number, body: Json): ApiAnswer {
+  return {
+    status,
+    headers: { 'content-type': 'application/json; charset=utf-8' },
+    body: JSON.stringify(body),
+    by: 'gate',
+  };
+}

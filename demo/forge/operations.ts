@@ -1,0 +1,98 @@
+import type { SimulationHandlers } from '@simulacrum/foundation-simulator';
+import { isJsonObject, textAt, type Json, type JsonObject } from '../json.ts';
+
+/** A request that has been routed: its operation is known, its body is valid. */
+interface OperationRequest {
+  /** `owner/name` as the forge spells it. */
+  repository: string;
+  params: Record<string, string>;
+  query: URLSearchParams;
+  body: JsonObject;
+}
+
+export interface OperationAnswer {
+  status: number;
+  body?: Json;
+  /** For lists: the newest first; cut into pages as the query asks. */
+  list?: JsonObject[];
+}
+
+export type OperationHandler = (
+  request: OperationRequest,
+) => OperationAnswer | Promise<OperationAnswer>;
+
+/** What every handler needs to know of the forge. */
+export interface ForgeFacts {
+  url: string;
+  /** The repository's name as the forge spells it. */
+  spell: (repository: string) => string;
+  /** The commit that a branch, tag or SHA means. */
+  resolveCommit: (repository: string, revision: string) => Promise<string | undefined>;
+  /** Whether `ancestor` is `descendant` or one of its ancestors. */
+  isAncestor: (repository: string, ancestor: string, descendant: string) => Promise<boolean>;
+  /** Who writes: the App's bot, or the token's owner. */
+  writer: () => JsonObject;
+  /** The repository as the API shows it. */
+  repository: (name: string) => JsonObject;
+}
+
+/** The handlers in the form that the simulator takes (its `openapiHandlers`), keyed by GitHub's operation ids. */
+export function toSimulatorHandlers(
+  facts: Pick<ForgeFacts, 'url' | 'spell'>,
+  handlers: Record<string, OperationHandler>,
+): SimulationHandlers {
+  return Object.fromEntries(
+    Object.entries(handlers).map(([id, handle]): [string, SimulationHandlers[string]] => [
+      id,
+      async (context, request, response) => {
+        const asked = new URL(request.originalUrl, facts.url);
+        const params = readParams(context.request.params);
+        const body: unknown = request.body;
+        const answer = await handle({
+          repository: facts.spell(`${params['owner']}/${params['repo']}`),
+          params,
+          query: asked.searchParams,
+          body: isJsonObject(body) ? body : {},
+        });
+        response.status(answer.status);
+        if (answer.list !== undefined) {
+          const { items, link } = cutPage(answer.list, asked);
+          if (link !== undefined) response.setHeader('link', link);
+          response.json(items);
+        } else if (answer.body === undefined) response.end();
+        else response.json(answer.body);
+      },
+    ]),
+  );
+}
+
+/** https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#validation-failed */
+export function unprocessable(message: string): OperationAnswer {
+  return { status: 422, body: { message, documentation_url: 'https://docs.github.com/rest' } };
+}
+
+export function notFound(): OperationAnswer {
+  return {
+    status: 404,
+    body: { message: 'Not Found', documentation_url: 'https://docs.github.com/rest' },
+  };
+}
+
+function readParams(params: unknown): Record<string, string> {
+  if (!isJsonObject(params)) return {};
+  return Object.fromEntries(Object.keys(params).map((name) => [name, textAt(params, name)]));
+}
+
+/** https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api */
+function cutPage(
+  list: JsonObject[],
+  asked: URL,
+): { items: JsonObject[]; link: string | undefined } {
+  const size = Math.min(Number(asked.searchParams.get('per_page') ?? 30), 100);
+  const page = Number(asked.searchParams.get('page') ?? 1);
+  const items = list.slice((page - 1) * size, page * size);
+  if (page * size >= list.length) return { items, link: undefined };
+  const next = new URL(asked);
+  next.searchParams.set('page', String(page + 1));
+  return { items, link: `<${next.href}>; rel="next"` };
+}

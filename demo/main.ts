@@ -1,0 +1,180 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { styleText } from 'node:util';
+import { startController } from './controller.ts';
+import { createForge, type Forge } from './forge.ts';
+import { observeController, observeForge } from './observe.ts';
+import { createSample } from './sample.ts';
+import { createTimeline, type Stage } from './timeline.ts';
+
+const SITE = 'acme/storefront';
+const HUB = 'acme/hub';
+/** Everything that has to be seen for the demo to have shown what it promises. */
+const PROMISED = [
+  '202',
+  'matched',
+  'checkout',
+  'step',
+  'status success',
+  'deployment success',
+  'dispatch',
+];
+const PATIENCE_MS = 60_000;
+
+export interface DemoOptions {
+  /** Ends after the run instead of staying up. */
+  once: boolean;
+  /** Prints the timeline as JSON and nothing else. */
+  json: boolean;
+  stdout: NodeJS.WritableStream & { isTTY?: boolean };
+  /** Aborted by Ctrl-C. */
+  signal: AbortSignal;
+}
+
+/**
+ * Shows the main job on real parts: a commit is pushed over HTTP, and what follows is printed as it is seen on the wire.
+ * Resolves with the exit code: 0, or 1 when a stage failed or was not reached.
+ */
+export async function runDemo(options: DemoOptions): Promise<number> {
+  const say = (line: string) => {
+    if (!options.json) options.stdout.write(`${line}\n`);
+  };
+  const dataDir = await mkdtemp(join(tmpdir(), 'mainsheet-demo-'));
+  const cleanups: (() => Promise<unknown>)[] = [
+    () => rm(dataDir, { recursive: true, force: true }),
+  ];
+  const observing = new AbortController();
+  try {
+    const forge = await createForge({ repositories: [SITE, HUB] });
+    cleanups.push(() => forge.close());
+    const secret = randomBytes(20).toString('hex');
+    const controller = await startController({ forge, dataDir, secret });
+    cleanups.push(() => controller.stop());
+    forge.hook({ url: `${controller.url}/webhooks/v1/github`, secret });
+    const sample = await createSample(forge, SITE);
+    cleanups.push(() => sample.close());
+
+    say(`GitHub stand-in  ${forge.url}`);
+    say(`Mainsheet        ${controller.url}`);
+    say('');
+    const sha = await sample.commit({
+      files: { 'index.html': '<h1>Storefront</h1>\n', VERSION: '1.0.0\n' },
+      message: 'Open the storefront',
+    });
+    say(`$ git push ${forge.url}/${SITE}.git main    # ${sha.slice(0, 7)}`);
+
+    const timeline = createTimeline(Date.now(), (stage) => say(format(stage, options.stdout)));
+    // Whatever they would have seen and did not is missing from the timeline, which decides.
+    void observeController(controller.url, timeline, observing.signal).catch(() => undefined);
+    void observeForge(forge, timeline, observing.signal);
+    await sample.push('main');
+    timeline.note('pushed', 'git push finished', Date.now());
+    const delivery = await forge.waitForDelivery(({ event }) => event === 'push', PATIENCE_MS);
+    timeline.note(
+      String(delivery.status),
+      'webhook stored and answered',
+      delivery.at + delivery.tookMs,
+    );
+
+    const enough = new AbortController();
+    const patience = AbortSignal.any([options.signal, enough.signal]);
+    await Promise.race([
+      Promise.all(PROMISED.map((stage) => timeline.reached(stage))),
+      delay(PATIENCE_MS, undefined, { signal: patience }).catch(() => undefined),
+    ]);
+    enough.abort();
+    const missing = PROMISED.filter((name) => !timeline.stages.some(({ stage }) => stage === name));
+    const seen = await readBack(forge, sha);
+
+    if (options.json) {
+      options.stdout.write(
+        `${JSON.stringify({ sha, stages: timeline.stages, missing, github: seen }, undefined, 2)}\n`,
+      );
+    } else {
+      showGitHub(seen, say);
+      if (missing.length > 0) say(`\nNot reached: ${missing.join(', ')}`);
+    }
+    if (!options.once && !options.json && missing.length === 0 && !options.signal.aborted) {
+      showInvitation(forge, controller.url, say);
+      await new Promise((resolve) =>
+        options.signal.addEventListener('abort', resolve, { once: true }),
+      );
+      say('\nStopping …');
+    }
+    return missing.length === 0 ? 0 : 1;
+  } finally {
+    observing.abort();
+    for (const cleanup of cleanups.toReversed()) await cleanup();
+  }
+}
+
+interface ReadBack {
+  statuses: { context: string; state: string; description: string }[];
+  deployments: { environment: string; states: string[] }[];
+  dispatches: { event: string; payload: unknown }[];
+}
+
+/** What GitHub shows now, read through its API. */
+async function readBack(forge: Forge, sha: string): Promise<ReadBack> {
+  const [statuses, deployments, dispatches] = await Promise.all([
+    forge.statuses(SITE, sha),
+    forge.deployments(SITE),
+    forge.dispatches(HUB),
+  ]);
+  return {
+    statuses: statuses.map(({ context, state, description }) => ({
+      context: text(context),
+      state: text(state),
+      description: text(description),
+    })),
+    deployments: deployments.map(({ environment, statuses: states }) => ({
+      environment: text(environment),
+      states: states.map(({ state }) => text(state)),
+    })),
+    dispatches: dispatches.map(({ event_type: event, client_payload: payload }) => ({
+      event: text(event),
+      payload,
+    })),
+  };
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function showGitHub(seen: ReadBack, say: (line: string) => void): void {
+  say('\nWhat GitHub now shows:');
+  const [latest] = seen.statuses;
+  if (latest) say(`  commit status   ${latest.context}: ${latest.state} (${latest.description})`);
+  for (const { environment, states } of seen.deployments) {
+    say(`  deployment      ${environment}: ${states.toReversed().join(' → ')}`);
+  }
+  for (const { event, payload } of seen.dispatches) {
+    say(`  ${HUB}        ${event} ${JSON.stringify(payload)}`);
+  }
+}
+
+function showInvitation(forge: Forge, url: string, say: (line: string) => void): void {
+  const clone = new URL(`${forge.url}/${SITE}.git`);
+  clone.username = 'x-access-token';
+  clone.password = forge.token;
+  say(`
+It stays up. Push again and look:
+  git clone ${clone.href}
+  curl ${url}/api/v1/runs
+  curl ${url}/api/v1/deliveries
+  curl -N -H 'Accept: text/event-stream' ${url}/api/v1/events
+Ctrl-C ends it and leaves nothing behind.`);
+}
+
+function format({ stage, detail, ms }: Stage, stream: DemoOptions['stdout']): string {
+  const time = `${(ms / 1000).toFixed(3).padStart(8)} s`;
+  const bad = /fail|error/.test(`${stage} ${detail}`);
+  const mark = bad ? '✗' : '✓';
+  if (stream.isTTY !== true) return `${time}  ${mark} ${stage.padEnd(22)} ${detail}`;
+  const color = bad ? 'red' : 'green';
+  return `${styleText('dim', time)}  ${styleText(color, mark)} ${stage.padEnd(22)} ${detail}`;
+}

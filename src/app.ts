@@ -1,0 +1,264 @@
+import { randomUUID } from 'node:crypto';
+import { chmod, mkdir } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { createFeedback } from './controller/feedback.ts';
+import { createIntake } from './controller/intake.ts';
+import { createOperate } from './controller/operate.ts';
+import { createResolve } from './controller/resolve.ts';
+import { createTidy } from './controller/retention.ts';
+import { createRunner } from './controller/runner.ts';
+import { keepSchedule } from './controller/schedule.ts';
+import { createSpecSource } from './controller/spec-source.ts';
+import { createCheckouts } from './git/checkouts.ts';
+import { createMirrors } from './git/mirrors.ts';
+import { createGitHub } from './github/client.ts';
+import { createSender } from './github/send.ts';
+import { createHttpServer } from './http/server.ts';
+import { createBroadcast } from './lib/broadcast.ts';
+import { systemClock } from './lib/clock.ts';
+import { describeError, MainsheetError } from './lib/errors.ts';
+import type { Logger } from './lib/logger.ts';
+import { sameRepository } from './model/event.ts';
+import type { News } from './model/news.ts';
+import { createExecute } from './runs/execute.ts';
+import { createRender } from './runs/render-callback.ts';
+import { createSpecReader } from './runs/snapshot.ts';
+import { createTransitions } from './runs/transition.ts';
+import { createCatalog } from './spec/catalog.ts';
+import { createShellStep, findShell } from './steps/shell.ts';
+import { createSteps } from './steps/index.ts';
+import { openSqlite } from './store/engine.ts';
+import { createStore } from './store/index.ts';
+import type { Config } from './config.ts';
+
+const MAX_LOG_BYTES = 10 * 1024 * 1024;
+
+/** A controller that is up. */
+export interface App {
+  /** Where it listens: `http://127.0.0.1:3000`. */
+  url: string;
+  /** Stops taking, finishes or hands over what runs, and closes everything. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Builds everything once, by hand, and starts it. `environment` is the process's, of which git and
+ * steps each see the few variables that they need.
+ * Throws MainsheetError when the store, the shell or the listener is not to be had.
+ */
+export async function startApp(deps: {
+  config: Config;
+  environment: Record<string, string | undefined>;
+  version: string;
+  logger: Logger;
+}): Promise<App> {
+  const { config, environment, logger } = deps;
+  const clock = systemClock;
+  const news = createBroadcast<News>();
+  if (config.databaseUrl !== undefined) {
+    throw new MainsheetError('not-yet', 'PostgreSQL is not supported yet', {
+      hint: 'unset DATABASE_URL: one process on SQLite in MAINSHEET_DATA_DIR',
+    });
+  }
+  await makePrivate(config.dataDir, logger);
+
+  const store = await createStore(openSqlite(join(config.dataDir, 'mainsheet.db')), 'sqlite');
+  // One process owns a SQLite file, so whatever is claimed was claimed by a process that is gone.
+  await store.inbox.releaseAll();
+  await store.runs.releaseAll();
+  await store.outbox.releaseAll();
+
+  const github = createGitHub({
+    apiUrl: config.github.apiUrl,
+    auth: config.github.auth,
+    logger,
+    clock,
+  });
+  const mirrors = createMirrors({
+    directory: join(config.dataDir, 'mirrors'),
+    serverUrl: config.github.serverUrl,
+    credentials: (repository) => github.gitCredential(repository),
+    environment,
+    logger,
+    clock,
+  });
+  const checkouts = createCheckouts({
+    directory: join(config.dataDir, 'work'),
+    mirrors,
+    environment,
+    logger,
+    clock,
+  });
+  await checkouts.sweep();
+
+  const { deployments } = config;
+  const specsLink = join(config.dataDir, 'specs');
+  const catalog = createCatalog({
+    directory: deployments.kind === 'directory' ? deployments.path : specsLink,
+    logger,
+    clock,
+  });
+  const specSource =
+    deployments.kind === 'github'
+      ? createSpecSource({ ...deployments, link: specsLink, mirrors, checkouts, catalog, logger })
+      : undefined;
+  // Specs of a repository are read when the first checkout is there; deliveries wait for them in the inbox.
+  if (specSource === undefined) await catalog.reload();
+
+  const specOf = createSpecReader();
+  const transitions = createTransitions({
+    store,
+    specOf,
+    clock,
+    news,
+    publicUrl: config.publicUrl,
+    feedback: config.github.auth !== undefined,
+  });
+  const secret = (name: string) => config.secrets.get(name);
+  const execute = createExecute({
+    store,
+    checkouts,
+    steps: createSteps({ shell: createShellStep({ clock, shell: await findShell() }) }),
+    specOf,
+    secret,
+    scratchDirectory: join(config.dataDir, 'scratch'),
+    inherited: environment,
+    maxLogBytes: MAX_LOG_BYTES,
+    clock,
+    news,
+  });
+  const runner = createRunner({
+    store,
+    transitions,
+    execute,
+    owner: randomUUID(),
+    concurrency: config.concurrency,
+    graceMs: config.shutdownGraceMs,
+    clock,
+    logger,
+  });
+  const feedback = createFeedback({
+    store,
+    sender: createSender({ github, clock }),
+    render: createRender({ store, specOf, secret, publicUrl: config.publicUrl }),
+    clock,
+    logger,
+    news,
+  });
+  const intake = createIntake({
+    store,
+    catalog,
+    resolve: createResolve({ mirrors, logger }),
+    transitions,
+    clock,
+    logger,
+    news,
+    onRuns: () => runner.wake(),
+  });
+  const operate = createOperate({
+    store,
+    transitions,
+    specOf,
+    clock,
+    onRuns: () => runner.wake(),
+    onCallbacks: () => feedback.wake(),
+  });
+  news.subscribe((item) => {
+    if (item.kind !== 'run') return;
+    feedback.wake();
+    runner.wake();
+    if (item.state === 'running') runner.look(item.run);
+  });
+  catalog.onChange(() => intake.wake());
+  news.subscribe((item) => {
+    if (item.kind !== 'delivery' || deployments.kind !== 'github') return;
+    if (sameRepository(item.repository ?? '', deployments.repository)) specSource?.wake();
+  });
+
+  const tidy = createTidy({
+    store,
+    catalog,
+    mirrors,
+    checkouts,
+    specRepository: deployments.kind === 'github' ? deployments.repository : undefined,
+    logger,
+  });
+
+  const server = createHttpServer({
+    store,
+    catalog,
+    intake,
+    operate,
+    webhookSecrets: config.webhookSecrets,
+    adminToken: config.adminToken,
+    version: deps.version,
+    clock,
+    logger,
+    news,
+  });
+  // Before anything moves: when the address is taken, nothing has been started yet.
+  const url = await listen(server, config.host, config.port);
+  const stopping = new AbortController();
+  catalog.watch(stopping.signal);
+  keepSchedule([{ name: 'tidy', cron: '17 * * * *', act: tidy }], logger, stopping.signal);
+  const loops = [intake, runner, feedback, ...(specSource === undefined ? [] : [specSource])].map(
+    (loop) => loop.run(stopping.signal),
+  );
+  logger.info(
+    { url, version: deps.version, specs: catalog.current().specs.length, dataDir: config.dataDir },
+    'listening',
+  );
+  if (config.github.auth === undefined) {
+    logger.warn('no GitHub credentials: deployments are not reported back to GitHub');
+  }
+
+  return {
+    url,
+    async stop() {
+      logger.info({ running: runner.active() }, 'stopping');
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeIdleConnections();
+      stopping.abort();
+      await Promise.all(loops);
+      server.closeAllConnections();
+      await closed;
+      await store.close();
+      logger.info('stopped');
+    },
+  };
+}
+
+/** The data directory is this user's only. A volume that belongs to somebody else is used as it is, and said to be so. */
+async function makePrivate(directory: string, logger: Logger): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new MainsheetError('data-directory', `cannot make the data directory ${directory}`, {
+      cause: error,
+      hint: 'set MAINSHEET_DATA_DIR to a directory that this user may write',
+    });
+  }
+  try {
+    await chmod(directory, 0o700);
+  } catch (error) {
+    logger.warn(
+      { dataDir: directory, error: describeError(error) },
+      'data directory cannot be made private; use a directory below it as MAINSHEET_DATA_DIR',
+    );
+  }
+}
+
+async function listen(
+  server: ReturnType<typeof createHttpServer>,
+  host: string,
+  port: number,
+): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => resolve());
+  });
+  const address = server.address() as AddressInfo;
+  const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  return `http://${name}:${address.port}`;
+}

@@ -1,0 +1,78 @@
+import { z } from 'zod';
+
+/*
+ * What the commands read of the API's answers. Not imported from http/: the server may be of another version than this program, so
+ * answers are checked for what is needed here, and everything else in them is kept as it came for `--json`.
+ */
+
+export const runAnswer = z.looseObject({
+  id: z.string(),
+  spec: z.string(),
+  environment: z.string(),
+  ref: z.string(),
+  branch: z.string().nullable(),
+  tag: z.string().nullable(),
+  sha: z.string(),
+  state: z.string(),
+  reason: z.string(),
+  createdAt: z.string(),
+  startedAt: z.string().nullable(),
+  finishedAt: z.string().nullable(),
+});
+
+export type RunAnswer = z.infer<typeof runAnswer>;
+
+export const runsAnswer = z.looseObject({
+  items: z.array(runAnswer),
+  next: z.string().nullable(),
+});
+
+export type RunsAnswer = z.infer<typeof runsAnswer>;
+
+export const explanationAnswer = z.looseObject({
+  delivery: z.string(),
+  event: z.string(),
+  state: z.string(),
+  summary: z.string(),
+  specs: z.array(
+    z.looseObject({
+      spec: z.string(),
+      matched: z.boolean(),
+      run: z.string().nullable(),
+      reasons: z.array(
+        z.looseObject({ condition: z.string(), held: z.boolean(), detail: z.string() }),
+      ),
+    }),
+  ),
+});
+
+export type ExplanationAnswer = z.infer<typeof explanationAnswer>;
+
+export const replayAnswer = z.looseObject({ summary: z.string(), runs: z.array(runAnswer) });
+
+export type ReplayAnswer = z.infer<typeof replayAnswer>;
+
+export const readinessAnswer = z.looseObject({
+  status: z.string(),
+  checks: z.record(
+    z.string(),
+    z.looseObject({
+      ok: z.boolean(),
+      detail: z.string().optional(),
+      problems: z.array(z.string()).optional(),
+    }),
+  ),
+});
+
+export type ReadinessAnswer = z.infer<typeof readinessAnswer>;
+
+/** RFC 9457 as Mainsheet fills it in. */
+export const problemAnswer = z.looseObject({
+  code: z.string(),
+  detail: z.string(),
+  hint: z.string().optional(),
+});
+
+export const logEvent = z.looseObject({ seq: z.int(), at: z.string(), text: z.string() });
+
+export const endEvent = z.looseObject({ state: z.string() });

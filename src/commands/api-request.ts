@@ -1,0 +1,187 @@
+import { z } from 'zod';
+import { describeError, RetryableError, TerminalError } from '../lib/errors.ts';
+import type { MainsheetError } from '../lib/errors.ts';
+import { problemAnswer } from './api-answers.ts';
+
+/** Until an answer begins, and for an answer that is not a stream until it ends. */
+const TIMEOUT_MS = 30_000;
+/** The server sends a sign of life every 15 seconds; a stream that is silent for three of them is dead. */
+const SILENCE_MS = 45_000;
+const LARGEST_ANSWER = 64 * 1024 * 1024;
+
+/** Requests to one server. Throws RetryableError when it cannot answer and TerminalError when it refuses. */
+export interface ApiRequest {
+  /** The JSON answer, checked. `accept` names statuses beside 2xx whose answer is one too. */
+  ask<Answer extends z.ZodType>(
+    answer: Answer,
+    path: string,
+    options?: { method?: 'POST'; accept?: readonly number[] },
+  ): Promise<z.output<Answer>>;
+  /** The answer's bytes as they come. */
+  stream(path: string, headers: Record<string, string>): Promise<AsyncIterable<Uint8Array>>;
+  /** Sends a body and gives the answer, whatever it is. */
+  post(
+    path: string,
+    headers: Record<string, string>,
+    body: string,
+  ): Promise<{ status: number; text: string }>;
+}
+
+export function createApiRequest(deps: {
+  /** Without a slash at the end. */
+  url: string;
+  token: string | undefined;
+  signal: AbortSignal;
+  userAgent: string;
+  timeoutMs?: number;
+}): ApiRequest {
+  const { url } = deps;
+  const timeoutMs = deps.timeoutMs ?? TIMEOUT_MS;
+
+  async function send(
+    path: string,
+    init: {
+      method: string;
+      headers: Record<string, string>;
+      body?: string;
+      isStream: boolean;
+    },
+  ): Promise<{ response: Response; body: AsyncIterable<Uint8Array> }> {
+    const late = new AbortController();
+    const expire = () => late.abort(new DOMException('no answer in time', 'TimeoutError'));
+    const timer = setTimeout(expire, timeoutMs);
+    try {
+      const response = await fetch(url + path, {
+        method: init.method,
+        // A redirect would turn a POST into a GET, and whom to give the token is for the user to decide.
+        redirect: 'manual',
+        headers: {
+          'User-Agent': deps.userAgent,
+          ...(deps.token === undefined ? {} : { Authorization: `Bearer ${deps.token}` }),
+          ...init.headers,
+        },
+        ...(init.body === undefined ? {} : { body: init.body }),
+        signal: AbortSignal.any([deps.signal, late.signal]),
+      });
+      if (!init.isStream) return { response, body: bytesOf(response, timer) };
+      clearTimeout(timer);
+      const silence = setTimeout(expire, SILENCE_MS);
+      return { response, body: bytesOf(response, silence, () => silence.refresh()) };
+    } catch (error) {
+      clearTimeout(timer);
+      throw asUnreachable(error);
+    }
+  }
+
+  async function* bytesOf(
+    response: Response,
+    timer: NodeJS.Timeout,
+    onBytes?: () => void,
+  ): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const bytes of response.body ?? []) {
+        onBytes?.();
+        yield bytes;
+      }
+    } catch (error) {
+      throw asUnreachable(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  function asUnreachable(error: unknown): unknown {
+    if (deps.signal.aborted) return error;
+    return new RetryableError('server-unreachable', `cannot reach Mainsheet at ${url}`, {
+      cause: causeOf(error),
+      hint: 'is "mainsheet serve" running? set MAINSHEET_URL or --server to where it listens',
+    });
+  }
+
+  function refusal(response: Response, text: string): MainsheetError {
+    const { status } = response;
+    const location = response.headers.get('Location');
+    if (status >= 300 && status < 400 && location !== null) {
+      return new TerminalError('redirected', `${url} redirects to ${location}`, {
+        hint: 'set MAINSHEET_URL or --server to where it redirects to',
+      });
+    }
+    const problem = problemAnswer.safeParse(parseJson(text));
+    if (!problem.success) return notMainsheet(status, undefined);
+    const { code, detail, hint } = problem.data;
+    const options = hint === undefined ? {} : { hint };
+    return status >= 500 || status === 429
+      ? new RetryableError(code, detail, options)
+      : new TerminalError(code, detail, options);
+  }
+
+  function notMainsheet(status: number, detail: string | undefined): MainsheetError {
+    const message = `${url} answered ${status}, but not as Mainsheet does`;
+    const options = {
+      ...(detail === undefined ? {} : { cause: detail }),
+      hint: 'check that MAINSHEET_URL or --server names a Mainsheet of the same version',
+    };
+    // A proxy in front answers for a server that is just being restarted.
+    return [502, 503, 504].includes(status)
+      ? new RetryableError('not-mainsheet', message, options)
+      : new TerminalError('not-mainsheet', message, options);
+  }
+
+  return {
+    async ask(answer, path, { method, accept = [] } = {}) {
+      const headers = { Accept: 'application/json' };
+      const init = { method: method ?? 'GET', headers, isStream: false };
+      const { response, body } = await send(path, init);
+      const text = await readText(body);
+      if (!response.ok && !accept.includes(response.status)) throw refusal(response, text);
+      const read = answer.safeParse(parseJson(text));
+      if (read.success) return read.data;
+      throw notMainsheet(response.status, z.prettifyError(read.error));
+    },
+
+    async stream(path, headers) {
+      const { response, body } = await send(path, { method: 'GET', headers, isStream: true });
+      if (response.ok) return body;
+      throw refusal(response, await readText(body));
+    },
+
+    async post(path, headers, content) {
+      const init = { method: 'POST', headers, body: content, isStream: false };
+      const { response, body } = await send(path, init);
+      return { status: response.status, text: await readText(body) };
+    },
+  };
+}
+
+/** Text of bytes that may end inside a character. */
+export async function* decode(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  for await (const bytes of body) yield decoder.decode(bytes, { stream: true });
+  yield decoder.decode();
+}
+
+/** The JSON value, or undefined, which no schema takes. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
+  let text = '';
+  for await (const piece of decode(body)) {
+    text += piece;
+    if (text.length > LARGEST_ANSWER) {
+      throw new TerminalError('answer-too-large', 'the server answered with more than 64 MB');
+    }
+  }
+  return text;
+}
+
+/** "fetch failed" says nothing; its cause does, and of several addresses that were tried the first is enough. */
+function causeOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return describeError(cause instanceof AggregateError ? cause.errors[0] : cause);
+}

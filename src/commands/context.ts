@@ -1,0 +1,66 @@
+import { InvalidArgumentError, type Command } from 'commander';
+import { createApi, type Api } from './api-client.ts';
+import { adminToken, serverUrl } from './settings.ts';
+import { createTerminal, type OutputStream, type Terminal } from './terminal.ts';
+
+/** What the process gives the program. */
+export interface ProgramDeps {
+  env: Record<string, string | undefined>;
+  stdout: OutputStream;
+  stderr: OutputStream;
+  /** Default: the process's. */
+  stdin?: AsyncIterable<Uint8Array | string>;
+  version: string;
+  /** Aborted when the user wants to stop. */
+  signal: AbortSignal;
+  /** Runs the controller until the process is to end; gives the exit code. */
+  serve: () => Promise<number>;
+}
+
+/** What a command works with. */
+export interface CommandContext extends ProgramDeps {
+  terminal: Terminal;
+  stdin: AsyncIterable<Uint8Array | string>;
+  /** The running server, with the token from the environment. */
+  api(): Promise<Api>;
+  /** Where it is said to be, without a slash at the end. */
+  serverUrl(): string;
+  /** A commander action of a command that gives its exit code. */
+  action<Args extends unknown[]>(
+    command: (...args: Args) => Promise<number>,
+  ): (...args: Args) => Promise<void>;
+}
+
+export function createContext(
+  deps: ProgramDeps,
+  program: Command,
+  end: (exitCode: number) => void,
+): CommandContext {
+  const server = () => {
+    const { server: asked } = program.opts<{ server?: string }>();
+    return serverUrl(deps.env, asked).replace(/\/+$/, '');
+  };
+  return {
+    ...deps,
+    stdin: deps.stdin ?? process.stdin,
+    terminal: createTerminal(deps),
+    serverUrl: server,
+    api: async () =>
+      createApi({
+        url: server(),
+        token: adminToken(deps.env),
+        signal: deps.signal,
+        userAgent: `mainsheet/${deps.version}`,
+      }),
+    action:
+      (command) =>
+      async (...args) =>
+        end(await command(...args)),
+  };
+}
+
+/** Checks an argument that names a run or a delivery, before it becomes part of a path. */
+export function idArgument(text: string): string {
+  if (/^[\w-]{1,100}$/.test(text)) return text;
+  throw new InvalidArgumentError('An id has letters, digits, "-" and "_" only.');
+}

@@ -1,0 +1,40 @@
+import type { Command } from 'commander';
+import { MainsheetError } from '../lib/errors.ts';
+import type { CommandContext } from './context.ts';
+
+/** `mainsheet demo`: the main way, on this machine, with stand-ins for GitHub. Gives the demo's own exit code. */
+export function demoCommand(program: Command, context: CommandContext): void {
+  program
+    .command('demo')
+    .description('watch a push become a deployment, without an account')
+    .option('--once', 'end after the deployment instead of staying up')
+    .option('--json', 'print the timeline as JSON')
+    .action(
+      context.action(async (options: { once?: true; json?: true }) => {
+        try {
+          const { runDemo } = await import('../../demo/main.ts');
+          return await runDemo({
+            once: options.once === true,
+            json: options.json === true,
+            stdout: context.stdout,
+            signal: context.signal,
+          });
+        } catch (error) {
+          throw isMissingModule(error) ? notInstalled(error) : error;
+        }
+      }),
+    );
+}
+
+/** The demo and the stand-ins for GitHub that it needs are not part of an installation for production. */
+function notInstalled(cause: unknown): MainsheetError {
+  return new MainsheetError('demo-not-installed', 'the demo is not part of this installation', {
+    cause,
+    hint: 'in a clone of the repository run "npm ci" (without --omit=dev), then "npm run demo"',
+  });
+}
+
+function isMissingModule(error: unknown): boolean {
+  if (!(error instanceof Error && 'code' in error)) return false;
+  return error.code === 'ERR_MODULE_NOT_FOUND' || error.code === 'MODULE_NOT_FOUND';
+}

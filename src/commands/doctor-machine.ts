@@ -1,0 +1,114 @@
+import { access, constants, mkdtemp, rmdir, stat, statfs } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { execa } from 'execa';
+import { sql } from 'kysely';
+import { describeError, MainsheetError } from '../lib/errors.ts';
+import { findShell } from '../steps/shell.ts';
+import { openSqlite } from '../store/engine.ts';
+import { failedCheck, type Check } from './doctor-check.ts';
+
+/** Before it, partial clones and `safe.directory` are not what Mainsheet relies on. */
+const LEAST_GIT = [2, 30] as const;
+const MB = 1024 * 1024;
+const TOO_LITTLE_SPACE = 100 * MB;
+const LITTLE_SPACE = 1024 * MB;
+
+/** Whether git is there and new enough. */
+export async function checkGit(env: Record<string, string | undefined>): Promise<Check> {
+  const subject = 'git';
+  const hint = `install git ${LEAST_GIT.join('.')} or newer, and see that it is on the PATH`;
+  const result = await execa('git', ['--version'], {
+    reject: false,
+    timeout: 10_000,
+    env: { PATH: env['PATH'] ?? '' },
+    extendEnv: false,
+  });
+  if (result.failed) {
+    return { subject, state: 'fail', detail: result.shortMessage ?? 'cannot be started', hint };
+  }
+  const [, version = '', major, minor] = /((\d+)\.(\d+)[\d.]*)/.exec(result.stdout) ?? [];
+  const [leastMajor, leastMinor] = LEAST_GIT;
+  const enough =
+    Number(major) > leastMajor || (Number(major) === leastMajor && Number(minor) >= leastMinor);
+  return enough
+    ? { subject, state: 'ok', detail: version }
+    : { subject, state: 'fail', detail: `${result.stdout} is too old`, hint };
+}
+
+/** Whether there is a shell for the steps. */
+export async function checkShell(): Promise<Check> {
+  const subject = 'shell';
+  try {
+    const { path } = await findShell();
+    if (path.endsWith('bash')) return { subject, state: 'ok', detail: path };
+    return {
+      subject,
+      state: 'warn',
+      detail: `${path}: steps run without "pipefail"`,
+      hint: 'install bash',
+    };
+  } catch (error) {
+    return failedCheck(subject, error);
+  }
+}
+
+/** Whether the data directory can be written to and has room. It is not made here. */
+export async function checkDataDirectory(directory: string): Promise<Check[]> {
+  const subject = 'data directory';
+  const path = resolve(directory);
+  const hint = 'give the user that runs Mainsheet the directory, or set MAINSHEET_DATA_DIR';
+  let place = path;
+  try {
+    place = await nearest(path);
+    await access(place, constants.W_OK | constants.X_OK);
+    // Access rights do not tell of a read-only file system or of one without inodes.
+    if (place === path) await rmdir(await mkdtemp(join(path, '.doctor-')));
+  } catch (error) {
+    const detail = `${place} cannot be written to: ${describeError(error)}`;
+    return [{ subject, state: 'fail', detail, hint }];
+  }
+  const made = place === path ? '' : ', which the first start makes';
+  return [{ subject, state: 'ok', detail: `${path}${made}` }, await checkSpace(place)];
+}
+
+async function checkSpace(directory: string): Promise<Check> {
+  const { bavail, bsize } = await statfs(directory);
+  const free = bavail * bsize;
+  const detail = `${Math.floor(free / MB)} MB free`;
+  const hint = 'make room, or set MAINSHEET_DATA_DIR to a larger disk';
+  const state = free < TOO_LITTLE_SPACE ? 'fail' : free < LITTLE_SPACE ? 'warn' : 'ok';
+  return { subject: 'disk', state, detail, ...(state === 'ok' ? {} : { hint }) };
+}
+
+/** The path itself, or the nearest directory above it that exists. */
+async function nearest(path: string): Promise<string> {
+  try {
+    if ((await stat(path)).isDirectory()) return path;
+    throw new MainsheetError('not-a-directory', 'it is not a directory');
+  } catch (error) {
+    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    if (!missing || dirname(path) === path) throw error;
+    return await nearest(dirname(path));
+  }
+}
+
+/** Whether the database opens. Only for when no server has it open; nothing in it is changed. */
+export async function checkStore(file: string): Promise<Check> {
+  const subject = 'store';
+  try {
+    await stat(file);
+  } catch {
+    return { subject, state: 'ok', detail: 'there is none yet; the first start makes it' };
+  }
+  try {
+    const db = openSqlite(file);
+    try {
+      await sql`select count(*) from sqlite_master`.execute(db);
+    } finally {
+      await db.destroy();
+    }
+    return { subject, state: 'ok', detail: file };
+  } catch (error) {
+    return failedCheck(subject, error);
+  }
+}

@@ -1,0 +1,60 @@
+import { MainsheetError } from '../lib/errors.ts';
+import { createApi } from './api-client.ts';
+import { failedCheck, type Check } from './doctor-check.ts';
+
+const PATIENCE_MS = 5000;
+
+/** Whether a server runs, is ready, and takes our token. */
+export async function checkServer(deps: {
+  url: string;
+  /** Whether somebody said that it is there: then it has to be. */
+  expected: boolean;
+  /** How the API is entered; undefined when that is not known, and then not tried. */
+  access: { token: string | undefined } | undefined;
+  signal: AbortSignal;
+  userAgent: string;
+}): Promise<{ answers: boolean; checks: Check[] }> {
+  const subject = 'server';
+  const api = createApi({ ...deps, token: undefined, timeoutMs: PATIENCE_MS });
+  let readiness;
+  try {
+    readiness = await api.readiness();
+  } catch (error) {
+    if (deps.signal.aborted) throw error;
+    const unreachable = error instanceof MainsheetError && error.code === 'server-unreachable';
+    if (unreachable && !deps.expected) {
+      const detail = `none answers at ${api.url}`;
+      const hint = 'start it with "mainsheet serve"';
+      return { answers: false, checks: [{ subject, state: 'warn', detail, hint }] };
+    }
+    return { answers: false, checks: [failedCheck(subject, error)] };
+  }
+  const checks: Check[] = [{ subject, state: 'ok', detail: `answers at ${api.url}` }];
+  for (const [name, { ok, detail, problems = [] }] of Object.entries(readiness.checks)) {
+    const part = `server's ${name}`;
+    checks.push(
+      { subject: part, state: ok ? 'ok' : 'fail', detail: detail ?? (ok ? 'ready' : 'not ready') },
+      ...problems.map((problem): Check => ({ subject: part, state: 'fail', detail: problem })),
+    );
+  }
+  if (deps.access !== undefined) checks.push(await checkAccess({ ...deps, ...deps.access }));
+  return { answers: true, checks };
+}
+
+/** The same way as every other command goes. */
+async function checkAccess(deps: {
+  url: string;
+  token: string | undefined;
+  signal: AbortSignal;
+  userAgent: string;
+}): Promise<Check> {
+  const subject = 'API';
+  try {
+    await createApi({ ...deps, timeoutMs: PATIENCE_MS }).runs({ limit: '1' });
+    const how = deps.token === undefined ? 'from this machine' : 'with the token';
+    return { subject, state: 'ok', detail: `answers ${how}` };
+  } catch (error) {
+    if (deps.signal.aborted) throw error;
+    return failedCheck(subject, error);
+  }
+}

@@ -1,0 +1,88 @@
+import type { DeploymentsSource } from '../config.ts';
+import { formatProblem } from '../spec/problem.ts';
+import { failedCheck, type Check } from './doctor-check.ts';
+import { loadLocalSpecs } from './local-specs.ts';
+
+/** GitHub advises "a random string of text with high entropy"; `openssl rand -hex 32` gives twice this. */
+const SHORT_SECRET = 16;
+
+/** Whether the specs are valid, and the secrets that they name are there. */
+export async function checkSpecs(
+  source: DeploymentsSource,
+  hasSecret: (name: string) => boolean,
+): Promise<Check[]> {
+  const subject = 'specs';
+  if (source.kind === 'github') {
+    const detail = `kept in ${source.repository}: only the server reads them`;
+    return [{ subject, state: 'ok', detail }];
+  }
+  const { path } = source;
+  try {
+    const { specs, problems } = await loadLocalSpecs(path);
+    if (problems.length > 0) {
+      return problems.map((problem) => ({
+        subject,
+        state: 'fail',
+        detail: formatProblem(problem),
+      }));
+    }
+    if (specs.length === 0) {
+      const hint = 'write one: the README shows how, "mainsheet validate" checks it';
+      return [{ subject, state: 'warn', detail: `there is none in ${path}`, hint }];
+    }
+    const missing = specs.flatMap(({ spec }) =>
+      spec.secrets
+        .filter((name) => !hasSecret(name))
+        .map((name): Check => ({
+          subject,
+          state: 'fail',
+          detail: `${spec.name} names the secret ${name}, which is not set`,
+          hint: `set MAINSHEET_SECRET_${name}, or put a file ${name} into MAINSHEET_SECRETS_DIR`,
+        })),
+    );
+    return [{ subject, state: 'ok', detail: `${specs.length} valid in ${path}` }, ...missing];
+  } catch (error) {
+    return [failedCheck(subject, error)];
+  }
+}
+
+/** Whether the webhook secrets are long enough not to be guessed. */
+export function checkWebhookSecrets(secrets: readonly string[]): Check {
+  const subject = 'webhook secret';
+  const short = secrets.filter((secret) => secret.length < SHORT_SECRET).length;
+  if (short === 0) {
+    return { subject, state: 'ok', detail: `${secrets.length} set` };
+  }
+  return {
+    subject,
+    state: 'warn',
+    detail: `${short} of ${secrets.length} shorter than ${SHORT_SECRET} characters: it could be guessed`,
+    hint: 'make one with "openssl rand -hex 32", and set it on GitHub too',
+  };
+}
+
+/** Whether links on GitHub will lead here. */
+export function checkPublicUrl(url: string | undefined): Check {
+  const subject = 'public URL';
+  if (url === undefined) {
+    return {
+      subject,
+      state: 'warn',
+      detail: 'not set: statuses on GitHub have no link to the run',
+      hint: 'set MAINSHEET_PUBLIC_URL to the address that people reach Mainsheet at',
+    };
+  }
+  const { protocol, hostname } = new URL(url);
+  if (/^(?:localhost|127\.[\d.]+|\[::1\])$/.test(hostname)) {
+    const hint = 'set MAINSHEET_PUBLIC_URL to an address that others reach';
+    return { subject, state: 'warn', detail: `${url} leads to each reader's own machine`, hint };
+  }
+  return protocol === 'https:'
+    ? { subject, state: 'ok', detail: url }
+    : {
+        subject,
+        state: 'warn',
+        detail: `${url} is not https`,
+        hint: 'put a proxy with TLS in front, and let GitHub send to it',
+      };
+}

@@ -1,0 +1,116 @@
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { readConfig, type Config, type ConfigAnswer } from '../config.ts';
+import { createGitHub } from '../github/client.ts';
+import { systemClock } from '../lib/clock.ts';
+import { createLogger } from '../lib/logger.ts';
+import { cleanJson, cleanLine } from './clean-text.ts';
+import type { CommandContext } from './context.ts';
+import type { Check } from './doctor-check.ts';
+import { checkDataDirectory, checkGit, checkShell, checkStore } from './doctor-machine.ts';
+import { checkServer } from './doctor-server.ts';
+import { checkPublicUrl, checkSpecs, checkWebhookSecrets } from './doctor-settings.ts';
+import type { Style } from './terminal.ts';
+
+const MARKS: Record<Check['state'], { mark: string; style: Style }> = {
+  ok: { mark: '✓', style: 'green' },
+  warn: { mark: '!', style: 'yellow' },
+  fail: { mark: '✗', style: 'red' },
+};
+
+/** `mainsheet doctor`: exit code 1 when anything is not as it has to be. */
+export function doctorCommand(program: Command, context: CommandContext): void {
+  const { terminal } = context;
+  program
+    .command('doctor')
+    .description('check everything that Mainsheet needs, and say how to mend it')
+    .option('--json', 'print JSON: {ok, checks}')
+    .addHelpText(
+      'after',
+      `
+Looks at git, the shell, the configuration, the data directory, the server or (when it does not
+run) the store, the specs, and GitHub's credentials. Changes nothing. Run it with the environment
+that the server is started with.
+
+  ✓  as it should be
+  !  works, but could be better
+  ✗  has to be mended; the exit code is then 1`,
+    )
+    .action(
+      context.action(async (options: { json?: true }) => {
+        const checks: Check[] = [];
+        for await (const check of examine(context, program)) {
+          checks.push(check);
+          if (!options.json) say(check);
+        }
+        const ok = checks.every(({ state }) => state !== 'fail');
+        if (options.json) terminal.line(cleanJson({ ok, checks }));
+        return ok ? 0 : 1;
+      }),
+    );
+
+  function say({ subject, state, detail, hint }: Check): void {
+    const { mark, style } = MARKS[state];
+    terminal.line(`${terminal.paint(style, mark)} ${subject}: ${cleanLine(detail)}`);
+    if (hint !== undefined) terminal.line(`  ${terminal.paint('dim', '→')} ${cleanLine(hint)}`);
+  }
+}
+
+/** Everything that is looked at, from the machine outwards, each as soon as it is known. */
+async function* examine(context: CommandContext, program: Command): AsyncGenerator<Check> {
+  const { env, version } = context;
+  yield { subject: 'Node', state: 'ok', detail: process.versions.node };
+  yield await checkGit(env);
+  yield await checkShell();
+
+  const read = readConfig(env, { isTerminal: false });
+  const problems = 'problems' in read ? read.problems : [];
+  for (const detail of problems) yield { subject: 'configuration', state: 'fail', detail };
+  for (const detail of read.warnings) yield { subject: 'configuration', state: 'warn', detail };
+  const config = usable(read, env);
+  if (config !== undefined) {
+    if (config.webhookSecrets.length > 0) yield checkWebhookSecrets(config.webhookSecrets);
+    yield checkPublicUrl(config.publicUrl);
+    yield* await checkDataDirectory(config.dataDir);
+  }
+  const server = await checkServer({
+    url: context.serverUrl(),
+    expected: program.getOptionValue('server') !== undefined || Boolean(env['MAINSHEET_URL']),
+    access: config && { token: config.adminToken },
+    signal: context.signal,
+    userAgent: `mainsheet/${version}`,
+  });
+  yield* server.checks;
+  if (config === undefined) return;
+  if (!server.answers && config.databaseUrl === undefined) {
+    yield await checkStore(join(config.dataDir, 'mainsheet.db'));
+  }
+  yield* await checkSpecs(config.deployments, (name) => config.secrets.get(name) !== undefined);
+  yield* await checkGitHub(config, version);
+}
+
+/** The configuration, also when nothing but the webhook secret is missing: the rest can be looked at all the same. */
+function usable(read: ConfigAnswer, env: CommandContext['env']): Config | undefined {
+  if ('config' in read) return read.config;
+  const rest = readConfig(env, { isTerminal: false, requireWebhookSecret: false });
+  return 'config' in rest ? rest.config : undefined;
+}
+
+async function checkGitHub(config: Config, version: string): Promise<Check[]> {
+  const github = createGitHub({
+    apiUrl: config.github.apiUrl,
+    auth: config.github.auth,
+    // What goes wrong is in the checks.
+    logger: createLogger({ level: 'silent', format: 'json' }),
+    clock: systemClock,
+    userAgent: `mainsheet/${version}`,
+  });
+  // Without credentials everything but the reports works.
+  const bad = config.github.auth === undefined ? 'warn' : 'fail';
+  return (await github.check()).map(({ ok, detail, hint }) => ({
+    subject: 'GitHub',
+    state: ok ? 'ok' : bad,
+    detail,
+    ...(hint === undefined ? {} : { hint }),
+  }));
+}

@@ -1,0 +1,150 @@
+import type { Command } from 'commander';
+import { parseEvent } from '../github/events.ts';
+import { sameRepository, type Event, type Json } from '../model/event.ts';
+import type { LoadedSpec } from '../model/deployment-spec.ts';
+import type { Verdict } from '../model/verdict.ts';
+import { formatVerdict } from '../spec/explain.ts';
+import { matchSpec, needsChangedPaths } from '../spec/match.ts';
+import { cleanJson, cleanLine } from './clean-text.ts';
+import { idArgument, type CommandContext } from './context.ts';
+import { defaultSpecsPath, loadLocalSpecs } from './local-specs.ts';
+import { readPayload } from './payload-file.ts';
+import type { Terminal } from './terminal.ts';
+import { sayProblems } from './validate.ts';
+
+interface Options {
+  event?: string;
+  payload?: string;
+  deployments?: string;
+  json?: true;
+}
+
+/** What was or would be decided, whether the server says so or this machine. */
+interface Explanation {
+  event: string;
+  summary: string;
+  specs: (Verdict & { spec: string; run: string | null })[];
+  /** What this answer does not take into account. */
+  notes?: string[];
+}
+
+/** `mainsheet explain`: for a delivery what the server decided, for a payload what these specs would decide. */
+export function explainCommand(program: Command, context: CommandContext): void {
+  const { terminal } = context;
+  const command = program
+    .command('explain')
+    .description('say why a delivery did or did not deploy, spec by spec')
+    .argument('[delivery]', 'id of a delivery, as GitHub shows it', idArgument)
+    .option('--event <name>', 'without a server: the event, such as push')
+    .option('--payload <file>', 'its payload; - reads standard input')
+    .option('--deployments <path>', 'the specs to match (default: $MAINSHEET_DEPLOYMENTS)')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ mainsheet explain 72d3162e-cc78-11e3-81ab-4c9367dc0958
+  $ mainsheet explain --event push --payload push.json --deployments ./deployments`,
+    );
+  command.action(
+    context.action(async (delivery: string | undefined, options: Options) => {
+      const { event, payload } = options;
+      let explanation: Explanation | undefined;
+      if (delivery !== undefined && event === undefined && payload === undefined) {
+        explanation = await (await context.api()).explain(delivery);
+      } else if (delivery === undefined && event !== undefined && payload !== undefined) {
+        explanation = await explainHere(context, event, payload, options);
+      } else {
+        command.error('error: give either a delivery, or both --event and --payload');
+      }
+      if (explanation === undefined) return 1;
+      if (options.json) terminal.line(cleanJson(explanation));
+      else say(terminal, explanation);
+      return 0;
+    }),
+  );
+}
+
+/** Undefined when the specs are not valid, which has then been said. */
+async function explainHere(
+  { terminal, env, stdin }: CommandContext,
+  name: string,
+  file: string,
+  options: Options,
+): Promise<Explanation | undefined> {
+  const { payload } = await readPayload(file, stdin);
+  const { specs, problems } = await loadLocalSpecs(options.deployments ?? defaultSpecsPath(env));
+  if (problems.length > 0) {
+    if (options.json) terminal.line(cleanJson({ valid: false, problems }));
+    else sayProblems(terminal, problems);
+    return undefined;
+  }
+  return judge(name, payload, specs);
+}
+
+function judge(name: string, payload: Json, specs: readonly LoadedSpec[]): Explanation {
+  const event = parseEvent(name, payload);
+  const { repository } = event;
+  const candidates =
+    repository === undefined
+      ? []
+      : specs.map(({ spec }) => spec).filter((spec) => sameRepository(spec.repository, repository));
+  const verdicts = candidates.map((spec) => {
+    const { matched, reasons } = matchSpec(spec, event, payload);
+    return { spec: spec.name, matched, run: null, reasons };
+  });
+  const matched = verdicts.filter((verdict) => verdict.matched).map((verdict) => verdict.spec);
+  return {
+    event: name,
+    summary: summarize(event, specs, verdicts.length, matched),
+    specs: verdicts,
+    notes: needsChangedPaths(candidates, event) ? [unknownPaths(event)] : [],
+  };
+}
+
+function summarize(
+  event: Event,
+  specs: readonly LoadedSpec[],
+  candidates: number,
+  matched: readonly string[],
+): string {
+  if (matched.length > 0) return `Would deploy ${matched.join(', ')}`;
+  if (event.kind === 'ping') return 'Would not deploy: a ping only says hello';
+  if (event.kind === 'other') return `Would not deploy: ${event.reason}`;
+  if (candidates > 0) return 'Would not deploy';
+  const named = [...new Set(specs.map(({ spec }) => spec.repository))].join(', ');
+  return `Would not deploy: no deployment spec names ${event.repository}${named === '' ? '' : `; they name ${named}`}`;
+}
+
+/** GitHub lists the files of a push's own commits only, and not all of them: the controller asks git, this command cannot. */
+function unknownPaths(event: Event): string {
+  const reason =
+    event.kind === 'push' && !event.changedPaths.complete ? ` (${event.changedPaths.reason})` : '';
+  return `this payload does not list all changed files${reason}: the controller asks git for them, so its answer to "paths" may be another`;
+}
+
+function say(terminal: Terminal, explanation: Explanation): void {
+  terminal.line(terminal.paint('bold', cleanLine(explanation.summary)));
+  for (const { spec, matched, run, reasons } of explanation.specs) {
+    const cleaned = reasons.map((reason) => ({
+      condition: cleanLine(reason.condition),
+      held: reason.held,
+      detail: cleanLine(reason.detail),
+    }));
+    terminal.line();
+    for (const line of formatVerdict(cleanLine(spec), { matched, reasons: cleaned }).split('\n')) {
+      terminal.line(paintMark(terminal, line));
+    }
+    if (run !== null) terminal.line(`  → run ${cleanLine(run)}`);
+  }
+  for (const note of explanation.notes ?? []) {
+    terminal.note(`${terminal.paintNote('yellow', 'note:')} ${cleanLine(note)}`);
+  }
+}
+
+/** Colours the mark that a line begins with. */
+function paintMark(terminal: Terminal, line: string): string {
+  return line.replace(/^(\s*)([✓✗])/u, (_, indent: string, mark: string) =>
+    [indent, terminal.paint(mark === '✓' ? 'green' : 'red', mark)].join(''),
+  );
+}

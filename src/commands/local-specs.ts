@@ -1,0 +1,44 @@
+import { realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describeError, MainsheetError } from '../lib/errors.ts';
+import { listSpecFiles } from '../spec/files.ts';
+import { loadListing, type Loaded } from '../spec/load.ts';
+
+/**
+ * The specs in a directory or in one file of this machine. Files in problems are named from where the user stands, so that a
+ * terminal can make them links. Throws MainsheetError `specs-not-here` or `specs-unreadable`.
+ */
+export async function loadLocalSpecs(path: string): Promise<Loaded> {
+  if (path.startsWith('github:')) {
+    throw new MainsheetError('specs-not-here', `the deployment specs are at ${path}`, {
+      hint: 'clone that repository and give the path of the specs in the clone',
+    });
+  }
+  const kind = await kindOf(path);
+  if (kind === 'file') {
+    const file = { path, realPath: await realpath(path), mark: '' };
+    return await loadListing({ files: [file], problems: [] });
+  }
+  const { specs, problems } = await loadListing(await listSpecFiles(path));
+  const place = (file: string) => (file === path ? path : join(path, file));
+  return {
+    specs: specs.map((loaded) => ({ ...loaded, file: place(loaded.file) })),
+    problems: problems.map((problem) => ({ ...problem, file: place(problem.file) })),
+  };
+}
+
+/** Where specs are when nobody says otherwise. */
+export function defaultSpecsPath(env: Record<string, string | undefined>): string {
+  return env['MAINSHEET_DEPLOYMENTS']?.trim() || './deployments';
+}
+
+async function kindOf(path: string): Promise<'file' | 'directory'> {
+  try {
+    return (await stat(path)).isFile() ? 'file' : 'directory';
+  } catch (error) {
+    throw new MainsheetError('specs-unreadable', `cannot read the specs at ${path}`, {
+      cause: describeError(error),
+      hint: 'give the path of a spec, or of a directory of specs (default: $MAINSHEET_DEPLOYMENTS, or ./deployments)',
+    });
+  }
+}

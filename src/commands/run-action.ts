@@ -1,0 +1,33 @@
+import type { Command } from 'commander';
+import type { RunAnswer } from './api-answers.ts';
+import { cleanJson, cleanLine } from './clean-text.ts';
+import { idArgument, type CommandContext } from './context.ts';
+
+/** A command that does one thing to one run: what `cancel`, `retry` and `rollback` have in common. */
+export function runActionCommand(
+  program: Command,
+  context: CommandContext,
+  action: {
+    name: 'cancel' | 'retry' | 'rollback';
+    description: string;
+    help: string;
+    /** What is said about the run that the server answers with. */
+    tell: (run: RunAnswer) => string;
+  },
+): void {
+  const { terminal } = context;
+  program
+    .command(action.name)
+    .description(action.description)
+    .argument('<run>', 'id of the run, as "mainsheet runs" shows it', idArgument)
+    .option('--json', 'print the run as JSON')
+    .addHelpText('after', action.help)
+    .action(
+      context.action(async (id: string, options: { json?: true }) => {
+        const api = await context.api();
+        const run = await api.act(action.name, id);
+        terminal.line(options.json ? cleanJson(run) : cleanLine(action.tell(run)));
+        return 0;
+      }),
+    );
+}

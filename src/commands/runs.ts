@@ -1,0 +1,95 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { systemClock } from '../lib/clock.ts';
+import { formatDuration } from '../lib/duration.ts';
+import { RUN_STATES } from '../model/run.ts';
+import type { RunAnswer } from './api-answers.ts';
+import { cleanJson } from './clean-text.ts';
+import type { CommandContext } from './context.ts';
+import { formatTable, type Column } from './table.ts';
+import type { Style } from './terminal.ts';
+
+interface Options {
+  spec?: string;
+  repository?: string;
+  state?: string;
+  limit?: string;
+  cursor?: string;
+  json?: true;
+}
+
+const STYLES: Record<string, Style> = {
+  queued: 'yellow',
+  blocked: 'yellow',
+  running: 'cyan',
+  succeeded: 'green',
+  failed: 'red',
+  cancelled: 'dim',
+  superseded: 'dim',
+};
+
+/** `mainsheet runs`: newest first. */
+export function runsCommand(program: Command, context: CommandContext): void {
+  const { terminal } = context;
+  program
+    .command('runs')
+    .description('list runs, newest first')
+    .option('--spec <name>', 'only runs of this deployment spec')
+    .option('--repository <owner/name>', 'only runs of this repository')
+    .addOption(new Option('--state <state>', 'only runs in this state').choices(RUN_STATES))
+    .option('--limit <number>', 'how many, 1 to 200', limitArgument, '20')
+    .option('--cursor <cursor>', 'go on where a page ended')
+    .option('--json', 'print JSON: {items, next}')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ mainsheet runs --spec storefront --state failed
+  $ mainsheet runs --json | jq -r '.items[] | select(.state == "running").id'`,
+    )
+    .action(
+      context.action(async ({ json, ...filter }: Options) => {
+        const api = await context.api();
+        const page = await api.runs({ ...filter });
+        if (json) {
+          terminal.line(cleanJson(page));
+          return 0;
+        }
+        if (page.items.length === 0) terminal.note('no runs');
+        else for (const line of formatTable(page.items, columns(), terminal)) terminal.line(line);
+        if (page.next !== null) {
+          terminal.note(terminal.paintNote('dim', `more: --cursor ${page.next}`));
+        }
+        return 0;
+      }),
+    );
+}
+
+function columns(): Column<RunAnswer>[] {
+  const now = systemClock.now();
+  return [
+    { title: 'RUN', cell: (run) => run.id },
+    { title: 'STATE', cell: (run) => run.state, style: (run) => STYLES[run.state] },
+    { title: 'SPEC', cell: (run) => run.spec },
+    { title: 'ENVIRONMENT', cell: (run) => run.environment },
+    { title: 'REF', cell: (run) => run.branch ?? run.tag ?? run.ref },
+    { title: 'COMMIT', cell: (run) => run.sha.slice(0, 7) },
+    { title: 'AGE', cell: (run) => span(run.createdAt, now) },
+    { title: 'TOOK', cell: (run) => took(run, now) },
+    { title: 'REASON', cell: (run) => run.reason },
+  ];
+}
+
+function took(run: RunAnswer, now: number): string {
+  if (run.startedAt === null) return '-';
+  return span(run.startedAt, run.finishedAt === null ? now : Date.parse(run.finishedAt));
+}
+
+function span(from: string, to: number): string {
+  const ms = to - Date.parse(from);
+  return Number.isNaN(ms) ? '?' : formatDuration(Math.max(0, ms));
+}
+
+function limitArgument(text: string): string {
+  if (/^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= 200) return text;
+  throw new InvalidArgumentError('It is a number from 1 to 200.');
+}

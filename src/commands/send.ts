@@ -1,0 +1,122 @@
+import { createHmac, randomUUID } from 'node:crypto';
+import { InvalidArgumentError, type Command } from 'commander';
+import { z } from 'zod';
+import { MainsheetError } from '../lib/errors.ts';
+import { problemAnswer } from './api-answers.ts';
+import { createApiRequest, parseJson } from './api-request.ts';
+import { cleanJson, cleanLine } from './clean-text.ts';
+import { idArgument, type CommandContext } from './context.ts';
+import { readPayload } from './payload-file.ts';
+import { isHttpUrl, readSecret } from './settings.ts';
+
+interface Options {
+  payload: string;
+  url?: string;
+  delivery?: string;
+  json?: true;
+}
+
+const acceptedAnswer = z.looseObject({ delivery: z.string(), duplicate: z.boolean() });
+
+/** `mainsheet send EVENT --payload FILE`: exit code 1 when the server refuses the delivery. */
+export function sendCommand(program: Command, context: CommandContext): void {
+  const { terminal, env } = context;
+  program
+    .command('send')
+    .description('send a signed test delivery, as GitHub would')
+    .argument('<event>', 'the event, such as push', eventArgument)
+    .requiredOption('--payload <file>', 'the payload; - reads standard input')
+    .option('--url <url>', 'the webhook (default: /webhooks/v1/github of the server)', urlArgument)
+    .option('--delivery <id>', 'the delivery id (default: a new one)', idArgument)
+    .option('--json', 'print JSON: {delivery, duplicate, status}')
+    .addHelpText(
+      'after',
+      `
+It is signed with GITHUB_WEBHOOK_SECRET (the first, when there are several) and handled like any
+other: it deploys what its payload says. Exit code 1 when the server does not take it.
+
+Example:
+  $ mainsheet send push --payload push.json`,
+    )
+    .action(
+      context.action(async (event: string, options: Options) => {
+        const { text } = await readPayload(options.payload, context.stdin);
+        const url = options.url ?? `${context.serverUrl()}/webhooks/v1/github`;
+        const delivery = options.delivery ?? randomUUID();
+        const request = createApiRequest({
+          url,
+          // The signature is what a webhook is known by; the API's token is nobody's business there.
+          token: undefined,
+          signal: context.signal,
+          userAgent: `mainsheet/${context.version}`,
+        });
+        const signature = sign(webhookSecret(env), text);
+        const { status, text: body } = await request.post(
+          '',
+          {
+            'Content-Type': 'application/json',
+            'X-GitHub-Event': event,
+            'X-GitHub-Delivery': delivery,
+            'X-Hub-Signature-256': signature,
+          },
+          text,
+        );
+        const accepted = acceptedAnswer.safeParse(parseJson(body));
+        if (status === 202 && accepted.success) {
+          sayAccepted(accepted.data.duplicate);
+          return 0;
+        }
+        sayRefused();
+        return 1;
+
+        function sayAccepted(duplicate: boolean): void {
+          if (options.json) return terminal.line(cleanJson({ delivery, duplicate, status }));
+          const known = duplicate ? ', which the server had before: nothing more happens' : '';
+          terminal.line(`${status} accepted: delivery ${delivery}${known}`);
+          terminal.note(`  see what becomes of it: mainsheet explain ${delivery}`);
+        }
+
+        function sayRefused(): void {
+          const problem = problemAnswer.safeParse(parseJson(body));
+          if (options.json) {
+            const detail = problem.success ? problem.data : null;
+            return terminal.line(cleanJson({ delivery, duplicate: null, status, problem: detail }));
+          }
+          const why = problem.success
+            ? cleanLine(problem.data.detail)
+            : 'the answer is not one of Mainsheet';
+          terminal.line(`${status} refused: ${why}`);
+          if (problem.data?.hint !== undefined) {
+            terminal.note(`  hint: ${cleanLine(problem.data.hint)}`);
+          }
+        }
+      }),
+    );
+}
+
+/** https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries */
+function sign(secret: string, text: string): string {
+  return `sha256=${createHmac('sha256', secret).update(text, 'utf8').digest('hex')}`;
+}
+
+function webhookSecret(env: Record<string, string | undefined>): string {
+  const all = readSecret(env, 'GITHUB_WEBHOOK_SECRET') ?? '';
+  const first = all
+    .split(/[\n,]/)
+    .map((secret) => secret.trim())
+    .find((secret) => secret !== '');
+  if (first !== undefined) return first;
+  throw new MainsheetError('webhook-secret-missing', 'there is no secret to sign with', {
+    hint: "set GITHUB_WEBHOOK_SECRET or GITHUB_WEBHOOK_SECRET_FILE to the server's",
+  });
+}
+
+function eventArgument(text: string): string {
+  if (/^[a-z_]{1,100}$/.test(text)) return text;
+  throw new InvalidArgumentError('Events are named like push or workflow_run.');
+}
+
+function urlArgument(text: string): string {
+  if (isHttpUrl(text)) return text;
+  throw new InvalidArgumentError('It is an http or https URL.');
+}

@@ -1,0 +1,54 @@
+import { readSecretFile } from '../config/secret-file.ts';
+import { describeError, MainsheetError } from '../lib/errors.ts';
+
+type Environment = Record<string, string | undefined>;
+
+/** Where the server is: as asked for, `MAINSHEET_URL`, or this machine's `PORT`. Throws MainsheetError `invalid-url`. */
+export function serverUrl(env: Environment, asked: string | undefined): string {
+  const text = asked ?? nonEmpty(env['MAINSHEET_URL']);
+  if (text === undefined) return `http://127.0.0.1:${nonEmpty(env['PORT']) ?? '3000'}`;
+  if (isHttpUrl(text)) return text;
+  throw new MainsheetError(
+    'invalid-url',
+    `${asked === undefined ? 'MAINSHEET_URL' : '--server'} is not an http or https URL`,
+    { hint: 'write it like http://127.0.0.1:3000 or https://mainsheet.example.com' },
+  );
+}
+
+/** Whether a request can be sent there. Credentials in a URL would end up in logs and in the shell's history. */
+export function isHttpUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return (
+    url !== null &&
+    (url.protocol === 'http:' || url.protocol === 'https:') &&
+    url.username === '' &&
+    url.password === ''
+  );
+}
+
+/** The API's bearer token. Throws MainsheetError `token-malformed`, which does not show it, as `fetch` would. */
+export function adminToken(env: Environment): string | undefined {
+  const token = readSecret(env, 'MAINSHEET_ADMIN_TOKEN');
+  if (token === undefined || /^[\x21-\x7e]+$/.test(token)) return token;
+  throw new MainsheetError('token-malformed', 'MAINSHEET_ADMIN_TOKEN does not fit into a header', {
+    hint: 'it has no spaces, line breaks or characters outside ASCII',
+  });
+}
+
+/** A secret from `NAME`, or from the file that `NAME_FILE` names. Undefined when neither is set or it is empty. */
+export function readSecret(env: Environment, name: string): string | undefined {
+  const value = nonEmpty(env[name]);
+  const file = nonEmpty(env[`${name}_FILE`]);
+  if (value !== undefined || file === undefined) return value;
+  try {
+    return nonEmpty(readSecretFile(file));
+  } catch (error) {
+    throw new MainsheetError('secret-unreadable', `${name}_FILE cannot be used`, {
+      cause: describeError(error),
+    });
+  }
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === undefined || text.trim() === '' ? undefined : text.trim();
+}

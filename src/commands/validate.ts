@@ -1,0 +1,61 @@
+import type { Command } from 'commander';
+import { formatProblem, type SpecProblem } from '../spec/problem.ts';
+import { cleanJson, cleanLine } from './clean-text.ts';
+import type { CommandContext } from './context.ts';
+import { defaultSpecsPath, loadLocalSpecs } from './local-specs.ts';
+import type { Terminal } from './terminal.ts';
+
+/** `mainsheet validate [PATH]`: exit code 1 when anything is wrong, or when there is no spec at all. */
+export function validateCommand(program: Command, context: CommandContext): void {
+  const { terminal, env } = context;
+  program
+    .command('validate')
+    .description('check deployment specs, without a server')
+    .argument('[path]', 'a spec or a directory of specs (default: $MAINSHEET_DEPLOYMENTS)')
+    .option('--json', 'print JSON: {valid, specs, problems}')
+    .addHelpText(
+      'after',
+      `
+All problems of all files are listed, each as file:line:column. Exit code 1 when there are any.
+
+Examples:
+  $ mainsheet validate
+  $ mainsheet validate deployments/storefront.yaml`,
+    )
+    .action(
+      context.action(async (given: string | undefined, options: { json?: true }) => {
+        const path = given ?? defaultSpecsPath(env);
+        const { specs, problems } = await loadLocalSpecs(path);
+        const valid = problems.length === 0 && specs.length > 0;
+        if (options.json) {
+          const items = specs.map(({ spec, file, line }) => ({
+            name: spec.name,
+            repository: spec.repository,
+            environment: spec.environment,
+            file,
+            line,
+          }));
+          terminal.line(cleanJson({ valid, specs: items, problems }));
+        } else if (problems.length > 0) {
+          sayProblems(terminal, problems);
+        } else if (valid) {
+          terminal.line(`${terminal.paint('green', '✓')} ${count(specs.length, 'valid spec')}`);
+        } else {
+          terminal.note(`mainsheet: there is no deployment spec in ${cleanLine(path)}`);
+          terminal.note('  hint: specs are files that end in .yaml or .yml');
+        }
+        return valid ? 0 : 1;
+      }),
+    );
+}
+
+/** One line for each problem on standard output, and their number on standard error. */
+export function sayProblems(terminal: Terminal, problems: readonly SpecProblem[]): void {
+  for (const problem of problems) terminal.line(cleanLine(formatProblem(problem)));
+  const number = count(problems.length, 'problem');
+  terminal.note(terminal.paintNote('red', `✗ ${number} in the deployment specs`));
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
+}

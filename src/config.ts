@@ -1,0 +1,166 @@
+import { resolve } from 'node:path';
+import { inspect } from 'node:util';
+import { createSecrets, type Secrets } from './config/secrets.ts';
+import { configSchema, type DeploymentsSource } from './config/schema.ts';
+import { readVariables, type Environment } from './config/variables.ts';
+import { unknownVariables } from './config/unknown.ts';
+
+export type { DeploymentsSource } from './config/schema.ts';
+export type { Secrets } from './config/secrets.ts';
+
+/** An admin token with fewer characters is worth a warning. */
+const SAFE_TOKEN = 16;
+
+/** Everything that is set from outside, valid and complete. Printing it, as JSON or by `util.inspect`, hides secrets. */
+export interface Config {
+  host: string;
+  /** 0: any free port. */
+  port: number;
+  /** Absolute. */
+  dataDir: string;
+  /** `postgres://…`; undefined means SQLite in `dataDir`. */
+  databaseUrl: string | undefined;
+  deployments: DeploymentsSource;
+  /** Without a slash at the end. */
+  publicUrl: string | undefined;
+  /** Runs at once in this process. */
+  concurrency: number;
+  executor: 'local';
+  adminToken: string | undefined;
+  /** All of them are accepted. Empty only when `requireWebhookSecret` was false. */
+  webhookSecrets: string[];
+  github: {
+    /** Without a slash at the end, as `serverUrl`. */
+    apiUrl: string;
+    serverUrl: string;
+    auth: GitHubAuth | undefined;
+  };
+  /** The secrets that specs may name. */
+  secrets: Secrets;
+  logLevel: string;
+  logFormat: 'json' | 'pretty';
+  /** How long runs may go on after SIGTERM. */
+  shutdownGraceMs: number;
+}
+
+export type GitHubAuth =
+  /** `privateKey` is PEM. */
+  { kind: 'app'; appId: string; privateKey: string } | { kind: 'token'; token: string };
+
+/** Each entry is a sentence that names the variable, says what is wrong and what to do; none shows a secret. */
+export type ConfigAnswer =
+  { config: Config; warnings: string[] } | { problems: string[]; warnings: string[] };
+
+/**
+ * Reads the configuration (DESIGN §3) from the environment and from the files that it names, and reports all problems
+ * at once. A variable that is empty counts as not set. Secrets that specs name are read when they are looked up.
+ * Commands that take no webhooks set `requireWebhookSecret` to false (default true).
+ */
+export function readConfig(
+  env: Environment,
+  options: { isTerminal: boolean; requireWebhookSecret?: boolean },
+): ConfigAnswer {
+  const { values, problems } = readVariables(env);
+  const { secrets, ...found } = createSecrets(env);
+  const warnings = [...unknownVariables(env), ...found.warnings];
+  problems.push(...found.problems);
+
+  const parsed = configSchema.safeParse(values);
+  if (!parsed.success) {
+    problems.push(
+      ...parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`),
+    );
+  }
+  const given = (name: string) => values[name] !== undefined || (env[`${name}_FILE`] ?? '') !== '';
+  if (options.requireWebhookSecret !== false && !given('GITHUB_WEBHOOK_SECRET')) {
+    problems.push(
+      'GITHUB_WEBHOOK_SECRET is not set: set it to the secret of the webhook, or GITHUB_WEBHOOK_SECRET_FILE to a file with it',
+    );
+  }
+  for (const [name, other] of [
+    ['GITHUB_APP_ID', 'GITHUB_APP_PRIVATE_KEY'],
+    ['GITHUB_APP_PRIVATE_KEY', 'GITHUB_APP_ID'],
+  ] as const) {
+    if (given(name) && !given(other)) {
+      problems.push(`${other} is not set, but ${name} is: a GitHub App needs both`);
+    }
+  }
+  if (!parsed.success || problems.length > 0) return { problems: problems.sort(), warnings };
+
+  const set = parsed.data;
+  if (set.GITHUB_APP_ID !== undefined && set.GITHUB_TOKEN !== undefined) {
+    warnings.push('GITHUB_TOKEN is not used, because GITHUB_APP_ID is set: remove one of them');
+  }
+  if ((set.MAINSHEET_ADMIN_TOKEN?.length ?? SAFE_TOKEN) < SAFE_TOKEN) {
+    warnings.push(
+      `MAINSHEET_ADMIN_TOKEN can be guessed: take ${SAFE_TOKEN} or more random characters`,
+    );
+  }
+  const config: Config = {
+    host: set.HOST ?? '127.0.0.1',
+    port: set.PORT ?? 3000,
+    dataDir: resolve(set.MAINSHEET_DATA_DIR ?? './data'),
+    databaseUrl: set.DATABASE_URL,
+    deployments: set.MAINSHEET_DEPLOYMENTS ?? { kind: 'directory', path: resolve('./deployments') },
+    publicUrl: set.MAINSHEET_PUBLIC_URL,
+    concurrency: set.MAINSHEET_CONCURRENCY ?? 4,
+    executor: set.MAINSHEET_EXECUTOR ?? 'local',
+    adminToken: set.MAINSHEET_ADMIN_TOKEN,
+    webhookSecrets: set.GITHUB_WEBHOOK_SECRET ?? [],
+    github: { ...githubUrls(set.GITHUB_API_URL, set.GITHUB_SERVER_URL), auth: authOf(set) },
+    secrets,
+    logLevel: set.LOG_LEVEL ?? 'info',
+    logFormat: set.LOG_FORMAT ?? (options.isTerminal ? 'pretty' : 'json'),
+    shutdownGraceMs: set.MAINSHEET_SHUTDOWN_GRACE ?? 25_000,
+  };
+  return { config: hideSecrets(config), warnings };
+}
+
+/** GitHub Enterprise Server has its API below the server's own address, so one of the two is enough to know both. */
+function githubUrls(api: string | undefined, server: string | undefined) {
+  const suffix = '/api/v3';
+  if (api === undefined && server !== undefined && server !== 'https://github.com') {
+    return { apiUrl: server + suffix, serverUrl: server };
+  }
+  if (server === undefined && api?.endsWith(suffix)) {
+    return { apiUrl: api, serverUrl: api.slice(0, -suffix.length) };
+  }
+  return { apiUrl: api ?? 'https://api.github.com', serverUrl: server ?? 'https://github.com' };
+}
+
+function authOf(set: {
+  GITHUB_APP_ID?: string | undefined;
+  GITHUB_APP_PRIVATE_KEY?: string | undefined;
+  GITHUB_TOKEN?: string | undefined;
+}): GitHubAuth | undefined {
+  if (set.GITHUB_APP_ID !== undefined && set.GITHUB_APP_PRIVATE_KEY !== undefined) {
+    return { kind: 'app', appId: set.GITHUB_APP_ID, privateKey: set.GITHUB_APP_PRIVATE_KEY };
+  }
+  return set.GITHUB_TOKEN === undefined ? undefined : { kind: 'token', token: set.GITHUB_TOKEN };
+}
+
+/** Every object that holds a secret gets a printed form of its own, so that no part of the configuration prints one. */
+function hideSecrets(config: Config): Config {
+  const { auth } = config.github;
+  if (auth?.kind === 'app') printAs(auth, { ...auth, privateKey: '***' });
+  if (auth?.kind === 'token') printAs(auth, { ...auth, token: '***' });
+  printAs(
+    config.webhookSecrets,
+    config.webhookSecrets.map(() => '***'),
+  );
+  return printAs(config, {
+    ...config,
+    databaseUrl: config.databaseUrl && '***',
+    adminToken: config.adminToken && '***',
+    secrets: '***',
+  });
+}
+
+function printAs<Value extends object>(value: Value, shown: object): Value {
+  return Object.defineProperties(value, {
+    toJSON: { value: () => shown },
+    [inspect.custom]: {
+      value: (_depth: number, options: object, print: typeof inspect) => print(shown, options),
+    },
+  });
+}

@@ -1,0 +1,166 @@
+import { createPrivateKey } from 'node:crypto';
+import { resolve } from 'node:path';
+import * as z from 'zod';
+import { parseDuration } from '../lib/duration.ts';
+
+const HOUR = 3_600_000;
+
+/** Where specs come from. */
+export type DeploymentsSource =
+  /** Absolute path. */
+  | { kind: 'directory'; path: string }
+  /** `path` is '' for the repository's root; `ref` is undefined for the default branch. */
+  | { kind: 'github'; repository: string; path: string; ref: string | undefined };
+
+/**
+ * Every variable but the secrets for specs, from its text to what the rest of the code wants. Absent variables stay
+ * undefined. A message goes on where the variable's name ends: "is …: do …".
+ */
+export const configSchema = z.object({
+  HOST: variable((text) =>
+    /^[\w.:-]+$/.test(text)
+      ? text
+      : wrong('is no host name or IP address', 'write one such as 0.0.0.0'),
+  ),
+  PORT: wholeNumber(0, 65_535),
+  MAINSHEET_DATA_DIR: variable((text) => resolve(text)),
+  DATABASE_URL: variable(databaseUrl),
+  MAINSHEET_DEPLOYMENTS: variable(deploymentsSource),
+  MAINSHEET_PUBLIC_URL: variable(webUrl),
+  MAINSHEET_CONCURRENCY: wholeNumber(1, 1000),
+  MAINSHEET_EXECUTOR: variable(executor),
+  MAINSHEET_ADMIN_TOKEN: variable((text) =>
+    /^[\x21-\x7e]+$/.test(text)
+      ? text
+      : wrong('has a space or a character outside ASCII', 'take one that fits into an HTTP header'),
+  ),
+  MAINSHEET_SHUTDOWN_GRACE: variable(grace),
+  GITHUB_WEBHOOK_SECRET: variable(webhookSecrets),
+  GITHUB_APP_ID: variable((text) =>
+    /^[A-Za-z0-9.]+$/.test(text)
+      ? text
+      : wrong("is no App's id", "copy the App ID or Client ID from the App's settings page"),
+  ),
+  GITHUB_APP_PRIVATE_KEY: variable(privateKey),
+  GITHUB_TOKEN: variable((text) =>
+    /^[\x21-\x7e]+$/.test(text.trim()) ? text.trim() : wrong('is no token', 'copy it whole'),
+  ),
+  GITHUB_API_URL: variable(webUrl),
+  GITHUB_SERVER_URL: variable(webUrl),
+  LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+  LOG_FORMAT: oneOf('json', 'pretty'),
+});
+
+class Wrong {
+  readonly message: string;
+
+  constructor(message: string) {
+    this.message = message;
+  }
+}
+
+function wrong(what: string, todo: string): Wrong {
+  return new Wrong(`${what}: ${todo}`);
+}
+
+function variable<Value>(parse: (text: string) => Value | Wrong) {
+  return z
+    .string()
+    .transform((text, context): Value => {
+      const value = parse(text);
+      if (!(value instanceof Wrong)) return value;
+      context.addIssue({ code: 'custom', message: value.message });
+      return z.NEVER;
+    })
+    .optional();
+}
+
+function wholeNumber(least: number, most: number) {
+  return variable((text) => {
+    const number = /^\d{1,9}$/.test(text) ? Number(text) : -1;
+    if (number >= least && number <= most) return number;
+    return wrong(`is ${quote(text)}`, `set a whole number from ${least} to ${most}`);
+  });
+}
+
+function oneOf<const Word extends string>(...words: Word[]) {
+  return variable(
+    (text) =>
+      words.find((word) => word === text.toLowerCase()) ??
+      wrong(`is ${quote(text)}`, `set one of ${words.join(', ')}`),
+  );
+}
+
+function executor(text: string): 'local' | Wrong {
+  if (text === 'local') return text;
+  return text === 'kubernetes'
+    ? wrong('is "kubernetes", which is not available yet', 'set it to local, or remove it')
+    : wrong(`is ${quote(text)}`, 'set it to local, or remove it');
+}
+
+function grace(text: string): number | Wrong {
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms <= HOUR) return ms;
+  return wrong(`is ${quote(text)}`, 'set a duration of at most 1h, such as 25s');
+}
+
+/** Not quoted in messages: it may hold a password. */
+function webUrl(text: string): string | Wrong {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    return wrong('is no http or https URL', 'write it whole, such as https://mainsheet.example');
+  }
+  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
+    return wrong('has a user, a query or a fragment', 'leave only https://host/path');
+  }
+  return url.href.replace(/\/+$/, '');
+}
+
+function databaseUrl(text: string): string | Wrong {
+  const url = URL.parse(text.trim());
+  if (url !== null && /^postgres(?:ql)?:$/.test(url.protocol)) return text.trim();
+  return wrong(
+    'is no PostgreSQL URL',
+    'write postgres://user:password@host:5432/name, or remove it to use SQLite',
+  );
+}
+
+/** `github:owner/repo[/path][@ref]`, or a directory. */
+function deploymentsSource(text: string): DeploymentsSource | Wrong {
+  if (!text.startsWith('github:')) return { kind: 'directory', path: resolve(text) };
+  const form = /^github:([\w-]+\/[\w.-]+)(?:\/([^@]*))?(?:@(.+))?$/.exec(text);
+  const [, repository = '', path = '', ref] = form ?? [];
+  const parts = path.split('/').filter((part) => part !== '');
+  const safe =
+    form !== null &&
+    !/\/\.{1,2}$/.test(repository) &&
+    !parts.some((part) => part === '.' || part === '..') &&
+    (ref === undefined || /^(?!-)(?!.*\.\.)[^\s~^:?*[\\]+$/.test(ref)) &&
+    !/\p{Cc}/u.test(text);
+  if (!safe) return wrong(`is ${quote(text)}`, 'write github:owner/repo[/path][@ref]');
+  return { kind: 'github', repository, path: parts.join('/'), ref };
+}
+
+function webhookSecrets(text: string): string[] | Wrong {
+  const secrets = text.split(/[\n,]/).map((secret) => secret.trim());
+  const given = secrets.filter((secret) => secret !== '');
+  return given.length > 0 ? given : wrong('holds no secret', 'set one, or several with commas');
+}
+
+/** PEM; line breaks may be written as `\n`, because many places that hold variables allow one line only. */
+function privateKey(text: string): string | Wrong {
+  const pem = text.includes('\n') ? text : text.replaceAll(String.raw`\n`, '\n');
+  try {
+    if (createPrivateKey(pem).asymmetricKeyType === 'rsa') return pem.trim();
+  } catch {
+    // OpenSSL's own words help nobody, and what it was given is secret.
+  }
+  return wrong(
+    'is no RSA private key in PEM form',
+    'use the whole .pem file that GitHub gave for the App, in GITHUB_APP_PRIVATE_KEY_FILE if need be',
+  );
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text);
+}

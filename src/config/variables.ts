@@ -1,0 +1,66 @@
+import { describeError } from '../lib/errors.ts';
+import { readSecretFile } from './secret-file.ts';
+
+export type Environment = Record<string, string | undefined>;
+
+/** Variables that hold a secret, and may therefore be given as `NAME_FILE` too. */
+export const SECRET_VARIABLES = [
+  'DATABASE_URL',
+  'MAINSHEET_ADMIN_TOKEN',
+  'GITHUB_WEBHOOK_SECRET',
+  'GITHUB_APP_PRIVATE_KEY',
+  'GITHUB_TOKEN',
+] as const;
+
+export const PLAIN_VARIABLES = [
+  'HOST',
+  'PORT',
+  'MAINSHEET_DATA_DIR',
+  'MAINSHEET_DEPLOYMENTS',
+  'MAINSHEET_PUBLIC_URL',
+  'MAINSHEET_CONCURRENCY',
+  'MAINSHEET_EXECUTOR',
+  'MAINSHEET_SECRETS_DIR',
+  'MAINSHEET_SHUTDOWN_GRACE',
+  'GITHUB_APP_ID',
+  'GITHUB_API_URL',
+  'GITHUB_SERVER_URL',
+  'LOG_LEVEL',
+  'LOG_FORMAT',
+] as const;
+
+/** The text of every known variable that is set and not empty; secrets come from their files where those are named. */
+export function readVariables(env: Environment): {
+  values: Record<string, string>;
+  problems: string[];
+} {
+  const values: Record<string, string> = {};
+  const problems: string[] = [];
+  for (const name of PLAIN_VARIABLES) {
+    const value = env[name]?.trim() ?? '';
+    if (value !== '') values[name] = value;
+  }
+  for (const name of SECRET_VARIABLES) {
+    const value = secretVariable(env, name, problems);
+    if (value !== undefined) values[name] = value;
+  }
+  return { values, problems };
+}
+
+function secretVariable(env: Environment, name: string, problems: string[]): string | undefined {
+  const value = env[name] ?? '';
+  const path = env[`${name}_FILE`] ?? '';
+  if (path === '') return value === '' ? undefined : value;
+  if (value !== '') {
+    problems.push(`${name} and ${name}_FILE are both set: keep one of them`);
+    return undefined;
+  }
+  try {
+    const content = readSecretFile(path);
+    if (content.trim() !== '') return content;
+    problems.push(`${name}_FILE names an empty file, ${path}: write the value into it`);
+  } catch (error) {
+    problems.push(`${name}_FILE cannot be used: ${describeError(error)}`);
+  }
+  return undefined;
+}

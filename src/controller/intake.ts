@@ -1,0 +1,196 @@
+import { backoffDelay } from '../lib/backoff.ts';
+import type { Broadcast } from '../lib/broadcast.ts';
+import type { Clock } from '../lib/clock.ts';
+import { describeError, TerminalError } from '../lib/errors.ts';
+import { newId } from '../lib/ids.ts';
+import type { Logger } from '../lib/logger.ts';
+import { parseEvent } from '../github/events.ts';
+import type { Delivery, DeliveryOutcome } from '../model/delivery.ts';
+import type { LoadedSpec } from '../model/deployment-spec.ts';
+import type { Event, Json } from '../model/event.ts';
+import type { News } from '../model/news.ts';
+import type { Run, RunCause } from '../model/run.ts';
+import type { Verdict } from '../model/verdict.ts';
+import { planRun } from '../runs/plan.ts';
+import type { Transitions } from '../runs/transition.ts';
+import type { Catalog } from '../spec/catalog.ts';
+import { matchSpec } from '../spec/match.ts';
+import type { Store, Tables } from '../store/index.ts';
+import type { ClaimedDelivery } from '../store/inbox.ts';
+import { createLoop, type Loop } from './loop.ts';
+import type { Resolve } from './resolve.ts';
+
+/** A delivery that a process took and did not close is free again after this. */
+const LEASE_MS = 5 * 60_000;
+const BACKOFF = { baseMs: 1000, maxMs: 5 * 60_000 };
+/** With this many attempts the backoff has lasted about a day: what it waits for is not coming back. */
+const MOST_ATTEMPTS = 300;
+const POLL_MS = 2000;
+
+/** One spec's answer to an event. */
+interface SpecVerdict {
+  loaded: LoadedSpec;
+  verdict: Verdict;
+}
+
+/** Turns stored deliveries into runs, one after the other. */
+export interface Intake extends Loop {
+  /** Runs a stored delivery's payload against today's specs once more. Throws TerminalError `delivery-unknown`. */
+  replay(delivery: string): Promise<{ outcome: DeliveryOutcome; runs: Run[] }>;
+}
+
+export function createIntake(deps: {
+  store: Store;
+  catalog: Catalog;
+  resolve: Resolve;
+  transitions: Transitions;
+  clock: Clock;
+  logger: Logger;
+  news: Broadcast<News>;
+  /** Called when there are runs to take. */
+  onRuns: () => void;
+}): Intake {
+  const { store, catalog, transitions, clock, logger, news } = deps;
+
+  async function turn(signal: AbortSignal): Promise<boolean> {
+    // Without one valid set of specs nothing can be said of a delivery: it waits instead of being judged by none.
+    if (catalog.current().loadedAt === 0) return false;
+    const claimed = await store.inbox.claim(clock.now(), LEASE_MS);
+    if (claimed === undefined) return false;
+    const { id, event: name, attempts } = claimed.delivery;
+    try {
+      const judged = await judge(name, JSON.parse(claimed.payload) as Json, signal);
+      await record(claimed, judged);
+    } catch (error) {
+      if (signal.aborted) {
+        await store.inbox.postpone(id, clock.now(), 'Interrupted by a shutdown');
+      } else if (error instanceof TerminalError || attempts >= MOST_ATTEMPTS) {
+        await giveUp(claimed, error);
+      } else {
+        const reason = describeError(error);
+        const delay = backoffDelay(attempts, BACKOFF);
+        logger.warn(
+          { delivery: id, event: name, attempts, reason, retryInMs: delay },
+          'delivery postponed',
+        );
+        await store.inbox.postpone(id, clock.now() + delay, `Trying again: ${reason}`);
+      }
+    }
+    return true;
+  }
+
+  interface Judged {
+    event: Event;
+    verdicts: SpecVerdict[];
+  }
+
+  async function judge(name: string, payload: Json, signal: AbortSignal): Promise<Judged> {
+    const parsed = parseEvent(name, payload);
+    const candidates =
+      parsed.repository === undefined ? [] : catalog.forRepository(parsed.repository);
+    const event = await deps.resolve(parsed, payload, candidates, signal);
+    const verdicts = candidates.map((loaded) => ({
+      loaded,
+      verdict: matchSpec(loaded.spec, event, payload),
+    }));
+    return { event, verdicts };
+  }
+
+  /** One transaction: the runs, what they do to their lanes, their first callbacks, and the delivery's end. */
+  async function record(claimed: ClaimedDelivery, judged: Judged): Promise<void> {
+    const { id } = claimed.delivery;
+    const changed: Run[] = [];
+    const outcome = await store.atomically(async (tables) => {
+      const made = await makeRuns(tables, id, 'event', judged, changed);
+      const result = outcomeOf(judged, made);
+      await tables.inbox.close(id, 'processed', result, clock.now());
+      return result;
+    });
+    finish(claimed.delivery, outcome, changed);
+  }
+
+  async function makeRuns(
+    tables: Tables,
+    delivery: string,
+    cause: RunCause,
+    { event, verdicts }: Judged,
+    changed: Run[],
+  ): Promise<Map<string, Run>> {
+    const made = new Map<string, Run>();
+    for (const { loaded, verdict } of verdicts) {
+      if (!verdict.matched || !('sha' in event) || event.sha === undefined) continue;
+      const now = clock.now();
+      const seed = { delivery, event, sha: event.sha, cause };
+      const planned = planRun(seed, loaded, newId(now), now);
+      const [run, ...others] = await transitions.create(tables, planned, loaded);
+      if (run === undefined) continue;
+      made.set(loaded.spec.name, run);
+      changed.push(run, ...others);
+    }
+    return made;
+  }
+
+  async function giveUp(claimed: ClaimedDelivery, error: unknown): Promise<void> {
+    const { id, event, attempts } = claimed.delivery;
+    const outcome = { summary: `Not deployed: ${describeError(error)}`, specs: [] };
+    await store.inbox.close(id, 'failed', outcome, clock.now());
+    logger.error({ delivery: id, event, attempts, error: describeError(error) }, 'delivery failed');
+    news.publish({ kind: 'delivery', delivery: id, repository: claimed.delivery.repository });
+  }
+
+  function finish(delivery: Delivery, outcome: DeliveryOutcome, changed: Run[]): void {
+    const { id, event, repository } = delivery;
+    const runs = changed.filter((run) => run.state === 'queued').map((run) => run.id);
+    logger.info({ delivery: id, event, runs, summary: outcome.summary }, 'delivery processed');
+    for (const run of changed) transitions.announce(run);
+    news.publish({ kind: 'delivery', delivery: id, repository });
+    if (changed.length > 0) deps.onRuns();
+  }
+
+  const loop = createLoop({ name: 'intake', turn, pollMs: POLL_MS, logger });
+  return {
+    ...loop,
+    async replay(delivery) {
+      const stored = await store.inbox.get(delivery);
+      if (stored === undefined) {
+        throw new TerminalError('delivery-unknown', `there is no delivery ${delivery}`);
+      }
+      const payload = JSON.parse(stored.payload) as Json;
+      const judged = await judge(stored.delivery.event, payload, AbortSignal.timeout(LEASE_MS));
+      const changed: Run[] = [];
+      const made = await store.atomically((tables) =>
+        makeRuns(tables, delivery, 'replay', judged, changed),
+      );
+      const outcome = outcomeOf(judged, made);
+      finish(stored.delivery, outcome, changed);
+      return { outcome, runs: [...made.values()] };
+    },
+  };
+}
+
+function outcomeOf(
+  { event, verdicts }: { event: Event; verdicts: readonly SpecVerdict[] },
+  made: ReadonlyMap<string, Run>,
+): DeliveryOutcome {
+  return {
+    summary: summarize(event, verdicts, made),
+    specs: verdicts.map(({ loaded, verdict }) => ({
+      spec: loaded.spec.name,
+      verdict,
+      run: made.get(loaded.spec.name)?.id,
+    })),
+  };
+}
+
+function summarize(
+  event: Event,
+  verdicts: readonly SpecVerdict[],
+  made: ReadonlyMap<string, Run>,
+): string {
+  if (made.size > 0) return `Deploying ${[...made.keys()].join(', ')}`;
+  if (event.kind === 'ping') return 'GitHub said hello: the webhook works';
+  if (event.kind === 'other') return `Not deployed: ${event.reason}`;
+  if (verdicts.length === 0) return `Not deployed: no deployment spec names ${event.repository}`;
+  const first = verdicts.flatMap(({ verdict }) => verdict.reasons).find((reason) => !reason.held);
+  return `Not deployed: ${first?.detail ?? 'no deployment spec matched'}`;
+}

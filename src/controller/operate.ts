@@ -1,0 +1,163 @@
+import type { Clock } from '../lib/clock.ts';
+import { TerminalError } from '../lib/errors.ts';
+import { newId } from '../lib/ids.ts';
+import type { LoadedSpec } from '../model/deployment-spec.ts';
+import { hasEnded, type Run, type RunCause } from '../model/run.ts';
+import type { SpecReader } from '../runs/snapshot.ts';
+import type { Transitions } from '../runs/transition.ts';
+import type { Store, Tables } from '../store/index.ts';
+import type { NewRun } from '../store/runs.ts';
+
+/** What an operator may do to runs and callbacks by hand. Everything is written down in the audit table. */
+export interface Operate {
+  /** Stops a run: at once while it waits, else its whole process group. Throws `run-unknown`, `illegal-transition`. */
+  cancel(run: string, actor: string): Promise<Run>;
+  /** Runs the same revision with the same spec again, as the newest of its lane. */
+  retry(run: string, actor: string): Promise<Run>;
+  /**
+   * Deploys what had been deployed before `run`: the newest successful run of its spec that is older and of another
+   * revision. Throws `nothing-to-roll-back-to`.
+   */
+  rollback(run: string, actor: string): Promise<Run>;
+  /** Puts a dead callback back into the outbox. Throws `entry-unknown`, `entry-not-dead`. */
+  resend(entry: number, actor: string): Promise<void>;
+}
+
+export function createOperate(deps: {
+  store: Store;
+  transitions: Transitions;
+  specOf: SpecReader;
+  clock: Clock;
+  onRuns: () => void;
+  onCallbacks: () => void;
+}): Operate {
+  const { store, transitions, clock } = deps;
+
+  async function find(tables: Tables, id: string): Promise<Run> {
+    const run = await tables.runs.get(id);
+    if (run === undefined) throw new TerminalError('run-unknown', `there is no run ${id}`);
+    return run;
+  }
+
+  /** A new run of an old one's revision and snapshot. */
+  async function again(
+    tables: Tables,
+    source: Run,
+    cause: RunCause,
+    reason: string,
+  ): Promise<Run[]> {
+    const now = clock.now();
+    const planned: NewRun = {
+      ...source,
+      id: newId(now),
+      cause,
+      state: 'queued',
+      reason,
+      fault: undefined,
+      cancelRequested: undefined,
+      attempts: 0,
+      outputs: {},
+      createdAt: now,
+      startedAt: undefined,
+      finishedAt: undefined,
+    };
+    const loaded = await loadedFrom(tables, source);
+    const changed = await transitions.create(tables, planned, loaded);
+    if (changed.length === 0) throw new TerminalError('run-lost', 'the run could not be made');
+    return changed;
+  }
+
+  async function loadedFrom(tables: Tables, run: Run): Promise<LoadedSpec> {
+    const spec = await deps.specOf(tables, run.specDigest);
+    const snapshot = await tables.snapshots.get(run.specDigest);
+    return {
+      spec,
+      file: snapshot?.file ?? '',
+      line: 1,
+      text: snapshot?.text ?? '',
+      digest: run.specDigest,
+    };
+  }
+
+  async function record(tables: Tables, actor: string, action: string, run: Run, detail: string) {
+    await tables.audit.record({ at: clock.now(), actor, action, subject: run.id, detail });
+  }
+
+  function announce(changed: readonly Run[]): Run {
+    for (const run of changed) transitions.announce(run);
+    deps.onRuns();
+    deps.onCallbacks();
+    const [first] = changed;
+    if (first === undefined) throw new TerminalError('run-lost', 'the run could not be made');
+    return first;
+  }
+
+  return {
+    async cancel(id, actor) {
+      const reason = `Cancelled by ${actor}`;
+      const run = await store.atomically(async (tables) => {
+        const found = await find(tables, id);
+        await record(tables, actor, 'run.cancel', found, `was ${found.state}`);
+        if (found.state === 'running') {
+          await tables.runs.requestCancel(id, reason);
+          return { ...found, cancelRequested: reason };
+        }
+        return await transitions.apply(tables, found, { type: 'cancel', reason });
+      });
+      return announce([run]);
+    },
+
+    async retry(id, actor) {
+      const changed = await store.atomically(async (tables) => {
+        const source = await find(tables, id);
+        if (!hasEnded(source.state)) {
+          throw new TerminalError('illegal-transition', `run ${id} is ${source.state}`, {
+            hint: 'only a run that has ended can be retried; cancel it first',
+          });
+        }
+        const runs = await again(tables, source, 'retry', `Retry of run ${id}`);
+        await record(tables, actor, 'run.retry', source, `made run ${runs[0]?.id}`);
+        return runs;
+      });
+      return announce(changed);
+    },
+
+    async rollback(id, actor) {
+      const changed = await store.atomically(async (tables) => {
+        const from = await find(tables, id);
+        const target = await tables.runs.lastSuccessBefore(from);
+        if (target === undefined) {
+          throw new TerminalError(
+            'nothing-to-roll-back-to',
+            `${from.spec} has no earlier successful run of another revision`,
+          );
+        }
+        const reason = `Rollback to ${target.sha.slice(0, 7)} (run ${target.id})`;
+        const runs = await again(tables, target, 'rollback', reason);
+        await record(tables, actor, 'run.rollback', from, `made run ${runs[0]?.id}: ${reason}`);
+        return runs;
+      });
+      return announce(changed);
+    },
+
+    async resend(entry, actor) {
+      await store.atomically(async (tables) => {
+        if (!(await tables.outbox.revive(entry, clock.now()))) {
+          const known = await tables.outbox.get(entry);
+          throw known === undefined
+            ? new TerminalError('entry-unknown', `there is no callback ${entry}`)
+            : new TerminalError('entry-not-dead', `callback ${entry} is ${known.state}, not dead`);
+        }
+        const at = clock.now();
+        await tables.audit.record({
+          at,
+          actor,
+          action: 'outbox.retry',
+          subject: `${entry}`,
+          detail: '',
+        });
+      });
+      deps.onCallbacks();
+    },
+  };
+}

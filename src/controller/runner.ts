@@ -1,0 +1,170 @@
+import type { Clock } from '../lib/clock.ts';
+import { describeError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { RunCommand } from '../model/run-state.ts';
+import type { Run } from '../model/run.ts';
+import type { Execute, Interruption, Outcome } from '../runs/execute.ts';
+import { LostRunError, type Transitions } from '../runs/transition.ts';
+import type { Store } from '../store/index.ts';
+import { createLoop } from './loop.ts';
+
+/** A run whose process stopped renewing is free for another after this. */
+const LEASE_MS = 30_000;
+const POLL_MS = 1000;
+
+/** Takes runs that may start and sees them to their end, at most `concurrency` at once, one a lane. */
+export interface Runner {
+  wake(): void;
+  /** A running run may have been asked to stop: if it is this process's, look now and not at the next heartbeat. */
+  look(run: string): void;
+  /**
+   * Works until `signal` aborts, then takes nothing more, waits up to `graceMs` for what runs, and hands the rest over:
+   * whoever comes next goes on at the first unfinished step.
+   */
+  run(signal: AbortSignal): Promise<void>;
+  active(): number;
+}
+
+export function createRunner(deps: {
+  store: Store;
+  transitions: Transitions;
+  execute: Execute;
+  /** Names this process among others. */
+  owner: string;
+  concurrency: number;
+  graceMs: number;
+  /** How long a lease is, in milliseconds; it is renewed three times in that. */
+  leaseMs?: number;
+  clock: Clock;
+  logger: Logger;
+}): Runner {
+  const { store, transitions, clock, logger, owner } = deps;
+  const leaseMs = deps.leaseMs ?? LEASE_MS;
+  const running = new Map<string, RunningRun>();
+
+  const loop = createLoop({ name: 'runner', turn, pollMs: POLL_MS, logger });
+
+  async function turn(): Promise<boolean> {
+    if (running.size >= deps.concurrency) return false;
+    const run = await claim();
+    if (run === undefined) return false;
+    const controller = new AbortController();
+    const done = see(run, controller).finally(() => {
+      running.delete(run.id);
+      loop.wake();
+    });
+    running.set(run.id, {
+      done,
+      beat: () => beat(run, controller),
+      interrupt: () => controller.abort({ kind: 'interrupt' } satisfies Interruption),
+    });
+    return true;
+  }
+
+  async function claim(): Promise<Run | undefined> {
+    const run = await store.atomically(async (tables) => {
+      const candidate = await tables.runs.nextRunnable(clock.now());
+      if (candidate === undefined || running.has(candidate.id)) return undefined;
+      const started = await transitions.apply(tables, candidate, { type: 'start' });
+      await tables.runs.own(started.id, owner, clock.now() + leaseMs);
+      return started;
+    });
+    if (run !== undefined) {
+      transitions.announce(run);
+      logger.info(
+        { run: run.id, spec: run.spec, sha: run.sha, lane: run.lane, attempt: run.attempts },
+        'run started',
+      );
+    }
+    return run;
+  }
+
+  /** Executes a claimed run and records its end. Never throws: it runs beside the loop. */
+  async function see(run: Run, controller: AbortController): Promise<void> {
+    const heartbeat = setInterval(() => void beat(run, controller), leaseMs / 3);
+    try {
+      await beat(run, controller);
+      const outcome = await deps.execute(run, controller.signal);
+      clearInterval(heartbeat);
+      await conclude(run, outcome);
+    } catch (error) {
+      if (error instanceof LostRunError) {
+        logger.warn({ run: run.id, spec: run.spec }, 'run was taken over by another process');
+      } else {
+        logger.error(
+          { run: run.id, spec: run.spec, error: describeError(error) },
+          'run could not be concluded',
+        );
+      }
+    } finally {
+      clearInterval(heartbeat);
+    }
+  }
+
+  async function beat(run: Run, controller: AbortController): Promise<void> {
+    try {
+      const now = await store.runs.renew(run.id, owner, clock.now() + leaseMs);
+      if (now === undefined) controller.abort({ kind: 'interrupt' } satisfies Interruption);
+      else if (now.cancelRequested !== undefined) {
+        controller.abort({ kind: 'cancel', reason: now.cancelRequested } satisfies Interruption);
+      }
+    } catch (error) {
+      logger.warn({ run: run.id, error: describeError(error) }, 'lease could not be renewed');
+    }
+  }
+
+  async function conclude(run: Run, outcome: Outcome): Promise<void> {
+    if (outcome.kind === 'interrupted') {
+      await store.runs.release(run.id, owner);
+      logger.info({ run: run.id, spec: run.spec }, 'run handed over');
+      return;
+    }
+    const ended = await transitions.commit(run, commandFor(outcome), owner);
+    logger.info(
+      {
+        run: run.id,
+        spec: run.spec,
+        sha: run.sha,
+        state: ended.state,
+        reason: ended.reason,
+        durationMs: (ended.finishedAt ?? 0) - (ended.startedAt ?? 0),
+      },
+      'run ended',
+    );
+  }
+
+  return {
+    wake: () => loop.wake(),
+    look(run) {
+      void running.get(run)?.beat();
+    },
+    active: () => running.size,
+    async run(signal) {
+      await loop.run(signal);
+      const all = Promise.all([...running.values()].map(({ done }) => done));
+      const late = new AbortController();
+      await Promise.race([all, clock.sleep(deps.graceMs, late.signal)]);
+      late.abort();
+      for (const { interrupt } of running.values()) interrupt();
+      await all;
+    },
+  };
+}
+
+interface RunningRun {
+  done: Promise<void>;
+  /** Renews the lease and looks whether the run is to stop. Never rejects. */
+  beat: () => Promise<void>;
+  interrupt: () => void;
+}
+
+function commandFor(outcome: Exclude<Outcome, { kind: 'interrupted' }>): RunCommand {
+  switch (outcome.kind) {
+    case 'succeeded':
+      return { type: 'succeed', outputs: outcome.outputs };
+    case 'failed':
+      return { type: 'fail', fault: outcome.fault, reason: outcome.reason };
+    case 'cancelled':
+      return { type: 'cancel', reason: outcome.reason };
+  }
+}

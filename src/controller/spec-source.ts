@@ -1,0 +1,74 @@
+import { mkdir, rename, rm, symlink } from 'node:fs/promises';
+import { dirname, join, resolve, sep } from 'node:path';
+import { MainsheetError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Checkouts } from '../git/checkouts.ts';
+import type { Mirrors } from '../git/mirrors.ts';
+import type { Catalog } from '../spec/catalog.ts';
+import { createLoop, type Loop } from './loop.ts';
+
+/** How old the specs may be when no push told of a newer commit. */
+const POLL_MS = 60_000;
+/** Two work trees in turn: the one in use stays as it is while the other is brought to the next commit. */
+export const SPEC_LANES = ['mainsheet specs a', 'mainsheet specs b'] as const;
+
+/**
+ * Keeps the specs of a repository (`MAINSHEET_DEPLOYMENTS=github:owner/repo…`) in a directory: `link` always points at
+ * one whole commit of it, so that the catalog never reads half a checkout. While GitHub cannot be reached the last
+ * commit stays in use.
+ */
+export function createSpecSource(deps: {
+  repository: string;
+  /** Below the repository's root; empty for the root. */
+  path: string;
+  /** A branch; undefined means the default branch. */
+  ref: string | undefined;
+  /** The symbolic link that the catalog reads. */
+  link: string;
+  mirrors: Mirrors;
+  checkouts: Checkouts;
+  catalog: Pick<Catalog, 'reload'>;
+  logger: Logger;
+}): Loop {
+  const { repository, mirrors, checkouts, logger } = deps;
+  let current: string | undefined;
+  let turns = 0;
+
+  async function turn(signal: AbortSignal): Promise<boolean> {
+    const sha = await newest(signal);
+    if (sha === current) return false;
+    const lane = SPEC_LANES[turns % 2 === 0 ? 0 : 1];
+    const { directory } = await checkouts.prepare({ lane, repository, sha, signal });
+    const target = resolve(directory, deps.path);
+    if (target !== directory && !target.startsWith(directory + sep)) {
+      throw new MainsheetError('spec-path', `${deps.path} is not a path inside ${repository}`);
+    }
+    await point(deps.link, target);
+    turns += 1;
+    current = sha;
+    logger.info({ repository, sha }, 'deployment specs checked out');
+    await deps.catalog.reload();
+    return false;
+  }
+
+  async function newest(signal: AbortSignal): Promise<string> {
+    const heads = await mirrors.heads(repository, { signal });
+    const branch = deps.ref ?? (heads.has('main') ? 'main' : 'master');
+    const sha = heads.get(branch);
+    if (sha !== undefined) return sha;
+    throw new MainsheetError('spec-branch', `${repository} has no branch ${branch}`, {
+      hint: 'name one in MAINSHEET_DEPLOYMENTS: github:owner/repo@branch',
+    });
+  }
+
+  return createLoop({ name: 'specs', turn, pollMs: POLL_MS, logger });
+}
+
+/** Makes `link` point at `target`, in one step for whoever reads it. */
+async function point(link: string, target: string): Promise<void> {
+  await mkdir(dirname(link), { recursive: true });
+  const next = join(dirname(link), '.next-specs');
+  await rm(next, { force: true });
+  await symlink(target, next);
+  await rename(next, link);
+}

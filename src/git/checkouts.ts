@@ -1,0 +1,169 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Clock } from '../lib/clock.ts';
+import { describeError, MainsheetError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import { laneDirectory, repositoryDirectory } from './directory-names.ts';
+import { discard, discardLeftovers, isUsableDirectory } from './discard.ts';
+import { gitStopped } from './git-failure.ts';
+import { createLocalGit } from './local-git.ts';
+import type { Mirrors } from './mirrors.ts';
+import { checkSha } from './refs.ts';
+import { bringTo, isWorkTree, makeWorkTree, placeOf, type Place } from './work-tree.ts';
+
+/** A work tree with exactly the files of a commit. */
+export interface Checkout {
+  /** Absolute path: the steps' working directory. */
+  directory: string;
+  sha: string;
+}
+
+export interface CheckoutRequest {
+  lane: string;
+  /** `owner/name`. */
+  repository: string;
+  sha: string;
+  signal?: AbortSignal | undefined;
+}
+
+export interface Checkouts {
+  /**
+   * The lane's work tree of the repository, brought to the commit: the files of the commit byte for byte, and nothing
+   * else. Made anew when it is damaged in any way. Throws TerminalError `commit-missing`, `invalid-sha`,
+   * `invalid-repository`, and RetryableError or TerminalError as `gitFailure` says.
+   */
+  prepare(request: CheckoutRequest): Promise<Checkout>;
+  /** Removes the work trees of all other lanes. `lanes` has to name those of running runs too. */
+  retain(lanes: ReadonlySet<string>): Promise<void>;
+  /** Removes what a crash left half made or half removed. To be called at start, before anything else. */
+  sweep(): Promise<void>;
+}
+
+/** Trying again with a new work tree does not help against these. */
+const NOT_THE_TREES_FAULT = new Set(['git-missing', 'git-stopped', 'git-timeout', 'disk-full']);
+
+/** The work trees in `directory`. `environment` is the process's, for PATH; `timeoutMs` is for each git call. */
+export function createCheckouts(deps: {
+  directory: string;
+  mirrors: Mirrors;
+  logger: Logger;
+  clock: Clock;
+  environment?: Readonly<Record<string, string | undefined>>;
+  limits?: { timeoutMs?: number; maxBytes?: number };
+}): Checkouts {
+  const { mirrors, logger, clock, environment } = deps;
+  const directory = resolve(deps.directory);
+  const git = createLocalGit({
+    environment,
+    timeoutMs: deps.limits?.timeoutMs ?? 10 * 60_000,
+    maxBytes: deps.limits?.maxBytes ?? 256 * 1024 * 1024,
+  });
+  /** The end of the last `prepare` of each lane that is under way. */
+  const underWay = new Map<string, Promise<unknown>>();
+
+  return {
+    async prepare(request) {
+      checkSha(request.sha);
+      const lane = laneDirectory(request.lane);
+      const before = underWay.get(lane);
+      const prepared = (async () => {
+        await before?.catch(() => {});
+        return await prepareNow(lane, request);
+      })();
+      underWay.set(lane, prepared);
+      try {
+        return await prepared;
+      } finally {
+        if (underWay.get(lane) === prepared) underWay.delete(lane);
+      }
+    },
+
+    async retain(lanes) {
+      const wanted = new Set([...lanes].map((lane) => laneDirectory(lane)));
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      for (const name of await readdir(directory)) {
+        if (name.startsWith('.') || wanted.has(name) || underWay.has(name)) continue;
+        logger.info({ lane: name }, 'work tree removed');
+        await clear(join(directory, name));
+      }
+    },
+
+    async sweep() {
+      for (const error of await discardLeftovers(directory)) {
+        logger.warn({ error: describeError(error) }, 'leftover work tree could not be removed');
+      }
+    },
+  };
+
+  async function prepareNow(lane: string, request: CheckoutRequest): Promise<Checkout> {
+    const { repository, sha, signal } = request;
+    const startedAt = clock.now();
+    const place = placeOf(join(directory, lane, repositoryDirectory(repository)));
+    await mirrors.ensureCommit(repository, sha, { signal });
+    await makeLaneDirectory(lane);
+
+    if (!(await isWorkTree(place))) {
+      await bringNew(place, request);
+    } else {
+      try {
+        await bring(place, request);
+      } catch (error) {
+        if (!mayHelp(error, signal)) throw error;
+        logger.warn({ ...request, signal: undefined, error: describeError(error) }, REBUILT);
+        await bringNew(place, request);
+      }
+    }
+    logger.debug({ lane, repository, sha, ms: clock.now() - startedAt }, 'checked out');
+    return { directory: place.tree, sha };
+  }
+
+  /** A new work tree; and when even that fails for want of objects, a new mirror too. */
+  async function bringNew(place: Place, request: CheckoutRequest): Promise<void> {
+    const { repository, sha, signal } = request;
+    await renew(place);
+    try {
+      await bring(place, request);
+    } catch (error) {
+      if (!(error instanceof MainsheetError && error.code === 'git-damaged')) throw error;
+      logger.warn({ repository, error: describeError(error) }, 'mirror is damaged, made anew');
+      await mirrors.ensureCommit(repository, sha, { signal, renew: true });
+      await renew(place);
+      await bring(place, request);
+    }
+  }
+
+  async function bring(place: Place, { repository, sha, signal }: CheckoutRequest): Promise<void> {
+    if (signal?.aborted) throw gitStopped(`checking out ${repository}`, signal);
+    const mirror = mirrors.directoryOf(repository);
+    await bringTo(place, { sha, mirror, repository }, { git, signal });
+  }
+
+  async function renew(place: Place): Promise<void> {
+    await clear(place.directory);
+    await makeWorkTree(place, directory);
+  }
+
+  /** The lane's directory, and not a link or a file that a step put in its place. */
+  async function makeLaneDirectory(lane: string): Promise<void> {
+    const path = join(directory, lane);
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    if (!(await isUsableDirectory(path))) await clear(path);
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  }
+
+  /** `path` is free afterwards, even if what was there cannot be removed: that must not stop the lane. */
+  async function clear(path: string): Promise<void> {
+    try {
+      await discard(path, directory);
+    } catch (error) {
+      logger.warn({ error: describeError(error) }, 'old work tree could not be removed');
+    }
+  }
+}
+
+const REBUILT = 'work tree is damaged, made anew';
+
+function mayHelp(error: unknown, signal: AbortSignal | undefined): boolean {
+  if (signal?.aborted) return false;
+  return !(error instanceof MainsheetError && NOT_THE_TREES_FAULT.has(error.code));
+}

@@ -1,0 +1,90 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { NEW_PREFIX, OLD_PREFIX } from './directory-names.ts';
+
+/** A name in `directory` for something that is being made; a crash leaves it behind for `discardLeftovers`. */
+export function placeForNew(directory: string): string {
+  return join(directory, `${NEW_PREFIX}${randomBytes(8).toString('hex')}`);
+}
+
+/**
+ * Removes whatever is at `path`: a directory, a file, or a symbolic link (never what it points to); nothing happens when
+ * there is nothing. It is moved into `trash` (same file system) first: `path` is free even when this then rejects because
+ * something in it cannot be removed, and nobody meets a half-removed directory.
+ */
+export async function discard(path: string, trash: string): Promise<void> {
+  const out = join(trash, `${OLD_PREFIX}${randomBytes(8).toString('hex')}`);
+  try {
+    // Only who may write to a directory may move it elsewhere, and a step may have changed that.
+    if (await isRealDirectory(path)) await chmod(path, 0o700);
+    await rename(path, out);
+  } catch (error) {
+    if (isMissing(error)) return;
+    throw error;
+  }
+  await removeAll(out);
+}
+
+/**
+ * Makes `directory` if need be and removes from it what a crash left half made or half removed. Returns why something
+ * could not be removed. Only while nothing is being made or discarded there.
+ */
+export async function discardLeftovers(directory: string): Promise<Error[]> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const failures: Error[] = [];
+  for (const name of await readdir(directory)) {
+    if (!name.startsWith(NEW_PREFIX) && !name.startsWith(OLD_PREFIX)) continue;
+    await removeAll(join(directory, name)).catch((error: Error) => failures.push(error));
+  }
+  return failures;
+}
+
+/** Whether `path` is a directory itself, not a link to one. */
+export async function isRealDirectory(path: string): Promise<boolean> {
+  return (await modeOfDirectory(path)) !== undefined;
+}
+
+/** Whether `path` is a directory itself, and its owner has all rights to it. */
+export async function isUsableDirectory(path: string): Promise<boolean> {
+  return ((await modeOfDirectory(path)) ?? 0) >= 0o700;
+}
+
+/** The rights to a directory, three octal digits; undefined when there is none, or a link to one. */
+async function modeOfDirectory(path: string): Promise<number | undefined> {
+  try {
+    const status = await lstat(path);
+    return status.isDirectory() ? status.mode & 0o777 : undefined;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+async function removeAll(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch {
+    // A step may have taken away its own rights to a directory; the owner can give them back.
+    await makeWritable(path);
+    // What the first attempt had begun may still be going on: hence the retries.
+    await rm(path, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+async function makeWritable(path: string): Promise<void> {
+  try {
+    if (!(await isRealDirectory(path))) return;
+    await chmod(path, 0o700);
+    for (const entry of await readdir(path, { withFileTypes: true })) {
+      if (entry.isDirectory()) await makeWritable(join(path, entry.name));
+    }
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}

@@ -1,0 +1,83 @@
+/** Where programs are usually found, for a caller that does not say. */
+const USUAL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** What may come from the process's own environment: where programs and certificates are, and how to get out. */
+const INHERITED = [
+  'PATH',
+  'TMPDIR',
+  'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
+  'GIT_SSL_CAINFO',
+  'GIT_SSL_CAPATH',
+  'http_proxy',
+  'https_proxy',
+  'all_proxy',
+  'no_proxy',
+  'HTTPS_PROXY',
+  'ALL_PROXY',
+  'NO_PROXY',
+];
+
+/**
+ * Configuration that wins over every configuration file. The files that our git reads are our own and rewritten before
+ * use; this is for the case that somebody got at them all the same.
+ */
+const SETTINGS: Record<string, string> = {
+  'core.hooksPath': '/dev/null',
+  'core.fsmonitor': 'false',
+  'core.attributesFile': '/dev/null',
+  'core.excludesFile': '/dev/null',
+  'core.protectHFS': 'true',
+  'core.protectNTFS': 'true',
+  'core.symlinks': 'true',
+  'core.fileMode': 'true',
+  'core.trustctime': 'true',
+  'core.checkStat': 'default',
+  'core.sparseCheckout': 'false',
+  'submodule.recurse': 'false',
+  'diff.ignoreSubmodules': 'all',
+  'credential.helper': '',
+  'gc.auto': '0',
+  'maintenance.auto': 'false',
+};
+
+/**
+ * The whole environment of a git process: nothing is inherited but what is needed to start it and to reach the server.
+ * System and user configuration, prompts, replace objects and LFS downloads are off. `protocols` are the only transports
+ * git may use (`none` for calls that have no business with any); `settings` are passed as configuration through the
+ * environment, which is neither on a disk nor in the process list.
+ */
+export function gitEnvironment(options: {
+  inherited: Readonly<Record<string, string | undefined>> | undefined;
+  protocols: 'none' | 'http:https';
+  settings?: Record<string, string>;
+}): Record<string, string> {
+  const environment: Record<string, string> = { PATH: USUAL_PATH };
+  for (const name of INHERITED) {
+    const value = options.inherited?.[name];
+    if (value !== undefined) environment[name] = value;
+  }
+  Object.assign(environment, {
+    // Messages are read by this program, so they have to be in one language.
+    LC_ALL: 'C',
+    HOME: '/nonexistent',
+    XDG_CONFIG_HOME: '/nonexistent',
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_SYSTEM: '/dev/null',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_ATTR_NOSYSTEM: '1',
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_OPTIONAL_LOCKS: '0',
+    GIT_NO_REPLACE_OBJECTS: '1',
+    GIT_LFS_SKIP_SMUDGE: '1',
+    GIT_ALLOW_PROTOCOL: options.protocols,
+    GIT_PROTOCOL_FROM_USER: '0',
+  });
+  const settings = Object.entries({ ...SETTINGS, ...options.settings });
+  environment['GIT_CONFIG_COUNT'] = String(settings.length);
+  for (const [index, [key, value]] of settings.entries()) {
+    environment[`GIT_CONFIG_KEY_${index}`] = key;
+    environment[`GIT_CONFIG_VALUE_${index}`] = value;
+  }
+  return environment;
+}

@@ -1,0 +1,134 @@
+import { join } from 'node:path';
+import type { Clock } from '../lib/clock.ts';
+import { describeError, MainsheetError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import { repositoryDirectory } from './directory-names.ts';
+import { discard, discardLeftovers } from './discard.ts';
+import type { LocalGit } from './local-git.ts';
+import { countPacks, isMirror, makeMirror, removeStaleLocks } from './mirror-directory.ts';
+import type { RemoteGit } from './remote-git.ts';
+import type { Fetch } from './shared-fetches.ts';
+
+/** Everything is fetched under its own name, whether it moved forward or not, and what is gone is removed. */
+const FETCH =
+  'fetch --quiet --force --prune --no-tags --no-write-fetch-head --no-auto-gc --no-recurse-submodules'.split(
+    ' ',
+  );
+const REFSPECS = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
+
+/** The default branch seldom changes: looked up at most this often, in milliseconds. */
+const HEAD_INTERVAL = 60 * 60_000;
+
+/**
+ * Fetches a repository's mirror, one call at a time for each repository. Makes a mirror that is missing, and makes one
+ * anew that git calls damaged. Throws RetryableError or TerminalError as `gitFailure` says.
+ */
+export function createMirrorFetch(deps: {
+  directory: string;
+  local: LocalGit;
+  remote: RemoteGit;
+  logger: Logger;
+  clock: Clock;
+  limits: { fetchTimeoutMs: number; maxPacks: number };
+}): Fetch {
+  const { directory, local, remote, logger, clock, limits } = deps;
+  /** When the default branch of a mirror was last looked up. A mirror without an entry is new to this process. */
+  const headReadAt = new Map<string, number>();
+  let swept: Promise<void> | undefined;
+
+  return async (repository, signal, started) => {
+    const path = join(directory, repositoryDirectory(repository));
+    const startedAt = clock.now();
+    swept ??= sweep();
+    await swept;
+    if (!headReadAt.has(path) && (await isMirror(path))) await removeStaleLocks(path);
+    try {
+      await fetchInto(path, repository, signal, started);
+    } catch (error) {
+      if (!(error instanceof MainsheetError && error.code === 'git-damaged')) throw error;
+      logger.warn({ repository, error: describeError(error) }, 'mirror is damaged, made anew');
+      await discard(path, directory);
+      await fetchInto(path, repository, signal, started);
+    }
+    logger.debug({ repository, ms: clock.now() - startedAt }, 'fetched');
+  };
+
+  /** Once, before this process makes its first mirror. */
+  async function sweep(): Promise<void> {
+    for (const error of await discardLeftovers(directory)) {
+      logger.warn({ error: describeError(error) }, 'leftover mirror could not be removed');
+    }
+  }
+
+  async function fetchInto(
+    path: string,
+    repository: string,
+    signal: AbortSignal,
+    onStart: () => void,
+  ): Promise<void> {
+    const isNew = !(await isMirror(path));
+    await makeMirror(path, directory);
+    await remote({
+      doing: `fetching ${repository}`,
+      repository,
+      args: (url) => [...FETCH, '--end-of-options', url, ...REFSPECS],
+      gitDirectory: path,
+      timeoutMs: limits.fetchTimeoutMs,
+      signal,
+      onStart,
+    });
+    await readHead(path, repository, signal, isNew);
+    if (isNew || (await countPacks(path)) >= limits.maxPacks)
+      await tidyUp(path, repository, signal);
+  }
+
+  /** Points the mirror's HEAD at the repository's default branch. */
+  async function readHead(
+    path: string,
+    repository: string,
+    signal: AbortSignal,
+    isNew: boolean,
+  ): Promise<void> {
+    const readAt = headReadAt.get(path) ?? 0;
+    if (!isNew && clock.now() - readAt < HEAD_INTERVAL && (await headExists(path, signal))) return;
+    const output = await remote({
+      doing: `reading the default branch of ${repository}`,
+      repository,
+      args: (url) => ['ls-remote', '--symref', '--quiet', '--end-of-options', url, 'HEAD'],
+      timeoutMs: limits.fetchTimeoutMs,
+      signal,
+    });
+    headReadAt.set(path, clock.now());
+    const head = /^ref: (refs\/heads\/.+)\tHEAD$/m.exec(output)?.[1];
+    if (head === undefined) return;
+    const args = ['symbolic-ref', '--end-of-options', 'HEAD', head];
+    await local({ doing: 'naming the default branch', args, gitDirectory: path, signal });
+  }
+
+  async function headExists(path: string, signal: AbortSignal): Promise<boolean> {
+    const { exitCode } = await local({
+      doing: 'reading the default branch',
+      args: ['rev-parse', '--verify', '--quiet', 'HEAD'],
+      gitDirectory: path,
+      signal,
+      accept: [0, 1, 128],
+    });
+    return exitCode === 0;
+  }
+
+  /**
+   * Puts small packs and loose refs together. Nothing is ever dropped, so that a checkout whose commit was forced away
+   * stays whole. A failure costs speed only.
+   */
+  async function tidyUp(path: string, repository: string, signal: AbortSignal): Promise<void> {
+    try {
+      const doing = `tidying up the mirror of ${repository}`;
+      await local({ doing, args: ['pack-refs', '--all'], gitDirectory: path, signal });
+      const args = ['repack', '--geometric=2', '-d', '--quiet'];
+      await local({ doing, args, gitDirectory: path, signal });
+    } catch (error) {
+      if (signal.aborted) throw error;
+      logger.warn({ repository, error: describeError(error) }, 'mirror could not be tidied up');
+    }
+  }
+}

@@ -1,0 +1,265 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Clock } from '../lib/clock.ts';
+import { describeError, MainsheetError, TerminalError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import { readChangedPaths, type MirrorGit } from './changed-paths.ts';
+import { repositoryDirectory } from './directory-names.ts';
+import { discard } from './discard.ts';
+import { createLocalGit } from './local-git.ts';
+import { isMirror } from './mirror-directory.ts';
+import { createMirrorFetch } from './mirror-fetch.ts';
+import { checkRef, checkRepository, checkSha } from './refs.ts';
+import { createRemoteGit, type GitCredential } from './remote-git.ts';
+import { createSharedFetches } from './shared-fetches.ts';
+
+export type { GitCredential } from './remote-git.ts';
+
+export interface MirrorLimits {
+  /** Longest time for a fetch, in milliseconds. */
+  fetchTimeoutMs: number;
+  /** Longest time for any other call, in milliseconds. */
+  queryTimeoutMs: number;
+  /** How long a stopped git has to clean up before it is killed, in milliseconds. */
+  killAfterMs: number;
+  /** From this number of packs on, they are put together: each makes every look-up slower. */
+  maxPacks: number;
+  /** Most names that `changedPaths` returns. */
+  maxPaths: number;
+  /** Most bytes that are read from one call. */
+  maxBytes: number;
+}
+
+const LIMITS: MirrorLimits = {
+  fetchTimeoutMs: 10 * 60_000,
+  queryTimeoutMs: 2 * 60_000,
+  killAfterMs: 5000,
+  maxPacks: 30,
+  maxPaths: 300_000,
+  maxBytes: 64 * 1024 * 1024,
+};
+
+interface Stoppable {
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * One bare mirror for each repository, named `owner/name`. Every method throws TerminalError `invalid-repository`,
+ * `invalid-sha` or `invalid-ref` before git is started, and RetryableError or TerminalError as `gitFailure` says.
+ */
+export interface Mirrors {
+  /**
+   * Brings all branches and tags, deletions and forced updates too, as they are on the server after this call. Makes the
+   * mirror when there is none. Those who ask before a fetch has started share it.
+   */
+  fetch(repository: string, options?: Stoppable): Promise<void>;
+  /**
+   * Resolves when the mirror has the commit; asks the server only when it does not. `ref` is where the commit is said to
+   * be, for the message. `renew` makes the mirror anew first, for a caller that found it damaged. Throws TerminalError
+   * `commit-missing` when the server does not have it either.
+   */
+  ensureCommit(
+    repository: string,
+    sha: string,
+    options?: Stoppable & { ref?: string | undefined; renew?: boolean },
+  ): Promise<void>;
+  /** Fetches, and returns the commit of a tag, annotated or not. Throws TerminalError `tag-missing`. */
+  resolveTag(repository: string, tag: string, options?: Stoppable): Promise<string>;
+  /**
+   * The names of all files that differ between two commits; a moved file with both names. `before` undefined: the branch
+   * is new, and is compared with where it left the default branch; every file when there is no such place. So too when
+   * `before` was forced away. `ref` (`refs/heads/main`) tells a new default branch from a branch without commits of its
+   * own. Throws TerminalError `commit-missing` for `after`, `too-many-changes` above `maxPaths`.
+   */
+  changedPaths(
+    repository: string,
+    before: string | undefined,
+    after: string,
+    options?: Stoppable & { ref?: string | undefined },
+  ): Promise<string[]>;
+  /** Whether `descendant` is `ancestor` or has it in its history; false when `ancestor` is gone from the repository. */
+  isAncestor(
+    repository: string,
+    ancestor: string,
+    descendant: string,
+    options?: Stoppable,
+  ): Promise<boolean>;
+  /** The server's branches with their commits: one cheap request, nothing is fetched. */
+  heads(repository: string, options?: Stoppable): Promise<Map<string, string>>;
+  /** Where the mirror is, or will be: an absolute path. */
+  directoryOf(repository: string): string;
+  /** Removes the mirrors of all other repositories, but for those that are being fetched. */
+  retain(repositories: ReadonlySet<string>): Promise<void>;
+}
+
+/**
+ * The mirrors in `directory`, fetched from `serverUrl` (`https://github.com`). `environment` is the process's, for PATH,
+ * proxies and certificates. Throws TerminalError `invalid-server-url` for anything but a plain http(s) URL.
+ */
+export function createMirrors(deps: {
+  directory: string;
+  serverUrl: string;
+  credentials: (repository: string) => Promise<GitCredential | undefined>;
+  logger: Logger;
+  clock: Clock;
+  environment?: Readonly<Record<string, string | undefined>>;
+  limits?: Partial<MirrorLimits>;
+}): Mirrors {
+  const { logger, clock, credentials, serverUrl, environment } = deps;
+  const limits = { ...LIMITS, ...deps.limits };
+  const directory = resolve(deps.directory);
+  const local = createLocalGit({
+    environment,
+    timeoutMs: limits.queryTimeoutMs,
+    maxBytes: limits.maxBytes,
+  });
+  const remote = createRemoteGit({ ...limits, serverUrl, credentials, environment });
+  const mirrorFetch = createMirrorFetch({ directory, local, remote, logger, clock, limits });
+  const fetches = createSharedFetches(mirrorFetch);
+
+  const directoryOf = (repository: string) => join(directory, repositoryDirectory(repository));
+
+  function gitIn(repository: string, signal: AbortSignal | undefined): MirrorGit {
+    return async (args, accept) =>
+      await local({
+        doing: `reading the mirror of ${repository}`,
+        args,
+        gitDirectory: directoryOf(repository),
+        signal,
+        accept: accept ?? [0],
+      });
+  }
+
+  async function fetch(repository: string, { signal }: Stoppable = {}): Promise<void> {
+    await fetches.ask(checkRepository(repository), signal);
+  }
+
+  async function hasCommit(repository: string, sha: string, { signal }: Stoppable) {
+    checkSha(sha);
+    if (!(await isMirror(directoryOf(repository)))) return false;
+    const git = gitIn(repository, signal);
+    const { exitCode, stdout } = await git(
+      ['cat-file', '-t', '--end-of-options', sha],
+      [0, 1, 128],
+    );
+    if (exitCode !== 0 || stdout.toString().trim() === 'commit') return exitCode === 0;
+    throw new TerminalError('commit-missing', `${sha} in ${repository} is not a commit`);
+  }
+
+  async function fetchCommit(repository: string, sha: string, signal: AbortSignal | undefined) {
+    await remote({
+      doing: `fetching ${sha} of ${repository}`,
+      repository,
+      args: (url) => [...FETCH_COMMIT, '--end-of-options', url, sha],
+      gitDirectory: directoryOf(repository),
+      timeoutMs: limits.fetchTimeoutMs,
+      signal,
+    });
+  }
+
+  const ensureCommit: Mirrors['ensureCommit'] = async (repository, sha, options = {}) => {
+    const ref = options.ref === undefined ? '' : ` of ${checkRef(options.ref)}`;
+    if (options.renew) await discard(directoryOf(repository), directory);
+    if (await hasCommit(repository, sha, options)) return;
+    await fetch(repository, options);
+    if (await hasCommit(repository, sha, options)) return;
+    try {
+      // GitHub keeps commits for a while that no ref leads to any more.
+      await fetchCommit(repository, sha, options.signal);
+      if (await hasCommit(repository, sha, options)) return;
+    } catch (error) {
+      if (!(error instanceof TerminalError && error.code === 'commit-missing')) throw error;
+    }
+    throw new TerminalError(
+      'commit-missing',
+      `commit ${sha}${ref} is not in ${repository} any more: it was probably force-pushed away`,
+      { hint: 'Push again, or deploy a commit that exists.' },
+    );
+  };
+
+  return {
+    fetch,
+    ensureCommit,
+    directoryOf,
+
+    async resolveTag(repository, tag, options = {}) {
+      const ref = `refs/tags/${checkRef(tag).replace(/^refs\/tags\//, '')}`;
+      await fetch(repository, options);
+      const { exitCode, stdout } = await gitIn(repository, options.signal)(
+        ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`],
+        [0, 1, 128],
+      );
+      if (exitCode === 0) return checkSha(stdout.toString().trim());
+      throw new TerminalError('tag-missing', `${repository} has no tag ${tag} with a commit`, {
+        hint: 'The tag was probably deleted or renamed after the event.',
+      });
+    },
+
+    async changedPaths(repository, before, after, options = {}) {
+      const ref = options.ref === undefined ? undefined : checkRef(options.ref);
+      await ensureCommit(repository, after, options);
+      const lost = before !== undefined && !(await isThere(repository, before, options));
+      return await readChangedPaths(gitIn(repository, options.signal), {
+        before: lost ? undefined : before,
+        after,
+        lost,
+        ref,
+        limit: limits.maxPaths,
+      });
+    },
+
+    async isAncestor(repository, ancestor, descendant, options = {}) {
+      checkSha(ancestor);
+      await ensureCommit(repository, descendant, options);
+      // The mirror has the whole history of `descendant`: what is not there is not in it.
+      if (!(await hasCommit(repository, ancestor, options))) return false;
+      const { exitCode } = await gitIn(repository, options.signal)(
+        ['merge-base', '--is-ancestor', '--end-of-options', ancestor, descendant],
+        [0, 1],
+      );
+      return exitCode === 0;
+    },
+
+    async heads(repository, { signal } = {}) {
+      const output = await remote({
+        doing: `reading the branches of ${repository}`,
+        repository,
+        args: (url) => ['ls-remote', '--heads', '--quiet', '--end-of-options', url],
+        timeoutMs: limits.queryTimeoutMs,
+        signal,
+      });
+      const heads = new Map<string, string>();
+      for (const [, sha, branch] of output.matchAll(/^([0-9a-f]{40})\trefs\/heads\/(.+)$/gm)) {
+        if (sha !== undefined && branch !== undefined) heads.set(branch, sha);
+      }
+      return heads;
+    },
+
+    async retain(repositories) {
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      const wanted = new Set(
+        [...repositories].map((repository) => repositoryDirectory(repository)),
+      );
+      for (const name of await readdir(directory)) {
+        const repository = name.replace('+', '/');
+        if (name.startsWith('.') || wanted.has(name) || fetches.isBusy(repository)) continue;
+        logger.info({ repository }, 'mirror removed');
+        await discard(join(directory, name), directory);
+      }
+    },
+  };
+
+  async function isThere(repository: string, sha: string, options: Stoppable): Promise<boolean> {
+    try {
+      await ensureCommit(repository, sha, options);
+      return true;
+    } catch (error) {
+      if (!(error instanceof MainsheetError && error.code === 'commit-missing')) throw error;
+      logger.info({ repository, sha, reason: describeError(error) }, 'former commit is gone');
+      return false;
+    }
+  }
+}
+
+/** Only the objects: the refs that a commit was found by are none of its business. */
+const FETCH_COMMIT = 'fetch --quiet --no-tags --no-write-fetch-head --no-auto-gc'.split(' ');

@@ -1,0 +1,160 @@
+import { execa } from 'execa';
+import { TerminalError } from '../lib/errors.ts';
+import { gitEnvironment } from './git-environment.ts';
+import { gitFailure, gitStopped } from './git-failure.ts';
+import { checkRepository } from './refs.ts';
+
+/** What git tells the server: HTTP Basic authentication. */
+export interface GitCredential {
+  username: string;
+  password: string;
+}
+
+/** A git call that talks to the server about one repository. */
+export interface RemoteCall {
+  /** What it is for, as the start of an error message: `fetching acme/shop`. */
+  doing: string;
+  repository: string;
+  /** The arguments, given the repository's URL. */
+  args: (url: string) => string[];
+  /** Undefined for a call that needs no repository of ours. */
+  gitDirectory?: string;
+  timeoutMs: number;
+  signal?: AbortSignal | undefined;
+  /** Called right before git starts: from here on it may miss what happens on the server. */
+  onStart?: () => void;
+}
+
+/** Runs git, and returns what it wrote to stdout. Throws RetryableError or TerminalError as `gitFailure` says. */
+export type RemoteGit = (call: RemoteCall) => Promise<string>;
+
+const MAX_STDERR = 1024 * 1024;
+
+/**
+ * git against `serverUrl`, over HTTP and nothing else. The credential goes into git's environment as a header for this
+ * server only, and redirects are not followed, so that no other host sees it. git and its children are one process
+ * group, which is ended as a whole, on abort and after `timeoutMs`: SIGTERM first, SIGKILL after `killAfterMs`. This needs
+ * execa: simple-git signals only git itself.
+ */
+export function createRemoteGit(deps: {
+  serverUrl: string;
+  credentials: (repository: string) => Promise<GitCredential | undefined>;
+  environment?: Readonly<Record<string, string | undefined>> | undefined;
+  maxBytes: number;
+  killAfterMs: number;
+}): RemoteGit {
+  const server = checkServerUrl(deps.serverUrl);
+
+  return async (call) => {
+    const url = `${server}/${checkRepository(call.repository)}.git`;
+    const args = call.args(url);
+    const credential = await deps.credentials(call.repository);
+    if (call.signal?.aborted) throw gitStopped(call.doing, call.signal);
+    call.onStart?.();
+
+    const git = execa('git', args, {
+      env: {
+        ...remoteEnvironment(server, credential, deps.environment),
+        // A git directory that is none: git must not look for one in the directories above.
+        GIT_DIR: call.gitDirectory ?? '/dev/null',
+      },
+      extendEnv: false,
+      cwd: '/',
+      stdin: 'ignore',
+      detached: true,
+      cleanup: false,
+      reject: false,
+      stripFinalNewline: false,
+      maxBuffer: { stdout: deps.maxBytes, stderr: MAX_STDERR },
+    });
+    const stop = AbortSignal.any([AbortSignal.timeout(call.timeoutMs), call.signal ?? []].flat());
+    const killing = endWhenAborted(git.pid, stop, deps.killAfterMs);
+    const result = await git;
+    killing.done(result.isMaxBuffer);
+
+    const secrets = credential === undefined ? [] : secretsOf(credential);
+    if (stop.aborted) throw gitStopped(call.doing, call.signal);
+    if (!result.failed) return result.stdout;
+    if (result.isMaxBuffer) {
+      throw new TerminalError(
+        'git-too-large',
+        `${call.doing} gave more than ${deps.maxBytes} bytes`,
+      );
+    }
+    const stderr = result.code === 'ENOENT' ? 'spawn git ENOENT' : result.stderr;
+    throw gitFailure(call.doing, { exitCode: result.exitCode, stderr }, secrets);
+  };
+}
+
+/** The URL without a slash at its end. Throws TerminalError `invalid-server-url` for any that is not plain HTTP(S). */
+function checkServerUrl(value: string): string {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const plain =
+    url !== undefined &&
+    (url.protocol === 'https:' || url.protocol === 'http:') &&
+    `${url.username}${url.password}${url.search}${url.hash}` === '';
+  if (plain) return url.href.replace(/\/+$/, '');
+  throw new TerminalError('invalid-server-url', 'the git server has to be an http(s) URL', {
+    hint: 'Set GITHUB_SERVER_URL to something like https://github.com, without a user or a query.',
+  });
+}
+
+function remoteEnvironment(
+  server: string,
+  credential: GitCredential | undefined,
+  inherited: Readonly<Record<string, string | undefined>> | undefined,
+): Record<string, string> {
+  const settings: Record<string, string> = {
+    // git would go on sending the header to the host it was redirected to.
+    'http.followRedirects': 'false',
+    // Ends what a killed controller left behind; a server that counts objects still sends a sign of life.
+    'http.lowSpeedLimit': '1',
+    'http.lowSpeedTime': '120',
+    'fetch.recurseSubmodules': 'false',
+    'fetch.writeCommitGraph': 'false',
+    // Always a pack, so that the number of packs alone says when to tidy up.
+    'fetch.unpackLimit': '1',
+  };
+  if (credential !== undefined) {
+    settings[`http.${server}/.extraHeader`] = `Authorization: Basic ${basic(credential)}`;
+  }
+  return gitEnvironment({ inherited, protocols: 'http:https', settings });
+}
+
+function secretsOf(credential: GitCredential): string[] {
+  return [credential.password, basic(credential)];
+}
+
+function basic({ username, password }: GitCredential): string {
+  return Buffer.from(`${username}:${password}`).toString('base64');
+}
+
+/**
+ * Ends the process group `pid` when `stop` aborts. To be told when git itself is `done`; of a group that was to end, by
+ * `stop` or because the caller says so, nothing is left then.
+ */
+function endWhenAborted(pid: number | undefined, stop: AbortSignal, killAfterMs: number) {
+  let timer: NodeJS.Timeout | undefined;
+  const end = () => {
+    signalGroup(pid, 'SIGTERM');
+    timer = setTimeout(() => signalGroup(pid, 'SIGKILL'), killAfterMs);
+  };
+  if (stop.aborted) end();
+  else stop.addEventListener('abort', end, { once: true });
+  return {
+    done(unwanted: boolean) {
+      stop.removeEventListener('abort', end);
+      clearTimeout(timer);
+      if (stop.aborted || unwanted) signalGroup(pid, 'SIGKILL');
+    },
+  };
+}
+
+function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // Nobody of the group is left.
+  }
+}

@@ -1,0 +1,142 @@
+import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RetryableError } from '../lib/errors.ts';
+import { isUsableDirectory, placeForNew } from './discard.ts';
+import type { GitAnswer, LocalGit } from './local-git.ts';
+import { keepConfig } from './mirror-directory.ts';
+import { findStray } from './stray-entries.ts';
+
+/** Where a checkout lives: `tree` is what steps see, `git` is ours. */
+export interface Place {
+  directory: string;
+  git: string;
+  tree: string;
+}
+
+const CONFIG = `[core]
+\trepositoryformatversion = 0
+\tfilemode = true
+\tbare = false
+\tlogallrefupdates = false
+[gc]
+\tauto = 0
+`;
+
+/**
+ * The attributes that win over every other: no filter, no line ending, no encoding, no keyword is applied. What is in the
+ * tree are the bytes of the commit, whatever its `.gitattributes` say.
+ */
+const ATTRIBUTES = '* -filter -text -eol -ident -working-tree-encoding -crlf\n';
+
+const STATUS =
+  'status --porcelain=v2 --branch -z --no-renames --ignore-submodules=all --untracked-files=no'.split(
+    ' ',
+  );
+const HEAD_LINE = '# branch.oid ';
+
+export function placeOf(directory: string): Place {
+  return { directory, git: join(directory, 'git'), tree: join(directory, 'tree') };
+}
+
+/** Whether a checkout was made there, of real directories that may be used. Says nothing about what is in them. */
+export async function isWorkTree(place: Place): Promise<boolean> {
+  const parts = [place.directory, place.git, place.tree, join(place.git, 'objects')];
+  return (await Promise.all(parts.map((part) => isUsableDirectory(part)))).every(Boolean);
+}
+
+/** Makes an empty checkout: aside, in `workDirectory`, so that there never is half of one. */
+export async function makeWorkTree(place: Place, workDirectory: string): Promise<void> {
+  const made = placeOf(placeForNew(workDirectory));
+  await makeGitDirectory(made.git);
+  await writeFile(join(made.git, 'HEAD'), 'ref: refs/heads/main\n');
+  await mkdir(made.tree);
+  await rename(made.directory, place.directory);
+}
+
+/**
+ * Brings the tree to exactly the commit `sha`, whose objects are in `mirror`, and proves it: HEAD, the contents of every
+ * file, and that there is nothing else. Throws RetryableError `checkout-differs`, or as `gitFailure` says.
+ */
+export async function bringTo(
+  place: Place,
+  commit: { sha: string; mirror: string; repository: string },
+  deps: { git: LocalGit; signal: AbortSignal | undefined },
+): Promise<void> {
+  const { sha, mirror, repository } = commit;
+  const run = async (...args: string[]): Promise<GitAnswer> =>
+    await deps.git({
+      doing: `checking out ${repository} at ${sha}`,
+      args,
+      gitDirectory: place.git,
+      workTree: place.tree,
+      signal: deps.signal,
+    });
+
+  await keepOurs(place.git, mirror);
+  // The steps' own: made anew below, so that nothing a step left in it is ever read by us.
+  await rm(join(place.tree, '.git'), { recursive: true, force: true });
+  await run('checkout', '--quiet', '--force', '--detach', sha, '--');
+  await run('clean', '--quiet', '-xffd');
+  await verify(place, sha, run);
+  await giveGitDirectory(place, commit, deps);
+}
+
+async function keepOurs(gitDirectory: string, mirror: string): Promise<void> {
+  await mkdir(join(gitDirectory, 'info'), { recursive: true });
+  await keepConfig(join(gitDirectory, 'config'), CONFIG);
+  await keepConfig(join(gitDirectory, 'info', 'attributes'), ATTRIBUTES);
+  await keepConfig(
+    join(gitDirectory, 'objects', 'info', 'alternates'),
+    `${join(mirror, 'objects')}\n`,
+  );
+}
+
+async function makeGitDirectory(path: string): Promise<void> {
+  await mkdir(join(path, 'objects', 'info'), { recursive: true, mode: 0o700 });
+  await mkdir(join(path, 'refs'));
+  await mkdir(join(path, 'info'));
+}
+
+async function verify(
+  place: Place,
+  sha: string,
+  run: (...args: string[]) => Promise<GitAnswer>,
+): Promise<void> {
+  const { stdout } = await run(...STATUS);
+  const lines = stdout.toString().split('\0');
+  const head = lines.find((line) => line.startsWith(HEAD_LINE))?.slice(HEAD_LINE.length);
+  if (head !== sha) throw differs(sha, `HEAD is ${head}`);
+  const changed = lines.find((line) => line !== '' && !line.startsWith('#'));
+  if (changed !== undefined) throw differs(sha, `${JSON.stringify(changed)} differs`);
+  const stray = await findStray(place.tree, (await run('ls-files', '--stage', '-z')).stdout);
+  if (stray !== undefined) throw differs(sha, `${JSON.stringify(stray)} is no part of it`);
+}
+
+function differs(sha: string, what: string): RetryableError {
+  return new RetryableError('checkout-differs', `the checkout is not ${sha}: ${what}`);
+}
+
+/**
+ * A `.git` for the steps, so that `git log`, `git describe` and the like work in the checkout. It borrows the mirror's
+ * objects and copies its refs; whatever a step does to it ends with the next checkout.
+ */
+async function giveGitDirectory(
+  place: Place,
+  { sha, mirror, repository }: { sha: string; mirror: string; repository: string },
+  { git, signal }: { git: LocalGit; signal: AbortSignal | undefined },
+): Promise<void> {
+  const path = join(place.tree, '.git');
+  const { stdout } = await git({
+    doing: `reading the refs of ${repository}`,
+    args: ['for-each-ref', '--count=20000', '--format=%(objectname) %(refname)', 'refs/'],
+    gitDirectory: mirror,
+    signal,
+  });
+  const refs = stdout.toString().replaceAll(' refs/heads/', ' refs/remotes/origin/');
+  await makeGitDirectory(path);
+  await keepOurs(path, mirror);
+  await writeFile(join(path, 'packed-refs'), refs);
+  await copyFile(join(place.git, 'index'), join(path, 'index'));
+  // Last, for without HEAD git does not take the directory for a repository.
+  await writeFile(join(path, 'HEAD'), `${sha}\n`);
+}

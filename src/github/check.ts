@@ -1,0 +1,134 @@
+import { createAppAuth } from '@octokit/auth-app';
+import type { Octokit } from '@octokit/rest';
+import { RequestError } from '@octokit/request-error';
+import type { Clock } from '../lib/clock.ts';
+import { describeError, MainsheetError } from '../lib/errors.ts';
+import { asGitHubFailure } from './failure.ts';
+import { asAppFailure } from './installations.ts';
+import { createOctokit, type OctokitSettings } from './octokit.ts';
+
+/** One thing that was looked at. */
+export interface GitHubCheck {
+  ok: boolean;
+  detail: string;
+  /** What to do when it is not ok. */
+  hint?: string;
+}
+
+/** What Mainsheet asks of an App, and why. https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps */
+const PERMISSIONS = [
+  { name: 'contents', least: 'read', why: 'to check out what is deployed' },
+  { name: 'statuses', least: 'write', why: 'to set commit statuses' },
+  { name: 'deployments', least: 'write', why: 'to record deployments' },
+] as const;
+
+/** App tokens carry the time they were made at, and GitHub takes a minute's difference at most. */
+const MAX_CLOCK_SKEW_MS = 60_000;
+
+/** Whether the App authenticates, has the permissions, hears of the events, and is installed anywhere. Never throws. */
+export async function checkApp(
+  settings: OctokitSettings,
+  app: { appId: string; privateKey: string },
+): Promise<GitHubCheck[]> {
+  try {
+    const client = createOctokit(settings, { authStrategy: createAppAuth, auth: app });
+    const { data, headers } = await client.request('GET /app');
+    if (data === null) return [{ ok: false, detail: 'GitHub does not say which App this is' }];
+    const granted: Record<string, string | undefined> = { ...data.permissions };
+    return [
+      { ok: true, detail: `authenticated as the GitHub App "${data.name}"` },
+      ...checkSkew(headers.date, settings.clock),
+      ...PERMISSIONS.flatMap((permission) => checkPermission(permission, granted)),
+      ...checkEvents(data.events),
+      ...checkInstalled(data.installations_count),
+      ...(granted.contents === 'read'
+        ? [{ ok: true, detail: 'contents: read; repository_dispatch needs contents: write' }]
+        : []),
+    ];
+  } catch (error) {
+    return [asCheck(asAppFailure(error, undefined, settings.clock.now()))];
+  }
+}
+
+/** Whether GitHub takes the token, and, for a classic one, whether its scopes suffice. Never throws. */
+export async function checkToken(client: Octokit, clock: Clock): Promise<GitHubCheck[]> {
+  try {
+    const { data, headers } = await client.request('GET /rate_limit');
+    const { limit, remaining } = data.resources.core;
+    return [
+      { ok: true, detail: `the token is accepted; ${remaining} of ${limit} requests are left` },
+      ...checkSkew(headers.date, clock),
+      ...checkScopes(headers['x-oauth-scopes']),
+    ];
+  } catch (error) {
+    // GitHub Enterprise Server without rate limits answers 404, but only to a token that it takes.
+    if (error instanceof RequestError && error.status === 404) {
+      return [{ ok: true, detail: 'the token is accepted' }];
+    }
+    return [asCheck(asGitHubFailure(error, { doing: 'use the token', now: clock.now() }))];
+  }
+}
+
+function checkPermission(
+  { name, least, why }: (typeof PERMISSIONS)[number],
+  granted: Record<string, string | undefined>,
+): GitHubCheck[] {
+  const has = granted[name];
+  if (has === least || has === 'write') return [];
+  return [
+    {
+      ok: false,
+      detail: `the App has ${name}: ${has ?? 'no access'}, but needs ${least} ${why}`,
+      hint: 'add it under "Permissions & events", then accept it in each installation',
+    },
+  ];
+}
+
+function checkEvents(events: readonly string[]): GitHubCheck[] {
+  const missing = ['push', 'release', 'workflow_run'].filter((event) => !events.includes(event));
+  return missing.map((event) =>
+    event === 'push'
+      ? {
+          ok: false,
+          detail: 'the App does not subscribe to push, so that no push can be deployed',
+          hint: 'tick it under "Permissions & events"',
+        }
+      : {
+          ok: true,
+          detail: `the App does not subscribe to ${event}; specs with on.${event} need it`,
+        },
+  );
+}
+
+function checkInstalled(count: number | undefined): GitHubCheck[] {
+  if (count !== 0) return [];
+  const hint = 'install it on the repositories that are to be deployed';
+  return [{ ok: false, detail: 'the App is not installed anywhere', hint }];
+}
+
+/** Fine-grained tokens send no scopes, and GitHub has no way to ask for their permissions. */
+function checkScopes(header: unknown): GitHubCheck[] {
+  if (typeof header !== 'string' || header === '') return [];
+  const scopes = new Set(header.split(',').map((scope) => scope.trim()));
+  const missing = ['repo:status', 'repo_deployment'].filter((scope) => !scopes.has(scope));
+  if (scopes.has('repo') || missing.length === 0) return [];
+  return [
+    {
+      ok: false,
+      detail: `the token lacks the scopes ${missing.join(' and ')}`,
+      hint: 'make one with the scope repo, or better a fine-grained one, or use a GitHub App',
+    },
+  ];
+}
+
+function checkSkew(date: string | undefined, clock: Clock): GitHubCheck[] {
+  const skew = date === undefined ? 0 : Math.abs(Date.parse(date) - clock.now());
+  if (!(skew > MAX_CLOCK_SKEW_MS)) return [];
+  const detail = `this machine's clock is ${Math.round(skew / 1000)} s off GitHub's`;
+  return [{ ok: false, detail, hint: 'let NTP set it: App tokens are refused otherwise' }];
+}
+
+function asCheck(error: Error): GitHubCheck {
+  const hint = error instanceof MainsheetError ? error.hint : undefined;
+  return { ok: false, detail: describeError(error), ...(hint === undefined ? {} : { hint }) };
+}

@@ -1,0 +1,85 @@
+import { TerminalError } from '../lib/errors.ts';
+import type { Event, Json, PingEvent, ReleaseEvent, WorkflowRunEvent } from '../model/event.ts';
+import { describePayload } from './describe-delivery.ts';
+import { parsePush } from './parse-push.ts';
+import {
+  type Fields,
+  readFields,
+  readName,
+  readOptionalName,
+  readRepository,
+  readSha,
+} from './payload.ts';
+
+/**
+ * What a delivery means. `name` is `X-GitHub-Event`. Never throws: a payload that cannot be read, or that holds a name no
+ * repository, ref or commit can have, becomes `other` with the reason, so that one bad delivery never stops the intake.
+ * Fields: https://docs.github.com/en/webhooks/webhook-events-and-payloads
+ */
+export function parseEvent(name: string, payload: Json): Event {
+  try {
+    const fields = readFields(payload, 'the payload');
+    if (name === 'push') return parsePush(fields);
+    if (name === 'release') return parseRelease(fields);
+    if (name === 'workflow_run') return parseWorkflowRun(fields);
+    if (name === 'ping') return parsePing(fields);
+    return other(name, payload, 'Mainsheet deploys on push, release and workflow_run');
+  } catch (error) {
+    if (!(error instanceof TerminalError)) throw error;
+    return other(name, payload, `the ${name} payload cannot be read: ${error.message}`);
+  }
+}
+
+/** A release names its tag only: the commit comes from git later. `target_commitish` is where the tag *would* be made. */
+function parseRelease(payload: Fields): ReleaseEvent {
+  const release = readFields(payload.release, 'release');
+  return {
+    kind: 'release',
+    repository: readRepository(payload.repository, 'repository'),
+    action: readName(payload.action, 'action'),
+    tag: readName(release.tag_name, 'release.tag_name'),
+    draft: release.draft === true,
+    prerelease: release.prerelease === true,
+    sha: undefined,
+  };
+}
+
+function parseWorkflowRun(payload: Fields): WorkflowRunEvent {
+  const run = readFields(payload.workflow_run, 'workflow_run');
+  return {
+    kind: 'workflow_run',
+    repository: readRepository(payload.repository, 'repository'),
+    action: readName(payload.action, 'action'),
+    workflow: workflowName(payload, run),
+    conclusion: readOptionalName(run.conclusion, 'workflow_run.conclusion'),
+    branch: readOptionalName(run.head_branch, 'workflow_run.head_branch'),
+    sha: readSha(run.head_sha, 'workflow_run.head_sha'),
+    trigger: readName(run.event, 'workflow_run.event'),
+    headRepository: headRepository(run),
+  };
+}
+
+/** `workflow_run.name` may be null or empty where the workflow itself has its name. */
+function workflowName(payload: Fields, run: Fields): string {
+  if (typeof payload.workflow === 'object' && payload.workflow !== null) {
+    return readName(readFields(payload.workflow, 'workflow').name, 'workflow.name');
+  }
+  return readName(run.name, 'workflow_run.name');
+}
+
+/** Null when the fork it came from was deleted. */
+function headRepository(run: Fields): string | undefined {
+  return run.head_repository === undefined || run.head_repository === null
+    ? undefined
+    : readRepository(run.head_repository, 'workflow_run.head_repository');
+}
+
+/** A ping of an organisation's or an App's hook names no repository. */
+function parsePing(payload: Fields): PingEvent {
+  const { repository } = describePayload('ping', payload);
+  return { kind: 'ping', repository };
+}
+
+function other(name: string, payload: Json, reason: string): Event {
+  return { kind: 'other', name, ...describePayload(name, payload), reason };
+}

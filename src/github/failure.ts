@@ -1,0 +1,136 @@
+import { RequestError } from '@octokit/request-error';
+import { MainsheetError, RetryableError, TerminalError } from '../lib/errors.ts';
+import { cutText } from './limits.ts';
+
+/** What was tried, and what is known about it. */
+export interface Attempt {
+  /** As in "could not …": `set the status of acme/shop`. */
+  doing: string;
+  /** Milliseconds since the epoch. */
+  now: number;
+  /**
+   * Whether "no such commit" may only mean "not yet": right after a push not all of GitHub's servers know the commit
+   * (404, or 422 with "No commit found for SHA").
+   */
+  maybeTooEarly?: boolean;
+}
+
+const LONGEST_MESSAGE = 500;
+/** For a secondary limit without a time: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api */
+const DEFAULT_PAUSE_MS = 60_000;
+/** Primary limits are counted by the hour, so that nobody has to wait longer, whatever a clock says. */
+const LONGEST_PAUSE_MS = 60 * 60_000;
+
+/**
+ * Whatever a request to GitHub threw, as one of the two errors that the outbox knows. Retryable: no answer, 5xx, rate limits
+ * (with the time GitHub named), 401 (a token expires, an operator mends it). Terminal: every other refusal, with GitHub's message
+ * and its `errors`. The cause is without the request and the answer, whose bodies may hold what a template filled in.
+ */
+export function asGitHubFailure(error: unknown, attempt: Attempt): MainsheetError {
+  if (error instanceof MainsheetError) return error;
+  if (!(error instanceof RequestError)) {
+    const message = `could not ${attempt.doing}`;
+    return new TerminalError('github-failed', message, { cause: error });
+  }
+  // Ours, thrown inside the client's fetch, which the client wraps.
+  if (error.cause instanceof RetryableError || error.cause instanceof TerminalError) {
+    return error.cause;
+  }
+  return fromAnswer(error, attempt);
+}
+
+/** Whether the answer says that the token in use is none (any more). */
+export function isAboutCredentials(error: unknown): boolean {
+  if (!(error instanceof RequestError)) return false;
+  // An installation that was removed or suspended refuses to make tokens.
+  const makingToken = /\/app\/installations\/[^/]+\/access_tokens$/.test(error.request.url);
+  return error.status === 401 || (makingToken && [403, 404, 422].includes(error.status));
+}
+
+function fromAnswer(error: RequestError, attempt: Attempt): MainsheetError {
+  const { status } = error;
+  const said = cutText(error.message.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim(), LONGEST_MESSAGE);
+  const message = `could not ${attempt.doing}: GitHub answered ${status}: ${said}`;
+  const cause = withoutContents(error, said);
+  const retryable = (
+    code: string,
+    more: { hint?: string; retryAfterMs?: number | undefined } = {},
+  ) => new RetryableError(code, message, { cause, ...more });
+
+  if (isRateLimit(error)) {
+    return retryable('github-rate-limited', {
+      retryAfterMs: pauseOf(error, attempt.now) ?? DEFAULT_PAUSE_MS,
+    });
+  }
+  if (isAboutCredentials(error)) {
+    return retryable('github-unauthorized', {
+      hint: 'check the App or GITHUB_TOKEN: `mainsheet doctor` says what GitHub makes of it',
+    });
+  }
+  if (status === 408 || status >= 500) {
+    return retryable('github-unavailable', { retryAfterMs: pauseOf(error, attempt.now) });
+  }
+  const missing = status === 404 || (status === 422 && /\bno (?:commit|ref) found\b/i.test(said));
+  if (missing && attempt.maybeTooEarly) return retryable('github-not-found');
+  return new TerminalError(refusalCode(status), message, { cause, ...hintFor(status) });
+}
+
+function refusalCode(status: number): string {
+  if (status === 404) return 'github-not-found';
+  return status === 403 ? 'github-forbidden' : 'github-refused';
+}
+
+function hintFor(status: number): { hint?: string } {
+  if (status === 403) {
+    return {
+      hint: 'the App or token needs commit statuses, deployments and contents: read and write',
+    };
+  }
+  return status === 404
+    ? { hint: 'the repository or commit is gone, or the App or token may not see it' }
+    : {};
+}
+
+function isRateLimit(error: RequestError): boolean {
+  if (error.status === 429) return true;
+  return (
+    error.status === 403 &&
+    (header(error, 'retry-after') !== undefined ||
+      header(error, 'x-ratelimit-remaining') === '0' ||
+      /\brate limit\b/i.test(error.message))
+  );
+}
+
+/** How long GitHub asks to wait: `retry-after` (seconds or a date), else until the primary limit is reset. */
+function pauseOf(error: RequestError, now: number): number | undefined {
+  const reset =
+    header(error, 'x-ratelimit-remaining') === '0' ? header(error, 'x-ratelimit-reset') : undefined;
+  return (
+    parseRetryAfter(header(error, 'retry-after'), now) ??
+    // A second more, so that the clocks' difference does not bring the request back too early.
+    (reset === undefined ? undefined : clampPause(Number(reset) * 1000 - now + 1000))
+  );
+}
+
+/** Milliseconds that a `Retry-After` header asks for, at most an hour: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after */
+export function parseRetryAfter(value: string | undefined, now: number): number | undefined {
+  if (value === undefined) return undefined;
+  const seconds = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - now;
+  return clampPause(seconds);
+}
+
+function clampPause(ms: number): number | undefined {
+  return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), LONGEST_PAUSE_MS) : undefined;
+}
+
+function header(error: RequestError, name: string): string | undefined {
+  const value = error.response?.headers[name];
+  return value === undefined ? undefined : String(value);
+}
+
+function withoutContents(error: RequestError, message: string): RequestError {
+  const { method, url } = error.request;
+  const bare = new RequestError(message, error.status, { request: { method, url, headers: {} } });
+  if (error.stack !== undefined) bare.stack = error.stack.replace(error.message, message);
+  return bare;
+}

@@ -1,0 +1,122 @@
+import { Webhook } from 'standardwebhooks';
+import type { Clock } from '../lib/clock.ts';
+import { RetryableError, TerminalError } from '../lib/errors.ts';
+import type { Message } from '../model/callback.ts';
+import { parseRetryAfter } from './failure.ts';
+
+type WebhookMessage = Extract<Message, { kind: 'webhook' }>;
+
+/**
+ * Posts a message as JSON with the headers of Standard Webhooks (https://www.standardwebhooks.com): `webhook-id`, the same for every
+ * try, `webhook-timestamp`, the time of this try (receivers refuse what is older than five minutes), and, with a key,
+ * `webhook-signature`. A key `whsec_…` is base64, as the standard writes it; any other key counts as its own bytes.
+ *
+ * The URL may itself be a secret, so that errors name its host alone. Redirects are not followed: they would carry the message
+ * to somebody whom the spec does not name. The answer's body is not read.
+ *
+ * Throws TerminalError (`webhook-url`, `webhook-key`, `webhook-redirected`, `webhook-refused`) or RetryableError (`webhook-timeout`,
+ * `webhook-aborted`, `webhook-unreachable`, `webhook-unavailable` for 408, 429 and 5xx).
+ */
+export async function sendWebhook(
+  message: WebhookMessage,
+  deps: { fetch: typeof fetch; clock: Clock; signal: AbortSignal; timeoutMs: number },
+): Promise<void> {
+  const url = readUrl(message.url);
+  const body = JSON.stringify(message.body);
+  const headers = signedHeaders(message, body, deps.clock.now());
+  const timeout = AbortSignal.timeout(deps.timeoutMs);
+  const signal = AbortSignal.any([timeout, deps.signal]);
+  let response;
+  try {
+    response = await deps.fetch(url.href, {
+      method: 'POST',
+      headers,
+      body,
+      signal,
+      redirect: 'manual',
+    });
+  } catch (cause) {
+    const failure = failureBefore(url.host, timeout, signal, deps.timeoutMs);
+    throw new RetryableError(failure.code, failure.message, { cause });
+  }
+  // The status says all; an endless or hostile body is none of our concern.
+  await response.body?.cancel().catch(() => {});
+  if (!response.ok) throw refusal(url.host, response, deps.clock.now());
+}
+
+function readUrl(text: string): URL {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new TerminalError('webhook-url', 'the webhook has no http or https URL', {
+      hint: 'check the secret or template that its `url` is made of',
+    });
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new TerminalError(
+      'webhook-url',
+      `the webhook URL of ${url.host} holds a user or password`,
+      {
+        hint: 'sign the webhook with `secret` instead',
+      },
+    );
+  }
+  return url;
+}
+
+function signedHeaders(
+  { id, key }: WebhookMessage,
+  body: string,
+  now: number,
+): Record<string, string> {
+  const headers = {
+    'content-type': 'application/json',
+    'user-agent': 'mainsheet',
+    'webhook-id': id,
+    'webhook-timestamp': String(Math.floor(now / 1000)),
+  };
+  return key === undefined
+    ? headers
+    : { ...headers, 'webhook-signature': signerOf(key).sign(id, new Date(now), body) };
+}
+
+function signerOf(key: string): Webhook {
+  try {
+    return key.startsWith('whsec_')
+      ? new Webhook(key)
+      : new Webhook(Buffer.from(key), { format: 'raw' });
+  } catch (cause) {
+    throw new TerminalError('webhook-key', 'the key that is to sign the webhook is not one', {
+      cause,
+      hint: 'after `whsec_` there is to be base64; any other key must not be empty',
+    });
+  }
+}
+
+function failureBefore(
+  host: string,
+  timeout: AbortSignal,
+  signal: AbortSignal,
+  timeoutMs: number,
+): { code: string; message: string } {
+  if (timeout.aborted) {
+    const message = `the webhook at ${host} did not answer within ${timeoutMs} ms`;
+    return { code: 'webhook-timeout', message };
+  }
+  return signal.aborted
+    ? { code: 'webhook-aborted', message: `the webhook to ${host} was called off` }
+    : { code: 'webhook-unreachable', message: `the webhook at ${host} cannot be reached` };
+}
+
+function refusal(host: string, { status, headers }: Response, now: number): Error {
+  const message = `the webhook at ${host} answered ${status}`;
+  if (status === 408 || status === 429 || status >= 500) {
+    return new RetryableError('webhook-unavailable', message, {
+      retryAfterMs: parseRetryAfter(headers.get('retry-after') ?? undefined, now),
+    });
+  }
+  return status < 400
+    ? new TerminalError('webhook-redirected', `${message}, and redirects are not followed`, {
+        hint: 'name the final URL in the spec',
+      })
+    : new TerminalError('webhook-refused', message);
+}

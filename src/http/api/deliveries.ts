@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { TerminalError } from '../../lib/errors.ts';
+import type { Intake } from '../../controller/intake.ts';
+import type { Json } from '../../model/event.ts';
+import type { Store } from '../../store/index.ts';
+import type { ClaimedDelivery } from '../../store/inbox.ts';
+import {
+  deliverySchema,
+  explanationSchema,
+  runSchema,
+  toDelivery,
+  toExplanation,
+  toRun,
+} from './resources.ts';
+import { listOf, operation, pageQuery, toPageRequest, type Operation } from './route.ts';
+
+/** Deliveries: what came, what was decided, and why. */
+export function deliveryOperations(deps: { store: Store; intake: Intake }): Operation[] {
+  const { store } = deps;
+
+  async function find(id: string): Promise<ClaimedDelivery> {
+    const found = await store.inbox.get(id);
+    if (found !== undefined) return found;
+    throw new TerminalError('delivery-unknown', `there is no delivery ${id}`, {
+      hint: 'ids are those that GitHub shows under "Recent deliveries"',
+    });
+  }
+
+  return [
+    operation({
+      method: 'get',
+      path: '/deliveries',
+      name: 'listDeliveries',
+      summary: 'Deliveries, newest first',
+      query: pageQuery,
+      answer: listOf(deliverySchema),
+      async serve(_ctx, { query }) {
+        const { items, next } = await store.inbox.list(toPageRequest(query));
+        return { items: items.map(toDelivery), next: next ?? null };
+      },
+    }),
+    operation({
+      method: 'get',
+      path: '/deliveries/{id}',
+      name: 'getDelivery',
+      summary: 'A delivery with its payload',
+      answer: deliverySchema.extend({ payload: z.unknown() }),
+      async serve(_ctx, { id }) {
+        const { delivery, payload } = await find(id);
+        return { ...toDelivery(delivery), payload: JSON.parse(payload) as Json };
+      },
+    }),
+    operation({
+      method: 'get',
+      path: '/deliveries/{id}/explain',
+      name: 'explainDelivery',
+      summary: 'Why a delivery did or did not deploy: every spec, every condition',
+      answer: explanationSchema,
+      serve: async (_ctx, { id }) => toExplanation((await find(id)).delivery),
+    }),
+    operation({
+      method: 'post',
+      path: '/deliveries/{id}/replay',
+      name: 'replayDelivery',
+      summary: "Runs a delivery's payload against today's specs once more",
+      status: 201,
+      answer: z.object({ summary: z.string(), runs: z.array(runSchema) }),
+      async serve(ctx, { id }) {
+        const { outcome, runs } = await deps.intake.replay(id);
+        await store.audit.record({
+          at: Date.now(),
+          actor: String(ctx.state['actor']),
+          action: 'delivery.replay',
+          subject: id,
+          detail: outcome.summary,
+        });
+        return { summary: outcome.summary, runs: runs.map(toRun) };
+      },
+    }),
+  ];
+}

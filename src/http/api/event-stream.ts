@@ -1,0 +1,58 @@
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
+import type { Context } from 'koa';
+
+/** A comment is sent this often, so that proxies do not close a quiet stream. */
+const KEEP_ALIVE_MS = 15_000;
+
+/** Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html */
+export interface EventStream {
+  /** Resolves when the client can take more. `data` is sent as JSON; after the end, or when nobody listens, nothing is. */
+  send(event: string, data: unknown, id?: number): Promise<void>;
+  /** Aborted when the client has gone. */
+  signal: AbortSignal;
+  fail(error: unknown): void;
+  end(): void;
+}
+
+/** Makes the answer an event stream. */
+export function eventStream(ctx: Context): EventStream {
+  const body = new PassThrough();
+  const gone = new AbortController();
+  const keepAlive = setInterval(() => body.write(': still here\n\n'), KEEP_ALIVE_MS);
+  // Each event that is being sent waits for room by itself.
+  body.setMaxListeners(0);
+  body.on('close', () => {
+    clearInterval(keepAlive);
+    gone.abort();
+  });
+  ctx.res.on('close', () => body.destroy());
+  ctx.status = 200;
+  ctx.type = 'text/event-stream';
+  ctx.set('Cache-Control', 'no-cache');
+  // Asks nginx not to hold the stream back.
+  ctx.set('X-Accel-Buffering', 'no');
+  ctx.body = body;
+  body.write(': mainsheet\n\n');
+
+  return {
+    signal: gone.signal,
+    async send(event, data, id) {
+      if (gone.signal.aborted || body.writableEnded) return;
+      const number = id === undefined ? '' : `id: ${id}\n`;
+      const ready = body.write(`${number}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+      if (ready) return;
+      try {
+        await once(body, 'drain', { signal: gone.signal });
+      } catch (error) {
+        if (!gone.signal.aborted) throw error;
+      }
+    },
+    fail: (error) => body.destroy(error instanceof Error ? error : new Error(String(error))),
+    end() {
+      // The client may still be reading for long: nothing may be written behind the end.
+      clearInterval(keepAlive);
+      body.end();
+    },
+  };
+}

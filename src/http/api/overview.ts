@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import type { Broadcast } from '../../lib/broadcast.ts';
+import { TerminalError } from '../../lib/errors.ts';
+import type { Operate } from '../../controller/operate.ts';
+import type { News } from '../../model/news.ts';
+import type { Catalog } from '../../spec/catalog.ts';
+import type { Store } from '../../store/index.ts';
+import { eventStream } from './event-stream.ts';
+import {
+  callbackSchema,
+  environmentSchema,
+  specSchema,
+  toCallback,
+  toEnvironment,
+  toSpec,
+} from './resources.ts';
+import { listOf, operation, pageQuery, toPageRequest, type Operation } from './route.ts';
+
+/** Events that may wait for a slow listener before it is cut off. */
+const MOST_WAITING = 1000;
+
+/** Specs, environments, the outbox, and the stream of everything that happens. */
+export function overviewOperations(deps: {
+  store: Store;
+  catalog: Catalog;
+  operate: Operate;
+  news: Broadcast<News>;
+}): Operation[] {
+  const { store, catalog, operate, news } = deps;
+  return [
+    operation({
+      method: 'get',
+      path: '/specs',
+      name: 'listSpecs',
+      summary: 'The deployment specs in use, and what is wrong with those on disk',
+      answer: listOf(specSchema).extend({
+        stale: z
+          .boolean()
+          .describe('The specs on disk are not valid; the last valid set is in use'),
+        problems: z.array(
+          z.object({
+            file: z.string(),
+            line: z.int(),
+            column: z.int(),
+            message: z.string(),
+            hint: z.string().optional(),
+          }),
+        ),
+      }),
+      async serve() {
+        const { specs, stale, problems } = catalog.current();
+        return { items: specs.map(toSpec), next: null, stale, problems: [...problems] };
+      },
+    }),
+    operation({
+      method: 'get',
+      path: '/environments',
+      name: 'listEnvironments',
+      summary: 'What is deployed where',
+      answer: listOf(environmentSchema),
+      async serve() {
+        return { items: (await store.environments.list()).map(toEnvironment), next: null };
+      },
+    }),
+    operation({
+      method: 'get',
+      path: '/outbox',
+      name: 'listOutbox',
+      summary: 'Callbacks to GitHub and webhooks, newest first',
+      query: pageQuery.extend({
+        state: z.enum(['pending', 'sent', 'obsolete', 'dead']).optional(),
+      }),
+      answer: listOf(callbackSchema),
+      async serve(_ctx, { query }) {
+        const { items, next } = await store.outbox.list(toPageRequest(query), {
+          state: query.state,
+        });
+        return { items: items.map(toCallback), next: next ?? null };
+      },
+    }),
+    operation({
+      method: 'post',
+      path: '/outbox/{id}/retry',
+      name: 'retryCallback',
+      summary: 'Sends a dead callback again',
+      status: 202,
+      answer: callbackSchema,
+      async serve(ctx, { id }) {
+        const entry = /^\d{1,15}$/.test(id) ? Number(id) : -1;
+        await operate.resend(entry, String(ctx.state['actor']));
+        const found = await store.outbox.get(entry);
+        if (found === undefined) throw new TerminalError('entry-unknown', `no callback ${id}`);
+        return toCallback(found);
+      },
+    }),
+    operation({
+      method: 'get',
+      path: '/events',
+      name: 'streamEvents',
+      summary: 'Everything that happens in this process, as it happens',
+      answer: { contentTypes: ['text/event-stream'] },
+      async serve(ctx) {
+        const stream = eventStream(ctx);
+        let waiting = 0;
+        const unsubscribe = news.subscribe(({ kind, ...item }) => {
+          if (waiting >= MOST_WAITING) return stream.end();
+          waiting += 1;
+          stream
+            .send(kind, item)
+            .finally(() => (waiting -= 1))
+            .catch((error: unknown) => stream.fail(error));
+        });
+        stream.signal.addEventListener('abort', unsubscribe, { once: true });
+      },
+    }),
+  ];
+}

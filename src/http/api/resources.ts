@@ -1,0 +1,247 @@
+import { z } from 'zod';
+import { isoTime } from '../../lib/clock.ts';
+import type { Delivery } from '../../model/delivery.ts';
+import { RUN_STATES, type Run, type Step } from '../../model/run.ts';
+import type { LoadedSpec } from '../../model/deployment-spec.ts';
+import type { Environment } from '../../store/environments.ts';
+import type { OutboxEntry } from '../../store/outbox.ts';
+
+/** The API's resources: one schema each, from which both the types and the OpenAPI description come. */
+
+const time = z.iso.datetime().describe('ISO 8601, UTC');
+const at = (ms: number | undefined) => (ms === undefined ? null : isoTime(ms));
+
+const reasonSchema = z.object({
+  condition: z.string().describe('Which condition was looked at'),
+  held: z.boolean(),
+  detail: z.string().describe('What was compared with what'),
+});
+
+export const deliverySchema = z
+  .object({
+    id: z.string().describe('X-GitHub-Delivery'),
+    event: z.string(),
+    action: z.string().nullable(),
+    repository: z.string().nullable(),
+    state: z.enum(['pending', 'processed', 'failed']),
+    summary: z.string().nullable().describe('What became of it, in one sentence'),
+    attempts: z.int(),
+    receivedAt: time,
+    processedAt: time.nullable(),
+  })
+  .meta({ id: 'Delivery' });
+
+export function toDelivery(delivery: Delivery): z.infer<typeof deliverySchema> {
+  return {
+    id: delivery.id,
+    event: delivery.event,
+    action: delivery.action ?? null,
+    repository: delivery.repository ?? null,
+    state: delivery.state,
+    summary: delivery.outcome?.summary ?? null,
+    attempts: delivery.attempts,
+    receivedAt: isoTime(delivery.receivedAt),
+    processedAt: at(delivery.processedAt),
+  };
+}
+
+export const explanationSchema = z
+  .object({
+    delivery: z.string(),
+    event: z.string(),
+    state: z.enum(['pending', 'processed', 'failed']),
+    summary: z.string(),
+    specs: z.array(
+      z.object({
+        spec: z.string(),
+        matched: z.boolean(),
+        run: z.string().nullable().describe('The run it made'),
+        reasons: z.array(reasonSchema),
+      }),
+    ),
+  })
+  .meta({ id: 'Explanation' });
+
+export function toExplanation(delivery: Delivery): z.infer<typeof explanationSchema> {
+  return {
+    delivery: delivery.id,
+    event: delivery.event,
+    state: delivery.state,
+    summary: delivery.outcome?.summary ?? 'Not yet processed',
+    specs: (delivery.outcome?.specs ?? []).map(({ spec, verdict, run }) => ({
+      spec,
+      matched: verdict.matched,
+      run: run ?? null,
+      reasons: verdict.reasons,
+    })),
+  };
+}
+
+export const runSchema = z
+  .object({
+    id: z.string(),
+    spec: z.string(),
+    repository: z.string(),
+    environment: z.string(),
+    lane: z.string(),
+    ref: z.string(),
+    branch: z.string().nullable(),
+    tag: z.string().nullable(),
+    sha: z.string(),
+    event: z.enum(['push', 'release', 'workflow_run']),
+    delivery: z.string(),
+    cause: z.enum(['event', 'retry', 'rollback', 'replay']),
+    state: z.enum(RUN_STATES),
+    reason: z.string().describe('Why it is in this state'),
+    fault: z.enum(['step', 'mainsheet']).nullable().describe('Whose fault a failure is'),
+    cancelRequested: z.string().nullable(),
+    attempts: z.int(),
+    outputs: z.record(z.string(), z.string()),
+    createdAt: time,
+    startedAt: time.nullable(),
+    finishedAt: time.nullable(),
+  })
+  .meta({ id: 'Run' });
+
+export function toRun(run: Run): z.infer<typeof runSchema> {
+  return {
+    id: run.id,
+    spec: run.spec,
+    repository: run.repository,
+    environment: run.environment,
+    lane: run.lane,
+    ref: run.ref,
+    branch: run.branch ?? null,
+    tag: run.tag ?? null,
+    sha: run.sha,
+    event: run.event,
+    delivery: run.delivery,
+    cause: run.cause,
+    state: run.state,
+    reason: run.reason,
+    fault: run.fault ?? null,
+    cancelRequested: run.cancelRequested ?? null,
+    attempts: run.attempts,
+    outputs: run.outputs,
+    createdAt: isoTime(run.createdAt),
+    startedAt: at(run.startedAt),
+    finishedAt: at(run.finishedAt),
+  };
+}
+
+const stepSchema = z
+  .object({
+    index: z.int(),
+    name: z.string(),
+    state: z.enum(['pending', 'running', 'succeeded', 'failed', 'cancelled', 'skipped']),
+    attempts: z.int(),
+    exitCode: z.int().nullable(),
+    reason: z.string(),
+    startedAt: time.nullable(),
+    finishedAt: time.nullable(),
+  })
+  .meta({ id: 'Step' });
+
+function toStep(step: Step): z.infer<typeof stepSchema> {
+  return {
+    ...step,
+    exitCode: step.exitCode ?? null,
+    startedAt: at(step.startedAt),
+    finishedAt: at(step.finishedAt),
+  };
+}
+
+export const callbackSchema = z
+  .object({
+    id: z.string(),
+    run: z.string(),
+    kind: z.enum(['status', 'deployment', 'deployment-status', 'dispatch', 'webhook']),
+    target: z.string().describe('Callbacks of one target are sent in order'),
+    state: z.enum(['pending', 'sent', 'obsolete', 'dead']),
+    attempts: z.int(),
+    error: z.string().nullable(),
+    tells: z.string().describe('The state that it tells the other side'),
+    createdAt: time,
+    nextAttemptAt: time.nullable(),
+    finishedAt: time.nullable(),
+  })
+  .meta({ id: 'Callback' });
+
+export function toCallback(entry: OutboxEntry): z.infer<typeof callbackSchema> {
+  const { callback } = entry;
+  return {
+    id: String(entry.id),
+    run: entry.run,
+    kind: callback.kind,
+    target: entry.target,
+    state: entry.state,
+    attempts: entry.attempts,
+    error: entry.error ?? null,
+    tells:
+      'state' in callback ? callback.state : 'run' in callback ? callback.run.state : 'created',
+    createdAt: isoTime(entry.createdAt),
+    nextAttemptAt: entry.state === 'pending' ? isoTime(entry.nextAttemptAt) : null,
+    finishedAt: at(entry.finishedAt),
+  };
+}
+
+export const runDetailSchema = runSchema
+  .extend({ steps: z.array(stepSchema), callbacks: z.array(callbackSchema) })
+  .meta({ id: 'RunDetail' });
+
+export function toRunDetail(
+  run: Run,
+  steps: readonly Step[],
+  callbacks: readonly OutboxEntry[],
+): z.infer<typeof runDetailSchema> {
+  return { ...toRun(run), steps: steps.map(toStep), callbacks: callbacks.map(toCallback) };
+}
+
+export const specSchema = z
+  .object({
+    name: z.string(),
+    repository: z.string(),
+    environment: z.string(),
+    lane: z.string(),
+    events: z.array(z.enum(['push', 'release', 'workflow_run'])),
+    steps: z.array(z.string()),
+    file: z.string(),
+    line: z.int(),
+    digest: z.string(),
+  })
+  .meta({ id: 'Spec' });
+
+export function toSpec({ spec, file, line, digest }: LoadedSpec): z.infer<typeof specSchema> {
+  const events: z.infer<typeof specSchema>['events'] = [];
+  if (spec.on.push !== undefined) events.push('push');
+  if (spec.on.release !== undefined) events.push('release');
+  if (spec.on.workflowRun !== undefined) events.push('workflow_run');
+  return {
+    name: spec.name,
+    repository: spec.repository,
+    environment: spec.environment,
+    lane: spec.concurrency.lane,
+    events,
+    steps: spec.steps.map((step) => step.name),
+    file,
+    line,
+    digest,
+  };
+}
+
+export const environmentSchema = z
+  .object({
+    environment: z.string(),
+    spec: z.string(),
+    lane: z.string(),
+    repository: z.string(),
+    run: z.string(),
+    sha: z.string(),
+    ref: z.string(),
+    deployedAt: time,
+  })
+  .meta({ id: 'Environment' });
+
+export function toEnvironment(environment: Environment): z.infer<typeof environmentSchema> {
+  return { ...environment, deployedAt: isoTime(environment.deployedAt) };
+}

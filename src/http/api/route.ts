@@ -1,0 +1,85 @@
+import { Router } from '@koa/router';
+import type { Context, Middleware } from 'koa';
+import { z } from 'zod';
+import type { PageRequest } from '../../store/page.ts';
+import { decodeCursor } from '../../store/page.ts';
+import { ProblemError } from '../problem.ts';
+
+/** One operation of the API: what the router serves and what the OpenAPI description says are the same object. */
+export interface Operation {
+  method: 'get' | 'post';
+  /** With OpenAPI's placeholders: `/runs/{id}`. */
+  path: string;
+  name: string;
+  summary: string;
+  query: z.ZodObject;
+  status: number;
+  /** The schema of a JSON answer; for anything else the content types. */
+  answer: z.ZodType | { contentTypes: string[] } | undefined;
+  serve(ctx: Context, input: { id: string; query: never }): Promise<unknown>;
+}
+
+/** Describes an operation, with types that follow from its schemas. */
+export function operation<Query extends z.ZodObject, Answer extends z.ZodType>(definition: {
+  method: 'get' | 'post';
+  path: string;
+  name: string;
+  summary: string;
+  query?: Query;
+  status?: number;
+  answer?: Answer | { contentTypes: string[] };
+  serve: (ctx: Context, input: { id: string; query: z.output<Query> }) => Promise<z.input<Answer>>;
+}): Operation {
+  return { query: z.object({}), status: 200, answer: undefined, ...definition };
+}
+
+/** What every list takes. */
+export const pageQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(200).default(50).describe('How many, at most 200'),
+  cursor: z.string().max(100).optional().describe('`next` of the page before'),
+});
+
+export function toPageRequest(query: z.output<typeof pageQuery>): PageRequest {
+  return {
+    limit: query.limit,
+    before: query.cursor === undefined ? undefined : decodeCursor(query.cursor),
+  };
+}
+
+/** What every list answers. */
+export function listOf<Item extends z.ZodType>(item: Item) {
+  return z.object({
+    items: z.array(item),
+    next: z.string().nullable().describe('Cursor of the next page'),
+  });
+}
+
+/**
+ * Serves the operations below `prefix`. Queries are checked, answers are what `serve` returns. The guard is part of each
+ * route, so that no spelling of a path that the router takes (it ignores case) can lead past it.
+ */
+export function apiRouter(
+  prefix: string,
+  guard: Middleware,
+  operations: readonly Operation[],
+): Router {
+  const router = new Router({ prefix });
+  for (const one of operations) {
+    router[one.method](one.path.replaceAll(/\{(\w+)\}/g, ':$1'), guard, async (ctx) => {
+      const query = one.query.strict().safeParse(ctx.query);
+      if (!query.success) {
+        throw new ProblemError(400, 'invalid-query', z.prettifyError(query.error), {
+          hint: 'the API is described at /api/v1/openapi.json',
+        });
+      }
+      const body = await one.serve(ctx, {
+        id: ctx.params['id'] ?? '',
+        query: query.data as never,
+      });
+      if (body === undefined) return;
+      ctx.status = one.status;
+      ctx.body = body;
+    });
+  }
+  return router;
+}

@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import type { Broadcast } from '../../lib/broadcast.ts';
+import { TerminalError } from '../../lib/errors.ts';
+import type { Operate } from '../../controller/operate.ts';
+import type { News } from '../../model/news.ts';
+import { RUN_STATES, type Run } from '../../model/run.ts';
+import type { Store } from '../../store/index.ts';
+import { logText, streamLog } from './log.ts';
+import { runDetailSchema, runSchema, toRun, toRunDetail } from './resources.ts';
+import { listOf, operation, pageQuery, toPageRequest, type Operation } from './route.ts';
+
+/** Runs: what is deployed, how it went, and what may be done about it. */
+export function runOperations(deps: {
+  store: Store;
+  operate: Operate;
+  news: Broadcast<News>;
+}): Operation[] {
+  const { store, operate, news } = deps;
+
+  async function find(id: string): Promise<Run> {
+    const run = await store.runs.get(id);
+    if (run !== undefined) return run;
+    throw new TerminalError('run-unknown', `there is no run ${id}`);
+  }
+
+  const action = (
+    name: 'cancel' | 'retry' | 'rollback',
+    summary: string,
+    status: number,
+  ): Operation =>
+    operation({
+      method: 'post',
+      path: `/runs/{id}/${name}`,
+      name: `${name}Run`,
+      summary,
+      status,
+      answer: runSchema,
+      serve: async (ctx, { id }) => toRun(await operate[name](id, String(ctx.state['actor']))),
+    });
+
+  return [
+    operation({
+      method: 'get',
+      path: '/runs',
+      name: 'listRuns',
+      summary: 'Runs, newest first',
+      query: pageQuery.extend({
+        spec: z.string().max(63).optional(),
+        repository: z.string().max(200).optional(),
+        state: z.enum(RUN_STATES).optional(),
+        lane: z.string().max(200).optional(),
+        delivery: z.string().max(100).optional(),
+        sha: z.string().max(64).optional(),
+      }),
+      answer: listOf(runSchema),
+      async serve(_ctx, { query: { limit, cursor, ...filter } }) {
+        const { items, next } = await store.runs.list(toPageRequest({ limit, cursor }), filter);
+        return { items: items.map(toRun), next: next ?? null };
+      },
+    }),
+    operation({
+      method: 'get',
+      path: '/runs/{id}',
+      name: 'getRun',
+      summary: 'A run with its steps and its callbacks',
+      answer: runDetailSchema,
+      async serve(_ctx, { id }) {
+        const run = await find(id);
+        return toRunDetail(run, await store.runs.steps(id), await store.outbox.ofRun(id));
+      },
+    }),
+    operation({
+      method: 'get',
+      path: '/runs/{id}/log',
+      name: 'getRunLog',
+      summary: "A run's log: text, or live as an event stream when that is what is accepted",
+      query: z.object({
+        timestamps: z.stringbool().default(false).describe('Each line with its time'),
+      }),
+      answer: { contentTypes: ['text/plain', 'text/event-stream'] },
+      async serve(ctx, { id, query }) {
+        const run = await find(id);
+        if (ctx.accepts('text/plain', 'text/event-stream') === 'text/event-stream') {
+          streamLog(ctx, { store, news, run: run.id });
+          return;
+        }
+        ctx.type = 'text/plain';
+        return logText(store, run.id, query.timestamps);
+      },
+    }),
+    action('cancel', 'Stops a run', 202),
+    action('retry', 'Runs the same revision with the same spec again', 201),
+    action('rollback', 'Deploys the revision that was deployed before this run', 201),
+  ];
+}

@@ -1,0 +1,67 @@
+import { Router } from '@koa/router';
+import { describeError } from '../lib/errors.ts';
+import type { Catalog } from '../spec/catalog.ts';
+import { formatProblem } from '../spec/problem.ts';
+import type { Store } from '../store/index.ts';
+import type { Metrics } from './metrics.ts';
+import { ProblemError } from './problem.ts';
+
+type Check = { ok: true } | { ok: false; detail: string; problems?: string[] };
+
+/**
+ * `/healthz`: the process answers. `/readyz`: the store is reachable and the specs are valid; `?check=store` looks at
+ * the store alone, for a load balancer: a broken spec is a reason to call somebody, not to turn webhooks away.
+ */
+export function healthRoutes(deps: { store: Store; catalog: Catalog; metrics: Metrics }): Router {
+  const checks: Record<string, () => Promise<Check>> = {
+    store: () => checkStore(deps.store),
+    specs: async () => checkSpecs(deps.catalog),
+  };
+  const router = new Router();
+
+  router.get('/healthz', (ctx) => {
+    ctx.body = { status: 'ok' };
+  });
+
+  router.get('/readyz', async (ctx) => {
+    const asked = [ctx.query['check'] ?? Object.keys(checks)].flat();
+    const results: Record<string, Check> = {};
+    for (const name of asked) {
+      const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
+      if (check === undefined) {
+        throw new ProblemError(400, 'unknown-check', `there is no check ${JSON.stringify(name)}`, {
+          hint: `the checks are ${Object.keys(checks).join(', ')}`,
+        });
+      }
+      results[name] = await check();
+    }
+    const ready = Object.values(results).every((result) => result.ok);
+    ctx.status = ready ? 200 : 503;
+    ctx.body = { status: ready ? 'ready' : 'not ready', checks: results };
+  });
+
+  router.get('/metrics', async (ctx) => {
+    ctx.type = deps.metrics.registry.contentType;
+    ctx.body = await deps.metrics.registry.metrics();
+  });
+  return router;
+}
+
+async function checkStore(store: Store): Promise<Check> {
+  try {
+    await store.ping();
+    return { ok: true };
+  } catch (error) {
+    return { ok: false, detail: describeError(error) };
+  }
+}
+
+function checkSpecs(catalog: Catalog): Check {
+  const { stale, problems, specs } = catalog.current();
+  if (!stale) return { ok: true };
+  return {
+    ok: false,
+    detail: `the specs on disk are not valid; ${specs.length} specs of the last valid set are in use`,
+    problems: problems.map(formatProblem),
+  };
+}

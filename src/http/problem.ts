@@ -1,0 +1,130 @@
+import type { Context, Middleware } from 'koa';
+import { describeError, MainsheetError, RetryableError, TerminalError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+
+/** An answer that is not the one hoped for: RFC 9457, https://www.rfc-editor.org/rfc/rfc9457 */
+export class ProblemError extends MainsheetError {
+  override readonly name = 'ProblemError';
+  readonly status: number;
+  readonly headers: Record<string, string>;
+
+  constructor(
+    status: number,
+    code: string,
+    detail: string,
+    options: { hint?: string; headers?: Record<string, string>; cause?: unknown } = {},
+  ) {
+    super(code, detail, options);
+    this.status = status;
+    this.headers = options.headers ?? {};
+  }
+}
+
+const TITLES: Record<number, string> = {
+  400: 'Bad request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not found',
+  405: 'Method not allowed',
+  409: 'Conflict',
+  413: 'Content too large',
+  415: 'Unsupported media type',
+  422: 'Unprocessable content',
+  429: 'Too many requests',
+  500: 'Internal error',
+  503: 'Service unavailable',
+};
+
+/** Status codes for errors that come from below and mean the caller. */
+const STATUS_BY_CODE: Record<string, number> = {
+  'delivery-unknown': 404,
+  'run-unknown': 404,
+  'entry-unknown': 404,
+  'spec-unknown': 404,
+  'illegal-transition': 409,
+  'run-lost': 409,
+  'nothing-to-roll-back-to': 409,
+  'entry-not-dead': 409,
+  'spec-unreadable': 409,
+  'invalid-cursor': 400,
+};
+
+/** What a caller is asked to wait after an error that may well be over then, in seconds, when the error does not say. */
+const RETRY_AFTER_S = 10;
+
+/** Turns whatever is thrown below into `application/problem+json`, and logs what nobody expected, once. */
+export function problems(logger: Logger): Middleware {
+  return async (ctx, next) => {
+    try {
+      await next();
+      if (ctx.status === 404 && ctx.body === undefined) {
+        throw new ProblemError(404, 'no-such-route', `there is nothing at ${ctx.path}`, {
+          hint: 'the API is described at /api/v1/openapi.json',
+        });
+      }
+      // The router has set `Allow`.
+      if (ctx.status === 405 && ctx.body === undefined) {
+        throw new ProblemError(
+          405,
+          'method-not-allowed',
+          `${ctx.path} does not take ${ctx.method}`,
+        );
+      }
+    } catch (error) {
+      answer(ctx, error, logger);
+    }
+  };
+}
+
+function answer(ctx: Context, error: unknown, logger: Logger): void {
+  const problem = toProblem(error);
+  // A ProblemError was thrown on purpose: who threw it has logged what there was to log.
+  if (problem.status >= 500 && problem !== error) {
+    logger.error(
+      { method: ctx.method, path: ctx.path, status: problem.status, error: describeError(error) },
+      'request failed',
+    );
+  }
+  ctx.status = problem.status;
+  ctx.set(problem.headers);
+  ctx.body = {
+    type: 'about:blank',
+    title: TITLES[problem.status] ?? 'Error',
+    status: problem.status,
+    code: problem.code,
+    detail: problem.message,
+    ...(problem.hint === undefined ? {} : { hint: problem.hint }),
+  };
+  ctx.type = 'application/problem+json';
+}
+
+function toProblem(error: unknown): ProblemError {
+  if (error instanceof ProblemError) return error;
+  if (error instanceof MainsheetError) {
+    const status = statusOf(error);
+    if (status !== undefined) {
+      return new ProblemError(status, error.code, error.message, {
+        cause: error,
+        headers: error instanceof RetryableError ? { 'Retry-After': retryAfter(error) } : {},
+        ...(error.hint === undefined ? {} : { hint: error.hint }),
+      });
+    }
+  }
+  // What went wrong inside is for the log; the caller is told no more than that it did.
+  return new ProblemError(500, 'internal', 'Mainsheet failed to answer; its log says why', {
+    cause: error,
+  });
+}
+
+/** What is to be tried again is nobody's fault; what cannot help when it is tried again is the caller's. */
+function statusOf(error: MainsheetError): number | undefined {
+  const listed = STATUS_BY_CODE[error.code];
+  if (listed !== undefined) return listed;
+  if (error instanceof RetryableError) return 503;
+  return error instanceof TerminalError ? 422 : undefined;
+}
+
+/** In seconds, as the header wants it. */
+function retryAfter({ retryAfterMs }: RetryableError): string {
+  return String(retryAfterMs === undefined ? RETRY_AFTER_S : Math.ceil(retryAfterMs / 1000));
+}

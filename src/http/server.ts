@@ -1,0 +1,77 @@
+import { createServer, type Server } from 'node:http';
+import Koa from 'koa';
+import type { Broadcast } from '../lib/broadcast.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Intake } from '../controller/intake.ts';
+import type { Operate } from '../controller/operate.ts';
+import type { News } from '../model/news.ts';
+import type { Catalog } from '../spec/catalog.ts';
+import type { Store } from '../store/index.ts';
+import { access } from './access.ts';
+import { deliveryOperations } from './api/deliveries.ts';
+import { withOpenApi } from './api/openapi.ts';
+import { overviewOperations } from './api/overview.ts';
+import { apiRouter } from './api/route.ts';
+import { runOperations } from './api/runs.ts';
+import { healthRoutes } from './health.ts';
+import { createMetrics } from './metrics.ts';
+import { problems } from './problem.ts';
+import { webhookRoute } from './webhooks.ts';
+
+export interface HttpDeps {
+  store: Store;
+  catalog: Catalog;
+  intake: Intake;
+  operate: Operate;
+  webhookSecrets: readonly string[];
+  adminToken: string | undefined;
+  version: string;
+  clock: Clock;
+  logger: Logger;
+  news: Broadcast<News>;
+}
+
+/** Everything that Mainsheet answers over HTTP. Not yet listening. */
+export function createHttpServer(deps: HttpDeps): Server {
+  const { store, catalog, intake, operate, news, clock, logger } = deps;
+  const metrics = createMetrics(store);
+  const app = new Koa();
+  // Errors are answered and logged in `problems`; what is left is a client that hung up.
+  app.on('error', (error: Error) =>
+    logger.debug({ error: error.message }, 'connection ended early'),
+  );
+  app.use(problems(logger));
+  app.use(
+    webhookRoute({
+      secrets: deps.webhookSecrets,
+      accept: (delivery) => store.accept(delivery),
+      onAccepted: () => intake.wake(),
+      clock,
+      logger,
+      metrics,
+    }),
+  );
+  app.use(healthRoutes({ store, catalog, metrics }).routes());
+
+  const operations = withOpenApi(
+    [
+      ...deliveryOperations({ store, intake }),
+      ...runOperations({ store, operate, news }),
+      ...overviewOperations({ store, catalog, operate, news }),
+    ],
+    deps.version,
+  );
+  const api = apiRouter('/api/v1', access(deps.adminToken), operations);
+  app.use(api.routes());
+  app.use(api.allowedMethods());
+
+  const handle = app.callback();
+  const server = createServer((request, response) => void handle(request, response));
+  // A sender that is slow on purpose holds a connection only this long.
+  server.headersTimeout = 10_000;
+  server.requestTimeout = 60_000;
+  server.keepAliveTimeout = 10_000;
+  server.maxHeadersCount = 100;
+  return server;
+}

@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs';
+import { runProgram } from './commands/program.ts';
+import { readConfig } from './config.ts';
+import { describeError, MainsheetError } from './lib/errors.ts';
+import { createLogger } from './lib/logger.ts';
+
+/** Exit codes of `serve`: 0 stopped as asked, 2 the configuration is wrong, 3 it could not start. */
+const { version } = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+) as { version: string };
+
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    // The second time somebody means it: what runs is taken up again at the next start.
+    if (interrupted.signal.aborted) process.exit(130);
+    interrupted.abort(signal);
+  });
+}
+
+process.exitCode = await runProgram(
+  {
+    env: process.env,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    version,
+    signal: interrupted.signal,
+    serve,
+  },
+  process.argv.slice(2),
+);
+
+async function serve(): Promise<number> {
+  const read = readConfig(process.env, { isTerminal: process.stderr.isTTY });
+  if ('problems' in read) {
+    for (const problem of read.problems) process.stderr.write(`mainsheet: ${problem}\n`);
+    return 2;
+  }
+  const { config } = read;
+  const logger = createLogger({ level: config.logLevel, format: config.logFormat });
+  for (const warning of read.warnings) logger.warn({ warning }, 'configuration');
+  try {
+    // Only here, because every other command is done before all this would be loaded.
+    const { startApp } = await import('./app.ts');
+    const app = await startApp({ config, environment: process.env, version, logger });
+    await new Promise<void>((resolve) => {
+      if (interrupted.signal.aborted) resolve();
+      interrupted.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await app.stop();
+    return 0;
+  } catch (error) {
+    const hint = error instanceof MainsheetError ? error.hint : undefined;
+    logger.fatal({ error: describeError(error), hint }, 'could not start');
+    return 3;
+  }
+}

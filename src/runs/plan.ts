@@ -1,0 +1,82 @@
+import type { LoadedSpec } from '../model/deployment-spec.ts';
+import type { DeployableEvent } from '../model/event.ts';
+import type { Run } from '../model/run.ts';
+import type { NewRun } from '../store/runs.ts';
+
+/** What a run is made from. */
+export interface RunSeed {
+  delivery: string;
+  event: DeployableEvent;
+  /** The commit to deploy. */
+  sha: string;
+  cause: Run['cause'];
+}
+
+/** The run that a matched spec gets, still without its place in the order. Pure. */
+export function planRun(seed: RunSeed, loaded: LoadedSpec, id: string, now: number): NewRun {
+  const { spec } = loaded;
+  const ref = refOf(seed.event);
+  return {
+    id,
+    spec: spec.name,
+    specDigest: loaded.digest,
+    repository: seed.event.repository,
+    environment: spec.environment,
+    lane: spec.concurrency.lane,
+    ref,
+    branch: ref.startsWith('refs/heads/') ? ref.slice('refs/heads/'.length) : undefined,
+    tag: ref.startsWith('refs/tags/') ? ref.slice('refs/tags/'.length) : undefined,
+    sha: seed.sha,
+    event: seed.event.kind,
+    delivery: seed.delivery,
+    cause: seed.cause,
+    state: 'queued',
+    reason: `Waiting in lane ${spec.concurrency.lane}`,
+    fault: undefined,
+    cancelRequested: undefined,
+    attempts: 0,
+    outputs: {},
+    createdAt: now,
+    startedAt: undefined,
+    finishedAt: undefined,
+  };
+}
+
+/** What a new run means for the others in its lane. */
+export interface LaneEffects {
+  /** Runs that need not start any more. */
+  supersede: Run[];
+  /** Runs that are to stop. */
+  cancel: Run[];
+}
+
+/**
+ * Newest wins (G4): a new run supersedes the queued ones before it, unless its spec asks for every run to have its turn;
+ * with `cancel-running` it also stops the one that runs. Pure.
+ */
+export function laneEffects(
+  run: Run,
+  active: readonly Run[],
+  concurrency: LoadedSpec['spec']['concurrency'],
+): LaneEffects {
+  // Specs may share a lane to take turns; only runs of the same spec replace each other.
+  const older = active.filter(
+    (other) => other.spec === run.spec && other.sequence < run.sequence && other.id !== run.id,
+  );
+  return {
+    supersede:
+      concurrency.queue === 'newest' ? older.filter((other) => other.state !== 'running') : [],
+    cancel: concurrency.cancelRunning ? older.filter((other) => other.state === 'running') : [],
+  };
+}
+
+function refOf(event: DeployableEvent): string {
+  switch (event.kind) {
+    case 'push':
+      return event.ref;
+    case 'release':
+      return `refs/tags/${event.tag}`;
+    case 'workflow_run':
+      return event.branch === undefined ? event.sha : `refs/heads/${event.branch}`;
+  }
+}

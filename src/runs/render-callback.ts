@@ -1,0 +1,124 @@
+import { MainsheetError, TerminalError } from '../lib/errors.ts';
+import type { Message } from '../model/callback.ts';
+import type { DeploymentSpec } from '../model/deployment-spec.ts';
+import type { Json } from '../model/event.ts';
+import type { Run } from '../model/run.ts';
+import { renderJson, renderTemplate } from '../spec/expressions.ts';
+import type { Store } from '../store/index.ts';
+import type { OutboxEntry } from '../store/outbox.ts';
+import { isoTime } from '../lib/clock.ts';
+import type { SpecReader } from './snapshot.ts';
+
+/**
+ * Makes the message of an outbox entry: templates are rendered now and not when the entry was written, so that no secret
+ * ever stands in a row. Throws TerminalError when it can never be sent.
+ */
+export type Render = (entry: OutboxEntry) => Promise<Message>;
+
+export function createRender(deps: {
+  store: Store;
+  specOf: SpecReader;
+  secret: (name: string) => string | undefined;
+  publicUrl: string | undefined;
+}): Render {
+  const { store } = deps;
+
+  return async ({ id, run: runId, callback, createdAt }) => {
+    switch (callback.kind) {
+      case 'status':
+      case 'deployment':
+        return callback;
+      case 'deployment-status': {
+        const deploymentId = await store.runs.deploymentId(runId);
+        if (deploymentId === undefined) {
+          throw new TerminalError(
+            'deployment-unknown',
+            'its Deployment was never created on GitHub',
+          );
+        }
+        return { ...callback, deploymentId };
+      }
+      case 'dispatch': {
+        const { notify, context } = await contextOf(callback.run, callback.notify);
+        if (notify.kind !== 'dispatch') throw mismatch();
+        return {
+          kind: 'dispatch',
+          repository: render(notify.repository, context),
+          eventType: render(notify.eventType, context),
+          payload: renderJson(notify.payload, context) as Record<string, Json>,
+        };
+      }
+      case 'webhook': {
+        const { notify, context } = await contextOf(callback.run, callback.notify);
+        if (notify.kind !== 'webhook') throw mismatch();
+        return {
+          kind: 'webhook',
+          // The same id for every attempt, so that the receiver can tell a repetition: https://www.standardwebhooks.com
+          id: `msg_${callback.run.id}_${id}`,
+          url: render(notify.url, context),
+          key: notify.secret === undefined ? undefined : requireSecret(notify.secret),
+          sentAt: createdAt,
+          body: webhookBody(callback.run, deps.publicUrl, createdAt),
+        };
+      }
+    }
+  };
+
+  async function contextOf(run: Run, position: number) {
+    const spec = await deps.specOf(store, run.specDigest);
+    const notify = spec.notify[position];
+    if (notify === undefined) throw mismatch();
+    const delivery = await store.inbox.get(run.delivery);
+    const event = JSON.parse(delivery?.payload ?? '{}') as Json;
+    const secrets = Object.fromEntries(
+      secretsUsed(spec).map((name) => [name, requireSecret(name)]),
+    );
+    return { notify, context: { run, spec, event, outputs: run.outputs, secrets } };
+  }
+
+  function requireSecret(name: string): string {
+    const value = deps.secret(name);
+    if (value !== undefined) return value;
+    throw new MainsheetError('secret-missing', `no value is set for the secret ${name}`);
+  }
+}
+
+type Context = Parameters<typeof renderTemplate>[1];
+
+function render(text: string, context: Context): string {
+  try {
+    return renderTemplate(text, context);
+  } catch (error) {
+    throw new TerminalError('template-failed', 'a template in notify cannot be rendered', {
+      cause: error,
+    });
+  }
+}
+
+function secretsUsed(spec: DeploymentSpec): string[] {
+  const text = JSON.stringify(spec.notify);
+  return spec.secrets.filter((name) => text.includes(name));
+}
+
+function mismatch(): TerminalError {
+  return new TerminalError('notify-missing', 'the spec has no such notify entry');
+}
+
+/** What a webhook receiver is told. */
+function webhookBody(run: Run, publicUrl: string | undefined, at: number): Json {
+  return {
+    type: `run.${run.state}`,
+    timestamp: isoTime(at),
+    data: {
+      run: run.id,
+      spec: run.spec,
+      environment: run.environment,
+      repository: run.repository,
+      ref: run.ref,
+      sha: run.sha,
+      state: run.state,
+      reason: run.reason,
+      url: publicUrl === undefined ? null : `${publicUrl}/runs/${run.id}`,
+    },
+  };
+}

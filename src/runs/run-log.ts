@@ -1,0 +1,107 @@
+import type { Broadcast } from '../lib/broadcast.ts';
+import type { Clock } from '../lib/clock.ts';
+import { createMasker, type Masker } from '../lib/masking.ts';
+import { createLogLimit, type LogLimit } from '../lib/log-limit.ts';
+import type { News } from '../model/news.ts';
+import type { LogChunk, Logs } from '../store/logs.ts';
+
+/** Text is kept back at most this long, so that a chatty step costs few transactions and a reader sees it live. */
+const FLUSH_AFTER_MS = 50;
+/** Text is written at once when this much has gathered, in UTF-16 units. */
+const FLUSH_AT_LENGTH = 64 * 1024;
+
+type Stream = LogChunk['stream'];
+
+/** A run's log: masked, bounded, in order, written as it comes. */
+export interface RunLog {
+  write(step: number, stream: Stream, text: string): void;
+  /** A line of Mainsheet's own. */
+  say(step: number, text: string): void;
+  /** Ends a step's streams: what the masker held back is written. */
+  endStep(step: number): void;
+  /** Resolves when everything is stored. Throws what the store threw. */
+  close(): Promise<void>;
+}
+
+export async function createRunLog(deps: {
+  logs: Logs;
+  run: string;
+  secrets: readonly string[];
+  /** The log's size at most, in bytes. */
+  maxBytes: number;
+  clock: Clock;
+  news: Broadcast<News>;
+}): Promise<RunLog> {
+  const { logs, run, clock, news } = deps;
+  let seq = await logs.nextSeq(run);
+  let waiting: Omit<LogChunk, 'seq'>[] = [];
+  let waitingLength = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let writing: Promise<void> = Promise.resolve();
+  let failure: unknown;
+  const limit: LogLimit = createLogLimit({ maxBytes: deps.maxBytes });
+  // stdout and stderr are masked apart, because a secret may be split over chunks of one of them.
+  const maskers = new Map<Stream, Masker>();
+
+  function masker(stream: Stream): Masker {
+    let found = maskers.get(stream);
+    if (found === undefined) {
+      found = createMasker(deps.secrets);
+      maskers.set(stream, found);
+    }
+    return found;
+  }
+
+  function add(step: number, stream: Stream, masked: string): void {
+    const text = stream === 'mainsheet' ? masked : limit.push(masked);
+    if (text === '') return;
+    const last = waiting.at(-1);
+    if (last?.step === step && last.stream === stream) last.text += text;
+    else waiting.push({ at: clock.now(), step, stream, text });
+    waitingLength += text.length;
+    if (waitingLength >= FLUSH_AT_LENGTH) flush();
+    else timer ??= setTimeout(flush, FLUSH_AFTER_MS);
+  }
+
+  function flush(): void {
+    clearTimeout(timer);
+    timer = undefined;
+    if (waiting.length === 0) return;
+    const chunks = waiting.map((chunk) => {
+      const numbered = { seq, ...chunk };
+      seq += 1;
+      return numbered;
+    });
+    waiting = [];
+    waitingLength = 0;
+    writing = writing.then(async () => {
+      try {
+        await logs.append(run, chunks);
+        news.publish({ kind: 'log', run });
+      } catch (error) {
+        failure ??= error;
+      }
+    });
+  }
+
+  function endStep(step: number): void {
+    for (const [stream, held] of maskers) add(step, stream, held.flush());
+  }
+
+  return {
+    write: (step, stream, text) => add(step, stream, masker(stream).push(text)),
+    say(step, text) {
+      const own = masker('mainsheet');
+      add(step, 'mainsheet', own.push(`${text}\n`) + own.flush());
+    },
+    endStep,
+    async close() {
+      endStep(-1);
+      const tail = limit.flush();
+      if (tail !== '') waiting.push({ at: clock.now(), step: -1, stream: 'mainsheet', text: tail });
+      flush();
+      await writing;
+      if (failure !== undefined) throw failure;
+    },
+  };
+}

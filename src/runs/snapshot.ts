@@ -1,0 +1,38 @@
+import { MainsheetError } from '../lib/errors.ts';
+import type { DeploymentSpec } from '../model/deployment-spec.ts';
+import { parseSpecs } from '../spec/load.ts';
+import type { Tables } from '../store/index.ts';
+
+/** Specs kept parsed at most. They are small, and one that fell out is parsed again. */
+const CACHED = 1000;
+
+/** Reads the spec that a run was made from: its snapshot, never what the file says today. */
+export type SpecReader = (
+  tables: Pick<Tables, 'snapshots'>,
+  digest: string,
+) => Promise<DeploymentSpec>;
+
+/** The reader throws MainsheetError `spec-unreadable` when the snapshot is missing or this version cannot read it. */
+export function createSpecReader(): SpecReader {
+  const cache = new Map<string, DeploymentSpec>();
+  return async (tables, digest) => {
+    const known = cache.get(digest);
+    if (known !== undefined) return known;
+    const snapshot = await tables.snapshots.get(digest);
+    const loaded = snapshot && parseSpecs(snapshot.file, snapshot.text);
+    const spec = loaded?.specs[0]?.spec;
+    if (spec === undefined) {
+      throw new MainsheetError(
+        'spec-unreadable',
+        'the snapshot of the deployment spec cannot be read',
+        {
+          cause: loaded?.problems[0] && new Error(loaded.problems[0].message),
+          hint: 'push again, or replay the delivery, to run with the present spec',
+        },
+      );
+    }
+    if (cache.size >= CACHED) cache.delete(cache.keys().next().value ?? '');
+    cache.set(digest, spec);
+    return spec;
+  };
+}

@@ -1,0 +1,136 @@
+import type { Broadcast } from '../lib/broadcast.ts';
+import type { Clock } from '../lib/clock.ts';
+import { MainsheetError } from '../lib/errors.ts';
+import { callbacksFor, targetOf } from '../github/feedback.ts';
+import type { Callback } from '../model/callback.ts';
+import type { DeploymentSpec, LoadedSpec, NotifySpec } from '../model/deployment-spec.ts';
+import type { News } from '../model/news.ts';
+import { applyCommand, type RunCommand } from '../model/run-state.ts';
+import type { Run, RunState } from '../model/run.ts';
+import type { Store, Tables } from '../store/index.ts';
+import type { NewRun } from '../store/runs.ts';
+import { laneEffects } from './plan.ts';
+import type { SpecReader } from './snapshot.ts';
+
+/** The run is somebody else's by now: whoever held it must stop and write nothing more. */
+export class LostRunError extends MainsheetError {
+  override readonly name = 'LostRunError';
+}
+
+/**
+ * The only way in which a run's state changes: the row and the callbacks that tell of it are written in one transaction
+ * (G5), so that GitHub never hears of what did not happen and never misses what did.
+ */
+export interface Transitions {
+  /**
+   * Makes a run with its snapshot, its steps and its first callbacks, and makes room for it in its lane: what it supersedes
+   * is superseded, what it cancels is asked to stop. Answers every run that changed, the new one first; none when the
+   * delivery made its run of this spec before (G2).
+   */
+  create(tables: Tables, run: NewRun, loaded: LoadedSpec): Promise<Run[]>;
+  /**
+   * Changes a run inside the caller's transaction. With `owner`, only while the run is still that owner's.
+   * Throws TerminalError `illegal-transition`, or LostRunError when the row has changed meanwhile.
+   */
+  apply(tables: Tables, run: Run, command: RunCommand, owner?: string): Promise<Run>;
+  /** `apply` in a transaction of its own. */
+  commit(run: Run, command: RunCommand, owner?: string): Promise<Run>;
+  /** Tells the process about changes; call it after the transaction they were made in has committed. */
+  announce(run: Run): void;
+}
+
+export function createTransitions(deps: {
+  store: Store;
+  specOf: SpecReader;
+  clock: Clock;
+  news: Broadcast<News>;
+  /** Base of the links on GitHub. */
+  publicUrl: string | undefined;
+  /** Without credentials for GitHub nothing is put in the outbox that only GitHub could take. */
+  feedback: boolean;
+}): Transitions {
+  const { store, specOf, clock, news } = deps;
+
+  async function addCallbacks(
+    tables: Tables,
+    run: Run,
+    previous: RunState | undefined,
+    notify: NotifySpec[],
+  ): Promise<void> {
+    const callbacks = callbacksFor({ run, spec: { notify }, previous, publicUrl: deps.publicUrl })
+      .filter((callback) => deps.feedback || callback.kind === 'webhook')
+      .map((callback: Callback) => ({ target: targetOf(callback), callback }));
+    await tables.outbox.add(run.id, callbacks, clock.now());
+  }
+
+  /** A snapshot that cannot be read has no `notify`, but its run must still be able to end. */
+  async function notifyOf(tables: Tables, run: Run): Promise<NotifySpec[]> {
+    try {
+      return (await specOf(tables, run.specDigest)).notify;
+    } catch (error) {
+      if (error instanceof MainsheetError && error.code === 'spec-unreadable') return [];
+      throw error;
+    }
+  }
+
+  async function apply(
+    tables: Tables,
+    run: Run,
+    command: RunCommand,
+    owner?: string,
+  ): Promise<Run> {
+    const now = clock.now();
+    const next = applyCommand(run, command, now);
+    const expected = owner === undefined ? { state: run.state } : { state: run.state, owner };
+    if (!(await tables.runs.update(next, expected))) {
+      throw new LostRunError('run-lost', `run ${run.id} has changed meanwhile`);
+    }
+    if (next.state === 'succeeded') await tables.environments.record(next, now);
+    if (next.state !== run.state) {
+      await addCallbacks(tables, next, run.state, await notifyOf(tables, run));
+    }
+    return next;
+  }
+
+  async function makeRoom(
+    tables: Tables,
+    run: Run,
+    concurrency: DeploymentSpec['concurrency'],
+  ): Promise<Run[]> {
+    const effects = laneEffects(run, await tables.runs.active(run.lane), concurrency);
+    const superseded: Run[] = [];
+    for (const older of effects.supersede) {
+      const reason = `Superseded by ${run.sha.slice(0, 7)} (run ${run.id})`;
+      superseded.push(await apply(tables, older, { type: 'supersede', reason }));
+    }
+    for (const older of effects.cancel) {
+      await tables.runs.requestCancel(older.id, `Cancelled by newer run ${run.id}`);
+    }
+    return [...superseded, ...effects.cancel];
+  }
+
+  function announce(run: Run): void {
+    news.publish({ kind: 'run', run: run.id, state: run.state, spec: run.spec });
+  }
+
+  return {
+    async create(tables, planned, loaded) {
+      const { spec, digest, file, text } = loaded;
+      await tables.snapshots.keep({ digest, name: spec.name, file, text }, planned.createdAt);
+      const names = spec.steps.map((step) => step.name);
+      const run = await tables.runs.insert(planned, names);
+      if (run === undefined) return [];
+      const others = await makeRoom(tables, run, spec.concurrency);
+      // Last, so that where an older run told of the same commit, the new run has the last word.
+      await addCallbacks(tables, run, undefined, spec.notify);
+      return [run, ...others];
+    },
+    apply,
+    async commit(run, command, owner) {
+      const next = await store.atomically((tables) => apply(tables, run, command, owner));
+      announce(next);
+      return next;
+    },
+    announce,
+  };
+}

@@ -1,0 +1,177 @@
+import { createHash } from 'node:crypto';
+import { watch as watchDirectory } from 'node:fs';
+import type { Clock } from '../lib/clock.ts';
+import { describeError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { LoadedSpec } from '../model/deployment-spec.ts';
+import { listSpecFiles, type Listing } from './files.ts';
+import { loadListing } from './load.ts';
+import { formatProblem, type SpecProblem } from './problem.ts';
+
+export interface CatalogState {
+  /** The last set that was valid as a whole; empty when there was none yet. */
+  specs: readonly LoadedSpec[];
+  /** What is wrong with the files as they are now. */
+  problems: readonly SpecProblem[];
+  /** When `specs` was read, in milliseconds since the epoch; 0 when there was no valid set yet. */
+  loadedAt: number;
+  /** The files are not what `specs` says: they are broken, or were not read yet. */
+  stale: boolean;
+}
+
+/** The live set of specs. Either all files are valid and in use, or the last valid set stays. */
+export interface Catalog {
+  current(): CatalogState;
+  /** Specs of one repository, however its name is written. */
+  forRepository(repository: string): readonly LoadedSpec[];
+  byName(name: string): LoadedSpec | undefined;
+  /** Reads the files now. Never throws: what is wrong is in the state. */
+  reload(): Promise<CatalogState>;
+  /** Reloads when the files change, until the signal aborts. */
+  watch(signal: AbortSignal): void;
+  /** Called after each change of the state; returns how to stop that. */
+  onChange(listener: (state: CatalogState) => void): () => void;
+}
+
+export interface CatalogDeps {
+  directory: string;
+  logger: Logger;
+  clock: Clock;
+  /** Milliseconds between looks where nobody tells of changes: network volumes. */
+  pollMs?: number;
+  /** Milliseconds that a change is given to be whole. */
+  settleMs?: number;
+}
+
+interface Index {
+  byRepository: Map<string, LoadedSpec[]>;
+  byName: Map<string, LoadedSpec>;
+}
+
+export function createCatalog(deps: CatalogDeps): Catalog {
+  const { directory, logger, clock, pollMs = 15_000, settleMs = 100 } = deps;
+  const listeners = new Set<(state: CatalogState) => void>();
+  let state: CatalogState = { specs: [], problems: [], loadedAt: 0, stale: true };
+  let index = indexOf([]);
+  /** What the files looked like when they were last read. */
+  let seen: string | undefined;
+  /** One load at a time, in the order in which they were asked for. */
+  let queue: Promise<unknown> = Promise.resolve();
+
+  async function load(onlyWhenChanged: boolean): Promise<CatalogState> {
+    const listing = await listSpecFiles(directory);
+    const looks = marksOf(listing);
+    if (onlyWhenChanged && looks === seen) return state;
+    const loaded = await loadListing(listing);
+    const first = seen === undefined;
+    seen = looks;
+    const before = fingerprint(state);
+    if (loaded.problems.length === 0) {
+      state = { specs: loaded.specs, problems: [], loadedAt: clock.now(), stale: false };
+      index = indexOf(loaded.specs);
+    } else {
+      state = { ...state, problems: loaded.problems, stale: true };
+    }
+    if (first || fingerprint(state) !== before) announce();
+    return state;
+  }
+
+  function announce(): void {
+    if (state.stale) {
+      logger.error(
+        { problems: state.problems.slice(0, 50).map(formatProblem), count: state.problems.length },
+        state.specs.length > 0
+          ? 'deployment specs are broken; the last valid set stays in use'
+          : 'deployment specs are broken; none is in use',
+      );
+    } else {
+      logger.info(
+        { count: state.specs.length, digest: digestOf(state.specs) },
+        'deployment specs loaded',
+      );
+    }
+    for (const listener of listeners) {
+      try {
+        listener(state);
+      } catch (error) {
+        logger.error({ reason: describeError(error) }, 'a listener for deployment specs failed');
+      }
+    }
+  }
+
+  function enqueue(onlyWhenChanged: boolean): Promise<CatalogState> {
+    const result = queue.then(() => load(onlyWhenChanged));
+    queue = result.catch(() => undefined);
+    return result;
+  }
+
+  async function follow(signal: AbortSignal): Promise<void> {
+    let changed = new AbortController();
+    listen(directory, signal, logger, () => changed.abort());
+    while (!signal.aborted) {
+      await clock.sleep(pollMs, AbortSignal.any([signal, changed.signal]));
+      if (signal.aborted) return;
+      if (changed.signal.aborted) {
+        // Editors and volume swaps touch several files: wait for the dust to settle.
+        await clock.sleep(settleMs, signal);
+        changed = new AbortController();
+      }
+      await enqueue(true);
+    }
+  }
+
+  return {
+    current: () => state,
+    forRepository: (repository) => index.byRepository.get(repository.toLowerCase()) ?? [],
+    byName: (name) => index.byName.get(name),
+    reload: () => enqueue(false),
+    watch(signal) {
+      follow(signal).catch((error: unknown) => {
+        logger.error({ reason: describeError(error) }, 'deployment specs are no longer watched');
+      });
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+/** Tells of changes as far as the system does; where it cannot, polling alone has to do. */
+function listen(directory: string, signal: AbortSignal, logger: Logger, changed: () => void): void {
+  try {
+    const watcher = watchDirectory(directory, { recursive: true, persistent: false, signal });
+    watcher.on('change', changed);
+    watcher.on('error', (error) => {
+      if (!signal.aborted) {
+        logger.debug({ reason: describeError(error) }, 'the deployments directory is polled only');
+      }
+    });
+  } catch (error) {
+    logger.debug({ reason: describeError(error) }, 'the deployments directory is polled only');
+  }
+}
+
+function indexOf(specs: readonly LoadedSpec[]): Index {
+  const byRepository = Map.groupBy(specs, (loaded) => loaded.spec.repository.toLowerCase());
+  return { byRepository, byName: new Map(specs.map((loaded) => [loaded.spec.name, loaded])) };
+}
+
+function marksOf(listing: Listing): string {
+  return JSON.stringify([listing.files.map((file) => [file.path, file.mark]), listing.problems]);
+}
+
+function fingerprint(state: CatalogState): string {
+  return JSON.stringify([
+    state.stale,
+    state.problems,
+    state.specs.map(({ file, line, digest }) => [file, line, digest]),
+  ]);
+}
+
+/** One short word for a whole set, to compare logs and replicas by. */
+function digestOf(specs: readonly LoadedSpec[]): string {
+  const hash = createHash('sha256');
+  for (const { file, digest } of specs) hash.update(`${file}\0${digest}\n`);
+  return hash.digest('hex').slice(0, 12);
+}

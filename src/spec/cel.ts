@@ -1,0 +1,210 @@
+import { createContext, Script } from 'node:vm';
+import {
+  Environment,
+  EvaluationError,
+  ParseError,
+  TypeError as CelTypeError,
+  serialize,
+} from '@marcbachmann/cel-js';
+import type { ASTNode, ParseResult } from '@marcbachmann/cel-js';
+import { didYouMean } from './problem.ts';
+import { TerminalError } from '../lib/errors.ts';
+
+const TEMPLATE_ROOTS = ['run', 'event', 'spec', 'outputs', 'secrets'] as const;
+type Root = (typeof TEMPLATE_ROOTS)[number];
+
+/** What expressions may speak of. `if` sees `event` and `spec` only: when it is looked at there is no run yet. */
+const SCOPES = {
+  condition: ['event', 'spec'],
+  template: TEMPLATE_ROOTS,
+} as const satisfies Record<string, readonly Root[]>;
+export type Scope = keyof typeof SCOPES;
+
+/** The values behind the roots: plain JSON-like data. */
+export type ExpressionContext = Partial<Record<Root, unknown>>;
+
+/** UTF-16 units in one expression. */
+const EXPRESSION_LIMIT = 4096;
+/** Milliseconds one evaluation may take, regular expressions included. */
+const EVALUATION_LIMIT_MS = 500;
+
+const LIMITS = { maxAstNodes: 2000, maxDepth: 50, maxListElements: 200, maxMapEntries: 200 };
+
+const ENVIRONMENTS: Record<Scope, Environment> = {
+  condition: createEnvironment(SCOPES.condition),
+  template: createEnvironment(SCOPES.template),
+};
+
+/** An expression that is wrong, or that could not be evaluated. Its message holds no value of the context. */
+export class ExpressionError extends TerminalError {
+  /** UTF-16 units into the expression. */
+  readonly offset: number;
+
+  constructor(code: string, message: string, offset: number, hint?: string) {
+    super(code, message, hint === undefined ? {} : { hint });
+    this.offset = offset;
+  }
+}
+
+export interface Expression {
+  source: string;
+  /** The tree as it was parsed, before type checking. */
+  ast: ASTNode;
+  /** The type of its value where it is known without the values: `bool`, `string`, …, otherwise `dyn`. */
+  type: string;
+  /** Throws an ExpressionError. Integers come back as bigint, as CEL has it. */
+  evaluate(context: ExpressionContext): unknown;
+}
+
+/**
+ * Parses and type-checks a CEL expression that may use the roots of `scope`. Throws an ExpressionError (`bad-expression`) with the
+ * offset of the fault. Integers in JSON payloads are doubles in CEL: compare them freely, calculate with `int(…)`.
+ *
+ * https://github.com/google/cel-spec/blob/master/doc/langdef.md
+ */
+export function parseExpression(source: string, scope: Scope = 'template'): Expression {
+  if (source.length > EXPRESSION_LIMIT) {
+    throw new ExpressionError(
+      'bad-expression',
+      `the expression is longer than ${EXPRESSION_LIMIT} characters`,
+      0,
+    );
+  }
+  if (source.trim() === '')
+    throw new ExpressionError('bad-expression', 'the expression is empty', 0);
+  const parsed = parse(source, scope);
+  const { valid, type = 'dyn', error } = parsed.check();
+  if (!valid) throw translateFault(error, source, scope);
+  return {
+    source,
+    ast: parsed.ast,
+    type,
+    evaluate: (context) => evaluate(source, parsed, context),
+  };
+}
+
+function createEnvironment(roots: readonly Root[]): Environment {
+  const environment = new Environment({ homogeneousAggregateLiterals: false, limits: LIMITS });
+  for (const root of roots) environment.registerVariable(root, 'dyn');
+  return environment;
+}
+
+function parse(source: string, scope: Scope): ParseResult {
+  try {
+    return ENVIRONMENTS[scope].parse(source);
+  } catch (error) {
+    throw translateFault(error, source, scope);
+  }
+}
+
+/** The library's word for what is wrong with the expression itself, in ours. */
+function translateFault(error: unknown, source: string, scope: Scope): ExpressionError {
+  const known = error instanceof ParseError || error instanceof CelTypeError ? error : undefined;
+  const offset = Math.min(known?.range?.start ?? 0, source.length);
+  const summary = known?.summary ?? 'it cannot be read';
+  const unknownName = /^Unknown variable: (\w+)$/.exec(summary)?.[1];
+  if (unknownName !== undefined) {
+    return new ExpressionError(
+      'bad-expression',
+      `unknown name "${unknownName}" in the expression`,
+      offset,
+      unknownNameHint(unknownName, scope),
+    );
+  }
+  return new ExpressionError(
+    'bad-expression',
+    `the expression is not valid CEL: ${lowerFirst(summary)}`,
+    offset,
+  );
+}
+
+function unknownNameHint(name: string, scope: Scope): string {
+  const roots: readonly string[] = SCOPES[scope];
+  if (name === 'github')
+    return 'GitHub\'s "github.event" is "event" here, "github.sha" is "run.sha"';
+  if ((TEMPLATE_ROOTS as readonly string[]).includes(name)) {
+    return `only ${roots.join(' and ')} exist when "if" is looked at`;
+  }
+  return didYouMean(name, roots) ?? `here you can use ${roots.join(', ')}`;
+}
+
+/**
+ * Runs the evaluation inside a script with a time limit. V8 then interrupts whatever is running, also a regular
+ * expression that backtracks and a comprehension over a huge list, which nothing inside the process could do otherwise.
+ */
+const arena: { evaluate: (() => unknown) | undefined } = { evaluate: undefined };
+const realm = createContext(arena);
+const script = new Script('evaluate()');
+
+function evaluate(source: string, parsed: ParseResult, context: ExpressionContext): unknown {
+  arena.evaluate = () => parsed(context);
+  try {
+    return script.runInContext(realm, { timeout: EVALUATION_LIMIT_MS });
+  } catch (error) {
+    throw translateFailure(error, source);
+  } finally {
+    arena.evaluate = undefined;
+  }
+}
+
+/** What went wrong with the values. Never with a value in it: it could be a secret's. */
+function translateFailure(error: unknown, source: string): ExpressionError {
+  if (isTimeout(error)) {
+    return failure(`${quote(source)} took longer than ${EVALUATION_LIMIT_MS} ms`);
+  }
+  if (!(error instanceof EvaluationError))
+    return failure(`${quote(source)} could not be evaluated`);
+  const offset = error.range?.start ?? 0;
+  const place = nodeText(error.node) ?? source;
+  switch (error.code) {
+    case 'no_such_key':
+      return failure(`${place} does not exist`, offset, `test for it first with has(${place})`);
+    case 'unknown_variable':
+      return failure(`${place} does not exist here`, offset);
+    case 'no_such_overload':
+      return failure(
+        `${quote(place)}: ${lowerFirst(error.summary)}`,
+        offset,
+        error.summary.includes('double') && error.summary.includes('int')
+          ? 'numbers in a payload are doubles: use int(…) or write 1.0 for 1'
+          : undefined,
+      );
+    case 'no_matching_overload':
+    case 'invalid_condition_type':
+    case 'invalid_logical_operand':
+      return failure(`${quote(place)}: ${lowerFirst(error.summary)}`, offset);
+    default:
+      return failure(`${quote(place)}: ${error.code.replaceAll('_', ' ')}`, offset);
+  }
+}
+
+function isTimeout(error: unknown): boolean {
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    'code' in error &&
+    error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT'
+  );
+}
+
+function failure(message: string, offset = 0, hint?: string): ExpressionError {
+  return new ExpressionError('expression-failed', message, offset, hint);
+}
+
+function nodeText(node: ASTNode | undefined): string | undefined {
+  if (node === undefined) return undefined;
+  try {
+    return serialize(node);
+  } catch {
+    // The library writes macros back only in part.
+    return undefined;
+  }
+}
+
+function quote(source: string): string {
+  return source.length > 120 ? `\`${source.slice(0, 117)}…\`` : `\`${source}\``;
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

@@ -1,0 +1,110 @@
+import { isScalar } from 'yaml';
+import type { Document } from 'yaml';
+import { checkCondition, checkTemplate } from './expression-checks.ts';
+import { find } from './position.ts';
+import { didYouMean, type Issue } from './problem.ts';
+import { checkRunText } from './run-checks.ts';
+import { hasTemplate } from './template.ts';
+
+type Path = readonly (string | number)[];
+
+/**
+ * The rules of a spec that the schema cannot know: expressions, where templates are allowed, and that every secret that
+ * is used is listed. Works on the raw value, so that these problems are reported together with the schema's.
+ */
+export function checkDocument(raw: unknown): Issue[] {
+  const secrets = new Set(listedSecrets(raw));
+  return [...stringsIn(raw, [])].flatMap(([path, text]) => checkText(path, text, secrets));
+}
+
+/** Environment values that YAML reads as another number than the one written: `1.10` is 1.1. */
+export function checkNumbers(document: Document.Parsed, raw: unknown): Issue[] {
+  const issues: Issue[] = [];
+  for (const path of envPaths(raw)) {
+    const { node } = find(document, path);
+    if (!isScalar(node) || typeof node.value !== 'number') continue;
+    if (node.source === undefined || node.source === String(node.value)) continue;
+    issues.push({
+      path,
+      message: `YAML reads ${node.source} as the number ${node.value}`,
+      hint: `quote it: "${node.source}"`,
+    });
+  }
+  return issues;
+}
+
+function checkText(path: Path, text: string, secrets: ReadonlySet<string>): Issue[] {
+  if (matches(path, ['if'])) return checkCondition(text).map((issue) => ({ path, ...issue }));
+  if (matches(path, ['steps', '*', 'run'])) {
+    return checkRunText(text, secrets).map((issue) => ({ path, ...issue }));
+  }
+  if (matches(path, ['notify', '*', 'webhook', 'secret']) && !secrets.has(text)) {
+    const hint =
+      didYouMean(text, [...secrets]) ?? `add it: secrets: [${[...secrets, text].join(', ')}]`;
+    return [{ path, message: `the secret ${text} is not in this spec's "secrets"`, hint }];
+  }
+  if (!hasTemplate(text)) return [];
+  if (isTemplated(path)) {
+    return checkTemplate(text, secrets).map((issue) => ({ path, ...issue }));
+  }
+  return [
+    {
+      path,
+      message: '"${{ … }}" is not evaluated here',
+      hint: 'it works in "env", in a dispatch\'s "payload" and "event-type", and in a webhook\'s "url"',
+      offset: text.indexOf('${{'),
+    },
+  ];
+}
+
+const TEMPLATED = [
+  ['env', '*'],
+  ['steps', '*', 'env', '*'],
+  ['notify', '*', 'dispatch', 'event-type'],
+  ['notify', '*', 'webhook', 'url'],
+];
+const PAYLOAD = ['notify', '*', 'dispatch', 'payload'];
+
+function isTemplated(path: Path): boolean {
+  if (TEMPLATED.some((pattern) => matches(path, pattern))) return true;
+  return path.length > PAYLOAD.length && matches(path.slice(0, PAYLOAD.length), PAYLOAD);
+}
+
+function matches(path: Path, pattern: readonly string[]): boolean {
+  return (
+    path.length === pattern.length &&
+    pattern.every((segment, index) => segment === '*' || segment === path[index])
+  );
+}
+
+function* stringsIn(value: unknown, path: Path): Generator<[Path, string]> {
+  if (typeof value === 'string') yield [path, value];
+  else if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) yield* stringsIn(item, [...path, index]);
+  } else if (isRecord(value)) {
+    for (const [key, item] of Object.entries(value)) yield* stringsIn(item, [...path, key]);
+  }
+}
+
+function* envPaths(raw: unknown): Generator<Path> {
+  if (!isRecord(raw)) return;
+  for (const name of Object.keys(asRecord(raw['env']))) yield ['env', name];
+  const steps: unknown[] = Array.isArray(raw['steps']) ? raw['steps'] : [];
+  for (const [index, step] of steps.entries()) {
+    for (const name of Object.keys(asRecord(asRecord(step)['env'])))
+      yield ['steps', index, 'env', name];
+  }
+}
+
+function listedSecrets(raw: unknown): string[] {
+  const listed: unknown = asRecord(raw)['secrets'];
+  return (Array.isArray(listed) ? listed : [listed]).filter((name) => typeof name === 'string');
+}
+
+function asRecord(value: unknown): Record<string, unknown> {
+  return isRecord(value) ? value : {};
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

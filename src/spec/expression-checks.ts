@@ -1,0 +1,183 @@
+import type { ASTNode } from '@marcbachmann/cel-js';
+import { describeError } from '../lib/errors.ts';
+import type { DeploymentSpec } from '../model/deployment-spec.ts';
+import type { Run } from '../model/run.ts';
+import { ExpressionError, parseExpression, type Scope } from './cel.ts';
+import { didYouMean, type Issue } from './problem.ts';
+import { parseTemplate } from './template.ts';
+
+/** What is wrong within one string; its place in the document is added by the caller. */
+export type TextIssue = Required<Pick<Issue, 'message' | 'offset'>> & Pick<Issue, 'hint'>;
+
+/** Everything that is wrong with a spec's `if`. */
+export function checkCondition(source: string): TextIssue[] {
+  if (source.includes('${{')) {
+    return [
+      {
+        message: '"if" is an expression already',
+        hint: 'write it without "${{" and "}}"',
+        offset: source.indexOf('${{'),
+      },
+    ];
+  }
+  const issues = checkExpression(source, 'condition', new Set());
+  if (issues.length > 0) return issues;
+  const { type } = parseExpression(source, 'condition');
+  if (type === 'bool' || type === 'dyn') return [];
+  return [{ message: `"if" must be true or false; this gives a value of type ${type}`, offset: 0 }];
+}
+
+/** Everything that is wrong with the `${{ … }}` of a text. `secrets`: the names that the spec lists. */
+export function checkTemplate(text: string, secrets: ReadonlySet<string>): TextIssue[] {
+  return parseTemplate(text).flatMap((part): TextIssue[] => {
+    if (part.kind === 'text') return [];
+    if (part.kind === 'unclosed') {
+      return [{ message: '"${{" without its "}}"', offset: part.offset }];
+    }
+    return checkExpression(part.source, 'template', secrets).map((issue) => ({
+      ...issue,
+      offset: issue.offset + part.offset,
+    }));
+  });
+}
+
+function checkExpression(source: string, scope: Scope, secrets: ReadonlySet<string>): TextIssue[] {
+  try {
+    const { ast } = parseExpression(source, scope);
+    return nodesOf(ast).flatMap((node) => checkNode(node, secrets));
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    return [{ message: error.message, hint: error.hint, offset: error.offset }];
+  }
+}
+
+/** Fields that a template can name; the compiler keeps the lists whole. */
+const RUN_FIELDS = {
+  id: true,
+  spec: true,
+  specDigest: true,
+  repository: true,
+  environment: true,
+  lane: true,
+  sequence: true,
+  ref: true,
+  branch: true,
+  tag: true,
+  sha: true,
+  event: true,
+  delivery: true,
+  cause: true,
+  state: true,
+  reason: true,
+  fault: true,
+  cancelRequested: true,
+  attempts: true,
+  outputs: true,
+  createdAt: true,
+  startedAt: true,
+  finishedAt: true,
+} satisfies Record<keyof Run, true>;
+
+const SPEC_FIELDS = {
+  name: true,
+  repository: true,
+  environment: true,
+  on: true,
+  if: true,
+  concurrency: true,
+  timeoutMs: true,
+  env: true,
+  secrets: true,
+  steps: true,
+  notify: true,
+} satisfies Record<keyof DeploymentSpec, true>;
+
+function checkNode(node: ASTNode, secrets: ReadonlySet<string>): TextIssue[] {
+  if (node.op === 'rcall' && node.args[0] === 'matches')
+    return checkRegularExpression(node.args[2][0]);
+  const access = accessTo(node);
+  if (access === undefined) return [];
+  const { root, field, offset } = access;
+  if (root === 'secrets') return checkSecret(field, offset, secrets);
+  if (field === undefined) return [];
+  const fields = root === 'run' ? Object.keys(RUN_FIELDS) : Object.keys(SPEC_FIELDS);
+  if (fields.includes(field)) return [];
+  const hint = didYouMean(field, fields) ?? `its fields are ${fields.join(', ')}`;
+  return [{ message: `${root} has no field "${field}"`, hint, offset }];
+}
+
+function checkRegularExpression(node: ASTNode | undefined): TextIssue[] {
+  if (node?.op !== 'value' || typeof node.args !== 'string') return [];
+  try {
+    RegExp(node.args);
+    return [];
+  } catch (error) {
+    return [{ message: describeError(error), offset: node.start }];
+  }
+}
+
+function checkSecret(
+  name: string | undefined,
+  offset: number,
+  secrets: ReadonlySet<string>,
+): TextIssue[] {
+  if (name === undefined) {
+    return [
+      {
+        message: '"secrets" can only be used with the name of one secret',
+        hint: 'write secrets.NAME',
+        offset,
+      },
+    ];
+  }
+  if (secrets.has(name)) return [];
+  const hint =
+    didYouMean(name, [...secrets]) ?? `add it: secrets: [${[...secrets, name].join(', ')}]`;
+  return [{ message: `the secret ${name} is not in this spec's "secrets"`, hint, offset }];
+}
+
+/** The root, and the field where it is named in the expression, for the roots whose fields are known at load. */
+function accessTo(
+  node: ASTNode,
+): { root: 'run' | 'spec' | 'secrets'; field: string | undefined; offset: number } | undefined {
+  if (node.op === '.' || node.op === '[]') {
+    const [receiver, field] = node.args;
+    if (receiver.op !== 'id' || !isKnownRoot(receiver.args)) return undefined;
+    const name = typeof field === 'string' ? field : field.op === 'value' ? field.args : undefined;
+    return {
+      root: receiver.args,
+      field: typeof name === 'string' ? name : undefined,
+      offset: receiver.start,
+    };
+  }
+  // A bare `secrets` would hand out all of them at once. Those behind a field are told apart in `nodesOf`.
+  if (node.op === 'id' && node.args === 'secrets') {
+    return { root: 'secrets', field: undefined, offset: node.start };
+  }
+  return undefined;
+}
+
+function isKnownRoot(name: string): name is 'run' | 'spec' | 'secrets' {
+  return name === 'run' || name === 'spec' || name === 'secrets';
+}
+
+/** All nodes of an expression, except the roots that stand directly before a field. */
+function nodesOf(ast: ASTNode): ASTNode[] {
+  const nodes: ASTNode[] = [];
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) {
+      for (const item of value) visit(item);
+      return;
+    }
+    if (!isNode(value)) return;
+    nodes.push(value);
+    const access = value.op === '.' || value.op === '[]' ? value.args : undefined;
+    visit(access?.[0].op === 'id' ? access[1] : value.args);
+  };
+  visit(ast);
+  return nodes;
+}
+
+function isNode(value: unknown): value is ASTNode {
+  return typeof value === 'object' && value !== null && 'op' in value && 'args' in value;
+}

@@ -1,0 +1,109 @@
+import { Duration, UnsignedInt } from '@marcbachmann/cel-js/evaluator';
+import type { Json } from '../model/event.ts';
+import { ExpressionError, parseExpression, type ExpressionContext } from './cel.ts';
+import { hasTemplate, parseTemplate } from './template.ts';
+
+export { ExpressionError, parseExpression, type ExpressionContext } from './cel.ts';
+
+/** UTF-16 units that one rendered text may have. */
+const RENDER_LIMIT = 256 * 1024;
+
+/**
+ * Whether a condition (a spec's `if`) holds. Throws an ExpressionError when it cannot be evaluated – a field that does
+ * not exist, say – or when it gives anything but true or false.
+ */
+export function evaluateCondition(expression: string, context: ExpressionContext): boolean {
+  const value = parseExpression(expression).evaluate(context);
+  if (typeof value === 'boolean') return value;
+  throw new ExpressionError(
+    'expression-failed',
+    `the condition must be true or false, and is ${nameOf(value)}`,
+    0,
+  );
+}
+
+/**
+ * Replaces every `${{ … }}` with the text of its value: numbers in digits, `null` as nothing, lists and maps as JSON,
+ * times in ISO 8601. Throws an ExpressionError that names the field that does not exist.
+ */
+export function renderTemplate(text: string, context: ExpressionContext): string {
+  if (!hasTemplate(text)) return text;
+  let rendered = '';
+  for (const part of parseTemplate(text)) {
+    if (part.kind === 'unclosed') {
+      throw new ExpressionError('bad-expression', '"${{" without its "}}"', part.offset);
+    }
+    rendered +=
+      part.kind === 'text' ? part.text : toText(parseExpression(part.source).evaluate(context));
+    if (rendered.length > RENDER_LIMIT) {
+      throw new ExpressionError(
+        'expression-failed',
+        `the text with its values filled in is longer than ${RENDER_LIMIT} characters`,
+        0,
+      );
+    }
+  }
+  return rendered;
+}
+
+/** Renders every string in a JSON value, at any depth. Strings stay strings; keys are left as they are. */
+export function renderJson(value: Json, context: ExpressionContext): Json {
+  if (typeof value === 'string') return renderTemplate(value, context);
+  if (Array.isArray(value)) return value.map((item) => renderJson(item, context));
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, renderJson(item, context)]),
+  );
+}
+
+function toText(value: unknown): string {
+  if (value === null) return '';
+  if (typeof value === 'string') return value;
+  if (value instanceof Date) return value.toISOString();
+  if (isPlain(value)) return jsonText(value);
+  if (typeof value === 'bigint' || typeof value === 'number' || typeof value === 'boolean') {
+    return String(value);
+  }
+  if (isPrintable(value)) return String(value);
+  throw new ExpressionError(
+    'expression-failed',
+    `the expression gives ${nameOf(value)}, which has no text`,
+    0,
+    'use string(…) on it',
+  );
+}
+
+function jsonText(value: unknown): string {
+  try {
+    return JSON.stringify(value, jsonValue);
+  } catch {
+    throw new ExpressionError('expression-failed', 'the value is nested too deeply for JSON', 0);
+  }
+}
+
+/** What JSON has no word for: CEL's integers (exact as digits when they are too large for a JSON number). */
+function jsonValue(_key: string, value: unknown): unknown {
+  if (typeof value !== 'bigint') return isPrintable(value) ? String(value) : value;
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : String(value);
+}
+
+function isPlain(value: unknown): boolean {
+  if (Array.isArray(value)) return true;
+  if (value === null || typeof value !== 'object') return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function isPrintable(value: unknown): value is Duration | UnsignedInt {
+  return value instanceof Duration || value instanceof UnsignedInt;
+}
+
+function nameOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (typeof value === 'string') return 'a string';
+  if (typeof value === 'bigint' || typeof value === 'number') return 'a number';
+  if (typeof value === 'boolean') return 'true or false';
+  if (Array.isArray(value)) return 'a list';
+  return isPlain(value) ? 'a map' : 'neither text nor number';
+}

@@ -1,0 +1,165 @@
+import { open, readdir, realpath, stat } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import { describeError } from '../lib/errors.ts';
+import { FILE_LIMIT, tooLarge } from './parse.ts';
+import type { SpecProblem } from './problem.ts';
+
+/** A YAML file below the deployments directory. */
+export interface SpecFile {
+  /** Path below the directory, with `/`. */
+  path: string;
+  /** Where it really is, every link followed. */
+  realPath: string;
+  /** Changes when the file does: enough to see that there is something to read again. */
+  mark: string;
+}
+
+export interface Listing {
+  files: SpecFile[];
+  problems: SpecProblem[];
+}
+
+const FILE_COUNT_LIMIT = 2000;
+const DEPTH_LIMIT = 20;
+
+/**
+ * Finds every `*.yaml` and `*.yml` below a directory, sorted by path. Names that begin with a dot are passed over: that
+ * is where a Kubernetes ConfigMap volume keeps the real files (`..data` and what it links to), which are reached by
+ * their visible links. Links that lead out of the directory are not followed.
+ */
+export async function listSpecFiles(directory: string): Promise<Listing> {
+  const listing: Listing = { files: [], problems: [] };
+  let root: string;
+  try {
+    root = await realpath(directory);
+    const entries = await readdir(root);
+    await walk({ root, listing, seen: new Set([root]) }, entries, '', 0);
+  } catch (error) {
+    listing.problems.push(unreadableDirectory(directory, error));
+  }
+  listing.files.sort((a, b) => (a.path < b.path ? -1 : 1));
+  if (listing.files.length > FILE_COUNT_LIMIT) {
+    listing.problems.push(fileProblem('.', `more than ${FILE_COUNT_LIMIT} files of specs`));
+    listing.files.length = FILE_COUNT_LIMIT;
+  }
+  return listing;
+}
+
+/** A file's text, or the problem with it. Never reads more than the size limit. */
+export async function readSpecFile(
+  file: SpecFile,
+): Promise<{ text: string } | { problem: SpecProblem }> {
+  try {
+    const handle = await open(file.realPath, 'r');
+    try {
+      const { size } = await handle.stat();
+      // One byte more than allowed tells a file that is too large, or still growing.
+      const buffer = Buffer.alloc(Math.min(size, FILE_LIMIT) + 1);
+      const length = await readFully(handle, buffer);
+      if (length > FILE_LIMIT) return { problem: tooLarge(file.path) };
+      return { text: new TextDecoder('utf-8', { fatal: true }).decode(buffer.subarray(0, length)) };
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (error instanceof TypeError) {
+      return { problem: fileProblem(file.path, 'the file is not UTF-8 text') };
+    }
+    return { problem: fileProblem(file.path, `the file cannot be read: ${reason(error)}`) };
+  }
+}
+
+interface Walk {
+  root: string;
+  listing: Listing;
+  /** Directories already entered, by real path: links can lead in circles. */
+  seen: Set<string>;
+}
+
+async function walk(state: Walk, names: string[], below: string, depth: number): Promise<void> {
+  for (const name of names.sort()) {
+    if (name.startsWith('.')) continue;
+    if (state.listing.files.length > FILE_COUNT_LIMIT) return;
+    const path = below === '' ? name : `${below}/${name}`;
+    const isSpec = /\.ya?ml$/i.test(name);
+    try {
+      await visit(state, path, isSpec, depth);
+    } catch (error) {
+      // What vanished between listing and looking is not there; a link to nothing is worth a word.
+      if (isSpec)
+        state.listing.problems.push(fileProblem(path, `cannot be read: ${reason(error)}`));
+    }
+  }
+}
+
+async function visit(state: Walk, path: string, isSpec: boolean, depth: number): Promise<void> {
+  const realPath = await realpath(join(state.root, path));
+  const info = await stat(realPath);
+  if (!isInside(state.root, realPath)) {
+    if (isSpec) {
+      state.listing.problems.push(
+        fileProblem(path, 'is a link out of the deployments directory, which is not followed'),
+      );
+    }
+    return;
+  }
+  if (info.isDirectory()) {
+    if (state.seen.has(realPath)) return;
+    if (depth >= DEPTH_LIMIT) {
+      state.listing.problems.push(fileProblem(path, `more than ${DEPTH_LIMIT} directories deep`));
+      return;
+    }
+    state.seen.add(realPath);
+    await walk(state, await readdir(realPath), path, depth + 1);
+  } else if (isSpec && info.isFile()) {
+    const mark = `${realPath}\0${info.ino}\0${info.size}\0${info.mtimeMs}`;
+    state.listing.files.push({ path, realPath, mark });
+  }
+}
+
+async function readFully(
+  handle: { read(buffer: Buffer, offset: number): Promise<{ bytesRead: number }> },
+  buffer: Buffer,
+): Promise<number> {
+  let length = 0;
+  while (length < buffer.length) {
+    const { bytesRead } = await handle.read(buffer, length);
+    if (bytesRead === 0) break;
+    length += bytesRead;
+  }
+  return length;
+}
+
+function isInside(root: string, path: string): boolean {
+  const way = relative(root, path);
+  return way !== '..' && !way.startsWith(`..${sep}`);
+}
+
+function unreadableDirectory(directory: string, error: unknown): SpecProblem {
+  const code = codeOf(error);
+  const what =
+    code === 'ENOENT'
+      ? 'the deployments directory does not exist'
+      : code === 'ENOTDIR'
+        ? 'the deployments directory is not a directory'
+        : `the deployments directory cannot be read: ${reason(error)}`;
+  return {
+    ...fileProblem(directory, what),
+    hint: 'make it, or point MAINSHEET_DEPLOYMENTS at the directory with your specs',
+  };
+}
+
+function fileProblem(file: string, message: string): SpecProblem {
+  return { file, line: 1, column: 1, message };
+}
+
+/** The system's word for it, without the path that it would add. */
+function reason(error: unknown): string {
+  return codeOf(error) ?? describeError(error);
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : undefined;
+}

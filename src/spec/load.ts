@@ -1,0 +1,50 @@
+import type { LoadedSpec } from '../model/deployment-spec.ts';
+import { listSpecFiles, readSpecFile, type Listing } from './files.ts';
+import { parseSpecs, type Loaded } from './parse.ts';
+import type { SpecProblem } from './problem.ts';
+
+export { parseSpecs, type Loaded } from './parse.ts';
+
+/**
+ * Reads every spec below a directory: all valid specs and all problems of all files at once. Never throws: a directory
+ * that is missing is a problem too. A name used twice is a problem at the later place that names the earlier one.
+ */
+export async function loadSpecs(directory: string): Promise<Loaded> {
+  return loadListing(await listSpecFiles(directory));
+}
+
+/** As `loadSpecs`, of files already found. */
+export async function loadListing(listing: Listing): Promise<Loaded> {
+  const loaded: Loaded = { specs: [], problems: [...listing.problems] };
+  for (const file of listing.files) {
+    const read = await readSpecFile(file);
+    if ('problem' in read) {
+      loaded.problems.push(read.problem);
+      continue;
+    }
+    const { specs, problems } = parseSpecs(file.path, read.text);
+    loaded.specs.push(...specs);
+    loaded.problems.push(...problems);
+  }
+  return { specs: loaded.specs, problems: [...loaded.problems, ...duplicateNames(loaded.specs)] };
+}
+
+function duplicateNames(specs: readonly LoadedSpec[]): SpecProblem[] {
+  const first = new Map<string, LoadedSpec>();
+  const problems: SpecProblem[] = [];
+  for (const loaded of specs) {
+    const earlier = first.get(loaded.spec.name);
+    if (earlier === undefined) {
+      first.set(loaded.spec.name, loaded);
+      continue;
+    }
+    problems.push({
+      file: loaded.file,
+      line: loaded.line,
+      column: 1,
+      message: `the name "${loaded.spec.name}" is already used at ${earlier.file}:${earlier.line}`,
+      hint: 'every spec needs a name of its own',
+    });
+  }
+  return problems;
+}

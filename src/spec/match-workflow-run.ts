@@ -1,0 +1,94 @@
+import type { WorkflowRunTrigger } from '../model/deployment-spec.ts';
+import { sameRepository, type WorkflowRunEvent } from '../model/event.ts';
+import { allOf, failed, held, type Verdict } from '../model/verdict.ts';
+import { compilePattern } from './filter-pattern.ts';
+import { listed, matchesName } from './match-lists.ts';
+
+/**
+ * Whether a workflow's run fires the trigger. Never when the commit came from a fork or the workflow ran for a pull
+ * request: both are code that nobody with write access has accepted, and a fork's branch can be called `main`.
+ *
+ * https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows#workflow_run
+ */
+export function matchesWorkflowRun(trigger: WorkflowRunTrigger, event: WorkflowRunEvent): Verdict {
+  return allOf([
+    fromThisRepository(event),
+    notForPullRequest(event),
+    workflowMatches(trigger.workflows, event.workflow),
+    branchMatches(trigger, event),
+    isOneOf('on.workflow_run.types', trigger.types, event.action),
+    conclusionMatches(trigger, event),
+  ]);
+}
+
+function fromThisRepository(event: WorkflowRunEvent): Verdict {
+  const condition = 'on.workflow_run.head_repository';
+  if (event.headRepository === undefined) {
+    return failed(
+      condition,
+      'the commit came from a repository that is gone, as deleted forks are',
+    );
+  }
+  return sameRepository(event.headRepository, event.repository)
+    ? held(condition, `the commit is from ${event.repository} itself`)
+    : failed(condition, `the commit came from ${event.headRepository}, and forks never deploy`);
+}
+
+function notForPullRequest(event: WorkflowRunEvent): Verdict {
+  const condition = 'on.workflow_run.event';
+  return event.trigger.startsWith('pull_request')
+    ? failed(condition, `the workflow ran for ${event.trigger}, and pull requests never deploy`)
+    : held(condition, `the workflow ran for ${event.trigger}`);
+}
+
+/** Names count as they are written, too: `C++ build` is a good name for a workflow and not a filter pattern. */
+function workflowMatches(workflows: readonly string[], name: string): Verdict {
+  const condition = 'on.workflow_run.workflows';
+  let matched = false;
+  let by: string | undefined;
+  for (const entry of workflows) {
+    const match = matchesEntry(entry, name);
+    if (match === undefined) continue;
+    matched = match;
+    by = entry;
+  }
+  if (matched)
+    return held(condition, by === name ? `the workflow is ${name}` : `${name} matches ${by}`);
+  if (by !== undefined) return failed(condition, `${name} is taken out by ${by}`);
+  return failed(condition, `${name} is none of ${listed(workflows)}`);
+}
+
+/** True: named; false: taken out; undefined: not meant. */
+function matchesEntry(entry: string, name: string): boolean | undefined {
+  if (entry === name) return true;
+  try {
+    const pattern = compilePattern(entry);
+    return pattern.matches(name) ? !pattern.negated : undefined;
+  } catch {
+    // Not a pattern, so only the name itself was meant.
+    return undefined;
+  }
+}
+
+function branchMatches(trigger: WorkflowRunTrigger, event: WorkflowRunEvent): Verdict {
+  const condition = 'on.workflow_run.branches';
+  const lists = { condition, only: trigger.branches, ignore: trigger.branchesIgnore };
+  if (event.branch !== undefined) return matchesName(lists, event.branch);
+  return trigger.branches.length > 0 || trigger.branchesIgnore.length > 0
+    ? failed(condition, 'the workflow did not run for a branch')
+    : held(condition, 'the spec does not restrict them');
+}
+
+function conclusionMatches(trigger: WorkflowRunTrigger, event: WorkflowRunEvent): Verdict {
+  const condition = 'on.workflow_run.conclusions';
+  if (event.action !== 'completed') {
+    return held(condition, `a workflow that is ${event.action} has none yet`);
+  }
+  return isOneOf(condition, trigger.conclusions, event.conclusion ?? 'none');
+}
+
+function isOneOf(condition: string, wanted: readonly string[], value: string): Verdict {
+  return wanted.includes(value)
+    ? held(condition, `${value} is one of ${wanted.join(', ')}`)
+    : failed(condition, `${value} is not one of ${wanted.join(', ')}`);
+}

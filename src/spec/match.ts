@@ -1,0 +1,97 @@
+import { describeError, MainsheetError } from '../lib/errors.ts';
+import type { DeploymentSpec } from '../model/deployment-spec.ts';
+import { sameRepository, type Event, type ReleaseEvent } from '../model/event.ts';
+import { allOf, failed, held, type Verdict } from '../model/verdict.ts';
+import { evaluateCondition } from './expressions.ts';
+import { matchesPush, pushRefMatches } from './match-push.ts';
+import { matchesWorkflowRun } from './match-workflow-run.ts';
+
+/**
+ * Whether an event deploys a spec, with the reason for every condition that was looked at. `payload` is the event as
+ * GitHub sent it: what `if` calls `event`. Pure, and never throws: an `if` that cannot be evaluated does not hold.
+ */
+export function matchSpec(spec: DeploymentSpec, event: Event, payload: unknown): Verdict {
+  const repository = matchesRepository(spec, event);
+  if (!repository.matched) return repository;
+  const trigger = matchesTrigger(spec, event);
+  // Without a trigger for this kind of event the payload is not the one that `if` was written for.
+  if (trigger === undefined) return allOf([repository, noTrigger(spec, event)]);
+  if (event.kind === 'push' && (event.deleted || event.sha === undefined)) {
+    return allOf([repository, trigger]);
+  }
+  return allOf([repository, trigger, matchesCondition(spec, payload)]);
+}
+
+/**
+ * Whether matching these specs needs a push's whole list of changed files and the event does not have it: the intake
+ * then asks git first.
+ */
+export function needsChangedPaths(specs: readonly DeploymentSpec[], event: Event): boolean {
+  if (event.kind !== 'push' || event.changedPaths.complete) return false;
+  if (event.branch === undefined || event.deleted || event.sha === undefined) return false;
+  return specs.some((spec) => {
+    const trigger = spec.on.push;
+    if (trigger === undefined || !sameRepository(spec.repository, event.repository)) return false;
+    if (trigger.paths.length === 0 && trigger.pathsIgnore.length === 0) return false;
+    return pushRefMatches(trigger, event).matched;
+  });
+}
+
+function matchesRepository(spec: DeploymentSpec, event: Event): Verdict {
+  if (event.repository === undefined) {
+    return failed(
+      'repository',
+      `the event belongs to no repository; the spec is for ${spec.repository}`,
+    );
+  }
+  return sameRepository(spec.repository, event.repository)
+    ? held('repository', `the event is from ${event.repository}`)
+    : failed(
+        'repository',
+        `the event is from ${event.repository}, the spec is for ${spec.repository}`,
+      );
+}
+
+/** Undefined when the spec has no trigger for this kind of event. */
+function matchesTrigger(spec: DeploymentSpec, event: Event): Verdict | undefined {
+  const { push, release, workflowRun } = spec.on;
+  if (event.kind === 'push') return push && matchesPush(push, event);
+  if (event.kind === 'release') return release && matchesRelease(release.types, event);
+  if (event.kind === 'workflow_run') return workflowRun && matchesWorkflowRun(workflowRun, event);
+  return undefined;
+}
+
+function noTrigger(spec: DeploymentSpec, event: Event): Verdict {
+  if (event.kind === 'other') return failed('on', event.reason);
+  const { push, release, workflowRun } = spec.on;
+  const names = [push && 'push', release && 'release', workflowRun && 'workflow_run'];
+  return failed(
+    'on',
+    `the event is a ${event.kind}; the spec is started by ${names.filter(Boolean).join(', ')}`,
+  );
+}
+
+/** https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows#release */
+function matchesRelease(types: readonly string[], event: ReleaseEvent): Verdict {
+  const wanted = types.join(', ');
+  return allOf([
+    types.includes(event.action)
+      ? held('on.release.types', `${event.action} is one of ${wanted}`)
+      : failed('on.release.types', `${event.action} is not one of ${wanted}`),
+    event.draft
+      ? failed('on.release', `the release of ${event.tag} is a draft, and drafts never deploy`)
+      : held('on.release', `the release of ${event.tag} is not a draft`),
+  ]);
+}
+
+function matchesCondition(spec: DeploymentSpec, payload: unknown): Verdict {
+  if (spec.if === undefined) return held('if', 'the spec has no condition');
+  try {
+    const holds = evaluateCondition(spec.if, { event: payload, spec });
+    return holds ? held('if', `${spec.if} is true`) : failed('if', `${spec.if} is false`);
+  } catch (error) {
+    const hint =
+      error instanceof MainsheetError && error.hint !== undefined ? ` (${error.hint})` : '';
+    return failed('if', `${spec.if} could not be decided: ${describeError(error)}${hint}`);
+  }
+}

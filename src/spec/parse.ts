@@ -1,0 +1,164 @@
+import { createHash } from 'node:crypto';
+import { isScalar, LineCounter, parseAllDocuments } from 'yaml';
+import type { Document } from 'yaml';
+import { describeError } from '../lib/errors.ts';
+import type { LoadedSpec } from '../model/deployment-spec.ts';
+import { checkDocument, checkNumbers } from './document-checks.ts';
+import { positionOf, type Source } from './position.ts';
+import type { Issue, SpecProblem } from './problem.ts';
+import { schemaIssues } from './schema-issues.ts';
+import { deploymentSchema } from './schema.ts';
+import { yamlIssues } from './yaml-issues.ts';
+
+export interface Loaded {
+  specs: LoadedSpec[];
+  problems: SpecProblem[];
+}
+
+/** Bytes in one file of specs. */
+export const FILE_LIMIT = 1024 * 1024;
+/** Times that aliases may repeat anchored values in one document; bounds what a small file can grow to. */
+const ALIAS_LIMIT = 100;
+const DOCUMENT_LIMIT = 500;
+/** Problems reported for one document: more than anyone reads. */
+const PROBLEM_LIMIT = 100;
+
+/**
+ * Reads the specs in one file: one or more YAML documents. Valid documents become specs, whatever is wrong with the
+ * others; every problem comes with its line and column. `file` is only what problems and specs call it.
+ */
+export function parseSpecs(file: string, text: string): Loaded {
+  if (Buffer.byteLength(text) > FILE_LIMIT) {
+    return { specs: [], problems: [tooLarge(file)] };
+  }
+  const lines = new LineCounter();
+  const documents = readDocuments(file, text, lines);
+  if ('problem' in documents) return { specs: [], problems: [documents.problem] };
+  const loaded: Loaded = { specs: [], problems: [] };
+  let start = 0;
+  for (const document of documents.list.slice(0, DOCUMENT_LIMIT)) {
+    const end = document.range[2];
+    readDocument(file, { text, lines, document }, start, loaded);
+    start = end;
+  }
+  if (documents.list.length > DOCUMENT_LIMIT) {
+    const { line } = lines.linePos(start);
+    loaded.problems.push({
+      file,
+      line,
+      column: 1,
+      message: `more than ${DOCUMENT_LIMIT} documents in one file`,
+      hint: 'split the file',
+    });
+  }
+  return loaded;
+}
+
+export function tooLarge(file: string): SpecProblem {
+  return {
+    file,
+    line: 1,
+    column: 1,
+    message: `the file is larger than ${FILE_LIMIT / 1024} KiB`,
+    hint: 'split it, and keep scripts in the repository',
+  };
+}
+
+function readDocuments(
+  file: string,
+  text: string,
+  lineCounter: LineCounter,
+): { list: Document.Parsed[] } | { problem: SpecProblem } {
+  try {
+    // Version 1.2 reads `on` as a word, not as true. Duplicate keys are looked for in `yaml-issues`.
+    const list = parseAllDocuments(text, {
+      version: '1.2',
+      lineCounter,
+      uniqueKeys: false,
+      prettyErrors: false,
+      logLevel: 'silent',
+    });
+    return { list: Array.isArray(list) ? list : [] };
+  } catch (error) {
+    const message = `not readable as YAML: ${describeError(error)}`;
+    return { problem: { file, line: 1, column: 1, message } };
+  }
+}
+
+function readDocument(file: string, source: Source, start: number, loaded: Loaded): void {
+  const { document, lines } = source;
+  const report = (issues: SpecProblem[]): void => {
+    loaded.problems.push(...issues.slice(0, PROBLEM_LIMIT));
+  };
+  const faults = yamlIssues(document, source.text);
+  if (faults.length > 0) {
+    report(
+      faults.map(({ offset, ...fault }) => ({ file, ...linePosition(source, offset), ...fault })),
+    );
+    return;
+  }
+  // Comments alone, or the nothing after a last `---`.
+  if (isEmpty(document)) return;
+  const issues: Issue[] = [];
+  const raw = toValue(document, issues);
+  const result = deploymentSchema.safeParse(raw);
+  if (issues.length === 0) {
+    if (!result.success) issues.push(...schemaIssues(result.error, raw, PROBLEM_LIMIT));
+    issues.push(...checkDocument(raw), ...checkNumbers(document, raw));
+  }
+  if (issues.length > 0 || !result.success) {
+    report(
+      issues
+        .slice(0, PROBLEM_LIMIT)
+        .map((issue) => toProblem(file, source, issue))
+        .sort(byPlace),
+    );
+    return;
+  }
+  const text = source.text.slice(start, document.range[2]);
+  loaded.specs.push({
+    spec: result.data,
+    file,
+    line: lines.linePos(document.contents?.range[0] ?? start).line,
+    text,
+    digest: createHash('sha256').update(text).digest('hex'),
+  });
+}
+
+function isEmpty(document: Document.Parsed): boolean {
+  return isScalar(document.contents)
+    ? document.contents.value === null
+    : document.contents === null;
+}
+
+/** The document as plain data. Aliases that multiply into too much are an issue. */
+function toValue(document: Document.Parsed, issues: Issue[]): unknown {
+  try {
+    return document.toJS({ maxAliasCount: ALIAS_LIMIT }) as unknown;
+  } catch {
+    issues.push({
+      path: [],
+      message: 'the aliases in this document repeat too much',
+      hint: 'write the values out',
+    });
+    return undefined;
+  }
+}
+
+function toProblem(file: string, source: Source, issue: Issue): SpecProblem {
+  return {
+    file,
+    ...positionOf(source, issue),
+    message: issue.message,
+    ...(issue.hint === undefined ? {} : { hint: issue.hint }),
+  };
+}
+
+function linePosition(source: Source, offset: number): { line: number; column: number } {
+  const { line, col } = source.lines.linePos(Math.min(offset, source.text.length));
+  return { line: Math.max(1, line), column: Math.max(1, col) };
+}
+
+function byPlace(a: SpecProblem, b: SpecProblem): number {
+  return a.line - b.line || a.column - b.column;
+}

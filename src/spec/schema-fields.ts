@@ -1,0 +1,124 @@
+import * as z from 'zod';
+import { parseDuration } from '../lib/duration.ts';
+
+const HOUR = 3_600_000;
+
+/** `refine` for a rule with a hint of its own. */
+export function problem(
+  context: { addIssue(issue: { code: 'custom'; message: string; params: object }): void },
+  message: string,
+  hint?: string,
+): void {
+  context.addIssue({ code: 'custom', message, params: { hint } });
+}
+
+/** A string or a list of strings, as GitHub allows wherever a list is meant. */
+export function oneOrMore<Item extends z.ZodType<string>>(item: Item, most: number) {
+  return z
+    .union([item, z.array(item).min(1, 'the list is empty').max(most, `more than ${most} entries`)])
+    .transform((value): z.output<Item>[] => (Array.isArray(value) ? value : [value]));
+}
+
+/** A duration in milliseconds, written like `15m`, `90s` or `1h30m`. */
+function duration(least: number, most: number, bounds: string) {
+  return z.string().transform((text, context): number => {
+    const ms = parseDuration(text);
+    if (ms === undefined) {
+      problem(
+        context,
+        `"${text.slice(0, 40)}" is not a duration`,
+        'write it like 90s, 15m or 1h30m',
+      );
+      return z.NEVER;
+    }
+    if (ms < least || ms > most) {
+      problem(context, `a duration of ${text} is out of bounds`, bounds);
+      return z.NEVER;
+    }
+    return ms;
+  });
+}
+
+export const timeout = duration(1000, 24 * HOUR, 'at least 1s and at most 24h');
+
+export const backoff = duration(1, HOUR, 'more than 0 and at most 1h');
+
+export const specName = z
+  .string()
+  .regex(
+    /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
+    'a name has 1 to 63 characters: a-z, 0-9 and, between those, "-"',
+  );
+
+export const repositoryName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,99})\/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$/,
+    'a repository is written owner/name',
+  );
+
+/** Environments and lanes: free text on one line, as GitHub's environment names are. */
+export function label(most: number) {
+  return z
+    .string()
+    .min(1, 'is empty')
+    .max(most, `more than ${most} characters`)
+    .regex(/^\S(?:[\s\S]*\S)?$/u, 'begins or ends with a space')
+    .regex(/^[^\p{Cc}\p{Zl}\p{Zp}]*$/u, 'has a control character or a line break');
+}
+
+const SECRET_NAME = /^[A-Z][A-Z0-9_]*$/;
+const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+/** Names that decide which code a shell or the dynamic loader runs before the step's own first line. */
+const STARTUP_NAMES = /^(?:PATH|HOME|IFS|ENV|BASH_ENV|SHELLOPTS|BASHOPTS|PS4|LD_.*|DYLD_.*)$/;
+
+export const secretName = z
+  .string()
+  .max(100, 'more than 100 characters')
+  .superRefine((name, context) => {
+    if (!SECRET_NAME.test(name)) {
+      problem(
+        context,
+        `"${name.slice(0, 100)}" is not a secret's name`,
+        'use A-Z, 0-9 and _, beginning with a letter',
+      );
+    } else {
+      checkReserved(name, context);
+    }
+  });
+
+const envName = z
+  .string()
+  .max(256, 'more than 256 characters')
+  .superRefine((name, context) => {
+    if (!ENV_NAME.test(name)) {
+      problem(
+        context,
+        `"${name.slice(0, 100)}" is not the name of an environment variable`,
+        'use letters, digits and _, not beginning with a digit',
+      );
+    } else {
+      checkReserved(name, context);
+    }
+  });
+
+export const environmentVariables = z.record(
+  envName,
+  z
+    .union([z.string(), z.number(), z.boolean()])
+    .transform(String)
+    .refine((value) => value.length <= 32_768, 'more than 32768 characters')
+    .refine((value) => !value.includes('\0'), 'has a NUL character, which no environment can hold'),
+);
+
+function checkReserved(name: string, context: Parameters<typeof problem>[0]): void {
+  if (name.toUpperCase().startsWith('MAINSHEET_')) {
+    problem(context, `${name}: names that begin with MAINSHEET_ are set by Mainsheet itself`);
+  } else if (STARTUP_NAMES.test(name)) {
+    problem(
+      context,
+      `${name} is reserved: it decides which programs a step really starts`,
+      `set it inside "run" where it is needed: export ${name}=…`,
+    );
+  }
+}

@@ -1,0 +1,98 @@
+import * as z from 'zod';
+import type { NotifySpec } from '../model/deployment-spec.ts';
+import { RUN_STATES, type RunState } from '../model/run.ts';
+import { oneOrMore, problem, repositoryName, secretName } from './schema-fields.ts';
+import { hasTemplate } from './template.ts';
+
+/** https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event */
+const PAYLOAD_KEYS = 10;
+const PAYLOAD_BYTES = 65_536;
+
+const dispatch = z.strictObject({
+  repository: repositoryName.describe('The repository that hears of it: owner/name.'),
+  'event-type': z
+    .string()
+    .min(1, 'is empty')
+    .max(100, 'more than 100 characters, which is all that GitHub accepts')
+    .describe('The event_type of the repository_dispatch. May hold ${{ … }}.'),
+  payload: z
+    .record(z.string(), z.json())
+    .superRefine(checkPayload)
+    .describe('The client_payload: at most ten keys and 64 KB. Strings in it may hold ${{ … }}.')
+    .optional(),
+});
+
+const webhook = z.strictObject({
+  url: z
+    .string()
+    .max(4096, 'more than 4096 characters')
+    .superRefine(checkUrl)
+    .describe('Where it is sent. May hold ${{ … }}, secrets too.'),
+  secret: secretName
+    .describe('Name of the secret that signs it (Standard Webhooks); must be in "secrets".')
+    .optional(),
+});
+
+/** One written entry of `notify:`. */
+export const notify = z
+  .strictObject({
+    on: oneOrMore(z.enum(RUN_STATES), RUN_STATES.length)
+      .describe('Run states at which it is sent. Default: succeeded.')
+      .optional(),
+    dispatch: dispatch.describe('A repository_dispatch event at another repository.').optional(),
+    webhook: webhook.describe('A signed HTTP request.').optional(),
+  })
+  .transform((written, context): NotifySpec => {
+    const on: RunState[] = written.on ?? ['succeeded'];
+    if (written.dispatch !== undefined && written.webhook === undefined) {
+      return {
+        kind: 'dispatch',
+        on,
+        repository: written.dispatch.repository,
+        eventType: written.dispatch['event-type'],
+        payload: written.dispatch.payload ?? {},
+      };
+    }
+    if (written.webhook !== undefined && written.dispatch === undefined) {
+      return { kind: 'webhook', on, url: written.webhook.url, secret: written.webhook.secret };
+    }
+    problem(
+      context,
+      'a notification is exactly one of "dispatch" and "webhook"',
+      'make an entry for each',
+    );
+    return z.NEVER;
+  });
+
+function checkPayload(
+  payload: Record<string, unknown>,
+  context: Parameters<typeof problem>[0],
+): void {
+  const keys = Object.keys(payload).length;
+  if (keys > PAYLOAD_KEYS) {
+    problem(
+      context,
+      `a dispatch payload has at most ${PAYLOAD_KEYS} keys, this one has ${keys}`,
+      'that is GitHub’s limit; put some of them into a map under one key',
+    );
+  }
+  const bytes = Buffer.byteLength(JSON.stringify(payload));
+  if (bytes > PAYLOAD_BYTES) {
+    problem(context, `a dispatch payload has at most 64 KB, this one has ${bytes} bytes`);
+  }
+}
+
+function checkUrl(url: string, context: Parameters<typeof problem>[0]): void {
+  // What a template will give is known only when it is sent; it is checked again there.
+  if (hasTemplate(url)) return;
+  const parsed = URL.parse(url);
+  if (parsed === null || !['https:', 'http:'].includes(parsed.protocol)) {
+    problem(context, 'is not an http(s) URL');
+  } else if (parsed.username !== '' || parsed.password !== '') {
+    problem(
+      context,
+      'holds a user name or password',
+      'keep the URL in a secret: url: "${{ secrets.NAME }}"',
+    );
+  }
+}

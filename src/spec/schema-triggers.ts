@@ -1,0 +1,201 @@
+import * as z from 'zod';
+import { MainsheetError } from '../lib/errors.ts';
+import type {
+  PushTrigger,
+  ReleaseTrigger,
+  Triggers,
+  WorkflowRunTrigger,
+} from '../model/deployment-spec.ts';
+import { compilePattern } from './filter-pattern.ts';
+import { oneOrMore, problem } from './schema-fields.ts';
+
+const MOST_PATTERNS = 200;
+
+const pattern = z.string().superRefine((text, context) => {
+  try {
+    compilePattern(text);
+  } catch (error) {
+    if (!(error instanceof MainsheetError)) throw error;
+    problem(context, error.message, error.hint);
+  }
+});
+
+function patterns(what: string) {
+  return oneOrMore(pattern, MOST_PATTERNS)
+    .superRefine((list, context) => {
+      if (list.length > 0 && list.every((entry) => entry.startsWith('!'))) {
+        problem(
+          context,
+          'a list of nothing but "!" patterns matches nothing',
+          `put a pattern for what is wanted before them, such as "**", or use the list's "-ignore" twin`,
+        );
+      }
+    })
+    .describe(what)
+    .optional();
+}
+
+const push = z
+  .strictObject({
+    branches: patterns(
+      'Filter patterns of branches. Without it (and without tags) every branch counts.',
+    ),
+    'branches-ignore': patterns('Filter patterns of branches that do not count.'),
+    tags: patterns('Filter patterns of tags. Without it (and without branches) every tag counts.'),
+    'tags-ignore': patterns('Filter patterns of tags that do not count.'),
+    paths: patterns('At least one changed file must match. Not looked at for tags.'),
+    'paths-ignore': patterns(
+      'At least one changed file must match none of these. Not looked at for tags.',
+    ),
+  })
+  .superRefine(
+    (written, context) => {
+      for (const list of ['branches', 'tags', 'paths'] as const) exclusive(written, list, context);
+    },
+    { when: isObject },
+  );
+
+const RELEASE_TYPES = [
+  'published',
+  'unpublished',
+  'created',
+  'edited',
+  'deleted',
+  'prereleased',
+  'released',
+] as const;
+
+const release = z.strictObject({
+  types: oneOrMore(z.enum(RELEASE_TYPES), RELEASE_TYPES.length)
+    .describe('What happened to the release. Default: published. Drafts never deploy.')
+    .optional(),
+});
+
+const RUN_TYPES = ['completed', 'requested', 'in_progress'] as const;
+const CONCLUSIONS = [
+  'success',
+  'failure',
+  'neutral',
+  'cancelled',
+  'skipped',
+  'timed_out',
+  'action_required',
+  'stale',
+  'startup_failure',
+] as const;
+
+const workflowRun = z
+  .strictObject({
+    workflows: oneOrMore(
+      z.string().min(1, 'is empty').max(500, 'more than 500 characters'),
+      MOST_PATTERNS,
+    ).describe('Names of workflows, or filter patterns for them.'),
+    branches: patterns('Filter patterns of the branch that the workflow ran for.'),
+    'branches-ignore': patterns('Filter patterns of branches that do not count.'),
+    types: oneOrMore(z.enum(RUN_TYPES), RUN_TYPES.length)
+      .describe('Default: completed.')
+      .optional(),
+    conclusions: oneOrMore(z.enum(CONCLUSIONS), CONCLUSIONS.length)
+      .describe('How the workflow ended. Default: success.')
+      .optional(),
+  })
+  .superRefine((written, context) => exclusive(written, 'branches', context), { when: isObject });
+
+const EVENT_NAMES = ['push', 'release', 'workflow_run'] as const;
+
+const eventMap = z
+  .strictObject({
+    push: z
+      .union([z.null(), push])
+      .describe('A push to a branch or tag. Deletions never deploy.')
+      .optional(),
+    release: z.union([z.null(), release]).describe('A release; its tag is deployed.').optional(),
+    workflow_run: workflowRun
+      .describe(
+        'A GitHub Actions workflow of the same repository. Never one for a pull request or a fork.',
+      )
+      .optional(),
+  })
+  .superRefine((written, context) => {
+    if (Object.keys(written).length === 0) needsTrigger(context);
+  });
+
+/** The written `on:`, in any of GitHub's three forms: one name, a list of names, a map. */
+export const triggers = z
+  .union([
+    z.enum(EVENT_NAMES),
+    z.array(z.enum(EVENT_NAMES)).superRefine((list, context) => {
+      if (list.length === 0) needsTrigger(context);
+    }),
+    eventMap,
+  ])
+  .transform((written, context): Triggers => {
+    if (typeof written === 'object' && !Array.isArray(written)) {
+      return {
+        push: 'push' in written ? toPush(written.push ?? {}) : undefined,
+        release: 'release' in written ? toRelease(written.release ?? {}) : undefined,
+        workflowRun:
+          written.workflow_run === undefined ? undefined : toWorkflowRun(written.workflow_run),
+      };
+    }
+    const names = Array.isArray(written) ? written : [written];
+    if (names.includes('workflow_run')) {
+      problem(
+        context,
+        'workflow_run needs to know which workflows',
+        'write it as a map: on: { workflow_run: { workflows: [CI] } }',
+      );
+      return z.NEVER;
+    }
+    return {
+      push: names.includes('push') ? toPush({}) : undefined,
+      release: names.includes('release') ? toRelease({}) : undefined,
+      workflowRun: undefined,
+    };
+  });
+
+function needsTrigger(context: Parameters<typeof problem>[0]): void {
+  problem(context, '"on" needs at least one trigger', `use ${EVENT_NAMES.join(', ')}`);
+}
+
+/** As on GitHub, a list and its `-ignore` twin cannot be used together. */
+function exclusive(written: object, list: string, context: Parameters<typeof problem>[0]): void {
+  if (list in written && `${list}-ignore` in written) {
+    problem(
+      context,
+      `"${list}" and "${list}-ignore" cannot be used together`,
+      `keep "${list}" and take out with patterns that begin with "!"`,
+    );
+  }
+}
+
+function isObject(payload: { value: unknown }): boolean {
+  return (
+    typeof payload.value === 'object' && payload.value !== null && !Array.isArray(payload.value)
+  );
+}
+
+function toPush(written: z.output<typeof push>): PushTrigger {
+  return {
+    branches: written.branches ?? [],
+    branchesIgnore: written['branches-ignore'] ?? [],
+    tags: written.tags ?? [],
+    tagsIgnore: written['tags-ignore'] ?? [],
+    paths: written.paths ?? [],
+    pathsIgnore: written['paths-ignore'] ?? [],
+  };
+}
+
+function toRelease(written: z.output<typeof release>): ReleaseTrigger {
+  return { types: written.types ?? ['published'] };
+}
+
+function toWorkflowRun(written: z.output<typeof workflowRun>): WorkflowRunTrigger {
+  return {
+    workflows: written.workflows,
+    branches: written.branches ?? [],
+    branchesIgnore: written['branches-ignore'] ?? [],
+    types: written.types ?? ['completed'],
+    conclusions: written.conclusions ?? ['success'],
+  };
+}

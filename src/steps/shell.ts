@@ -1,0 +1,190 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import { execa } from 'execa';
+import type { Clock } from '../lib/clock.ts';
+import { formatDuration } from '../lib/duration.ts';
+import { describeError, MainsheetError } from '../lib/errors.ts';
+import type { ShellStepSpec } from '../model/deployment-spec.ts';
+import type { StepKind, StepResult } from './contract.ts';
+import { openOutputPipes } from './output-pipe.ts';
+import { OutputsError, readOutputs } from './outputs.ts';
+import { exitReason, signalReason } from './exit-reason.ts';
+import { startProgram, type Ended } from './program.ts';
+import { createProcessGroup, type ProcessGroup } from './process-group.ts';
+
+const DEFAULT_KILL_GRACE_MS = 10_000;
+/** How long output may still come after the script has ended, from what it left in the background. */
+const DRAIN_MS = 500;
+/** How long a process may take from closing its output to being gone. */
+const SETTLE_MS = 50;
+/** How long processes that a script left behind have between SIGTERM and SIGKILL, at most. */
+const LEFTOVER_GRACE_MS = 1000;
+/** The longest time a timer can run. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** What scripts are run with: `<path> <args> <script>`. */
+export interface ShellProgram {
+  /** Absolute. */
+  path: string;
+  args: string[];
+}
+
+/**
+ * `bash -eo pipefail` where there is bash on the PATH, else `sh -e`: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idstepsshell
+ * Throws MainsheetError `no-shell` when there is neither.
+ */
+export async function findShell(): Promise<ShellProgram> {
+  for (const [name, ...args] of [
+    ['bash', '-eo', 'pipefail'],
+    ['sh', '-e'],
+  ] as const) {
+    // A shell names itself here, and shows that it understands its options.
+    const result = await execa(name, [...args, '-c', `command -v ${name}`], { reject: false });
+    if (!result.failed && isAbsolute(result.stdout)) return { path: result.stdout, args };
+  }
+  throw new MainsheetError('no-shell', 'there is neither bash nor sh on the PATH', {
+    hint: 'install bash, or correct the PATH that Mainsheet is started with',
+  });
+}
+
+/**
+ * Runs a step's script, from a file, in a process group of its own that gets exactly the step's environment, no input,
+ * and pipes for its output. The step ends when the script ends; what it left in the background is ended then. On
+ * timeout and cancel everything gets SIGTERM, and SIGKILL `killGraceMs` (default 10 s) later.
+ * stdout and stderr are two pipes: each is in order, but lines that a script writes to both at nearly the same time
+ * may change places. Throws MainsheetError `step-start` when the script could not be started at all.
+ */
+export function createShellStep(deps: {
+  clock: Clock;
+  shell: ShellProgram;
+  killGraceMs?: number;
+}): StepKind<ShellStepSpec> {
+  const { clock, shell } = deps;
+  const killGraceMs = deps.killGraceMs ?? DEFAULT_KILL_GRACE_MS;
+  const watch = createExitWatch();
+
+  return async (context) => {
+    if (context.signal.aborted) return cancelled(context.signal);
+    const script = join(context.scratch, 'script.sh');
+    const output = join(context.scratch, 'output');
+    await mkdir(context.scratch, { recursive: true, mode: 0o700 });
+    await writeNew(script, context.step.run);
+    await writeNew(output, '');
+    const pipes = await openOutputPipes(context.scratch);
+    const over = new AbortController();
+    try {
+      const program = startProgram(shell.path, [...shell.args, script], {
+        cwd: context.directory,
+        env: { ...context.env, MAINSHEET_OUTPUT: output },
+        stdio: ['ignore', pipes.stdout, pipes.stderr],
+      });
+      pipes.handedOver();
+      const id = await program.started;
+      const group = createProcessGroup({ clock, id, mark: `MAINSHEET_OUTPUT=${output}` });
+      using _ = watch(group);
+
+      try {
+        const forwarded = pipes.forward(context.log);
+        const end = await Promise.race([
+          program.ended.then(() => 'exited' as const),
+          timeout(context.timeoutMs, over.signal).then(() => 'late' as const),
+          aborted(context.signal, over.signal).then(() => 'cancelled' as const),
+          // Only for its error: a script may close its output long before it ends.
+          forwarded.then(() => new Promise<never>(() => {})),
+        ]);
+        if (end === 'exited') {
+          await within(DRAIN_MS, forwarded);
+          if (!(await group.vanishes(SETTLE_MS))) {
+            context.log('stderr', 'Mainsheet ends what the script has left in the background.\n');
+            await group.end(Math.min(killGraceMs, LEFTOVER_GRACE_MS));
+          }
+        } else {
+          await group.end(killGraceMs);
+        }
+        await within(DRAIN_MS, forwarded);
+        pipes.close();
+        await forwarded;
+
+        if (end === 'cancelled') return cancelled(context.signal);
+        if (end === 'late') return late(context.timeoutMs);
+        return await resultOf(await program.ended, output);
+      } catch (error) {
+        // The log cannot be written: nothing may go on behind its back.
+        await group.end(0);
+        throw error;
+      }
+    } finally {
+      over.abort();
+      pipes.close();
+    }
+  };
+
+  function timeout(ms: number, over: AbortSignal): Promise<void> {
+    return clock.sleep(Math.min(ms, MAX_TIMER_MS), over);
+  }
+
+  async function within(ms: number, promise: Promise<void>): Promise<void> {
+    const done = new AbortController();
+    await Promise.race([promise, clock.sleep(ms, done.signal)]).finally(() => done.abort());
+  }
+}
+
+/** Writes a file in the place of whatever is there: a former attempt may have left a link to somewhere else. */
+async function writeNew(path: string, text: string): Promise<void> {
+  await rm(path, { recursive: true, force: true });
+  await writeFile(path, text, { mode: 0o600, flag: 'wx' });
+}
+
+/** Kills the groups of steps that are running when the process exits without waiting for them. */
+function createExitWatch(): (group: ProcessGroup) => Disposable {
+  const groups = new Set<ProcessGroup>();
+  const killAll = () => groups.forEach((group) => group.killNow());
+  return (group) => {
+    if (groups.size === 0) process.on('exit', killAll);
+    groups.add(group);
+    return {
+      [Symbol.dispose]() {
+        groups.delete(group);
+        if (groups.size === 0) process.off('exit', killAll);
+      },
+    };
+  };
+}
+
+/** Resolves when `signal` aborts; never, but without leaving anything behind, when `over` aborts first. */
+async function aborted(signal: AbortSignal, over: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true, signal: over });
+  });
+}
+
+async function resultOf(ended: Ended, output: string): Promise<StepResult> {
+  const { exitCode } = ended;
+  if (exitCode !== 0) {
+    return {
+      outcome: 'failed',
+      exitCode: exitCode ?? undefined,
+      reason: exitCode === null ? signalReason(ended.signal) : exitReason(exitCode),
+    };
+  }
+  try {
+    return { outcome: 'succeeded', exitCode, outputs: await readOutputs(output) };
+  } catch (error) {
+    if (!(error instanceof OutputsError)) throw error;
+    return { outcome: 'failed', exitCode, reason: error.message };
+  }
+}
+
+function late(timeoutMs: number): StepResult {
+  return { outcome: 'timed-out', reason: `it took longer than its ${formatDuration(timeoutMs)}` };
+}
+
+function cancelled(signal: AbortSignal): StepResult {
+  const reason: unknown = signal.reason;
+  if (typeof reason === 'string') return { outcome: 'cancelled', reason };
+  if (reason instanceof Error) return { outcome: 'cancelled', reason: describeError(reason) };
+  const given =
+    typeof reason === 'object' && reason !== null && 'reason' in reason ? reason.reason : undefined;
+  return { outcome: 'cancelled', reason: typeof given === 'string' ? given : 'cancelled' };
+}

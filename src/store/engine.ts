@@ -1,0 +1,32 @@
+import { chmodSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import SQLite from 'better-sqlite3';
+import { Kysely, SqliteDialect } from 'kysely';
+import { MainsheetError } from '../lib/errors.ts';
+import type { Database } from './tables.ts';
+
+/** The engines that the one store runs on. */
+export type Engine = 'sqlite' | 'postgres';
+
+/**
+ * Opens (and makes) the SQLite file. WAL with `synchronous=FULL`: a committed row has reached the disk before anybody
+ * hears of it (https://www.sqlite.org/pragma.html#pragma_synchronous). The file and its directory are the owner's only.
+ * Throws MainsheetError `store-unavailable`.
+ */
+export function openSqlite(file: string): Kysely<Database> {
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    const sqlite = new SQLite(file, { timeout: 5000 });
+    chmodSync(file, 0o600);
+    sqlite.pragma('journal_mode = WAL');
+    sqlite.pragma('synchronous = FULL');
+    sqlite.pragma('foreign_keys = ON');
+    sqlite.pragma('cache_size = -16000');
+    return new Kysely<Database>({ dialect: new SqliteDialect({ database: sqlite }) });
+  } catch (error) {
+    throw new MainsheetError('store-unavailable', `cannot open the database ${file}`, {
+      cause: error,
+      hint: 'check that MAINSHEET_DATA_DIR exists, is writable and has room',
+    });
+  }
+}

@@ -1,0 +1,199 @@
+import { sql, type Kysely, type Selectable } from 'kysely';
+import type { Delivery, DeliveryOutcome } from '../model/delivery.ts';
+import { page, type Page, type PageRequest } from './page.ts';
+import type { Database, DeliveryTable } from './tables.ts';
+
+/** A verified webhook request, ready to be stored. */
+export interface IncomingDelivery {
+  id: string;
+  event: string;
+  action: string | undefined;
+  repository: string | undefined;
+  /** The JSON text of the payload. */
+  payload: string;
+  receivedAt: number;
+}
+
+/** A delivery that this process may work on until its lease ends. */
+export interface ClaimedDelivery {
+  delivery: Delivery;
+  payload: string;
+}
+
+/** A literal and not a parameter: with a parameter SQLite cannot use the index of pending rows. */
+const PENDING = sql.lit('pending' as const);
+
+export interface Inbox {
+  /** Stores deliveries in one transaction; the ids that were already there are left out of the answer. */
+  store(deliveries: readonly IncomingDelivery[]): Promise<ReadonlySet<string>>;
+  /**
+   * Takes the oldest delivery that is due. Deliveries of one repository are taken strictly in the order they came, so
+   * that "newest" means what it says.
+   */
+  claim(now: number, leaseMs: number): Promise<ClaimedDelivery | undefined>;
+  /** Closes a delivery. False when it was closed already. */
+  close(
+    id: string,
+    state: 'processed' | 'failed',
+    outcome: DeliveryOutcome,
+    now: number,
+  ): Promise<boolean>;
+  /** Puts a claimed delivery back, to be tried again at `at`. */
+  postpone(id: string, at: number, reason: string): Promise<void>;
+  /** Gives back what a process that is gone had claimed. Only for an engine that one process owns. */
+  releaseAll(): Promise<void>;
+  get(id: string): Promise<ClaimedDelivery | undefined>;
+  list(request: PageRequest): Promise<Page<Delivery>>;
+  countPending(): Promise<number>;
+}
+
+export function createInbox(db: Kysely<Database>): Inbox {
+  return {
+    async store(deliveries) {
+      const rows = await db
+        .insertInto('deliveries')
+        .values(deliveries.map(toRow))
+        .onConflict((conflict) => conflict.column('id').doNothing())
+        .returning('id')
+        .execute();
+      return new Set(rows.map((row) => row.id));
+    },
+
+    async claim(now, leaseMs) {
+      const row = await db
+        .updateTable('deliveries')
+        .set((eb) => ({ lease_until: now + leaseMs, attempts: eb('attempts', '+', 1) }))
+        .where('seq', '=', (eb) =>
+          eb
+            .selectFrom('deliveries as d')
+            .select('d.seq')
+            .where('d.state', '=', PENDING)
+            .where('d.next_attempt_at', '<=', now)
+            .where('d.lease_until', '<=', now)
+            .where(({ not, exists, selectFrom }) =>
+              not(
+                exists(
+                  selectFrom('deliveries as earlier')
+                    .select('earlier.seq')
+                    .whereRef('earlier.repository', '=', 'd.repository')
+                    .whereRef('earlier.seq', '<', 'd.seq')
+                    .where('earlier.state', '=', PENDING),
+                ),
+              ),
+            )
+            .orderBy('d.seq')
+            .limit(1),
+        )
+        .where('state', '=', PENDING)
+        .where('lease_until', '<=', now)
+        .returningAll()
+        .executeTakeFirst();
+      return row && { delivery: fromRow(row), payload: row.payload };
+    },
+
+    async close(id, state, outcome, now) {
+      const result = await db
+        .updateTable('deliveries')
+        .set({ state, outcome: JSON.stringify(outcome), processed_at: now, lease_until: 0 })
+        .where('id', '=', id)
+        .where('state', '=', PENDING)
+        .executeTakeFirst();
+      return result.numUpdatedRows > 0n;
+    },
+
+    async postpone(id, at, reason) {
+      await db
+        .updateTable('deliveries')
+        .set({
+          next_attempt_at: at,
+          lease_until: 0,
+          outcome: JSON.stringify({ summary: reason, specs: [] } satisfies DeliveryOutcome),
+        })
+        .where('id', '=', id)
+        .where('state', '=', PENDING)
+        .execute();
+    },
+
+    async releaseAll() {
+      await db
+        .updateTable('deliveries')
+        .set({ lease_until: 0 })
+        .where('state', '=', PENDING)
+        .where('lease_until', '>', 0)
+        .execute();
+    },
+
+    async get(id) {
+      const row = await db
+        .selectFrom('deliveries')
+        .selectAll()
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return row && { delivery: fromRow(row), payload: row.payload };
+    },
+
+    async list(request) {
+      const rows = await db
+        .selectFrom('deliveries')
+        .select([
+          'seq',
+          'id',
+          'event',
+          'action',
+          'repository',
+          'state',
+          'received_at',
+          'processed_at',
+          'attempts',
+          'outcome',
+        ])
+        .$if(request.before !== undefined, (query) => query.where('seq', '<', request.before ?? 0))
+        .orderBy('seq', 'desc')
+        .limit(request.limit + 1)
+        .execute();
+      return page(rows, request, fromRow);
+    },
+
+    async countPending() {
+      const row = await db
+        .selectFrom('deliveries')
+        .select((eb) => eb.fn.countAll<number | string>().as('count'))
+        .where('state', '=', PENDING)
+        .executeTakeFirstOrThrow();
+      return Number(row.count);
+    },
+  };
+}
+
+function toRow(delivery: IncomingDelivery) {
+  return {
+    id: delivery.id,
+    event: delivery.event,
+    action: delivery.action ?? null,
+    repository: delivery.repository?.toLowerCase() ?? null,
+    payload: delivery.payload,
+    state: 'pending' as const,
+    received_at: delivery.receivedAt,
+    processed_at: null,
+    attempts: 0,
+    next_attempt_at: 0,
+    lease_until: 0,
+    outcome: null,
+  };
+}
+
+function fromRow(
+  row: Omit<Selectable<DeliveryTable>, 'payload' | 'lease_until' | 'next_attempt_at'>,
+): Delivery {
+  return {
+    id: row.id,
+    event: row.event,
+    action: row.action ?? undefined,
+    repository: row.repository ?? undefined,
+    state: row.state,
+    receivedAt: row.received_at,
+    processedAt: row.processed_at ?? undefined,
+    attempts: row.attempts,
+    outcome: row.outcome === null ? undefined : (JSON.parse(row.outcome) as DeliveryOutcome),
+  };
+}

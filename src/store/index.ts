@@ -1,0 +1,63 @@
+import { sql, type Kysely } from 'kysely';
+import { createAudit, type Audit } from './audit.ts';
+import type { Engine } from './engine.ts';
+import { createEnvironments, type Environments } from './environments.ts';
+import { createGroupCommit } from './group-commit.ts';
+import { createInbox, type Inbox, type IncomingDelivery } from './inbox.ts';
+import { createLogs, type Logs } from './logs.ts';
+import { migrate } from './migrations.ts';
+import { createOutbox, type Outbox } from './outbox.ts';
+import { createRuns, type Runs } from './runs.ts';
+import { createSnapshots, type Snapshots } from './snapshots.ts';
+import type { Database } from './tables.ts';
+
+/** Every table's operations, on one connection or inside one transaction. */
+export interface Tables {
+  inbox: Inbox;
+  runs: Runs;
+  outbox: Outbox;
+  logs: Logs;
+  environments: Environments;
+  snapshots: Snapshots;
+  audit: Audit;
+}
+
+/** All that Mainsheet remembers. */
+export interface Store extends Tables {
+  engine: Engine;
+  /** Stores a delivery; resolves after its commit has reached the disk (G1), false for an id that was there before. */
+  accept(delivery: IncomingDelivery): Promise<boolean>;
+  /** Does everything in `work` or nothing of it. `work` must use only the tables it is given. */
+  atomically<Result>(work: (tables: Tables) => Promise<Result>): Promise<Result>;
+  /** Throws when the database does not answer. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Brings the database up to date and opens the store on it. Takes `db` over: `close` closes it. */
+export async function createStore(db: Kysely<Database>, engine: Engine): Promise<Store> {
+  await migrate(db as Kysely<unknown>, engine);
+  const tables = createTables(db);
+  return {
+    ...tables,
+    engine,
+    accept: createGroupCommit((group) => tables.inbox.store(group)),
+    atomically: (work) => db.transaction().execute((trx) => work(createTables(trx))),
+    async ping() {
+      await sql`select 1`.execute(db);
+    },
+    close: () => db.destroy(),
+  };
+}
+
+function createTables(db: Kysely<Database>): Tables {
+  return {
+    inbox: createInbox(db),
+    runs: createRuns(db),
+    outbox: createOutbox(db),
+    logs: createLogs(db),
+    environments: createEnvironments(db),
+    snapshots: createSnapshots(db),
+    audit: createAudit(db),
+  };
+}

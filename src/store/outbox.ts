@@ -1,0 +1,217 @@
+import { sql, type Kysely, type Selectable } from 'kysely';
+import type { Callback } from '../model/callback.ts';
+import { page, type Page, type PageRequest } from './page.ts';
+import type { Database, OutboxTable } from './tables.ts';
+
+export type OutboxState = 'pending' | 'sent' | 'obsolete' | 'dead';
+
+/** A callback on its way. */
+export interface OutboxEntry {
+  id: number;
+  run: string;
+  /** Entries of one target are sent one after the other, oldest first. */
+  target: string;
+  callback: Callback;
+  state: OutboxState;
+  attempts: number;
+  nextAttemptAt: number;
+  /** Why the last attempt failed, or why it will never be sent. */
+  error: string | undefined;
+  createdAt: number;
+  finishedAt: number | undefined;
+}
+
+/** A literal and not a parameter: with a parameter SQLite cannot use the index of pending rows. */
+const PENDING = sql.lit('pending' as const);
+
+export interface Outbox {
+  add(
+    run: string,
+    callbacks: readonly { target: string; callback: Callback }[],
+    now: number,
+  ): Promise<void>;
+  /** Takes due entries, each the oldest unfinished one of its target, and holds them for `leaseMs`. */
+  claim(now: number, leaseMs: number, limit: number): Promise<OutboxEntry[]>;
+  /**
+   * Entries of a target that come after the given one, oldest first: those to be sent and those that were sent, because
+   * a dead entry that is revived must not overwrite what the other side has heard since.
+   */
+  laterInTarget(entry: OutboxEntry): Promise<OutboxEntry[]>;
+  finish(
+    id: number,
+    state: 'sent' | 'obsolete' | 'dead',
+    now: number,
+    error?: string,
+  ): Promise<void>;
+  postpone(id: number, at: number, error: string): Promise<void>;
+  /** Makes a dead entry pending again. False when it is not dead. */
+  revive(id: number, now: number): Promise<boolean>;
+  releaseAll(): Promise<void>;
+  get(id: number): Promise<OutboxEntry | undefined>;
+  ofRun(run: string): Promise<OutboxEntry[]>;
+  list(
+    request: PageRequest,
+    filter: { state?: OutboxState | undefined },
+  ): Promise<Page<OutboxEntry>>;
+  countByState(): Promise<Partial<Record<OutboxState, number>>>;
+}
+
+export function createOutbox(db: Kysely<Database>): Outbox {
+  return {
+    async add(run, callbacks, now) {
+      if (callbacks.length === 0) return;
+      await db
+        .insertInto('outbox')
+        .values(
+          callbacks.map(({ target, callback }) => ({
+            run_id: run,
+            target,
+            callback: JSON.stringify(callback),
+            state: 'pending' as const,
+            attempts: 0,
+            next_attempt_at: now,
+            lease_until: 0,
+            error: null,
+            created_at: now,
+            finished_at: null,
+          })),
+        )
+        .execute();
+    },
+
+    async claim(now, leaseMs, limit) {
+      const rows = await db
+        .updateTable('outbox')
+        .set((eb) => ({ lease_until: now + leaseMs, attempts: eb('attempts', '+', 1) }))
+        .where('seq', 'in', (eb) =>
+          eb
+            .selectFrom('outbox as o')
+            .select('o.seq')
+            .where('o.state', '=', PENDING)
+            .where('o.next_attempt_at', '<=', now)
+            .where('o.lease_until', '<=', now)
+            .where(({ not, exists, selectFrom }) =>
+              not(
+                exists(
+                  selectFrom('outbox as earlier')
+                    .select('earlier.seq')
+                    .whereRef('earlier.target', '=', 'o.target')
+                    .whereRef('earlier.seq', '<', 'o.seq')
+                    .where('earlier.state', '=', PENDING),
+                ),
+              ),
+            )
+            .orderBy('o.seq')
+            .limit(limit),
+        )
+        .where('state', '=', PENDING)
+        .where('lease_until', '<=', now)
+        .returningAll()
+        .execute();
+      return rows.map(fromRow).sort((a, b) => a.id - b.id);
+    },
+
+    async laterInTarget(entry) {
+      const rows = await db
+        .selectFrom('outbox')
+        .selectAll()
+        .where('target', '=', entry.target)
+        .where('state', 'in', ['pending', 'sent'])
+        .where('seq', '>', entry.id)
+        .orderBy('seq')
+        .execute();
+      return rows.map(fromRow);
+    },
+
+    async finish(id, state, now, error) {
+      await db
+        .updateTable('outbox')
+        .set({ state, finished_at: now, lease_until: 0, error: error ?? null })
+        .where('seq', '=', id)
+        .where('state', '=', PENDING)
+        .execute();
+    },
+
+    async postpone(id, at, error) {
+      await db
+        .updateTable('outbox')
+        .set({ next_attempt_at: at, lease_until: 0, error })
+        .where('seq', '=', id)
+        .where('state', '=', PENDING)
+        .execute();
+    },
+
+    async revive(id, now) {
+      const result = await db
+        .updateTable('outbox')
+        .set({ state: 'pending', attempts: 0, next_attempt_at: now, finished_at: null })
+        .where('seq', '=', id)
+        .where('state', '=', 'dead')
+        .executeTakeFirst();
+      return result.numUpdatedRows > 0n;
+    },
+
+    async releaseAll() {
+      await db
+        .updateTable('outbox')
+        .set({ lease_until: 0 })
+        .where('state', '=', PENDING)
+        .where('lease_until', '>', 0)
+        .execute();
+    },
+
+    async get(id) {
+      const row = await db
+        .selectFrom('outbox')
+        .selectAll()
+        .where('seq', '=', id)
+        .executeTakeFirst();
+      return row && fromRow(row);
+    },
+
+    async ofRun(run) {
+      const rows = await db
+        .selectFrom('outbox')
+        .selectAll()
+        .where('run_id', '=', run)
+        .orderBy('seq')
+        .execute();
+      return rows.map(fromRow);
+    },
+
+    async list(request, filter) {
+      let query = db.selectFrom('outbox').selectAll();
+      if (filter.state !== undefined) query = query.where('state', '=', filter.state);
+      if (request.before !== undefined) query = query.where('seq', '<', request.before);
+      const rows = await query
+        .orderBy('seq', 'desc')
+        .limit(request.limit + 1)
+        .execute();
+      return page(rows, request, fromRow);
+    },
+
+    async countByState() {
+      const rows = await db
+        .selectFrom('outbox')
+        .select(['state', (eb) => eb.fn.countAll<number | string>().as('count')])
+        .groupBy('state')
+        .execute();
+      return Object.fromEntries(rows.map((row) => [row.state, Number(row.count)]));
+    },
+  };
+}
+
+function fromRow(row: Selectable<OutboxTable>): OutboxEntry {
+  return {
+    id: row.seq,
+    run: row.run_id,
+    target: row.target,
+    callback: JSON.parse(row.callback) as Callback,
+    state: row.state,
+    attempts: row.attempts,
+    nextAttemptAt: row.next_attempt_at,
+    error: row.error ?? undefined,
+    createdAt: row.created_at,
+    finishedAt: row.finished_at ?? undefined,
+  };
+}

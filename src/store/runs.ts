@@ -1,0 +1,388 @@
+import { sql, type Insertable, type Kysely, type Selectable } from 'kysely';
+import type { Run, RunState, Step } from '../model/run.ts';
+import { page, type Page, type PageRequest } from './page.ts';
+import type { Database, RunTable, StepTable } from './tables.ts';
+
+/** A run before the store has given it its place in the order. */
+export type NewRun = Omit<Run, 'sequence'>;
+
+// Literals and not parameters: with parameters SQLite cannot use the indexes of active runs.
+const QUEUED = sql.lit('queued' as const);
+const RUNNING = sql.lit('running' as const);
+const ACTIVE = sql<RunState>`('queued', 'blocked', 'running')`;
+
+export interface RunFilter {
+  spec?: string | undefined;
+  repository?: string | undefined;
+  state?: RunState | undefined;
+  lane?: string | undefined;
+  delivery?: string | undefined;
+  sha?: string | undefined;
+}
+
+export interface Runs {
+  /** Undefined when the delivery has made its run of this spec before (G2). */
+  insert(run: NewRun, steps: readonly string[]): Promise<Run | undefined>;
+  get(id: string): Promise<Run | undefined>;
+  list(request: PageRequest, filter: RunFilter): Promise<Page<Run>>;
+  /** The newest successful run of the same spec and lane that is older and of another revision. */
+  lastSuccessBefore(run: Run): Promise<Run | undefined>;
+  /** Runs of a lane that have not ended, oldest first. */
+  active(lane: string): Promise<Run[]>;
+  /** Runs of every lane that have not ended. */
+  allActive(): Promise<Run[]>;
+  /** The oldest run that may start now: first of its lane, nothing running there, or running with a lease that ended. */
+  nextRunnable(now: number): Promise<Run | undefined>;
+  /**
+   * Writes a run's new state. False when the row is no longer in `expected` state, or no longer `owner`'s. Leaves alone
+   * what `requestCancel` wrote: `run` may have been read before that.
+   */
+  update(run: Run, expected: { state: RunState; owner?: string }): Promise<boolean>;
+  /** Makes `owner` the one who runs it. */
+  own(id: string, owner: string, leaseUntil: number): Promise<void>;
+  /** Extends the lease. Undefined when the run is no longer this owner's; else what the run looks like now. */
+  renew(id: string, owner: string, leaseUntil: number): Promise<Run | undefined>;
+  /** Gives a running run back, for anybody to go on with. */
+  release(id: string, owner: string): Promise<void>;
+  /** Ends every lease, so that running runs are taken up again. Only for an engine that one process owns. */
+  releaseAll(): Promise<void>;
+  requestCancel(id: string, reason: string): Promise<boolean>;
+  steps(run: string): Promise<Step[]>;
+  updateStep(run: string, step: Step): Promise<void>;
+  /** Keeps what the steps have put out so far, for the next one and for a run that is taken up again. */
+  setOutputs(run: string, outputs: Record<string, string>): Promise<void>;
+  deploymentId(run: string): Promise<number | undefined>;
+  setDeploymentId(run: string, deploymentId: number): Promise<void>;
+  countByState(): Promise<Partial<Record<RunState, number>>>;
+}
+
+export function createRuns(db: Kysely<Database>): Runs {
+  return {
+    async insert(run, steps) {
+      const row = await db
+        .insertInto('runs')
+        .values(toRow(run))
+        .onConflict((conflict) => conflict.doNothing())
+        .returningAll()
+        .executeTakeFirst();
+      if (row === undefined) return undefined;
+      if (steps.length > 0) {
+        await db
+          .insertInto('steps')
+          .values(steps.map((name, position) => newStep(run.id, position, name)))
+          .execute();
+      }
+      return fromRow(row);
+    },
+
+    async get(id) {
+      const row = await db.selectFrom('runs').selectAll().where('id', '=', id).executeTakeFirst();
+      return row && fromRow(row);
+    },
+
+    async list(request, filter) {
+      let query = db.selectFrom('runs').selectAll();
+      if (filter.spec !== undefined) query = query.where('spec', '=', filter.spec);
+      if (filter.state !== undefined) query = query.where('state', '=', filter.state);
+      if (filter.lane !== undefined) query = query.where('lane', '=', filter.lane);
+      if (filter.delivery !== undefined) query = query.where('delivery', '=', filter.delivery);
+      if (filter.sha !== undefined) query = query.where('sha', '=', filter.sha);
+      if (filter.repository !== undefined) {
+        query = query.where((eb) =>
+          eb(eb.fn('lower', ['repository']), '=', filter.repository?.toLowerCase() ?? ''),
+        );
+      }
+      if (request.before !== undefined) query = query.where('seq', '<', request.before);
+      const rows = await query
+        .orderBy('seq', 'desc')
+        .limit(request.limit + 1)
+        .execute();
+      return page(rows, request, fromRow);
+    },
+
+    async lastSuccessBefore(run) {
+      const row = await db
+        .selectFrom('runs')
+        .selectAll()
+        .where('spec', '=', run.spec)
+        .where('lane', '=', run.lane)
+        .where('state', '=', 'succeeded')
+        .where('sha', '!=', run.sha)
+        .where('seq', '<', run.sequence)
+        .orderBy('seq', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      return row && fromRow(row);
+    },
+
+    async active(lane) {
+      const rows = await db
+        .selectFrom('runs')
+        .selectAll()
+        .where('lane', '=', lane)
+        .where('state', 'in', ACTIVE)
+        .orderBy('seq')
+        .execute();
+      return rows.map(fromRow);
+    },
+
+    async allActive() {
+      const rows = await db
+        .selectFrom('runs')
+        .selectAll()
+        .where('state', 'in', ACTIVE)
+        .orderBy('seq')
+        .execute();
+      return rows.map(fromRow);
+    },
+
+    async nextRunnable(now) {
+      const row = await db
+        .selectFrom('runs as r')
+        .selectAll('r')
+        .where((eb) =>
+          eb.or([
+            eb.and([eb('r.state', '=', RUNNING), eb('r.lease_until', '<=', now)]),
+            eb.and([
+              eb('r.state', '=', QUEUED),
+              // Two questions and not one with "or": each has a partial index that answers it, together they have none.
+              eb.not(
+                eb.exists(
+                  eb
+                    .selectFrom('runs as running')
+                    .select('running.seq')
+                    .whereRef('running.lane', '=', 'r.lane')
+                    .where('running.state', '=', RUNNING),
+                ),
+              ),
+              eb.not(
+                eb.exists(
+                  eb
+                    .selectFrom('runs as earlier')
+                    .select('earlier.seq')
+                    .whereRef('earlier.lane', '=', 'r.lane')
+                    .whereRef('earlier.seq', '<', 'r.seq')
+                    .where('earlier.state', 'in', ACTIVE),
+                ),
+              ),
+            ]),
+          ]),
+        )
+        // Said again for the planner: only the partial index of active runs is read.
+        .where('r.state', 'in', ACTIVE)
+        .orderBy('r.seq')
+        .limit(1)
+        .executeTakeFirst();
+      return row && fromRow(row);
+    },
+
+    async update(run, expected) {
+      let query = db
+        .updateTable('runs')
+        .set({
+          state: run.state,
+          reason: run.reason,
+          fault: run.fault ?? null,
+          attempts: run.attempts,
+          outputs: JSON.stringify(run.outputs),
+          started_at: run.startedAt ?? null,
+          finished_at: run.finishedAt ?? null,
+        })
+        .where('id', '=', run.id)
+        .where('state', '=', expected.state);
+      if (expected.owner !== undefined) query = query.where('owner', '=', expected.owner);
+      const result = await query.executeTakeFirst();
+      return result.numUpdatedRows > 0n;
+    },
+
+    async own(id, owner, leaseUntil) {
+      await db
+        .updateTable('runs')
+        .set({ owner, lease_until: leaseUntil })
+        .where('id', '=', id)
+        .execute();
+    },
+
+    async renew(id, owner, leaseUntil) {
+      const row = await db
+        .updateTable('runs')
+        .set({ lease_until: leaseUntil })
+        .where('id', '=', id)
+        .where('owner', '=', owner)
+        .where('state', '=', 'running')
+        .returningAll()
+        .executeTakeFirst();
+      return row && fromRow(row);
+    },
+
+    async release(id, owner) {
+      await db
+        .updateTable('runs')
+        .set({ lease_until: 0 })
+        .where('id', '=', id)
+        .where('owner', '=', owner)
+        .where('state', '=', RUNNING)
+        .execute();
+    },
+
+    async releaseAll() {
+      await db.updateTable('runs').set({ lease_until: 0 }).where('state', '=', 'running').execute();
+    },
+
+    async requestCancel(id, reason) {
+      const result = await db
+        .updateTable('runs')
+        .set({ cancel_requested: reason })
+        .where('id', '=', id)
+        .where('state', '=', 'running')
+        .where('cancel_requested', 'is', null)
+        .executeTakeFirst();
+      return result.numUpdatedRows > 0n;
+    },
+
+    async steps(run) {
+      const rows = await db
+        .selectFrom('steps')
+        .selectAll()
+        .where('run_id', '=', run)
+        .orderBy('position')
+        .execute();
+      return rows.map(fromStepRow);
+    },
+
+    async updateStep(run, step) {
+      await db
+        .updateTable('steps')
+        .set({
+          state: step.state,
+          attempts: step.attempts,
+          exit_code: step.exitCode ?? null,
+          reason: step.reason,
+          started_at: step.startedAt ?? null,
+          finished_at: step.finishedAt ?? null,
+        })
+        .where('run_id', '=', run)
+        .where('position', '=', step.index)
+        .execute();
+    },
+
+    async setOutputs(run, outputs) {
+      await db
+        .updateTable('runs')
+        .set({ outputs: JSON.stringify(outputs) })
+        .where('id', '=', run)
+        .execute();
+    },
+
+    async deploymentId(run) {
+      const row = await db
+        .selectFrom('runs')
+        .select('deployment_id')
+        .where('id', '=', run)
+        .executeTakeFirst();
+      return row?.deployment_id ?? undefined;
+    },
+
+    async setDeploymentId(run, deploymentId) {
+      await db
+        .updateTable('runs')
+        .set({ deployment_id: deploymentId })
+        .where('id', '=', run)
+        .execute();
+    },
+
+    async countByState() {
+      const rows = await db
+        .selectFrom('runs')
+        .select(['state', (eb) => eb.fn.countAll<number | string>().as('count')])
+        .groupBy('state')
+        .execute();
+      return Object.fromEntries(rows.map((row) => [row.state, Number(row.count)]));
+    },
+  };
+}
+
+function toRow(run: NewRun): Insertable<RunTable> {
+  return {
+    id: run.id,
+    spec: run.spec,
+    spec_digest: run.specDigest,
+    repository: run.repository,
+    environment: run.environment,
+    lane: run.lane,
+    ref: run.ref,
+    branch: run.branch ?? null,
+    tag: run.tag ?? null,
+    sha: run.sha,
+    event: run.event,
+    delivery: run.delivery,
+    cause: run.cause,
+    state: run.state,
+    reason: run.reason,
+    fault: run.fault ?? null,
+    cancel_requested: run.cancelRequested ?? null,
+    attempts: run.attempts,
+    outputs: JSON.stringify(run.outputs),
+    created_at: run.createdAt,
+    started_at: run.startedAt ?? null,
+    finished_at: run.finishedAt ?? null,
+    owner: null,
+    lease_until: 0,
+    deployment_id: null,
+  };
+}
+
+function fromRow(row: Selectable<RunTable>): Run {
+  return {
+    id: row.id,
+    spec: row.spec,
+    specDigest: row.spec_digest,
+    repository: row.repository,
+    environment: row.environment,
+    lane: row.lane,
+    sequence: row.seq,
+    ref: row.ref,
+    branch: row.branch ?? undefined,
+    tag: row.tag ?? undefined,
+    sha: row.sha,
+    event: row.event,
+    delivery: row.delivery,
+    cause: row.cause,
+    state: row.state,
+    reason: row.reason,
+    fault: row.fault ?? undefined,
+    cancelRequested: row.cancel_requested ?? undefined,
+    attempts: row.attempts,
+    outputs: JSON.parse(row.outputs) as Record<string, string>,
+    createdAt: row.created_at,
+    startedAt: row.started_at ?? undefined,
+    finishedAt: row.finished_at ?? undefined,
+  };
+}
+
+function newStep(run: string, position: number, name: string): Insertable<StepTable> {
+  return {
+    run_id: run,
+    position,
+    name,
+    state: 'pending',
+    attempts: 0,
+    exit_code: null,
+    reason: '',
+    started_at: null,
+    finished_at: null,
+  };
+}
+
+function fromStepRow(row: Selectable<StepTable>): Step {
+  return {
+    index: row.position,
+    name: row.name,
+    state: row.state,
+    attempts: row.attempts,
+    exitCode: row.exit_code ?? undefined,
+    reason: row.reason,
+    startedAt: row.started_at ?? undefined,
+    finishedAt: row.finished_at ?? undefined,
+  };
+}

@@ -1,0 +1,121 @@
+import type { Generated } from 'kysely';
+
+/** The rows as the database holds them: times in milliseconds since the epoch, structures as JSON text. */
+export interface Database {
+  deliveries: DeliveryTable;
+  runs: RunTable;
+  steps: StepTable;
+  log_chunks: LogChunkTable;
+  outbox: OutboxTable;
+  environments: EnvironmentTable;
+  spec_snapshots: SpecSnapshotTable;
+  audit: AuditTable;
+}
+
+export interface DeliveryTable {
+  seq: Generated<number>;
+  id: string;
+  event: string;
+  action: string | null;
+  repository: string | null;
+  payload: string;
+  state: 'pending' | 'processed' | 'failed';
+  received_at: number;
+  processed_at: number | null;
+  attempts: number;
+  next_attempt_at: number;
+  lease_until: number;
+  outcome: string | null;
+}
+
+export interface RunTable {
+  seq: Generated<number>;
+  id: string;
+  spec: string;
+  spec_digest: string;
+  repository: string;
+  environment: string;
+  lane: string;
+  ref: string;
+  branch: string | null;
+  tag: string | null;
+  sha: string;
+  event: 'push' | 'release' | 'workflow_run';
+  delivery: string;
+  cause: 'event' | 'retry' | 'rollback' | 'replay';
+  state: 'queued' | 'blocked' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'superseded';
+  reason: string;
+  fault: 'step' | 'mainsheet' | null;
+  cancel_requested: string | null;
+  attempts: number;
+  outputs: string;
+  created_at: number;
+  started_at: number | null;
+  finished_at: number | null;
+  owner: string | null;
+  lease_until: number;
+  deployment_id: number | null;
+}
+
+export interface StepTable {
+  run_id: string;
+  position: number;
+  name: string;
+  state: 'pending' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'skipped';
+  attempts: number;
+  exit_code: number | null;
+  reason: string;
+  started_at: number | null;
+  finished_at: number | null;
+}
+
+export interface LogChunkTable {
+  run_id: string;
+  seq: number;
+  at: number;
+  step: number;
+  stream: 'stdout' | 'stderr' | 'mainsheet';
+  text: string;
+}
+
+export interface OutboxTable {
+  seq: Generated<number>;
+  run_id: string;
+  target: string;
+  callback: string;
+  state: 'pending' | 'sent' | 'obsolete' | 'dead';
+  attempts: number;
+  next_attempt_at: number;
+  lease_until: number;
+  error: string | null;
+  created_at: number;
+  finished_at: number | null;
+}
+
+export interface EnvironmentTable {
+  lane: string;
+  spec: string;
+  environment: string;
+  repository: string;
+  run_id: string;
+  sha: string;
+  ref: string;
+  deployed_at: number;
+}
+
+export interface SpecSnapshotTable {
+  digest: string;
+  name: string;
+  file: string;
+  text: string;
+  created_at: number;
+}
+
+export interface AuditTable {
+  seq: Generated<number>;
+  at: number;
+  actor: string;
+  action: string;
+  subject: string;
+  detail: string;
+}

@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { openSqlite } from '../../src/store/engine.ts';
+import { createStore } from '../../src/store/index.ts';
+import { runCommand } from './run-command.ts';
+import { nobodyAt, SPEC, startAnswering, startServer } from './server.ts';
+
+const SECRET = 'a-webhook-secret-that-is-long-enough';
+
+let root = '';
+before(async () => {
+  root = await mkdtemp(join(tmpdir(), 'mainsheet-doctor-'));
+});
+after(() => rm(root, { recursive: true, force: true }));
+
+/** An environment in which everything is right, with a GitHub that accepts the token, and no server at its port. */
+async function healthy(): Promise<Record<string, string>> {
+  const directory = await mkdtemp(join(root, 'one-'));
+  await mkdir(join(directory, 'data'));
+  await mkdir(join(directory, 'specs'));
+  await writeFile(join(directory, 'specs', 'a.yaml'), SPEC);
+  return {
+    PORT: new URL(await nobodyAt()).port,
+    MAINSHEET_DATA_DIR: join(directory, 'data'),
+    MAINSHEET_DEPLOYMENTS: join(directory, 'specs'),
+    MAINSHEET_PUBLIC_URL: 'https://mainsheet.example',
+    GITHUB_WEBHOOK_SECRET: SECRET,
+  };
+}
+
+interface Check {
+  subject: string;
+  state: string;
+  detail: string;
+  hint?: string;
+}
+
+async function examined(env: Record<string, string>) {
+  const { code, stdout, stderr } = await runCommand(['doctor', '--json'], { env });
+  assert.equal(stderr, '');
+  const { ok, checks } = JSON.parse(stdout) as { ok: boolean; checks: Check[] };
+  assert.equal(code, ok ? 0 : 1);
+  return {
+    code,
+    of: (subject: string) => checks.filter((check) => check.subject === subject),
+    failed: checks.filter((check) => check.state === 'fail').map((check) => check.subject),
+  };
+}
+
+test('a machine on which all is well is told so, line by line, and nothing is made on it', async () => {
+  const env = await healthy();
+  const { code, stdout } = await runCommand(['doctor'], { env });
+  assert.equal(code, 0, stdout);
+  assert.match(stdout, /^✓ Node: 24\./m);
+  assert.match(stdout, /^✓ git: 2\.\d+/m);
+  assert.match(stdout, /^✓ shell: \//m);
+  assert.match(stdout, /^✓ webhook secret: 1 set$/m);
+  assert.match(stdout, /^✓ public URL: https:\/\/mainsheet\.example$/m);
+  assert.match(stdout, /^✓ data directory: /m);
+  assert.match(stdout, /^✓ store: there is none yet/m);
+  assert.match(stdout, /^✓ specs: 1 valid/m);
+  assert.match(stdout, /^! server: none answers at .*\n {2}→ start it with "mainsheet serve"$/m);
+  assert.match(stdout, /^! GitHub: no credentials.*\n {2}→ set GITHUB_APP_ID/m);
+  assert.doesNotMatch(stdout, new RegExp(SECRET));
+  assert.deepEqual(await readdir(env['MAINSHEET_DATA_DIR'] ?? ''), []);
+});
+
+test('every problem of the configuration is listed, and what does not depend on it is looked at', async () => {
+  const result = await examined({
+    ...(await healthy()),
+    MAINSHEET_CONCURRENCY: 'many',
+    MAINSHEET_PUBLIC_URL: 'example',
+  });
+  assert.equal(result.code, 1);
+  assert.equal(result.of('configuration').length, 2);
+  assert.equal(result.of('git')[0]?.state, 'ok');
+  assert.equal(result.of('server').length, 1);
+});
+
+test('a missing webhook secret does not keep the rest from being looked at', async () => {
+  const { GITHUB_WEBHOOK_SECRET: _, ...env } = await healthy();
+  const result = await examined(env);
+  assert.deepEqual(result.failed, ['configuration']);
+  assert.match(result.of('configuration')[0]?.detail ?? '', /GITHUB_WEBHOOK_SECRET is not set/);
+  assert.equal(result.of('specs')[0]?.state, 'ok');
+});
+
+test('a secret that could be guessed and links that lead nowhere are warnings', async () => {
+  const result = await examined({
+    ...(await healthy()),
+    GITHUB_WEBHOOK_SECRET: 'short',
+    MAINSHEET_PUBLIC_URL: 'http://localhost:3000',
+  });
+  assert.equal(result.code, 0);
+  assert.equal(result.of('webhook secret')[0]?.state, 'warn');
+  assert.match(result.of('webhook secret')[0]?.hint ?? '', /openssl rand -hex 32/);
+  assert.equal(result.of('public URL')[0]?.state, 'warn');
+});
+
+test('without git, or with one that is too old, it says which is needed', async () => {
+  const bin = await mkdtemp(join(root, 'bin-'));
+  const env = await healthy();
+  const without = await examined({ ...env, PATH: bin });
+  assert.deepEqual(without.failed, ['git']);
+  assert.match(without.of('git')[0]?.hint ?? '', /install git 2\.30 or newer/);
+
+  await writeFile(join(bin, 'git'), '#!/bin/sh\necho git version 2.29.9\n');
+  await chmod(join(bin, 'git'), 0o755);
+  const old = await examined({ ...env, PATH: bin });
+  assert.match(old.of('git')[0]?.detail ?? '', /2\.29\.9 is too old/);
+});
+
+test('a data directory that cannot be one is found', async () => {
+  const env = await healthy();
+  const file = join(root, 'a-file');
+  await writeFile(file, '');
+  for (const path of [file, join(file, 'below')]) {
+    const result = await examined({ ...env, MAINSHEET_DATA_DIR: path });
+    assert.ok(result.failed.includes('data directory'), path);
+  }
+  const later = await examined({ ...env, MAINSHEET_DATA_DIR: join(root, 'not', 'yet') });
+  assert.match(later.of('data directory')[0]?.detail ?? '', /which the first start makes/);
+});
+
+test('a store that opens and one that does not are told apart', async () => {
+  const env = await healthy();
+  const file = join(env['MAINSHEET_DATA_DIR'] ?? '', 'mainsheet.db');
+  const store = await createStore(openSqlite(file), 'sqlite');
+  await store.close();
+  assert.equal((await examined(env)).of('store')[0]?.state, 'ok');
+
+  await writeFile(file, 'this is no database, and was never meant to be one'.repeat(100));
+  const result = await examined(env);
+  assert.deepEqual(result.failed, ['store']);
+});
+
+test('invalid specs and secrets that nobody set are found', async () => {
+  const env = await healthy();
+  const specs = env['MAINSHEET_DEPLOYMENTS'] ?? '';
+  await writeFile(join(specs, 'a.yaml'), `${SPEC}secrets: [REGISTRY_TOKEN]\n`);
+  const missing = await examined(env);
+  assert.match(missing.of('specs')[1]?.hint ?? '', /set MAINSHEET_SECRET_REGISTRY_TOKEN/);
+  assert.equal((await examined({ ...env, MAINSHEET_SECRET_REGISTRY_TOKEN: 'x' })).code, 0);
+
+  await writeFile(join(specs, 'b.yaml'), 'name: b\nodd: 1\n');
+  const broken = await examined(env);
+  assert.ok(broken.of('specs').every((check) => check.state === 'fail'));
+  assert.match(broken.of('specs')[0]?.detail ?? '', /b\.yaml:\d+:\d+: /);
+});
+
+test("GitHub's answer to the credentials is told, with what to do", async () => {
+  const github = await startAnswering((request, response) => {
+    const accepted = request.headers.authorization === 'token ghp_right';
+    response.writeHead(accepted ? 200 : 401, { 'Content-Type': 'application/json' });
+    const core = { limit: 5000, remaining: 4999, reset: 0, used: 1 };
+    response.end(
+      JSON.stringify(
+        accepted ? { resources: { core }, rate: core } : { message: 'Bad credentials' },
+      ),
+    );
+  });
+  try {
+    const env = { ...(await healthy()), GITHUB_API_URL: github.url };
+    const right = await examined({ ...env, GITHUB_TOKEN: 'ghp_right' });
+    assert.equal(right.of('GitHub')[0]?.state, 'ok', JSON.stringify(right.of('GitHub')));
+    const wrong = await examined({ ...env, GITHUB_TOKEN: 'ghp_wrong' });
+    assert.deepEqual(wrong.failed, ['GitHub']);
+    assert.notEqual(wrong.of('GitHub')[0]?.hint, undefined);
+    assert.doesNotMatch(JSON.stringify(wrong.of('GitHub')), /ghp_wrong/);
+  } finally {
+    await github.close();
+  }
+});
+
+test('a server that runs is asked, and its store left alone', async () => {
+  const server = await startServer({ token: 'the-token-of-the-server' });
+  try {
+    const env = { ...(await healthy()), MAINSHEET_URL: server.url };
+    const entered = await examined({ ...env, MAINSHEET_ADMIN_TOKEN: 'the-token-of-the-server' });
+    assert.equal(entered.code, 0);
+    assert.equal(entered.of("server's store")[0]?.state, 'ok');
+    assert.equal(entered.of("server's specs")[0]?.state, 'ok');
+    assert.equal(entered.of('API')[0]?.detail, 'answers with the token');
+    assert.deepEqual(entered.of('store'), []);
+    const refused = await examined({ ...env, MAINSHEET_ADMIN_TOKEN: 'some-other-long-token' });
+    assert.deepEqual(refused.failed, ['API']);
+  } finally {
+    await server.close();
+  }
+});
+
+test('a server that is said to be there has to answer, and another program is none', async () => {
+  const env = await healthy();
+  const missing = await examined({ ...env, MAINSHEET_URL: await nobodyAt() });
+  assert.deepEqual(missing.failed, ['server']);
+  const other = await startAnswering((_request, response) => response.end('hello'));
+  try {
+    const { port } = new URL(other.url);
+    assert.deepEqual((await examined({ ...env, PORT: port })).failed, ['server']);
+  } finally {
+    await other.close();
+  }
+});

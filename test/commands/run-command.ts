@@ -1,0 +1,54 @@
+import { Readable, Writable } from 'node:stream';
+import { runProgram } from '../../src/commands/program.ts';
+
+export interface Ran {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunOptions {
+  env?: Record<string, string>;
+  stdin?: string;
+  /** Makes standard output and standard error look like a terminal of this width. */
+  columns?: number;
+  signal?: AbortSignal;
+  /** Called with all of standard output whenever there is more of it. */
+  onOutput?: (stdout: string) => void;
+}
+
+/** Runs one command line in this process, with nothing of this process's environment but PATH. */
+export async function runCommand(argv: string[], options: RunOptions = {}): Promise<Ran> {
+  const { env, columns, stdin = '', signal, onOutput } = options;
+  let written = '';
+  const stdout = collector(columns, (text) => {
+    written += text;
+    onOutput?.(written);
+  });
+  let said = '';
+  const stderr = collector(columns, (text) => (said += text));
+  const code = await runProgram(
+    {
+      env: { PATH: process.env['PATH'] ?? '', ...env },
+      stdout,
+      stderr,
+      stdin: Readable.from([stdin]),
+      version: '9.8.7',
+      signal: signal ?? new AbortController().signal,
+      serve: async () => 0,
+    },
+    argv,
+  );
+  return { code, stdout: written, stderr: said };
+}
+
+function collector(columns: number | undefined, take: (text: string) => void) {
+  const stream = new Writable({
+    decodeStrings: false,
+    write(chunk: string, _encoding, done) {
+      take(chunk);
+      done();
+    },
+  });
+  return Object.assign(stream, columns === undefined ? {} : { isTTY: true, columns });
+}

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { until } from '../support/until.ts';
+import { pushPayload } from './payloads.ts';
+import { runCommand } from './run-command.ts';
+import { startServer, WEBHOOK_SECRET, type TestServer } from './server.ts';
+
+const TOKEN = 'the-token-of-the-api';
+
+let server: TestServer;
+before(async () => {
+  server = await startServer({ token: TOKEN });
+});
+after(() => server.close());
+
+const here = (more: Record<string, string> = {}) => ({
+  env: {
+    MAINSHEET_URL: server.url,
+    MAINSHEET_ADMIN_TOKEN: TOKEN,
+    GITHUB_WEBHOOK_SECRET: WEBHOOK_SECRET,
+    ...more,
+  },
+});
+
+/** Pushes, and gives the id of the run that waits because of it. */
+async function pushed(sha: string): Promise<string> {
+  const { code } = await runCommand(['send', 'push', '--payload', '-'], {
+    ...here(),
+    stdin: JSON.stringify(pushPayload({ sha: sha.repeat(40) })),
+  });
+  assert.equal(code, 0);
+  return await until('the run is there', async () => {
+    const { items } = await server.store.runs.list(
+      { limit: 1, before: undefined },
+      { sha: sha.repeat(40) },
+    );
+    return items[0]?.id;
+  });
+}
+
+/** Sees a run to its end, as a runner would. */
+async function finished(
+  id: string,
+  end: 'succeed' | 'fail',
+  reason = 'exit code 1',
+): Promise<void> {
+  const run = await server.store.runs.get(id);
+  assert.ok(run);
+  const running = await server.transitions.commit(run, { type: 'start' });
+  await server.transitions.commit(
+    running,
+    end === 'succeed' ? { type: 'succeed', outputs: {} } : { type: 'fail', fault: 'step', reason },
+  );
+}
+
+test('runs are listed newest first, in columns, and filtered', async () => {
+  const first = await pushed('1');
+  await finished(first, 'fail', 'Build failed:\n\u001b[2Jexit code 1');
+  const second = await pushed('2');
+  const { code, stdout, stderr } = await runCommand(['runs'], here());
+  assert.equal(code, 0);
+  assert.equal(stderr, '');
+  const [heading, ...rows] = stdout.trimEnd().split('\n');
+  assert.match(heading ?? '', /^RUN +STATE +SPEC +ENVIRONMENT +REF +COMMIT +AGE +TOOK +REASON$/);
+  assert.equal(rows.length, 2);
+  assert.match(
+    rows[0] ?? '',
+    new RegExp(`^${second}  queued  +storefront  production +main +2222222`),
+  );
+  assert.match(rows[1] ?? '', new RegExp(`^${first}  failed .* Build failed: exit code 1$`));
+
+  const failed = await runCommand(['runs', '--state', 'failed'], here());
+  assert.match(failed.stdout, new RegExp(first));
+  assert.doesNotMatch(failed.stdout, new RegExp(second));
+  const none = await runCommand(['runs', '--spec', 'other'], here());
+  assert.deepEqual(none, { code: 0, stdout: '', stderr: 'no runs\n' });
+  const all = await runCommand(['runs', '--repository', 'ACME/storefront', '--json'], here());
+  assert.equal(JSON.parse(all.stdout).items.length, 2);
+});
+
+test('a list goes on where its page ended', async () => {
+  const one = await runCommand(['runs', '--limit', '1', '--json'], here());
+  const { items, next } = JSON.parse(one.stdout);
+  assert.equal(items.length, 1);
+  const rest = await runCommand(['runs', '--cursor', next, '--json'], here());
+  assert.equal(JSON.parse(rest.stdout).items.length, 1);
+  assert.match((await runCommand(['runs', '--limit', '1'], here())).stderr, /more: --cursor /);
+});
+
+test('on a terminal states are coloured and lines fit; with NO_COLOR they only fit', async () => {
+  const wide = { columns: 120 };
+  const coloured = await runCommand(['runs'], { ...here(), ...wide });
+  assert.match(coloured.stdout, /\u001b\[31mfailed/);
+  const plain = await runCommand(['runs'], { ...here({ NO_COLOR: '1' }), ...wide });
+  assert.doesNotMatch(plain.stdout, /\u001b/);
+  for (const line of plain.stdout.trimEnd().split('\n')) assert.ok(line.length <= 120, line);
+});
+
+test('a run that waits can be cancelled, retried, and never cancelled twice', async () => {
+  const id = await pushed('3');
+  const cancelled = await runCommand(['cancel', id], here());
+  assert.equal(cancelled.code, 0, cancelled.stderr);
+  assert.equal(cancelled.stdout, `run ${id} of storefront is cancelled\n`);
+
+  const again = await runCommand(['cancel', id], here());
+  assert.equal(again.code, 3);
+  assert.match(again.stderr, /is cancelled; it cannot cancel\n {2}hint: /);
+
+  const retried = await runCommand(['retry', id, '--json'], here());
+  assert.equal(retried.code, 0, retried.stderr);
+  const run = JSON.parse(retried.stdout);
+  assert.notEqual(run.id, id);
+  assert.deepEqual([run.state, run.cause, run.sha], ['queued', 'retry', '3'.repeat(40)]);
+});
+
+test('a rollback deploys what was deployed before', async () => {
+  await finished(await pushed('4'), 'succeed');
+  const bad = await pushed('5');
+  await finished(bad, 'succeed');
+  const { code, stdout, stderr } = await runCommand(['rollback', bad], here());
+  assert.equal(code, 0, stderr);
+  assert.match(
+    stdout,
+    /^run \S+ takes storefront back to 4444444; watch it with "mainsheet logs -f/,
+  );
+});
+
+test('a run that is not there is said so', async () => {
+  for (const command of ['cancel', 'retry', 'rollback', 'logs']) {
+    const { code, stderr } = await runCommand([command, 'nowhere'], here());
+    assert.equal(code, 3);
+    assert.match(stderr, /there is no run nowhere/);
+  }
+});
+
+test('without the token the answer says how to give it, and a wrong one is never printed', async () => {
+  const { code, stderr } = await runCommand(['runs'], here({ MAINSHEET_ADMIN_TOKEN: 'wrong-one' }));
+  assert.equal(code, 3);
+  assert.match(stderr, /the bearer token is missing or wrong\n {2}hint: .*MAINSHEET_ADMIN_TOKEN/);
+  assert.doesNotMatch(stderr, /wrong-one/);
+});

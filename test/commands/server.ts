@@ -1,0 +1,135 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createIntake } from '../../src/controller/intake.ts';
+import { createOperate } from '../../src/controller/operate.ts';
+import { createHttpServer } from '../../src/http/server.ts';
+import { createBroadcast } from '../../src/lib/broadcast.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { createLogger } from '../../src/lib/logger.ts';
+import type { News } from '../../src/model/news.ts';
+import { createSpecReader } from '../../src/runs/snapshot.ts';
+import { createTransitions, type Transitions } from '../../src/runs/transition.ts';
+import { createCatalog } from '../../src/spec/catalog.ts';
+import { openSqlite } from '../../src/store/engine.ts';
+import { createStore, type Store } from '../../src/store/index.ts';
+
+export const WEBHOOK_SECRET = 'webhook-secret-of-the-tests';
+
+export const SPEC = `
+name: storefront
+repository: acme/storefront
+on:
+  push: { branches: [main] }
+steps:
+  - run: echo hello
+`;
+
+/** The server that commands talk to, with a real store and intake, and nobody who executes the runs. */
+export interface TestServer {
+  url: string;
+  store: Store;
+  transitions: Transitions;
+  news: { publish(item: News): void };
+  /** Ends every open connection, as a server that restarts does. */
+  dropConnections(): void;
+  close(): Promise<void>;
+}
+
+export async function startServer(options: { token?: string } = {}): Promise<TestServer> {
+  const directory = await mkdtemp(join(tmpdir(), 'mainsheet-commands-'));
+  await writeFile(join(directory, 'storefront.yaml'), SPEC);
+  const logger = createLogger({ level: 'silent', format: 'json' });
+  const clock = systemClock;
+  const news = createBroadcast<News>();
+  const store = await createStore(openSqlite(join(directory, 'data', 'mainsheet.db')), 'sqlite');
+  const catalog = createCatalog({ directory, logger, clock });
+  await catalog.reload();
+  const specOf = createSpecReader();
+  const transitions = createTransitions({
+    store,
+    specOf,
+    clock,
+    news,
+    publicUrl: undefined,
+    feedback: false,
+  });
+  const intake = createIntake({
+    store,
+    catalog,
+    resolve: async (event) => event,
+    transitions,
+    clock,
+    logger,
+    news,
+    onRuns: () => {},
+  });
+  const nothing = () => {};
+  const operate = createOperate({
+    store,
+    transitions,
+    specOf,
+    clock,
+    onRuns: nothing,
+    onCallbacks: nothing,
+  });
+  const server = createHttpServer({
+    store,
+    catalog,
+    intake,
+    operate,
+    webhookSecrets: [WEBHOOK_SECRET],
+    adminToken: options.token,
+    version: '9.8.7',
+    clock,
+    logger,
+    news,
+  });
+  const stopping = new AbortController();
+  const working = intake.run(stopping.signal);
+  const url = await listen(server);
+  return {
+    url,
+    store,
+    transitions,
+    news,
+    dropConnections: () => server.closeAllConnections(),
+    async close() {
+      stopping.abort();
+      await working;
+      await closeServer(server);
+      await store.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A server that answers as a test wants it to. */
+export async function startAnswering(
+  answer: RequestListener,
+): Promise<{ url: string; close: () => Promise<void> }> {
+  const server = createServer(answer);
+  const url = await listen(server);
+  return { url, close: () => closeServer(server) };
+}
+
+/** An address at which nothing listens: the port was free a moment ago. */
+export async function nobodyAt(): Promise<string> {
+  const { url, close } = await startAnswering(() => {});
+  await close();
+  return url;
+}
+
+async function listen(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return `http://127.0.0.1:${port}`;
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  server.closeAllConnections();
+  await closed;
+}

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { runCommand } from './run-command.ts';
+import { SPEC } from './server.ts';
+
+let directory = '';
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'mainsheet-validate-'));
+});
+after(() => rm(directory, { recursive: true, force: true }));
+
+async function specsIn(name: string, files: Record<string, string>): Promise<string> {
+  const path = await mkdtemp(join(directory, `${name}-`));
+  for (const [file, text] of Object.entries(files)) await writeFile(join(path, file), text);
+  return path;
+}
+
+test('valid specs are counted', async () => {
+  const path = await specsIn('valid', { 'a.yaml': SPEC });
+  assert.deepEqual(await runCommand(['validate', path]), {
+    code: 0,
+    stdout: '✓ 1 valid spec\n',
+    stderr: '',
+  });
+});
+
+test('the default is the directory of the environment', async () => {
+  const path = await specsIn('default', { 'a.yaml': SPEC });
+  assert.equal((await runCommand(['validate'], { env: { MAINSHEET_DEPLOYMENTS: path } })).code, 0);
+});
+
+test('all problems of all files are listed where they are, and the exit code is 1', async () => {
+  const path = await specsIn('broken', {
+    'a.yaml': SPEC.replace('branches:', 'branchs:'),
+    'b.yaml': `${SPEC}timeout: soon\nodd: 1\n`,
+  });
+  const { code, stdout, stderr } = await runCommand(['validate', path]);
+  assert.equal(code, 1);
+  const lines = stdout.trimEnd().split('\n');
+  assert.equal(lines.length, 3);
+  assert.match(
+    lines[0] ?? '',
+    new RegExp(`^${join(path, 'a.yaml')}:5:\\d+: .*did you mean "branches"`),
+  );
+  assert.match(lines[1] ?? '', new RegExp(`^${join(path, 'b.yaml')}:8:\\d+: .*duration`));
+  assert.match(lines[2] ?? '', new RegExp(`^${join(path, 'b.yaml')}:9:\\d+: `));
+  assert.match(stderr, /3 problems/);
+});
+
+test('one file can be checked alone', async () => {
+  const path = await specsIn('single', { 'a.yaml': SPEC, 'b.yaml': 'name: [' });
+  assert.equal((await runCommand(['validate', join(path, 'a.yaml')])).code, 0);
+  const { code, stdout } = await runCommand(['validate', join(path, 'b.yaml')]);
+  assert.equal(code, 1);
+  assert.match(stdout, new RegExp(`^${join(path, 'b.yaml')}:1:`));
+});
+
+test('a directory without any spec is not valid', async () => {
+  const { code, stderr } = await runCommand(['validate', await specsIn('empty', {})]);
+  assert.equal(code, 1);
+  assert.match(stderr, /there is no deployment spec in/);
+});
+
+test('a path that is not there is an error that says what to give', async () => {
+  const { code, stderr } = await runCommand(['validate', join(directory, 'nowhere')]);
+  assert.equal(code, 3);
+  assert.match(stderr, /cannot read the specs at .*nowhere: .*ENOENT/);
+  assert.match(stderr, /hint: /);
+});
+
+test('specs that are kept on GitHub are not here', async () => {
+  const { code, stderr } = await runCommand(['validate'], {
+    env: { MAINSHEET_DEPLOYMENTS: 'github:acme/deployments' },
+  });
+  assert.equal(code, 3);
+  assert.match(stderr, /clone that repository/);
+});
+
+test('--json says the same in JSON', async () => {
+  const path = await specsIn('json', { 'a.yaml': SPEC, 'b.yaml': `${SPEC}odd: 1\n` });
+  const { code, stdout } = await runCommand(['validate', path, '--json']);
+  assert.equal(code, 1);
+  const { valid, specs, problems } = JSON.parse(stdout);
+  assert.equal(valid, false);
+  assert.deepEqual(specs, [
+    {
+      name: 'storefront',
+      repository: 'acme/storefront',
+      environment: 'production',
+      file: join(path, 'a.yaml'),
+      line: 2,
+    },
+  ]);
+  assert.equal(problems[0].file, join(path, 'b.yaml'));
+  assert.equal(problems[0].line, 8);
+});
+
+test("a spec's text cannot steer the reader's terminal", async () => {
+  const path = await specsIn('hostile', { 'a.yaml': `${SPEC}"\\e[2J\\nodd": 1\n` });
+  const { code, stdout } = await runCommand(['validate', path], { columns: 80 });
+  assert.equal(code, 1);
+  assert.doesNotMatch(stdout, /\u001b/);
+  assert.equal(stdout.trimEnd().split('\n').length, 1);
+});
+
+test('the schema is a JSON Schema that knows the specs', async () => {
+  const { code, stdout } = await runCommand(['schema']);
+  assert.equal(code, 0);
+  const schema = JSON.parse(stdout);
+  assert.match(schema.$schema, /json-schema\.org/);
+  assert.ok(schema.properties.steps);
+});

@@ -1,0 +1,425 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { inspect } from 'node:util';
+import { pino } from 'pino';
+import { readConfig, type Config } from '../src/config.ts';
+
+const needed = { GITHUB_WEBHOOK_SECRET: 'hook-secret' };
+const pem = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  .privateKey.export({ type: 'pkcs1', format: 'pem' })
+  .toString();
+
+function config(env: Record<string, string | undefined>, isTerminal = false): Config {
+  const read = readConfig({ ...needed, ...env }, { isTerminal });
+  assert.ok('config' in read, JSON.stringify(read));
+  return read.config;
+}
+
+function problems(env: Record<string, string | undefined>): string[] {
+  const read = readConfig(env, { isTerminal: false });
+  assert.ok('problems' in read, 'the configuration was accepted');
+  return read.problems;
+}
+
+function warnings(env: Record<string, string | undefined>): string[] {
+  return readConfig({ ...needed, ...env }, { isTerminal: false }).warnings;
+}
+
+async function directory(t: TestContext, files: Record<string, string> = {}): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'mainsheet-config-'));
+  t.after(() => rm(path, { recursive: true, force: true }));
+  for (const [name, text] of Object.entries(files)) await writeFile(join(path, name), text);
+  return path;
+}
+
+test('with nothing but the webhook secret set, the documented defaults count', () => {
+  const { secrets, ...rest } = config({});
+  assert.deepEqual(secrets.names(), []);
+  assert.deepEqual(rest, {
+    host: '127.0.0.1',
+    port: 3000,
+    dataDir: resolve('data'),
+    databaseUrl: undefined,
+    deployments: { kind: 'directory', path: resolve('deployments') },
+    publicUrl: undefined,
+    concurrency: 4,
+    executor: 'local',
+    adminToken: undefined,
+    webhookSecrets: ['hook-secret'],
+    github: {
+      apiUrl: 'https://api.github.com',
+      serverUrl: 'https://github.com',
+      auth: undefined,
+    },
+    logLevel: 'info',
+    logFormat: 'json',
+    shutdownGraceMs: 25_000,
+  });
+});
+
+test('every variable arrives where it belongs', () => {
+  const set = config({
+    HOST: '0.0.0.0',
+    PORT: '0',
+    MAINSHEET_DATA_DIR: '/var/lib/mainsheet',
+    DATABASE_URL: 'postgres://user:pw@db/mainsheet',
+    MAINSHEET_DEPLOYMENTS: '/etc/mainsheet',
+    MAINSHEET_PUBLIC_URL: 'https://mainsheet.example/base/',
+    MAINSHEET_CONCURRENCY: '16',
+    MAINSHEET_EXECUTOR: 'local',
+    MAINSHEET_ADMIN_TOKEN: 'an-admin-token-of-some-length',
+    MAINSHEET_SHUTDOWN_GRACE: '1m30s',
+    GITHUB_TOKEN: 'ghp_token',
+    GITHUB_API_URL: 'http://127.0.0.1:4000/',
+    GITHUB_SERVER_URL: 'http://127.0.0.1:4001',
+    LOG_LEVEL: 'DEBUG',
+    LOG_FORMAT: 'pretty',
+  });
+  assert.equal(set.host, '0.0.0.0');
+  assert.equal(set.port, 0);
+  assert.equal(set.dataDir, '/var/lib/mainsheet');
+  assert.equal(set.databaseUrl, 'postgres://user:pw@db/mainsheet');
+  assert.deepEqual(set.deployments, { kind: 'directory', path: '/etc/mainsheet' });
+  assert.equal(set.publicUrl, 'https://mainsheet.example/base');
+  assert.equal(set.concurrency, 16);
+  assert.equal(set.adminToken, 'an-admin-token-of-some-length');
+  assert.equal(set.shutdownGraceMs, 90_000);
+  assert.deepEqual(set.github, {
+    apiUrl: 'http://127.0.0.1:4000',
+    serverUrl: 'http://127.0.0.1:4001',
+    auth: { kind: 'token', token: 'ghp_token' },
+  });
+  assert.equal(set.logLevel, 'debug');
+  assert.equal(set.logFormat, 'pretty');
+});
+
+test('logs are pretty on a terminal unless something else is asked for', () => {
+  assert.equal(config({}, true).logFormat, 'pretty');
+  assert.equal(config({ LOG_FORMAT: 'json' }, true).logFormat, 'json');
+});
+
+test('all problems are reported at once, each with its variable and what to do', () => {
+  assert.deepEqual(
+    problems({
+      HOST: 'not a host',
+      PORT: '70000',
+      DATABASE_URL: 'mysql://root:hunter2@db',
+      MAINSHEET_DEPLOYMENTS: 'github:acme',
+      MAINSHEET_PUBLIC_URL: 'https://user:hunter2@mainsheet.example',
+      MAINSHEET_CONCURRENCY: '0',
+      MAINSHEET_EXECUTOR: 'kubernetes',
+      MAINSHEET_ADMIN_TOKEN: 'hunter2 with spaces',
+      MAINSHEET_SHUTDOWN_GRACE: '25',
+      GITHUB_APP_ID: '12',
+      GITHUB_API_URL: 'api.github.com',
+      LOG_LEVEL: 'loud',
+    }),
+    [
+      'DATABASE_URL is no PostgreSQL URL: write postgres://user:password@host:5432/name, or remove it to use SQLite',
+      'GITHUB_API_URL is no http or https URL: write it whole, such as https://mainsheet.example',
+      'GITHUB_APP_PRIVATE_KEY is not set, but GITHUB_APP_ID is: a GitHub App needs both',
+      'GITHUB_WEBHOOK_SECRET is not set: set it to the secret of the webhook, or GITHUB_WEBHOOK_SECRET_FILE to a file with it',
+      'HOST is no host name or IP address: write one such as 0.0.0.0',
+      'LOG_LEVEL is "loud": set one of trace, debug, info, warn, error, fatal, silent',
+      'MAINSHEET_ADMIN_TOKEN has a space or a character outside ASCII: take one that fits into an HTTP header',
+      'MAINSHEET_CONCURRENCY is "0": set a whole number from 1 to 1000',
+      'MAINSHEET_DEPLOYMENTS is "github:acme": write github:owner/repo[/path][@ref]',
+      'MAINSHEET_EXECUTOR is "kubernetes", which is not available yet: set it to local, or remove it',
+      'MAINSHEET_PUBLIC_URL has a user, a query or a fragment: leave only https://host/path',
+      'MAINSHEET_SHUTDOWN_GRACE is "25": set a duration of at most 1h, such as 25s',
+      'PORT is "70000": set a whole number from 0 to 65535',
+    ],
+  );
+});
+
+test('a variable that is empty counts as not set', () => {
+  assert.equal(config({ PORT: '', GITHUB_TOKEN: '', GITHUB_APP_ID: ' ' }).port, 3000);
+  assert.match(
+    problems({ GITHUB_WEBHOOK_SECRET: '' })[0] ?? '',
+    /^GITHUB_WEBHOOK_SECRET is not set/,
+  );
+});
+
+test('several webhook secrets are accepted, on lines or behind commas', () => {
+  assert.deepEqual(config({ GITHUB_WEBHOOK_SECRET: ' new ,old\n\nolder,' }).webhookSecrets, [
+    'new',
+    'old',
+    'older',
+  ]);
+  assert.match(problems({ GITHUB_WEBHOOK_SECRET: ' , \n' })[0] ?? '', /holds no secret/);
+});
+
+test('a command that takes no webhooks needs no webhook secret', () => {
+  const read = readConfig({}, { isTerminal: false, requireWebhookSecret: false });
+  assert.ok('config' in read);
+  assert.deepEqual(read.config.webhookSecrets, []);
+});
+
+test('a secret may come from a file, whose last line break is not part of it', async (t) => {
+  const path = await directory(t, {
+    hook: 'new\nold\n',
+    token: 'ghp_file\r\n',
+    key: pem,
+    empty: '\n',
+  });
+  const set = config({
+    GITHUB_WEBHOOK_SECRET: undefined,
+    GITHUB_WEBHOOK_SECRET_FILE: join(path, 'hook'),
+    GITHUB_TOKEN_FILE: join(path, 'token'),
+  });
+  assert.deepEqual(set.webhookSecrets, ['new', 'old']);
+  assert.deepEqual(set.github.auth, { kind: 'token', token: 'ghp_file' });
+  const app = config({ GITHUB_APP_ID: '12', GITHUB_APP_PRIVATE_KEY_FILE: join(path, 'key') });
+  assert.deepEqual(app.github.auth, { kind: 'app', appId: '12', privateKey: pem.trim() });
+
+  const wrong = problems({
+    GITHUB_WEBHOOK_SECRET: 'both',
+    GITHUB_WEBHOOK_SECRET_FILE: join(path, 'hook'),
+    GITHUB_TOKEN_FILE: join(path, 'absent'),
+    MAINSHEET_ADMIN_TOKEN_FILE: path,
+    DATABASE_URL_FILE: join(path, 'empty'),
+  });
+  assert.equal(wrong.length, 4, wrong.join('\n'));
+  assert.match(wrong[0] ?? '', /^DATABASE_URL_FILE names an empty file, /);
+  assert.match(wrong[1] ?? '', /^GITHUB_TOKEN_FILE cannot be used: ENOENT.*absent/);
+  assert.match(
+    wrong[2] ?? '',
+    /^GITHUB_WEBHOOK_SECRET and GITHUB_WEBHOOK_SECRET_FILE are both set/,
+  );
+  assert.match(
+    wrong[3] ?? '',
+    /^MAINSHEET_ADMIN_TOKEN_FILE cannot be used: .* not a regular file$/,
+  );
+});
+
+test("a GitHub App's key may be written on one line, and one that is no key is refused without showing it", () => {
+  const oneLine = pem.trim().replaceAll('\n', String.raw`\n`);
+  const set = config({ GITHUB_APP_ID: 'Iv23liExample', GITHUB_APP_PRIVATE_KEY: oneLine });
+  assert.deepEqual(set.github.auth, {
+    kind: 'app',
+    appId: 'Iv23liExample',
+    privateKey: pem.trim(),
+  });
+
+  const elliptic = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString();
+  for (const key of ['hunter2', pem.slice(0, 200), elliptic]) {
+    const [problem = '', ...others] = problems({
+      ...needed,
+      GITHUB_APP_ID: '12',
+      GITHUB_APP_PRIVATE_KEY: key,
+    });
+    assert.deepEqual(others, []);
+    assert.match(
+      problem,
+      /^GITHUB_APP_PRIVATE_KEY is no RSA private key in PEM form: use the whole/,
+    );
+    assert.ok(!problem.includes(key));
+  }
+});
+
+test('a GitHub App goes before a token, with a warning', () => {
+  const env = { GITHUB_APP_ID: '12', GITHUB_APP_PRIVATE_KEY: pem, GITHUB_TOKEN: 'ghp' };
+  assert.equal(config(env).github.auth?.kind, 'app');
+  assert.deepEqual(warnings(env), [
+    'GITHUB_TOKEN is not used, because GITHUB_APP_ID is set: remove one of them',
+  ]);
+});
+
+test('of GitHub Enterprise Server one address is enough', () => {
+  const both = { apiUrl: 'https://ghes.example/api/v3', serverUrl: 'https://ghes.example' };
+  const urls = (env: Record<string, string>) => {
+    const { apiUrl, serverUrl } = config(env).github;
+    return { apiUrl, serverUrl };
+  };
+  assert.deepEqual(urls({ GITHUB_SERVER_URL: 'https://ghes.example/' }), both);
+  assert.deepEqual(urls({ GITHUB_API_URL: 'https://ghes.example/api/v3/' }), both);
+});
+
+for (const [text, expected] of [
+  ['github:acme/specs', { repository: 'acme/specs', path: '', ref: undefined }],
+  ['github:acme/specs@v1', { repository: 'acme/specs', path: '', ref: 'v1' }],
+  ['github:acme/specs/a/b/', { repository: 'acme/specs', path: 'a/b', ref: undefined }],
+  [
+    'github:acme/my.specs/a@release/1',
+    { repository: 'acme/my.specs', path: 'a', ref: 'release/1' },
+  ],
+] as const) {
+  test(`deployments come from a repository: ${text}`, () => {
+    assert.deepEqual(config({ MAINSHEET_DEPLOYMENTS: text }).deployments, {
+      kind: 'github',
+      ...expected,
+    });
+  });
+}
+
+for (const text of [
+  'github:',
+  'github:acme',
+  'github:acme/..',
+  'github:acme/specs/../../etc',
+  'github:acme/specs@--upload-pack=x',
+  'github:acme/specs@a..b',
+  'github:acme/specs@',
+  'github:-/x@a b',
+]) {
+  test(`deployments are refused: ${text}`, () => {
+    assert.match(
+      problems({ ...needed, MAINSHEET_DEPLOYMENTS: text })[0] ?? '',
+      /^MAINSHEET_DEPLOYMENTS is /,
+    );
+  });
+}
+
+test('secrets that specs name come from variables, from files and from a directory', async (t) => {
+  const path = await directory(t, {
+    IN_FILE: 'from a file\n',
+    IN_DIR: 'line 1\nline 2\n',
+    BOTH: 'not this',
+  });
+  const { secrets } = config({
+    MAINSHEET_SECRET_A: 'value',
+    MAINSHEET_SECRET_FILE: 'a secret called FILE',
+    MAINSHEET_SECRET_EMPTY: '',
+    MAINSHEET_SECRET_BOTH: 'this',
+    MAINSHEET_SECRET_F_FILE: join(path, 'IN_FILE'),
+    MAINSHEET_SECRETS_DIR: path,
+  });
+  assert.deepEqual(secrets.names(), ['A', 'BOTH', 'F', 'FILE', 'IN_DIR', 'IN_FILE']);
+  assert.equal(secrets.get('A'), 'value');
+  assert.equal(secrets.get('FILE'), 'a secret called FILE');
+  assert.equal(secrets.get('BOTH'), 'this');
+  assert.equal(secrets.get('F'), 'from a file');
+  assert.equal(secrets.get('IN_DIR'), 'line 1\nline 2');
+  for (const name of ['EMPTY', 'ABSENT', '', '../IN_DIR', '/etc/passwd', 'toString', '.']) {
+    assert.equal(secrets.get(name), undefined, name);
+  }
+});
+
+test('a secret that Kubernetes rotates is seen at the next look-up', async (t) => {
+  const path = await directory(t);
+  for (const [version, value] of [
+    ['..2026_1', 'old'],
+    ['..2026_2', 'new'],
+  ] as const) {
+    await mkdir(join(path, version));
+    await writeFile(join(path, version, 'TOKEN'), value);
+  }
+  await symlink('..2026_1', join(path, '..data'));
+  await symlink('..data/TOKEN', join(path, 'TOKEN'));
+  const read = readConfig({ ...needed, MAINSHEET_SECRETS_DIR: path }, { isTerminal: false });
+  assert.ok('config' in read);
+  assert.deepEqual(read.warnings, []);
+  const { secrets } = read.config;
+  assert.deepEqual(secrets.names(), ['TOKEN']);
+  assert.equal(secrets.get('TOKEN'), 'old');
+  await symlink('..2026_2', join(path, '..data_tmp'));
+  await rename(join(path, '..data_tmp'), join(path, '..data'));
+  assert.equal(secrets.get('TOKEN'), 'new');
+});
+
+test('a secret that is there but cannot be read is an error, not a missing secret', async (t) => {
+  const path = await directory(t);
+  await mkdir(join(path, 'TOKEN'));
+  const { secrets } = config({ MAINSHEET_SECRETS_DIR: path });
+  assert.throws(() => secrets.get('TOKEN'), { code: 'secret-unreadable' });
+});
+
+test('secrets that are set wrongly are problems', async (t) => {
+  const path = await directory(t, { a: 'x', HUGE: 'x'.repeat(70_000) });
+  const found = problems({
+    ...needed,
+    MAINSHEET_SECRET_A: 'value',
+    MAINSHEET_SECRET_A_FILE: join(path, 'a'),
+    'MAINSHEET_SECRET_lower-case': 'value',
+    MAINSHEET_SECRET_B_FILE: join(path, 'absent'),
+    MAINSHEET_SECRET_C_FILE: join(path, 'HUGE'),
+    MAINSHEET_SECRETS_DIR: join(path, 'absent'),
+  });
+  assert.equal(found.length, 5, found.join('\n'));
+  assert.match(found[0] ?? '', /^MAINSHEET_SECRETS_DIR cannot be read: ENOENT/);
+  assert.match(found[1] ?? '', /^MAINSHEET_SECRET_A and MAINSHEET_SECRET_A_FILE are both set/);
+  assert.match(found[2] ?? '', /^MAINSHEET_SECRET_B_FILE cannot be used: ENOENT/);
+  assert.match(found[3] ?? '', /^MAINSHEET_SECRET_C_FILE cannot be used: .* 70000 bytes/);
+  assert.match(found[4] ?? '', /^MAINSHEET_SECRET_lower-case does not name a secret/);
+  assert.deepEqual(warnings({ MAINSHEET_SECRETS_DIR: path }), [
+    'MAINSHEET_SECRETS_DIR has a file "a" that no spec can name: use A-Z, 0-9 and _, beginning with a letter',
+  ]);
+});
+
+test('a variable that Mainsheet does not know is a warning with the nearest one', () => {
+  assert.deepEqual(
+    warnings({
+      MAINSHEET_CONCURENCY: '8',
+      MAINSHEET_LOG_LEVEL: 'debug',
+      MAINSHEET_COMPLETELY_DIFFERENT: '1',
+      MAINSHEET_PORT: '8080',
+      MAINSHEET_DATA_DIR: '/data',
+      MAINSHEET_SECRET_TOKEN: 'x',
+    }),
+    [
+      'MAINSHEET_COMPLETELY_DIFFERENT is not a variable that Mainsheet knows: remove it',
+      'MAINSHEET_CONCURENCY is not a variable that Mainsheet knows: did you mean MAINSHEET_CONCURRENCY?',
+      'MAINSHEET_LOG_LEVEL is not a variable that Mainsheet knows: did you mean LOG_LEVEL?',
+      'MAINSHEET_PORT is not a variable that Mainsheet knows: did you mean PORT?',
+    ],
+  );
+});
+
+test('what Kubernetes and Mainsheet itself set is no reason for a warning', () => {
+  assert.deepEqual(
+    warnings({
+      MAINSHEET_SERVICE_HOST: '10.0.0.1',
+      MAINSHEET_SERVICE_PORT: '80',
+      MAINSHEET_SERVICE_PORT_HTTP: '80',
+      MAINSHEET_PORT: 'tcp://10.0.0.1:80',
+      MAINSHEET_PORT_80_TCP: 'tcp://10.0.0.1:80',
+      MAINSHEET_PORT_80_TCP_ADDR: '10.0.0.1',
+      MAINSHEET_RUN_ID: '01run',
+      MAINSHEET_URL: 'http://127.0.0.1:3000',
+    }),
+    [],
+  );
+});
+
+test('an admin token that can be guessed is a warning', () => {
+  assert.match(
+    warnings({ MAINSHEET_ADMIN_TOKEN: 'admin' })[0] ?? '',
+    /^MAINSHEET_ADMIN_TOKEN can be/,
+  );
+});
+
+test('no way of printing the configuration, or a part of it, shows a secret', () => {
+  const base = {
+    GITHUB_WEBHOOK_SECRET: 'hunter2-hook',
+    MAINSHEET_ADMIN_TOKEN: 'hunter2-admin-token',
+    DATABASE_URL: 'postgres://user:hunter2-db@db/mainsheet',
+    MAINSHEET_SECRET_TOKEN: 'hunter2-secret',
+  };
+  for (const set of [
+    config({ ...base, GITHUB_TOKEN: 'hunter2-token' }),
+    config({ ...base, GITHUB_APP_ID: '12', GITHUB_APP_PRIVATE_KEY: pem }),
+  ]) {
+    const lines: string[] = [];
+    const logger = pino({}, { write: (line: string) => void lines.push(line) });
+    const { config: whole, ...parts } = {
+      config: set,
+      github: set.github,
+      auth: set.github.auth,
+      hooks: set.webhookSecrets,
+      secrets: set.secrets,
+    };
+    logger.info({ config: whole, parts }, 'printed');
+    for (const value of [whole, parts]) {
+      lines.push(JSON.stringify(value), inspect(value, { depth: 9, showHidden: true }));
+    }
+    const printed = lines.join('\n');
+    assert.ok(printed.includes('127.0.0.1') && printed.includes('***'), printed);
+    assert.ok(!printed.includes('hunter2') && !printed.includes('PRIVATE KEY'), printed);
+  }
+});

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { PLAIN_VARIABLES, SECRET_VARIABLES } from '../../src/config/variables.ts';
+import { parseSpecs } from '../../src/spec/load.ts';
+
+/** What the prose says of the code and of itself, as far as a program can tell. */
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+const pages = [...globSync('*.md', { cwd: ROOT }), ...globSync('docs/**/*.md', { cwd: ROOT })];
+const textOf = (page: string) => readFileSync(join(ROOT, page), 'utf8');
+const source = globSync('src/**/*.ts', { cwd: ROOT }).map(textOf).join('\n');
+
+test('every deployment spec in the prose is valid', () => {
+  const specs = pages.flatMap((page) =>
+    [...textOf(page).matchAll(/^```yaml\n(.*?)^```/gms)]
+      .map(([, text = '']) => ({ page, text }))
+      .filter(({ text }) => /^name: /m.test(text) && /^steps:/m.test(text)),
+  );
+  assert.ok(specs.some(({ page }) => page === 'README.md'));
+  for (const { page, text } of specs) {
+    assert.deepEqual(parseSpecs(page, text).problems, []);
+  }
+});
+
+test('every link to a file leads to one', () => {
+  for (const page of pages) {
+    for (const [, target = ''] of textOf(page).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^(?:https?:|#)/.test(target)) continue;
+      const path = join(ROOT, dirname(page), target.replace(/#.*$/, ''));
+      assert.ok(existsSync(path), `${page} links to ${target}`);
+    }
+  }
+});
+
+test('every file that the pages for contributors name is there', () => {
+  for (const page of ['ARCHITECTURE.md', 'CONTRIBUTING.md']) {
+    for (const [, path = ''] of textOf(page).matchAll(
+      /`((?:src|test|demo|docs|k8s)\/[\w./-]+)`/g,
+    )) {
+      assert.ok(existsSync(join(ROOT, path)), `${page} names ${path}`);
+    }
+  }
+});
+
+test('every function that the architecture names is in the code', () => {
+  for (const [, name = ''] of textOf('ARCHITECTURE.md').matchAll(
+    /`([a-z]\w*(?:\.\w+)?)(?:\(\))?`/g,
+  )) {
+    const called = name.split('.').at(-1) ?? '';
+    if (!/[A-Z]/.test(called) && !name.includes('.')) continue;
+    assert.match(source, new RegExp(String.raw`\b${called}\b`), `ARCHITECTURE.md names ${name}`);
+  }
+});
+
+test('every setting is documented', () => {
+  const page = textOf('docs/configuration.md');
+  for (const name of PLAIN_VARIABLES) assert.ok(page.includes(`\`${name}\``), name);
+  // A star says that it may come from a file.
+  for (const name of SECRET_VARIABLES) assert.ok(page.includes(`\`${name}\` \\*`), name);
+});
+
+test('every variable that steps get, every metric and every route of the API is documented', () => {
+  const named = (page: string, files: string, pattern: RegExp) => {
+    const text = textOf(page);
+    const code = globSync(files, { cwd: ROOT }).map(textOf).join('\n');
+    const names = [...code.matchAll(pattern)].map(([, name = '']) => name);
+    assert.ok(names.length > 0, files);
+    for (const name of names) assert.ok(text.includes(name), `${page} does not name ${name}`);
+  };
+  named('docs/specs.md', 'src/steps/environment.ts', /^\s+(MAINSHEET_[A-Z_]+): /gm);
+  named('docs/operations.md', 'src/http/metrics.ts', /'(mainsheet_[a-z_]+)'/g);
+  named('docs/api.md', 'src/http/api/*.ts', /^\s+path: '(\/[^']+)',$/gm);
+});

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { createWorld, SITE, type World } from '../support/world.ts';
+
+const spec = (name: string, more: string) => `
+name: ${name}
+repository: ${SITE}
+on: { push: { branches: [${name}] } }
+${more}
+`;
+
+let world: World;
+before(async () => {
+  world = await createWorld({
+    specs: {
+      'all.yaml': [
+        spec(
+          'broken',
+          'steps: [{ name: Build, run: "echo doing; exit 3" }, { name: Never, run: "true" }]',
+        ),
+        spec('secretless', 'secrets: [NOT_SET]\nsteps: [{ run: "true" }]'),
+        spec('slow', 'timeout: 1s\nsteps: [{ name: Hang, run: "sleep 600 & sleep 600" }]'),
+        spec(
+          'flaky',
+          'steps: [{ name: Flaky, run: "test -e ../flaky-$MAINSHEET_RUN_ID || { touch ../flaky-$MAINSHEET_RUN_ID; exit 1; }", retry: { attempts: 2, backoff: 10ms } }]',
+        ),
+        spec(
+          'masked',
+          'secrets: [TOKEN]\nsteps: [{ name: Leak, run: "echo token is $TOKEN; echo out=$TOKEN >> $MAINSHEET_OUTPUT" }]',
+        ),
+        spec('waiting', 'steps: [{ name: Wait, run: "echo waiting; sleep 600" }]'),
+      ].join('---\n'),
+    },
+    env: { MAINSHEET_SECRET_TOKEN: 'hunter2-hunter2' },
+  });
+});
+after(() => world.close());
+
+async function push(branch: string): Promise<string> {
+  const sha = await world.sample.commit({ message: branch, branch });
+  await world.sample.push(branch);
+  return sha;
+}
+
+test('a failing step gives failure on the right commit and a Deployment that failed', async () => {
+  const sha = await push('broken');
+  const run = await world.ended(sha);
+  assert.deepEqual([run.state, run.fault], ['failed', 'step']);
+  const description = await world.statusOf(sha, 'mainsheet/broken', 'failure');
+  assert.equal(description, 'Failed: Step "Build" failed: exit code 3');
+  await world.settled();
+  const deployment = (await world.forge.deployments(SITE)).find((one) => one['sha'] === sha);
+  assert.equal(deployment?.statuses[0]?.['state'], 'failure');
+  const { steps } = await world.controller.get<{ steps: { state: string; exitCode: number }[] }>(
+    `/runs/${run.id}`,
+  );
+  assert.deepEqual(
+    steps.map(({ state, exitCode }) => [state, exitCode]),
+    [
+      ['failed', 3],
+      ['skipped', null],
+    ],
+  );
+});
+
+test("a fault of Mainsheet's own gives error, with what to do about it", async () => {
+  const sha = await push('secretless');
+  const run = await world.ended(sha);
+  assert.deepEqual([run.state, run.fault], ['failed', 'mainsheet']);
+  assert.match(await world.statusOf(sha, 'mainsheet/secretless', 'error'), /NOT_SET/);
+});
+
+test('a run that takes too long is stopped and fails', async () => {
+  const sha = await push('slow');
+  const run = await world.ended(sha);
+  assert.equal(run.reason, 'Step "Hang" failed: the run took longer than its 1.0s');
+});
+
+test('a step that fails once succeeds at its second attempt', async () => {
+  const run = await world.ended(await push('flaky'));
+  assert.equal(run.state, 'succeeded');
+  assert.match(await world.log(run.id), /exit code 1; trying again in /);
+});
+
+test('a secret shows neither in the log nor in the outputs', async () => {
+  const run = await world.ended(await push('masked'));
+  assert.equal(run.state, 'succeeded');
+  assert.match(await world.log(run.id), /token is \*\*\*/);
+  assert.deepEqual(run.outputs, { out: '***' });
+});
+
+test('a run that is cancelled stops its processes and tells GitHub so', async () => {
+  const sha = await push('waiting');
+  const [run] = await world
+    .runs(`&sha=${sha}`)
+    .then((runs) => (runs.length > 0 ? runs : waitForRun(sha)));
+  assert.ok(run !== undefined);
+  await waitForLog(run.id, /waiting/);
+  const response = await world.controller.post(`/runs/${run.id}/cancel`);
+  assert.equal(response.status, 202);
+  assert.equal((await world.ended(sha)).state, 'cancelled');
+  assert.match(await world.statusOf(sha, 'mainsheet/waiting', 'error'), /^Cancelled/);
+  const again = await world.controller.post(`/runs/${run.id}/cancel`);
+  assert.equal(again.status, 409);
+});
+
+test('a commit that was force-pushed away before its run fails clearly', async () => {
+  const gone = 'f'.repeat(40);
+  const payload = JSON.parse(
+    (await world.forge.waitForDelivery(({ event }) => event === 'push', 30_000)).body,
+  );
+  const delivery = await world.forge.deliver('push', {
+    ...payload,
+    ref: 'refs/heads/broken',
+    after: gone,
+    head_commit: { ...payload.head_commit, id: gone },
+  });
+  const { specs } = await world.explained(delivery.id);
+  assert.ok(specs.some(({ run }) => run !== null));
+  const run = await world.ended(gone);
+  assert.deepEqual([run.state, run.fault], ['failed', 'mainsheet']);
+  assert.match(run.reason, /force-pushed|no longer|gone/);
+});
+
+async function waitForRun(sha: string) {
+  const { until } = await import('../support/until.ts');
+  return await until('the run exists', async () => {
+    const runs = await world.runs(`&sha=${sha}`);
+    return runs.length > 0 && runs;
+  });
+}
+
+async function waitForLog(run: string, pattern: RegExp) {
+  const { until } = await import('../support/until.ts');
+  await until(`the log says ${pattern}`, async () => pattern.test(await world.log(run)));
+}

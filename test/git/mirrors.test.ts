@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict';
+import { readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { createFixture, until } from './fixture.ts';
+
+const TIME_LIMIT = { timeout: 60_000 };
+
+test('a fetch brings new, forced, deleted and renamed branches and tags', TIME_LIMIT, async (t) => {
+  const { mirrors, repository, git, commit } = await createFixture(t);
+  await git('push', '--quiet', 'origin', 'HEAD:refs/heads/topic', 'HEAD:refs/tags/v1');
+  await mirrors.fetch(repository);
+  const first = await commit({ 'a.txt': '1' });
+  await git('commit', '--quiet', '--amend', '--message=forced');
+  await git('push', '--quiet', '--force', 'origin', 'HEAD:main', 'HEAD:refs/tags/v1');
+  // A directory where a branch was.
+  await git('push', '--quiet', 'origin', ':topic', 'HEAD:refs/heads/topic/one');
+  await mirrors.fetch(repository);
+
+  const head = await git('rev-parse', 'HEAD');
+  assert.notEqual(head, first);
+  assert.equal(await mirrors.resolveTag(repository, 'v1'), head);
+  const refs = await git(
+    '-C',
+    mirrors.directoryOf(repository),
+    'for-each-ref',
+    '--format=%(refname)',
+  );
+  assert.deepEqual(refs.split('\n'), ['refs/heads/main', 'refs/heads/topic/one', 'refs/tags/v1']);
+});
+
+test('a mirror is made once, and again when it is gone', TIME_LIMIT, async (t) => {
+  const { mirrors, repository, commit } = await createFixture(t);
+  await mirrors.fetch(repository);
+  const directory = mirrors.directoryOf(repository);
+  const { ino } = await stat(directory);
+  await commit({ 'a.txt': '1' });
+  await mirrors.fetch(repository);
+  assert.equal((await stat(directory)).ino, ino);
+  await rm(directory, { recursive: true });
+  await mirrors.fetch(repository);
+  assert.equal((await stat(directory)).isDirectory(), true);
+});
+
+test(
+  'an ask that comes while a fetch runs sees what was pushed meanwhile',
+  TIME_LIMIT,
+  async (t) => {
+    const { mirrors, repository, server, commit } = await createFixture(t);
+    await mirrors.fetch(repository);
+    const before = await commit({ 'a.txt': '1' });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const seen: string[] = [];
+    server.fault = (line) => {
+      seen.push(line);
+      // The first fetch has read the refs (the second request) when it is stopped.
+      return seen.length === 3 ? { kind: 'hang', until: promise } : undefined;
+    };
+    const first = mirrors.fetch(repository);
+    await until(() => seen.length === 3);
+    const after = await commit({ 'b.txt': '2' });
+    const asks = [mirrors.fetch(repository), mirrors.fetch(repository)];
+    resolve();
+    await first;
+    await Promise.all(asks);
+
+    const fetches = seen.filter((line) => line.startsWith('GET'));
+    assert.equal(fetches.length, 2, 'the two later asks shared one fetch');
+    const { length } = server.requests;
+    await mirrors.ensureCommit(repository, before);
+    await mirrors.ensureCommit(repository, after);
+    assert.equal(server.requests.length, length, 'both commits are there');
+  },
+);
+
+test('a commit that is there already needs no request', TIME_LIMIT, async (t) => {
+  const { mirrors, repository, server, git } = await createFixture(t);
+  const sha = await git('rev-parse', 'HEAD');
+  await mirrors.ensureCommit(repository, sha);
+  const { length } = server.requests;
+  assert.ok(length > 0);
+  await mirrors.ensureCommit(repository, sha, { ref: 'refs/heads/main' });
+  assert.equal(server.requests.length, length);
+});
+
+test(
+  'a commit that was forced away is still fetched while the server keeps it',
+  TIME_LIMIT,
+  async (t) => {
+    const { mirrors, repository, git, commit } = await createFixture(t);
+    const sha = await commit({ 'a.txt': '1' });
+    await git('reset', '--quiet', '--hard', 'HEAD~1');
+    await commit({ 'b.txt': '2' });
+    await mirrors.ensureCommit(repository, sha);
+  },
+);
+
+test('a commit that is gone fails clearly and for good', TIME_LIMIT, async (t) => {
+  const { mirrors, repository, git, serverGit, commit } = await createFixture(t);
+  const sha = await commit({ 'a.txt': '1' });
+  await git('reset', '--quiet', '--hard', 'HEAD~1');
+  await commit({ 'b.txt': '2' });
+  await serverGit('gc', '--quiet', '--prune=now');
+  await assert.rejects(mirrors.ensureCommit(repository, sha, { ref: 'refs/heads/main' }), {
+    name: 'TerminalError',
+    code: 'commit-missing',
+    message: `commit ${sha} of refs/heads/main is not in acme/shop any more: it was probably force-pushed away`,
+  });
+});
+
+test('the name of a tree or of a tag object is no commit', TIME_LIMIT, async (t) => {
+  const { mirrors, repository, git } = await createFixture(t);
+  await git('tag', '--annotate', '--message=x', 'v1');
+  await git('push', '--quiet', 'origin', 'v1');
+  await mirrors.fetch(repository);
+  for (const name of ['HEAD^{tree}', 'v1']) {
+    const sha = await git('rev-parse', name);
+    await assert.rejects(mirrors.ensureCommit(repository, sha), { code: 'commit-missing' });
+  }
+});
+
+test(
+  'a tag is resolved to its commit, annotated or not, also when it was moved',
+  TIME_LIMIT,
+  async (t) => {
+    const { mirrors, repository, git, commit } = await createFixture(t);
+    const first = await git('rev-parse', 'HEAD');
+    await git('tag', 'light');
+    await git('tag', '--annotate', '--message=x', 'annotated');
+    await git('tag', '--annotate', '--message=x', 'nested', 'annotated');
+    await git('tag', 'tree', 'HEAD^{tree}');
+    await git('push', '--quiet', 'origin', '--tags');
+    assert.equal(await mirrors.resolveTag(repository, 'light'), first);
+    assert.equal(await mirrors.resolveTag(repository, 'annotated'), first);
+    assert.equal(await mirrors.resolveTag(repository, 'refs/tags/nested'), first);
+    const second = await commit({ 'a.txt': '1' });
+    await git('tag', '--force', '--annotate', '--message=y', 'annotated');
+    await git('push', '--quiet', '--force', 'origin', 'annotated');
+    assert.equal(await mirrors.resolveTag(repository, 'annotated'), second);
+
+    await assert.rejects(mirrors.resolveTag(repository, 'tree'), { code: 'tag-missing' });
+    await assert.rejects(mirrors.resolveTag(repository, 'main'), { code: 'tag-missing' });
+    await assert.rejects(mirrors.resolveTag(repository, '--help'), { code: 'invalid-ref' });
+  },
+);
+
+test('whether a commit is in the history of another', TIME_LIMIT, async (t) => {
+  const { mirrors, repository, git, commit } = await createFixture(t);
+  const first = await git('rev-parse', 'HEAD');
+  const second = await commit({ 'a.txt': '1' });
+  assert.equal(await mirrors.isAncestor(repository, first, second), true);
+  assert.equal(await mirrors.isAncestor(repository, first, first), true);
+  assert.equal(await mirrors.isAncestor(repository, second, first), false);
+  assert.equal(await mirrors.isAncestor(repository, 'f'.repeat(40), second), false);
+  await assert.rejects(mirrors.isAncestor(repository, second, 'f'.repeat(40)), {
+    code: 'commit-missing',
+  });
+});
+
+test(
+  'the heads of a repository are read in one request and nothing is fetched',
+  TIME_LIMIT,
+  async (t) => {
+    const { mirrors, repository, data, server, git } = await createFixture(t);
+    const sha = await git('rev-parse', 'HEAD');
+    await git('push', '--quiet', 'origin', 'HEAD:refs/heads/release/1', 'HEAD:refs/tags/v1');
+    assert.deepEqual(
+      await mirrors.heads(repository),
+      new Map([
+        ['main', sha],
+        ['release/1', sha],
+      ]),
+    );
+    assert.equal(server.requests.filter(({ line }) => line.startsWith('GET')).length, 1);
+    await assert.rejects(readdir(join(data, 'mirrors')), { code: 'ENOENT' });
+  },
+);
+
+test('only the mirrors that are wanted stay', TIME_LIMIT, async (t) => {
+  const { mirrors, repository, data, serverGit } = await createFixture(t);
+  await serverGit('clone', '--quiet', '--bare', '.', '../hub.git');
+  await mirrors.fetch(repository);
+  await mirrors.fetch('acme/hub');
+  await mirrors.retain(new Set(['Acme/Hub']));
+  assert.deepEqual(await readdir(join(data, 'mirrors')), ['acme+hub']);
+  await mirrors.retain(new Set());
+  assert.deepEqual(await readdir(join(data, 'mirrors')), []);
+});
+
+test('a damaged mirror is made anew', TIME_LIMIT, async (t) => {
+  const { mirrors, repository, git, commit } = await createFixture(t);
+  const directory = mirrors.directoryOf(repository);
+  await mirrors.fetch(repository);
+  const damages: (() => Promise<void>)[] = [
+    async () => await writeFile(join(directory, 'HEAD'), ''),
+    async () => await rm(join(directory, 'objects'), { recursive: true }),
+    async () => {
+      await rm(join(directory, 'objects', 'pack'), { recursive: true });
+    },
+    async () => await writeFile(join(directory, 'config'), '[core\n\tfsmonitor = touch pwned'),
+    async () => await writeFile(join(directory, 'packed-refs'), 'garbage\n'),
+    async () => {
+      await rm(directory, { recursive: true });
+      await writeFile(directory, 'a file');
+    },
+  ];
+  for (const [index, damage] of damages.entries()) {
+    await damage();
+    const sha = await commit({ 'a.txt': String(index) });
+    await mirrors.ensureCommit(repository, sha);
+    await git('-C', directory, 'fsck', '--strict');
+  }
+});
+
+test('locks and halves that a crash left do not stop anything', TIME_LIMIT, async (t) => {
+  const { mirrors, restart, repository, data, commit } = await createFixture(t);
+  const directory = mirrors.directoryOf(repository);
+  await mirrors.fetch(repository);
+  await writeFile(join(directory, 'refs', 'heads', 'main.lock'), '');
+  await writeFile(join(directory, 'packed-refs.lock'), '');
+  await writeFile(join(directory, 'objects', 'pack', 'tmp_pack_x'), '');
+  await writeFile(join(data, 'mirrors', '.new-0123'), '');
+  const sha = await commit({ 'a.txt': '1' });
+  await restart().mirrors.ensureCommit(repository, sha);
+  assert.deepEqual(await readdir(join(data, 'mirrors')), ['acme+shop']);
+  const packs = await readdir(join(directory, 'objects', 'pack'));
+  assert.equal(packs.includes('tmp_pack_x'), false);
+});
+
+test('many fetches leave few packs', TIME_LIMIT, async (t) => {
+  const { mirrors, repository, git, commit } = await createFixture(t, { limits: { maxPacks: 4 } });
+  for (let index = 0; index < 6; index += 1) {
+    await commit({ 'a.txt': String(index) });
+    await mirrors.fetch(repository);
+  }
+  const directory = mirrors.directoryOf(repository);
+  const packs = await readdir(join(directory, 'objects', 'pack'));
+  assert.ok(packs.filter((name) => name.endsWith('.pack')).length <= 4, `${packs.length} files`);
+  await git('-C', directory, 'fsck', '--strict');
+});

@@ -1,0 +1,354 @@
+import assert from 'node:assert/strict';
+import { mock, test } from 'node:test';
+import { inspect } from 'node:util';
+import { RequestError } from '@octokit/request-error';
+import { RetryableError } from '../../src/lib/errors.ts';
+import type { GitHubDeps } from '../../src/github/client.ts';
+import { createSender } from '../../src/github/send.ts';
+import type { Message } from '../../src/model/callback.ts';
+import { startStandIn, type Received, type Reply } from './stand-in.ts';
+import { APP, connect, createTestClock, failureOf, isRetryable, TOKEN } from './support.ts';
+
+const SHA = 'a'.repeat(40);
+const NOW = Date.parse('2026-05-01T12:00:00Z');
+
+const STATUS: Message = {
+  kind: 'status',
+  repository: 'acme/shop',
+  sha: SHA,
+  context: 'mainsheet/shop',
+  state: 'pending',
+  description: 'Queued',
+  targetUrl: 'https://m.example/runs/01',
+};
+const DEPLOYMENT: Message = {
+  kind: 'deployment',
+  repository: 'acme/shop',
+  runId: '01run',
+  spec: 'shop',
+  sha: SHA,
+  environment: 'production',
+  description: 'Mainsheet: shop',
+};
+const DEPLOYMENT_STATUS: Message = {
+  kind: 'deployment-status',
+  repository: 'acme/shop',
+  runId: '01run',
+  environment: 'production',
+  deploymentId: 7,
+  state: 'in_progress',
+  description: 'Deploying',
+  logUrl: 'https://m.example/runs/01',
+};
+const DISPATCH: Message = {
+  kind: 'dispatch',
+  repository: 'acme/hub',
+  eventType: 'component-updated',
+  payload: { component: 'shop', password: 'hunter2' },
+};
+
+function sender(url: string, more: Partial<GitHubDeps> = {}) {
+  const clock = createTestClock(NOW);
+  const { github } = connect(url, { clock, ...more });
+  const outbound = createSender({ github, clock });
+  return (message: Message, { retried = false, signal = new AbortController().signal } = {}) =>
+    outbound.send(message, { retried, signal });
+}
+
+/** What a status is answered with, as an error. */
+async function refusedWith(t: Parameters<typeof startStandIn>[0], reply: Reply, retried = false) {
+  const server = await startStandIn(t, () => reply);
+  const failure = await failureOf(sender(server.url)(STATUS, { retried }));
+  assert.equal(server.requests.length, 1, 'the outbox repeats, not the client');
+  return failure;
+}
+
+test('a status, a deployment status and a dispatch are what GitHub expects', async (t) => {
+  const server = await startStandIn(t, ({ path }) => ({
+    status: path.endsWith('/dispatches') ? 204 : 201,
+    ...(path.endsWith('/dispatches') ? {} : { body: { id: 1 } }),
+  }));
+  const send = sender(server.url);
+  assert.deepEqual(await send(STATUS), {});
+  assert.deepEqual(
+    await send({ ...STATUS, targetUrl: undefined, description: 'x'.repeat(200) }),
+    {},
+  );
+  assert.deepEqual(await send(DEPLOYMENT_STATUS), {});
+  assert.deepEqual(await send(DISPATCH), {});
+  assert.deepEqual(
+    server.requests.map(({ method, path, body }) => [`${method} ${path}`, body]),
+    [
+      [
+        `POST /repos/acme/shop/statuses/${SHA}`,
+        {
+          state: 'pending',
+          context: 'mainsheet/shop',
+          description: 'Queued',
+          target_url: 'https://m.example/runs/01',
+        },
+      ],
+      [
+        `POST /repos/acme/shop/statuses/${SHA}`,
+        { state: 'pending', context: 'mainsheet/shop', description: `${'x'.repeat(139)}…` },
+      ],
+      [
+        'POST /repos/acme/shop/deployments/7/statuses',
+        {
+          state: 'in_progress',
+          environment: 'production',
+          description: 'Deploying',
+          auto_inactive: true,
+          log_url: 'https://m.example/runs/01',
+        },
+      ],
+      [
+        'POST /repos/acme/hub/dispatches',
+        {
+          event_type: 'component-updated',
+          client_payload: { component: 'shop', password: 'hunter2' },
+        },
+      ],
+    ],
+  );
+  const [first] = server.requests;
+  assert.equal(first?.headers.authorization, `token ${TOKEN}`);
+  assert.equal(first?.headers['x-github-api-version'], '2022-11-28');
+});
+
+test('a deployment is created without a look at the earlier ones, and its number comes back', async (t) => {
+  const server = await startStandIn(t, () => ({ status: 201, body: { id: 42 } }));
+  assert.deepEqual(await sender(server.url)(DEPLOYMENT), { deploymentId: 42 });
+  assert.equal(server.requests.length, 1);
+  assert.deepEqual(server.requests[0]?.body, {
+    ref: SHA,
+    task: 'deploy',
+    auto_merge: false,
+    required_contexts: [],
+    environment: 'production',
+    description: 'Mainsheet: shop',
+    transient_environment: false,
+    production_environment: true,
+    payload: { mainsheet: { run: '01run', spec: 'shop' } },
+  });
+});
+
+test('in doubt, the deployment that names the run is taken instead of making a second one', async (t) => {
+  const ours = { mainsheet: { run: '01run', spec: 'shop' } };
+  for (const payload of [ours, JSON.stringify(ours)]) {
+    const others = [
+      { id: 1, payload: '' },
+      { id: 2, payload: null },
+      { id: 3, payload: '{' },
+    ];
+    const another = { id: 4, payload: { mainsheet: { run: '02run' } } };
+    const server = await startStandIn(t, () => ({
+      status: 200,
+      body: [...others, another, { id: 5, payload }, { id: 6, payload: {} }],
+    }));
+    const sent = await sender(server.url)(DEPLOYMENT, { retried: true });
+    assert.deepEqual(sent, { deploymentId: 5 });
+    assert.deepEqual(
+      server.requests.map(({ path }) => path),
+      [`/repos/acme/shop/deployments?sha=${SHA}&environment=production&per_page=100&page=1`],
+    );
+  }
+});
+
+test('in doubt, all pages are looked through, but only so many, and then it is created', async (t) => {
+  const page = Array.from({ length: 100 }, (_, id) => ({ id: id + 1, payload: {} }));
+  const pagesSeen = async (last: number): Promise<string[]> => {
+    const server = await startStandIn(t, ({ method, path }) => {
+      if (method === 'POST') return { status: 201, body: { id: 999 } };
+      return { status: 200, body: path.endsWith(`page=${last}`) ? [] : page };
+    });
+    assert.deepEqual(await sender(server.url)(DEPLOYMENT, { retried: true }), {
+      deploymentId: 999,
+    });
+    return server.requests.map(({ method }) => method);
+  };
+  assert.deepEqual(await pagesSeen(2), ['GET', 'GET', 'POST']);
+  assert.deepEqual(await pagesSeen(100), ['GET', 'GET', 'GET', 'GET', 'GET', 'POST']);
+});
+
+test('a deployment whose answer was lost is retryable, and the next try finds it', async (t) => {
+  const made: unknown[] = [];
+  const server = await startStandIn(t, (request: Received) => {
+    if (request.method === 'GET') return { status: 200, body: made };
+    made.push({ id: 8, payload: { mainsheet: { run: '01run' } } });
+    return 'half';
+  });
+  const send = sender(server.url);
+  const failure = await failureOf(send(DEPLOYMENT));
+  assert.ok(isRetryable(failure));
+  assert.deepEqual(await send(DEPLOYMENT, { retried: true }), { deploymentId: 8 });
+  assert.equal(made.length, 1);
+});
+
+test('GitHub’s own failures are retryable, and not repeated at once', async (t) => {
+  for (const status of [500, 502, 503, 504, 408]) {
+    const failure = await refusedWith(t, { status, body: { message: 'oops' } });
+    assert.ok(isRetryable(failure));
+    assert.equal(failure.code, 'github-unavailable');
+  }
+});
+
+test('rate limits are retryable after the time that GitHub names', async (t) => {
+  const pauses: [number, Record<string, string>, string, number][] = [
+    [403, { 'retry-after': '17' }, 'You have exceeded a secondary rate limit', 17_000],
+    [429, { 'retry-after': '3' }, '', 3000],
+    [429, { 'retry-after': 'Fri, 01 May 2026 12:00:30 GMT' }, '', 30_000],
+    [429, { 'retry-after': 'soon' }, '', 60_000],
+    [429, { 'retry-after': '999999' }, '', 3_600_000],
+    [
+      403,
+      { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(NOW / 1000 + 90) },
+      'API rate limit exceeded',
+      91_000,
+    ],
+    [403, {}, 'You have exceeded a secondary rate limit.', 60_000],
+  ];
+  for (const [status, headers, message, pause] of pauses) {
+    const failure = await refusedWith(t, { status, headers, body: { message } });
+    assert.ok(failure instanceof RetryableError);
+    assert.equal(failure.code, 'github-rate-limited');
+    assert.equal(failure.retryAfterMs, pause);
+  }
+});
+
+test('a refusal is terminal and carries GitHub’s message and errors', async (t) => {
+  const failure = await refusedWith(t, {
+    status: 422,
+    body: { message: 'Validation Failed', errors: [{ field: 'state', code: 'invalid' }] },
+  });
+  assert.equal(isRetryable(failure), false);
+  assert.equal(failure.code, 'github-refused');
+  assert.equal(
+    failure.message,
+    'could not set the status of acme/shop: GitHub answered 422: Validation Failed: {"field":"state","code":"invalid"}',
+  );
+  const forbidden = await refusedWith(t, {
+    status: 403,
+    body: { message: 'Resource not accessible by integration' },
+  });
+  assert.equal(forbidden.code, 'github-forbidden');
+  assert.match(forbidden.hint ?? '', /read and write/);
+  assert.equal((await refusedWith(t, { status: 409, body: {} })).code, 'github-refused');
+});
+
+test('a commit that GitHub does not know yet is tried once more, and given up when it still does not', async (t) => {
+  const replies: Reply[] = [
+    { status: 404, body: { message: 'Not Found' } },
+    { status: 422, body: { message: `No commit found for SHA: ${SHA}` } },
+  ];
+  for (const reply of replies) {
+    assert.ok(isRetryable(await refusedWith(t, reply)));
+    assert.equal(isRetryable(await refusedWith(t, reply, true)), false);
+  }
+  const server = await startStandIn(t, () => ({ status: 404, body: { message: 'Not Found' } }));
+  const failure = await failureOf(sender(server.url)(DISPATCH));
+  assert.equal(isRetryable(failure), false);
+  assert.equal(failure.code, 'github-not-found');
+});
+
+test('an expired token is dropped, so that the next try has a new one', async (t) => {
+  // Octokit itself repeats for five seconds after a token was made; this one is older by then.
+  mock.timers.enable({ apis: ['Date'], now: NOW });
+  t.after(() => mock.timers.reset());
+  let tokens = 0;
+  let expired = false;
+  const server = await startStandIn(t, ({ path, headers }) => {
+    if (path.endsWith('/installation')) return { status: 200, body: { id: 71 } };
+    if (path.endsWith('/access_tokens')) {
+      tokens += 1;
+      return { status: 201, body: { token: `ghs_${tokens}`, expires_at: 'x', permissions: {} } };
+    }
+    return expired && headers.authorization === 'token ghs_1'
+      ? { status: 401, body: { message: 'Bad credentials' } }
+      : { status: 201, body: {} };
+  });
+  const send = sender(server.url, { auth: APP });
+  await send(STATUS);
+  expired = true;
+  mock.timers.tick(10_000);
+  const failure = await failureOf(send(STATUS));
+  assert.ok(isRetryable(failure));
+  assert.equal(failure.code, 'github-unauthorized');
+  assert.doesNotMatch(inspect(failure, { depth: 10 }), /ghs_1/);
+  await send(STATUS);
+  assert.equal(server.requests.at(-1)?.headers.authorization, 'token ghs_2');
+});
+
+test('an App that was installed anew is found under its new number', async (t) => {
+  let installation = 81;
+  const server = await startStandIn(t, ({ path }) => {
+    if (path.endsWith('/installation')) return { status: 200, body: { id: installation } };
+    if (path === '/app/installations/82/access_tokens') {
+      return { status: 201, body: { token: 'ghs_new', expires_at: 'x', permissions: {} } };
+    }
+    if (path.endsWith('/access_tokens')) return { status: 404, body: { message: 'Not Found' } };
+    return { status: 201, body: {} };
+  });
+  const send = sender(server.url, { auth: APP });
+  const failure = await failureOf(send(STATUS, { retried: true }));
+  assert.ok(isRetryable(failure));
+  installation = 82;
+  assert.deepEqual(await send(STATUS, { retried: true }), {});
+});
+
+test('no connection, a broken one and silence are retryable', async (t) => {
+  const broken = await refusedWith(t, 'reset');
+  assert.ok(isRetryable(broken));
+  assert.equal(broken.code, 'github-unreachable');
+
+  const server = await startStandIn(t, () => 'silence');
+  const late = await failureOf(sender(server.url, { requestTimeoutMs: 100 })(STATUS));
+  assert.ok(isRetryable(late));
+  assert.equal(late.code, 'github-timeout');
+
+  const nobody = await failureOf(sender('http://127.0.0.1:1')(STATUS));
+  assert.ok(isRetryable(nobody));
+  assert.equal(nobody.code, 'github-unreachable');
+});
+
+test('a stopping process calls its request off', async (t) => {
+  const stop = new AbortController();
+  const server = await startStandIn(t, () => {
+    stop.abort();
+    return 'silence';
+  });
+  const failure = await failureOf(sender(server.url)(STATUS, { signal: stop.signal }));
+  assert.ok(isRetryable(failure));
+  assert.equal(failure.code, 'github-aborted');
+});
+
+test('an error holds neither the token nor what a template filled in', async (t) => {
+  for (const reply of [{ status: 422, body: { message: 'no' } }, 'reset'] satisfies Reply[]) {
+    const server = await startStandIn(t, () => reply);
+    const failure = await failureOf(sender(server.url)(DISPATCH));
+    assert.ok(failure.cause !== undefined);
+    if (reply !== 'reset') assert.ok(failure.cause instanceof RequestError);
+    assert.doesNotMatch(inspect(failure, { depth: 20 }), /hunter2|ghp_/);
+  }
+});
+
+test('a dispatch beyond GitHub’s limits is given up before it is sent', async () => {
+  const send = sender('http://127.0.0.1:1');
+  const keys = Object.fromEntries(Array.from({ length: 11 }, (_, index) => [`k${index}`, 1]));
+  for (const change of [
+    { payload: keys },
+    { payload: { text: 'ü'.repeat(33_000) } },
+    { eventType: '' },
+    { eventType: 'x'.repeat(101) },
+  ]) {
+    const failure = await failureOf(send({ ...DISPATCH, ...change }));
+    assert.equal(failure.code, 'dispatch-too-large', failure.message);
+    assert.equal(isRetryable(failure), false);
+  }
+});
+
+test('without credentials for GitHub nothing is sent, for good', async () => {
+  const failure = await failureOf(sender('http://127.0.0.1:1', { auth: undefined })(STATUS));
+  assert.equal(failure.code, 'github-not-configured');
+  assert.equal(isRetryable(failure), false);
+});

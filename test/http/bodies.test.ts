@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { test } from 'node:test';
+import { startHttp } from './fixture.ts';
+import { rawRequest, readAnswer } from './raw.ts';
+
+const MIB = 1024 * 1024;
+const LIMIT = 25 * MIB;
+
+const head = (...more: string[]) =>
+  [
+    'POST /webhooks/v1/github HTTP/1.1',
+    'Host: 127.0.0.1',
+    'Content-Type: application/json',
+    'X-GitHub-Event: push',
+    'X-GitHub-Delivery: d1',
+    `X-Hub-Signature-256: sha256=${'0'.repeat(64)}`,
+    ...more,
+    '',
+    '',
+  ].join('\r\n');
+
+test('a body that says it is too large is refused before any of it is sent', async (t) => {
+  const { port, store } = await startHttp(t);
+  const answer = await rawRequest(port, head(`Content-Length: ${LIMIT + 1}`));
+  assert.equal(answer.status, 413);
+  assert.equal(answer.headers['content-type'], 'application/problem+json');
+  assert.equal((JSON.parse(answer.body) as { code: string }).code, 'body-too-large');
+  assert.equal(answer.headers['connection'], 'close');
+  assert.equal(await store.inbox.countPending(), 0);
+});
+
+test('a body as large as GitHub’s largest is read', async (t) => {
+  const { url, store } = await startHttp(t);
+  const response = await fetch(`${url}/webhooks/v1/github`, {
+    method: 'POST',
+    headers: {
+      'Content-Type': 'application/json',
+      'X-GitHub-Event': 'push',
+      'X-GitHub-Delivery': 'd1',
+      'X-Hub-Signature-256': `sha256=${'0'.repeat(64)}`,
+    },
+    body: Buffer.alloc(LIMIT, ' '),
+  });
+  assert.equal(response.status, 401);
+  assert.equal(await store.inbox.countPending(), 0);
+});
+
+test('a body without an end is refused at the limit and the connection is closed', async (t) => {
+  const { port, store } = await startHttp(t);
+  const socket = connect(port, '127.0.0.1');
+  const chunk = Buffer.concat([
+    Buffer.from('10000\r\n'),
+    Buffer.alloc(0x10000, 'a'),
+    Buffer.from('\r\n'),
+  ]);
+  let sent = 0;
+  const pour = () => {
+    while (socket.writable) {
+      sent += chunk.length;
+      if (!socket.write(chunk)) return;
+    }
+  };
+  socket.on('drain', pour);
+  socket.write(head('Transfer-Encoding: chunked'), pour);
+  const answer = await readAnswer(socket);
+  assert.equal(answer.status, 413);
+  assert.equal(answer.headers['connection'], 'close');
+  // Beyond the limit no more was taken than what fits into the buffers of two sockets.
+  assert.ok(sent > LIMIT && sent < LIMIT + 16 * MIB, `${sent} bytes were taken`);
+  assert.equal(await store.inbox.countPending(), 0);
+});
+
+test('a sender that hangs up in the midst of its body leaves nothing', async (t) => {
+  const { port, store, url } = await startHttp(t);
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.write(`${head('Content-Length: 1000')}{"half":`, () => socket.destroy());
+  await new Promise((resolve) => socket.once('close', resolve));
+  assert.equal((await fetch(`${url}/healthz`)).status, 200);
+  assert.equal(await store.inbox.countPending(), 0);
+});
+
+test('a sender that closes after fewer bytes than it said is told so', async (t) => {
+  const { port } = await startHttp(t);
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  socket.end(`${head('Content-Length: 1000')}{"half":`);
+  const answer = await readAnswer(socket);
+  assert.equal(answer.status, 400);
+});
+
+test('after a refusal before the body was read, the connection is not used again', async (t) => {
+  const { port } = await startHttp(t);
+  const text = head('Content-Length: 1000').replace('X-GitHub-Event: push\r\n', '');
+  const answer = await rawRequest(port, `${text}${'x'.repeat(10)}`);
+  assert.equal(answer.status, 400);
+  assert.equal(answer.headers['connection'], 'close');
+});
+
+test('what does not speak HTTP is refused', async (t) => {
+  const { port } = await startHttp(t);
+  assert.equal((await rawRequest(port, 'hello\r\n\r\n')).status, 400);
+});
+
+test('slow senders and idle connections are bounded in time, headers in number', async (t) => {
+  const { server } = await startHttp(t);
+  assert.ok(server.headersTimeout > 0 && server.headersTimeout <= 10_000);
+  assert.ok(server.requestTimeout > 0 && server.requestTimeout <= 60_000);
+  assert.ok(server.keepAliveTimeout > 0 && server.keepAliveTimeout <= 10_000);
+  assert.equal(server.maxHeadersCount, 100);
+});

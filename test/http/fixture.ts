@@ -1,0 +1,130 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { pino } from 'pino';
+import type { Intake } from '../../src/controller/intake.ts';
+import type { Operate } from '../../src/controller/operate.ts';
+import { createHttpServer } from '../../src/http/server.ts';
+import { createBroadcast, type Broadcast } from '../../src/lib/broadcast.ts';
+import { TerminalError } from '../../src/lib/errors.ts';
+import type { News } from '../../src/model/news.ts';
+import type { Catalog, CatalogState } from '../../src/spec/catalog.ts';
+import { openSqlite } from '../../src/store/engine.ts';
+import { createStore, type Store } from '../../src/store/index.ts';
+
+export const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
+
+/** The HTTP server on a real store and a free port; what is behind it is replaced. */
+export interface Fixture {
+  url: string;
+  port: number;
+  server: Server;
+  store: Store;
+  /** The store's file, to be opened again when the store was closed. */
+  file: string;
+  news: Broadcast<News>;
+  /** What the catalog says; tests change it. */
+  specs: CatalogState;
+  /** How often the intake was woken. */
+  wakes: () => number;
+  /** What operators asked for: `cancel r1 as loopback`. */
+  asked: string[];
+  /** What was logged. */
+  log: Record<string, unknown>[];
+}
+
+export async function startHttp(
+  t: TestContext,
+  options: {
+    secrets?: string[];
+    adminToken?: string;
+    intake?: Partial<Intake>;
+    operate?: Partial<Operate>;
+  } = {},
+): Promise<Fixture> {
+  const directory = await mkdtemp(join(tmpdir(), 'mainsheet-http-'));
+  const file = join(directory, 'mainsheet.db');
+  const store = await createStore(openSqlite(file), 'sqlite');
+  const news = createBroadcast<News>();
+  const specs: CatalogState = { specs: [], problems: [], loadedAt: NOW, stale: false };
+  const log: Record<string, unknown>[] = [];
+  const asked: string[] = [];
+  let wakes = 0;
+  const server = createHttpServer({
+    store,
+    catalog: catalogOf(specs),
+    intake: {
+      wake: () => (wakes += 1),
+      run: async () => undefined,
+      replay: async (delivery) => {
+        throw new TerminalError('delivery-unknown', `there is no delivery ${delivery}`);
+      },
+      ...options.intake,
+    },
+    operate: { ...operateOn(store, asked), ...options.operate },
+    webhookSecrets: options.secrets ?? ['secret'],
+    adminToken: options.adminToken,
+    version: '1.2.3',
+    clock: { now: () => NOW, sleep: async () => undefined },
+    logger: pino(
+      { level: 'debug', base: null },
+      { write: (line: string) => log.push(JSON.parse(line) as Record<string, unknown>) },
+    ),
+    news,
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  t.after(async () => {
+    const closed = new Promise((resolve) => server.close(resolve));
+    server.closeAllConnections();
+    await closed;
+    await store.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    server,
+    store,
+    file,
+    news,
+    specs,
+    wakes: () => wakes,
+    asked,
+    log,
+  };
+}
+
+function catalogOf(state: CatalogState): Catalog {
+  return {
+    current: () => state,
+    forRepository: () => [],
+    byName: () => undefined,
+    reload: async () => state,
+    watch: () => undefined,
+    onChange: () => () => undefined,
+  };
+}
+
+/** Answers with the run itself; throws what the real one throws for what is not there. */
+function operateOn(store: Store, asked: string[]): Operate {
+  const ask = (what: string) => async (id: string, actor: string) => {
+    asked.push(`${what} ${id} as ${actor}`);
+    const run = await store.runs.get(id);
+    if (run === undefined) throw new TerminalError('run-unknown', `there is no run ${id}`);
+    return run;
+  };
+  return {
+    cancel: ask('cancel'),
+    retry: ask('retry'),
+    rollback: ask('rollback'),
+    async resend(entry, actor) {
+      asked.push(`resend ${entry} as ${actor}`);
+      if ((await store.outbox.get(entry)) !== undefined) return;
+      throw new TerminalError('entry-unknown', `there is no callback ${entry}`);
+    },
+  };
+}

@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import type { Run } from '../../src/model/run.ts';
+import { sampleLoaded } from '../runs/samples.ts';
+import { sampleDelivery, sampleRun, sampleStatus } from '../store/samples.ts';
+import { startHttp, type Fixture } from './fixture.ts';
+
+interface Document {
+  openapi: string;
+  info: { title: string; version: string };
+  paths: Record<string, Record<string, Operation>>;
+}
+
+interface Operation {
+  operationId: string;
+  summary: string;
+  parameters: { name: string; in: string; required: boolean; schema: object }[];
+  responses: Record<string, { content: Record<string, { schema: object }> }>;
+}
+
+/** DESIGN §5, as far as it is built. */
+const ROUTES = [
+  'get /api/v1/deliveries',
+  'get /api/v1/deliveries/{id}',
+  'get /api/v1/deliveries/{id}/explain',
+  'post /api/v1/deliveries/{id}/replay',
+  'get /api/v1/environments',
+  'get /api/v1/events',
+  'get /api/v1/openapi.json',
+  'get /api/v1/outbox',
+  'post /api/v1/outbox/{id}/retry',
+  'get /api/v1/runs',
+  'get /api/v1/runs/{id}',
+  'get /api/v1/runs/{id}/log',
+  'post /api/v1/runs/{id}/cancel',
+  'post /api/v1/runs/{id}/retry',
+  'post /api/v1/runs/{id}/rollback',
+  'get /api/v1/specs',
+];
+
+async function describeApi({ url }: Fixture): Promise<Document> {
+  const response = await fetch(`${url}/api/v1/openapi.json`);
+  assert.equal(response.status, 200);
+  assert.match(response.headers.get('Content-Type') ?? '', /^application\/json/);
+  return (await response.json()) as Document;
+}
+
+function operationsOf(document: Document): [method: string, path: string, Operation][] {
+  return Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]): [string, string, Operation] => [
+      method,
+      path,
+      operation,
+    ]),
+  );
+}
+
+/** One of everything, so that every list has an item and every id exists. */
+async function fill({ store, specs }: Fixture): Promise<void> {
+  await store.accept(sampleDelivery('d1'));
+  const verdict = {
+    matched: true,
+    reasons: [{ condition: 'repository', held: true, detail: 'it is' }],
+  };
+  const outcome = { summary: 'x', specs: [{ spec: 'storefront', verdict, run: 'r1' }] };
+  await store.inbox.close('d1', 'processed', outcome, 1);
+  const run = await store.runs.insert(sampleRun('r1', { outputs: { a: 'b' } }), ['Build']);
+  assert.ok(run);
+  const callbacks = [
+    sampleStatus('pending'),
+    { kind: 'webhook', notify: 0, run } as const,
+    {
+      kind: 'deployment',
+      repository: 'acme/storefront',
+      runId: 'r1',
+      spec: 'storefront',
+      sha: run.sha,
+      environment: 'production',
+      description: '',
+    } as const,
+  ];
+  await store.outbox.add(
+    'r1',
+    callbacks.map((callback) => ({ target: 'a', callback })),
+    1,
+  );
+  await store.outbox.finish(1, 'dead', 2, 'gone');
+  await store.environments.record(run, 1);
+  const problem = { file: 'a.yaml', line: 1, column: 1, message: 'x', hint: 'y' };
+  Object.assign(specs, { specs: [sampleLoaded()], stale: true, problems: [problem] });
+}
+
+test('the description has every route of the API, and each once', async (t) => {
+  const document = await describeApi(await startHttp(t));
+  assert.equal(document.openapi, '3.1.0');
+  assert.equal(document.info.version, '1.2.3');
+  const operations = operationsOf(document);
+  assert.deepEqual(
+    operations.map(([method, path]) => `${method} ${path}`).sort(),
+    ROUTES.toSorted(),
+  );
+  const names = operations.map(([, , { operationId }]) => operationId);
+  assert.equal(new Set(names).size, names.length);
+  for (const [, path, { summary, parameters }] of operations) {
+    assert.ok(summary.length > 0);
+    const placeholders = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    const described = parameters.filter((one) => one.in === 'path').map(({ name }) => name);
+    assert.deepEqual(described, placeholders, path);
+  }
+});
+
+test('every answer is as it is described: what is asked for, and what is refused', async (t) => {
+  const run: Run = { ...sampleRun('r2', { cause: 'replay' }), sequence: 2 };
+  const replay = async () => ({ outcome: { summary: 'x', specs: [] }, runs: [run] });
+  const fixture = await startHttp(t, { intake: { replay } });
+  await fill(fixture);
+  const document = await describeApi(fixture);
+  const ajv = new Ajv2020({ strict: false, allErrors: true });
+  addFormats.default(ajv);
+  ajv.addSchema(document, 'openapi');
+
+  const validate = (pointer: string[], value: unknown) => {
+    const escaped = pointer.map((part) =>
+      encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1')),
+    );
+    const check = ajv.compile({ $ref: `openapi#/${escaped.join('/')}` });
+    assert.ok(check(value), `${pointer.join(' ')}: ${ajv.errorsText(check.errors)}`);
+  };
+
+  for (const [method, path, operation] of operationsOf(document)) {
+    const id = path.includes('/runs/') ? 'r1' : path.includes('/outbox/') ? '1' : 'd1';
+    const url = fixture.url + path.replace('{id}', id);
+    const status = Object.keys(operation.responses).find((key) => key !== 'default') ?? '';
+    const { content } = operation.responses[status] ?? { content: {} };
+    const gone = new AbortController();
+    const response = await fetch(url, { method, signal: gone.signal });
+    assert.equal(String(response.status), status, `${method} ${path}`);
+    const [type = ''] = (response.headers.get('Content-Type') ?? '').split(';');
+    assert.ok(type in content, `${method} ${path} answers ${type}`);
+    const place = ['paths', path, method, 'responses'];
+    if (type === 'application/json') {
+      validate([...place, status, 'content', type, 'schema'], await response.json());
+    }
+    gone.abort();
+
+    const refused = await fetch(`${url}?unknown=1`, { method });
+    assert.equal(refused.status, 400, `${method} ${path}`);
+    const problem = 'application/problem+json';
+    assert.equal(refused.headers.get('Content-Type'), problem);
+    validate([...place, 'default', 'content', problem, 'schema'], await refused.json());
+  }
+});
+
+test('an answer that is not as described would be noticed', async (t) => {
+  const fixture = await startHttp(t);
+  const document = await describeApi(fixture);
+  const ajv = new Ajv2020({ strict: false });
+  addFormats.default(ajv);
+  ajv.addSchema(document, 'openapi');
+  const check = ajv.compile({ $ref: 'openapi#/components/schemas/Run' });
+  assert.equal(check({ id: 'r1' }), false);
+});
+
+test('every query parameter that is described is taken, with its default where it has one', async (t) => {
+  const fixture = await startHttp(t);
+  await fill(fixture);
+  const document = await describeApi(fixture);
+  const samples: Record<string, string> = { limit: '5', cursor: 'djE6OQ', timestamps: 'true' };
+  for (const [method, path, { parameters }] of operationsOf(document)) {
+    for (const { name, in: place, required, schema } of parameters) {
+      if (place !== 'query') continue;
+      assert.equal(required, false, `${path} ${name}`);
+      const value =
+        samples[name] ?? ('enum' in schema ? String((schema.enum as unknown[])[0]) : 'x');
+      const url = `${fixture.url}${path.replace('{id}', 'r1')}?${name}=${value}`;
+      assert.equal((await fetch(url, { method })).status, 200, url);
+    }
+  }
+});

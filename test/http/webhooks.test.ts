@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { test, type TestContext } from 'node:test';
+import { openSqlite } from '../../src/store/engine.ts';
+import { createStore } from '../../src/store/index.ts';
+import { NOW, startHttp, type Fixture } from './fixture.ts';
+
+const BODY = JSON.stringify({
+  ref: 'refs/heads/main',
+  repository: { full_name: 'Acme/Storefront' },
+});
+
+interface Sent {
+  body?: string | Buffer;
+  secret?: string;
+  method?: string;
+  /** Merged over the right ones; undefined leaves one out. */
+  headers?: Record<string, string | undefined>;
+}
+
+const sign = (secret: string, body: string | Buffer) =>
+  `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`;
+
+async function send({ url }: Fixture, sent: Sent = {}): Promise<Response> {
+  const { body = BODY, secret = 'secret', method = 'POST' } = sent;
+  const headers = {
+    'Content-Type': 'application/json',
+    'X-GitHub-Event': 'push',
+    'X-GitHub-Delivery': 'd1',
+    'X-Hub-Signature-256': sign(secret, body),
+    ...sent.headers,
+  };
+  return await fetch(`${url}/webhooks/v1/github`, {
+    method,
+    headers: Object.entries(headers).filter((one): one is [string, string] => one[1] !== undefined),
+    ...(method === 'GET' || method === 'HEAD' ? {} : { body }),
+  });
+}
+
+const stored = async ({ store }: Fixture) =>
+  (await store.inbox.list({ limit: 200, before: undefined })).items.map(({ id }) => id);
+
+/** The answer is a problem of this status and code, and nothing was stored or started. */
+async function refused(fixture: Fixture, response: Response, status: number, code: string) {
+  assert.equal(response.status, status);
+  assert.match(response.headers.get('Content-Type') ?? '', /^application\/problem\+json/);
+  const problem = (await response.json()) as Record<string, unknown>;
+  assert.equal(problem['status'], status);
+  assert.equal(problem['code'], code);
+  assert.deepEqual(await stored(fixture), []);
+  assert.equal(fixture.wakes(), 0);
+  return problem;
+}
+
+test('a signed delivery is answered with 202 and is in the store, byte for byte', async (t) => {
+  const fixture = await startHttp(t);
+  const body = '{"repository": {"full_name": "Acme/Storefront"}, "ü": "☃\\n" }';
+  const response = await send(fixture, { body, headers: { 'X-GitHub-Event': 'workflow_run' } });
+  assert.equal(response.status, 202);
+  assert.deepEqual(await response.json(), { delivery: 'd1', duplicate: false });
+  const found = await fixture.store.inbox.get('d1');
+  assert.equal(found?.payload, body);
+  assert.partialDeepStrictEqual(found.delivery, {
+    event: 'workflow_run',
+    repository: 'acme/storefront',
+    state: 'pending',
+    receivedAt: NOW,
+  });
+  assert.equal(fixture.wakes(), 1);
+});
+
+test('the same delivery sent five times at once and again is stored once (G2)', async (t) => {
+  const fixture = await startHttp(t);
+  const answers = await Promise.all(Array.from({ length: 5 }, () => send(fixture)));
+  answers.push(await send(fixture));
+  const bodies = await Promise.all(answers.map(async (answer) => await answer.json()));
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    Array.from({ length: 6 }, () => 202),
+  );
+  const fresh = bodies.filter((body) => !(body as { duplicate: boolean }).duplicate);
+  assert.equal(fresh.length, 1);
+  assert.deepEqual(await stored(fixture), ['d1']);
+  assert.equal(fixture.wakes(), 1);
+});
+
+test('while a secret is changed both count, and no third', async (t) => {
+  const fixture = await startHttp(t, { secrets: ['new', 'old'] });
+  const headers = (id: string) => ({ 'X-GitHub-Delivery': id });
+  assert.equal((await send(fixture, { secret: 'old', headers: headers('d1') })).status, 202);
+  assert.equal((await send(fixture, { secret: 'new', headers: headers('d2') })).status, 202);
+  assert.equal((await send(fixture, { secret: 'other', headers: headers('d3') })).status, 401);
+  assert.deepEqual(await stored(fixture), ['d2', 'd1']);
+});
+
+test('a wrong or missing signature is refused', async (t) => {
+  const fixture = await startHttp(t);
+  const right = sign('secret', BODY);
+  const wrong = [
+    undefined,
+    '',
+    'sha256=',
+    sign('other', BODY),
+    sign('secret', `${BODY} `),
+    right.slice(0, -1),
+    right.replace('sha256', 'sha1'),
+    right.slice('sha256='.length),
+    `${right}, ${right}`,
+  ];
+  for (const signature of wrong) {
+    const headers = { 'X-Hub-Signature-256': signature };
+    const problem = await refused(fixture, await send(fixture, { headers }), 401, 'bad-signature');
+    assert.match(String(problem['hint']), /GITHUB_WEBHOOK_SECRET/);
+  }
+  await refused(
+    fixture,
+    await send(fixture, { body: Buffer.from([0xff, 0xfe]) }),
+    401,
+    'bad-signature',
+  );
+  await refused(fixture, await send(fixture, { body: '' }), 401, 'bad-signature');
+});
+
+test('a missing or malformed header is refused by its name, before the body is read', async (t) => {
+  const fixture = await startHttp(t);
+  const headers: [string, string | undefined][] = [
+    ['X-GitHub-Event', undefined],
+    ['X-GitHub-Event', 'push, push'],
+    ['X-GitHub-Event', 'Push'],
+    ['X-GitHub-Event', 'x'.repeat(101)],
+    ['X-GitHub-Delivery', undefined],
+    ['X-GitHub-Delivery', '../../etc/passwd'],
+    ['X-GitHub-Delivery', 'a b'],
+    ['X-GitHub-Delivery', 'd1, d1'],
+    ['X-GitHub-Delivery', 'x'.repeat(101)],
+  ];
+  for (const [name, value] of headers) {
+    const response = await send(fixture, { headers: { [name]: value } });
+    const problem = await refused(fixture, response, 400, 'header-missing');
+    assert.match(String(problem['detail']), new RegExp(`${name} is (missing|malformed)`));
+  }
+});
+
+test('a signed body that is no JSON object is refused', async (t) => {
+  const fixture = await startHttp(t);
+  for (const body of ['{"ref":', 'hello', '{} {}', '\uFEFF{}', ' ']) {
+    await refused(fixture, await send(fixture, { body }), 400, 'invalid-json');
+  }
+  for (const body of ['[]', '"text"', '42', 'null', 'true', '[{}]']) {
+    await refused(fixture, await send(fixture, { body }), 400, 'invalid-payload');
+  }
+});
+
+test('the form content type carries the same payload in a field', async (t) => {
+  const fixture = await startHttp(t);
+  const form = (body: string) =>
+    send(fixture, { body, headers: { 'Content-Type': 'application/x-www-form-urlencoded' } });
+  await refused(fixture, await form('other=1'), 400, 'payload-missing');
+  await refused(fixture, await form('payload='), 400, 'invalid-json');
+  await refused(fixture, await form('payload=%7B'), 400, 'invalid-json');
+  const response = await form(new URLSearchParams({ payload: BODY }).toString());
+  assert.equal(response.status, 202);
+  assert.equal((await fixture.store.inbox.get('d1'))?.payload, BODY);
+});
+
+test('a content type with parameters, in any case, is understood; others are refused', async (t) => {
+  const fixture = await startHttp(t);
+  const as = (type: string | undefined) => send(fixture, { headers: { 'Content-Type': type } });
+  for (const type of [
+    undefined,
+    'text/plain',
+    'application/xml',
+    'multipart/form-data; boundary=x',
+    'application/vnd.api+json',
+    'application/jsonp',
+    ';',
+  ]) {
+    const problem = await refused(fixture, await as(type), 415, 'unsupported-content-type');
+    assert.match(String(problem['hint']), /application\/json/);
+  }
+  assert.equal((await as('Application/JSON; charset=utf-8')).status, 202);
+});
+
+test('methods other than POST are refused, and the one that is allowed is named', async (t) => {
+  const fixture = await startHttp(t);
+  for (const method of ['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
+    const response = await send(fixture, { method });
+    assert.equal(response.headers.get('Allow'), 'POST');
+    await refused(fixture, response, 405, 'method-not-allowed');
+  }
+});
+
+test('a delivery that cannot be stored is answered with 503, when to come again, and no 2xx (G1)', async (t) => {
+  const fixture = await startHttp(t);
+  await fixture.store.close();
+  const response = await send(fixture);
+  assert.equal(response.status, 503);
+  assert.match(response.headers.get('Retry-After') ?? '', /^\d+$/);
+  assert.match(response.headers.get('Content-Type') ?? '', /^application\/problem\+json/);
+  const problem = (await response.json()) as Record<string, unknown>;
+  assert.equal(problem['code'], 'not-stored');
+  assert.equal(fixture.wakes(), 0);
+  const errors = fixture.log.filter(({ level }) => level === 50);
+  assert.deepEqual(
+    errors.map(({ msg, delivery }) => [msg, delivery]),
+    [['delivery could not be stored', 'd1']],
+  );
+  await nothingIn(t, fixture.file);
+});
+
+async function nothingIn(t: TestContext, file: string): Promise<void> {
+  const store = await createStore(openSqlite(file), 'sqlite');
+  t.after(() => store.close());
+  assert.equal(await store.inbox.countPending(), 0);
+}
+
+test('what the log says of a refused delivery holds nothing of its body or signature', async (t) => {
+  const fixture = await startHttp(t);
+  const body = '{"token":"very secret"}';
+  await send(fixture, { body, secret: 'other' });
+  await send(fixture, { body: `${body}x` });
+  await fixture.store.close();
+  await send(fixture, { body });
+  const log = JSON.stringify(fixture.log);
+  assert.doesNotMatch(log, /very secret|sha256=/);
+});

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
+import { test } from 'node:test';
+import { isoTime, systemClock } from '../../src/lib/clock.ts';
+
+const FOR_EVER = 2 ** 30;
+
+test('a sleep ends without an error when it is aborted, before or meanwhile', async () => {
+  await systemClock.sleep(FOR_EVER, AbortSignal.abort());
+  const controller = new AbortController();
+  const sleeping = systemClock.sleep(FOR_EVER, controller.signal);
+  controller.abort(new Error('any reason'));
+  await sleeping;
+});
+
+test('a sleep that is over leaves nothing on its signal', async () => {
+  const { signal } = new AbortController();
+  await systemClock.sleep(1, signal);
+  await systemClock.sleep(0);
+  assert.equal(getEventListeners(signal, 'abort').length, 0);
+});
+
+test('the clock tells milliseconds since the epoch', () => {
+  const before = Date.now();
+  const now = systemClock.now();
+  assert.ok(now >= before && now <= Date.now());
+});
+
+test('times are written in ISO 8601, UTC, with milliseconds', () => {
+  assert.equal(isoTime(0), '1970-01-01T00:00:00.000Z');
+  assert.equal(isoTime(1_700_000_000_123), '2023-11-14T22:13:20.123Z');
+});

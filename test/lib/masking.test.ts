@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { createMasker, maskText } from '../../src/lib/masking.ts';
+
+/** Few letters, so that secrets overlap, repeat, and grow out of each other's remains. */
+const tightText = (maxLength: number) =>
+  fc.string({ unit: fc.constantFrom('a', 'b', '*', '\n'), maxLength });
+const anyText = (maxLength: number) => fc.string({ unit: 'binary', maxLength });
+
+function inPieces(text: string, cuts: number[]): string[] {
+  const borders = [...new Set(cuts.map((cut) => cut % (text.length + 1)))].sort((a, b) => a - b);
+  return [...borders, text.length].map((end, index) => text.slice(borders[index - 1] ?? 0, end));
+}
+
+function maskPieces(secrets: string[], pieces: string[]): string {
+  const masker = createMasker(secrets);
+  return pieces.map((piece) => masker.push(piece)).join('') + masker.flush();
+}
+
+for (const [kind, text] of [
+  ['text of few letters', tightText],
+  ['any text', anyText],
+] as const) {
+  test(`no secret is ever in the output, and the borders between pieces change nothing: ${kind}`, () => {
+    const secrets = fc.array(text(6), { maxLength: 4 });
+    const scene = secrets.chain((known) =>
+      fc.record({
+        secrets: fc.constant(known),
+        parts: fc.array(known.length > 0 ? fc.oneof(text(8), fc.constantFrom(...known)) : text(8)),
+        cuts: fc.array(fc.nat(200)),
+      }),
+    );
+    fc.assert(
+      fc.property(scene, ({ secrets, parts, cuts }) => {
+        const whole = parts.join('');
+        const output = maskPieces(secrets, inPieces(whole, cuts));
+        assert.equal(output, maskText(secrets, whole));
+        for (const secret of secrets) {
+          if (secret !== '') assert.ok(!output.includes(secret), `${secret} is in ${output}`);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+}
+
+test('text without a secret is given back as it is', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: fc.constantFrom('a', 'b', '\n') }), (text) => {
+      assert.equal(maskText(['xyz', 'c'], text), text);
+      assert.equal(maskText([], text), text);
+      assert.equal(maskText([''], text), text);
+    }),
+  );
+});
+
+test('a secret is masked wherever a piece ends inside it', () => {
+  const text = 'token: hunter2-and-more.';
+  for (let cut = 0; cut <= text.length; cut += 1) {
+    assert.equal(
+      maskPieces(['hunter2-and-more'], [text.slice(0, cut), text.slice(cut)]),
+      'token: ***.',
+    );
+  }
+  assert.equal(maskPieces(['hunter2-and-more'], text.split('')), 'token: ***.');
+});
+
+test('secrets that overlap are masked together, and one that holds another as a whole', () => {
+  assert.equal(maskText(['abcd', 'cdef'], '<abcdef>'), '<***>');
+  assert.equal(maskText(['key', 'key-of-the-house'], '<key> <key-of-the-house>'), '<***> <***>');
+  assert.equal(maskText(['aa'], '<aaaaa>'), '<***>');
+});
+
+test('each line of a secret of several lines is masked, except those that say nothing', () => {
+  const secret = '{\n  "user": "robot",\n  "password": "swordfish"\n}\n';
+  assert.equal(maskText([secret], 'found:     "password": "swordfish" {}'), 'found:     *** {}');
+  assert.equal(maskText([secret], `<${secret}>`), '<***>');
+  assert.equal(maskText([secret], secret.replaceAll('\n', '\r\n')), '{\r\n  ***\r\n  ***\r\n}\r\n');
+});
+
+test('a secret is masked in the encodings that programs print', () => {
+  const secret = `p "w'ä/+?&x y~~~ÿ`;
+  const base64 = Buffer.from(secret).toString('base64');
+  assert.equal(maskText([secret], JSON.stringify({ a: secret })), '{"a":"***"}');
+  assert.equal(maskText([secret], `?a=${encodeURIComponent(secret)}&b`), '?a=***&b');
+  assert.equal(
+    maskText([secret], `?${new URLSearchParams({ a: secret }).toString()}&b`).includes('w'),
+    false,
+  );
+  assert.equal(maskText([secret], `echo '${secret.replaceAll("'", `'\\''`)}'`), `echo '***'`);
+  assert.equal(maskText([secret], `data: ${base64}.`), 'data: ***.');
+  assert.equal(
+    maskText([secret], `data: ${Buffer.from(secret).toString('base64url')}.`),
+    'data: ***.',
+  );
+});
+
+test('base64 in the midst of other data shows nothing of the secret', () => {
+  const secret = 'correct-horse-battery-staple';
+  for (const before of ['', 'u', 'us', 'use', 'user:']) {
+    for (const after of ['', '\n', ':x', 'yz.']) {
+      const encoded = Buffer.from(before + secret + after).toString('base64');
+      const masked = maskText([secret], `Authorization: Basic ${encoded}`);
+      const rest = Buffer.from(
+        masked.replace('Authorization: Basic ', '').replaceAll('*', ''),
+        'base64',
+      );
+      assert.ok(masked.includes('***'), masked);
+      assert.ok(
+        rest.length <= before.length + after.length + 3,
+        `${masked} still holds ${rest.toString()}`,
+      );
+    }
+  }
+});
+
+test('a long secret is masked when a program breaks its base64 into lines', () => {
+  const secret = Array.from({ length: 60 }, (_, index) => `part-${index}`).join('.');
+  for (const width of [64, 76]) {
+    const encoded = Buffer.from(secret).toString('base64');
+    const text = encoded.replaceAll(new RegExp(`.{${width}}`, 'g'), '$&\n');
+    assert.match(maskText([secret], text), /^(?:\*\*\*\n)+(?:\*\*\*|[\w=]{0,5})$/);
+  }
+});
+
+test('nothing is held back but what may be the start of a secret', () => {
+  const masker = createMasker(['hunter2']);
+  assert.equal(masker.push('Downloading hunt'), 'Downloading ');
+  assert.equal(masker.push('s 42%'), 'hunts 42%');
+  assert.equal(masker.push(' hunter'), ' ');
+  assert.equal(masker.push('2'), '***');
+  assert.equal(masker.push('h'), '');
+  assert.equal(masker.flush(), 'h');
+  assert.equal(masker.push('unter2'), 'unter2');
+});
+
+test('a secret made of asterisks gets another mark, one with asterisks inside keeps the usual one', () => {
+  assert.equal(maskText(['***'], 'a***b'), 'a•••b');
+  assert.equal(maskText(['*b', 'x'], 'xb'), '•••b');
+  assert.equal(maskText(['pa*ss'], '<pa*ss>'), '<***>');
+});
+
+test('a large text is masked in time linear in its length, also when it is nearly a secret throughout', () => {
+  const secret = `${'a'.repeat(5000)}b`;
+  const masker = createMasker([secret]);
+  let length = 0;
+  for (let piece = 0; piece < 200; piece += 1) length += masker.push('a'.repeat(10_000)).length;
+  length += masker.flush().length;
+  assert.equal(length, 2_000_000);
+});

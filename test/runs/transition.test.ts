@@ -1,0 +1,301 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { createBroadcast } from '../../src/lib/broadcast.ts';
+import type { Callback } from '../../src/model/callback.ts';
+import type { LoadedSpec } from '../../src/model/deployment-spec.ts';
+import type { News } from '../../src/model/news.ts';
+import type { Run } from '../../src/model/run.ts';
+import { createSpecReader } from '../../src/runs/snapshot.ts';
+import { createTransitions, LostRunError } from '../../src/runs/transition.ts';
+import { parseSpecs } from '../../src/spec/load.ts';
+import { openSqlite } from '../../src/store/engine.ts';
+import { createStore, type Store } from '../../src/store/index.ts';
+import type { NewRun } from '../../src/store/runs.ts';
+import { sampleRun } from '../store/samples.ts';
+
+const NOW = 5000;
+
+function load(more = ''): LoadedSpec {
+  const text = `name: storefront
+repository: acme/storefront
+on: { push: { branches: [main] } }
+${more}
+steps:
+  - { name: Build, run: "true" }
+  - { name: Smoke, run: "true" }
+notify:
+  - on: [queued, succeeded, failed, superseded]
+    webhook: { url: "https://hooks.example" }
+  - on: [succeeded]
+    dispatch: { repository: acme/hub, event-type: deployed, payload: {} }
+`;
+  const { specs, problems } = parseSpecs('storefront.yaml', text);
+  assert.deepEqual(problems, []);
+  const [loaded] = specs;
+  assert.ok(loaded);
+  return loaded;
+}
+
+async function setUp(t: TestContext, options: { feedback?: boolean; spec?: string } = {}) {
+  const directory = await mkdtemp(join(tmpdir(), 'mainsheet-transition-'));
+  const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
+  t.after(async () => {
+    await store.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+  const loaded = load(options.spec);
+  const news = createBroadcast<News>();
+  const heard: News[] = [];
+  news.subscribe((item) => heard.push(item));
+  const make = (on: Store) =>
+    createTransitions({
+      store: on,
+      specOf: createSpecReader(),
+      clock: { now: () => NOW, sleep: async () => undefined },
+      news,
+      publicUrl: 'https://mainsheet.example',
+      feedback: options.feedback ?? true,
+    });
+  const transitions = make(store);
+  const create = (id: string, more: Partial<NewRun> = {}) =>
+    store.atomically((tables) => {
+      const planned = sampleRun(id, { specDigest: loaded.digest, ...more });
+      return transitions.create(tables, planned, loaded);
+    });
+  return { store, transitions, make, create, heard, loaded };
+}
+
+/** A run's callbacks, in the order in which they will be sent: `status pending`. */
+async function callbacksOf(store: Store, run: string): Promise<string[]> {
+  return (await store.outbox.ofRun(run)).map(({ callback }) => tells(callback));
+}
+
+function tells(callback: Callback): string {
+  const state = 'state' in callback ? callback.state : 'run' in callback ? callback.run.state : '';
+  return `${callback.kind} ${state}`.trim();
+}
+
+async function get(store: Store, id: string): Promise<Run> {
+  const run = await store.runs.get(id);
+  assert.ok(run);
+  return run;
+}
+
+/** The store, but callbacks cannot be written: what a full disk in the midst of a transaction does. */
+function withoutOutbox(store: Store): Store {
+  const add = async () => {
+    throw new Error('the disk is full');
+  };
+  return {
+    ...store,
+    atomically: (work) =>
+      store.atomically((tables) => work({ ...tables, outbox: { ...tables.outbox, add } })),
+  };
+}
+
+test('a new run is there with its snapshot, its steps and its first callbacks', async (t) => {
+  const { store, create, loaded, heard } = await setUp(t);
+  const [run, ...others] = await create('r1');
+  assert.deepEqual(others, []);
+  assert.deepEqual(run, await get(store, 'r1'));
+  assert.deepEqual(
+    (await store.runs.steps('r1')).map(({ name }) => name),
+    ['Build', 'Smoke'],
+  );
+  assert.equal((await store.snapshots.get(loaded.digest))?.text, loaded.text);
+  assert.deepEqual(await callbacksOf(store, 'r1'), [
+    'status pending',
+    'deployment',
+    'deployment-status queued',
+    'webhook queued',
+  ]);
+  // The transaction is the caller's: only it knows when there is something to tell.
+  assert.deepEqual(heard, []);
+});
+
+test('a delivery that has made its run makes no second one, and nobody is told twice (G2)', async (t) => {
+  const { store, create } = await setUp(t);
+  await create('r1', { delivery: 'd1' });
+  assert.deepEqual(await create('r2', { delivery: 'd1' }), []);
+  assert.equal((await get(store, 'r1')).state, 'queued');
+  assert.deepEqual(await callbacksOf(store, 'r2'), []);
+});
+
+test('when its callbacks cannot be written a run is not made and supersedes nothing (G5)', async (t) => {
+  const { store, make, create, loaded } = await setUp(t);
+  await create('r1');
+  const before = await callbacksOf(store, 'r1');
+  const broken = withoutOutbox(store);
+  const planned = sampleRun('r2', { specDigest: loaded.digest });
+  await assert.rejects(
+    broken.atomically((tables) => make(broken).create(tables, planned, loaded)),
+    /the disk is full/,
+  );
+  assert.equal(await store.runs.get('r2'), undefined);
+  assert.deepEqual(await store.runs.steps('r2'), []);
+  assert.equal((await get(store, 'r1')).state, 'queued');
+  assert.deepEqual(await callbacksOf(store, 'r1'), before);
+});
+
+test('when its callbacks cannot be written a run does not change, nor what is deployed (G5)', async (t) => {
+  const { store, make, transitions, create, heard } = await setUp(t);
+  await create('r1');
+  const running = await transitions.commit(await get(store, 'r1'), { type: 'start' });
+  const before = await callbacksOf(store, 'r1');
+  heard.length = 0;
+  const broken = make(withoutOutbox(store));
+  await assert.rejects(broken.commit(running, { type: 'succeed', outputs: {} }), /disk is full/);
+  assert.deepEqual(await get(store, 'r1'), running);
+  assert.equal(await store.environments.get('main', 'storefront'), undefined);
+  assert.deepEqual(await callbacksOf(store, 'r1'), before);
+  assert.deepEqual(heard, []);
+});
+
+test('every change of a run is told in order, and success is what is deployed', async (t) => {
+  const { store, transitions, create, heard } = await setUp(t);
+  await create('r1');
+  const running = await transitions.commit(await get(store, 'r1'), { type: 'start' });
+  const outputs = { url: 'https://shop.example' };
+  const ended = await transitions.commit(running, { type: 'succeed', outputs });
+  assert.deepEqual(await get(store, 'r1'), ended);
+  assert.deepEqual((await callbacksOf(store, 'r1')).slice(4), [
+    'status pending',
+    'deployment-status in_progress',
+    'status success',
+    'deployment-status success',
+    'webhook succeeded',
+    'dispatch succeeded',
+  ]);
+  const deployed = await store.environments.get('main', 'storefront');
+  assert.deepEqual([deployed?.run, deployed?.deployedAt], ['r1', NOW]);
+  assert.deepEqual(
+    heard.map((item) => 'state' in item && item.state),
+    ['running', 'succeeded'],
+  );
+});
+
+test('a run that is taken up again tells nobody, because nothing changed for them', async (t) => {
+  const { store, transitions, create } = await setUp(t);
+  await create('r1');
+  const running = await transitions.commit(await get(store, 'r1'), { type: 'start' });
+  const before = await callbacksOf(store, 'r1');
+  const again = await transitions.commit(running, { type: 'start' });
+  assert.equal(again.attempts, 2);
+  assert.deepEqual(await callbacksOf(store, 'r1'), before);
+});
+
+test('a superseded run ends with callbacks that say so and name the newer one (G4)', async (t) => {
+  const { store, create } = await setUp(t);
+  await create('r1');
+  const changed = await create('r2', { sha: 'b'.repeat(40) });
+  assert.deepEqual(
+    changed.map(({ id, state }) => [id, state]),
+    [
+      ['r2', 'queued'],
+      ['r1', 'superseded'],
+    ],
+  );
+  const old = await get(store, 'r1');
+  assert.equal(old.state, 'superseded');
+  assert.equal(old.finishedAt, NOW);
+  assert.match(old.reason, /^Superseded by bbbbbbb \(run r2\)$/);
+  assert.deepEqual((await callbacksOf(store, 'r1')).slice(4), [
+    'status error',
+    'deployment-status inactive',
+    'webhook superseded',
+  ]);
+});
+
+test('where two runs tell of one commit the newer has the last word', async (t) => {
+  const { store, create } = await setUp(t);
+  const sha = 'c'.repeat(40);
+  await create('r1', { sha });
+  await create('r2', { sha });
+  const { items } = await store.outbox.list({ limit: 100, before: undefined }, {});
+  const statuses = items.filter(({ callback }) => callback.kind === 'status').toReversed();
+  assert.equal(new Set(statuses.map(({ target }) => target)).size, 1);
+  assert.deepEqual(
+    statuses.map(({ run, callback }) => `${run} ${tells(callback)}`),
+    ['r1 status pending', 'r1 status error', 'r2 status pending'],
+  );
+});
+
+test('a running run is not superseded; with cancel-running it is asked to stop', async (t) => {
+  const { store, transitions, create } = await setUp(t, {
+    spec: 'concurrency: { cancel-running: true, lane: main }',
+  });
+  await create('r1');
+  await transitions.commit(await get(store, 'r1'), { type: 'start' });
+  const changed = await create('r2');
+  assert.deepEqual(
+    changed.map(({ id }) => id),
+    ['r2', 'r1'],
+  );
+  const running = await get(store, 'r1');
+  assert.equal(running.state, 'running');
+  assert.equal(running.cancelRequested, 'Cancelled by newer run r2');
+});
+
+test('with queue all nothing is superseded', async (t) => {
+  const { store, create } = await setUp(t, { spec: 'concurrency: { queue: all, lane: main }' });
+  await create('r1');
+  assert.equal((await create('r2')).length, 1);
+  assert.equal((await get(store, 'r1')).state, 'queued');
+});
+
+test('without credentials for GitHub only webhooks are put in the outbox', async (t) => {
+  const { store, transitions, create } = await setUp(t, { feedback: false });
+  await create('r1');
+  const running = await transitions.commit(await get(store, 'r1'), { type: 'start' });
+  await transitions.commit(running, { type: 'succeed', outputs: {} });
+  assert.deepEqual(await callbacksOf(store, 'r1'), ['webhook queued', 'webhook succeeded']);
+});
+
+test('who has lost a run cannot change it, and nobody is told', async (t) => {
+  const { store, transitions, create, heard } = await setUp(t);
+  await create('r1');
+  const running = await transitions.commit(await get(store, 'r1'), { type: 'start' });
+  await store.runs.own('r1', 'another', 9000);
+  const before = await callbacksOf(store, 'r1');
+  heard.length = 0;
+  await assert.rejects(
+    transitions.commit(running, { type: 'succeed', outputs: {} }, 'me'),
+    LostRunError,
+  );
+  await assert.rejects(transitions.commit({ ...running, state: 'queued' }, { type: 'start' }), {
+    code: 'run-lost',
+  });
+  assert.equal((await get(store, 'r1')).state, 'running');
+  assert.deepEqual(await callbacksOf(store, 'r1'), before);
+  assert.deepEqual(heard, []);
+  await transitions.commit(running, { type: 'succeed', outputs: {} }, 'another');
+});
+
+test('a run whose snapshot cannot be read can still end, and GitHub hears of it', async (t) => {
+  const { store, transitions } = await setUp(t);
+  await store.runs.insert(sampleRun('r1', { specDigest: 'gone' }), []);
+  await transitions.commit(await get(store, 'r1'), {
+    type: 'fail',
+    fault: 'mainsheet',
+    reason: 'the snapshot cannot be read',
+  });
+  assert.deepEqual(await callbacksOf(store, 'r1'), ['status error', 'deployment-status error']);
+});
+
+test('a command that the state does not allow changes nothing', async (t) => {
+  const { store, transitions, create } = await setUp(t);
+  await create('r1');
+  const cancelled = await transitions.commit(await get(store, 'r1'), {
+    type: 'cancel',
+    reason: 'Cancelled by admin',
+  });
+  const before = await callbacksOf(store, 'r1');
+  await assert.rejects(transitions.commit(cancelled, { type: 'start' }), {
+    code: 'illegal-transition',
+  });
+  assert.deepEqual(await get(store, 'r1'), cancelled);
+  assert.deepEqual(await callbacksOf(store, 'r1'), before);
+});

@@ -1,0 +1,444 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { parseSpecs } from '../../src/spec/load.ts';
+import { FILE_LIMIT } from '../../src/spec/parse.ts';
+import { formatProblem } from '../../src/spec/problem.ts';
+
+function problemsOf(text: string): string[] {
+  return parseSpecs('x.yaml', text).problems.map(formatProblem);
+}
+
+/** The problems of a spec that is valid but for these lines. The lines begin at line 4. */
+function problemsIn(lines: string): string[] {
+  return problemsOf(`name: shop\nrepository: acme/shop\n# here:\n${lines}\n`);
+}
+
+const REST = `\non: push\nsteps: [{ run: 'true' }]`;
+
+test('every default is filled in, and durations are milliseconds', () => {
+  const text = `name: shop\nrepository: acme/shop${REST}\n`;
+  const { specs, problems } = parseSpecs('a/shop.yaml', text);
+  assert.deepEqual(problems, []);
+  assert.equal(specs.length, 1);
+  assert.equal(specs[0]?.file, 'a/shop.yaml');
+  assert.equal(specs[0]?.text, text);
+  assert.match(specs[0]?.digest ?? '', /^[0-9a-f]{64}$/);
+  assert.deepEqual(specs[0]?.spec, {
+    name: 'shop',
+    repository: 'acme/shop',
+    environment: 'production',
+    on: {
+      push: {
+        branches: [],
+        branchesIgnore: [],
+        tags: [],
+        tagsIgnore: [],
+        paths: [],
+        pathsIgnore: [],
+      },
+      release: undefined,
+      workflowRun: undefined,
+    },
+    if: undefined,
+    concurrency: { lane: 'shop-production', queue: 'newest', cancelRunning: false },
+    timeoutMs: 900_000,
+    env: {},
+    secrets: [],
+    steps: [
+      {
+        kind: 'shell',
+        name: 'Step 1',
+        run: 'true',
+        env: {},
+        timeoutMs: undefined,
+        retry: { attempts: 1, backoffMs: 1000 },
+      },
+    ],
+    notify: [],
+  });
+});
+
+test('the whole written form of the contract is understood', () => {
+  const { specs, problems } = parseSpecs(
+    'x.yaml',
+    `name: storefront
+repository: acme/storefront
+environment: staging
+on:
+  push:
+    branches: [main, "release/**", "!release/old/**"]
+    tags: ["v*"]
+    paths: ["src/**", "!**/*.md"]
+  release: { types: [published] }
+  workflow_run: { workflows: [CI], branches: [main], types: [completed], conclusions: [success] }
+if: "!event.head_commit.message.contains('[skip deploy]')"
+concurrency: { lane: shop, queue: all, cancel-running: true }
+timeout: 1h30m
+env: { NODE_ENV: production, PORT: 8080, DEBUG: false }
+secrets: [DEPLOY_HOOK, DEPLOY_HOOK_KEY]
+steps:
+  - name: Build
+    run: npm ci && npm run build
+    timeout: 5m
+    retry: { attempts: 3, backoff: 2s }
+  - name: Smoke
+    run: curl -fsS "$URL/healthz"
+    env: { URL: "https://\${{ outputs.host }}" }
+notify:
+  - on: [succeeded]
+    dispatch: { repository: acme/hub, event-type: component-updated, payload: { component: storefront, sha: "\${{ run.sha }}" } }
+  - on: failed
+    webhook: { url: "\${{ secrets.DEPLOY_HOOK }}", secret: DEPLOY_HOOK_KEY }
+`,
+  );
+  assert.deepEqual(problems, []);
+  const spec = specs[0]?.spec;
+  assert.deepEqual(spec?.concurrency, { lane: 'shop', queue: 'all', cancelRunning: true });
+  assert.equal(spec?.timeoutMs, 5_400_000);
+  assert.deepEqual(spec?.env, { NODE_ENV: 'production', PORT: '8080', DEBUG: 'false' });
+  assert.deepEqual(spec?.steps[0]?.retry, { attempts: 3, backoffMs: 2000 });
+  assert.deepEqual(spec?.notify, [
+    {
+      kind: 'dispatch',
+      on: ['succeeded'],
+      repository: 'acme/hub',
+      eventType: 'component-updated',
+      payload: { component: 'storefront', sha: '${{ run.sha }}' },
+    },
+    {
+      kind: 'webhook',
+      on: ['failed'],
+      url: '${{ secrets.DEPLOY_HOOK }}',
+      secret: 'DEPLOY_HOOK_KEY',
+    },
+  ]);
+});
+
+for (const on of [
+  'push',
+  '[push, release]',
+  '{ push: , release: }',
+  '{ push: { branches: main } }',
+]) {
+  test(`GitHub's short form on: ${on} is understood`, () => {
+    assert.deepEqual(problemsIn(`on: ${on}\nsteps: [{ run: 'true' }]`), []);
+  });
+}
+
+test('a lane alone is short for concurrency', () => {
+  const { specs } = parseSpecs('x.yaml', `name: a\nrepository: a/b\nconcurrency: one${REST}`);
+  assert.equal(specs[0]?.spec.concurrency.lane, 'one');
+});
+
+test('several documents are several specs, each with its own text and line', () => {
+  const text = `# first\nname: a\nrepository: a/b${REST}\n---\n# second\nname: b\nrepository: a/b${REST}\n---\n`;
+  const { specs, problems } = parseSpecs('x.yaml', text);
+  assert.deepEqual(problems, []);
+  assert.deepEqual(
+    specs.map(({ spec, line }) => [spec.name, line]),
+    [
+      ['a', 2],
+      ['b', 8],
+    ],
+  );
+  const again = parseSpecs('x.yaml', specs[1]?.text ?? '');
+  assert.deepEqual(again.specs[0]?.spec, specs[1]?.spec);
+  assert.equal(again.specs[0]?.digest, specs[1]?.digest);
+});
+
+test('a broken document does not hide the others', () => {
+  const { specs, problems } = parseSpecs(
+    'x.yaml',
+    `nam: a\n---\nname: b\nrepository: a/b${REST}\n`,
+  );
+  assert.deepEqual(
+    specs.map(({ spec }) => spec.name),
+    ['b'],
+  );
+  assert.ok(problems.length > 0);
+});
+
+const CASES: [what: string, lines: string, expected: string[]][] = [
+  [
+    'an unknown key is shown with the nearest known one',
+    `on:\n  push:\n    brunches: [main]\nsteps: [{ run: x }]`,
+    ['x.yaml:6:5: unknown key "brunches" — did you mean "branches"?'],
+  ],
+  [
+    'a habit from GitHub Actions is answered',
+    `on: push\nsteps: [{ run: x, uses: actions/checkout@v4 }]`,
+    ['x.yaml:5:19: unknown key "uses" — actions cannot run here; write the commands in "run"'],
+  ],
+  [
+    'a missing key is told where it is missing',
+    'on: push\nsteps: [{ name: x }]',
+    ['x.yaml:5:9: "run" is missing in steps[0]'],
+  ],
+  [
+    'a trigger is needed',
+    'on: {}\nsteps: [{ run: x }]',
+    ['x.yaml:4:5: on: "on" needs at least one trigger — use push, release, workflow_run'],
+  ],
+  [
+    'an unknown event is refused',
+    'on: [push, pul]\nsteps: [{ run: x }]',
+    ['x.yaml:4:12: on[1]: "pul" is not one of push, release, workflow_run — did you mean "push"?'],
+  ],
+  [
+    'a list and its ignore twin cannot be used together',
+    `on: { push: { branches: [a], branches-ignore: [b] } }\nsteps: [{ run: x }]`,
+    [
+      'x.yaml:4:13: on.push: "branches" and "branches-ignore" cannot be used together — keep "branches" and take out with patterns that begin with "!"',
+    ],
+  ],
+  [
+    'a list of only negative patterns is refused',
+    `on: { push: { tags: ['!v1'] } }\nsteps: [{ run: x }]`,
+    [
+      'x.yaml:4:21: on.push.tags: a list of nothing but "!" patterns matches nothing — put a pattern for what is wanted before them, such as "**", or use the list\'s "-ignore" twin',
+    ],
+  ],
+  [
+    'a bad pattern is refused',
+    `on: { push: { branches: ['a[b'] } }\nsteps: [{ run: x }]`,
+    [
+      'x.yaml:4:26: on.push.branches[0]: the filter pattern "a[b" has a "[" without its "]" — write \\[ for the bracket itself',
+    ],
+  ],
+  [
+    'workflow_run needs its workflows',
+    'on: workflow_run\nsteps: [{ run: x }]',
+    [
+      'x.yaml:4:5: on: workflow_run needs to know which workflows — write it as a map: on: { workflow_run: { workflows: [CI] } }',
+    ],
+  ],
+  [
+    'a duration has a unit and bounds',
+    'timeout: 25h\non: push\nsteps: [{ run: x, timeout: 5 }]',
+    [
+      'x.yaml:4:10: timeout: a duration of 25h is out of bounds — at least 1s and at most 24h',
+      'x.yaml:6:28: steps[0].timeout: must be a string, and is a number — write it like 90s, 15m or 1h30m',
+    ],
+  ],
+  [
+    'environment names that Mainsheet or the shell need are refused at the name',
+    `env: { MAINSHEET_SHA: x, LD_PRELOAD: y, 1a: z }${REST}`,
+    [
+      'x.yaml:4:8: MAINSHEET_SHA: names that begin with MAINSHEET_ are set by Mainsheet itself',
+      'x.yaml:4:26: LD_PRELOAD is reserved: it decides which programs a step really starts — set it inside "run" where it is needed: export LD_PRELOAD=…',
+      'x.yaml:4:41: "1a" is not the name of an environment variable — use letters, digits and _, not beginning with a digit',
+    ],
+  ],
+  [
+    'a number that YAML would change is refused',
+    `env: { VERSION: 1.10 }${REST}`,
+    ['x.yaml:4:17: YAML reads 1.10 as the number 1.1 — quote it: "1.10"'],
+  ],
+  [
+    'a secret has an upper-case name that is not reserved',
+    `secrets: [token, A, B, PATH]${REST}`,
+    [
+      'x.yaml:4:11: secrets[0]: "token" is not a secret\'s name — use A-Z, 0-9 and _, beginning with a letter',
+      'x.yaml:4:24: secrets[3]: PATH is reserved: it decides which programs a step really starts — set it inside "run" where it is needed: export PATH=…',
+    ],
+  ],
+  [
+    'a secret is listed once',
+    `secrets: [A, A]${REST}`,
+    ['x.yaml:4:10: secrets: the secret A is listed twice'],
+  ],
+  [
+    'a template in run is answered with the variable to use',
+    `secrets: [TOKEN]
+on: push
+steps:
+  - run: |
+      echo one
+        echo \${{ event.ref }} \${{ secrets.TOKEN }}
+  - run: echo \${{ secrets.OTHER }} \${{ outputs.url }}`,
+    [
+      'x.yaml:9:14: "${{ … }}" is not allowed in "run", where a value would become code — use "$MAINSHEET_REF"',
+      'x.yaml:9:31: "${{ … }}" is not allowed in "run", where a value would become code — use "$TOKEN"',
+      'x.yaml:10:15: "${{ … }}" is not allowed in "run", where a value would become code — add OTHER to "secrets" and use "$OTHER"',
+      'x.yaml:10:36: "${{ … }}" is not allowed in "run", where a value would become code — add it to the step\'s env, URL: "${{ outputs.url }}", and use "$URL"',
+    ],
+  ],
+  [
+    'the payload reaches run through the env or the event file',
+    'on: push\nsteps: [{ run: "echo ${{ event.head_commit.message }}" }]',
+    [
+      'x.yaml:5:22: "${{ … }}" is not allowed in "run", where a value would become code — add it to the step\'s env, VALUE: "${{ event.head_commit.message }}", and use "$VALUE"; the whole payload is in the file "$MAINSHEET_EVENT_PATH"',
+    ],
+  ],
+  [
+    'a syntax error in an expression is shown where it is',
+    `if: event.ref == ${REST}`,
+    ['x.yaml:4:17: the expression is not valid CEL: unexpected token: EOF'],
+  ],
+  [
+    'an unknown root is refused, in if and in templates',
+    `if: evnt.ref == 'x'\nenv: { A: "x \${{ github.sha }}", B: "\${{ run.shaa }}" }${REST}`,
+    [
+      'x.yaml:4:5: unknown name "evnt" in the expression — did you mean "event"?',
+      'x.yaml:5:18: unknown name "github" in the expression — GitHub\'s "github.event" is "event" here, "github.sha" is "run.sha"',
+      'x.yaml:5:42: run has no field "shaa" — did you mean "sha"?',
+    ],
+  ],
+  [
+    'if knows only the event and the spec',
+    `if: run.sha == 'x'${REST}`,
+    [
+      'x.yaml:4:5: unknown name "run" in the expression — only event and spec exist when "if" is looked at',
+    ],
+  ],
+  [
+    'a secret must be listed before it is used',
+    `env: { A: "\${{ secrets.TOKEN }}", B: "\${{ secrets }}" }${REST}`,
+    [
+      'x.yaml:4:16: the secret TOKEN is not in this spec\'s "secrets" — add it: secrets: [TOKEN]',
+      'x.yaml:4:43: "secrets" can only be used with the name of one secret — write secrets.NAME',
+    ],
+  ],
+  [
+    'a template where none is evaluated is refused',
+    `environment: "\${{ run.branch }}"${REST}`,
+    [
+      'x.yaml:4:15: "${{ … }}" is not evaluated here — it works in "env", in a dispatch\'s "payload" and "event-type", and in a webhook\'s "url"',
+    ],
+  ],
+  [
+    "a webhook's signing secret must be listed",
+    `notify: [{ webhook: { url: "https://example.com", secret: KEY } }]${REST}`,
+    ['x.yaml:4:59: the secret KEY is not in this spec\'s "secrets" — add it: secrets: [KEY]'],
+  ],
+  [
+    'a notification is one of dispatch and webhook',
+    `notify: [{ on: succeeded }]${REST}`,
+    [
+      'x.yaml:4:10: notify[0]: a notification is exactly one of "dispatch" and "webhook" — make an entry for each',
+    ],
+  ],
+  [
+    'a dispatch keeps to GitHub’s limits',
+    `notify: [{ dispatch: { repository: acme/hub, event-type: ${'x'.repeat(101)}, payload: { ${Array.from({ length: 11 }, (_, n) => `k${n}: 1`).join(', ')} } } }]${REST}`,
+    [
+      'x.yaml:4:58: notify[0].dispatch.event-type: more than 100 characters, which is all that GitHub accepts',
+      'x.yaml:4:170: notify[0].dispatch.payload: a dispatch payload has at most 10 keys, this one has 11 — that is GitHub’s limit; put some of them into a map under one key',
+    ],
+  ],
+  [
+    'a dispatch payload has at most 64 KB',
+    `notify: [{ dispatch: { repository: acme/hub, event-type: x, payload: { a: ${'x'.repeat(65_536)} } } }]${REST}`,
+    [
+      'x.yaml:4:70: notify[0].dispatch.payload: a dispatch payload has at most 64 KB, this one has 65544 bytes',
+    ],
+  ],
+  [
+    'an expression without quotes that YAML takes for a tag is explained',
+    `if: !event.x${REST}`,
+    ['x.yaml:4:5: a value that begins with "!" is a tag in YAML — put the value in quotes'],
+  ],
+  [
+    'a pattern without quotes that YAML takes for an alias is explained',
+    'on: { push: { branches: [main, *x] } }\nsteps: [{ run: x }]',
+    [
+      'x.yaml:4:32: a value that begins with "*" is an alias in YAML, and there is no anchor "x" — put the value in quotes',
+    ],
+  ],
+  [
+    'a key that is there twice is refused',
+    `timeout: 1m\ntimeout: 2m${REST}`,
+    ['x.yaml:5:1: the key "timeout" is there twice'],
+  ],
+  [
+    'a template without quotes in a flow map is explained',
+    `env: { A: \${{ run.sha }} }${REST}`,
+    [
+      'x.yaml:4:12: not valid YAML: unexpected flow-map-start at node end — put a value with "${{ … }}" in quotes',
+    ],
+  ],
+  [
+    'a retry has bounds',
+    'on: push\nsteps: [{ run: x, retry: { attempts: 11 } }]',
+    ['x.yaml:5:38: steps[0].retry.attempts: at most 10'],
+  ],
+  [
+    'a step needs something to run',
+    `on: push\nsteps: [{ run: '  ' }]`,
+    ['x.yaml:5:16: steps[0].run: is empty'],
+  ],
+];
+
+for (const [what, lines, expected] of CASES) {
+  test(what, () => {
+    assert.deepEqual(problemsIn(lines), expected);
+  });
+}
+
+test('all problems of a document are told at once, schema and expressions alike', () => {
+  const found = problemsIn(`if: evnt.x\ntimeout: soon\nstep: []\non: { push: { branch: main } }`);
+  assert.equal(found.length, 5, found.join('\n'));
+});
+
+test('a file without a spec is no problem, a document that is no map is one', () => {
+  assert.deepEqual(problemsOf(''), []);
+  assert.deepEqual(problemsOf('# nothing yet\n'), []);
+  assert.deepEqual(problemsOf('- a\n'), [
+    'x.yaml:1:1: a deployment spec is a map of keys, and this is a list',
+  ]);
+});
+
+test('what a small file can grow to is bounded', () => {
+  const levels = 'abcdefgh'.split('').map((name, index, all) => {
+    const inner = index === 0 ? 'x' : `*${all[index - 1]}`;
+    return `${name}: &${name} [${Array.from({ length: 9 }, () => inner).join(', ')}]`;
+  });
+  assert.match(problemsOf(levels.join('\n'))[0] ?? '', /aliases in this document repeat too much/);
+  assert.match(problemsOf('a: &x [*x]')[0] ?? '', /stands within what it repeats/);
+  assert.match(problemsOf(`a: ${'x'.repeat(FILE_LIMIT)}`)[0] ?? '', /larger than 1024 KiB/);
+  assert.equal(problemsOf('['.repeat(50_000)).length, 1);
+  assert.ok(problemsOf(`steps:\n${'- { a: 1 }\n'.repeat(2000)}`).length <= 100);
+});
+
+test('any text at all gives specs or problems, never an exception', () => {
+  const line = fc.constantFrom(
+    'name: a',
+    'repository: a/b',
+    'on: push',
+    'on: {push: {branches: *x}}',
+    'steps: [{run: x}]',
+    '---',
+    'steps:',
+    '  - run: |',
+    '      ${{ x',
+    'env: {A: "${{"}',
+    '? a',
+    '&x a: *x',
+    '!t',
+    '"',
+    '\t',
+    'notify: [{}]',
+    '__proto__: {a: 1}',
+    'constructor: 1',
+    'if: true',
+    '}',
+    '<<: *x',
+    '\u0000',
+    '%YAML 1.1',
+    '...',
+  );
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 12 }), (lines) => {
+      const text = lines.join('\n');
+      for (const problem of parseSpecs('x', text).problems) {
+        assert.ok(problem.line >= 1 && problem.column >= 1);
+        assert.ok(
+          problem.line <= text.split('\n').length,
+          `${problem.line} in ${JSON.stringify(text)}`,
+        );
+      }
+    }),
+    { numRuns: 500 },
+  );
+});

@@ -1,0 +1,31 @@
+import { describe } from 'node:test';
+import type { Store } from '../../src/store/index.ts';
+import { atomicallyContract } from './contract/atomically.ts';
+import { inboxContract } from './contract/inbox.ts';
+import { outboxContract } from './contract/outbox.ts';
+import { recordsContract } from './contract/records.ts';
+import { runsContract } from './contract/runs.ts';
+import { runLeasesContract } from './contract/run-leases.ts';
+
+/** What every engine under the store must do. `open` gives a new, empty store each time; the suite closes it. */
+export function storeContract(name: string, open: () => Promise<Store>): void {
+  describe(`the store on ${name}`, () => {
+    const withStore = (body: (store: Store) => Promise<void>) => async () => {
+      const store = await open();
+      try {
+        await body(store);
+      } finally {
+        await store.close();
+      }
+    };
+    inboxContract(withStore);
+    runsContract(withStore);
+    runLeasesContract(withStore);
+    outboxContract(withStore);
+    recordsContract(withStore);
+    atomicallyContract(withStore);
+  });
+}
+
+/** Makes a test body of one that wants an empty store. */
+export type WithStore = (body: (store: Store) => Promise<void>) => () => Promise<void>;

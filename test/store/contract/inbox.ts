@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Store } from '../../../src/store/index.ts';
+import type { WithStore } from '../contract.ts';
+import { sampleDelivery } from '../samples.ts';
+import { walkPages } from './walk-pages.ts';
+
+const OUTCOME = { summary: 'Deploying storefront', specs: [] };
+
+export function inboxContract(withStore: WithStore): void {
+  describe('taking deliveries in', () => {
+    test(
+      'a delivery is there, whole, once accept has resolved',
+      withStore(async (store) => {
+        const sent = sampleDelivery('d1', { action: 'published', payload: '{"ü":"☃\\u0000"}' });
+        assert.equal(await store.accept(sent), true);
+        assert.deepEqual(await store.inbox.get('d1'), {
+          delivery: {
+            id: 'd1',
+            event: 'push',
+            action: 'published',
+            repository: 'acme/storefront',
+            state: 'pending',
+            receivedAt: 1000,
+            processedAt: undefined,
+            attempts: 0,
+            outcome: undefined,
+          },
+          payload: sent.payload,
+        });
+        assert.equal(await store.inbox.get('d2'), undefined);
+      }),
+    );
+
+    test(
+      'a delivery id counts once, in one group and later, and the first payload stays',
+      withStore(async (store) => {
+        const group = [
+          sampleDelivery('d1', { payload: '{"first":true}' }),
+          sampleDelivery('d2'),
+          sampleDelivery('d1', { payload: '{"second":true}' }),
+        ];
+        assert.deepEqual(await Promise.all(group.map((one) => store.accept(one))), [
+          true,
+          true,
+          false,
+        ]);
+        assert.equal(await store.accept(sampleDelivery('d1', { payload: '{}' })), false);
+        assert.equal((await store.inbox.get('d1'))?.payload, '{"first":true}');
+        assert.deepEqual(await idsOf(store), ['d2', 'd1']);
+      }),
+    );
+
+    test(
+      'a thousand deliveries at once are all stored, in the order they came',
+      withStore(async (store) => {
+        const ids = Array.from({ length: 1000 }, (_, index) => `d${index}`);
+        const answers = await Promise.all(ids.map((id) => store.accept(sampleDelivery(id))));
+        assert.deepEqual(new Set(answers), new Set([true]));
+        assert.equal(await store.inbox.countPending(), 1000);
+        assert.deepEqual(
+          (await store.inbox.list({ limit: 2000, before: undefined })).items.map(({ id }) => id),
+          ids.toReversed(),
+        );
+      }),
+    );
+
+    test(
+      'when a group cannot be stored every one in it hears so, and none of it is there',
+      withStore(async (store) => {
+        const broken = sampleDelivery('d2', { payload: null as never });
+        const group = [sampleDelivery('d1'), broken, sampleDelivery('d3')];
+        const answers = await Promise.allSettled(group.map((one) => store.accept(one)));
+        assert.deepEqual(
+          answers.map(({ status }) => status),
+          ['rejected', 'rejected', 'rejected'],
+        );
+        assert.deepEqual(await idsOf(store), []);
+        assert.equal(await store.accept(sampleDelivery('d1')), true);
+      }),
+    );
+  });
+
+  describe('claiming deliveries', () => {
+    test(
+      'the oldest delivery is claimed first, and its attempts are counted',
+      withStore(async (store) => {
+        for (const id of ['b', 'a']) await store.accept(sampleDelivery(id));
+        const claimed = await store.inbox.claim(2000, 100);
+        assert.equal(claimed?.delivery.id, 'b');
+        assert.equal(claimed?.delivery.attempts, 1);
+        assert.equal(claimed?.payload, '{"delivery":"b"}');
+      }),
+    );
+
+    test(
+      'a delivery waits for the earlier ones of its repository, not for those of others',
+      withStore(async (store) => {
+        await store.accept(sampleDelivery('a1'));
+        await store.accept(sampleDelivery('a2', { repository: 'ACME/Storefront' }));
+        await store.accept(sampleDelivery('b1', { repository: 'acme/other' }));
+        assert.equal(await claimId(store, 2000), 'a1');
+        assert.equal(await claimId(store, 2000), 'b1');
+        assert.equal(await claimId(store, 2000), undefined);
+        await store.inbox.close('a1', 'processed', OUTCOME, 2001);
+        assert.equal(await claimId(store, 2001), 'a2');
+      }),
+    );
+
+    test(
+      'deliveries without a repository do not wait for each other',
+      withStore(async (store) => {
+        for (const id of ['d1', 'd2']) {
+          await store.accept(sampleDelivery(id, { repository: undefined }));
+        }
+        assert.equal(await claimId(store, 2000), 'd1');
+        assert.equal(await claimId(store, 2000), 'd2');
+      }),
+    );
+
+    test(
+      'a delivery whose worker died is claimed again after its lease',
+      withStore(async (store) => {
+        await store.accept(sampleDelivery('d1'));
+        assert.equal(await claimId(store, 2000, 100), 'd1');
+        assert.equal(await claimId(store, 2099, 100), undefined);
+        assert.equal((await store.inbox.claim(2100, 100))?.delivery.attempts, 2);
+      }),
+    );
+
+    test(
+      'what a process that is gone had claimed can be given back at once',
+      withStore(async (store) => {
+        await store.accept(sampleDelivery('d1'));
+        await claimId(store, 2000, 100_000);
+        await store.inbox.releaseAll();
+        assert.equal(await claimId(store, 2001), 'd1');
+      }),
+    );
+
+    test(
+      'a postponed delivery is not claimed before its time, says why, and holds up its repository',
+      withStore(async (store) => {
+        await store.accept(sampleDelivery('a1'));
+        await store.accept(sampleDelivery('a2'));
+        await store.accept(sampleDelivery('b1', { repository: 'acme/other' }));
+        await claimId(store, 2000);
+        await store.inbox.postpone('a1', 5000, 'git cannot be reached');
+        const postponed = await store.inbox.get('a1');
+        assert.equal(postponed?.delivery.state, 'pending');
+        assert.equal(postponed?.delivery.outcome?.summary, 'git cannot be reached');
+        assert.equal(await claimId(store, 4999), 'b1');
+        assert.equal(await claimId(store, 4999), undefined);
+        assert.equal(await claimId(store, 5000), 'a1');
+      }),
+    );
+
+    test(
+      'a delivery is closed only once and never claimed again',
+      withStore(async (store) => {
+        await store.accept(sampleDelivery('d1'));
+        await claimId(store, 2000);
+        assert.equal(await store.inbox.close('d1', 'processed', OUTCOME, 2001), true);
+        assert.equal(
+          await store.inbox.close('d1', 'failed', { ...OUTCOME, summary: '' }, 3),
+          false,
+        );
+        await store.inbox.postpone('d1', 0, 'too late');
+        const closed = await store.inbox.get('d1');
+        assert.equal(closed?.delivery.state, 'processed');
+        assert.equal(closed?.delivery.processedAt, 2001);
+        assert.deepEqual(closed?.delivery.outcome, OUTCOME);
+        assert.equal(await claimId(store, 1_000_000), undefined);
+        assert.equal(await store.inbox.countPending(), 0);
+        assert.equal(await store.inbox.close('unknown', 'processed', OUTCOME, 1), false);
+      }),
+    );
+
+    test(
+      'two claims at the same moment never get the same delivery',
+      withStore(async (store) => {
+        for (let index = 0; index < 20; index += 1) {
+          await store.accept(sampleDelivery(`d${index}`, { repository: `acme/r${index}` }));
+        }
+        const claims = Array.from({ length: 20 }, () => claimId(store, 2000));
+        assert.equal(new Set(await Promise.all(claims)).size, 20);
+      }),
+    );
+  });
+
+  test(
+    'pages of deliveries stay where they are when new ones come in between',
+    withStore(async (store) => {
+      for (const id of ['d1', 'd2', 'd3', 'd4', 'd5']) await store.accept(sampleDelivery(id));
+      const pages = await walkPages(
+        (request) => store.inbox.list(request),
+        () => store.accept(sampleDelivery(`new ${Math.random()}`)),
+      );
+      assert.deepEqual(
+        pages.map((page) => page.map(({ id }) => id)),
+        [['d5', 'd4'], ['d3', 'd2'], ['d1']],
+      );
+    }),
+  );
+}
+
+async function claimId(store: Store, now: number, leaseMs = 100_000): Promise<string | undefined> {
+  return (await store.inbox.claim(now, leaseMs))?.delivery.id;
+}
+
+async function idsOf(store: Store): Promise<string[]> {
+  const { items } = await store.inbox.list({ limit: 100, before: undefined });
+  return items.map(({ id }) => id);
+}

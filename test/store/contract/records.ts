@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { LogChunk } from '../../../src/store/logs.ts';
+import type { WithStore } from '../contract.ts';
+import { sampleRun } from '../samples.ts';
+
+const chunk = (seq: number, text = `line ${seq}\n`): LogChunk => ({
+  seq,
+  at: 1000 + seq,
+  step: -1,
+  stream: 'stdout',
+  text,
+});
+
+export function recordsContract(withStore: WithStore): void {
+  test(
+    "a run's log is read in order, from any place on, in bounded pieces",
+    withStore(async (store) => {
+      assert.equal(await store.logs.nextSeq('r1'), 0);
+      await store.logs.append('r1', []);
+      await store.logs.append('r1', [chunk(0), chunk(1, '☃ no end of line')]);
+      await store.logs.append('r2', [chunk(0, 'another run\n')]);
+      await store.logs.append('r1', [chunk(2)]);
+      assert.equal(await store.logs.nextSeq('r1'), 3);
+      assert.deepEqual(await store.logs.read('r1', -1, 2), [
+        chunk(0),
+        chunk(1, '☃ no end of line'),
+      ]);
+      assert.deepEqual(await store.logs.read('r1', 1, 100), [chunk(2)]);
+      assert.deepEqual(await store.logs.read('r1', 2, 100), []);
+    }),
+  );
+
+  test(
+    'a place in a log is written once',
+    withStore(async (store) => {
+      await store.logs.append('r1', [chunk(0)]);
+      await assert.rejects(store.logs.append('r1', [chunk(1), chunk(0, 'other')]));
+      assert.deepEqual(await store.logs.read('r1', -1, 100), [chunk(0)]);
+    }),
+  );
+
+  test(
+    'an environment holds what was deployed there last, for each spec of a lane',
+    withStore(async (store) => {
+      const run = { ...sampleRun('r1', { sha: 'one' }), sequence: 1 };
+      await store.environments.record(run, 1000);
+      await store.environments.record({ ...run, id: 'r2', sha: 'two' }, 2000);
+      await store.environments.record({ ...run, id: 'r3', spec: 'docs' }, 3000);
+      const deployed = {
+        lane: 'main',
+        spec: 'storefront',
+        environment: 'production',
+        repository: 'acme/storefront',
+        run: 'r2',
+        sha: 'two',
+        ref: 'refs/heads/main',
+        deployedAt: 2000,
+      };
+      assert.deepEqual(await store.environments.get('main', 'storefront'), deployed);
+      assert.equal(await store.environments.get('main', 'unknown'), undefined);
+      assert.deepEqual(await store.environments.list(), [
+        { ...deployed, spec: 'docs', run: 'r3', sha: 'one', deployedAt: 3000 },
+        deployed,
+      ]);
+    }),
+  );
+
+  test(
+    'a snapshot is kept once, as it was first',
+    withStore(async (store) => {
+      const snapshot = { digest: 'abc', name: 'storefront', file: 'a.yaml', text: 'name: ☃\n' };
+      await store.snapshots.keep(snapshot, 1000);
+      await store.snapshots.keep({ ...snapshot, file: 'moved.yaml' }, 2000);
+      assert.deepEqual(await store.snapshots.get('abc'), snapshot);
+      assert.equal(await store.snapshots.get('unknown'), undefined);
+    }),
+  );
+
+  test(
+    'what operators did is listed newest first',
+    withStore(async (store) => {
+      const entry = { at: 1, actor: 'admin', action: 'run.cancel', subject: 'r1', detail: '' };
+      await store.audit.record(entry);
+      await store.audit.record({ ...entry, at: 2, action: 'run.retry' });
+      assert.deepEqual(await store.audit.list(10), [
+        { ...entry, at: 2, action: 'run.retry' },
+        entry,
+      ]);
+      assert.equal((await store.audit.list(1)).length, 1);
+    }),
+  );
+
+  test(
+    'a store that is open answers a ping, one that is closed does not',
+    withStore(async (store) => {
+      await store.ping();
+      await store.close();
+      await assert.rejects(store.ping());
+    }),
+  );
+}

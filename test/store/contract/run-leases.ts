@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Run } from '../../../src/model/run.ts';
+import type { Store } from '../../../src/store/index.ts';
+import type { WithStore } from '../contract.ts';
+import { sampleRun } from '../samples.ts';
+
+export function runLeasesContract(withStore: WithStore): void {
+  describe('the next run to start', () => {
+    test(
+      'is the oldest of all lanes that are free',
+      withStore(async (store) => {
+        await insert(store, 'r1', 'busy', 'running');
+        await insert(store, 'r2', 'busy');
+        await insert(store, 'r3', 'free');
+        await insert(store, 'r4', 'free');
+        await insert(store, 'r5', 'also free');
+        await own(store, 'r1', 'me', 5000);
+        assert.equal(await nextId(store, 2000), 'r3');
+        await run(store, 'r3', 5000);
+        assert.equal(await nextId(store, 2000), 'r5');
+        await run(store, 'r5', 5000);
+        assert.equal(await nextId(store, 2000), undefined);
+        await end(store, 'r1');
+        assert.equal(await nextId(store, 2000), 'r2');
+      }),
+    );
+
+    test(
+      'is not one behind a blocked run of its lane, and not the blocked run itself',
+      withStore(async (store) => {
+        await insert(store, 'r1', 'main', 'blocked');
+        await insert(store, 'r2', 'main');
+        assert.equal(await nextId(store, 2000), undefined);
+        await store.runs.update(await get(store, 'r1', { state: 'cancelled' }), {
+          state: 'blocked',
+        });
+        assert.equal(await nextId(store, 2000), 'r2');
+      }),
+    );
+
+    test(
+      'is a queued one even when a newer run of its lane waits too',
+      withStore(async (store) => {
+        await insert(store, 'r1', 'main');
+        await insert(store, 'r2', 'main', 'blocked');
+        assert.equal(await nextId(store, 2000), 'r1');
+      }),
+    );
+
+    test(
+      'is a running run whose process died, once its lease has ended',
+      withStore(async (store) => {
+        await insert(store, 'r1', 'main');
+        await insert(store, 'r2', 'main');
+        await run(store, 'r1', 5000);
+        assert.equal(await nextId(store, 4999), undefined);
+        assert.equal(await nextId(store, 5000), 'r1');
+      }),
+    );
+
+    test(
+      'never was or will be one that has ended',
+      withStore(async (store) => {
+        for (const state of ['succeeded', 'failed', 'cancelled', 'superseded'] as const) {
+          await insert(store, state, 'main', state);
+        }
+        assert.equal(await nextId(store, 1_000_000), undefined);
+      }),
+    );
+  });
+
+  describe('the lease of a running run', () => {
+    test(
+      'is renewed by its owner, who learns what has happened to the run meanwhile',
+      withStore(async (store) => {
+        await insert(store, 'r1', 'main');
+        await run(store, 'r1', 5000);
+        assert.equal((await store.runs.renew('r1', 'me', 9000))?.cancelRequested, undefined);
+        assert.equal(await nextId(store, 8999), undefined);
+        await store.runs.requestCancel('r1', 'Cancelled by admin');
+        assert.equal(
+          (await store.runs.renew('r1', 'me', 9500))?.cancelRequested,
+          'Cancelled by admin',
+        );
+      }),
+    );
+
+    test(
+      'cannot be renewed by who has lost it, and who has lost it cannot write the run',
+      withStore(async (store) => {
+        await insert(store, 'r1', 'main');
+        await run(store, 'r1', 5000);
+        await own(store, 'r1', 'another', 9000);
+        assert.equal(await store.runs.renew('r1', 'me', 99_000), undefined);
+        await store.runs.release('r1', 'me');
+        assert.equal(await nextId(store, 8999), undefined);
+        const ended = await get(store, 'r1', { state: 'succeeded' });
+        assert.equal(await store.runs.update(ended, { state: 'running', owner: 'me' }), false);
+        assert.equal((await store.runs.get('r1'))?.state, 'running');
+        assert.equal(await store.runs.update(ended, { state: 'running', owner: 'another' }), true);
+      }),
+    );
+
+    test(
+      'is over with the run',
+      withStore(async (store) => {
+        await insert(store, 'r1', 'main');
+        await run(store, 'r1', 5000);
+        await end(store, 'r1');
+        assert.equal(await store.runs.renew('r1', 'me', 9000), undefined);
+        await store.runs.release('r1', 'me');
+        await store.runs.releaseAll();
+        assert.equal(await nextId(store, 1_000_000), undefined);
+      }),
+    );
+
+    test(
+      'is given back by its owner alone, or for all at a start',
+      withStore(async (store) => {
+        await insert(store, 'r1', 'main');
+        await run(store, 'r1', 5000);
+        await store.runs.release('r1', 'another');
+        assert.equal(await nextId(store, 2000), undefined);
+        await store.runs.release('r1', 'me');
+        assert.equal(await nextId(store, 2000), 'r1');
+        await own(store, 'r1', 'me', 9000);
+        assert.equal(await nextId(store, 2000), undefined);
+        await store.runs.releaseAll();
+        assert.equal(await nextId(store, 2000), 'r1');
+      }),
+    );
+  });
+}
+
+async function insert(
+  store: Store,
+  id: string,
+  lane: string,
+  state: Run['state'] = 'queued',
+): Promise<void> {
+  assert.ok(await store.runs.insert(sampleRun(id, { lane, state }), []));
+}
+
+async function get(store: Store, id: string, more: Partial<Run>): Promise<Run> {
+  const found = await store.runs.get(id);
+  assert.ok(found);
+  return { ...found, ...more };
+}
+
+const own = (store: Store, id: string, owner: string, until: number) =>
+  store.runs.own(id, owner, until);
+
+/** Starts a queued run as `me`. */
+async function run(store: Store, id: string, until: number): Promise<void> {
+  const started = await get(store, id, { state: 'running' });
+  assert.ok(await store.runs.update(started, { state: 'queued' }));
+  await own(store, id, 'me', until);
+}
+
+async function end(store: Store, id: string): Promise<void> {
+  const ended = await get(store, id, { state: 'succeeded' });
+  assert.ok(await store.runs.update(ended, { state: 'running' }));
+}
+
+async function nextId(store: Store, now: number): Promise<string | undefined> {
+  return (await store.runs.nextRunnable(now))?.id;
+}

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createGroupCommit } from '../../src/store/group-commit.ts';
+import type { IncomingDelivery } from '../../src/store/inbox.ts';
+import { sampleDelivery } from './samples.ts';
+
+type Group = readonly IncomingDelivery[];
+
+const idsOf = (group: Group) => new Set(group.map(({ id }) => id));
+
+test('everything that arrives in one turn of the event loop shares a transaction', async () => {
+  const groups: Group[] = [];
+  const accept = createGroupCommit(async (group) => {
+    groups.push(group);
+    return idsOf(group);
+  });
+  const first = ['d1', 'd2', 'd3'].map((id) => accept(sampleDelivery(id)));
+  assert.deepEqual(groups, []);
+  await Promise.all(first);
+  await accept(sampleDelivery('d4'));
+  assert.deepEqual(
+    groups.map((group) => [...idsOf(group)]),
+    [['d1', 'd2', 'd3'], ['d4']],
+  );
+});
+
+test('what arrives while a group is being stored goes together into the next one', async () => {
+  const stores: PromiseWithResolvers<void>[] = [];
+  const groups: Group[] = [];
+  const begun = Promise.withResolvers<void>();
+  const accept = createGroupCommit(async (group) => {
+    groups.push(group);
+    const store = Promise.withResolvers<void>();
+    stores.push(store);
+    begun.resolve();
+    if (groups.length === 1) await store.promise;
+    return idsOf(group);
+  });
+  const first = accept(sampleDelivery('d1'));
+  await begun.promise;
+  const later = ['d2', 'd3'].map((id) => accept(sampleDelivery(id)));
+  stores[0]?.resolve();
+  await Promise.all([first, ...later]);
+  assert.deepEqual(
+    groups.map((group) => [...idsOf(group)]),
+    [['d1'], ['d2', 'd3']],
+  );
+});
+
+test('nobody hears of a delivery before its group is stored (G1)', async () => {
+  const store = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  let heard = false;
+  const accept = createGroupCommit(async (group) => {
+    begun.resolve();
+    await store.promise;
+    return idsOf(group);
+  });
+  const answer = accept(sampleDelivery('d1')).then(() => (heard = true));
+  await begun.promise;
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(heard, false);
+  store.resolve();
+  await answer;
+  assert.equal(heard, true);
+});
+
+test('a group is bounded, and what is over it comes next', async () => {
+  const sizes: number[] = [];
+  const accept = createGroupCommit(async (group) => {
+    sizes.push(group.length);
+    return idsOf(group);
+  });
+  const all = Array.from({ length: 600 }, (_, index) => accept(sampleDelivery(`d${index}`)));
+  assert.deepEqual(new Set(await Promise.all(all)), new Set([true]));
+  assert.deepEqual(sizes, [256, 256, 88]);
+});
+
+test('a group that failed fails those in it and nobody after them', async () => {
+  let fail = true;
+  const accept = createGroupCommit(async (group) => {
+    if (fail) throw new Error('the disk is full');
+    return idsOf(group);
+  });
+  const answers = await Promise.allSettled(['d1', 'd2'].map((id) => accept(sampleDelivery(id))));
+  for (const answer of answers) {
+    assert.equal(answer.status === 'rejected' && String(answer.reason), 'Error: the disk is full');
+  }
+  fail = false;
+  assert.equal(await accept(sampleDelivery('d1')), true);
+});

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import SQLite from 'better-sqlite3';
+import { Kysely, SqliteDialect, type CompiledQuery } from 'kysely';
+import { createStore, type Store } from '../../src/store/index.ts';
+import type { Database } from '../../src/store/tables.ts';
+import { sampleRun } from './samples.ts';
+
+/** Rows that are closed: what a hot query must not go through. */
+const CLOSED = 10_000;
+
+describe('with ten thousand closed rows', () => {
+  let directory = '';
+  let sqlite: SQLite.Database;
+  let store: Store;
+  let queries: CompiledQuery[] = [];
+
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'mainsheet-plans-'));
+    sqlite = new SQLite(join(directory, 'mainsheet.db'));
+    const db = new Kysely<Database>({
+      dialect: new SqliteDialect({ database: sqlite }),
+      log: ({ query }) => void queries.push(query),
+    });
+    store = await createStore(db, 'sqlite');
+    fill(sqlite);
+  });
+
+  after(async () => {
+    await store.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  /** The plan of each statement that `ask` sends: one line for every table that is read. */
+  async function plansOf(ask: () => Promise<unknown>): Promise<string[]> {
+    queries = [];
+    await ask();
+    return queries.flatMap((query) =>
+      sqlite
+        .prepare<unknown[], { detail: string }>(`explain query plan ${query.sql}`)
+        .all(...query.parameters)
+        .map(({ detail }) => detail),
+    );
+  }
+
+  const hot: [string, string[], () => Promise<unknown>][] = [
+    [
+      'inbox.claim',
+      ['deliveries_waiting', 'deliveries_pending'],
+      () => store.inbox.claim(2000, 100),
+    ],
+    [
+      'runs.nextRunnable',
+      ['runs_waiting', 'runs_one_per_lane', 'runs_active'],
+      () => store.runs.nextRunnable(2000),
+    ],
+    ['outbox.claim', ['outbox_waiting', 'outbox_pending'], () => store.outbox.claim(2000, 100, 8)],
+    ['inbox.countPending', ['deliveries_waiting'], () => store.inbox.countPending()],
+    ['runs.active', ['runs_active'], () => store.runs.active('main')],
+    [
+      'outbox.laterInTarget',
+      ['outbox_by_target'],
+      async () => store.outbox.laterInTarget((await store.outbox.get(1)) as never),
+    ],
+    ['runs.list', ['runs_by_spec'], () => store.runs.list({ limit: 9, before: 5 }, { spec: 'x' })],
+    ['inbox.store', [], () => store.accept({ ...SMALL, id: 'new' })],
+    ['runs.insert', [], () => store.runs.insert(sampleRun('new', { lane: 'new' }), ['Build'])],
+  ];
+
+  for (const [name, indexes, ask] of hot) {
+    test(`${name} goes through no table`, async () => {
+      const plans = await plansOf(ask);
+      const scans = plans.filter((line) => /^SCAN (?!.*USING (?:COVERING )?INDEX)/.test(line));
+      assert.deepEqual(scans, [], plans.join('\n'));
+      // An index scan is a scan too, unless the index holds only what is open.
+      const wide = plans.filter((line) => line.startsWith('SCAN') && !line.endsWith('_waiting'));
+      assert.deepEqual(wide, [], plans.join('\n'));
+      for (const index of indexes) {
+        assert.ok(
+          plans.some((line) => line.includes(index)),
+          `${index} is not used:\n${plans.join('\n')}`,
+        );
+      }
+    });
+  }
+
+  test('what is open is found behind all that is closed', async () => {
+    assert.equal((await store.inbox.claim(10_000, 100))?.delivery.id, 'open');
+    assert.equal((await store.runs.nextRunnable(10_000))?.id, 'open');
+    assert.equal((await store.outbox.claim(10_000, 100, 8)).length, 1);
+  });
+});
+
+const SMALL = {
+  event: 'push',
+  action: undefined,
+  repository: 'acme/storefront',
+  payload: '{}',
+  receivedAt: 1,
+};
+
+/** Everything closed, then one open row in each table. */
+function fill(sqlite: SQLite.Database): void {
+  const delivery = sqlite.prepare(
+    `insert into deliveries (id, event, repository, payload, state, received_at)
+     values (?, 'push', 'acme/storefront', '{}', ?, 1)`,
+  );
+  const run = sqlite.prepare(
+    `insert into runs (id, spec, spec_digest, repository, environment, lane, ref, sha, event, delivery, cause, state,
+       reason, attempts, outputs, created_at)
+     values (?, 'storefront', '', 'acme/storefront', 'production', 'main', '', '', 'push', ?, 'event', ?, '', 0, '{}', 1)`,
+  );
+  const callback = sqlite.prepare(
+    `insert into outbox (run_id, target, callback, state, attempts, next_attempt_at, lease_until, created_at)
+     values ('r', 'target', '{"kind":"status"}', ?, 0, 1, 0, 1)`,
+  );
+  sqlite.transaction(() => {
+    for (let index = 0; index <= CLOSED; index += 1) {
+      const open = index === CLOSED;
+      const id = open ? 'open' : `closed${index}`;
+      delivery.run(id, open ? 'pending' : 'processed');
+      run.run(id, id, open ? 'queued' : 'succeeded');
+      callback.run(open ? 'pending' : 'sent');
+    }
+  })();
+}

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { sql } from 'kysely';
+import { MainsheetError } from '../../src/lib/errors.ts';
+import { openSqlite } from '../../src/store/engine.ts';
+import { createStore } from '../../src/store/index.ts';
+import { storeContract } from './contract.ts';
+import { sampleDelivery, sampleRun, sampleStatus } from './samples.ts';
+
+let directory = '';
+let files = 0;
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'mainsheet-store-'));
+});
+
+after(async () => {
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** A file that is not there yet, in a directory that is not there yet. */
+function newFile(): string {
+  files += 1;
+  return join(directory, `${files}`, 'mainsheet.db');
+}
+
+storeContract('SQLite', () => createStore(openSqlite(newFile()), 'sqlite'));
+
+test('a store that is closed and opened again has kept everything', async () => {
+  const file = newFile();
+  const first = await createStore(openSqlite(file), 'sqlite');
+  await first.accept(sampleDelivery('d1'));
+  await first.runs.insert(sampleRun('r1'), ['Build']);
+  await first.outbox.add('r1', [{ target: 'a', callback: sampleStatus('pending') }], 1000);
+  await first.close();
+
+  const second = await createStore(openSqlite(file), 'sqlite');
+  assert.equal((await second.inbox.get('d1'))?.payload, '{"delivery":"d1"}');
+  assert.equal((await second.runs.steps('r1')).length, 1);
+  assert.equal((await second.outbox.ofRun('r1')).length, 1);
+  assert.equal(await second.accept(sampleDelivery('d1')), false);
+  await second.close();
+});
+
+test('numbers of rows that are gone are not given out again', async () => {
+  const db = openSqlite(newFile());
+  const store = await createStore(db, 'sqlite');
+  const first = await store.runs.insert(sampleRun('r1'), []);
+  await db.deleteFrom('runs').execute();
+  const second = await store.runs.insert(sampleRun('r2'), []);
+  assert.ok(first && second && second.sequence > first.sequence);
+  await store.close();
+});
+
+test('nobody but the owner can read the file, its log, or the directory', async () => {
+  const file = newFile();
+  const store = await createStore(openSqlite(file), 'sqlite');
+  await store.accept(sampleDelivery('d1'));
+  const mode = async (path: string) => ((await stat(path)).mode & 0o777).toString(8);
+  assert.equal(await mode(file), '600');
+  assert.equal(await mode(`${file}-wal`), '600');
+  assert.equal(await mode(`${file}-shm`), '600');
+  assert.equal(await mode(join(file, '..')), '700');
+  await store.close();
+});
+
+test('a commit waits for the disk: WAL, synchronous FULL', async () => {
+  const db = openSqlite(newFile());
+  const pragma = async (name: string) =>
+    Object.values(
+      (await sql.raw<Record<string, unknown>>(`pragma ${name}`).execute(db)).rows[0] ?? {},
+    )[0];
+  assert.equal(await pragma('journal_mode'), 'wal');
+  assert.equal(await pragma('synchronous'), 2);
+  await db.destroy();
+});
+
+test('a file that cannot be a database is refused with what to do', async () => {
+  const file = join(directory, 'not-a-database.db');
+  await writeFile(file, 'This is a letter and not a database.'.repeat(100));
+  assert.throws(
+    () => openSqlite(file),
+    (error: unknown) =>
+      error instanceof MainsheetError &&
+      error.code === 'store-unavailable' &&
+      error.hint !== undefined &&
+      error.message.includes(file),
+  );
+});
+
+test('a database of a newer Mainsheet is refused and left as it was', async () => {
+  const file = newFile();
+  const db = openSqlite(file);
+  const store = await createStore(db, 'sqlite');
+  await sql`insert into kysely_migration (name, timestamp) values ('9999-future', '')`.execute(db);
+  await store.close();
+  const again = openSqlite(file);
+  await assert.rejects(createStore(again, 'sqlite'), { code: 'migration-failed' });
+  await again.destroy();
+});

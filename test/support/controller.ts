@@ -1,0 +1,117 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+/** A controller in a process of its own, as people run it. */
+export interface Controller {
+  url: string;
+  webhookUrl: string;
+  secret: string;
+  /** What it has logged, parsed. */
+  log: readonly Record<string, unknown>[];
+  dataDir: string;
+  specsDir: string;
+  /** GET from the API; throws on anything but 2xx. */
+  get<T>(path: string): Promise<T>;
+  post(path: string): Promise<Response>;
+  /** SIGTERM, and resolves with the exit code. */
+  stop(): Promise<number | null>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+  /** Starts it again on the same data. */
+  restart(): Promise<void>;
+  /** Stops it if need be and removes its files. */
+  remove(): Promise<void>;
+}
+
+/** Starts a controller on SQLite with the given specs (file name → YAML), listening on a free port. */
+export async function startController(options: {
+  forge: { url: string; token: string };
+  specs: Record<string, string>;
+  env?: Record<string, string>;
+}): Promise<Controller> {
+  const root = await mkdtemp(join(tmpdir(), 'mainsheet-e2e-'));
+  const dataDir = join(root, 'data');
+  const specsDir = join(root, 'specs');
+  await mkdir(specsDir);
+  for (const [name, text] of Object.entries(options.specs)) {
+    await mkdir(dirname(join(specsDir, name)), { recursive: true });
+    await writeFile(join(specsDir, name), text);
+  }
+  const secret = 'e2e-webhook-secret';
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: root,
+    PORT: '0',
+    MAINSHEET_DATA_DIR: dataDir,
+    MAINSHEET_DEPLOYMENTS: specsDir,
+    MAINSHEET_PUBLIC_URL: 'https://mainsheet.example',
+    GITHUB_WEBHOOK_SECRET: secret,
+    GITHUB_API_URL: options.forge.url,
+    GITHUB_SERVER_URL: options.forge.url,
+    GITHUB_TOKEN: options.forge.token,
+    LOG_FORMAT: 'json',
+    ...options.env,
+  };
+  const log: Record<string, unknown>[] = [];
+  let child: ChildProcess;
+  let url = '';
+
+  async function start(): Promise<void> {
+    child = spawn(process.execPath, [MAIN, 'serve'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let stderr = '';
+    child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+    url = await new Promise<string>((resolve, reject) => {
+      child.once('exit', (code) =>
+        reject(new Error(`exited with ${code}: ${stderr}${JSON.stringify(log.slice(-3))}`)),
+      );
+      lines.on('line', (line) => {
+        const entry = JSON.parse(line) as Record<string, unknown>;
+        log.push(entry);
+        if (entry['msg'] === 'listening') resolve(String(entry['url']));
+      });
+    });
+  }
+
+  async function end(signal: NodeJS.Signals): Promise<number | null> {
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    const [code] = (await exited) as [number | null];
+    return code;
+  }
+
+  await start();
+  return {
+    get url() {
+      return url;
+    },
+    get webhookUrl() {
+      return `${url}/webhooks/v1/github`;
+    },
+    secret,
+    log,
+    dataDir,
+    specsDir,
+    async get<T>(path: string) {
+      const response = await fetch(`${url}/api/v1${path}`);
+      if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${await response.text()}`);
+      return (await response.json()) as T;
+    },
+    post: (path) => fetch(`${url}/api/v1${path}`, { method: 'POST' }),
+    stop: () => end('SIGTERM'),
+    kill: async () => void (await end('SIGKILL')),
+    restart: start,
+    async remove() {
+      await end('SIGKILL');
+      await rm(root, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,24 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/**
+ * Waits until `probe` gives something other than undefined or false, and returns it. Asks again and again instead of
+ * sleeping for a guessed time; gives up with `what` and the last error when nothing came of it.
+ */
+export async function until<T>(
+  what: string,
+  probe: () => Promise<T | undefined | false> | T | undefined | false,
+  timeoutMs = 30_000,
+): Promise<T> {
+  const deadline = Date.now() + timeoutMs;
+  let last: unknown;
+  while (Date.now() < deadline) {
+    try {
+      const found = await probe();
+      if (found !== undefined && found !== false) return found;
+    } catch (error) {
+      last = error;
+    }
+    await delay(15);
+  }
+  throw new Error(`waited ${timeoutMs} ms in vain: ${what}`, { cause: last });
+}

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { createForge, type Forge, type ForgeOptions } from '../../demo/forge.ts';
+import { createSample, type Sample } from '../../demo/sample.ts';
+import { startController, type Controller } from './controller.ts';
+import { until } from './until.ts';
+
+export const SITE = 'acme/storefront';
+export const HUB = 'acme/hub';
+
+export interface RunView {
+  id: string;
+  spec: string;
+  sha: string;
+  state: string;
+  reason: string;
+  fault: string | null;
+  delivery: string;
+  environment: string;
+  outputs: Record<string, string>;
+}
+
+export interface ExplainView {
+  state: string;
+  summary: string;
+  specs: {
+    spec: string;
+    matched: boolean;
+    run: string | null;
+    reasons: { condition: string; held: boolean; detail: string }[];
+  }[];
+}
+
+const ENDS = new Set(['succeeded', 'failed', 'cancelled', 'superseded']);
+
+/** A forge, a controller that listens to it, and a developer's clone. */
+export interface World {
+  forge: Forge;
+  controller: Controller;
+  sample: Sample;
+  runs: (filter?: string) => Promise<RunView[]>;
+  /** Waits until the delivery has been processed, and explains it. */
+  explained: (delivery: string) => Promise<ExplainView>;
+  /** Waits for the delivery of the push of `sha`, and explains it. */
+  explainedPush: (sha: string) => Promise<ExplainView>;
+  /** Waits until the run of this commit has ended. */
+  ended: (sha: string, spec?: string) => Promise<RunView>;
+  /** Waits until GitHub shows this commit status, and returns its description. */
+  statusOf: (sha: string, context: string, state: string) => Promise<string>;
+  /** Waits until nothing is left to send. */
+  settled: () => Promise<void>;
+  log: (run: string) => Promise<string>;
+  /** Ends everything. Fails when a request to GitHub did not fit GitHub's API description. */
+  close: () => Promise<void>;
+}
+
+export async function createWorld(options: {
+  specs: Record<string, string>;
+  env?: Record<string, string>;
+  forge?: Partial<ForgeOptions>;
+  files?: Record<string, string>;
+}): Promise<World> {
+  const forge = await createForge({ repositories: [SITE, HUB], ...options.forge });
+  const sample = await createSample(forge, SITE, options.files ?? { 'README.md': 'shop\n' });
+  const controller = await startController({
+    forge,
+    specs: options.specs,
+    ...(options.env === undefined ? {} : { env: options.env }),
+  });
+  forge.hook({ url: controller.webhookUrl, secret: controller.secret });
+
+  const runs = async (filter = '') =>
+    (await controller.get<{ items: RunView[] }>(`/runs?limit=200${filter}`)).items;
+
+  const explained = (delivery: string) =>
+    until(`delivery ${delivery} processed`, async () => {
+      const view = await controller.get<ExplainView>(`/deliveries/${delivery}/explain`);
+      return view.state !== 'pending' && view;
+    });
+
+  return {
+    forge,
+    controller,
+    sample,
+    runs,
+    explained,
+    async explainedPush(sha) {
+      const delivery = await forge.waitForDelivery(
+        ({ event, body }) => event === 'push' && body.includes(`"after":"${sha}"`),
+        30_000,
+      );
+      assert.equal(delivery.status, 202);
+      return await explained(delivery.id);
+    },
+    ended: (sha, spec) =>
+      until(`the run of ${sha} ended`, async () =>
+        (await runs(`&sha=${sha}`)).find(
+          (run) => (spec === undefined || run.spec === spec) && ENDS.has(run.state),
+        ),
+      ),
+    statusOf: (sha, context, state) =>
+      until(`${context} of ${sha} is ${state}`, async () => {
+        const latest = (await forge.statuses(SITE, sha)).find((one) => one['context'] === context);
+        const description = latest?.['description'];
+        return latest?.['state'] === state && typeof description === 'string' && description;
+      }),
+    settled: async () => {
+      await until('the outbox is empty', async () => {
+        const { items } = await controller.get<{ items: unknown[] }>('/outbox?state=pending');
+        return items.length === 0;
+      });
+    },
+    async log(run) {
+      return await (await fetch(`${controller.url}/api/v1/runs/${run}/log`)).text();
+    },
+    async close() {
+      await controller.remove();
+      await sample.close();
+      const problems = forge.problems();
+      await forge.close();
+      assert.deepEqual(problems, [], 'every request fits the API description of GitHub');
+    },
+  };
+}
