@@ -97,7 +97,7 @@ async function runPipeline(deps: ExecuteDeps, pipeline: Pipeline): Promise<Outco
   const { run, spec, log, signal } = pipeline;
   // From now and not from `startedAt`: a run that is taken up again has its whole time.
   const deadline = deps.clock.now() + spec.timeoutMs;
-  const steps = await deps.store.runs.steps(run.id);
+  const steps = await deps.store.steps.ofRun(run.id);
 
   log.say(-1, `Checking out ${run.repository} at ${run.sha}`);
   const { directory } = await deps.checkouts.prepare({
@@ -124,7 +124,7 @@ async function runPipeline(deps: ExecuteDeps, pipeline: Pipeline): Promise<Outco
     if (result.outcome === 'succeeded') {
       outputs = { ...outputs, ...masked(result.outputs, pipeline.secrets) };
       await deps.store.atomically(async (tables) => {
-        await tables.runs.updateStep(run.id, end(deps, step, 'succeeded', result.exitCode, ''));
+        await tables.steps.update(run.id, end(deps, step, 'succeeded', result.exitCode, ''));
         await tables.runs.setOutputs(run.id, outputs);
       });
       announce(deps, run, step, 'succeeded');
@@ -253,7 +253,7 @@ async function skipRest(deps: ExecuteDeps, run: Run, steps: Step[], from: number
 }
 
 async function settle(deps: ExecuteDeps, run: Run, step: Step): Promise<void> {
-  await deps.store.runs.updateStep(run.id, step);
+  await deps.store.steps.update(run.id, step);
   announce(deps, run, step, step.state);
 }
 

@@ -9,12 +9,14 @@ import { migrate } from './migrations.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { createRuns, type Runs } from './runs.ts';
 import { createSnapshots, type Snapshots } from './snapshots.ts';
+import { createSteps, type Steps } from './steps.ts';
 import type { Database } from './tables.ts';
 
 /** Every table's operations, on one connection or inside one transaction. */
 export interface Tables {
   inbox: Inbox;
   runs: Runs;
+  steps: Steps;
   outbox: Outbox;
   logs: Logs;
   environments: Environments;
@@ -54,6 +56,7 @@ function createTables(db: Kysely<Database>): Tables {
   return {
     inbox: createInbox(db),
     runs: createRuns(db),
+    steps: createSteps(db),
     outbox: createOutbox(db),
     logs: createLogs(db),
     environments: createEnvironments(db),

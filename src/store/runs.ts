@@ -1,10 +1,11 @@
-import { sql, type Insertable, type Kysely, type Selectable } from 'kysely';
-import type { Run, RunState, Step } from '../model/run.ts';
+import { sql, type Kysely } from 'kysely';
+import type { Run, RunState } from '../model/run.ts';
 import { page, type Page, type PageRequest } from './page.ts';
-import type { Database, RunTable, StepTable } from './tables.ts';
+import { fromRow, toRow, type NewRun } from './run-rows.ts';
+import { createSteps } from './steps.ts';
+import type { Database } from './tables.ts';
 
-/** A run before the store has given it its place in the order. */
-export type NewRun = Omit<Run, 'sequence'>;
+export type { NewRun } from './run-rows.ts';
 
 // Literals and not parameters: with parameters SQLite cannot use the indexes of active runs.
 const QUEUED = sql.lit('queued' as const);
@@ -22,7 +23,7 @@ export interface RunFilter {
 
 export interface Runs {
   /** Undefined when the delivery has made its run of this spec before (G2). */
-  insert(run: NewRun, steps: readonly string[]): Promise<Run | undefined>;
+  insert(run: NewRun, stepNames: readonly string[]): Promise<Run | undefined>;
   get(id: string): Promise<Run | undefined>;
   list(request: PageRequest, filter: RunFilter): Promise<Page<Run>>;
   /** The newest successful run of the same spec and lane that is older and of another revision. */
@@ -47,8 +48,6 @@ export interface Runs {
   /** Ends every lease, so that running runs are taken up again. Only for an engine that one process owns. */
   releaseAll(): Promise<void>;
   requestCancel(id: string, reason: string): Promise<boolean>;
-  steps(run: string): Promise<Step[]>;
-  updateStep(run: string, step: Step): Promise<void>;
   /** Keeps what the steps have put out so far, for the next one and for a run that is taken up again. */
   setOutputs(run: string, outputs: Record<string, string>): Promise<void>;
   deploymentId(run: string): Promise<number | undefined>;
@@ -57,8 +56,9 @@ export interface Runs {
 }
 
 export function createRuns(db: Kysely<Database>): Runs {
+  const steps = createSteps(db);
   return {
-    async insert(run, steps) {
+    async insert(run, stepNames) {
       const row = await db
         .insertInto('runs')
         .values(toRow(run))
@@ -66,12 +66,7 @@ export function createRuns(db: Kysely<Database>): Runs {
         .returningAll()
         .executeTakeFirst();
       if (row === undefined) return undefined;
-      if (steps.length > 0) {
-        await db
-          .insertInto('steps')
-          .values(steps.map((name, position) => newStep(run.id, position, name)))
-          .execute();
-      }
+      await steps.insert(run.id, stepNames);
       return fromRow(row);
     },
 
@@ -240,32 +235,6 @@ export function createRuns(db: Kysely<Database>): Runs {
       return result.numUpdatedRows > 0n;
     },
 
-    async steps(run) {
-      const rows = await db
-        .selectFrom('steps')
-        .selectAll()
-        .where('run_id', '=', run)
-        .orderBy('position')
-        .execute();
-      return rows.map(fromStepRow);
-    },
-
-    async updateStep(run, step) {
-      await db
-        .updateTable('steps')
-        .set({
-          state: step.state,
-          attempts: step.attempts,
-          exit_code: step.exitCode ?? null,
-          reason: step.reason,
-          started_at: step.startedAt ?? null,
-          finished_at: step.finishedAt ?? null,
-        })
-        .where('run_id', '=', run)
-        .where('position', '=', step.index)
-        .execute();
-    },
-
     async setOutputs(run, outputs) {
       await db
         .updateTable('runs')
@@ -299,90 +268,5 @@ export function createRuns(db: Kysely<Database>): Runs {
         .execute();
       return Object.fromEntries(rows.map((row) => [row.state, Number(row.count)]));
     },
-  };
-}
-
-function toRow(run: NewRun): Insertable<RunTable> {
-  return {
-    id: run.id,
-    spec: run.spec,
-    spec_digest: run.specDigest,
-    repository: run.repository,
-    environment: run.environment,
-    lane: run.lane,
-    ref: run.ref,
-    branch: run.branch ?? null,
-    tag: run.tag ?? null,
-    sha: run.sha,
-    event: run.event,
-    delivery: run.delivery,
-    cause: run.cause,
-    state: run.state,
-    reason: run.reason,
-    fault: run.fault ?? null,
-    cancel_requested: run.cancelRequested ?? null,
-    attempts: run.attempts,
-    outputs: JSON.stringify(run.outputs),
-    created_at: run.createdAt,
-    started_at: run.startedAt ?? null,
-    finished_at: run.finishedAt ?? null,
-    owner: null,
-    lease_until: 0,
-    deployment_id: null,
-  };
-}
-
-function fromRow(row: Selectable<RunTable>): Run {
-  return {
-    id: row.id,
-    spec: row.spec,
-    specDigest: row.spec_digest,
-    repository: row.repository,
-    environment: row.environment,
-    lane: row.lane,
-    sequence: row.seq,
-    ref: row.ref,
-    branch: row.branch ?? undefined,
-    tag: row.tag ?? undefined,
-    sha: row.sha,
-    event: row.event,
-    delivery: row.delivery,
-    cause: row.cause,
-    state: row.state,
-    reason: row.reason,
-    fault: row.fault ?? undefined,
-    cancelRequested: row.cancel_requested ?? undefined,
-    attempts: row.attempts,
-    outputs: JSON.parse(row.outputs) as Record<string, string>,
-    createdAt: row.created_at,
-    startedAt: row.started_at ?? undefined,
-    finishedAt: row.finished_at ?? undefined,
-  };
-}
-
-function newStep(run: string, position: number, name: string): Insertable<StepTable> {
-  return {
-    run_id: run,
-    position,
-    name,
-    state: 'pending',
-    attempts: 0,
-    exit_code: null,
-    reason: '',
-    started_at: null,
-    finished_at: null,
-  };
-}
-
-function fromStepRow(row: Selectable<StepTable>): Step {
-  return {
-    index: row.position,
-    name: row.name,
-    state: row.state,
-    attempts: row.attempts,
-    exitCode: row.exit_code ?? undefined,
-    reason: row.reason,
-    startedAt: row.started_at ?? undefined,
-    finishedAt: row.finished_at ?? undefined,
   };
 }

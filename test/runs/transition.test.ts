@@ -102,7 +102,7 @@ test('a new run is there with its snapshot, its steps and its first callbacks', 
   assert.deepEqual(others, []);
   assert.deepEqual(run, await get(store, 'r1'));
   assert.deepEqual(
-    (await store.runs.steps('r1')).map(({ name }) => name),
+    (await store.steps.ofRun('r1')).map(({ name }) => name),
     ['Build', 'Smoke'],
   );
   assert.equal((await store.snapshots.get(loaded.digest))?.text, loaded.text);
@@ -135,7 +135,7 @@ test('when its callbacks cannot be written a run is not made and supersedes noth
     /the disk is full/,
   );
   assert.equal(await store.runs.get('r2'), undefined);
-  assert.deepEqual(await store.runs.steps('r2'), []);
+  assert.deepEqual(await store.steps.ofRun('r2'), []);
   assert.equal((await get(store, 'r1')).state, 'queued');
   assert.deepEqual(await callbacksOf(store, 'r1'), before);
 });

@@ -39,7 +39,7 @@ test('a store that is closed and opened again has kept everything', async () => 
 
   const second = await createStore(openSqlite(file), 'sqlite');
   assert.equal((await second.inbox.get('d1'))?.payload, '{"delivery":"d1"}');
-  assert.equal((await second.runs.steps('r1')).length, 1);
+  assert.equal((await second.steps.ofRun('r1')).length, 1);
   assert.equal((await second.outbox.ofRun('r1')).length, 1);
   assert.equal(await second.accept(sampleDelivery('d1')), false);
   await second.close();

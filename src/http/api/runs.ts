@@ -66,7 +66,7 @@ export function runOperations(deps: {
       answer: runDetailSchema,
       async serve(_ctx, { id }) {
         const run = await find(id);
-        return toRunDetail(run, await store.runs.steps(id), await store.outbox.ofRun(id));
+        return toRunDetail(run, await store.steps.ofRun(id), await store.outbox.ofRun(id));
       },
     }),
     operation({

@@ -105,7 +105,7 @@ async function whatIsThere(store: Store) {
   return {
     delivery: (await store.inbox.get('d1'))?.delivery.state,
     runs: (await store.runs.list(all, {})).items.length,
-    steps: (await store.runs.steps('r1')).length,
+    steps: (await store.steps.ofRun('r1')).length,
     log: (await store.logs.read('r1', -1, 10)).length,
     outbox: (await store.outbox.list(all, {})).items.length,
     environments: (await store.environments.list()).length,

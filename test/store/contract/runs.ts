@@ -30,7 +30,7 @@ export function runsContract(withStore: WithStore): void {
         const event = { delivery: 'd1', spec: 'storefront', cause: 'event' } as const;
         assert.ok(await store.runs.insert(sampleRun('r1', event), ['Build']));
         assert.equal(await store.runs.insert(sampleRun('r2', event), ['Build']), undefined);
-        assert.deepEqual(await store.runs.steps('r2'), []);
+        assert.deepEqual(await store.steps.ofRun('r2'), []);
         assert.ok(await store.runs.insert(sampleRun('r3', { ...event, spec: 'other' }), []));
         assert.deepEqual(await idsOf(store, { delivery: 'd1' }), ['r3', 'r1']);
       }),
@@ -62,7 +62,7 @@ export function runsContract(withStore: WithStore): void {
           startedAt: undefined,
           finishedAt: undefined,
         };
-        assert.deepEqual(await store.runs.steps('r1'), [
+        assert.deepEqual(await store.steps.ofRun('r1'), [
           { index: 0, name: 'Build', ...pending },
           { index: 1, name: 'Smoke', ...pending },
           { index: 2, name: 'Build', ...pending },
@@ -143,8 +143,8 @@ export function runsContract(withStore: WithStore): void {
           startedAt: 2000,
           finishedAt: 3000,
         };
-        await store.runs.updateStep('r1', smoke);
-        const [build, second] = await store.runs.steps('r1');
+        await store.steps.update('r1', smoke);
+        const [build, second] = await store.steps.ofRun('r1');
         assert.equal(build?.state, 'pending');
         assert.deepEqual(second, smoke);
 

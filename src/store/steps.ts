@@ -1,0 +1,77 @@
+import type { Insertable, Kysely, Selectable } from 'kysely';
+import type { Step } from '../model/run.ts';
+import type { Database, StepTable } from './tables.ts';
+
+/** The steps of runs: made with their run, changed while it goes on. */
+export interface Steps {
+  /** Makes a run's steps, all of them pending. */
+  insert(run: string, names: readonly string[]): Promise<void>;
+  /** A run's steps in their order. */
+  ofRun(run: string): Promise<Step[]>;
+  update(run: string, step: Step): Promise<void>;
+}
+
+export function createSteps(db: Kysely<Database>): Steps {
+  return {
+    async insert(run, names) {
+      if (names.length === 0) return;
+      await db
+        .insertInto('steps')
+        .values(names.map((name, position) => newStep(run, position, name)))
+        .execute();
+    },
+
+    async ofRun(run) {
+      const rows = await db
+        .selectFrom('steps')
+        .selectAll()
+        .where('run_id', '=', run)
+        .orderBy('position')
+        .execute();
+      return rows.map(fromStepRow);
+    },
+
+    async update(run, step) {
+      await db
+        .updateTable('steps')
+        .set({
+          state: step.state,
+          attempts: step.attempts,
+          exit_code: step.exitCode ?? null,
+          reason: step.reason,
+          started_at: step.startedAt ?? null,
+          finished_at: step.finishedAt ?? null,
+        })
+        .where('run_id', '=', run)
+        .where('position', '=', step.index)
+        .execute();
+    },
+  };
+}
+
+function newStep(run: string, position: number, name: string): Insertable<StepTable> {
+  return {
+    run_id: run,
+    position,
+    name,
+    state: 'pending',
+    attempts: 0,
+    exit_code: null,
+    reason: '',
+    started_at: null,
+    finished_at: null,
+  };
+}
+
+function fromStepRow(row: Selectable<StepTable>): Step {
+  return {
+    index: row.position,
+    name: row.name,
+    state: row.state,
+    attempts: row.attempts,
+    exitCode: row.exit_code ?? undefined,
+    reason: row.reason,
+    startedAt: row.started_at ?? undefined,
+    finishedAt: row.finished_at ?? undefined,
+  };
+}
