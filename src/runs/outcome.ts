@@ -1,0 +1,19 @@
+/** How an execution ended. `interrupted`: not over, somebody else (or this process, later) goes on with it. */
+export type Outcome =
+  | { kind: 'succeeded'; outputs: Record<string, string> }
+  | { kind: 'failed'; fault: 'step' | 'mainsheet'; reason: string }
+  | { kind: 'cancelled'; reason: string }
+  | { kind: 'interrupted' };
+
+/** Why a run's signal was aborted: the `reason` given to `AbortController.abort`. */
+export type Interruption = { kind: 'cancel'; reason: string } | { kind: 'interrupt' };
+
+/** What the abortion of a run's signal means for the run. */
+export function interrupted(
+  signal: AbortSignal,
+): Extract<Outcome, { kind: 'cancelled' | 'interrupted' }> {
+  const why = signal.reason as Interruption | undefined;
+  return why?.kind === 'cancel'
+    ? { kind: 'cancelled', reason: why.reason }
+    : { kind: 'interrupted' };
+}

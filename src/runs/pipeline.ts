@@ -1,0 +1,141 @@
+import { backoffDelay } from '../lib/backoff.ts';
+import { formatDuration } from '../lib/duration.ts';
+import { describeError, MainsheetError, RetryableError } from '../lib/errors.ts';
+import { maskText } from '../lib/masking.ts';
+import type { DeploymentSpec, StepSpec } from '../model/deployment-spec.ts';
+import type { Run, Step } from '../model/run.ts';
+import type { StepResult } from '../steps/contract.ts';
+import { interrupted, type Outcome } from './outcome.ts';
+import { saveStep, type Pipeline, type PipelineDeps } from './pipeline-context.ts';
+import { runStep } from './run-step.ts';
+
+/** How long the checkout is tried again while GitHub cannot be reached, in milliseconds. */
+const CHECKOUT_PATIENCE_MS = 5 * 60_000;
+const CHECKOUT_BACKOFF = { baseMs: 1000, maxMs: 30_000 };
+
+/** Checks the revision out and runs the steps that have not succeeded yet, one after the other. */
+export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promise<Outcome> {
+  const { run, spec, log, signal } = pipeline;
+  // From now and not from `startedAt`: a run that is taken up again has its whole time.
+  const deadline = deps.clock.now() + spec.timeoutMs;
+  const steps = await deps.store.steps.ofRun(run.id);
+  const directory = await checkOut(deps, pipeline, deadline);
+  if (directory === undefined) return await stop(deps, pipeline, steps);
+
+  let { outputs } = run;
+  for (const [index, stepSpec] of spec.steps.entries()) {
+    const step = steps[index];
+    if (step === undefined) throw new MainsheetError('step-missing', `step ${index} has no row`);
+    if (step.state === 'succeeded') continue;
+    if (signal.aborted) return await stop(deps, pipeline, steps);
+
+    const timeLeft = deadline - deps.clock.now();
+    const result: StepResult =
+      timeLeft <= 0
+        ? { outcome: 'timed-out', reason: 'no time was left for it' }
+        : await runStep(deps, pipeline, { step, stepSpec, directory, deadline, outputs });
+    if (result.outcome === 'cancelled') return await stop(deps, pipeline, steps, step);
+
+    if (result.outcome === 'succeeded') {
+      outputs = { ...outputs, ...masked(result.outputs, pipeline.secrets) };
+      await deps.store.atomically(async (tables) => {
+        await tables.steps.update(run.id, end(deps, step, 'succeeded', result.exitCode, ''));
+        await tables.runs.setOutputs(run.id, outputs);
+      });
+      deps.news.publish({ kind: 'step', run: run.id, step: index, state: 'succeeded' });
+      continue;
+    }
+    const exitCode = result.outcome === 'failed' ? result.exitCode : undefined;
+    const reason = maskText(Object.values(pipeline.secrets), reasonOf(result, spec, stepSpec));
+    log.say(index, `Step "${step.name}" failed: ${reason}`);
+    await saveStep(deps, run, end(deps, step, 'failed', exitCode, reason));
+    await skipRest(deps, run, steps, index + 1);
+    return { kind: 'failed', fault: 'step', reason: `Step "${step.name}" failed: ${reason}` };
+  }
+  return { kind: 'succeeded', outputs };
+}
+
+/** The work tree's directory; undefined when the run is to stop. What may pass is tried again for a while. */
+async function checkOut(
+  deps: PipelineDeps,
+  { run, log, signal }: Pipeline,
+  deadline: number,
+): Promise<string | undefined> {
+  const { lane, repository, sha } = run;
+  const until = Math.min(deadline, deps.clock.now() + CHECKOUT_PATIENCE_MS);
+  log.say(-1, `Checking out ${repository} at ${sha}`);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return (await deps.checkouts.prepare({ lane, repository, sha, signal })).directory;
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      const delay = backoffDelay(attempt, CHECKOUT_BACKOFF);
+      const hopeless = !(error instanceof RetryableError);
+      if (hopeless || deps.clock.now() + delay > until) throw error;
+      log.say(-1, `${describeError(error)}; trying again in ${formatDuration(delay)}`);
+      await deps.clock.sleep(delay, signal);
+      if (signal.aborted) return undefined;
+    }
+  }
+}
+
+/** The run was cancelled, or its process has to stop: says so on the steps and tells which. */
+async function stop(
+  deps: PipelineDeps,
+  { run, log, signal }: Pipeline,
+  steps: Step[],
+  current?: Step,
+): Promise<Outcome> {
+  const outcome = interrupted(signal);
+  if (outcome.kind === 'interrupted') {
+    if (current !== undefined) {
+      log.say(current.index, 'Interrupted: the step starts again when the run goes on');
+      await saveStep(deps, run, { ...current, state: 'pending', startedAt: undefined });
+    }
+    return outcome;
+  }
+  log.say(current?.index ?? -1, outcome.reason);
+  if (current !== undefined) {
+    await saveStep(deps, run, end(deps, current, 'cancelled', undefined, outcome.reason));
+  }
+  await skipRest(deps, run, steps, current === undefined ? 0 : current.index + 1);
+  return outcome;
+}
+
+async function skipRest(deps: PipelineDeps, run: Run, steps: Step[], from: number): Promise<void> {
+  for (const step of steps.slice(from)) {
+    if (step.state === 'pending') await saveStep(deps, run, { ...step, state: 'skipped' });
+  }
+}
+
+function end(
+  deps: PipelineDeps,
+  step: Step,
+  state: Step['state'],
+  exitCode: number | undefined,
+  reason: string,
+): Step {
+  return { ...step, state, exitCode, reason, finishedAt: deps.clock.now() };
+}
+
+function reasonOf(
+  result: Exclude<StepResult, { outcome: 'succeeded' | 'cancelled' }>,
+  spec: DeploymentSpec,
+  step: StepSpec,
+): string {
+  if (result.outcome === 'failed') return result.reason;
+  const own = step.timeoutMs !== undefined && step.timeoutMs < spec.timeoutMs;
+  const limit = formatDuration(own ? (step.timeoutMs ?? 0) : spec.timeoutMs);
+  return own ? `it took longer than its ${limit}` : `the run took longer than its ${limit}`;
+}
+
+/** Outputs are stored and shown, so a secret in one is masked like in the log (G8). */
+function masked(
+  outputs: Record<string, string>,
+  secrets: Record<string, string>,
+): Record<string, string> {
+  const values = Object.values(secrets);
+  return Object.fromEntries(
+    Object.entries(outputs).map(([name, value]) => [name, maskText(values, value)]),
+  );
+}

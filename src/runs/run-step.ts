@@ -1,0 +1,93 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { backoffDelay } from '../lib/backoff.ts';
+import { formatDuration } from '../lib/duration.ts';
+import type { StepSpec } from '../model/deployment-spec.ts';
+import type { Step } from '../model/run.ts';
+import { renderTemplate } from '../spec/expressions.ts';
+import type { StepResult } from '../steps/contract.ts';
+import { stepEnvironment } from '../steps/environment.ts';
+import { saveStep, type Pipeline, type PipelineDeps } from './pipeline-context.ts';
+
+/** A retry never waits longer than this between two attempts of a step. */
+const LONGEST_BACKOFF_MS = 5 * 60_000;
+
+/** One step's turn in its run. */
+interface StepTurn {
+  step: Step;
+  stepSpec: StepSpec;
+  directory: string;
+  deadline: number;
+  outputs: Record<string, string>;
+}
+
+/** All attempts of one step. */
+export async function runStep(
+  deps: PipelineDeps,
+  pipeline: Pipeline,
+  turn: StepTurn,
+): Promise<StepResult> {
+  const { run, log, signal } = pipeline;
+  const { step, stepSpec, deadline } = turn;
+  for (let attempt = 1; ; attempt += 1) {
+    const started: Step = {
+      ...step,
+      state: 'running',
+      attempts: attempt,
+      startedAt: step.startedAt ?? deps.clock.now(),
+    };
+    Object.assign(step, started);
+    await saveStep(deps, run, step);
+    const times = stepSpec.retry.attempts > 1 ? ` (attempt ${attempt})` : '';
+    log.say(step.index, `Step ${step.index + 1}: ${step.name}${times}`);
+
+    const timeLeft = deadline - deps.clock.now();
+    const result = await attemptStep(deps, pipeline, turn, attempt, timeLeft);
+    log.endStep(step.index);
+    const final = result.outcome === 'succeeded' || result.outcome === 'cancelled';
+    if (final || attempt >= stepSpec.retry.attempts || deps.clock.now() >= deadline) return result;
+
+    const delay = backoffDelay(attempt, {
+      baseMs: stepSpec.retry.backoffMs,
+      maxMs: LONGEST_BACKOFF_MS,
+    });
+    log.say(step.index, `${result.reason}; trying again in ${formatDuration(delay)}`);
+    await deps.clock.sleep(Math.min(delay, deadline - deps.clock.now()), signal);
+    if (signal.aborted) return { outcome: 'cancelled', reason: 'cancelled between two attempts' };
+  }
+}
+
+async function attemptStep(
+  deps: PipelineDeps,
+  pipeline: Pipeline,
+  turn: StepTurn,
+  attempt: number,
+  timeLeft: number,
+): Promise<StepResult> {
+  const { run, spec, secrets, payload, log, signal } = pipeline;
+  const { step, stepSpec, directory, outputs } = turn;
+  const scratch = join(pipeline.scratch, `${step.index}-${attempt}`);
+  await mkdir(scratch, { recursive: true, mode: 0o700 });
+  const context = { run, spec, event: payload, outputs, secrets };
+  const written = { ...spec.env, ...stepSpec.env };
+  const rendered = Object.fromEntries(
+    Object.entries(written).map(([name, value]) => [name, renderTemplate(value, context)]),
+  );
+  return await deps.steps({
+    step: stepSpec,
+    directory,
+    scratch,
+    env: stepEnvironment({
+      run,
+      eventPath: join(pipeline.scratch, 'event.json'),
+      outputPath: join(scratch, 'output'),
+      workspace: directory,
+      inherited: deps.inherited,
+      env: rendered,
+      secrets,
+    }),
+    log: (stream, text) => log.write(step.index, stream, text),
+    signal,
+    timeoutMs: Math.max(1, Math.min(stepSpec.timeoutMs ?? timeLeft, timeLeft)),
+  });
+}
