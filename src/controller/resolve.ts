@@ -62,7 +62,10 @@ export function createResolve(deps: { mirrors: Mirrors; logger: Logger }): Resol
     const { repository, before, sha } = event;
     if (sha === undefined) return event;
     try {
-      const paths = await mirrors.changedPaths(repository, before, sha, { signal });
+      const paths = await mirrors.changedPaths(repository, before, sha, {
+        ref: event.ref,
+        signal,
+      });
       return { ...event, changedPaths: { complete: true, paths } };
     } catch (error) {
       // The commit is gone already. The verdict says that the files are not known; the checkout will say the rest.

@@ -18,7 +18,7 @@ const KINDS: Kind[] = [
     terminal: true,
     code: 'git-missing',
     message: 'git was not found',
-    hint: 'Install git 2.30 or newer, and see that PATH leads to it.',
+    hint: 'Install git 2.31 or newer, and see that PATH leads to it.',
   },
   {
     pattern: /No space left on device|Disk quota exceeded/i,

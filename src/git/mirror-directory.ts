@@ -16,7 +16,7 @@ const CONFIG = `[core]
  * which would bring hooks.
  */
 export async function makeMirror(path: string, parent: string): Promise<void> {
-  if (!(await isRealDirectory(join(path, 'objects')))) {
+  if (!(await isMirror(path))) {
     const made = placeForNew(parent);
     await mkdir(join(made, 'objects', 'info'), { recursive: true, mode: 0o700 });
     await mkdir(join(made, 'objects', 'pack'));
@@ -32,7 +32,7 @@ export async function makeMirror(path: string, parent: string): Promise<void> {
 
 /** Whether a mirror was made at `path`. */
 export async function isMirror(path: string): Promise<boolean> {
-  return await isRealDirectory(join(path, 'objects'));
+  return (await isRealDirectory(path)) && (await isRealDirectory(join(path, 'objects')));
 }
 
 /** Writes `content` to `path` unless that is what it says: a changed configuration does not outlive its step. */

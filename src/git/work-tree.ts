@@ -40,13 +40,16 @@ export function placeOf(directory: string): Place {
 
 /** Whether a checkout was made there, of real directories that may be used. Says nothing about what is in them. */
 export async function isWorkTree(place: Place): Promise<boolean> {
-  const parts = [place.directory, place.git, place.tree, join(place.git, 'objects')];
+  // All that we write into: a link in their place would lead our writing elsewhere.
+  const own = ['objects', 'objects/info', 'info'].map((name) => join(place.git, name));
+  const parts = [place.directory, place.git, place.tree, ...own];
   return (await Promise.all(parts.map((part) => isUsableDirectory(part)))).every(Boolean);
 }
 
 /** Makes an empty checkout: aside, in `workDirectory`, so that there never is half of one. */
 export async function makeWorkTree(place: Place, workDirectory: string): Promise<void> {
   const made = placeOf(placeForNew(workDirectory));
+  await mkdir(made.directory, { mode: 0o700 });
   await makeGitDirectory(made.git);
   await writeFile(join(made.git, 'HEAD'), 'ref: refs/heads/main\n');
   await mkdir(made.tree);
@@ -82,7 +85,6 @@ export async function bringTo(
 }
 
 async function keepOurs(gitDirectory: string, mirror: string): Promise<void> {
-  await mkdir(join(gitDirectory, 'info'), { recursive: true });
   await keepConfig(join(gitDirectory, 'config'), CONFIG);
   await keepConfig(join(gitDirectory, 'info', 'attributes'), ATTRIBUTES);
   await keepConfig(
@@ -92,7 +94,9 @@ async function keepOurs(gitDirectory: string, mirror: string): Promise<void> {
 }
 
 async function makeGitDirectory(path: string): Promise<void> {
-  await mkdir(join(path, 'objects', 'info'), { recursive: true, mode: 0o700 });
+  // Fails when there is anything already, a link for example.
+  await mkdir(path, { mode: 0o700 });
+  await mkdir(join(path, 'objects', 'info'), { recursive: true });
   await mkdir(join(path, 'refs'));
   await mkdir(join(path, 'info'));
 }

@@ -29,6 +29,9 @@ async function contents(directory: string): Promise<string[]> {
 
 const FIRST = ['README.md', 'src', 'src/index.js'];
 
+/** What is in the steps' own `.git`, and nothing else. */
+const GIT = ['HEAD', 'config', 'index', 'info', 'objects', 'packed-refs', 'refs'];
+
 async function prepareFirst(fixture: Fixture) {
   const sha = await fixture.git('rev-parse', 'HEAD');
   const request = { lane: 'shop', repository: fixture.repository, sha };
@@ -148,6 +151,7 @@ const LEFTOVERS: Record<string, (directory: string, fixture: Fixture) => Promise
     await writeFile(join(directory, '.git'), 'gitdir: /nonexistent');
   },
   'a link to elsewhere as .git': async (directory, { root }) => {
+    await writeFile(join(directory, '.git', 'index.lock'), '');
     await rename(join(directory, '.git'), join(root, 'outside', 'git'));
     await symlink(join(root, 'outside', 'git'), join(directory, '.git'));
   },
@@ -183,6 +187,11 @@ const LEFTOVERS: Record<string, (directory: string, fixture: Fixture) => Promise
   'our configuration corrupt': async (directory) => {
     await writeFile(join(directory, '..', 'git', 'config'), '[garbage');
   },
+  'links to elsewhere inside our git directory': async (directory, { root }) => {
+    const info = join(directory, '..', 'git', 'info');
+    await rm(info, { recursive: true });
+    await symlink(join(root, 'outside'), info);
+  },
   'our git directory gone': async (directory) => {
     await rm(join(directory, '..', 'git'), { recursive: true });
   },
@@ -207,7 +216,13 @@ for (const [name, leave] of Object.entries(LEFTOVERS)) {
     assert.equal((await lstat(join(directory, 'README.md'))).mode & 0o111, 0);
     const { stdout } = await run('git', ['rev-parse', 'HEAD'], { cwd: directory });
     assert.equal(stdout.trim(), request.sha);
-    assert.equal(await readFile(join(fixture.root, 'outside', 'README.md'), 'utf8'), 'canary');
+    assert.deepEqual((await readdir(join(directory, '.git'))).sort(), GIT);
+    const outside = join(fixture.root, 'outside');
+    assert.equal(await readFile(join(outside, 'README.md'), 'utf8'), 'canary');
+    assert.deepEqual(
+      (await readdir(outside)).filter((file) => file !== 'git'),
+      ['README.md'],
+    );
     assert.equal((await readdir(join(fixture.data, 'work'))).length, 1, 'nothing is left over');
   });
 }

@@ -30,7 +30,7 @@ test('what git says becomes a code that says whether trying again may help', () 
   }
 });
 
-test("what the server says of itself does not condemn our copy", () => {
+test('what the server says of itself does not condemn our copy', () => {
   assert.equal(codeOf('remote: fatal: bad object 1234\nfatal: gone'), 'RetryableError git-failed');
 });
 
