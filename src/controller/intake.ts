@@ -36,7 +36,7 @@ interface SpecVerdict {
 /** Turns stored deliveries into runs, one after the other. */
 export interface Intake extends Loop {
   /** Runs a stored delivery's payload against today's specs once more. Throws TerminalError `delivery-unknown`. */
-  replay(delivery: string): Promise<{ outcome: DeliveryOutcome; runs: Run[] }>;
+  replay(delivery: string, actor: string): Promise<{ outcome: DeliveryOutcome; runs: Run[] }>;
 }
 
 export function createIntake(deps: {
@@ -103,7 +103,10 @@ export function createIntake(deps: {
     const outcome = await store.atomically(async (tables) => {
       const made = await makeRuns(tables, id, 'event', judged, changed);
       const result = outcomeOf(judged, made);
-      await tables.inbox.close(id, 'processed', result, clock.now());
+      if (!(await tables.inbox.close(id, 'processed', result, clock.now()))) {
+        // Somebody else closed it meanwhile: then these runs are not to be, and the transaction takes them back.
+        throw new TerminalError('delivery-closed', `delivery ${id} was closed meanwhile`);
+      }
       return result;
     });
     finish(claimed.delivery, outcome, changed);
@@ -150,7 +153,7 @@ export function createIntake(deps: {
   const loop = createLoop({ name: 'intake', turn, pollMs: POLL_MS, logger });
   return {
     ...loop,
-    async replay(delivery) {
+    async replay(delivery, actor) {
       const stored = await store.inbox.get(delivery);
       if (stored === undefined) {
         throw new TerminalError('delivery-unknown', `there is no delivery ${delivery}`);
@@ -158,10 +161,18 @@ export function createIntake(deps: {
       const payload = JSON.parse(stored.payload) as Json;
       const judged = await judge(stored.delivery.event, payload, AbortSignal.timeout(LEASE_MS));
       const changed: Run[] = [];
-      const made = await store.atomically((tables) =>
-        makeRuns(tables, delivery, 'replay', judged, changed),
-      );
-      const outcome = outcomeOf(judged, made);
+      const { made, outcome } = await store.atomically(async (tables) => {
+        const runs = await makeRuns(tables, delivery, 'replay', judged, changed);
+        const result = outcomeOf(judged, runs);
+        await tables.audit.record({
+          at: clock.now(),
+          actor,
+          action: 'delivery.replay',
+          subject: delivery,
+          detail: result.summary,
+        });
+        return { made: runs, outcome: result };
+      });
       finish(stored.delivery, outcome, changed);
       return { outcome, runs: [...made.values()] };
     },

@@ -120,7 +120,9 @@ export function createRunner(deps: {
       logger.info({ run: run.id, spec: run.spec }, 'run handed over');
       return;
     }
-    const ended = await transitions.commit(run, commandFor(outcome), owner);
+    // Read again: the steps that did succeed have put out values meanwhile, which the end must not overwrite.
+    const latest = (await store.runs.get(run.id)) ?? run;
+    const ended = await transitions.commit(latest, commandFor(outcome), owner);
     logger.info(
       {
         run: run.id,

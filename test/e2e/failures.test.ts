@@ -18,6 +18,10 @@ before(async () => {
           'broken',
           'steps: [{ name: Build, run: "echo doing; exit 3" }, { name: Never, run: "true" }]',
         ),
+        spec(
+          'half',
+          'steps: [{ name: One, run: "echo v=1 >> $MAINSHEET_OUTPUT" }, { name: Two, run: "exit 1" }]',
+        ),
         spec('secretless', 'secrets: [NOT_SET]\nsteps: [{ run: "true" }]'),
         spec('slow', 'timeout: 1s\nsteps: [{ name: Hang, run: "sleep 600 & sleep 600" }]'),
         spec(
@@ -61,6 +65,12 @@ test('a failing step gives failure on the right commit and a Deployment that fai
       ['skipped', null],
     ],
   );
+});
+
+test('what the steps before a failing one put out is kept', async () => {
+  const run = await world.ended(await push('half'));
+  assert.equal(run.state, 'failed');
+  assert.deepEqual(run.outputs, { v: '1' });
 });
 
 test("a fault of Mainsheet's own gives error, with what to do about it", async () => {

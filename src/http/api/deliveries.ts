@@ -66,14 +66,7 @@ export function deliveryOperations(deps: { store: Store; intake: Intake }): Oper
       status: 201,
       answer: z.object({ summary: z.string(), runs: z.array(runSchema) }),
       async serve(ctx, { id }) {
-        const { outcome, runs } = await deps.intake.replay(id);
-        await store.audit.record({
-          at: Date.now(),
-          actor: String(ctx.state['actor']),
-          action: 'delivery.replay',
-          subject: id,
-          detail: outcome.summary,
-        });
+        const { outcome, runs } = await deps.intake.replay(id, String(ctx.state['actor']));
         return { summary: outcome.summary, runs: runs.map(toRun) };
       },
     }),
