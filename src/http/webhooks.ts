@@ -32,7 +32,7 @@ export function webhookRoute(deps: {
   return async (ctx, next) => {
     if (ctx.path !== WEBHOOK_PATH) return await next();
     try {
-      const form = isForm(ctx.method, ctx.is(['json', 'urlencoded']));
+      const form = isForm(ctx.method, ctx.get('Content-Type'));
       const event = header(ctx.get('X-GitHub-Event'), 'X-GitHub-Event', EVENT);
       const id = header(ctx.get('X-GitHub-Delivery'), 'X-GitHub-Delivery', DELIVERY);
       const signature = ctx.get('X-Hub-Signature-256');
@@ -83,7 +83,7 @@ export function webhookRoute(deps: {
 }
 
 /** Whether the body is a form. Throws ProblemError 405 or 415. */
-function isForm(method: string, type: string | false | null): boolean {
+function isForm(method: string, contentType: string): boolean {
   if (method !== 'POST') {
     throw new ProblemError(
       405,
@@ -94,8 +94,9 @@ function isForm(method: string, type: string | false | null): boolean {
       },
     );
   }
-  if (type === 'urlencoded') return true;
-  if (type === 'json') return false;
+  const type = contentType.split(';', 1)[0]?.trim().toLowerCase();
+  if (type === 'application/x-www-form-urlencoded') return true;
+  if (type === 'application/json') return false;
   throw new ProblemError(
     415,
     'unsupported-content-type',

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import SQLite from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
 import { MainsheetError } from '../lib/errors.ts';
+import { withPreparedStatements } from './prepared-statements.ts';
 import type { Database } from './tables.ts';
 
 /** The engines that the one store runs on. */
@@ -22,7 +23,9 @@ export function openSqlite(file: string): Kysely<Database> {
     sqlite.pragma('synchronous = FULL');
     sqlite.pragma('foreign_keys = ON');
     sqlite.pragma('cache_size = -16000');
-    return new Kysely<Database>({ dialect: new SqliteDialect({ database: sqlite }) });
+    return new Kysely<Database>({
+      dialect: new SqliteDialect({ database: withPreparedStatements(sqlite) }),
+    });
   } catch (error) {
     throw new MainsheetError('store-unavailable', `cannot open the database ${file}`, {
       cause: error,

@@ -1,4 +1,4 @@
-import { sql, type Kysely, type Selectable } from 'kysely';
+import { sql, type CompiledQuery, type Kysely, type Selectable } from 'kysely';
 import type { Delivery, DeliveryOutcome } from '../model/delivery.ts';
 import { page, type Page, type PageRequest } from './page.ts';
 import type { Database, DeliveryTable } from './tables.ts';
@@ -48,15 +48,19 @@ export interface Inbox {
 }
 
 export function createInbox(db: Kysely<Database>): Inbox {
+  const statements = new Map<number, CompiledQuery<{ id: string }>>();
   return {
     async store(deliveries) {
-      const rows = await db
-        .insertInto('deliveries')
-        .values(deliveries.map(toRow))
-        .onConflict((conflict) => conflict.column('id').doNothing())
-        .returning('id')
-        .execute();
-      return new Set(rows.map((row) => row.id));
+      const rows = deliveries.map(toRow);
+      // The statement depends on the number of rows alone, and building it costs as much as running it.
+      let statement = statements.get(rows.length);
+      if (statement === undefined) {
+        statement = insertion(db, rows);
+        statements.set(rows.length, statement);
+      }
+      const parameters = rows.flatMap((row) => Object.values(row));
+      const stored = await db.executeQuery<{ id: string }>({ ...statement, parameters });
+      return new Set(stored.rows.map((row) => row.id));
     },
 
     async claim(now, leaseMs) {
@@ -165,6 +169,19 @@ export function createInbox(db: Kysely<Database>): Inbox {
   };
 }
 
+/** Columns that are left out have their defaults: a row that nobody has taken yet. */
+function insertion(
+  db: Kysely<Database>,
+  rows: ReturnType<typeof toRow>[],
+): CompiledQuery<{ id: string }> {
+  return db
+    .insertInto('deliveries')
+    .values(rows)
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .returning('id')
+    .compile();
+}
+
 function toRow(delivery: IncomingDelivery) {
   return {
     id: delivery.id,
@@ -174,11 +191,6 @@ function toRow(delivery: IncomingDelivery) {
     payload: delivery.payload,
     state: 'pending' as const,
     received_at: delivery.receivedAt,
-    processed_at: null,
-    attempts: 0,
-    next_attempt_at: 0,
-    lease_until: 0,
-    outcome: null,
   };
 }
 

@@ -22,9 +22,9 @@ export interface DeliveryTable {
   state: 'pending' | 'processed' | 'failed';
   received_at: number;
   processed_at: number | null;
-  attempts: number;
-  next_attempt_at: number;
-  lease_until: number;
+  attempts: Generated<number>;
+  next_attempt_at: Generated<number>;
+  lease_until: Generated<number>;
   outcome: string | null;
 }
 
