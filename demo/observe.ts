@@ -24,7 +24,9 @@ export async function observeForge(
   }
 }
 
-function noteRequest({ method, path, body, status, at }: JournalEntry, timeline: Timeline): void {
+function noteRequest({ method, path, body, status }: JournalEntry, timeline: Timeline): void {
+  // Entries come when they are answered, and in that order they are shown.
+  const at = Date.now();
   if (method !== 'POST' || status < 200 || status > 299) return;
   const [state, context, type, environment] = ['state', 'context', 'event_type', 'environment'].map(
     (name) => text(asRecord(body)[name]),
