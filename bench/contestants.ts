@@ -10,7 +10,14 @@ import SQLite from 'better-sqlite3';
 
 const SECRET = process.env['BENCH_SECRET'] ?? '';
 const name = process.argv[2] ?? '';
-const starters: Record<string, () => Promise<Server>> = { bare, durable, mainsheet, probot };
+const starters: Record<string, () => Promise<Server>> = {
+  bare,
+  durable,
+  mainsheet,
+  probot,
+  empty: mainsheet,
+  full: mainsheet,
+};
 const start = starters[name];
 if (start === undefined)
   throw new Error(`no contestant ${name}: ${Object.keys(starters).join(', ')}`);
@@ -75,6 +82,7 @@ async function mainsheet(): Promise<Server> {
   const { systemClock } = await import('../src/lib/clock.ts');
   const directory = mkdtempSync(join(tmpdir(), 'bench-'));
   const store = await createStore(openSqlite(join(directory, 'bench.db')), 'sqlite');
+  fill(join(directory, 'bench.db'), Number(process.env['BENCH_ROWS'] ?? 0));
   type Deps = Parameters<typeof createHttpServer>[0];
   return createHttpServer({
     store,
@@ -88,6 +96,21 @@ async function mainsheet(): Promise<Server> {
     logger: createLogger({ level: 'error', format: 'json' }),
     news: createBroadcast(),
   });
+}
+
+/** Puts processed deliveries of 1 KB into the table. */
+function fill(file: string, rows: number): void {
+  if (rows === 0) return;
+  const database = new SQLite(file);
+  database
+    .prepare(
+      `with recursive n(i) as (select 1 union all select i + 1 from n where i < ?)
+       insert into deliveries (id, event, repository, payload, state, received_at)
+       select 'old-' || i, 'push', 'acme/r' || (i % 100), ?, 'processed', i from n`,
+    )
+    .run(rows, 'x'.repeat(1024));
+  database.pragma('wal_checkpoint(TRUNCATE)');
+  database.close();
 }
 
 /** Probot, which runs handlers in memory and stores nothing. Not a dependency: the bench says how to add it. */

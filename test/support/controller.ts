@@ -13,6 +13,7 @@ export interface Controller {
   url: string;
   webhookUrl: string;
   secret: string;
+  pid: number;
   /** What it has logged, parsed. */
   log: readonly Record<string, unknown>[];
   dataDir: string;
@@ -97,6 +98,9 @@ export async function startController(options: {
       return `${url}/webhooks/v1/github`;
     },
     secret,
+    get pid() {
+      return child.pid ?? 0;
+    },
     log,
     dataDir,
     specsDir,
