@@ -1,6 +1,7 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeError, MainsheetError } from '../lib/errors.ts';
+import { discard } from '../git/discard.ts';
 import type { DeploymentSpec } from '../model/deployment-spec.ts';
 import type { Json } from '../model/event.ts';
 import type { Run } from '../model/run.ts';
@@ -58,7 +59,9 @@ export function createExecute(deps: ExecuteDeps): Execute {
     } finally {
       // A log that cannot be stored has failed the run above already, or the run has ended without it.
       await log?.close().catch(() => undefined);
-      await rm(scratch, { recursive: true, force: true });
+      // A step may have left there what cannot be removed. Thrown from here, that would keep the run from ending, and with
+      // its lease over it would start again, for ever.
+      await discard(scratch, deps.scratchDirectory).catch(() => undefined);
     }
   };
 }

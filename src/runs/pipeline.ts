@@ -46,7 +46,10 @@ export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promi
       continue;
     }
     const exitCode = result.outcome === 'failed' ? result.exitCode : undefined;
-    const reason = maskText(Object.values(pipeline.secrets), reasonOf(result, spec, stepSpec));
+    const reason = maskText(
+      Object.values(pipeline.secrets),
+      reasonOf(result, spec, stepSpec, deps.clock.now() >= deadline),
+    );
     log.say(index, `Step "${step.name}" failed: ${reason}`);
     await saveStep(deps, run, end(deps, step, 'failed', exitCode, reason));
     await skipRest(deps, run, steps, index + 1);
@@ -122,20 +125,25 @@ function reasonOf(
   result: Exclude<StepResult, { outcome: 'succeeded' | 'cancelled' }>,
   spec: DeploymentSpec,
   step: StepSpec,
+  runIsOver: boolean,
 ): string {
   if (result.outcome === 'failed') return result.reason;
-  const own = step.timeoutMs !== undefined && step.timeoutMs < spec.timeoutMs;
+  // A late step may have had less than its own limit.
+  const own = !runIsOver && step.timeoutMs !== undefined && step.timeoutMs < spec.timeoutMs;
   const limit = formatDuration(own ? (step.timeoutMs ?? 0) : spec.timeoutMs);
   return own ? `it took longer than its ${limit}` : `the run took longer than its ${limit}`;
 }
 
-/** Outputs are stored and shown, so a secret in one is masked like in the log (G8). */
+/** Outputs are stored and shown, so a secret in one, or in its name, is masked like in the log (G8). */
 function masked(
   outputs: Record<string, string>,
   secrets: Record<string, string>,
 ): Record<string, string> {
   const values = Object.values(secrets);
   return Object.fromEntries(
-    Object.entries(outputs).map(([name, value]) => [name, maskText(values, value)]),
+    Object.entries(outputs).map(([name, value]) => [
+      maskText(values, name),
+      maskText(values, value),
+    ]),
   );
 }

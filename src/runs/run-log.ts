@@ -19,7 +19,7 @@ export interface RunLog {
   say(step: number, text: string): void;
   /** Ends a step's streams: what the masker held back is written. */
   endStep(step: number): void;
-  /** Resolves when everything is stored. Throws what the store threw. */
+  /** Resolves when everything is stored, also when it is called again. Throws what the store threw. */
   close(): Promise<void>;
 }
 
@@ -39,6 +39,7 @@ export async function createRunLog(deps: {
   let timer: NodeJS.Timeout | undefined;
   let writing: Promise<void> = Promise.resolve();
   let failure: unknown;
+  let closed = false;
   const limit: LogLimit = createLogLimit({ maxBytes: deps.maxBytes });
   // stdout and stderr are masked apart, because a secret may be split over chunks of one of them.
   const maskers = new Map<Stream, Masker>();
@@ -96,10 +97,14 @@ export async function createRunLog(deps: {
     },
     endStep,
     async close() {
-      endStep(-1);
-      const tail = limit.flush();
-      if (tail !== '') waiting.push({ at: clock.now(), step: -1, stream: 'mainsheet', text: tail });
-      flush();
+      if (!closed) {
+        closed = true;
+        endStep(-1);
+        const tail = limit.flush();
+        if (tail !== '')
+          waiting.push({ at: clock.now(), step: -1, stream: 'mainsheet', text: tail });
+        flush();
+      }
       await writing;
       if (failure !== undefined) throw failure;
     },
