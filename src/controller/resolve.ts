@@ -2,12 +2,13 @@ import { TerminalError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Mirrors } from '../git/mirrors.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
-import type { Event, Json, PushEvent, ReleaseEvent } from '../model/event.ts';
+import type { Event, Json, PushEvent, ReleaseEvent, WorkflowRunEvent } from '../model/event.ts';
 import { needsChangedPaths } from '../spec/match.ts';
+import { matchesWorkflowRun } from '../spec/match-workflow-run.ts';
 
 /**
  * Fills in what a payload leaves open and only git knows: the files of a push whose payload does not list them all, and
- * the commit behind a tag. Asks git only when one of the specs depends on it. Throws RetryableError while git cannot be
+ * the commit behind a tag, and whether a workflow ran for the branch or for a tag of that name. Asks git only when one of the specs depends on it. Throws RetryableError while git cannot be
  * reached.
  */
 export type Resolve = (
@@ -23,6 +24,7 @@ export function createResolve(deps: { mirrors: Mirrors; logger: Logger }): Resol
   return async (event, payload, candidates, signal) => {
     if (candidates.length === 0) return event;
     if (event.kind === 'release') return await resolveRelease(event, candidates, signal);
+    if (event.kind === 'workflow_run') return await resolveHead(event, candidates, signal);
     if (event.kind !== 'push' || event.deleted || event.sha === undefined) return event;
     const push = await resolveTagPush(event, payload, candidates, signal);
     const specs = candidates.map((loaded) => loaded.spec);
@@ -37,6 +39,26 @@ export function createResolve(deps: { mirrors: Mirrors; logger: Logger }): Resol
     const wanted = candidates.some(({ spec }) => spec.on.release?.types.includes(event.action));
     if (!wanted || event.draft) return event;
     return { ...event, sha: await mirrors.resolveTag(event.repository, event.tag, { signal }) };
+  }
+
+  async function resolveHead(
+    event: WorkflowRunEvent,
+    candidates: readonly LoadedSpec[],
+    signal: AbortSignal,
+  ): Promise<WorkflowRunEvent> {
+    const { repository, branch, sha } = event;
+    const wanted = candidates.some(
+      ({ spec: { on } }) => on.workflowRun && matchesWorkflowRun(on.workflowRun, event).matched,
+    );
+    if (!wanted || branch === undefined) return event;
+    try {
+      return { ...event, headIs: await mirrors.kindOfHead(repository, branch, sha, { signal }) };
+    } catch (error) {
+      // Then there is nothing to check out either, and the run will say why.
+      if (!(error instanceof TerminalError)) throw error;
+      logger.warn({ repository, sha, code: error.code }, 'head of the workflow cannot be found');
+      return event;
+    }
   }
 
   /** Without `head_commit` the payload of an annotated tag names the tag object only. */

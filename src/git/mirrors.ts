@@ -84,6 +84,16 @@ export interface Mirrors {
     descendant: string,
     options?: Stoppable,
   ): Promise<boolean>;
+  /**
+   * Fetches, and tells what `name` is to the commit: the branch that has it in its history, else a tag that leads to it, or
+   * neither.
+   */
+  kindOfHead(
+    repository: string,
+    name: string,
+    sha: string,
+    options?: Stoppable,
+  ): Promise<'branch' | 'tag' | 'neither'>;
   /** The server's branches with their commits: one cheap request, nothing is fetched. */
   heads(repository: string, options?: Stoppable): Promise<Map<string, string>>;
   /** Where the mirror is, or will be: an absolute path. */
@@ -218,6 +228,24 @@ export function createMirrors(deps: {
         [0, 1],
       );
       return exitCode === 0;
+    },
+
+    async kindOfHead(repository, name, sha, options = {}) {
+      checkRef(name);
+      checkSha(sha);
+      await fetch(repository, options);
+      const git = gitIn(repository, options.signal);
+      // 128: no such branch, or the commit is not known at all.
+      const inBranch = await git(
+        ['merge-base', '--is-ancestor', '--end-of-options', sha, `refs/heads/${name}`],
+        [0, 1, 128],
+      );
+      if (inBranch.exitCode === 0) return 'branch';
+      const tagged = await git(
+        ['rev-parse', '--verify', '--quiet', '--end-of-options', `refs/tags/${name}^{commit}`],
+        [0, 1, 128],
+      );
+      return tagged.exitCode === 0 && tagged.stdout.toString().trim() === sha ? 'tag' : 'neither';
     },
 
     async heads(repository, { signal } = {}) {

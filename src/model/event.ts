@@ -55,6 +55,12 @@ export interface WorkflowRunEvent {
   /** Set when `action` is `completed`: `success`, `failure`, `cancelled`, … */
   conclusion: string | undefined;
   branch: string | undefined;
+  /**
+   * What `branch` really names, for GitHub puts a tag's name there too: the branch, when it has the commit in its history;
+   * else a tag that leads to the commit; or neither, when it was deleted or forced back since. Only git knows, so this is
+   * left out until `controller/resolve` asked it.
+   */
+  headIs?: 'branch' | 'tag' | 'neither';
   sha: string;
   /** What started the workflow: `push`, `pull_request`, `schedule`, … */
   trigger: string;

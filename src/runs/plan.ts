@@ -77,6 +77,7 @@ function refOf(event: DeployableEvent): string {
     case 'release':
       return `refs/tags/${event.tag}`;
     case 'workflow_run':
-      return event.branch === undefined ? event.sha : `refs/heads/${event.branch}`;
+      if (event.branch === undefined) return event.sha;
+      return event.headIs === 'tag' ? `refs/tags/${event.branch}` : `refs/heads/${event.branch}`;
   }
 }

@@ -73,10 +73,26 @@ function matchesEntry(entry: string, name: string): boolean | undefined {
 function branchMatches(trigger: WorkflowRunTrigger, event: WorkflowRunEvent): Verdict {
   const condition = 'on.workflow_run.branches';
   const lists = { condition, only: trigger.branches, ignore: trigger.branchesIgnore };
-  if (event.branch !== undefined) return matchesName(lists, event.branch);
+  if (event.branch !== undefined) {
+    const verdict = matchesName(lists, event.branch);
+    const restricts = trigger.branches.length > 0 || trigger.branchesIgnore.length > 0;
+    return restricts && verdict.matched ? allOf([verdict, isOnBranch(event)]) : verdict;
+  }
   return trigger.branches.length > 0 || trigger.branchesIgnore.length > 0
     ? failed(condition, 'the workflow did not run for a branch')
     : held(condition, 'the spec does not restrict them');
+}
+
+/** Whoever may push tags could otherwise call one `main` and have a commit deployed that the branch never took. */
+function isOnBranch({ branch, headIs, sha }: WorkflowRunEvent): Verdict {
+  const condition = 'on.workflow_run.head_sha';
+  const commit = sha.slice(0, 7);
+  if (headIs === 'tag') {
+    return failed(condition, `the workflow ran for a tag ${branch}, and not for a branch`);
+  }
+  return headIs === 'neither'
+    ? failed(condition, `commit ${commit} is not, or not any more, on a branch ${branch}`)
+    : held(condition, `commit ${commit} is on the branch ${branch}`);
 }
 
 function conclusionMatches(trigger: WorkflowRunTrigger, event: WorkflowRunEvent): Verdict {

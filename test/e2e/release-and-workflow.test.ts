@@ -54,6 +54,17 @@ test('a workflow run that succeeded on main deploys its commit', async () => {
   assert.equal((await world.ended(sha, 'after-ci')).state, 'succeeded');
 });
 
+test('a workflow run for a tag called main deploys nothing where main is asked for', async () => {
+  const sha = await world.sample.commit({ message: 'Nobody reviewed this', branch: 'topic' });
+  await world.sample.git('tag', 'main', sha);
+  await world.sample.push(['topic', 'refs/tags/main']);
+  const payload = world.forge.workflowRun(SITE, { sha });
+  const delivery = await world.forge.deliver('workflow_run', payload);
+  const { specs, summary } = await world.explained(delivery.id);
+  assert.equal(specs.find(({ spec }) => spec === 'after-ci')?.matched, false);
+  assert.match(summary, /ran for a tag main/);
+});
+
 const refused: [string, Parameters<World['forge']['workflowRun']>[1], string][] = [
   ['that failed', { sha: '', conclusion: 'failure' }, 'on.workflow_run.conclusions'],
   [

@@ -238,3 +238,28 @@ test('many fetches leave few packs', TIME_LIMIT, async (t) => {
   assert.ok(packs.filter((name) => name.endsWith('.pack')).length <= 4, `${packs.length} files`);
   await git('-C', directory, 'fsck', '--strict');
 });
+
+test(
+  'a name is the branch that has the commit, else a tag that leads to it',
+  TIME_LIMIT,
+  async (t) => {
+    const { mirrors, repository, git, commit } = await createFixture(t);
+    const first = await git('rev-parse', 'HEAD');
+    const kind = async (name: string, sha: string) =>
+      await mirrors.kindOfHead(repository, name, sha);
+    const merged = await commit({ 'a.txt': '1' });
+    assert.equal(await kind('main', first), 'branch', 'also when the branch has moved on');
+    assert.equal(await kind('main', merged), 'branch');
+
+    const unmerged = await commit({ 'a.txt': '2' }, 'topic');
+    await git('tag', '--annotate', '--message=x', 'main', unmerged);
+    await git('push', '--quiet', 'origin', 'refs/tags/main', `${unmerged}:refs/tags/v1`);
+    assert.equal(await kind('main', unmerged), 'tag');
+    assert.equal(await kind('v1', unmerged), 'tag');
+    assert.equal(await kind('main', merged), 'branch');
+    await git('push', '--quiet', 'origin', ':refs/tags/main');
+    assert.equal(await kind('main', unmerged), 'neither');
+    assert.equal(await kind('gone', merged), 'neither');
+    assert.equal(await kind('main', 'f'.repeat(40)), 'neither');
+  },
+);

@@ -75,6 +75,10 @@ test('ref, branch and tag follow from the event', () => {
   const events: [DeployableEvent, Partial<Run>][] = [
     [PUSH, { ref: 'refs/heads/release/1', branch: 'release/1', tag: undefined }],
     [
+      { ...workflow, branch: 'v1', headIs: 'tag' },
+      { ref: 'refs/tags/v1', branch: undefined, tag: 'v1' },
+    ],
+    [
       { ...PUSH, ref: 'refs/tags/v1', branch: undefined, tag: 'v1' },
       { ref: 'refs/tags/v1', branch: undefined, tag: 'v1' },
     ],

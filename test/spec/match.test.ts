@@ -219,6 +219,13 @@ test('a workflow run from a fork or for a pull request never matches, whatever i
   }
 });
 
+test('a workflow that ran for a tag called like the branch, or for a commit that left it, is not for that branch', () => {
+  check(CI, workflowRun({ headIs: 'branch' }), 'matches');
+  check(CI, workflowRun({ headIs: 'tag' }), ['on.workflow_run.head_sha']);
+  check(CI, workflowRun({ headIs: 'neither' }), ['on.workflow_run.head_sha']);
+  check('on: { workflow_run: { workflows: [CI] } }', workflowRun({ headIs: 'tag' }), 'matches');
+});
+
 test('workflow names are taken as written, and as patterns where they are some', () => {
   const on = (workflows: string) => `on: { workflow_run: { workflows: ${workflows} } }`;
   check(on(`['C++ build']`), workflowRun({ workflow: 'C++ build' }), 'matches');
