@@ -44,7 +44,7 @@ export interface Outbox {
     error?: string,
   ): Promise<void>;
   postpone(id: number, at: number, error: string): Promise<void>;
-  /** Makes a dead entry pending again. False when it is not dead. */
+  /** Makes a dead entry pending again, as one that was tried once. False when it is not dead. */
   revive(id: number, now: number): Promise<boolean>;
   releaseAll(): Promise<void>;
   get(id: number): Promise<OutboxEntry | undefined>;
@@ -144,7 +144,8 @@ export function createOutbox(db: Kysely<Database>): Outbox {
     async revive(id, now) {
       const result = await db
         .updateTable('outbox')
-        .set({ state: 'pending', attempts: 0, next_attempt_at: now, finished_at: null })
+        // Still a repetition: what was given up may have arrived, and a Deployment is then looked for before it is made.
+        .set({ state: 'pending', attempts: 1, next_attempt_at: now, finished_at: null })
         .where('seq', '=', id)
         .where('state', '=', 'dead')
         .executeTakeFirst();
