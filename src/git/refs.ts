@@ -15,19 +15,21 @@ export function checkSha(value: string): string {
 
 /**
  * Returns `value` when it is `owner/name` in GitHub's characters. Throws TerminalError `invalid-repository` for anything
- * else, and for what would mean something else in a path or on a command line: `..`, a leading `-` or `.`, a `.git` end.
+ * else, and for what would mean something else in a path or on a command line: `..`, a leading `-`, a `.git` end. A
+ * leading `.` is a name's own: organisations keep what is common to all in `acme/.github`.
  */
 export function checkRepository(value: string): string {
   const [owner = '', name = '', ...rest] = value.split('/');
   const valid =
     rest.length === 0 &&
     /^[A-Za-z0-9_][A-Za-z0-9_-]{0,99}$/.test(owner) &&
-    /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/.test(name) &&
+    /^[A-Za-z0-9_.][A-Za-z0-9_.-]{0,99}$/.test(name) &&
+    name !== '.' &&
     !name.includes('..') &&
     !/\.(?:git|lock)$/i.test(name);
   if (valid) return value;
   throw new TerminalError('invalid-repository', `${quote(value)} is not a repository's name`, {
-    hint: 'Write it as owner/name, without a leading "-" or "." and without ".git".',
+    hint: 'Write it as owner/name, without a leading "-" and without ".git".',
   });
 }
 

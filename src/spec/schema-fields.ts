@@ -53,8 +53,8 @@ export const specName = z
 export const repositoryName = z
   .string()
   .regex(
-    /^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,99})\/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$/,
-    'a repository is written owner/name',
+    /^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,99})\/(?!\.{1,2}$)(?!.*\.git$)[A-Za-z0-9._-]{1,100}$/,
+    'a repository is written owner/name, without ".git"',
   );
 
 /** Environments and lanes: free text on one line, as GitHub's environment names are. */

@@ -18,7 +18,7 @@ test('a commit is named by 40 lower-case hexadecimal digits and by nothing else'
 });
 
 test('a repository is owner/name and never an option, a path or a URL', () => {
-  for (const value of ['acme/shop', 'Acme-2/shop.js', 'a/_x', 'short_code/x-1.2']) {
+  for (const value of ['acme/shop', 'Acme-2/shop.js', 'a/_x', 'acme/.github', 'short_code/x-1.2']) {
     assert.equal(checkRepository(value), value);
   }
   const paths = [
@@ -29,6 +29,7 @@ test('a repository is owner/name and never an option, a path or a URL', () => {
     '/acme/shop',
     'acme/shop/',
     './x',
+    'acme/.',
   ];
   const options = ['-acme/shop', 'acme/-shop', '--upload-pack=x/y'];
   const others = [

@@ -328,10 +328,10 @@ steps:
     ],
   ],
   [
-    'a dispatch payload has at most 64 KB',
+    'a dispatch payload has less than 64 KB',
     `notify: [{ dispatch: { repository: acme/hub, event-type: x, payload: { a: ${'x'.repeat(65_536)} } } }]${REST}`,
     [
-      'x.yaml:4:70: notify[0].dispatch.payload: a dispatch payload has at most 64 KB, this one has 65544 bytes',
+      'x.yaml:4:70: notify[0].dispatch.payload: a dispatch payload has less than 64 KB, this one has 65544 bytes',
     ],
   ],
   [
@@ -375,6 +375,14 @@ for (const [what, lines, expected] of CASES) {
     assert.deepEqual(problemsIn(lines), expected);
   });
 }
+
+test('a repository is written without the ".git" of its clone URL, with which it would never match', () => {
+  assert.match(
+    problemsOf(`name: shop\nrepository: acme/shop.git${REST}`).join(),
+    /^x.yaml:2:13: repository: a repository is written owner\/name, without ".git"/,
+  );
+  assert.deepEqual(problemsOf(`name: shop\nrepository: acme/.github${REST}`), []);
+});
 
 test('all problems of a document are told at once, schema and expressions alike', () => {
   const found = problemsIn(`if: evnt.x\ntimeout: soon\nstep: []\non: { push: { branch: main } }`);
