@@ -64,11 +64,12 @@ export function createRunner(deps: {
 
   async function claim(): Promise<Run | undefined> {
     const run = await store.atomically(async (tables) => {
-      const candidate = await tables.runs.nextRunnable(clock.now());
-      if (candidate === undefined || running.has(candidate.id)) return undefined;
-      const started = await transitions.apply(tables, candidate, { type: 'start' });
-      await tables.runs.own(started.id, owner, clock.now() + leaseMs);
-      return started;
+      const now = clock.now();
+      const candidate = await tables.runs.nextRunnable(now, [...running.keys()]);
+      if (candidate === undefined) return undefined;
+      // Only now is it this process's, and it starts only while it is: two that saw the same run do not both get it.
+      if (!(await tables.runs.own(candidate.id, owner, now + leaseMs, now))) return undefined;
+      return await transitions.apply(tables, candidate, { type: 'start' }, owner);
     });
     if (run !== undefined) {
       transitions.announce(run);

@@ -116,6 +116,8 @@ export function createTransitions(deps: {
   return {
     async create(tables, planned, loaded) {
       const { spec, digest, file, text } = loaded;
+      // The order in a lane is the order of making, and what is superseded is not taken up meanwhile, on every replica.
+      await tables.runs.lockLane(planned.lane);
       await tables.snapshots.keep({ digest, name: spec.name, file, text }, planned.createdAt);
       const names = spec.steps.map((step) => step.name);
       const run = await tables.runs.insert(planned, names);

@@ -1,5 +1,6 @@
 import { sql, type CompiledQuery, type Kysely, type Selectable } from 'kysely';
 import type { Delivery, DeliveryOutcome } from '../model/delivery.ts';
+import type { Engine } from './engine.ts';
 import { page, type Page, type PageRequest } from './page.ts';
 import type { Database, DeliveryTable } from './tables.ts';
 
@@ -31,15 +32,21 @@ export interface Inbox {
    * that "newest" means what it says.
    */
   claim(now: number, leaseMs: number): Promise<ClaimedDelivery | undefined>;
-  /** Closes a delivery. False when it was closed already. */
+  /** Makes a claim last until `leaseUntil`. False when the delivery is closed, or somebody else's by now. */
+  renew(claimed: ClaimedDelivery, leaseUntil: number): Promise<boolean>;
+  /**
+   * Closes a delivery. False when it was closed already, or, with `attempt`, when that is no longer its latest: the lease
+   * of whoever asks has ended, and somebody else has claimed it.
+   */
   close(
     id: string,
     state: 'processed' | 'failed',
     outcome: DeliveryOutcome,
     now: number,
+    attempt?: number,
   ): Promise<boolean>;
-  /** Puts a claimed delivery back, to be tried again at `at`. */
-  postpone(id: string, at: number, reason: string): Promise<void>;
+  /** Puts a claimed delivery back, to be tried again at `at`; with `attempt` as in `close`. */
+  postpone(id: string, at: number, reason: string, attempt?: number): Promise<void>;
   /** Gives back what a process that is gone had claimed. Only for an engine that one process owns. */
   releaseAll(): Promise<void>;
   get(id: string): Promise<ClaimedDelivery | undefined>;
@@ -47,7 +54,7 @@ export interface Inbox {
   countPending(): Promise<number>;
 }
 
-export function createInbox(db: Kysely<Database>): Inbox {
+export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
   const statements = new Map<number, CompiledQuery<{ id: string }>>();
   return {
     async store(deliveries) {
@@ -86,7 +93,9 @@ export function createInbox(db: Kysely<Database>): Inbox {
               ),
             )
             .orderBy('d.seq')
-            .limit(1),
+            .limit(1)
+            // What another process is about to take is not waited for.
+            .$if(engine === 'postgres', (query) => query.forUpdate('d').skipLocked()),
         )
         .where('state', '=', PENDING)
         .where('lease_until', '<=', now)
@@ -95,17 +104,30 @@ export function createInbox(db: Kysely<Database>): Inbox {
       return row && { delivery: fromRow(row), payload: row.payload };
     },
 
-    async close(id, state, outcome, now) {
+    async renew({ delivery }, leaseUntil) {
+      const result = await db
+        .updateTable('deliveries')
+        .set({ lease_until: leaseUntil })
+        .where('id', '=', delivery.id)
+        .where('state', '=', PENDING)
+        // Only a claim counts an attempt, so its number names the claim.
+        .where('attempts', '=', delivery.attempts)
+        .executeTakeFirst();
+      return result.numUpdatedRows > 0n;
+    },
+
+    async close(id, state, outcome, now, attempt) {
       const result = await db
         .updateTable('deliveries')
         .set({ state, outcome: JSON.stringify(outcome), processed_at: now, lease_until: 0 })
         .where('id', '=', id)
         .where('state', '=', PENDING)
+        .$if(attempt !== undefined, (query) => query.where('attempts', '=', attempt ?? 0))
         .executeTakeFirst();
       return result.numUpdatedRows > 0n;
     },
 
-    async postpone(id, at, reason) {
+    async postpone(id, at, reason, attempt) {
       await db
         .updateTable('deliveries')
         .set({
@@ -115,6 +137,7 @@ export function createInbox(db: Kysely<Database>): Inbox {
         })
         .where('id', '=', id)
         .where('state', '=', PENDING)
+        .$if(attempt !== undefined, (query) => query.where('attempts', '=', attempt ?? 0))
         .execute();
     },
 

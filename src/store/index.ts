@@ -39,12 +39,12 @@ export interface Store extends Tables {
 /** Brings the database up to date and opens the store on it. Takes `db` over: `close` closes it. */
 export async function createStore(db: Kysely<Database>, engine: Engine): Promise<Store> {
   await migrate(db as Kysely<unknown>, engine);
-  const tables = createTables(db);
+  const tables = createTables(db, engine);
   return {
     ...tables,
     engine,
     accept: createGroupCommit((group) => tables.inbox.store(group)),
-    atomically: (work) => db.transaction().execute((trx) => work(createTables(trx))),
+    atomically: (work) => db.transaction().execute((trx) => work(createTables(trx, engine))),
     async ping() {
       await sql`select 1`.execute(db);
     },
@@ -52,12 +52,12 @@ export async function createStore(db: Kysely<Database>, engine: Engine): Promise
   };
 }
 
-function createTables(db: Kysely<Database>): Tables {
+function createTables(db: Kysely<Database>, engine: Engine): Tables {
   return {
-    inbox: createInbox(db),
-    runs: createRuns(db),
+    inbox: createInbox(db, engine),
+    runs: createRuns(db, engine),
     steps: createSteps(db),
-    outbox: createOutbox(db),
+    outbox: createOutbox(db, engine),
     logs: createLogs(db),
     environments: createEnvironments(db),
     snapshots: createSnapshots(db),

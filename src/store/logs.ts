@@ -24,7 +24,14 @@ export function createLogs(db: Kysely<Database>): Logs {
       if (chunks.length === 0) return;
       await db
         .insertInto('log_chunks')
-        .values(chunks.map((chunk) => ({ run_id: run, ...chunk })))
+        // PostgreSQL's text cannot hold U+0000, and a log looks the same on every engine.
+        .values(
+          chunks.map((chunk) => ({
+            run_id: run,
+            ...chunk,
+            text: chunk.text.replaceAll('\0', '\uFFFD'),
+          })),
+        )
         .execute();
     },
 

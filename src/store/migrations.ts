@@ -1,23 +1,31 @@
 import { sql, type CreateTableBuilder, type Kysely } from 'kysely';
 import { Migrator, type Migration } from 'kysely/migration';
-import { MainsheetError } from '../lib/errors.ts';
+import { MainsheetError, RetryableError } from '../lib/errors.ts';
 import type { Engine } from './engine.ts';
 
 /**
  * Brings the database to the newest schema; a no-op when it is there already. Kysely takes a lock, so several processes
- * may start at once. Throws MainsheetError `migration-failed` and leaves the failed step undone.
+ * may start at once. Throws MainsheetError `migration-failed` and leaves the failed step undone; RetryableError
+ * `store-away` while PostgreSQL cannot be reached.
  */
 export async function migrate(db: Kysely<unknown>, engine: Engine): Promise<void> {
-  const migrator = new Migrator({
-    db,
-    provider: { getMigrations: async () => migrations(engine) },
+  const { error, results } = await db.connection().execute(async (connection) => {
+    // Waiting for another process's migration, and a migration of many rows, may take longer than any other statement.
+    if (engine === 'postgres') await sql`set statement_timeout = 0`.execute(connection);
+    const migrator = new Migrator({
+      db: connection,
+      provider: { getMigrations: async () => migrations(engine) },
+    });
+    const done = await migrator.migrateToLatest();
+    if (engine === 'postgres') await sql`reset statement_timeout`.execute(connection);
+    return done;
   });
-  const { error, results } = await migrator.migrateToLatest();
+  if (error instanceof RetryableError) throw error;
   if (error !== undefined) {
     const failed = results?.find((result) => result.status === 'Error')?.migrationName;
     throw new MainsheetError('migration-failed', `database migration ${failed ?? ''} failed`, {
       cause: error,
-      hint: 'was the data directory written by a newer Mainsheet?',
+      hint: 'was the database written by a newer Mainsheet?',
     });
   }
 }

@@ -1,5 +1,6 @@
 import { sql, type Kysely, type Selectable } from 'kysely';
 import type { Callback } from '../model/callback.ts';
+import type { Engine } from './engine.ts';
 import { page, type Page, type PageRequest } from './page.ts';
 import type { Database, OutboxTable } from './tables.ts';
 
@@ -37,13 +38,21 @@ export interface Outbox {
    * a dead entry that is revived must not overwrite what the other side has heard since.
    */
   laterInTarget(entry: OutboxEntry): Promise<OutboxEntry[]>;
+  /** Makes a claim last until `leaseUntil`. False when the entry is finished, or somebody else's by now. */
+  renew(entry: OutboxEntry, leaseUntil: number): Promise<boolean>;
+  /**
+   * Ends an entry. False when it had ended, or, with `attempt`, when that is no longer its latest: the lease of whoever
+   * asks has ended, and somebody else has claimed it.
+   */
   finish(
     id: number,
     state: 'sent' | 'obsolete' | 'dead',
     now: number,
     error?: string,
-  ): Promise<void>;
-  postpone(id: number, at: number, error: string): Promise<void>;
+    attempt?: number,
+  ): Promise<boolean>;
+  /** Puts a claimed entry back, to be tried again at `at`; with `attempt` as in `finish`. */
+  postpone(id: number, at: number, error: string, attempt?: number): Promise<void>;
   /** Makes a dead entry pending again, as one that was tried once. False when it is not dead. */
   revive(id: number, now: number): Promise<boolean>;
   releaseAll(): Promise<void>;
@@ -56,7 +65,7 @@ export interface Outbox {
   countByState(): Promise<Partial<Record<OutboxState, number>>>;
 }
 
-export function createOutbox(db: Kysely<Database>): Outbox {
+export function createOutbox(db: Kysely<Database>, engine: Engine): Outbox {
   return {
     async add(run, callbacks, now) {
       if (callbacks.length === 0) return;
@@ -83,8 +92,8 @@ export function createOutbox(db: Kysely<Database>): Outbox {
       const rows = await db
         .updateTable('outbox')
         .set((eb) => ({ lease_until: now + leaseMs, attempts: eb('attempts', '+', 1) }))
-        .where('seq', 'in', (eb) =>
-          eb
+        .where((outer) => {
+          const due = outer
             .selectFrom('outbox as o')
             .select('o.seq')
             .where('o.state', '=', PENDING)
@@ -102,8 +111,12 @@ export function createOutbox(db: Kysely<Database>): Outbox {
               ),
             )
             .orderBy('o.seq')
-            .limit(limit),
-        )
+            .limit(limit);
+          if (engine === 'sqlite') return outer('seq', 'in', due);
+          // What another process is about to take is not waited for. An array is made once; a subquery that "in" reads
+          // again and again would lock others each time.
+          return sql<boolean>`seq = any(array(${due.forUpdate('o').skipLocked()}))`;
+        })
         .where('state', '=', PENDING)
         .where('lease_until', '<=', now)
         .returningAll()
@@ -123,21 +136,35 @@ export function createOutbox(db: Kysely<Database>): Outbox {
       return rows.map(fromRow);
     },
 
-    async finish(id, state, now, error) {
-      await db
+    async renew(entry, leaseUntil) {
+      const result = await db
+        .updateTable('outbox')
+        .set({ lease_until: leaseUntil })
+        .where('seq', '=', entry.id)
+        .where('state', '=', PENDING)
+        .where('attempts', '=', entry.attempts)
+        .executeTakeFirst();
+      return result.numUpdatedRows > 0n;
+    },
+
+    async finish(id, state, now, error, attempt) {
+      const result = await db
         .updateTable('outbox')
         .set({ state, finished_at: now, lease_until: 0, error: error ?? null })
         .where('seq', '=', id)
         .where('state', '=', PENDING)
-        .execute();
+        .$if(attempt !== undefined, (query) => query.where('attempts', '=', attempt ?? 0))
+        .executeTakeFirst();
+      return result.numUpdatedRows > 0n;
     },
 
-    async postpone(id, at, error) {
+    async postpone(id, at, error, attempt) {
       await db
         .updateTable('outbox')
         .set({ next_attempt_at: at, lease_until: 0, error })
         .where('seq', '=', id)
         .where('state', '=', PENDING)
+        .$if(attempt !== undefined, (query) => query.where('attempts', '=', attempt ?? 0))
         .execute();
     },
 

@@ -1,5 +1,6 @@
 import { sql, type Kysely } from 'kysely';
 import type { Run, RunState } from '../model/run.ts';
+import type { Engine } from './engine.ts';
 import { page, type Page, type PageRequest } from './page.ts';
 import { fromRow, toRow, type NewRun } from './run-rows.ts';
 import { createSteps } from './steps.ts';
@@ -11,6 +12,9 @@ export type { NewRun } from './run-rows.ts';
 const QUEUED = sql.lit('queued' as const);
 const RUNNING = sql.lit('running' as const);
 const ACTIVE = sql<RunState>`('queued', 'blocked', 'running')`;
+
+/** Sets the advisory locks on lanes apart from other locks in the same database. */
+const LANE_LOCKS = 0x6d73_6c6e;
 
 export interface RunFilter {
   spec?: string | undefined;
@@ -32,15 +36,23 @@ export interface Runs {
   active(lane: string): Promise<Run[]>;
   /** Runs of every lane that have not ended. */
   allActive(): Promise<Run[]>;
-  /** The oldest run that may start now: first of its lane, nothing running there, or running with a lease that ended. */
-  nextRunnable(now: number): Promise<Run | undefined>;
+  /**
+   * Until the transaction's end nobody else makes runs in this lane or takes one of it up, so that what is read of the lane
+   * stays true. Nothing on SQLite, where one transaction is under way at a time.
+   */
+  lockLane(lane: string): Promise<void>;
+  /**
+   * The oldest run that may start now: first of its lane, nothing running there, or running with a lease that ended. None
+   * of `except`, and none that another transaction holds.
+   */
+  nextRunnable(now: number, except?: readonly string[]): Promise<Run | undefined>;
   /**
    * Writes a run's new state. False when the row is no longer in `expected` state, or no longer `owner`'s. Leaves alone
    * what `requestCancel` wrote: `run` may have been read before that.
    */
   update(run: Run, expected: { state: RunState; owner?: string }): Promise<boolean>;
-  /** Makes `owner` the one who runs it. */
-  own(id: string, owner: string, leaseUntil: number): Promise<void>;
+  /** Makes `owner` the one who runs it. False when it has ended, or somebody else has a lease that has not. */
+  own(id: string, owner: string, leaseUntil: number, now: number): Promise<boolean>;
   /** Extends the lease. Undefined when the run is no longer this owner's; else what the run looks like now. */
   renew(id: string, owner: string, leaseUntil: number): Promise<Run | undefined>;
   /** Gives a running run back, for anybody to go on with. */
@@ -55,7 +67,7 @@ export interface Runs {
   countByState(): Promise<Partial<Record<RunState, number>>>;
 }
 
-export function createRuns(db: Kysely<Database>): Runs {
+export function createRuns(db: Kysely<Database>, engine: Engine): Runs {
   const steps = createSteps(db);
   return {
     async insert(run, stepNames) {
@@ -131,7 +143,20 @@ export function createRuns(db: Kysely<Database>): Runs {
       return rows.map(fromRow);
     },
 
-    async nextRunnable(now) {
+    async lockLane(lane) {
+      if (engine === 'sqlite') return;
+      await sql`select pg_advisory_xact_lock(${LANE_LOCKS}, hashtext(${lane}))`.execute(db);
+      await db
+        .selectFrom('runs')
+        .select('seq')
+        .where('lane', '=', lane)
+        .where('state', 'in', ACTIVE)
+        .orderBy('seq')
+        .forUpdate()
+        .execute();
+    },
+
+    async nextRunnable(now, except = []) {
       const row = await db
         .selectFrom('runs as r')
         .selectAll('r')
@@ -165,8 +190,10 @@ export function createRuns(db: Kysely<Database>): Runs {
         )
         // Said again for the planner: only the partial index of active runs is read.
         .where('r.state', 'in', ACTIVE)
+        .$if(except.length > 0, (query) => query.where('r.id', 'not in', except))
         .orderBy('r.seq')
         .limit(1)
+        .$if(engine === 'postgres', (query) => query.forUpdate('r').skipLocked())
         .executeTakeFirst();
       return row && fromRow(row);
     },
@@ -190,12 +217,19 @@ export function createRuns(db: Kysely<Database>): Runs {
       return result.numUpdatedRows > 0n;
     },
 
-    async own(id, owner, leaseUntil) {
-      await db
+    async own(id, owner, leaseUntil, now) {
+      const result = await db
         .updateTable('runs')
         .set({ owner, lease_until: leaseUntil })
         .where('id', '=', id)
-        .execute();
+        .where((eb) =>
+          eb.or([
+            eb('state', '=', QUEUED),
+            eb.and([eb('state', '=', RUNNING), eb('lease_until', '<=', now)]),
+          ]),
+        )
+        .executeTakeFirst();
+      return result.numUpdatedRows > 0n;
     },
 
     async renew(id, owner, leaseUntil) {

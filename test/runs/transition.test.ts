@@ -258,7 +258,7 @@ test('who has lost a run cannot change it, and nobody is told', async (t) => {
   const { store, transitions, create, heard } = await setUp(t);
   await create('r1');
   const running = await transitions.commit(await get(store, 'r1'), { type: 'start' });
-  await store.runs.own('r1', 'another', 9000);
+  await store.runs.own('r1', 'another', 9000, 6000);
   const before = await callbacksOf(store, 'r1');
   heard.length = 0;
   await assert.rejects(

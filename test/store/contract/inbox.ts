@@ -177,6 +177,26 @@ export function inboxContract(withStore: WithStore): void {
     );
 
     test(
+      'whoever lost a claim can neither renew, postpone nor close it',
+      withStore(async (store) => {
+        await store.accept(sampleDelivery('d1'));
+        const first = await store.inbox.claim(2000, 100);
+        assert.ok(first);
+        assert.equal(await store.inbox.renew(first, 2200), true);
+        assert.equal(await claimId(store, 2199), undefined);
+        const second = await store.inbox.claim(2200, 100);
+        assert.equal(second?.delivery.attempts, 2);
+        assert.equal(await store.inbox.renew(first, 9000), false);
+        await store.inbox.postpone('d1', 9000, 'too late', 1);
+        assert.equal((await store.inbox.get('d1'))?.delivery.outcome, undefined);
+        assert.equal(await store.inbox.close('d1', 'failed', OUTCOME, 2201, 1), false);
+        assert.equal(await store.inbox.close('d1', 'processed', OUTCOME, 2202, 2), true);
+        assert.equal((await store.inbox.get('d1'))?.delivery.state, 'processed');
+        assert.equal(await store.inbox.renew(second, 9000), false);
+      }),
+    );
+
+    test(
       'two claims at the same moment never get the same delivery',
       withStore(async (store) => {
         for (let index = 0; index < 20; index += 1) {

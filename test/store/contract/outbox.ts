@@ -130,6 +130,37 @@ export function outboxContract(withStore: WithStore): void {
     );
 
     test(
+      'lets nobody who lost a claim renew, postpone or finish it',
+      withStore(async (store) => {
+        const [id] = await add(store, 'a');
+        const [first] = await store.outbox.claim(2000, 100, 9);
+        assert.ok(first);
+        assert.equal(await store.outbox.renew(first, 2200), true);
+        assert.deepEqual(await store.outbox.claim(2199, 100, 9), []);
+        const [second] = await store.outbox.claim(2200, 100, 9);
+        assert.ok(second);
+        assert.equal(await store.outbox.renew(first, 9000), false);
+        await store.outbox.postpone(id, 9000, 'too late', first.attempts);
+        assert.equal(await store.outbox.finish(id, 'dead', 2201, 'late', first.attempts), false);
+        assert.equal((await store.outbox.get(id))?.state, 'pending');
+        assert.equal((await store.outbox.get(id))?.nextAttemptAt, 1000);
+        assert.equal(await store.outbox.finish(id, 'sent', 2202, undefined, second.attempts), true);
+        assert.equal(await store.outbox.renew(second, 9000), false);
+      }),
+    );
+
+    test(
+      'gives each entry to one of two who ask at the same moment',
+      withStore(async (store) => {
+        await add(store, ...Array.from({ length: 20 }, (_, index) => `t${index}-`));
+        const claims = Array.from({ length: 10 }, () => store.outbox.claim(2000, 100, 3));
+        const taken = (await Promise.all(claims)).flat().map((entry) => entry.id);
+        assert.equal(new Set(taken).size, taken.length);
+        assert.ok(taken.length >= 3);
+      }),
+    );
+
+    test(
       'revives what is dead and nothing else',
       withStore(async (store) => {
         const [dead, sent, pending] = await add(store, 'a', 'b', 'c');

@@ -32,6 +32,14 @@ export function recordsContract(withStore: WithStore): void {
   );
 
   test(
+    'a character that PostgreSQL cannot keep is replaced in a log, on every engine alike',
+    withStore(async (store) => {
+      await store.logs.append('r1', [chunk(0, 'a\0b\0')]);
+      assert.deepEqual(await store.logs.read('r1', -1, 9), [chunk(0, 'a\uFFFDb\uFFFD')]);
+    }),
+  );
+
+  test(
     'a place in a log is written once',
     withStore(async (store) => {
       await store.logs.append('r1', [chunk(0)]);

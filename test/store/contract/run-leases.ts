@@ -103,6 +103,36 @@ export function runLeasesContract(withStore: WithStore): void {
     );
 
     test(
+      'goes to one of two who saw the same run, queued or left by a process that died',
+      withStore(async (store) => {
+        await insert(store, 'r1', 'main');
+        const [mine, theirs] = await Promise.all([
+          take(store, 'me', 2000),
+          take(store, 'another', 2000),
+        ]);
+        assert.equal([mine, theirs].filter((id) => id === 'r1').length, 1);
+        const seen = [await nextId(store, 9000), await nextId(store, 9000)];
+        assert.deepEqual(seen, ['r1', 'r1']);
+        assert.equal(await store.runs.own('r1', 'third', 12_000, 9000), true);
+        assert.equal(await store.runs.own('r1', 'fourth', 12_000, 9000), false);
+        assert.ok(await store.runs.renew('r1', 'third', 13_000));
+        assert.equal(await store.runs.renew('r1', 'fourth', 13_000), undefined);
+        await end(store, 'r1');
+        assert.equal(await store.runs.own('r1', 'fourth', 99_000, 50_000), false);
+      }),
+    );
+
+    test(
+      'is not looked for among the runs that the asker has already',
+      withStore(async (store) => {
+        await insert(store, 'r1', 'main');
+        await insert(store, 'r2', 'other');
+        assert.equal((await store.runs.nextRunnable(2000, ['r1']))?.id, 'r2');
+        assert.equal(await store.runs.nextRunnable(2000, ['r1', 'r2']), undefined);
+      }),
+    );
+
+    test(
       'is over with the run',
       withStore(async (store) => {
         await insert(store, 'r1', 'main');
@@ -148,14 +178,26 @@ async function get(store: Store, id: string, more: Partial<Run>): Promise<Run> {
   return { ...found, ...more };
 }
 
-const own = (store: Store, id: string, owner: string, until: number) =>
-  store.runs.own(id, owner, until);
+/** Makes somebody its owner, long after any lease of before has ended. */
+const own = async (store: Store, id: string, owner: string, until: number) =>
+  assert.ok(await store.runs.own(id, owner, until, 1_000_000));
 
 /** Starts a queued run as `me`. */
 async function run(store: Store, id: string, until: number): Promise<void> {
   const started = await get(store, id, { state: 'running' });
   assert.ok(await store.runs.update(started, { state: 'queued' }));
   await own(store, id, 'me', until);
+}
+
+/** Takes the next run up as a process does: found, owned and started in one transaction. */
+async function take(store: Store, owner: string, now: number): Promise<string | undefined> {
+  return await store.atomically(async ({ runs }) => {
+    const found = await runs.nextRunnable(now);
+    if (found === undefined || !(await runs.own(found.id, owner, now + 5000, now)))
+      return undefined;
+    assert.ok(await runs.update({ ...found, state: 'running' }, { state: found.state, owner }));
+    return found.id;
+  });
 }
 
 async function end(store: Store, id: string): Promise<void> {

@@ -1,0 +1,119 @@
+import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely';
+import { Pool, types, type ClientConfig, type PoolClient } from 'pg';
+import { describeError, RetryableError } from '../lib/errors.ts';
+import type { Database } from './tables.ts';
+
+/** Connections of one process at most, besides the one that listens. */
+const MOST_CONNECTIONS = 10;
+const CONNECT_TIMEOUT_MS = 5000;
+/** What a statement, a wait for a lock and an idle transaction may take, in milliseconds; the server ends them then. */
+const STATEMENT_TIMEOUT_MS = 30_000;
+const LOCK_TIMEOUT_MS = 10_000;
+const IDLE_TRANSACTION_TIMEOUT_MS = 30_000;
+/** For a server that does not answer at all, so later than its own timeouts. */
+const QUERY_TIMEOUT_MS = 40_000;
+
+/** The type of `bigint`: times and sequences, which all fit into a number. */
+const INT8: number = types.builtins.INT8;
+
+/**
+ * Opens a pool of connections to PostgreSQL; none is made yet. TLS is as the URL says (`sslmode`, `sslrootcert`, …:
+ * https://node-postgres.com/features/ssl). Connections that break are thrown away and made again when they are needed,
+ * so a server that was restarted is used again. Statements throw RetryableError `store-away` while it cannot be reached.
+ * `onLost` hears of idle connections that broke.
+ */
+export function openPostgres(
+  url: string,
+  onLost: (reason: string) => void = () => undefined,
+): Kysely<Database> {
+  const pool = new Pool({
+    ...connectionConfig(url),
+    max: MOST_CONNECTIONS,
+    idleTimeoutMillis: 30_000,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    lock_timeout: LOCK_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+    types: {
+      getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+        oid === INT8 && format !== 'binary'
+          ? Number
+          : types.getTypeParser(oid, format)) as typeof types.getTypeParser,
+    },
+  });
+  // Without a listener an idle connection that breaks would end the process.
+  pool.on('error', (error) => onLost(describeError(error)));
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool: guarded(pool) }) });
+}
+
+/** How to reach the server, for the pool and for a connection of its own. What the URL says of the same wins. */
+function connectionConfig(url: string): ClientConfig {
+  return {
+    connectionString: url,
+    application_name: 'mainsheet',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+  };
+}
+
+/** Whether the error says that the server is not there, starts, stops, or that the way to it broke. */
+function isAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return AWAY_CODES.test(code) || AWAY_MESSAGES.test(error.message);
+}
+
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html: class 08, 57P01–57P03, 53300; and the system's own. */
+const AWAY_CODES =
+  /^(?:08...|57P0[1-3]|53300|ECONNREFUSED|ECONNRESET|ENOENT|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH)$/;
+/** node-postgres has no codes for its own errors. */
+const AWAY_MESSAGES =
+  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Query read timeout|connection is closed/i;
+
+function guarded(pool: Pool): PostgresPool {
+  const known = new WeakMap<PoolClient, PostgresPoolClient>();
+  return {
+    options: pool.options,
+    end: () => pool.end(),
+    async connect() {
+      const client = await pool.connect().catch(rethrow);
+      let wrapped = known.get(client);
+      if (wrapped === undefined) {
+        wrapped = guardedClient(client);
+        known.set(client, wrapped);
+      }
+      return wrapped;
+    },
+  };
+}
+
+function guardedClient(client: PoolClient): PostgresPoolClient {
+  let broken = false;
+  client.on('error', () => (broken = true));
+  async function query(text: string, parameters: readonly unknown[]) {
+    try {
+      return await client.query(text, parameters.map(withoutNul));
+    } catch (error) {
+      if (isAway(error)) broken = true;
+      return rethrow(error);
+    }
+  }
+  return {
+    // Cursors, the other form, are not used.
+    query: query as unknown as PostgresPoolClient['query'],
+    // A connection of which nobody knows in which state it is must not be used again.
+    release: (destroy) => client.release(broken || destroy === true),
+  };
+}
+
+/** PostgreSQL's text holds every character but U+0000, which logs, payloads and error messages may bring along. */
+function withoutNul(parameter: unknown): unknown {
+  return typeof parameter === 'string' && parameter.includes('\0')
+    ? parameter.replaceAll('\0', '\uFFFD')
+    : parameter;
+}
+
+function rethrow(error: unknown): never {
+  if (!isAway(error)) throw error;
+  throw new RetryableError('store-away', 'the database cannot be reached', { cause: error });
+}

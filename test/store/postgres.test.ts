@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { after, before, test, type TestContext } from 'node:test';
+import { RetryableError } from '../../src/lib/errors.ts';
+import { openPostgres } from '../../src/store/postgres.ts';
+import { createStore, type Store } from '../../src/store/index.ts';
+import { startPostgres, type PostgresServer } from '../support/postgres.ts';
+import { until } from '../support/until.ts';
+import { storeContract } from './contract.ts';
+import { sampleDelivery, sampleRun, sampleStatus } from './samples.ts';
+
+let server: PostgresServer;
+
+before(async () => {
+  server = await startPostgres();
+});
+
+after(async () => {
+  await server.remove();
+});
+
+storeContract('PostgreSQL', async () =>
+  createStore(openPostgres(await server.database()), 'postgres'),
+);
+
+/** Two processes' stores on one database. */
+async function two(t: TestContext): Promise<[Store, Store]> {
+  const url = await server.database();
+  const first = await createStore(openPostgres(url), 'postgres');
+  const second = await createStore(openPostgres(url), 'postgres');
+  t.after(() => Promise.all([first.close(), second.close()]));
+  return [first, second];
+}
+
+test('processes that start at once on an empty database all bring it up to date', async (t) => {
+  const url = await server.database();
+  const stores = await Promise.all(
+    Array.from({ length: 5 }, () => createStore(openPostgres(url), 'postgres')),
+  );
+  t.after(() => Promise.all(stores.map((store) => store.close())));
+  for (const [index, store] of stores.entries()) {
+    assert.equal(await store.accept(sampleDelivery('d1')), index === 0);
+  }
+});
+
+test('a server that was restarted is used again, and meanwhile says that it may be tried again', async (t) => {
+  const own = await startPostgres();
+  t.after(() => own.remove());
+  const lost: string[] = [];
+  const store = await createStore(
+    openPostgres(await own.database(), (reason) => lost.push(reason)),
+    'postgres',
+  );
+  t.after(() => store.close());
+  await Promise.all([store.ping(), store.ping(), store.ping()]);
+  await own.stop();
+  await until('the idle connections are gone', () => lost.length === 3);
+  await assert.rejects(store.accept(sampleDelivery('d1')), RetryableError);
+  await assert.rejects(
+    store.atomically(({ inbox }) => inbox.countPending()),
+    RetryableError,
+  );
+  await own.start();
+  assert.equal(await store.accept(sampleDelivery('d1')), true);
+  await store.ping();
+});
+
+test('a server that is restarted in the middle of a transaction leaves nothing of it', async (t) => {
+  const own = await startPostgres();
+  t.after(() => own.remove());
+  const store = await createStore(openPostgres(await own.database()), 'postgres');
+  t.after(() => store.close());
+  await assert.rejects(
+    store.atomically(async ({ runs, inbox }) => {
+      await runs.insert(sampleRun('r1'), ['Build']);
+      await own.stop();
+      await inbox.countPending();
+    }),
+    RetryableError,
+  );
+  await own.start();
+  assert.equal(await store.runs.get('r1'), undefined);
+});
+
+test('U+0000 in any text is replaced and not refused', async (t) => {
+  const [store] = await two(t);
+  assert.equal(await store.accept(sampleDelivery('d1', { action: 'a\0b' })), true);
+  assert.equal((await store.inbox.get('d1'))?.delivery.action, 'a\uFFFDb');
+});
+
+test('whoever makes a run in a lane waits for who is making one, and takes no run up meanwhile', async (t) => {
+  const [first, second] = await two(t);
+  await first.runs.insert(sampleRun('r1', { lane: 'main' }), []);
+  await first.runs.insert(sampleRun('r2', { lane: 'other' }), []);
+  const order: string[] = [];
+  let waiting: Promise<void> | undefined;
+  await first.atomically(async ({ runs }) => {
+    await runs.lockLane('main');
+    waiting = second.atomically(async (tables) => {
+      await tables.runs.lockLane('main');
+      order.push('second');
+    });
+    // Not held up, and not given what is being changed: the other lane's run.
+    assert.equal((await second.runs.nextRunnable(2000))?.id, 'r2');
+    order.push('first');
+  });
+  await waiting;
+  assert.deepEqual(order, ['first', 'second']);
+  assert.equal((await second.runs.nextRunnable(2000))?.id, 'r1');
+});
+
+test('two processes that claim at the same moment never get the same delivery, callback or run', async (t) => {
+  const stores = await two(t);
+  const [first] = stores;
+  const ids = Array.from({ length: 40 }, (_, index) => `x${index}`);
+  await Promise.all(
+    ids.map((id) => first.accept(sampleDelivery(id, { repository: `acme/${id}` }))),
+  );
+  for (const id of ids) await first.runs.insert(sampleRun(id, { lane: id }), []);
+  const callback = sampleStatus('pending');
+  await first.outbox.add(
+    'x0',
+    ids.map((target) => ({ target, callback })),
+    1000,
+  );
+  const taken = { deliveries: [] as string[], callbacks: [] as string[], runs: [] as string[] };
+  async function work(store: Store, owner: string): Promise<void> {
+    for (;;) {
+      const claimed = await store.inbox.claim(2000, 1000);
+      const entries = await store.outbox.claim(2000, 1000, 3);
+      const run = await store.atomically(async ({ runs }) => {
+        const found = await runs.nextRunnable(2000);
+        if (found === undefined) return undefined;
+        assert.equal(await runs.own(found.id, owner, 9000, 2000), true);
+        const started = { ...found, state: 'running' as const };
+        assert.equal(await runs.update(started, { state: found.state, owner }), true);
+        return found;
+      });
+      if (claimed !== undefined) taken.deliveries.push(claimed.delivery.id);
+      if (run !== undefined) taken.runs.push(run.id);
+      taken.callbacks.push(...entries.map((entry) => entry.target));
+      if (claimed === undefined && run === undefined && entries.length === 0) return;
+    }
+  }
+  await Promise.all(
+    stores.flatMap((store, index) => [work(store, `${index}a`), work(store, `${index}b`)]),
+  );
+  for (const names of Object.values(taken)) assert.deepEqual(names.sort(), ids.toSorted());
+});
