@@ -29,7 +29,9 @@ import { createCatalog } from './spec/catalog.ts';
 import { createShellStep, findShell } from './steps/shell.ts';
 import { createSteps } from './steps/index.ts';
 import { openSqlite } from './store/engine.ts';
-import { createStore } from './store/index.ts';
+import { createStore, type Store } from './store/index.ts';
+import { openPostgres } from './store/postgres.ts';
+import { createRelay } from './store/relay.ts';
 import type { Config } from './config.ts';
 
 const MAX_LOG_BYTES = 10 * 1024 * 1024;
@@ -56,18 +58,13 @@ export async function startApp(deps: {
   const { config, environment, logger } = deps;
   const clock = systemClock;
   const news = createBroadcast<News>();
-  if (config.databaseUrl !== undefined) {
-    throw new MainsheetError('not-yet', 'PostgreSQL is not supported yet', {
-      hint: 'unset DATABASE_URL: one process on SQLite in MAINSHEET_DATA_DIR',
-    });
-  }
   await makePrivate(config.dataDir, logger);
 
-  const store = await createStore(openSqlite(join(config.dataDir, 'mainsheet.db')), 'sqlite');
-  // One process owns a SQLite file, so whatever is claimed was claimed by a process that is gone.
-  await store.inbox.releaseAll();
-  await store.runs.releaseAll();
-  await store.outbox.releaseAll();
+  const store = await openStore(config, logger);
+  const relay =
+    config.databaseUrl === undefined
+      ? undefined
+      : createRelay({ url: config.databaseUrl, news, clock, logger });
 
   const github = createGitHub({
     apiUrl: config.github.apiUrl,
@@ -134,6 +131,7 @@ export async function startApp(deps: {
     execute,
     owner: randomUUID(),
     concurrency: config.concurrency,
+    leaseMs: config.leaseMs,
     graceMs: config.shutdownGraceMs,
     clock,
     logger,
@@ -142,6 +140,7 @@ export async function startApp(deps: {
     store,
     sender: createSender({ github, clock }),
     render: createRender({ store, specOf, secret, publicUrl: config.publicUrl }),
+    leaseMs: config.leaseMs,
     clock,
     logger,
     news,
@@ -151,6 +150,7 @@ export async function startApp(deps: {
     catalog,
     resolve: createResolve({ mirrors, logger }),
     transitions,
+    leaseMs: config.leaseMs,
     clock,
     logger,
     news,
@@ -205,6 +205,9 @@ export async function startApp(deps: {
   const loops = [intake, runner, feedback, ...(specSource === undefined ? [] : [specSource])].map(
     (loop) => loop.run(stopping.signal),
   );
+  // Longer than the loops, because what they do last is for the others to hear too.
+  const silenced = new AbortController();
+  const relaying = relay?.run(silenced.signal);
   logger.info(
     { url, version: deps.version, specs: catalog.current().specs.length, dataDir: config.dataDir },
     'listening',
@@ -221,12 +224,29 @@ export async function startApp(deps: {
       server.closeIdleConnections();
       stopping.abort();
       await Promise.all(loops);
+      silenced.abort();
+      await relaying;
       server.closeAllConnections();
       await closed;
       await store.close();
       logger.info('stopped');
     },
   };
+}
+
+async function openStore(config: Config, logger: Logger): Promise<Store> {
+  if (config.databaseUrl !== undefined) {
+    const db = openPostgres(config.databaseUrl, (reason) =>
+      logger.warn({ reason }, 'database connection lost'),
+    );
+    return await createStore(db, 'postgres');
+  }
+  const store = await createStore(openSqlite(join(config.dataDir, 'mainsheet.db')), 'sqlite');
+  // One process owns a SQLite file, so whatever is claimed was claimed by a process that is gone.
+  await store.inbox.releaseAll();
+  await store.runs.releaseAll();
+  await store.outbox.releaseAll();
+  return store;
 }
 
 /** The data directory is this user's only. A volume that belongs to somebody else is used as it is, and said to be so. */

@@ -41,6 +41,8 @@ export interface Config {
   logFormat: 'json' | 'pretty';
   /** How long runs may go on after SIGTERM. */
   shutdownGraceMs: number;
+  /** After this, what a process claimed and no longer renews is another's to take. */
+  leaseMs: number;
 }
 
 export type GitHubAuth =
@@ -112,6 +114,7 @@ export function readConfig(
     logLevel: set.LOG_LEVEL ?? 'info',
     logFormat: set.LOG_FORMAT ?? (options.isTerminal ? 'pretty' : 'json'),
     shutdownGraceMs: set.MAINSHEET_SHUTDOWN_GRACE ?? 25_000,
+    leaseMs: set.MAINSHEET_LEASE ?? 30_000,
   };
   return { config: hideSecrets(config), warnings };
 }

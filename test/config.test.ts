@@ -58,6 +58,7 @@ test('with nothing but the webhook secret set, the documented defaults count', (
     logLevel: 'info',
     logFormat: 'json',
     shutdownGraceMs: 25_000,
+    leaseMs: 30_000,
   });
 });
 
@@ -73,6 +74,7 @@ test('every variable arrives where it belongs', () => {
     MAINSHEET_EXECUTOR: 'local',
     MAINSHEET_ADMIN_TOKEN: 'an-admin-token-of-some-length',
     MAINSHEET_SHUTDOWN_GRACE: '1m30s',
+    MAINSHEET_LEASE: '5s',
     GITHUB_TOKEN: 'ghp_token',
     GITHUB_API_URL: 'http://127.0.0.1:4000/',
     GITHUB_SERVER_URL: 'http://127.0.0.1:4001',
@@ -88,6 +90,7 @@ test('every variable arrives where it belongs', () => {
   assert.equal(set.concurrency, 16);
   assert.equal(set.adminToken, 'an-admin-token-of-some-length');
   assert.equal(set.shutdownGraceMs, 90_000);
+  assert.equal(set.leaseMs, 5000);
   assert.deepEqual(set.github, {
     apiUrl: 'http://127.0.0.1:4000',
     serverUrl: 'http://127.0.0.1:4001',
@@ -114,6 +117,7 @@ test('all problems are reported at once, each with its variable and what to do',
       MAINSHEET_EXECUTOR: 'kubernetes',
       MAINSHEET_ADMIN_TOKEN: 'hunter2 with spaces',
       MAINSHEET_SHUTDOWN_GRACE: '25',
+      MAINSHEET_LEASE: '1h',
       GITHUB_APP_ID: '12',
       GITHUB_API_URL: 'api.github.com',
       LOG_LEVEL: 'loud',
@@ -129,6 +133,7 @@ test('all problems are reported at once, each with its variable and what to do',
       'MAINSHEET_CONCURRENCY is "0": set a whole number from 1 to 1000',
       'MAINSHEET_DEPLOYMENTS is "github:acme": write github:owner/repo[/path][@ref]',
       'MAINSHEET_EXECUTOR is "kubernetes", which is not available yet: set it to local, or remove it',
+      'MAINSHEET_LEASE is "1h": set a duration from 1s to 10m, such as 30s',
       'MAINSHEET_PUBLIC_URL has a user, a query or a fragment: leave only https://host/path',
       'MAINSHEET_SHUTDOWN_GRACE is "25": set a duration of at most 1h, such as 25s',
       'PORT is "70000": set a whole number from 0 to 65535',

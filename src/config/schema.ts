@@ -35,6 +35,7 @@ export const configSchema = z.object({
       : wrong('has a space or a character outside ASCII', 'take one that fits into an HTTP header'),
   ),
   MAINSHEET_SHUTDOWN_GRACE: variable(grace),
+  MAINSHEET_LEASE: variable(lease),
   GITHUB_WEBHOOK_SECRET: variable(webhookSecrets),
   GITHUB_APP_ID: variable((text) =>
     /^[A-Za-z0-9.]+$/.test(text)
@@ -102,6 +103,12 @@ function grace(text: string): number | Wrong {
   const ms = parseDuration(text);
   if (ms !== undefined && ms <= HOUR) return ms;
   return wrong(`is ${quote(text)}`, 'set a duration of at most 1h, such as 25s');
+}
+
+function lease(text: string): number | Wrong {
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms >= 1000 && ms <= 600_000) return ms;
+  return wrong(`is ${quote(text)}`, 'set a duration from 1s to 10m, such as 30s');
 }
 
 /** Not quoted in messages: it may hold a password. */

@@ -9,10 +9,9 @@ import type { News } from '../model/news.ts';
 import type { Render } from '../runs/render-callback.ts';
 import type { OutboxEntry } from '../store/outbox.ts';
 import type { Store } from '../store/index.ts';
+import { hold } from './hold.ts';
 import { createLoop, type Loop } from './loop.ts';
 
-/** Longer than any request may take, so that no two processes send the same callback at once. */
-const LEASE_MS = 2 * 60_000;
 const BACKOFF = { baseMs: 1000, maxMs: 10 * 60_000 };
 /** With this many attempts the backoff has lasted more than a day. */
 const MOST_ATTEMPTS = 160;
@@ -25,6 +24,8 @@ export function createFeedback(deps: {
   store: Store;
   sender: Sender;
   render: Render;
+  /** A callback whose process stopped renewing its claim is sent by another after this, in milliseconds. */
+  leaseMs: number;
   clock: Clock;
   logger: Logger;
   news: Broadcast<News>;
@@ -37,9 +38,12 @@ export function createFeedback(deps: {
   async function turn(signal: AbortSignal): Promise<boolean> {
     const room = PARALLEL - sending.size;
     if (room === 0) return false;
-    const entries = await store.outbox.claim(clock.now(), LEASE_MS, room);
+    const entries = await store.outbox.claim(clock.now(), deps.leaseMs, room);
     for (const entry of entries) {
-      const done = handle(entry, signal)
+      const renew = (until: number) => store.outbox.renew(entry, until);
+      const done = hold({ clock, leaseMs: deps.leaseMs, renew, signal }, (held) =>
+        handle(entry, held),
+      )
         .catch((error: unknown) => {
           // The store failed, not the callback: its lease ends and it is sent again.
           logger.error({ callback: entry.id, error: describeError(error) }, 'callback left open');
@@ -66,7 +70,7 @@ export function createFeedback(deps: {
         if (sent.deploymentId !== undefined) {
           await tables.runs.setDeploymentId(entry.run, sent.deploymentId);
         }
-        await tables.outbox.finish(entry.id, 'sent', clock.now());
+        await tables.outbox.finish(entry.id, 'sent', clock.now(), undefined, entry.attempts);
       });
       tell(entry, 'sent');
     } catch (error) {
@@ -84,7 +88,7 @@ export function createFeedback(deps: {
       reason,
     };
     if (signal.aborted) {
-      await store.outbox.postpone(entry.id, clock.now(), 'interrupted by a shutdown');
+      await store.outbox.postpone(entry.id, clock.now(), 'interrupted', entry.attempts);
     } else if (error instanceof TerminalError || entry.attempts >= MOST_ATTEMPTS) {
       logger.error(fields, 'callback given up');
       await finish(entry, 'dead', hinted(error, reason));
@@ -92,7 +96,7 @@ export function createFeedback(deps: {
       const asked = error instanceof RetryableError ? (error.retryAfterMs ?? 0) : 0;
       const delay = Math.max(asked, backoffDelay(entry.attempts, BACKOFF));
       logger.warn({ ...fields, retryInMs: delay }, 'callback postponed');
-      await store.outbox.postpone(entry.id, clock.now() + delay, reason);
+      await store.outbox.postpone(entry.id, clock.now() + delay, reason, entry.attempts);
     }
   }
 
@@ -101,7 +105,7 @@ export function createFeedback(deps: {
     state: 'obsolete' | 'dead',
     error?: string,
   ): Promise<void> {
-    await store.outbox.finish(entry.id, state, clock.now(), error);
+    await store.outbox.finish(entry.id, state, clock.now(), error, entry.attempts);
     tell(entry, state);
   }
 

@@ -1,7 +1,7 @@
 import { backoffDelay } from '../lib/backoff.ts';
 import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
-import { describeError, TerminalError } from '../lib/errors.ts';
+import { describeError, RetryableError, TerminalError } from '../lib/errors.ts';
 import { newId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import { parseEvent } from '../github/events.ts';
@@ -17,15 +17,16 @@ import type { Catalog } from '../spec/catalog.ts';
 import { matchSpec } from '../spec/match.ts';
 import type { Store, Tables } from '../store/index.ts';
 import type { ClaimedDelivery } from '../store/inbox.ts';
+import { hold } from './hold.ts';
 import { createLoop, type Loop } from './loop.ts';
 import type { Resolve } from './resolve.ts';
 
-/** A delivery that a process took and did not close is free again after this. */
-const LEASE_MS = 5 * 60_000;
 const BACKOFF = { baseMs: 1000, maxMs: 5 * 60_000 };
 /** With this many attempts the backoff has lasted about a day: what it waits for is not coming back. */
 const MOST_ATTEMPTS = 300;
 const POLL_MS = 2000;
+/** A replay waits for git at most this long. */
+const REPLAY_MS = 5 * 60_000;
 
 /** One spec's answer to an event. */
 interface SpecVerdict {
@@ -44,6 +45,8 @@ export function createIntake(deps: {
   catalog: Catalog;
   resolve: Resolve;
   transitions: Transitions;
+  /** A delivery that a process took and stopped renewing is free again after this, in milliseconds. */
+  leaseMs: number;
   clock: Clock;
   logger: Logger;
   news: Broadcast<News>;
@@ -55,15 +58,23 @@ export function createIntake(deps: {
   async function turn(signal: AbortSignal): Promise<boolean> {
     // Without one valid set of specs nothing can be said of a delivery: it waits instead of being judged by none.
     if (catalog.current().loadedAt === 0) return false;
-    const claimed = await store.inbox.claim(clock.now(), LEASE_MS);
+    const claimed = await store.inbox.claim(clock.now(), deps.leaseMs);
     if (claimed === undefined) return false;
     const { id, event: name, attempts } = claimed.delivery;
     try {
-      const judged = await judge(name, JSON.parse(claimed.payload) as Json, signal);
+      const judged = await hold(
+        {
+          clock,
+          leaseMs: deps.leaseMs,
+          renew: (until) => store.inbox.renew(claimed, until),
+          signal,
+        },
+        (held) => judge(name, JSON.parse(claimed.payload) as Json, held),
+      );
       await record(claimed, judged);
     } catch (error) {
       if (signal.aborted) {
-        await store.inbox.postpone(id, clock.now(), 'Interrupted by a shutdown');
+        await store.inbox.postpone(id, clock.now(), 'Interrupted by a shutdown', attempts);
       } else if (error instanceof TerminalError || attempts >= MOST_ATTEMPTS) {
         await giveUp(claimed, error);
       } else {
@@ -73,7 +84,7 @@ export function createIntake(deps: {
           { delivery: id, event: name, attempts, reason, retryInMs: delay },
           'delivery postponed',
         );
-        await store.inbox.postpone(id, clock.now() + delay, `Trying again: ${reason}`);
+        await store.inbox.postpone(id, clock.now() + delay, `Trying again: ${reason}`, attempts);
       }
     }
     return true;
@@ -98,14 +109,14 @@ export function createIntake(deps: {
 
   /** One transaction: the runs, what they do to their lanes, their first callbacks, and the delivery's end. */
   async function record(claimed: ClaimedDelivery, judged: Judged): Promise<void> {
-    const { id } = claimed.delivery;
+    const { id, attempts } = claimed.delivery;
     const changed: Run[] = [];
     const outcome = await store.atomically(async (tables) => {
       const made = await makeRuns(tables, id, 'event', judged, changed);
       const result = outcomeOf(judged, made);
-      if (!(await tables.inbox.close(id, 'processed', result, clock.now()))) {
-        // Somebody else closed it meanwhile: then these runs are not to be, and the transaction takes them back.
-        throw new TerminalError('delivery-closed', `delivery ${id} was closed meanwhile`);
+      if (!(await tables.inbox.close(id, 'processed', result, clock.now(), attempts))) {
+        // Then these runs are not to be, and the transaction takes them back.
+        throw new RetryableError('delivery-lost', 'another process has taken the delivery');
       }
       return result;
     });
@@ -136,7 +147,7 @@ export function createIntake(deps: {
   async function giveUp(claimed: ClaimedDelivery, error: unknown): Promise<void> {
     const { id, event, attempts } = claimed.delivery;
     const outcome = { summary: `Not deployed: ${describeError(error)}`, specs: [] };
-    await store.inbox.close(id, 'failed', outcome, clock.now());
+    await store.inbox.close(id, 'failed', outcome, clock.now(), attempts);
     logger.error({ delivery: id, event, attempts, error: describeError(error) }, 'delivery failed');
     news.publish({ kind: 'delivery', delivery: id, repository: claimed.delivery.repository });
   }
@@ -159,7 +170,7 @@ export function createIntake(deps: {
         throw new TerminalError('delivery-unknown', `there is no delivery ${delivery}`);
       }
       const payload = JSON.parse(stored.payload) as Json;
-      const judged = await judge(stored.delivery.event, payload, AbortSignal.timeout(LEASE_MS));
+      const judged = await judge(stored.delivery.event, payload, AbortSignal.timeout(REPLAY_MS));
       const changed: Run[] = [];
       const { made, outcome } = await store.atomically(async (tables) => {
         const runs = await makeRuns(tables, delivery, 'replay', judged, changed);

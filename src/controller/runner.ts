@@ -1,5 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
-import { describeError } from '../lib/errors.ts';
+import { describeError, RetryableError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { RunCommand } from '../model/run-state.ts';
 import type { Run } from '../model/run.ts';
@@ -9,8 +9,6 @@ import { LostRunError, type Transitions } from '../runs/transition.ts';
 import type { Store } from '../store/index.ts';
 import { createLoop } from './loop.ts';
 
-/** A run whose process stopped renewing is free for another after this. */
-const LEASE_MS = 30_000;
 const POLL_MS = 1000;
 
 /** Takes runs that may start and sees them to their end, at most `concurrency` at once, one a lane. */
@@ -34,13 +32,12 @@ export function createRunner(deps: {
   owner: string;
   concurrency: number;
   graceMs: number;
-  /** How long a lease is, in milliseconds; it is renewed three times in that. */
-  leaseMs?: number;
+  /** A run whose process stopped renewing is free for another after this, in milliseconds. It is renewed three times in it. */
+  leaseMs: number;
   clock: Clock;
   logger: Logger;
 }): Runner {
-  const { store, transitions, clock, logger, owner } = deps;
-  const leaseMs = deps.leaseMs ?? LEASE_MS;
+  const { store, transitions, clock, logger, owner, leaseMs } = deps;
   const running = new Map<string, RunningRun>();
 
   const loop = createLoop({ name: 'runner', turn, pollMs: POLL_MS, logger });
@@ -50,13 +47,14 @@ export function createRunner(deps: {
     const run = await claim();
     if (run === undefined) return false;
     const controller = new AbortController();
-    const done = see(run, controller).finally(() => {
+    const lease = { until: clock.now() + leaseMs };
+    const done = see(run, lease, controller).finally(() => {
       running.delete(run.id);
       loop.wake();
     });
     running.set(run.id, {
       done,
-      beat: () => beat(run, controller),
+      beat: () => beat(run, lease, controller),
       interrupt: () => controller.abort({ kind: 'interrupt' } satisfies Interruption),
     });
     return true;
@@ -82,10 +80,10 @@ export function createRunner(deps: {
   }
 
   /** Executes a claimed run and records its end. Never throws: it runs beside the loop. */
-  async function see(run: Run, controller: AbortController): Promise<void> {
-    const heartbeat = setInterval(() => void beat(run, controller), leaseMs / 3);
+  async function see(run: Run, lease: Lease, controller: AbortController): Promise<void> {
+    const heartbeat = setInterval(() => void beat(run, lease, controller), leaseMs / 3);
     try {
-      await beat(run, controller);
+      await beat(run, lease, controller);
       const outcome = await deps.execute(run, controller.signal);
       clearInterval(heartbeat);
       await conclude(run, outcome);
@@ -103,15 +101,35 @@ export function createRunner(deps: {
     }
   }
 
-  async function beat(run: Run, controller: AbortController): Promise<void> {
+  async function beat(run: Run, lease: Lease, controller: AbortController): Promise<void> {
     try {
-      const now = await store.runs.renew(run.id, owner, clock.now() + leaseMs);
+      const until = clock.now() + leaseMs;
+      const now = await inTime(store.runs.renew(run.id, owner, until));
+      if (now !== undefined) lease.until = until;
       if (now === undefined) controller.abort({ kind: 'interrupt' } satisfies Interruption);
       else if (now.cancelRequested !== undefined) {
         controller.abort({ kind: 'cancel', reason: now.cancelRequested } satisfies Interruption);
       }
     } catch (error) {
       logger.warn({ run: run.id, error: describeError(error) }, 'lease could not be renewed');
+      // Its steps have to be gone before another process takes the run up.
+      if (clock.now() >= lease.until - leaseMs / 3) {
+        controller.abort({ kind: 'interrupt' } satisfies Interruption);
+      }
+    }
+  }
+
+  /** A database that does not answer counts as one that is not there. */
+  async function inTime<Answer>(asked: Promise<Answer>): Promise<Answer> {
+    const answered = new AbortController();
+    const late = clock.sleep(leaseMs / 3, answered.signal).then(() => {
+      if (!answered.signal.aborted) throw new RetryableError('store-away', 'no answer in time');
+      return undefined as never;
+    });
+    try {
+      return await Promise.race([asked, late]);
+    } finally {
+      answered.abort();
     }
   }
 
@@ -153,6 +171,11 @@ export function createRunner(deps: {
       await all;
     },
   };
+}
+
+/** What this process knows of its hold on a run. */
+interface Lease {
+  until: number;
 }
 
 interface RunningRun {

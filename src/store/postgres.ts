@@ -47,7 +47,7 @@ export function openPostgres(
 }
 
 /** How to reach the server, for the pool and for a connection of its own. What the URL says of the same wins. */
-function connectionConfig(url: string): ClientConfig {
+export function connectionConfig(url: string): ClientConfig {
   return {
     connectionString: url,
     application_name: 'mainsheet',

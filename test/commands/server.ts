@@ -61,6 +61,7 @@ export async function startServer(options: { token?: string } = {}): Promise<Tes
     catalog,
     resolve: async (event) => event,
     transitions,
+    leaseMs: 30_000,
     clock,
     logger,
     news,

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { after, before, test, type TestContext } from 'node:test';
+import { createBroadcast, type Broadcast } from '../../src/lib/broadcast.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { createLogger } from '../../src/lib/logger.ts';
+import type { News } from '../../src/model/news.ts';
+import { createRelay } from '../../src/store/relay.ts';
+import { startPostgres, type PostgresServer } from '../support/postgres.ts';
+import { until } from '../support/until.ts';
+
+const logger = createLogger({ level: 'silent', format: 'json' });
+let server: PostgresServer;
+
+before(async () => {
+  server = await startPostgres();
+});
+
+after(async () => {
+  await server.remove();
+});
+
+interface Process {
+  news: Broadcast<News>;
+  heard: News[];
+}
+
+/** What a process has of news: its broadcast, its relay, and a listener. */
+function startProcess(t: TestContext, url: string): Process {
+  const news = createBroadcast<News>();
+  const heard: News[] = [];
+  news.subscribe((item) => heard.push(item));
+  const stopping = new AbortController();
+  const relay = createRelay({ url, news, clock: systemClock, logger });
+  const running = relay.run(stopping.signal);
+  t.after(async () => {
+    stopping.abort();
+    await running;
+  });
+  return { news, heard };
+}
+
+/** Publishes again and again until the other side has heard it: whether it is connected cannot be seen from outside. */
+const told = (from: Process, to: Process, item: News) =>
+  until('the other process hears', () => {
+    from.news.publish(item);
+    return to.heard.some((other) => JSON.stringify(other) === JSON.stringify(item));
+  });
+
+test('what one process publishes the others hear, and nobody twice or in a circle', async (t) => {
+  const url = await server.database();
+  const [one, two, three] = [startProcess(t, url), startProcess(t, url), startProcess(t, url)];
+  for (const from of [one, two, three]) {
+    for (const to of [one, two, three]) await told(from, to, { kind: 'log', run: 'warm' });
+  }
+  await until('what was said to warm up is over', async () => {
+    const before = two.heard.length;
+    await server.query('select pg_sleep(0.1)');
+    return two.heard.length === before;
+  });
+  const state = 'queued' as const;
+  one.news.publish({ kind: 'run', run: 'r1', state, spec: 'storefront' });
+  one.news.publish({ kind: 'specs', count: 1, stale: false });
+  two.news.publish({ kind: 'delivery', delivery: 'last', repository: undefined });
+  const runsAndLast = ({ heard }: Process) =>
+    heard.filter((item) => item.kind !== 'log').map((item) => item.kind);
+  for (const each of [one, two, three]) {
+    await until('the last is heard', () => each.heard.some((item) => item.kind === 'delivery'));
+    await until('the first is heard', () => each.heard.some((item) => item.kind === 'run'));
+  }
+  assert.deepEqual(runsAndLast(one).sort(), ['delivery', 'run', 'specs']);
+  assert.deepEqual(runsAndLast(two).sort(), ['delivery', 'run']);
+  assert.deepEqual(runsAndLast(three).sort(), ['delivery', 'run']);
+});
+
+test('after the server was restarted news goes on', async (t) => {
+  const own = await startPostgres();
+  t.after(() => own.remove());
+  const url = await own.database();
+  const [one, two] = [startProcess(t, url), startProcess(t, url)];
+  await told(one, two, { kind: 'log', run: 'before' });
+  await own.stop();
+  one.news.publish({ kind: 'log', run: 'meanwhile' });
+  await own.start();
+  await told(one, two, { kind: 'log', run: 'after' });
+  assert.ok(!two.heard.some((item) => item.kind === 'log' && item.run === 'meanwhile'));
+});
+
+test('what others say on the channel that is no news is not heard', async (t) => {
+  const url = await server.database();
+  const [one, two] = [startProcess(t, url), startProcess(t, url)];
+  await told(one, two, { kind: 'log', run: 'r1' });
+  const { Client } = await import('pg');
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  for (const text of [
+    '',
+    'hello',
+    '{}',
+    '{"from":"x"}',
+    'null',
+    '{"from":"x","news":{"kind":1}}',
+  ]) {
+    await client.query('select pg_notify($1, $2)', ['mainsheet', text]);
+  }
+  await client.end();
+  await told(one, two, { kind: 'log', run: 'r2' });
+  assert.ok(two.heard.every((item) => item.kind === 'log'));
+});
