@@ -7,6 +7,7 @@ import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
 import { logsCommand } from './logs.ts';
+import { migrateCommand } from './migrate.ts';
 import { replayCommand } from './replay.ts';
 import { retryCommand } from './retry.ts';
 import { rollbackCommand } from './rollback.ts';
@@ -69,6 +70,7 @@ export function createProgram(
   serveCommand(program, context);
   demoCommand(program, context);
   doctorCommand(program, context);
+  migrateCommand(program, context);
   program.commandsGroup('Write deployment specs:');
   validateCommand(program, context);
   explainCommand(program, context);

@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { describeError, RetryableError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { patiently } from '../lib/patience.ts';
 import type { RunCommand } from '../model/run-state.ts';
 import type { Run } from '../model/run.ts';
 import type { Execute } from '../runs/execute.ts';
@@ -134,14 +135,18 @@ export function createRunner(deps: {
   }
 
   async function conclude(run: Run, outcome: Outcome): Promise<void> {
+    // After the lease it is for others to say what became of the run.
+    const waiting = { clock, patienceMs: leaseMs };
     if (outcome.kind === 'interrupted') {
-      await store.runs.release(run.id, owner);
+      await patiently(waiting, () => store.runs.release(run.id, owner));
       logger.info({ run: run.id, spec: run.spec }, 'run handed over');
       return;
     }
-    // Read again: the steps that did succeed have put out values meanwhile, which the end must not overwrite.
-    const latest = (await store.runs.get(run.id)) ?? run;
-    const ended = await transitions.commit(latest, commandFor(outcome), owner);
+    const ended = await patiently(waiting, async () => {
+      // Read again: the steps that did succeed have put out values meanwhile, which the end must not overwrite.
+      const latest = (await store.runs.get(run.id)) ?? run;
+      return await transitions.commit(latest, commandFor(outcome), owner);
+    });
     logger.info(
       {
         run: run.id,

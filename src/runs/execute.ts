@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describeError, MainsheetError } from '../lib/errors.ts';
+import { describeError, MainsheetError, RetryableError } from '../lib/errors.ts';
 import { discard } from '../git/discard.ts';
 import type { DeploymentSpec } from '../model/deployment-spec.ts';
 import type { Json } from '../model/event.ts';
@@ -53,6 +53,8 @@ export function createExecute(deps: ExecuteDeps): Execute {
       return outcome;
     } catch (error) {
       if (signal.aborted) return interrupted(signal);
+      // The run goes on where it was when the database is back; whoever takes it up skips the steps that are done.
+      if (isStoreAway(error)) return { kind: 'interrupted' };
       const reason = describeError(error);
       log?.say(-1, `Mainsheet failed: ${reason}`);
       return { kind: 'failed', fault: 'mainsheet', reason };
@@ -64,6 +66,10 @@ export function createExecute(deps: ExecuteDeps): Execute {
       await discard(scratch, deps.scratchDirectory).catch(() => undefined);
     }
   };
+}
+
+function isStoreAway(error: unknown): boolean {
+  return error instanceof RetryableError && error.code === 'store-away';
 }
 
 /** Throws MainsheetError `secret-missing`, naming every secret that is not set. */

@@ -1,5 +1,6 @@
 import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
+import { patiently } from '../lib/patience.ts';
 import type { Checkouts } from '../git/checkouts.ts';
 import type { DeploymentSpec, StepSpec } from '../model/deployment-spec.ts';
 import type { Json } from '../model/event.ts';
@@ -31,12 +32,17 @@ export interface Pipeline {
   signal: AbortSignal;
 }
 
+/** How long a run waits for a database that is away, in milliseconds, before it is handed over. */
+export const STORE_PATIENCE_MS = 20_000;
+
 /** Writes a step's row and tells who listens. */
 export async function saveStep(
-  deps: Pick<PipelineDeps, 'store' | 'news'>,
+  deps: Pick<PipelineDeps, 'store' | 'news' | 'clock'>,
   run: Run,
   step: Step,
 ): Promise<void> {
-  await deps.store.steps.update(run.id, step);
+  await patiently({ clock: deps.clock, patienceMs: STORE_PATIENCE_MS }, () =>
+    deps.store.steps.update(run.id, step),
+  );
   deps.news.publish({ kind: 'step', run: run.id, step: step.index, state: step.state });
 }

@@ -2,11 +2,17 @@ import { backoffDelay } from '../lib/backoff.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { describeError, MainsheetError, RetryableError } from '../lib/errors.ts';
 import { maskText } from '../lib/masking.ts';
+import { patiently } from '../lib/patience.ts';
 import type { DeploymentSpec, StepSpec } from '../model/deployment-spec.ts';
 import type { Run, Step } from '../model/run.ts';
 import type { StepResult } from '../steps/contract.ts';
 import { interrupted, type Outcome } from './outcome.ts';
-import { saveStep, type Pipeline, type PipelineDeps } from './pipeline-context.ts';
+import {
+  saveStep,
+  STORE_PATIENCE_MS,
+  type Pipeline,
+  type PipelineDeps,
+} from './pipeline-context.ts';
 import { runStep } from './run-step.ts';
 
 /** How long the checkout is tried again while GitHub cannot be reached, in milliseconds. */
@@ -38,10 +44,13 @@ export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promi
 
     if (result.outcome === 'succeeded') {
       outputs = { ...outputs, ...masked(result.outputs, pipeline.secrets) };
-      await deps.store.atomically(async (tables) => {
-        await tables.steps.update(run.id, end(deps, step, 'succeeded', result.exitCode, ''));
-        await tables.runs.setOutputs(run.id, outputs);
-      });
+      const succeeded = end(deps, step, 'succeeded', result.exitCode, '');
+      await patiently({ clock: deps.clock, patienceMs: STORE_PATIENCE_MS }, () =>
+        deps.store.atomically(async (tables) => {
+          await tables.steps.update(run.id, succeeded);
+          await tables.runs.setOutputs(run.id, outputs);
+        }),
+      );
       deps.news.publish({ kind: 'step', run: run.id, step: index, state: 'succeeded' });
       continue;
     }

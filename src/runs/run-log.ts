@@ -2,7 +2,9 @@ import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
 import { createMasker, type Masker } from '../lib/masking.ts';
 import { createLogLimit, type LogLimit } from '../lib/log-limit.ts';
+import { patiently } from '../lib/patience.ts';
 import type { News } from '../model/news.ts';
+import { STORE_PATIENCE_MS } from './pipeline-context.ts';
 import type { LogChunk, Logs } from '../store/logs.ts';
 
 /** Text is kept back at most this long, so that a chatty step costs few transactions and a reader sees it live. */
@@ -77,11 +79,22 @@ export async function createRunLog(deps: {
     waitingLength = 0;
     writing = writing.then(async () => {
       try {
-        await logs.append(run, chunks);
+        await store(chunks);
         news.publish({ kind: 'log', run });
       } catch (error) {
         failure ??= error;
       }
+    });
+  }
+
+  /** A database that is away for a moment does not end a run. An answer that was lost is not written twice. */
+  async function store(chunks: readonly LogChunk[]): Promise<void> {
+    let again = false;
+    await patiently({ clock, patienceMs: STORE_PATIENCE_MS }, async () => {
+      const last = chunks.at(-1)?.seq ?? -1;
+      if (again && (await logs.nextSeq(run)) > last) return;
+      again = true;
+      await logs.append(run, chunks);
     });
   }
 

@@ -31,7 +31,7 @@ export interface Controller {
   remove(): Promise<void>;
 }
 
-/** Starts a controller on SQLite with the given specs (file name → YAML), listening on a free port. */
+/** Starts a controller on SQLite (or on what `env` names as DATABASE_URL) with the given specs (file name → YAML), listening on a free port. */
 export async function startController(options: {
   forge: { url: string; token: string };
   specs: Record<string, string>;

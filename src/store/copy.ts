@@ -1,0 +1,124 @@
+import SQLite from 'better-sqlite3';
+import { sql, type Kysely, type Transaction } from 'kysely';
+import { MainsheetError, TerminalError } from '../lib/errors.ts';
+import { openSqlite } from './engine.ts';
+import { migrate } from './migrations.ts';
+import { openPostgres } from './postgres.ts';
+
+/** Rows of one statement: few, because one delivery may have 25 MB. */
+const ROWS_AT_ONCE = 20;
+const LEASED = ['deliveries', 'runs', 'outbox'];
+
+type AnyTables = Record<string, Record<string, unknown>>;
+
+export interface CopiedTable {
+  table: string;
+  rows: number;
+}
+
+/**
+ * Copies a SQLite store into an empty PostgreSQL database, in one transaction: everything or nothing. Both are brought up
+ * to date first, numbers of rows go on where they were, and what was claimed is free again.
+ * Throws TerminalError `store-missing`, `store-in-use` (a server still has the file open), `target-not-empty`, and
+ * MainsheetError `copy-incomplete` when the counts differ afterwards.
+ */
+export async function copySqliteToPostgres(file: string, url: string): Promise<CopiedTable[]> {
+  checkAlone(file);
+  const from = openSqlite(file) as unknown as Kysely<AnyTables>;
+  const to = openPostgres(url) as unknown as Kysely<AnyTables>;
+  try {
+    await migrate(from as unknown as Kysely<unknown>, 'sqlite');
+    await migrate(to as unknown as Kysely<unknown>, 'postgres');
+    const names = (await from.introspection.getTables()).map(({ name }) => name).sort();
+    return await to.transaction().execute(async (target) => {
+      await checkEmpty(target, names);
+      const copied: CopiedTable[] = [];
+      for (const table of names) {
+        copied.push({ table, rows: await copyTable(from, target, table) });
+        await continueSequence(from, target, table);
+      }
+      for (const table of LEASED) await target.updateTable(table).set({ lease_until: 0 }).execute();
+      return copied;
+    });
+  } finally {
+    await from.destroy();
+    await to.destroy();
+  }
+}
+
+/** Leaving WAL needs the file for itself, which tells whether a server has it open. */
+function checkAlone(file: string): void {
+  let database: SQLite.Database;
+  try {
+    database = new SQLite(file, { fileMustExist: true, timeout: 1000 });
+  } catch (error) {
+    throw new TerminalError('store-missing', `there is no SQLite store at ${file}`, {
+      cause: error,
+      hint: 'set MAINSHEET_DATA_DIR to the data directory that the server used',
+    });
+  }
+  try {
+    database.pragma('journal_mode = DELETE');
+  } catch (error) {
+    throw new TerminalError('store-in-use', `${file} is in use`, {
+      cause: error,
+      hint: 'stop the server first, or what it takes in meanwhile is lost',
+    });
+  } finally {
+    database.close();
+  }
+}
+
+async function checkEmpty(target: Transaction<AnyTables>, names: readonly string[]): Promise<void> {
+  for (const table of names) {
+    // A server that has started on it waits here, and finds everything.
+    await sql`lock table ${sql.table(table)} in exclusive mode`.execute(target);
+    if ((await count(target, table)) === 0) continue;
+    throw new TerminalError('target-not-empty', `the PostgreSQL database has rows in ${table}`, {
+      hint: 'copy into an empty database',
+    });
+  }
+}
+
+async function copyTable(
+  from: Kysely<AnyTables>,
+  target: Transaction<AnyTables>,
+  table: string,
+): Promise<number> {
+  let rows: Record<string, unknown>[] = [];
+  const flush = async () => {
+    if (rows.length > 0) await target.insertInto(table).values(rows).execute();
+    rows = [];
+  };
+  for await (const row of from.selectFrom(table).selectAll().stream()) {
+    rows.push(row);
+    if (rows.length >= ROWS_AT_ONCE) await flush();
+  }
+  await flush();
+  const [there, here] = [await count(from, table), await count(target, table)];
+  if (there === here) return here;
+  throw new MainsheetError('copy-incomplete', `${table} has ${there} rows, of which ${here} came`);
+}
+
+/** SQLite remembers the highest number that it gave out, even of a row that is gone: cursors must stay true. */
+async function continueSequence(
+  from: Kysely<AnyTables>,
+  target: Transaction<AnyTables>,
+  table: string,
+): Promise<void> {
+  const { rows } = await sql<{ seq: number }>`
+    select seq from sqlite_sequence where name = ${table}`.execute(from);
+  const last = rows[0]?.seq ?? 0;
+  if (last === 0) return;
+  await sql`select setval(pg_get_serial_sequence(${table}, 'seq'), ${last}::bigint)`.execute(
+    target,
+  );
+}
+
+async function count(db: Kysely<AnyTables>, table: string): Promise<number> {
+  const row = await db
+    .selectFrom(table)
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow();
+  return row.count;
+}

@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { createForge, type Forge } from '../../demo/forge.ts';
+import { createSample, type Sample } from '../../demo/sample.ts';
+import { startBalancer, type Balancer } from '../support/balancer.ts';
+import { startController, type Controller } from '../support/controller.ts';
+import { startPostgres, type PostgresServer } from '../support/postgres.ts';
+import { until } from '../support/until.ts';
+import { SITE, type RunView } from '../support/world.ts';
+
+const LANES = ['one', 'two', 'three'];
+const LEASE_MS = 3000;
+const ENDS = new Set(['succeeded', 'failed', 'cancelled', 'superseded']);
+
+/** Each deploy writes down when it began and ended, and waits for a file in between. */
+const spec = (lane: string) => `
+name: ${lane}
+repository: ${SITE}
+on: { push: { branches: [${lane}] } }
+concurrency: { queue: all }
+secrets: [TEST_DIR]
+steps:
+  - name: Deploy
+    run: |
+      echo "begin $MAINSHEET_SPEC $MAINSHEET_RUN_ID" >> "$TEST_DIR/journal"
+      echo "deploying"
+      until [ -e "$TEST_DIR/open" ] || [ -e "$TEST_DIR/open-$MAINSHEET_SHA" ]; do sleep 0.05; done
+      echo "deployed"
+      echo "end $MAINSHEET_SPEC $MAINSHEET_RUN_ID" >> "$TEST_DIR/journal"
+`;
+
+let server: PostgresServer;
+let directory: string;
+let forge: Forge;
+let sample: Sample;
+let balancer: Balancer;
+let replicas: Controller[] = [];
+
+before(async () => {
+  server = await startPostgres();
+});
+
+after(async () => {
+  await server.remove();
+});
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'mainsheet-replicas-'));
+  forge = await createForge({ repositories: [SITE] });
+  sample = await createSample(forge, SITE, { 'README.md': 'shop\n' });
+  balancer = await startBalancer(() => replicas.map(({ url }) => url));
+  forge.hook({ url: `${balancer.url}/webhooks/v1/github`, secret: 'e2e-webhook-secret' });
+});
+
+afterEach(async () => {
+  await Promise.all(replicas.map((replica) => replica.remove()));
+  replicas = [];
+  await balancer.close();
+  await sample.close();
+  const problems = forge.problems();
+  await forge.close();
+  await rm(directory, { recursive: true, force: true });
+  assert.deepEqual(problems, [], 'every request fits the API description of GitHub');
+});
+
+async function startReplicas(count: number, databaseUrl?: string): Promise<void> {
+  const env = {
+    DATABASE_URL: databaseUrl ?? (await server.database()),
+    MAINSHEET_LEASE: `${LEASE_MS / 1000}s`,
+    MAINSHEET_CONCURRENCY: '1',
+    MAINSHEET_SECRET_TEST_DIR: directory,
+  };
+  const specs = { 'lanes.yaml': LANES.map(spec).join('---\n') };
+  replicas = await Promise.all(
+    Array.from({ length: count }, () => startController({ forge, specs, env })),
+  );
+}
+
+async function push(branch: string): Promise<string> {
+  const sha = await sample.commit({ message: 'change', branch });
+  await sample.push(branch);
+  return sha;
+}
+
+const runsOf = async (replica: Controller, filter = '') =>
+  (await replica.get<{ items: RunView[] }>(`/runs?limit=200${filter}`)).items;
+
+const ended = (replica: Controller, sha: string) =>
+  until(`the run of ${sha} ended`, async () =>
+    (await runsOf(replica, `&sha=${sha}`)).find((run) => ENDS.has(run.state)),
+  );
+
+const started = ({ log }: Controller): string[] =>
+  log.filter((line) => line['msg'] === 'run started').map((line) => String(line['run']));
+
+/** The replica that runs the commit, and the run. */
+const runnerOf = (sha: string) =>
+  until('some replica runs it', async () => {
+    for (const replica of replicas) {
+      const [run] = await runsOf(replica, `&sha=${sha}&state=running`);
+      const owner = replicas.find((one) => run !== undefined && started(one).includes(run.id));
+      if (run !== undefined && owner !== undefined) return { run, owner };
+    }
+    return undefined;
+  });
+
+/** Lines `begin LANE RUN` and `end LANE RUN`: in a lane nobody begins before the one before has ended. */
+function assertNoOverlap(journal: string): void {
+  const open = new Map<string, string>();
+  for (const line of journal.trim().split('\n')) {
+    const [what, lane = '', run = ''] = line.split(' ');
+    if (what === 'begin') assert.equal(open.get(lane), undefined, `${line} in:\n${journal}`);
+    else assert.equal(open.get(lane), run, `${line} in:\n${journal}`);
+    if (what === 'begin') open.set(lane, run);
+    else open.delete(lane);
+  }
+  assert.equal(open.size, 0);
+}
+
+for (const count of [2, 3]) {
+  test(`${count} replicas share the work and no lane overlaps (G3)`, async () => {
+    await startReplicas(count);
+    const shas: string[] = [];
+    for (let round = 0; round < 2; round += 1) {
+      for (const lane of LANES) shas.push(await push(lane));
+    }
+    const [first] = replicas;
+    assert.ok(first);
+    await until('each replica runs one', () =>
+      replicas.every((replica) => started(replica).length === 1),
+    );
+    await writeFile(join(directory, 'open'), '');
+    for (const sha of shas) assert.equal((await ended(first, sha)).state, 'succeeded');
+    assertNoOverlap(await readFile(join(directory, 'journal'), 'utf8'));
+    const shares = replicas.map((replica) => started(replica));
+    assert.equal(new Set(shares.flat()).size, shas.length, 'no run was started twice');
+    assert.equal(shares.flat().length, shas.length);
+    // What any of them knows all of them know, and GitHub knows the end of each.
+    for (const replica of replicas) assert.equal((await runsOf(replica)).length, shas.length);
+    for (const sha of shas) {
+      await until('GitHub knows', async () => {
+        const [latest] = await forge.statuses(SITE, sha);
+        return latest?.['state'] === 'success';
+      });
+    }
+    const { items } = await first.get<{ items: unknown[] }>('/deliveries?limit=200');
+    assert.equal(items.length, shas.length);
+  });
+}
+
+test('the run of a killed replica goes on elsewhere within its lease, and its log can be followed anywhere', async () => {
+  await startReplicas(2);
+  const sha = await push('two');
+  const { run, owner } = await runnerOf(sha);
+  const other = replicas.find((replica) => replica !== owner);
+  assert.ok(other);
+  const following = new AbortController();
+  const response = await fetch(`${other.url}/api/v1/runs/${run.id}/log`, {
+    headers: { accept: 'text/event-stream' },
+    signal: following.signal,
+  });
+  let streamed = '';
+  const reading = (async () => {
+    for await (const chunk of response.body ?? []) streamed += Buffer.from(chunk).toString();
+  })();
+  await until('the other replica streams the log', () => streamed.includes('deploying\\n'));
+
+  await owner.kill();
+  const killedAt = Date.now();
+  await until('the other replica takes the run up', () => started(other).includes(run.id));
+  assert.ok(Date.now() - killedAt < LEASE_MS + 4000, `after ${Date.now() - killedAt} ms`);
+  await writeFile(join(directory, `open-${sha}`), '');
+  assert.equal((await ended(other, sha)).state, 'succeeded');
+  await reading;
+  assert.match(streamed, /event: end\ndata: {"state":"succeeded"}/);
+  following.abort();
+});
+
+test('while the database is away intake answers 503, and afterwards everything goes on by itself', async (t) => {
+  const own = await startPostgres();
+  t.after(() => own.remove());
+  await startReplicas(2, await own.database());
+  const [first] = replicas;
+  assert.ok(first);
+  const gated = await push('two');
+  const { run } = await runnerOf(gated);
+
+  await own.stop();
+  const payload = { ...JSON.parse(forge.deliveries[0]?.body ?? '{}') } as Record<string, unknown>;
+  const refused = await forge.deliver('push', payload as never, { id: 'refused-once' });
+  assert.equal(refused.status, 503);
+  for (const replica of replicas) {
+    assert.equal((await fetch(`${replica.url}/readyz?check=store`)).status, 503);
+    assert.equal((await fetch(`${replica.url}/healthz`)).status, 200);
+  }
+  await own.start();
+  await until('both are ready again', async () => {
+    const answers = await Promise.all(
+      replicas.map((replica) => fetch(`${replica.url}/readyz?check=store`)),
+    );
+    return answers.every(({ ok }) => ok);
+  });
+  assert.equal((await forge.redeliver('refused-once')).status, 202);
+  const sha = await push('one');
+  await writeFile(join(directory, `open-${sha}`), '');
+  assert.equal((await ended(first, sha)).state, 'succeeded');
+
+  await writeFile(join(directory, `open-${gated}`), '');
+  const view = await ended(first, gated);
+  assert.equal(view.state, 'succeeded', view.reason);
+  assert.equal(view.id, run.id);
+});
+
+test('a run is cancelled by way of any replica', async () => {
+  await startReplicas(2);
+  const sha = await push('two');
+  const { run, owner } = await runnerOf(sha);
+  const other = replicas.find((replica) => replica !== owner);
+  assert.ok(other);
+  assert.equal((await other.post(`/runs/${run.id}/cancel`)).status, 202);
+  assert.equal((await ended(other, sha)).state, 'cancelled');
+});
