@@ -22,6 +22,7 @@ import type { Logger } from './lib/logger.ts';
 import { sameRepository } from './model/event.ts';
 import type { News } from './model/news.ts';
 import { createExecute } from './runs/execute.ts';
+import { createOrder } from './runs/order.ts';
 import { createRender } from './runs/render-callback.ts';
 import { createSpecReader } from './runs/snapshot.ts';
 import { createTransitions } from './runs/transition.ts';
@@ -113,9 +114,11 @@ export async function startApp(deps: {
     feedback: config.github.auth !== undefined,
   });
   const secret = (name: string) => config.secrets.get(name);
+  const order = createOrder({ mirrors });
   const execute = createExecute({
     store,
     checkouts,
+    order,
     steps: createSteps({ shell: createShellStep({ clock, shell: await findShell() }) }),
     specOf,
     secret,
@@ -149,6 +152,7 @@ export async function startApp(deps: {
     store,
     catalog,
     resolve: createResolve({ mirrors, logger }),
+    order,
     transitions,
     leaseMs: config.leaseMs,
     clock,

@@ -9,9 +9,10 @@ import type { Delivery, DeliveryOutcome } from '../model/delivery.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import type { Event, Json } from '../model/event.ts';
 import type { News } from '../model/news.ts';
-import type { Run, RunCause } from '../model/run.ts';
+import { hasEnded, type Run, type RunCause } from '../model/run.ts';
 import type { Verdict } from '../model/verdict.ts';
-import { planRun } from '../runs/plan.ts';
+import type { Order } from '../runs/order.ts';
+import { planRun, supersededAsMade, waitingAfter } from '../runs/plan.ts';
 import type { Transitions } from '../runs/transition.ts';
 import type { Catalog } from '../spec/catalog.ts';
 import { matchSpec } from '../spec/match.ts';
@@ -44,6 +45,7 @@ export function createIntake(deps: {
   store: Store;
   catalog: Catalog;
   resolve: Resolve;
+  order: Order;
   transitions: Transitions;
   /** A delivery that a process took and stopped renewing is free again after this, in milliseconds. */
   leaseMs: number;
@@ -62,16 +64,19 @@ export function createIntake(deps: {
     if (claimed === undefined) return false;
     const { id, event: name, attempts } = claimed.delivery;
     try {
-      const judged = await hold(
+      const { judged, overtaken } = await hold(
         {
           clock,
           leaseMs: deps.leaseMs,
           renew: (until) => store.inbox.renew(claimed, until),
           signal,
         },
-        (held) => judge(name, JSON.parse(claimed.payload) as Json, held),
+        async (held) => {
+          const judgement = await judge(name, JSON.parse(claimed.payload) as Json, held);
+          return { judged: judgement, overtaken: await findOvertaken(judgement, held) };
+        },
       );
-      await record(claimed, judged);
+      await record(claimed, judged, overtaken);
     } catch (error) {
       if (signal.aborted) {
         await store.inbox.postpone(id, clock.now(), 'Interrupted by a shutdown', attempts);
@@ -107,12 +112,42 @@ export function createIntake(deps: {
     return { event, verdicts };
   }
 
+  /** By spec: the run that waits with a newer revision than the event's, which came late then (G4). */
+  async function findOvertaken(
+    { event, verdicts }: Judged,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, Run>> {
+    const overtaken = new Map<string, Run>();
+    if (!('sha' in event) || event.sha === undefined) return overtaken;
+    const { repository, sha } = event;
+    for (const { loaded, verdict } of verdicts) {
+      if (!verdict.matched) continue;
+      const { concurrency, name } = loaded.spec;
+      const active = await store.runs.active(concurrency.lane);
+      const branch = 'branch' in event ? event.branch : undefined;
+      const candidate = { cause: 'event', repository, branch, sha } as const;
+      for (const waiting of waitingAfter({ spec: name, sequence: 0 }, active, concurrency)) {
+        if (await deps.order.isLate(candidate, waiting.sha, signal)) overtaken.set(name, waiting);
+      }
+    }
+    return overtaken;
+  }
+
   /** One transaction: the runs, what they do to their lanes, their first callbacks, and the delivery's end. */
-  async function record(claimed: ClaimedDelivery, judged: Judged): Promise<void> {
+  async function record(
+    claimed: ClaimedDelivery,
+    judged: Judged,
+    overtaken: ReadonlyMap<string, Run>,
+  ): Promise<void> {
     const { id, attempts } = claimed.delivery;
     const changed: Run[] = [];
     const outcome = await store.atomically(async (tables) => {
-      const made = await makeRuns(tables, id, 'event', judged, changed);
+      const made = await makeRuns(
+        tables,
+        { delivery: id, cause: 'event', overtaken },
+        judged,
+        changed,
+      );
       const result = outcomeOf(judged, made);
       if (!(await tables.inbox.close(id, 'processed', result, clock.now(), attempts))) {
         // Then these runs are not to be, and the transaction takes them back.
@@ -125,8 +160,7 @@ export function createIntake(deps: {
 
   async function makeRuns(
     tables: Tables,
-    delivery: string,
-    cause: RunCause,
+    origin: { delivery: string; cause: RunCause; overtaken: ReadonlyMap<string, Run> },
     { event, verdicts }: Judged,
     changed: Run[],
   ): Promise<Map<string, Run>> {
@@ -134,9 +168,11 @@ export function createIntake(deps: {
     for (const { loaded, verdict } of verdicts) {
       if (!verdict.matched || !('sha' in event) || event.sha === undefined) continue;
       const now = clock.now();
-      const seed = { delivery, event, sha: event.sha, cause };
+      const seed = { ...origin, event, sha: event.sha };
       const planned = planRun(seed, loaded, newId(now), now);
-      const [run, ...others] = await transitions.create(tables, planned, loaded);
+      const newer = origin.overtaken.get(loaded.spec.name);
+      const placed = newer === undefined ? planned : supersededAsMade(planned, newer);
+      const [run, ...others] = await transitions.create(tables, placed, loaded);
       if (run === undefined) continue;
       made.set(loaded.spec.name, run);
       changed.push(run, ...others);
@@ -173,7 +209,8 @@ export function createIntake(deps: {
       const judged = await judge(stored.delivery.event, payload, AbortSignal.timeout(REPLAY_MS));
       const changed: Run[] = [];
       const { made, outcome } = await store.atomically(async (tables) => {
-        const runs = await makeRuns(tables, delivery, 'replay', judged, changed);
+        const origin = { delivery, cause: 'replay', overtaken: new Map() } as const;
+        const runs = await makeRuns(tables, origin, judged, changed);
         const result = outcomeOf(judged, runs);
         await tables.audit.record({
           at: clock.now(),
@@ -209,7 +246,10 @@ function summarize(
   verdicts: readonly SpecVerdict[],
   made: ReadonlyMap<string, Run>,
 ): string {
-  if (made.size > 0) return `Deploying ${[...made.keys()].join(', ')}`;
+  const deploying = [...made.values()].filter((run) => !hasEnded(run.state));
+  if (deploying.length > 0) return `Deploying ${deploying.map((run) => run.spec).join(', ')}`;
+  const [late] = made.values();
+  if (late !== undefined) return `Not deployed: ${late.reason}`;
   if (event.kind === 'ping') return 'GitHub said hello: the webhook works';
   if (event.kind === 'other') return `Not deployed: ${event.reason}`;
   if (verdicts.length === 0) return `Not deployed: no deployment spec names ${event.repository}`;

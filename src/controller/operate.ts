@@ -3,6 +3,7 @@ import { TerminalError } from '../lib/errors.ts';
 import { newId } from '../lib/ids.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { hasEnded, type Run, type RunCause } from '../model/run.ts';
+import { supersededAsMade, waitingAfter } from '../runs/plan.ts';
 import type { SpecReader } from '../runs/snapshot.ts';
 import type { Transitions } from '../runs/transition.ts';
 import type { Store, Tables } from '../store/index.ts';
@@ -12,7 +13,10 @@ import type { NewRun } from '../store/runs.ts';
 export interface Operate {
   /** Stops a run: at once while it waits, else its whole process group. Throws `run-unknown`, `illegal-transition`. */
   cancel(run: string, actor: string): Promise<Run>;
-  /** Runs the same revision with the same spec again, as the newest of its lane. */
+  /**
+   * Runs the same revision with the same spec again. A newer revision that waits wins: the retry is then superseded as
+   * it is made, and says so.
+   */
   retry(run: string, actor: string): Promise<Run>;
   /**
    * Deploys what had been deployed before `run`: the newest successful run of its spec that is older and of another
@@ -62,7 +66,11 @@ export function createOperate(deps: {
       finishedAt: undefined,
     };
     const loaded = await loadedFrom(tables, source);
-    const changed = await transitions.create(tables, planned, loaded);
+    const { concurrency } = loaded.spec;
+    const active = cause === 'retry' ? await tables.runs.active(source.lane) : [];
+    const newer = waitingAfter(source, active, concurrency).at(-1);
+    const placed = newer === undefined ? planned : supersededAsMade(planned, newer);
+    const changed = await transitions.create(tables, placed, loaded);
     if (changed.length === 0) throw new TerminalError('run-lost', 'the run could not be made');
     return changed;
   }

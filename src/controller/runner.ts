@@ -198,5 +198,7 @@ function commandFor(outcome: Exclude<Outcome, { kind: 'interrupted' }>): RunComm
       return { type: 'fail', fault: outcome.fault, reason: outcome.reason };
     case 'cancelled':
       return { type: 'cancel', reason: outcome.reason };
+    case 'superseded':
+      return { type: 'supersede', reason: outcome.reason };
   }
 }

@@ -3,6 +3,7 @@ export type Outcome =
   | { kind: 'succeeded'; outputs: Record<string, string> }
   | { kind: 'failed'; fault: 'step' | 'mainsheet'; reason: string }
   | { kind: 'cancelled'; reason: string }
+  | { kind: 'superseded'; reason: string }
   | { kind: 'interrupted' };
 
 /** Why a run's signal was aborted: the `reason` given to `AbortController.abort`. */

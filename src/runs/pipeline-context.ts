@@ -8,11 +8,13 @@ import type { News } from '../model/news.ts';
 import type { Run, Step } from '../model/run.ts';
 import type { StepKind } from '../steps/contract.ts';
 import type { Store } from '../store/index.ts';
+import type { Order } from './order.ts';
 import type { RunLog } from './run-log.ts';
 
 export interface PipelineDeps {
   store: Store;
   checkouts: Checkouts;
+  order: Order;
   steps: StepKind<StepSpec>;
   /** What steps inherit of the controller's environment: PATH, HOME, LANG, TZ. */
   inherited: Record<string, string | undefined>;

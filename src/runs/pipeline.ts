@@ -19,14 +19,22 @@ import { runStep } from './run-step.ts';
 const CHECKOUT_PATIENCE_MS = 5 * 60_000;
 const CHECKOUT_BACKOFF = { baseMs: 1000, maxMs: 30_000 };
 
-/** Checks the revision out and runs the steps that have not succeeded yet, one after the other. */
+/** Checks the revision out, unless it came late, and runs the steps that have not succeeded yet, one after the other. */
 export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promise<Outcome> {
   const { run, spec, log, signal } = pipeline;
   // From now and not from `startedAt`: a run that is taken up again has its whole time.
   const deadline = deps.clock.now() + spec.timeoutMs;
   const steps = await deps.store.steps.ofRun(run.id);
-  const directory = await checkOut(deps, pipeline, deadline);
-  if (directory === undefined) return await stop(deps, pipeline, steps);
+  const place = await checkOut(deps, pipeline, deadline);
+  if (place === undefined) return await stop(deps, pipeline, steps);
+  if ('deployed' in place) {
+    const [late, deployed] = [run.sha.slice(0, 7), place.deployed.slice(0, 7)];
+    const reason = `Superseded: ${late} is already contained in the deployed ${deployed}`;
+    log.say(-1, reason);
+    await skipRest(deps, run, steps, 0);
+    return { kind: 'superseded', reason };
+  }
+  const { directory } = place;
 
   let { outputs } = run;
   for (const [index, stepSpec] of spec.steps.entries()) {
@@ -67,18 +75,26 @@ export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promi
   return { kind: 'succeeded', outputs };
 }
 
-/** The work tree's directory; undefined when the run is to stop. What may pass is tried again for a while. */
+/**
+ * The work tree's directory, or the deployed revision when that one contains the run's; undefined when the run is to
+ * stop. What may pass is tried again for a while.
+ */
 async function checkOut(
   deps: PipelineDeps,
   { run, log, signal }: Pipeline,
   deadline: number,
-): Promise<string | undefined> {
-  const { lane, repository, sha } = run;
+): Promise<{ directory: string } | { deployed: string } | undefined> {
+  const { lane, spec, repository, sha } = run;
   const until = Math.min(deadline, deps.clock.now() + CHECKOUT_PATIENCE_MS);
   log.say(-1, `Checking out ${repository} at ${sha}`);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return (await deps.checkouts.prepare({ lane, repository, sha, signal })).directory;
+      const deployed = (await deps.store.environments.get(lane, spec))?.sha;
+      if (deployed !== undefined && (await deps.order.isLate(run, deployed, signal))) {
+        return { deployed };
+      }
+      const { directory } = await deps.checkouts.prepare({ lane, repository, sha, signal });
+      return { directory };
     } catch (error) {
       if (signal.aborted) return undefined;
       const delay = backoffDelay(attempt, CHECKOUT_BACKOFF);

@@ -42,6 +42,31 @@ export function planRun(seed: RunSeed, loaded: LoadedSpec, id: string, now: numb
   };
 }
 
+/** A run that is not to start: another one, newer, is there already. Pure. */
+export function supersededAsMade(run: NewRun, newer: Pick<Run, 'id' | 'sha'>): NewRun {
+  return {
+    ...run,
+    state: 'superseded',
+    reason: `Superseded by ${newer.sha.slice(0, 7)} (run ${newer.id}), which is newer and waits`,
+    finishedAt: run.createdAt,
+  };
+}
+
+/**
+ * Runs of a spec that wait and are newer than `after`, a run's sequence: what a retry of that run must not keep from
+ * being deployed. None with `queue: all`, where every run has its turn. Pure.
+ */
+export function waitingAfter(
+  after: Pick<Run, 'spec' | 'sequence'>,
+  active: readonly Run[],
+  concurrency: LoadedSpec['spec']['concurrency'],
+): Run[] {
+  if (concurrency.queue === 'all') return [];
+  return active.filter(
+    (run) => run.spec === after.spec && run.sequence > after.sequence && run.state !== 'running',
+  );
+}
+
 /** What a new run means for the others in its lane. */
 export interface LaneEffects {
   /** Runs that need not start any more. */
@@ -52,7 +77,7 @@ export interface LaneEffects {
 
 /**
  * Newest wins (G4): a new run supersedes the queued ones before it, unless its spec asks for every run to have its turn;
- * with `cancel-running` it also stops the one that runs. Pure.
+ * with `cancel-running` it also stops the one that runs, unless it is only a retry of what was there before. Pure.
  */
 export function laneEffects(
   run: Run,
@@ -66,7 +91,10 @@ export function laneEffects(
   return {
     supersede:
       concurrency.queue === 'newest' ? older.filter((other) => other.state !== 'running') : [],
-    cancel: concurrency.cancelRunning ? older.filter((other) => other.state === 'running') : [],
+    cancel:
+      concurrency.cancelRunning && run.cause !== 'retry'
+        ? older.filter((other) => other.state === 'running')
+        : [],
   };
 }
 

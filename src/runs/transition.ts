@@ -6,7 +6,7 @@ import type { Callback } from '../model/callback.ts';
 import type { DeploymentSpec, LoadedSpec, NotifySpec } from '../model/deployment-spec.ts';
 import type { News } from '../model/news.ts';
 import { applyCommand, type RunCommand } from '../model/run-state.ts';
-import type { Run, RunState } from '../model/run.ts';
+import { hasEnded, type Run, type RunState } from '../model/run.ts';
 import type { Store, Tables } from '../store/index.ts';
 import type { NewRun } from '../store/runs.ts';
 import { laneEffects } from './plan.ts';
@@ -24,7 +24,7 @@ export class LostRunError extends MainsheetError {
 export interface Transitions {
   /**
    * Makes a run with its snapshot, its steps and its first callbacks, and makes room for it in its lane: what it supersedes
-   * is superseded, what it cancels is asked to stop. Answers every run that changed, the new one first; none when the
+   * is superseded, what it cancels is asked to stop. A run that is made ended changes nothing in its lane. Answers every run that changed, the new one first; none when the
    * delivery made its run of this spec before (G2).
    */
   create(tables: Tables, run: NewRun, loaded: LoadedSpec): Promise<Run[]>;
@@ -122,7 +122,7 @@ export function createTransitions(deps: {
       const names = spec.steps.map((step) => step.name);
       const run = await tables.runs.insert(planned, names);
       if (run === undefined) return [];
-      const others = await makeRoom(tables, run, spec.concurrency);
+      const others = hasEnded(run.state) ? [] : await makeRoom(tables, run, spec.concurrency);
       // Last, so that where an older run told of the same commit, the new run has the last word.
       await addCallbacks(tables, run, undefined, spec.notify);
       return [run, ...others];

@@ -57,6 +57,7 @@ export async function startServer(options: { token?: string } = {}): Promise<Tes
     feedback: false,
   });
   const intake = createIntake({
+    order: { isLate: async () => false },
     store,
     catalog,
     resolve: async (event) => event,

@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { deafUrl } from '../support/deaf.ts';
+import { until } from '../support/until.ts';
+import { createWorld, SITE, type World } from '../support/world.ts';
+
+const plain = (branch: string) => `
+name: ${branch}
+repository: ${SITE}
+on: { push: { branches: [${branch}] } }
+steps: [{ run: 'echo "deployed $MAINSHEET_SHA"' }]
+`;
+/** Each deploy waits for a file, so that the test decides when it ends. */
+const GATED = `
+name: gated
+repository: ${SITE}
+on: { push: { branches: [gated] } }
+secrets: [GATE_DIR]
+steps: [{ run: 'until [ -e "$GATE_DIR/$MAINSHEET_SHA" ]; do sleep 0.05; done' }]
+`;
+
+let world: World;
+let gates: string;
+before(async () => {
+  gates = await mkdtemp(join(tmpdir(), 'mainsheet-gates-'));
+  world = await createWorld({
+    specs: {
+      'late.yaml': [plain('late'), plain('forced'), plain('by-hand'), GATED].join('---\n'),
+    },
+    env: { MAINSHEET_SECRET_GATE_DIR: gates },
+  });
+});
+after(async () => {
+  await world.close();
+  await rm(gates, { recursive: true, force: true });
+});
+
+const open = (sha: string) => writeFile(join(gates, sha), '');
+const hear = () =>
+  world.forge.hook({ url: world.controller.webhookUrl, secret: world.controller.secret });
+
+/** Pushes a commit whose delivery does not arrive; `deliver` makes it arrive. */
+async function pushUnheard(branch: string, message: string) {
+  world.forge.hook({ url: await deafUrl(), secret: world.controller.secret });
+  const sha = await world.sample.commit({ message, branch });
+  await world.sample.push(branch);
+  const { id } = await world.forge.waitForDelivery(
+    ({ body }) => body.includes(`"after":"${sha}"`),
+    30_000,
+  );
+  hear();
+  return { sha, deliver: () => world.forge.redeliver(id) };
+}
+
+async function push(branch: string, message: string): Promise<string> {
+  const sha = await world.sample.commit({ message, branch });
+  await world.sample.push(branch);
+  return sha;
+}
+
+const isRunning = (sha: string) =>
+  until('it runs', async () => (await world.runs(`&sha=${sha}&state=running`)).length === 1);
+
+test('G4: an older push that is delivered after the newer was deployed is superseded, and GitHub hears why', async () => {
+  const older = await pushUnheard('late', 'older');
+  const newer = await push('late', 'newer');
+  assert.equal((await world.ended(newer)).state, 'succeeded');
+
+  await older.deliver();
+  const run = await world.ended(older.sha);
+  assert.equal(run.state, 'superseded');
+  const why = `Superseded: ${older.sha.slice(0, 7)} is already contained in the deployed ${newer.slice(0, 7)}`;
+  assert.equal(run.reason, why);
+  assert.equal(await world.statusOf(older.sha, 'mainsheet/late', 'error'), why);
+  assert.doesNotMatch(await world.log(run.id), new RegExp(`deployed ${older.sha}`));
+  const { items } = await world.controller.get<{ items: { spec: string; sha: string }[] }>(
+    '/environments',
+  );
+  assert.equal(items.find(({ spec }) => spec === 'late')?.sha, newer);
+});
+
+test('an older push that is delivered while the newer waits does not push it out of the lane', async () => {
+  const first = await push('gated', 'first');
+  await isRunning(first);
+  const older = await pushUnheard('gated', 'older');
+  const newer = await push('gated', 'newer');
+  await world.explainedPush(newer);
+
+  const { id } = await older.deliver();
+  const { summary } = await world.explained(id);
+  assert.match(summary, new RegExp(`^Not deployed: Superseded by ${newer.slice(0, 7)}`));
+  assert.equal((await world.ended(older.sha)).state, 'superseded');
+  await open(newer);
+  await open(first);
+  assert.equal((await world.ended(newer)).state, 'succeeded');
+  await world.statusOf(older.sha, 'mainsheet/gated', 'error');
+});
+
+test('a retry of an old run does not push a newer revision that waits out of the lane', async () => {
+  const old = await push('gated', 'old');
+  await open(old);
+  const { id } = await world.ended(old);
+  const busy = await push('gated', 'busy');
+  await isRunning(busy);
+  const newer = await push('gated', 'waits');
+  await world.explainedPush(newer);
+
+  const response = await world.controller.post(`/runs/${id}/retry`);
+  assert.equal(response.status, 201);
+  const retried = (await response.json()) as { state: string; reason: string };
+  assert.equal(retried.state, 'superseded');
+  assert.match(retried.reason, new RegExp(newer.slice(0, 7)));
+  await open(newer);
+  await open(busy);
+  assert.equal((await world.ended(newer)).state, 'succeeded');
+});
+
+test('a branch that is forced back to an older commit is deployed again', async () => {
+  const target = await push('forced', 'target');
+  await world.ended(target);
+  const mistake = await push('forced', 'mistake');
+  await world.ended(mistake);
+
+  await world.sample.push(`${target}:refs/heads/forced`, { force: true });
+  await until('the older commit is deployed again', async () => {
+    const runs = await world.runs(`&sha=${target}`);
+    return runs.length === 2 && runs.every(({ state }) => state === 'succeeded');
+  });
+});
+
+test('a retry and a replay by hand of an older revision are deployed', async () => {
+  const older = await push('by-hand', 'older');
+  const run = await world.ended(older);
+  const newer = await push('by-hand', 'newer');
+  await world.ended(newer);
+  for (const path of [`/runs/${run.id}/retry`, `/deliveries/${run.delivery}/replay`]) {
+    assert.equal((await world.controller.post(path)).status, 201);
+  }
+  await until('both have ended', async () => {
+    const runs = await world.runs(`&sha=${older}`);
+    const ended = runs.filter(({ state }) => ['succeeded', 'superseded'].includes(state));
+    return (
+      ended.length === 3 && ended.some(({ id, state }) => id !== run.id && state === 'succeeded')
+    );
+  });
+});
