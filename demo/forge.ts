@@ -9,6 +9,7 @@ import { createCredentials } from './forge/credentials.ts';
 import { answerApi, answerGit, type JournalEntry } from './forge/exchange.ts';
 import { createFaults, type Faults } from './forge/faults.ts';
 import { createGitServer, type GitServer, type Push } from './forge/git-server.ts';
+import { createHooks } from './forge/hooks.ts';
 import { createJournal } from './forge/journal.ts';
 import type { ForgeFacts } from './forge/operations.ts';
 import { createPayloads, type ReleaseFacts, type WorkflowRunFacts } from './forge/payloads.ts';
@@ -140,6 +141,10 @@ export async function createForge(options: ForgeOptions): Promise<Forge> {
     repositories,
     credentials,
     app,
+    hooks: createHooks(
+      { url },
+      { deliveries: () => webhooks.deliveries.entries, receiver: webhooks.receiver },
+    ),
   });
 
   async function publishPush(push: Push): Promise<void> {

@@ -1,10 +1,11 @@
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { chmod, mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createFeedback } from './controller/feedback.ts';
 import { createIntake } from './controller/intake.ts';
 import { createOperate } from './controller/operate.ts';
+import { createRecover } from './controller/recover.ts';
 import { createResolve } from './controller/resolve.ts';
 import { createTidy } from './controller/retention.ts';
 import { createRunner } from './controller/runner.ts';
@@ -180,6 +181,15 @@ export async function startApp(deps: {
     if (sameRepository(item.repository ?? '', deployments.repository)) specSource?.wake();
   });
 
+  const recover = createRecover({
+    store,
+    github,
+    catalog,
+    publicUrl: config.publicUrl,
+    onAccepted: () => intake.wake(),
+    clock,
+    logger,
+  });
   const tidy = createTidy({
     store,
     catalog,
@@ -205,7 +215,16 @@ export async function startApp(deps: {
   const url = await listen(server, config.host, config.port);
   const stopping = new AbortController();
   catalog.watch(stopping.signal);
-  keepSchedule([{ name: 'tidy', cron: '17 * * * *', act: tidy }], logger, stopping.signal);
+  const scheduled = keepSchedule(
+    [
+      { name: 'tidy', cron: '17 * * * *', act: tidy },
+      ...(config.github.auth === undefined
+        ? []
+        : [{ name: 'recover', cron: everyFiveMinutes(), atStart: true, act: recover }]),
+    ],
+    logger,
+    stopping.signal,
+  );
   const loops = [intake, runner, feedback, ...(specSource === undefined ? [] : [specSource])].map(
     (loop) => loop.run(stopping.signal),
   );
@@ -227,7 +246,7 @@ export async function startApp(deps: {
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeIdleConnections();
       stopping.abort();
-      await Promise.all(loops);
+      await Promise.all([...loops, scheduled()]);
       silenced.abort();
       await relaying;
       server.closeAllConnections();
@@ -271,6 +290,11 @@ async function makePrivate(directory: string, logger: Logger): Promise<void> {
       'data directory cannot be made private; use a directory below it as MAINSHEET_DATA_DIR',
     );
   }
+}
+
+/** At a time of this process's own, so that not every Mainsheet asks GitHub in the same second. */
+function everyFiveMinutes(): string {
+  return `${randomInt(60)} ${randomInt(5)}-59/5 * * * *`;
 }
 
 async function listen(

@@ -5,7 +5,7 @@ import { findOperation } from '../openapi-document.ts';
 import type { Credentials } from './credentials.ts';
 import { createDeployments } from './deployments.ts';
 import { createDispatches } from './dispatches.ts';
-import { toSimulatorHandlers, type ForgeFacts } from './operations.ts';
+import { toSimulatorHandlers, type ForgeFacts, type OperationHandler } from './operations.ts';
 import { startExamples, startSimulator, type Simulator } from './simulator.ts';
 import { createStatuses } from './statuses.ts';
 
@@ -63,14 +63,17 @@ export async function createGitHubApi(options: {
   repositories: readonly string[];
   credentials: Credentials;
   app: AppSeed | undefined;
+  /** Handlers that answer before emulate, which keeps a webhook of its own for each repository. */
+  hooks: Record<string, OperationHandler>;
 }): Promise<GitHubApi> {
-  const { facts, repositories, credentials, app } = options;
+  const { facts, repositories, credentials, app, hooks } = options;
   const statuses = createStatuses(facts);
   const dispatches = createDispatches();
   const handlers = {
     ...statuses.handlers,
     ...createDeployments(facts, statuses),
     ...dispatches.handlers,
+    ...hooks,
   };
   const [emulator, simulator] = await Promise.all([
     createEmulator({ service: 'github', port: 0, seed: seed(repositories, credentials, app) }),
@@ -115,14 +118,19 @@ export async function createGitHubApi(options: {
       const refused = await refuse(request, pathname);
       if (refused !== undefined) return refused;
 
+      const operation = findOperation(request.method, pathname)?.operation.id;
+      const isKnown = !isUnknownRepository(pathname, repositories);
+      if (operation !== undefined && operation in hooks && isKnown) {
+        return request.problems.length > 0
+          ? invalid(request.problems)
+          : forward(simulator.url, request, 'simulacrum');
+      }
       const first = await emulated(request);
       if (first.status === 201 && pathname.endsWith('/access_tokens')) {
         const issued = parseJson(first.body);
         if (isJsonObject(issued)) credentials.accept(textAt(issued, 'token'));
       }
-      const operation = findOperation(request.method, pathname)?.operation.id;
-      if (first.status !== 404 || operation === undefined) return first;
-      if (isUnknownRepository(pathname, repositories)) return first;
+      if (first.status !== 404 || operation === undefined || !isKnown) return first;
       if (request.problems.length > 0) return invalid(request.problems);
       if (operation in handlers) return forward(simulator.url, request, 'simulacrum');
       examples ??= startExamples();

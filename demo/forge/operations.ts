@@ -15,6 +15,8 @@ export interface OperationAnswer {
   body?: Json;
   /** For lists: the newest first; cut into pages as the query asks. */
   list?: JsonObject[];
+  /** How the pages of a list are named: by number, or by the id of their first item. Default `page`. */
+  paging?: 'page' | 'cursor';
 }
 
 export type OperationHandler = (
@@ -56,7 +58,7 @@ export function toSimulatorHandlers(
         });
         response.status(answer.status);
         if (answer.list !== undefined) {
-          const { items, link } = cutPage(answer.list, asked);
+          const { items, link } = cutPage(answer.list, asked, answer.paging);
           if (link !== undefined) response.setHeader('link', link);
           response.json(items);
         } else if (answer.body === undefined) response.end();
@@ -87,12 +89,22 @@ function readParams(params: unknown): Record<string, string> {
 function cutPage(
   list: JsonObject[],
   asked: URL,
+  paging: 'page' | 'cursor' = 'page',
 ): { items: JsonObject[]; link: string | undefined } {
   const size = Math.min(Number(asked.searchParams.get('per_page') ?? 30), 100);
-  const page = Number(asked.searchParams.get('page') ?? 1);
-  const items = list.slice((page - 1) * size, page * size);
-  if (page * size >= list.length) return { items, link: undefined };
+  const named = asked.searchParams.get(paging);
+  const isFirst = (item: JsonObject) => named === null || idOf(item) === named;
+  const page = Number(named ?? 1);
+  const start = paging === 'cursor' ? list.findIndex(isFirst) : (page - 1) * size;
+  const items = start < 0 ? [] : list.slice(start, start + size);
+  const following = list[start + size];
+  if (start < 0 || following === undefined) return { items, link: undefined };
   const next = new URL(asked);
-  next.searchParams.set('page', String(page + 1));
+  next.searchParams.set(paging, paging === 'cursor' ? idOf(following) : String(page + 1));
   return { items, link: `<${next.href}>; rel="next"` };
+}
+
+/** The number that names an item in its list, as a path or a query has it. */
+export function idOf(item: JsonObject): string {
+  return String(Number(item['id']));
 }

@@ -7,6 +7,8 @@ import { createJournal, type Journal } from './journal.ts';
 export interface Hook {
   url: string;
   secret: string;
+  /** What GitHub's API shows as its address; default `url`. */
+  publicUrl?: string;
   /** Events it is subscribed to; default `push`, `release`, `workflow_run`. Crafted deliveries are sent regardless. */
   events?: readonly string[];
 }
@@ -24,6 +26,8 @@ export interface Delivery {
   /** The request's body as it was sent, and the answer's. */
   body: string;
   answer: string;
+  /** Whether it was sent before. */
+  redelivery: boolean;
 }
 
 export interface DeliveryOptions {
@@ -40,6 +44,7 @@ export interface Webhooks {
   deliveries: Journal<Delivery>;
   /** Sets the receiver; like a GitHub App, a forge has one. */
   hook: (hook: Hook) => void;
+  receiver: () => Hook | undefined;
   /** Sends an event to the receiver if it is subscribed to it. */
   publish: (event: string, payload: Json) => Promise<void>;
   /** Sends whatever it is given; a string goes out as it is. */
@@ -51,7 +56,8 @@ export interface Webhooks {
 
 /** GitHub gives a receiver ten seconds: https://docs.github.com/en/webhooks/using-webhooks/best-practices-for-using-webhooks */
 const TIMEOUT_MS = 10_000;
-const HOOK_ID = 4711;
+/** A forge has one webhook. */
+export const HOOK_ID = 4711;
 
 export function createWebhooks(options: {
   /** Whose hook it is: an App's id, or a repository's. */
@@ -64,14 +70,14 @@ export function createWebhooks(options: {
   const closing = new AbortController();
   let receiver: Hook | undefined;
 
-  async function send(id: string): Promise<Delivery> {
+  async function send(id: string, redelivery: boolean): Promise<Delivery> {
     const message = sent.get(id);
     if (message === undefined) throw new Error(`nothing was delivered as ${id}`);
     if (receiver === undefined) throw new Error('no receiver was set: call hook() first');
     const at = Date.now();
     const { status, answer } = await post(receiver.url, message, closing.signal);
     const { event, body } = message;
-    const delivery = { id, event, at, tookMs: Date.now() - at, status, body, answer };
+    const delivery = { id, event, at, tookMs: Date.now() - at, status, body, answer, redelivery };
     deliveries.add(delivery);
     return delivery;
   }
@@ -98,7 +104,7 @@ export function createWebhooks(options: {
       (entry): entry is [string, string] => entry[1] !== undefined,
     );
     sent.set(id, { event, body, headers: Object.fromEntries(kept) });
-    return send(id);
+    return send(id, false);
   };
 
   return {
@@ -106,12 +112,13 @@ export function createWebhooks(options: {
     hook(hook) {
       receiver = hook;
     },
+    receiver: () => receiver,
     async publish(event, payload) {
       const events = receiver?.events ?? ['push', 'release', 'workflow_run'];
       if (receiver !== undefined && events.includes(event)) await deliver(event, payload);
     },
     deliver,
-    redeliver: send,
+    redeliver: (id) => send(id, true),
     close() {
       closing.abort();
       deliveries.close();

@@ -1,3 +1,4 @@
+import { createAppAuth } from '@octokit/auth-app';
 import type { Octokit } from '@octokit/rest';
 import type { Clock } from '../lib/clock.ts';
 import { MainsheetError, TerminalError } from '../lib/errors.ts';
@@ -11,6 +12,8 @@ import { createOctokit, type OctokitSettings } from './octokit.ts';
 export interface GitHub {
   /** A client that may act on the repository. Throws RetryableError or TerminalError, `github-not-configured` among them. */
   octokit(repository: string): Promise<Octokit>;
+  /** A client that acts as the App itself, for what is the App's own; undefined without an App. */
+  readonly app: Octokit | undefined;
   /**
    * What git may log in with to read the repository over HTTPS, valid for at least a minute. Undefined when there is nothing to
    * log in with, or the App is not installed there: a public repository needs none.
@@ -60,6 +63,7 @@ function withoutAuth(): GitHub {
   const message = 'no credentials for GitHub are configured, so that nothing is reported there';
   const hint = 'set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or GITHUB_TOKEN';
   return {
+    app: undefined,
     async octokit() {
       throw new TerminalError('github-not-configured', message, { hint });
     },
@@ -73,6 +77,7 @@ function withToken(settings: OctokitSettings, token: string): GitHub {
   const client = createOctokit(settings, { auth: token });
   return {
     octokit: async () => client,
+    app: undefined,
     gitCredential: async () => ({ username: 'x-access-token', password: token }),
     forget() {},
     check: () => checkToken(client, settings.clock),
@@ -83,6 +88,7 @@ function withApp(settings: OctokitSettings, app: { appId: string; privateKey: st
   const installations = createInstallations(settings, app);
   return {
     octokit: (repository) => installations.octokit(repository),
+    app: createOctokit(settings, { authStrategy: createAppAuth, auth: app }),
     async gitCredential(repository) {
       try {
         const client = await installations.octokit(repository);

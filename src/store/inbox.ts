@@ -50,6 +50,8 @@ export interface Inbox {
   /** Gives back what a process that is gone had claimed. Only for an engine that one process owns. */
   releaseAll(): Promise<void>;
   get(id: string): Promise<ClaimedDelivery | undefined>;
+  /** Which of these deliveries are there. */
+  known(ids: readonly string[]): Promise<ReadonlySet<string>>;
   list(request: PageRequest): Promise<Page<Delivery>>;
   countPending(): Promise<number>;
 }
@@ -157,6 +159,12 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
         .where('id', '=', id)
         .executeTakeFirst();
       return row && { delivery: fromRow(row), payload: row.payload };
+    },
+
+    async known(ids) {
+      if (ids.length === 0) return new Set();
+      const rows = await db.selectFrom('deliveries').select('id').where('id', 'in', ids).execute();
+      return new Set(rows.map((row) => row.id));
     },
 
     async list(request) {

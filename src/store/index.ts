@@ -1,5 +1,7 @@
 import { sql, type Kysely } from 'kysely';
 import { createAudit, type Audit } from './audit.ts';
+import { createBranchHeads, type BranchHeads } from './branch-heads.ts';
+import { createCursors, type Cursors } from './cursors.ts';
 import type { Engine } from './engine.ts';
 import { createEnvironments, type Environments } from './environments.ts';
 import { createGroupCommit } from './group-commit.ts';
@@ -7,6 +9,7 @@ import { createInbox, type Inbox, type IncomingDelivery } from './inbox.ts';
 import { createLogs, type Logs } from './logs.ts';
 import { migrate } from './migrations.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
+import { createPauses, type Pauses } from './pauses.ts';
 import { createRuns, type Runs } from './runs.ts';
 import { createSnapshots, type Snapshots } from './snapshots.ts';
 import { createSteps, type Steps } from './steps.ts';
@@ -22,6 +25,9 @@ export interface Tables {
   environments: Environments;
   snapshots: Snapshots;
   audit: Audit;
+  cursors: Cursors;
+  branchHeads: BranchHeads;
+  pauses: Pauses;
 }
 
 /** All that Mainsheet remembers. */
@@ -62,5 +68,8 @@ function createTables(db: Kysely<Database>, engine: Engine): Tables {
     environments: createEnvironments(db),
     snapshots: createSnapshots(db),
     audit: createAudit(db),
+    cursors: createCursors(db),
+    branchHeads: createBranchHeads(db),
+    pauses: createPauses(db),
   };
 }

@@ -32,7 +32,10 @@ export async function migrate(db: Kysely<unknown>, engine: Engine): Promise<void
 
 /** Never edit a migration that has been released: add one. */
 function migrations(engine: Engine): Record<string, Migration> {
-  return { '0001-first': { up: (db) => first(db, engine) } };
+  return {
+    '0001-first': { up: (db) => first(db, engine) },
+    '0002-recovery': { up: recovery },
+  };
 }
 
 async function first(db: Kysely<unknown>, engine: Engine): Promise<void> {
@@ -177,6 +180,31 @@ async function first(db: Kysely<unknown>, engine: Engine): Promise<void> {
     .addColumn('action', 'text', (column) => column.notNull())
     .addColumn('subject', 'text', (column) => column.notNull())
     .addColumn('detail', 'text', (column) => column.notNull())
+    .execute();
+}
+
+/** How far deliveries were read, where branches were last seen, and what is paused. */
+async function recovery(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('cursors')
+    .addColumn('name', 'text', (column) => column.primaryKey())
+    .addColumn('value', 'text', (column) => column.notNull())
+    .addColumn('updated_at', 'bigint', (column) => column.notNull())
+    .execute();
+  await db.schema
+    .createTable('branch_heads')
+    .addColumn('repository', 'text', (column) => column.notNull())
+    .addColumn('ref', 'text', (column) => column.notNull())
+    .addColumn('sha', 'text', (column) => column.notNull())
+    .addColumn('seen_at', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('branch_heads_pk', ['repository', 'ref'])
+    .execute();
+  await db.schema
+    .createTable('pauses')
+    .addColumn('spec', 'text', (column) => column.primaryKey())
+    .addColumn('actor', 'text', (column) => column.notNull())
+    .addColumn('reason', 'text', (column) => column.notNull())
+    .addColumn('paused_at', 'bigint', (column) => column.notNull())
     .execute();
 }
 

@@ -10,6 +10,9 @@ export interface Database {
   environments: EnvironmentTable;
   spec_snapshots: SpecSnapshotTable;
   audit: AuditTable;
+  cursors: CursorTable;
+  branch_heads: BranchHeadTable;
+  pauses: PauseTable;
 }
 
 export interface DeliveryTable {
@@ -118,4 +121,24 @@ export interface AuditTable {
   action: string;
   subject: string;
   detail: string;
+}
+
+export interface CursorTable {
+  name: string;
+  value: string;
+  updated_at: number;
+}
+
+export interface BranchHeadTable {
+  repository: string;
+  ref: string;
+  sha: string;
+  seen_at: number;
+}
+
+export interface PauseTable {
+  spec: string;
+  actor: string;
+  reason: string;
+  paused_at: number;
 }

@@ -3,7 +3,10 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import { verify } from '@octokit/webhooks-methods';
 import type { PushEvent } from '@octokit/webhooks-types';
 import { createForge, type Forge } from '../../demo/forge.ts';
+import { isJsonObject, type JsonObject } from '../../demo/json.ts';
+import { createRequestValidator } from '../../demo/openapi.ts';
 import { createSample, type Sample } from '../../demo/sample.ts';
+import { deafUrl } from '../support/deaf.ts';
 import { createReceiver } from './receiver.ts';
 
 const REPOSITORY = 'acme/storefront';
@@ -37,6 +40,40 @@ describe('forge: webhooks', () => {
     const payload: PushEvent = JSON.parse(body);
     return payload;
   }
+
+  it('tells over the API what was delivered and what was not, in the shapes of GitHub’s description', async () => {
+    const validator = createRequestValidator();
+    forge.hook({ url: await deafUrl(), secret: SECRET });
+    const { id } = await forge.deliver('push', { repository: { id: 1, full_name: REPOSITORY } });
+    forge.hook({ url: receiver.url, secret: SECRET });
+    await forge.redeliver(id);
+
+    const read = async (path: string) => {
+      const response = await fetch(forge.url + path, {
+        headers: { authorization: `Bearer ${forge.token}` },
+      });
+      const body: unknown = await response.json();
+      assert.deepEqual(validator.checkAnswer('GET', path, response.status, body), []);
+      return { body, link: response.headers.get('link') };
+    };
+    const hooks = `/repos/${REPOSITORY}/hooks`;
+    await read(hooks);
+    const attempts: JsonObject[] = [];
+    for (let path = `${hooks}/4711/deliveries?per_page=1`; path !== '';) {
+      const { body, link } = await read(path);
+      assert.ok(Array.isArray(body) && body.length === 1);
+      attempts.push(...body.filter(isJsonObject).filter(({ guid }) => guid === id));
+      path = /<[^>]*(\/repos[^>]+)>/.exec(link ?? '')?.[1] ?? '';
+    }
+    assert.deepEqual(
+      attempts.map((one) => [one['status_code'], one['redelivery']]),
+      [
+        [202, true],
+        [502, false],
+      ],
+    );
+    await read(`${hooks}/4711/deliveries/${Number(attempts[0]?.['id'])}`);
+  });
 
   it('sends a real push, signed, with GitHub’s headers and what git knows of it', async () => {
     const parent = await sample.git('rev-parse', 'HEAD');

@@ -58,15 +58,21 @@ export async function createWorld(options: {
   env?: Record<string, string>;
   forge?: Partial<ForgeOptions>;
   files?: Record<string, string>;
+  /** As whom the controller speaks to the forge; default with its token. */
+  credentials?: 'token' | 'app';
 }): Promise<World> {
   const forge = await createForge({ repositories: [SITE, HUB], ...options.forge });
   const sample = await createSample(forge, SITE, options.files ?? { 'README.md': 'shop\n' });
   const controller = await startController({
     forge,
     specs: options.specs,
-    ...(options.env === undefined ? {} : { env: options.env }),
+    env: { ...(options.credentials === 'app' ? appCredentials(forge) : {}), ...options.env },
   });
-  forge.hook({ url: controller.webhookUrl, secret: controller.secret });
+  forge.hook({
+    url: controller.webhookUrl,
+    secret: controller.secret,
+    publicUrl: 'https://mainsheet.example/webhooks/v1/github',
+  });
 
   const runs = async (filter = '') =>
     (await controller.get<{ items: RunView[] }>(`/runs?limit=200${filter}`)).items;
@@ -120,4 +126,8 @@ export async function createWorld(options: {
       assert.deepEqual(problems, [], 'every request fits the API description of GitHub');
     },
   };
+}
+
+function appCredentials({ appId = '', privateKey = '' }: Forge): Record<string, string> {
+  return { GITHUB_APP_ID: appId, GITHUB_APP_PRIVATE_KEY: privateKey, GITHUB_TOKEN: '' };
 }
