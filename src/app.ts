@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createFeedback } from './controller/feedback.ts';
 import { createIntake } from './controller/intake.ts';
 import { createOperate } from './controller/operate.ts';
+import { createReconcile } from './controller/reconcile.ts';
 import { createRecover } from './controller/recover.ts';
 import { createResolve } from './controller/resolve.ts';
 import { createTidy } from './controller/retention.ts';
@@ -190,6 +191,15 @@ export async function startApp(deps: {
     clock,
     logger,
   });
+  const reconcile = createReconcile({
+    store,
+    mirrors,
+    catalog,
+    intervalMs: config.reconcileIntervalMs,
+    onAccepted: () => intake.wake(),
+    clock,
+    logger,
+  });
   const tidy = createTidy({
     store,
     catalog,
@@ -225,9 +235,13 @@ export async function startApp(deps: {
     logger,
     stopping.signal,
   );
-  const loops = [intake, runner, feedback, ...(specSource === undefined ? [] : [specSource])].map(
-    (loop) => loop.run(stopping.signal),
-  );
+  const loops = [
+    intake,
+    runner,
+    feedback,
+    ...(specSource === undefined ? [] : [specSource]),
+    ...(config.reconcileIntervalMs === 0 ? [] : [reconcile]),
+  ].map((loop) => loop.run(stopping.signal));
   // Longer than the loops, because what they do last is for the others to hear too.
   const silenced = new AbortController();
   const relaying = relay?.run(silenced.signal);

@@ -39,6 +39,8 @@ export interface Config {
   secrets: Secrets;
   logLevel: string;
   logFormat: 'json' | 'pretty';
+  /** How often branches are compared with what is known of them, in milliseconds; 0: never. */
+  reconcileIntervalMs: number;
   /** How long runs may go on after SIGTERM. */
   shutdownGraceMs: number;
   /** After this, what a process claimed and no longer renews is another's to take. */
@@ -113,6 +115,7 @@ export function readConfig(
     secrets,
     logLevel: set.LOG_LEVEL ?? 'info',
     logFormat: set.LOG_FORMAT ?? (options.isTerminal ? 'pretty' : 'json'),
+    reconcileIntervalMs: set.MAINSHEET_RECONCILE_INTERVAL ?? 60_000,
     shutdownGraceMs: set.MAINSHEET_SHUTDOWN_GRACE ?? 25_000,
     leaseMs: set.MAINSHEET_LEASE ?? 30_000,
   };

@@ -34,6 +34,7 @@ export const configSchema = z.object({
       ? text
       : wrong('has a space or a character outside ASCII', 'take one that fits into an HTTP header'),
   ),
+  MAINSHEET_RECONCILE_INTERVAL: variable(interval),
   MAINSHEET_SHUTDOWN_GRACE: variable(grace),
   MAINSHEET_LEASE: variable(lease),
   GITHUB_WEBHOOK_SECRET: variable(webhookSecrets),
@@ -109,6 +110,13 @@ function lease(text: string): number | Wrong {
   const ms = parseDuration(text);
   if (ms !== undefined && ms >= 1000 && ms <= 600_000) return ms;
   return wrong(`is ${quote(text)}`, 'set a duration from 1s to 10m, such as 30s');
+}
+
+/** 0 means never. */
+function interval(text: string): number | Wrong {
+  const ms = text === '0' ? 0 : parseDuration(text);
+  if (ms !== undefined && ms <= 24 * HOUR) return ms;
+  return wrong(`is ${quote(text)}`, 'set a duration of at most 24h, such as 1m, or 0 for never');
 }
 
 /** Not quoted in messages: it may hold a password. */

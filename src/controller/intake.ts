@@ -20,6 +20,7 @@ import type { Store, Tables } from '../store/index.ts';
 import type { ClaimedDelivery } from '../store/inbox.ts';
 import { hold } from './hold.ts';
 import { createLoop, type Loop } from './loop.ts';
+import { isFound } from './push-payload.ts';
 import type { Resolve } from './resolve.ts';
 
 const BACKOFF = { baseMs: 1000, maxMs: 5 * 60_000 };
@@ -76,6 +77,11 @@ export function createIntake(deps: {
           return { judged: judgement, overtaken: await findOvertaken(judgement, held) };
         },
       );
+      const twin = await findTwin(id, judged.event);
+      if (twin !== undefined) {
+        await closeAsTold(claimed, judged.event, twin);
+        return true;
+      }
       await record(claimed, judged, overtaken);
     } catch (error) {
       if (signal.aborted) {
@@ -110,6 +116,35 @@ export function createIntake(deps: {
       verdict: matchSpec(loaded.spec, event, payload),
     }));
     return { event, verdicts };
+  }
+
+  /** The delivery that told of the same push: one of the two is GitHub's, the other was found by looking. */
+  async function findTwin(id: string, event: Event): Promise<string | undefined> {
+    if (event.kind !== 'push' || event.branch === undefined || event.sha === undefined) return;
+    const other = await store.pushes.broughtTo(event.repository, event.ref, event.sha);
+    return other !== undefined && other !== id && isFound(other) !== isFound(id)
+      ? other
+      : undefined;
+  }
+
+  async function closeAsTold(claimed: ClaimedDelivery, event: Event, twin: string): Promise<void> {
+    const { id } = claimed.delivery;
+    const outcome = {
+      summary: `Not deployed again: delivery ${twin} told of this push`,
+      specs: [],
+    };
+    await store.atomically(async (tables) => {
+      await recordPush(tables, id, event);
+      await tables.inbox.close(id, 'processed', outcome, clock.now(), attempts);
+    });
+    finish(claimed.delivery, outcome, []);
+  }
+
+  async function recordPush(tables: Tables, delivery: string, event: Event): Promise<void> {
+    if (event.kind !== 'push' || event.branch === undefined || event.sha === undefined) return;
+    const { repository, ref, before, sha } = event;
+    const seenAt = clock.now();
+    await tables.pushes.record({ repository, ref, before, after: sha, delivery, seenAt });
   }
 
   /** By spec: the run that waits with a newer revision than the event's, which came late then (G4). */
@@ -149,6 +184,7 @@ export function createIntake(deps: {
         changed,
       );
       const result = outcomeOf(judged, made);
+      if (judged.verdicts.length > 0) await recordPush(tables, id, judged.event);
       if (!(await tables.inbox.close(id, 'processed', result, clock.now(), attempts))) {
         // Then these runs are not to be, and the transaction takes them back.
         throw new RetryableError('delivery-lost', 'another process has taken the delivery');

@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import { describeError, MainsheetError, TerminalError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { readChangedPaths, type MirrorGit } from './changed-paths.ts';
+import { readCommit, type CommitFacts } from './commit-facts.ts';
 import { repositoryDirectory } from './directory-names.ts';
 import { discard } from './discard.ts';
 import { createLocalGit } from './local-git.ts';
@@ -94,6 +95,8 @@ export interface Mirrors {
     sha: string,
     options?: Stoppable,
   ): Promise<'branch' | 'tag' | 'neither'>;
+  /** What git says of a commit. Throws TerminalError `commit-missing`. */
+  commit(repository: string, sha: string, options?: Stoppable): Promise<CommitFacts>;
   /** The server's branches with their commits: one cheap request, nothing is fetched. */
   heads(repository: string, options?: Stoppable): Promise<Map<string, string>>;
   /** Where the mirror is, or will be: an absolute path. */
@@ -246,6 +249,11 @@ export function createMirrors(deps: {
         [0, 1, 128],
       );
       return tagged.exitCode === 0 && tagged.stdout.toString().trim() === sha ? 'tag' : 'neither';
+    },
+
+    async commit(repository, sha, options = {}) {
+      await ensureCommit(repository, sha, options);
+      return await readCommit(gitIn(repository, options.signal), sha);
     },
 
     async heads(repository, { signal } = {}) {

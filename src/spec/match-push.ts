@@ -17,7 +17,10 @@ export function matchesPush(trigger: PushTrigger, event: PushEvent): Verdict {
 }
 
 /** The part of the verdict that needs the ref alone. */
-export function pushRefMatches(trigger: PushTrigger, event: PushEvent): Verdict {
+export function pushRefMatches(
+  trigger: PushTrigger,
+  event: Pick<PushEvent, 'ref' | 'branch' | 'tag'>,
+): Verdict {
   const { branches, branchesIgnore, tags, tagsIgnore } = trigger;
   const restrictsBranches = branches.length > 0 || branchesIgnore.length > 0;
   const restrictsTags = tags.length > 0 || tagsIgnore.length > 0;

@@ -1,11 +1,17 @@
 import type { Kysely } from 'kysely';
 import type { Database } from './tables.ts';
 
-/** Where the branches of repositories were last seen, by a delivery or by looking. */
+export interface BranchHead {
+  sha: string;
+  /** Since when it is known to be there. */
+  seenAt: number;
+}
+
+/** Where the branches of repositories stood when they were last looked at. */
 export interface BranchHeads {
-  /** Commits by ref (`refs/heads/main`). */
-  of(repository: string): Promise<Map<string, string>>;
-  /** Notes where a branch is; undefined when it is gone. */
+  /** By ref (`refs/heads/main`). Empty for a repository that was never looked at. */
+  of(repository: string): Promise<Map<string, BranchHead>>;
+  /** Notes where a branch stands; undefined when it is gone. */
   see(repository: string, ref: string, sha: string | undefined, now: number): Promise<void>;
 }
 
@@ -14,10 +20,10 @@ export function createBranchHeads(db: Kysely<Database>): BranchHeads {
     async of(repository) {
       const rows = await db
         .selectFrom('branch_heads')
-        .select(['ref', 'sha'])
+        .select(['ref', 'sha', 'seen_at as seenAt'])
         .where('repository', '=', repository.toLowerCase())
         .execute();
-      return new Map(rows.map(({ ref, sha }) => [ref, sha]));
+      return new Map(rows.map(({ ref, sha, seenAt }) => [ref, { sha, seenAt }]));
     },
 
     async see(repository, ref, sha, now) {

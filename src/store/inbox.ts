@@ -52,6 +52,8 @@ export interface Inbox {
   get(id: string): Promise<ClaimedDelivery | undefined>;
   /** Which of these deliveries are there. */
   known(ids: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Whether a repository has deliveries that are not processed yet. */
+  hasPending(repository: string): Promise<boolean>;
   list(request: PageRequest): Promise<Page<Delivery>>;
   countPending(): Promise<number>;
 }
@@ -165,6 +167,17 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
       if (ids.length === 0) return new Set();
       const rows = await db.selectFrom('deliveries').select('id').where('id', 'in', ids).execute();
       return new Set(rows.map((row) => row.id));
+    },
+
+    async hasPending(repository) {
+      const row = await db
+        .selectFrom('deliveries')
+        .select('seq')
+        .where('repository', '=', repository.toLowerCase())
+        .where('state', '=', PENDING)
+        .limit(1)
+        .executeTakeFirst();
+      return row !== undefined;
     },
 
     async list(request) {

@@ -10,6 +10,7 @@ import { createLogs, type Logs } from './logs.ts';
 import { migrate } from './migrations.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { createPauses, type Pauses } from './pauses.ts';
+import { createPushes, type Pushes } from './pushes.ts';
 import { createRuns, type Runs } from './runs.ts';
 import { createSnapshots, type Snapshots } from './snapshots.ts';
 import { createSteps, type Steps } from './steps.ts';
@@ -27,6 +28,7 @@ export interface Tables {
   audit: Audit;
   cursors: Cursors;
   branchHeads: BranchHeads;
+  pushes: Pushes;
   pauses: Pauses;
 }
 
@@ -70,6 +72,7 @@ function createTables(db: Kysely<Database>, engine: Engine): Tables {
     audit: createAudit(db),
     cursors: createCursors(db),
     branchHeads: createBranchHeads(db),
+    pushes: createPushes(db),
     pauses: createPauses(db),
   };
 }

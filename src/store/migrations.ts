@@ -34,7 +34,7 @@ export async function migrate(db: Kysely<unknown>, engine: Engine): Promise<void
 function migrations(engine: Engine): Record<string, Migration> {
   return {
     '0001-first': { up: (db) => first(db, engine) },
-    '0002-recovery': { up: recovery },
+    '0002-recovery': { up: (db) => recovery(db, engine) },
   };
 }
 
@@ -183,8 +183,8 @@ async function first(db: Kysely<unknown>, engine: Engine): Promise<void> {
     .execute();
 }
 
-/** How far deliveries were read, where branches were last seen, and what is paused. */
-async function recovery(db: Kysely<unknown>): Promise<void> {
+/** How far deliveries were read, where branches were last seen and who told of it, and what is paused. */
+async function recovery(db: Kysely<unknown>, engine: Engine): Promise<void> {
   await db.schema
     .createTable('cursors')
     .addColumn('name', 'text', (column) => column.primaryKey())
@@ -199,6 +199,15 @@ async function recovery(db: Kysely<unknown>): Promise<void> {
     .addColumn('seen_at', 'bigint', (column) => column.notNull())
     .addPrimaryKeyConstraint('branch_heads_pk', ['repository', 'ref'])
     .execute();
+  await withSequence(db.schema.createTable('pushes'), engine)
+    .addColumn('repository', 'text', (column) => column.notNull())
+    .addColumn('ref', 'text', (column) => column.notNull())
+    .addColumn('before', 'text')
+    .addColumn('after', 'text', (column) => column.notNull())
+    .addColumn('delivery', 'text', (column) => column.notNull().unique())
+    .addColumn('seen_at', 'bigint', (column) => column.notNull())
+    .execute();
+  await sql`create index pushes_by_ref on pushes (repository, ref, seq)`.execute(db);
   await db.schema
     .createTable('pauses')
     .addColumn('spec', 'text', (column) => column.primaryKey())

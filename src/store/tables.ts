@@ -12,6 +12,7 @@ export interface Database {
   audit: AuditTable;
   cursors: CursorTable;
   branch_heads: BranchHeadTable;
+  pushes: PushTable;
   pauses: PauseTable;
 }
 
@@ -133,6 +134,16 @@ export interface BranchHeadTable {
   repository: string;
   ref: string;
   sha: string;
+  seen_at: number;
+}
+
+export interface PushTable {
+  seq: Generated<number>;
+  repository: string;
+  ref: string;
+  before: string | null;
+  after: string;
+  delivery: string;
   seen_at: number;
 }
 

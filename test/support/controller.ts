@@ -58,6 +58,8 @@ export async function startController(options: {
     GITHUB_SERVER_URL: options.forge.url,
     GITHUB_TOKEN: options.forge.token,
     LOG_FORMAT: 'json',
+    // What a test does not let arrive is not to be found by looking either.
+    MAINSHEET_RECONCILE_INTERVAL: '0',
     ...options.env,
   };
   const log: Record<string, unknown>[] = [];

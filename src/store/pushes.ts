@@ -1,0 +1,72 @@
+import type { Kysely } from 'kysely';
+import type { Database } from './tables.ts';
+
+/** A move of a branch that some delivery told of. */
+export interface SeenPush {
+  repository: string;
+  /** The whole ref. */
+  ref: string;
+  /** Undefined when the branch was made by it. */
+  before: string | undefined;
+  after: string;
+  delivery: string;
+  seenAt: number;
+}
+
+/** Longer than any delivery is late: GitHub keeps them for three days. */
+const KEPT_MS = 30 * 86_400_000;
+
+/** The moves of branches that were taken in, so that one that is told of twice counts once. */
+export interface Pushes {
+  /** Notes a push once for each delivery, and forgets what is a month old. */
+  record(push: SeenPush): Promise<void>;
+  /**
+   * The delivery that brought a branch to a commit; undefined when none did, or when a later push moved the branch away
+   * from there again.
+   */
+  broughtTo(repository: string, ref: string, sha: string): Promise<string | undefined>;
+}
+
+export function createPushes(db: Kysely<Database>): Pushes {
+  return {
+    async record({ before, seenAt, ...push }) {
+      const repository = push.repository.toLowerCase();
+      await db
+        .insertInto('pushes')
+        .values({ ...push, repository, before: before ?? null, seen_at: seenAt })
+        .onConflict((conflict) => conflict.column('delivery').doNothing())
+        .execute();
+      await db
+        .deleteFrom('pushes')
+        .where('repository', '=', repository)
+        .where('ref', '=', push.ref)
+        .where('seen_at', '<', seenAt - KEPT_MS)
+        .execute();
+    },
+
+    async broughtTo(repository, ref, sha) {
+      const row = await db
+        .selectFrom('pushes as p')
+        .select('p.delivery')
+        .where('p.repository', '=', repository.toLowerCase())
+        .where('p.ref', '=', ref)
+        .where('p.after', '=', sha)
+        .where(({ not, exists, selectFrom }) =>
+          not(
+            exists(
+              selectFrom('pushes as later')
+                .select('later.seq')
+                .whereRef('later.repository', '=', 'p.repository')
+                .whereRef('later.ref', '=', 'p.ref')
+                .where('later.before', '=', sha)
+                .whereRef('later.seq', '>', 'p.seq'),
+            ),
+          ),
+        )
+        .orderBy('p.seq', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      return row?.delivery;
+    },
+  };
+}

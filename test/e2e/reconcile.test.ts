@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { deafUrl } from '../support/deaf.ts';
+import { until } from '../support/until.ts';
+import { createWorld, SITE, type World } from '../support/world.ts';
+
+const SPEC = `
+name: storefront
+repository: ${SITE}
+on: { push: { branches: [main, "release/*"], paths: ["src/**"] } }
+if: "!event.head_commit.message.contains('[skip deploy]')"
+steps: [{ run: 'echo "deployed $MAINSHEET_SHA of $MAINSHEET_BRANCH"' }]
+`;
+
+/** What GitHub says that the webhook's address is. */
+const PUBLIC_URL = 'https://mainsheet.example/webhooks/v1/github';
+
+let world: World;
+let files = 0;
+before(async () => {
+  world = await createWorld({
+    specs: { 'storefront.yaml': SPEC },
+    env: { MAINSHEET_RECONCILE_INTERVAL: '300ms', LOG_LEVEL: 'debug' },
+  });
+  await turnDeaf();
+  await looked();
+});
+after(() => world.close());
+
+const listen = (url: string) =>
+  world.forge.hook({ url, secret: world.controller.secret, publicUrl: PUBLIC_URL });
+const hear = () => listen(world.controller.webhookUrl);
+const turnDeaf = async () => listen(await deafUrl());
+
+/** Waits for a look that begins and ends from now on. */
+async function looked(): Promise<void> {
+  const { log } = world.controller;
+  const count = () => log.filter(({ msg }) => msg === 'branches looked at').length;
+  const target = count() === 0 ? 1 : count() + 2;
+  await until('the branches were looked at', () => count() >= target);
+}
+
+async function push(branch: string, message: string, file = `src/${(files += 1)}.js`) {
+  const sha = await world.sample.commit({ message, branch, files: { [file]: `${message}\n` } });
+  await world.sample.push(branch);
+  return sha;
+}
+
+interface DeliveryView {
+  id: string;
+  payload: { after?: string };
+}
+
+/** Waits until the push of a commit stands in the inbox, found by looking. */
+const found = (sha: string) =>
+  until('the push was found', async () => {
+    const { items } = await world.controller.get<{ items: DeliveryView[] }>('/deliveries');
+    for (const { id } of items.filter((one) => one.id.startsWith('reconcile-'))) {
+      const { payload } = await world.controller.get<DeliveryView>(`/deliveries/${id}`);
+      if (payload.after === sha) return id;
+    }
+    return undefined;
+  });
+
+test('the first look deploys nothing', async () => {
+  assert.deepEqual(await world.runs(), []);
+});
+
+test('without any webhook a push is deployed, and explained like any other', async () => {
+  const sha = await push('main', 'Unheard');
+  const run = await world.ended(sha);
+  assert.equal(run.state, 'succeeded');
+  assert.match(await world.log(run.id), new RegExp(`deployed ${sha} of main`));
+  const { specs } = await world.explained(await found(sha));
+  assert.equal(specs[0]?.matched, true);
+  await world.statusOf(sha, 'mainsheet/storefront', 'success');
+});
+
+test('paths and conditions hold for a push that was found, too', async () => {
+  for (const [message, file, condition] of [
+    ['Docs', 'docs/index.md', 'on.push.paths'],
+    ['Later [skip deploy]', 'src/later.js', 'if'],
+  ] as const) {
+    const sha = await push('main', message, file);
+    const { specs } = await world.explained(await found(sha));
+    assert.deepEqual(
+      specs[0]?.reasons.filter(({ held }) => !held).map((reason) => reason.condition),
+      [condition],
+    );
+  }
+});
+
+test('a new branch that a spec names is deployed, another one is left alone', async () => {
+  await push('feature/x', 'Elsewhere');
+  const sha = await push('release/1', 'Release branch');
+  assert.equal((await world.ended(sha)).state, 'succeeded');
+  const { items } = await world.controller.get<{ items: DeliveryView[] }>('/deliveries');
+  for (const { id } of items) {
+    const { payload } = await world.controller.get<{ payload: { ref: string } }>(
+      `/deliveries/${id}`,
+    );
+    assert.notEqual(payload.ref, 'refs/heads/feature/x');
+  }
+});
+
+test('a push that a webhook told of is not found again, and a late webhook of a found one deploys nothing', async () => {
+  hear();
+  const heard = await push('main', 'Heard');
+  await world.ended(heard);
+  await looked();
+  await turnDeaf();
+  assert.equal((await world.runs(`&sha=${heard}`)).length, 1);
+
+  const unheard = await push('main', 'Found first');
+  await world.ended(unheard);
+  hear();
+  const late = await world.forge.waitForDelivery(
+    ({ body }) => body.includes(`"after":"${unheard}"`),
+    30_000,
+  );
+  assert.equal((await world.forge.redeliver(late.id)).status, 202);
+  assert.match(
+    (await world.explained(late.id)).summary,
+    /^Not deployed again: delivery reconcile-/,
+  );
+  await turnDeaf();
+  assert.equal((await world.runs(`&sha=${unheard}`)).length, 1);
+});
+
+test('a branch that is forced back and forth without a webhook is deployed each time', async () => {
+  const one = await push('release/2', 'one');
+  await world.ended(one);
+  const two = await push('release/2', 'two');
+  await world.ended(two);
+  const deployed = (sha: string, times: number) =>
+    until(`${sha} was deployed ${times} times`, async () => {
+      const runs = await world.runs(`&sha=${sha}&state=succeeded`);
+      return runs.length === times;
+    });
+  await world.sample.push(`${one}:refs/heads/release/2`, { force: true });
+  await deployed(one, 2);
+  await world.sample.push(`${two}:refs/heads/release/2`, { force: true });
+  await deployed(two, 2);
+});
+
+test('what was pushed while the controller was down is deployed once, whether recovered or found', async () => {
+  await world.controller.stop();
+  const older = await push('main', 'While down, older');
+  const newest = await push('main', 'While down, newest');
+  await world.forge.waitForDelivery(({ body }) => body.includes(`"after":"${newest}"`), 30_000);
+  await world.controller.restart();
+  await world.ended(newest);
+  const again = await world.forge.waitForDelivery(
+    ({ body }) => body.includes(`"after":"${newest}"`),
+    30_000,
+  );
+  await world.explained(again.id);
+  await looked();
+  const runs = await world.runs(`&sha=${newest}`);
+  assert.deepEqual(
+    runs.map(({ state }) => state),
+    ['succeeded'],
+  );
+  const { items } = await world.controller.get<{ items: { sha: string }[] }>('/environments');
+  assert.equal(items[0]?.sha, newest);
+  for (const run of await world.runs(`&sha=${older}`)) {
+    assert.ok(['succeeded', 'superseded'].includes(run.state));
+  }
+});
