@@ -57,6 +57,7 @@ test('with nothing but the webhook secret set, the documented defaults count', (
     },
     logLevel: 'info',
     logFormat: 'json',
+    reconcileIntervalMs: 60_000,
     shutdownGraceMs: 25_000,
     leaseMs: 30_000,
   });

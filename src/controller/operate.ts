@@ -20,11 +20,13 @@ export interface Operate {
   retry(run: string, actor: string): Promise<Run>;
   /**
    * Deploys what had been deployed before `run`: the newest successful run of its spec that is older and of another
-   * revision. Throws `nothing-to-roll-back-to`.
+   * revision; or what the run `to` deployed. Supersedes what waits. Throws `nothing-to-roll-back-to`.
    */
-  rollback(run: string, actor: string): Promise<Run>;
+  rollback(run: string, actor: string, to?: string): Promise<Run>;
   /** Puts a dead callback back into the outbox. Throws `entry-unknown`, `entry-not-dead`. */
   resend(entry: number, actor: string): Promise<void>;
+  /** Puts every dead callback back into the outbox, and says how many there were. */
+  resendAll(actor: string): Promise<number>;
 }
 
 export function createOperate(deps: {
@@ -130,10 +132,13 @@ export function createOperate(deps: {
       return announce(changed);
     },
 
-    async rollback(id, actor) {
+    async rollback(id, actor, to) {
       const changed = await store.atomically(async (tables) => {
         const from = await find(tables, id);
-        const target = await tables.runs.lastSuccessBefore(from);
+        const target =
+          to === undefined
+            ? await tables.runs.lastSuccessBefore(from)
+            : deployedBy(await find(tables, to), from);
         if (target === undefined) {
           throw new TerminalError(
             'nothing-to-roll-back-to',
@@ -167,5 +172,29 @@ export function createOperate(deps: {
       });
       deps.onCallbacks();
     },
+
+    async resendAll(actor) {
+      const count = await store.atomically(async (tables) => {
+        const at = clock.now();
+        const revived = await tables.outbox.reviveAll(at);
+        const detail = `${revived} callbacks`;
+        await tables.audit.record({ at, actor, action: 'outbox.retry', subject: 'all', detail });
+        return revived;
+      });
+      deps.onCallbacks();
+      return count;
+    },
   };
+}
+
+/** A run that may be rolled back to. Throws TerminalError `nothing-to-roll-back-to`. */
+function deployedBy(target: Run, from: Run): Run {
+  if (target.state === 'succeeded' && target.spec === from.spec && target.lane === from.lane) {
+    return target;
+  }
+  throw new TerminalError(
+    'nothing-to-roll-back-to',
+    `run ${target.id} of ${target.spec} is ${target.state}: it is no revision that ${from.spec} had deployed`,
+    { hint: `"mainsheet runs --spec ${from.spec} --state succeeded" lists those that are` },
+  );
 }

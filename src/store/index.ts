@@ -9,7 +9,6 @@ import { createInbox, type Inbox, type IncomingDelivery } from './inbox.ts';
 import { createLogs, type Logs } from './logs.ts';
 import { migrate } from './migrations.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
-import { createPauses, type Pauses } from './pauses.ts';
 import { createPushes, type Pushes } from './pushes.ts';
 import { createRuns, type Runs } from './runs.ts';
 import { createSnapshots, type Snapshots } from './snapshots.ts';
@@ -29,7 +28,6 @@ export interface Tables {
   cursors: Cursors;
   branchHeads: BranchHeads;
   pushes: Pushes;
-  pauses: Pauses;
 }
 
 /** All that Mainsheet remembers. */
@@ -73,6 +71,5 @@ function createTables(db: Kysely<Database>, engine: Engine): Tables {
     cursors: createCursors(db),
     branchHeads: createBranchHeads(db),
     pushes: createPushes(db),
-    pauses: createPauses(db),
   };
 }

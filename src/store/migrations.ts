@@ -183,7 +183,7 @@ async function first(db: Kysely<unknown>, engine: Engine): Promise<void> {
     .execute();
 }
 
-/** How far deliveries were read, where branches were last seen and who told of it, and what is paused. */
+/** How far deliveries were read, where branches were last seen, and which delivery told of it. */
 async function recovery(db: Kysely<unknown>, engine: Engine): Promise<void> {
   await db.schema
     .createTable('cursors')
@@ -208,13 +208,6 @@ async function recovery(db: Kysely<unknown>, engine: Engine): Promise<void> {
     .addColumn('seen_at', 'bigint', (column) => column.notNull())
     .execute();
   await sql`create index pushes_by_ref on pushes (repository, ref, seq)`.execute(db);
-  await db.schema
-    .createTable('pauses')
-    .addColumn('spec', 'text', (column) => column.primaryKey())
-    .addColumn('actor', 'text', (column) => column.notNull())
-    .addColumn('reason', 'text', (column) => column.notNull())
-    .addColumn('paused_at', 'bigint', (column) => column.notNull())
-    .execute();
 }
 
 /** A `seq` that grows with every row and is never given out twice: the order of arrival. */

@@ -55,6 +55,8 @@ export interface Outbox {
   postpone(id: number, at: number, error: string, attempt?: number): Promise<void>;
   /** Makes a dead entry pending again, as one that was tried once. False when it is not dead. */
   revive(id: number, now: number): Promise<boolean>;
+  /** Makes every dead entry pending again, and says how many there were. */
+  reviveAll(now: number): Promise<number>;
   releaseAll(): Promise<void>;
   get(id: number): Promise<OutboxEntry | undefined>;
   ofRun(run: string): Promise<OutboxEntry[]>;
@@ -177,6 +179,15 @@ export function createOutbox(db: Kysely<Database>, engine: Engine): Outbox {
         .where('state', '=', 'dead')
         .executeTakeFirst();
       return result.numUpdatedRows > 0n;
+    },
+
+    async reviveAll(now) {
+      const result = await db
+        .updateTable('outbox')
+        .set({ state: 'pending', attempts: 0, next_attempt_at: now, finished_at: null })
+        .where('state', '=', 'dead')
+        .executeTakeFirst();
+      return Number(result.numUpdatedRows);
     },
 
     async releaseAll() {

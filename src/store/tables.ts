@@ -13,7 +13,6 @@ export interface Database {
   cursors: CursorTable;
   branch_heads: BranchHeadTable;
   pushes: PushTable;
-  pauses: PauseTable;
 }
 
 export interface DeliveryTable {
@@ -145,11 +144,4 @@ export interface PushTable {
   after: string;
   delivery: string;
   seen_at: number;
-}
-
-export interface PauseTable {
-  spec: string;
-  actor: string;
-  reason: string;
-  paused_at: number;
 }

@@ -121,6 +121,10 @@ function operateOn(store: Store, asked: string[]): Operate {
     cancel: ask('cancel'),
     retry: ask('retry'),
     rollback: ask('rollback'),
+    async resendAll(actor) {
+      asked.push(`resend all as ${actor}`);
+      return 0;
+    },
     async resend(entry, actor) {
       asked.push(`resend ${entry} as ${actor}`);
       if ((await store.outbox.get(entry)) !== undefined) return;

@@ -30,6 +30,8 @@ const ROUTES = [
   'get /api/v1/events',
   'get /api/v1/openapi.json',
   'get /api/v1/outbox',
+  'get /api/v1/outbox/{id}',
+  'post /api/v1/outbox/retry',
   'post /api/v1/outbox/{id}/retry',
   'get /api/v1/runs',
   'get /api/v1/runs/{id}',
@@ -175,7 +177,7 @@ test('every query parameter that is described is taken, with its default where i
       const value =
         samples[name] ?? ('enum' in schema ? String((schema.enum as unknown[])[0]) : 'x');
       const url = `${fixture.url}${path.replace('{id}', 'r1')}?${name}=${value}`;
-      assert.equal((await fetch(url, { method })).status, 200, url);
+      assert.ok((await fetch(url, { method })).ok, url);
     }
   }
 });

@@ -79,6 +79,27 @@ export function overviewOperations(deps: {
       },
     }),
     operation({
+      method: 'get',
+      path: '/outbox/{id}',
+      name: 'getCallback',
+      summary: 'A callback: what it tells whom, and why it was not sent',
+      answer: callbackSchema,
+      async serve(_ctx, { id }) {
+        const entry = /^\d{1,15}$/.test(id) ? await store.outbox.get(Number(id)) : undefined;
+        if (entry !== undefined) return toCallback(entry);
+        throw new TerminalError('entry-unknown', `there is no callback ${id}`);
+      },
+    }),
+    operation({
+      method: 'post',
+      path: '/outbox/retry',
+      name: 'retryCallbacks',
+      summary: 'Sends every dead callback again',
+      status: 202,
+      answer: z.object({ retried: z.int() }),
+      serve: async (ctx) => ({ retried: await operate.resendAll(String(ctx.state['actor'])) }),
+    }),
+    operation({
       method: 'post',
       path: '/outbox/{id}/retry',
       name: 'retryCallback',

@@ -23,11 +23,7 @@ export function runOperations(deps: {
     throw new TerminalError('run-unknown', `there is no run ${id}`);
   }
 
-  const action = (
-    name: 'cancel' | 'retry' | 'rollback',
-    summary: string,
-    status: number,
-  ): Operation =>
+  const action = (name: 'cancel' | 'retry', summary: string, status: number): Operation =>
     operation({
       method: 'post',
       path: `/runs/{id}/${name}`,
@@ -90,6 +86,16 @@ export function runOperations(deps: {
     }),
     action('cancel', 'Stops a run', 202),
     action('retry', 'Runs the same revision with the same spec again', 201),
-    action('rollback', 'Deploys the revision that was deployed before this run', 201),
+    operation({
+      method: 'post',
+      path: '/runs/{id}/rollback',
+      name: 'rollbackRun',
+      summary: 'Deploys the revision that was deployed before this run, or by the run `to`',
+      query: z.object({ to: z.string().max(100).optional().describe('A run that succeeded') }),
+      status: 201,
+      answer: runSchema,
+      serve: async (ctx, { id, query }) =>
+        toRun(await operate.rollback(id, String(ctx.state['actor']), query.to)),
+    }),
   ];
 }
