@@ -184,7 +184,8 @@ export function createOutbox(db: Kysely<Database>, engine: Engine): Outbox {
     async reviveAll(now) {
       const result = await db
         .updateTable('outbox')
-        .set({ state: 'pending', attempts: 0, next_attempt_at: now, finished_at: null })
+        // Counted as tried, for the reason given in `revive`.
+        .set({ state: 'pending', attempts: 1, next_attempt_at: now, finished_at: null })
         .where('state', '=', 'dead')
         .executeTakeFirst();
       return Number(result.numUpdatedRows);
