@@ -128,7 +128,7 @@ export function createIntake(deps: {
   }
 
   async function closeAsTold(claimed: ClaimedDelivery, event: Event, twin: string): Promise<void> {
-    const { id } = claimed.delivery;
+    const { id, attempts } = claimed.delivery;
     const outcome = {
       summary: `Not deployed again: delivery ${twin} told of this push`,
       specs: [],
