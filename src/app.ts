@@ -13,6 +13,7 @@ import { createRunner } from './controller/runner.ts';
 import { keepSchedule } from './controller/schedule.ts';
 import { createSpecSource } from './controller/spec-source.ts';
 import { createCheckouts } from './git/checkouts.ts';
+import { discard } from './git/discard.ts';
 import { createMirrors } from './git/mirrors.ts';
 import { createGitHub } from './github/client.ts';
 import { createSender } from './github/send.ts';
@@ -29,6 +30,7 @@ import { createRender } from './runs/render-callback.ts';
 import { createSpecReader } from './runs/snapshot.ts';
 import { createTransitions } from './runs/transition.ts';
 import { createCatalog } from './spec/catalog.ts';
+import { createOrphans } from './steps/orphans.ts';
 import { createShellStep, findShell } from './steps/shell.ts';
 import { createSteps } from './steps/index.ts';
 import { openSqlite } from './store/engine.ts';
@@ -106,6 +108,14 @@ export async function startApp(deps: {
   // Specs of a repository are read when the first checkout is there; deliveries wait for them in the inbox.
   if (specSource === undefined) await catalog.reload();
 
+  const scratchDirectory = join(config.dataDir, 'scratch');
+  const orphans = createOrphans({ clock });
+  await orphans.endBelow(scratchDirectory);
+  // What a step made unremovable there must not keep the controller from starting; each run has a directory of its own.
+  await discard(scratchDirectory, config.dataDir).catch((error: unknown) => {
+    logger.warn({ error: describeError(error) }, 'leftover scratch files cannot be removed');
+  });
+
   const specOf = createSpecReader();
   const transitions = createTransitions({
     store,
@@ -124,7 +134,8 @@ export async function startApp(deps: {
     steps: createSteps({ shell: createShellStep({ clock, shell: await findShell() }) }),
     specOf,
     secret,
-    scratchDirectory: join(config.dataDir, 'scratch'),
+    scratchDirectory,
+    orphans,
     inherited: environment,
     maxLogBytes: MAX_LOG_BYTES,
     clock,

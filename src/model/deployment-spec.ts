@@ -11,6 +11,8 @@ export interface DeploymentSpec {
   /** A CEL expression that must be true. */
   if: string | undefined;
   concurrency: Concurrency;
+  /** What becomes of a run whose process died in the middle of a step: the step starts again, or the run fails. */
+  onInterrupt: 'restart' | 'fail';
   timeoutMs: number;
   env: Record<string, string>;
   /** Names of the secrets that steps and templates may see. */

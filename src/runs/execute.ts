@@ -5,6 +5,7 @@ import { discard } from '../git/discard.ts';
 import type { DeploymentSpec } from '../model/deployment-spec.ts';
 import type { Json } from '../model/event.ts';
 import type { Run } from '../model/run.ts';
+import type { Orphans } from '../steps/orphans.ts';
 import type { Store } from '../store/index.ts';
 import { interrupted, type Outcome } from './outcome.ts';
 import type { PipelineDeps } from './pipeline-context.ts';
@@ -22,6 +23,7 @@ export interface ExecuteDeps extends PipelineDeps {
   /** Where steps keep their files, outside every checkout. */
   scratchDirectory: string;
   maxLogBytes: number;
+  orphans: Pick<Orphans, 'endOfRun'>;
 }
 
 export function createExecute(deps: ExecuteDeps): Execute {
@@ -39,6 +41,7 @@ export function createExecute(deps: ExecuteDeps): Execute {
         clock: deps.clock,
         news: deps.news,
       });
+      if (run.attempts > 1) await clearAway(deps, run, scratch, log);
       const payload = await writePayload(deps.store, run, scratch);
       const outcome = await runPipeline(deps, {
         run,
@@ -85,6 +88,19 @@ function readSecrets(
     });
   }
   return Object.fromEntries(found.map(([name, value]) => [name, value ?? '']));
+}
+
+/** Ends and removes what the process left behind that had the run before. Throws as `Orphans` does. */
+async function clearAway(
+  deps: Pick<ExecuteDeps, 'orphans' | 'scratchDirectory'>,
+  run: Run,
+  scratch: string,
+  log: RunLog,
+): Promise<void> {
+  log.say(-1, `Taken up again: attempt ${run.attempts}`);
+  const ended = await deps.orphans.endOfRun(run.id);
+  if (ended > 0) log.say(-1, `Ended ${ended} processes that the attempt before had left`);
+  await discard(scratch, deps.scratchDirectory).catch(() => undefined);
 }
 
 /** Writes the event's payload where steps can read it, and returns it parsed. */

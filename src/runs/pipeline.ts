@@ -25,6 +25,8 @@ export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promi
   // From now and not from `startedAt`: a run that is taken up again has its whole time.
   const deadline = deps.clock.now() + spec.timeoutMs;
   const steps = await deps.store.steps.ofRun(run.id);
+  const over = run.attempts > 1 ? await alreadyOver(deps, pipeline, steps) : undefined;
+  if (over !== undefined) return over;
   const place = await checkOut(deps, pipeline, deadline);
   if (place === undefined) return await stop(deps, pipeline, steps);
   if ('deployed' in place) {
@@ -68,11 +70,43 @@ export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promi
       reasonOf(result, spec, stepSpec, deps.clock.now() >= deadline),
     );
     log.say(index, `Step "${step.name}" failed: ${reason}`);
-    await saveStep(deps, run, end(deps, step, 'failed', exitCode, reason));
-    await skipRest(deps, run, steps, index + 1);
-    return { kind: 'failed', fault: 'step', reason: `Step "${step.name}" failed: ${reason}` };
+    const failed = end(deps, step, 'failed', exitCode, reason);
+    await saveStep(deps, run, failed);
+    return await failedAt(deps, run, steps, failed);
   }
   return { kind: 'succeeded', outputs };
+}
+
+/**
+ * Of a run that is taken up again: its end, when a step had failed for good before the process died, or when the spec
+ * does not want a step that was interrupted in its middle to start again.
+ */
+async function alreadyOver(
+  deps: PipelineDeps,
+  { run, spec, log, signal }: Pipeline,
+  steps: Step[],
+): Promise<Outcome | undefined> {
+  const failed = steps.find((step) => step.state === 'failed');
+  if (failed !== undefined) return await failedAt(deps, run, steps, failed);
+
+  const cut = steps.find((step) => step.state !== 'succeeded' && step.attempts > 0);
+  if (cut === undefined || spec.onInterrupt === 'restart' || signal.aborted) return undefined;
+  const reason = `interrupted in step "${cut.name}", and on-interrupt is fail`;
+  log.say(cut.index, `Run failed: ${reason}`);
+  await saveStep(deps, run, end(deps, cut, 'cancelled', undefined, 'interrupted'));
+  await skipRest(deps, run, steps, cut.index + 1);
+  return { kind: 'failed', fault: 'mainsheet', reason };
+}
+
+async function failedAt(
+  deps: PipelineDeps,
+  run: Run,
+  steps: Step[],
+  failed: Step,
+): Promise<Outcome> {
+  await skipRest(deps, run, steps, failed.index + 1);
+  const reason = `Step "${failed.name}" failed: ${failed.reason}`;
+  return { kind: 'failed', fault: 'step', reason };
 }
 
 /**

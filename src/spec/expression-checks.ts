@@ -85,6 +85,7 @@ const SPEC_FIELDS = {
   on: true,
   if: true,
   concurrency: true,
+  onInterrupt: true,
   timeoutMs: true,
   env: true,
   secrets: true,

@@ -77,6 +77,12 @@ const written = z.strictObject({
   concurrency: concurrency
     .describe('Which runs wait for each other, or the name of their lane.')
     .optional(),
+  'on-interrupt': z
+    .enum(['restart', 'fail'])
+    .describe(
+      'When Mainsheet dies in the middle of a step. restart (default): the step starts again. fail: the run fails.',
+    )
+    .optional(),
   timeout: timeout.describe('Limit for a whole run. Default: 15m; at most 24h.').optional(),
   env: environmentVariables
     .describe('Environment variables of every step. Values may hold ${{ … }}.')
@@ -125,6 +131,7 @@ function toSpec(input: z.output<typeof written>): DeploymentSpec {
       queue: concurrency.queue ?? 'newest',
       cancelRunning: concurrency['cancel-running'] ?? false,
     },
+    onInterrupt: input['on-interrupt'] ?? 'restart',
     timeoutMs: input.timeout ?? 15 * MINUTE,
     env: input.env ?? {},
     secrets: input.secrets ?? [],

@@ -1,5 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises';
 import type { Clock } from '../lib/clock.ts';
+import { otherProcesses, signal, statusOf, variablesOf, type ProcessStatus } from './processes.ts';
 
 /** How long processes may take to vanish after SIGKILL. Longer only when the kernel itself is stuck. */
 const KILL_MS = 1000;
@@ -45,12 +45,14 @@ export function createProcessGroup(deps: { clock: Clock; id: number; mark: strin
   async function escaped(): Promise<number[]> {
     const pids = await otherProcesses();
     const found = await Promise.all(
-      pids.map(async (pid) => (await isMarked(pid, mark)) && !isMember(await statusOf(pid))),
+      pids.map(
+        async (pid) => (await variablesOf(pid)).includes(mark) && !isMember(await statusOf(pid)),
+      ),
     );
     return pids.filter((_, index) => found[index]);
   }
 
-  function isMember(status: Status | undefined): boolean {
+  function isMember(status: ProcessStatus | undefined): boolean {
     return status?.group === id && status.state !== 'Z' && status.state !== 'X';
   }
 
@@ -75,38 +77,4 @@ export function createProcessGroup(deps: { clock: Clock; id: number; mark: strin
     },
     killNow: () => void signal(-id, 'SIGKILL'),
   };
-}
-
-/** Sends a signal (0: only asks) and tells whether there was a process to get it. */
-function signal(target: number, name: NodeJS.Signals | 0): boolean {
-  try {
-    return process.kill(target, name);
-  } catch {
-    return false;
-  }
-}
-
-/** The ids of all processes but this one; none where there is no `/proc`. */
-async function otherProcesses(): Promise<number[]> {
-  const entries = await readdir('/proc').catch(() => []);
-  return entries.map(Number).filter((pid) => pid > 0 && pid !== process.pid);
-}
-
-interface Status {
-  state: string | undefined;
-  group: number;
-}
-
-/** Of a process that still is: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
-async function statusOf(pid: number): Promise<Status | undefined> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
-  // The second field, in parentheses, is the program's name, which may hold anything.
-  const [state, , group] = text?.slice(text.lastIndexOf(')') + 2).split(' ') ?? [];
-  return text === undefined ? undefined : { state, group: Number(group) };
-}
-
-/** False too when the process ended meanwhile or belongs to somebody else. */
-async function isMarked(pid: number, mark: string): Promise<boolean> {
-  const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
-  return environment.split('\0').includes(mark);
 }

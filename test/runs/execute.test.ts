@@ -99,6 +99,7 @@ async function executed(options: {
     const execute = createExecute({
       store,
       order: { isLate: async () => false },
+      orphans: { endOfRun: async () => 0 },
       checkouts: {
         prepare: async ({ sha }) => ({ directory, sha }),
         retain: async () => {},

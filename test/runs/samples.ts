@@ -9,6 +9,7 @@ export function sampleLoaded(more: Partial<DeploymentSpec> = {}): LoadedSpec {
     on: { push: undefined, release: undefined, workflowRun: undefined },
     if: undefined,
     concurrency: { lane: 'main', queue: 'newest', cancelRunning: false },
+    onInterrupt: 'restart',
     timeoutMs: 60_000,
     env: {},
     secrets: [],

@@ -42,6 +42,7 @@ test('every default is filled in, and durations are milliseconds', () => {
     },
     if: undefined,
     concurrency: { lane: 'shop-production', queue: 'newest', cancelRunning: false },
+    onInterrupt: 'restart',
     timeoutMs: 900_000,
     env: {},
     secrets: [],
