@@ -53,6 +53,7 @@ export function createHttpServer(deps: HttpDeps): Server {
     }),
   );
   app.use(healthRoutes({ store, catalog, metrics }).routes());
+  app.use(runLinks);
 
   const operations = withOpenApi(
     [
@@ -75,3 +76,10 @@ export function createHttpServer(deps: HttpDeps): Server {
   server.maxHeadersCount = 100;
   return server;
 }
+
+/** Links on GitHub lead to `/runs/<id>`. As long as there is no page for a run, its description in the API is shown. */
+const runLinks: Koa.Middleware = async (ctx, next) => {
+  const id = /^\/runs\/([0-9a-z]{1,64})$/.exec(ctx.path)?.[1];
+  if (id === undefined) return await next();
+  ctx.redirect(`/api/v1/runs/${id}`);
+};

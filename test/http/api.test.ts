@@ -278,3 +278,10 @@ test('a replay answers with the runs that it made, and the intake is told who as
   });
   assert.deepEqual(asked, [['d1', 'loopback']]);
 });
+
+test('the link that GitHub shows leads to the run', async (t) => {
+  const { url } = await startHttp(t);
+  const response = await fetch(`${url}/runs/01abc`, { redirect: 'manual' });
+  assert.equal(response.status, 302);
+  assert.equal(response.headers.get('location'), '/api/v1/runs/01abc');
+});
