@@ -115,22 +115,34 @@ async function failedAt(
  */
 async function checkOut(
   deps: PipelineDeps,
-  { run, log, signal }: Pipeline,
+  { run, spec: { timeoutMs }, log, signal }: Pipeline,
   deadline: number,
 ): Promise<{ directory: string } | { deployed: string } | undefined> {
   const { lane, spec, repository, sha } = run;
   const until = Math.min(deadline, deps.clock.now() + CHECKOUT_PATIENCE_MS);
+  // The run's time is the checkout's too: time lost to git must not be told as a step's failure.
+  const limit = AbortSignal.timeout(timeoutMs);
+  const bounded = AbortSignal.any([signal, limit]);
   log.say(-1, `Checking out ${repository} at ${sha}`);
   for (let attempt = 1; ; attempt += 1) {
     try {
       const deployed = (await deps.store.environments.get(lane, spec))?.sha;
-      if (deployed !== undefined && (await deps.order.isLate(run, deployed, signal))) {
+      if (deployed !== undefined && (await deps.order.isLate(run, deployed, bounded))) {
         return { deployed };
       }
-      const { directory } = await deps.checkouts.prepare({ lane, repository, sha, signal });
+      const { directory } = await deps.checkouts.prepare({
+        lane,
+        repository,
+        sha,
+        signal: bounded,
+      });
       return { directory };
     } catch (error) {
       if (signal.aborted) return undefined;
+      if (limit.aborted) {
+        const reason = `the checkout took longer than the run's ${formatDuration(timeoutMs)}`;
+        throw new MainsheetError('checkout-timeout', reason, { cause: error });
+      }
       const delay = backoffDelay(attempt, CHECKOUT_BACKOFF);
       const hopeless = !(error instanceof RetryableError);
       if (hopeless || deps.clock.now() + delay > until) throw error;

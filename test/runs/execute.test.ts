@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createBroadcast } from '../../src/lib/broadcast.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { DeploymentSpec } from '../../src/model/deployment-spec.ts';
@@ -70,6 +71,17 @@ test("a step that is stopped at the run's limit is not said to have exceeded its
   });
 });
 
+test("a checkout that hangs is ended at the run's limit, as Mainsheet's failure and not a step's", async () => {
+  const { outcome } = await executed({
+    run: 'true',
+    timeoutMs: 100,
+    checkout: (signal) => delay(60_000, undefined, signal === undefined ? {} : { signal }),
+  });
+  assert.equal(outcome.kind, 'failed');
+  assert.partialDeepStrictEqual(outcome, { fault: 'mainsheet' });
+  assert.match(JSON.stringify(outcome), /the checkout took longer than the run's 100ms/);
+});
+
 interface Executed {
   outcome: Outcome;
   run: Run;
@@ -87,6 +99,7 @@ async function executed(options: {
   maxLogBytes?: number;
   timeoutMs?: number;
   stepTimeoutMs?: number;
+  checkout?: (signal: AbortSignal | undefined) => Promise<void>;
 }): Promise<Executed> {
   const root = await mkdtemp(join(tmpdir(), 'mainsheet-execute-'));
   const store = await createStore(openSqlite(join(root, 'mainsheet.db')), 'sqlite');
@@ -101,7 +114,10 @@ async function executed(options: {
       order: { isLate: async () => false },
       orphans: { endOfRun: async () => 0 },
       checkouts: {
-        prepare: async ({ sha }) => ({ directory, sha }),
+        prepare: async ({ sha, signal }) => {
+          await options.checkout?.(signal);
+          return { directory, sha };
+        },
         retain: async () => {},
         sweep: async () => {},
       },
