@@ -88,6 +88,7 @@ async function mainsheet(): Promise<Server> {
     store,
     catalog: {} as Deps['catalog'],
     intake: { wake() {} } as Deps['intake'],
+    budget: () => [],
     operate: {} as Deps['operate'],
     webhookSecrets: [SECRET],
     adminToken: undefined,

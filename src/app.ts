@@ -15,6 +15,7 @@ import { createSpecSource } from './controller/spec-source.ts';
 import { createCheckouts } from './git/checkouts.ts';
 import { discard } from './git/discard.ts';
 import { createMirrors } from './git/mirrors.ts';
+import { createBudget } from './github/budget.ts';
 import { createGitHub } from './github/client.ts';
 import { createSender } from './github/send.ts';
 import { createHttpServer } from './http/server.ts';
@@ -71,11 +72,17 @@ export async function startApp(deps: {
       ? undefined
       : createRelay({ url: config.databaseUrl, news, clock, logger });
 
+  const budget = createBudget({
+    clock,
+    limits: config.github.writes,
+    shared: config.github.auth?.kind === 'token',
+  });
   const github = createGitHub({
     apiUrl: config.github.apiUrl,
     auth: config.github.auth,
     logger,
     clock,
+    onPrimaryLimit: (account, primary) => budget.observe(account, primary),
   });
   const mirrors = createMirrors({
     directory: join(config.dataDir, 'mirrors'),
@@ -157,6 +164,7 @@ export async function startApp(deps: {
     sender: createSender({ github, clock }),
     render: createRender({ store, specOf, secret, publicUrl: config.publicUrl }),
     leaseMs: config.leaseMs,
+    budget,
     clock,
     logger,
     news,
@@ -225,6 +233,7 @@ export async function startApp(deps: {
     catalog,
     intake,
     operate,
+    budget: () => budget.usage(),
     webhookSecrets: config.webhookSecrets,
     adminToken: config.adminToken,
     version: deps.version,

@@ -34,6 +34,8 @@ export interface Config {
     apiUrl: string;
     serverUrl: string;
     auth: GitHubAuth | undefined;
+    /** Requests that create content, for each installation (or the token). */
+    writes: { perMinute: number; perHour: number };
   };
   /** The secrets that specs may name. */
   secrets: Secrets;
@@ -111,7 +113,15 @@ export function readConfig(
     executor: set.MAINSHEET_EXECUTOR ?? 'local',
     adminToken: set.MAINSHEET_ADMIN_TOKEN,
     webhookSecrets: set.GITHUB_WEBHOOK_SECRET ?? [],
-    github: { ...githubUrls(set.GITHUB_API_URL, set.GITHUB_SERVER_URL), auth: authOf(set) },
+    github: {
+      ...githubUrls(set.GITHUB_API_URL, set.GITHUB_SERVER_URL),
+      auth: authOf(set),
+      // https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
+      writes: {
+        perMinute: set.MAINSHEET_GITHUB_WRITES_PER_MINUTE ?? 80,
+        perHour: set.MAINSHEET_GITHUB_WRITES_PER_HOUR ?? 500,
+      },
+    },
     secrets,
     logLevel: set.LOG_LEVEL ?? 'info',
     logFormat: set.LOG_FORMAT ?? (options.isTerminal ? 'pretty' : 'json'),

@@ -54,6 +54,7 @@ test('with nothing but the webhook secret set, the documented defaults count', (
       apiUrl: 'https://api.github.com',
       serverUrl: 'https://github.com',
       auth: undefined,
+      writes: { perMinute: 80, perHour: 500 },
     },
     logLevel: 'info',
     logFormat: 'json',
@@ -76,6 +77,8 @@ test('every variable arrives where it belongs', () => {
     MAINSHEET_ADMIN_TOKEN: 'an-admin-token-of-some-length',
     MAINSHEET_SHUTDOWN_GRACE: '1m30s',
     MAINSHEET_LEASE: '5s',
+    MAINSHEET_GITHUB_WRITES_PER_MINUTE: '160',
+    MAINSHEET_GITHUB_WRITES_PER_HOUR: '1000',
     GITHUB_TOKEN: 'ghp_token',
     GITHUB_API_URL: 'http://127.0.0.1:4000/',
     GITHUB_SERVER_URL: 'http://127.0.0.1:4001',
@@ -96,6 +99,7 @@ test('every variable arrives where it belongs', () => {
     apiUrl: 'http://127.0.0.1:4000',
     serverUrl: 'http://127.0.0.1:4001',
     auth: { kind: 'token', token: 'ghp_token' },
+    writes: { perMinute: 160, perHour: 1000 },
   });
   assert.equal(set.logLevel, 'debug');
   assert.equal(set.logFormat, 'pretty');

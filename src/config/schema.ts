@@ -37,6 +37,8 @@ export const configSchema = z.object({
   MAINSHEET_RECONCILE_INTERVAL: variable(interval),
   MAINSHEET_SHUTDOWN_GRACE: variable(grace),
   MAINSHEET_LEASE: variable(lease),
+  MAINSHEET_GITHUB_WRITES_PER_MINUTE: wholeNumber(1, 100_000),
+  MAINSHEET_GITHUB_WRITES_PER_HOUR: wholeNumber(1, 1_000_000),
   GITHUB_WEBHOOK_SECRET: variable(webhookSecrets),
   GITHUB_APP_ID: variable((text) =>
     /^[A-Za-z0-9.]+$/.test(text)

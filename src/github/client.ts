@@ -39,6 +39,7 @@ export interface GitHubDeps {
   userAgent?: string;
   /** Until the last byte of an answer; default ten seconds. */
   requestTimeoutMs?: number;
+  onPrimaryLimit?: OctokitSettings['onPrimaryLimit'];
 }
 
 /**
@@ -52,6 +53,7 @@ export function createGitHub(deps: GitHubDeps): GitHub {
     clock: deps.clock,
     userAgent: deps.userAgent ?? 'mainsheet',
     requestTimeoutMs: deps.requestTimeoutMs ?? 10_000,
+    onPrimaryLimit: deps.onPrimaryLimit,
   };
   if (deps.auth === undefined) return withoutAuth();
   return deps.auth.kind === 'token'

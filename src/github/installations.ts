@@ -35,7 +35,11 @@ export function createInstallations(
   app: { appId: string; privateKey: string },
 ): Installations {
   const { clock } = settings;
-  const asApp = createOctokit(settings, { authStrategy: createAppAuth, auth: app });
+  // What the App itself asks is not counted against any installation.
+  const asApp = createOctokit(
+    { ...settings, onPrimaryLimit: undefined },
+    { authStrategy: createAppAuth, auth: app },
+  );
   const byRepository = new Map<string, Found>();
   const byInstallation = new Map<number, Octokit>();
 

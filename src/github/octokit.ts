@@ -7,6 +7,8 @@ import type { createAppAuth } from '@octokit/auth-app';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { createBoundedFetch } from './bounded-fetch.ts';
+import type { PrimaryLimit } from './budget.ts';
+import { ownerOf } from './importance.ts';
 
 /** What every client of one GitHub has in common. */
 export interface OctokitSettings {
@@ -15,6 +17,8 @@ export interface OctokitSettings {
   clock: Clock;
   userAgent: string;
   requestTimeoutMs: number;
+  /** Told what GitHub's answers say about the primary limit; `account` is the owner of the repository that was asked about. */
+  onPrimaryLimit?: ((account: string, primary: PrimaryLimit) => void) | undefined;
 }
 
 /** How a client proves who it is: a token, or an App's key with the strategy that makes tokens of it. */
@@ -30,6 +34,8 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 /** Answers that asking again a second later will not better; rate limits are waited for by whoever asked. */
 const NOT_RETRIED_HERE = [400, 401, 403, 404, 409, 410, 422, 429, 451];
+
+type ResponseHeaders = Record<string, string | number | undefined>;
 
 const Client = Octokit.plugin(throttling, retry);
 
@@ -72,14 +78,21 @@ export function createOctokit(settings: OctokitSettings, credentials: Credential
     options.headers['x-github-api-version'] ??= '2022-11-28';
     // The template, without its values; the next page of a list has a whole URL in its place.
     const route = `${options.method} ${options.url.split('?')[0]}`;
-    const tell = (status: number) =>
+    const tell = (status: number, headers: ResponseHeaders) => {
       logger.debug({ route, status, ms: clock.now() - startedAt }, 'GitHub request');
+      const primary = primaryLimitOf(headers);
+      const owner: unknown = options['owner'];
+      if (primary !== undefined && typeof owner === 'string') {
+        settings.onPrimaryLimit?.(ownerOf(owner), primary);
+      }
+    };
     try {
       const response = await request(options);
-      tell(response.status);
+      tell(response.status, response.headers);
       return response;
     } catch (error) {
-      tell(statusOf(error));
+      const answer = error instanceof RequestError ? error.response : undefined;
+      tell(answer?.status ?? 0, answer?.headers ?? {});
       throw error;
     }
   });
@@ -91,9 +104,17 @@ function isLoopback(apiUrl: string): boolean {
   return host === 'localhost' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
-/** 0 when there was no answer at all. */
-function statusOf(error: unknown): number {
-  return error instanceof RequestError ? (error.response?.status ?? 0) : 0;
+/** https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#checking-the-status-of-your-rate-limit */
+function primaryLimitOf(headers: ResponseHeaders): PrimaryLimit | undefined {
+  if ((headers['x-ratelimit-resource'] ?? 'core') !== 'core') return undefined;
+  const [limit, remaining, reset] = ['limit', 'remaining', 'reset'].map((name) => {
+    const value = headers[`x-ratelimit-${name}`];
+    return value === undefined ? Number.NaN : Number(value);
+  });
+  if (limit === undefined || remaining === undefined || reset === undefined) return undefined;
+  return Number.isFinite(limit + remaining + reset)
+    ? { limit, remaining, resetAt: reset * 1000 }
+    : undefined;
 }
 
 /** Octokit's own lines: its requests are logged above, its warnings (deprecations, clock skew) matter to nobody on call. */

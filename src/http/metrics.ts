@@ -1,5 +1,10 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import type { Broadcast } from '../lib/broadcast.ts';
+import type { BudgetUsage } from '../github/budget.ts';
+import type { News } from '../model/news.ts';
+import { hasEnded } from '../model/run.ts';
 import type { Store } from '../store/index.ts';
+import { budgetMetrics } from './budget-metrics.ts';
 
 /** What Prometheus is told. Label values come from fixed sets or from verified deliveries, so their number is bounded. */
 export interface Metrics {
@@ -8,24 +13,23 @@ export interface Metrics {
   rejected: Counter<'code'>;
 }
 
-/** Gauges are read from the store when they are asked for, so they are right whatever process did the work. */
-export function createMetrics(store: Store): Metrics {
+/**
+ * Gauges of what is open are read from the store when they are asked for, so they are right whatever process did the work, and from
+ * indexes that hold only what is open. What ended is counted as it happens, since a store with a million ended runs should not
+ * be gone through for a scrape. Without the store its gauges have no values, and `mainsheet_store_up` says why.
+ */
+export function createMetrics(deps: {
+  store: Store;
+  news: Broadcast<News>;
+  budget: () => BudgetUsage[];
+}): Metrics {
+  const { store } = deps;
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  // oxlint-disable-next-line no-new -- a gauge registers itself
-  new Gauge({
-    name: 'mainsheet_deliveries_pending',
-    help: 'Deliveries stored and not yet processed',
-    registers,
-    async collect() {
-      this.set(await store.inbox.countPending());
-    },
-  });
-  stateGauge('mainsheet_runs', 'Runs by state', registers, () => store.runs.countByState());
-  stateGauge('mainsheet_outbox', 'Callbacks by state', registers, () =>
-    store.outbox.countByState(),
-  );
+  storeGauges(store, registers);
+  budgetMetrics(deps.budget, registers);
+  countEnds(deps.news, registers);
   return {
     registry,
     deliveries: new Counter({
@@ -43,21 +47,71 @@ export function createMetrics(store: Store): Metrics {
   };
 }
 
-function stateGauge(
+function storeGauges(store: Store, registers: Registry[]): void {
+  gaugeOf('mainsheet_store_up', 'Whether the database answers', registers, async (gauge) => {
+    const up = await store.ping().then(
+      () => 1,
+      () => 0,
+    );
+    gauge.set(up);
+  });
+  gaugeOf(
+    'mainsheet_deliveries_pending',
+    'Deliveries stored and not yet processed',
+    registers,
+    async (gauge) => gauge.set(await store.inbox.countPending()),
+  );
+  gaugeOf('mainsheet_runs', 'Runs that have not ended, by state', registers, async (gauge) =>
+    setAll(gauge, await store.runs.countOpen()),
+  );
+  gaugeOf(
+    'mainsheet_outbox',
+    'Callbacks that wait or were given up, by state',
+    registers,
+    async (gauge) => setAll(gauge, await store.outbox.countOpen()),
+  );
+}
+
+/** A gauge that has no value at all while `fill` throws: what is wrong with the store is for /readyz to say. */
+function gaugeOf(
   name: string,
   help: string,
   registers: Registry[],
-  count: () => Promise<Partial<Record<string, number>>>,
+  fill: (gauge: Gauge<'state'>) => Promise<void>,
 ): void {
   // oxlint-disable-next-line no-new -- a gauge registers itself
-  new Gauge({
+  new Gauge<'state'>({
     name,
     help,
+    // A gauge without labels would say 0 where it knows nothing.
     labelNames: ['state'],
     registers,
     async collect() {
       this.reset();
-      for (const [state, value] of Object.entries(await count())) this.set({ state }, value ?? 0);
+      await fill(this).catch(() => this.reset());
     },
+  });
+}
+
+function setAll(gauge: Gauge<'state'>, counts: Partial<Record<string, number>>): void {
+  for (const [state, value] of Object.entries(counts)) gauge.set({ state }, value ?? 0);
+}
+
+function countEnds(news: Broadcast<News>, registers: Registry[]): void {
+  const runs = new Counter({
+    name: 'mainsheet_runs_ended_total',
+    help: 'Runs that this process saw end, by how',
+    labelNames: ['state'],
+    registers,
+  });
+  const callbacks = new Counter({
+    name: 'mainsheet_callbacks_total',
+    help: 'Callbacks that this process has dealt with, by how',
+    labelNames: ['state'],
+    registers,
+  });
+  news.subscribe((item) => {
+    if (item.kind === 'run' && hasEnded(item.state)) runs.inc({ state: item.state });
+    if (item.kind === 'callback') callbacks.inc({ state: item.state });
   });
 }

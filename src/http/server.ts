@@ -5,6 +5,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Intake } from '../controller/intake.ts';
 import type { Operate } from '../controller/operate.ts';
+import type { BudgetUsage } from '../github/budget.ts';
 import type { News } from '../model/news.ts';
 import type { Catalog } from '../spec/catalog.ts';
 import type { Store } from '../store/index.ts';
@@ -14,6 +15,7 @@ import { withOpenApi } from './api/openapi.ts';
 import { overviewOperations } from './api/overview.ts';
 import { apiRouter } from './api/route.ts';
 import { runOperations } from './api/runs.ts';
+import { boundConnections } from './connections.ts';
 import { healthRoutes } from './health.ts';
 import { createMetrics } from './metrics.ts';
 import { problems } from './problem.ts';
@@ -24,6 +26,8 @@ export interface HttpDeps {
   catalog: Catalog;
   intake: Intake;
   operate: Operate;
+  /** What is left of the budgets at GitHub. */
+  budget: () => BudgetUsage[];
   webhookSecrets: readonly string[];
   adminToken: string | undefined;
   version: string;
@@ -35,7 +39,7 @@ export interface HttpDeps {
 /** Everything that Mainsheet answers over HTTP. Not yet listening. */
 export function createHttpServer(deps: HttpDeps): Server {
   const { store, catalog, intake, operate, news, clock, logger } = deps;
-  const metrics = createMetrics(store);
+  const metrics = createMetrics({ store, news, budget: deps.budget });
   const app = new Koa();
   // Errors are answered and logged in `problems`; what is left is a client that hung up.
   app.on('error', (error: Error) =>
@@ -68,12 +72,18 @@ export function createHttpServer(deps: HttpDeps): Server {
   app.use(api.allowedMethods());
 
   const handle = app.callback();
-  const server = createServer((request, response) => void handle(request, response));
-  // A sender that is slow on purpose holds a connection only this long.
-  server.headersTimeout = 10_000;
-  server.requestTimeout = 60_000;
-  server.keepAliveTimeout = 10_000;
+  // A sender that is slow on purpose holds a connection only this long: Node looks for such every five seconds.
+  const server = createServer(
+    {
+      headersTimeout: 10_000,
+      requestTimeout: 60_000,
+      keepAliveTimeout: 10_000,
+      connectionsCheckingInterval: 5000,
+    },
+    (request, response) => void handle(request, response),
+  );
   server.maxHeadersCount = 100;
+  boundConnections(server);
   return server;
 }
 

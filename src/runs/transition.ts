@@ -2,6 +2,7 @@ import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
 import { MainsheetError } from '../lib/errors.ts';
 import { callbacksFor, targetOf } from '../github/feedback.ts';
+import { importanceOf, ownerOf } from '../github/importance.ts';
 import type { Callback } from '../model/callback.ts';
 import type { DeploymentSpec, LoadedSpec, NotifySpec } from '../model/deployment-spec.ts';
 import type { News } from '../model/news.ts';
@@ -59,7 +60,13 @@ export function createTransitions(deps: {
   ): Promise<void> {
     const callbacks = callbacksFor({ run, spec: { notify }, previous, publicUrl: deps.publicUrl })
       .filter((callback) => deps.feedback || callback.kind === 'webhook')
-      .map((callback: Callback) => ({ target: targetOf(callback), callback }));
+      .map((callback: Callback) => ({
+        target: targetOf(callback),
+        callback,
+        importance: importanceOf(callback),
+        account: payingAccount(callback, notify),
+        lane: `${run.lane} ${run.spec}`,
+      }));
     await tables.outbox.add(run.id, callbacks, clock.now());
   }
 
@@ -135,4 +142,13 @@ export function createTransitions(deps: {
     },
     announce,
   };
+}
+
+/** Whose budget at GitHub the callback will be paid from, as far as it is known before templates are filled in. */
+function payingAccount(callback: Callback, notify: readonly NotifySpec[]): string | undefined {
+  if (callback.kind === 'webhook') return undefined;
+  if (callback.kind !== 'dispatch') return ownerOf(callback.repository);
+  const entry = notify[callback.notify];
+  const literal = entry?.kind === 'dispatch' && !entry.repository.includes('${{');
+  return ownerOf(literal ? entry.repository : callback.run.repository);
 }

@@ -2,6 +2,7 @@ import { sql, type CreateTableBuilder, type Kysely } from 'kysely';
 import { Migrator, type Migration } from 'kysely/migration';
 import { MainsheetError, RetryableError } from '../lib/errors.ts';
 import type { Engine } from './engine.ts';
+import { outboxPriority } from './migrate-outbox-priority.ts';
 
 /**
  * Brings the database to the newest schema; a no-op when it is there already. Kysely takes a lock, so several processes
@@ -35,6 +36,7 @@ function migrations(engine: Engine): Record<string, Migration> {
   return {
     '0001-first': { up: (db) => first(db, engine) },
     '0002-recovery': { up: (db) => recovery(db, engine) },
+    '0003-outbox-priority': { up: outboxPriority },
   };
 }
 

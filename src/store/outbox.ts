@@ -1,6 +1,7 @@
 import { sql, type Kysely, type Selectable } from 'kysely';
 import type { Callback } from '../model/callback.ts';
 import type { Engine } from './engine.ts';
+import { IMPORTANCE, type Hold, type Importance, type Written } from '../model/importance.ts';
 import { page, type Page, type PageRequest } from './page.ts';
 import type { Database, OutboxTable } from './tables.ts';
 
@@ -20,19 +21,47 @@ export interface OutboxEntry {
   error: string | undefined;
   createdAt: number;
   finishedAt: number | undefined;
+  importance: Importance;
+}
+
+/** A callback to be put into the outbox. */
+export interface NewCallback {
+  target: string;
+  callback: Callback;
+  /** Default: most important. */
+  importance?: Importance;
+  /** Whose budget at GitHub it is paid from; undefined for what does not go there. */
+  account?: string | undefined;
+  /** Lane and spec of its run. */
+  lane?: string;
 }
 
 /** A literal and not a parameter: with a parameter SQLite cannot use the index of pending rows. */
 const PENDING = sql.lit('pending' as const);
+const SENT = sql.lit('sent' as const);
+const DEAD = sql.lit('dead' as const);
+
+/** SQLite bounds how deep a condition may be. */
+const MOST_HELD = 200;
 
 export interface Outbox {
-  add(
-    run: string,
-    callbacks: readonly { target: string; callback: Callback }[],
+  /**
+   * Puts callbacks in, each behind those of its target. What waits before it in its target becomes as important as it is, since
+   * it has to go first; and the final status of an older run of the lane becomes an older final status.
+   */
+  add(run: string, callbacks: readonly NewCallback[], now: number): Promise<void>;
+  /**
+   * Takes due entries, each the oldest unfinished one of its target, and keeps them for `leaseMs`: the most important first, then
+   * the oldest, without those that `held` names (the first 200 of it).
+   */
+  claim(
     now: number,
-  ): Promise<void>;
-  /** Takes due entries, each the oldest unfinished one of its target, and holds them for `leaseMs`. */
-  claim(now: number, leaseMs: number, limit: number): Promise<OutboxEntry[]>;
+    leaseMs: number,
+    limit: number,
+    held?: readonly Hold[],
+  ): Promise<OutboxEntry[]>;
+  /** Gives a claimed entry back, unsent and with the attempt not counted; it is due again at `at`. */
+  giveBack(id: number, at: number): Promise<void>;
   /**
    * Entries of a target that come after the given one, oldest first: those to be sent and those that were sent, because
    * a dead entry that is revived must not overwrite what the other side has heard since.
@@ -53,6 +82,10 @@ export interface Outbox {
   ): Promise<boolean>;
   /** Puts a claimed entry back, to be tried again at `at`; with `attempt` as in `finish`. */
   postpone(id: number, at: number, error: string, attempt?: number): Promise<void>;
+  /** Finishes all that is pending in a target as `obsolete`, and says why. */
+  abandonTarget(target: string, now: number, reason: string): Promise<void>;
+  /** What was sent to GitHub since then, by account, importance and second. */
+  writtenSince(since: number): Promise<Written[]>;
   /** Makes a dead entry pending again, as one that was tried once. False when it is not dead. */
   revive(id: number, now: number): Promise<boolean>;
   /** Makes every dead entry pending again, and says how many there were. */
@@ -64,17 +97,19 @@ export interface Outbox {
     request: PageRequest,
     filter: { state?: OutboxState | undefined },
   ): Promise<Page<OutboxEntry>>;
-  countByState(): Promise<Partial<Record<OutboxState, number>>>;
+  /** How many wait, and how many were given up; both are few, however many were sent. */
+  countOpen(): Promise<{ pending: number; dead: number }>;
 }
 
 export function createOutbox(db: Kysely<Database>, engine: Engine): Outbox {
   return {
     async add(run, callbacks, now) {
       if (callbacks.length === 0) return;
+      for (const callback of callbacks) await makeWay(db, callback);
       await db
         .insertInto('outbox')
         .values(
-          callbacks.map(({ target, callback }) => ({
+          callbacks.map(({ target, callback, importance, account, lane }) => ({
             run_id: run,
             target,
             callback: JSON.stringify(callback),
@@ -85,12 +120,15 @@ export function createOutbox(db: Kysely<Database>, engine: Engine): Outbox {
             error: null,
             created_at: now,
             finished_at: null,
+            priority: importance ?? IMPORTANCE.final,
+            account: account ?? null,
+            lane: lane ?? null,
           })),
         )
         .execute();
     },
 
-    async claim(now, leaseMs, limit) {
+    async claim(now, leaseMs, limit, held = []) {
       const rows = await db
         .updateTable('outbox')
         .set((eb) => ({ lease_until: now + leaseMs, attempts: eb('attempts', '+', 1) }))
@@ -101,6 +139,19 @@ export function createOutbox(db: Kysely<Database>, engine: Engine): Outbox {
             .where('o.state', '=', PENDING)
             .where('o.next_attempt_at', '<=', now)
             .where('o.lease_until', '<=', now)
+            .where((where) =>
+              where.and(
+                held
+                  .slice(0, MOST_HELD)
+                  .map(({ account, importance }) =>
+                    where.or([
+                      where('o.priority', '<', importance),
+                      where('o.account', 'is', null),
+                      ...(account === undefined ? [] : [where('o.account', '!=', account)]),
+                    ]),
+                  ),
+              ),
+            )
             .where(({ not, exists, selectFrom }) =>
               not(
                 exists(
@@ -112,6 +163,7 @@ export function createOutbox(db: Kysely<Database>, engine: Engine): Outbox {
                 ),
               ),
             )
+            .orderBy('o.priority')
             .orderBy('o.seq')
             .limit(limit);
           if (engine === 'sqlite') return outer('seq', 'in', due);
@@ -123,7 +175,7 @@ export function createOutbox(db: Kysely<Database>, engine: Engine): Outbox {
         .where('lease_until', '<=', now)
         .returningAll()
         .execute();
-      return rows.map(fromRow).sort((a, b) => a.id - b.id);
+      return rows.map(fromRow).sort((a, b) => a.importance - b.importance || a.id - b.id);
     },
 
     async laterInTarget(entry) {
@@ -170,11 +222,54 @@ export function createOutbox(db: Kysely<Database>, engine: Engine): Outbox {
         .execute();
     },
 
+    async giveBack(id, at) {
+      await db
+        .updateTable('outbox')
+        .set((eb) => ({
+          next_attempt_at: at,
+          lease_until: 0,
+          attempts: eb('attempts', '-', 1),
+        }))
+        .where('seq', '=', id)
+        .where('state', '=', PENDING)
+        .execute();
+    },
+
+    async abandonTarget(target, now, reason) {
+      await db
+        .updateTable('outbox')
+        .set({ state: 'obsolete', finished_at: now, lease_until: 0, error: reason })
+        .where('target', '=', target)
+        .where('state', '=', PENDING)
+        .execute();
+    },
+
+    async writtenSince(since) {
+      const rows = await db
+        .selectFrom('outbox')
+        .select([
+          'account',
+          'priority',
+          sql<number | string>`finished_at / 1000`.as('second'),
+          (eb) => eb.fn.countAll<number | string>().as('count'),
+        ])
+        .where('state', '=', SENT)
+        .where('account', 'is not', null)
+        .where('finished_at', '>', since)
+        .groupBy(['account', 'priority', sql`finished_at / 1000`])
+        .execute();
+      return rows.map((row) => ({
+        account: row.account ?? '',
+        importance: row.priority as Importance,
+        second: Number(row.second),
+        count: Number(row.count),
+      }));
+    },
+
     async revive(id, now) {
       const result = await db
         .updateTable('outbox')
-        // Still a repetition: what was given up may have arrived, and a Deployment is then looked for before it is made.
-        .set({ state: 'pending', attempts: 1, next_attempt_at: now, finished_at: null })
+        .set({ state: 'pending', attempts: 0, next_attempt_at: now, finished_at: null })
         .where('seq', '=', id)
         .where('state', '=', 'dead')
         .executeTakeFirst();
@@ -230,15 +325,39 @@ export function createOutbox(db: Kysely<Database>, engine: Engine): Outbox {
       return page(rows, request, fromRow);
     },
 
-    async countByState() {
-      const rows = await db
-        .selectFrom('outbox')
-        .select(['state', (eb) => eb.fn.countAll<number | string>().as('count')])
-        .groupBy('state')
-        .execute();
-      return Object.fromEntries(rows.map((row) => [row.state, Number(row.count)]));
+    async countOpen() {
+      const count = async (state: typeof PENDING | typeof DEAD) => {
+        const row = await db
+          .selectFrom('outbox')
+          .select((eb) => eb.fn.countAll<number | string>().as('count'))
+          .where('state', '=', state)
+          .executeTakeFirstOrThrow();
+        return Number(row.count);
+      };
+      return { pending: await count(PENDING), dead: await count(DEAD) };
     },
   };
+}
+
+/** Lets a new callback pull along what has to go before it, and overtake what an older run of its lane has to say. */
+async function makeWay(db: Kysely<Database>, added: NewCallback): Promise<void> {
+  const { target, importance = IMPORTANCE.final, lane } = added;
+  await db
+    .updateTable('outbox')
+    .set({ priority: importance })
+    .where('target', '=', target)
+    .where('state', '=', PENDING)
+    .where('priority', '>', importance)
+    .execute();
+  if (importance !== IMPORTANCE.final || lane === undefined) return;
+  await db
+    .updateTable('outbox')
+    .set({ priority: IMPORTANCE.olderFinal })
+    .where('lane', '=', lane)
+    .where('state', '=', PENDING)
+    .where('priority', '=', IMPORTANCE.final)
+    .where('target', '!=', target)
+    .execute();
 }
 
 function fromRow(row: Selectable<OutboxTable>): OutboxEntry {
@@ -253,5 +372,6 @@ function fromRow(row: Selectable<OutboxTable>): OutboxEntry {
     error: row.error ?? undefined,
     createdAt: row.created_at,
     finishedAt: row.finished_at ?? undefined,
+    importance: row.priority as Importance,
   };
 }

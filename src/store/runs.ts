@@ -64,7 +64,8 @@ export interface Runs {
   setOutputs(run: string, outputs: Record<string, string>): Promise<void>;
   deploymentId(run: string): Promise<number | undefined>;
   setDeploymentId(run: string, deploymentId: number): Promise<void>;
-  countByState(): Promise<Partial<Record<RunState, number>>>;
+  /** How many runs are in each state that is not an end; those that have ended are not counted. */
+  countOpen(): Promise<Partial<Record<RunState, number>>>;
 }
 
 export function createRuns(db: Kysely<Database>, engine: Engine): Runs {
@@ -294,10 +295,11 @@ export function createRuns(db: Kysely<Database>, engine: Engine): Runs {
         .execute();
     },
 
-    async countByState() {
+    async countOpen() {
       const rows = await db
         .selectFrom('runs')
         .select(['state', (eb) => eb.fn.countAll<number | string>().as('count')])
+        .where('state', 'in', ACTIVE)
         .groupBy('state')
         .execute();
       return Object.fromEntries(rows.map((row) => [row.state, Number(row.count)]));

@@ -93,6 +93,12 @@ export interface OutboxTable {
   error: string | null;
   created_at: number;
   finished_at: number | null;
+  /** `IMPORTANCE`: lower goes first. */
+  priority: Generated<number>;
+  /** Whose budget at GitHub it is paid from; null for what does not go to GitHub. */
+  account: string | null;
+  /** Lane and spec of its run, whose newer runs make it less urgent. */
+  lane: string | null;
 }
 
 export interface EnvironmentTable {

@@ -82,6 +82,7 @@ export async function startServer(options: { token?: string } = {}): Promise<Tes
     catalog,
     intake,
     operate,
+    budget: () => [],
     webhookSecrets: [WEBHOOK_SECRET],
     adminToken: options.token,
     version: '9.8.7',

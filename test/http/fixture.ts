@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { pino } from 'pino';
 import type { Intake } from '../../src/controller/intake.ts';
+import type { BudgetUsage } from '../../src/github/budget.ts';
 import type { Operate } from '../../src/controller/operate.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import { createBroadcast, type Broadcast } from '../../src/lib/broadcast.ts';
@@ -43,6 +44,7 @@ export async function startHttp(
     adminToken?: string;
     intake?: Partial<Intake>;
     operate?: Partial<Operate>;
+    budget?: () => BudgetUsage[];
   } = {},
 ): Promise<Fixture> {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-http-'));
@@ -65,6 +67,7 @@ export async function startHttp(
       ...options.intake,
     },
     operate: { ...operateOn(store, asked), ...options.operate },
+    budget: options.budget ?? (() => []),
     webhookSecrets: options.secrets ?? ['secret'],
     adminToken: options.adminToken,
     version: '1.2.3',

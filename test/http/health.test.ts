@@ -85,8 +85,64 @@ test('a state that nothing is in any more is gone from the metrics', async (t) =
   const run = await store.runs.insert(sampleRun('r1'), []);
   assert.ok(run);
   assert.match(await (await fetch(`${url}/metrics`)).text(), /mainsheet_runs\{state="queued"\} 1/);
-  await store.runs.update({ ...run, state: 'cancelled' }, { state: 'queued' });
+  await store.runs.update({ ...run, state: 'running' }, { state: 'queued' });
   const text = await (await fetch(`${url}/metrics`)).text();
   assert.doesNotMatch(text, /mainsheet_runs\{state="queued"\}/);
-  assert.match(text, /mainsheet_runs\{state="cancelled"\} 1/);
+  assert.match(text, /mainsheet_runs\{state="running"\} 1/);
+});
+
+test('without the store the metrics say so, and say nothing of what is in it', async (t) => {
+  const { url, store } = await startHttp(t);
+  const up = await (await fetch(`${url}/metrics`)).text();
+  assert.match(up, /^mainsheet_store_up 1$/m);
+  await store.runs.insert(sampleRun('r1'), []);
+  await store.close();
+  const response = await fetch(`${url}/metrics`);
+  assert.equal(response.status, 200);
+  const text = await response.text();
+  assert.match(text, /^mainsheet_store_up 0$/m);
+  assert.match(text, /^process_resident_memory_bytes \d+/m);
+  assert.doesNotMatch(text, /^mainsheet_(?:runs|outbox|deliveries_pending)[ {]/m);
+});
+
+test('what ends is counted as it happens', async (t) => {
+  const { url, news } = await startHttp(t);
+  news.publish({ kind: 'run', run: 'r1', state: 'running', spec: 'site' });
+  news.publish({ kind: 'run', run: 'r1', state: 'failed', spec: 'site' });
+  news.publish({ kind: 'callback', entry: 1, run: 'r1', state: 'sent' });
+  const text = await (await fetch(`${url}/metrics`)).text();
+  assert.match(text, /^mainsheet_runs_ended_total\{state="failed"\} 1$/m);
+  assert.match(text, /^mainsheet_callbacks_total\{state="sent"\} 1$/m);
+  assert.doesNotMatch(text, /ended_total\{state="running"\}/);
+});
+
+test('metrics tell what is used and left of the limits of GitHub', async (t) => {
+  const { url } = await startHttp(t, {
+    budget: () => [
+      {
+        account: 'acme',
+        minute: { used: 7, limit: 80 },
+        hour: { used: 510, limit: 500 },
+        primaryRemaining: 4321,
+        pausedMs: 1500,
+        rateLimited: 2,
+      },
+    ],
+  });
+  const lines = (await (await fetch(`${url}/metrics`)).text()).split('\n');
+  for (const line of [
+    'mainsheet_github_writes_used{account="acme",window="minute"} 7',
+    'mainsheet_github_writes_left{account="acme",window="minute"} 73',
+    'mainsheet_github_writes_left{account="acme",window="hour"} 0',
+    'mainsheet_github_primary_remaining{account="acme"} 4321',
+    'mainsheet_github_paused_seconds{account="acme"} 1.5',
+    'mainsheet_github_rate_limited_total{account="acme"} 2',
+  ]) {
+    // The labels stand in no particular order.
+    const sorted = (text: string) => text.split(/[{},]/).sort().join();
+    assert.ok(
+      lines.some((each) => sorted(each) === sorted(line)),
+      line,
+    );
+  }
 });

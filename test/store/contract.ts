@@ -3,6 +3,7 @@ import type { Store } from '../../src/store/index.ts';
 import { atomicallyContract } from './contract/atomically.ts';
 import { inboxContract } from './contract/inbox.ts';
 import { outboxContract } from './contract/outbox.ts';
+import { outboxOrderContract } from './contract/outbox-order.ts';
 import { recordsContract } from './contract/records.ts';
 import { runsContract } from './contract/runs.ts';
 import { runLeasesContract } from './contract/run-leases.ts';
@@ -22,6 +23,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     runsContract(withStore);
     runLeasesContract(withStore);
     outboxContract(withStore);
+    outboxOrderContract(withStore);
     recordsContract(withStore);
     atomicallyContract(withStore);
   });

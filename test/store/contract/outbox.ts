@@ -28,6 +28,7 @@ export function outboxContract(withStore: WithStore): void {
           error: undefined,
           createdAt: 1000,
           finishedAt: undefined,
+          importance: 0,
         });
         assert.deepEqual(await store.outbox.get(id), entry);
         assert.equal(await store.outbox.get(id + 1), undefined);
@@ -105,12 +106,7 @@ export function outboxContract(withStore: WithStore): void {
           await store.outbox.finish(entry.id, state, 2000, state === 'dead' ? 'gone' : undefined);
         }
         assert.deepEqual(names(await claim(store, 3000)), ['a4']);
-        assert.deepEqual(await store.outbox.countByState(), {
-          obsolete: 1,
-          dead: 1,
-          sent: 1,
-          pending: 1,
-        });
+        assert.deepEqual(await store.outbox.countOpen(), { dead: 1, pending: 1 });
       }),
     );
 
@@ -174,7 +170,7 @@ export function outboxContract(withStore: WithStore): void {
         assert.equal(await store.outbox.revive(dead, 3000), false);
         const revived = await store.outbox.get(dead);
         assert.equal(revived?.state, 'pending');
-        assert.equal(revived?.attempts, 1, 'it may have arrived before it was given up');
+        assert.equal(revived?.attempts, 0);
         assert.equal(revived?.finishedAt, undefined);
         assert.deepEqual(names(await claim(store, 3000)), ['a1']);
       }),

@@ -1,0 +1,154 @@
+import { backoffDelay } from '../lib/backoff.ts';
+import type { Broadcast } from '../lib/broadcast.ts';
+import type { Clock } from '../lib/clock.ts';
+import { describeError, MainsheetError, RetryableError, TerminalError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Budget, Grant } from '../github/budget.ts';
+import { isObsolete } from '../github/feedback.ts';
+import { accountOf } from '../github/importance.ts';
+import type { Sender } from '../github/send.ts';
+import type { Message } from '../model/callback.ts';
+import type { News } from '../model/news.ts';
+import { hasEnded } from '../model/run.ts';
+import type { Render } from '../runs/render-callback.ts';
+import type { OutboxEntry } from '../store/outbox.ts';
+import type { Store } from '../store/index.ts';
+
+const BACKOFF = { baseMs: 1000, maxMs: 10 * 60_000 };
+/** With this many attempts the backoff has lasted more than a day. */
+const MOST_ATTEMPTS = 160;
+/** A callback that the budget refused after it was claimed is not claimed again before this. */
+const REFUSED_MS = 1000;
+
+/** What `createDeliver` works with. */
+export interface DeliverDeps {
+  store: Store;
+  sender: Sender;
+  render: Render;
+  budget: Budget;
+  clock: Clock;
+  logger: Logger;
+  news: Broadcast<News>;
+}
+
+/**
+ * Deals with one claimed entry: drops it when a later one says all that it would have, or sends it when the budget allows, and
+ * writes down what came of it. Throws only what the store throws.
+ */
+export function createDeliver(
+  deps: DeliverDeps,
+): (entry: OutboxEntry, signal: AbortSignal) => Promise<void> {
+  const { store, budget, clock, logger, news } = deps;
+
+  async function deliver(entry: OutboxEntry, signal: AbortSignal): Promise<void> {
+    const later = await store.outbox.laterInTarget(entry);
+    if (later.some((other) => isObsolete(entry.callback, other.callback))) {
+      await finish(entry, 'obsolete');
+      return;
+    }
+    if (await isOvertaken(store, entry)) {
+      const reason = 'a newer run was deployed before this Deployment could be shown';
+      await store.outbox.abandonTarget(entry.target, clock.now(), reason);
+      tell(entry, 'obsolete');
+      return;
+    }
+    let message: Message;
+    try {
+      message = await deps.render(entry);
+    } catch (error) {
+      await failed(entry, error, signal);
+      return;
+    }
+    const account = accountOf(message);
+    const grant = account === undefined ? FREE : budget.take(account, entry.importance);
+    if (grant === undefined) await store.outbox.giveBack(entry.id, clock.now() + REFUSED_MS);
+    else await send(entry, message, grant, signal);
+  }
+
+  async function send(
+    entry: OutboxEntry,
+    message: Message,
+    grant: Grant,
+    signal: AbortSignal,
+  ): Promise<void> {
+    let sent: Awaited<ReturnType<Sender['send']>>;
+    try {
+      sent = await deps.sender.send(message, { signal, retried: entry.attempts > 1 });
+    } catch (error) {
+      grant.failed(error);
+      await failed(entry, error, signal);
+      return;
+    }
+    try {
+      await store.atomically(async (tables) => {
+        if (sent.deploymentId !== undefined) {
+          await tables.runs.setDeploymentId(entry.run, sent.deploymentId);
+        }
+        await tables.outbox.finish(entry.id, 'sent', clock.now(), undefined, entry.attempts);
+      });
+    } finally {
+      grant.sent();
+    }
+    tell(entry, 'sent');
+  }
+
+  async function failed(entry: OutboxEntry, error: unknown, signal: AbortSignal): Promise<void> {
+    const reason = describeError(error);
+    const fields = {
+      callback: entry.id,
+      kind: entry.callback.kind,
+      run: entry.run,
+      attempts: entry.attempts,
+      reason,
+    };
+    if (signal.aborted) {
+      await store.outbox.postpone(entry.id, clock.now(), 'interrupted', entry.attempts);
+    } else if (error instanceof TerminalError || entry.attempts >= MOST_ATTEMPTS) {
+      logger.error(fields, 'callback given up');
+      await finish(entry, 'dead', hinted(error, reason));
+    } else {
+      const asked = error instanceof RetryableError ? (error.retryAfterMs ?? 0) : 0;
+      const delay = Math.max(asked, backoffDelay(entry.attempts, BACKOFF));
+      logger.warn({ ...fields, retryInMs: delay }, 'callback postponed');
+      await store.outbox.postpone(entry.id, clock.now() + delay, reason, entry.attempts);
+    }
+  }
+
+  async function finish(
+    entry: OutboxEntry,
+    state: 'obsolete' | 'dead',
+    error?: string,
+  ): Promise<void> {
+    await store.outbox.finish(entry.id, state, clock.now(), error, entry.attempts);
+    tell(entry, state);
+  }
+
+  function tell(entry: OutboxEntry, state: string): void {
+    news.publish({ kind: 'callback', entry: entry.id, run: entry.run, state });
+  }
+
+  return deliver;
+}
+
+/** What does not go to GitHub costs nothing there. */
+const FREE: Grant = { sent() {}, failed() {} };
+
+function hinted(error: unknown, reason: string): string {
+  return error instanceof MainsheetError && error.hint !== undefined
+    ? `${reason} (${error.hint})`
+    : reason;
+}
+
+/**
+ * Whether the entry makes a Deployment that would show what is not true any more: its run has ended, and a newer run is what the
+ * environment runs. One that may have been made already is not overtaken: it has to be ended.
+ */
+async function isOvertaken(store: Store, entry: OutboxEntry): Promise<boolean> {
+  if (entry.callback.kind !== 'deployment' || entry.attempts > 1) return false;
+  const run = await store.runs.get(entry.run);
+  if (run === undefined || !hasEnded(run.state)) return false;
+  const deployed = await store.environments.get(run.lane, run.spec);
+  if (deployed === undefined || deployed.run === run.id) return false;
+  const newer = await store.runs.get(deployed.run);
+  return newer !== undefined && newer.sequence > run.sequence;
+}

@@ -1,0 +1,80 @@
+import { IMPORTANCE, type Importance } from '../model/importance.ts';
+
+/** Requests that create content, in any minute and in any hour. */
+export interface WriteLimits {
+  perMinute: number;
+  perHour: number;
+}
+
+/** The writes of one account in the last hour. All times are milliseconds since the epoch. */
+export interface WriteLedger {
+  add(at: number, importance: Importance, count?: number): void;
+  /** How many more writes of this importance may be made now; 0 or less: none. */
+  room(importance: Importance, now: number): number;
+  /** Writes within the last minute or hour. */
+  used(window: 'minute' | 'hour', now: number): number;
+}
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+/** The rest of the hour is for what ends a run alone. */
+const SHARED = 0.98;
+/** Writes are counted by the second; one counts until its whole second is out of the window. */
+const GRAIN_MS = 1000;
+
+/**
+ * Counts writes in two sliding windows and decides what there is room for. What ends a run may use all that is left. Anything
+ * less important may use, of the hour, only what all that is more important is not expected to need, as it was
+ * in the last hour, half-hour or ten minutes, whichever was busiest. So at few runs an hour everything is shown, and when there are many,
+ * what is less important stops long before the hour is used up, and not when it is too late. Of the minute a quarter is left
+ * to what is important.
+ */
+export function createWriteLedger(limits: WriteLimits): WriteLedger {
+  /** Oldest second first, within a second in any order. */
+  let writes: { at: number; importance: Importance; count: number }[] = [];
+
+  function count(since: number, accept: (importance: Importance) => boolean): number {
+    let sum = 0;
+    for (const write of writes) {
+      if (write.at + GRAIN_MS > since && accept(write.importance)) sum += write.count;
+    }
+    return sum;
+  }
+
+  /** How many writes of the hour what is more important is expected to need. */
+  function expected(importance: Importance, now: number): number {
+    const seen = (windowMs: number) =>
+      count(now - windowMs + GRAIN_MS, (other) => other < importance);
+    const recent = seen(HOUR_MS / 6);
+    // Ten minutes notice a rush early, but chance makes them vary by about the square root.
+    return Math.max(seen(HOUR_MS), 2 * seen(HOUR_MS / 2), 6 * (recent - Math.sqrt(recent)));
+  }
+
+  function hourRoom(importance: Importance, now: number): number {
+    const free = limits.perHour - count(now - HOUR_MS, all);
+    if (importance <= IMPORTANCE.olderFinal) return free;
+    const own = count(now - HOUR_MS, (other) => other >= importance);
+    const shared = Math.floor(limits.perHour * SHARED);
+    return Math.min(free, shared - Math.ceil(expected(importance, now)) - own);
+  }
+
+  return {
+    add(at, importance, added = 1) {
+      const second = Math.floor(at / GRAIN_MS) * GRAIN_MS;
+      const same = writes.findLast(
+        (write) => write.at === second && write.importance === importance,
+      );
+      if (same === undefined) writes.push({ at: second, importance, count: added });
+      else same.count += added;
+    },
+    room(importance, now) {
+      writes = writes.filter((write) => write.at + GRAIN_MS > now - HOUR_MS);
+      const reserve = importance >= IMPORTANCE.creation ? Math.floor(limits.perMinute / 4) : 0;
+      const minute = limits.perMinute - count(now - MINUTE_MS, all) - reserve;
+      return Math.min(minute, hourRoom(importance, now));
+    },
+    used: (window, now) => count(now - (window === 'minute' ? MINUTE_MS : HOUR_MS), all),
+  };
+}
+
+const all = () => true;

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { startController, type Controller } from '../support/controller.ts';
+
+const IDLE = fileURLToPath(new URL('../support/idle-connections.ts', import.meta.url));
+const SPEC = `
+name: storefront
+repository: acme/storefront
+on: { push: { branches: [never] } }
+steps: [{ run: "true" }]
+`;
+
+describe('clients that hold connections', () => {
+  let controller: Controller;
+  before(async () => {
+    // Nothing here matches, so that nothing goes to GitHub.
+    const forge = { url: 'http://127.0.0.1:9', token: 'none' };
+    controller = await startController({ forge, specs: { 'site.yaml': SPEC } });
+  });
+  after(() => controller.remove());
+
+  test('with 10,000 idle connections deliveries are taken in and memory stays bounded (G9)', async () => {
+    const before = await residentBytes(controller);
+    const { port } = new URL(controller.url);
+    const child = spawn(process.execPath, [IDLE, port, '10000'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    try {
+      const [line] = (await once(child.stdout, 'data')) as [Buffer];
+      assert.ok(Number(line.toString()) > 0, 'connections were opened');
+      for (let number = 0; number < 20; number += 1) {
+        assert.equal(await deliver(controller, `idle-${number}`), 202);
+      }
+      const grown = (await residentBytes(controller)) - before;
+      assert.ok(grown < 200 * 1024 * 1024, `grown by ${grown} bytes`);
+    } finally {
+      const exited = once(child, 'exit');
+      child.kill('SIGKILL');
+      await exited;
+    }
+    assert.equal(await deliver(controller, 'afterwards'), 202);
+  });
+
+  test('a sender that never finishes its headers is cut off', async () => {
+    const socket = connect(Number(new URL(controller.url).port), '127.0.0.1');
+    const begun = Date.now();
+    socket.write('POST /webhooks/v1/github HTTP/1.1\r\nHost: x\r\n');
+    // A byte now and then does not help.
+    const drip = setInterval(() => socket.write('x'), 500);
+    socket.on('error', () => undefined);
+    socket.resume();
+    await once(socket, 'close');
+    clearInterval(drip);
+    assert.ok(Date.now() - begun < 25_000);
+  });
+});
+
+async function deliver(controller: Controller, id: string): Promise<number> {
+  const body = JSON.stringify({ zen: 'x', repository: { full_name: 'acme/storefront' } });
+  const signature = createHmac('sha256', controller.secret).update(body).digest('hex');
+  const response = await fetch(controller.webhookUrl, {
+    method: 'POST',
+    body,
+    headers: {
+      'Content-Type': 'application/json',
+      'X-GitHub-Event': 'ping',
+      'X-GitHub-Delivery': id,
+      'X-Hub-Signature-256': `sha256=${signature}`,
+    },
+    signal: AbortSignal.timeout(10_000),
+  });
+  await response.text();
+  return response.status;
+}
+
+async function residentBytes(controller: Controller): Promise<number> {
+  const text = await (await fetch(`${controller.url}/metrics`)).text();
+  return Number(/^process_resident_memory_bytes (\S+)$/m.exec(text)?.[1]);
+}

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { boundConnections } from '../../src/http/connections.ts';
+
+test('when too many connections wait, the one that has waited longest is closed', async (t) => {
+  const server = await listen(t, 2);
+  const first = await open(server);
+  const second = await open(server);
+  const third = await open(server);
+  await once(first, 'close');
+  third.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  assert.match(String(await once(third, 'data')), /^HTTP\/1\.1 200/);
+  assert.equal(second.destroyed, false);
+});
+
+test('half a request is waiting too, be it the headers or the body that is missing', async (t) => {
+  const server = await listen(t, 2);
+  const headers = await open(server, 'GET / HTTP/1.1\r\nHost: x\r\nX-Slow');
+  const body = await open(
+    server,
+    'POST /silent HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nslow',
+  );
+  await once(server, 'request');
+  await open(server);
+  await once(headers, 'close');
+  await open(server);
+  await once(body, 'close');
+});
+
+test('a connection that is being answered is never closed for others', async (t) => {
+  const server = await listen(t, 2);
+  const busy = await open(server);
+  busy.write('GET /silent HTTP/1.1\r\nHost: x\r\n\r\n');
+  const [, response] = await once(server, 'request');
+  const idle = [await open(server), await open(server), await open(server), await open(server)];
+  await Promise.all(idle.slice(0, 2).map((socket) => once(socket, 'close')));
+  response.end('done');
+  assert.match(String(await once(busy, 'data')), /^HTTP\/1\.1 200/);
+});
+
+/** Answers at once, but for `/silent`, which it leaves to the test. */
+async function listen(t: TestContext, mostWaiting: number): Promise<Server> {
+  const server = createServer((request, response) => {
+    request.resume();
+    if (request.url !== '/silent') response.end('ok');
+  });
+  boundConnections(server, { mostWaiting });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return server;
+}
+
+/** A connection that the server knows of, with what it has sent. */
+async function open(server: Server, text = ''): Promise<Socket> {
+  const accepted = once(server, 'connection');
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.resume();
+  await accepted;
+  if (text !== '') socket.write(text);
+  return socket;
+}
