@@ -61,7 +61,7 @@ export function createDeliver(
     }
     const account = accountOf(message);
     const grant = account === undefined ? FREE : budget.take(account, entry.importance);
-    if (grant === undefined) await store.outbox.giveBack(entry.id, clock.now() + REFUSED_MS);
+    if (grant === undefined) await store.outbox.giveBack(entry, clock.now() + REFUSED_MS);
     else await send(entry, message, grant, signal);
   }
 

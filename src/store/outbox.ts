@@ -61,7 +61,7 @@ export interface Outbox {
     held?: readonly Hold[],
   ): Promise<OutboxEntry[]>;
   /** Gives a claimed entry back, unsent and with the attempt not counted; it is due again at `at`. */
-  giveBack(id: number, at: number): Promise<void>;
+  giveBack(entry: OutboxEntry, at: number): Promise<void>;
   /**
    * Entries of a target that come after the given one, oldest first: those to be sent and those that were sent, because
    * a dead entry that is revived must not overwrite what the other side has heard since.
@@ -222,7 +222,7 @@ export function createOutbox(db: Kysely<Database>, engine: Engine): Outbox {
         .execute();
     },
 
-    async giveBack(id, at) {
+    async giveBack(entry, at) {
       await db
         .updateTable('outbox')
         .set((eb) => ({
@@ -230,7 +230,8 @@ export function createOutbox(db: Kysely<Database>, engine: Engine): Outbox {
           lease_until: 0,
           attempts: eb('attempts', '-', 1),
         }))
-        .where('seq', '=', id)
+        .where('seq', '=', entry.id)
+        .where('attempts', '=', entry.attempts)
         .where('state', '=', PENDING)
         .execute();
     },
