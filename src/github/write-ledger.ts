@@ -19,6 +19,11 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 /** The rest of the hour is for what ends a run alone. */
 const SHARED = 0.98;
+/** When the ends of runs alone have taken this share of the hour, they are spaced. */
+const MANY_ENDS = 0.45;
+/** Then what is left lasts for about half an hour, and there is always some each minute. */
+const SPREAD_MINUTES = 30;
+const LEAST_ENDS = 1 / 160;
 /** Writes are counted by the second; one counts until its whole second is out of the window. */
 const GRAIN_MS = 1000;
 
@@ -28,6 +33,9 @@ const GRAIN_MS = 1000;
  * in the last hour, half-hour or ten minutes, whichever was busiest. So at few runs an hour everything is shown, and when there are many,
  * what is less important stops long before the hour is used up, and not when it is too late. Of the minute a quarter is left
  * to what is important.
+ *
+ * When there are so many runs that the hour does not even take their ends, those are spaced, so that no half-hour goes by in which
+ * nothing is shown at all; the end of a run that waits is overtaken by that of the next run of its lane.
  */
 export function createWriteLedger(limits: WriteLimits): WriteLedger {
   /** Oldest second first, within a second in any order. */
@@ -52,10 +60,17 @@ export function createWriteLedger(limits: WriteLimits): WriteLedger {
 
   function hourRoom(importance: Importance, now: number): number {
     const free = limits.perHour - count(now - HOUR_MS, all);
-    if (importance <= IMPORTANCE.olderFinal) return free;
+    if (isEnd(importance)) return Math.min(free, endsRoom(free, now));
     const own = count(now - HOUR_MS, (other) => other >= importance);
     const shared = Math.floor(limits.perHour * SHARED);
     return Math.min(free, shared - Math.ceil(expected(importance, now)) - own);
+  }
+
+  /** How many more ends of runs may be shown in this minute when `free` writes of the hour are left. */
+  function endsRoom(free: number, now: number): number {
+    if (count(now - HOUR_MS, isEnd) < limits.perHour * MANY_ENDS) return Infinity;
+    const aMinute = Math.max(1, free / SPREAD_MINUTES, limits.perHour * LEAST_ENDS);
+    return Math.floor(aMinute) - count(now - MINUTE_MS, isEnd);
   }
 
   return {
@@ -78,3 +93,4 @@ export function createWriteLedger(limits: WriteLimits): WriteLedger {
 }
 
 const all = () => true;
+const isEnd = (importance: Importance) => importance <= IMPORTANCE.olderFinal;

@@ -270,7 +270,8 @@ export function createOutbox(db: Kysely<Database>, engine: Engine): Outbox {
     async revive(id, now) {
       const result = await db
         .updateTable('outbox')
-        .set({ state: 'pending', attempts: 0, next_attempt_at: now, finished_at: null })
+        // Still a repetition: what was given up may have arrived, and a Deployment is then looked for before it is made.
+        .set({ state: 'pending', attempts: 1, next_attempt_at: now, finished_at: null })
         .where('seq', '=', id)
         .where('state', '=', 'dead')
         .executeTakeFirst();

@@ -62,4 +62,21 @@ describe('the ledger of writes', () => {
     assert.equal(writes.room(notification, now), 490 - 80 - 80);
     assert.equal(writes.room(final, now), 380);
   });
+
+  test('spaces the ends of runs when they alone would use up the hour', () => {
+    const writes = ledger({ perMinute: 10_000 });
+    writes.add(0, final, 224);
+    assert.equal(writes.room(final, 10 * MINUTE), 276);
+    writes.add(0, final, 1);
+    // 275 that are left in half an hour are 9 a minute.
+    assert.equal(writes.room(final, 10 * MINUTE), 9);
+    writes.add(10 * MINUTE, final, 9);
+    assert.equal(writes.room(final, 10 * MINUTE), -1);
+    assert.equal(writes.room(final, 11 * MINUTE + 1000), 8);
+    // However few are left, three a minute are shown.
+    writes.add(10 * MINUTE, notification, 250);
+    assert.equal(writes.room(final, 12 * MINUTE), 3);
+    // What was long ago makes nothing wait.
+    assert.equal(writes.room(final, 60 * MINUTE + 1000), 241);
+  });
 });

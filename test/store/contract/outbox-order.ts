@@ -80,7 +80,7 @@ export function outboxOrderContract(withStore: WithStore): void {
         await add(store, 'a', final);
         const [entry] = await store.outbox.claim(2000, 100_000, 1);
         assert.ok(entry);
-        await store.outbox.giveBack(entry.id, 2500);
+        await store.outbox.giveBack(entry, 2500);
         assert.deepEqual(await store.outbox.claim(2499, 100, 1), []);
         assert.equal((await store.outbox.claim(2500, 100, 1))[0]?.attempts, 1);
       }),

@@ -170,7 +170,7 @@ export function outboxContract(withStore: WithStore): void {
         assert.equal(await store.outbox.revive(dead, 3000), false);
         const revived = await store.outbox.get(dead);
         assert.equal(revived?.state, 'pending');
-        assert.equal(revived?.attempts, 0);
+        assert.equal(revived?.attempts, 1, 'it may have arrived before it was given up');
         assert.equal(revived?.finishedAt, undefined);
         assert.deepEqual(names(await claim(store, 3000)), ['a1']);
       }),
