@@ -22,7 +22,7 @@ export function openSqlite(file: string): Kysely<Database> {
     sqlite.pragma('journal_mode = WAL');
     sqlite.pragma('synchronous = FULL');
     sqlite.pragma('foreign_keys = ON');
-    sqlite.pragma('cache_size = -16000');
+    sqlite.pragma('cache_size = -64000');
     return new Kysely<Database>({
       dialect: new SqliteDialect({ database: withPreparedStatements(sqlite) }),
     });
