@@ -12,6 +12,12 @@ import { createReadBody } from './read-body.ts';
 
 const WEBHOOK_PATH = '/webhooks/v1/github';
 
+/**
+ * GitHub gives up after 10 seconds (https://docs.github.com/en/webhooks/using-webhooks/best-practices-for-using-webhooks#respond-within-10-seconds):
+ * an answer after 8 still reaches it.
+ */
+const STORE_WITHIN_MS = 8000;
+
 const EVENT = /^[a-z0-9_]{1,100}$/;
 const DELIVERY = /^[\w-]{1,100}$/;
 
@@ -55,7 +61,6 @@ export function webhookRoute(deps: {
       deps.metrics.deliveries.inc({ event, result: isNew ? 'accepted' : 'duplicate' });
       ctx.status = 202;
       ctx.body = { delivery: id, duplicate: !isNew };
-      if (isNew) deps.onAccepted();
     } catch (error) {
       const code = error instanceof ProblemError ? error.code : 'internal';
       deps.metrics.rejected.inc({ code });
@@ -66,8 +71,17 @@ export function webhookRoute(deps: {
   };
 
   async function store(delivery: IncomingDelivery): Promise<boolean> {
+    const answered = new AbortController();
+    const stored = deps.accept(delivery).then((isNew) => {
+      // Also when the sender has been told otherwise by then: what is stored is worked on.
+      if (isNew) deps.onAccepted();
+      return isNew;
+    });
     try {
-      return await deps.accept(delivery);
+      const late = deps.clock.sleep(STORE_WITHIN_MS, answered.signal);
+      const outcome = await Promise.race([stored, late]);
+      if (outcome !== undefined) return outcome;
+      throw new Error(`the store did not answer within ${STORE_WITHIN_MS / 1000} seconds`);
     } catch (error) {
       deps.logger.error(
         { delivery: delivery.id, event: delivery.event, error: describeError(error) },
@@ -75,9 +89,12 @@ export function webhookRoute(deps: {
       );
       throw new ProblemError(503, 'not-stored', 'the delivery could not be stored', {
         cause: error,
-        hint: 'nothing was taken in; redeliver it when Mainsheet is ready again',
+        hint: 'redeliver it when Mainsheet is ready again; what was stored after all counts once',
         headers: { 'Retry-After': '10' },
       });
+    } finally {
+      stored.catch(() => undefined);
+      answered.abort();
     }
   }
 }

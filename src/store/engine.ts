@@ -6,6 +6,12 @@ import { MainsheetError } from '../lib/errors.ts';
 import { withPreparedStatements } from './prepared-statements.ts';
 import type { Database } from './tables.ts';
 
+/**
+ * How long a statement waits while another process (a backup, a curious operator) writes, in milliseconds. It waits in
+ * the event loop's thread, and several in a row must leave GitHub's 10 seconds room for an answer.
+ */
+const BUSY_TIMEOUT_MS = 2000;
+
 /** The engines that the one store runs on. */
 export type Engine = 'sqlite' | 'postgres';
 
@@ -17,7 +23,7 @@ export type Engine = 'sqlite' | 'postgres';
 export function openSqlite(file: string): Kysely<Database> {
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    const sqlite = new SQLite(file, { timeout: 5000 });
+    const sqlite = new SQLite(file, { timeout: BUSY_TIMEOUT_MS });
     chmodSync(file, 0o600);
     sqlite.pragma('journal_mode = WAL');
     sqlite.pragma('synchronous = FULL');

@@ -1,8 +1,13 @@
 import { setImmediate } from 'node:timers';
+import { RetryableError } from '../lib/errors.ts';
 import type { IncomingDelivery } from './inbox.ts';
 
-/** Rows that one transaction takes at most. Bounds the statement's parameters as well as its time. */
+/** Rows, and characters of payload, that one transaction takes at most. Bounds the statement's size as well as its time. */
 const LARGEST_GROUP = 256;
+const LARGEST_GROUP_TEXT = 32 * 1024 * 1024;
+
+/** Characters of payload that may wait while the store is slow; what comes on top is turned away instead of piled up. */
+const MOST_TEXT = 128 * 1024 * 1024;
 
 /** Turns of the event loop that a group may gather for, as long as each brings more. */
 const MOST_TURNS = 4;
@@ -10,22 +15,37 @@ const MOST_TURNS = 4;
 /**
  * Puts everything that arrives in one turn of the event loop into one transaction, because reaching the disk costs the
  * same for one row as for a hundred. The promise settles after the commit: true when the delivery is new, false when its
- * id was there before (or twice in the group). It rejects when the group could not be stored.
+ * id was there before (or twice in the group). It rejects when the group could not be stored, and with RetryableError
+ * `intake-full` when too much waits already.
  */
 export function createGroupCommit(
   store: (group: readonly IncomingDelivery[]) => Promise<ReadonlySet<string>>,
+  limits = { groupText: LARGEST_GROUP_TEXT, text: MOST_TEXT },
 ): (delivery: IncomingDelivery) => Promise<boolean> {
   let waiting: Waiter[] = [];
   let draining = false;
+  /** Characters of payload in `waiting` and in the group under way. */
+  let held = 0;
 
   async function drain(): Promise<void> {
     while (waiting.length > 0) {
       await gather();
-      const group = waiting.slice(0, LARGEST_GROUP);
-      waiting = waiting.slice(LARGEST_GROUP);
+      const group = waiting.slice(0, groupSize());
+      waiting = waiting.slice(group.length);
       await commit(group);
+      for (const { delivery } of group) held -= delivery.payload.length;
     }
     draining = false;
+  }
+
+  /** How many of those that wait go together: at least one, however large it is. */
+  function groupSize(): number {
+    let text = 0;
+    const tooLarge = waiting.findIndex(({ delivery }, index) => {
+      text += delivery.payload.length;
+      return index > 0 && text > limits.groupText;
+    });
+    return Math.min(LARGEST_GROUP, tooLarge === -1 ? waiting.length : tooLarge);
   }
 
   /** Waits for the turn of the event loop to end, and for another one as long as each brings more. */
@@ -55,6 +75,11 @@ export function createGroupCommit(
 
   return (delivery) =>
     new Promise((resolve, reject) => {
+      if (held + delivery.payload.length > limits.text) {
+        reject(new RetryableError('intake-full', 'too many deliveries wait to be stored'));
+        return;
+      }
+      held += delivery.payload.length;
       waiting.push({ delivery, resolve, reject });
       if (draining) return;
       draining = true;

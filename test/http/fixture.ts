@@ -9,6 +9,7 @@ import type { Intake } from '../../src/controller/intake.ts';
 import type { BudgetUsage } from '../../src/github/budget.ts';
 import type { Operate } from '../../src/controller/operate.ts';
 import { createHttpServer } from '../../src/http/server.ts';
+import type { Clock } from '../../src/lib/clock.ts';
 import { createBroadcast, type Broadcast } from '../../src/lib/broadcast.ts';
 import { TerminalError } from '../../src/lib/errors.ts';
 import type { News } from '../../src/model/news.ts';
@@ -45,6 +46,8 @@ export async function startHttp(
     intake?: Partial<Intake>;
     operate?: Partial<Operate>;
     budget?: () => BudgetUsage[];
+    /** How time passes; by default it does not. */
+    sleep?: Clock['sleep'];
   } = {},
 ): Promise<Fixture> {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-http-'));
@@ -71,7 +74,7 @@ export async function startHttp(
     webhookSecrets: options.secrets ?? ['secret'],
     adminToken: options.adminToken,
     version: '1.2.3',
-    clock: { now: () => NOW, sleep: async () => undefined },
+    clock: { now: () => NOW, sleep: options.sleep ?? untilAborted },
     logger: pino(
       { level: 'debug', base: null },
       { write: (line: string) => log.push(JSON.parse(line) as Record<string, unknown>) },
@@ -100,6 +103,9 @@ export async function startHttp(
     log,
   };
 }
+
+const untilAborted: Clock['sleep'] = (_ms, signal) =>
+  new Promise((resolve) => signal?.addEventListener('abort', () => resolve()));
 
 function catalogOf(state: CatalogState): Catalog {
   return {

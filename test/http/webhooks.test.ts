@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto';
 import { test, type TestContext } from 'node:test';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore } from '../../src/store/index.ts';
+import { until } from '../support/until.ts';
 import { NOW, startHttp, type Fixture } from './fixture.ts';
 
 const BODY = JSON.stringify({
@@ -206,6 +207,17 @@ test('a delivery that cannot be stored is answered with 503, when to come again,
     [['delivery could not be stored', 'd1']],
   );
   await nothingIn(t, fixture.file);
+});
+
+test('a store that does not answer in time is answered for while GitHub still listens, and what it stores after all is worked on', async (t) => {
+  const slept: number[] = [];
+  const fixture = await startHttp(t, { sleep: async (ms) => void slept.push(ms) });
+  const response = await send(fixture);
+  assert.equal(response.status, 503);
+  assert.match(response.headers.get('Retry-After') ?? '', /^\d+$/);
+  assert.deepEqual(slept, [8000]);
+  await until('it is stored', async () => (await fixture.store.inbox.countPending()) === 1);
+  await until('the intake is woken', () => fixture.wakes() === 1);
 });
 
 async function nothingIn(t: TestContext, file: string): Promise<void> {

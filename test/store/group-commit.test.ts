@@ -89,3 +89,39 @@ test('a group that failed fails those in it and nobody after them', async () => 
   fail = false;
   assert.equal(await accept(sampleDelivery('d1')), true);
 });
+
+test('a group is bounded by its text, too, but a large delivery still goes alone', async () => {
+  const sizes: number[] = [];
+  const accept = createGroupCommit(
+    async (group) => {
+      sizes.push(group.length);
+      return idsOf(group);
+    },
+    { groupText: 100, text: 10_000 },
+  );
+  const sized = (id: string, length: number) => ({
+    ...sampleDelivery(id),
+    payload: 'x'.repeat(length),
+  });
+  const all = [sized('d1', 60), sized('d2', 40), sized('d3', 500), sized('d4', 1)];
+  await Promise.all(all.map((delivery) => accept(delivery)));
+  assert.deepEqual(sizes, [2, 1, 1]);
+});
+
+test('while the store is slow no more text waits than there is room for, and later there is room again (G9)', async () => {
+  const store = Promise.withResolvers<void>();
+  const accept = createGroupCommit(
+    async (group) => {
+      await store.promise;
+      return idsOf(group);
+    },
+    { groupText: 100, text: 100 },
+  );
+  const sized = (id: string) => ({ ...sampleDelivery(id), payload: 'x'.repeat(50) });
+  const taken = [accept(sized('d1')), accept(sized('d2'))];
+  await assert.rejects(accept(sized('d3')), { name: 'RetryableError', code: 'intake-full' });
+  store.resolve();
+  assert.deepEqual(await Promise.all(taken), [true, true]);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(await accept(sized('d3')), true);
+});
