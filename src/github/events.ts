@@ -4,11 +4,11 @@ import { describePayload } from './describe-delivery.ts';
 import { parsePush } from './parse-push.ts';
 import {
   type Fields,
+  readCommit,
   readFields,
   readName,
   readOptionalName,
   readRepository,
-  readSha,
 } from './payload.ts';
 
 /**
@@ -53,7 +53,7 @@ function parseWorkflowRun(payload: Fields): WorkflowRunEvent {
     workflow: workflowName(payload, run),
     conclusion: readOptionalName(run.conclusion, 'workflow_run.conclusion'),
     branch: readOptionalName(run.head_branch, 'workflow_run.head_branch'),
-    sha: readSha(run.head_sha, 'workflow_run.head_sha'),
+    sha: readCommit(run.head_sha, 'workflow_run.head_sha'),
     trigger: readName(run.event, 'workflow_run.event'),
     headRepository: headRepository(run),
   };

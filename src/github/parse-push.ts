@@ -1,5 +1,13 @@
 import type { ChangedPaths, Json, PushEvent } from '../model/event.ts';
-import { type Fields, isZeroSha, readFields, readRef, readRepository, readSha } from './payload.ts';
+import {
+  type Fields,
+  isZeroSha,
+  readCommit,
+  readFields,
+  readRef,
+  readRepository,
+  readSha,
+} from './payload.ts';
 
 /** `commits` is cut at this length: https://docs.github.com/en/webhooks/webhook-events-and-payloads#push */
 const MAX_COMMITS = 2048;
@@ -51,7 +59,7 @@ function readBefore(payload: Fields): string | undefined {
 function headCommit(payload: Fields): string | undefined {
   return payload.head_commit === undefined || payload.head_commit === null
     ? undefined
-    : readSha(readFields(payload.head_commit, 'head_commit').id, 'head_commit.id');
+    : readCommit(readFields(payload.head_commit, 'head_commit').id, 'head_commit.id');
 }
 
 /**
@@ -113,7 +121,8 @@ function filesOf(commit: Json): string[] | string {
   for (const list of [commit.added, commit.modified, commit.removed]) {
     if (!Array.isArray(list)) return unlisted;
     for (const file of list) {
-      if (typeof file !== 'string') return unlisted;
+      // Git has no path that is empty or holds a NUL.
+      if (typeof file !== 'string' || file === '' || file.includes('\0')) return unlisted;
       files.push(file);
     }
   }

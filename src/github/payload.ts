@@ -39,6 +39,13 @@ export function readSha(value: Json | undefined, where: string): string {
   return value;
 }
 
+/** As `readSha`, of a commit that is there: never all zeros. */
+export function readCommit(value: Json | undefined, where: string): string {
+  const sha = readSha(value, where);
+  if (isZeroSha(sha)) throw unreadable(where, 'is all zeros, which is no commit');
+  return sha;
+}
+
 /** A name that people gave: a ref, a tag, a workflow. Not empty, at most 1,000 characters, none of them control characters. */
 export function readName(value: Json | undefined, where: string): string {
   if (typeof value !== 'string') throw unreadable(where, 'is not a string');

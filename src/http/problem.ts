@@ -56,6 +56,9 @@ const RETRY_AFTER_S = 10;
 export function problems(logger: Logger): Middleware {
   return async (ctx, next) => {
     try {
+      if (!hasReadableTarget(ctx)) {
+        throw new ProblemError(400, 'bad-target', 'the request target is not a URL');
+      }
       await next();
       if (ctx.status === 404 && ctx.body === undefined) {
         throw new ProblemError(404, 'no-such-route', `there is nothing at ${ctx.path}`, {
@@ -74,6 +77,15 @@ export function problems(logger: Logger): Middleware {
       answer(ctx, error, logger);
     }
   };
+}
+
+/** Koa reads the target when it is first asked for its path, and throws for one such as `http://[`. */
+function hasReadableTarget(ctx: Context): boolean {
+  try {
+    return typeof ctx.path === 'string';
+  } catch {
+    return false;
+  }
 }
 
 function answer(ctx: Context, error: unknown, logger: Logger): void {

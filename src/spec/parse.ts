@@ -20,6 +20,8 @@ export const FILE_LIMIT = 1024 * 1024;
 /** Times that aliases may repeat anchored values in one document; bounds what a small file can grow to. */
 const ALIAS_LIMIT = 100;
 const DOCUMENT_LIMIT = 500;
+/** Levels of lists and maps within each other: enough for any payload, and few enough for whoever walks through it. */
+const NESTING_LIMIT = 50;
 /** Problems reported for one document: more than anyone reads. */
 const PROBLEM_LIMIT = 100;
 
@@ -131,10 +133,16 @@ function isEmpty(document: Document.Parsed): boolean {
     : document.contents === null;
 }
 
-/** The document as plain data. Aliases that multiply into too much are an issue. */
+/** The document as plain data. Aliases that multiply into too much are an issue, and so are too many levels. */
 function toValue(document: Document.Parsed, issues: Issue[]): unknown {
   try {
-    return document.toJS({ maxAliasCount: ALIAS_LIMIT }) as unknown;
+    const value: unknown = document.toJS({ maxAliasCount: ALIAS_LIMIT });
+    if (!isDeeperThan(NESTING_LIMIT, value)) return value;
+    issues.push({
+      path: [],
+      message: `lists and maps are nested more than ${NESTING_LIMIT} levels deep`,
+    });
+    return undefined;
   } catch {
     issues.push({
       path: [],
@@ -143,6 +151,11 @@ function toValue(document: Document.Parsed, issues: Issue[]): unknown {
     });
     return undefined;
   }
+}
+
+function isDeeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((item) => isDeeperThan(levels - 1, item));
 }
 
 function toProblem(file: string, source: Source, issue: Issue): SpecProblem {

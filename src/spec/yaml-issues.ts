@@ -25,6 +25,8 @@ export function yamlIssues(document: Document.Parsed, text: string): YamlIssue[]
 
 function syntaxIssue(error: YAMLError, text: string): YamlIssue {
   const offset = error.pos[0];
+  // The parser calls itself for each level, and reports that it cannot any more.
+  if (/maximum call stack/i.test(error.message)) return { offset, message: 'nested too deeply' };
   const message = `not valid YAML: ${lowerFirst(firstLine(error))}`;
   const around = text.slice(Math.max(0, offset - 3), offset + 3);
   if (/\$\{\{|\}\}/.test(around)) {

@@ -142,6 +142,9 @@ test('the listed files count as all files only when the listed commits are the w
   );
   assert.match(whyIncomplete({ commits: [{ id: AFTER }] }), /does not list its files/);
   assert.match(whyIncomplete({ commits: [commit(AFTER, { added: [1] })] }), /does not list/);
+  for (const path of ['', 'a\0b']) {
+    assert.match(whyIncomplete({ commits: [commit(AFTER, { added: [path] })] }), /does not list/);
+  }
   assert.match(whyIncomplete({ commits: [null, commit(AFTER)] }), /does not list/);
 });
 
@@ -161,6 +164,7 @@ test('names that no repository, ref or commit can have are recorded with the rea
     [{ after: `${AFTER}\n` }, /after is not 40 or 64/],
     [{ before: 'abc' }, /before is not 40 or 64/],
     [{ ref: 'refs/tags/v1', head_commit: { id: 'v1' } }, /head_commit.id is not 40 or 64/],
+    [{ ref: 'refs/tags/v1', head_commit: { id: ZERO } }, /head_commit.id is all zeros/],
     [{ repository: null }, /repository is not an object/],
     ...[
       'acme',
@@ -257,6 +261,8 @@ test('a workflow run has the commit, where it came from and what started it', ()
     payload({ head_repository: { full_name: '../x' } }),
   );
   assert.match(reasonOf(unreadable), /head_repository.full_name/);
+  const nowhere = parseEvent('workflow_run', payload({ head_sha: ZERO }));
+  assert.match(reasonOf(nowhere), /workflow_run.head_sha is all zeros/);
 });
 
 test('a ping needs no repository', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MainsheetError, RetryableError, TerminalError } from '../../src/lib/errors.ts';
 import { startHttp } from './fixture.ts';
+import { rawRequest } from './raw.ts';
 
 /** What the API answers when an operator's cancel throws this. */
 async function answerTo(t: Parameters<typeof startHttp>[0], error: unknown) {
@@ -76,6 +77,19 @@ test('where there is nothing, the answer says where the API is described', async
     const problem = (await response.json()) as Record<string, unknown>;
     assert.equal(problem['code'], 'no-such-route');
     assert.match(String(problem['hint']), /openapi\.json/);
+  }
+});
+
+test('a request target that cannot be read is refused, as a problem', async (t) => {
+  const { port } = await startHttp(t);
+  for (const target of ['http://[', 'http://[::bad/webhooks/v1/github']) {
+    const answer = await rawRequest(
+      port,
+      `POST ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
+    );
+    assert.equal(answer.status, 400, target);
+    assert.equal(answer.headers['content-type'], 'application/problem+json');
+    assert.equal((JSON.parse(answer.body) as { code: string }).code, 'bad-target');
   }
 });
 

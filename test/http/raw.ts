@@ -9,7 +9,7 @@ export interface RawAnswer {
 }
 
 /** Sends bytes as they are over a connection of its own; resolves with the answer when the server has closed it. */
-export async function rawRequest(port: number, text: string): Promise<RawAnswer> {
+export async function rawRequest(port: number, text: string | Uint8Array): Promise<RawAnswer> {
   const socket = connect(port, '127.0.0.1');
   socket.write(text);
   return await readAnswer(socket);

@@ -410,6 +410,21 @@ test('what a small file can grow to is bounded', () => {
   assert.ok(problemsOf(`steps:\n${'- { a: 1 }\n'.repeat(2000)}`).length <= 100);
 });
 
+test('what is nested too deeply is told, at any depth, whether a stack would bear it or not', () => {
+  const nested = (levels: number) =>
+    problemsIn(
+      `notify: [{ dispatch: { repository: acme/hub, event-type: x, payload: ${'{ a: '.repeat(levels)}1${' }'.repeat(levels)} } }]${REST}`,
+    );
+  assert.deepEqual(nested(46), []);
+  for (const levels of [47, 1000, 1500]) {
+    assert.deepEqual(nested(levels), [
+      'x.yaml:1:1: lists and maps are nested more than 50 levels deep',
+    ]);
+  }
+  assert.match(nested(20_000).join(), /^x\.yaml:4:\d+: nested too deeply$/);
+  assert.match(problemsOf('- '.repeat(100_000)).join(), /^x\.yaml:1:\d+: nested too deeply$/);
+});
+
 test('any text at all gives specs or problems, never an exception', () => {
   const line = fc.constantFrom(
     'name: a',
