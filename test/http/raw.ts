@@ -8,10 +8,18 @@ export interface RawAnswer {
   body: string;
 }
 
-/** Sends bytes as they are over a connection of its own; resolves with the answer when the server has closed it. */
-export async function rawRequest(port: number, text: string | Uint8Array): Promise<RawAnswer> {
+/**
+ * Sends bytes as they are over a connection of its own; resolves with the answer when the server has closed it. `end`: no
+ * more will come, so that a request that is not complete is not waited for.
+ */
+export async function rawRequest(
+  port: number,
+  text: string | Uint8Array,
+  options: { end?: boolean } = {},
+): Promise<RawAnswer> {
   const socket = connect(port, '127.0.0.1');
   socket.write(text);
+  if (options.end === true) socket.end();
   return await readAnswer(socket);
 }
 
