@@ -24,6 +24,8 @@ const DOCUMENT_LIMIT = 500;
 const NESTING_LIMIT = 50;
 /** Problems reported for one document: more than anyone reads. */
 const PROBLEM_LIMIT = 100;
+/** UTF-16 units of a message or hint: they may repeat what the file says. */
+const MESSAGE_LIMIT = 1000;
 
 /**
  * Reads the specs in one file: one or more YAML documents. Valid documents become specs, whatever is wrong with the
@@ -38,9 +40,12 @@ export function parseSpecs(file: string, text: string): Loaded {
   if ('problem' in documents) return { specs: [], problems: [documents.problem] };
   const loaded: Loaded = { specs: [], problems: [] };
   let start = 0;
+  let broken = false;
   for (const document of documents.list.slice(0, DOCUMENT_LIMIT)) {
-    const end = document.range[2];
-    readDocument(file, { text, lines, document }, start, loaded);
+    const [first, , end] = document.range;
+    // Of a document with an error the parser does not know where it ends; of comments before it, nobody cares then.
+    readDocument(file, { text, lines, document }, broken ? first : start, loaded);
+    broken = document.errors.length > 0;
     start = end;
   }
   if (documents.list.length > DOCUMENT_LIMIT) {
@@ -90,7 +95,7 @@ function readDocuments(
 function readDocument(file: string, source: Source, start: number, loaded: Loaded): void {
   const { document, lines } = source;
   const report = (issues: SpecProblem[]): void => {
-    loaded.problems.push(...issues.slice(0, PROBLEM_LIMIT));
+    loaded.problems.push(...issues.slice(0, PROBLEM_LIMIT).map(bounded));
   };
   const faults = yamlIssues(document, source.text);
   if (faults.length > 0) {
@@ -165,6 +170,13 @@ function toProblem(file: string, source: Source, issue: Issue): SpecProblem {
     message: issue.message,
     ...(issue.hint === undefined ? {} : { hint: issue.hint }),
   };
+}
+
+function bounded(problem: SpecProblem): SpecProblem {
+  const cut = (text: string) =>
+    text.length > MESSAGE_LIMIT ? `${text.slice(0, MESSAGE_LIMIT - 1)}…`.toWellFormed() : text;
+  const { message, hint } = problem;
+  return { ...problem, message: cut(message), ...(hint === undefined ? {} : { hint: cut(hint) }) };
 }
 
 function linePosition(source: Source, offset: number): { line: number; column: number } {
