@@ -22,6 +22,7 @@ import { createHttpServer } from './http/server.ts';
 import { createBroadcast } from './lib/broadcast.ts';
 import { systemClock } from './lib/clock.ts';
 import { describeError, MainsheetError } from './lib/errors.ts';
+import { createFailpoint, type Failpoint } from './lib/failpoint.ts';
 import type { Logger } from './lib/logger.ts';
 import { sameRepository } from './model/event.ts';
 import type { News } from './model/news.ts';
@@ -66,7 +67,8 @@ export async function startApp(deps: {
   const news = createBroadcast<News>();
   await makePrivate(config.dataDir, logger);
 
-  const store = await openStore(config, logger);
+  const failpoint = createFailpoint(config.failpoints);
+  const store = await openStore(config, logger, failpoint);
   const relay =
     config.databaseUrl === undefined
       ? undefined
@@ -131,6 +133,7 @@ export async function startApp(deps: {
     news,
     publicUrl: config.publicUrl,
     feedback: config.github.auth !== undefined,
+    failpoint,
   });
   const secret = (name: string) => config.secrets.get(name);
   const order = createOrder({ mirrors });
@@ -147,6 +150,7 @@ export async function startApp(deps: {
     maxLogBytes: MAX_LOG_BYTES,
     clock,
     news,
+    failpoint,
   });
   const runner = createRunner({
     store,
@@ -158,6 +162,7 @@ export async function startApp(deps: {
     graceMs: config.shutdownGraceMs,
     clock,
     logger,
+    failpoint,
   });
   const feedback = createFeedback({
     store,
@@ -168,6 +173,7 @@ export async function startApp(deps: {
     clock,
     logger,
     news,
+    failpoint,
   });
   const intake = createIntake({
     store,
@@ -180,6 +186,7 @@ export async function startApp(deps: {
     logger,
     news,
     onRuns: () => runner.wake(),
+    failpoint,
   });
   const operate = createOperate({
     store,
@@ -291,14 +298,15 @@ export async function startApp(deps: {
   };
 }
 
-async function openStore(config: Config, logger: Logger): Promise<Store> {
+async function openStore(config: Config, logger: Logger, failpoint: Failpoint): Promise<Store> {
   if (config.databaseUrl !== undefined) {
     const db = openPostgres(config.databaseUrl, (reason) =>
       logger.warn({ reason }, 'database connection lost'),
     );
-    return await createStore(db, 'postgres');
+    return await createStore(db, 'postgres', failpoint);
   }
-  const store = await createStore(openSqlite(join(config.dataDir, 'mainsheet.db')), 'sqlite');
+  const database = openSqlite(join(config.dataDir, 'mainsheet.db'));
+  const store = await createStore(database, 'sqlite', failpoint);
   // One process owns a SQLite file, so whatever is claimed was claimed by a process that is gone.
   await store.inbox.releaseAll();
   await store.runs.releaseAll();

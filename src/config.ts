@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { inspect } from 'node:util';
+import type { FailpointPlan } from './lib/failpoint.ts';
 import { createSecrets, type Secrets } from './config/secrets.ts';
 import { configSchema, type DeploymentsSource } from './config/schema.ts';
 import { readVariables, type Environment } from './config/variables.ts';
@@ -47,6 +48,8 @@ export interface Config {
   shutdownGraceMs: number;
   /** After this, what a process claimed and no longer renews is another's to take. */
   leaseMs: number;
+  /** For the chaos tests: where this process kills itself. */
+  failpoints: FailpointPlan;
 }
 
 export type GitHubAuth =
@@ -97,6 +100,9 @@ export function readConfig(
   if (set.GITHUB_APP_ID !== undefined && set.GITHUB_TOKEN !== undefined) {
     warnings.push('GITHUB_TOKEN is not used, because GITHUB_APP_ID is set: remove one of them');
   }
+  if (set.MAINSHEET_FAILPOINTS !== undefined) {
+    warnings.push('MAINSHEET_FAILPOINTS makes this process kill itself: it is for tests only');
+  }
   if ((set.MAINSHEET_ADMIN_TOKEN?.length ?? SAFE_TOKEN) < SAFE_TOKEN) {
     warnings.push(
       `MAINSHEET_ADMIN_TOKEN can be guessed: take ${SAFE_TOKEN} or more random characters`,
@@ -128,6 +134,7 @@ export function readConfig(
     reconcileIntervalMs: set.MAINSHEET_RECONCILE_INTERVAL ?? 60_000,
     shutdownGraceMs: set.MAINSHEET_SHUTDOWN_GRACE ?? 25_000,
     leaseMs: set.MAINSHEET_LEASE ?? 30_000,
+    failpoints: set.MAINSHEET_FAILPOINTS ?? new Map(),
   };
   return { config: hideSecrets(config), warnings };
 }

@@ -61,6 +61,7 @@ test('with nothing but the webhook secret set, the documented defaults count', (
     reconcileIntervalMs: 60_000,
     shutdownGraceMs: 25_000,
     leaseMs: 30_000,
+    failpoints: new Map(),
   });
 });
 

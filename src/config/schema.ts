@@ -2,6 +2,7 @@ import { createPrivateKey } from 'node:crypto';
 import { resolve } from 'node:path';
 import * as z from 'zod';
 import { parseDuration } from '../lib/duration.ts';
+import { FAILPOINTS, parseFailpoints, type FailpointPlan } from '../lib/failpoint.ts';
 
 const HOUR = 3_600_000;
 
@@ -39,6 +40,7 @@ export const configSchema = z.object({
   MAINSHEET_LEASE: variable(lease),
   MAINSHEET_GITHUB_WRITES_PER_MINUTE: wholeNumber(1, 100_000),
   MAINSHEET_GITHUB_WRITES_PER_HOUR: wholeNumber(1, 1_000_000),
+  MAINSHEET_FAILPOINTS: variable(failpoints),
   GITHUB_WEBHOOK_SECRET: variable(webhookSecrets),
   GITHUB_APP_ID: variable((text) =>
     /^[A-Za-z0-9.]+$/.test(text)
@@ -119,6 +121,15 @@ function interval(text: string): number | Wrong {
   const ms = text === '0' ? 0 : parseDuration(text);
   if (ms !== undefined && ms <= 24 * HOUR) return ms;
   return wrong(`is ${quote(text)}`, 'set a duration of at most 24h, such as 1m, or 0 for never');
+}
+
+function failpoints(text: string): FailpointPlan | Wrong {
+  const plan = parseFailpoints(text);
+  if (plan !== undefined) return plan;
+  return wrong(
+    `is ${quote(text)}`,
+    `remove it, or for a test name places such as ${FAILPOINTS[0]}:2`,
+  );
 }
 
 /** Not quoted in messages: it may hold a password. */

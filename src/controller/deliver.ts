@@ -2,6 +2,7 @@ import { backoffDelay } from '../lib/backoff.ts';
 import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
 import { describeError, MainsheetError, RetryableError, TerminalError } from '../lib/errors.ts';
+import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Budget, Grant } from '../github/budget.ts';
 import { isObsolete } from '../github/feedback.ts';
@@ -29,6 +30,7 @@ export interface DeliverDeps {
   clock: Clock;
   logger: Logger;
   news: Broadcast<News>;
+  failpoint?: Failpoint;
 }
 
 /**
@@ -38,9 +40,10 @@ export interface DeliverDeps {
 export function createDeliver(
   deps: DeliverDeps,
 ): (entry: OutboxEntry, signal: AbortSignal) => Promise<void> {
-  const { store, budget, clock, logger, news } = deps;
+  const { store, budget, clock, logger, news, failpoint = noFailpoint } = deps;
 
   async function deliver(entry: OutboxEntry, signal: AbortSignal): Promise<void> {
+    failpoint('callback.claimed');
     const later = await store.outbox.laterInTarget(entry);
     if (later.some((other) => isObsolete(entry.callback, other.callback))) {
       await finish(entry, 'obsolete');
@@ -73,6 +76,7 @@ export function createDeliver(
   ): Promise<void> {
     let sent: Awaited<ReturnType<Sender['send']>>;
     try {
+      failpoint('callback.before');
       sent = await deps.sender.send(message, { signal, retried: entry.attempts > 1 });
     } catch (error) {
       grant.failed(error);
@@ -80,6 +84,7 @@ export function createDeliver(
       return;
     }
     try {
+      failpoint('callback.sent');
       await store.atomically(async (tables) => {
         if (sent.deploymentId !== undefined) {
           await tables.runs.setDeploymentId(entry.run, sent.deploymentId);
@@ -89,6 +94,7 @@ export function createDeliver(
     } finally {
       grant.sent();
     }
+    failpoint('callback.finished');
     tell(entry, 'sent');
   }
 

@@ -2,6 +2,7 @@ import { backoffDelay } from '../lib/backoff.ts';
 import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
 import { describeError, RetryableError, TerminalError } from '../lib/errors.ts';
+import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
 import { newId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import { parseEvent } from '../github/events.ts';
@@ -55,8 +56,9 @@ export function createIntake(deps: {
   news: Broadcast<News>;
   /** Called when there are runs to take. */
   onRuns: () => void;
+  failpoint?: Failpoint;
 }): Intake {
-  const { store, catalog, transitions, clock, logger, news } = deps;
+  const { store, catalog, transitions, clock, logger, news, failpoint = noFailpoint } = deps;
 
   async function turn(signal: AbortSignal): Promise<boolean> {
     // Without one valid set of specs nothing can be said of a delivery: it waits instead of being judged by none.
@@ -176,6 +178,7 @@ export function createIntake(deps: {
   ): Promise<void> {
     const { id, attempts } = claimed.delivery;
     const changed: Run[] = [];
+    failpoint('intake.before');
     const outcome = await store.atomically(async (tables) => {
       const made = await makeRuns(
         tables,
@@ -183,6 +186,7 @@ export function createIntake(deps: {
         judged,
         changed,
       );
+      failpoint('intake.inside');
       const result = outcomeOf(judged, made);
       if (judged.verdicts.length > 0) await recordPush(tables, id, judged.event);
       if (!(await tables.inbox.close(id, 'processed', result, clock.now(), attempts))) {
@@ -191,6 +195,7 @@ export function createIntake(deps: {
       }
       return result;
     });
+    failpoint('intake.after');
     finish(claimed.delivery, outcome, changed);
   }
 

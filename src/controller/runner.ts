@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts';
 import { describeError, RetryableError } from '../lib/errors.ts';
+import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
 import type { Logger } from '../lib/logger.ts';
 import { patiently } from '../lib/patience.ts';
 import type { RunCommand } from '../model/run-state.ts';
@@ -37,8 +38,9 @@ export function createRunner(deps: {
   leaseMs: number;
   clock: Clock;
   logger: Logger;
+  failpoint?: Failpoint;
 }): Runner {
-  const { store, transitions, clock, logger, owner, leaseMs } = deps;
+  const { store, transitions, clock, logger, owner, leaseMs, failpoint = noFailpoint } = deps;
   const running = new Map<string, RunningRun>();
 
   const loop = createLoop({ name: 'runner', turn, pollMs: POLL_MS, logger });
@@ -66,11 +68,14 @@ export function createRunner(deps: {
       const now = clock.now();
       const candidate = await tables.runs.nextRunnable(now, [...running.keys()]);
       if (candidate === undefined) return undefined;
+      failpoint('start.before');
       // Only now is it this process's, and it starts only while it is: two that saw the same run do not both get it.
       if (!(await tables.runs.own(candidate.id, owner, now + leaseMs, now))) return undefined;
+      failpoint('start.inside');
       return await transitions.apply(tables, candidate, { type: 'start' }, owner);
     });
     if (run !== undefined) {
+      failpoint('start.after');
       transitions.announce(run);
       logger.info(
         { run: run.id, spec: run.spec, sha: run.sha, lane: run.lane, attempt: run.attempts },
@@ -142,11 +147,13 @@ export function createRunner(deps: {
       logger.info({ run: run.id, spec: run.spec }, 'run handed over');
       return;
     }
+    failpoint('end.before');
     const ended = await patiently(waiting, async () => {
       // Read again: the steps that did succeed have put out values meanwhile, which the end must not overwrite.
       const latest = (await store.runs.get(run.id)) ?? run;
       return await transitions.commit(latest, commandFor(outcome), owner);
     });
+    failpoint('end.after');
     logger.info(
       {
         run: run.id,

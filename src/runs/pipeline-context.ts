@@ -1,5 +1,6 @@
 import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
+import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
 import { patiently } from '../lib/patience.ts';
 import type { Checkouts } from '../git/checkouts.ts';
 import type { DeploymentSpec, StepSpec } from '../model/deployment-spec.ts';
@@ -20,6 +21,7 @@ export interface PipelineDeps {
   inherited: Record<string, string | undefined>;
   clock: Clock;
   news: Broadcast<News>;
+  failpoint?: Failpoint;
 }
 
 /** A run with everything that its steps are made from. */
@@ -39,12 +41,15 @@ export const STORE_PATIENCE_MS = 20_000;
 
 /** Writes a step's row and tells who listens. */
 export async function saveStep(
-  deps: Pick<PipelineDeps, 'store' | 'news' | 'clock'>,
+  deps: Pick<PipelineDeps, 'store' | 'news' | 'clock' | 'failpoint'>,
   run: Run,
   step: Step,
 ): Promise<void> {
+  const { failpoint = noFailpoint } = deps;
+  failpoint('step.before');
   await patiently({ clock: deps.clock, patienceMs: STORE_PATIENCE_MS }, () =>
     deps.store.steps.update(run.id, step),
   );
+  failpoint('step.after');
   deps.news.publish({ kind: 'step', run: run.id, step: step.index, state: step.state });
 }

@@ -58,6 +58,7 @@ export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promi
       await patiently({ clock: deps.clock, patienceMs: STORE_PATIENCE_MS }, () =>
         deps.store.atomically(async (tables) => {
           await tables.steps.update(run.id, succeeded);
+          deps.failpoint?.('step.inside');
           await tables.runs.setOutputs(run.id, outputs);
         }),
       );

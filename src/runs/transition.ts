@@ -1,6 +1,7 @@
 import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
 import { MainsheetError } from '../lib/errors.ts';
+import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
 import { callbacksFor, targetOf } from '../github/feedback.ts';
 import { importanceOf, ownerOf } from '../github/importance.ts';
 import type { Callback } from '../model/callback.ts';
@@ -49,8 +50,9 @@ export function createTransitions(deps: {
   publicUrl: string | undefined;
   /** Without credentials for GitHub nothing is put in the outbox that only GitHub could take. */
   feedback: boolean;
+  failpoint?: Failpoint;
 }): Transitions {
-  const { store, specOf, clock, news } = deps;
+  const { store, specOf, clock, news, failpoint = noFailpoint } = deps;
 
   async function addCallbacks(
     tables: Tables,
@@ -92,6 +94,7 @@ export function createTransitions(deps: {
     if (!(await tables.runs.update(next, expected))) {
       throw new LostRunError('run-lost', `run ${run.id} has changed meanwhile`);
     }
+    failpoint('change.inside');
     if (next.state === 'succeeded') await tables.environments.record(next, now);
     if (next.state !== run.state) {
       await addCallbacks(tables, next, run.state, await notifyOf(tables, run));

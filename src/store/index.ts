@@ -1,4 +1,5 @@
 import { sql, type Kysely } from 'kysely';
+import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
 import { createAudit, type Audit } from './audit.ts';
 import { createBranchHeads, type BranchHeads } from './branch-heads.ts';
 import { createCursors, type Cursors } from './cursors.ts';
@@ -43,13 +44,22 @@ export interface Store extends Tables {
 }
 
 /** Brings the database up to date and opens the store on it. Takes `db` over: `close` closes it. */
-export async function createStore(db: Kysely<Database>, engine: Engine): Promise<Store> {
+export async function createStore(
+  db: Kysely<Database>,
+  engine: Engine,
+  failpoint: Failpoint = noFailpoint,
+): Promise<Store> {
   await migrate(db as Kysely<unknown>, engine);
   const tables = createTables(db, engine);
   return {
     ...tables,
     engine,
-    accept: createGroupCommit((group) => tables.inbox.store(group)),
+    accept: createGroupCommit(async (group) => {
+      failpoint('accept.before');
+      const stored = await tables.inbox.store(group);
+      failpoint('accept.after');
+      return stored;
+    }),
     atomically: (work) => db.transaction().execute((trx) => work(createTables(trx, engine))),
     async ping() {
       await sql`select 1`.execute(db);

@@ -68,7 +68,7 @@ export function inboxContract(withStore: WithStore): void {
     test(
       'when a group cannot be stored every one in it hears so, and none of it is there',
       withStore(async (store) => {
-        const broken = sampleDelivery('d2', { payload: null as never });
+        const broken = sampleDelivery('d2', { event: null as never });
         const group = [sampleDelivery('d1'), broken, sampleDelivery('d3')];
         const answers = await Promise.allSettled(group.map((one) => store.accept(one)));
         assert.deepEqual(
