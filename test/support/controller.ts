@@ -13,7 +13,6 @@ export interface Controller {
   url: string;
   webhookUrl: string;
   secret: string;
-  pid: number;
   /** What it has logged, parsed. */
   log: readonly Record<string, unknown>[];
   dataDir: string;
@@ -25,8 +24,12 @@ export interface Controller {
   stop(): Promise<number | null>;
   /** SIGKILL. */
   kill(): Promise<void>;
-  /** Starts it again on the same data. */
-  restart(): Promise<void>;
+  /** Starts it again on the same data; `more` is added to its environment for this time. */
+  restart(more?: Record<string, string>): Promise<void>;
+  /** Of the process that is, or was. */
+  pid: number;
+  /** Resolves when that process has ended. */
+  exited(): Promise<void>;
   /** Stops it if need be and removes its files. */
   remove(): Promise<void>;
 }
@@ -69,8 +72,11 @@ export async function startController(options: {
   let child: ChildProcess;
   let url = '';
 
-  async function start(): Promise<void> {
-    child = spawn(process.execPath, [MAIN, 'serve'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  async function start(more: Record<string, string> = {}): Promise<void> {
+    child = spawn(process.execPath, [MAIN, 'serve'], {
+      env: { ...env, ...more },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let stderr = '';
     child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
     const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
@@ -87,15 +93,23 @@ export async function startController(options: {
   }
 
   async function end(signal: NodeJS.Signals): Promise<number | null> {
-    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+    if (hasExited()) return child.exitCode;
     const exited = once(child, 'exit');
     child.kill(signal);
     const [code] = (await exited) as [number | null];
     return code;
   }
 
+  const hasExited = () => child.exitCode !== null || child.signalCode !== null;
+
   await start();
   return {
+    get pid() {
+      return child.pid ?? 0;
+    },
+    async exited() {
+      if (!hasExited()) await once(child, 'exit');
+    },
     get url() {
       return url;
     },
@@ -103,9 +117,6 @@ export async function startController(options: {
       return `${url}/webhooks/v1/github`;
     },
     secret,
-    get pid() {
-      return child.pid ?? 0;
-    },
     log,
     dataDir,
     specsDir,

@@ -1,0 +1,19 @@
+import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
+import { test } from 'node:test';
+import { FAILPOINTS } from '../../src/lib/failpoint.ts';
+import { createRandom } from '../support/random.ts';
+import { runChaos } from './chaos.ts';
+import { everyFailpoint } from './murders.ts';
+
+test('killed at every failpoint, nothing is lost, nothing runs twice, GitHub shows the truth', async (t) => {
+  const seed = randomInt(2 ** 31);
+  const { problems, ...report } = await runChaos({
+    seed,
+    murders: everyFailpoint(createRandom(seed + 1)),
+  });
+  t.diagnostic(JSON.stringify(report));
+  assert.deepEqual(problems, [], `seed ${seed}`);
+  const passed = FAILPOINTS.filter((name) => name in report.deaths);
+  assert.ok(passed.length > FAILPOINTS.length / 2, `died at ${passed.join(', ')} only`);
+});

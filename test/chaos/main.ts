@@ -1,0 +1,35 @@
+import { randomInt } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { createRandom } from '../support/random.ts';
+import { runChaos } from './chaos.ts';
+import { randomMurders } from './murders.ts';
+
+/** `npm run chaos -- --kills 500 [--seed N] [--engine sqlite]`: exit code 1 when a promise was broken. */
+const { values } = parseArgs({
+  options: {
+    kills: { type: 'string', default: '500' },
+    seed: { type: 'string', default: String(randomInt(2 ** 31)) },
+    engine: { type: 'string', default: 'sqlite' },
+  },
+});
+const seed = Number(values.seed);
+const kills = Number(values.kills);
+if (values.engine !== 'sqlite') throw new Error(`--engine ${values.engine}: only sqlite so far`);
+if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(kills) || kills < 1) {
+  throw new Error('--kills and --seed take whole numbers');
+}
+
+say(`${kills} kills, seed ${seed}`);
+const report = await runChaos({
+  seed,
+  murders: randomMurders(createRandom(seed + 1), kills),
+  onDeath(count) {
+    if (count % 25 === 0) say(`${new Date().toISOString()} ${count} kills`);
+  },
+});
+say(JSON.stringify(report, null, 2));
+process.exitCode = report.problems.length === 0 ? 0 : 1;
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
