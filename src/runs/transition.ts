@@ -95,6 +95,8 @@ export function createTransitions(deps: {
       throw new LostRunError('run-lost', `run ${run.id} has changed meanwhile`);
     }
     failpoint('change.inside');
+    // A process that died may have left one open that nobody has come to since.
+    if (hasEnded(next.state)) await tables.steps.endOpen(next.id, now);
     if (next.state === 'succeeded') await tables.environments.record(next, now);
     if (next.state !== run.state) {
       await addCallbacks(tables, next, run.state, await notifyOf(tables, run));
@@ -132,6 +134,7 @@ export function createTransitions(deps: {
       const names = spec.steps.map((step) => step.name);
       const run = await tables.runs.insert(planned, names);
       if (run === undefined) return [];
+      if (hasEnded(run.state)) await tables.steps.endOpen(run.id, clock.now());
       const others = hasEnded(run.state) ? [] : await makeRoom(tables, run, spec.concurrency);
       // Last, so that where an older run told of the same commit, the new run has the last word.
       await addCallbacks(tables, run, undefined, spec.notify);

@@ -9,7 +9,11 @@ export interface Steps {
   /** A run's steps in their order. */
   ofRun(run: string): Promise<Step[]>;
   update(run: string, step: Step): Promise<void>;
+  /** Ends what is still open of a run that has ended: a step that had begun is cancelled, one that had not is skipped. */
+  endOpen(run: string, now: number): Promise<void>;
 }
+
+const OPEN = ['pending', 'running'] as const;
 
 export function createSteps(db: Kysely<Database>): Steps {
   return {
@@ -45,6 +49,17 @@ export function createSteps(db: Kysely<Database>): Steps {
         .where('run_id', '=', run)
         .where('position', '=', step.index)
         .execute();
+    },
+
+    async endOpen(run, now) {
+      const begun = db
+        .updateTable('steps')
+        .set({ state: 'cancelled', finished_at: now })
+        .where('attempts', '>', 0);
+      const untouched = db.updateTable('steps').set({ state: 'skipped' }).where('attempts', '=', 0);
+      for (const query of [begun, untouched]) {
+        await query.where('run_id', '=', run).where('state', 'in', OPEN).execute();
+      }
     },
   };
 }

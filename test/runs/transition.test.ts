@@ -116,6 +116,26 @@ test('a new run is there with its snapshot, its steps and its first callbacks', 
   assert.deepEqual(heard, []);
 });
 
+test('no step of a run that has ended is left open, however the run ended and wherever its process had died', async (t) => {
+  const { store, transitions, create } = await setUp(t);
+  await create('r1');
+  const running = await transitions.commit(await get(store, 'r1'), { type: 'start' });
+  const [build] = await store.steps.ofRun('r1');
+  assert.ok(build);
+  // What a process leaves that is killed in the midst of its first step.
+  await store.steps.update('r1', { ...build, state: 'running', attempts: 1, startedAt: 1 });
+  await transitions.commit(running, { type: 'cancel', reason: 'Cancelled by somebody' });
+  await create('r2', { delivery: 'd2' });
+  await create('r3', { delivery: 'd3' });
+  await create('r4', { delivery: 'd4', state: 'superseded', reason: 'It came late' });
+  const states = async (run: string) => (await store.steps.ofRun(run)).map(({ state }) => state);
+  assert.deepEqual(await states('r1'), ['cancelled', 'skipped']);
+  assert.equal((await store.steps.ofRun('r1'))[0]?.finishedAt, NOW);
+  assert.deepEqual(await states('r2'), ['skipped', 'skipped'], 'superseded by r3');
+  assert.deepEqual(await states('r3'), ['pending', 'pending']);
+  assert.deepEqual(await states('r4'), ['skipped', 'skipped'], 'superseded as it was made');
+});
+
 test('a delivery that has made its run makes no second one, and nobody is told twice (G2)', async (t) => {
   const { store, create } = await setUp(t);
   await create('r1', { delivery: 'd1' });
