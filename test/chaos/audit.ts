@@ -15,6 +15,7 @@ export async function audit(world: ChaosWorld): Promise<{ problems: string[]; ru
   const problems = [
     ...(await auditDeliveries(world, runs)),
     ...runs.flatMap((run) => auditRun(world, run, lines)),
+    ...auditNewest(world, runs),
     ...overlaps(lines),
     ...(await auditStatuses(world, runs)),
     ...(await auditDeployments(world, runs)),
@@ -80,6 +81,15 @@ function auditRun(world: ChaosWorld, run: RunView, lines: readonly BookLine[]): 
   return problems;
 }
 
+/** G4: the last commit of each repository was deployed, unless its spec cannot be. */
+function auditNewest(world: ChaosWorld, runs: readonly RunView[]): string[] {
+  return CHAOS_SPECS.flatMap(({ name, repository }) => {
+    const run = runs.find(({ spec, sha }) => spec === name && sha === world.newest(repository));
+    if (run?.state !== 'superseded' && run?.state !== 'cancelled') return [];
+    return [`run ${run.id} of ${name} is ${run.state} and of the newest commit: ${run.reason}`];
+  });
+}
+
 /** G5: the last status of the commit is the run's true end. */
 async function auditStatuses(world: ChaosWorld, runs: readonly RunView[]): Promise<string[]> {
   const problems: string[] = [];
@@ -110,6 +120,9 @@ async function auditDeployments(world: ChaosWorld, runs: readonly RunView[]): Pr
     const failed = run.fault === 'mainsheet' ? 'error' : 'failure';
     const wanted = { succeeded: 'success', failed }[run.state] ?? 'inactive';
     if (states.join() === wanted) return [];
+    // One that came late ended as it was made, and has none.
+    const cameLate = run.state === 'superseded' && run.reason.endsWith('which is newer and waits');
+    if (cameLate && states.length === 0) return [];
     return [`run ${run.id} of ${run.spec} is ${run.state}, its Deployments [${states.join()}]`];
   });
 }

@@ -40,7 +40,7 @@ export async function runChaos(options: {
   try {
     const over = new AbortController();
     const pushing = keepPushing(world, options.seed, over.signal);
-    await world.controller.kill();
+    await world.controller.stop();
     for (const [index, plan] of options.murders.entries()) {
       const death = await murder(world, plan);
       deaths[death] = (deaths[death] ?? 0) + 1;
@@ -67,12 +67,18 @@ export async function runChaos(options: {
 /** More pushes than this are never on their way: on a slow machine the controller would never catch up. */
 const MOST_WAITING = 6;
 
+/** Nor are more runs left open than this, or it would take long after the last kill until they have ended. */
+const MOST_OPEN = 15;
+
 /** A push, a short rest, and so on. */
 async function keepPushing(world: ChaosWorld, seed: number, over: AbortSignal): Promise<void> {
   const random = createRandom(seed);
+  let open = 0;
   while (!over.aborted) {
     const { all, acknowledged } = world.deliveries();
-    if (all.length - acknowledged.size < MOST_WAITING) await world.push(random);
+    // Of a controller that is dead nothing new is known.
+    open = await openRuns(world).catch(() => open);
+    if (all.length - acknowledged.size < MOST_WAITING && open < MOST_OPEN) await world.push(random);
     await delay(random.int(200, 1000), undefined, { signal: over }).catch(() => undefined);
   }
 }
@@ -97,8 +103,16 @@ async function settle(world: ChaosWorld) {
   return { runs: books.runs, problems: [...unrest, ...books.problems, ...left] };
 }
 
+/** Asked now and then and not all the time, since it is the controller that is to work. */
 async function isQuiet(world: ChaosWorld): Promise<boolean> {
+  await delay(100);
   return (await openWork(world)).length === 0;
+}
+
+async function openRuns({ controller }: ChaosWorld): Promise<number> {
+  const metrics = await (await fetch(`${controller.url}/metrics`)).text();
+  const counts = metrics.matchAll(/^mainsheet_runs\{state="(?:queued|running)"\} (\d+)$/gm);
+  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
 /** What the controller's metrics count as not done yet. */
