@@ -2,6 +2,7 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { chmod, mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { createExpire } from './controller/expire.ts';
 import { createFeedback } from './controller/feedback.ts';
 import { createIntake } from './controller/intake.ts';
 import { createOperate } from './controller/operate.ts';
@@ -235,6 +236,13 @@ export async function startApp(deps: {
     logger,
   });
 
+  const expire = createExpire({
+    retention: store.retention,
+    limits: config.retention,
+    clock,
+    logger,
+  });
+
   const server = createHttpServer({
     store,
     catalog,
@@ -255,6 +263,7 @@ export async function startApp(deps: {
   const scheduled = keepSchedule(
     [
       { name: 'tidy', cron: '17 * * * *', act: tidy },
+      { name: 'expire', cron: '47 * * * *', atStart: true, act: expire },
       ...(config.github.auth === undefined
         ? []
         : [{ name: 'recover', cron: everyFiveMinutes(), atStart: true, act: recover }]),

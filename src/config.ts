@@ -44,6 +44,8 @@ export interface Config {
   logFormat: 'json' | 'pretty';
   /** How often branches are compared with what is known of them, in milliseconds; 0: never. */
   reconcileIntervalMs: number;
+  /** How long what is over is kept, in milliseconds (0: for ever), and how many of each at most. */
+  retention: { ageMs: number; deliveries: number; runs: number };
   /** How long runs may go on after SIGTERM. */
   shutdownGraceMs: number;
   /** After this, what a process claimed and no longer renews is another's to take. */
@@ -132,6 +134,11 @@ export function readConfig(
     logLevel: set.LOG_LEVEL ?? 'info',
     logFormat: set.LOG_FORMAT ?? (options.isTerminal ? 'pretty' : 'json'),
     reconcileIntervalMs: set.MAINSHEET_RECONCILE_INTERVAL ?? 60_000,
+    retention: {
+      ageMs: set.MAINSHEET_RETENTION ?? 30 * 86_400_000,
+      deliveries: set.MAINSHEET_RETENTION_DELIVERIES ?? 100_000,
+      runs: set.MAINSHEET_RETENTION_RUNS ?? 10_000,
+    },
     shutdownGraceMs: set.MAINSHEET_SHUTDOWN_GRACE ?? 25_000,
     leaseMs: set.MAINSHEET_LEASE ?? 30_000,
     failpoints: set.MAINSHEET_FAILPOINTS ?? new Map(),

@@ -59,6 +59,7 @@ test('with nothing but the webhook secret set, the documented defaults count', (
     logLevel: 'info',
     logFormat: 'json',
     reconcileIntervalMs: 60_000,
+    retention: { ageMs: 30 * 86_400_000, deliveries: 100_000, runs: 10_000 },
     shutdownGraceMs: 25_000,
     leaseMs: 30_000,
     failpoints: new Map(),
@@ -104,6 +105,19 @@ test('every variable arrives where it belongs', () => {
   });
   assert.equal(set.logLevel, 'debug');
   assert.equal(set.logFormat, 'pretty');
+});
+
+test('retention is an age from a day on, or none, and numbers', () => {
+  const set = config({
+    MAINSHEET_RETENTION: '90d',
+    MAINSHEET_RETENTION_DELIVERIES: '5',
+    MAINSHEET_RETENTION_RUNS: '7',
+  });
+  assert.deepEqual(set.retention, { ageMs: 90 * 86_400_000, deliveries: 5, runs: 7 });
+  assert.equal(config({ MAINSHEET_RETENTION: '0' }).retention.ageMs, 0);
+  assert.deepEqual(problems({ MAINSHEET_RETENTION: '1h', GITHUB_WEBHOOK_SECRET: 's' }), [
+    'MAINSHEET_RETENTION is "1h": set a duration from 1d to 3650d, such as 30d, or 0 for ever',
+  ]);
 });
 
 test('logs are pretty on a terminal unless something else is asked for', () => {

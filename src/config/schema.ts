@@ -36,6 +36,9 @@ export const configSchema = z.object({
       : wrong('has a space or a character outside ASCII', 'take one that fits into an HTTP header'),
   ),
   MAINSHEET_RECONCILE_INTERVAL: variable(interval),
+  MAINSHEET_RETENTION: variable(retention),
+  MAINSHEET_RETENTION_DELIVERIES: wholeNumber(1, 100_000_000),
+  MAINSHEET_RETENTION_RUNS: wholeNumber(1, 100_000_000),
   MAINSHEET_SHUTDOWN_GRACE: variable(grace),
   MAINSHEET_LEASE: variable(lease),
   MAINSHEET_GITHUB_WRITES_PER_MINUTE: wholeNumber(1, 100_000),
@@ -130,6 +133,13 @@ function failpoints(text: string): FailpointPlan | Wrong {
     `is ${quote(text)}`,
     `remove it, or for a test name places such as ${FAILPOINTS[0]}:2`,
   );
+}
+
+/** 0 means for ever. */
+function retention(text: string): number | Wrong {
+  const ms = text === '0' ? 0 : parseDuration(text);
+  if (ms === 0 || (ms !== undefined && ms >= 24 * HOUR && ms <= 10 * 365 * 24 * HOUR)) return ms;
+  return wrong(`is ${quote(text)}`, 'set a duration from 1d to 3650d, such as 30d, or 0 for ever');
 }
 
 /** Not quoted in messages: it may hold a password. */

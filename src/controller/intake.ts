@@ -39,7 +39,7 @@ interface SpecVerdict {
 
 /** Turns stored deliveries into runs, one after the other. */
 export interface Intake extends Loop {
-  /** Runs a stored delivery's payload against today's specs once more. Throws TerminalError `delivery-unknown`. */
+  /** Runs a stored delivery's payload against today's specs once more. Throws TerminalError `delivery-unknown`, `delivery-forgotten`. */
   replay(delivery: string, actor: string): Promise<{ outcome: DeliveryOutcome; runs: Run[] }>;
 }
 
@@ -245,6 +245,13 @@ export function createIntake(deps: {
       const stored = await store.inbox.get(delivery);
       if (stored === undefined) {
         throw new TerminalError('delivery-unknown', `there is no delivery ${delivery}`);
+      }
+      if (stored.payload === '') {
+        throw new TerminalError(
+          'delivery-forgotten',
+          `the payload of delivery ${delivery} is no longer kept`,
+          { hint: 'push again; MAINSHEET_RETENTION says how long payloads are kept' },
+        );
       }
       const payload = JSON.parse(stored.payload) as Json;
       const judged = await judge(stored.delivery.event, payload, AbortSignal.timeout(REPLAY_MS));

@@ -45,6 +45,7 @@ const STATUS_BY_CODE: Record<string, number> = {
   'run-lost': 409,
   'nothing-to-roll-back-to': 409,
   'entry-not-dead': 409,
+  'delivery-forgotten': 409,
   'spec-unreadable': 409,
   'invalid-cursor': 400,
 };

@@ -107,7 +107,7 @@ async function clearAway(
 async function writePayload(store: Store, run: Run, scratch: string): Promise<Json> {
   await mkdir(scratch, { recursive: true, mode: 0o700 });
   const stored = await store.inbox.get(run.delivery);
-  const payload = stored?.payload ?? '{}';
+  const payload = stored === undefined || stored.payload === '' ? '{}' : stored.payload;
   await writeFile(join(scratch, 'event.json'), payload, { mode: 0o600 });
   return JSON.parse(payload) as Json;
 }

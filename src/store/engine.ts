@@ -25,6 +25,8 @@ export function openSqlite(file: string): Kysely<Database> {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     const sqlite = new SQLite(file, { timeout: BUSY_TIMEOUT_MS });
     chmodSync(file, 0o600);
+    // Counts only for a file that is made now: what retention removes can then be given back to the disk.
+    sqlite.pragma('auto_vacuum = INCREMENTAL');
     sqlite.pragma('journal_mode = WAL');
     sqlite.pragma('synchronous = FULL');
     sqlite.pragma('foreign_keys = ON');

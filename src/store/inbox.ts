@@ -18,6 +18,7 @@ export interface IncomingDelivery {
 /** A delivery that this process may work on until its lease ends. */
 export interface ClaimedDelivery {
   delivery: Delivery;
+  /** JSON; empty when it is no longer kept (`Retention`). */
   payload: string;
 }
 
@@ -239,7 +240,7 @@ function toRow(delivery: IncomingDelivery) {
 }
 
 function fromRow(
-  row: Omit<Selectable<DeliveryTable>, 'payload' | 'lease_until' | 'next_attempt_at'>,
+  row: Omit<Selectable<DeliveryTable>, 'payload' | 'lease_until' | 'next_attempt_at' | 'pruned_at'>,
 ): Delivery {
   return {
     id: row.id,

@@ -11,6 +11,7 @@ import { createLogs, type Logs } from './logs.ts';
 import { migrate } from './migrations.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { createPushes, type Pushes } from './pushes.ts';
+import { createRetention, type Retention } from './retention.ts';
 import { createRuns, type Runs } from './runs.ts';
 import { createSnapshots, type Snapshots } from './snapshots.ts';
 import { createSteps, type Steps } from './steps.ts';
@@ -34,6 +35,7 @@ export interface Tables {
 /** All that Mainsheet remembers. */
 export interface Store extends Tables {
   engine: Engine;
+  retention: Retention;
   /** Stores a delivery; resolves after its commit has reached the disk (G1), false for an id that was there before. */
   accept(delivery: IncomingDelivery): Promise<boolean>;
   /** Does everything in `work` or nothing of it. `work` must use only the tables it is given. */
@@ -60,6 +62,7 @@ export async function createStore(
       failpoint('accept.after');
       return stored;
     }),
+    retention: createRetention(db, engine),
     atomically: (work) => db.transaction().execute((trx) => work(createTables(trx, engine))),
     async ping() {
       await sql`select 1`.execute(db);

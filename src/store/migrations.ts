@@ -3,6 +3,7 @@ import { Migrator, type Migration } from 'kysely/migration';
 import { MainsheetError, RetryableError } from '../lib/errors.ts';
 import type { Engine } from './engine.ts';
 import { outboxPriority } from './migrate-outbox-priority.ts';
+import { retention } from './migrate-retention.ts';
 
 /**
  * Brings the database to the newest schema; a no-op when it is there already. Kysely takes a lock, so several processes
@@ -37,6 +38,7 @@ function migrations(engine: Engine): Record<string, Migration> {
     '0001-first': { up: (db) => first(db, engine) },
     '0002-recovery': { up: (db) => recovery(db, engine) },
     '0003-outbox-priority': { up: outboxPriority },
+    '0005-retention': { up: retention },
   };
 }
 

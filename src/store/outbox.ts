@@ -318,7 +318,7 @@ export function createOutbox(db: Kysely<Database>, engine: Engine): Outbox {
 
     async list(request, filter) {
       let query = db.selectFrom('outbox').selectAll();
-      if (filter.state !== undefined) query = query.where('state', '=', filter.state);
+      if (filter.state !== undefined) query = query.where('state', '=', sql.lit(filter.state));
       if (request.before !== undefined) query = query.where('seq', '<', request.before);
       const rows = await query
         .orderBy('seq', 'desc')

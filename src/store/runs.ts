@@ -1,5 +1,5 @@
 import { sql, type Kysely } from 'kysely';
-import type { Run, RunState } from '../model/run.ts';
+import { hasEnded, type Run, type RunState } from '../model/run.ts';
 import type { Engine } from './engine.ts';
 import { page, type Page, type PageRequest } from './page.ts';
 import { fromRow, toRow, type NewRun } from './run-rows.ts';
@@ -12,6 +12,7 @@ export type { NewRun } from './run-rows.ts';
 const QUEUED = sql.lit('queued' as const);
 const RUNNING = sql.lit('running' as const);
 const ACTIVE = sql<RunState>`('queued', 'blocked', 'running')`;
+const ENDED = sql<RunState>`('succeeded', 'failed', 'cancelled', 'superseded')`;
 
 /** Sets the advisory locks on lanes apart from other locks in the same database. */
 const LANE_LOCKS = 0x6d73_6c6e;
@@ -91,8 +92,16 @@ export function createRuns(db: Kysely<Database>, engine: Engine): Runs {
     async list(request, filter) {
       let query = db.selectFrom('runs').selectAll();
       if (filter.spec !== undefined) query = query.where('spec', '=', filter.spec);
-      if (filter.state !== undefined) query = query.where('state', '=', filter.state);
-      if (filter.lane !== undefined) query = query.where('lane', '=', filter.lane);
+      if (filter.state !== undefined) {
+        const all = hasEnded(filter.state) ? ENDED : ACTIVE;
+        // Both, because the indexes are of some states only.
+        query = query.where('state', '=', filter.state).where('state', 'in', all);
+      }
+      if (filter.lane !== undefined) {
+        query = query
+          .where('lane', '=', filter.lane)
+          .where((eb) => eb(eb.fn('lower', ['lane']), '=', eb.fn('lower', [eb.val(filter.lane)])));
+      }
       if (filter.delivery !== undefined) query = query.where('delivery', '=', filter.delivery);
       if (filter.sha !== undefined) query = query.where('sha', '=', filter.sha);
       if (filter.repository !== undefined) {

@@ -1,6 +1,8 @@
 import type { Kysely } from 'kysely';
 import type { Database } from './tables.ts';
 
+const DAY_MS = 86_400_000;
+
 /** The exact text of a spec that some run ran. */
 export interface SpecSnapshot {
   digest: string;
@@ -20,7 +22,13 @@ export function createSnapshots(db: Kysely<Database>): Snapshots {
       await db
         .insertInto('spec_snapshots')
         .values({ ...snapshot, created_at: now })
-        .onConflict((conflict) => conflict.column('digest').doNothing())
+        .onConflict((conflict) =>
+          // Young again, and on PostgreSQL locked, so that retention leaves alone what a run is made from.
+          conflict
+            .column('digest')
+            .doUpdateSet({ created_at: now })
+            .where('spec_snapshots.created_at', '<', now - DAY_MS),
+        )
         .execute();
     },
 

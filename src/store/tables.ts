@@ -29,6 +29,8 @@ export interface DeliveryTable {
   next_attempt_at: Generated<number>;
   lease_until: Generated<number>;
   outcome: string | null;
+  /** Since when the payload is gone and only the id is kept. */
+  pruned_at: Generated<number | null>;
 }
 
 export interface RunTable {

@@ -5,6 +5,7 @@ import { inboxContract } from './contract/inbox.ts';
 import { outboxContract } from './contract/outbox.ts';
 import { outboxOrderContract } from './contract/outbox-order.ts';
 import { recordsContract } from './contract/records.ts';
+import { retentionContract } from './contract/retention.ts';
 import { runsContract } from './contract/runs.ts';
 import { runLeasesContract } from './contract/run-leases.ts';
 
@@ -26,6 +27,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     outboxOrderContract(withStore);
     recordsContract(withStore);
     atomicallyContract(withStore);
+    retentionContract(withStore);
   });
 }
 

@@ -9,6 +9,7 @@ import { createStore, type Store } from '../../src/store/index.ts';
 import type { Database } from '../../src/store/tables.ts';
 import { sampleRun, sampleStatus } from './samples.ts';
 
+const PAGE = { limit: 9, before: undefined };
 /** Rows that are closed: what a hot query must not go through. */
 const CLOSED = 10_000;
 
@@ -84,6 +85,41 @@ describe('with ten thousand closed rows', () => {
       async () => store.outbox.laterInTarget((await store.outbox.get(1)) as never),
     ],
     ['runs.list', ['runs_by_spec'], () => store.runs.list({ limit: 9, before: 5 }, { spec: 'x' })],
+    ['runs.list by sha', ['runs_by_sha'], () => store.runs.list(PAGE, { sha: 'x' })],
+    ['runs.list by lane', ['runs_by_lane'], () => store.runs.list(PAGE, { lane: 'x' })],
+    ['runs.list by state', ['runs_by_end'], () => store.runs.list(PAGE, { state: 'failed' })],
+    ['runs.list of what runs', [], () => store.runs.list(PAGE, { state: 'running' })],
+    [
+      'runs.list by repository',
+      ['runs_by_repository'],
+      () => store.runs.list(PAGE, { repository: 'x' }),
+    ],
+    ['runs.list by delivery', ['runs_by_delivery'], () => store.runs.list(PAGE, { delivery: 'x' })],
+    ['outbox.list of the dead', ['outbox_dead'], () => store.outbox.list(PAGE, { state: 'dead' })],
+    [
+      'outbox.list of the obsolete',
+      ['outbox_obsolete'],
+      () => store.outbox.list(PAGE, { state: 'obsolete' }),
+    ],
+    [
+      'retention.payloads',
+      ['deliveries_whole', 'runs_by_delivery'],
+      () => store.retention.payloads({ before: 0, count: CLOSED }, 1, 0, 9),
+    ],
+    ['retention.deliveries', ['deliveries_pruned'], () => store.retention.deliveries(0, 9)],
+    [
+      'retention.runs',
+      ['runs_succeeded', 'outbox_by_run'],
+      () => store.retention.runs({ before: 5, count: CLOSED, fresh: 9 }, 0, 2),
+    ],
+    ['retention.deadCallbacks', ['outbox_dead'], () => store.retention.deadCallbacks(0, 9)],
+    [
+      'retention.snapshots',
+      ['snapshots_by_time', 'runs_by_digest'],
+      () => store.retention.snapshots(0, 9),
+    ],
+    ['retention.audit', ['audit_by_time'], () => store.retention.audit(0, 9)],
+    ['retention.pushes', ['pushes_by_time'], () => store.retention.pushes(0, 9)],
     ['inbox.store', [], () => store.accept({ ...SMALL, id: 'new' })],
     ['runs.insert', [], () => store.runs.insert(sampleRun('new', { lane: 'new' }), ['Build'])],
   ];
@@ -95,7 +131,7 @@ describe('with ten thousand closed rows', () => {
       assert.deepEqual(scans, [], plans.join('\n'));
       // An index scan is a scan too, unless the index holds only what is open.
       const wide = plans.filter(
-        (line) => line.startsWith('SCAN') && !/_(?:waiting|dead)$/.test(line),
+        (line) => line.startsWith('SCAN') && !/_(?:waiting|dead|obsolete)$/.test(line),
       );
       assert.deepEqual(wide, [], plans.join('\n'));
       for (const index of indexes) {
@@ -130,8 +166,8 @@ function fill(sqlite: SQLite.Database): void {
   );
   const run = sqlite.prepare(
     `insert into runs (id, spec, spec_digest, repository, environment, lane, ref, sha, event, delivery, cause, state,
-       reason, attempts, outputs, created_at)
-     values (?, 'storefront', '', 'acme/storefront', 'production', 'main', '', '', 'push', ?, 'event', ?, '', 0, '{}', 1)`,
+       reason, attempts, outputs, created_at, finished_at)
+     values (?, 'storefront', '', 'acme/storefront', 'production', 'main', '', '', 'push', ?, 'event', ?, '', 0, '{}', 1, ?)`,
   );
   const callback = sqlite.prepare(
     `insert into outbox (run_id, target, callback, state, attempts, next_attempt_at, lease_until, created_at)
@@ -142,7 +178,7 @@ function fill(sqlite: SQLite.Database): void {
       const open = index === CLOSED;
       const id = open ? 'open' : `closed${index}`;
       delivery.run(id, open ? 'pending' : 'processed');
-      run.run(id, id, open ? 'queued' : 'succeeded');
+      run.run(id, id, open ? 'queued' : 'succeeded', open ? null : 1);
       callback.run(open ? 'pending' : 'sent');
     }
   })();

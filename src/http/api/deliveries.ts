@@ -43,11 +43,14 @@ export function deliveryOperations(deps: { store: Store; intake: Intake }): Oper
       method: 'get',
       path: '/deliveries/{id}',
       name: 'getDelivery',
-      summary: 'A delivery with its payload',
+      summary: 'A delivery with its payload, which is null when it is no longer kept',
       answer: deliverySchema.extend({ payload: z.unknown() }),
       async serve(_ctx, { id }) {
         const { delivery, payload } = await find(id);
-        return { ...toDelivery(delivery), payload: JSON.parse(payload) as Json };
+        return {
+          ...toDelivery(delivery),
+          payload: payload === '' ? null : (JSON.parse(payload) as Json),
+        };
       },
     }),
     operation({

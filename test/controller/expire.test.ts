@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import SQLite from 'better-sqlite3';
+import { createExpire, type RetentionLimits } from '../../src/controller/expire.ts';
+import type { Clock } from '../../src/lib/clock.ts';
+import { createLogger } from '../../src/lib/logger.ts';
+import { openSqlite } from '../../src/store/engine.ts';
+import { createStore, type Store } from '../../src/store/index.ts';
+import type { Retention } from '../../src/store/retention.ts';
+import { sampleDelivery, sampleRun } from '../store/samples.ts';
+
+const DAY = 86_400_000;
+const OUTCOME = { summary: '', specs: [] };
+const LIMITS: RetentionLimits = { ageMs: 30 * DAY, deliveries: 1000, runs: 1000 };
+const FOREVER = new AbortController().signal;
+
+async function setUp(t: TestContext) {
+  const directory = await mkdtemp(join(tmpdir(), 'mainsheet-expire-'));
+  const file = join(directory, 'mainsheet.db');
+  const store = await createStore(openSqlite(file), 'sqlite');
+  t.after(async () => {
+    await store.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+  const logger = createLogger({ level: 'silent', format: 'json' });
+  const expire = (
+    now: number,
+    more: { limits?: Partial<RetentionLimits>; retention?: Retention; signal?: AbortSignal } = {},
+  ) =>
+    createExpire({
+      retention: more.retention ?? store.retention,
+      limits: { ...LIMITS, ...more.limits },
+      clock: clockAt(now),
+      logger,
+    })(more.signal ?? FOREVER);
+  return { store, expire, file };
+}
+
+/** Rests take no time here, but the event loop gets its turn as with the real ones. */
+function clockAt(now: number): Clock {
+  return {
+    now: () => now,
+    sleep: () => new Promise((resolve) => void setImmediate(resolve)),
+  };
+}
+
+async function deliver(store: Store, count: number, payload = '{}'): Promise<void> {
+  const ids = Array.from({ length: count }, (_, index) => `d${index}`);
+  await Promise.all(
+    ids.map((id) => store.accept(sampleDelivery(id, { receivedAt: DAY, payload }))),
+  );
+  await store.atomically(async ({ inbox }) => {
+    for (const id of ids) await inbox.close(id, 'processed', OUTCOME, DAY);
+  });
+}
+
+test('a delivery is known for as long as GitHub could send it again, however short retention is (G2)', async (t) => {
+  const { store, expire } = await setUp(t);
+  await deliver(store, 1);
+  await expire(3 * DAY, { limits: { ageMs: DAY } });
+  assert.equal((await store.inbox.get('d0'))?.payload, '');
+  await expire(35 * DAY, { limits: { ageMs: DAY } });
+  assert.equal(await store.accept(sampleDelivery('d0')), false);
+  await expire(37 * DAY, { limits: { ageMs: DAY } });
+  assert.equal(await store.inbox.get('d0'), undefined);
+});
+
+test('with no age everything stays but what is over the number, whose ids go in the end', async (t) => {
+  const { store, expire } = await setUp(t);
+  await deliver(store, 3);
+  await expire(10_000 * DAY, { limits: { ageMs: 0, deliveries: 2 } });
+  assert.equal(await store.inbox.get('d0'), undefined);
+  for (const id of ['d1', 'd2']) assert.equal((await store.inbox.get(id))?.payload, '{}');
+});
+
+test("a run and its delivery's payload go in one turn", async (t) => {
+  const { store, expire } = await setUp(t);
+  await deliver(store, 1);
+  await store.runs.insert(
+    sampleRun('r0', { delivery: 'd0', state: 'failed', finishedAt: DAY }),
+    [],
+  );
+  await expire(30 * DAY);
+  assert.ok(await store.runs.get('r0'));
+  await expire(32 * DAY);
+  assert.equal(await store.runs.get('r0'), undefined);
+  assert.equal((await store.inbox.get('d0'))?.payload, '');
+});
+
+test('while thousands of rows are removed deliveries are taken in between two small batches', async (t) => {
+  const { store, expire } = await setUp(t);
+  await deliver(store, 4000);
+  const batches: number[] = [];
+  let taken = 0;
+  const retention: Retention = {
+    ...store.retention,
+    async payloads(age, now, after, limit) {
+      batches.push(limit);
+      // Asked for at the start of each batch, and there before the next one begins.
+      assert.equal(taken, batches.length - 1);
+      void store
+        .accept(sampleDelivery(`new${batches.length}`, { receivedAt: 50 * DAY }))
+        .then(() => (taken += 1));
+      return await store.retention.payloads(age, now, after, limit);
+    },
+  };
+  await expire(50 * DAY, { retention });
+  assert.ok(batches.length >= 10, `${batches.length} batches`);
+  assert.ok(Math.max(...batches) <= 400);
+  assert.equal(await store.inbox.get('d3999'), undefined);
+  assert.equal(await store.inbox.countPending(), batches.length);
+});
+
+test('a turn that is asked to stop ends after the batch under way', async (t) => {
+  const { store, expire } = await setUp(t);
+  await deliver(store, 1000);
+  const stopping = new AbortController();
+  const retention: Retention = {
+    ...store.retention,
+    payloads(...batch) {
+      stopping.abort();
+      return store.retention.payloads(...batch);
+    },
+  };
+  await assert.rejects(expire(50 * DAY, { retention, signal: stopping.signal }));
+  assert.equal((await store.inbox.get('d0'))?.payload, '');
+  assert.equal((await store.inbox.get('d999'))?.payload, '{}');
+});
+
+test('what is removed is given back to the disk', async (t) => {
+  const { store, expire, file } = await setUp(t);
+  await deliver(store, 2000, JSON.stringify({ filler: 'x'.repeat(16 * 1024) }));
+  const full = pagesOf(file);
+  await expire(50 * DAY);
+  const after = pagesOf(file);
+  assert.ok(after < full / 3, `${full} pages became ${after}`);
+});
+
+function pagesOf(file: string): number {
+  const database = new SQLite(file, { readonly: true });
+  try {
+    return Number(database.pragma('page_count', { simple: true }));
+  } finally {
+    database.close();
+  }
+}

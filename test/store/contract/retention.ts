@@ -1,0 +1,260 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Store } from '../../../src/store/index.ts';
+import type { NewRun } from '../../../src/store/runs.ts';
+import type { WithStore } from '../contract.ts';
+import { sampleDelivery, sampleRun, sampleStatus } from '../samples.ts';
+
+const OUTCOME = { summary: 'Not deployed', specs: [] };
+const NEVER = 1_000_000;
+/** Everything that ended before 5000, however few there are. */
+const OLD = { before: 5000, count: NEVER, fresh: 10_000 };
+
+export function retentionContract(withStore: WithStore): void {
+  describe('what is no longer kept', () => {
+    test(
+      'the payload of an old delivery goes and its id stays, so that it counts once for ever (G2)',
+      withStore(async (store) => {
+        await processed(store, 'd1', 1000);
+        await processed(store, 'd2', 6000);
+        await store.accept(sampleDelivery('waiting', { receivedAt: 1000 }));
+        const batch = await store.retention.payloads(OLD, 9000, 0, 100);
+        assert.equal(batch.removed, 1);
+        assert.equal((await store.inbox.get('d1'))?.payload, '');
+        assert.match((await store.inbox.get('d1'))?.delivery.outcome?.summary ?? '', /no longer/);
+        assert.notEqual((await store.inbox.get('d2'))?.payload, '');
+        assert.notEqual((await store.inbox.get('waiting'))?.payload, '');
+        assert.equal(await store.accept(sampleDelivery('d1')), false);
+        assert.deepEqual([...(await store.inbox.known(['d1', 'd3']))], ['d1']);
+        assert.equal((await store.retention.payloads(OLD, 9000, 0, 100)).removed, 0);
+      }),
+    );
+
+    test(
+      'only the newest deliveries keep their payload, as many as are to',
+      withStore(async (store) => {
+        for (const id of ['d1', 'd2', 'd3', 'd4']) await processed(store, id, 1000);
+        await store.retention.payloads({ before: 0, count: 2 }, 9000, 0, 100);
+        assert.deepEqual(await whole(store, ['d1', 'd2', 'd3', 'd4']), ['d3', 'd4']);
+      }),
+    );
+
+    test(
+      'a delivery keeps its payload as long as it has a run',
+      withStore(async (store) => {
+        for (const id of ['d1', 'd2']) await processed(store, id, 1000);
+        await store.runs.insert(sampleRun('r1', { delivery: 'd1' }), []);
+        await store.retention.payloads(OLD, 9000, 0, 100);
+        assert.deepEqual(await whole(store, ['d1', 'd2']), ['d1']);
+      }),
+    );
+
+    test(
+      'the row of a delivery goes only when it is older than it could be sent again',
+      withStore(async (store) => {
+        for (const [id, at] of [
+          ['d1', 1000],
+          ['d2', 3000],
+          ['d3', 1000],
+        ] as const) {
+          await processed(store, id, at);
+          if (id === 'd2') await store.retention.payloads(OLD, 9000, 0, 100);
+        }
+        assert.equal(await store.retention.deliveries(2000, 100), 1);
+        const left = await store.inbox.known(['d1', 'd2', 'd3']);
+        assert.deepEqual([...left].sort(), ['d2', 'd3']);
+      }),
+    );
+
+    test(
+      'an old run goes with its steps, its log and its callbacks, in pieces however long the log is',
+      withStore(async (store) => {
+        await ended(store, 'r1', { finishedAt: 1000 });
+        await ended(store, 'r2', { finishedAt: 6000 });
+        await store.runs.insert(sampleRun('waiting', { createdAt: 1000 }), ['Build']);
+        const batch = await store.retention.runs(OLD, 0, 3);
+        assert.equal(batch.removed, 1);
+        assert.equal(await store.runs.get('r1'), undefined);
+        assert.deepEqual(await store.steps.ofRun('r1'), []);
+        assert.deepEqual(await store.logs.read('r1', -1, 100), []);
+        assert.deepEqual(await store.outbox.ofRun('r1'), []);
+        assert.equal((await store.logs.read('r2', -1, 100)).length, 10);
+        assert.equal((await store.steps.ofRun('r2')).length, 1);
+        assert.equal((await store.outbox.ofRun('r2')).length, 1);
+        assert.ok(await store.runs.get('waiting'));
+      }),
+    );
+
+    test(
+      'only the newest runs stay, as many as are to, and those that have just ended',
+      withStore(async (store) => {
+        for (const id of ['r1', 'r2', 'r3']) await ended(store, id, { finishedAt: 1000 });
+        await store.retention.runs({ before: 0, count: 1, fresh: 500 }, 0, 100);
+        assert.deepEqual(await present(store, ['r1', 'r2', 'r3']), ['r1', 'r2', 'r3']);
+        await store.retention.runs({ before: 0, count: 1, fresh: 2000 }, 0, 100);
+        assert.deepEqual(await present(store, ['r1', 'r2', 'r3']), ['r3']);
+      }),
+    );
+
+    test(
+      'what is deployed stays, and the last ten successes of each lane to roll back to',
+      withStore(async (store) => {
+        const ids = Array.from({ length: 12 }, (_, index) => `s${index}`);
+        for (const id of ids) await ended(store, id, { state: 'succeeded', sha: id });
+        await ended(store, 'other', { state: 'succeeded', lane: 'other', sha: 'x' });
+        const deployed = await store.runs.get('s0');
+        assert.ok(deployed);
+        await store.environments.record(deployed, 1000);
+        await store.retention.runs(OLD, 0, 100);
+        assert.deepEqual(await present(store, [...ids, 'other']), ['s0', ...ids.slice(2), 'other']);
+      }),
+    );
+
+    test(
+      'the run that a rollback goes to stays, however often the present revision was deployed again',
+      withStore(async (store) => {
+        await ended(store, 'oldest', { state: 'succeeded', sha: 'a' });
+        await ended(store, 'before', { state: 'succeeded', sha: 'b' });
+        const again = Array.from({ length: 12 }, (_, index) => `again${index}`);
+        for (const id of again) await ended(store, id, { state: 'succeeded', sha: 'c' });
+        const last = await store.runs.get('again11');
+        assert.ok(last);
+        await store.environments.record(last, 1000);
+        await store.retention.runs(OLD, 0, 100);
+        assert.equal((await store.runs.lastSuccessBefore(last))?.id, 'before');
+        assert.deepEqual(await present(store, ['oldest', 'again0', 'again1']), []);
+      }),
+    );
+
+    test(
+      'a run stays while a callback of it is to be sent, or was given up and may be sent again',
+      withStore(async (store) => {
+        await ended(store, 'pending', {}, 'pending');
+        await ended(store, 'dead', {}, 'dead');
+        await ended(store, 'sent', {}, 'sent');
+        await ended(store, 'obsolete', {}, 'obsolete');
+        await store.retention.runs(OLD, 0, 100);
+        assert.deepEqual(await present(store, ['pending', 'dead', 'sent', 'obsolete']), [
+          'pending',
+          'dead',
+        ]);
+      }),
+    );
+
+    test(
+      'what was sent after a callback that was given up stays, or the older could overwrite it (G5)',
+      withStore(async (store) => {
+        await ended(store, 'r1', {}, 'dead', 'same');
+        await ended(store, 'r2', {}, 'sent', 'same');
+        await store.retention.runs(OLD, 0, 100);
+        assert.deepEqual(await present(store, ['r1', 'r2']), ['r1', 'r2']);
+        assert.equal(await store.retention.deadCallbacks(2000, 100), 0);
+        assert.equal(await store.retention.deadCallbacks(5000, 100), 1);
+        await store.retention.runs(OLD, 0, 100);
+        assert.deepEqual(await present(store, ['r1', 'r2']), []);
+      }),
+    );
+
+    test(
+      'a batch looks at so many rows and no more, and says where the next one goes on',
+      withStore(async (store) => {
+        const ids = Array.from({ length: 7 }, (_, index) => `d${index}`);
+        for (const id of ids) await processed(store, id, 1000);
+        for (const id of ids) await ended(store, `run of ${id}`, {});
+        const removed: number[] = [];
+        for (let after: number | undefined = 0; after !== undefined;) {
+          const batch = await store.retention.payloads(OLD, 9000, after, 3);
+          removed.push(batch.removed);
+          after = batch.last;
+        }
+        assert.deepEqual(removed, [3, 3, 1, 0]);
+        assert.deepEqual(await store.retention.runs(OLD, 0, 3), { removed: 3, last: 3 });
+        assert.equal(await store.retention.deliveries(2000, 3), 3);
+      }),
+    );
+
+    test(
+      'a snapshot goes when no run names it, unless a run has been made from it lately',
+      withStore(async (store) => {
+        const day = 86_400_000;
+        for (const digest of ['used', 'unused', 'again', 'young']) {
+          const at = digest === 'young' ? 9 * day : 1000;
+          await store.snapshots.keep({ digest, name: 'x', file: 'x', text: digest }, at);
+        }
+        await store.runs.insert(sampleRun('r1', { specDigest: 'used' }), []);
+        await store.snapshots.keep({ digest: 'again', name: 'x', file: 'x', text: '' }, 9 * day);
+        assert.equal(await store.retention.snapshots(5 * day, 100), 1);
+        assert.equal(await store.snapshots.get('unused'), undefined);
+        assert.equal((await store.snapshots.get('again'))?.text, 'again');
+        for (const digest of ['used', 'young']) assert.ok(await store.snapshots.get(digest));
+      }),
+    );
+
+    test(
+      'what operators did and where branches were goes when it is old, a limited number at once',
+      withStore(async (store) => {
+        for (const at of [1000, 1001, 1002, 6000]) {
+          await store.audit.record({ at, actor: 'admin', action: 'x', subject: 'x', detail: '' });
+          await store.pushes.record({
+            repository: 'acme/storefront',
+            ref: 'refs/heads/main',
+            before: undefined,
+            after: 'a',
+            delivery: `d${at}`,
+            seenAt: at,
+          });
+        }
+        assert.equal(await store.retention.audit(5000, 2), 2);
+        assert.equal(await store.retention.audit(5000, 2), 1);
+        assert.deepEqual(
+          (await store.audit.list(10)).map(({ at }) => at),
+          [6000],
+        );
+        assert.equal(await store.retention.pushes(5000, 2), 2);
+        assert.equal(await store.retention.pushes(5000, 2), 1);
+        assert.equal(
+          await store.pushes.broughtTo('acme/storefront', 'refs/heads/main', 'a'),
+          'd6000',
+        );
+      }),
+    );
+  });
+}
+
+async function processed(store: Store, id: string, receivedAt: number): Promise<void> {
+  await store.accept(sampleDelivery(id, { receivedAt }));
+  assert.equal(await store.inbox.close(id, 'processed', OUTCOME, receivedAt), true);
+}
+
+/** A run that ended at 1000, with a step, ten pieces of log and a callback that was dealt with at 4000. */
+async function ended(
+  store: Store,
+  id: string,
+  more: Partial<NewRun>,
+  callback: 'pending' | 'sent' | 'dead' | 'obsolete' = 'sent',
+  target = `target of ${id}`,
+): Promise<void> {
+  await store.runs.insert(sampleRun(id, { state: 'failed', finishedAt: 1000, ...more }), ['Build']);
+  const chunks = Array.from({ length: 10 }, (_, seq) => ({
+    seq,
+    at: 1,
+    step: 0,
+    stream: 'stdout' as const,
+    text: 'x',
+  }));
+  await store.logs.append(id, chunks);
+  await store.outbox.add(id, [{ target, callback: sampleStatus('success') }], 1000);
+  const [entry] = await store.outbox.ofRun(id);
+  assert.ok(entry);
+  if (callback !== 'pending') await store.outbox.finish(entry.id, callback, 4000);
+}
+
+async function whole(store: Store, ids: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(ids.map((id) => store.inbox.get(id)));
+  return ids.filter((_, index) => found[index]?.payload !== '');
+}
+
+async function present(store: Store, ids: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(ids.map((id) => store.runs.get(id)));
+  return ids.filter((_, index) => found[index] !== undefined);
+}
