@@ -90,6 +90,7 @@ async function mainsheet(): Promise<Server> {
     intake: { wake() {} } as Deps['intake'],
     budget: () => [],
     operate: {} as Deps['operate'],
+    pausing: {} as Deps['pausing'],
     webhookSecrets: [SECRET],
     adminToken: undefined,
     version: 'bench',

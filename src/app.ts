@@ -6,6 +6,7 @@ import { createExpire } from './controller/expire.ts';
 import { createFeedback } from './controller/feedback.ts';
 import { createIntake } from './controller/intake.ts';
 import { createOperate } from './controller/operate.ts';
+import { createPausing } from './controller/pausing.ts';
 import { createReconcile } from './controller/reconcile.ts';
 import { createRecover } from './controller/recover.ts';
 import { createResolve } from './controller/resolve.ts';
@@ -197,6 +198,14 @@ export async function startApp(deps: {
     onRuns: () => runner.wake(),
     onCallbacks: () => feedback.wake(),
   });
+  const pausing = createPausing({
+    store,
+    transitions,
+    catalog,
+    clock,
+    onRuns: () => runner.wake(),
+    onCallbacks: () => feedback.wake(),
+  });
   news.subscribe((item) => {
     if (item.kind !== 'run') return;
     feedback.wake();
@@ -249,6 +258,7 @@ export async function startApp(deps: {
     intake,
     operate,
     budget: () => budget.usage(),
+    pausing,
     webhookSecrets: config.webhookSecrets,
     adminToken: config.adminToken,
     version: deps.version,

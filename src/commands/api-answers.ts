@@ -39,6 +39,8 @@ export const explanationAnswer = z.looseObject({
       spec: z.string(),
       matched: z.boolean(),
       run: z.string().nullable(),
+      runState: z.string().nullish(),
+      runReason: z.string().nullish(),
       reasons: z.array(
         z.looseObject({ condition: z.string(), held: z.boolean(), detail: z.string() }),
       ),
@@ -51,6 +53,48 @@ export type ExplanationAnswer = z.infer<typeof explanationAnswer>;
 export const replayAnswer = z.looseObject({ summary: z.string(), runs: z.array(runAnswer) });
 
 export type ReplayAnswer = z.infer<typeof replayAnswer>;
+
+export const pauseAnswer = z.looseObject({
+  kind: z.string(),
+  name: z.string(),
+  since: z.string(),
+  by: z.string(),
+  reason: z.string(),
+});
+
+export type PauseAnswer = z.infer<typeof pauseAnswer>;
+
+export const pausesAnswer = z.looseObject({ items: z.array(pauseAnswer) });
+
+export type PausesAnswer = z.infer<typeof pausesAnswer>;
+
+/** `runs`: those that wait because of it, or waited. */
+export const pausedAnswer = pauseAnswer.extend({ runs: z.array(runAnswer) });
+
+export type PausedAnswer = z.infer<typeof pausedAnswer>;
+
+export const callbackAnswer = z.looseObject({
+  id: z.string(),
+  run: z.string(),
+  kind: z.string(),
+  state: z.string(),
+  tells: z.string(),
+  attempts: z.int(),
+  error: z.string().nullable(),
+});
+
+export type CallbackAnswer = z.infer<typeof callbackAnswer>;
+
+export const outboxAnswer = z.looseObject({
+  items: z.array(callbackAnswer),
+  next: z.string().nullable(),
+});
+
+export type OutboxAnswer = z.infer<typeof outboxAnswer>;
+
+export const resendAllAnswer = z.looseObject({ retried: z.int() });
+
+export type ResendAllAnswer = z.infer<typeof resendAllAnswer>;
 
 export const readinessAnswer = z.looseObject({
   status: z.string(),

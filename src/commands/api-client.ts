@@ -1,14 +1,24 @@
 import {
+  callbackAnswer,
   endEvent,
   explanationAnswer,
   logEvent,
+  outboxAnswer,
+  pausedAnswer,
+  pausesAnswer,
   readinessAnswer,
   replayAnswer,
+  resendAllAnswer,
   runAnswer,
   runsAnswer,
+  type CallbackAnswer,
   type ExplanationAnswer,
+  type OutboxAnswer,
+  type PausedAnswer,
+  type PausesAnswer,
   type ReadinessAnswer,
   type ReplayAnswer,
+  type ResendAllAnswer,
   type RunAnswer,
   type RunsAnswer,
 } from './api-answers.ts';
@@ -28,7 +38,17 @@ export interface Api {
   url: string;
   /** A filter that is undefined does not count. */
   runs(filter: Record<string, string | undefined>): Promise<RunsAnswer>;
-  act(action: 'cancel' | 'retry' | 'rollback', run: string): Promise<RunAnswer>;
+  act(action: 'cancel' | 'retry', run: string): Promise<RunAnswer>;
+  /** Of a run or a deployment spec, to what the run `to` deployed or to what was deployed before. */
+  rollback(kind: 'runs' | 'specs', name: string, to: string | undefined): Promise<RunAnswer>;
+  pause(kind: 'spec' | 'lane', name: string, reason: string | undefined): Promise<PausedAnswer>;
+  resume(kind: 'spec' | 'lane', name: string): Promise<PausedAnswer>;
+  pauses(): Promise<PausesAnswer>;
+  /** A filter that is undefined does not count. */
+  outbox(filter: Record<string, string | undefined>): Promise<OutboxAnswer>;
+  callback(id: string): Promise<CallbackAnswer>;
+  resend(id: string): Promise<CallbackAnswer>;
+  resendAll(): Promise<ResendAllAnswer>;
   explain(delivery: string): Promise<ExplanationAnswer>;
   replay(delivery: string): Promise<ReplayAnswer>;
   /** The whole log so far, in pieces. */
@@ -49,22 +69,31 @@ export function createApi(deps: {
 }): Api {
   const url = deps.url.replace(/\/+$/, '');
   const request = createApiRequest({ ...deps, url });
-  const path = (kind: 'runs' | 'deliveries', id: string, what: string) =>
-    `/api/v1/${kind}/${encodeURIComponent(id)}/${what}`;
+  const post = { method: 'POST' } as const;
+  const path = (
+    kind: 'runs' | 'deliveries' | 'specs' | 'lanes' | 'outbox',
+    id: string,
+    what: string,
+  ) => `/api/v1/${kind}/${encodeURIComponent(id)}/${what}`;
 
   return {
     url,
     async runs(filter) {
-      const query = new URLSearchParams();
-      for (const [name, value] of Object.entries(filter)) {
-        if (value !== undefined) query.set(name, value);
-      }
-      return await request.ask(runsAnswer, `/api/v1/runs?${query.toString()}`);
+      return await request.ask(runsAnswer, `/api/v1/runs${queryOf(filter)}`);
     },
-    act: (action, run) => request.ask(runAnswer, path('runs', run, action), { method: 'POST' }),
+    act: (action, run) => request.ask(runAnswer, path('runs', run, action), post),
+    rollback: (kind, name, to) =>
+      request.ask(runAnswer, path(kind, name, `rollback${queryOf({ to })}`), post),
+    pause: (kind, name, reason) =>
+      request.ask(pausedAnswer, path(`${kind}s`, name, `pause${queryOf({ reason })}`), post),
+    resume: (kind, name) => request.ask(pausedAnswer, path(`${kind}s`, name, 'resume'), post),
+    pauses: () => request.ask(pausesAnswer, '/api/v1/pauses'),
+    outbox: (filter) => request.ask(outboxAnswer, `/api/v1/outbox${queryOf(filter)}`),
+    callback: (id) => request.ask(callbackAnswer, `/api/v1/outbox/${encodeURIComponent(id)}`),
+    resend: (id) => request.ask(callbackAnswer, path('outbox', id, 'retry'), post),
+    resendAll: () => request.ask(resendAllAnswer, '/api/v1/outbox/retry', post),
     explain: (delivery) => request.ask(explanationAnswer, path('deliveries', delivery, 'explain')),
-    replay: (delivery) =>
-      request.ask(replayAnswer, path('deliveries', delivery, 'replay'), { method: 'POST' }),
+    replay: (delivery) => request.ask(replayAnswer, path('deliveries', delivery, 'replay'), post),
     async log(run, { timestamps }) {
       const query = timestamps ? '?timestamps=true' : '';
       return decode(
@@ -80,6 +109,14 @@ export function createApi(deps: {
     },
     readiness: () => request.ask(readinessAnswer, '/readyz', { accept: [503] }),
   };
+}
+
+function queryOf(parameters: Record<string, string | undefined>): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== undefined) query.set(name, value);
+  }
+  return query.size === 0 ? '' : `?${query.toString()}`;
 }
 
 async function* newsOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<LogNews> {

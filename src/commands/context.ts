@@ -64,3 +64,15 @@ export function idArgument(text: string): string {
   if (/^[\w-]{1,100}$/.test(text)) return text;
   throw new InvalidArgumentError('An id has letters, digits, "-" and "_" only.');
 }
+
+/** Checks an argument that numbers a callback. */
+export function entryArgument(text: string): string {
+  if (/^\d{1,15}$/.test(text)) return text;
+  throw new InvalidArgumentError('It is a number, as "mainsheet outbox" shows it.');
+}
+
+/** Checks how many items of a list are asked for. */
+export function limitArgument(text: string): string {
+  if (/^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= 200) return text;
+  throw new InvalidArgumentError('It is a number from 1 to 200.');
+}

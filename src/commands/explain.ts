@@ -23,7 +23,13 @@ interface Options {
 interface Explanation {
   event: string;
   summary: string;
-  specs: (Verdict & { spec: string; run: string | null })[];
+  specs: (Verdict & {
+    spec: string;
+    run: string | null;
+    /** How the run is now, and why. */
+    runState?: string | null | undefined;
+    runReason?: string | null | undefined;
+  })[];
   /** What this answer does not take into account. */
   notes?: string[];
 }
@@ -125,7 +131,7 @@ function unknownPaths(event: Event): string {
 
 function say(terminal: Terminal, explanation: Explanation): void {
   terminal.line(terminal.paint('bold', cleanLine(explanation.summary)));
-  for (const { spec, matched, run, reasons } of explanation.specs) {
+  for (const { spec, matched, run, reasons, runState, runReason } of explanation.specs) {
     const cleaned = reasons.map((reason) => ({
       condition: cleanLine(reason.condition),
       held: reason.held,
@@ -136,6 +142,8 @@ function say(terminal: Terminal, explanation: Explanation): void {
       terminal.line(paintMark(terminal, line));
     }
     if (run !== null) terminal.line(`  → run ${cleanLine(run)}`);
+    if (typeof runState === 'string')
+      terminal.line(`    ${cleanLine(`${runState}: ${runReason ?? ''}`)}`);
   }
   for (const note of explanation.notes ?? []) {
     terminal.note(`${terminal.paintNote('yellow', 'note:')} ${cleanLine(note)}`);

@@ -8,7 +8,12 @@ import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
 import { logsCommand } from './logs.ts';
 import { migrateCommand } from './migrate.ts';
+import { outboxCommand } from './outbox.ts';
+import { pauseCommand } from './pause.ts';
+import { pausesCommand } from './pauses.ts';
 import { replayCommand } from './replay.ts';
+import { resendCommand } from './resend.ts';
+import { resumeCommand } from './resume.ts';
 import { retryCommand } from './retry.ts';
 import { rollbackCommand } from './rollback.ts';
 import { runsCommand } from './runs.ts';
@@ -83,6 +88,11 @@ export function createProgram(
   cancelCommand(program, context);
   rollbackCommand(program, context);
   replayCommand(program, context);
+  pauseCommand(program, context);
+  resumeCommand(program, context);
+  pausesCommand(program, context);
+  outboxCommand(program, context);
+  resendCommand(program, context);
   program.commandsGroup('Other:');
   return program.helpCommand('help [command]', 'print help for a command');
 }

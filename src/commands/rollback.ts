@@ -1,16 +1,59 @@
 import type { Command } from 'commander';
-import type { CommandContext } from './context.ts';
-import { runActionCommand } from './run-action.ts';
+import { MainsheetError, TerminalError } from '../lib/errors.ts';
+import type { Api } from './api-client.ts';
+import type { RunAnswer } from './api-answers.ts';
+import { cleanJson, cleanLine } from './clean-text.ts';
+import { idArgument, type CommandContext } from './context.ts';
 
-/** `mainsheet rollback RUN` */
+/** `mainsheet rollback (SPEC | RUN) [--to RUN]` */
 export function rollbackCommand(program: Command, context: CommandContext): void {
-  runActionCommand(program, context, {
-    name: 'rollback',
-    description: 'deploy what was deployed before a run',
-    help: `
-That is the newest successful run of the same spec that is older than <run> and of another
-revision. The next push deploys the newest revision again.`,
-    tell: (run) =>
-      `run ${run.id} takes ${run.spec} back to ${run.sha.slice(0, 7)}; watch it with "mainsheet logs -f ${run.id}"`,
-  });
+  const { terminal } = context;
+  program
+    .command('rollback')
+    .description('deploy an earlier revision again')
+    .argument('<spec or run>', 'a deployment spec, or the run to go back behind', idArgument)
+    .option('--to <run>', 'the successful run whose revision is deployed again', idArgument)
+    .option('--json', 'print the run as JSON')
+    .addHelpText(
+      'after',
+      `
+Without --to it is the newest successful run of the same spec that is older than <run>, or
+than what is deployed, and of another revision. The next push deploys the newest revision again.
+
+Examples:
+  $ mainsheet rollback storefront
+  $ mainsheet runs --spec storefront --state succeeded
+  $ mainsheet rollback storefront --to 01k8m3z0q4vtb1f8s6w2y9xk3d`,
+    )
+    .action(
+      context.action(async (name: string, { to, json }: { to?: string; json?: true }) => {
+        const run = await rollBack(await context.api(), name, to);
+        terminal.line(json ? cleanJson(run) : cleanLine(tell(run)));
+        return 0;
+      }),
+    );
+}
+
+/** A run's id could be the name of a spec, so the server is asked for a run first. */
+async function rollBack(api: Api, name: string, to: string | undefined): Promise<RunAnswer> {
+  try {
+    return await api.rollback('runs', name, to);
+  } catch (error) {
+    if (!(error instanceof MainsheetError) || error.code !== 'run-unknown') throw error;
+    try {
+      return await api.rollback('specs', name, to);
+    } catch (second) {
+      if (!(second instanceof MainsheetError) || second.code !== 'spec-unknown') throw second;
+      throw new TerminalError(error.code, error.message, {
+        hint: `"mainsheet runs" lists runs; ${name} is no deployment spec with runs either`,
+      });
+    }
+  }
+}
+
+function tell(run: RunAnswer): string {
+  const { id, spec, sha, state } = run;
+  return state === 'blocked'
+    ? `run ${id} will take ${spec} back to ${sha.slice(0, 7)}. ${run.reason}`
+    : `run ${id} takes ${spec} back to ${sha.slice(0, 7)}; watch it with "mainsheet logs -f ${id}"`;
 }

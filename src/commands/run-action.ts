@@ -3,12 +3,12 @@ import type { RunAnswer } from './api-answers.ts';
 import { cleanJson, cleanLine } from './clean-text.ts';
 import { idArgument, type CommandContext } from './context.ts';
 
-/** A command that does one thing to one run: what `cancel`, `retry` and `rollback` have in common. */
+/** A command that does one thing to one run: what `cancel` and `retry` have in common. */
 export function runActionCommand(
   program: Command,
   context: CommandContext,
   action: {
-    name: 'cancel' | 'retry' | 'rollback';
+    name: 'cancel' | 'retry';
     description: string;
     help: string;
     /** What is said about the run that the server answers with. */

@@ -1,10 +1,10 @@
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { systemClock } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { RUN_STATES } from '../model/run.ts';
 import type { RunAnswer } from './api-answers.ts';
 import { cleanJson } from './clean-text.ts';
-import type { CommandContext } from './context.ts';
+import { limitArgument, type CommandContext } from './context.ts';
 import { formatTable, type Column } from './table.ts';
 import type { Style } from './terminal.ts';
 
@@ -87,9 +87,4 @@ function took(run: RunAnswer, now: number): string {
 function span(from: string, to: number): string {
   const ms = to - Date.parse(from);
   return Number.isNaN(ms) ? '?' : formatDuration(Math.max(0, ms));
-}
-
-function limitArgument(text: string): string {
-  if (/^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= 200) return text;
-  throw new InvalidArgumentError('It is a number from 1 to 200.');
 }

@@ -294,8 +294,15 @@ function summarize(
   verdicts: readonly SpecVerdict[],
   made: ReadonlyMap<string, Run>,
 ): string {
-  const deploying = [...made.values()].filter((run) => !hasEnded(run.state));
-  if (deploying.length > 0) return `Deploying ${deploying.map((run) => run.spec).join(', ')}`;
+  const active = [...made.values()].filter((run) => !hasEnded(run.state));
+  const waiting = active.filter((run) => run.state === 'blocked');
+  const deploying = active.filter((run) => run.state !== 'blocked');
+  if (active.length > 0) {
+    return [
+      ...(deploying.length > 0 ? [`Deploying ${deploying.map((run) => run.spec).join(', ')}`] : []),
+      ...waiting.map((run) => `Not yet deployed: ${run.spec} waits. ${run.reason}`),
+    ].join('; ');
+  }
   const [late] = made.values();
   if (late !== undefined) return `Not deployed: ${late.reason}`;
   if (event.kind === 'ping') return 'GitHub said hello: the webhook works';

@@ -23,6 +23,11 @@ export interface Operate {
    * revision; or what the run `to` deployed. Supersedes what waits. Throws `nothing-to-roll-back-to`.
    */
   rollback(run: string, actor: string, to?: string): Promise<Run>;
+  /**
+   * The same for what a spec has deployed last. Of what was itself deployed by hand, "before" means before that revision
+   * first came by itself, so that one rollback after another goes further back. Throws `spec-unknown` too.
+   */
+  rollbackSpec(spec: string, actor: string, to?: string): Promise<Run>;
   /** Puts a dead callback back into the outbox. Throws `entry-unknown`, `entry-not-dead`. */
   resend(entry: number, actor: string): Promise<void>;
   /** Puts every dead callback back into the outbox, and says how many there were. */
@@ -75,6 +80,24 @@ export function createOperate(deps: {
     const changed = await transitions.create(tables, placed, loaded);
     if (changed.length === 0) throw new TerminalError('run-lost', 'the run could not be made');
     return changed;
+  }
+
+  async function rollBack(tables: Tables, from: Run, actor: string, to?: string): Promise<Run[]> {
+    const target =
+      to === undefined
+        ? await tables.runs.lastSuccessBefore(from)
+        : deployedBy(await find(tables, to), from);
+    if (target === undefined) {
+      throw new TerminalError(
+        'nothing-to-roll-back-to',
+        `${from.spec} has no earlier successful run of another revision`,
+        { hint: `"mainsheet runs --spec ${from.spec} --state succeeded" lists what there is` },
+      );
+    }
+    const reason = `Rollback to ${target.sha.slice(0, 7)} (run ${target.id})`;
+    const runs = await again(tables, target, 'rollback', reason);
+    await record(tables, actor, 'run.rollback', from, `made run ${runs[0]?.id}: ${reason}`);
+    return runs;
   }
 
   async function loadedFrom(tables: Tables, run: Run): Promise<LoadedSpec> {
@@ -133,24 +156,19 @@ export function createOperate(deps: {
     },
 
     async rollback(id, actor, to) {
-      const changed = await store.atomically(async (tables) => {
-        const from = await find(tables, id);
-        const target =
-          to === undefined
-            ? await tables.runs.lastSuccessBefore(from)
-            : deployedBy(await find(tables, to), from);
-        if (target === undefined) {
-          throw new TerminalError(
-            'nothing-to-roll-back-to',
-            `${from.spec} has no earlier successful run of another revision`,
-          );
-        }
-        const reason = `Rollback to ${target.sha.slice(0, 7)} (run ${target.id})`;
-        const runs = await again(tables, target, 'rollback', reason);
-        await record(tables, actor, 'run.rollback', from, `made run ${runs[0]?.id}: ${reason}`);
-        return runs;
-      });
-      return announce(changed);
+      return announce(
+        await store.atomically(async (tables) =>
+          rollBack(tables, await find(tables, id), actor, to),
+        ),
+      );
+    },
+
+    async rollbackSpec(spec, actor, to) {
+      return announce(
+        await store.atomically(async (tables) =>
+          rollBack(tables, await deployedNow(tables, spec), actor, to),
+        ),
+      );
     },
 
     async resend(entry, actor) {
@@ -185,6 +203,26 @@ export function createOperate(deps: {
       return count;
     },
   };
+}
+
+/** The run by which a spec's newest deployment first came: not the hand that brought it back. */
+async function deployedNow(tables: Tables, spec: string): Promise<Run> {
+  const places = (await tables.environments.list()).filter((place) => place.spec === spec);
+  const [newest] = places.sort((a, b) => b.deployedAt - a.deployedAt);
+  const run = newest === undefined ? undefined : await tables.runs.get(newest.run);
+  if (run === undefined) {
+    const { items } = await tables.runs.list({ limit: 1, before: undefined }, { spec });
+    throw items.length === 0
+      ? new TerminalError('spec-unknown', `there is no run of a deployment spec ${spec}`)
+      : new TerminalError('nothing-to-roll-back-to', `${spec} has deployed nothing yet`);
+  }
+  if (run.cause === 'event') return run;
+  const { lane, sha, sequence } = run;
+  const { items } = await tables.runs.list(
+    { limit: 200, before: sequence },
+    { spec, lane, sha, state: 'succeeded' },
+  );
+  return items.find(({ cause }) => cause === 'event') ?? run;
 }
 
 /** A run that may be rolled back to. Throws TerminalError `nothing-to-roll-back-to`. */

@@ -154,7 +154,7 @@ function descriptionOf(run: Run): string {
 function labelOf(run: Run): string {
   const labels: Record<RunState, string> = {
     queued: 'Queued',
-    blocked: 'Blocked',
+    blocked: run.reason.startsWith('Paused ') ? 'Paused' : 'Blocked',
     running: `Deploying to ${run.environment}`,
     succeeded: `Deployed to ${run.environment}${duration(run)}`,
     failed: isOwnFault(run) ? 'Mainsheet failed' : 'Failed',

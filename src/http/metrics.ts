@@ -70,6 +70,14 @@ function storeGauges(store: Store, registers: Registry[]): void {
     registers,
     async (gauge) => setAll(gauge, await store.outbox.countOpen()),
   );
+  const countPaused = async (kind: string) =>
+    (await store.pauses.list()).filter((pause) => pause.kind === kind).length;
+  gaugeOf('mainsheet_paused_specs', 'Deployment specs that are paused', registers, async (gauge) =>
+    gauge.set(await countPaused('spec')),
+  );
+  gaugeOf('mainsheet_paused_lanes', 'Lanes that are paused', registers, async (gauge) =>
+    gauge.set(await countPaused('lane')),
+  );
 }
 
 /** A gauge that has no value at all while `fill` throws: what is wrong with the store is for /readyz to say. */

@@ -6,6 +6,7 @@ import type { Logger } from '../lib/logger.ts';
 import type { Intake } from '../controller/intake.ts';
 import type { Operate } from '../controller/operate.ts';
 import type { BudgetUsage } from '../github/budget.ts';
+import type { Pausing } from '../controller/pausing.ts';
 import type { News } from '../model/news.ts';
 import type { Catalog } from '../spec/catalog.ts';
 import type { Store } from '../store/index.ts';
@@ -13,6 +14,7 @@ import { access } from './access.ts';
 import { deliveryOperations } from './api/deliveries.ts';
 import { withOpenApi } from './api/openapi.ts';
 import { overviewOperations } from './api/overview.ts';
+import { pauseOperations } from './api/pauses.ts';
 import { apiRouter } from './api/route.ts';
 import { runOperations } from './api/runs.ts';
 import { boundConnections } from './connections.ts';
@@ -28,6 +30,7 @@ export interface HttpDeps {
   operate: Operate;
   /** What is left of the budgets at GitHub. */
   budget: () => BudgetUsage[];
+  pausing: Pausing;
   webhookSecrets: readonly string[];
   adminToken: string | undefined;
   version: string;
@@ -63,6 +66,7 @@ export function createHttpServer(deps: HttpDeps): Server {
     [
       ...deliveryOperations({ store, intake }),
       ...runOperations({ store, operate, news }),
+      ...pauseOperations({ store, pausing: deps.pausing }),
       ...overviewOperations({ store, catalog, operate, news }),
     ],
     deps.version,

@@ -4,14 +4,18 @@ import { hasEnded, type Run, type RunState } from './run.ts';
 /** Everything that can happen to a run after it was made. */
 export type RunCommand =
   | { type: 'start' }
+  | { type: 'block'; reason: string }
+  | { type: 'unblock' }
   | { type: 'succeed'; outputs: Record<string, string> }
   | { type: 'fail'; fault: 'step' | 'mainsheet'; reason: string }
   | { type: 'cancel'; reason: string }
   | { type: 'supersede'; reason: string };
 
-/** Which states each command may be given in. `start` in `running` takes up a run whose process died. */
+/** Which states each command may be given in. `start` in `running` takes up a run whose process died; `block` in `blocked`: it waits for something else. */
 const ALLOWED: Record<RunCommand['type'], readonly RunState[]> = {
   start: ['queued', 'running'],
+  block: ['queued', 'blocked'],
+  unblock: ['blocked'],
   succeed: ['running'],
   fail: ['queued', 'blocked', 'running'],
   cancel: ['queued', 'blocked', 'running'],
@@ -40,6 +44,10 @@ export function applyCommand(run: Run, command: RunCommand, now: number): Run {
         attempts: run.attempts + 1,
         startedAt: run.startedAt ?? now,
       };
+    case 'block':
+      return { ...run, state: 'blocked', reason: cut(command.reason) };
+    case 'unblock':
+      return { ...run, state: 'queued', reason: `Waiting in lane ${run.lane}` };
     case 'succeed':
       return end(run, 'succeeded', 'Deployed', now, { outputs: command.outputs });
     case 'fail':
@@ -52,5 +60,9 @@ export function applyCommand(run: Run, command: RunCommand, now: number): Run {
 }
 
 function end(run: Run, state: RunState, reason: string, now: number, more: Partial<Run> = {}): Run {
-  return { ...run, ...more, state, reason: reason.slice(0, LONGEST_REASON), finishedAt: now };
+  return { ...run, ...more, state, reason: cut(reason), finishedAt: now };
+}
+
+function cut(reason: string): string {
+  return reason.slice(0, LONGEST_REASON);
 }

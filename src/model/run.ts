@@ -1,4 +1,4 @@
-/** queued → blocked → running → one of the four ends. */
+/** queued → running → one of the four ends; blocked is what waits and must not start: by a pause. */
 export const RUN_STATES = [
   'queued',
   'blocked',

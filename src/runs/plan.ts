@@ -1,5 +1,6 @@
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import type { DeployableEvent } from '../model/event.ts';
+import { pauseReason, type Pause } from '../model/pause.ts';
 import type { Run } from '../model/run.ts';
 import type { NewRun } from '../store/runs.ts';
 
@@ -52,6 +53,11 @@ export function supersededAsMade(run: NewRun, newer: Pick<Run, 'id' | 'sha'>): N
   };
 }
 
+/** A run that must not start before its spec or lane is resumed. Pure. */
+export function blockedAsMade(run: NewRun, pause: Pause): NewRun {
+  return { ...run, state: 'blocked', reason: pauseReason(pause) };
+}
+
 /**
  * Runs of a spec that wait and are newer than `after`, a run's sequence: what a retry of that run must not keep from
  * being deployed. None with `queue: all`, where every run has its turn. Pure.
@@ -77,7 +83,8 @@ export interface LaneEffects {
 
 /**
  * Newest wins (G4): a new run supersedes the queued ones before it, unless its spec asks for every run to have its turn;
- * with `cancel-running` it also stops the one that runs, unless it is only a retry of what was there before. Pure.
+ * with `cancel-running` it also stops the one that runs, unless it is only a retry of what was there before, or must not
+ * start itself. Pure.
  */
 export function laneEffects(
   run: Run,
@@ -92,7 +99,7 @@ export function laneEffects(
     supersede:
       concurrency.queue === 'newest' ? older.filter((other) => other.state !== 'running') : [],
     cancel:
-      concurrency.cancelRunning && run.cause !== 'retry'
+      concurrency.cancelRunning && run.cause !== 'retry' && run.state !== 'blocked'
         ? older.filter((other) => other.state === 'running')
         : [],
   };

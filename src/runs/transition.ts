@@ -7,11 +7,12 @@ import { importanceOf, ownerOf } from '../github/importance.ts';
 import type { Callback } from '../model/callback.ts';
 import type { DeploymentSpec, LoadedSpec, NotifySpec } from '../model/deployment-spec.ts';
 import type { News } from '../model/news.ts';
+import { pauseReason } from '../model/pause.ts';
 import { applyCommand, type RunCommand } from '../model/run-state.ts';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
 import type { Store, Tables } from '../store/index.ts';
 import type { NewRun } from '../store/runs.ts';
-import { laneEffects } from './plan.ts';
+import { blockedAsMade, laneEffects } from './plan.ts';
 import type { SpecReader } from './snapshot.ts';
 
 /** The run is somebody else's by now: whoever held it must stop and write nothing more. */
@@ -26,10 +27,16 @@ export class LostRunError extends MainsheetError {
 export interface Transitions {
   /**
    * Makes a run with its snapshot, its steps and its first callbacks, and makes room for it in its lane: what it supersedes
-   * is superseded, what it cancels is asked to stop. A run that is made ended changes nothing in its lane. Answers every run that changed, the new one first; none when the
-   * delivery made its run of this spec before (G2).
+   * is superseded, what it cancels is asked to stop. A run that is made ended changes nothing in its lane; one whose spec
+   * or lane is paused is blocked. Answers every run that changed, the new one first; none when the delivery made its run
+   * of this spec before (G2).
    */
   create(tables: Tables, run: NewRun, loaded: LoadedSpec): Promise<Run[]>;
+  /**
+   * A run that waits, as the pauses are now: blocked while one holds it, else queued, with what that means for its lane.
+   * Answers every run that changed, this one first. Only with the lock of pauses.
+   */
+  hold(tables: Tables, run: Run): Promise<Run[]>;
   /**
    * Changes a run inside the caller's transaction. With `owner`, only while the run is still that owner's.
    * Throws TerminalError `illegal-transition`, or LostRunError when the row has changed meanwhile.
@@ -72,12 +79,12 @@ export function createTransitions(deps: {
     await tables.outbox.add(run.id, callbacks, clock.now());
   }
 
-  /** A snapshot that cannot be read has no `notify`, but its run must still be able to end. */
-  async function notifyOf(tables: Tables, run: Run): Promise<NotifySpec[]> {
+  /** Undefined for a snapshot that cannot be read: its run must still be able to end. */
+  async function readable(tables: Tables, run: Run): Promise<DeploymentSpec | undefined> {
     try {
-      return (await specOf(tables, run.specDigest)).notify;
+      return await specOf(tables, run.specDigest);
     } catch (error) {
-      if (error instanceof MainsheetError && error.code === 'spec-unreadable') return [];
+      if (error instanceof MainsheetError && error.code === 'spec-unreadable') return undefined;
       throw error;
     }
   }
@@ -99,7 +106,11 @@ export function createTransitions(deps: {
     if (hasEnded(next.state)) await tables.steps.endOpen(next.id, now);
     if (next.state === 'succeeded') await tables.environments.record(next, now);
     if (next.state !== run.state) {
-      await addCallbacks(tables, next, run.state, await notifyOf(tables, run));
+      const spec = await readable(tables, run);
+      await addCallbacks(tables, next, run.state, spec?.notify ?? []);
+    } else if (next.state === 'blocked') {
+      // It waits for something else now: its commit says so, nobody else is told twice.
+      await addCallbacks(tables, next, 'queued', []);
     }
     return next;
   }
@@ -128,17 +139,34 @@ export function createTransitions(deps: {
   return {
     async create(tables, planned, loaded) {
       const { spec, digest, file, text } = loaded;
+      await tables.pauses.lock('to make runs');
       // The order in a lane is the order of making, and what is superseded is not taken up meanwhile, on every replica.
       await tables.runs.lockLane(planned.lane);
       await tables.snapshots.keep({ digest, name: spec.name, file, text }, planned.createdAt);
       const names = spec.steps.map((step) => step.name);
-      const run = await tables.runs.insert(planned, names);
+      const pause = hasEnded(planned.state) ? undefined : await tables.pauses.holding(planned);
+      const placed = pause === undefined ? planned : blockedAsMade(planned, pause);
+      const run = await tables.runs.insert(placed, names);
       if (run === undefined) return [];
       if (hasEnded(run.state)) await tables.steps.endOpen(run.id, clock.now());
       const others = hasEnded(run.state) ? [] : await makeRoom(tables, run, spec.concurrency);
       // Last, so that where an older run told of the same commit, the new run has the last word.
       await addCallbacks(tables, run, undefined, spec.notify);
       return [run, ...others];
+    },
+    async hold(tables, run) {
+      const pause = await tables.pauses.holding(run);
+      if (pause !== undefined) {
+        const reason = pauseReason(pause);
+        const isSaid = run.state === 'blocked' && run.reason === reason;
+        return [isSaid ? run : await apply(tables, run, { type: 'block', reason })];
+      }
+      const queued = await apply(tables, run, { type: 'unblock' });
+      const spec = await readable(tables, run);
+      return [
+        queued,
+        ...(spec === undefined ? [] : await makeRoom(tables, queued, spec.concurrency)),
+      ];
     },
     apply,
     async commit(run, command, owner) {

@@ -10,6 +10,7 @@ import { createInbox, type Inbox, type IncomingDelivery } from './inbox.ts';
 import { createLogs, type Logs } from './logs.ts';
 import { migrate } from './migrations.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
+import { createPauses, type Pauses } from './pauses.ts';
 import { createPushes, type Pushes } from './pushes.ts';
 import { createRetention, type Retention } from './retention.ts';
 import { createRuns, type Runs } from './runs.ts';
@@ -30,6 +31,7 @@ export interface Tables {
   cursors: Cursors;
   branchHeads: BranchHeads;
   pushes: Pushes;
+  pauses: Pauses;
 }
 
 /** All that Mainsheet remembers. */
@@ -84,5 +86,6 @@ function createTables(db: Kysely<Database>, engine: Engine): Tables {
     cursors: createCursors(db),
     branchHeads: createBranchHeads(db),
     pushes: createPushes(db),
+    pauses: createPauses(db, engine),
   };
 }

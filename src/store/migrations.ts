@@ -38,6 +38,7 @@ function migrations(engine: Engine): Record<string, Migration> {
     '0001-first': { up: (db) => first(db, engine) },
     '0002-recovery': { up: (db) => recovery(db, engine) },
     '0003-outbox-priority': { up: outboxPriority },
+    '0004-pauses': { up: pauses },
     '0005-retention': { up: retention },
   };
 }
@@ -212,6 +213,19 @@ async function recovery(db: Kysely<unknown>, engine: Engine): Promise<void> {
     .addColumn('seen_at', 'bigint', (column) => column.notNull())
     .execute();
   await sql`create index pushes_by_ref on pushes (repository, ref, seq)`.execute(db);
+}
+
+/** What operators have paused. */
+async function pauses(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('pauses')
+    .addColumn('kind', 'text', (column) => column.notNull())
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('since', 'bigint', (column) => column.notNull())
+    .addColumn('paused_by', 'text', (column) => column.notNull())
+    .addColumn('reason', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('pauses_pk', ['kind', 'name'])
+    .execute();
 }
 
 /** A `seq` that grows with every row and is never given out twice: the order of arrival. */

@@ -1,4 +1,5 @@
 import { sql, type Kysely } from 'kysely';
+import type { PauseTarget } from '../model/pause.ts';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
 import type { Engine } from './engine.ts';
 import { page, type Page, type PageRequest } from './page.ts';
@@ -11,8 +12,12 @@ export type { NewRun } from './run-rows.ts';
 // Literals and not parameters: with parameters SQLite cannot use the indexes of active runs.
 const QUEUED = sql.lit('queued' as const);
 const RUNNING = sql.lit('running' as const);
+const BLOCKED = sql.lit('blocked' as const);
 const ACTIVE = sql<RunState>`('queued', 'blocked', 'running')`;
 const ENDED = sql<RunState>`('succeeded', 'failed', 'cancelled', 'superseded')`;
+
+/** Each is a column of runs too. */
+const PAUSABLE = ['spec', 'lane'] as const;
 
 /** Sets the advisory locks on lanes apart from other locks in the same database. */
 const LANE_LOCKS = 0x6d73_6c6e;
@@ -35,6 +40,8 @@ export interface Runs {
   lastSuccessBefore(run: Run): Promise<Run | undefined>;
   /** Runs of a lane that have not ended, oldest first. */
   active(lane: string): Promise<Run[]>;
+  /** Runs of a spec or lane in one of the states in which they wait, oldest first; on PostgreSQL nobody else takes one up until the transaction's end. */
+  waitingIn(target: PauseTarget, state: 'queued' | 'blocked'): Promise<Run[]>;
   /** Runs of every lane that have not ended. */
   allActive(): Promise<Run[]>;
   /**
@@ -43,8 +50,9 @@ export interface Runs {
    */
   lockLane(lane: string): Promise<void>;
   /**
-   * The oldest run that may start now: first of its lane, nothing running there, or running with a lease that ended. None
-   * of `except`, and none that another transaction holds.
+   * The oldest run that may start now: first of its lane, nothing running there, neither it nor its lane paused; or
+   * running with a lease that ended. None of `except`, and none that another transaction holds. A blocked run holds up
+   * the later ones of its spec, but not those of other specs in its lane.
    */
   nextRunnable(now: number, except?: readonly string[]): Promise<Run | undefined>;
   /**
@@ -143,6 +151,20 @@ export function createRuns(db: Kysely<Database>, engine: Engine): Runs {
       return rows.map(fromRow);
     },
 
+    async waitingIn({ kind, name }, state) {
+      const rows = await db
+        .selectFrom('runs')
+        .selectAll()
+        // Said twice for the planner: only the partial index of active runs is read.
+        .where('state', 'in', ACTIVE)
+        .where('state', '=', state)
+        .where(kind, '=', name)
+        .orderBy('seq')
+        .$if(engine === 'postgres', (query) => query.forUpdate())
+        .execute();
+      return rows.map(fromRow);
+    },
+
     async allActive() {
       const rows = await db
         .selectFrom('runs')
@@ -192,7 +214,24 @@ export function createRuns(db: Kysely<Database>, engine: Engine): Runs {
                     .select('earlier.seq')
                     .whereRef('earlier.lane', '=', 'r.lane')
                     .whereRef('earlier.seq', '<', 'r.seq')
-                    .where('earlier.state', 'in', ACTIVE),
+                    .where('earlier.state', 'in', ACTIVE)
+                    .where((or) =>
+                      or.or([
+                        or('earlier.state', '!=', BLOCKED),
+                        or('earlier.spec', '=', or.ref('r.spec')),
+                      ]),
+                    ),
+                ),
+              ),
+              ...PAUSABLE.map((kind) =>
+                eb.not(
+                  eb.exists(
+                    eb
+                      .selectFrom('pauses as p')
+                      .select('p.since')
+                      .where('p.kind', '=', kind)
+                      .whereRef('p.name', '=', `r.${kind}`),
+                  ),
                 ),
               ),
             ]),

@@ -13,6 +13,7 @@ export interface Database {
   cursors: CursorTable;
   branch_heads: BranchHeadTable;
   pushes: PushTable;
+  pauses: PauseTable;
 }
 
 export interface DeliveryTable {
@@ -152,4 +153,12 @@ export interface PushTable {
   after: string;
   delivery: string;
   seen_at: number;
+}
+
+export interface PauseTable {
+  kind: 'spec' | 'lane';
+  name: string;
+  since: number;
+  paused_by: string;
+  reason: string;
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createIntake } from '../../src/controller/intake.ts';
 import { createOperate } from '../../src/controller/operate.ts';
+import { createPausing } from '../../src/controller/pausing.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import { createBroadcast } from '../../src/lib/broadcast.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -77,12 +78,21 @@ export async function startServer(options: { token?: string } = {}): Promise<Tes
     onRuns: nothing,
     onCallbacks: nothing,
   });
+  const pausing = createPausing({
+    store,
+    transitions,
+    catalog,
+    clock,
+    onRuns: nothing,
+    onCallbacks: nothing,
+  });
   const server = createHttpServer({
     store,
     catalog,
     intake,
     operate,
     budget: () => [],
+    pausing,
     webhookSecrets: [WEBHOOK_SECRET],
     adminToken: options.token,
     version: '9.8.7',

@@ -130,6 +130,13 @@ test('each change of state is told as GitHub’s words have it', () => {
   }
 });
 
+test('a paused run says that it is paused, by whom and why, and not twice', () => {
+  const reason = 'Paused by admin since 2026-01-02T03:04Z (lane shop): the database moves';
+  assert.equal(descriptionOf({ state: 'blocked', reason }), reason);
+  const gate = descriptionOf({ state: 'blocked', reason: 'waits for approval' });
+  assert.equal(gate, 'Blocked: waits for approval');
+});
+
 test('a state that did not change is not told again', () => {
   for (const state of RUN_STATES) assert.deepEqual(changeTo({ state }, state), []);
 });

@@ -185,7 +185,7 @@ test('a delivery shows its payload and what became of it', async (t) => {
     event: 'push',
     state: 'processed',
     summary: 'Not deployed',
-    specs: [{ spec: 'docs', matched: false, run: null, reasons }],
+    specs: [{ spec: 'docs', matched: false, run: null, runState: null, runReason: null, reasons }],
   });
 });
 
@@ -222,6 +222,8 @@ test('environments and specs show what is deployed and what is in use', async (t
   });
   const problem = { file: 'a.yaml', line: 3, column: 5, message: 'unknown key "branchs"' };
   Object.assign(fixture.specs, { specs: [sampleLoaded()], stale: true, problems: [problem] });
+  const pause = { kind: 'lane', name: 'main', by: 'admin', reason: 'the database moves' } as const;
+  await fixture.store.pauses.add({ ...pause, since: 1000 });
   assert.deepEqual(await get(fixture, '/specs'), {
     items: [
       {
@@ -229,6 +231,7 @@ test('environments and specs show what is deployed and what is in use', async (t
         repository: 'acme/storefront',
         environment: 'production',
         lane: 'main',
+        paused: { ...pause, since: '1970-01-01T00:00:01.000Z' },
         events: [],
         steps: ['Build', 'Smoke'],
         file: 'storefront.yaml',
@@ -252,6 +255,10 @@ test('an operator’s wishes go where they belong, once each, and only by POST',
     ['/runs/r1/retry', 201, 'retry r1 as loopback'],
     ['/runs/r1/rollback', 201, 'rollback r1 as loopback'],
     ['/outbox/1/retry', 202, 'resend 1 as loopback'],
+    ['/specs/storefront/pause?reason=x', 200, 'pause spec storefront as loopback: x'],
+    ['/specs/storefront/resume', 200, 'resume spec storefront as loopback'],
+    ['/lanes/a%2Fb%20c/pause', 200, 'pause lane a/b c as loopback: '],
+    ['/lanes/a%2Fb%20c/resume', 200, 'resume lane a/b c as loopback'],
   ];
   for (const [path, status, wish] of wishes) {
     assert.deepEqual(await problemOf(fixture, path), [405, 'method-not-allowed']);

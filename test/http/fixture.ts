@@ -8,6 +8,7 @@ import { pino } from 'pino';
 import type { Intake } from '../../src/controller/intake.ts';
 import type { BudgetUsage } from '../../src/github/budget.ts';
 import type { Operate } from '../../src/controller/operate.ts';
+import type { Pausing } from '../../src/controller/pausing.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { createBroadcast, type Broadcast } from '../../src/lib/broadcast.ts';
@@ -71,6 +72,7 @@ export async function startHttp(
     },
     operate: { ...operateOn(store, asked), ...options.operate },
     budget: options.budget ?? (() => []),
+    pausing: pausingOf(asked),
     webhookSecrets: options.secrets ?? ['secret'],
     adminToken: options.adminToken,
     version: '1.2.3',
@@ -118,6 +120,19 @@ function catalogOf(state: CatalogState): Catalog {
   };
 }
 
+function pausingOf(asked: string[]): Pausing {
+  return {
+    async pause({ kind, name }, actor, reason) {
+      asked.push(`pause ${kind} ${name} as ${actor}: ${reason}`);
+      return { pause: { kind, name, since: NOW, by: actor, reason }, runs: [] };
+    },
+    async resume({ kind, name }, actor) {
+      asked.push(`resume ${kind} ${name} as ${actor}`);
+      return { pause: { kind, name, since: NOW, by: actor, reason: '' }, runs: [] };
+    },
+  };
+}
+
 /** Answers with the run itself; throws what the real one throws for what is not there. */
 function operateOn(store: Store, asked: string[]): Operate {
   const ask = (what: string) => async (id: string, actor: string) => {
@@ -130,6 +145,7 @@ function operateOn(store: Store, asked: string[]): Operate {
     cancel: ask('cancel'),
     retry: ask('retry'),
     rollback: ask('rollback'),
+    rollbackSpec: ask('rollback spec'),
     async resendAll(actor) {
       asked.push(`resend all as ${actor}`);
       return 0;

@@ -33,6 +33,7 @@ const ROUTES = [
   'get /api/v1/outbox/{id}',
   'post /api/v1/outbox/retry',
   'post /api/v1/outbox/{id}/retry',
+  'get /api/v1/pauses',
   'get /api/v1/runs',
   'get /api/v1/runs/{id}',
   'get /api/v1/runs/{id}/log',
@@ -40,6 +41,11 @@ const ROUTES = [
   'post /api/v1/runs/{id}/retry',
   'post /api/v1/runs/{id}/rollback',
   'get /api/v1/specs',
+  'post /api/v1/specs/{name}/rollback',
+  'post /api/v1/specs/{name}/pause',
+  'post /api/v1/specs/{name}/resume',
+  'post /api/v1/lanes/{lane}/pause',
+  'post /api/v1/lanes/{lane}/resume',
 ];
 
 async function describeApi({ url }: Fixture): Promise<Document> {
@@ -91,6 +97,7 @@ async function fill({ store, specs }: Fixture): Promise<void> {
   await store.outbox.finish(1, 'dead', 2, 'gone');
   await store.environments.record(run, 1);
   const problem = { file: 'a.yaml', line: 1, column: 1, message: 'x', hint: 'y' };
+  await store.pauses.add({ kind: 'lane', name: 'main', since: 1, by: 'admin', reason: 'x' });
   Object.assign(specs, { specs: [sampleLoaded()], stale: true, problems: [problem] });
 }
 
@@ -132,8 +139,8 @@ test('every answer is as it is described: what is asked for, and what is refused
   };
 
   for (const [method, path, operation] of operationsOf(document)) {
-    const id = path.includes('/runs/') ? 'r1' : path.includes('/outbox/') ? '1' : 'd1';
-    const url = fixture.url + path.replace('{id}', id);
+    const id = /\/runs\/|rollback/.test(path) ? 'r1' : path.includes('/outbox/') ? '1' : 'd1';
+    const url = fixture.url + path.replace(/\{\w+\}/, id);
     const status = Object.keys(operation.responses).find((key) => key !== 'default') ?? '';
     const { content } = operation.responses[status] ?? { content: {} };
     const gone = new AbortController();
@@ -176,7 +183,7 @@ test('every query parameter that is described is taken, with its default where i
       assert.equal(required, false, `${path} ${name}`);
       const value =
         samples[name] ?? ('enum' in schema ? String((schema.enum as unknown[])[0]) : 'x');
-      const url = `${fixture.url}${path.replace('{id}', 'r1')}?${name}=${value}`;
+      const url = `${fixture.url}${path.replace(/\{\w+\}/, 'r1')}?${name}=${value}`;
       assert.ok((await fetch(url, { method })).ok, url);
     }
   }

@@ -14,6 +14,8 @@ const run = (state: RunState, more: Partial<Run> = {}): Run => ({
 
 const COMMANDS: Record<RunCommand['type'], RunCommand> = {
   start: { type: 'start' },
+  block: { type: 'block', reason: 'Paused by admin' },
+  unblock: { type: 'unblock' },
   succeed: { type: 'succeed', outputs: { url: 'https://shop.example' } },
   fail: { type: 'fail', fault: 'step', reason: 'exit code 1' },
   cancel: { type: 'cancel', reason: 'Cancelled by admin' },
@@ -22,8 +24,20 @@ const COMMANDS: Record<RunCommand['type'], RunCommand> = {
 
 /** The state after each command in each state; where there is none, the command is refused. */
 const TABLE: Record<RunState, Partial<Record<RunCommand['type'], RunState>>> = {
-  queued: { start: 'running', fail: 'failed', cancel: 'cancelled', supersede: 'superseded' },
-  blocked: { fail: 'failed', cancel: 'cancelled', supersede: 'superseded' },
+  queued: {
+    start: 'running',
+    block: 'blocked',
+    fail: 'failed',
+    cancel: 'cancelled',
+    supersede: 'superseded',
+  },
+  blocked: {
+    block: 'blocked',
+    unblock: 'queued',
+    fail: 'failed',
+    cancel: 'cancelled',
+    supersede: 'superseded',
+  },
   running: {
     start: 'running',
     succeed: 'succeeded',

@@ -6,6 +6,7 @@ import { outboxContract } from './contract/outbox.ts';
 import { outboxOrderContract } from './contract/outbox-order.ts';
 import { recordsContract } from './contract/records.ts';
 import { retentionContract } from './contract/retention.ts';
+import { pausesContract } from './contract/pauses.ts';
 import { runsContract } from './contract/runs.ts';
 import { runLeasesContract } from './contract/run-leases.ts';
 
@@ -26,6 +27,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     outboxContract(withStore);
     outboxOrderContract(withStore);
     recordsContract(withStore);
+    pausesContract(withStore);
     atomicallyContract(withStore);
     retentionContract(withStore);
   });

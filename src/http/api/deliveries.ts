@@ -59,7 +59,15 @@ export function deliveryOperations(deps: { store: Store; intake: Intake }): Oper
       name: 'explainDelivery',
       summary: 'Why a delivery did or did not deploy: every spec, every condition',
       answer: explanationSchema,
-      serve: async (_ctx, { id }) => toExplanation((await find(id)).delivery),
+      async serve(_ctx, { id }) {
+        const { delivery } = await find(id);
+        const ids = (delivery.outcome?.specs ?? []).flatMap(({ run }) => run ?? []);
+        const runs = await Promise.all(ids.map((run) => store.runs.get(run)));
+        return toExplanation(
+          delivery,
+          runs.filter((run) => run !== undefined),
+        );
+      },
     }),
     operation({
       method: 'post',

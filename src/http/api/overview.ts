@@ -49,7 +49,9 @@ export function overviewOperations(deps: {
       }),
       async serve() {
         const { specs, stale, problems } = catalog.current();
-        return { items: specs.map(toSpec), next: null, stale, problems: [...problems] };
+        const pauses = await store.pauses.list();
+        const items = specs.map((loaded) => toSpec(loaded, pauses));
+        return { items, next: null, stale, problems: [...problems] };
       },
     }),
     operation({

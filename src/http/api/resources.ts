@@ -3,6 +3,7 @@ import { isoTime } from '../../lib/clock.ts';
 import type { Delivery } from '../../model/delivery.ts';
 import { RUN_STATES, type Run, type Step } from '../../model/run.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
+import { isHeldBy, type Pause } from '../../model/pause.ts';
 import type { Environment } from '../../store/environments.ts';
 import type { OutboxEntry } from '../../store/outbox.ts';
 
@@ -56,13 +57,20 @@ export const explanationSchema = z
         spec: z.string(),
         matched: z.boolean(),
         run: z.string().nullable().describe('The run it made'),
+        runState: z.enum(RUN_STATES).nullable().describe('How that run is now'),
+        runReason: z.string().nullable().describe('Why it is so: what it waits for, for one'),
         reasons: z.array(reasonSchema),
       }),
     ),
   })
   .meta({ id: 'Explanation' });
 
-export function toExplanation(delivery: Delivery): z.infer<typeof explanationSchema> {
+/** `runs`: those that the delivery made, as they are now. */
+export function toExplanation(
+  delivery: Delivery,
+  runs: readonly Run[],
+): z.infer<typeof explanationSchema> {
+  const runOf = (id: string | undefined) => runs.find((run) => run.id === id);
   return {
     delivery: delivery.id,
     event: delivery.event,
@@ -72,6 +80,8 @@ export function toExplanation(delivery: Delivery): z.infer<typeof explanationSch
       spec,
       matched: verdict.matched,
       run: run ?? null,
+      runState: runOf(run)?.state ?? null,
+      runReason: runOf(run)?.reason ?? null,
       reasons: verdict.reasons,
     })),
   };
@@ -197,12 +207,27 @@ export function toRunDetail(
   return { ...toRun(run), steps: steps.map(toStep), callbacks: callbacks.map(toCallback) };
 }
 
+export const pauseSchema = z
+  .object({
+    kind: z.enum(['spec', 'lane']),
+    name: z.string(),
+    since: time,
+    by: z.string(),
+    reason: z.string().describe('Empty when nobody said'),
+  })
+  .meta({ id: 'Pause' });
+
+export function toPause(pause: Pause): z.infer<typeof pauseSchema> {
+  return { ...pause, since: isoTime(pause.since) };
+}
+
 export const specSchema = z
   .object({
     name: z.string(),
     repository: z.string(),
     environment: z.string(),
     lane: z.string(),
+    paused: pauseSchema.nullable().describe('What keeps its runs from starting'),
     events: z.array(z.enum(['push', 'release', 'workflow_run'])),
     steps: z.array(z.string()),
     file: z.string(),
@@ -211,16 +236,22 @@ export const specSchema = z
   })
   .meta({ id: 'Spec' });
 
-export function toSpec({ spec, file, line, digest }: LoadedSpec): z.infer<typeof specSchema> {
+export function toSpec(
+  { spec, file, line, digest }: LoadedSpec,
+  pauses: readonly Pause[],
+): z.infer<typeof specSchema> {
   const events: z.infer<typeof specSchema>['events'] = [];
   if (spec.on.push !== undefined) events.push('push');
   if (spec.on.release !== undefined) events.push('release');
   if (spec.on.workflowRun !== undefined) events.push('workflow_run');
+  const { lane } = spec.concurrency;
+  const pause = pauses.find((one) => isHeldBy({ spec: spec.name, lane }, one));
   return {
     name: spec.name,
     repository: spec.repository,
     environment: spec.environment,
-    lane: spec.concurrency.lane,
+    lane,
+    paused: pause === undefined ? null : toPause(pause),
     events,
     steps: spec.steps.map((step) => step.name),
     file,

@@ -8,7 +8,7 @@ import { ProblemError } from '../problem.ts';
 /** One operation of the API: what the router serves and what the OpenAPI description says are the same object. */
 export interface Operation {
   method: 'get' | 'post';
-  /** With OpenAPI's placeholders: `/runs/{id}`. */
+  /** With OpenAPI's placeholders, at most one: `/runs/{id}`. */
   path: string;
   name: string;
   summary: string;
@@ -73,7 +73,7 @@ export function apiRouter(
         });
       }
       const body = await one.serve(ctx, {
-        id: ctx.params['id'] ?? '',
+        id: Object.values<string>(ctx.params)[0] ?? '',
         query: query.data as never,
       });
       if (body === undefined) return;

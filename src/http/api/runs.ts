@@ -9,6 +9,10 @@ import { logText, streamLog } from './log.ts';
 import { runDetailSchema, runSchema, toRun, toRunDetail } from './resources.ts';
 import { listOf, operation, pageQuery, toPageRequest, type Operation } from './route.ts';
 
+const rollbackQuery = z.object({
+  to: z.string().max(100).optional().describe('A run that succeeded'),
+});
+
 /** Runs: what is deployed, how it went, and what may be done about it. */
 export function runOperations(deps: {
   store: Store;
@@ -88,10 +92,22 @@ export function runOperations(deps: {
     action('retry', 'Runs the same revision with the same spec again', 201),
     operation({
       method: 'post',
+      path: '/specs/{name}/rollback',
+      name: 'rollbackSpec',
+      summary:
+        'Deploys the revision before the one that the spec deployed last, or that of run `to`',
+      query: rollbackQuery,
+      status: 201,
+      answer: runSchema,
+      serve: async (ctx, { id: name, query }) =>
+        toRun(await operate.rollbackSpec(name, String(ctx.state['actor']), query.to)),
+    }),
+    operation({
+      method: 'post',
       path: '/runs/{id}/rollback',
       name: 'rollbackRun',
       summary: 'Deploys the revision that was deployed before this run, or by the run `to`',
-      query: z.object({ to: z.string().max(100).optional().describe('A run that succeeded') }),
+      query: rollbackQuery,
       status: 201,
       answer: runSchema,
       serve: async (ctx, { id, query }) =>
