@@ -1,5 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
-import { describeError, TerminalError } from '../lib/errors.ts';
+import { describeError, RetryableError, TerminalError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { GitHub } from '../github/client.ts';
 import { findHooks, type Hook, type ListedDelivery } from '../github/deliveries.ts';
@@ -14,8 +14,8 @@ const WEBHOOK_PATH = '/webhooks/v1/github';
 const EVENTS = new Set(['push', 'release', 'workflow_run']);
 /** What the inbox takes from the webhook route, it takes from here. */
 const DELIVERY = /^[\w-]{1,100}$/;
-/** A hundred deliveries each. */
-const MOST_PAGES = 100;
+/** A hundred deliveries each: more than GitHub remembers of most. */
+const MOST_PAGES = 1000;
 /** Payloads are read one by one; what is left over waits for the next turn. */
 const MOST_PAYLOADS = 200;
 /** A delivery stands in GitHub's list only when its attempt is over, so that a later one may stand there before it. */
@@ -25,8 +25,9 @@ const OVERLAP_MS = 10 * 60_000;
  * Takes in what GitHub could not deliver, with the payload that GitHub kept, oldest first: GitHub itself never tries a
  * second time (https://docs.github.com/en/webhooks/using-webhooks/handling-failed-webhook-deliveries). Of a webhook that
  * is seen for the first time nothing older is taken. Whatever is taken goes through the inbox like any other delivery, so
- * that it counts once and never deploys backwards. Throws RetryableError while GitHub does not answer or asks for a pause;
- * what was reached until then is kept.
+ * that it counts once and never deploys backwards. Throws RetryableError `github-rate-limited` when GitHub asks for a pause;
+ * what was reached until then is kept. A repository that cannot be read is logged once, and the next time it is tried
+ * again from where it was.
  */
 export type Recover = (signal: AbortSignal) => Promise<void>;
 
@@ -44,18 +45,19 @@ export function createRecover(deps: {
   const { store, github, clock, logger } = deps;
   const unreadable = new Set<string>();
 
-  async function hooksOf(repository: string): Promise<Hook[]> {
+  async function recoverOf(repository: string, signal: AbortSignal): Promise<void> {
+    const address = (deps.publicUrl ?? '') + WEBHOOK_PATH;
     try {
-      const address = (deps.publicUrl ?? '') + WEBHOOK_PATH;
-      const hooks = await findHooks({ github, clock }, repository, address);
+      for (const hook of await findHooks({ github, clock }, repository, address)) {
+        await recoverFrom(hook, signal);
+      }
       unreadable.delete(repository);
-      return hooks;
     } catch (error) {
-      if (!(error instanceof TerminalError)) throw error;
-      const fields = { repository, reason: describeError(error) };
-      if (!unreadable.has(repository)) logger.info(fields, 'webhooks cannot be read');
+      // One repository's trouble is no other's, but for a limit, which is that of all.
+      if (signal.aborted || isRateLimit(error)) throw error;
+      const fields = { repository: repository || undefined, reason: describeError(error) };
+      if (!unreadable.has(repository)) logger.warn(fields, 'missed deliveries cannot be read');
       unreadable.add(repository);
-      return [];
     }
   }
 
@@ -71,10 +73,10 @@ export function createRecover(deps: {
     const { missed, newest } = await findMissed(hook, since, signal);
     let reached = since;
     try {
-      for (const delivery of missed.slice(0, MOST_PAYLOADS)) {
+      for (const attempts of missed.slice(0, MOST_PAYLOADS)) {
         signal.throwIfAborted();
-        await take(hook, delivery);
-        reached = delivery.deliveredAt;
+        await take(hook, attempts);
+        reached = attempts[0].deliveredAt;
       }
       if (missed.length <= MOST_PAYLOADS) reached = newest;
     } finally {
@@ -83,9 +85,12 @@ export function createRecover(deps: {
     }
   }
 
-  /** What the inbox does not have, oldest first. Of several attempts of one delivery the first counts. */
+  /**
+   * What the inbox does not have, oldest first: of each delivery its attempts, because GitHub lists each time that it, or
+   * somebody by hand, has tried to deliver it. The first says where it stands in the order.
+   */
   async function findMissed(hook: Hook, since: number, signal: AbortSignal) {
-    const missed = new Map<string, ListedDelivery>();
+    const missed = new Map<string, Attempts>();
     let newest = since;
     let cursor: string | undefined;
     for (let page = 1; ; page += 1) {
@@ -96,7 +101,7 @@ export function createRecover(deps: {
         newest = Math.max(newest, delivery.deliveredAt);
         const wanted = EVENTS.has(delivery.event) && DELIVERY.test(delivery.guid);
         if (!wanted || delivery.deliveredAt < since || known.has(delivery.guid)) continue;
-        missed.set(delivery.guid, delivery);
+        missed.set(delivery.guid, [delivery, ...(missed.get(delivery.guid) ?? [])]);
       }
       const oldest = deliveries.at(-1)?.deliveredAt ?? 0;
       if (next === undefined || oldest < since) break;
@@ -109,8 +114,9 @@ export function createRecover(deps: {
     return { missed: [...missed.values()].sort(byTime), newest };
   }
 
-  async function take(hook: Hook, { guid, event, number }: ListedDelivery): Promise<void> {
-    const payload = await payloadOf(hook, number);
+  async function take(hook: Hook, attempts: Attempts): Promise<void> {
+    const [{ guid, event }] = attempts;
+    const payload = await payloadOf(hook, attempts);
     if (payload === undefined) {
       logger.warn({ hook: hook.name, delivery: guid, event }, 'delivery cannot be recovered');
       return;
@@ -122,14 +128,17 @@ export function createRecover(deps: {
     deps.onAccepted();
   }
 
-  /** Undefined also when GitHub does not have the delivery any more. */
-  async function payloadOf(hook: Hook, number: string): Promise<string | undefined> {
-    try {
-      return await hook.payload(number);
-    } catch (error) {
-      if (error instanceof TerminalError && error.code === 'github-not-found') return undefined;
-      throw error;
+  /** Of the first attempt of which GitHub still has it: all have the same. Undefined when there is none left. */
+  async function payloadOf(hook: Hook, attempts: Attempts): Promise<string | undefined> {
+    for (const { number } of attempts) {
+      try {
+        const payload = await hook.payload(number);
+        if (payload !== undefined) return payload;
+      } catch (error) {
+        if (!(error instanceof TerminalError && error.code === 'github-not-found')) throw error;
+      }
     }
+    return undefined;
   }
 
   return async (signal) => {
@@ -140,13 +149,18 @@ export function createRecover(deps: {
       ({ spec }) => [spec.repository.toLowerCase(), spec.repository] as const,
     );
     const repositories = isApp ? [''] : new Map(named).values();
-    for (const repository of repositories) {
-      for (const hook of await hooksOf(repository)) await recoverFrom(hook, signal);
-    }
+    for (const repository of repositories) await recoverOf(repository, signal);
   };
 }
 
+/** One delivery's, oldest first. */
+type Attempts = [ListedDelivery, ...ListedDelivery[]];
+
+function isRateLimit(error: unknown): boolean {
+  return error instanceof RetryableError && error.code === 'github-rate-limited';
+}
+
 /** Numbers grow, and may have more digits than a number keeps. */
-function byTime(a: ListedDelivery, b: ListedDelivery): number {
+function byTime([a]: Attempts, [b]: Attempts): number {
   return a.deliveredAt - b.deliveredAt || (BigInt(a.number) < BigInt(b.number) ? -1 : 1);
 }

@@ -10,6 +10,7 @@ import { createLogger } from '../../src/lib/logger.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore } from '../../src/store/index.ts';
 import { startStandIn, type Received, type Reply } from '../github/stand-in.ts';
+import type { LoadedSpec } from '../../src/model/deployment-spec.ts';
 import { sampleLoaded } from '../runs/samples.ts';
 import { sampleDelivery } from '../store/samples.ts';
 
@@ -21,11 +22,16 @@ interface Sent {
   guid: string;
   event?: string;
   /** Default: nothing is kept of it. */
-  payload?: object;
+  payload?: object | 'dropped';
+  /** In seconds. Default: its number. */
+  at?: number;
 }
 
-/** A GitHub with one webhook of ours and one of somebody else, in pages of two. */
-async function createFixture(t: TestContext) {
+/** A GitHub with one webhook of ours and some that are not, in pages of two. */
+async function createFixture(
+  t: TestContext,
+  { specs = [sampleLoaded()], pageSize = 2 }: { specs?: LoadedSpec[]; pageSize?: number } = {},
+) {
   const sent: Sent[] = [];
   const refused: ((request: Received) => Reply | undefined)[] = [];
   const standIn = await startStandIn(t, (request) => {
@@ -33,20 +39,26 @@ async function createFixture(t: TestContext) {
     if (refusal !== undefined) return refusal;
     const { pathname, searchParams } = new URL(request.path, 'http://github.test');
     if (pathname === HOOKS)
-      return { status: 200, body: [hook(1, 'https://else.example/x'), hook(2)] };
+      return {
+        status: 200,
+        body: [hook(1, 'https://else.example/x'), hook(2), { ...hook(3), active: false }],
+      };
     const [, number] = /\/hooks\/2\/deliveries(?:\/(\d+))?$/.exec(pathname) ?? [];
     if (!pathname.startsWith(`${HOOKS}/2/deliveries`)) return { status: 404, body: {} };
     if (number !== undefined) {
       const found = sent.find((one) => String(one.number) === number);
+      if (found?.payload === 'dropped') return { status: 404, body: { message: 'Not Found' } };
       return { status: 200, body: { request: { headers: {}, payload: found?.payload ?? null } } };
     }
-    const all = sent.map(listed).toReversed();
+    const all = sent
+      .map(listed)
+      .sort((a, b) => Date.parse(b.delivered_at) - Date.parse(a.delivered_at) || b.id - a.id);
     const start = Number(searchParams.get('cursor') ?? 0);
-    const next = `<http://github.test${pathname}?cursor=${start + 2}>; rel="next"`;
+    const next = `<http://github.test${pathname}?cursor=${start + pageSize}>; rel="next"`;
     return {
       status: 200,
-      body: all.slice(start, start + 2),
-      headers: start + 2 < all.length ? { link: next } : {},
+      body: all.slice(start, start + pageSize),
+      headers: start + pageSize < all.length ? { link: next } : {},
     };
   });
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-recover-'));
@@ -62,7 +74,7 @@ async function createFixture(t: TestContext) {
     store,
     github,
     catalog: {
-      current: () => ({ specs: [sampleLoaded()], problems: [], stale: false, loadedAt: 1 }),
+      current: () => ({ specs, problems: [], stale: false, loadedAt: 1 }),
     },
     publicUrl: ADDRESS,
     onAccepted: () => {},
@@ -70,7 +82,7 @@ async function createFixture(t: TestContext) {
     logger,
   });
   const inbox = async () =>
-    (await store.inbox.list({ limit: 200, before: undefined })).items
+    (await store.inbox.list({ limit: 1000, before: undefined })).items
       .map(({ id }) => id)
       .toReversed();
   const send = (...numbers: number[]) =>
@@ -83,6 +95,9 @@ async function createFixture(t: TestContext) {
     refused,
     inbox,
     recover: () => recover(new AbortController().signal),
+    /** How often a path was asked for that ends so. */
+    asked: (end: string) =>
+      standIn.requests.filter(({ path }) => path.replace(/\?.*/, '').endsWith(end)).length,
   };
 }
 
@@ -90,8 +105,8 @@ function hook(id: number, url = `${ADDRESS}/webhooks/v1/github/`) {
   return { id, active: true, config: { url } };
 }
 
-function listed({ number, guid, event = 'push' }: Sent) {
-  return { id: number, guid, event, delivered_at: isoTime(number * 1000) };
+function listed({ number, guid, event = 'push', at = number }: Sent) {
+  return { id: number, guid, event, delivered_at: isoTime(at * 1000) };
 }
 
 test('of a webhook that is seen for the first time nothing old is taken', async (t) => {
@@ -133,13 +148,135 @@ test('when GitHub asks for a pause, the rest is taken next time', async (t) => {
   assert.deepEqual(await inbox(), ['g1', 'g2', 'g3']);
 });
 
-test('a delivery whose payload GitHub has not kept holds up nothing', async (t) => {
+test('when GitHub names no time for the pause, the limit of all is told all the same', async (t) => {
+  const { send, refused, recover, inbox } = await createFixture(t);
+  await recover();
+  send(1);
+  refused.push(() => ({ status: 403, headers: { 'x-ratelimit-remaining': '0' } }));
+  await assert.rejects(recover(), { code: 'github-rate-limited' });
+  refused.pop();
+  await recover();
+  assert.deepEqual(await inbox(), ['g1']);
+});
+
+test('a delivery whose payload GitHub has not kept, or no longer has, holds up nothing', async (t) => {
   const { send, sent, recover, inbox } = await createFixture(t);
   await recover();
-  sent.push({ number: 1, guid: 'empty' });
+  sent.push({ number: 1, guid: 'empty' }, { number: 2, guid: 'dropped', payload: 'dropped' });
+  send(3);
+  await recover();
+  assert.deepEqual(await inbox(), ['g3']);
+});
+
+test('of a delivery that was tried several times any attempt that GitHub has kept will do', async (t) => {
+  const { sent, send, recover, inbox, store } = await createFixture(t);
+  await recover();
+  sent.push({ number: 1, guid: 'twice', payload: 'dropped' });
+  send(2);
+  sent.push({ number: 3, guid: 'twice', payload: { kept: true } });
+  await recover();
+  assert.deepEqual(await inbox(), ['twice', 'g2'], 'in the order of the first attempts');
+  assert.equal((await store.inbox.get('twice'))?.payload, '{"kept":true}');
+});
+
+test('a delivery that GitHub lists late is taken although later ones were taken before', async (t) => {
+  const { sent, send, recover, inbox } = await createFixture(t);
+  await recover();
+  send(1000);
+  await recover();
+  sent.push({ number: 1001, guid: 'slow', payload: {}, at: 500 });
+  await recover();
+  assert.deepEqual(await inbox(), ['g1000', 'slow']);
+});
+
+test('what lies before the place that was reached is neither read again nor taken', async (t) => {
+  const { send, sent, recover, inbox, asked } = await createFixture(t);
+  send(1, 2, 3, 4, 5, 6);
+  await recover();
+  send(1000, 2000);
+  await recover();
+  const before = asked('/deliveries');
+  sent.push({ number: 2001, guid: 'ancient', payload: {}, at: 1 });
+  send(3000);
+  await recover();
+  assert.deepEqual(await inbox(), ['g1000', 'g2000', 'g3000']);
+  assert.equal(asked('/deliveries') - before, 2, 'two pages reach back far enough');
+});
+
+test('no request is spent on the payload of what the inbox has, or of what deploys nothing', async (t) => {
+  const { send, sent, recover, store, asked } = await createFixture(t);
+  await recover();
+  send(1, 2);
+  sent.push({ number: 3, guid: 'star', event: 'star', payload: {} });
+  await store.accept(sampleDelivery('g1'));
+  await recover();
+  assert.deepEqual(
+    [1, 2, 3].map((number) => asked(`/deliveries/${number}`)),
+    [0, 1, 0],
+  );
+});
+
+test('an id that GitHub could not have given is left alone', async (t) => {
+  const { sent, send, recover, inbox } = await createFixture(t);
+  await recover();
+  sent.push({ number: 1, guid: 'x\u0000<script>', payload: {} });
   send(2);
   await recover();
   assert.deepEqual(await inbox(), ['g2']);
+});
+
+test('a cursor that GitHub no longer has costs that look and nothing else', async (t) => {
+  const { send, refused, recover, inbox } = await createFixture(t);
+  await recover();
+  send(1, 2, 3, 4, 5);
+  refused.push(({ path }) =>
+    path.includes('cursor=') ? { status: 422, body: { message: 'Invalid cursor' } } : undefined,
+  );
+  await recover();
+  assert.deepEqual(await inbox(), [], 'the newest alone would make the older ones late');
+  refused.pop();
+  await recover();
+  assert.deepEqual(await inbox(), ['g1', 'g2', 'g3', 'g4', 'g5']);
+});
+
+test(
+  'more than can be read in one look is taken in the next ones, in order',
+  { timeout: 60_000 },
+  async (t) => {
+    const { send, recover, inbox, asked } = await createFixture(t, { pageSize: 100 });
+    await recover();
+    // Far enough from each other that the place that was reached matters.
+    const numbers = Array.from({ length: 205 }, (_, index) => (index + 1) * 700);
+    send(...numbers);
+    await recover();
+    assert.equal((await inbox()).length, 200);
+    await recover();
+    assert.deepEqual(
+      await inbox(),
+      numbers.map((number) => `g${number}`),
+    );
+    const before = asked('/deliveries');
+    await recover();
+    assert.equal(asked('/deliveries') - before, 1);
+  },
+);
+
+test("one repository's trouble keeps no other's deliveries from being taken", async (t) => {
+  const other = sampleLoaded({ name: 'other', repository: 'acme/aaa' });
+  const { send, refused, recover, inbox } = await createFixture(t, {
+    specs: [other, sampleLoaded()],
+  });
+  await recover();
+  send(1);
+  for (const status of [403, 404, 500]) {
+    refused.unshift(({ path }) =>
+      path.startsWith('/repos/acme/aaa/') ? { status, body: { message: 'No' } } : undefined,
+    );
+    await recover();
+    send(2 + status);
+  }
+  await recover();
+  assert.deepEqual(await inbox(), ['g1', 'g405', 'g406', 'g502']);
 });
 
 test('a token that may not read webhooks is no failure', async (t) => {

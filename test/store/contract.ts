@@ -7,6 +7,7 @@ import { outboxOrderContract } from './contract/outbox-order.ts';
 import { recordsContract } from './contract/records.ts';
 import { retentionContract } from './contract/retention.ts';
 import { pausesContract } from './contract/pauses.ts';
+import { recoveryContract } from './contract/recovery.ts';
 import { runsContract } from './contract/runs.ts';
 import { runLeasesContract } from './contract/run-leases.ts';
 
@@ -28,6 +29,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     outboxOrderContract(withStore);
     recordsContract(withStore);
     pausesContract(withStore);
+    recoveryContract(withStore);
     atomicallyContract(withStore);
     retentionContract(withStore);
   });

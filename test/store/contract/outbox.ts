@@ -177,6 +177,29 @@ export function outboxContract(withStore: WithStore): void {
     );
 
     test(
+      'takes up again all that was given up, as tried, and says how many',
+      withStore(async (store) => {
+        const [dead, sent, pending, late] = await add(store, 'a', 'b', 'c', 'd');
+        await store.outbox.claim(1000, 100_000, 9);
+        await store.outbox.finish(dead, 'dead', 2000, 'gone');
+        await store.outbox.finish(sent, 'sent', 2000);
+        await store.outbox.finish(late, 'dead', 2000, 'gone');
+        assert.equal(await store.outbox.reviveAll(3000), 2);
+        assert.equal(await store.outbox.reviveAll(3000), 0);
+        for (const id of [dead, late]) {
+          const revived = await store.outbox.get(id);
+          assert.deepEqual(
+            [revived?.state, revived?.attempts, revived?.finishedAt, revived?.nextAttemptAt],
+            ['pending', 1, undefined, 3000],
+          );
+        }
+        assert.equal((await store.outbox.get(sent))?.state, 'sent');
+        assert.equal((await store.outbox.get(pending))?.nextAttemptAt, 1000);
+        assert.deepEqual(names(await claim(store, 3000)), ['a1', 'd4']);
+      }),
+    );
+
+    test(
       'knows what comes later in a target and was not given up, sent or not',
       withStore(async (store) => {
         const [first, other, sent, obsolete, dead, waiting] = await add(
