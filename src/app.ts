@@ -1,4 +1,5 @@
 import { randomInt, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { chmod, mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -14,6 +15,7 @@ import { createTidy } from './controller/retention.ts';
 import { createRunner } from './controller/runner.ts';
 import { keepSchedule } from './controller/schedule.ts';
 import { createSpecSource } from './controller/spec-source.ts';
+import { createWatch } from './controller/watch.ts';
 import { createCheckouts } from './git/checkouts.ts';
 import { discard } from './git/discard.ts';
 import { createMirrors } from './git/mirrors.ts';
@@ -154,11 +156,12 @@ export async function startApp(deps: {
     news,
     failpoint,
   });
+  const owner = randomUUID();
   const runner = createRunner({
     store,
     transitions,
     execute,
-    owner: randomUUID(),
+    owner,
     concurrency: config.concurrency,
     leaseMs: config.leaseMs,
     graceMs: config.shutdownGraceMs,
@@ -236,6 +239,25 @@ export async function startApp(deps: {
     clock,
     logger,
   });
+  const looksForMissed = config.github.auth !== undefined || config.reconcileIntervalMs > 0;
+  const watch = createWatch({
+    name: 'missed pushes',
+    leases: store.leases,
+    owner,
+    leaseMs: config.leaseMs,
+    async work(held) {
+      const recovering =
+        config.github.auth === undefined
+          ? []
+          : [{ name: 'recover', cron: everyFiveMinutes(), atStart: true, act: recover }];
+      const scheduled = keepSchedule(recovering, logger, held);
+      if (config.reconcileIntervalMs > 0) await reconcile.run(held);
+      if (!held.aborted) await once(held, 'abort');
+      await scheduled();
+    },
+    clock,
+    logger,
+  });
   const tidy = createTidy({
     store,
     catalog,
@@ -274,9 +296,6 @@ export async function startApp(deps: {
     [
       { name: 'tidy', cron: '17 * * * *', act: tidy },
       { name: 'expire', cron: '47 * * * *', atStart: true, act: expire },
-      ...(config.github.auth === undefined
-        ? []
-        : [{ name: 'recover', cron: everyFiveMinutes(), atStart: true, act: recover }]),
     ],
     logger,
     stopping.signal,
@@ -286,7 +305,7 @@ export async function startApp(deps: {
     runner,
     feedback,
     ...(specSource === undefined ? [] : [specSource]),
-    ...(config.reconcileIntervalMs === 0 ? [] : [reconcile]),
+    ...(looksForMissed ? [watch] : []),
   ].map((loop) => loop.run(stopping.signal));
   // Longer than the loops, because what they do last is for the others to hear too.
   const silenced = new AbortController();
@@ -330,6 +349,7 @@ async function openStore(config: Config, logger: Logger, failpoint: Failpoint): 
   await store.inbox.releaseAll();
   await store.runs.releaseAll();
   await store.outbox.releaseAll();
+  await store.leases.releaseAll();
   return store;
 }
 

@@ -9,6 +9,7 @@ import { gitStopped } from './git-failure.ts';
 import { createLocalGit } from './local-git.ts';
 import type { Mirrors } from './mirrors.ts';
 import { checkSha } from './refs.ts';
+import { giveName, isNamed, unname } from './work-tree-name.ts';
 import { bringTo, isWorkTree, makeWorkTree, placeOf, type Place } from './work-tree.ts';
 
 /** A work tree with exactly the files of a commit. */
@@ -16,6 +17,10 @@ export interface Checkout {
   /** Absolute path: the steps' working directory. */
   directory: string;
   sha: string;
+  /** Names what was made here: another one each time, on every machine. */
+  name: string;
+  /** Whether it stands as `keep` was left, with all that steps have made in it. */
+  kept: boolean;
 }
 
 export interface CheckoutRequest {
@@ -23,13 +28,15 @@ export interface CheckoutRequest {
   /** `owner/name`. */
   repository: string;
   sha: string;
+  /** The name of a checkout that is wanted back as it was left. One that is not here any more is made anew. */
+  keep?: string | undefined;
   signal?: AbortSignal | undefined;
 }
 
 export interface Checkouts {
   /**
    * The lane's work tree of the repository, brought to the commit: the files of the commit byte for byte, and nothing
-   * else. Made anew when it is damaged in any way. Throws TerminalError `commit-missing`, `invalid-sha`,
+   * else, unless it is the one to `keep`. Made anew when it is damaged in any way. Throws TerminalError `commit-missing`, `invalid-sha`,
    * `invalid-repository`, and RetryableError or TerminalError as `gitFailure` says.
    */
   prepare(request: CheckoutRequest): Promise<Checkout>;
@@ -99,9 +106,13 @@ export function createCheckouts(deps: {
     const { repository, sha, signal } = request;
     const startedAt = clock.now();
     const place = placeOf(join(directory, lane, repositoryDirectory(repository)));
+    if (request.keep !== undefined && (await isNamed(place, request.keep))) {
+      return { directory: place.tree, sha, name: request.keep, kept: true };
+    }
     await mirrors.ensureCommit(repository, sha, { signal });
     await makeLaneDirectory(lane);
 
+    await unname(place);
     if (!(await isWorkTree(place))) {
       await bringNew(place, request);
     } else {
@@ -114,7 +125,7 @@ export function createCheckouts(deps: {
       }
     }
     logger.debug({ lane, repository, sha, ms: clock.now() - startedAt }, 'checked out');
-    return { directory: place.tree, sha };
+    return { directory: place.tree, sha, name: await giveName(place), kept: false };
   }
 
   /** A new work tree; and when even that fails for want of objects, a new mirror too. */

@@ -17,7 +17,7 @@ export async function discard(path: string, trash: string): Promise<void> {
   const out = join(trash, `${OLD_PREFIX}${randomBytes(8).toString('hex')}`);
   try {
     // Only who may write to a directory may move it elsewhere, and a step may have changed that.
-    if (await isRealDirectory(path)) await chmod(path, 0o700);
+    if (await isRealDirectory(path)) await chmod(path, 0o700).catch(unlessForeign);
     await rename(path, out);
   } catch (error) {
     if (isMissing(error)) return;
@@ -82,6 +82,11 @@ async function makeWritable(path: string): Promise<void> {
   } catch (error) {
     if (!isMissing(error)) throw error;
   }
+}
+
+/** What is somebody else's can often be moved all the same. */
+function unlessForeign(error: unknown): void {
+  if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) throw error;
 }
 
 function isMissing(error: unknown): boolean {

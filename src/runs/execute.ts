@@ -12,8 +12,12 @@ import type { PipelineDeps } from './pipeline-context.ts';
 import { runPipeline } from './pipeline.ts';
 import { createRunLog, type RunLog } from './run-log.ts';
 import type { SpecReader } from './snapshot.ts';
+import { LostRunError } from './transition.ts';
 
-/** Runs the steps of a run that is claimed. Changes step rows and the log; the run's own state is the caller's. */
+/**
+ * Runs the steps of a run that is claimed. Changes step rows and the log; the run's own state is the caller's. Throws
+ * LostRunError when somebody else has taken the run up meanwhile.
+ */
 export type Execute = (run: Run, signal: AbortSignal) => Promise<Outcome>;
 
 export interface ExecuteDeps extends PipelineDeps {
@@ -35,7 +39,7 @@ export function createExecute(deps: ExecuteDeps): Execute {
       const secrets = readSecrets(spec, deps.secret);
       log = await createRunLog({
         logs: deps.store.logs,
-        run: run.id,
+        run,
         secrets: Object.values(secrets),
         maxBytes: deps.maxLogBytes,
         clock: deps.clock,
@@ -55,6 +59,7 @@ export function createExecute(deps: ExecuteDeps): Execute {
       await log.close();
       return outcome;
     } catch (error) {
+      if (error instanceof LostRunError) throw error;
       if (signal.aborted) return interrupted(signal);
       // The run goes on where it was when the database is back; whoever takes it up skips the steps that are done.
       if (isStoreAway(error)) return { kind: 'interrupted' };

@@ -10,6 +10,7 @@ import type { Run, Step } from '../model/run.ts';
 import type { StepKind } from '../steps/contract.ts';
 import type { Store } from '../store/index.ts';
 import type { Order } from './order.ts';
+import { LostRunError } from './transition.ts';
 import type { RunLog } from './run-log.ts';
 
 export interface PipelineDeps {
@@ -39,7 +40,7 @@ export interface Pipeline {
 /** How long a run waits for a database that is away, in milliseconds, before it is handed over. */
 export const STORE_PATIENCE_MS = 20_000;
 
-/** Writes a step's row and tells who listens. */
+/** Writes a step's row and tells who listens. Throws LostRunError when the run is somebody else's by now. */
 export async function saveStep(
   deps: Pick<PipelineDeps, 'store' | 'news' | 'clock' | 'failpoint'>,
   run: Run,
@@ -47,9 +48,15 @@ export async function saveStep(
 ): Promise<void> {
   const { failpoint = noFailpoint } = deps;
   failpoint('step.before');
-  await patiently({ clock: deps.clock, patienceMs: STORE_PATIENCE_MS }, () =>
-    deps.store.steps.update(run.id, step),
+  await patiently({ clock: deps.clock, patienceMs: STORE_PATIENCE_MS }, async () =>
+    stillOurs(run, await deps.store.steps.update(run.id, step, run.attempts)),
   );
   failpoint('step.after');
   deps.news.publish({ kind: 'step', run: run.id, step: step.index, state: step.state });
+}
+
+/** Throws LostRunError unless what was to be written in a run's name was written. */
+export function stillOurs({ id, attempts }: Pick<Run, 'id' | 'attempts'>, written: boolean): void {
+  if (written) return;
+  throw new LostRunError('run-lost', `attempt ${attempts} of run ${id} is not its latest any more`);
 }

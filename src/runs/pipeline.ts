@@ -5,10 +5,12 @@ import { maskText } from '../lib/masking.ts';
 import { patiently } from '../lib/patience.ts';
 import type { DeploymentSpec, StepSpec } from '../model/deployment-spec.ts';
 import type { Run, Step } from '../model/run.ts';
+import type { Checkout } from '../git/checkouts.ts';
 import type { StepResult } from '../steps/contract.ts';
 import { interrupted, type Outcome } from './outcome.ts';
 import {
   saveStep,
+  stillOurs,
   STORE_PATIENCE_MS,
   type Pipeline,
   type PipelineDeps,
@@ -37,8 +39,12 @@ export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promi
     return { kind: 'superseded', reason };
   }
   const { directory } = place;
+  // What finished steps have left there, a build for example, is what the others go on with.
+  const lacksFiles = !place.kept && some(steps, 'succeeded') && !every(steps, 'succeeded');
+  if (lacksFiles && spec.onInterrupt === 'fail') return await withoutFiles(deps, pipeline, steps);
+  if (!place.kept) await begin(deps, pipeline, place.name, lacksFiles ? steps : []);
 
-  let { outputs } = run;
+  let outputs = lacksFiles ? {} : run.outputs;
   for (const [index, stepSpec] of spec.steps.entries()) {
     const step = steps[index];
     if (step === undefined) throw new MainsheetError('step-missing', `step ${index} has no row`);
@@ -57,9 +63,9 @@ export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promi
       const succeeded = end(deps, step, 'succeeded', result.exitCode, '');
       await patiently({ clock: deps.clock, patienceMs: STORE_PATIENCE_MS }, () =>
         deps.store.atomically(async (tables) => {
+          stillOurs(run, await tables.runs.setOutputs(run.id, outputs, run.attempts));
           await tables.steps.update(run.id, succeeded);
           deps.failpoint?.('step.inside');
-          await tables.runs.setOutputs(run.id, outputs);
         }),
       );
       deps.news.publish({ kind: 'step', run: run.id, step: index, state: 'succeeded' });
@@ -99,6 +105,53 @@ async function alreadyOver(
   return { kind: 'failed', fault: 'mainsheet', reason };
 }
 
+const some = (steps: readonly Step[], state: Step['state']) =>
+  steps.some((step) => step.state === state);
+const every = (steps: readonly Step[], state: Step['state']) =>
+  steps.every((step) => step.state === state);
+
+/**
+ * Keeps which work tree the steps are done in. Those in `again` are to be done once more, because it is not the one that
+ * they were done in: in one transaction, so that whoever takes the run up finds a tree in which all that is finished was done.
+ */
+async function begin(
+  deps: PipelineDeps,
+  { run, log }: Pipeline,
+  tree: string,
+  again: readonly Step[],
+): Promise<void> {
+  for (const step of again) Object.assign(step, UNTOUCHED);
+  await patiently({ clock: deps.clock, patienceMs: STORE_PATIENCE_MS }, () =>
+    deps.store.atomically(async ({ runs, steps }) => {
+      stillOurs(run, await runs.setWorkTree(run.id, tree, run.attempts));
+      if (again.length > 0) await runs.setOutputs(run.id, {}, run.attempts);
+      for (const step of again) await steps.update(run.id, step);
+    }),
+  );
+  if (again.length === 0) return;
+  log.say(-1, 'The work tree of the attempt before is not here: starting again at the first step');
+}
+
+const UNTOUCHED = {
+  state: 'pending',
+  attempts: 0,
+  exitCode: undefined,
+  reason: '',
+  startedAt: undefined,
+  finishedAt: undefined,
+} satisfies Partial<Step>;
+
+async function withoutFiles(
+  deps: PipelineDeps,
+  { run, log }: Pipeline,
+  steps: Step[],
+): Promise<Outcome> {
+  const reason = 'interrupted, its work tree is lost, and on-interrupt is fail';
+  log.say(-1, `Run failed: ${reason}`);
+  await skipRest(deps, run, steps, 0);
+  return { kind: 'failed', fault: 'mainsheet', reason };
+}
+
 async function failedAt(
   deps: PipelineDeps,
   run: Run,
@@ -111,14 +164,14 @@ async function failedAt(
 }
 
 /**
- * The work tree's directory, or the deployed revision when that one contains the run's; undefined when the run is to
+ * The work tree, or the deployed revision when that one contains the run's; undefined when the run is to
  * stop. What may pass is tried again for a while.
  */
 async function checkOut(
   deps: PipelineDeps,
   { run, spec: { timeoutMs }, log, signal }: Pipeline,
   deadline: number,
-): Promise<{ directory: string } | { deployed: string } | undefined> {
+): Promise<Checkout | { deployed: string } | undefined> {
   const { lane, spec, repository, sha } = run;
   const until = Math.min(deadline, deps.clock.now() + CHECKOUT_PATIENCE_MS);
   // The run's time is the checkout's too: time lost to git must not be told as a step's failure.
@@ -131,13 +184,14 @@ async function checkOut(
       if (deployed !== undefined && (await deps.order.isLate(run, deployed, bounded))) {
         return { deployed };
       }
-      const { directory } = await deps.checkouts.prepare({
+      const before = run.attempts > 1 ? await deps.store.runs.workTree(run.id) : undefined;
+      return await deps.checkouts.prepare({
         lane,
         repository,
         sha,
+        keep: before,
         signal: bounded,
       });
-      return { directory };
     } catch (error) {
       if (signal.aborted) return undefined;
       if (limit.aborted) {

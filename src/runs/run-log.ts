@@ -4,7 +4,8 @@ import { createMasker, type Masker } from '../lib/masking.ts';
 import { createLogLimit, type LogLimit } from '../lib/log-limit.ts';
 import { patiently } from '../lib/patience.ts';
 import type { News } from '../model/news.ts';
-import { STORE_PATIENCE_MS } from './pipeline-context.ts';
+import type { Run } from '../model/run.ts';
+import { STORE_PATIENCE_MS, stillOurs } from './pipeline-context.ts';
 import type { LogChunk, Logs } from '../store/logs.ts';
 
 /** Text is kept back at most this long, so that a chatty step costs few transactions and a reader sees it live. */
@@ -21,13 +22,16 @@ export interface RunLog {
   say(step: number, text: string): void;
   /** Ends a step's streams: what the masker held back is written. */
   endStep(step: number): void;
-  /** Resolves when everything is stored, also when it is called again. Throws what the store threw. */
+  /**
+   * Resolves when everything is stored, also when it is called again. Throws what the store threw, and LostRunError when
+   * somebody else has taken the run up: then nothing more is written.
+   */
   close(): Promise<void>;
 }
 
 export async function createRunLog(deps: {
   logs: Logs;
-  run: string;
+  run: Pick<Run, 'id' | 'attempts'>;
   secrets: readonly string[];
   /** The log's size at most, in bytes. */
   maxBytes: number;
@@ -35,7 +39,7 @@ export async function createRunLog(deps: {
   news: Broadcast<News>;
 }): Promise<RunLog> {
   const { logs, run, clock, news } = deps;
-  let seq = await logs.nextSeq(run);
+  let seq = await logs.nextSeq(run.id);
   let waiting: Omit<LogChunk, 'seq'>[] = [];
   let waitingLength = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -80,7 +84,7 @@ export async function createRunLog(deps: {
     writing = writing.then(async () => {
       try {
         await store(chunks);
-        news.publish({ kind: 'log', run });
+        news.publish({ kind: 'log', run: run.id });
       } catch (error) {
         failure ??= error;
       }
@@ -92,9 +96,9 @@ export async function createRunLog(deps: {
     let again = false;
     await patiently({ clock, patienceMs: STORE_PATIENCE_MS }, async () => {
       const last = chunks.at(-1)?.seq ?? -1;
-      if (again && (await logs.nextSeq(run)) > last) return;
+      if (again && (await logs.nextSeq(run.id)) > last) return;
       again = true;
-      await logs.append(run, chunks);
+      stillOurs(run, await logs.append(run.id, chunks, run.attempts));
     });
   }
 

@@ -7,6 +7,7 @@ import type { Engine } from './engine.ts';
 import { createEnvironments, type Environments } from './environments.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createInbox, type Inbox, type IncomingDelivery } from './inbox.ts';
+import { createLeases, type Leases } from './leases.ts';
 import { createLogs, type Logs } from './logs.ts';
 import { migrate } from './migrations.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
@@ -24,6 +25,7 @@ export interface Tables {
   runs: Runs;
   steps: Steps;
   outbox: Outbox;
+  leases: Leases;
   logs: Logs;
   environments: Environments;
   snapshots: Snapshots;
@@ -77,9 +79,10 @@ function createTables(db: Kysely<Database>, engine: Engine): Tables {
   return {
     inbox: createInbox(db, engine),
     runs: createRuns(db, engine),
-    steps: createSteps(db),
+    steps: createSteps(db, engine),
     outbox: createOutbox(db, engine),
-    logs: createLogs(db),
+    leases: createLeases(db),
+    logs: createLogs(db, engine),
     environments: createEnvironments(db),
     snapshots: createSnapshots(db),
     audit: createAudit(db),

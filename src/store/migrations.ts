@@ -40,6 +40,7 @@ function migrations(engine: Engine): Record<string, Migration> {
     '0003-outbox-priority': { up: outboxPriority },
     '0004-pauses': { up: pauses },
     '0005-retention': { up: retention },
+    '0006-leases': { up: leases },
   };
 }
 
@@ -226,6 +227,17 @@ async function pauses(db: Kysely<unknown>): Promise<void> {
     .addColumn('reason', 'text', (column) => column.notNull())
     .addPrimaryKeyConstraint('pauses_pk', ['kind', 'name'])
     .execute();
+}
+
+/** Who does what only one process does, and which work tree the steps of a run were done in. */
+async function leases(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('leases')
+    .addColumn('name', 'text', (column) => column.primaryKey())
+    .addColumn('owner', 'text', (column) => column.notNull())
+    .addColumn('lease_until', 'bigint', (column) => column.notNull())
+    .execute();
+  await db.schema.alterTable('runs').addColumn('work_tree', 'text').execute();
 }
 
 /** A `seq` that grows with every row and is never given out twice: the order of arrival. */

@@ -69,8 +69,12 @@ export interface Runs {
   /** Ends every lease, so that running runs are taken up again. Only for an engine that one process owns. */
   releaseAll(): Promise<void>;
   requestCancel(id: string, reason: string): Promise<boolean>;
-  /** Keeps what the steps have put out so far, for the next one and for a run that is taken up again. */
-  setOutputs(run: string, outputs: Record<string, string>): Promise<void>;
+  /** Keeps what the steps have put out so far, for the next one and for a run that is taken up again; with `attempt` as in `Steps.update`. */
+  setOutputs(run: string, outputs: Record<string, string>, attempt?: number): Promise<boolean>;
+  /** The work tree that the run's steps were last done in, by its name; undefined before the first. */
+  workTree(run: string): Promise<string | undefined>;
+  /** Keeps the name of the work tree, with `attempt` as in `Steps.update`. */
+  setWorkTree(run: string, name: string, attempt?: number): Promise<boolean>;
   deploymentId(run: string): Promise<number | undefined>;
   setDeploymentId(run: string, deploymentId: number): Promise<void>;
   /** How many runs are in each state that is not an end; those that have ended are not counted. */
@@ -78,7 +82,7 @@ export interface Runs {
 }
 
 export function createRuns(db: Kysely<Database>, engine: Engine): Runs {
-  const steps = createSteps(db);
+  const steps = createSteps(db, engine);
   return {
     async insert(run, stepNames) {
       const row = await db
@@ -318,12 +322,33 @@ export function createRuns(db: Kysely<Database>, engine: Engine): Runs {
       return result.numUpdatedRows > 0n;
     },
 
-    async setOutputs(run, outputs) {
-      await db
+    async setOutputs(run, outputs, attempt) {
+      const result = await db
         .updateTable('runs')
         .set({ outputs: JSON.stringify(outputs) })
         .where('id', '=', run)
-        .execute();
+        .$if(attempt !== undefined, (query) => query.where('attempts', '=', attempt ?? 0))
+        .executeTakeFirst();
+      return result.numUpdatedRows > 0n;
+    },
+
+    async workTree(run) {
+      const row = await db
+        .selectFrom('runs')
+        .select('work_tree')
+        .where('id', '=', run)
+        .executeTakeFirst();
+      return row?.work_tree ?? undefined;
+    },
+
+    async setWorkTree(run, name, attempt) {
+      const result = await db
+        .updateTable('runs')
+        .set({ work_tree: name })
+        .where('id', '=', run)
+        .$if(attempt !== undefined, (query) => query.where('attempts', '=', attempt ?? 0))
+        .executeTakeFirst();
+      return result.numUpdatedRows > 0n;
     },
 
     async deploymentId(run) {

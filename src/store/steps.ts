@@ -1,5 +1,6 @@
 import type { Insertable, Kysely, Selectable } from 'kysely';
 import type { Step } from '../model/run.ts';
+import type { Engine } from './engine.ts';
 import type { Database, StepTable } from './tables.ts';
 
 /** The steps of runs: made with their run, changed while it goes on. */
@@ -8,14 +9,18 @@ export interface Steps {
   insert(run: string, names: readonly string[]): Promise<void>;
   /** A run's steps in their order. */
   ofRun(run: string): Promise<Step[]>;
-  update(run: string, step: Step): Promise<void>;
+  /**
+   * Writes a step's row. False, with `attempt`, when that is no longer the run's latest: somebody else has taken the run
+   * up, and whoever asks has lost it.
+   */
+  update(run: string, step: Step, attempt?: number): Promise<boolean>;
   /** Ends what is still open of a run that has ended: a step that had begun is cancelled, one that had not is skipped. */
   endOpen(run: string, now: number): Promise<void>;
 }
 
 const OPEN = ['pending', 'running'] as const;
 
-export function createSteps(db: Kysely<Database>): Steps {
+export function createSteps(db: Kysely<Database>, engine: Engine): Steps {
   return {
     async insert(run, names) {
       if (names.length === 0) return;
@@ -35,8 +40,8 @@ export function createSteps(db: Kysely<Database>): Steps {
       return rows.map(fromStepRow);
     },
 
-    async update(run, step) {
-      await db
+    async update(run, step, attempt) {
+      const result = await db
         .updateTable('steps')
         .set({
           state: step.state,
@@ -48,7 +53,18 @@ export function createSteps(db: Kysely<Database>): Steps {
         })
         .where('run_id', '=', run)
         .where('position', '=', step.index)
-        .execute();
+        .$if(attempt !== undefined, (query) =>
+          query.where(({ exists, selectFrom }) => {
+            const mine = selectFrom('runs')
+              .select('runs.id')
+              .where('runs.id', '=', run)
+              .where('runs.attempts', '=', attempt ?? 0);
+            // Who takes the run up waits until this is written, or this sees that it was taken up.
+            return exists(engine === 'postgres' ? mine.forShare() : mine);
+          }),
+        )
+        .executeTakeFirst();
+      return result.numUpdatedRows > 0n;
     },
 
     async endOpen(run, now) {

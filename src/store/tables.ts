@@ -14,6 +14,7 @@ export interface Database {
   branch_heads: BranchHeadTable;
   pushes: PushTable;
   pauses: PauseTable;
+  leases: LeaseTable;
 }
 
 export interface DeliveryTable {
@@ -61,6 +62,7 @@ export interface RunTable {
   owner: string | null;
   lease_until: number;
   deployment_id: number | null;
+  work_tree: Generated<string | null>;
 }
 
 export interface StepTable {
@@ -161,4 +163,10 @@ export interface PauseTable {
   since: number;
   paused_by: string;
   reason: string;
+}
+
+export interface LeaseTable {
+  name: string;
+  owner: string;
+  lease_until: number;
 }

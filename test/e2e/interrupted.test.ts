@@ -19,9 +19,11 @@ steps:
     run: |
       echo first >> "$BOOKS/${name}-first"
       echo from=first >> "$MAINSHEET_OUTPUT"
+      mkdir build && echo "built by $$" > build/site
   - name: Deploy
     env: { FROM: "\${{ outputs.from }}" }
     run: |
+      cat build/site >> "$BOOKS/${name}-built"
       setsid sh -c 'while sleep 0.02; do echo "daemon $$"; done' >> "$BOOKS/${name}" 2>&1 &
       until [ -e "$BOOKS/${name}-open" ]; do echo "$FROM $$" >> "$BOOKS/${name}"; sleep 0.02; done
 `;
@@ -73,6 +75,9 @@ test('the run of a killed controller goes on at the step under way, after its or
   assert.equal(run.state, 'succeeded');
   assert.deepEqual(run.outputs, { from: 'first' });
   assert.deepEqual(await linesOf('again-first'), ['first'], 'what had succeeded is not done again');
+  const built = await linesOf('again-built');
+  assert.equal(built.length, 2);
+  assert.equal(built[1], built[0], 'what it had made is still there');
   const lines = await linesOf('again');
   const firstNew = lines.findIndex((line) => !orphans.includes(Number(line.split(' ')[1])));
   assert.ok(

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { createForge, type Forge } from '../../demo/forge.ts';
 import { createSample, type Sample } from '../../demo/sample.ts';
+import { deafUrl } from '../support/deaf.ts';
 import { startBalancer, type Balancer } from '../support/balancer.ts';
 import { startController, type Controller } from '../support/controller.ts';
 import { startPostgres, type PostgresServer } from '../support/postgres.ts';
@@ -30,6 +31,21 @@ steps:
       until [ -e "$TEST_DIR/open" ] || [ -e "$TEST_DIR/open-$MAINSHEET_SHA" ]; do sleep 0.05; done
       echo "deployed"
       echo "end $MAINSHEET_SPEC $MAINSHEET_RUN_ID" >> "$TEST_DIR/journal"
+`;
+
+/** The second step needs what the first has made, and waits. */
+const BUILT = `
+name: built
+repository: ${SITE}
+on: { push: { branches: [built] } }
+secrets: [TEST_DIR]
+steps:
+  - name: Build
+    run: mkdir build && touch build/site && echo build >> "$TEST_DIR/built"
+  - name: Deploy
+    run: |
+      test -e build/site && echo found >> "$TEST_DIR/built"
+      until [ -e "$TEST_DIR/open" ]; do sleep 0.05; done
 `;
 
 let server: PostgresServer;
@@ -66,14 +82,19 @@ afterEach(async () => {
   assert.deepEqual(problems, [], 'every request fits the API description of GitHub');
 });
 
-async function startReplicas(count: number, databaseUrl?: string): Promise<void> {
+async function startReplicas(
+  count: number,
+  databaseUrl?: string,
+  more: Record<string, string> = {},
+): Promise<void> {
   const env = {
     DATABASE_URL: databaseUrl ?? (await server.database()),
     MAINSHEET_LEASE: `${LEASE_MS / 1000}s`,
     MAINSHEET_CONCURRENCY: '1',
     MAINSHEET_SECRET_TEST_DIR: directory,
+    ...more,
   };
-  const specs = { 'lanes.yaml': LANES.map(spec).join('---\n') };
+  const specs = { 'lanes.yaml': [...LANES.map(spec), BUILT].join('---\n') };
   replicas = await Promise.all(
     Array.from({ length: count }, () => startController({ forge, specs, env })),
   );
@@ -177,6 +198,63 @@ test('the run of a killed replica goes on elsewhere within its lease, and its lo
   await reading;
   assert.match(streamed, /event: end\ndata: {"state":"succeeded"}/);
   following.abort();
+});
+
+test('a run that another replica takes up has its first step done again, because its files are not there', async () => {
+  await startReplicas(2);
+  const sha = await push('built');
+  const { run, owner } = await runnerOf(sha);
+  await until('the second step waits', async () =>
+    (await readFile(join(directory, 'built'), 'utf8').catch(() => '')).includes('found'),
+  );
+  const other = replicas.find((replica) => replica !== owner);
+  assert.ok(other);
+  await owner.kill();
+  await until('the other replica takes the run up', () => started(other).includes(run.id));
+  await writeFile(join(directory, 'open'), '');
+  assert.equal((await ended(other, sha)).state, 'succeeded');
+  const lines = (await readFile(join(directory, 'built'), 'utf8')).trim().split('\n');
+  assert.deepEqual(lines, ['build', 'found', 'build', 'found']);
+});
+
+test('of several replicas one looks for missed pushes, and when it dies another one does', async () => {
+  forge.hook({ url: await deafUrl(), secret: 'e2e-webhook-secret' });
+  await startReplicas(2, undefined, {
+    MAINSHEET_RECONCILE_INTERVAL: '200ms',
+    LOG_LEVEL: 'debug',
+    MAINSHEET_CONCURRENCY: '4',
+  });
+  await writeFile(join(directory, 'open'), '');
+  const looks = ({ log }: Controller) =>
+    log.filter(({ msg }) => msg === 'branches looked at').length;
+  const watching = () => replicas.filter((replica) => looks(replica) > 0);
+  await until('somebody has looked several times', () => watching().some((one) => looks(one) > 5));
+  const [first, ...more] = watching();
+  assert.ok(first);
+  assert.deepEqual(more, [], 'one of them alone');
+  const found = await push('one');
+  assert.equal((await ended(first, found)).state, 'succeeded');
+
+  const other = replicas.find((replica) => replica !== first);
+  assert.ok(other);
+  await first.kill();
+  const missed = await push('one');
+  assert.equal((await ended(other, missed)).state, 'succeeded');
+  assert.equal((await runsOf(other)).length, 2, 'each once');
+
+  await first.restart();
+  const seen = looks(other);
+  await until('the other goes on', () => looks(other) > seen + 5);
+  assert.equal(
+    first.log.filter(({ msg }) => msg === 'watch taken').length,
+    1,
+    'it does not take back what it has lost',
+  );
+  await other.stop();
+  await until(
+    'at a stop it is handed over',
+    () => first.log.filter(({ msg }) => msg === 'watch taken').length === 2,
+  );
 });
 
 test('while the database is away intake answers 503, and afterwards everything goes on by itself', async (t) => {

@@ -38,6 +38,54 @@ async function prepareFirst(fixture: Fixture) {
   return { request, ...(await fixture.checkouts.prepare(request)) };
 }
 
+test('a checkout that is wanted back stands as steps have left it', TIME_LIMIT, async (t) => {
+  const fixture = await createFixture(t);
+  const { request, directory, name } = await prepareFirst(fixture);
+  await writeFile(join(directory, 'built'), 'by a step');
+  const { checkouts } = fixture.restart();
+  const again = await checkouts.prepare({ ...request, keep: name });
+  assert.deepEqual(again, { directory, sha: request.sha, name, kept: true });
+  assert.equal(await readFile(join(directory, 'built'), 'utf8'), 'by a step');
+});
+
+const NOT_THAT_ONE: [string, (directory: string, fixture: Fixture) => Promise<unknown>][] = [
+  [
+    'another run has used it meanwhile',
+    async (_, fixture) => {
+      await prepareFirst(fixture);
+    },
+  ],
+  ['it is gone', (directory) => rm(join(directory, '..'), { recursive: true })],
+  ['its tree is gone', (directory) => rm(directory, { recursive: true })],
+  [
+    'a step has put a pipe where its name was',
+    async (directory) => {
+      await rm(join(directory, '..', 'name'));
+      await run('mkfifo', [join(directory, '..', 'name')]);
+    },
+  ],
+  [
+    'the machine has started anew',
+    async (directory) => {
+      const file = join(directory, '..', 'name');
+      await writeFile(file, (await readFile(file, 'utf8')).replace(/@.*/, '@another start'));
+    },
+  ],
+];
+for (const [why, change] of NOT_THAT_ONE) {
+  test(`a checkout that is wanted back is made anew when ${why}`, TIME_LIMIT, async (t) => {
+    const fixture = await createFixture(t);
+    const { request, directory, name } = await prepareFirst(fixture);
+    await writeFile(join(directory, 'built'), 'by a step');
+    await change(directory, fixture);
+    const keep = why.startsWith('the machine') ? name.replace(/@.*/, '@another start') : name;
+    const again = await fixture.checkouts.prepare({ ...request, keep });
+    assert.equal(again.kept, false);
+    assert.notEqual(again.name, name);
+    assert.deepEqual(await contents(directory), FIRST);
+  });
+}
+
 test('a checkout has exactly the files of its commit, forward and back', TIME_LIMIT, async (t) => {
   const fixture = await createFixture(t);
   const { checkouts, repository, commit } = fixture;
@@ -47,9 +95,10 @@ test('a checkout has exactly the files of its commit, forward and back', TIME_LI
   const second = await commit(changes);
   const request = { lane: 'shop', repository };
 
-  assert.deepEqual(await checkouts.prepare({ ...request, sha: second }), {
+  assert.partialDeepStrictEqual(await checkouts.prepare({ ...request, sha: second }), {
     directory,
     sha: second,
+    kept: false,
   });
   assert.deepEqual(await contents(directory), ['README.md', 'lib', 'lib/a', 'lib/a/b.js']);
   assert.equal(await readFile(join(directory, 'README.md'), 'utf8'), 'second\n');

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -14,13 +16,16 @@ import type { Outcome } from '../../src/runs/outcome.ts';
 import { createSteps } from '../../src/steps/index.ts';
 import { createShellStep, findShell } from '../../src/steps/shell.ts';
 import { openSqlite } from '../../src/store/engine.ts';
-import { createStore } from '../../src/store/index.ts';
+import { createStore, type Store } from '../../src/store/index.ts';
 import { sampleRun } from '../store/samples.ts';
 import { sampleLoaded } from './samples.ts';
 
 // To root nothing is read-only, so root becomes somebody else for this file, which has a process of its own.
 const NOBODY = 65_534;
-if (process.getuid?.() === 0) {
+const isRoot = process.getuid?.() === 0;
+/** A directory that may be moved, but what is in it is root's. Removed by a process that stays root until this one ends. */
+const foreign = isRoot ? makeForeign() : undefined;
+if (isRoot) {
   process.setgroups?.([]);
   process.setgid?.(NOBODY);
   process.setuid?.(NOBODY);
@@ -82,7 +87,121 @@ test("a checkout that hangs is ended at the run's limit, as Mainsheet's failure 
   assert.match(JSON.stringify(outcome), /the checkout took longer than the run's 100ms/);
 });
 
+/** A run that was taken up again after its first step. */
+const RESUMED = {
+  attempts: 2,
+  outputs: { from: 'before' },
+  stepStates: ['succeeded', 'running'],
+  before: 'echo BEFORE; echo from=anew >> "$MAINSHEET_OUTPUT"',
+  run: 'echo DEPLOY',
+} as const;
+
+test('a run that is taken up again where its work tree is goes on at the first unfinished step', async () => {
+  const { outcome, log, keep } = await executed({ ...RESUMED, kept: true });
+  assert.deepEqual(outcome, { kind: 'succeeded', outputs: { from: 'before' } });
+  assert.match(log, /^DEPLOY$/m);
+  assert.doesNotMatch(log, /^BEFORE$/m);
+  assert.equal(keep, 'the tree before');
+});
+
+test('a run that is taken up again where its work tree is not starts again at the first step', async () => {
+  const { outcome, log, steps, workTree } = await executed(RESUMED);
+  assert.deepEqual(outcome, { kind: 'succeeded', outputs: { from: 'anew' } });
+  assert.match(log, /The work tree of the attempt before is not here: starting again/);
+  assert.match(log, /^BEFORE$[^]*^DEPLOY$/m);
+  assert.deepEqual(
+    steps.map(({ state, attempts }) => [state, attempts]),
+    [
+      ['succeeded', 1],
+      ['succeeded', 1],
+    ],
+  );
+  assert.equal(workTree, 'a tree', 'the next attempt looks for this one');
+});
+
+test('a run all of whose steps had succeeded before the death needs no work tree, and no step again', async () => {
+  const { outcome, log } = await executed({ ...RESUMED, stepStates: ['succeeded', 'succeeded'] });
+  assert.deepEqual(outcome, { kind: 'succeeded', outputs: { from: 'before' } });
+  assert.doesNotMatch(log, /BEFORE|DEPLOY/);
+});
+
+test('a step that had failed before the death is not run again', async () => {
+  const { outcome, log, steps } = await executed({
+    ...RESUMED,
+    stepStates: ['failed', 'pending'],
+    kept: true,
+  });
+  assert.deepEqual(outcome, {
+    kind: 'failed',
+    fault: 'step',
+    reason: 'Step "Before" failed: exit code 3',
+  });
+  assert.doesNotMatch(log, /BEFORE|DEPLOY/);
+  assert.deepEqual(
+    steps.map(({ state }) => state),
+    ['failed', 'skipped'],
+  );
+});
+
+test('with on-interrupt: fail no finished step is done again for want of its work tree', async () => {
+  const { outcome, log } = await executed({
+    ...RESUMED,
+    stepStates: ['succeeded', 'pending'],
+    onInterrupt: 'fail',
+  });
+  assert.deepEqual(outcome, {
+    kind: 'failed',
+    fault: 'mainsheet',
+    reason: 'interrupted, its work tree is lost, and on-interrupt is fail',
+  });
+  assert.doesNotMatch(log, /^BEFORE$|^DEPLOY$/m);
+});
+
+test('whoever has lost a run to another process does no further step and writes nothing more', async () => {
+  let taken: Run | undefined;
+  await assert.rejects(
+    executed({
+      before: 'echo BEFORE; sleep 0.3',
+      run: 'echo DEPLOY',
+      checkout: async (_, store) => {
+        const run = await store.runs.get('r1');
+        assert.ok(run);
+        taken = { ...run, attempts: run.attempts + 1 };
+        assert.ok(await store.runs.update(taken, { state: run.state }));
+      },
+      afterwards: async (store) => {
+        assert.deepEqual(await store.runs.get('r1'), taken);
+        const states = (await store.steps.ofRun('r1')).map(({ state }) => state);
+        assert.deepEqual(states, ['pending', 'pending']);
+        assert.doesNotMatch(JSON.stringify(await store.logs.read('r1', -1, 99)), /BEFORE|DEPLOY/);
+      },
+    }),
+    { name: 'LostRunError' },
+  );
+});
+
+test(
+  'what an attempt before has left and nobody can remove keeps no run from running',
+  { skip: foreign === undefined && 'only root can make what others cannot remove' },
+  async () => {
+    const { outcome, leftovers } = await executed({
+      run: 'touch "$MAINSHEET_OUTPUT"',
+      attempts: 2,
+      found: foreign,
+    });
+    assert.deepEqual(outcome, { kind: 'succeeded', outputs: {} });
+    assert.deepEqual(
+      leftovers.map((name) => name.slice(0, 5)),
+      ['.old-'],
+      'out of the way',
+    );
+  },
+);
+
 interface Executed {
+  /** The work tree that was asked for, and the one that is kept in the run's row. */
+  keep: string | undefined;
+  workTree: string | undefined;
   outcome: Outcome;
   run: Run;
   steps: Step[];
@@ -99,7 +218,17 @@ async function executed(options: {
   maxLogBytes?: number;
   timeoutMs?: number;
   stepTimeoutMs?: number;
-  checkout?: (signal: AbortSignal | undefined) => Promise<void>;
+  checkout?: (signal: AbortSignal | undefined, store: Store) => Promise<void>;
+  attempts?: number;
+  outputs?: Record<string, string>;
+  /** What the attempt before had come to. */
+  stepStates?: readonly Step['state'][];
+  /** Whether the work tree is still the one of the attempt before. */
+  kept?: boolean;
+  onInterrupt?: 'restart' | 'fail';
+  /** What is found where the run's own files are to be. */
+  found?: string | undefined;
+  afterwards?: (store: Store) => Promise<void>;
 }): Promise<Executed> {
   const root = await mkdtemp(join(tmpdir(), 'mainsheet-execute-'));
   const store = await createStore(openSqlite(join(root, 'mainsheet.db')), 'sqlite');
@@ -109,14 +238,17 @@ async function executed(options: {
     const { secrets = {}, timeoutMs = 60_000 } = options;
     const spec = specOf(options, Object.keys(secrets), timeoutMs);
     const scratchDirectory = join(root, 'scratch');
+    let keep: string | undefined;
     const execute = createExecute({
       store,
       order: { isLate: async () => false },
       orphans: { endOfRun: async () => 0 },
       checkouts: {
-        prepare: async ({ sha, signal }) => {
-          await options.checkout?.(signal);
-          return { directory, sha };
+        prepare: async (request) => {
+          keep = request.keep;
+          await options.checkout?.(request.signal, store);
+          const { sha } = request;
+          return { directory, sha, name: 'a tree', kept: options.kept === true };
         },
         retain: async () => {},
         sweep: async () => {},
@@ -133,14 +265,38 @@ async function executed(options: {
       maxLogBytes: options.maxLogBytes ?? 1024 * 1024,
     });
     const names = spec.steps.map((step) => step.name);
-    const made = await store.runs.insert(sampleRun('r1'), names);
+    const { attempts = 1, outputs = {} } = options;
+    const made = await store.runs.insert(sampleRun('r1', { attempts, outputs }), names);
     assert.ok(made !== undefined);
-    const outcome = await execute(made, new AbortController().signal);
+    await store.runs.setWorkTree('r1', 'the tree before');
+    for (const [index, state] of (options.stepStates ?? []).entries()) {
+      const [step] = (await store.steps.ofRun('r1')).slice(index);
+      assert.ok(step);
+      const reason = state === 'failed' ? 'exit code 3' : '';
+      await store.steps.update('r1', {
+        ...step,
+        state,
+        reason,
+        attempts: state === 'pending' ? 0 : 1,
+      });
+    }
+    if (options.found !== undefined) {
+      await mkdir(scratchDirectory);
+      await rename(options.found, join(scratchDirectory, 'r1'));
+    }
+    let outcome: Outcome;
+    try {
+      outcome = await execute(made, new AbortController().signal);
+    } finally {
+      await options.afterwards?.(store);
+    }
     const run = await store.runs.get(made.id);
     assert.ok(run !== undefined);
     const chunks = await store.logs.read(made.id, -1, 10_000);
     return {
       outcome,
+      keep,
+      workTree: await store.runs.workTree('r1'),
       run,
       steps: await store.steps.ofRun(made.id),
       log: chunks.map((chunk) => chunk.text).join(''),
@@ -148,12 +304,34 @@ async function executed(options: {
     };
   } finally {
     await store.close();
-    await rm(root, { recursive: true, force: true });
+    await rm(root, { recursive: true, force: true }).catch((error: unknown) => {
+      if (options.found === undefined) throw error;
+    });
   }
 }
 
+function makeForeign(): string {
+  const base = mkdtempSync(join(tmpdir(), 'mainsheet-foreign-'));
+  const directory = join(base, 'movable');
+  mkdirSync(join(directory, 'kept'), { recursive: true });
+  writeFileSync(join(directory, 'kept', 'x'), '');
+  chmodSync(directory, 0o777);
+  chownSync(base, NOBODY, NOBODY);
+  // To be found again wherever it was moved to.
+  const clear =
+    'read end; rm -rf "$0"; for d in "${0%/*}"/mainsheet-execute-*/scratch/.old-*/kept; do rm -rf "${d%/scratch/*}"; done';
+  const child = spawn('sh', ['-c', clear, base], { stdio: ['pipe', 'ignore', 'ignore'] });
+  child.unref();
+  return directory;
+}
+
 function specOf(
-  options: { run: string; before?: string; stepTimeoutMs?: number },
+  options: {
+    run: string;
+    before?: string;
+    stepTimeoutMs?: number;
+    onInterrupt?: 'restart' | 'fail';
+  },
   secrets: string[],
   timeoutMs: number,
 ): DeploymentSpec {
@@ -166,6 +344,7 @@ function specOf(
     retry: { attempts: 1, backoffMs: 0 },
   });
   return sampleLoaded({
+    onInterrupt: options.onInterrupt ?? 'restart',
     secrets,
     timeoutMs,
     steps: [

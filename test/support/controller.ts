@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -39,6 +39,8 @@ export async function startController(options: {
   forge: { url: string; token: string };
   specs: Record<string, string>;
   env?: Record<string, string>;
+  /** Whom it runs as; only root can choose. */
+  uid?: number;
 }): Promise<Controller> {
   const root = await mkdtemp(join(tmpdir(), 'mainsheet-e2e-'));
   const dataDir = join(root, 'data');
@@ -48,6 +50,8 @@ export async function startController(options: {
     await mkdir(dirname(join(specsDir, name)), { recursive: true });
     await writeFile(join(specsDir, name), text);
   }
+  const account = options.uid === undefined ? {} : { uid: options.uid, gid: options.uid };
+  if (options.uid !== undefined) await chown(root, options.uid, options.uid);
   const secret = 'e2e-webhook-secret';
   const env = {
     PATH: process.env['PATH'] ?? '',
@@ -76,6 +80,7 @@ export async function startController(options: {
     child = spawn(process.execPath, [MAIN, 'serve'], {
       env: { ...env, ...more },
       stdio: ['ignore', 'pipe', 'pipe'],
+      ...account,
     });
     let stderr = '';
     child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));

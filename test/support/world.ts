@@ -56,6 +56,8 @@ export interface World {
 export async function createWorld(options: {
   specs: Record<string, string>;
   env?: Record<string, string>;
+  /** Whom the controller runs as; only root can choose. */
+  uid?: number;
   forge?: Partial<ForgeOptions>;
   files?: Record<string, string>;
   /** As whom the controller speaks to the forge; default with its token. */
@@ -66,6 +68,7 @@ export async function createWorld(options: {
   const controller = await startController({
     forge,
     specs: options.specs,
+    ...(options.uid === undefined ? {} : { uid: options.uid }),
     env: { ...(options.credentials === 'app' ? appCredentials(forge) : {}), ...options.env },
   });
   forge.hook({

@@ -161,6 +161,114 @@ export function runLeasesContract(withStore: WithStore): void {
       }),
     );
   });
+
+  describe('whoever has lost a run', () => {
+    const STEP = {
+      index: 0,
+      name: 'Build',
+      state: 'succeeded',
+      attempts: 1,
+      exitCode: 0,
+      reason: '',
+      startedAt: 1,
+      finishedAt: 2,
+    } as const;
+    const CHUNKS = [
+      { seq: 0, at: 1, step: 0, stream: 'stdout', text: "it's ☃\0 $1 ?" },
+      { seq: 1, at: 2, step: -1, stream: 'mainsheet', text: 'two' },
+    ] as const;
+
+    test(
+      'writes neither its steps, its log, its outputs nor its work tree any more',
+      withStore(async (store) => {
+        assert.ok(await store.runs.insert(sampleRun('r1', { attempts: 1 }), ['Build', 'Smoke']));
+        const taken = await get(store, 'r1', { state: 'running', attempts: 2 });
+        assert.ok(await store.runs.update(taken, { state: 'queued' }));
+        assert.equal(await store.steps.update('r1', STEP, 1), false);
+        assert.equal(await store.logs.append('r1', CHUNKS, 1), false);
+        assert.equal(await store.runs.setOutputs('r1', { a: 'b' }, 1), false);
+        assert.equal(await store.runs.setWorkTree('r1', 'tree', 1), false);
+        assert.equal((await store.steps.ofRun('r1'))[0]?.state, 'pending');
+        assert.deepEqual(await store.logs.read('r1', -1, 9), []);
+        assert.deepEqual((await store.runs.get('r1'))?.outputs, {});
+        assert.equal(await store.runs.workTree('r1'), undefined);
+
+        assert.equal(await store.steps.update('r1', STEP, 2), true);
+        assert.equal(await store.logs.append('r1', CHUNKS, 2), true);
+        assert.equal(await store.runs.setOutputs('r1', { a: 'b' }, 2), true);
+        assert.equal(await store.runs.setWorkTree('r1', 'tree', 2), true);
+        assert.deepEqual((await store.steps.ofRun('r1'))[0], STEP);
+        assert.equal((await store.steps.ofRun('r1'))[1]?.state, 'pending');
+        assert.deepEqual(await store.logs.read('r1', -1, 9), [
+          { ...CHUNKS[0], text: "it's ☃\uFFFD $1 ?" },
+          CHUNKS[1],
+        ]);
+        assert.deepEqual((await store.runs.get('r1'))?.outputs, { a: 'b' });
+        assert.equal(await store.runs.workTree('r1'), 'tree');
+        assert.equal(await store.steps.update('unknown', STEP, 2), false);
+        assert.equal(await store.logs.append('unknown', CHUNKS, 2), false);
+      }),
+    );
+
+    test(
+      'writes before whoever takes it up does, or not at all',
+      withStore(async (store) => {
+        assert.ok(await store.runs.insert(sampleRun('r1', { attempts: 1 }), ['Build']));
+        let written: Promise<boolean[]> | undefined;
+        await store.atomically(async (tables) => {
+          const run = await tables.runs.get('r1');
+          assert.ok(run);
+          await tables.runs.update({ ...run, state: 'running', attempts: 2 }, { state: 'queued' });
+          // Both are under way while the other one has the run, but has not said so to everybody yet.
+          written = Promise.all([
+            store.logs.append('r1', CHUNKS, 1),
+            store.steps.update('r1', STEP, 1),
+          ]);
+          await tables.logs.append('r1', CHUNKS, 2);
+        });
+        assert.deepEqual(await written, [false, false]);
+        assert.equal((await store.logs.read('r1', -1, 9)).length, 2);
+      }),
+    );
+  });
+
+  describe('what one process does for all', () => {
+    test(
+      'is its own until its lease ends, and then of whoever asks first',
+      withStore(async ({ leases }) => {
+        assert.equal(await leases.take('watch', 'me', 5000, 1000), true);
+        assert.equal(await leases.take('watch', 'another', 6000, 4999), false);
+        assert.equal(await leases.take('else', 'another', 6000, 4999), true);
+        assert.equal(await leases.take('watch', 'me', 7000, 4999), true);
+        assert.equal(await leases.take('watch', 'another', 9000, 6999), false);
+        assert.equal(await leases.take('watch', 'another', 9000, 7000), true);
+        assert.equal(await leases.take('watch', 'me', 9999, 7001), false);
+      }),
+    );
+
+    test(
+      'is given back by its owner alone, or for all at a start',
+      withStore(async ({ leases }) => {
+        await leases.take('watch', 'me', 5000, 1000);
+        await leases.release('watch', 'another');
+        assert.equal(await leases.take('watch', 'another', 6000, 1000), false);
+        await leases.release('watch', 'me');
+        assert.equal(await leases.take('watch', 'another', 6000, 1000), true);
+        await leases.releaseAll();
+        assert.equal(await leases.take('watch', 'me', 6000, 1000), true);
+      }),
+    );
+
+    test(
+      'goes to one of several who ask at the same moment',
+      withStore(async ({ leases }) => {
+        const asked = Array.from({ length: 8 }, (_, index) =>
+          leases.take('watch', `process ${index}`, 5000, 1000),
+        );
+        assert.equal((await Promise.all(asked)).filter(Boolean).length, 1);
+      }),
+    );
+  });
 }
 
 async function insert(

@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto';
+import { lstat, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isWorkTree, type Place } from './work-tree.ts';
+
+/** A new one at each start of the machine: https://docs.kernel.org/admin-guide/sysctl/kernel.html#random */
+const BOOT_ID = '/proc/sys/kernel/random/boot_id';
+
+const fileOf = (place: Place) => join(place.directory, 'name');
+
+/**
+ * Gives a checkout a name, when it is just as it should be. Whoever knows it can tell later that this very work tree, and
+ * not another one of the same commit, is still there. Beside the tree, where steps do not look.
+ */
+export async function giveName(place: Place): Promise<string> {
+  const name = `${randomUUID()}@${await bootId()}`;
+  await writeFile(fileOf(place), name, { mode: 0o600, flag: 'wx' });
+  return name;
+}
+
+/** Takes its name away, before anything in it is changed. */
+export async function unname(place: Place): Promise<void> {
+  await rm(fileOf(place), { recursive: true, force: true });
+}
+
+/**
+ * Whether the checkout has this name. Not after the machine has started anew: what steps had written may not have reached
+ * the disk.
+ */
+export async function isNamed(place: Place, name: string): Promise<boolean> {
+  if (!name.endsWith(`@${await bootId()}`) || !(await isWorkTree(place))) return false;
+  return (await readName(fileOf(place))) === name;
+}
+
+/** Undefined too for what a step may have put in its place: a pipe would never end. */
+async function readName(file: string): Promise<string | undefined> {
+  const status = await lstat(file).catch(() => undefined);
+  if (!status?.isFile() || status.size > 200) return undefined;
+  return await readFile(file, 'utf8');
+}
+
+/** Empty where the system does not tell. */
+async function bootId(): Promise<string> {
+  return (await readFile(BOOT_ID, 'utf8').catch(() => '')).trim();
+}
