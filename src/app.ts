@@ -14,6 +14,7 @@ import { createResolve } from './controller/resolve.ts';
 import { createTidy } from './controller/retention.ts';
 import { createRunner } from './controller/runner.ts';
 import { keepSchedule } from './controller/schedule.ts';
+import { keepStepsApart } from './controller/steps-apart.ts';
 import { createSpecSource } from './controller/spec-source.ts';
 import { createWatch } from './controller/watch.ts';
 import { createCheckouts } from './git/checkouts.ts';
@@ -28,6 +29,7 @@ import { systemClock } from './lib/clock.ts';
 import { describeError, MainsheetError } from './lib/errors.ts';
 import { createFailpoint, type Failpoint } from './lib/failpoint.ts';
 import type { Logger } from './lib/logger.ts';
+import { letPass } from './lib/owner.ts';
 import { sameRepository } from './model/event.ts';
 import type { News } from './model/news.ts';
 import { createExecute } from './runs/execute.ts';
@@ -69,7 +71,10 @@ export async function startApp(deps: {
   const { config, environment, logger } = deps;
   const clock = systemClock;
   const news = createBroadcast<News>();
-  await makePrivate(config.dataDir, logger);
+  const shell = await findShell();
+  const scratchDirectory = join(config.dataDir, 'scratch');
+  await makePrivate(config, logger);
+  await keepStepsApart({ config, scratchDirectory, shell, clock, logger });
 
   const failpoint = createFailpoint(config.failpoints);
   const store = await openStore(config, logger, failpoint);
@@ -121,7 +126,6 @@ export async function startApp(deps: {
   // Specs of a repository are read when the first checkout is there; deliveries wait for them in the inbox.
   if (specSource === undefined) await catalog.reload();
 
-  const scratchDirectory = join(config.dataDir, 'scratch');
   const orphans = createOrphans({ clock });
   await orphans.endBelow(scratchDirectory);
   // What a step made unremovable there must not keep the controller from starting; each run has a directory of its own.
@@ -145,10 +149,11 @@ export async function startApp(deps: {
     store,
     checkouts,
     order,
-    steps: createSteps({ shell: createShellStep({ clock, shell: await findShell() }) }),
+    steps: createSteps({ shell: createShellStep({ clock, shell, user: config.stepUser }) }),
     specOf,
     secret,
     scratchDirectory,
+    stepUser: config.stepUser,
     orphans,
     inherited: environment,
     maxLogBytes: MAX_LOG_BYTES,
@@ -353,8 +358,9 @@ async function openStore(config: Config, logger: Logger, failpoint: Failpoint): 
   return store;
 }
 
-/** The data directory is this user's only. A volume that belongs to somebody else is used as it is, and said to be so. */
-async function makePrivate(directory: string, logger: Logger): Promise<void> {
+/** The data directory is this user's only; the steps' own user may pass through it. A volume that belongs to somebody else is used as it is, and said to be so. */
+async function makePrivate(config: Config, logger: Logger): Promise<void> {
+  const { dataDir: directory, stepUser } = config;
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
   } catch (error) {
@@ -365,6 +371,7 @@ async function makePrivate(directory: string, logger: Logger): Promise<void> {
   }
   try {
     await chmod(directory, 0o700);
+    if (stepUser !== undefined) await letPass(directory, stepUser);
   } catch (error) {
     logger.warn(
       { dataDir: directory, error: describeError(error) },

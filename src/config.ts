@@ -3,7 +3,8 @@ import { inspect } from 'node:util';
 import type { FailpointPlan } from './lib/failpoint.ts';
 import { createSecrets, type Secrets } from './config/secrets.ts';
 import { configSchema, type DeploymentsSource } from './config/schema.ts';
-import { readVariables, type Environment } from './config/variables.ts';
+import type { StepUser } from './config/step-user.ts';
+import { readVariables, secretFiles, type Environment } from './config/variables.ts';
 import { unknownVariables } from './config/unknown.ts';
 
 export type { DeploymentsSource } from './config/schema.ts';
@@ -27,6 +28,8 @@ export interface Config {
   /** Runs at once in this process. */
   concurrency: number;
   executor: 'local';
+  /** As whom steps run; undefined: as Mainsheet's own user. */
+  stepUser: StepUser | undefined;
   adminToken: string | undefined;
   /** All of them are accepted. Empty only when `requireWebhookSecret` was false. */
   webhookSecrets: string[];
@@ -40,6 +43,8 @@ export interface Config {
   };
   /** The secrets that specs may name. */
   secrets: Secrets;
+  /** Every file and directory that a variable names as holding secrets. */
+  secretFiles: string[];
   logLevel: string;
   logFormat: 'json' | 'pretty';
   /** How often branches are compared with what is known of them, in milliseconds; 0: never. */
@@ -119,6 +124,7 @@ export function readConfig(
     publicUrl: set.MAINSHEET_PUBLIC_URL,
     concurrency: set.MAINSHEET_CONCURRENCY ?? 4,
     executor: set.MAINSHEET_EXECUTOR ?? 'local',
+    stepUser: set.MAINSHEET_STEP_USER,
     adminToken: set.MAINSHEET_ADMIN_TOKEN,
     webhookSecrets: set.GITHUB_WEBHOOK_SECRET ?? [],
     github: {
@@ -131,6 +137,7 @@ export function readConfig(
       },
     },
     secrets,
+    secretFiles: secretFiles(env),
     logLevel: set.LOG_LEVEL ?? 'info',
     logFormat: set.LOG_FORMAT ?? (options.isTerminal ? 'pretty' : 'json'),
     reconcileIntervalMs: set.MAINSHEET_RECONCILE_INTERVAL ?? 60_000,

@@ -48,6 +48,8 @@ test('with nothing but the webhook secret set, the documented defaults count', (
     publicUrl: undefined,
     concurrency: 4,
     executor: 'local',
+    stepUser: undefined,
+    secretFiles: [],
     adminToken: undefined,
     webhookSecrets: ['hook-secret'],
     github: {
@@ -447,4 +449,53 @@ test('no way of printing the configuration, or a part of it, shows a secret', ()
     assert.ok(printed.includes('127.0.0.1') && printed.includes('***'), printed);
     assert.ok(!printed.includes('hunter2') && !printed.includes('PRIVATE KEY'), printed);
   }
+});
+
+test('the user of the steps is a name or numbers, and never root', () => {
+  const { name: _, ...numbers } = config({ MAINSHEET_STEP_USER: '61234:61235' }).stepUser ?? {};
+  assert.deepEqual(numbers, { uid: 61_234, gid: 61_235 });
+  assert.deepEqual(config({ MAINSHEET_STEP_USER: '61234' }).stepUser, {
+    uid: 61_234,
+    gid: 61_234,
+    name: '61234',
+  });
+  const daemon = config({ MAINSHEET_STEP_USER: 'daemon' }).stepUser;
+  assert.equal(daemon?.name, 'daemon');
+  assert.ok(daemon.uid > 0 && daemon.gid > 0);
+
+  const refused: [string, RegExp][] = [
+    [
+      'no-such-user-here',
+      /a user that this machine does not know: make the user, or write uid:gid$/,
+    ],
+    ['root', /which is root: name a user and a group without rights/],
+    ['0:61235', /which is root/],
+    ['61234:0', /which is root/],
+    ['61234:deployer', /write a user's name, uid or uid:gid/],
+    ['-u', /write a user's name, uid or uid:gid/],
+    ['a b', /write a user's name, uid or uid:gid/],
+    ['4294967295', /numbers go up to 4294967294/],
+  ];
+  for (const [text, problem] of refused) {
+    const [said = '', ...more] = problems({ ...needed, MAINSHEET_STEP_USER: text });
+    assert.match(said, /^MAINSHEET_STEP_USER is /);
+    assert.match(said, problem);
+    assert.deepEqual(more, []);
+  }
+  const own = process.getuid?.() ?? 0;
+  if (own !== 0) {
+    const [said = ''] = problems({ ...needed, MAINSHEET_STEP_USER: String(own) });
+    assert.match(said, /the user that Mainsheet itself runs as/);
+  }
+});
+
+test('every file and directory that holds secrets is known', async (t) => {
+  const path = await directory(t, { hook: 'secret', ssh: 'key' });
+  const { secretFiles } = config({
+    GITHUB_WEBHOOK_SECRET: undefined,
+    GITHUB_WEBHOOK_SECRET_FILE: join(path, 'hook'),
+    MAINSHEET_SECRET_SSH_FILE: join(path, 'ssh'),
+    MAINSHEET_SECRETS_DIR: path,
+  });
+  assert.deepEqual(secretFiles.sort(), [path, join(path, 'hook'), join(path, 'ssh')].sort());
 });

@@ -9,6 +9,7 @@ import type { CommandContext } from './context.ts';
 import type { Check } from './doctor-check.ts';
 import { checkDataDirectory, checkGit, checkShell, checkStore } from './doctor-machine.ts';
 import { checkServer } from './doctor-server.ts';
+import { checkStepUser } from './doctor-steps.ts';
 import { checkPublicUrl, checkSpecs, checkWebhookSecrets } from './doctor-settings.ts';
 import type { Style } from './terminal.ts';
 
@@ -72,6 +73,7 @@ async function* examine(context: CommandContext, program: Command): AsyncGenerat
     if (config.webhookSecrets.length > 0) yield checkWebhookSecrets(config.webhookSecrets);
     yield checkPublicUrl(config.publicUrl);
     yield* await checkDataDirectory(config.dataDir);
+    yield await checkStepUser(config);
   }
   const server = await checkServer({
     url: context.serverUrl(),

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import * as z from 'zod';
 import { parseDuration } from '../lib/duration.ts';
 import { FAILPOINTS, parseFailpoints, type FailpointPlan } from '../lib/failpoint.ts';
+import { findStepUser } from './step-user.ts';
 
 const HOUR = 3_600_000;
 
@@ -30,6 +31,10 @@ export const configSchema = z.object({
   MAINSHEET_PUBLIC_URL: variable(webUrl),
   MAINSHEET_CONCURRENCY: wholeNumber(1, 1000),
   MAINSHEET_EXECUTOR: variable(executor),
+  MAINSHEET_STEP_USER: variable((text) => {
+    const found = findStepUser(text);
+    return 'problem' in found ? wrong(found.problem, found.todo) : found.user;
+  }),
   MAINSHEET_ADMIN_TOKEN: variable((text) =>
     /^[\x21-\x7e]+$/.test(text)
       ? text

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { describeError } from '../lib/errors.ts';
 import { readSecretFile } from './secret-file.ts';
 
@@ -20,6 +21,7 @@ export const PLAIN_VARIABLES = [
   'MAINSHEET_PUBLIC_URL',
   'MAINSHEET_CONCURRENCY',
   'MAINSHEET_EXECUTOR',
+  'MAINSHEET_STEP_USER',
   'MAINSHEET_RECONCILE_INTERVAL',
   'MAINSHEET_RETENTION',
   'MAINSHEET_RETENTION_DELIVERIES',
@@ -53,6 +55,19 @@ export function readVariables(env: Environment): {
     if (value !== undefined) values[name] = value;
   }
   return { values, problems };
+}
+
+/** The paths that variables name as holding secrets: absolute. */
+export function secretFiles(env: Environment): string[] {
+  const names = [
+    'MAINSHEET_SECRETS_DIR',
+    ...SECRET_VARIABLES.map((name) => `${name}_FILE`),
+    ...Object.keys(env).filter((name) => /^MAINSHEET_SECRET_.+_FILE$/.test(name)),
+  ];
+  return names.flatMap((name) => {
+    const path = env[name]?.trim() ?? '';
+    return path === '' ? [] : [resolve(path)];
+  });
 }
 
 function secretVariable(env: Environment, name: string, problems: string[]): string | undefined {

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { makeOwn, type Owner } from '../lib/owner.ts';
 import { laneDirectory, repositoryDirectory } from './directory-names.ts';
 import { discard, discardLeftovers, isUsableDirectory } from './discard.ts';
 import { gitStopped } from './git-failure.ts';
@@ -30,6 +31,8 @@ export interface CheckoutRequest {
   sha: string;
   /** The name of a checkout that is wanted back as it was left. One that is not here any more is made anew. */
   keep?: string | undefined;
+  /** To whom the tree is to belong; undefined: to this process's user. */
+  owner?: Owner | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -110,10 +113,11 @@ export function createCheckouts(deps: {
       return { directory: place.tree, sha, name: request.keep, kept: true };
     }
     await mirrors.ensureCommit(repository, sha, { signal });
-    await makeLaneDirectory(lane);
+    await makeLaneDirectory(lane, request.owner);
 
     await unname(place);
-    if (!(await isWorkTree(place))) {
+    // What belongs to somebody else is made anew for each run.
+    if (request.owner !== undefined || !(await isWorkTree(place))) {
       await bringNew(place, request);
     } else {
       try {
@@ -143,10 +147,11 @@ export function createCheckouts(deps: {
     }
   }
 
-  async function bring(place: Place, { repository, sha, signal }: CheckoutRequest): Promise<void> {
+  async function bring(place: Place, request: CheckoutRequest): Promise<void> {
+    const { repository, sha, owner, signal } = request;
     if (signal?.aborted) throw gitStopped(`checking out ${repository}`, signal);
     const mirror = mirrors.directoryOf(repository);
-    await bringTo(place, { sha, mirror, repository }, { git, signal });
+    await bringTo(place, { sha, mirror, repository }, { git, signal, owner });
   }
 
   async function renew(place: Place): Promise<void> {
@@ -155,11 +160,11 @@ export function createCheckouts(deps: {
   }
 
   /** The lane's directory, and not a link or a file that a step put in its place. */
-  async function makeLaneDirectory(lane: string): Promise<void> {
+  async function makeLaneDirectory(lane: string, owner: Owner | undefined): Promise<void> {
     const path = join(directory, lane);
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeOwn(directory, owner);
     if (!(await isUsableDirectory(path))) await clear(path);
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeOwn(path, owner);
   }
 
   /** `path` is free afterwards, even if what was there cannot be removed: that must not stop the lane. */

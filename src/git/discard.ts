@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { takeBack } from '../lib/owner.ts';
 import { NEW_PREFIX, OLD_PREFIX } from './directory-names.ts';
 
 /** A name in `directory` for something that is being made; a crash leaves it behind for `discardLeftovers`. */
@@ -62,25 +63,15 @@ async function modeOfDirectory(path: string): Promise<number | undefined> {
 }
 
 async function removeAll(path: string): Promise<void> {
+  // Root could remove anything, so a step of another user, still running, must not be able to say what.
+  if (process.geteuid?.() === 0) await takeBack(path);
   try {
     await rm(path, { recursive: true, force: true });
   } catch {
     // A step may have taken away its own rights to a directory; the owner can give them back.
-    await makeWritable(path);
+    await takeBack(path);
     // What the first attempt had begun may still be going on: hence the retries.
     await rm(path, { recursive: true, force: true, maxRetries: 5 });
-  }
-}
-
-async function makeWritable(path: string): Promise<void> {
-  try {
-    if (!(await isRealDirectory(path))) return;
-    await chmod(path, 0o700);
-    for (const entry of await readdir(path, { withFileTypes: true })) {
-      if (entry.isDirectory()) await makeWritable(join(path, entry.name));
-    }
-  } catch (error) {
-    if (!isMissing(error)) throw error;
   }
 }
 

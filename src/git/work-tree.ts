@@ -1,9 +1,11 @@
-import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RetryableError } from '../lib/errors.ts';
+import { handOver, letPass, type Owner } from '../lib/owner.ts';
 import { isUsableDirectory, placeForNew } from './discard.ts';
 import type { GitAnswer, LocalGit } from './local-git.ts';
 import { keepConfig } from './mirror-directory.ts';
+import { linkObjects } from './shared-objects.ts';
 import { findStray } from './stray-entries.ts';
 
 /** Where a checkout lives: `tree` is what steps see, `git` is ours. */
@@ -38,12 +40,18 @@ export function placeOf(directory: string): Place {
   return { directory, git: join(directory, 'git'), tree: join(directory, 'tree') };
 }
 
-/** Whether a checkout was made there, of real directories that may be used. Says nothing about what is in them. */
+/**
+ * Whether a checkout was made there, of real directories of our own that may be used. Says nothing about what is in them.
+ * A tree that was handed over is never taken again: its owner may have left in it what works later (links to files,
+ * access control lists, processes that are still there).
+ */
 export async function isWorkTree(place: Place): Promise<boolean> {
   // All that we write into: a link in their place would lead our writing elsewhere.
   const own = ['objects', 'objects/info', 'info'].map((name) => join(place.git, name));
   const parts = [place.directory, place.git, place.tree, ...own];
-  return (await Promise.all(parts.map((part) => isUsableDirectory(part)))).every(Boolean);
+  if (!(await Promise.all(parts.map((part) => isUsableDirectory(part)))).every(Boolean))
+    return false;
+  return (await lstat(place.tree)).uid === (await lstat(place.git)).uid;
 }
 
 /** Makes an empty checkout: aside, in `workDirectory`, so that there never is half of one. */
@@ -56,6 +64,13 @@ export async function makeWorkTree(place: Place, workDirectory: string): Promise
   await rename(made.directory, place.directory);
 }
 
+/** What git is run with for a checkout. With `owner` the tree belongs to it afterwards, and is to be made anew for it. */
+export interface BringDeps {
+  git: LocalGit;
+  signal: AbortSignal | undefined;
+  owner: Owner | undefined;
+}
+
 /**
  * Brings the tree to exactly the commit `sha`, whose objects are in `mirror`, and proves it: HEAD, the contents of every
  * file, and that there is nothing else. Throws RetryableError `checkout-differs`, or as `gitFailure` says.
@@ -63,7 +78,7 @@ export async function makeWorkTree(place: Place, workDirectory: string): Promise
 export async function bringTo(
   place: Place,
   commit: { sha: string; mirror: string; repository: string },
-  deps: { git: LocalGit; signal: AbortSignal | undefined },
+  deps: BringDeps,
 ): Promise<void> {
   const { sha, mirror, repository } = commit;
   const run = async (...args: string[]): Promise<GitAnswer> =>
@@ -82,15 +97,22 @@ export async function bringTo(
   await run('clean', '--quiet', '-xffd');
   await verify(place, sha, run);
   await giveGitDirectory(place, commit, deps);
+  if (deps.owner === undefined) return;
+  await handOver(place.tree, deps.owner);
+  await letPass(place.directory, deps.owner);
 }
 
 async function keepOurs(gitDirectory: string, mirror: string): Promise<void> {
-  await keepConfig(join(gitDirectory, 'config'), CONFIG);
-  await keepConfig(join(gitDirectory, 'info', 'attributes'), ATTRIBUTES);
+  await keepSettings(gitDirectory);
   await keepConfig(
     join(gitDirectory, 'objects', 'info', 'alternates'),
     `${join(mirror, 'objects')}\n`,
   );
+}
+
+async function keepSettings(gitDirectory: string): Promise<void> {
+  await keepConfig(join(gitDirectory, 'config'), CONFIG);
+  await keepConfig(join(gitDirectory, 'info', 'attributes'), ATTRIBUTES);
 }
 
 async function makeGitDirectory(path: string): Promise<void> {
@@ -122,12 +144,13 @@ function differs(sha: string, what: string): RetryableError {
 
 /**
  * A `.git` for the steps, so that `git log`, `git describe` and the like work in the checkout. It borrows the mirror's
- * objects and copies its refs; whatever a step does to it ends with the next checkout.
+ * objects and copies its refs; whatever a step does to it ends with the next checkout. Another user cannot read the
+ * mirror, so for an `owner` the files of its objects get a second name here.
  */
 async function giveGitDirectory(
   place: Place,
   { sha, mirror, repository }: { sha: string; mirror: string; repository: string },
-  { git, signal }: { git: LocalGit; signal: AbortSignal | undefined },
+  { git, signal, owner }: BringDeps,
 ): Promise<void> {
   const path = join(place.tree, '.git');
   const { stdout } = await git({
@@ -138,7 +161,13 @@ async function giveGitDirectory(
   });
   const refs = stdout.toString().replaceAll(' refs/heads/', ' refs/remotes/origin/');
   await makeGitDirectory(path);
-  await keepOurs(path, mirror);
+  if (owner === undefined) {
+    await keepOurs(path, mirror);
+  } else {
+    await keepSettings(path);
+    // After the refs were read, so that no object that they need is missed.
+    await linkObjects(join(mirror, 'objects'), join(path, 'objects'));
+  }
   await writeFile(join(path, 'packed-refs'), refs);
   await copyFile(join(place.git, 'index'), join(path, 'index'));
   // Last, for without HEAD git does not take the directory for a repository.

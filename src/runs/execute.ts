@@ -1,4 +1,3 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeError, MainsheetError, RetryableError } from '../lib/errors.ts';
 import { discard } from '../git/discard.ts';
@@ -11,6 +10,7 @@ import { interrupted, type Outcome } from './outcome.ts';
 import type { PipelineDeps } from './pipeline-context.ts';
 import { runPipeline } from './pipeline.ts';
 import { createRunLog, type RunLog } from './run-log.ts';
+import { makeScratch } from './scratch.ts';
 import type { SpecReader } from './snapshot.ts';
 import { LostRunError } from './transition.ts';
 
@@ -46,12 +46,13 @@ export function createExecute(deps: ExecuteDeps): Execute {
         news: deps.news,
       });
       if (run.attempts > 1) await clearAway(deps, run, scratch, log);
-      const payload = await writePayload(deps.store, run, scratch);
+      const payload = await payloadOf(deps.store, run);
+      await makeScratch({ ...deps, run: run.id, payload });
       const outcome = await runPipeline(deps, {
         run,
         spec,
         secrets,
-        payload,
+        payload: JSON.parse(payload) as Json,
         scratch,
         log,
         signal,
@@ -108,11 +109,8 @@ async function clearAway(
   await discard(scratch, deps.scratchDirectory).catch(() => undefined);
 }
 
-/** Writes the event's payload where steps can read it, and returns it parsed. */
-async function writePayload(store: Store, run: Run, scratch: string): Promise<Json> {
-  await mkdir(scratch, { recursive: true, mode: 0o700 });
-  const stored = await store.inbox.get(run.delivery);
-  const payload = stored === undefined || stored.payload === '' ? '{}' : stored.payload;
-  await writeFile(join(scratch, 'event.json'), payload, { mode: 0o600 });
-  return JSON.parse(payload) as Json;
+async function payloadOf(store: Store, run: Run): Promise<string> {
+  const payload = (await store.inbox.get(run.delivery))?.payload;
+  // Of an old delivery only the row is kept.
+  return payload === undefined || payload === '' ? '{}' : payload;
 }

@@ -1,6 +1,7 @@
 import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
 import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
+import type { Owner } from '../lib/owner.ts';
 import { patiently } from '../lib/patience.ts';
 import type { Checkouts } from '../git/checkouts.ts';
 import type { DeploymentSpec, StepSpec } from '../model/deployment-spec.ts';
@@ -18,6 +19,8 @@ export interface PipelineDeps {
   checkouts: Checkouts;
   order: Order;
   steps: StepKind<StepSpec>;
+  /** As whom steps run; undefined: as this process's user. */
+  stepUser?: Owner | undefined;
   /** What steps inherit of the controller's environment: PATH, HOME, LANG, TZ. */
   inherited: Record<string, string | undefined>;
   clock: Clock;

@@ -190,6 +190,7 @@ async function checkOut(
         repository,
         sha,
         keep: before,
+        owner: deps.stepUser,
         signal: bounded,
       });
     } catch (error) {

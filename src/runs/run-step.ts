@@ -1,13 +1,14 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { backoffDelay } from '../lib/backoff.ts';
 import { formatDuration } from '../lib/duration.ts';
+import { makeOwn } from '../lib/owner.ts';
 import type { StepSpec } from '../model/deployment-spec.ts';
 import type { Step } from '../model/run.ts';
 import { renderTemplate } from '../spec/expressions.ts';
 import type { StepResult } from '../steps/contract.ts';
 import { stepEnvironment } from '../steps/environment.ts';
 import { saveStep, type Pipeline, type PipelineDeps } from './pipeline-context.ts';
+import { eventPathOf, homeOf } from './scratch.ts';
 
 /** A retry never waits longer than this between two attempts of a step. */
 const LONGEST_BACKOFF_MS = 5 * 60_000;
@@ -67,7 +68,8 @@ async function attemptStep(
   const { run, spec, secrets, payload, log, signal } = pipeline;
   const { step, stepSpec, directory, outputs } = turn;
   const scratch = join(pipeline.scratch, `${step.index}-${attempt}`);
-  await mkdir(scratch, { recursive: true, mode: 0o700 });
+  await makeOwn(scratch, deps.stepUser);
+  const home = deps.stepUser === undefined ? {} : { HOME: homeOf(pipeline.scratch) };
   const context = { run, spec, event: payload, outputs, secrets };
   const written = { ...spec.env, ...stepSpec.env };
   const rendered = Object.fromEntries(
@@ -79,10 +81,10 @@ async function attemptStep(
     scratch,
     env: stepEnvironment({
       run,
-      eventPath: join(pipeline.scratch, 'event.json'),
+      eventPath: eventPathOf(pipeline.scratch),
       outputPath: join(scratch, 'output'),
       workspace: directory,
-      inherited: deps.inherited,
+      inherited: { ...deps.inherited, ...home },
       env: rendered,
       secrets,
     }),

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { closeSync, constants, openSync, unlinkSync } from 'node:fs';
+import { closeSync, constants, fchownSync, openSync, unlinkSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { MainsheetError } from '../lib/errors.ts';
+import type { Owner } from '../lib/owner.ts';
 
 /** Two pipes for what a program prints. */
 export interface OutputPipes {
@@ -23,9 +24,10 @@ export interface OutputPipes {
 /**
  * Opens two named pipes in `directory` and removes their names at once. Node's own pipes to child processes are sockets,
  * and a socket cannot be opened again through `/dev/stdout` or `/dev/stderr`, as many scripts do.
+ * That only their owner may do, which is `user` when there is one.
  * Throws MainsheetError `step-pipes` when there is no `mkfifo` or the directory cannot hold pipes.
  */
-export async function openOutputPipes(directory: string): Promise<OutputPipes> {
+export async function openOutputPipes(directory: string, user?: Owner): Promise<OutputPipes> {
   const paths = { stdout: join(directory, 'stdout'), stderr: join(directory, 'stderr') };
   try {
     await promisify(execFile)('mkfifo', ['-m', '600', paths.stdout, paths.stderr]);
@@ -35,8 +37,8 @@ export async function openOutputPipes(directory: string): Promise<OutputPipes> {
       hint: 'install mkfifo (coreutils or busybox) and keep the data directory on a local file system',
     });
   }
-  const stdout = openPipe(paths.stdout);
-  const stderr = openPipe(paths.stderr);
+  const stdout = openPipe(paths.stdout, user);
+  const stderr = openPipe(paths.stderr, user);
   let closed = false;
 
   async function forward(
@@ -87,12 +89,13 @@ interface Pipe {
   release(): void;
 }
 
-function openPipe(path: string): Pipe {
+function openPipe(path: string, user: Owner | undefined): Pipe {
   const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants;
   // The reading end first: opening the writing end waits for a reader.
   const fd = openSync(path, O_RDONLY | O_NONBLOCK);
   const writer = openSync(path, O_WRONLY);
   unlinkSync(path);
+  if (user !== undefined) fchownSync(fd, user.uid, user.gid);
   let released = false;
   return {
     reader: new Socket({ fd, readable: true, writable: false }),

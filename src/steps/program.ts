@@ -12,6 +12,8 @@ interface Program {
   started: Promise<number>;
   /** Resolves when it has ended, whoever still has its pipes open. */
   ended: Promise<Ended>;
+  /** Closes its input, where it has one (`stdio: ['pipe', …]`). */
+  closeInput(): void;
 }
 
 /**
@@ -38,5 +40,6 @@ export function startProgram(path: string, args: string[], options: SpawnOptions
     ended: new Promise((resolve) => {
       child.once('exit', (exitCode, signal) => resolve({ exitCode, signal }));
     }),
+    closeInput: () => void child.stdin?.destroy(),
   };
 }

@@ -1,9 +1,10 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, lchown, rm, writeFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { execa } from 'execa';
 import type { Clock } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
+import { makeOwn, type Owner } from '../lib/owner.ts';
 import type { ShellStepSpec } from '../model/deployment-spec.ts';
 import type { StepKind, StepResult } from './contract.ts';
 import { openOutputPipes } from './output-pipe.ts';
@@ -52,14 +53,16 @@ export async function findShell(): Promise<ShellProgram> {
  * and pipes for its output. The step ends when the script ends; what it left in the background is ended then. On
  * timeout and cancel everything gets SIGTERM, and SIGKILL `killGraceMs` (default 10 s) later.
  * stdout and stderr are two pipes: each is in order, but lines that a script writes to both at nearly the same time
- * may change places. Throws MainsheetError `step-start` when the script could not be started at all.
+ * may change places. With `user` the script runs as that user, in its one group: it may read the script, write the outputs,
+ * and change nothing else in the step's directory. Throws MainsheetError `step-start` when the script could not be started at all.
  */
 export function createShellStep(deps: {
   clock: Clock;
   shell: ShellProgram;
+  user?: Owner | undefined;
   killGraceMs?: number;
 }): StepKind<ShellStepSpec> {
-  const { clock, shell } = deps;
+  const { clock, shell, user } = deps;
   const killGraceMs = deps.killGraceMs ?? DEFAULT_KILL_GRACE_MS;
   const watch = createExitWatch();
 
@@ -67,16 +70,22 @@ export function createShellStep(deps: {
     if (context.signal.aborted) return cancelled(context.signal);
     const script = join(context.scratch, 'script.sh');
     const output = join(context.scratch, 'output');
-    await mkdir(context.scratch, { recursive: true, mode: 0o700 });
+    await makeOwn(context.scratch, user);
     await writeNew(script, context.step.run);
     await writeNew(output, '');
-    const pipes = await openOutputPipes(context.scratch);
+    if (user !== undefined) {
+      await lchown(script, -1, user.gid);
+      await chmod(script, 0o640);
+      await lchown(output, user.uid, user.gid);
+    }
+    const pipes = await openOutputPipes(context.scratch, user);
     const over = new AbortController();
     try {
       const program = startProgram(shell.path, [...shell.args, script], {
         cwd: context.directory,
         env: { ...context.env, MAINSHEET_OUTPUT: output },
         stdio: ['ignore', pipes.stdout, pipes.stderr],
+        ...user,
       });
       pipes.handedOver();
       const id = await program.started;

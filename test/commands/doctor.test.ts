@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore } from '../../src/store/index.ts';
+import { needsRoot, STEP_USER } from '../support/root.ts';
 import { runCommand } from './run-command.ts';
 import { nobodyAt, SPEC, startAnswering, startServer } from './server.ts';
 
@@ -204,3 +205,29 @@ test('a server that is said to be there has to answer, and another program is no
     await other.close();
   }
 });
+
+test('that steps share the user of Mainsheet is said, and what would change it', async () => {
+  const result = await examined(await healthy());
+  const [check] = result.of('step user');
+  assert.equal(check?.state, 'warn');
+  assert.match(check.detail, /^steps share the user of Mainsheet and can read what it can/);
+  assert.match(check.hint ?? '', /MAINSHEET_STEP_USER/);
+});
+
+test(
+  'that steps have a user of their own is proved, with what it can read all the same',
+  needsRoot,
+  async () => {
+    const env = { ...(await healthy()), MAINSHEET_STEP_USER: `${STEP_USER.uid}:${STEP_USER.gid}` };
+    const good = await examined(env);
+    assert.deepEqual(good.failed, []);
+    assert.equal(good.of('step user')[0]?.state, 'ok', good.of('step user')[0]?.detail);
+
+    await chmod(root, 0o711);
+    const file = join(root, 'readable-secret');
+    await writeFile(file, 'value', { mode: 0o644 });
+    const bad = await examined({ ...env, MAINSHEET_SECRET_TOKEN_FILE: file });
+    assert.deepEqual(bad.failed, ['step user']);
+    assert.equal(bad.of('step user')[0]?.detail, `61234:61235 can read ${file}`);
+  },
+);

@@ -1,0 +1,48 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Config } from '../config.ts';
+import { systemClock } from '../lib/clock.ts';
+import { privatePaths } from '../steps/private-paths.ts';
+import { findShell } from '../steps/shell.ts';
+import { proveStepUser, readableBy } from '../steps/step-user.ts';
+import { failedCheck, type Check } from './doctor-check.ts';
+
+/** Whether steps are kept apart from what is Mainsheet's own. */
+export async function checkStepUser(
+  config: Pick<Config, 'stepUser' | 'dataDir' | 'secretFiles'>,
+): Promise<Check> {
+  const subject = 'step user';
+  const { stepUser } = config;
+  if (stepUser === undefined) {
+    return {
+      subject,
+      state: 'warn',
+      detail:
+        'steps share the user of Mainsheet and can read what it can: its environment, its secrets, its data directory',
+      hint: 'start Mainsheet as root and set MAINSHEET_STEP_USER, or deploy only what you trust with all of that',
+    };
+  }
+  const directory = await mkdtemp(join(tmpdir(), 'mainsheet-doctor-'));
+  try {
+    const shell = await findShell();
+    await proveStepUser({ user: stepUser, shell, directory, clock: systemClock });
+    // The start makes the data directory private, whatever it is now.
+    const paths = privatePaths(config).filter((path) => path !== config.dataDir);
+    const files = await readableBy(stepUser, shell, paths);
+    if (files.length === 0) {
+      const detail = `${stepUser.name}: steps run as it, and can read nothing of Mainsheet's own`;
+      return { subject, state: 'ok', detail };
+    }
+    return {
+      subject,
+      state: 'fail',
+      detail: `${stepUser.name} can read ${files.join(', ')}`,
+      hint: 'take the rights of others from them: chmod o-rwx, and look at their group',
+    };
+  } catch (error) {
+    return failedCheck(subject, error);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}

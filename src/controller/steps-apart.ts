@@ -1,0 +1,31 @@
+import type { Config } from '../config.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import { privatePaths } from '../steps/private-paths.ts';
+import type { ShellProgram } from '../steps/shell.ts';
+import { proveStepUser, readableBy } from '../steps/step-user.ts';
+
+/**
+ * Sees at the start that steps are kept apart from the controller as the configuration wants it, and says in the log what
+ * they can reach all the same. Throws MainsheetError `step-user`.
+ */
+export async function keepStepsApart(deps: {
+  config: Pick<Config, 'stepUser' | 'dataDir' | 'secretFiles'>;
+  scratchDirectory: string;
+  shell: ShellProgram;
+  clock: Clock;
+  logger: Logger;
+}): Promise<void> {
+  const { config, shell, clock, logger } = deps;
+  const { stepUser } = config;
+  if (stepUser === undefined) {
+    logger.warn('steps share the user of Mainsheet and can read what it can: MAINSHEET_STEP_USER');
+    return;
+  }
+  // What git and steps write has the same mode everywhere, and nobody else may write it before it is handed over.
+  process.umask(0o022);
+  await proveStepUser({ user: stepUser, shell, directory: deps.scratchDirectory, clock });
+  const files = await readableBy(stepUser, shell, privatePaths(config));
+  if (files.length === 0) logger.info({ user: stepUser.name }, 'steps have a user of their own');
+  else logger.warn({ user: stepUser.name, files }, 'steps can read what should be private');
+}

@@ -1,0 +1,66 @@
+import { lchownSync, lstatSync } from 'node:fs';
+import { chmod, lchown, lstat, mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+/** As whom something is done, or to whom a file belongs. */
+export interface Owner {
+  uid: number;
+  gid: number;
+}
+
+/** How many files change hands before other work gets its turn. */
+const AT_ONCE = 256;
+
+/**
+ * Makes a directory of our own if need be, in one of ours. Nobody else may use it; with `guest`, the guest's group may
+ * pass through to what it knows by name, and neither list nor change anything.
+ */
+export async function makeOwn(path: string, guest: Owner | undefined): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  if (guest !== undefined) await letPass(path, guest);
+}
+
+/** Lets the guest's group pass through a directory of our own, which lies in one of ours. */
+export async function letPass(path: string, guest: Owner): Promise<void> {
+  await lchown(path, -1, guest.gid);
+  await chmod(path, 0o710);
+}
+
+/**
+ * Gives `path` with everything below it to `owner`, links themselves and never what they point to. It has to be ours
+ * alone until then. A directory changes hands after its content, so that the new owner cannot put a link in the way of
+ * what is still to come. A file with several names stays ours and must be given one by one: one of its names may be elsewhere.
+ */
+export async function handOver(path: string, owner: Owner): Promise<void> {
+  for (const [index, entry] of (await readdir(path, { withFileTypes: true })).entries()) {
+    if (index % AT_ONCE === AT_ONCE - 1) await nextTurn();
+    const inner = join(path, entry.name);
+    if (entry.isDirectory()) await handOver(inner, owner);
+    else if (lstatSync(inner).nlink === 1) lchownSync(inner, owner.uid, owner.gid);
+  }
+  lchownSync(path, owner.uid, owner.gid);
+}
+
+/**
+ * Makes all directories at and below `path` ours and usable, from the top down: what is inside of a directory is looked at
+ * when nobody else can change it any more, so nobody can lead us elsewhere with a link. `path` itself has to lie in a
+ * directory of ours; it may be gone or no directory. Files keep their owners: who has the directory can remove them.
+ */
+export async function takeBack(path: string): Promise<void> {
+  try {
+    const status = await lstat(path);
+    if (!status.isDirectory()) return;
+    const uid = process.geteuid?.() ?? status.uid;
+    if (status.uid !== uid) await lchown(path, uid, process.getegid?.() ?? status.gid);
+    // Takes away too what an access control list gives to others.
+    await chmod(path, 0o700);
+    for (const entry of await readdir(path, { withFileTypes: true })) {
+      if (entry.isDirectory()) await takeBack(join(path, entry.name));
+    }
+  } catch (error) {
+    // Somebody else may be removing it at the same time.
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+  }
+}

@@ -1,0 +1,142 @@
+import { lchown, lstat, mkdtemp, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import type { Clock } from '../lib/clock.ts';
+import { describeError, MainsheetError } from '../lib/errors.ts';
+import { letPass, makeOwn, type Owner } from '../lib/owner.ts';
+import { discard } from '../git/discard.ts';
+import { signal, variablesOf } from './processes.ts';
+import { startProgram } from './program.ts';
+import type { ShellProgram } from './shell.ts';
+
+const MARK = 'MAINSHEET_PROBE=1';
+const PATIENCE_MS = 10_000;
+/** What has to be nothing in a process that has given up all rights: https://man7.org/linux/man-pages/man7/capabilities.7.html */
+const RIGHTS = ['CapInh', 'CapPrm', 'CapEff', 'CapAmb'];
+
+interface Proof {
+  user: Owner & { name: string };
+  shell: ShellProgram;
+  directory: string;
+  clock: Clock;
+}
+
+/**
+ * Proves that steps can run as `user`, by doing with a small script in `directory` (ours; made if need be) what is done
+ * with each step: hand it a directory, let it run there, find it, end it, and remove what it left.
+ * Throws MainsheetError `step-user`, which says what does not work and what would help.
+ */
+export async function proveStepUser(deps: Proof): Promise<void> {
+  const { user, directory } = deps;
+  if (process.platform !== 'linux') {
+    throw refused(user.name, 'that needs Linux', 'remove MAINSHEET_STEP_USER');
+  }
+  await makeOwn(directory, user).catch((error: unknown) => {
+    throw refused(user.name, describeError(error), NEEDED);
+  });
+  const place = await mkdtemp(join(directory, '.probe-'));
+  try {
+    await letPass(directory, user);
+    await lchown(place, user.uid, user.gid);
+    await prove(deps, place);
+  } catch (error) {
+    if (error instanceof MainsheetError && error.code === 'step-user') throw error;
+    const cause = error instanceof MainsheetError ? error.cause : error;
+    throw refused(user.name, describeError(cause), NEEDED);
+  } finally {
+    await discard(place, directory).catch(() => undefined);
+  }
+}
+
+/** Those of `paths` that `user` may read, or list when they are directories. */
+export async function readableBy(
+  user: Owner,
+  shell: ShellProgram,
+  paths: string[],
+): Promise<string[]> {
+  const script = 'for path; do if [ -r "$path" ]; then printf "%s\\0" "$path"; fi; done';
+  const { stdout } = await execa(shell.path, ['-c', script, 'sh', ...paths], {
+    ...rightsOf(user),
+    cwd: '/',
+    env: {},
+    extendEnv: false,
+    timeout: PATIENCE_MS,
+  });
+  return stdout.split('\0').filter((path) => path !== '');
+}
+
+async function prove({ user, shell, clock }: Proof, place: string): Promise<void> {
+  // Waits for input that never comes; nothing but the shell itself has to be there.
+  const script = ': > "$0/ready" && read _';
+  const program = startProgram(shell.path, ['-c', script, place], {
+    ...rightsOf(user),
+    cwd: place,
+    env: { MAINSHEET_PROBE: '1' },
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  const pid = await program.started;
+  let over = false;
+  const ended = program.ended.then((end) => {
+    over = true;
+    return end;
+  });
+  try {
+    const until = clock.now() + PATIENCE_MS;
+    while (!(await isThere(join(place, 'ready')))) {
+      if (over || clock.now() > until) {
+        throw refused(user.name, `${place} is not within its reach`, REACH);
+      }
+      await clock.sleep(5);
+    }
+    const left = await rightsLeft(pid, user);
+    if (left !== undefined) throw refused(user.name, left, NO_AMBIENT);
+    if (!(await variablesOf(pid)).includes(MARK)) {
+      throw refused(user.name, 'its processes cannot be looked at', NEEDED);
+    }
+    if (!signal(-pid, 'SIGKILL')) throw refused(user.name, 'its processes cannot be ended', NEEDED);
+    await ended;
+  } finally {
+    signal(-pid, 'SIGKILL');
+    // Ends it too where it cannot be killed.
+    program.closeInput();
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** What a process still has that a step must not have. */
+async function rightsLeft(pid: number, user: Owner): Promise<string | undefined> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const field = (name: string) =>
+    new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)?.[1]?.trim();
+  const all = (id: number) => Array.from({ length: 4 }, () => id).join('\t');
+  if (field('Uid') !== all(user.uid)) return `its processes are of ${field('Uid')}`;
+  if (field('Gid') !== all(user.gid)) return `its processes are in the group ${field('Gid')}`;
+  const groups = field('Groups') ?? '';
+  // A kernel may show the one group here too.
+  if (groups !== '' && groups !== String(user.gid)) return `it keeps the groups ${groups}`;
+  const right = RIGHTS.find((name) => !/^0*$/.test(field(name) ?? ''));
+  return right === undefined ? undefined : `it keeps capabilities (${right} ${field(right)})`;
+}
+
+function rightsOf({ uid, gid }: Owner): { uid: number; gid: number } {
+  return { uid, gid };
+}
+
+const NEEDED =
+  'start Mainsheet as root, in a container with the capabilities CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID and SYS_PTRACE; or remove MAINSHEET_STEP_USER';
+const REACH =
+  'let everybody pass through the directories above MAINSHEET_DATA_DIR (chmod o+x), and see that the shell may be run by all';
+const NO_AMBIENT = 'start Mainsheet as root, without ambient or inheritable capabilities';
+
+function refused(name: string, reason: string, hint: string): MainsheetError {
+  return new MainsheetError('step-user', `steps cannot run as ${name}: ${reason}`, { hint });
+}

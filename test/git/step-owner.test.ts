@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { chmod, link, lstat, mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { needsRoot, STEP_USER } from '../support/root.ts';
+import { createFixture } from './fixture.ts';
+
+const run = promisify(execFile);
+const TIME_LIMIT = { timeout: 60_000 };
+const owner = STEP_USER;
+
+test(
+  'a checkout for another user belongs to it, with all of its history, and the mirror stays ours',
+  { ...needsRoot, ...TIME_LIMIT },
+  async (t) => {
+    const { checkouts, repository, commit, git, data, root } = await createFixture(t);
+    await commit({ 'README.md': 'second\n' });
+    const sha = await git('rev-parse', 'HEAD');
+    // As after an umask that lets nobody read: the objects have to be readable all the same.
+    const before = process.umask(0o077);
+    t.after(() => process.umask(before));
+    const { directory } = await checkouts.prepare({ lane: 'shop', repository, sha, owner });
+    process.umask(before);
+
+    for (const path of ['', 'README.md', 'src', 'src/index.js', '.git', '.git/HEAD']) {
+      const { uid, gid } = await lstat(join(directory, path));
+      assert.deepEqual([uid, gid], [owner.uid, owner.gid], path);
+    }
+    await chmod(root, 0o711);
+    await mkdir(data, { recursive: true });
+    await chmod(data, 0o711);
+    const asOwner = async (...args: string[]) =>
+      (
+        await run('git', args, {
+          ...owner,
+          cwd: directory,
+          env: { PATH: process.env['PATH'], HOME: '/' },
+        })
+      ).stdout.trim();
+    assert.equal(await asOwner('rev-list', '--count', 'HEAD'), '2');
+    assert.equal(await asOwner('status', '--porcelain'), '');
+    await asOwner('fsck', '--full');
+    await asOwner('gc', '--quiet');
+
+    const mirrors = join(data, 'mirrors');
+    for (const entry of await readdir(mirrors, { recursive: true })) {
+      assert.equal((await lstat(join(mirrors, entry))).uid, 0, entry);
+    }
+    assert.equal((await stat(join(directory, '..', 'git'))).mode & 0o777, 0o700);
+  },
+);
+
+test(
+  'nothing of a checkout that belonged to another user is used again',
+  { ...needsRoot, ...TIME_LIMIT },
+  async (t) => {
+    const { checkouts, repository, git, root } = await createFixture(t);
+    const sha = await git('rev-parse', 'HEAD');
+    const request = { lane: 'shop', repository, sha };
+    const { directory } = await checkouts.prepare({ ...request, owner });
+    const kept = join(root, 'kept');
+    await link(join(directory, 'README.md'), kept);
+    const before = (await stat(directory)).ino;
+
+    for (const next of [{ ...request, owner }, request]) {
+      await checkouts.prepare(next);
+      assert.notEqual((await stat(directory)).ino, before);
+      assert.equal(await readFile(join(directory, 'README.md'), 'utf8'), 'first\n');
+      assert.equal((await stat(join(directory, 'README.md'))).nlink, 1);
+    }
+    assert.equal((await stat(directory)).uid, 0, 'without an owner it is ours again');
+    assert.equal((await stat(kept)).uid, owner.uid, 'what it has elsewhere stays its own');
+  },
+);
