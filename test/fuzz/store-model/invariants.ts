@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import type { Callback } from '../../../src/model/callback.ts';
+import { hasEnded, type Run } from '../../../src/model/run.ts';
+import type { OutboxEntry } from '../../../src/store/outbox.ts';
+import type { Store } from '../../../src/store/index.ts';
+import { laneOf, type Model, type RunModel } from './model.ts';
+
+const ALL = { limit: 100_000, before: undefined };
+
+/** What must hold after each command, whatever came before. */
+export async function checkInvariants(model: Model, store: Store): Promise<void> {
+  await checkDeliveries(model, store);
+  const runs = (await store.runs.list(ALL, {})).items.toReversed();
+  checkRuns(model, runs);
+  await checkOutbox(model, store);
+  const deployed = (await store.environments.list()).map(({ lane, spec, run }) => [
+    `${lane} ${spec}`,
+    run,
+  ]);
+  assert.deepEqual(new Map(deployed as [string, string][]), model.deployed, 'what is deployed');
+}
+
+/** Each delivery id is there once, in the order of arrival, in the state that it was brought to. */
+async function checkDeliveries({ deliveries }: Model, store: Store): Promise<void> {
+  const { items } = await store.inbox.list(ALL);
+  assert.deepEqual(
+    items.toReversed().map(({ id, state, attempts }) => ({ id, state, attempts })),
+    deliveries.map(({ id, state, attempts }) => ({ id, state, attempts })),
+    'the inbox',
+  );
+}
+
+function checkRuns(model: Model, runs: readonly Run[]): void {
+  assert.deepEqual(
+    runs.map(({ id, state, attempts, cancelRequested }) => ({
+      id,
+      state,
+      attempts,
+      cancelRequested: cancelRequested !== undefined,
+    })),
+    model.runs.map(({ id, state, attempts, cancelRequested }) => ({
+      id,
+      state,
+      attempts,
+      cancelRequested,
+    })),
+    'the runs',
+  );
+  // What follows asks the rows alone, so that a model that is wrong in the same way hides nothing.
+  const running = runs.filter((run) => run.state === 'running').map((run) => run.lane);
+  assert.equal(new Set(running).size, running.length, 'two runs run in one lane (G3)');
+  const made = runs
+    .filter((run) => run.cause === 'event')
+    .map((run) => `${run.delivery} ${run.spec}`);
+  assert.equal(new Set(made).size, made.length, 'a delivery made two runs of a spec (G2)');
+  for (const run of runs) {
+    const before = model.ended.get(run.id);
+    if (before !== undefined) assert.deepEqual(run, before, 'a run that had ended has changed');
+    else if (hasEnded(run.state)) model.ended.set(run.id, run);
+    assert.equal(hasEnded(run.state), run.finishedAt !== undefined);
+  }
+}
+
+/** Every callback tells of a state that its run was in, in the order in which it was in them, and none is missing (G5). */
+async function checkOutbox(model: Model, store: Store): Promise<void> {
+  const entries = (await store.outbox.list(ALL, {})).items.toReversed();
+  for (const entry of entries.slice(model.callbacks.length)) {
+    const { id, target, state, attempts, nextAttemptAt } = entry;
+    model.callbacks.push({ id, target, state, attempts, leaseUntil: 0, dueAt: nextAttemptAt });
+  }
+  assert.deepEqual(
+    entries.map(({ id, target, state, attempts }) => ({ id, target, state, attempts })),
+    model.callbacks.map(({ id, target, state, attempts }) => ({ id, target, state, attempts })),
+    'the outbox',
+  );
+  for (const run of model.runs) {
+    const own = entries.filter((entry) => entry.run === run.id);
+    assert.deepEqual(statesOf(own, 'status'), expectedStatuses(run), `statuses of ${run.id}`);
+    assert.deepEqual(
+      statesOf(own, 'deployment-status'),
+      expectedDeployments(run),
+      `deployment statuses of ${run.id}`,
+    );
+    const made = own.filter(({ callback }) => callback.kind === 'deployment').length;
+    assert.equal(made, run.history[0] === 'queued' ? 1 : 0, `deployments of ${run.id}`);
+  }
+}
+
+function statesOf(entries: readonly OutboxEntry[], kind: Callback['kind']): string[] {
+  return entries.flatMap(({ callback }) =>
+    callback.kind === kind && 'state' in callback ? [callback.state] : [],
+  );
+}
+
+function expectedStatuses(run: RunModel): string[] {
+  return run.history.map((state) => {
+    if (!hasEnded(state)) return 'pending';
+    if (state === 'succeeded') return 'success';
+    return state === 'failed' && run.fault === 'step' ? 'failure' : 'error';
+  });
+}
+
+function expectedDeployments(run: RunModel): string[] {
+  if (run.history[0] !== 'queued') return [];
+  return run.history.map((state) => {
+    if (state === 'queued') return 'queued';
+    if (state === 'running') return 'in_progress';
+    if (state === 'succeeded') return 'success';
+    if (state !== 'failed') return 'inactive';
+    return run.fault === 'step' ? 'failure' : 'error';
+  });
+}
+
+/** Nothing is left open: to be asked when everything was done that can be done. */
+export function checkDrained(model: Model): void {
+  assert.deepEqual(
+    model.deliveries.filter(({ state }) => state === 'pending'),
+    [],
+  );
+  assert.deepEqual(
+    model.runs.filter(({ state }) => !hasEnded(state)).map((run) => `${run.id} ${laneOf(run)}`),
+    [],
+  );
+  const last = new Map(model.callbacks.map((callback) => [callback.target, callback]));
+  for (const { target, state } of last.values()) {
+    assert.equal(state, 'sent', `the last word on ${target} was not sent`);
+  }
+}
