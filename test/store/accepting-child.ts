@@ -1,11 +1,10 @@
 import { writeSync } from 'node:fs';
-import { openSqlite } from '../../src/store/engine.ts';
-import { createStore } from '../../src/store/index.ts';
 import { sampleDelivery } from './samples.ts';
+import { openAt } from './open-at.ts';
 
 // Accepts deliveries until it is killed and prints each id once its promise has resolved: what a sender would have heard.
-const [file = '', round = ''] = process.argv.slice(2);
-const store = await createStore(openSqlite(file), 'sqlite');
+const [place = '', round = ''] = process.argv.slice(2);
+const store = await openAt(place);
 const payload = JSON.stringify({ filler: 'x'.repeat(8 * 1024) });
 
 for (let turn = 0; ; turn += 1) {

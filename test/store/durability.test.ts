@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { openSqlite } from '../../src/store/engine.ts';
-import { createStore } from '../../src/store/index.ts';
+import { startPostgres } from '../support/postgres.ts';
+import { openAt } from './open-at.ts';
 
 const CHILD = fileURLToPath(new URL('accepting-child.ts', import.meta.url));
 const ROUNDS = 5;
@@ -22,8 +22,24 @@ test('every acknowledged delivery is there after kill -9 at any moment (G1)', as
   for (let round = 0; round < ROUNDS; round += 1) {
     acknowledged.push(...(await acceptUntilKilled(t, file, round)));
   }
+  await checkAllThere(t, file, acknowledged);
+});
 
-  const store = await createStore(openSqlite(file), 'sqlite');
+test('on PostgreSQL too, whether the client is killed or the server crashes (G1)', async (t) => {
+  const server = await startPostgres({ durable: true });
+  t.after(() => server.remove());
+  const url = await server.database();
+  const acknowledged: string[] = [];
+  for (let round = 0; round < 4; round += 1) {
+    const crash = round % 2 === 1 ? () => server.crash() : undefined;
+    acknowledged.push(...(await acceptUntilKilled(t, url, round, crash)));
+    if (crash !== undefined) await server.start();
+  }
+  await checkAllThere(t, url, acknowledged);
+});
+
+async function checkAllThere(t: TestContext, place: string, acknowledged: string[]): Promise<void> {
+  const store = await openAt(place);
   t.after(() => store.close());
   const lost: string[] = [];
   for (const id of acknowledged) {
@@ -32,23 +48,35 @@ test('every acknowledged delivery is there after kill -9 at any moment (G1)', as
   assert.deepEqual(lost, []);
   // The killed process had accepted some that it could not acknowledge any more: they may be there too.
   assert.ok((await store.inbox.countPending()) >= acknowledged.length);
-});
+}
 
-/** Everything that the child printed before it was killed, which is every id that somebody was told about. */
-async function acceptUntilKilled(t: TestContext, file: string, round: number): Promise<string[]> {
+/**
+ * Everything that the child printed before it was killed, which is every id that somebody was told about. With `crash`
+ * the server is gone in the child's place, and the child goes with it.
+ */
+async function acceptUntilKilled(
+  t: TestContext,
+  place: string,
+  round: number,
+  crash?: () => Promise<void>,
+): Promise<string[]> {
   const killAt = 1 + Math.floor(Math.random() * MOST_ACKNOWLEDGED);
-  t.diagnostic(`round ${round}: killed at acknowledgement ${killAt}`);
-  const child = spawn(process.execPath, [CHILD, file, `${round}`], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+  t.diagnostic(`round ${round}: ended at acknowledgement ${killAt}`);
+  const child = spawn(process.execPath, [CHILD, place, `${round}`], {
+    stdio: ['ignore', 'pipe', crash === undefined ? 'inherit' : 'ignore'],
   });
   t.after(() => child.kill('SIGKILL'));
   let printed = '';
+  let crashed: Promise<void> | undefined;
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     printed += text;
-    if (printed.split('\n').length > killAt) child.kill('SIGKILL');
+    if (printed.split('\n').length <= killAt) return;
+    if (crash === undefined) child.kill('SIGKILL');
+    else crashed ??= crash();
   });
   const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
-  assert.deepEqual([code, signal], [null, 'SIGKILL']);
+  await crashed;
+  assert.deepEqual([code, signal], crash === undefined ? [null, 'SIGKILL'] : [1, null]);
   const ids = printed.split('\n').filter((id) => id !== '');
   assert.ok(ids.length >= killAt);
   return ids;

@@ -19,6 +19,8 @@ export interface PostgresServer {
   /** Ends every connection and the server with them; the data stays. */
   stop(): Promise<void>;
   start(): Promise<void>;
+  /** Ends the server with no time for anything: what it has not written is lost. `start` then recovers. */
+  crash(): Promise<void>;
   /** Stops it and removes its files. */
   remove(): Promise<void>;
 }
@@ -101,13 +103,15 @@ export async function startPostgres(options: { durable?: boolean } = {}): Promis
     });
   }
 
-  async function stop(): Promise<void> {
+  async function end(signal: NodeJS.Signals): Promise<void> {
     if (server === undefined || server.exitCode !== null || server.signalCode !== null) return;
     const exited = once(server, 'exit');
-    // Fast shutdown: connections are ended, nothing is lost.
-    server.kill('SIGINT');
+    server.kill(signal);
     await exited;
   }
+
+  // Fast shutdown: connections are ended, nothing is lost.
+  const stop = () => end('SIGINT');
 
   await initialize();
   await start();
@@ -121,6 +125,8 @@ export async function startPostgres(options: { durable?: boolean } = {}): Promis
     query,
     stop,
     start,
+    // Immediate shutdown: https://www.postgresql.org/docs/current/server-shutdown.html
+    crash: () => end('SIGQUIT'),
     async remove() {
       await stop();
       await rm(directory, { recursive: true, force: true });

@@ -47,15 +47,15 @@ export function commands(): fc.Arbitrary<Command>[] {
         claimDelivery(model, world, model.workers[n] ?? ''),
       ),
     ),
-    works<DeliveryWork>('delivery', ['plan', 'plan', 'dies', 'fail', 'postpone', 'renew']),
-    works<DeliveryWork>('delivery', ['plan']),
+    works('delivery', ['plan', 'plan', 'dies', 'fail', 'postpone', 'renew']),
+    works('delivery', ['plan']),
     workers.map((n) =>
       command(`claimRun(w${n})`, always, (model, world) =>
         claimRun(model, world, model.workers[n] ?? ''),
       ),
     ),
     fc.constant(command('raceForRuns', always, raceForRuns)),
-    works<RunWork>('run', ['succeed', 'succeed', 'fail', 'break', 'cancel', 'release', 'renew']),
+    works('run', ['succeed', 'succeed', 'fail', 'break', 'cancel', 'release', 'renew']),
     fc
       .tuple(workers, fc.integer({ min: 1, max: 4 }))
       .map(([n, limit]) =>
@@ -63,7 +63,7 @@ export function commands(): fc.Arbitrary<Command>[] {
           claimCallbacks(model, world, model.workers[n] ?? '', limit),
         ),
       ),
-    works<CallbackWork>('callback', ['send', 'send', 'send', 'give up', 'postpone', 'renew']),
+    works('callback', ['send', 'send', 'send', 'give up', 'postpone', 'renew']),
     fc.constantFrom(10, 60, 150).map((ms) =>
       command(`tick(${ms})`, always, async (model, world) => {
         model.now += ms;
@@ -103,9 +103,9 @@ function accept(given: { id: number; repository: number; sha: number }): Command
 }
 
 /** Somebody who holds, or once held, a claim does something with it: also who is thought dead, and wakes up again. */
-function works<Work extends string>(
+function works(
   kind: Hold['kind'],
-  what: readonly Work[],
+  what: readonly (DeliveryWork | CallbackWork | RunWork)[],
 ): fc.Arbitrary<Command> {
   return fc.tuple(fc.constantFrom(...what), which).map(([work, at]) => {
     const ofKind = (model: Model) => model.holds.filter((hold) => hold.kind === kind);
