@@ -35,8 +35,8 @@ function command(
 
 const always = () => true;
 const workers = fc.nat(2);
-/** Which of several: taken modulo their number. The newest of them more often than others. */
-const which = fc.oneof(fc.constant(-1), fc.nat(1000));
+/** Which of several: the newest, the one before, or any, taken modulo their number. */
+const which = fc.oneof(fc.constantFrom(-1, -2), fc.nat(1000));
 
 /** Everything that can happen, in the mix in which it leads furthest. */
 export function commands(): fc.Arbitrary<Command>[] {
@@ -114,7 +114,9 @@ function works(
       (model) => ofKind(model).length > 0,
       async (model, world) => {
         const all = ofKind(model);
-        const hold = pick(all, at === -1 ? all.findLastIndex(({ alive }) => alive) : at);
+        // The newest that is still alive, or the newest that is not any more.
+        const newest = all.findLastIndex(({ alive }) => alive === (at === -1));
+        const hold = pick(all, at < 0 ? newest : at);
         if (hold?.kind === 'delivery') {
           await workOnDelivery(model, world, hold, work as DeliveryWork);
         } else if (hold?.kind === 'callback') {
