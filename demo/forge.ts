@@ -49,6 +49,8 @@ export interface Forge {
   /** The App's id and private key (PEM); undefined without an App. */
   appId: string | undefined;
   privateKey: string | undefined;
+  /** Ends all tokens that the App has got so far. */
+  revokeTokens: () => void;
   /** Requests to the API (not to git), oldest first. */
   journal: readonly JournalEntry[];
   /** Resolves with the first request, past or to come, that the predicate accepts; rejects after `timeoutMs`. */
@@ -182,6 +184,7 @@ export async function createForge(options: ForgeOptions): Promise<Forge> {
     waitFor: journal.waitFor,
     problems: () => journal.entries.flatMap((entry) => entry.problems),
     faults,
+    revokeTokens: credentials.revokeIssued,
     ...readBacks(api),
     hook: webhooks.hook,
     deliveries: webhooks.deliveries.entries,

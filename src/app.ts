@@ -87,6 +87,7 @@ export async function startApp(deps: {
     clock,
     limits: config.github.writes,
     shared: config.github.auth?.kind === 'token',
+    log: store.githubWrites,
   });
   const github = createGitHub({
     apiUrl: config.github.apiUrl,
@@ -99,6 +100,7 @@ export async function startApp(deps: {
     directory: join(config.dataDir, 'mirrors'),
     serverUrl: config.github.serverUrl,
     credentials: (repository) => github.gitCredential(repository),
+    refused: (repository) => github.forget(repository),
     environment,
     logger,
     clock,

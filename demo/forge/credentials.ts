@@ -9,6 +9,8 @@ export interface Credentials {
   token: string;
   /** Makes a token good, as when an installation token was issued. */
   accept: (token: string) => void;
+  /** Makes all that were issued bad, as when they expire; the personal token stays good. */
+  revokeIssued: () => void;
   identify: (headers: IncomingHttpHeaders) => Caller;
 }
 
@@ -19,6 +21,10 @@ export function createCredentials(): Credentials {
   return {
     token,
     accept: (issued) => good.add(issued),
+    revokeIssued() {
+      good.clear();
+      good.add(token);
+    },
     identify({ authorization }) {
       if (authorization === undefined) return 'nobody';
       const [scheme = '', value = ''] = authorization.split(' ', 2);

@@ -63,7 +63,7 @@ export function createDeliver(
       return;
     }
     const account = accountOf(message);
-    const grant = account === undefined ? FREE : budget.take(account, entry.importance);
+    const grant = account === undefined ? FREE : await budget.take(account, entry.importance);
     if (grant === undefined) await store.outbox.giveBack(entry, clock.now() + REFUSED_MS);
     else await send(entry, message, grant, signal);
   }

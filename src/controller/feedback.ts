@@ -6,9 +6,8 @@ import { createLoop, type Loop } from './loop.ts';
 /** Targets that are sent to at once. */
 const PARALLEL = 8;
 const POLL_MS = 1000;
-const HOUR_MS = 60 * 60_000;
 /** How often the budget learns from the store what other processes have written. */
-const RECOUNT_MS = 30_000;
+const REFRESH_MS = 30_000;
 
 /** The loop, and its single steps for whoever has a clock of his own. */
 export interface Feedback extends Loop {
@@ -31,13 +30,13 @@ export function createFeedback(
   const { store, budget, clock, logger } = deps;
   const deliver = createDeliver(deps);
   const sending = new Set<Promise<void>>();
-  let countedAt = -Infinity;
+  let refreshedAt = -Infinity;
 
   /** Starts as many as there is room for and does not wait for them: one slow receiver holds up nobody else. */
   async function turn(signal: AbortSignal): Promise<boolean> {
     const room = PARALLEL - sending.size;
     if (room === 0) return false;
-    await recount();
+    await refreshBudget();
     const entries = await store.outbox.claim(clock.now(), deps.leaseMs, room, budget.held());
     for (const entry of entries) {
       const renew = (until: number) => store.outbox.renew(entry, until);
@@ -57,11 +56,11 @@ export function createFeedback(
     return entries.length === room;
   }
 
-  async function recount(): Promise<void> {
+  async function refreshBudget(): Promise<void> {
     const now = clock.now();
-    if (now - countedAt < RECOUNT_MS) return;
-    budget.recount(await store.outbox.writtenSince(now - HOUR_MS), now);
-    countedAt = now;
+    if (now - refreshedAt < REFRESH_MS) return;
+    await budget.refresh();
+    refreshedAt = now;
   }
 
   const loop = createLoop({ name: 'feedback', turn, pollMs: POLL_MS, logger });

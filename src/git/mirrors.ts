@@ -113,6 +113,8 @@ export function createMirrors(deps: {
   directory: string;
   serverUrl: string;
   credentials: (repository: string) => Promise<GitCredential | undefined>;
+  /** Told that the server refused a credential: the next one has to be new, if it can be. */
+  refused?: (repository: string) => void;
   logger: Logger;
   clock: Clock;
   environment?: Readonly<Record<string, string | undefined>>;
@@ -126,7 +128,13 @@ export function createMirrors(deps: {
     timeoutMs: limits.queryTimeoutMs,
     maxBytes: limits.maxBytes,
   });
-  const remote = createRemoteGit({ ...limits, serverUrl, credentials, environment });
+  const remote = createRemoteGit({
+    ...limits,
+    serverUrl,
+    credentials,
+    refused: deps.refused,
+    environment,
+  });
   const mirrorFetch = createMirrorFetch({ directory, local, remote, logger, clock, limits });
   const fetches = createSharedFetches(mirrorFetch);
 

@@ -35,10 +35,14 @@ const MAX_STDERR = 1024 * 1024;
  * server only, and redirects are not followed, so that no other host sees it. git and its children are one process
  * group, which is ended as a whole, on abort and after `timeoutMs`: SIGTERM first, SIGKILL after `killAfterMs`. This needs
  * execa: simple-git signals only git itself.
+ *
+ * A token may be revoked before it expires: when the server refuses one and there is another by then, git is run once more.
  */
 export function createRemoteGit(deps: {
   serverUrl: string;
   credentials: (repository: string) => Promise<GitCredential | undefined>;
+  /** Told that the server refused what `credentials` gave, which may have something newer. */
+  refused?: ((repository: string) => void) | undefined;
   environment?: Readonly<Record<string, string | undefined>> | undefined;
   maxBytes: number;
   killAfterMs: number;
@@ -47,8 +51,24 @@ export function createRemoteGit(deps: {
 
   return async (call) => {
     const url = `${server}/${checkRepository(call.repository)}.git`;
-    const args = call.args(url);
     const credential = await deps.credentials(call.repository);
+    try {
+      return await run(call, url, credential);
+    } catch (error) {
+      if (credential === undefined || !isRefusal(error)) throw error;
+      deps.refused?.(call.repository);
+      const other = await deps.credentials(call.repository);
+      if (other === undefined || other.password === credential.password) throw error;
+      return await run(call, url, other);
+    }
+  };
+
+  async function run(
+    call: RemoteCall,
+    url: string,
+    credential: GitCredential | undefined,
+  ): Promise<string> {
+    const args = call.args(url);
     if (call.signal?.aborted) throw gitStopped(call.doing, call.signal);
     call.onStart?.();
 
@@ -83,7 +103,11 @@ export function createRemoteGit(deps: {
     }
     const stderr = result.code === 'ENOENT' ? 'spawn git ENOENT' : result.stderr;
     throw gitFailure(call.doing, { exitCode: result.exitCode, stderr }, secrets);
-  };
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof TerminalError && error.code === 'git-authentication';
 }
 
 /** The URL without a slash at its end. Throws TerminalError `invalid-server-url` for any that is not plain HTTP(S). */

@@ -4,7 +4,8 @@ import {
   IMPORTANCES,
   type Hold,
   type Importance,
-  type Written,
+  type WriteLog,
+  type WritesSeen,
 } from '../model/importance.ts';
 import { createCircuit, type Circuit } from './circuit.ts';
 import { createWriteLedger, type WriteLedger, type WriteLimits } from './write-ledger.ts';
@@ -44,56 +45,60 @@ export interface BudgetUsage {
  */
 export interface Budget {
   /** Leave for one write from the account (a repository's owner), or undefined when it has to wait. */
-  take(account: string, importance: Importance): Grant | undefined;
+  take(account: string, importance: Importance): Promise<Grant | undefined>;
   /** What would get no leave now, so that it is not even claimed. */
   held(): Hold[];
   /** To be told what each answer of GitHub says about the primary limit. */
   observe(account: string, primary: PrimaryLimit): void;
-  /**
-   * Takes over what was written in the last hour as of `asOf`, by this process, by the one before it and by other replicas.
-   * Writes of this process that failed, or ended later, still count beside it.
-   */
-  recount(written: readonly Written[], asOf: number): void;
+  /** Learns what other processes have written since, for `held` and `usage`; `take` asks for itself. */
+  refresh(): Promise<void>;
   usage(): BudgetUsage[];
-}
-
-/** Writes of this process that the store does not know (yet). */
-interface Write {
-  at: number;
-  importance: Importance;
-  /** When it had arrived at GitHub, undefined while it is under way and for what failed. */
-  sentAt: number | undefined;
 }
 
 interface Account {
   ledger: WriteLedger;
   circuit: Circuit;
-  writes: Set<Write>;
+  /** The number of the last write in the log that the ledger knows. */
+  seen: number;
+  /** Requests under way. */
   open: number;
   primary: PrimaryLimit | undefined;
   rateLimited: number;
+  /** Settles when whoever reads the log for the account now is done. */
+  turn: Promise<unknown>;
 }
 
 const HOUR_MS = 60 * 60_000;
+/** For how long writes are kept in the log: longer than any window, however far clocks are apart. */
+const KEPT_MS = 2 * HOUR_MS;
 /** All that a token may do is one budget, whoever owns the repositories. */
 const TOKEN = 'token';
 
-/** `shared`: everybody shares one budget, as with a token; else every owner, having an installation of its own, has one. */
-export function createBudget(deps: { clock: Clock; limits: WriteLimits; shared: boolean }): Budget {
-  const { clock, limits } = deps;
+/**
+ * `shared`: everybody shares one budget, as with a token; else every owner, having an installation of its own, has one. `log` is
+ * what all processes share: a write is noted there before it is made, so the budget holds across replicas and deaths.
+ */
+export function createBudget(deps: {
+  clock: Clock;
+  limits: WriteLimits;
+  shared: boolean;
+  log: WriteLog;
+}): Budget {
+  const { clock, limits, log } = deps;
   const accounts = new Map<string, Account>();
+  const keyOf = (name: string) => (deps.shared ? TOKEN : name);
 
-  function accountFor(name: string): Account {
-    const key = deps.shared ? TOKEN : name;
+  function accountFor(key: string): Account {
     const known = accounts.get(key);
     if (known !== undefined) return known;
     const account: Account = {
       ledger: createWriteLedger(limits),
       circuit: createCircuit(),
-      writes: new Set(),
+      seen: 0,
       open: 0,
       primary: undefined,
       rateLimited: 0,
+      turn: Promise.resolve(),
     };
     accounts.set(key, account);
     return account;
@@ -107,58 +112,68 @@ export function createBudget(deps: { clock: Clock; limits: WriteLimits; shared: 
     );
   }
 
+  function grant(account: Account, begunAt: number): Grant {
+    account.open += 1;
+    return {
+      sent() {
+        account.open -= 1;
+        account.circuit.worked();
+      },
+      failed(error) {
+        account.open -= 1;
+        if (account.circuit.failed(error, begunAt, clock.now())) account.rateLimited += 1;
+      },
+    };
+  }
+
   return {
     take(name, importance) {
-      const account = accountFor(name);
-      const begunAt = clock.now();
-      if (!isOpen(account, importance, begunAt)) return undefined;
-      const write: Write = { at: begunAt, importance, sentAt: undefined };
-      account.ledger.add(begunAt, importance);
-      account.writes.add(write);
-      account.open += 1;
-      return {
-        sent() {
-          account.open -= 1;
-          write.sentAt = clock.now();
-          account.circuit.worked();
-        },
-        failed(error) {
-          account.open -= 1;
-          if (account.circuit.failed(error, begunAt, clock.now())) account.rateLimited += 1;
-        },
-      };
+      const key = keyOf(name);
+      const account = accountFor(key);
+      return inTurn(account, async () => {
+        let at = clock.now();
+        if (!isOpen(account, importance, at)) return undefined;
+        const noted = await log.reserve(key, account.seen, (news) => {
+          learn(account, news);
+          at = clock.now();
+          return isOpen(account, importance, at) ? { at, importance } : undefined;
+        });
+        if (noted === undefined) return undefined;
+        learn(account, {
+          upTo: noted,
+          writes: [{ importance, second: Math.floor(at / 1000), count: 1 }],
+        });
+        return grant(account, at);
+      });
     },
     held() {
       const now = clock.now();
-      return [...accounts].flatMap(([name, account]): Hold[] => {
+      return [...accounts].flatMap(([key, account]): Hold[] => {
         const importance = IMPORTANCES.find((each) => !isOpen(account, each, now));
         return importance === undefined
           ? []
-          : [{ account: deps.shared ? undefined : name, importance }];
+          : [{ account: deps.shared ? undefined : key, importance }];
       });
     },
     observe(name, primary) {
       const latest = clock.now() + HOUR_MS;
-      accountFor(name).primary = { ...primary, resetAt: Math.min(primary.resetAt, latest) };
+      accountFor(keyOf(name)).primary = {
+        ...primary,
+        resetAt: Math.min(primary.resetAt, latest),
+      };
     },
-    recount(written, asOf) {
-      const now = clock.now();
-      for (const account of accounts.values()) {
-        account.ledger = createWriteLedger(limits);
-        for (const write of account.writes) {
-          const known = write.sentAt !== undefined && write.sentAt < asOf;
-          if (known || write.at < now - HOUR_MS) account.writes.delete(write);
-          else account.ledger.add(write.at, write.importance);
-        }
+    async refresh() {
+      for (const key of new Set([...accounts.keys(), ...(await log.accounts())])) {
+        const account = accountFor(key);
+        await inTurn(account, async () => learn(account, await log.after(key, account.seen)));
+        if (isForgotten(account, clock.now())) accounts.delete(key);
       }
-      for (const { account, second, importance, count } of written) {
-        accountFor(account).ledger.add(second * 1000, importance, count);
-      }
+      await log.forget(clock.now() - KEPT_MS);
     },
     usage() {
       const now = clock.now();
-      return [...accounts].map(([name, { ledger, circuit, primary, rateLimited }]) => ({
-        account: name,
+      return [...accounts].map(([account, { ledger, circuit, primary, rateLimited }]) => ({
+        account,
         minute: { used: ledger.used('minute', now), limit: limits.perMinute },
         hour: { used: ledger.used('hour', now), limit: limits.perHour },
         primaryRemaining:
@@ -168,6 +183,28 @@ export function createBudget(deps: { clock: Clock; limits: WriteLimits; shared: 
       }));
     },
   };
+}
+
+/** One after the other, because what is read from the log is added to what is known already. */
+function inTurn<Result>(account: Account, work: () => Promise<Result>): Promise<Result> {
+  const result = account.turn.then(work);
+  account.turn = result.catch(() => undefined);
+  return result;
+}
+
+function learn(account: Account, { upTo, writes }: WritesSeen): void {
+  if (upTo <= account.seen) return;
+  account.seen = upTo;
+  for (const { second, importance, count } of writes) {
+    account.ledger.add(second * 1000, importance, count);
+  }
+}
+
+/** Whether nothing is known of the account any more that would change an answer, so that there are not more and more of them. */
+function isForgotten(account: Account, now: number): boolean {
+  const { ledger, circuit, open, primary, rateLimited } = account;
+  const quiet = open === 0 && circuit.allows(now, 1) && ledger.used('hour', now) === 0;
+  return quiet && rateLimited === 0 && (primary === undefined || now >= primary.resetAt);
 }
 
 /** Requests left of the primary limit. The last hundredth is for tokens and look-ups, the last tenth not for what can wait. */

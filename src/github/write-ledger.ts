@@ -24,8 +24,11 @@ const MANY_ENDS = 0.45;
 /** Then what is left lasts for about half an hour, and there is always some each minute. */
 const SPREAD_MINUTES = 30;
 const LEAST_ENDS = 1 / 160;
-/** Writes are counted by the second; one counts until its whole second is out of the window. */
+/** Writes are counted by the second. */
 const GRAIN_MS = 1000;
+/** A write is added when it is allowed, and is with GitHub up to this much later: it counts until then is out of the window. */
+const UNDER_WAY_MS = 10_000;
+const COUNTED_MS = GRAIN_MS + UNDER_WAY_MS;
 
 /**
  * Counts writes in two sliding windows and decides what there is room for. What ends a run may use all that is left. Anything
@@ -44,18 +47,22 @@ export function createWriteLedger(limits: WriteLimits): WriteLedger {
   function count(since: number, accept: (importance: Importance) => boolean): number {
     let sum = 0;
     for (const write of writes) {
-      if (write.at + GRAIN_MS > since && accept(write.importance)) sum += write.count;
+      if (write.at + COUNTED_MS > since && accept(write.importance)) sum += write.count;
     }
     return sum;
   }
 
+  /** Without what only may still be counted by GitHub: for what is no limit. */
+  function recent(windowMs: number, now: number, accept: (importance: Importance) => boolean) {
+    return count(now - windowMs + COUNTED_MS, accept);
+  }
+
   /** How many writes of the hour what is more important is expected to need. */
   function expected(importance: Importance, now: number): number {
-    const seen = (windowMs: number) =>
-      count(now - windowMs + GRAIN_MS, (other) => other < importance);
-    const recent = seen(HOUR_MS / 6);
+    const seen = (windowMs: number) => recent(windowMs, now, (other) => other < importance);
+    const tenMinutes = seen(HOUR_MS / 6);
     // Ten minutes notice a rush early, but chance makes them vary by about the square root.
-    return Math.max(seen(HOUR_MS), 2 * seen(HOUR_MS / 2), 6 * (recent - Math.sqrt(recent)));
+    return Math.max(seen(HOUR_MS), 2 * seen(HOUR_MS / 2), 6 * (tenMinutes - Math.sqrt(tenMinutes)));
   }
 
   function hourRoom(importance: Importance, now: number): number {
@@ -70,7 +77,7 @@ export function createWriteLedger(limits: WriteLimits): WriteLedger {
   function endsRoom(free: number, now: number): number {
     if (count(now - HOUR_MS, isEnd) < limits.perHour * MANY_ENDS) return Infinity;
     const aMinute = Math.max(1, free / SPREAD_MINUTES, limits.perHour * LEAST_ENDS);
-    return Math.floor(aMinute) - count(now - MINUTE_MS, isEnd);
+    return Math.floor(aMinute) - recent(MINUTE_MS, now, isEnd);
   }
 
   return {
@@ -83,7 +90,7 @@ export function createWriteLedger(limits: WriteLimits): WriteLedger {
       else same.count += added;
     },
     room(importance, now) {
-      writes = writes.filter((write) => write.at + GRAIN_MS > now - HOUR_MS);
+      writes = writes.filter((write) => write.at + COUNTED_MS > now - HOUR_MS);
       const reserve = importance >= IMPORTANCE.creation ? Math.floor(limits.perMinute / 4) : 0;
       const minute = limits.perMinute - count(now - MINUTE_MS, all) - reserve;
       return Math.min(minute, hourRoom(importance, now));

@@ -28,10 +28,34 @@ export interface Hold {
   importance: Importance;
 }
 
-/** Writes to GitHub that the store remembers: `count` of them within the second `second` (since the epoch). */
+/** Writes to GitHub of one account and importance: `count` of them within the second `second` (since the epoch). */
 export interface Written {
-  account: string;
   importance: Importance;
   second: number;
   count: number;
+}
+
+/** Writes that somebody did not know of, and the number of the last one. */
+export interface WritesSeen {
+  upTo: number;
+  writes: Written[];
+}
+
+/** The writes to GitHub of the last hours, whatever process made them. They are noted before they are made. */
+export interface WriteLog {
+  /**
+   * Tells `decide` which writes of the account came after number `seen`, and notes what it allows. Returns the number of what was
+   * noted. For an account one process at a time gets here, so what `decide` knows is the whole truth while it decides.
+   */
+  reserve(
+    account: string,
+    seen: number,
+    decide: (news: WritesSeen) => { at: number; importance: Importance } | undefined,
+  ): Promise<number | undefined>;
+  /** The account's writes after number `seen`. */
+  after(account: string, seen: number): Promise<WritesSeen>;
+  /** Every account that has writes. */
+  accounts(): Promise<string[]>;
+  /** Removes what was noted before that time. */
+  forget(before: number): Promise<void>;
 }

@@ -5,6 +5,7 @@ import { createBranchHeads, type BranchHeads } from './branch-heads.ts';
 import { createCursors, type Cursors } from './cursors.ts';
 import type { Engine } from './engine.ts';
 import { createEnvironments, type Environments } from './environments.ts';
+import { createGitHubWrites } from './github-writes.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createInbox, type Inbox, type IncomingDelivery } from './inbox.ts';
 import { createLeases, type Leases } from './leases.ts';
@@ -18,6 +19,7 @@ import { createRuns, type Runs } from './runs.ts';
 import { createSnapshots, type Snapshots } from './snapshots.ts';
 import { createSteps, type Steps } from './steps.ts';
 import type { Database } from './tables.ts';
+import type { WriteLog } from '../model/importance.ts';
 
 /** Every table's operations, on one connection or inside one transaction. */
 export interface Tables {
@@ -40,6 +42,7 @@ export interface Tables {
 export interface Store extends Tables {
   engine: Engine;
   retention: Retention;
+  githubWrites: WriteLog;
   /** Stores a delivery; resolves after its commit has reached the disk (G1), false for an id that was there before. */
   accept(delivery: IncomingDelivery): Promise<boolean>;
   /** Does everything in `work` or nothing of it. `work` must use only the tables it is given. */
@@ -67,6 +70,7 @@ export async function createStore(
       return stored;
     }),
     retention: createRetention(db, engine),
+    githubWrites: createGitHubWrites(db, engine),
     atomically: (work) => db.transaction().execute((trx) => work(createTables(trx, engine))),
     async ping() {
       await sql`select 1`.execute(db);

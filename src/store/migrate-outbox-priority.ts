@@ -1,7 +1,12 @@
 import { sql, type Kysely } from 'kysely';
+import type { Engine } from './engine.ts';
+import { withSequence } from './with-sequence.ts';
 
-/** Callbacks get an order of importance and the account whose budget at GitHub pays for them; metrics get indexes. */
-export async function outboxPriority(db: Kysely<unknown>): Promise<void> {
+/**
+ * Callbacks get an order of importance and the account whose budget at GitHub pays for them, what is written there is noted, and
+ * metrics get indexes.
+ */
+export async function outboxPriority(db: Kysely<unknown>, engine: Engine): Promise<void> {
   await db.schema
     .alterTable('outbox')
     .addColumn('priority', 'integer', (column) => column.notNull().defaultTo(0))
@@ -18,9 +23,13 @@ export async function outboxPriority(db: Kysely<unknown>): Promise<void> {
   await sql`create index outbox_lane on outbox (lane, priority) where state = 'pending'`.execute(
     db,
   );
-  // The writes of the last hour, for the budget.
-  await sql`create index outbox_sent on outbox (finished_at) where state = 'sent' and account is not null`.execute(
-    db,
-  );
   await sql`create index outbox_dead on outbox (seq) where state = 'dead'`.execute(db);
+
+  await withSequence(db.schema.createTable('github_writes'), engine)
+    .addColumn('account', 'text', (column) => column.notNull())
+    .addColumn('at', 'bigint', (column) => column.notNull())
+    .addColumn('importance', 'integer', (column) => column.notNull())
+    .execute();
+  await sql`create index github_writes_account on github_writes (account, seq)`.execute(db);
+  await sql`create index github_writes_at on github_writes (at)`.execute(db);
 }

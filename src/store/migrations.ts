@@ -1,9 +1,10 @@
-import { sql, type CreateTableBuilder, type Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import { Migrator, type Migration } from 'kysely/migration';
 import { MainsheetError, RetryableError } from '../lib/errors.ts';
 import type { Engine } from './engine.ts';
 import { outboxPriority } from './migrate-outbox-priority.ts';
 import { retention } from './migrate-retention.ts';
+import { withSequence } from './with-sequence.ts';
 
 /**
  * Brings the database to the newest schema; a no-op when it is there already. Kysely takes a lock, so several processes
@@ -37,7 +38,7 @@ function migrations(engine: Engine): Record<string, Migration> {
   return {
     '0001-first': { up: (db) => first(db, engine) },
     '0002-recovery': { up: (db) => recovery(db, engine) },
-    '0003-outbox-priority': { up: outboxPriority },
+    '0003-outbox-priority': { up: (db) => outboxPriority(db, engine) },
     '0004-pauses': { up: pauses },
     '0005-retention': { up: retention },
     '0006-leases': { up: leases },
@@ -238,14 +239,4 @@ async function leases(db: Kysely<unknown>): Promise<void> {
     .addColumn('lease_until', 'bigint', (column) => column.notNull())
     .execute();
   await db.schema.alterTable('runs').addColumn('work_tree', 'text').execute();
-}
-
-/** A `seq` that grows with every row and is never given out twice: the order of arrival. */
-function withSequence(
-  table: CreateTableBuilder<string>,
-  engine: Engine,
-): CreateTableBuilder<string> {
-  return engine === 'sqlite'
-    ? table.addColumn('seq', 'integer', (column) => column.primaryKey().autoIncrement())
-    : table.addColumn('seq', 'bigserial', (column) => column.primaryKey());
 }

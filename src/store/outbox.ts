@@ -1,7 +1,7 @@
 import { sql, type Kysely, type Selectable } from 'kysely';
 import type { Callback } from '../model/callback.ts';
 import type { Engine } from './engine.ts';
-import { IMPORTANCE, type Hold, type Importance, type Written } from '../model/importance.ts';
+import { IMPORTANCE, type Hold, type Importance } from '../model/importance.ts';
 import { page, type Page, type PageRequest } from './page.ts';
 import type { Database, OutboxTable } from './tables.ts';
 
@@ -38,7 +38,6 @@ export interface NewCallback {
 
 /** A literal and not a parameter: with a parameter SQLite cannot use the index of pending rows. */
 const PENDING = sql.lit('pending' as const);
-const SENT = sql.lit('sent' as const);
 const DEAD = sql.lit('dead' as const);
 
 /** SQLite bounds how deep a condition may be. */
@@ -84,8 +83,6 @@ export interface Outbox {
   postpone(id: number, at: number, error: string, attempt?: number): Promise<void>;
   /** Finishes all that is pending in a target as `obsolete`, and says why. */
   abandonTarget(target: string, now: number, reason: string): Promise<void>;
-  /** What was sent to GitHub since then, by account, importance and second. */
-  writtenSince(since: number): Promise<Written[]>;
   /** Makes a dead entry pending again, as one that was tried once. False when it is not dead. */
   revive(id: number, now: number): Promise<boolean>;
   /** Makes every dead entry pending again, and says how many there were. */
@@ -243,28 +240,6 @@ export function createOutbox(db: Kysely<Database>, engine: Engine): Outbox {
         .where('target', '=', target)
         .where('state', '=', PENDING)
         .execute();
-    },
-
-    async writtenSince(since) {
-      const rows = await db
-        .selectFrom('outbox')
-        .select([
-          'account',
-          'priority',
-          sql<number | string>`finished_at / 1000`.as('second'),
-          (eb) => eb.fn.countAll<number | string>().as('count'),
-        ])
-        .where('state', '=', SENT)
-        .where('account', 'is not', null)
-        .where('finished_at', '>', since)
-        .groupBy(['account', 'priority', sql`finished_at / 1000`])
-        .execute();
-      return rows.map((row) => ({
-        account: row.account ?? '',
-        importance: row.priority as Importance,
-        second: Number(row.second),
-        count: Number(row.count),
-      }));
     },
 
     async revive(id, now) {

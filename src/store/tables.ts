@@ -15,6 +15,7 @@ export interface Database {
   pushes: PushTable;
   pauses: PauseTable;
   leases: LeaseTable;
+  github_writes: GitHubWriteTable;
 }
 
 export interface DeliveryTable {
@@ -169,4 +170,13 @@ export interface LeaseTable {
   name: string;
   owner: string;
   lease_until: number;
+}
+
+export interface GitHubWriteTable {
+  seq: Generated<number>;
+  /** Whose budget it was paid from. */
+  account: string;
+  /** When it was allowed. */
+  at: number;
+  importance: number;
 }

@@ -154,7 +154,7 @@ describe('when GitHub', () => {
     const { world, sha, from } = await begin(t);
     await world.pass(5 * SECOND);
     // The client takes a 401 of a token that is a few seconds old for lag, and asks again for five seconds.
-    forge.faults.next(WRITES, { status: 401, body: { message: 'Bad credentials' } }, 12);
+    forge.revokeTokens();
     await world.pass(10 * MINUTE);
     const made = forge.journal.slice(from).filter(({ path }) => path.endsWith('/access_tokens'));
     assert.ok(made.length >= 2, `${made.length} tokens`);

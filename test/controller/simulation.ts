@@ -96,7 +96,7 @@ export async function createSimulation(
 
   function startFeedback(): Feedback {
     const limits = options.limits ?? GITHUB_WRITE_LIMITS;
-    budget = createBudget({ clock, limits, shared: false });
+    budget = createBudget({ clock, limits, shared: false, log: store.githubWrites });
     const render = createRender({ store, specOf, secret: () => undefined, publicUrl: undefined });
     return createFeedback({
       leaseMs: 120_000,

@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { commandLines, createFixture, until } from './fixture.ts';
+import { createMirrors } from '../../src/git/mirrors.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { TerminalError } from '../../src/lib/errors.ts';
+import { commandLines, createFixture, silent, until } from './fixture.ts';
 
 const CREDENTIAL = { username: 'x-access-token', password: 'ghs_TopSecret0123456789' };
 const BASIC = Buffer.from(`${CREDENTIAL.username}:${CREDENTIAL.password}`).toString('base64');
@@ -59,3 +62,38 @@ test(
     for (const { authorization } of server.requests) assert.equal(authorization, `Basic ${BASIC}`);
   },
 );
+
+for (const [what, next, works] of [
+  ['is replaced by a newer one, once', 'the newer one', true],
+  ['is given up when there is no other', 'the old one', false],
+] as const) {
+  test(`a credential that the server refuses ${what}`, async (t) => {
+    const { data, server, repository } = await createFixture(t);
+    server.requireAuth('x-access-token', 'the newer one');
+    let password: string = 'the old one';
+    const refused: string[] = [];
+    const mirrors = createMirrors({
+      directory: join(data, 'others'),
+      serverUrl: server.url,
+      credentials: async () => await Promise.resolve({ username: 'x-access-token', password }),
+      refused(name) {
+        refused.push(name);
+        password = next;
+      },
+      logger: silent,
+      clock: systemClock,
+      environment: process.env,
+    });
+    const reading = mirrors.heads(repository);
+    if (works) assert.equal((await reading).size, 1);
+    else {
+      await assert.rejects(
+        reading,
+        (error) => error instanceof TerminalError && error.code === 'git-authentication',
+      );
+    }
+    assert.deepEqual(refused, [repository]);
+    const tried = new Set(server.requests.map(({ authorization }) => authorization));
+    assert.equal(tried.size, works ? 2 : 1);
+  });
+}

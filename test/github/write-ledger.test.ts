@@ -15,17 +15,18 @@ describe('the ledger of writes', () => {
     writes.add(0, final, 3);
     assert.equal(writes.room(final, 1000), 1);
     writes.add(30_000, final);
-    assert.equal(writes.room(final, 60_999), 0);
-    assert.equal(writes.room(final, 61_000), 3);
-    assert.equal(writes.used('minute', 61_000), 1);
+    // The first three may have been with GitHub ten seconds later.
+    assert.equal(writes.room(final, 70_999), 0);
+    assert.equal(writes.room(final, 71_000), 3);
+    assert.equal(writes.used('minute', 71_000), 1);
   });
 
   test('has room for what an hour takes, and again when the hour is over', () => {
     const writes = ledger({ perHour: 10 });
     writes.add(0, final, 10);
-    assert.equal(writes.room(final, 60 * MINUTE), 0);
-    assert.equal(writes.used('hour', 60 * MINUTE), 10);
-    assert.equal(writes.room(final, 60 * MINUTE + 1000), 10);
+    assert.equal(writes.room(final, 60 * MINUTE + 10_999), 0);
+    assert.equal(writes.used('hour', 60 * MINUTE + 10_999), 10);
+    assert.equal(writes.room(final, 60 * MINUTE + 11_000), 10);
   });
 
   test('leaves a quarter of the minute to what is important', () => {
@@ -72,11 +73,11 @@ describe('the ledger of writes', () => {
     assert.equal(writes.room(final, 10 * MINUTE), 9);
     writes.add(10 * MINUTE, final, 9);
     assert.equal(writes.room(final, 10 * MINUTE), -1);
-    assert.equal(writes.room(final, 11 * MINUTE + 1000), 8);
+    assert.equal(writes.room(final, 11 * MINUTE), 8);
     // However few are left, three a minute are shown.
     writes.add(10 * MINUTE, notification, 250);
     assert.equal(writes.room(final, 12 * MINUTE), 3);
     // What was long ago makes nothing wait.
-    assert.equal(writes.room(final, 60 * MINUTE + 1000), 241);
+    assert.equal(writes.room(final, 60 * MINUTE + 11_000), 241);
   });
 });

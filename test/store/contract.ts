@@ -1,6 +1,7 @@
 import { describe } from 'node:test';
 import type { Store } from '../../src/store/index.ts';
 import { atomicallyContract } from './contract/atomically.ts';
+import { githubWritesContract } from './contract/github-writes.ts';
 import { inboxContract } from './contract/inbox.ts';
 import { outboxContract } from './contract/outbox.ts';
 import { outboxOrderContract } from './contract/outbox-order.ts';
@@ -27,6 +28,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     runLeasesContract(withStore);
     outboxContract(withStore);
     outboxOrderContract(withStore);
+    githubWritesContract(withStore);
     recordsContract(withStore);
     pausesContract(withStore);
     recoveryContract(withStore);

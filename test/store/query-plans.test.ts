@@ -65,7 +65,12 @@ describe('with ten thousand closed rows', () => {
       () => store.outbox.claim(2000, 100, 8, [{ account: 'acme', importance: 2 }]),
     ],
     ['outbox.countOpen', ['outbox_waiting', 'outbox_dead'], () => store.outbox.countOpen()],
-    ['outbox.writtenSince', ['outbox_sent'], () => store.outbox.writtenSince(1000)],
+    [
+      'githubWrites.reserve',
+      ['github_writes_account'],
+      () => store.githubWrites.reserve('acme', 9990, () => undefined),
+    ],
+    ['githubWrites.forget', ['github_writes_at'], () => store.githubWrites.forget(0)],
     [
       'outbox.add',
       ['outbox_ahead', 'outbox_lane'],

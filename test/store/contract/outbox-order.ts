@@ -98,32 +98,6 @@ export function outboxOrderContract(withStore: WithStore): void {
         assert.partialDeepStrictEqual(first, { state: 'obsolete', error: 'nobody wants to know' });
       }),
     );
-
-    test(
-      'what was written to GitHub is counted by account, importance and second',
-      withStore(async (store) => {
-        const sentAt = async (at: number, more: { account?: string }) => {
-          await add(store, `${at}`, notification, more);
-          const [entry] = await store.outbox.claim(2000, 100, 1);
-          assert.ok(entry);
-          await store.outbox.finish(entry.id, 'sent', at);
-        };
-        await sentAt(5000, { account: 'acme' });
-        await sentAt(7001, { account: 'acme' });
-        await sentAt(7999, { account: 'acme' });
-        await sentAt(7500, { account: 'other' });
-        await sentAt(7500, {});
-        await add(store, 'waiting', notification, { account: 'acme' });
-        const written = await store.outbox.writtenSince(5000);
-        assert.deepEqual(
-          written.toSorted((a, b) => a.account.localeCompare(b.account)),
-          [
-            { account: 'acme', importance: notification, second: 7, count: 2 },
-            { account: 'other', importance: notification, second: 7, count: 1 },
-          ],
-        );
-      }),
-    );
   });
 }
 
