@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test, type TestContext } from 'node:test';
+import { createBudget } from '../../src/github/budget.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { RetryableError } from '../../src/lib/errors.ts';
+import { IMPORTANCE } from '../../src/model/importance.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
 import { startPostgres, type PostgresServer } from '../support/postgres.ts';
@@ -145,4 +148,20 @@ test('two processes that claim at the same moment never get the same delivery, c
     stores.flatMap((store, index) => [work(store, `${index}a`), work(store, `${index}b`)]),
   );
   for (const names of Object.values(taken)) assert.deepEqual(names.sort(), ids.toSorted());
+});
+
+test('processes that write to GitHub at the same time have one budget (G10)', async (t) => {
+  const [first, second] = await two(t);
+  const budgets = [first, second].map((store) =>
+    createBudget({
+      clock: systemClock,
+      limits: { perMinute: 20, perHour: 500 },
+      shared: false,
+      log: store.githubWrites,
+    }),
+  );
+  const grants = await Promise.all(
+    Array.from({ length: 60 }, (_, index) => budgets[index % 2]?.take('acme', IMPORTANCE.final)),
+  );
+  assert.equal(grants.filter((grant) => grant !== undefined).length, 20);
 });
