@@ -13,7 +13,7 @@ import type { News } from '../model/news.ts';
 import { hasEnded, type Run, type RunCause } from '../model/run.ts';
 import type { Verdict } from '../model/verdict.ts';
 import type { Order } from '../runs/order.ts';
-import { planRun, supersededAsMade, waitingAfter } from '../runs/plan.ts';
+import { laneEffects, planRun, supersededAsMade } from '../runs/plan.ts';
 import type { Transitions } from '../runs/transition.ts';
 import type { Catalog } from '../spec/catalog.ts';
 import { matchSpec } from '../spec/match.ts';
@@ -149,7 +149,10 @@ export function createIntake(deps: {
     await tables.pushes.record({ repository, ref, before, after: sha, delivery, seenAt });
   }
 
-  /** By spec: the run that waits with a newer revision than the event's, which came late then (G4). */
+  /**
+   * By spec: the run that a new one would take the place of, though it has a newer revision than the event's, which came
+   * late then (G4).
+   */
   async function findOvertaken(
     { event, verdicts }: Judged,
     signal: AbortSignal,
@@ -163,8 +166,12 @@ export function createIntake(deps: {
       const active = await store.runs.active(concurrency.lane);
       const branch = 'branch' in event ? event.branch : undefined;
       const candidate = { cause: 'event', repository, branch, sha } as const;
-      for (const waiting of waitingAfter({ spec: name, sequence: 0 }, active, concurrency)) {
-        if (await deps.order.isLate(candidate, waiting.sha, signal)) overtaken.set(name, waiting);
+      const next = { id: '', spec: name, sequence: Infinity, cause: 'event' } as const;
+      const { supersede, cancel } = laneEffects(next, active, concurrency);
+      for (const displaced of [...cancel, ...supersede]) {
+        if (await deps.order.isLate(candidate, displaced.sha, signal)) {
+          overtaken.set(name, displaced);
+        }
       }
     }
     return overtaken;

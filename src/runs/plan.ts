@@ -44,11 +44,12 @@ export function planRun(seed: RunSeed, loaded: LoadedSpec, id: string, now: numb
 }
 
 /** A run that is not to start: another one, newer, is there already. Pure. */
-export function supersededAsMade(run: NewRun, newer: Pick<Run, 'id' | 'sha'>): NewRun {
+export function supersededAsMade(run: NewRun, newer: Pick<Run, 'id' | 'sha' | 'state'>): NewRun {
+  const does = newer.state === 'running' ? 'runs' : 'waits';
   return {
     ...run,
     state: 'superseded',
-    reason: `Superseded by ${newer.sha.slice(0, 7)} (run ${newer.id}), which is newer and waits`,
+    reason: `Superseded by ${newer.sha.slice(0, 7)} (run ${newer.id}), which is newer and ${does}`,
     finishedAt: run.createdAt,
   };
 }
@@ -87,7 +88,7 @@ export interface LaneEffects {
  * start itself. Pure.
  */
 export function laneEffects(
-  run: Run,
+  run: Pick<Run, 'id' | 'spec' | 'sequence' | 'cause'>,
   active: readonly Run[],
   concurrency: LoadedSpec['spec']['concurrency'],
 ): LaneEffects {

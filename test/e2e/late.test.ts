@@ -14,10 +14,11 @@ on: { push: { branches: [${branch}] } }
 steps: [{ run: 'echo "deployed $MAINSHEET_SHA"' }]
 `;
 /** Each deploy waits for a file, so that the test decides when it ends. */
-const GATED = `
-name: gated
+const gated = (branch: string, more = '') => `
+name: ${branch}
 repository: ${SITE}
-on: { push: { branches: [gated] } }
+on: { push: { branches: [${branch}] } }
+${more}
 secrets: [GATE_DIR]
 steps: [{ run: 'until [ -e "$GATE_DIR/$MAINSHEET_SHA" ]; do sleep 0.05; done' }]
 `;
@@ -28,7 +29,13 @@ before(async () => {
   gates = await mkdtemp(join(tmpdir(), 'mainsheet-gates-'));
   world = await createWorld({
     specs: {
-      'late.yaml': [plain('late'), plain('forced'), plain('by-hand'), GATED].join('---\n'),
+      'late.yaml': [
+        plain('late'),
+        plain('forced'),
+        plain('by-hand'),
+        gated('gated'),
+        gated('eager', 'concurrency: { cancel-running: true }'),
+      ].join('---\n'),
     },
     env: { MAINSHEET_SECRET_GATE_DIR: gates },
   });
@@ -97,6 +104,19 @@ test('an older push that is delivered while the newer waits does not push it out
   await open(first);
   assert.equal((await world.ended(newer)).state, 'succeeded');
   await world.statusOf(older.sha, 'mainsheet/gated', 'error');
+});
+
+test('with cancel-running an older push that is delivered while the newer runs does not stop it', async () => {
+  const older = await pushUnheard('eager', 'older');
+  const newer = await push('eager', 'newer');
+  await isRunning(newer);
+
+  await older.deliver();
+  const run = await world.ended(older.sha);
+  assert.equal(run.state, 'superseded');
+  assert.match(run.reason, new RegExp(`^Superseded by ${newer.slice(0, 7)}.* newer and runs$`));
+  await open(newer);
+  assert.equal((await world.ended(newer)).state, 'succeeded');
 });
 
 test('a retry of an old run does not push a newer revision that waits out of the lane', async () => {
