@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FailpointName } from '../../src/lib/failpoint.ts';
+import type { Controller } from '../support/controller.ts';
 import type { Random } from '../support/random.ts';
 import { processTree } from './processes.ts';
 import type { ChaosWorld } from './world.ts';
@@ -18,35 +19,52 @@ export type Murder =
     };
 
 /** A failpoint that is not passed in this time is given up, and the controller killed from outside. */
-const PATIENCE_MS = 4000;
+const PATIENCE_MS = 3000;
 
 /** Starts the controller, lets it die as planned, and tells how it did. It is dead afterwards. */
 export async function murder(world: ChaosWorld, plan: Murder): Promise<string> {
-  const { controller } = world;
+  const controller = world.victim();
   const env =
     plan.kind === 'failpoint' ? { MAINSHEET_FAILPOINTS: `${plan.name}:${plan.pass}` } : {};
-  const listening = controller.restart(env).then(
+  const started = controller.restart(env).then(
     () => {
-      world.hook();
       void redeliver(world);
+      return undefined;
     },
-    // It died before it listened, as it was meant to.
-    () => undefined,
+    // It died before it listened, as it was meant to, or it gave up by itself, as it never should.
+    (error: Error) => (error.message.startsWith('exited with null') ? undefined : error),
   );
-  if (plan.kind === 'instant') {
-    if (plan.since === 'listening') await listening;
-    await delay(plan.afterMs);
-    await killFromOutside(world, plan.tree);
-    await listening;
-    return plan.tree ? 'tree' : 'instant';
-  }
-  await listening;
+  const death = await (plan.kind === 'instant'
+    ? dieAt(controller, plan, started)
+    : dieOf(controller, plan, started));
+  const failure = await started;
+  if (failure !== undefined) throw failure;
+  return death;
+}
+
+async function dieAt(
+  controller: Controller,
+  { since, afterMs, tree }: Extract<Murder, { kind: 'instant' }>,
+  started: Promise<unknown>,
+): Promise<string> {
+  if (since === 'listening') await started;
+  await delay(afterMs);
+  await killFromOutside(controller, tree);
+  return tree ? 'tree' : 'instant';
+}
+
+async function dieOf(
+  controller: Controller,
+  { name }: Extract<Murder, { kind: 'failpoint' }>,
+  started: Promise<unknown>,
+): Promise<string> {
+  await started;
   const over = new AbortController();
   const late = delay(PATIENCE_MS, true, { signal: over.signal }).catch(() => false);
   const isLate = await Promise.race([controller.exited().then(() => false), late]);
   over.abort();
-  if (!isLate) return plan.name;
-  await killFromOutside(world, false);
+  if (!isLate) return name;
+  await killFromOutside(controller, false);
   return 'instant';
 }
 
@@ -62,7 +80,7 @@ export async function redeliver(world: ChaosWorld): Promise<void> {
   for (const id of [...missing, ...all.slice(-1)]) await world.forge.redeliver(id);
 }
 
-async function killFromOutside({ controller }: ChaosWorld, tree: boolean): Promise<void> {
+async function killFromOutside(controller: Controller, tree: boolean): Promise<void> {
   const [root, ...descendants] = processTree(controller.pid);
   if (tree && root !== undefined) {
     // Stopped first, so that it sees none of its children die.

@@ -1,15 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createRandom } from '../support/random.ts';
+import { createRandom, type Random } from '../support/random.ts';
 import { until } from '../support/until.ts';
-import { audit } from './audit.ts';
+import { createAudit, type Audit } from './audit.ts';
 import { murder, redeliver, type Murder } from './assault.ts';
 import { leftovers } from './leftovers.ts';
-import { createChaosWorld, type ChaosWorld } from './world.ts';
+import { createChaosWorld, type ChaosPlace, type ChaosWorld } from './world.ts';
 
 /** What came of it. */
 export interface ChaosReport {
   seed: number;
-  /** How often the controller died, by failpoint, `instant` or `tree`. */
+  engine: string;
+  replicas: number;
+  /** How often a controller died, by failpoint, `instant` or `tree`. */
   deaths: Record<string, number>;
   deliveries: number;
   runs: Record<string, number>;
@@ -20,38 +22,51 @@ export interface ChaosReport {
   problems: string[];
 }
 
-/** How long a controller that nobody kills may take until nothing is left to do. */
+/** How long controllers that nobody kills may take until nothing is left to do. */
 const QUIET_MS = 180_000;
+/** With several replicas, each is killed so often before it is the next one's turn. */
+const PASS_ON_AFTER = 5;
 
 /**
- * Developers push without end while the controller is killed, once for each of `murders`, and started again. Then it is
- * left in peace until nothing is to be done, and the books are checked. The same seed makes the same pushes; how they
- * meet the murders is the machine's affair.
+ * Developers push without end while a controller is killed, once for each of `murders`, and started again. After every
+ * `roundOf` murders, and at the end, it is left in peace until nothing is to be done, and the books are checked. The same
+ * seed makes the same pushes; how they meet the murders is the machine's affair.
  */
-export async function runChaos(options: {
-  seed: number;
-  murders: readonly Murder[];
-  /** Called after each death. */
-  onDeath?: (count: number) => void;
-}): Promise<ChaosReport> {
+export async function runChaos(
+  options: ChaosPlace & {
+    seed: number;
+    murders: readonly Murder[];
+    roundOf: number;
+    /** Called after each death. */
+    onDeath?: (count: number) => void;
+  },
+): Promise<ChaosReport> {
   const startedAt = Date.now();
+  const random = createRandom(options.seed);
   const deaths: Record<string, number> = {};
-  const world = await createChaosWorld();
+  const problems: string[] = [];
+  const world = await createChaosWorld(options);
+  const books = createAudit(world);
   try {
-    const over = new AbortController();
-    const pushing = keepPushing(world, options.seed, over.signal);
-    await world.controller.stop();
-    for (const [index, plan] of options.murders.entries()) {
-      const death = await murder(world, plan);
-      deaths[death] = (deaths[death] ?? 0) + 1;
-      options.onDeath?.(index + 1);
+    for (let done = 0; done < options.murders.length && problems.length === 0;) {
+      const over = new AbortController();
+      const pushing = keepPushing(world, random, over.signal);
+      for (const plan of options.murders.slice(done, done + options.roundOf)) {
+        const death = await murder(world, plan);
+        deaths[death] = (deaths[death] ?? 0) + 1;
+        done += 1;
+        options.onDeath?.(done);
+        if (done % PASS_ON_AFTER === 0) await world.passOn();
+      }
+      over.abort();
+      await pushing;
+      problems.push(...(await settle(world, books, done >= options.murders.length)));
     }
-    over.abort();
-    await pushing;
-    const { problems, runs } = await settle(world);
-    const states = Object.entries(Object.groupBy(runs, ({ state }) => state));
+    const states = Object.entries(Object.groupBy(books.runs(), ({ state }) => state));
     return {
       seed: options.seed,
+      engine: options.engine,
+      replicas: options.replicas,
       deaths,
       deliveries: world.deliveries().all.length,
       runs: Object.fromEntries(states.map(([state, of]) => [state, of?.length ?? 0])),
@@ -66,13 +81,11 @@ export async function runChaos(options: {
 
 /** More pushes than this are never on their way: on a slow machine the controller would never catch up. */
 const MOST_WAITING = 6;
-
 /** Nor are more runs left open than this, or it would take long after the last kill until they have ended. */
 const MOST_OPEN = 15;
 
 /** A push, a short rest, and so on. */
-async function keepPushing(world: ChaosWorld, seed: number, over: AbortSignal): Promise<void> {
-  const random = createRandom(seed);
+async function keepPushing(world: ChaosWorld, random: Random, over: AbortSignal): Promise<void> {
   let open = 0;
   while (!over.aborted) {
     const { all, acknowledged } = world.deliveries();
@@ -83,11 +96,11 @@ async function keepPushing(world: ChaosWorld, seed: number, over: AbortSignal): 
   }
 }
 
-async function settle(world: ChaosWorld) {
-  const { controller } = world;
-  await controller.restart();
-  world.hook();
-  // The last push may still be on its way to the controller that was.
+/** Waits until nothing is to be done, stops everybody, and looks. All but the victim are up again afterwards. */
+async function settle(world: ChaosWorld, books: Audit, isLast: boolean): Promise<string[]> {
+  const { controllers, victim } = world;
+  await victim().restart();
+  // The last push may still be on its way to a controller that was.
   await until('every push was delivered', async () => {
     await redeliver(world);
     const { all, acknowledged } = world.deliveries();
@@ -97,10 +110,12 @@ async function settle(world: ChaosWorld) {
     () => [],
     async (error: Error) => [`${error.message}: ${(await openWork(world)).join(', ')}`],
   );
-  const books = await audit(world);
-  await controller.stop();
-  const left = await leftovers(controller.dataDir);
-  return { runs: books.runs, problems: [...unrest, ...books.problems, ...left] };
+  const problems = await books.check(isLast);
+  await Promise.all(controllers.map((controller) => controller.stop()));
+  const left = await leftovers(world);
+  const others = controllers.filter((controller) => controller !== victim());
+  if (!isLast) await Promise.all(others.map((controller) => controller.restart()));
+  return [...unrest, ...problems, ...left];
 }
 
 /** Asked now and then and not all the time, since it is the controller that is to work. */
@@ -109,16 +124,21 @@ async function isQuiet(world: ChaosWorld): Promise<boolean> {
   return (await openWork(world)).length === 0;
 }
 
-async function openRuns({ controller }: ChaosWorld): Promise<number> {
-  const metrics = await (await fetch(`${controller.url}/metrics`)).text();
+/** What the controllers' metrics count as not done yet. */
+async function openWork(world: ChaosWorld): Promise<string[]> {
+  const metrics = await metricsOf(world);
+  const open =
+    /^mainsheet_(?:deliveries_pending|runs\{state="(?:queued|blocked|running)"\}|outbox\{state="pending"\}) (?!0$).*$/gm;
+  return [...metrics.matchAll(open)].map(([line]) => line);
+}
+
+async function openRuns(world: ChaosWorld): Promise<number> {
+  const metrics = await metricsOf(world);
   const counts = metrics.matchAll(/^mainsheet_runs\{state="(?:queued|running)"\} (\d+)$/gm);
   return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
-/** What the controller's metrics count as not done yet. */
-async function openWork({ controller }: ChaosWorld): Promise<string[]> {
-  const metrics = await (await fetch(`${controller.url}/metrics`)).text();
-  const open =
-    /^mainsheet_(?:deliveries_pending|runs\{state="(?:queued|blocked|running)"\}|outbox\{state="pending"\}) (?!0$).*$/gm;
-  return [...metrics.matchAll(open)].map(([line]) => line);
+async function metricsOf(world: ChaosWorld): Promise<string> {
+  const response = await fetch(`${world.witness().url}/metrics`);
+  return await response.text();
 }

@@ -9,7 +9,10 @@ import { everyFailpoint } from './murders.ts';
 test('killed at every failpoint, nothing is lost, nothing runs twice, GitHub shows the truth', async (t) => {
   const seed = randomInt(2 ** 31);
   const { problems, ...report } = await runChaos({
+    engine: 'sqlite',
+    replicas: 1,
     seed,
+    roundOf: FAILPOINTS.length,
     murders: everyFailpoint(createRandom(seed + 1)),
   });
   t.diagnostic(JSON.stringify(report));

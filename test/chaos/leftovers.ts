@@ -1,10 +1,18 @@
 import { globSync } from 'node:fs';
-import { join } from 'node:path';
-import { openSqlite } from '../../src/store/engine.ts';
+import { sql, type Kysely } from 'kysely';
+import type { Database } from '../../src/store/tables.ts';
 import { processesOf } from './processes.ts';
+import type { ChaosWorld } from './world.ts';
 
-/** What a controller that has stopped, with nothing left to do, has left behind. Empty when it is nothing. */
-export async function leftovers(dataDir: string): Promise<string[]> {
+/** What controllers that have stopped, with nothing left to do, have left behind. Empty when it is nothing. */
+export async function leftovers(world: ChaosWorld): Promise<string[]> {
+  return [
+    ...world.controllers.flatMap(({ dataDir }) => leftFiles(dataDir)),
+    ...(await openRows(world)),
+  ];
+}
+
+function leftFiles(dataDir: string): string[] {
   const find = (pattern: string) => globSync(pattern, { cwd: dataDir });
   return [
     ...find('scratch/*').map((path) => `scratch directory ${path}`),
@@ -12,13 +20,12 @@ export async function leftovers(dataDir: string): Promise<string[]> {
     ...find('{mirrors,work}/.*').map((path) => `half made or half removed: ${path}`),
     ...find('mirrors/**/tmp_*').map((path) => `unfinished pack ${path}`),
     ...processesOf(dataDir).map((process) => `process ${process}`),
-    ...(await openRows(dataDir)),
   ];
 }
 
-/** Leases, and rows that somebody would still have to do something about. */
-async function openRows(dataDir: string): Promise<string[]> {
-  const db = openSqlite(join(dataDir, 'mainsheet.db'));
+/** Locks, leases, and rows that somebody would still have to do something about. */
+async function openRows(world: ChaosWorld): Promise<string[]> {
+  const db = world.open();
   try {
     const deliveries = await db
       .selectFrom('deliveries')
@@ -39,17 +46,26 @@ async function openRows(dataDir: string): Promise<string[]> {
       .selectFrom('steps')
       .select('run_id')
       .where('state', 'in', ['pending', 'running'])
-      .where('run_id', 'in', (eb) =>
-        eb.selectFrom('runs').select('id').where('state', '!=', 'superseded'),
-      )
       .execute();
     return [
       ...deliveries.map(({ id }) => `open delivery ${id}`),
       ...callbacks.map(({ seq }) => `open or dead callback ${seq}`),
       ...runs.map(({ id }) => `open run ${id}`),
       ...steps.map((step) => `open step of run ${step.run_id}`),
+      ...(world.isPostgres ? await heldOnServer(db) : []),
     ];
   } finally {
     await db.destroy();
   }
+}
+
+/** What the dead still hold on the server: locks, and transactions that nobody will end. */
+async function heldOnServer(db: Kysely<Database>): Promise<string[]> {
+  const { rows } = await sql<{ pid: number; what: string }>`
+    select pid, 'advisory lock' as what from pg_locks where locktype = 'advisory'
+    union all
+    select pid, state as what from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid() and application_name = 'mainsheet'
+  `.execute(db);
+  return rows.map(({ pid, what }) => `on the server, of connection ${pid}: ${what}`);
 }

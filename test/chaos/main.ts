@@ -2,26 +2,36 @@ import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { createRandom } from '../support/random.ts';
 import { runChaos } from './chaos.ts';
+import { ENGINES } from './world.ts';
 import { randomMurders } from './murders.ts';
 
-/** `npm run chaos -- --kills 500 [--seed N] [--engine sqlite]`: exit code 1 when a promise was broken. */
+/** `npm run chaos -- --kills 500 [--seed N] [--engine postgres] [--replicas 2]`: exit code 1 when a promise was broken. */
 const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '500' },
     seed: { type: 'string', default: String(randomInt(2 ** 31)) },
     engine: { type: 'string', default: 'sqlite' },
+    replicas: { type: 'string', default: '1' },
   },
 });
 const seed = Number(values.seed);
 const kills = Number(values.kills);
-if (values.engine !== 'sqlite') throw new Error(`--engine ${values.engine}: only sqlite so far`);
+const replicas = Number(values.replicas);
+const engine = ENGINES.find((known) => known === values.engine);
+if (engine === undefined) throw new Error(`--engine takes ${ENGINES.join(' or ')}`);
+if (!(replicas === 1 || (engine === 'postgres' && replicas > 1))) {
+  throw new Error('--replicas takes a whole number, more than 1 with --engine postgres only');
+}
 if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(kills) || kills < 1) {
   throw new Error('--kills and --seed take whole numbers');
 }
 
-say(`${kills} kills, seed ${seed}`);
+say(`${kills} kills on ${engine}, replicas: ${replicas}, seed ${seed}`);
 const report = await runChaos({
+  engine,
+  replicas,
   seed,
+  roundOf: 50,
   murders: randomMurders(createRandom(seed + 1), kills),
   onDeath(count) {
     if (count % 25 === 0) say(`${new Date().toISOString()} ${count} kills`);

@@ -17,7 +17,3 @@ export function everyFailpoint(random: Random): Murder[] {
     .toSorted((a, b) => a.place - b.place)
     .map(({ name }) => ({ kind: 'failpoint', name, pass: random.int(1, 2) }));
 }
-
-export function randomInstants(random: Random, count: number): Murder[] {
-  return Array.from({ length: count }, () => randomInstant(random));
-}

@@ -1,19 +1,40 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Kysely } from 'kysely';
 import { createForge, type Forge } from '../../demo/forge.ts';
 import { createSample, type Sample } from '../../demo/sample.ts';
+import { openSqlite } from '../../src/store/engine.ts';
+import { openPostgres } from '../../src/store/postgres.ts';
+import type { Database } from '../../src/store/tables.ts';
+import { startBalancer } from '../support/balancer.ts';
 import { startController, type Controller } from '../support/controller.ts';
+import { startPostgres } from '../support/postgres.ts';
 import type { Random } from '../support/random.ts';
 import { chaosSpecsYaml, HUB, PAGES, SHOP } from './specs.ts';
 
 /** The databases that the chaos can be run on. */
-export type ChaosEngine = 'sqlite';
+export const ENGINES = ['sqlite', 'postgres'] as const;
 
-/** A real controller, real git, a stand-in for GitHub, and developers who push. */
+export interface ChaosPlace {
+  engine: (typeof ENGINES)[number];
+  /** How many controllers share the work; more than one on PostgreSQL only. */
+  replicas: number;
+}
+
+/** Real controllers, real git, a stand-in for GitHub, and developers who push. */
 export interface ChaosWorld {
   forge: Forge;
-  controller: Controller;
+  controllers: readonly Controller[];
+  /** Who is being killed; the others go on. */
+  victim(): Controller;
+  /** Makes the next one the victim: it stops, and the one before is started again. Nothing when there is only one. */
+  passOn(): Promise<void>;
+  /** One that nobody kills, or the only one there is. */
+  witness(): Controller;
+  isPostgres: boolean;
+  /** Everybody's database, opened besides them. */
+  open(): Kysely<Database>;
   /** The file that steps write into. */
   book: string;
   /** The `mark` in each commit that was pushed to a `main`. */
@@ -22,38 +43,62 @@ export interface ChaosWorld {
   newest(repository: string): string | undefined;
   /** One commit, pushed. Resolves when git has taken it; its delivery is sent after that. */
   push(random: Random): Promise<void>;
-  /** Tells the forge where the controller is now. */
-  hook(): void;
   /** Ids of all deliveries so far, and those of them that got their 202. */
   deliveries(): { all: string[]; acknowledged: Set<string> };
   close(): Promise<void>;
 }
 
-/** The controller is up, nothing was pushed yet. */
-export async function createChaosWorld(): Promise<ChaosWorld> {
-  const forge = await createForge({ repositories: [SHOP, PAGES, HUB] });
+/** Nothing was pushed yet. All controllers are up but the victim, which has stopped. */
+export async function createChaosWorld(place: ChaosPlace): Promise<ChaosWorld> {
   const root = await mkdtemp(join(tmpdir(), 'mainsheet-chaos-'));
   const book = join(root, 'book');
+  const forge = await createForge({ repositories: [SHOP, PAGES, HUB] });
   const samples: Sample[] = [];
   for (const repository of [SHOP, PAGES]) {
     samples.push(await createSample(forge, repository, { mark: 'first', pace: '0' }));
   }
-  // Compiled once: a start is most of what a kill costs. The first process leaves its cache behind when it stops.
-  const env = { NODE_COMPILE_CACHE: join(root, 'compiled') };
+  const server = place.engine === 'postgres' ? await startPostgres() : undefined;
+  const databaseUrl = await server?.database();
+  const env = {
+    // Compiled once: a start is most of what a kill costs. A process leaves its cache behind when it stops.
+    NODE_COMPILE_CACHE: join(root, 'compiled'),
+    MAINSHEET_SHUTDOWN_GRACE: '2s',
+    ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl, MAINSHEET_LEASE: '2s' }),
+  };
   const specs = { 'all.yaml': chaosSpecsYaml(book) };
-  const controller = await startController({ forge, specs, env });
+  const controllers: Controller[] = [];
+  while (controllers.length < place.replicas) {
+    controllers.push(await startController({ forge, specs, env }));
+  }
+  let turn = 0;
+  const victim = () => controllers[turn % controllers.length] as Controller;
+  const witness = () => controllers[(turn + 1) % controllers.length] as Controller;
+  await victim().stop();
+
+  const balancer = await startBalancer(() => controllers.map(({ url }) => url));
+  forge.hook({ url: `${balancer.url}/webhooks/v1/github`, secret: victim().secret });
   const marks = new Map<string, string>();
   const newest = new Map<string, string>();
-  const hook = () => forge.hook({ url: controller.webhookUrl, secret: controller.secret });
-  hook();
 
   return {
     forge,
-    controller,
+    controllers,
     book,
     marks,
+    isPostgres: server !== undefined,
+    victim,
+    witness,
+    async passOn() {
+      if (controllers.length === 1) return;
+      await victim().restart();
+      turn += 1;
+      await victim().stop();
+    },
+    open() {
+      if (databaseUrl !== undefined) return openPostgres(databaseUrl);
+      return openSqlite(join(victim().dataDir, 'mainsheet.db'));
+    },
     newest: (repository) => newest.get(repository),
-    hook,
     async push(random) {
       const sample = random.pick(samples);
       const mark = `m${marks.size}`;
@@ -74,7 +119,9 @@ export async function createChaosWorld(): Promise<ChaosWorld> {
       };
     },
     async close() {
-      await controller.remove();
+      await Promise.all(controllers.map((controller) => controller.remove()));
+      await balancer.close();
+      await server?.remove();
       await Promise.all(samples.map((sample) => sample.close()));
       await forge.close();
       await rm(root, { recursive: true, force: true });

@@ -3,13 +3,16 @@ import { randomInt } from 'node:crypto';
 import { test } from 'node:test';
 import { createRandom } from '../support/random.ts';
 import { runChaos } from './chaos.ts';
-import { randomInstants } from './murders.ts';
+import { randomMurders } from './murders.ts';
 
-test('killed at any instant, alone or with all it started, nothing is lost, nothing runs twice, GitHub shows the truth', async (t) => {
+test('with one of two replicas on PostgreSQL killed anywhere, alone or with all it started, nothing is lost, nothing runs twice, GitHub shows the truth', async (t) => {
   const seed = randomInt(2 ** 31);
   const { problems, ...report } = await runChaos({
+    engine: 'postgres',
+    replicas: 2,
     seed,
-    murders: randomInstants(createRandom(seed + 1), 12),
+    roundOf: 12,
+    murders: randomMurders(createRandom(seed + 1), 12),
   });
   t.diagnostic(JSON.stringify(report));
   assert.deepEqual(problems, [], `seed ${seed}`);

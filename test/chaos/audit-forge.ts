@@ -1,0 +1,121 @@
+import type { RunView } from '../support/world.ts';
+import { CHAOS_SPECS, HUB, PAGES, SHOP } from './specs.ts';
+import type { ChaosWorld } from './world.ts';
+
+/** Whether the forge shows of these runs, of `all` that there are, what they are (G5), and was never asked anything wrong. */
+export async function auditForge(
+  world: ChaosWorld,
+  runs: readonly RunView[],
+  all: readonly RunView[],
+): Promise<string[]> {
+  return [
+    ...(await auditStatuses(world, runs)),
+    ...(await auditDeployments(world, runs, all)),
+    ...(await auditDispatches(world, runs, all)),
+    ...world.forge.problems(),
+  ];
+}
+
+/** The last status of the commit is the run's true end. */
+async function auditStatuses(world: ChaosWorld, runs: readonly RunView[]): Promise<string[]> {
+  const problems: string[] = [];
+  for (const [sha, ofCommit] of Map.groupBy(runs, (run) => run.sha)) {
+    const statuses = await world.forge.statuses(repositoryOf(ofCommit[0]), sha);
+    for (const run of ofCommit) {
+      const last = statuses.find(({ context }) => context === `mainsheet/${run.spec}`)?.['state'];
+      const wanted = { succeeded: 'success', failed: 'failure' }[run.state] ?? 'error';
+      const state = run.fault === 'mainsheet' ? 'error' : wanted;
+      if (last === state) continue;
+      problems.push(
+        `run ${run.id} of ${run.spec} is ${run.state}, its status ${JSON.stringify(last)}`,
+      );
+    }
+  }
+  return problems;
+}
+
+/** One Deployment for each run, whose last state is the run's true end. */
+async function auditDeployments(
+  world: ChaosWorld,
+  runs: readonly RunView[],
+  all: readonly RunView[],
+): Promise<string[]> {
+  const deployments = Map.groupBy(
+    [...(await deploymentsOf(world, SHOP)), ...(await deploymentsOf(world, PAGES))],
+    ({ payload }) => payload.mainsheet.run,
+  );
+  const problems: string[] = [];
+  for (const run of runs) {
+    const states: string[] = [];
+    for (const { id } of deployments.get(run.id) ?? []) {
+      const path = `/repos/${repositoryOf(run)}/deployments/${id}/statuses`;
+      const [last] = await read<{ state: string }>(world, path);
+      states.push(last?.state ?? 'none');
+    }
+    const failed = run.fault === 'mainsheet' ? 'error' : 'failure';
+    const wanted = { succeeded: 'success', failed }[run.state] ?? 'inactive';
+    if (states.join() === wanted || (states.length === 0 && needsNone(run, all))) continue;
+    problems.push(
+      `run ${run.id} of ${run.spec} is ${run.state}, its Deployments [${states.join()}]`,
+    );
+  }
+  return problems;
+}
+
+/** It ended as it was made, or a newer one was deployed before its Deployment could be shown. */
+function needsNone(run: RunView, all: readonly RunView[]): boolean {
+  const cameLate = /which is newer and (?:waits|runs)$/.test(run.reason);
+  if (run.state === 'superseded' && cameLate) return true;
+  const newer = all.slice(
+    0,
+    all.findIndex(({ id }) => id === run.id),
+  );
+  return newer.some(({ spec, state }) => spec === run.spec && state === 'succeeded');
+}
+
+interface DeploymentView {
+  id: number;
+  payload: { mainsheet: { run: string } };
+}
+
+async function deploymentsOf(world: ChaosWorld, repository: string): Promise<DeploymentView[]> {
+  const deployments: DeploymentView[] = [];
+  for (let page = 1; ; page += 1) {
+    const path = `/repos/${repository}/deployments?per_page=100&page=${page}`;
+    const some = await read<DeploymentView>(world, path);
+    deployments.push(...some);
+    if (some.length < 100) return deployments;
+  }
+}
+
+async function read<Item>({ forge }: ChaosWorld, path: string): Promise<Item[]> {
+  const headers = { authorization: `Bearer ${forge.token}`, accept: 'application/json' };
+  const response = await fetch(forge.url + path, { headers });
+  return (await response.json()) as Item[];
+}
+
+/** Who is to hear of an end has heard of it, and of nothing that is not so. */
+async function auditDispatches(
+  world: ChaosWorld,
+  runs: readonly RunView[],
+  all: readonly RunView[],
+): Promise<string[]> {
+  const told = (await world.forge.dispatches(HUB)).map(
+    ({ client_payload: payload }) => payload as { run: string; state: string },
+  );
+  const heard = new Set(told.map(({ run, state }) => `${run} ${state}`));
+  const wanted = runs.filter((run) =>
+    CHAOS_SPECS.some(({ name, tells }) => name === run.spec && tells.includes(run.state)),
+  );
+  const missing = wanted.filter(({ id, state }) => !heard.has(`${id} ${state}`));
+  const states = new Map(all.map(({ id, state }) => [id, state]));
+  const untrue = told.filter(({ run, state }) => states.get(run) !== state);
+  return [
+    ...missing.map(({ id, state }) => `the hub never heard that run ${id} ${state}`),
+    ...untrue.map(({ run, state }) => `the hub heard that run ${run} ${state}, which is not so`),
+  ];
+}
+
+function repositoryOf(run: RunView | undefined): string {
+  return CHAOS_SPECS.find(({ name }) => name === run?.spec)?.repository ?? '';
+}
