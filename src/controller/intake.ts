@@ -12,7 +12,7 @@ import type { Event, Json } from '../model/event.ts';
 import type { News } from '../model/news.ts';
 import { hasEnded, type Run, type RunCause } from '../model/run.ts';
 import type { Verdict } from '../model/verdict.ts';
-import type { Order } from '../runs/order.ts';
+import { laterThan, type Order } from '../runs/order.ts';
 import { laneEffects, planRun, supersededAsMade } from '../runs/plan.ts';
 import type { Transitions } from '../runs/transition.ts';
 import type { Catalog } from '../spec/catalog.ts';
@@ -169,9 +169,10 @@ export function createIntake(deps: {
       const next = { id: '', spec: name, sequence: Infinity, cause: 'event' } as const;
       const { supersede, cancel } = laneEffects(next, active, concurrency);
       for (const displaced of [...cancel, ...supersede]) {
-        if (await deps.order.isLate(candidate, displaced.sha, signal)) {
-          overtaken.set(name, displaced);
-        }
+        const other = { run: displaced.id, sha: displaced.sha };
+        const known = { order: deps.order, runs: store.runs };
+        const later = await laterThan(known, candidate, other, signal);
+        if (later !== undefined) overtaken.set(name, displaced);
       }
     }
     return overtaken;

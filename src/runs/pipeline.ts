@@ -7,6 +7,7 @@ import type { DeploymentSpec, StepSpec } from '../model/deployment-spec.ts';
 import type { Run, Step } from '../model/run.ts';
 import type { Checkout } from '../git/checkouts.ts';
 import type { StepResult } from '../steps/contract.ts';
+import { laterThan } from './order.ts';
 import { interrupted, type Outcome } from './outcome.ts';
 import {
   saveStep,
@@ -32,8 +33,12 @@ export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promi
   const place = await checkOut(deps, pipeline, deadline);
   if (place === undefined) return await stop(deps, pipeline, steps);
   if ('deployed' in place) {
-    const [late, deployed] = [run.sha.slice(0, 7), place.deployed.slice(0, 7)];
-    const reason = `Superseded: ${late} is already contained in the deployed ${deployed}`;
+    const { deployed, later } = place;
+    const [late, newer] = [run.sha.slice(0, 7), later.slice(0, 7)];
+    const reason =
+      later === deployed
+        ? `Superseded: ${late} is already contained in the deployed ${newer}`
+        : `Superseded: ${late} is contained in ${newer}, from which somebody went back to the deployed ${deployed.slice(0, 7)}`;
     log.say(-1, reason);
     await skipRest(deps, run, steps, 0);
     return { kind: 'superseded', reason };
@@ -164,14 +169,14 @@ async function failedAt(
 }
 
 /**
- * The work tree, or the deployed revision when that one contains the run's; undefined when the run is to
+ * The work tree, or the deployed revision and the `later` one that the run's came too late for; undefined when the run is to
  * stop. What may pass is tried again for a while.
  */
 async function checkOut(
   deps: PipelineDeps,
   { run, spec: { timeoutMs }, log, signal }: Pipeline,
   deadline: number,
-): Promise<Checkout | { deployed: string } | undefined> {
+): Promise<Checkout | { deployed: string; later: string } | undefined> {
   const { lane, spec, repository, sha } = run;
   const until = Math.min(deadline, deps.clock.now() + CHECKOUT_PATIENCE_MS);
   // The run's time is the checkout's too: time lost to git must not be told as a step's failure.
@@ -180,9 +185,11 @@ async function checkOut(
   log.say(-1, `Checking out ${repository} at ${sha}`);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const deployed = (await deps.store.environments.get(lane, spec))?.sha;
-      if (deployed !== undefined && (await deps.order.isLate(run, deployed, bounded))) {
-        return { deployed };
+      const deployed = await deps.store.environments.get(lane, spec);
+      if (deployed !== undefined) {
+        const known = { order: deps.order, runs: deps.store.runs };
+        const later = await laterThan(known, run, deployed, bounded);
+        if (later !== undefined) return { deployed: deployed.sha, later };
       }
       const before = run.attempts > 1 ? await deps.store.runs.workTree(run.id) : undefined;
       return await deps.checkouts.prepare({

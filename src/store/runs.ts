@@ -19,6 +19,9 @@ const ENDED = sql<RunState>`('succeeded', 'failed', 'cancelled', 'superseded')`;
 /** Each is a column of runs too. */
 const PAUSABLE = ['spec', 'lane'] as const;
 
+/** Revisions that a run by hand is known to have left behind: each is one question to git. */
+const MOST_LEFT = 20;
+
 /** Sets the advisory locks on lanes apart from other locks in the same database. */
 const LANE_LOCKS = 0x6d73_6c6e;
 
@@ -38,6 +41,11 @@ export interface Runs {
   list(request: PageRequest, filter: RunFilter): Promise<Page<Run>>;
   /** The newest successful run of the same spec and lane that is older and of another revision. */
   lastSuccessBefore(run: Run): Promise<Run | undefined>;
+  /**
+   * What its spec had before a run that somebody made by hand went back: the revisions, newest first, that events brought
+   * between the run's own revision and the run. Only the newest of many. None for a run that an event made.
+   */
+  leftBehind(run: string): Promise<string[]>;
   /** Runs of a lane that have not ended, oldest first. */
   active(lane: string): Promise<Run[]>;
   /** Runs of a spec or lane in one of the states in which they wait, oldest first; on PostgreSQL nobody else takes one up until the transaction's end. */
@@ -142,6 +150,40 @@ export function createRuns(db: Kysely<Database>, engine: Engine): Runs {
         .limit(1)
         .executeTakeFirst();
       return row && fromRow(row);
+    },
+
+    async leftBehind(id) {
+      const rows = await db
+        .selectFrom('runs as back')
+        .innerJoin('runs as left', (join) =>
+          join
+            .onRef('left.spec', '=', 'back.spec')
+            .onRef('left.lane', '=', 'back.lane')
+            .onRef('left.seq', '<', 'back.seq')
+            .on('left.cause', '=', 'event'),
+        )
+        .select(['left.sha', (eb) => eb.fn.max('left.seq').as('newest')])
+        .where('back.id', '=', id)
+        .where('back.cause', '!=', 'event')
+        .where(({ not, exists, selectFrom }) =>
+          not(
+            exists(
+              selectFrom('runs as own')
+                .select('own.seq')
+                .whereRef('own.spec', '=', 'back.spec')
+                .whereRef('own.lane', '=', 'back.lane')
+                .whereRef('own.sha', '=', 'back.sha')
+                .whereRef('own.seq', '>=', 'left.seq')
+                .whereRef('own.seq', '<', 'back.seq')
+                .where('own.cause', '=', 'event'),
+            ),
+          ),
+        )
+        .groupBy('left.sha')
+        .orderBy('newest', 'desc')
+        .limit(MOST_LEFT)
+        .execute();
+      return rows.map(({ sha }) => sha);
     },
 
     async active(lane) {

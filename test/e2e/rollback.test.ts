@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { until } from '../support/until.ts';
+import { deafUrl } from '../support/deaf.ts';
 import { createWorld, SITE, type World } from '../support/world.ts';
 
 const SPEC = `
@@ -20,6 +21,20 @@ async function push(message: string, files: Record<string, string> = {}) {
   const sha = await world.sample.commit({ message, files });
   await world.sample.push('main');
   return await world.ended(sha);
+}
+
+/** Pushes a commit whose delivery does not arrive; `deliver` makes it arrive. */
+async function pushUnheard(message: string) {
+  const { forge, sample, controller } = world;
+  forge.hook({ url: await deafUrl(), secret: controller.secret });
+  const sha = await sample.commit({ message });
+  await sample.push('main');
+  const { id } = await forge.waitForDelivery(
+    ({ body }) => body.includes(`"after":"${sha}"`),
+    30_000,
+  );
+  forge.hook({ url: controller.webhookUrl, secret: controller.secret });
+  return { sha, deliver: () => forge.redeliver(id) };
 }
 
 const deployed = async () => {
@@ -42,6 +57,37 @@ test('a rollback to a named run deploys its revision, and the next push moves fo
   const four = await push('four');
   assert.equal(four.state, 'succeeded');
   assert.equal(await deployed(), four.sha);
+});
+
+test('a delivery that comes after a rollback does not undo it, unless it is newer than all or the head of its branch', async () => {
+  const one = await push('to go back to');
+  const between = await pushUnheard('between');
+  const three = await push('to go back from');
+  const response = await world.controller.post(`/specs/storefront/rollback`);
+  assert.equal(((await response.json()) as { sha: string }).sha, one.sha);
+  await until('it is deployed again', async () => (await deployed()) === one.sha);
+
+  await between.deliver();
+  const late = await world.ended(between.sha);
+  assert.equal(late.state, 'superseded');
+  const why = `Superseded: ${late.sha.slice(0, 7)} is contained in ${three.sha.slice(0, 7)}, from which somebody went back to the deployed ${one.sha.slice(0, 7)}`;
+  assert.equal(late.reason, why);
+  assert.equal(await world.statusOf(late.sha, 'mainsheet/storefront', 'error'), why);
+  assert.equal(await deployed(), one.sha);
+
+  const head = await pushUnheard('head');
+  await head.deliver();
+  assert.equal((await world.ended(head.sha)).state, 'succeeded');
+  assert.equal(await deployed(), head.sha);
+});
+
+test('one rollback of a spec after the other goes further back', async () => {
+  const [one, two] = [await push('first'), await push('second')];
+  await push('third');
+  for (const { sha } of [two, one]) {
+    assert.equal((await world.controller.post('/specs/storefront/rollback')).status, 201);
+    await until('it is deployed again', async () => (await deployed()) === sha);
+  }
 });
 
 test('a run that did not succeed is nothing to roll back to', async () => {

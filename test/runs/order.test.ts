@@ -18,6 +18,12 @@ const decisions: [string, Partial<OrderFacts>, boolean][] = [
   ['a revision that the deployed one does not contain is not late', { contained: false }, false],
   ['a revision that its branch was forced back to is not late', { head: SHA }, false],
   ['the deployed revision itself is not late', { other: SHA, head: undefined }, false],
+  [
+    'the revision that somebody went back from by hand is late',
+    { other: SHA, head: undefined, isLeft: true },
+    true,
+  ],
+  ['unless its branch stands there', { other: SHA, head: SHA, isLeft: true }, false],
   ...(['retry', 'replay', 'rollback'] as const).map((cause): (typeof decisions)[number] => [
     `a ${cause} is never late: somebody wants it`,
     { candidate: { cause, sha: SHA } },

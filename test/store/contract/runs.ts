@@ -71,6 +71,39 @@ export function runsContract(withStore: WithStore): void {
     );
   });
 
+  describe('revisions that were left behind', () => {
+    test(
+      'are those that events brought between a revision and the run by hand that went back to it',
+      withStore(async (store) => {
+        const shas = ['one', 'two', 'one', 'three', 'four', 'three'];
+        for (const [index, sha] of shas.entries()) await insert(store, `e${index}`, { sha });
+        await insert(store, 'elsewhere', { sha: 'x', lane: 'other' });
+        await insert(store, 'otherwise', { sha: 'y', spec: 'docs' });
+        await insert(store, 'by hand', { sha: 'z', cause: 'retry' });
+        await insert(store, 'back', { sha: 'one', cause: 'rollback' });
+        await insert(store, 'later', { sha: 'five' });
+        assert.deepEqual(await store.runs.leftBehind('back'), ['three', 'four']);
+        assert.deepEqual(await store.runs.leftBehind('later'), []);
+        assert.deepEqual(await store.runs.leftBehind('unknown'), []);
+        await insert(store, 'newest again', { sha: 'five', cause: 'retry' });
+        assert.deepEqual(await store.runs.leftBehind('newest again'), []);
+      }),
+    );
+
+    test(
+      'are the newest of many',
+      withStore(async (store) => {
+        await insert(store, 'first', { sha: 'first' });
+        for (let index = 0; index < 30; index += 1) {
+          await insert(store, `e${index}`, { sha: `sha ${index}` });
+        }
+        await insert(store, 'back', { sha: 'first', cause: 'rollback' });
+        const left = await store.runs.leftBehind('back');
+        assert.deepEqual([left.length, left[0], left.at(-1)], [20, 'sha 29', 'sha 10']);
+      }),
+    );
+  });
+
   describe('changing runs', () => {
     test(
       'the database itself refuses a second running run in a lane (G3)',
