@@ -39,7 +39,7 @@ interface SpecVerdict {
 
 /** Turns stored deliveries into runs, one after the other. */
 export interface Intake extends Loop {
-  /** Runs a stored delivery's payload against today's specs once more. Throws TerminalError `delivery-unknown`, `delivery-forgotten`. */
+  /** Runs a stored delivery's payload against today's specs once more. Throws TerminalError `delivery-unknown`, `delivery-pending`, `delivery-forgotten`. */
   replay(delivery: string, actor: string): Promise<{ outcome: DeliveryOutcome; runs: Run[] }>;
 }
 
@@ -166,7 +166,13 @@ export function createIntake(deps: {
       const active = await store.runs.active(concurrency.lane);
       const branch = 'branch' in event ? event.branch : undefined;
       const candidate = { cause: 'event', repository, branch, sha } as const;
-      const next = { id: '', spec: name, sequence: Infinity, cause: 'event' } as const;
+      const next = {
+        id: '',
+        spec: name,
+        sequence: Infinity,
+        cause: 'event',
+        state: 'queued',
+      } as const;
       const { supersede, cancel } = laneEffects(next, active, concurrency);
       for (const displaced of [...cancel, ...supersede]) {
         const other = { run: displaced.id, sha: displaced.sha };
@@ -253,6 +259,14 @@ export function createIntake(deps: {
       const stored = await store.inbox.get(delivery);
       if (stored === undefined) {
         throw new TerminalError('delivery-unknown', `there is no delivery ${delivery}`);
+      }
+      // It would make its own run besides, as soon as it has its turn. What is closed never becomes pending again.
+      if (stored.delivery.state === 'pending') {
+        throw new TerminalError(
+          'delivery-pending',
+          `delivery ${delivery} has not been processed yet, so there is nothing to replay`,
+          { hint: `it will be by itself; "mainsheet explain ${delivery}" says what it waits for` },
+        );
       }
       if (stored.payload === '') {
         throw new TerminalError(

@@ -14,9 +14,24 @@ LOOPBACK.addAddress('::1', 'ipv6');
  */
 export function access(token: string | undefined): Middleware {
   return async (ctx, next) => {
-    ctx.state['actor'] = token === undefined ? checkLoopback(ctx) : checkToken(ctx, token);
+    ctx.state['actor'] = checkAccess(ctx, token);
     await next();
   };
+}
+
+/** Whether whoever asks may use the API: may be told more on a route that answers everybody. */
+export function hasAccess(ctx: Context, token: string | undefined): boolean {
+  try {
+    checkAccess(ctx, token);
+    return true;
+  } catch (error) {
+    if (error instanceof ProblemError) return false;
+    throw error;
+  }
+}
+
+function checkAccess(ctx: Context, token: string | undefined): string {
+  return token === undefined ? checkLoopback(ctx) : checkToken(ctx, token);
 }
 
 function checkToken(ctx: Context, token: string): string {

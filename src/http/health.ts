@@ -3,16 +3,29 @@ import { describeError } from '../lib/errors.ts';
 import type { Catalog } from '../spec/catalog.ts';
 import { formatProblem } from '../spec/problem.ts';
 import type { Store } from '../store/index.ts';
+import { hasAccess } from './access.ts';
 import type { Metrics } from './metrics.ts';
 import { ProblemError } from './problem.ts';
 
-type Check = { ok: true } | { ok: false; detail: string; problems?: string[] };
+/** `private`: only for those who may use the API. */
+type Check = { ok: true } | { ok: false; detail: string; count?: number; private?: Details };
+
+interface Details {
+  detail?: string;
+  problems?: string[];
+}
 
 /**
  * `/healthz`: the process answers. `/readyz`: the store is reachable and the specs are valid; `?check=store` looks at
- * the store alone, for a load balancer: a broken spec is a reason to call somebody, not to turn webhooks away.
+ * the store alone, for a load balancer: a broken spec is a reason to call somebody, not to turn webhooks away. Both answer
+ * everybody; what exactly is wrong is for those who may use the API, because specs and errors name what is inside.
  */
-export function healthRoutes(deps: { store: Store; catalog: Catalog; metrics: Metrics }): Router {
+export function healthRoutes(deps: {
+  store: Store;
+  catalog: Catalog;
+  metrics: Metrics;
+  adminToken: string | undefined;
+}): Router {
   const checks: Record<string, () => Promise<Check>> = {
     store: () => checkStore(deps.store),
     specs: async () => checkSpecs(deps.catalog),
@@ -25,7 +38,8 @@ export function healthRoutes(deps: { store: Store; catalog: Catalog; metrics: Me
 
   router.get('/readyz', async (ctx) => {
     const asked = [ctx.query['check'] ?? Object.keys(checks)].flat();
-    const results: Record<string, Check> = {};
+    const isTrusted = hasAccess(ctx, deps.adminToken);
+    const results: Record<string, { ok: boolean }> = {};
     for (const name of asked) {
       const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
       if (check === undefined) {
@@ -33,7 +47,7 @@ export function healthRoutes(deps: { store: Store; catalog: Catalog; metrics: Me
           hint: `the checks are ${Object.keys(checks).join(', ')}`,
         });
       }
-      results[name] = await check();
+      results[name] = shown(await check(), isTrusted);
     }
     const ready = Object.values(results).every((result) => result.ok);
     ctx.status = ready ? 200 : 503;
@@ -52,7 +66,11 @@ async function checkStore(store: Store): Promise<Check> {
     await store.ping();
     return { ok: true };
   } catch (error) {
-    return { ok: false, detail: describeError(error) };
+    return {
+      ok: false,
+      detail: 'the database does not answer',
+      private: { detail: describeError(error) },
+    };
   }
 }
 
@@ -62,6 +80,13 @@ function checkSpecs(catalog: Catalog): Check {
   return {
     ok: false,
     detail: `the specs on disk are not valid; ${specs.length} specs of the last valid set are in use`,
-    problems: problems.map(formatProblem),
+    count: problems.length,
+    private: { problems: problems.map(formatProblem) },
   };
+}
+
+function shown(check: Check, isTrusted: boolean): { ok: boolean } {
+  if (check.ok) return check;
+  const { private: details, ...open } = check;
+  return isTrusted ? { ...open, ...details } : open;
 }

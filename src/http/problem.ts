@@ -47,6 +47,7 @@ const STATUS_BY_CODE: Record<string, number> = {
   'nothing-to-roll-back-to': 409,
   'entry-not-dead': 409,
   'delivery-forgotten': 409,
+  'delivery-pending': 409,
   'already-paused': 409,
   'not-paused': 409,
   'spec-unreadable': 409,

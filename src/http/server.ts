@@ -59,7 +59,7 @@ export function createHttpServer(deps: HttpDeps): Server {
       metrics,
     }),
   );
-  app.use(healthRoutes({ store, catalog, metrics }).routes());
+  app.use(healthRoutes({ store, catalog, metrics, adminToken: deps.adminToken }).routes());
   app.use(runLinks);
 
   const operations = withOpenApi(

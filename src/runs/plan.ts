@@ -88,7 +88,7 @@ export interface LaneEffects {
  * start itself. Pure.
  */
 export function laneEffects(
-  run: Pick<Run, 'id' | 'spec' | 'sequence' | 'cause'>,
+  run: Pick<Run, 'id' | 'spec' | 'sequence' | 'cause' | 'state'>,
   active: readonly Run[],
   concurrency: LoadedSpec['spec']['concurrency'],
 ): LaneEffects {

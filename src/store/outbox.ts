@@ -83,7 +83,10 @@ export interface Outbox {
   postpone(id: number, at: number, error: string, attempt?: number): Promise<void>;
   /** Finishes all that is pending in a target as `obsolete`, and says why. */
   abandonTarget(target: string, now: number, reason: string): Promise<void>;
-  /** Makes a dead entry pending again, as one that was tried once. False when it is not dead. */
+  /**
+   * Makes a dead entry pending again, as one that was tried once. False when it is not dead. What died of the same
+   * Deployment comes with it: neither its making nor its statuses mean anything alone.
+   */
   revive(id: number, now: number): Promise<boolean>;
   /** Makes every dead entry pending again, and says how many there were. */
   reviveAll(now: number): Promise<number>;
@@ -243,11 +246,18 @@ export function createOutbox(db: Kysely<Database>, engine: Engine): Outbox {
     },
 
     async revive(id, now) {
+      const entry = await db
+        .selectFrom('outbox')
+        .select(['target', 'state'])
+        .where('seq', '=', id)
+        .executeTakeFirst();
+      if (entry?.state !== 'dead') return false;
+      const isShared = entry.target.startsWith('deployment:');
       const result = await db
         .updateTable('outbox')
         // Still a repetition: what was given up may have arrived, and a Deployment is then looked for before it is made.
         .set({ state: 'pending', attempts: 1, next_attempt_at: now, finished_at: null })
-        .where('seq', '=', id)
+        .where((eb) => (isShared ? eb('target', '=', entry.target) : eb('seq', '=', id)))
         .where('state', '=', 'dead')
         .executeTakeFirst();
       return result.numUpdatedRows > 0n;

@@ -217,13 +217,18 @@ test('environments and specs show what is deployed and what is in use', async (t
   const run = { ...sampleRun('r1'), sequence: 1 };
   await fixture.store.environments.record(run, 1000);
   assert.partialDeepStrictEqual(await get(fixture, '/environments'), {
-    items: [{ environment: 'production', spec: 'storefront', run: 'r1' }],
+    items: [{ environment: 'production', spec: 'storefront', run: 'r1', removed: true }],
     next: null,
   });
   const problem = { file: 'a.yaml', line: 3, column: 5, message: 'unknown key "branchs"' };
   Object.assign(fixture.specs, { specs: [sampleLoaded()], stale: true, problems: [problem] });
   const pause = { kind: 'lane', name: 'main', by: 'admin', reason: 'the database moves' } as const;
   await fixture.store.pauses.add({ ...pause, since: 1000 });
+  const lanes = async () => (await get(fixture, '/environments'))['items'];
+  assert.partialDeepStrictEqual(await lanes(), [{ lane: 'main', removed: false }]);
+  Object.assign(fixture.specs, { specs: [], loadedAt: 0 });
+  assert.partialDeepStrictEqual(await lanes(), [{ lane: 'main', removed: false }]);
+  Object.assign(fixture.specs, { specs: [sampleLoaded()], loadedAt: 1 });
   assert.deepEqual(await get(fixture, '/specs'), {
     items: [
       {

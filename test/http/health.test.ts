@@ -39,6 +39,25 @@ test('it is not ready with broken specs, and says what is wrong where; the store
   assert.equal((await get(`${url}/readyz?check=specs`)).status, 503);
 });
 
+test('who may not use the API is told how many problems there are, and not what they say', async (t) => {
+  const { url, specs, store } = await startHttp(t, { adminToken: 'the-token' });
+  Object.assign(specs, { stale: true, problems: [PROBLEM, PROBLEM] });
+  const stranger = await get(`${url}/readyz?check=specs`);
+  assert.equal(stranger.status, 503);
+  assert.partialDeepStrictEqual(stranger.body['checks'], { specs: { ok: false, count: 2 } });
+  assert.doesNotMatch(JSON.stringify(stranger.body), /a\.yaml|branchs/);
+
+  const headers = { Authorization: 'Bearer the-token' };
+  const trusted = await fetch(`${url}/readyz?check=specs`, { headers });
+  assert.match(await trusted.text(), /a\.yaml:3:5: unknown key/);
+
+  await store.close();
+  const away = await get(`${url}/readyz?check=store`);
+  assert.deepEqual(away.body['checks'], {
+    store: { ok: false, detail: 'the database does not answer' },
+  });
+});
+
 test('it is not ready without its store', async (t) => {
   const { url, store } = await startHttp(t);
   await store.close();

@@ -61,7 +61,10 @@ export function overviewOperations(deps: {
       summary: 'What is deployed where',
       answer: listOf(environmentSchema),
       async serve() {
-        return { items: (await store.environments.list()).map(toEnvironment), next: null };
+        const { specs, loadedAt } = catalog.current();
+        const known = loadedAt === 0 ? undefined : specs;
+        const places = await store.environments.list();
+        return { items: places.map((place) => toEnvironment(place, known)), next: null };
       },
     }),
     operation({
@@ -85,10 +88,12 @@ export function overviewOperations(deps: {
       path: '/outbox/{id}',
       name: 'getCallback',
       summary: 'A callback: what it tells whom, and why it was not sent',
-      answer: callbackSchema,
+      answer: callbackSchema.extend({
+        content: z.unknown().describe('What is sent, with templates as they are written'),
+      }),
       async serve(_ctx, { id }) {
         const entry = /^\d{1,15}$/.test(id) ? await store.outbox.get(Number(id)) : undefined;
-        if (entry !== undefined) return toCallback(entry);
+        if (entry !== undefined) return { ...toCallback(entry), content: entry.callback };
         throw new TerminalError('entry-unknown', `there is no callback ${id}`);
       },
     }),

@@ -270,9 +270,19 @@ export const environmentSchema = z
     sha: z.string(),
     ref: z.string(),
     deployedAt: time,
+    removed: z
+      .boolean()
+      .describe('No spec deploys there any more; what was deployed is still there'),
   })
   .meta({ id: 'Environment' });
 
-export function toEnvironment(environment: Environment): z.infer<typeof environmentSchema> {
-  return { ...environment, deployedAt: isoTime(environment.deployedAt) };
+/** `specs`: those in use; undefined while none could be read. */
+export function toEnvironment(
+  environment: Environment,
+  specs: readonly LoadedSpec[] | undefined,
+): z.infer<typeof environmentSchema> {
+  const isKept = specs?.some(
+    ({ spec }) => spec.name === environment.spec && spec.concurrency.lane === environment.lane,
+  );
+  return { ...environment, removed: isKept === false, deployedAt: isoTime(environment.deployedAt) };
 }

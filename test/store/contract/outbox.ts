@@ -200,6 +200,27 @@ export function outboxContract(withStore: WithStore): void {
     );
 
     test(
+      'revives with one of a dead Deployment what died of it, and nothing of another',
+      withStore(async (store) => {
+        const ours = 'deployment:r1';
+        const ids = await add(store, ours, ours, ours, 'deployment:r2', 'status:x', 'status:x');
+        const [made, sent, status, other, dead, alone] = ids;
+        await store.outbox.finish(sent, 'sent', 2000);
+        for (const id of [made, status, other, dead, alone]) {
+          await store.outbox.finish(id, 'dead', 2000, 'gone');
+        }
+        const alive = async () =>
+          (await Promise.all(ids.map((id) => store.outbox.get(id))))
+            .filter((entry) => entry?.state === 'pending')
+            .map((entry) => entry?.id);
+        assert.equal(await store.outbox.revive(made, 3000), true);
+        assert.deepEqual(await alive(), [made, status]);
+        assert.equal(await store.outbox.revive(dead, 3000), true);
+        assert.deepEqual(await alive(), [made, status, dead]);
+      }),
+    );
+
+    test(
       'knows what comes later in a target and was not given up, sent or not',
       withStore(async (store) => {
         const [first, other, sent, obsolete, dead, waiting] = await add(
