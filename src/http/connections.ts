@@ -1,10 +1,17 @@
+import { readFileSync } from 'node:fs';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Connections that wait for their client: a few KB of memory each. */
-const MOST_WAITING = 2048;
-/** All connections together: the rest are answered, or read a stream. */
+/** All connections together, a few KB of memory each; half of them may wait for their client, the rest are answered. */
 const MOST = 4096;
+/** Of the files that the process may open. The rest is for the database, git, and the processes of steps. */
+const SHARE = 0.5;
+
+/** What `boundConnections` keeps to. */
+export interface ConnectionLimits {
+  mostWaiting: number;
+  most: number;
+}
 
 /**
  * Bounds what clients can hold without doing anything. A connection waits for its client while it has sent no request, part of
@@ -13,7 +20,7 @@ const MOST = 4096;
  */
 export function boundConnections(
   server: Server,
-  { mostWaiting = MOST_WAITING, most = MOST }: { mostWaiting?: number; most?: number } = {},
+  { mostWaiting, most }: ConnectionLimits = connectionLimits(openFilesLimit()),
 ): void {
   /** In the order in which they began to wait. */
   const waiting = new Set<Socket>();
@@ -39,6 +46,25 @@ export function boundConnections(
     else waiting.delete(socket);
     response.once('close', () => wait(socket));
   });
+}
+
+/**
+ * As many as are useful, and no more than the process may open: when it may open no more, nobody is let in at all, and the database
+ * and git fail too.
+ */
+export function connectionLimits(openFiles: number): ConnectionLimits {
+  const most = Math.max(2, Math.min(MOST, Math.floor(openFiles * SHARE)));
+  return { most, mostWaiting: Math.floor(most / 2) };
+}
+
+/** How many files and connections the process may have open; Infinity where the system does not say. Node.js raises it at its start. */
+function openFilesLimit(): number {
+  try {
+    const limits = readFileSync('/proc/self/limits', 'utf8');
+    return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Infinity);
+  } catch {
+    return Infinity;
+  }
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

@@ -25,28 +25,33 @@ describe('clients that hold connections', () => {
   after(() => controller.remove());
 
   test('with 10,000 idle connections deliveries are taken in and memory stays bounded (G9)', async () => {
-    const before = await residentBytes(controller);
-    const { port } = new URL(controller.url);
-    const child = spawn(process.execPath, [IDLE, port, '10000'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    try {
-      const [line] = (await once(child.stdout, 'data')) as [Buffer];
-      assert.ok(Number(line.toString()) > 0, 'connections were opened');
+    const before = await metric(controller, 'process_resident_memory_bytes');
+    await withIdleConnections(controller, 10_000, async () => {
       for (let number = 0; number < 20; number += 1) {
         assert.equal(await deliver(controller, `idle-${number}`), 202);
       }
-      const grown = (await residentBytes(controller)) - before;
+      const grown = (await metric(controller, 'process_resident_memory_bytes')) - before;
       assert.ok(grown < 200 * 1024 * 1024, `grown by ${grown} bytes`);
-    } finally {
-      const exited = once(child, 'exit');
-      child.kill('SIGKILL');
-      await exited;
-    }
+    });
     assert.equal(await deliver(controller, 'afterwards'), 202);
   });
 
-  test('a sender that never finishes its headers is cut off', async () => {
+  test('a process that may open few files keeps some for its work', async (t) => {
+    const forge = { url: 'http://127.0.0.1:9', token: 'none' };
+    const openFiles = 256;
+    const small = await startController({ forge, specs: { 'site.yaml': SPEC }, openFiles });
+    t.after(() => small.remove());
+    await withIdleConnections(small, 2 * openFiles, async () => {
+      for (let number = 0; number < 20; number += 1) {
+        assert.equal(await deliver(small, `idle-${number}`), 202);
+      }
+      const open = await metric(small, 'process_open_fds');
+      assert.ok(open <= openFiles / 2, `${open} of ${openFiles} are open`);
+      assert.equal(await metric(small, 'process_max_fds'), openFiles);
+    });
+  });
+
+  test('a sender that never finishes its headers is cut off', { timeout: 60_000 }, async () => {
     const socket = connect(Number(new URL(controller.url).port), '127.0.0.1');
     const begun = Date.now();
     socket.write('POST /webhooks/v1/github HTTP/1.1\r\nHost: x\r\n');
@@ -78,7 +83,29 @@ async function deliver(controller: Controller, id: string): Promise<number> {
   return response.status;
 }
 
-async function residentBytes(controller: Controller): Promise<number> {
+/** Opens so many connections that send nothing or half a request, from another process, while `work` goes on. */
+async function withIdleConnections(
+  controller: Controller,
+  count: number,
+  work: () => Promise<void>,
+): Promise<void> {
+  const { port } = new URL(controller.url);
+  const child = spawn(process.execPath, [IDLE, port, String(count)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    const [line] = (await once(child.stdout, 'data')) as [Buffer];
+    assert.ok(Number(line.toString()) > 0, 'connections were opened');
+    await work();
+  } finally {
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+  }
+}
+
+async function metric(controller: Controller, name: string): Promise<number> {
   const text = await (await fetch(`${controller.url}/metrics`)).text();
-  return Number(/^process_resident_memory_bytes (\S+)$/m.exec(text)?.[1]);
+  const line = text.split('\n').find((each) => each.startsWith(`${name} `));
+  return Number(line?.slice(name.length));
 }

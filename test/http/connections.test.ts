@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
-import { boundConnections } from '../../src/http/connections.ts';
+import { boundConnections, connectionLimits } from '../../src/http/connections.ts';
 
 test('when too many connections wait, the one that has waited longest is closed', async (t) => {
   const server = await listen(t, 2);
@@ -41,13 +41,19 @@ test('a connection that is being answered is never closed for others', async (t)
   assert.match(String(await once(busy, 'data')), /^HTTP\/1\.1 200/);
 });
 
+test('there are never more connections than the process may open, with room for files', () => {
+  assert.deepEqual(connectionLimits(Infinity), { most: 4096, mostWaiting: 2048 });
+  assert.deepEqual(connectionLimits(1_048_576), { most: 4096, mostWaiting: 2048 });
+  assert.deepEqual(connectionLimits(1024), { most: 512, mostWaiting: 256 });
+});
+
 /** Answers at once, but for `/silent`, which it leaves to the test. */
 async function listen(t: TestContext, mostWaiting: number): Promise<Server> {
   const server = createServer((request, response) => {
     request.resume();
     if (request.url !== '/silent') response.end('ok');
   });
-  boundConnections(server, { mostWaiting });
+  boundConnections(server, { mostWaiting, most: 100 });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => {

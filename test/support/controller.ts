@@ -41,6 +41,8 @@ export async function startController(options: {
   env?: Record<string, string>;
   /** Whom it runs as; only root can choose. */
   uid?: number;
+  /** How many files and connections the process may have open; default as many as the test. */
+  openFiles?: number;
 }): Promise<Controller> {
   const root = await mkdtemp(join(tmpdir(), 'mainsheet-e2e-'));
   const dataDir = join(root, 'data');
@@ -77,7 +79,12 @@ export async function startController(options: {
   let url = '';
 
   async function start(more: Record<string, string> = {}): Promise<void> {
-    child = spawn(process.execPath, [MAIN, 'serve'], {
+    const command = [process.execPath, MAIN, 'serve'];
+    const [file = '', ...args] =
+      options.openFiles === undefined
+        ? command
+        : ['/bin/sh', '-c', 'ulimit -n "$0" && exec "$@"', String(options.openFiles), ...command];
+    child = spawn(file, args, {
       env: { ...env, ...more },
       stdio: ['ignore', 'pipe', 'pipe'],
       ...account,
