@@ -57,7 +57,7 @@ describe('the store on SQLite', () => {
       // Nobody pulls the plug here; waiting for the disk is for the durability test.
       await sql.raw('pragma synchronous = off').execute(db);
       return await createStore(db, 'sqlite');
-    }, 40),
+    }, 30),
   );
 });
 

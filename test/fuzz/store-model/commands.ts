@@ -63,13 +63,10 @@ export function commands(): fc.Arbitrary<Command>[] {
           claimCallbacks(model, world, model.workers[n] ?? '', limit),
         ),
       ),
-    works('callback', ['send', 'send', 'send', 'give up', 'postpone', 'renew']),
-    fc.constantFrom(10, 60, 150).map((ms) =>
-      command(`tick(${ms})`, always, async (model, world) => {
-        model.now += ms;
-        world.clock.time = model.now;
-      }),
-    ),
+    works('callback', ['send', 'send', 'give up', 'give up', 'postpone', 'renew']),
+    fc
+      .constantFrom(10, 60, 150, 150)
+      .map((ms) => command(`tick(${ms})`, always, async (model, world) => tick(model, world, ms))),
     fc.tuple(fc.constantFrom('cancel', 'retry', 'rollback'), which).map(([name, at]) =>
       command(
         `${name}(${at})`,
@@ -82,9 +79,17 @@ export function commands(): fc.Arbitrary<Command>[] {
       ),
     ),
     fc
-      .oneof(fc.nat(30), fc.constant('all' as const))
-      .map((at) => command(`resend(${at})`, always, (model, world) => resend(model, world, at))),
+      .option(fc.record({ dead: fc.boolean(), at: fc.nat(30) }), { nil: 'all' as const })
+      .map(resendOne),
     workers.map(crash),
+    fc
+      .tuple(
+        workers,
+        fc.constantFrom<DeliveryWork[]>('plan', 'fail', 'postpone', 'renew'),
+        fc.constantFrom<CallbackWork[]>('send', 'give up', 'postpone', 'renew'),
+        fc.constantFrom<RunWork[]>('succeed', 'fail', 'cancel', 'release', 'renew'),
+      )
+      .map(wakesLate),
   ];
 }
 
@@ -103,10 +108,7 @@ function accept(given: { id: number; repository: number; sha: number }): Command
 }
 
 /** Somebody who holds, or once held, a claim does something with it: also who is thought dead, and wakes up again. */
-function works(
-  kind: Hold['kind'],
-  what: readonly (DeliveryWork | CallbackWork | RunWork)[],
-): fc.Arbitrary<Command> {
+function works(kind: Hold['kind'], what: readonly Work[]): fc.Arbitrary<Command> {
   return fc.tuple(fc.constantFrom(...what), which).map(([work, at]) => {
     const ofKind = (model: Model) => model.holds.filter((hold) => hold.kind === kind);
     return command(
@@ -116,16 +118,55 @@ function works(
         const all = ofKind(model);
         // The newest that is still alive, or the newest that is not any more.
         const newest = all.findLastIndex(({ alive }) => alive === (at === -1));
-        const hold = pick(all, at < 0 ? newest : at);
-        if (hold?.kind === 'delivery') {
-          await workOnDelivery(model, world, hold, work as DeliveryWork);
-        } else if (hold?.kind === 'callback') {
-          await workOnCallback(model, world, hold, work as CallbackWork);
-        } else if (hold?.kind === 'run') {
-          await workOnRun(model, world, hold, work as RunWork);
-        }
+        await workOn(model, world, pick(all, at < 0 ? newest : at), work);
       },
     );
+  });
+}
+
+type Work = DeliveryWork | CallbackWork | RunWork;
+
+async function workOn(
+  model: Model,
+  world: World,
+  hold: Hold | undefined,
+  work: Work,
+): Promise<void> {
+  if (hold?.kind === 'delivery') await workOnDelivery(model, world, hold, work as DeliveryWork);
+  if (hold?.kind === 'callback') await workOnCallback(model, world, hold, work as CallbackWork);
+  if (hold?.kind === 'run') await workOnRun(model, world, hold, work as RunWork);
+}
+
+/** A process stood still for longer than its lease, others went on with what it held, and now it wakes up. */
+function wakesLate([n, delivery, callback, run]: [number, DeliveryWork, CallbackWork, RunWork]) {
+  return command(
+    `wakesLate(w${n}, ${delivery}, ${callback}, ${run})`,
+    ({ holds, workers: all }) => holds.some((hold) => hold.alive && hold.worker === all[n]),
+    async (model, world) => {
+      tick(model, world, 150);
+      const other = model.workers[(n + 1) % model.workers.length] ?? '';
+      const held = model.holds.filter((hold) => hold.alive && hold.worker === model.workers[n]);
+      while (await claimDelivery(model, world, other));
+      // Before the runs, whose starts write callbacks that the model has not seen yet.
+      while (await claimCallbacks(model, world, other, 8));
+      while (await claimRun(model, world, other));
+      const work = { delivery, callback, run };
+      for (const hold of held) await workOn(model, world, hold, work[hold.kind]);
+    },
+  );
+}
+
+function tick(model: Model, world: World, ms: number): void {
+  model.now += ms;
+  world.clock.time = model.now;
+}
+
+/** Mostly what is dead, but nobody keeps an operator from asking for others. */
+function resendOne(which: { dead: boolean; at: number } | 'all'): Command {
+  return command(`resend(${JSON.stringify(which)})`, always, async (model, world) => {
+    if (which === 'all') return await resend(model, world, 'all');
+    const dead = [...model.callbacks.keys()].filter((at) => model.callbacks[at]?.state === 'dead');
+    await resend(model, world, (which.dead ? pick(dead, which.at) : undefined) ?? which.at);
   });
 }
 
@@ -139,5 +180,5 @@ function crash(n: number): Command {
 }
 
 function pick<Item>(items: readonly Item[], at: number): Item | undefined {
-  return items.at(at < 0 ? at : at % items.length);
+  return items.length === 0 ? undefined : items.at(at % items.length);
 }

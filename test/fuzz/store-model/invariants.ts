@@ -3,7 +3,7 @@ import type { Callback } from '../../../src/model/callback.ts';
 import { hasEnded, type Run } from '../../../src/model/run.ts';
 import type { OutboxEntry } from '../../../src/store/outbox.ts';
 import type { Store } from '../../../src/store/index.ts';
-import { laneOf, type Model, type RunModel } from './model.ts';
+import { claimableRuns, laneOf, type Model, type RunModel } from './model.ts';
 
 const ALL = { limit: 100_000, before: undefined };
 
@@ -12,6 +12,7 @@ export async function checkInvariants(model: Model, store: Store): Promise<void>
   await checkDeliveries(model, store);
   const runs = (await store.runs.list(ALL, {})).items.toReversed();
   checkRuns(model, runs);
+  await checkNext(model, store);
   await checkOutbox(model, store);
   const deployed = (await store.environments.list()).map(({ lane, spec, run }) => [
     `${lane} ${spec}`,
@@ -59,6 +60,14 @@ function checkRuns(model: Model, runs: readonly Run[]): void {
     else if (hasEnded(run.state)) model.ended.set(run.id, run);
     assert.equal(hasEnded(run.state), run.finishedAt !== undefined);
   }
+}
+
+/** The store and the model agree on whether there is a run to take: who has lost one can neither keep nor free it. */
+async function checkNext(model: Model, store: Store): Promise<void> {
+  const claimable = claimableRuns(model, 'nobody yet').map(({ id }) => id);
+  const next = (await store.runs.nextRunnable(model.now))?.id;
+  assert.equal(next !== undefined, claimable.length > 0, 'whether there is a run to take');
+  if (next !== undefined) assert.ok(claimable.includes(next));
 }
 
 /** Every callback tells of a state that its run was in, in the order in which it was in them, and none is missing (G5). */
