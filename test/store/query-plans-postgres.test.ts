@@ -75,7 +75,11 @@ describe('on PostgreSQL with ten thousand closed rows', () => {
       ['runs_waiting', 'runs_one_per_lane', 'runs_active'],
       () => store.runs.nextRunnable(2000),
     ],
-    ['outbox.claim', ['outbox_waiting', 'outbox_pending'], () => store.outbox.claim(2000, 100, 8)],
+    [
+      'outbox.claim',
+      ['outbox_waiting', 'outbox_pending', 'outbox_ahead'],
+      () => store.outbox.claim(2000, 100, 8),
+    ],
     [
       'inbox.countPending',
       ['deliveries_waiting', 'deliveries_pending'],
