@@ -55,7 +55,7 @@ async function readAfter(db: Kysely<Database>, account: string, seen: number): P
     .groupBy(['importance', sql`at / 1000`])
     .execute();
   return {
-    upTo: Math.max(seen, ...rows.map((row) => Number(row.last))),
+    upTo: Math.max(seen, ...rows.map((row) => row.last)),
     writes: rows.map((row) => ({
       importance: row.importance as Importance,
       second: Number(row.second),

@@ -82,7 +82,10 @@ describe('the budget', () => {
     const { start } = await begin(t, { perMinute: 20 });
     const processes = [start(), start(), start()];
     const grants = await Promise.all(
-      Array.from({ length: 60 }, (_, index) => processes[index % 3]?.take('acme', final)),
+      Array.from(
+        { length: 60 },
+        async (_, index) => await processes[index % 3]?.take('acme', final),
+      ),
     );
     assert.equal(grants.filter((grant) => grant !== undefined).length, 20);
   });

@@ -161,7 +161,10 @@ test('processes that write to GitHub at the same time have one budget (G10)', as
     }),
   );
   const grants = await Promise.all(
-    Array.from({ length: 60 }, (_, index) => budgets[index % 2]?.take('acme', IMPORTANCE.final)),
+    Array.from(
+      { length: 60 },
+      async (_, index) => await budgets[index % 2]?.take('acme', IMPORTANCE.final),
+    ),
   );
   assert.equal(grants.filter((grant) => grant !== undefined).length, 20);
 });
