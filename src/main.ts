@@ -18,6 +18,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
+// A file that may not grow further is an error for whoever writes it. Node ignores the signal that would end the process, but
+// not any more once a library has listened to it for the time of a child process.
+process.on('SIGXFSZ', () => undefined);
+
 process.exitCode = await runProgram(
   {
     env: process.env,

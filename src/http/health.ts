@@ -16,7 +16,7 @@ interface Details {
 }
 
 /**
- * `/healthz`: the process answers. `/readyz`: the store is reachable and the specs are valid; `?check=store` looks at
+ * `/healthz`: the process answers. `/readyz`: the store can be read and written and the specs are valid; `?check=store` looks at
  * the store alone, for a load balancer: a broken spec is a reason to call somebody, not to turn webhooks away. Both answer
  * everybody; what exactly is wrong is for those who may use the API, because specs and errors name what is inside.
  */

@@ -4,6 +4,7 @@ import SQLite from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
 import { MainsheetError } from '../lib/errors.ts';
 import { withPreparedStatements } from './prepared-statements.ts';
+import { withGuard } from './sqlite-guard.ts';
 import type { Database } from './tables.ts';
 
 /**
@@ -32,7 +33,7 @@ export function openSqlite(file: string): Kysely<Database> {
     sqlite.pragma('foreign_keys = ON');
     sqlite.pragma('cache_size = -64000');
     return new Kysely<Database>({
-      dialect: new SqliteDialect({ database: withPreparedStatements(sqlite) }),
+      dialect: new SqliteDialect({ database: withPreparedStatements(withGuard(sqlite)) }),
     });
   } catch (error) {
     throw new MainsheetError('store-unavailable', `cannot open the database ${file}`, {

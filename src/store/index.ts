@@ -1,4 +1,4 @@
-import { sql, type Kysely } from 'kysely';
+import type { Kysely } from 'kysely';
 import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
 import { createAudit, type Audit } from './audit.ts';
 import { createBranchHeads, type BranchHeads } from './branch-heads.ts';
@@ -13,6 +13,7 @@ import { createLogs, type Logs } from './logs.ts';
 import { migrate } from './migrations.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { createPauses, type Pauses } from './pauses.ts';
+import { createProbe } from './probe.ts';
 import { createPushes, type Pushes } from './pushes.ts';
 import { createRetention, type Retention } from './retention.ts';
 import { createRuns, type Runs } from './runs.ts';
@@ -47,7 +48,7 @@ export interface Store extends Tables {
   accept(delivery: IncomingDelivery): Promise<boolean>;
   /** Does everything in `work` or nothing of it. `work` must use only the tables it is given. */
   atomically<Result>(work: (tables: Tables) => Promise<Result>): Promise<Result>;
-  /** Throws when the database does not answer. */
+  /** Throws when the database does not answer, or what is written to it does not reach the disk. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
@@ -72,9 +73,7 @@ export async function createStore(
     retention: createRetention(db, engine),
     githubWrites: createGitHubWrites(db, engine),
     atomically: (work) => db.transaction().execute((trx) => work(createTables(trx, engine))),
-    async ping() {
-      await sql`select 1`.execute(db);
-    },
+    ping: createProbe(db),
     close: () => db.destroy(),
   };
 }

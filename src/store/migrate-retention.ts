@@ -1,8 +1,14 @@
 import { sql, type Kysely } from 'kysely';
 
-/** What retention and lists look through gets indexes, and a delivery that lost its payload says so. */
+/** What retention and lists look through gets indexes, a delivery that lost its payload says so, and `createProbe` has a table. */
 export async function retention(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable('deliveries').addColumn('pruned_at', 'bigint').execute();
+  await db.schema
+    .createTable('store_probe')
+    .addColumn('id', 'integer', (column) => column.primaryKey())
+    .addColumn('at', 'bigint', (column) => column.notNull())
+    .addColumn('filler', 'text', (column) => column.notNull())
+    .execute();
   for (const statement of [
     sql`create index deliveries_whole on deliveries (seq) where state <> 'pending' and pruned_at is null`,
     sql`create index deliveries_pruned on deliveries (received_at) where pruned_at is not null`,

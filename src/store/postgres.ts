@@ -56,16 +56,17 @@ export function connectionConfig(url: string): ClientConfig {
   };
 }
 
-/** Whether the error says that the server is not there, starts, stops, or that the way to it broke. */
+/** Whether the error says that the server is not there, starts, stops, cannot write, or that the way to it broke. */
 function isAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   return AWAY_CODES.test(code) || AWAY_MESSAGES.test(error.message);
 }
 
-/** https://www.postgresql.org/docs/current/errcodes-appendix.html: class 08, 57P01–57P03, 53300; and the system's own. */
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html: class 08, 57P01–57P03, class 53 (its disk or memory is full), 25006 (read-only),
+ * 58030; and the system's own. */
 const AWAY_CODES =
-  /^(?:08...|57P0[1-3]|53300|ECONNREFUSED|ECONNRESET|ENOENT|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH)$/;
+  /^(?:08...|57P0[1-3]|53[0-4]00|25006|58030|ECONNREFUSED|ECONNRESET|ENOENT|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH)$/;
 /** node-postgres has no codes for its own errors. */
 const AWAY_MESSAGES =
   /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Query read timeout|connection is closed/i;

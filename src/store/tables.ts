@@ -16,6 +16,7 @@ export interface Database {
   pauses: PauseTable;
   leases: LeaseTable;
   github_writes: GitHubWriteTable;
+  store_probe: StoreProbeTable;
 }
 
 export interface DeliveryTable {
@@ -179,4 +180,11 @@ export interface GitHubWriteTable {
   /** When it was allowed. */
   at: number;
   importance: number;
+}
+
+/** One row, for finding out whether the database can be written. */
+export interface StoreProbeTable {
+  id: number;
+  at: number;
+  filler: string;
 }

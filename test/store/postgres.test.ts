@@ -67,6 +67,30 @@ test('a server that was restarted is used again, and meanwhile says that it may 
   await store.ping();
 });
 
+test('a server that may only be read fails its ping and what is to be stored, until it may be written again', async (t) => {
+  const own = await startPostgres();
+  t.after(() => own.remove());
+  const store = await createStore(openPostgres(await own.database()), 'postgres');
+  t.after(() => store.close());
+  const isAway = (error: unknown) => error instanceof RetryableError && error.code === 'store-away';
+  await own.query('alter system set default_transaction_read_only = on');
+  await own.query('select pg_reload_conf()');
+  await until('nothing can be stored', async () => {
+    const refused = await store.accept(sampleDelivery('d1')).catch((error: unknown) => error);
+    return isAway(refused);
+  });
+  await until('the ping fails', async () => isAway(await store.ping().catch((error) => error)));
+  await own.query('alter system reset default_transaction_read_only');
+  await own.query('select pg_reload_conf()');
+  await until('it can be stored', () => store.accept(sampleDelivery('d2')).catch(() => false));
+  await until('the ping succeeds', () =>
+    store.ping().then(
+      () => true,
+      () => false,
+    ),
+  );
+});
+
 test('a server that is restarted in the middle of a transaction leaves nothing of it', async (t) => {
   const own = await startPostgres();
   t.after(() => own.remove());

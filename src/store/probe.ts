@@ -1,0 +1,39 @@
+import { sql, type Kysely } from 'kysely';
+import type { Database } from './tables.ts';
+
+/** Whoever asks may ask often: the disk is written to at most once in this time. */
+const VALID_MS = 1000;
+/** A full disk often has room for a few bytes more. */
+const FILLER = 16 * 1024;
+
+/**
+ * Whether the database answers, and whether something written to it would reach the disk: it throws what reading or writing
+ * threw. What was found out about writing counts for a second, for whoever asks.
+ */
+export function createProbe(
+  db: Kysely<Database>,
+  now: () => number = () => performance.now(),
+): () => Promise<void> {
+  let writing: Promise<void> | undefined;
+  let writtenAt = 0;
+
+  async function write(): Promise<void> {
+    const at = Date.now();
+    // Another text each time: what stays the same need not be written.
+    const filler = String(at % 10).repeat(FILLER);
+    await db
+      .insertInto('store_probe')
+      .values({ id: 1, at, filler })
+      .onConflict((conflict) => conflict.column('id').doUpdateSet({ at, filler }))
+      .execute();
+  }
+
+  return async () => {
+    await sql`select 1`.execute(db);
+    if (writing === undefined || now() - writtenAt > VALID_MS) {
+      writtenAt = now();
+      writing = write();
+    }
+    await writing;
+  };
+}

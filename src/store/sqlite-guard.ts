@@ -1,0 +1,59 @@
+import SQLite from 'better-sqlite3';
+import type { SqliteDatabase, SqliteStatement } from 'kysely';
+import { RetryableError } from '../lib/errors.ts';
+
+/**
+ * The disk is full or too small for the file, cannot be written or read just now, or another program holds the file. All of
+ * this passes, and nothing of a transaction that it hit is there afterwards: https://www.sqlite.org/rescode.html
+ */
+const AWAY_CODES = /^SQLITE_(?:FULL|READONLY|CANTOPEN|BUSY|LOCKED|NOLFS|PROTOCOL|IOERR)(?:_|$)/;
+
+/**
+ * The database with errors that the rest of the code understands: while the disk does not do its part statements throw
+ * RetryableError `store-away`. A rollback after SQLite has rolled back by itself does nothing, so that the first error is told.
+ */
+export function withGuard(
+  database: SqliteDatabase & Pick<SQLite.Database, 'inTransaction'>,
+): SqliteDatabase {
+  return {
+    prepare(sql) {
+      const statement = guarded(() => database.prepare(sql));
+      return sql === 'rollback' ? rollback(statement, database) : guardedStatement(statement);
+    },
+    close: () => database.close(),
+  };
+}
+
+function guardedStatement(statement: SqliteStatement): SqliteStatement {
+  return {
+    reader: statement.reader,
+    all: (parameters) => guarded(() => statement.all(parameters)),
+    run: (parameters) => guarded(() => statement.run(parameters)),
+    iterate: (parameters) => guarded(() => statement.iterate(parameters)),
+  };
+}
+
+function rollback(
+  statement: SqliteStatement,
+  database: Pick<SQLite.Database, 'inTransaction'>,
+): SqliteStatement {
+  return {
+    ...guardedStatement(statement),
+    run: (parameters) =>
+      database.inTransaction
+        ? guarded(() => statement.run(parameters))
+        : { changes: 0, lastInsertRowid: 0 },
+  };
+}
+
+function guarded<Result>(work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof SQLite.SqliteError) || !AWAY_CODES.test(error.code)) throw error;
+    throw new RetryableError('store-away', `the database cannot be used (${error.code})`, {
+      cause: error,
+      hint: 'look at the disk of MAINSHEET_DATA_DIR: is it full, read-only or gone?',
+    });
+  }
+}
