@@ -5,7 +5,7 @@ import { describeError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { listSpecFiles, type Listing } from './files.ts';
-import { loadListing } from './load.ts';
+import { loadListing, type ParsedFiles } from './load.ts';
 import { formatProblem, type SpecProblem } from './problem.ts';
 
 export interface CatalogState {
@@ -53,6 +53,7 @@ export function createCatalog(deps: CatalogDeps): Catalog {
   const listeners = new Set<(state: CatalogState) => void>();
   let state: CatalogState = { specs: [], problems: [], loadedAt: 0, stale: true };
   let index = indexOf([]);
+  const parsed: ParsedFiles = new Map();
   /** What the files looked like when they were last read. */
   let seen: string | undefined;
   /** One load at a time, in the order in which they were asked for. */
@@ -62,7 +63,7 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     const listing = await listSpecFiles(directory);
     const looks = marksOf(listing);
     if (onlyWhenChanged && looks === seen) return state;
-    const loaded = await loadListing(listing);
+    const loaded = await loadListing(listing, parsed);
     const first = seen === undefined;
     seen = looks;
     const before = fingerprint(state);

@@ -19,7 +19,7 @@ export interface Listing {
   problems: SpecProblem[];
 }
 
-const FILE_COUNT_LIMIT = 2000;
+const FILE_COUNT_LIMIT = 10_000;
 const DEPTH_LIMIT = 20;
 
 /**

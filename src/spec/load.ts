@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { listSpecFiles, readSpecFile, type Listing } from './files.ts';
 import { parseSpecs, type Loaded } from './parse.ts';
@@ -13,16 +14,30 @@ export async function loadSpecs(directory: string): Promise<Loaded> {
   return loadListing(await listSpecFiles(directory));
 }
 
-/** As `loadSpecs`, of files already found. */
-export async function loadListing(listing: Listing): Promise<Loaded> {
+/** What files had in them, by path and content. */
+export type ParsedFiles = Map<string, Loaded>;
+
+/**
+ * As `loadSpecs`, of files already found. What is in `parsed` from the time before is not parsed again, which is nearly all of
+ * the work; afterwards it holds these files and no others.
+ */
+export async function loadListing(
+  listing: Listing,
+  parsed: ParsedFiles = new Map(),
+): Promise<Loaded> {
   const loaded: Loaded = { specs: [], problems: [...listing.problems] };
+  const before = new Map(parsed);
+  parsed.clear();
   for (const file of listing.files) {
     const read = await readSpecFile(file);
     if ('problem' in read) {
       loaded.problems.push(read.problem);
       continue;
     }
-    const { specs, problems } = parseSpecs(file.path, read.text);
+    const key = `${file.path}\0${createHash('sha256').update(read.text).digest('base64')}`;
+    const known = before.get(key) ?? parseSpecs(file.path, read.text);
+    parsed.set(key, known);
+    const { specs, problems } = known;
     loaded.specs.push(...specs);
     loaded.problems.push(...problems);
   }

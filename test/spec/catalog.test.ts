@@ -202,3 +202,35 @@ test('watching ends with its signal', async (t) => {
   await write('a.yaml', named('one'));
   assert.equal(catalog.current().loadedAt, 0);
 });
+
+test('a change of one file among many has only that file parsed again', async (t) => {
+  const { catalog, write } = await setUp(t);
+  await write('a.yaml', named('one'));
+  await write('b.yaml', named('two'));
+  await catalog.reload();
+  const [one, two] = [catalog.byName('one'), catalog.byName('two')];
+  await write('b.yaml', named('second'));
+  await catalog.reload();
+  assert.equal(catalog.byName('one'), one);
+  assert.equal(catalog.byName('two'), undefined);
+  assert.ok(catalog.byName('second'));
+  // What it was before counts again, also after it was gone for a while.
+  await write('b.yaml', named('two'));
+  await catalog.reload();
+  assert.deepEqual(catalog.byName('two'), two);
+  await write('b.yaml', 'name: [');
+  assert.equal((await catalog.reload()).problems.length > 0, true);
+  assert.equal((await catalog.reload()).problems.length > 0, true);
+});
+
+test('the same text in two files is two specs with their own places', async (t) => {
+  const { catalog, write } = await setUp(t);
+  await write('a.yaml', named('one'));
+  await catalog.reload();
+  await write('b.yaml', named('one'));
+  const { problems } = await catalog.reload();
+  assert.deepEqual(
+    problems.map(({ file }) => file),
+    ['b.yaml'],
+  );
+});
