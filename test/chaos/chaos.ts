@@ -3,6 +3,7 @@ import { createRandom, type Random } from '../support/random.ts';
 import { until } from '../support/until.ts';
 import { createAudit, type Audit } from './audit.ts';
 import { murder, redeliver, type Murder } from './assault.ts';
+import { overlaps, readBook } from './book.ts';
 import { leftovers } from './leftovers.ts';
 import { createChaosWorld, type ChaosPlace, type ChaosWorld } from './world.ts';
 
@@ -56,10 +57,14 @@ export async function runChaos(
         deaths[death] = (deaths[death] ?? 0) + 1;
         done += 1;
         options.onDeath?.(done);
+        problems.push(...overlaps(await readBook(world.book)));
+        if (problems.length > 0) break;
         if (done % PASS_ON_AFTER === 0) await world.passOn();
       }
       over.abort();
       await pushing;
+      // Lanes that overlap may never come to rest.
+      if (problems.length > 0) break;
       problems.push(...(await settle(world, books, done >= options.murders.length)));
     }
     const states = Object.entries(Object.groupBy(books.runs(), ({ state }) => state));

@@ -75,12 +75,12 @@ steps:
     env: { STEP: build }
     run: |
 ${indented(WRITE)}
-      echo "built=$(cat mark)" >> "$MAINSHEET_OUTPUT"
+      echo "built=$mark" >> "$MAINSHEET_OUTPUT"
   - name: Deploy
     env: { STEP: deploy, BUILT: "\${{ outputs.built }}" }
     run: |
-      test "$BUILT" = "$(cat mark)"
 ${indented(WRITE)}
+      test "$BUILT" = "$mark"
       ${last}
 notify:
   - on: [${tells.join(', ')}]
@@ -93,9 +93,11 @@ notify:
 
 /** A step that works for as long as its commit says, and says in the book what it is and when it does something. */
 const WRITE = `exec 9>>"$BOOK"
-say() { echo "$1 $LANE $MAINSHEET_RUN_ID $STEP $$ $(cat mark)" >&9; }
+read -r mark < mark || true
+read -r pace < pace || true
+say() { echo "$1 $LANE $MAINSHEET_RUN_ID $STEP $$ $mark" >&9; }
 say start
-for _ in $(seq "$(cat pace)"); do sleep 0.05; say works; done
+while [ "$pace" -gt 0 ]; do sleep 0.05; say works; pace=$((pace - 1)); done
 say end`;
 
 function indented(text: string): string {
