@@ -37,3 +37,9 @@ export function overlaps(lines: readonly BookLine[]): string[] {
   }
   return [...new Set(problems)];
 }
+
+/** How often a step was begun that had been begun before: each time somebody had died, or was taken for dead. */
+export function restarts(lines: readonly BookLine[]): number {
+  const starts = lines.filter(({ what }) => what === 'start');
+  return starts.length - new Set(starts.map(({ run, step }) => `${run}/${step}`)).size;
+}

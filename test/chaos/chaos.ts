@@ -3,9 +3,9 @@ import { createRandom, type Random } from '../support/random.ts';
 import { until } from '../support/until.ts';
 import { createAudit, type Audit } from './audit.ts';
 import { murder, redeliver, type Murder } from './assault.ts';
-import { overlaps, readBook } from './book.ts';
+import { overlaps, readBook, restarts } from './book.ts';
 import { leftovers } from './leftovers.ts';
-import { createChaosWorld, type ChaosPlace, type ChaosWorld } from './world.ts';
+import { CONCURRENCY, createChaosWorld, type ChaosPlace, type ChaosWorld } from './world.ts';
 
 /** What came of it. */
 export interface ChaosReport {
@@ -57,13 +57,12 @@ export async function runChaos(
         deaths[death] = (deaths[death] ?? 0) + 1;
         done += 1;
         options.onDeath?.(done);
-        problems.push(...overlaps(await readBook(world.book)));
+        problems.push(...(await alarms(world, done)));
         if (problems.length > 0) break;
         if (done % PASS_ON_AFTER === 0) await world.passOn();
       }
       over.abort();
       await pushing;
-      // Lanes that overlap may never come to rest.
       if (problems.length > 0) break;
       problems.push(...(await settle(world, books, done >= options.murders.length)));
     }
@@ -82,6 +81,16 @@ export async function runChaos(
   } finally {
     await world.close();
   }
+}
+
+/** What is wrong whatever is still to come, so that nobody waits for the end: such lanes may never come to rest. */
+async function alarms(world: ChaosWorld, deaths: number): Promise<string[]> {
+  const lines = await readBook(world.book);
+  const again = restarts(lines);
+  // Who dies drops as many as it may run at once. Nobody else's are taken from them.
+  const most = CONCURRENCY * (deaths + Math.floor(deaths / PASS_ON_AFTER) + 1);
+  const taken = `${again} steps were begun again after ${deaths} deaths: they were taken from the living`;
+  return [...overlaps(lines), ...(again > most ? [taken] : [])];
 }
 
 /** More pushes than this are never on their way: on a slow machine the controller would never catch up. */

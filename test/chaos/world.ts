@@ -16,6 +16,9 @@ import { chaosSpecsYaml, HUB, PAGES, SHOP } from './specs.ts';
 /** The databases that the chaos can be run on. */
 export const ENGINES = ['sqlite', 'postgres'] as const;
 
+/** Runs that a controller works on at once. */
+export const CONCURRENCY = 2;
+
 export interface ChaosPlace {
   engine: (typeof ENGINES)[number];
   /** How many controllers share the work; more than one on PostgreSQL only. */
@@ -63,6 +66,7 @@ export async function createChaosWorld(place: ChaosPlace): Promise<ChaosWorld> {
     // Compiled once: a start is most of what a kill costs. A process leaves its cache behind when it stops.
     NODE_COMPILE_CACHE: join(root, 'compiled'),
     MAINSHEET_SHUTDOWN_GRACE: '2s',
+    MAINSHEET_CONCURRENCY: String(CONCURRENCY),
     ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl, MAINSHEET_LEASE: '2s' }),
   };
   const specs = { 'all.yaml': chaosSpecsYaml(book) };
