@@ -10,16 +10,17 @@ import type { Delivery, DeliveryOutcome } from '../model/delivery.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import type { Event, Json } from '../model/event.ts';
 import type { News } from '../model/news.ts';
-import { hasEnded, type Run, type RunCause } from '../model/run.ts';
-import type { Verdict } from '../model/verdict.ts';
+import type { Run, RunCause } from '../model/run.ts';
 import { laterThan, type Order } from '../runs/order.ts';
 import { laneEffects, planRun, supersededAsMade } from '../runs/plan.ts';
 import type { Transitions } from '../runs/transition.ts';
 import type { Catalog } from '../spec/catalog.ts';
 import { matchSpec } from '../spec/match.ts';
 import type { Store, Tables } from '../store/index.ts';
-import type { ClaimedDelivery } from '../store/inbox.ts';
+import type { NewRun } from '../store/runs.ts';
+import { ASIDE_AFTER, type ClaimedDelivery } from '../store/inbox.ts';
 import { hold } from './hold.ts';
+import { outcomeOf, type Judged } from './judged.ts';
 import { createLoop, type Loop } from './loop.ts';
 import { isFound } from './push-payload.ts';
 import type { Resolve } from './resolve.ts';
@@ -30,12 +31,6 @@ const MOST_ATTEMPTS = 300;
 const POLL_MS = 2000;
 /** A replay waits for git at most this long. */
 const REPLAY_MS = 5 * 60_000;
-
-/** One spec's answer to an event. */
-interface SpecVerdict {
-  loaded: LoadedSpec;
-  verdict: Verdict;
-}
 
 /** Turns stored deliveries into runs, one after the other. */
 export interface Intake extends Loop {
@@ -79,6 +74,7 @@ export function createIntake(deps: {
           return { judged: judgement, overtaken: await findOvertaken(judgement, held) };
         },
       );
+      if (attempts === 1 && (await lettingOthersFirst(claimed, judged))) return true;
       const twin = await findTwin(id, judged.event);
       if (twin !== undefined) {
         await closeAsTold(claimed, judged.event, twin);
@@ -97,15 +93,30 @@ export function createIntake(deps: {
           { delivery: id, event: name, attempts, reason, retryInMs: delay },
           'delivery postponed',
         );
-        await store.inbox.postpone(id, clock.now() + delay, `Trying again: ${reason}`, attempts);
+        const aside = attempts < ASIDE_AFTER ? '' : '; later deliveries go on without it meanwhile';
+        const summary = `Trying again (attempt ${attempts} failed${aside}): ${reason}`;
+        await store.inbox.postpone(id, clock.now() + delay, summary, attempts);
       }
     }
     return true;
   }
 
-  interface Judged {
-    event: Event;
-    verdicts: SpecVerdict[];
+  /**
+   * What had stepped aside before this delivery, whose turn has come, may be readable again by now, and then comes first.
+   * It is tried once more for each delivery that deploys something.
+   */
+  async function lettingOthersFirst(claimed: ClaimedDelivery, judged: Judged): Promise<boolean> {
+    const { id, attempts } = claimed.delivery;
+    if (!judged.verdicts.some(({ verdict }) => verdict.matched)) return false;
+    const now = clock.now();
+    if ((await store.inbox.recall(claimed.delivery, now)) === 0) return false;
+    await store.inbox.postpone(
+      id,
+      now,
+      'Waiting for earlier deliveries to be tried again',
+      attempts,
+    );
+    return true;
   }
 
   async function judge(name: string, payload: Json, signal: AbortSignal): Promise<Judged> {
@@ -196,7 +207,7 @@ export function createIntake(deps: {
     const outcome = await store.atomically(async (tables) => {
       const made = await makeRuns(
         tables,
-        { delivery: id, cause: 'event', overtaken },
+        { delivery: id, cause: 'event', overtaken, late: attempts > ASIDE_AFTER },
         judged,
         changed,
       );
@@ -215,7 +226,13 @@ export function createIntake(deps: {
 
   async function makeRuns(
     tables: Tables,
-    origin: { delivery: string; cause: RunCause; overtaken: ReadonlyMap<string, Run> },
+    origin: {
+      delivery: string;
+      cause: RunCause;
+      overtaken: ReadonlyMap<string, Run>;
+      /** Whether deliveries that came after it may have gone on without it. */
+      late: boolean;
+    },
     { event, verdicts }: Judged,
     changed: Run[],
   ): Promise<Map<string, Run>> {
@@ -225,14 +242,30 @@ export function createIntake(deps: {
       const now = clock.now();
       const seed = { ...origin, event, sha: event.sha };
       const planned = planRun(seed, loaded, newId(now), now);
-      const newer = origin.overtaken.get(loaded.spec.name);
-      const placed = newer === undefined ? planned : supersededAsMade(planned, newer);
+      const placed = await place(tables, origin, planned, loaded);
       const [run, ...others] = await transitions.create(tables, placed, loaded);
       if (run === undefined) continue;
       made.set(loaded.spec.name, run);
       changed.push(run, ...others);
     }
     return made;
+  }
+
+  /** The planned run, or superseded as it is made, when it came too late (G4). */
+  async function place(
+    tables: Tables,
+    origin: { overtaken: ReadonlyMap<string, Run>; late: boolean },
+    planned: NewRun,
+    { spec: { name, concurrency } }: LoadedSpec,
+  ): Promise<NewRun> {
+    const newer = origin.overtaken.get(name);
+    if (newer !== undefined) return supersededAsMade(planned, newer);
+    if (!origin.late || concurrency.queue === 'all') return planned;
+    await tables.runs.lockLane(planned.lane);
+    const later = await tables.runs.madeByLater(name, planned.lane, planned.delivery);
+    return later === undefined
+      ? planned
+      : supersededAsMade(planned, later, 'whose delivery came later but could be read sooner');
   }
 
   async function giveUp(claimed: ClaimedDelivery, error: unknown): Promise<void> {
@@ -279,7 +312,7 @@ export function createIntake(deps: {
       const judged = await judge(stored.delivery.event, payload, AbortSignal.timeout(REPLAY_MS));
       const changed: Run[] = [];
       const { made, outcome } = await store.atomically(async (tables) => {
-        const origin = { delivery, cause: 'replay', overtaken: new Map() } as const;
+        const origin = { delivery, cause: 'replay', overtaken: new Map(), late: false } as const;
         const runs = await makeRuns(tables, origin, judged, changed);
         const result = outcomeOf(judged, runs);
         await tables.audit.record({
@@ -295,41 +328,4 @@ export function createIntake(deps: {
       return { outcome, runs: [...made.values()] };
     },
   };
-}
-
-function outcomeOf(
-  { event, verdicts }: { event: Event; verdicts: readonly SpecVerdict[] },
-  made: ReadonlyMap<string, Run>,
-): DeliveryOutcome {
-  return {
-    summary: summarize(event, verdicts, made),
-    specs: verdicts.map(({ loaded, verdict }) => ({
-      spec: loaded.spec.name,
-      verdict,
-      run: made.get(loaded.spec.name)?.id,
-    })),
-  };
-}
-
-function summarize(
-  event: Event,
-  verdicts: readonly SpecVerdict[],
-  made: ReadonlyMap<string, Run>,
-): string {
-  const active = [...made.values()].filter((run) => !hasEnded(run.state));
-  const waiting = active.filter((run) => run.state === 'blocked');
-  const deploying = active.filter((run) => run.state !== 'blocked');
-  if (active.length > 0) {
-    return [
-      ...(deploying.length > 0 ? [`Deploying ${deploying.map((run) => run.spec).join(', ')}`] : []),
-      ...waiting.map((run) => `Not yet deployed: ${run.spec} waits. ${run.reason}`),
-    ].join('; ');
-  }
-  const [late] = made.values();
-  if (late !== undefined) return `Not deployed: ${late.reason}`;
-  if (event.kind === 'ping') return 'GitHub said hello: the webhook works';
-  if (event.kind === 'other') return `Not deployed: ${event.reason}`;
-  if (verdicts.length === 0) return `Not deployed: no deployment spec names ${event.repository}`;
-  const first = verdicts.flatMap(({ verdict }) => verdict.reasons).find((reason) => !reason.held);
-  return `Not deployed: ${first?.detail ?? 'no deployment spec matched'}`;
 }

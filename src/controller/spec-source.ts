@@ -21,7 +21,7 @@ export function createSpecSource(deps: {
   repository: string;
   /** Below the repository's root; empty for the root. */
   path: string;
-  /** A branch; undefined means the default branch. */
+  /** A branch, a tag or the full name of a commit; undefined means the default branch. */
   ref: string | undefined;
   /** The symbolic link that the catalog reads. */
   link: string;
@@ -52,13 +52,15 @@ export function createSpecSource(deps: {
   }
 
   async function newest(signal: AbortSignal): Promise<string> {
-    const heads = await mirrors.heads(repository, { signal });
-    const branch = deps.ref ?? (heads.has('main') ? 'main' : 'master');
-    const sha = heads.get(branch);
-    if (sha !== undefined) return sha;
-    throw new MainsheetError('spec-branch', `${repository} has no branch ${branch}`, {
-      hint: 'name one in MAINSHEET_DEPLOYMENTS: github:owner/repo@branch',
-    });
+    try {
+      return await mirrors.revision(repository, deps.ref, { signal });
+    } catch (error) {
+      if (!(error instanceof MainsheetError && error.code === 'ref-missing')) throw error;
+      throw new MainsheetError('spec-ref', error.message, {
+        cause: error,
+        hint: 'name a branch, a tag or a commit in MAINSHEET_DEPLOYMENTS: github:owner/repo@ref',
+      });
+    }
   }
 
   return createLoop({ name: 'specs', turn, pollMs: POLL_MS, logger });

@@ -99,6 +99,11 @@ export interface Mirrors {
   commit(repository: string, sha: string, options?: Stoppable): Promise<CommitFacts>;
   /** The server's branches with their commits: one cheap request, nothing is fetched. */
   heads(repository: string, options?: Stoppable): Promise<Map<string, string>>;
+  /**
+   * The commit that the server has for a name now: a branch, else a tag, or the full name of a commit itself; the default
+   * branch without one. One cheap request, nothing is fetched. Throws TerminalError `ref-missing`.
+   */
+  revision(repository: string, name: string | undefined, options?: Stoppable): Promise<string>;
   /** Where the mirror is, or will be: an absolute path. */
   directoryOf(repository: string): string;
   /** Removes the mirrors of all other repositories, but for those that are being fetched. */
@@ -277,6 +282,28 @@ export function createMirrors(deps: {
         if (sha !== undefined && branch !== undefined) heads.set(branch, sha);
       }
       return heads;
+    },
+
+    async revision(repository, name, { signal } = {}) {
+      if (name !== undefined && /^[0-9a-f]{40}$/.test(name)) return checkSha(name);
+      const short = name === undefined ? undefined : checkRef(name);
+      // A tag's own object stands before the commit that it leads to ("^{}").
+      const wanted =
+        short === undefined
+          ? ['HEAD']
+          : [`refs/heads/${short}`, `refs/tags/${short}^{}`, `refs/tags/${short}`];
+      const output = await remote({
+        doing: `looking for ${short ?? 'the default branch'} in ${repository}`,
+        repository,
+        args: (url) => ['ls-remote', '--quiet', '--end-of-options', url, ...wanted],
+        timeoutMs: limits.queryTimeoutMs,
+        signal,
+      });
+      const found = new Map(output.split('\n').map((line) => [line.slice(41), line.slice(0, 40)]));
+      const sha = wanted.map((ref) => found.get(ref)).find((one) => one !== undefined);
+      if (sha !== undefined) return checkSha(sha);
+      const what = short === undefined ? 'no default branch yet' : `no branch or tag ${short}`;
+      throw new TerminalError('ref-missing', `${repository} has ${what}`);
     },
 
     async retain(repositories) {

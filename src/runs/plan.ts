@@ -43,13 +43,16 @@ export function planRun(seed: RunSeed, loaded: LoadedSpec, id: string, now: numb
   };
 }
 
-/** A run that is not to start: another one, newer, is there already. Pure. */
-export function supersededAsMade(run: NewRun, newer: Pick<Run, 'id' | 'sha' | 'state'>): NewRun {
-  const does = newer.state === 'running' ? 'runs' : 'waits';
+/** A run that is not to start: another one, newer, is there already, as `why` says. Pure. */
+export function supersededAsMade(
+  run: NewRun,
+  newer: Pick<Run, 'id' | 'sha' | 'state'>,
+  why = `which is newer and ${newer.state === 'running' ? 'runs' : 'waits'}`,
+): NewRun {
   return {
     ...run,
     state: 'superseded',
-    reason: `Superseded by ${newer.sha.slice(0, 7)} (run ${newer.id}), which is newer and ${does}`,
+    reason: `Superseded by ${newer.sha.slice(0, 7)} (run ${newer.id}), ${why}`,
     finishedAt: run.createdAt,
   };
 }

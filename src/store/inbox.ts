@@ -22,6 +22,12 @@ export interface ClaimedDelivery {
   payload: string;
 }
 
+/**
+ * A delivery that was tried so often has failed for about two minutes. It steps aside then: until it is tried again, those
+ * that came after it go on without it.
+ */
+export const ASIDE_AFTER = 8;
+
 /** A literal and not a parameter: with a parameter SQLite cannot use the index of pending rows. */
 const PENDING = sql.lit('pending' as const);
 
@@ -30,7 +36,7 @@ export interface Inbox {
   store(deliveries: readonly IncomingDelivery[]): Promise<ReadonlySet<string>>;
   /**
    * Takes the oldest delivery that is due. Deliveries of one repository are taken strictly in the order they came, so
-   * that "newest" means what it says.
+   * that "newest" means what it says; but for those that have stepped aside and are not due.
    */
   claim(now: number, leaseMs: number): Promise<ClaimedDelivery | undefined>;
   /** Makes a claim last until `leaseUntil`. False when the delivery is closed, or somebody else's by now. */
@@ -48,12 +54,14 @@ export interface Inbox {
   ): Promise<boolean>;
   /** Puts a claimed delivery back, to be tried again at `at`; with `attempt` as in `close`. */
   postpone(id: string, at: number, reason: string, attempt?: number): Promise<void>;
+  /** Makes those due now that have stepped aside before a delivery of the same repository, and says how many. */
+  recall(delivery: Delivery, now: number): Promise<number>;
   /** Gives back what a process that is gone had claimed. Only for an engine that one process owns. */
   releaseAll(): Promise<void>;
   get(id: string): Promise<ClaimedDelivery | undefined>;
   /** Which of these deliveries are there. */
   known(ids: readonly string[]): Promise<ReadonlySet<string>>;
-  /** Whether a repository has deliveries that are not processed yet. */
+  /** Whether a repository has deliveries that are not processed yet; those that have stepped aside do not count. */
   hasPending(repository: string): Promise<boolean>;
   list(request: PageRequest): Promise<Page<Delivery>>;
   countPending(): Promise<number>;
@@ -93,7 +101,14 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
                     .select('earlier.seq')
                     .whereRef('earlier.repository', '=', 'd.repository')
                     .whereRef('earlier.seq', '<', 'd.seq')
-                    .where('earlier.state', '=', PENDING),
+                    .where('earlier.state', '=', PENDING)
+                    .where((eb) =>
+                      eb.or([
+                        eb('earlier.attempts', '<', ASIDE_AFTER),
+                        eb('earlier.next_attempt_at', '<=', now),
+                        eb('earlier.lease_until', '>', now),
+                      ]),
+                    ),
                 ),
               ),
             )
@@ -146,6 +161,22 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
         .execute();
     },
 
+    async recall({ id, repository }, now) {
+      if (repository === undefined) return 0;
+      const result = await db
+        .updateTable('deliveries')
+        .set({ next_attempt_at: now })
+        .where('repository', '=', repository)
+        .where('state', '=', PENDING)
+        .where('attempts', '>=', ASIDE_AFTER)
+        .where('lease_until', '<=', now)
+        .where('seq', '<', (eb) =>
+          eb.selectFrom('deliveries as d').select('d.seq').where('d.id', '=', id),
+        )
+        .executeTakeFirst();
+      return Number(result.numUpdatedRows);
+    },
+
     async releaseAll() {
       await db
         .updateTable('deliveries')
@@ -176,6 +207,7 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
         .select('seq')
         .where('repository', '=', repository.toLowerCase())
         .where('state', '=', PENDING)
+        .where('attempts', '<', ASIDE_AFTER)
         .limit(1)
         .executeTakeFirst();
       return row !== undefined;

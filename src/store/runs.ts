@@ -46,6 +46,8 @@ export interface Runs {
    * between the run's own revision and the run. Only the newest of many. None for a run that an event made.
    */
   leftBehind(run: string): Promise<string[]>;
+  /** The newest run of the spec in the lane that a delivery has made which came after the given one. */
+  madeByLater(spec: string, lane: string, delivery: string): Promise<Run | undefined>;
   /** Runs of a lane that have not ended, oldest first. */
   active(lane: string): Promise<Run[]>;
   /** Runs of a spec or lane in one of the states in which they wait, oldest first; on PostgreSQL nobody else takes one up until the transaction's end. */
@@ -184,6 +186,23 @@ export function createRuns(db: Kysely<Database>, engine: Engine): Runs {
         .limit(MOST_LEFT)
         .execute();
       return rows.map(({ sha }) => sha);
+    },
+
+    async madeByLater(spec, lane, delivery) {
+      const row = await db
+        .selectFrom('runs as r')
+        .innerJoin('deliveries as d', 'd.id', 'r.delivery')
+        .selectAll('r')
+        .where('r.spec', '=', spec)
+        .where('r.lane', '=', lane)
+        .where('r.cause', '=', 'event')
+        .where('d.seq', '>', (eb) =>
+          eb.selectFrom('deliveries as own').select('own.seq').where('own.id', '=', delivery),
+        )
+        .orderBy('r.seq', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      return row && fromRow(row);
     },
 
     async active(lane) {

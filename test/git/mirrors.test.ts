@@ -263,3 +263,35 @@ test(
     assert.equal(await kind('main', 'f'.repeat(40)), 'neither');
   },
 );
+
+test(
+  'a name is looked up as a branch, a tag or a commit, and none as the default branch whatever it is called',
+  TIME_LIMIT,
+  async (t) => {
+    const { mirrors, repository, git, serverGit, commit, server } = await createFixture(t);
+    const main = await git('rev-parse', 'HEAD');
+    assert.equal(await mirrors.revision(repository, undefined), main);
+    const trunk = await commit({ 'a.txt': '1' }, 'trunk');
+    await serverGit('symbolic-ref', 'HEAD', 'refs/heads/trunk');
+    assert.equal(await mirrors.revision(repository, undefined), trunk);
+    assert.equal(await mirrors.revision(repository, 'main'), main);
+
+    await git('tag', '--annotate', '--message=x', 'v1', main);
+    await git('tag', 'v2', trunk);
+    await git('tag', 'main', trunk);
+    const tags = ['v1', 'v2', 'main'].map((tag) => `refs/tags/${tag}`);
+    await git('push', '--quiet', 'origin', ...tags, `${trunk}:refs/heads/nested/refs/heads/v1`);
+    assert.equal(await mirrors.revision(repository, 'v1'), main, 'the commit, not the tag object');
+    assert.equal(await mirrors.revision(repository, 'v2'), trunk);
+    assert.equal(await mirrors.revision(repository, 'main'), main, 'a branch goes first');
+    assert.equal(await mirrors.revision(repository, 'f'.repeat(40)), 'f'.repeat(40));
+
+    const before = server.requests.length;
+    await mirrors.revision(repository, 'v1');
+    assert.ok(server.requests.length - before <= 2, 'the list of refs and nothing else');
+    for (const name of ['gone', 'f'.repeat(39)]) {
+      await assert.rejects(mirrors.revision(repository, name), { code: 'ref-missing' });
+    }
+    await assert.rejects(mirrors.revision(repository, '--upload-pack=x'), { code: 'invalid-ref' });
+  },
+);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Store } from '../../../src/store/index.ts';
+import { ASIDE_AFTER } from '../../../src/store/inbox.ts';
 import type { WithStore } from '../contract.ts';
 import { sampleDelivery } from '../samples.ts';
 import { walkPages } from './walk-pages.ts';
@@ -152,6 +153,57 @@ export function inboxContract(withStore: WithStore): void {
         assert.equal(await claimId(store, 4999), 'b1');
         assert.equal(await claimId(store, 4999), undefined);
         assert.equal(await claimId(store, 5000), 'a1');
+      }),
+    );
+
+    test(
+      'a delivery that was tried often steps aside until it is due again, and comes first then',
+      withStore(async (store) => {
+        for (const id of ['a1', 'a2', 'a3']) await store.accept(sampleDelivery(id));
+        await store.accept(sampleDelivery('b1', { repository: 'acme/other' }));
+        await store.inbox.close('b1', 'processed', OUTCOME, 1);
+        for (let attempt = 1; attempt <= ASIDE_AFTER; attempt += 1) {
+          assert.equal(await store.inbox.hasPending('acme/storefront'), true);
+          assert.equal(await claimId(store, 2000), 'a1');
+          assert.equal(await claimId(store, 2000), undefined, 'the others wait');
+          const until = attempt === ASIDE_AFTER ? 9000 : 2000;
+          await store.inbox.postpone('a1', until, 'git cannot be reached', attempt);
+        }
+        const second = await store.inbox.claim(8000, 100);
+        assert.equal(second?.delivery.id, 'a2');
+        assert.equal(await claimId(store, 8000), undefined, 'that one is strictly in order');
+        await store.inbox.postpone('a2', 8500, 'git cannot be reached');
+        assert.equal(await claimId(store, 9000), 'a1');
+        assert.equal(await claimId(store, 9000), undefined, 'it is being tried');
+        await store.inbox.close('a1', 'processed', OUTCOME, 9001);
+        assert.equal(await claimId(store, 9001), 'a2');
+      }),
+    );
+
+    test(
+      'what has stepped aside before a delivery is made due for it, and is not waited for when branches are looked at',
+      withStore(async (store) => {
+        await store.accept(sampleDelivery('a1'));
+        await store.accept(sampleDelivery('b1', { repository: 'acme/other' }));
+        for (let attempt = 1; attempt <= ASIDE_AFTER; attempt += 1) {
+          for (const id of ['a1', 'b1']) assert.equal(await claimId(store, 2000), id);
+          for (const id of ['a1', 'b1'])
+            await store.inbox.postpone(id, attempt === ASIDE_AFTER ? 9000 : 2000, '');
+        }
+        assert.equal(await store.inbox.hasPending('acme/storefront'), false);
+        await store.accept(sampleDelivery('a2'));
+        assert.equal(await store.inbox.hasPending('acme/storefront'), true);
+        await store.accept(sampleDelivery('a3'));
+        const recall = async (id: string, now: number) => {
+          const found = await store.inbox.get(id);
+          assert.ok(found);
+          return await store.inbox.recall(found.delivery, now);
+        };
+        assert.equal(await recall('a1', 3000), 0, 'nothing came before it');
+        assert.equal(await recall('a3', 3000), 1);
+        assert.equal(await claimId(store, 3000), 'a1');
+        assert.equal(await recall('a3', 3000), 0, 'it is being tried');
+        assert.equal(await claimId(store, 3000), undefined);
       }),
     );
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { SeenPush } from '../../../src/store/pushes.ts';
 import type { WithStore } from '../contract.ts';
-import { sampleDelivery } from '../samples.ts';
+import type { NewRun } from '../../../src/store/runs.ts';
+import { sampleDelivery, sampleRun } from '../samples.ts';
 
 const REPOSITORY = 'acme/storefront';
 const MAIN = 'refs/heads/main';
@@ -125,6 +126,27 @@ export function recoveryContract(withStore: WithStore): void {
         assert.equal(await store.inbox.hasPending('acme/other'), false);
         await store.inbox.close('d2', 'failed', OUTCOME, 1);
         assert.equal(await store.inbox.hasPending(REPOSITORY), false);
+      }),
+    );
+
+    test(
+      'a run is found that a later delivery has made, of the same spec in the same lane',
+      withStore(async (store) => {
+        for (const id of ['d1', 'd2', 'd3', 'd4']) await store.accept(sampleDelivery(id));
+        const insert = (id: string, delivery: string, more: Partial<NewRun> = {}) =>
+          store.runs.insert(sampleRun(id, { delivery, ...more }), []);
+        await insert('r4', 'd4', { state: 'succeeded' });
+        await insert('r1', 'd1');
+        await insert('r3', 'd3', { state: 'failed' });
+        await insert('other spec', 'd4', { spec: 'docs' });
+        await insert('other lane', 'd4', { lane: 'staging' });
+        await insert('by hand', 'd4', { cause: 'replay' });
+        const made = async (delivery: string) =>
+          (await store.runs.madeByLater('storefront', 'main', delivery))?.id;
+        assert.equal(await made('d2'), 'r3', 'the newest of them');
+        assert.equal(await made('d3'), 'r4');
+        assert.equal(await made('d4'), undefined);
+        assert.equal(await store.runs.madeByLater('storefront', 'none', 'd1'), undefined);
       }),
     );
   });

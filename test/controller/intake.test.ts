@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { createIntake } from '../../src/controller/intake.ts';
+import { pushPayload } from '../../src/controller/push-payload.ts';
+import { createResolve, type Resolve } from '../../src/controller/resolve.ts';
+import { createBroadcast } from '../../src/lib/broadcast.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { RetryableError } from '../../src/lib/errors.ts';
+import type { DeploymentSpec } from '../../src/model/deployment-spec.ts';
+import type { News } from '../../src/model/news.ts';
+import { createOrder } from '../../src/runs/order.ts';
+import { createTransitions } from '../../src/runs/transition.ts';
+import { openSqlite } from '../../src/store/engine.ts';
+import { createStore } from '../../src/store/index.ts';
+import { createFixture as createGit, silent } from '../git/fixture.ts';
+import { sampleLoaded } from '../runs/samples.ts';
+import { until } from '../support/until.ts';
+
+const MINUTE = 60_000;
+/** So often it fails before it steps aside. */
+const TRIES = 8;
+
+const push = (branches: string[], paths: string[]): DeploymentSpec['on'] => ({
+  push: { branches, branchesIgnore: [], tags: [], tagsIgnore: [], paths, pathsIgnore: [] },
+  release: undefined,
+  workflowRun: undefined,
+});
+
+/** An intake on a real store and a real git server, and a clock that is set forward by the test. */
+async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest') {
+  const git = await createGit(t);
+  const { repository, mirrors } = git;
+  const store = await createStore(openSqlite(join(git.root, 'mainsheet.db')), 'sqlite');
+  const lane = { lane: 'main', queue, cancelRunning: false };
+  const specs = [
+    sampleLoaded({ name: 'paths', repository, concurrency: lane, on: push(['main'], ['src/**']) }),
+    sampleLoaded({
+      name: 'plain',
+      repository,
+      concurrency: { ...lane, lane: 'plain' },
+      on: push(['release/1'], []),
+    }),
+  ];
+  let ahead = 0;
+  const clock = { ...systemClock, now: () => Date.now() + ahead };
+  const news = createBroadcast<News>();
+  const unreadable = new Set<string>();
+  const asked = createResolve({ mirrors, logger: silent });
+  const resolve: Resolve = async (event, ...rest) => {
+    if ('sha' in event && unreadable.has(event.sha ?? '')) {
+      throw new RetryableError('git-failed', 'this one cannot be read');
+    }
+    return await asked(event, ...rest);
+  };
+  const intake = createIntake({
+    store,
+    catalog: {
+      current: () => ({ specs, problems: [], stale: false, loadedAt: 1 }),
+      forRepository: () => specs,
+    } as never,
+    resolve,
+    order: createOrder({ mirrors }),
+    transitions: createTransitions({
+      store,
+      specOf: async () => sampleLoaded().spec,
+      clock,
+      news,
+      publicUrl: undefined,
+      feedback: false,
+    }),
+    leaseMs: 30_000,
+    clock,
+    logger: silent,
+    news,
+    onRuns: () => {},
+  });
+  const stopping = new AbortController();
+  const running = intake.run(stopping.signal);
+  t.after(async () => {
+    stopping.abort();
+    await running;
+    await store.close();
+  });
+
+  const get = async (id: string) => {
+    const found = await store.inbox.get(id);
+    assert.ok(found);
+    return found.delivery;
+  };
+  /** Waits until it was tried so often, with the clock set forward each time. */
+  async function tried(id: string, times: number): Promise<void> {
+    await until(`${id} was tried ${times} times`, async () => {
+      const { attempts, outcome } = await get(id);
+      const waits = outcome?.summary.startsWith(`Trying again (attempt ${attempts}`) === true;
+      if (attempts >= times && waits) return true;
+      if (waits) ahead += 6 * MINUTE;
+      intake.wake();
+      return false;
+    });
+  }
+  return {
+    ...git,
+    store,
+    unreadable,
+    tried,
+    get,
+    async deliver(id: string, branch: string, sha: string) {
+      const ref = `refs/heads/${branch}`;
+      const move = { repository, ref, before: undefined, after: sha, since: 0 };
+      const person = { name: 'a', email: 'a@example.test', username: 'a' };
+      const head = {
+        message: id,
+        committedAt: '2026-01-01T00:00:00Z',
+        author: person,
+        committer: person,
+      };
+      await store.accept({
+        id,
+        event: 'push',
+        action: undefined,
+        repository,
+        payload: JSON.stringify(pushPayload(move, head as never, false)),
+        receivedAt: clock.now(),
+      });
+      intake.wake();
+    },
+    async done(id: string) {
+      return await until(`${id} is done`, async () => {
+        intake.wake();
+        const delivery = await get(id);
+        return delivery.state !== 'pending' && delivery;
+      });
+    },
+    later() {
+      ahead += 6 * MINUTE;
+      intake.wake();
+    },
+    runs: async () =>
+      (await store.runs.list({ limit: 99, before: undefined }, {})).items.toReversed(),
+  };
+}
+
+test('while git fails for a moment the order of a repository is kept', async (t) => {
+  const { deliver, commit, server, tried, get, done, later, runs } = await createFixture(t);
+  const one = await commit({ 'src/a': '1' });
+  server.fault = () => ({ kind: 'status', status: 503 });
+  await deliver('d1', 'main', one);
+  await deliver('d2', 'release/1', one);
+  await tried('d1', TRIES - 1);
+  assert.deepEqual([(await get('d2')).state, (await get('d2')).attempts], ['pending', 0]);
+  server.fault = undefined;
+  later();
+  await done('d2');
+  assert.deepEqual(
+    (await runs()).map(({ delivery }) => delivery),
+    ['d1', 'd2'],
+  );
+});
+
+test('a delivery that git cannot resolve for long steps aside and says so, and later ones go on', async (t) => {
+  const { deliver, commit, server, tried, get, done, later, runs } = await createFixture(t);
+  const one = await commit({ 'src/a': '1' });
+  server.fault = () => ({ kind: 'status', status: 503 });
+  await deliver('d1', 'main', one);
+  await deliver('d2', 'release/1', one);
+  await tried('d1', TRIES);
+  assert.match((await done('d2')).outcome?.summary ?? '', /^Deploying plain/);
+  const aside = await get('d1');
+  assert.equal(aside.state, 'pending', 'nothing is lost');
+  assert.match(
+    aside.outcome?.summary ?? '',
+    /^Trying again \(attempt \d+ failed; later deliveries go on without it meanwhile\): .*503/,
+  );
+  server.fault = undefined;
+  later();
+  assert.match((await done('d1')).outcome?.summary ?? '', /^Deploying paths/);
+  assert.deepEqual(
+    (await runs()).map(({ delivery }) => delivery),
+    ['d2', 'd1'],
+  );
+});
+
+test('when git is back what had stepped aside comes first again', async (t) => {
+  const { deliver, commit, server, tried, done, runs } = await createFixture(t, 'all');
+  const one = await commit({ 'src/a': '1' });
+  server.fault = () => ({ kind: 'status', status: 503 });
+  await deliver('d1', 'main', one);
+  await tried('d1', TRIES);
+  server.fault = undefined;
+  await deliver('d2', 'main', await commit({ 'src/a': '2' }));
+  await done('d2');
+  await done('d1');
+  assert.deepEqual(
+    (await runs()).map(({ delivery, state }) => [delivery, state]),
+    [
+      ['d1', 'queued'],
+      ['d2', 'queued'],
+    ],
+  );
+});
+
+test('what had stepped aside and was overtaken in its lane is superseded by what came after it', async (t) => {
+  const { deliver, commit, unreadable, tried, done, later, runs } = await createFixture(t);
+  // Neither contains the other, so that only the order of arrival tells which one is newer.
+  const one = await commit({ 'src/a': '1' });
+  unreadable.add(one);
+  await deliver('d1', 'main', one);
+  await tried('d1', TRIES);
+  const two = await commit({ 'src/b': '2' }, 'other');
+  await deliver('d2', 'main', two);
+  await done('d2');
+  unreadable.clear();
+  later();
+  const { outcome } = await done('d1');
+  const [run2, run1] = await runs();
+  assert.deepEqual([run2?.delivery, run2?.state], ['d2', 'queued']);
+  assert.equal(run1?.state, 'superseded');
+  assert.equal(
+    outcome?.summary,
+    `Not deployed: Superseded by ${two.slice(0, 7)} (run ${run2?.id}), whose delivery came later but could be read sooner`,
+  );
+});
+
+for (const status of [401, 403, 404]) {
+  test(`a repository that cannot be read (${status}) holds nothing up: it is no passing trouble`, async (t) => {
+    const { deliver, commit, server, done, runs } = await createFixture(t);
+    const one = await commit({ 'src/a': '1' });
+    server.fault = () => ({ kind: 'status', status });
+    await deliver('d1', 'main', one);
+    await deliver('d2', 'release/1', one);
+    const first = await done('d1');
+    assert.equal(first.attempts, 1);
+    // The run cannot check anything out either, and GitHub hears why.
+    assert.match(JSON.stringify(first.outcome), /changed files are not known/);
+    await done('d2');
+    assert.equal((await runs()).length, 2);
+  });
+}
