@@ -1,10 +1,8 @@
 import { access, constants, mkdtemp, rmdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { execa } from 'execa';
-import { sql } from 'kysely';
 import { describeError, MainsheetError } from '../lib/errors.ts';
 import { findShell } from '../steps/shell.ts';
-import { openSqlite } from '../store/engine.ts';
 import { failedCheck, type Check } from './doctor-check.ts';
 
 /** Before it, partial clones and `safe.directory` are not what Mainsheet relies on. */
@@ -89,26 +87,5 @@ async function nearest(path: string): Promise<string> {
     const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     if (!missing || dirname(path) === path) throw error;
     return await nearest(dirname(path));
-  }
-}
-
-/** Whether the database opens. Only for when no server has it open; nothing in it is changed. */
-export async function checkStore(file: string): Promise<Check> {
-  const subject = 'store';
-  try {
-    await stat(file);
-  } catch {
-    return { subject, state: 'ok', detail: 'there is none yet; the first start makes it' };
-  }
-  try {
-    const db = openSqlite(file);
-    try {
-      await sql`select count(*) from sqlite_master`.execute(db);
-    } finally {
-      await db.destroy();
-    }
-    return { subject, state: 'ok', detail: file };
-  } catch (error) {
-    return failedCheck(subject, error);
   }
 }

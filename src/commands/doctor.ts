@@ -7,7 +7,8 @@ import { createLogger } from '../lib/logger.ts';
 import { cleanJson, cleanLine } from './clean-text.ts';
 import type { CommandContext } from './context.ts';
 import type { Check } from './doctor-check.ts';
-import { checkDataDirectory, checkGit, checkShell, checkStore } from './doctor-machine.ts';
+import { checkPostgres, checkSqlite } from './doctor-database.ts';
+import { checkDataDirectory, checkGit, checkShell } from './doctor-machine.ts';
 import { checkServer } from './doctor-server.ts';
 import { checkStepUser } from './doctor-steps.ts';
 import { checkPublicUrl, checkSpecs, checkWebhookSecrets } from './doctor-settings.ts';
@@ -29,8 +30,8 @@ export function doctorCommand(program: Command, context: CommandContext): void {
     .addHelpText(
       'after',
       `
-Looks at git, the shell, the configuration, the data directory, the server or (when it does not
-run) the store, the specs, and GitHub's credentials. Changes nothing. Run it with the environment
+Looks at git, the shell, the configuration, the data directory, the server, the store (SQLite: when
+no server runs), the specs, and GitHub's credentials. Changes nothing. Run it with the environment
 that the server is started with.
 
   ✓  as it should be
@@ -84,9 +85,8 @@ async function* examine(context: CommandContext, program: Command): AsyncGenerat
   });
   yield* server.checks;
   if (config === undefined) return;
-  if (!server.answers && config.databaseUrl === undefined) {
-    yield await checkStore(join(config.dataDir, 'mainsheet.db'));
-  }
+  if (config.databaseUrl !== undefined) yield* await checkPostgres(config.databaseUrl);
+  else if (!server.answers) yield* await checkSqlite(join(config.dataDir, 'mainsheet.db'));
   yield* await checkSpecs(config.deployments, (name) => config.secrets.get(name) !== undefined);
   yield* await checkGitHub(config, version);
 }

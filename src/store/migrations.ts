@@ -1,5 +1,5 @@
 import { sql, type Kysely } from 'kysely';
-import { Migrator, type Migration } from 'kysely/migration';
+import { DEFAULT_MIGRATION_TABLE, Migrator, type Migration } from 'kysely/migration';
 import { MainsheetError, RetryableError } from '../lib/errors.ts';
 import type { Engine } from './engine.ts';
 import { outboxPriority } from './migrate-outbox-priority.ts';
@@ -31,6 +31,29 @@ export async function migrate(db: Kysely<unknown>, engine: Engine): Promise<void
       hint: 'was the database written by a newer Mainsheet?',
     });
   }
+}
+
+/** Which migrations a database lacks, and which it has that this Mainsheet does not know. Changes nothing. */
+export async function migrationState(
+  db: Kysely<unknown>,
+  engine: Engine,
+): Promise<{ pending: string[]; unknown: string[]; isEmpty: boolean }> {
+  const known = migrations(engine);
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
+  const isEmpty = !tables.some(({ name }) => name === DEFAULT_MIGRATION_TABLE);
+  const rows = isEmpty
+    ? []
+    : (
+        await sql<{ name: string }>`select name from ${sql.table(DEFAULT_MIGRATION_TABLE)}`.execute(
+          db,
+        )
+      ).rows;
+  const done = new Set(rows.map(({ name }) => name));
+  return {
+    pending: Object.keys(known).filter((name) => !done.has(name)),
+    unknown: [...done].filter((name) => !(name in known)),
+    isEmpty,
+  };
 }
 
 /** Never edit a migration that has been released: add one. */

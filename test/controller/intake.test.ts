@@ -120,7 +120,7 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
         event: 'push',
         action: undefined,
         repository,
-        payload: JSON.stringify(pushPayload(move, head as never, false)),
+        payload: JSON.stringify(pushPayload(move, head, false)),
         receivedAt: clock.now(),
       });
       intake.wake();

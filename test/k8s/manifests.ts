@@ -52,7 +52,7 @@ interface PodSpec {
     name: string;
     emptyDir?: object;
     configMap?: Named;
-    secret?: { secretName: string; optional?: boolean };
+    secret?: { secretName: string; optional?: boolean; defaultMode?: number };
     hostPath?: object;
   }[];
 }

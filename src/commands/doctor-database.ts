@@ -1,0 +1,127 @@
+import { stat, statfs } from 'node:fs/promises';
+import { sql, type Kysely } from 'kysely';
+import type { Engine } from '../store/engine.ts';
+import { openSqlite } from '../store/engine.ts';
+import { migrationState } from '../store/migrations.ts';
+import { openPostgres } from '../store/postgres.ts';
+import type { Database } from '../store/tables.ts';
+import { failedCheck, type Check } from './doctor-check.ts';
+
+const subject = 'store';
+/** The oldest that still gets fixes: https://www.postgresql.org/support/versioning/ */
+const LEAST_POSTGRES = 14;
+/** https://man7.org/linux/man-pages/man2/statfs.2.html */
+const NETWORK_FILE_SYSTEMS = new Map([
+  [0x6969, 'NFS'],
+  [0x517b, 'SMB'],
+  [0xff534d42, 'CIFS'],
+  [0xfe534d42, 'SMB'],
+  [0x01021997, '9p'],
+  [0x00c36400, 'Ceph'],
+]);
+
+/** The SQLite file. Only for when no server has it open; no row in it is changed. */
+export async function checkSqlite(file: string): Promise<Check[]> {
+  let mode: number;
+  try {
+    ({ mode } = await stat(file));
+  } catch {
+    return [{ subject, state: 'ok', detail: 'there is none yet; the first start makes it' }];
+  }
+  const checks = await withDatabase(
+    () => openSqlite(file),
+    async (db) => {
+      // A lock that only a writer gets, on a file that can be written.
+      await sql`begin immediate`.execute(db);
+      await sql`rollback`.execute(db);
+      return [
+        { subject, state: 'ok', detail: file } satisfies Check,
+        await checkMigrations(db, 'sqlite'),
+      ];
+    },
+  );
+  const kind = NETWORK_FILE_SYSTEMS.get((await statfs(file)).type);
+  if (kind !== undefined) {
+    const detail = `${file} is on ${kind}: SQLite may lose or damage what it writes there`;
+    const hint = 'set MAINSHEET_DATA_DIR to a local disk, or DATABASE_URL to a PostgreSQL server';
+    checks.push({ subject, state: 'fail', detail, hint });
+  }
+  if ((mode & 0o077) !== 0) {
+    const detail = `others could read ${file}, which holds payloads and logs; it is made private when it is opened`;
+    checks.push({ subject, state: 'warn', detail });
+  }
+  return checks;
+}
+
+/** The PostgreSQL database, also while servers use it. Nothing in it is changed. */
+export async function checkPostgres(url: string): Promise<Check[]> {
+  return await withDatabase(
+    () => openPostgres(url),
+    async (db) => {
+      const { rows } = await sql<ServerFacts>`select
+      current_setting('server_version') as version,
+      current_setting('server_version_num')::int / 10000 as major,
+      current_database() as name,
+      current_setting('transaction_read_only') = 'on' or pg_is_in_recovery() as read_only,
+      coalesce(has_schema_privilege(current_schema(), 'create'), false) as may_create`.execute(db);
+      const [server] = rows;
+      if (server === undefined) return [];
+      return [checkVersion(server), checkRights(server), await checkMigrations(db, 'postgres')];
+    },
+  );
+}
+
+interface ServerFacts {
+  version: string;
+  major: number;
+  name: string;
+  read_only: boolean;
+  may_create: boolean;
+}
+
+async function withDatabase(
+  open: () => Kysely<Database>,
+  look: (db: Kysely<Database>) => Promise<Check[]>,
+): Promise<Check[]> {
+  try {
+    const db = open();
+    try {
+      return await db.connection().execute(look);
+    } finally {
+      await db.destroy();
+    }
+  } catch (error) {
+    return [failedCheck(subject, error)];
+  }
+}
+
+function checkVersion({ version, major }: ServerFacts): Check {
+  const detail = `PostgreSQL ${version}`;
+  return major >= LEAST_POSTGRES
+    ? { subject, state: 'ok', detail }
+    : { subject, state: 'warn', detail: `${detail} gets no fixes any more`, hint: 'update it' };
+}
+
+function checkRights({ name, read_only: readOnly, may_create: mayCreate }: ServerFacts): Check {
+  if (readOnly) {
+    const detail = `the database ${name} can only be read`;
+    const hint = 'name the primary server in DATABASE_URL, not a standby';
+    return { subject, state: 'fail', detail, hint };
+  }
+  if (mayCreate) return { subject, state: 'ok', detail: `the database ${name} can be written to` };
+  const detail = `no table can be made in the database ${name}`;
+  const hint = 'give its user the right CREATE on the schema, or make it the owner of the database';
+  return { subject, state: 'fail', detail, hint };
+}
+
+async function checkMigrations(db: Kysely<Database>, engine: Engine): Promise<Check> {
+  const { pending, unknown, isEmpty } = await migrationState(db as Kysely<unknown>, engine);
+  if (unknown.length > 0) {
+    const detail = `a newer Mainsheet has changed it: ${unknown.join(', ')}`;
+    return { subject, state: 'fail', detail, hint: 'start that version, or restore a backup' };
+  }
+  if (isEmpty) return { subject, state: 'ok', detail: 'empty; the first start makes its tables' };
+  if (pending.length === 0) return { subject, state: 'ok', detail: 'its tables are up to date' };
+  const detail = `the next start brings it up to date: ${pending.join(', ')}`;
+  return { subject, state: 'warn', detail, hint: 'back it up first' };
+}
