@@ -10,7 +10,7 @@ export interface BranchMove {
   /** Undefined for a new branch. */
   before: string | undefined;
   after: string;
-  /** Since when it was known to be at `before`, in milliseconds since the epoch. */
+  /** Since when it was known to be at `before`, in milliseconds since the epoch; of a new branch the last push that was known. */
   since: number;
 }
 

@@ -50,11 +50,14 @@ export function createReconcile(deps: {
       const ref = `refs/heads/${branch}`;
       const known = last.get(ref);
       if (known?.sha === after) continue;
-      const move = { repository, ref, before: known?.sha, after, since: known?.seenAt ?? 0 };
       const isWatched = !isFirst && specs.some((loaded) => names(loaded, branch));
       const told =
         isWatched && (await store.pushes.broughtTo(repository, ref, after)) !== undefined;
-      if (isWatched && !told) await accept(move, signal);
+      if (isWatched && !told) {
+        // A branch that was gone in between may be made where it was made before.
+        const since = known?.seenAt ?? (await store.pushes.last(repository, ref));
+        await accept({ repository, ref, before: known?.sha, after, since }, signal);
+      }
       await store.branchHeads.see(repository, ref, after, clock.now());
     }
     for (const ref of last.keys()) {

@@ -25,6 +25,8 @@ export interface Pushes {
    * from there again.
    */
   broughtTo(repository: string, ref: string, sha: string): Promise<string | undefined>;
+  /** The number of a branch's last push, which grows; 0 before the first. */
+  last(repository: string, ref: string): Promise<number>;
 }
 
 export function createPushes(db: Kysely<Database>): Pushes {
@@ -67,6 +69,18 @@ export function createPushes(db: Kysely<Database>): Pushes {
         .limit(1)
         .executeTakeFirst();
       return row?.delivery;
+    },
+
+    async last(repository, ref) {
+      const row = await db
+        .selectFrom('pushes')
+        .select('seq')
+        .where('repository', '=', repository.toLowerCase())
+        .where('ref', '=', ref)
+        .orderBy('seq', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      return row?.seq ?? 0;
     },
   };
 }

@@ -76,6 +76,9 @@ export function recoveryContract(withStore: WithStore): void {
         assert.equal(await pushes.broughtTo(REPOSITORY, MAIN, 'two'), 'd2');
         await pushes.record(push('d3', 'two', 'one'));
         assert.equal(await pushes.broughtTo(REPOSITORY, MAIN, 'one'), 'd3');
+        const last = await pushes.last('ACME/storefront', MAIN);
+        assert.ok(last >= 3);
+        assert.equal(await pushes.last(REPOSITORY, 'refs/heads/x'), 0);
         assert.equal(await pushes.broughtTo(REPOSITORY, MAIN, 'two'), undefined);
       }),
     );
