@@ -118,6 +118,7 @@ export async function startApp(deps: {
   const specsLink = join(config.dataDir, 'specs');
   const catalog = createCatalog({
     directory: deployments.kind === 'directory' ? deployments.path : specsLink,
+    stepLimits: config.stepLimits,
     logger,
     clock,
   });
@@ -151,7 +152,9 @@ export async function startApp(deps: {
     store,
     checkouts,
     order,
-    steps: createSteps({ shell: createShellStep({ clock, shell, user: config.stepUser }) }),
+    steps: createSteps({
+      shell: createShellStep({ clock, shell, user: config.stepUser, limits: config.stepLimits }),
+    }),
     specOf,
     secret,
     scratchDirectory,

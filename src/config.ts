@@ -4,6 +4,7 @@ import type { FailpointPlan } from './lib/failpoint.ts';
 import { createSecrets, type Secrets } from './config/secrets.ts';
 import { configSchema, type DeploymentsSource } from './config/schema.ts';
 import type { StepUser } from './config/step-user.ts';
+import type { StepLimits } from './lib/step-limits.ts';
 import { readVariables, secretFiles, type Environment } from './config/variables.ts';
 import { unknownVariables } from './config/unknown.ts';
 
@@ -30,6 +31,8 @@ export interface Config {
   executor: 'local';
   /** As whom steps run; undefined: as Mainsheet's own user. */
   stepUser: StepUser | undefined;
+  /** What a step may use at most, and does when its spec does not say. */
+  stepLimits: StepLimits;
   adminToken: string | undefined;
   /** All of them are accepted. Empty only when `requireWebhookSecret` was false. */
   webhookSecrets: string[];
@@ -125,6 +128,7 @@ export function readConfig(
     concurrency: set.MAINSHEET_CONCURRENCY ?? 4,
     executor: set.MAINSHEET_EXECUTOR ?? 'local',
     stepUser: set.MAINSHEET_STEP_USER,
+    stepLimits: set.MAINSHEET_STEP_LIMITS ?? {},
     adminToken: set.MAINSHEET_ADMIN_TOKEN,
     webhookSecrets: set.GITHUB_WEBHOOK_SECRET ?? [],
     github: {

@@ -49,6 +49,7 @@ test('with nothing but the webhook secret set, the documented defaults count', (
     concurrency: 4,
     executor: 'local',
     stepUser: undefined,
+    stepLimits: {},
     secretFiles: [],
     adminToken: undefined,
     webhookSecrets: ['hook-secret'],
@@ -498,4 +499,23 @@ test('every file and directory that holds secrets is known', async (t) => {
     MAINSHEET_SECRETS_DIR: path,
   });
   assert.deepEqual(secretFiles.sort(), [path, join(path, 'hook'), join(path, 'ssh')].sort());
+});
+
+test('limits of steps are read all at once, and each mistake says how to write it', () => {
+  assert.deepEqual(config({ MAINSHEET_STEP_LIMITS: 'cpu=10m, memory=2Gi,files=1024' }).stepLimits, {
+    cpu: 600,
+    memory: 2 ** 31,
+    files: 1024,
+  });
+  const refused: [string, RegExp][] = [
+    ['disk=1Gi', /names "disk": write it like cpu=10m,memory=2Gi/],
+    ['cpu=1m,cpu=2m', /names cpu twice/],
+    ['memory=lots', /has "lots" for memory: write a size from 16Mi/],
+    ['cpu', /has "" for cpu: write whole seconds/],
+  ];
+  for (const [text, problem] of refused) {
+    const [said = ''] = problems({ ...needed, MAINSHEET_STEP_LIMITS: text });
+    assert.match(said, /^MAINSHEET_STEP_LIMITS /);
+    assert.match(said, problem);
+  }
 });

@@ -1,4 +1,5 @@
 import type { DeploymentsSource } from '../config.ts';
+import type { StepLimits } from '../lib/step-limits.ts';
 import { formatProblem } from '../spec/problem.ts';
 import { failedCheck, type Check } from './doctor-check.ts';
 import { loadLocalSpecs } from './local-specs.ts';
@@ -10,6 +11,7 @@ const SHORT_SECRET = 16;
 export async function checkSpecs(
   source: DeploymentsSource,
   hasSecret: (name: string) => boolean,
+  allowed: StepLimits,
 ): Promise<Check[]> {
   const subject = 'specs';
   if (source.kind === 'github') {
@@ -18,7 +20,7 @@ export async function checkSpecs(
   }
   const { path } = source;
   try {
-    const { specs, problems } = await loadLocalSpecs(path);
+    const { specs, problems } = await loadLocalSpecs(path, allowed);
     if (problems.length > 0) {
       return problems.map((problem) => ({
         subject,

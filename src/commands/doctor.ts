@@ -87,7 +87,8 @@ async function* examine(context: CommandContext, program: Command): AsyncGenerat
   if (config === undefined) return;
   if (config.databaseUrl !== undefined) yield* await checkPostgres(config.databaseUrl);
   else if (!server.answers) yield* await checkSqlite(join(config.dataDir, 'mainsheet.db'));
-  yield* await checkSpecs(config.deployments, (name) => config.secrets.get(name) !== undefined);
+  const hasSecret = (name: string) => config.secrets.get(name) !== undefined;
+  yield* await checkSpecs(config.deployments, hasSecret, config.stepLimits);
   yield* await checkGitHub(config, version);
 }
 

@@ -1,6 +1,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeError, MainsheetError } from '../lib/errors.ts';
+import type { StepLimits } from '../lib/step-limits.ts';
 import { listSpecFiles } from '../spec/files.ts';
 import { loadListing, type Loaded } from '../spec/load.ts';
 
@@ -8,7 +9,7 @@ import { loadListing, type Loaded } from '../spec/load.ts';
  * The specs in a directory or in one file of this machine. Files in problems are named from where the user stands, so that a
  * terminal can make them links. Throws MainsheetError `specs-not-here` or `specs-unreadable`.
  */
-export async function loadLocalSpecs(path: string): Promise<Loaded> {
+export async function loadLocalSpecs(path: string, allowed: StepLimits = {}): Promise<Loaded> {
   if (path.startsWith('github:')) {
     throw new MainsheetError('specs-not-here', `the deployment specs are at ${path}`, {
       hint: 'clone that repository and give the path of the specs in the clone',
@@ -17,9 +18,9 @@ export async function loadLocalSpecs(path: string): Promise<Loaded> {
   const kind = await kindOf(path);
   if (kind === 'file') {
     const file = { path, realPath: await realpath(path), mark: '' };
-    return await loadListing({ files: [file], problems: [] });
+    return await loadListing({ files: [file], problems: [] }, { allowed });
   }
-  const { specs, problems } = await loadListing(await listSpecFiles(path));
+  const { specs, problems } = await loadListing(await listSpecFiles(path), { allowed });
   const place = (file: string) => (file === path ? path : join(path, file));
   return {
     specs: specs.map((loaded) => ({ ...loaded, file: place(loaded.file) })),

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import * as z from 'zod';
 import { parseDuration } from '../lib/duration.ts';
 import { FAILPOINTS, parseFailpoints, type FailpointPlan } from '../lib/failpoint.ts';
+import { LIMIT_FORMS, LIMIT_NAMES, parseLimit, type StepLimits } from '../lib/step-limits.ts';
 import { findStepUser } from './step-user.ts';
 
 const HOUR = 3_600_000;
@@ -35,6 +36,7 @@ export const configSchema = z.object({
     const found = findStepUser(text);
     return 'problem' in found ? wrong(found.problem, found.todo) : found.user;
   }),
+  MAINSHEET_STEP_LIMITS: variable(stepLimits),
   MAINSHEET_ADMIN_TOKEN: variable((text) =>
     /^[\x21-\x7e]+$/.test(text)
       ? text
@@ -110,6 +112,25 @@ function executor(text: string): 'local' | Wrong {
   return text === 'kubernetes'
     ? wrong('is "kubernetes", which is not available yet', 'set it to local, or remove it')
     : wrong(`is ${quote(text)}`, 'set it to local, or remove it');
+}
+
+/** `cpu=10m,memory=2Gi,processes=512,files=1024`: any of them, each once. */
+function stepLimits(text: string): StepLimits | Wrong {
+  const limits: StepLimits = {};
+  for (const part of text.split(',')) {
+    const [word = '', value = ''] = part.trim().split(/\s*=\s*/, 2);
+    const name = LIMIT_NAMES.find((one) => one === word);
+    if (name === undefined || limits[name] !== undefined) {
+      const what = name === undefined ? `names ${quote(word)}` : `names ${name} twice`;
+      return wrong(what, `write it like cpu=10m,memory=2Gi,processes=512,files=1024`);
+    }
+    const limit = parseLimit(name, value);
+    if (limit === undefined) {
+      return wrong(`has ${quote(value)} for ${name}`, `write ${LIMIT_FORMS[name].rule}`);
+    }
+    limits[name] = limit;
+  }
+  return limits;
 }
 
 function grace(text: string): number | Wrong {

@@ -1,3 +1,4 @@
+import type { StepLimits } from '../lib/step-limits.ts';
 import type { Json } from './event.ts';
 import type { RunState } from './run.ts';
 
@@ -72,6 +73,8 @@ export interface StepCommon {
   /** Undefined: only the run's own limit counts. */
   timeoutMs: number | undefined;
   retry: { attempts: number; backoffMs: number };
+  /** What the spec asks for; the operator's bounds come on top. */
+  limits?: StepLimits;
 }
 
 export interface ShellStepSpec extends StepCommon {

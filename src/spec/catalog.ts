@@ -3,6 +3,7 @@ import { watch as watchDirectory } from 'node:fs';
 import type { Clock } from '../lib/clock.ts';
 import { describeError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { StepLimits } from '../lib/step-limits.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { listSpecFiles, type Listing } from './files.ts';
 import { loadListing, type ParsedFiles } from './load.ts';
@@ -35,6 +36,8 @@ export interface Catalog {
 
 export interface CatalogDeps {
   directory: string;
+  /** What steps may ask for at most. */
+  stepLimits?: StepLimits;
   logger: Logger;
   clock: Clock;
   /** Milliseconds between looks where nobody tells of changes: network volumes. */
@@ -63,7 +66,7 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     const listing = await listSpecFiles(directory);
     const looks = marksOf(listing);
     if (onlyWhenChanged && looks === seen) return state;
-    const loaded = await loadListing(listing, parsed);
+    const loaded = await loadListing(listing, { allowed: deps.stepLimits, parsed });
     const first = seen === undefined;
     seen = looks;
     const before = fingerprint(state);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { StepLimits } from '../lib/step-limits.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { listSpecFiles, readSpecFile, type Listing } from './files.ts';
 import { parseSpecs, type Loaded } from './parse.ts';
@@ -19,11 +20,14 @@ export type ParsedFiles = Map<string, Loaded>;
 
 /**
  * As `loadSpecs`, of files already found. What is in `parsed` from the time before is not parsed again, which is nearly all of
- * the work; afterwards it holds these files and no others.
+ * the work; afterwards it holds these files and no others. `allowed` must be the same each time.
  */
 export async function loadListing(
   listing: Listing,
-  parsed: ParsedFiles = new Map(),
+  {
+    allowed = {},
+    parsed = new Map(),
+  }: { allowed?: StepLimits | undefined; parsed?: ParsedFiles } = {},
 ): Promise<Loaded> {
   const loaded: Loaded = { specs: [], problems: [...listing.problems] };
   const before = new Map(parsed);
@@ -35,7 +39,7 @@ export async function loadListing(
       continue;
     }
     const key = `${file.path}\0${createHash('sha256').update(read.text).digest('base64')}`;
-    const known = before.get(key) ?? parseSpecs(file.path, read.text);
+    const known = before.get(key) ?? parseSpecs(file.path, read.text, allowed);
     parsed.set(key, known);
     const { specs, problems } = known;
     loaded.specs.push(...specs);

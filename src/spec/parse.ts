@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import { isScalar, LineCounter, parseAllDocuments } from 'yaml';
 import type { Document } from 'yaml';
 import { describeError } from '../lib/errors.ts';
+import type { StepLimits } from '../lib/step-limits.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { checkDocument, checkNumbers } from './document-checks.ts';
+import { checkLimits } from './limit-checks.ts';
 import { positionOf, type Source } from './position.ts';
 import type { Issue, SpecProblem } from './problem.ts';
 import { schemaIssues } from './schema-issues.ts';
@@ -29,9 +31,10 @@ const MESSAGE_LIMIT = 1000;
 
 /**
  * Reads the specs in one file: one or more YAML documents. Valid documents become specs, whatever is wrong with the
- * others; every problem comes with its line and column. `file` is only what problems and specs call it.
+ * others; every problem comes with its line and column. `file` is only what problems and specs call it. Nothing may ask for
+ * more than `allowed`.
  */
-export function parseSpecs(file: string, text: string): Loaded {
+export function parseSpecs(file: string, text: string, allowed: StepLimits = {}): Loaded {
   if (Buffer.byteLength(text) > FILE_LIMIT) {
     return { specs: [], problems: [tooLarge(file)] };
   }
@@ -44,7 +47,7 @@ export function parseSpecs(file: string, text: string): Loaded {
   for (const document of documents.list.slice(0, DOCUMENT_LIMIT)) {
     const [first, , end] = document.range;
     // Of a document with an error the parser does not know where it ends; of comments before it, nobody cares then.
-    readDocument(file, { text, lines, document }, broken ? first : start, loaded);
+    readDocument(file, { text, lines, document }, broken ? first : start, { loaded, allowed });
     broken = document.errors.length > 0;
     start = end;
   }
@@ -92,7 +95,12 @@ function readDocuments(
   }
 }
 
-function readDocument(file: string, source: Source, start: number, loaded: Loaded): void {
+function readDocument(
+  file: string,
+  source: Source,
+  start: number,
+  { loaded, allowed }: { loaded: Loaded; allowed: StepLimits },
+): void {
   const { document, lines } = source;
   const report = (issues: SpecProblem[]): void => {
     loaded.problems.push(...issues.slice(0, PROBLEM_LIMIT).map(bounded));
@@ -110,7 +118,8 @@ function readDocument(file: string, source: Source, start: number, loaded: Loade
   const raw = toValue(document, issues);
   const result = deploymentSchema.safeParse(raw);
   if (issues.length === 0) {
-    if (!result.success) issues.push(...schemaIssues(result.error, raw, PROBLEM_LIMIT));
+    if (result.success) issues.push(...unique(checkLimits(result.data, raw, allowed)));
+    else issues.push(...schemaIssues(result.error, raw, PROBLEM_LIMIT));
     issues.push(...checkDocument(raw), ...checkNumbers(document, raw));
   }
   if (issues.length > 0 || !result.success) {
@@ -130,6 +139,11 @@ function readDocument(file: string, source: Source, start: number, loaded: Loade
     text,
     digest: createHash('sha256').update(text).digest('hex'),
   });
+}
+
+/** What all steps have from the spec is one problem. */
+function unique(issues: Issue[]): Issue[] {
+  return [...new Map(issues.map((issue) => [issue.path.join('.'), issue])).values()];
 }
 
 function isEmpty(document: Document.Parsed): boolean {

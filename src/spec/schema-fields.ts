@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { parseDuration } from '../lib/duration.ts';
+import { LIMIT_FORMS, parseLimit, type LimitName } from '../lib/step-limits.ts';
 
 const HOUR = 3_600_000;
 
@@ -42,6 +43,25 @@ function duration(least: number, most: number, bounds: string) {
 export const timeout = duration(1000, 24 * HOUR, 'at least 1s and at most 24h');
 
 export const backoff = duration(1, HOUR, 'more than 0 and at most 1h');
+
+function limit(name: LimitName) {
+  return z.union([z.string(), z.int()]).transform((written, context): number => {
+    const value = parseLimit(name, String(written));
+    if (value !== undefined) return value;
+    const message = `"${String(written).slice(0, 40)}" is no limit of ${name}`;
+    problem(context, message, `write ${LIMIT_FORMS[name].rule}`);
+    return z.NEVER;
+  });
+}
+
+export const limits = z.strictObject({
+  cpu: limit('cpu').describe('Computing time of each process, such as 10m.').optional(),
+  memory: limit('memory').describe('Address space of each process, such as 2Gi.').optional(),
+  processes: limit('processes')
+    .describe("Processes and threads of the steps' user, all of its steps together.")
+    .optional(),
+  files: limit('files').describe('Open files of each process.').optional(),
+});
 
 export const specName = z
   .string()

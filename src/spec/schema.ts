@@ -1,9 +1,11 @@
 import * as z from 'zod';
+import type { StepLimits } from '../lib/step-limits.ts';
 import type { DeploymentSpec, StepSpec } from '../model/deployment-spec.ts';
 import {
   backoff,
   environmentVariables,
   label,
+  limits,
   oneOrMore,
   problem,
   repositoryName,
@@ -60,6 +62,7 @@ const step = z.strictObject({
     .describe('Environment variables of this step. May hold ${{ … }}.')
     .optional(),
   retry: retry.describe('Whether and when to try the step again after it failed.').optional(),
+  limits: limits.describe("What this step may use. Goes before the spec's limits.").optional(),
 });
 
 const written = z.strictObject({
@@ -95,6 +98,11 @@ const written = z.strictObject({
     })
     .describe(
       'Names of the secrets that this spec may use. Each reaches the steps as the environment variable of the same name, and is masked in logs.',
+    )
+    .optional(),
+  limits: limits
+    .describe(
+      'What each step may use. Never more than the operator allows (MAINSHEET_STEP_LIMITS).',
     )
     .optional(),
   steps: z
@@ -135,12 +143,17 @@ function toSpec(input: z.output<typeof written>): DeploymentSpec {
     timeoutMs: input.timeout ?? 15 * MINUTE,
     env: input.env ?? {},
     secrets: input.secrets ?? [],
-    steps: input.steps.map(toStep),
+    steps: input.steps.map((step, index) => toStep(step, index, input.limits ?? {})),
     notify: input.notify ?? [],
   };
 }
 
-function toStep(input: z.output<typeof step>, index: number): StepSpec {
+function toStep(
+  input: z.output<typeof step>,
+  index: number,
+  common: z.output<typeof limits>,
+): StepSpec {
+  const own = defined({ ...common, ...input.limits });
   return {
     kind: 'shell',
     name: input.name ?? `Step ${index + 1}`,
@@ -148,5 +161,10 @@ function toStep(input: z.output<typeof step>, index: number): StepSpec {
     env: input.env ?? {},
     timeoutMs: input.timeout,
     retry: { attempts: input.retry?.attempts ?? 1, backoffMs: input.retry?.backoff ?? 1000 },
+    ...(Object.keys(own).length === 0 ? {} : { limits: own }),
   };
+}
+
+function defined(limits: { [Name in keyof StepLimits]: StepLimits[Name] | undefined }): StepLimits {
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }

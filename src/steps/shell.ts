@@ -5,8 +5,10 @@ import type { Clock } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
 import { makeOwn, type Owner } from '../lib/owner.ts';
+import { limitsWithin, type StepLimits } from '../lib/step-limits.ts';
 import type { ShellStepSpec } from '../model/deployment-spec.ts';
 import type { StepKind, StepResult } from './contract.ts';
+import { createLimitWatch, underLimits } from './limited-shell.ts';
 import { openOutputPipes } from './output-pipe.ts';
 import { OutputsError, readOutputs } from './outputs.ts';
 import { exitReason, signalReason } from './exit-reason.ts';
@@ -53,13 +55,15 @@ export async function findShell(): Promise<ShellProgram> {
  * and pipes for its output. The step ends when the script ends; what it left in the background is ended then. On
  * timeout and cancel everything gets SIGTERM, and SIGKILL `killGraceMs` (default 10 s) later.
  * stdout and stderr are two pipes: each is in order, but lines that a script writes to both at nearly the same time
- * may change places. With `user` the script runs as that user, in its one group: it may read the script, write the outputs,
+ * may change places. Limits are those of the step within `limits`. With `user` the script runs as that user, in its one group: it may read the script, write the outputs,
  * and change nothing else in the step's directory. Throws MainsheetError `step-start` when the script could not be started at all.
  */
 export function createShellStep(deps: {
   clock: Clock;
   shell: ShellProgram;
   user?: Owner | undefined;
+  /** What a step may use at most, and does when its spec does not say. */
+  limits?: StepLimits;
   killGraceMs?: number;
 }): StepKind<ShellStepSpec> {
   const { clock, shell, user } = deps;
@@ -68,6 +72,8 @@ export function createShellStep(deps: {
 
   return async (context) => {
     if (context.signal.aborted) return cancelled(context.signal);
+    const limits = limitsWithin(context.step.limits ?? {}, deps.limits ?? {});
+    const limitWatch = createLimitWatch(limits);
     const script = join(context.scratch, 'script.sh');
     const output = join(context.scratch, 'output');
     await makeOwn(context.scratch, user);
@@ -81,7 +87,8 @@ export function createShellStep(deps: {
     const pipes = await openOutputPipes(context.scratch, user);
     const over = new AbortController();
     try {
-      const program = startProgram(shell.path, [...shell.args, script], {
+      const command = underLimits(limits, shell.path, [...shell.args, script]);
+      const program = startProgram(command.path, command.args, {
         cwd: context.directory,
         env: { ...context.env, MAINSHEET_OUTPUT: output },
         stdio: ['ignore', pipes.stdout, pipes.stderr],
@@ -93,7 +100,10 @@ export function createShellStep(deps: {
       using _ = watch(group);
 
       try {
-        const forwarded = pipes.forward(context.log);
+        const forwarded = pipes.forward((stream, text) => {
+          if (stream === 'stderr') limitWatch.see(text);
+          context.log(stream, text);
+        });
         const end = await Promise.race([
           program.ended.then(() => 'exited' as const),
           timeout(context.timeoutMs, over.signal).then(() => 'late' as const),
@@ -116,7 +126,8 @@ export function createShellStep(deps: {
 
         if (end === 'cancelled') return cancelled(context.signal);
         if (end === 'late') return late(context.timeoutMs);
-        return await resultOf(await program.ended, output);
+        const ended = await program.ended;
+        return await resultOf(ended, output, limitWatch.blame(ended));
       } catch (error) {
         // The log cannot be written: nothing may go on behind its back.
         await group.end(0);
@@ -168,13 +179,14 @@ async function aborted(signal: AbortSignal, over: AbortSignal): Promise<void> {
   });
 }
 
-async function resultOf(ended: Ended, output: string): Promise<StepResult> {
+async function resultOf(ended: Ended, output: string, blame: string): Promise<StepResult> {
   const { exitCode } = ended;
   if (exitCode !== 0) {
+    const reason = exitCode === null ? signalReason(ended.signal) : exitReason(exitCode);
     return {
       outcome: 'failed',
       exitCode: exitCode ?? undefined,
-      reason: exitCode === null ? signalReason(ended.signal) : exitReason(exitCode),
+      reason: blame === '' ? reason : `${reason}, ${blame}`,
     };
   }
   try {

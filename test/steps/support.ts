@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { systemClock } from '../../src/lib/clock.ts';
+import type { Owner } from '../../src/lib/owner.ts';
+import type { StepLimits } from '../../src/lib/step-limits.ts';
 import type { StepResult } from '../../src/steps/contract.ts';
 import { createShellStep, findShell, type ShellProgram } from '../../src/steps/shell.ts';
 
@@ -22,6 +24,10 @@ interface Options {
   timeoutMs?: number;
   killGraceMs?: number;
   shell?: ShellProgram;
+  limits?: StepLimits;
+  allowed?: StepLimits;
+  /** Only root can run it as somebody else. */
+  user?: Owner;
   /** Called with the scratch directory before the step starts. */
   prepare?: (scratch: string) => Promise<void>;
   log?: (stream: 'stdout' | 'stderr', text: string) => void;
@@ -39,13 +45,19 @@ export async function runScript(
   const scratch = join(root, 'scratch');
   await mkdir(directory);
   await mkdir(scratch);
+  if (options.user !== undefined) {
+    await chmod(root, 0o711);
+    await chown(directory, options.user.uid, options.user.gid);
+  }
   await options.prepare?.(scratch);
   const pieces: Attempt['pieces'] = [];
   const controller = new AbortController();
   const step = createShellStep({
     clock: systemClock,
     shell: options.shell ?? (await findShell()),
+    user: options.user,
     killGraceMs: options.killGraceMs ?? 5000,
+    ...(options.allowed === undefined ? {} : { limits: options.allowed }),
   });
   const result = step({
     step: {
@@ -55,6 +67,7 @@ export async function runScript(
       env: {},
       timeoutMs: undefined,
       retry: { attempts: 1, backoffMs: 0 },
+      ...(options.limits === undefined ? {} : { limits: options.limits }),
     },
     directory,
     scratch,

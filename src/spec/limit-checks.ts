@@ -1,0 +1,30 @@
+import { formatLimit, LIMIT_NAMES, type StepLimits } from '../lib/step-limits.ts';
+import type { DeploymentSpec } from '../model/deployment-spec.ts';
+import type { Issue } from './problem.ts';
+
+/** Limits of a spec above what the operator allows, each once for each step that has it. */
+export function checkLimits(spec: DeploymentSpec, raw: unknown, allowed: StepLimits): Issue[] {
+  return spec.steps.flatMap((step, index) =>
+    LIMIT_NAMES.flatMap((name): Issue[] => {
+      const [asked, most] = [step.limits?.[name], allowed[name]];
+      if (asked === undefined || most === undefined || asked <= most) return [];
+      const own = ['steps', index, 'limits', name];
+      return [
+        {
+          path: has(raw, own) ? own : ['limits', name],
+          message: `a ${name} limit of ${formatLimit(name, asked)} is more than the ${formatLimit(name, most)} of MAINSHEET_STEP_LIMITS`,
+          hint: 'ask for less, or let the operator of Mainsheet raise it',
+        },
+      ];
+    }),
+  );
+}
+
+function has(value: unknown, path: (string | number)[]): boolean {
+  let current = value;
+  for (const key of path) {
+    if (typeof current !== 'object' || current === null) return false;
+    current = (current as Record<string | number, unknown>)[key];
+  }
+  return current !== undefined;
+}
