@@ -13,7 +13,10 @@ import { SITE, type RunView } from '../support/world.ts';
 
 const PUSHES = 6;
 
-/** Two specs share the lane. Whoever finds the directory there already has met another run: the file system is the judge. */
+/**
+ * Two specs share the lane. Whoever finds the directory there already has met another run: the file system is the judge. A
+ * deployment takes some time, or two that are taken at once would hardly ever meet.
+ */
 const spec = (name: string) => `
 name: ${name}
 repository: ${SITE}
@@ -24,6 +27,7 @@ steps:
   - run: |
       mkdir "$DIRECTORY/lane" || { echo "overlap $MAINSHEET_RUN_ID" >> "$DIRECTORY/overlaps"; exit 1; }
       echo "$MAINSHEET_RUN_ID" >> "$DIRECTORY/turns"
+      sleep 0.2
       rmdir "$DIRECTORY/lane"
 `;
 
