@@ -105,7 +105,8 @@ test('a run that is taken up again where its work tree is goes on at the first u
 });
 
 test('a run that is taken up again where its work tree is not starts again at the first step', async () => {
-  const { outcome, log, steps, workTree } = await executed(RESUMED);
+  const outputs = { from: 'before', other: 'of a step that is done again' };
+  const { outcome, log, steps, workTree } = await executed({ ...RESUMED, outputs });
   assert.deepEqual(outcome, { kind: 'succeeded', outputs: { from: 'anew' } });
   assert.match(log, /The work tree of the attempt before is not here: starting again/);
   assert.match(log, /^BEFORE$[^]*^DEPLOY$/m);
