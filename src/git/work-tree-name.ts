@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, lstat, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isRealDirectory } from './discard.ts';
 import { isWorkTree, type Place } from './work-tree.ts';
 
 /** A new one at each start of the machine: https://docs.kernel.org/admin-guide/sysctl/kernel.html#random */
@@ -20,6 +21,8 @@ export async function giveName(place: Place): Promise<string> {
 
 /** Takes its name away, before anything in it is changed. */
 export async function unname(place: Place): Promise<void> {
+  // A step may have taken away the right to write there; the owner can give it back.
+  if (await isRealDirectory(place.directory)) await chmod(place.directory, 0o700);
   await rm(fileOf(place), { recursive: true, force: true });
 }
 
