@@ -1,35 +1,30 @@
-import { randomInt, randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { chmod, mkdir } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { makeDataDirectory } from './app/data-directory.ts';
+import { listen } from './app/listen.ts';
+import { watchForMissed } from './app/missed.ts';
+import { openStore } from './app/open-store.ts';
+import { openSources } from './app/sources.ts';
 import { createExpire } from './controller/expire.ts';
 import { createFeedback } from './controller/feedback.ts';
 import { createIntake } from './controller/intake.ts';
 import { createOperate } from './controller/operate.ts';
 import { createPausing } from './controller/pausing.ts';
-import { createReconcile } from './controller/reconcile.ts';
-import { createRecover } from './controller/recover.ts';
 import { createResolve } from './controller/resolve.ts';
 import { createTidy } from './controller/retention.ts';
 import { createRunner } from './controller/runner.ts';
 import { keepSchedule } from './controller/schedule.ts';
 import { keepStepsApart } from './controller/steps-apart.ts';
-import { createSpecSource } from './controller/spec-source.ts';
-import { createWatch } from './controller/watch.ts';
-import { createCheckouts } from './git/checkouts.ts';
 import { discard } from './git/discard.ts';
-import { createMirrors } from './git/mirrors.ts';
 import { createBudget } from './github/budget.ts';
 import { createGitHub } from './github/client.ts';
 import { createSender } from './github/send.ts';
 import { createHttpServer } from './http/server.ts';
 import { createBroadcast } from './lib/broadcast.ts';
 import { systemClock } from './lib/clock.ts';
-import { describeError, MainsheetError } from './lib/errors.ts';
-import { createFailpoint, type Failpoint } from './lib/failpoint.ts';
+import { describeError } from './lib/errors.ts';
+import { createFailpoint } from './lib/failpoint.ts';
 import type { Logger } from './lib/logger.ts';
-import { letPass } from './lib/owner.ts';
 import { sameRepository } from './model/event.ts';
 import type { News } from './model/news.ts';
 import { createExecute } from './runs/execute.ts';
@@ -37,13 +32,9 @@ import { createOrder } from './runs/order.ts';
 import { createRender } from './runs/render-callback.ts';
 import { createSpecReader } from './runs/snapshot.ts';
 import { createTransitions } from './runs/transition.ts';
-import { createCatalog } from './spec/catalog.ts';
 import { createOrphans } from './steps/orphans.ts';
 import { createShellStep, findShell } from './steps/shell.ts';
 import { createSteps } from './steps/index.ts';
-import { openSqlite } from './store/engine.ts';
-import { createStore, type Store } from './store/index.ts';
-import { openPostgres } from './store/postgres.ts';
 import { createRelay } from './store/relay.ts';
 import type { Config } from './config.ts';
 
@@ -69,11 +60,12 @@ export async function startApp(deps: {
   logger: Logger;
 }): Promise<App> {
   const { config, environment, logger } = deps;
+  const { deployments } = config;
   const clock = systemClock;
   const news = createBroadcast<News>();
   const shell = await findShell();
   const scratchDirectory = join(config.dataDir, 'scratch');
-  await makePrivate(config, logger);
+  await makeDataDirectory(config, logger);
   await keepStepsApart({ config, scratchDirectory, shell, clock, logger });
 
   const failpoint = createFailpoint(config.failpoints);
@@ -96,38 +88,13 @@ export async function startApp(deps: {
     clock,
     onPrimaryLimit: (account, primary) => budget.observe(account, primary),
   });
-  const mirrors = createMirrors({
-    directory: join(config.dataDir, 'mirrors'),
-    serverUrl: config.github.serverUrl,
-    credentials: (repository) => github.gitCredential(repository),
-    refused: (repository) => github.forget(repository),
+  const { mirrors, checkouts, catalog, specSource } = await openSources({
+    config,
     environment,
-    logger,
+    github,
     clock,
-  });
-  const checkouts = createCheckouts({
-    directory: join(config.dataDir, 'work'),
-    mirrors,
-    environment,
     logger,
-    clock,
   });
-  await checkouts.sweep();
-
-  const { deployments } = config;
-  const specsLink = join(config.dataDir, 'specs');
-  const catalog = createCatalog({
-    directory: deployments.kind === 'directory' ? deployments.path : specsLink,
-    stepLimits: config.stepLimits,
-    logger,
-    clock,
-  });
-  const specSource =
-    deployments.kind === 'github'
-      ? createSpecSource({ ...deployments, link: specsLink, mirrors, checkouts, catalog, logger })
-      : undefined;
-  // Specs of a repository are read when the first checkout is there; deliveries wait for them in the inbox.
-  if (specSource === undefined) await catalog.reload();
 
   const orphans = createOrphans({ clock });
   await orphans.endBelow(scratchDirectory);
@@ -231,42 +198,16 @@ export async function startApp(deps: {
     if (sameRepository(item.repository ?? '', deployments.repository)) specSource?.wake();
   });
 
-  const recover = createRecover({
+  const watch = watchForMissed({
+    config,
     store,
     github,
-    catalog,
-    publicUrl: config.publicUrl,
-    onAccepted: () => intake.wake(),
-    clock,
-    logger,
-  });
-  const reconcile = createReconcile({
-    store,
     mirrors,
     catalog,
-    intervalMs: config.reconcileIntervalMs,
-    onAccepted: () => intake.wake(),
-    clock,
-    logger,
-  });
-  const looksForMissed = config.github.auth !== undefined || config.reconcileIntervalMs > 0;
-  const watch = createWatch({
-    name: 'missed pushes',
-    leases: store.leases,
     owner,
-    leaseMs: config.leaseMs,
-    async work(held) {
-      const recovering =
-        config.github.auth === undefined
-          ? []
-          : [{ name: 'recover', cron: everyFiveMinutes(), atStart: true, act: recover }];
-      const scheduled = keepSchedule(recovering, logger, held);
-      if (config.reconcileIntervalMs > 0) await reconcile.run(held);
-      if (!held.aborted) await once(held, 'abort');
-      await scheduled();
-    },
     clock,
     logger,
+    onAccepted: () => intake.wake(),
   });
   const tidy = createTidy({
     store,
@@ -315,7 +256,7 @@ export async function startApp(deps: {
     runner,
     feedback,
     ...(specSource === undefined ? [] : [specSource]),
-    ...(looksForMissed ? [watch] : []),
+    ...(watch === undefined ? [] : [watch]),
   ].map((loop) => loop.run(stopping.signal));
   // Longer than the loops, because what they do last is for the others to hear too.
   const silenced = new AbortController();
@@ -344,62 +285,4 @@ export async function startApp(deps: {
       logger.info('stopped');
     },
   };
-}
-
-async function openStore(config: Config, logger: Logger, failpoint: Failpoint): Promise<Store> {
-  if (config.databaseUrl !== undefined) {
-    const db = openPostgres(config.databaseUrl, (reason) =>
-      logger.warn({ reason }, 'database connection lost'),
-    );
-    return await createStore(db, 'postgres', failpoint);
-  }
-  const database = openSqlite(join(config.dataDir, 'mainsheet.db'));
-  const store = await createStore(database, 'sqlite', failpoint);
-  // One process owns a SQLite file, so whatever is claimed was claimed by a process that is gone.
-  await store.inbox.releaseAll();
-  await store.runs.releaseAll();
-  await store.outbox.releaseAll();
-  await store.leases.releaseAll();
-  return store;
-}
-
-/** The data directory is this user's only; the steps' own user may pass through it. A volume that belongs to somebody else is used as it is, and said to be so. */
-async function makePrivate(config: Config, logger: Logger): Promise<void> {
-  const { dataDir: directory, stepUser } = config;
-  try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw new MainsheetError('data-directory', `cannot make the data directory ${directory}`, {
-      cause: error,
-      hint: 'set MAINSHEET_DATA_DIR to a directory that this user may write',
-    });
-  }
-  try {
-    await chmod(directory, 0o700);
-    if (stepUser !== undefined) await letPass(directory, stepUser);
-  } catch (error) {
-    logger.warn(
-      { dataDir: directory, error: describeError(error) },
-      'data directory cannot be made private; use a directory below it as MAINSHEET_DATA_DIR',
-    );
-  }
-}
-
-/** At a time of this process's own, so that not every Mainsheet asks GitHub in the same second. */
-function everyFiveMinutes(): string {
-  return `${randomInt(60)} ${randomInt(5)}-59/5 * * * *`;
-}
-
-async function listen(
-  server: ReturnType<typeof createHttpServer>,
-  host: string,
-  port: number,
-): Promise<string> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => resolve());
-  });
-  const address = server.address() as AddressInfo;
-  const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
-  return `http://${name}:${address.port}`;
 }

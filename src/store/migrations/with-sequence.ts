@@ -1,5 +1,5 @@
 import type { CreateTableBuilder } from 'kysely';
-import type { Engine } from './engine.ts';
+import type { Engine } from '../engine.ts';
 
 /** A `seq` that grows with every row and is never given out twice: the order of arrival. */
 export function withSequence(

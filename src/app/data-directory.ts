@@ -1,0 +1,33 @@
+import { chmod, mkdir } from 'node:fs/promises';
+import type { Config } from '../config.ts';
+import { describeError, MainsheetError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import { letPass } from '../lib/owner.ts';
+
+/**
+ * Makes the data directory, this user's only; the steps' own user may pass through it. A volume that belongs to somebody
+ * else is used as it is, and said to be so. Throws MainsheetError `data-directory`.
+ */
+export async function makeDataDirectory(
+  config: Pick<Config, 'dataDir' | 'stepUser'>,
+  logger: Logger,
+): Promise<void> {
+  const { dataDir: directory, stepUser } = config;
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new MainsheetError('data-directory', `cannot make the data directory ${directory}`, {
+      cause: error,
+      hint: 'set MAINSHEET_DATA_DIR to a directory that this user may write',
+    });
+  }
+  try {
+    await chmod(directory, 0o700);
+    if (stepUser !== undefined) await letPass(directory, stepUser);
+  } catch (error) {
+    logger.warn(
+      { dataDir: directory, error: describeError(error) },
+      'data directory cannot be made private; use a directory below it as MAINSHEET_DATA_DIR',
+    );
+  }
+}

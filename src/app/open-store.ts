@@ -1,0 +1,29 @@
+import { join } from 'node:path';
+import type { Config } from '../config.ts';
+import type { Failpoint } from '../lib/failpoint.ts';
+import type { Logger } from '../lib/logger.ts';
+import { openSqlite } from '../store/engine.ts';
+import { createStore, type Store } from '../store/index.ts';
+import { openPostgres } from '../store/postgres.ts';
+
+/** The store that the configuration names, up to date. Throws MainsheetError when it is not to be had. */
+export async function openStore(
+  config: Config,
+  logger: Logger,
+  failpoint: Failpoint,
+): Promise<Store> {
+  if (config.databaseUrl !== undefined) {
+    const db = openPostgres(config.databaseUrl, (reason) =>
+      logger.warn({ reason }, 'database connection lost'),
+    );
+    return await createStore(db, 'postgres', failpoint);
+  }
+  const database = openSqlite(join(config.dataDir, 'mainsheet.db'));
+  const store = await createStore(database, 'sqlite', failpoint);
+  // One process owns a SQLite file, so whatever is claimed was claimed by a process that is gone.
+  await store.inbox.releaseAll();
+  await store.runs.releaseAll();
+  await store.outbox.releaseAll();
+  await store.leases.releaseAll();
+  return store;
+}

@@ -1,0 +1,63 @@
+import { join } from 'node:path';
+import type { Config } from '../config.ts';
+import type { Loop } from '../controller/loop.ts';
+import { createSpecSource } from '../controller/spec-source.ts';
+import { createCheckouts, type Checkouts } from '../git/checkouts.ts';
+import { createMirrors, type Mirrors } from '../git/mirrors.ts';
+import type { GitHub } from '../github/client.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import { createCatalog, type Catalog } from '../spec/catalog.ts';
+
+/** Where code and specs come from. */
+export interface Sources {
+  mirrors: Mirrors;
+  checkouts: Checkouts;
+  catalog: Catalog;
+  /** Set when the specs are in a repository. */
+  specSource: Loop | undefined;
+}
+
+/** Builds git's side of the controller, clears away what a crash left of it, and reads the specs that are on disk. */
+export async function openSources(deps: {
+  config: Config;
+  environment: Record<string, string | undefined>;
+  github: Pick<GitHub, 'gitCredential' | 'forget'>;
+  clock: Clock;
+  logger: Logger;
+}): Promise<Sources> {
+  const { config, environment, github, clock, logger } = deps;
+  const mirrors = createMirrors({
+    directory: join(config.dataDir, 'mirrors'),
+    serverUrl: config.github.serverUrl,
+    credentials: (repository) => github.gitCredential(repository),
+    refused: (repository) => github.forget(repository),
+    environment,
+    logger,
+    clock,
+  });
+  const checkouts = createCheckouts({
+    directory: join(config.dataDir, 'work'),
+    mirrors,
+    environment,
+    logger,
+    clock,
+  });
+  await checkouts.sweep();
+
+  const { deployments } = config;
+  const specsLink = join(config.dataDir, 'specs');
+  const catalog = createCatalog({
+    directory: deployments.kind === 'directory' ? deployments.path : specsLink,
+    stepLimits: config.stepLimits,
+    logger,
+    clock,
+  });
+  const specSource =
+    deployments.kind === 'github'
+      ? createSpecSource({ ...deployments, link: specsLink, mirrors, checkouts, catalog, logger })
+      : undefined;
+  // Specs of a repository are read when the first checkout is there; deliveries wait for them in the inbox.
+  if (specSource === undefined) await catalog.reload();
+  return { mirrors, checkouts, catalog, specSource };
+}
