@@ -6,7 +6,7 @@ import { createRandom } from '../support/random.ts';
 import { runChaos } from './chaos.ts';
 import { everyFailpoint } from './murders.ts';
 
-test('killed at every failpoint, nothing is lost, nothing runs twice, GitHub shows the truth', async (t) => {
+test('G6 killed at every failpoint: every acknowledged delivery is processed, every run ends, GitHub shows its true end', async (t) => {
   const seed = randomInt(2 ** 31);
   const { problems, ...report } = await runChaos({
     engine: 'sqlite',

@@ -5,7 +5,7 @@ import { createRandom } from '../support/random.ts';
 import { runChaos } from './chaos.ts';
 import { randomMurders } from './murders.ts';
 
-test('with one of two replicas on PostgreSQL killed anywhere, alone or with all it started, nothing is lost, nothing runs twice, GitHub shows the truth', async (t) => {
+test('G6 one of two replicas on PostgreSQL killed anywhere, alone or with all it started: every acknowledged delivery is processed, every run ends, GitHub shows its true end', async (t) => {
   const seed = randomInt(2 ** 31);
   const { problems, ...report } = await runChaos({
     engine: 'postgres',

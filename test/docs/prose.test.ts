@@ -74,3 +74,14 @@ test('every variable that steps get, every metric and every route of the API is 
   named('docs/operations.md', 'src/http/metrics.ts', /'(mainsheet_[a-z_]+)'/g);
   named('docs/api.md', 'src/http/api/*.ts', /^\s+path: '(\/[^']+)',$/gm);
 });
+
+test('every guarantee has a test that is named after it', () => {
+  const guarantees = textOf('ARCHITECTURE.md')
+    .match(/^\| G\d+ /gm)
+    ?.map((row) => row.slice(2).trim());
+  assert.equal(guarantees?.length, 11);
+  const tests = globSync('test/**/*.test.ts', { cwd: ROOT }).map(textOf).join('\n');
+  for (const guarantee of guarantees) {
+    assert.match(tests, new RegExp(`^ *(?:test|describe)\\(\\s*['"]${guarantee} `, 'm'), guarantee);
+  }
+});
