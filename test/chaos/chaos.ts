@@ -64,7 +64,7 @@ export async function runChaos(
       over.abort();
       await pushing;
       if (problems.length > 0) break;
-      problems.push(...(await settle(world, books, done >= options.murders.length)));
+      problems.push(...(await settle(world, books, done, done >= options.murders.length)));
     }
     const states = Object.entries(Object.groupBy(books.runs(), ({ state }) => state));
     return {
@@ -111,7 +111,12 @@ async function keepPushing(world: ChaosWorld, random: Random, over: AbortSignal)
 }
 
 /** Waits until nothing is to be done, stops everybody, and looks. All but the victim are up again afterwards. */
-async function settle(world: ChaosWorld, books: Audit, isLast: boolean): Promise<string[]> {
+async function settle(
+  world: ChaosWorld,
+  books: Audit,
+  deaths: number,
+  isLast: boolean,
+): Promise<string[]> {
   const { controllers, victim } = world;
   await victim().restart();
   // The last push may still be on its way to a controller that was.
@@ -120,21 +125,23 @@ async function settle(world: ChaosWorld, books: Audit, isLast: boolean): Promise
     const { all, acknowledged } = world.deliveries();
     return world.marks.size <= all.length && acknowledged.size === all.length;
   });
-  const unrest = await until('nothing is left to do', () => isQuiet(world), QUIET_MS).then(
-    () => [],
+  const over = async () => (await alarms(world, deaths)).length > 0 || (await isQuiet(world));
+  const unrest = await until('nothing is left to do', over, QUIET_MS).then(
+    () => alarms(world, deaths),
     async (error: Error) => [`${error.message}: ${(await openWork(world)).join(', ')}`],
   );
+  if (unrest.length > 0) return unrest;
   const problems = await books.check(isLast);
   await Promise.all(controllers.map((controller) => controller.stop()));
   const left = await leftovers(world);
   const others = controllers.filter((controller) => controller !== victim());
   if (!isLast) await Promise.all(others.map((controller) => controller.restart()));
-  return [...unrest, ...problems, ...left];
+  return [...problems, ...left];
 }
 
 /** Asked now and then and not all the time, since it is the controller that is to work. */
 async function isQuiet(world: ChaosWorld): Promise<boolean> {
-  await delay(100);
+  await delay(200);
   return (await openWork(world)).length === 0;
 }
 
