@@ -52,6 +52,8 @@ async function serve(): Promise<number> {
       interrupted.signal.addEventListener('abort', () => resolve(), { once: true });
     });
     await app.stop();
+    // All is handed over: what a library may still wait for must not keep the process from ending (G11).
+    setTimeout(() => process.exit(), 5000).unref();
     return 0;
   } catch (error) {
     const hint = error instanceof MainsheetError ? error.hint : undefined;

@@ -45,7 +45,8 @@ export function keepSchedule(
     );
   }
 
-  for (const appointment of appointments) {
+  // The end may have come before the beginning: then nobody would hear of it any more, and the times would never end.
+  for (const appointment of signal.aborted ? [] : appointments) {
     const { name, cron } = appointment;
     const times = schedule(cron, () => begin(appointment), { name });
     signal.addEventListener('abort', () => void times.destroy(), { once: true });
