@@ -38,6 +38,7 @@ export function createTidy(deps: {
     }
     await deps.checkouts.retain(lanes);
     await deps.mirrors.retain(repositories);
+    await deps.store.branchHeads.retain(repositories);
     deps.logger.debug({ lanes: lanes.size, repositories: repositories.size }, 'tidied');
   };
 }

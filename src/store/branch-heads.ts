@@ -13,6 +13,8 @@ export interface BranchHeads {
   of(repository: string): Promise<Map<string, BranchHead>>;
   /** Notes where a branch stands; undefined when it is gone. */
   see(repository: string, ref: string, sha: string | undefined, now: number): Promise<void>;
+  /** Forgets every other repository: if one is looked at again some day, it is for the first time. */
+  retain(repositories: ReadonlySet<string>): Promise<void>;
 }
 
 export function createBranchHeads(db: Kysely<Database>): BranchHeads {
@@ -43,6 +45,15 @@ export function createBranchHeads(db: Kysely<Database>): BranchHeads {
           conflict.columns(['repository', 'ref']).doUpdateSet({ sha, seen_at: now }),
         )
         .execute();
+    },
+
+    async retain(repositories) {
+      const kept = new Set([...repositories].map((repository) => repository.toLowerCase()));
+      const rows = await db.selectFrom('branch_heads').select('repository').distinct().execute();
+      for (const { repository } of rows) {
+        if (kept.has(repository)) continue;
+        await db.deleteFrom('branch_heads').where('repository', '=', repository).execute();
+      }
     },
   };
 }

@@ -7,7 +7,7 @@ import { openPostgres } from './postgres.ts';
 
 /** Rows of one statement: few, because one delivery may have 25 MB. */
 const ROWS_AT_ONCE = 20;
-const LEASED = ['deliveries', 'runs', 'outbox'];
+const LEASED = ['deliveries', 'runs', 'outbox', 'leases'];
 
 type AnyTables = Record<string, Record<string, unknown>>;
 

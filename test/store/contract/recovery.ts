@@ -52,6 +52,9 @@ export function recoveryContract(withStore: WithStore): void {
         await branchHeads.see(REPOSITORY, 'refs/heads/unknown', undefined, 5000);
         assert.deepEqual([...(await branchHeads.of(REPOSITORY)).keys()], ['refs/heads/other']);
         assert.equal((await branchHeads.of('acme/another')).size, 1);
+        await branchHeads.retain(new Set(['ACME/Another', 'acme/third']));
+        assert.equal((await branchHeads.of(REPOSITORY)).size, 0);
+        assert.equal((await branchHeads.of('acme/another')).size, 1);
       }),
     );
 
