@@ -91,6 +91,7 @@ async function deploymentsOf(world: ChaosWorld, repository: string): Promise<Dep
 async function read<Item>({ forge }: ChaosWorld, path: string): Promise<Item[]> {
   const headers = { authorization: `Bearer ${forge.token}`, accept: 'application/json' };
   const response = await fetch(forge.url + path, { headers });
+  if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${await response.text()}`);
   return (await response.json()) as Item[];
 }
 
