@@ -28,6 +28,8 @@ import type { Resolve } from './resolve.ts';
 const BACKOFF = { baseMs: 1000, maxMs: 5 * 60_000 };
 /** With this many attempts the backoff has lasted about a day: what it waits for is not coming back. */
 const MOST_ATTEMPTS = 300;
+/** Nor before this, because deliveries that come later may use up its attempts sooner. */
+const LEAST_PATIENCE_MS = 24 * 60 * 60_000;
 const POLL_MS = 2000;
 /** A replay waits for git at most this long. */
 const REPLAY_MS = 5 * 60_000;
@@ -84,7 +86,7 @@ export function createIntake(deps: {
     } catch (error) {
       if (signal.aborted) {
         await store.inbox.postpone(id, clock.now(), 'Interrupted by a shutdown', attempts);
-      } else if (error instanceof TerminalError || attempts >= MOST_ATTEMPTS) {
+      } else if (error instanceof TerminalError || isOverdue(claimed)) {
         await giveUp(claimed, error);
       } else {
         const reason = describeError(error);
@@ -188,7 +190,11 @@ export function createIntake(deps: {
       for (const displaced of [...cancel, ...supersede]) {
         const other = { run: displaced.id, sha: displaced.sha };
         const known = { order: deps.order, runs: store.runs };
-        const later = await laterThan(known, candidate, other, signal);
+        const later = await laterThan(known, candidate, other, signal).catch((error: unknown) => {
+          // As in `createResolve`: the run cannot check anything out either, and GitHub hears why.
+          if (!(error instanceof TerminalError)) throw error;
+          return undefined;
+        });
         if (later !== undefined) overtaken.set(name, displaced);
       }
     }
@@ -261,11 +267,16 @@ export function createIntake(deps: {
     const newer = origin.overtaken.get(name);
     if (newer !== undefined) return supersededAsMade(planned, newer);
     if (!origin.late || concurrency.queue === 'all') return planned;
+    await tables.pauses.lock('to make runs');
     await tables.runs.lockLane(planned.lane);
     const later = await tables.runs.madeByLater(name, planned.lane, planned.delivery);
-    return later === undefined
+    return later === undefined || later.sha === planned.sha
       ? planned
       : supersededAsMade(planned, later, 'whose delivery came later but could be read sooner');
+  }
+
+  function isOverdue({ delivery: { attempts, receivedAt } }: ClaimedDelivery): boolean {
+    return attempts >= MOST_ATTEMPTS && clock.now() - receivedAt >= LEAST_PATIENCE_MS;
   }
 
   async function giveUp(claimed: ClaimedDelivery, error: unknown): Promise<void> {

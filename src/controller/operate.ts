@@ -74,6 +74,10 @@ export function createOperate(deps: {
     };
     const loaded = await loadedFrom(tables, source);
     const { concurrency } = loaded.spec;
+    if (cause === 'retry') {
+      await tables.pauses.lock('to make runs');
+      await tables.runs.lockLane(source.lane);
+    }
     const active = cause === 'retry' ? await tables.runs.active(source.lane) : [];
     const newer = waitingAfter(source, active, concurrency).at(-1);
     const placed = newer === undefined ? planned : supersededAsMade(planned, newer);
@@ -222,7 +226,7 @@ async function deployedNow(tables: Tables, spec: string): Promise<Run> {
     { limit: 200, before: sequence },
     { spec, lane, sha, state: 'succeeded' },
   );
-  return items.find(({ cause }) => cause === 'event') ?? run;
+  return items.find(({ cause }) => cause === 'event') ?? items.at(-1) ?? run;
 }
 
 /** A run that may be rolled back to. Throws TerminalError `nothing-to-roll-back-to`. */

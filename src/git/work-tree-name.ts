@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { chmod, lstat, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isRealDirectory } from './discard.ts';
-import { isWorkTree, type Place } from './work-tree.ts';
+import { isRealDirectory, isUsableDirectory } from './discard.ts';
+import type { Place } from './work-tree.ts';
 
 /** A new one at each start of the machine: https://docs.kernel.org/admin-guide/sysctl/kernel.html#random */
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
@@ -31,7 +31,11 @@ export async function unname(place: Place): Promise<void> {
  * the disk.
  */
 export async function isNamed(place: Place, name: string): Promise<boolean> {
-  if (!name.endsWith(`@${await bootId()}`) || !(await isWorkTree(place))) return false;
+  if (!name.endsWith(`@${await bootId()}`)) return false;
+  // Also one that was handed over: nothing of ours is done in it, its own run goes on there.
+  for (const part of [place.directory, place.git, place.tree]) {
+    if (!(await isUsableDirectory(part))) return false;
+  }
   return (await readName(fileOf(place))) === name;
 }
 

@@ -69,7 +69,9 @@ export function createRender(deps: {
     const notify = spec.notify[position];
     if (notify === undefined) throw mismatch();
     const delivery = await store.inbox.get(run.delivery);
-    const event = JSON.parse(delivery?.payload ?? '{}') as Json;
+    // Of an old delivery only the row is kept.
+    const text = delivery === undefined || delivery.payload === '' ? '{}' : delivery.payload;
+    const event = JSON.parse(text) as Json;
     const secrets = Object.fromEntries(
       secretsUsed(spec).map((name) => [name, requireSecret(name)]),
     );

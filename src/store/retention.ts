@@ -65,7 +65,7 @@ export function createRetention(db: Kysely<Database>, engine: Engine): Retention
       const newest = await newestOf(db, 'runs');
       const rows = await db
         .selectFrom('runs')
-        .select(['seq', 'id', 'finished_at'])
+        .select(['seq', 'id', 'created_at', 'finished_at'])
         .where('seq', '>', after)
         .where('finished_at', 'is not', null)
         .orderBy('seq')
@@ -81,7 +81,10 @@ export function createRetention(db: Kysely<Database>, engine: Engine): Retention
         await nextTurn();
         if (await removeRun(db, id, limit)) removed += 1;
       }
-      return { removed, last: old.length === 0 ? undefined : rows.at(-1)?.seq };
+      const mayGoOn = rows.some(
+        ({ seq, created_at: at }) => at < age.before || seq <= newest - age.count,
+      );
+      return { removed, last: mayGoOn ? rows.at(-1)?.seq : undefined };
     },
 
     async payloads(age, now, after, limit) {
@@ -287,6 +290,7 @@ function isRemovable() {
       not exists (
         select 1 from runs later
         where later.spec = r.spec and later.lane = r.lane and later.state = 'succeeded' and later.seq > r.seq
+        and later.cause = 'event'
         limit 1 offset ${sql.lit(SUCCESSES_KEPT - 1)}
       )
       or exists (

@@ -237,3 +237,23 @@ for (const status of [401, 403, 404]) {
     assert.equal((await runs()).length, 2);
   });
 }
+
+for (const status of [401, 403, 404]) {
+  test(`a push is not lost when git refuses (${status}) to compare it with the run that waits`, async (t) => {
+    const { deliver, commit, server, done, runs } = await createFixture(t);
+    const one = await commit({ 'src/a': '1' });
+    const two = await commit({ 'src/a': '2' });
+    server.fault = () => ({ kind: 'status', status });
+    await deliver('d1', 'main', one);
+    await done('d1');
+    await deliver('d2', 'main', two);
+    assert.equal((await done('d2')).state, 'processed');
+    assert.deepEqual(
+      (await runs()).map(({ delivery, state }) => [delivery, state]),
+      [
+        ['d1', 'superseded'],
+        ['d2', 'queued'],
+      ],
+    );
+  });
+}

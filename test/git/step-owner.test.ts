@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { chmod, link, lstat, mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { chmod, link, lstat, mkdir, open, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -62,7 +62,10 @@ test(
     const { directory } = await checkouts.prepare({ ...request, owner });
     const kept = join(root, 'kept');
     await link(join(directory, 'README.md'), kept);
-    const before = (await stat(directory)).ino;
+    // Held open, so that nothing new gets its number.
+    const old = await open(directory);
+    t.after(() => old.close());
+    const before = (await old.stat()).ino;
 
     for (const next of [{ ...request, owner }, request]) {
       await checkouts.prepare(next);
