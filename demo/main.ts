@@ -163,7 +163,7 @@ function showInvitation(forge: Forge, url: string, say: (line: string) => void):
   clone.password = forge.token;
   say(`
 It stays up. Push again and look:
-  git clone ${clone.href}
+  git clone ${clone.href} && cd storefront && git commit --allow-empty -m again && git push
   curl ${url}/api/v1/runs
   curl ${url}/api/v1/deliveries
   curl -N -H 'Accept: text/event-stream' ${url}/api/v1/events

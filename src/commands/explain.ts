@@ -7,7 +7,7 @@ import { formatVerdict } from '../spec/explain.ts';
 import { matchSpec, needsChangedPaths } from '../spec/match.ts';
 import { cleanJson, cleanLine } from './clean-text.ts';
 import { idArgument, type CommandContext } from './context.ts';
-import { defaultSpecsPath, loadLocalSpecs } from './local-specs.ts';
+import { allowedLimits, defaultSpecsPath, loadLocalSpecs } from './local-specs.ts';
 import { readPayload } from './payload-file.ts';
 import type { Terminal } from './terminal.ts';
 import { sayProblems } from './validate.ts';
@@ -79,7 +79,8 @@ async function explainHere(
   options: Options,
 ): Promise<Explanation | undefined> {
   const { payload } = await readPayload(file, stdin);
-  const { specs, problems } = await loadLocalSpecs(options.deployments ?? defaultSpecsPath(env));
+  const path = options.deployments ?? defaultSpecsPath(env);
+  const { specs, problems } = await loadLocalSpecs(path, allowedLimits(env));
   if (problems.length > 0) {
     if (options.json) terminal.line(cleanJson({ valid: false, problems }));
     else sayProblems(terminal, problems);

@@ -1,5 +1,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseStepLimits } from '../config/step-limits.ts';
+import { Wrong } from '../config/wrong.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
 import type { StepLimits } from '../lib/step-limits.ts';
 import { listSpecFiles } from '../spec/files.ts';
@@ -26,6 +28,14 @@ export async function loadLocalSpecs(path: string, allowed: StepLimits = {}): Pr
     specs: specs.map((loaded) => ({ ...loaded, file: place(loaded.file) })),
     problems: problems.map((problem) => ({ ...problem, file: place(problem.file) })),
   };
+}
+
+/** What a step may use at most, as the server would take it. Throws MainsheetError `invalid-limits`. */
+export function allowedLimits(env: Record<string, string | undefined>): StepLimits {
+  const text = env['MAINSHEET_STEP_LIMITS']?.trim() ?? '';
+  const limits = text === '' ? {} : parseStepLimits(text);
+  if (!(limits instanceof Wrong)) return limits;
+  throw new MainsheetError('invalid-limits', `MAINSHEET_STEP_LIMITS ${limits.message}`);
 }
 
 /** Where specs are when nobody says otherwise. */

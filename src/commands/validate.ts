@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { formatProblem, type SpecProblem } from '../spec/problem.ts';
 import { cleanJson, cleanLine } from './clean-text.ts';
 import type { CommandContext } from './context.ts';
-import { defaultSpecsPath, loadLocalSpecs } from './local-specs.ts';
+import { allowedLimits, defaultSpecsPath, loadLocalSpecs } from './local-specs.ts';
 import type { Terminal } from './terminal.ts';
 
 /** `mainsheet validate [PATH]`: exit code 1 when anything is wrong, or when there is no spec at all. */
@@ -17,6 +17,7 @@ export function validateCommand(program: Command, context: CommandContext): void
       'after',
       `
 All problems of all files are listed, each as file:line:column. Exit code 1 when there are any.
+Limits of steps are held against MAINSHEET_STEP_LIMITS, when it is set.
 
 Examples:
   $ mainsheet validate
@@ -25,7 +26,7 @@ Examples:
     .action(
       context.action(async (given: string | undefined, options: { json?: true }) => {
         const path = given ?? defaultSpecsPath(env);
-        const { specs, problems } = await loadLocalSpecs(path);
+        const { specs, problems } = await loadLocalSpecs(path, allowedLimits(env));
         const valid = problems.length === 0 && specs.length > 0;
         if (options.json) {
           const items = specs.map(({ spec, file, line }) => ({

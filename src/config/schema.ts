@@ -3,8 +3,9 @@ import { resolve } from 'node:path';
 import * as z from 'zod';
 import { parseDuration } from '../lib/duration.ts';
 import { FAILPOINTS, parseFailpoints, type FailpointPlan } from '../lib/failpoint.ts';
-import { LIMIT_FORMS, LIMIT_NAMES, parseLimit, type StepLimits } from '../lib/step-limits.ts';
+import { parseStepLimits } from './step-limits.ts';
 import { findStepUser } from './step-user.ts';
+import { quote, wrong, Wrong } from './wrong.ts';
 
 const HOUR = 3_600_000;
 
@@ -36,7 +37,7 @@ export const configSchema = z.object({
     const found = findStepUser(text);
     return 'problem' in found ? wrong(found.problem, found.todo) : found.user;
   }),
-  MAINSHEET_STEP_LIMITS: variable(stepLimits),
+  MAINSHEET_STEP_LIMITS: variable(parseStepLimits),
   MAINSHEET_ADMIN_TOKEN: variable((text) =>
     /^[\x21-\x7e]+$/.test(text)
       ? text
@@ -66,18 +67,6 @@ export const configSchema = z.object({
   LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
   LOG_FORMAT: oneOf('json', 'pretty'),
 });
-
-class Wrong {
-  readonly message: string;
-
-  constructor(message: string) {
-    this.message = message;
-  }
-}
-
-function wrong(what: string, todo: string): Wrong {
-  return new Wrong(`${what}: ${todo}`);
-}
 
 function variable<Value>(parse: (text: string) => Value | Wrong) {
   return z
@@ -112,25 +101,6 @@ function executor(text: string): 'local' | Wrong {
   return text === 'kubernetes'
     ? wrong('is "kubernetes", which is not available yet', 'set it to local, or remove it')
     : wrong(`is ${quote(text)}`, 'set it to local, or remove it');
-}
-
-/** `cpu=10m,memory=2Gi,processes=512,files=1024`: any of them, each once. */
-function stepLimits(text: string): StepLimits | Wrong {
-  const limits: StepLimits = {};
-  for (const part of text.split(',')) {
-    const [word = '', value = ''] = part.trim().split(/\s*=\s*/, 2);
-    const name = LIMIT_NAMES.find((one) => one === word);
-    if (name === undefined || limits[name] !== undefined) {
-      const what = name === undefined ? `names ${quote(word)}` : `names ${name} twice`;
-      return wrong(what, `write it like cpu=10m,memory=2Gi,processes=512,files=1024`);
-    }
-    const limit = parseLimit(name, value);
-    if (limit === undefined) {
-      return wrong(`has ${quote(value)} for ${name}`, `write ${LIMIT_FORMS[name].rule}`);
-    }
-    limits[name] = limit;
-  }
-  return limits;
 }
 
 function grace(text: string): number | Wrong {
@@ -223,8 +193,4 @@ function privateKey(text: string): string | Wrong {
     'is no RSA private key in PEM form',
     'use the whole .pem file that GitHub gave for the App, in GITHUB_APP_PRIVATE_KEY_FILE if need be',
   );
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text);
 }

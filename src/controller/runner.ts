@@ -154,7 +154,7 @@ export function createRunner(deps: {
       return await transitions.commit(latest, commandFor(outcome), owner);
     });
     failpoint('end.after');
-    logger.info(
+    logger[ended.state === 'failed' ? 'warn' : 'info'](
       {
         run: run.id,
         spec: run.spec,

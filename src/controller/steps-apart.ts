@@ -19,7 +19,12 @@ export async function keepStepsApart(deps: {
   const { config, shell, clock, logger } = deps;
   const { stepUser } = config;
   if (stepUser === undefined) {
-    logger.warn('steps share the user of Mainsheet and can read what it can: MAINSHEET_STEP_USER');
+    logger.warn(
+      {
+        hint: 'start Mainsheet as root and set MAINSHEET_STEP_USER, or deploy only what may know that',
+      },
+      'steps share the user of Mainsheet and can read its secrets and data',
+    );
     return;
   }
   // What git and steps write has the same mode everywhere, and nobody else may write it before it is handed over.

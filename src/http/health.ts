@@ -79,7 +79,7 @@ function checkSpecs(catalog: Catalog): Check {
   if (!stale) return { ok: true };
   return {
     ok: false,
-    detail: `the specs on disk are not valid; ${specs.length} specs of the last valid set are in use`,
+    detail: `the specs on disk are not valid; what is in use is the last valid set, ${specs.length} in number`,
     count: problems.length,
     private: { problems: problems.map(formatProblem) },
   };

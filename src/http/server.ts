@@ -71,7 +71,7 @@ export function createHttpServer(deps: HttpDeps): Server {
     ],
     deps.version,
   );
-  const api = apiRouter('/api/v1', access(deps.adminToken), operations);
+  const api = apiRouter('/api/v1', access(deps.adminToken), operations, logger);
   app.use(api.routes());
   app.use(api.allowedMethods());
 

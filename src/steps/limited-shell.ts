@@ -57,6 +57,12 @@ const REFUSALS: [LimitName, RegExp][] = [
   ],
 ];
 
+const CRASHES = [
+  { signal: 'SIGTRAP', number: 5 },
+  { signal: 'SIGABRT', number: 6 },
+  { signal: 'SIGSEGV', number: 11 },
+];
+
 /** Finds out which limit made a step fail, from its end and from what it said. */
 export function createLimitWatch(limits: StepLimits): {
   see(text: string): void;
@@ -77,6 +83,11 @@ export function createLimitWatch(limits: StepLimits): {
       if (limits.cpu !== undefined && (signal === 'SIGXCPU' || exitCode === 128 + 24)) {
         return `cpu limit of ${said('cpu')} reached`;
       }
+      // Many a program, Node among them, does not say that it got no memory: it crashes.
+      const crashed = CRASHES.some(
+        (code) => signal === code.signal || exitCode === 128 + code.number,
+      );
+      if (limits.memory !== undefined && crashed) seen.add('memory');
       const names = [...seen].map((name) => `the ${name} limit of ${said(name)}`);
       return names.length === 0 ? '' : `perhaps for ${names.join(' or ')}`;
     },

@@ -1,6 +1,7 @@
 import { Router } from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import { z } from 'zod';
+import type { Logger } from '../../lib/logger.ts';
 import type { PageRequest } from '../../store/page.ts';
 import { decodeCursor } from '../../store/page.ts';
 import { ProblemError } from '../problem.ts';
@@ -62,6 +63,7 @@ export function apiRouter(
   prefix: string,
   guard: Middleware,
   operations: readonly Operation[],
+  logger: Logger,
 ): Router {
   const router = new Router({ prefix });
   for (const one of operations) {
@@ -76,6 +78,10 @@ export function apiRouter(
         id: Object.values<string>(ctx.params)[0] ?? '',
         query: query.data as never,
       });
+      if (one.method === 'post') {
+        const { reason } = query.data as { reason?: unknown };
+        logger.info({ by: String(ctx.state['actor']), action: ctx.path, reason }, 'operator acted');
+      }
       if (body === undefined) return;
       ctx.status = one.status;
       ctx.body = body;
