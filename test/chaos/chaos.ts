@@ -95,7 +95,7 @@ async function alarms(world: ChaosWorld, deaths: number): Promise<string[]> {
 
 /** More pushes than this are never on their way: on a slow machine the controller would never catch up. */
 const MOST_WAITING = 6;
-/** Nor are more runs left open than this, or it would take long after the last kill until they have ended. */
+/** Nor are more deliveries and runs left open than this, or it would take long after the last kill until they have ended. */
 const MOST_OPEN = 15;
 
 /** A push, a short rest, and so on. */
@@ -155,7 +155,8 @@ async function openWork(world: ChaosWorld): Promise<string[]> {
 
 async function openRuns(world: ChaosWorld): Promise<number> {
   const metrics = await metricsOf(world);
-  const counts = metrics.matchAll(/^mainsheet_runs\{state="(?:queued|running)"\} (\d+)$/gm);
+  const open = /^mainsheet_(?:runs\{state="(?:queued|running)"\}|deliveries_pending) (\d+)$/gm;
+  const counts = metrics.matchAll(open);
   return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
