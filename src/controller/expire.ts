@@ -12,7 +12,7 @@ const IDS_MS = 35 * DAY_MS;
 const DEAD_MS = 90 * DAY_MS;
 const AUDIT_MS = 365 * DAY_MS;
 const PUSHES_MS = 35 * DAY_MS;
-/** Runs that have just ended stay although there are too many: the budget at GitHub is counted from their callbacks. */
+/** Runs that have just ended stay although there are too many: somebody may be looking for them. */
 const FRESH_MS = 2 * 3_600_000;
 
 /** A batch is made as large as fits into this time, in milliseconds: nothing else is written meanwhile. */

@@ -246,7 +246,8 @@ export function createIntake(deps: {
     for (const { loaded, verdict } of verdicts) {
       if (!verdict.matched || !('sha' in event) || event.sha === undefined) continue;
       const now = clock.now();
-      const seed = { ...origin, event, sha: event.sha };
+      const { delivery, cause } = origin;
+      const seed = { delivery, cause, event, sha: event.sha };
       const planned = planRun(seed, loaded, newId(now), now);
       const placed = await place(tables, origin, planned, loaded);
       const [run, ...others] = await transitions.create(tables, placed, loaded);

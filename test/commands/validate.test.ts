@@ -98,6 +98,20 @@ test('--json says the same in JSON', async () => {
   assert.equal(problems[0].line, 8);
 });
 
+test('limits are held against what the operator allows, as the server does', async () => {
+  const path = await specsIn('limits', { 'a.yaml': `${SPEC}limits: { cpu: 1h }\n` });
+  assert.equal((await runCommand(['validate', path])).code, 0);
+  const env = { MAINSHEET_STEP_LIMITS: 'cpu=1m' };
+  const refused = await runCommand(['validate', path], { env });
+  assert.equal(refused.code, 1);
+  assert.match(
+    refused.stdout,
+    /a cpu limit of 1h 00m is more than the 1m 00s of MAINSHEET_STEP_LIMITS/,
+  );
+  const broken = await runCommand(['validate', path], { env: { MAINSHEET_STEP_LIMITS: 'cpu=x' } });
+  assert.match(broken.stderr, /MAINSHEET_STEP_LIMITS has "x" for cpu/);
+});
+
 test("a spec's text cannot steer the reader's terminal", async () => {
   const path = await specsIn('hostile', { 'a.yaml': `${SPEC}"\\e[2J\\nodd": 1\n` });
   const { code, stdout } = await runCommand(['validate', path], { columns: 80 });

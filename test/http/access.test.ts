@@ -4,6 +4,7 @@ import { request, type IncomingMessage } from 'node:http';
 import { test } from 'node:test';
 import type { Context } from 'koa';
 import { access } from '../../src/http/access.ts';
+import { sampleRun } from '../store/samples.ts';
 import { startHttp } from './fixture.ts';
 import { rawRequest } from './raw.ts';
 
@@ -168,6 +169,20 @@ test('who did it is written down: the token’s holder or a program on this mach
   await fetch(`${guarded.url}/api/v1/runs/r1/cancel`, { method: 'POST', headers });
   await fetch(`${guarded.url}/api/v1/runs/r2/cancel`, { method: 'POST' });
   assert.deepEqual(guarded.asked, ['cancel r1 as admin']);
+});
+
+test('what an operator did is in the log, and what was refused is not', async (t) => {
+  const { url, store, log } = await startHttp(t);
+  await store.runs.insert(sampleRun('r1'), ['Build']);
+  for (const run of ['r1', 'unknown']) {
+    await fetch(`${url}/api/v1/runs/${run}/cancel`, { method: 'POST' });
+  }
+  await fetch(`${url}/api/v1/runs`);
+  const acted = log.filter(({ msg }) => msg === 'operator acted');
+  assert.deepEqual(
+    acted.map(({ by, action }) => [by, action]),
+    [['loopback', '/api/v1/runs/r1/cancel']],
+  );
 });
 
 test('webhooks, health and metrics need no token', async (t) => {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { findShell } from '../../src/steps/shell.ts';
-import { underLimits } from '../../src/steps/limited-shell.ts';
+import { createLimitWatch, underLimits } from '../../src/steps/limited-shell.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore } from '../../src/store/index.ts';
 import { needsRoot, STEP_USER } from '../support/root.ts';
@@ -194,4 +194,17 @@ function linkOf(path: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+for (const ended of [
+  { exitCode: null, signal: 'SIGSEGV' },
+  { exitCode: 139, signal: null },
+  { exitCode: 134, signal: null },
+]) {
+  test(`a crash (${ended.signal ?? ended.exitCode}) under a memory limit may be for it, and without one is not`, () => {
+    const blame = (memory: object) => createLimitWatch(memory).blame(ended);
+    assert.equal(blame({ memory: 64 * MI }), 'perhaps for the memory limit of 64Mi');
+    assert.equal(blame({ files: 64 }), '');
+    assert.equal(createLimitWatch({ memory: MI }).blame({ exitCode: 1, signal: null }), '');
+  });
 }
