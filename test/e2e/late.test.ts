@@ -3,7 +3,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { deafUrl } from '../support/deaf.ts';
 import { until } from '../support/until.ts';
 import { createWorld, SITE, type World } from '../support/world.ts';
 
@@ -46,22 +45,6 @@ after(async () => {
 });
 
 const open = (sha: string) => writeFile(join(gates, sha), '');
-const hear = () =>
-  world.forge.hook({ url: world.controller.webhookUrl, secret: world.controller.secret });
-
-/** Pushes a commit whose delivery does not arrive; `deliver` makes it arrive. */
-async function pushUnheard(branch: string, message: string) {
-  world.forge.hook({ url: await deafUrl(), secret: world.controller.secret });
-  const sha = await world.sample.commit({ message, branch });
-  await world.sample.push(branch);
-  const { id } = await world.forge.waitForDelivery(
-    ({ body }) => body.includes(`"after":"${sha}"`),
-    30_000,
-  );
-  hear();
-  return { sha, deliver: () => world.forge.redeliver(id) };
-}
-
 async function push(branch: string, message: string): Promise<string> {
   const sha = await world.sample.commit({ message, branch });
   await world.sample.push(branch);
@@ -72,7 +55,7 @@ const isRunning = (sha: string) =>
   until('it runs', async () => (await world.runs(`&sha=${sha}&state=running`)).length === 1);
 
 test('G4: an older push that is delivered after the newer was deployed is superseded, and GitHub hears why', async () => {
-  const older = await pushUnheard('late', 'older');
+  const older = await world.pushUnheard('late', 'older');
   const newer = await push('late', 'newer');
   assert.equal((await world.ended(newer)).state, 'succeeded');
 
@@ -92,7 +75,7 @@ test('G4: an older push that is delivered after the newer was deployed is supers
 test('an older push that is delivered while the newer waits does not push it out of the lane', async () => {
   const first = await push('gated', 'first');
   await isRunning(first);
-  const older = await pushUnheard('gated', 'older');
+  const older = await world.pushUnheard('gated', 'older');
   const newer = await push('gated', 'newer');
   await world.explainedPush(newer);
 
@@ -107,7 +90,7 @@ test('an older push that is delivered while the newer waits does not push it out
 });
 
 test('with cancel-running an older push that is delivered while the newer runs does not stop it', async () => {
-  const older = await pushUnheard('eager', 'older');
+  const older = await world.pushUnheard('eager', 'older');
   const newer = await push('eager', 'newer');
   await isRunning(newer);
 

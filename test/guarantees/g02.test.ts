@@ -48,7 +48,7 @@ test('G2 a delivery id makes its runs once, whatever is retried, replayed by Git
   for (let round = 0; round < 3; round += 1) {
     await world.controller.kill();
     await world.controller.restart();
-    hear();
+    world.hear();
     await redeliver(id, 4);
   }
 
@@ -76,9 +76,4 @@ async function redeliver(id: string, times: number): Promise<void> {
     assert.equal(status, 202);
     assert.deepEqual(JSON.parse(answer), { delivery: id, duplicate: true });
   }
-}
-
-/** A process that was started again listens at another port. */
-function hear(): void {
-  world.forge.hook({ url: world.controller.webhookUrl, secret: world.controller.secret });
 }

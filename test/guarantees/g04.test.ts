@@ -3,7 +3,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { deafUrl } from '../support/deaf.ts';
 import { until } from '../support/until.ts';
 import { createWorld, SITE, type World } from '../support/world.ts';
 
@@ -47,12 +46,11 @@ describe('G4 newest wins; what is already contained in the deployed revision is 
   });
 
   test('an older push that arrives after the newer was deployed is superseded, and says by what', async () => {
-    const older = await world.sample.commit({ message: 'older' });
-    const late = await pushUnheard(older);
+    const { sha: older, deliver } = await world.pushUnheard('main', 'older');
     const [newer] = await pushEach(['newer']);
     await open(newer);
     assert.equal((await world.ended(newer)).state, 'succeeded');
-    await late();
+    await deliver();
     // Were it deployed, it would not wait.
     await open(older);
     const run = await world.ended(older);
@@ -86,17 +84,4 @@ async function pushEach<const Messages extends readonly string[]>(
     shas.push(sha);
   }
   return shas as { [Index in keyof Messages]: string };
-}
-
-/** Pushes `main` so that nobody hears of it; the function that it resolves with delivers it after all. */
-async function pushUnheard(sha: string): Promise<() => Promise<void>> {
-  const { webhookUrl, secret } = world.controller;
-  world.forge.hook({ url: await deafUrl(), secret });
-  await world.sample.push('main');
-  const { id } = await world.forge.waitForDelivery(
-    ({ body }) => body.includes(`"after":"${sha}"`),
-    30_000,
-  );
-  world.forge.hook({ url: webhookUrl, secret });
-  return async () => void (await world.forge.redeliver(id));
 }

@@ -48,8 +48,7 @@ describe('G5 callbacks are sent at least once, in order per target, and a late o
 });
 
 async function push(message: string): Promise<string> {
-  const { webhookUrl, secret } = world.controller;
-  world.forge.hook({ url: webhookUrl, secret });
+  world.hear();
   const sha = await world.sample.commit({ message });
   await world.sample.push('main');
   return sha;

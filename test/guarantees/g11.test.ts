@@ -66,8 +66,7 @@ test('G11 SIGTERM hands over within its grace period: nothing is lost, nothing r
     const exit = await Promise.race([world.controller.stop(), tooLate()]);
     assert.equal(exit, 0);
     await world.controller.restart();
-    const { webhookUrl, secret } = world.controller;
-    world.forge.hook({ url: webhookUrl, secret });
+    world.hear();
   }
 
   const ids: string[] = [];

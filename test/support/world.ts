@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createForge, type Forge, type ForgeOptions } from '../../demo/forge.ts';
 import { createSample, type Sample } from '../../demo/sample.ts';
 import { startController, type Controller } from './controller.ts';
+import { deafUrl } from './deaf.ts';
 import { until } from './until.ts';
 
 export const SITE = 'acme/storefront';
@@ -38,6 +39,13 @@ export interface World {
   controller: Controller;
   sample: Sample;
   runs: (filter?: string) => Promise<RunView[]>;
+  /** Sends what is pushed from now on to the controller: one that was started again listens at another port. */
+  hear: () => void;
+  /** Pushes a commit whose delivery does not arrive; `deliver` makes it arrive. */
+  pushUnheard: (
+    branch: string,
+    message: string,
+  ) => Promise<{ sha: string; deliver: () => ReturnType<Forge['redeliver']> }>;
   /** Waits until the delivery has been processed, and explains it. */
   explained: (delivery: string) => Promise<ExplainView>;
   /** Waits for the delivery of the push of `sha`, and explains it. */
@@ -71,14 +79,17 @@ export async function createWorld(options: {
     ...(options.uid === undefined ? {} : { uid: options.uid }),
     env: { ...(options.credentials === 'app' ? appCredentials(forge) : {}), ...options.env },
   });
-  forge.hook({
-    url: controller.webhookUrl,
-    secret: controller.secret,
-    publicUrl: 'https://mainsheet.example/webhooks/v1/github',
-  });
 
   const runs = async (filter = '') =>
     (await controller.get<{ items: RunView[] }>(`/runs?limit=200${filter}`)).items;
+
+  const hear = () =>
+    forge.hook({
+      url: controller.webhookUrl,
+      secret: controller.secret,
+      publicUrl: 'https://mainsheet.example/webhooks/v1/github',
+    });
+  hear();
 
   const explained = (delivery: string) =>
     until(`delivery ${delivery} processed`, async () => {
@@ -91,6 +102,18 @@ export async function createWorld(options: {
     controller,
     sample,
     runs,
+    hear,
+    async pushUnheard(branch, message) {
+      forge.hook({ url: await deafUrl(), secret: controller.secret });
+      const sha = await sample.commit({ message, branch });
+      await sample.push(branch);
+      const { id } = await forge.waitForDelivery(
+        ({ body }) => body.includes(`"after":"${sha}"`),
+        30_000,
+      );
+      hear();
+      return { sha, deliver: () => forge.redeliver(id) };
+    },
     explained,
     async explainedPush(sha) {
       const delivery = await forge.waitForDelivery(
