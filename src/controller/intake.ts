@@ -3,26 +3,24 @@ import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
 import { describeError, RetryableError, TerminalError } from '../lib/errors.ts';
 import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
-import { newId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
-import { parseEvent } from '../github/events.ts';
 import type { Delivery, DeliveryOutcome } from '../model/delivery.ts';
-import type { LoadedSpec } from '../model/deployment-spec.ts';
 import type { Event, Json } from '../model/event.ts';
 import type { News } from '../model/news.ts';
-import type { Run, RunCause } from '../model/run.ts';
-import { laterThan, type Order } from '../runs/order.ts';
-import { laneEffects, planRun, supersededAsMade } from '../runs/plan.ts';
+import type { Run } from '../model/run.ts';
+import type { Order } from '../runs/order.ts';
 import type { Transitions } from '../runs/transition.ts';
 import type { Catalog } from '../spec/catalog.ts';
-import { matchSpec } from '../spec/match.ts';
 import type { Store, Tables } from '../store/index.ts';
-import type { NewRun } from '../store/runs.ts';
 import { ASIDE_AFTER, type ClaimedDelivery } from '../store/inbox.ts';
 import { hold } from './hold.ts';
+import { createJudge } from './judge.ts';
 import { outcomeOf, type Judged } from './judged.ts';
 import { createLoop, type Loop } from './loop.ts';
+import { createMakeRuns } from './make-runs.ts';
+import { createFindOvertaken } from './overtaken.ts';
 import { isFound } from './push-payload.ts';
+import { createReplay, type Replay } from './replay.ts';
 import type { Resolve } from './resolve.ts';
 
 const BACKOFF = { baseMs: 1000, maxMs: 5 * 60_000 };
@@ -31,13 +29,10 @@ const MOST_ATTEMPTS = 300;
 /** Nor before this, because deliveries that come later may use up its attempts sooner. */
 const LEAST_PATIENCE_MS = 24 * 60 * 60_000;
 const POLL_MS = 2000;
-/** A replay waits for git at most this long. */
-const REPLAY_MS = 5 * 60_000;
 
 /** Turns stored deliveries into runs, one after the other. */
 export interface Intake extends Loop {
-  /** Runs a stored delivery's payload against today's specs once more. Throws TerminalError `delivery-unknown`, `delivery-pending`, `delivery-forgotten`. */
-  replay(delivery: string, actor: string): Promise<{ outcome: DeliveryOutcome; runs: Run[] }>;
+  replay: Replay;
 }
 
 export function createIntake(deps: {
@@ -56,6 +51,10 @@ export function createIntake(deps: {
   failpoint?: Failpoint;
 }): Intake {
   const { store, catalog, transitions, clock, logger, news, failpoint = noFailpoint } = deps;
+  const judge = createJudge(deps);
+  const findOvertaken = createFindOvertaken({ order: deps.order, runs: store.runs });
+  const makeRuns = createMakeRuns(deps);
+  const replay = createReplay({ store, judge, makeRuns, announce: finish, clock });
 
   async function turn(signal: AbortSignal): Promise<boolean> {
     // Without one valid set of specs nothing can be said of a delivery: it waits instead of being judged by none.
@@ -121,18 +120,6 @@ export function createIntake(deps: {
     return true;
   }
 
-  async function judge(name: string, payload: Json, signal: AbortSignal): Promise<Judged> {
-    const parsed = parseEvent(name, payload);
-    const candidates =
-      parsed.repository === undefined ? [] : catalog.forRepository(parsed.repository);
-    const event = await deps.resolve(parsed, payload, candidates, signal);
-    const verdicts = candidates.map((loaded) => ({
-      loaded,
-      verdict: matchSpec(loaded.spec, event, payload),
-    }));
-    return { event, verdicts };
-  }
-
   /** The delivery that told of the same push: one of the two is GitHub's, the other was found by looking. */
   async function findTwin(id: string, event: Event): Promise<string | undefined> {
     if (event.kind !== 'push' || event.branch === undefined || event.sha === undefined) return;
@@ -162,45 +149,6 @@ export function createIntake(deps: {
     await tables.pushes.record({ repository, ref, before, after: sha, delivery, seenAt });
   }
 
-  /**
-   * By spec: the run that a new one would take the place of, though it has a newer revision than the event's, which came
-   * late then (G4).
-   */
-  async function findOvertaken(
-    { event, verdicts }: Judged,
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, Run>> {
-    const overtaken = new Map<string, Run>();
-    if (!('sha' in event) || event.sha === undefined) return overtaken;
-    const { repository, sha } = event;
-    for (const { loaded, verdict } of verdicts) {
-      if (!verdict.matched) continue;
-      const { concurrency, name } = loaded.spec;
-      const active = await store.runs.active(concurrency.lane);
-      const branch = 'branch' in event ? event.branch : undefined;
-      const candidate = { cause: 'event', repository, branch, sha } as const;
-      const next = {
-        id: '',
-        spec: name,
-        sequence: Infinity,
-        cause: 'event',
-        state: 'queued',
-      } as const;
-      const { supersede, cancel } = laneEffects(next, active, concurrency);
-      for (const displaced of [...cancel, ...supersede]) {
-        const other = { run: displaced.id, sha: displaced.sha };
-        const known = { order: deps.order, runs: store.runs };
-        const later = await laterThan(known, candidate, other, signal).catch((error: unknown) => {
-          // As in `createResolve`: the run cannot check anything out either, and GitHub hears why.
-          if (!(error instanceof TerminalError)) throw error;
-          return undefined;
-        });
-        if (later !== undefined) overtaken.set(name, displaced);
-      }
-    }
-    return overtaken;
-  }
-
   /** One transaction: the runs, what they do to their lanes, their first callbacks, and the delivery's end. */
   async function record(
     claimed: ClaimedDelivery,
@@ -208,72 +156,25 @@ export function createIntake(deps: {
     overtaken: ReadonlyMap<string, Run>,
   ): Promise<void> {
     const { id, attempts } = claimed.delivery;
-    const changed: Run[] = [];
     failpoint('intake.before');
-    const outcome = await store.atomically(async (tables) => {
+    const { outcome, changed } = await store.atomically(async (tables) => {
+      const late = attempts > ASIDE_AFTER;
       const made = await makeRuns(
         tables,
-        { delivery: id, cause: 'event', overtaken, late: attempts > ASIDE_AFTER },
+        { delivery: id, cause: 'event', overtaken, late },
         judged,
-        changed,
       );
       failpoint('intake.inside');
-      const result = outcomeOf(judged, made);
+      const result = outcomeOf(judged, made.bySpec);
       if (judged.verdicts.length > 0) await recordPush(tables, id, judged.event);
       if (!(await tables.inbox.close(id, 'processed', result, clock.now(), attempts))) {
         // Then these runs are not to be, and the transaction takes them back.
         throw new RetryableError('delivery-lost', 'another process has taken the delivery');
       }
-      return result;
+      return { outcome: result, changed: made.changed };
     });
     failpoint('intake.after');
     finish(claimed.delivery, outcome, changed);
-  }
-
-  async function makeRuns(
-    tables: Tables,
-    origin: {
-      delivery: string;
-      cause: RunCause;
-      overtaken: ReadonlyMap<string, Run>;
-      /** Whether deliveries that came after it may have gone on without it. */
-      late: boolean;
-    },
-    { event, verdicts }: Judged,
-    changed: Run[],
-  ): Promise<Map<string, Run>> {
-    const made = new Map<string, Run>();
-    for (const { loaded, verdict } of verdicts) {
-      if (!verdict.matched || !('sha' in event) || event.sha === undefined) continue;
-      const now = clock.now();
-      const { delivery, cause } = origin;
-      const seed = { delivery, cause, event, sha: event.sha };
-      const planned = planRun(seed, loaded, newId(now), now);
-      const placed = await place(tables, origin, planned, loaded);
-      const [run, ...others] = await transitions.create(tables, placed, loaded);
-      if (run === undefined) continue;
-      made.set(loaded.spec.name, run);
-      changed.push(run, ...others);
-    }
-    return made;
-  }
-
-  /** The planned run, or superseded as it is made, when it came too late (G4). */
-  async function place(
-    tables: Tables,
-    origin: { overtaken: ReadonlyMap<string, Run>; late: boolean },
-    planned: NewRun,
-    { spec: { name, concurrency } }: LoadedSpec,
-  ): Promise<NewRun> {
-    const newer = origin.overtaken.get(name);
-    if (newer !== undefined) return supersededAsMade(planned, newer);
-    if (!origin.late || concurrency.queue === 'all') return planned;
-    await tables.pauses.lock('to make runs');
-    await tables.runs.lockLane(planned.lane);
-    const later = await tables.runs.madeByLater(name, planned.lane, planned.delivery);
-    return later === undefined || later.sha === planned.sha
-      ? planned
-      : supersededAsMade(planned, later, 'whose delivery came later but could be read sooner');
   }
 
   function isOverdue({ delivery: { attempts, receivedAt } }: ClaimedDelivery): boolean {
@@ -288,7 +189,7 @@ export function createIntake(deps: {
     news.publish({ kind: 'delivery', delivery: id, repository: claimed.delivery.repository });
   }
 
-  function finish(delivery: Delivery, outcome: DeliveryOutcome, changed: Run[]): void {
+  function finish(delivery: Delivery, outcome: DeliveryOutcome, changed: readonly Run[]): void {
     const { id, event, repository } = delivery;
     const runs = changed.filter((run) => run.state === 'queued').map((run) => run.id);
     logger.info({ delivery: id, event, runs, summary: outcome.summary }, 'delivery processed');
@@ -300,44 +201,6 @@ export function createIntake(deps: {
   const loop = createLoop({ name: 'intake', turn, pollMs: POLL_MS, logger });
   return {
     ...loop,
-    async replay(delivery, actor) {
-      const stored = await store.inbox.get(delivery);
-      if (stored === undefined) {
-        throw new TerminalError('delivery-unknown', `there is no delivery ${delivery}`);
-      }
-      // It would make its own run besides, as soon as it has its turn. What is closed never becomes pending again.
-      if (stored.delivery.state === 'pending') {
-        throw new TerminalError(
-          'delivery-pending',
-          `delivery ${delivery} has not been processed yet, so there is nothing to replay`,
-          { hint: `it will be by itself; "mainsheet explain ${delivery}" says what it waits for` },
-        );
-      }
-      if (stored.payload === '') {
-        throw new TerminalError(
-          'delivery-forgotten',
-          `the payload of delivery ${delivery} is no longer kept`,
-          { hint: 'push again; MAINSHEET_RETENTION says how long payloads are kept' },
-        );
-      }
-      const payload = JSON.parse(stored.payload) as Json;
-      const judged = await judge(stored.delivery.event, payload, AbortSignal.timeout(REPLAY_MS));
-      const changed: Run[] = [];
-      const { made, outcome } = await store.atomically(async (tables) => {
-        const origin = { delivery, cause: 'replay', overtaken: new Map(), late: false } as const;
-        const runs = await makeRuns(tables, origin, judged, changed);
-        const result = outcomeOf(judged, runs);
-        await tables.audit.record({
-          at: clock.now(),
-          actor,
-          action: 'delivery.replay',
-          subject: delivery,
-          detail: result.summary,
-        });
-        return { made: runs, outcome: result };
-      });
-      finish(stored.delivery, outcome, changed);
-      return { outcome, runs: [...made.values()] };
-    },
+    replay,
   };
 }

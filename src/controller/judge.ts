@@ -1,0 +1,23 @@
+import { parseEvent } from '../github/events.ts';
+import type { Json } from '../model/event.ts';
+import type { Catalog } from '../spec/catalog.ts';
+import { matchSpec } from '../spec/match.ts';
+import type { Judged } from './judged.ts';
+import type { Resolve } from './resolve.ts';
+
+/** Asks every spec of the event's repository for its verdict. Throws what `Resolve` throws. */
+export type Judge = (eventName: string, payload: Json, signal: AbortSignal) => Promise<Judged>;
+
+export function createJudge({ catalog, resolve }: { catalog: Catalog; resolve: Resolve }): Judge {
+  return async (name, payload, signal) => {
+    const parsed = parseEvent(name, payload);
+    const candidates =
+      parsed.repository === undefined ? [] : catalog.forRepository(parsed.repository);
+    const event = await resolve(parsed, payload, candidates, signal);
+    const verdicts = candidates.map((loaded) => ({
+      loaded,
+      verdict: matchSpec(loaded.spec, event, payload),
+    }));
+    return { event, verdicts };
+  };
+}
