@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
-
 /** Time as the rest of the code sees it, so that tests can own it. */
 export interface Clock {
   /** Milliseconds since the epoch. */
@@ -10,14 +8,18 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  sleep: async (ms, signal) => {
-    if (signal?.aborted) return;
-    try {
-      await delay(ms, undefined, signal === undefined ? {} : { signal });
-    } catch (error) {
-      if (!signal?.aborted) throw error;
-    }
-  },
+  // Not the one of `node:timers/promises`: making its AbortError took a tenth of the time of taking in a webhook.
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const timer = setTimeout(done, ms);
+      signal?.addEventListener('abort', done, { once: true });
+      function done() {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', done);
+        resolve();
+      }
+    }),
 };
 
 /** ISO 8601 UTC with milliseconds: the only form in which times leave the process. */
