@@ -519,3 +519,13 @@ test('limits of steps are read all at once, and each mistake says how to write i
     assert.match(said, problem);
   }
 });
+
+test('every mistake in the limits of steps is listed, each once', () => {
+  const text = 'disk=1Gi,cpu=lots,memory=1,memory=2Gi,memory=3Gi,files=64';
+  assert.deepEqual(problems({ ...needed, MAINSHEET_STEP_LIMITS: text }), [
+    'MAINSHEET_STEP_LIMITS has "1" for memory: write a size from 16Mi to 1024Ti, such as 2Gi',
+    'MAINSHEET_STEP_LIMITS has "lots" for cpu: write whole seconds from 1s to 24h, such as 10m',
+    'MAINSHEET_STEP_LIMITS names "disk": write it like cpu=10m,memory=2Gi,processes=512,files=1024',
+    'MAINSHEET_STEP_LIMITS names memory twice: write it like cpu=10m,memory=2Gi,processes=512,files=1024',
+  ]);
+});

@@ -35,7 +35,8 @@ export function allowedLimits(env: Record<string, string | undefined>): StepLimi
   const text = env['MAINSHEET_STEP_LIMITS']?.trim() ?? '';
   const limits = text === '' ? {} : parseStepLimits(text);
   if (!(limits instanceof Wrong)) return limits;
-  throw new MainsheetError('invalid-limits', `MAINSHEET_STEP_LIMITS ${limits.message}`);
+  const mistakes = limits.messages.map((message) => `MAINSHEET_STEP_LIMITS ${message}`);
+  throw new MainsheetError('invalid-limits', mistakes.join('; '));
 }
 
 /** Where specs are when nobody says otherwise. */

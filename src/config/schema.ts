@@ -74,7 +74,7 @@ function variable<Value>(parse: (text: string) => Value | Wrong) {
     .transform((text, context): Value => {
       const value = parse(text);
       if (!(value instanceof Wrong)) return value;
-      context.addIssue({ code: 'custom', message: value.message });
+      for (const message of value.messages) context.addIssue({ code: 'custom', message });
       return z.NEVER;
     })
     .optional();
