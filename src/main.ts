@@ -38,6 +38,8 @@ async function serve(): Promise<number> {
   const read = readConfig(process.env, { isTerminal: process.stderr.isTTY });
   if ('problems' in read) {
     for (const problem of read.problems) process.stderr.write(`mainsheet: ${problem}\n`);
+    // A misspelt variable is often why another one is not set.
+    for (const warning of read.warnings) process.stderr.write(`mainsheet: warning: ${warning}\n`);
     return 2;
   }
   const { config } = read;

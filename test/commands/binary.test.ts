@@ -9,8 +9,10 @@ import { execa } from 'execa';
 const BINARY = fileURLToPath(new URL('../../bin/mainsheet.js', import.meta.url));
 const PACKAGE = fileURLToPath(new URL('../../package.json', import.meta.url));
 
-const mainsheet = (...argv: string[]) =>
-  execa(process.execPath, [BINARY, ...argv], { reject: false, extendEnv: false, env: {} });
+const mainsheet = (...argv: string[]) => mainsheetWith({}, ...argv);
+
+const mainsheetWith = (env: Record<string, string>, ...argv: string[]) =>
+  execa(process.execPath, [BINARY, ...argv], { reject: false, extendEnv: false, env });
 
 test('the binary prints its version, knows its commands, and answers with exit codes', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-binary-'));
@@ -33,4 +35,17 @@ test('the binary prints its version, knows its commands, and answers with exit c
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+});
+
+test('serve that refuses its configuration names misspelt variables beside the problems', async () => {
+  const refused = await mainsheetWith(
+    { MAINSHEET_GITHUB_WEBHOOK_SECRET: 'a-secret', PORT: 'high' },
+    'serve',
+  );
+  assert.equal(refused.exitCode, 2);
+  assert.deepEqual(refused.stderr.split('\n'), [
+    'mainsheet: GITHUB_WEBHOOK_SECRET is not set: set it to the secret of the webhook, or GITHUB_WEBHOOK_SECRET_FILE to a file with it',
+    'mainsheet: PORT is "high": set a whole number from 0 to 65535',
+    'mainsheet: warning: MAINSHEET_GITHUB_WEBHOOK_SECRET is not a variable that Mainsheet knows: did you mean GITHUB_WEBHOOK_SECRET?',
+  ]);
 });
