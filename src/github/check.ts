@@ -1,8 +1,9 @@
 import { createAppAuth } from '@octokit/auth-app';
-import type { Octokit } from '@octokit/rest';
 import { RequestError } from '@octokit/request-error';
+import * as z from 'zod';
 import type { Clock } from '../lib/clock.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
+import { isFromElsewhere, notTheApi, readAnswer, refusalOf } from './api-address.ts';
 import { asGitHubFailure } from './failure.ts';
 import { asAppFailure } from './installations.ts';
 import { createOctokit, type OctokitSettings } from './octokit.ts';
@@ -22,6 +23,16 @@ const PERMISSIONS = [
   { name: 'deployments', least: 'write', why: 'to record deployments' },
 ] as const;
 
+const appAnswer = z.object({
+  name: z.string(),
+  permissions: z.record(z.string(), z.string()),
+  events: z.array(z.string()),
+  installations_count: z.number().optional(),
+});
+const rateLimitAnswer = z.object({
+  resources: z.object({ core: z.object({ limit: z.number(), remaining: z.number() }) }),
+});
+
 /** App tokens carry the time they were made at, and GitHub takes a minute's difference at most. */
 const MAX_CLOCK_SKEW_MS = 60_000;
 
@@ -33,40 +44,52 @@ export async function checkApp(
   try {
     const client = createOctokit(settings, { authStrategy: createAppAuth, auth: app });
     const { data, headers } = await client.request('GET /app');
-    if (data === null) return [{ ok: false, detail: 'GitHub does not say which App this is' }];
-    const granted: Record<string, string | undefined> = { ...data.permissions };
+    const told = readAnswer(appAnswer, data, settings.apiUrl);
+    const granted: Record<string, string | undefined> = told.permissions;
     return [
-      { ok: true, detail: `authenticated as the GitHub App "${data.name}"` },
+      { ok: true, detail: `authenticated as the GitHub App "${told.name}"` },
       ...checkSkew(headers.date, settings.clock),
       ...PERMISSIONS.flatMap((permission) => checkPermission(permission, granted)),
-      ...checkEvents(data.events),
-      ...checkInstalled(data.installations_count),
+      ...checkEvents(told.events),
+      ...checkInstalled(told.installations_count),
       ...(granted.contents === 'read'
         ? [{ ok: true, detail: 'contents: read; repository_dispatch needs contents: write' }]
         : []),
     ];
   } catch (error) {
-    return [asCheck(asAppFailure(error, undefined, settings.clock.now()))];
+    if (isFromElsewhere(error)) return [asCheck(notTheApi(settings.apiUrl))];
+    const check = asCheck(asAppFailure(error, undefined, settings.clock.now()));
+    if (!isMissing(error)) return [check];
+    const hint = 'check GITHUB_APP_ID, and that GITHUB_API_URL is of the GitHub that has the App';
+    return [{ ...check, hint }];
   }
 }
 
 /** Whether GitHub takes the token, and, for a classic one, whether its scopes suffice. Never throws. */
-export async function checkToken(client: Octokit, clock: Clock): Promise<GitHubCheck[]> {
+export async function checkToken(settings: OctokitSettings, token: string): Promise<GitHubCheck[]> {
+  const { apiUrl, clock } = settings;
   try {
+    const client = createOctokit(settings, { auth: token });
     const { data, headers } = await client.request('GET /rate_limit');
-    const { limit, remaining } = data.resources.core;
+    const { limit, remaining } = readAnswer(rateLimitAnswer, data, apiUrl).resources.core;
     return [
       { ok: true, detail: `the token is accepted; ${remaining} of ${limit} requests are left` },
       ...checkSkew(headers.date, clock),
       ...checkScopes(headers['x-oauth-scopes']),
     ];
   } catch (error) {
-    // GitHub Enterprise Server without rate limits answers 404, but only to a token that it takes.
-    if (error instanceof RequestError && error.status === 404) {
-      return [{ ok: true, detail: 'the token is accepted' }];
+    // GitHub Enterprise Server has none unless its owner wants them, and says so in a 404, but only to a token that it takes:
+    // https://github.com/actions/stale/issues/1227
+    if (isMissing(error) && /\brate limit/i.test(refusalOf(error) ?? '')) {
+      return [{ ok: true, detail: 'the token is accepted; there are no rate limits' }];
     }
+    if (isMissing(error) || isFromElsewhere(error)) return [asCheck(notTheApi(apiUrl))];
     return [asCheck(asGitHubFailure(error, { doing: 'use the token', now: clock.now() }))];
   }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof RequestError && error.status === 404;
 }
 
 function checkPermission(

@@ -82,7 +82,7 @@ function withToken(settings: OctokitSettings, token: string): GitHub {
     app: undefined,
     gitCredential: async () => ({ username: 'x-access-token', password: token }),
     forget() {},
-    check: () => checkToken(client, settings.clock),
+    check: () => checkToken(settings, token),
   };
 }
 

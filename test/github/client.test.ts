@@ -258,6 +258,7 @@ test('doctor learns whether the token is taken, its scopes, and a wrong clock', 
     { status: 200, body: rates, headers: { date: 'Thu, 01 Jan 2015 00:00:00 GMT' } },
     { status: 401, body: { message: 'Bad credentials' } },
     { status: 404, body: { message: 'Rate limiting is not enabled.' } },
+    { status: 404, body: { message: 'No rate limit for white listed users' } },
   ];
   const server = await startStandIn(t, (_, count) => answers[count - 1] ?? 'reset');
   const { github } = connect(server.url);
@@ -272,8 +273,51 @@ test('doctor learns whether the token is taken, its scopes, and a wrong clock', 
     await said(),
     /^false: could not use the token: GitHub answered 401: Bad credentials/,
   );
-  assert.equal(await said(), 'true: the token is accepted');
+  assert.equal(await said(), 'true: the token is accepted; there are no rate limits');
+  assert.equal(await said(), 'true: the token is accepted; there are no rate limits');
   assert.match(await said(), /^false: 127\.0\.0\.1:\d+ cannot be reached/);
+});
+
+test('an address whose answers are not those of the API is told, with where the API would be', async (t) => {
+  const html = { 'content-type': 'text/html; charset=utf-8', 'x-github-request-id': 'B:1:2' };
+  const answers: Reply[] = [
+    // The pages of a GitHub Enterprise Server: one that is not there, the login that others lead to, and another program.
+    { status: 404, body: '<h1>Page not found</h1>', headers: html },
+    { status: 200, body: '<form action="/session">', headers: html },
+    { status: 404, body: { error: 'Not Found', path: '/rate_limit' } },
+    { status: 200, body: { status: 'up' } },
+    { status: 204 },
+  ];
+  for (const auth of [{ kind: 'token', token: TOKEN } as const, APP]) {
+    for (const answer of answers) {
+      const server = await startStandIn(t, () => answer, { validate: false });
+      const [check, ...more] = await connect(server.url, { auth }).github.check();
+      assert.deepEqual([check?.ok, more], [false, []]);
+      assert.equal(check?.detail, `${server.url} is not GitHub's API`);
+      assert.equal(
+        check?.hint,
+        `set GITHUB_API_URL to where it is, on GitHub Enterprise Server ${server.url}/api/v3`,
+      );
+      const [below] = await connect(`${server.url}/api/v3`, { auth }).github.check();
+      assert.equal(below?.ok, false);
+      assert.equal(
+        below?.hint,
+        'see that GITHUB_API_URL, or GITHUB_SERVER_URL, names the right host',
+      );
+    }
+  }
+});
+
+test('an App that GitHub does not know is told from an address that is not the API', async (t) => {
+  const server = await startStandIn(t, () => ({
+    status: 404,
+    headers: { 'x-github-request-id': 'B:1:2' },
+    body: { message: 'Integration not found' },
+  }));
+  const [check] = await connect(server.url, { auth: APP }).github.check();
+  assert.equal(check?.ok, false);
+  assert.match(check?.detail ?? '', /GitHub answered 404: Integration not found/);
+  assert.match(check?.hint ?? '', /GITHUB_APP_ID/);
 });
 
 test('a limit is reported at once, not waited for, also where requests are spaced', async (t) => {
