@@ -1,11 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { systemClock } from '../lib/clock.ts';
 import { privatePaths } from '../steps/private-paths.ts';
+import { readableBy } from '../steps/reach.ts';
 import { findShell } from '../steps/shell.ts';
-import { proveStepUser, readableBy } from '../steps/step-user.ts';
+import { proveReach, proveStepUser } from '../steps/step-user.ts';
 import { failedCheck, type Check } from './doctor-check.ts';
 
 /** Whether steps are kept apart from what is Mainsheet's own. */
@@ -27,7 +28,8 @@ export async function checkStepUser(
   try {
     const shell = await findShell();
     await proveStepUser({ user: stepUser, shell, directory, clock: systemClock });
-    // The start makes the data directory private, whatever it is now.
+    // The start makes the data directory private and lets the user pass, whatever it is now.
+    await proveReach(stepUser, shell, dirname(config.dataDir));
     const paths = privatePaths(config).filter((path) => path !== config.dataDir);
     const files = await readableBy(stepUser, shell, paths);
     if (files.length === 0) {

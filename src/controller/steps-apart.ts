@@ -2,8 +2,9 @@ import type { Config } from '../config.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { privatePaths } from '../steps/private-paths.ts';
+import { readableBy } from '../steps/reach.ts';
 import type { ShellProgram } from '../steps/shell.ts';
-import { proveStepUser, readableBy } from '../steps/step-user.ts';
+import { proveStepUser } from '../steps/step-user.ts';
 
 /**
  * Sees at the start that steps are kept apart from the controller as the configuration wants it, and says in the log what

@@ -1,12 +1,12 @@
 import { lchown, lstat, mkdtemp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import type { Clock } from '../lib/clock.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
 import { letPass, makeOwn, type Owner } from '../lib/owner.ts';
 import { discard } from '../git/discard.ts';
 import { signal, variablesOf } from './processes.ts';
 import { startProgram } from './program.ts';
+import { barrierTo } from './reach.ts';
 import type { ShellProgram } from './shell.ts';
 
 const MARK = 'MAINSHEET_PROBE=1';
@@ -48,28 +48,27 @@ export async function proveStepUser(deps: Proof): Promise<void> {
   }
 }
 
-/** Those of `paths` that `user` may read, or list when they are directories. */
-export async function readableBy(
-  user: Owner,
+/**
+ * Proves that `user` gets to `path`, or to what is there of it. Throws MainsheetError `step-user`, which names the directory that
+ * is closed.
+ */
+export async function proveReach(
+  user: Proof['user'],
   shell: ShellProgram,
-  paths: string[],
-): Promise<string[]> {
-  const script = 'for path; do if [ -r "$path" ]; then printf "%s\\0" "$path"; fi; done';
-  const { stdout } = await execa(shell.path, ['-c', script, 'sh', ...paths], {
-    ...rightsOf(user),
-    cwd: '/',
-    env: {},
-    extendEnv: false,
-    timeout: PATIENCE_MS,
-  });
-  return stdout.split('\0').filter((path) => path !== '');
+  path: string,
+): Promise<void> {
+  const barrier = await barrierTo(user, shell, path);
+  if (barrier === undefined) return;
+  const hint = `set MAINSHEET_DATA_DIR to a directory that it gets to, or let everybody pass: chmod o+x ${barrier}`;
+  throw refused(user.name, `it may not pass through ${barrier}`, hint);
 }
 
 async function prove({ user, shell, clock }: Proof, place: string): Promise<void> {
   // Waits for input that never comes; nothing but the shell itself has to be there.
   const script = ': > "$0/ready" && read _';
   const program = startProgram(shell.path, ['-c', script, place], {
-    ...rightsOf(user),
+    uid: user.uid,
+    gid: user.gid,
     cwd: place,
     env: { MAINSHEET_PROBE: '1' },
     stdio: ['pipe', 'ignore', 'ignore'],
@@ -84,6 +83,7 @@ async function prove({ user, shell, clock }: Proof, place: string): Promise<void
     const until = clock.now() + PATIENCE_MS;
     while (!(await isThere(join(place, 'ready')))) {
       if (over || clock.now() > until) {
+        await proveReach(user, shell, place);
         throw refused(user.name, `${place} is not within its reach`, REACH);
       }
       await clock.sleep(5);
@@ -125,10 +125,6 @@ async function rightsLeft(pid: number, user: Owner): Promise<string | undefined>
   if (groups !== '' && groups !== String(user.gid)) return `it keeps the groups ${groups}`;
   const right = RIGHTS.find((name) => !/^0*$/.test(field(name) ?? ''));
   return right === undefined ? undefined : `it keeps capabilities (${right} ${field(right)})`;
-}
-
-function rightsOf({ uid, gid }: Owner): { uid: number; gid: number } {
-  return { uid, gid };
 }
 
 const NEEDED =

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore } from '../../src/store/index.ts';
@@ -30,6 +30,12 @@ async function healthy(): Promise<Record<string, string>> {
     MAINSHEET_PUBLIC_URL: 'https://mainsheet.example',
     GITHUB_WEBHOOK_SECRET: SECRET,
   };
+}
+
+/** The same with a user for the steps, who gets to `root` and not below. */
+async function apart(): Promise<Record<string, string>> {
+  await chmod(root, 0o711);
+  return { ...(await healthy()), MAINSHEET_STEP_USER: `${STEP_USER.uid}:${STEP_USER.gid}` };
 }
 
 interface Check {
@@ -218,16 +224,39 @@ test(
   'that steps have a user of their own is proved, with what it can read all the same',
   needsRoot,
   async () => {
-    const env = { ...(await healthy()), MAINSHEET_STEP_USER: `${STEP_USER.uid}:${STEP_USER.gid}` };
+    const env = await apart();
+    await chmod(dirname(env['MAINSHEET_DATA_DIR'] ?? ''), 0o711);
     const good = await examined(env);
     assert.deepEqual(good.failed, []);
     assert.equal(good.of('step user')[0]?.state, 'ok', good.of('step user')[0]?.detail);
 
-    await chmod(root, 0o711);
     const file = join(root, 'readable-secret');
     await writeFile(file, 'value', { mode: 0o644 });
     const bad = await examined({ ...env, MAINSHEET_SECRET_TOKEN_FILE: file });
     assert.deepEqual(bad.failed, ['step user']);
     assert.equal(bad.of('step user')[0]?.detail, `61234:61235 can read ${file}`);
+  },
+);
+
+test(
+  'a directory that keeps the steps from the data directory is named, also before there is one',
+  needsRoot,
+  async () => {
+    const env = await apart();
+    const data = env['MAINSHEET_DATA_DIR'] ?? '';
+    for (const path of [data, join(data, 'not', 'yet')]) {
+      const result = await examined({ ...env, MAINSHEET_DATA_DIR: path });
+      assert.deepEqual(result.failed, ['step user']);
+      const [check, ...more] = result.of('step user');
+      assert.deepEqual(more, []);
+      assert.equal(
+        check?.detail,
+        `steps cannot run as 61234:61235: it may not pass through ${dirname(data)}`,
+      );
+      assert.equal(
+        check?.hint,
+        `set MAINSHEET_DATA_DIR to a directory that it gets to, or let everybody pass: chmod o+x ${dirname(data)}`,
+      );
+    }
   },
 );

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { chmod, chown, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -8,8 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { MainsheetError } from '../../src/lib/errors.ts';
+import { readableBy } from '../../src/steps/reach.ts';
 import { findShell } from '../../src/steps/shell.ts';
-import { proveStepUser, readableBy } from '../../src/steps/step-user.ts';
+import { proveStepUser } from '../../src/steps/step-user.ts';
 import { needsRoot, STEP_USER } from '../support/root.ts';
 
 const run = promisify(execFile);
@@ -98,19 +99,28 @@ test('rights that steps would inherit are refused', needsRoot, async (t) => {
   assert.match(said, /^step-user .*it keeps capabilities \(Cap\w+ 0*[1-9a-f]/);
 });
 
-test('a directory that the user cannot reach is named', needsRoot, async (t) => {
+test('the directory that keeps the user from what is its own is named', needsRoot, async (t) => {
   const root = await createDirectory(t);
-  await chmod(root, 0o700);
-  await assert.rejects(
-    proveStepUser({
-      user,
-      shell: await findShell(),
-      directory: join(root, 'scratch'),
-      clock: systemClock,
-    }),
-    (error: MainsheetError) =>
-      /not within its reach/.test(error.message) && /chmod o\+x/.test(error.hint ?? ''),
-  );
+  const shut = join(root, 'shut');
+  const data = join(shut, 'below', 'data');
+  await mkdir(join(shut, 'below'), { recursive: true });
+  await chmod(shut, 0o700);
+  await symlink(shut, join(root, 'link'));
+  for (const path of [data, join(root, 'link', 'below', 'data')]) {
+    await assert.rejects(
+      proveStepUser({
+        user,
+        shell: await findShell(),
+        directory: join(path, 'scratch'),
+        clock: systemClock,
+      }),
+      {
+        code: 'step-user',
+        message: `steps cannot run as deployer: it may not pass through ${shut}`,
+        hint: `set MAINSHEET_DATA_DIR to a directory that it gets to, or let everybody pass: chmod o+x ${shut}`,
+      },
+    );
+  }
 });
 
 test('what the user can read is told from what it cannot', needsRoot, async (t) => {
