@@ -11,6 +11,8 @@ export async function checkServer(deps: {
   expected: boolean;
   /** How the API is entered; undefined when that is not known, and then not tried. */
   access: { token: string | undefined } | undefined;
+  /** Whether a problem of the server's specs has been said already. */
+  isTold: (problem: string) => boolean;
   signal: AbortSignal;
   userAgent: string;
 }): Promise<{ answers: boolean; checks: Check[] }> {
@@ -34,7 +36,9 @@ export async function checkServer(deps: {
     const part = `server's ${name}`;
     checks.push(
       { subject: part, state: ok ? 'ok' : 'fail', detail: detail ?? (ok ? 'ready' : 'not ready') },
-      ...problems.map((problem): Check => ({ subject: part, state: 'fail', detail: problem })),
+      ...problems
+        .filter((problem) => !deps.isTold(problem))
+        .map((problem): Check => ({ subject: part, state: 'fail', detail: problem })),
     );
   }
   if (deps.access !== undefined) checks.push(await checkAccess({ ...deps, ...deps.access }));

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { readConfig, type Config, type ConfigAnswer } from '../config.ts';
+import { readConfig, type Config, type ConfigAnswer, type DeploymentsSource } from '../config.ts';
 import { createGitHub } from '../github/client.ts';
 import { systemClock } from '../lib/clock.ts';
 import { createLogger } from '../lib/logger.ts';
@@ -70,16 +70,21 @@ async function* examine(context: CommandContext, program: Command): AsyncGenerat
   for (const detail of problems) yield { subject: 'configuration', state: 'fail', detail };
   for (const detail of read.warnings) yield { subject: 'configuration', state: 'warn', detail };
   const config = usable(read, env);
+  let specs: Check[] = [];
   if (config !== undefined) {
     if (config.webhookSecrets.length > 0) yield checkWebhookSecrets(config.webhookSecrets);
     yield checkPublicUrl(config.publicUrl);
     yield* await checkDataDirectory(config.dataDir);
     yield await checkStepUser(config);
+    const hasSecret = (name: string) => config.secrets.get(name) !== undefined;
+    specs = await checkSpecs(config.deployments, hasSecret, config.stepLimits);
+    yield* specs;
   }
   const server = await checkServer({
     url: context.serverUrl(),
     expected: program.getOptionValue('server') !== undefined || Boolean(env['MAINSHEET_URL']),
     access: config && { token: config.adminToken },
+    isTold: (problem) => config !== undefined && isAmong(specs, problem, config.deployments),
     signal: context.signal,
     userAgent: `mainsheet/${version}`,
   });
@@ -87,9 +92,18 @@ async function* examine(context: CommandContext, program: Command): AsyncGenerat
   if (config === undefined) return;
   if (config.databaseUrl !== undefined) yield* await checkPostgres(config.databaseUrl);
   else if (!server.answers) yield* await checkSqlite(join(config.dataDir, 'mainsheet.db'));
-  const hasSecret = (name: string) => config.secrets.get(name) !== undefined;
-  yield* await checkSpecs(config.deployments, hasSecret, config.stepLimits);
   yield* await checkGitHub(config, version);
+}
+
+/** Whether a problem of the server, which names files from where its specs are, is one that was found here. */
+function isAmong(
+  specs: readonly Check[],
+  problem: string,
+  deployments: DeploymentsSource,
+): boolean {
+  if (deployments.kind !== 'directory') return false;
+  const here = join(deployments.path, '/');
+  return specs.some(({ detail }) => detail === problem || detail === here + problem);
 }
 
 /** The configuration, also when nothing but the webhook secret is missing: the rest can be looked at all the same. */

@@ -199,6 +199,35 @@ test('a server that runs is asked, and its store left alone', async () => {
   }
 });
 
+test('a problem that the specs have both here and at the server is said once, and others all', async () => {
+  const env = await healthy();
+  const specs = env['MAINSHEET_DEPLOYMENTS'] ?? '';
+  await writeFile(join(specs, 'b.yaml'), 'name: b\nodd: 1\n');
+  const server = await startServer({ deployments: specs });
+  try {
+    const here = await examined({ ...env, MAINSHEET_URL: server.url });
+    const problems = here.of('specs').map(({ detail }) => detail);
+    assert.ok(problems.length > 0);
+    assert.ok(problems.every((problem) => problem.startsWith(join(specs, 'b.yaml'))));
+    assert.deepEqual(
+      here.of("server's specs").map(({ state, detail }) => `${state}: ${detail}`),
+      ['fail: the specs on disk are not valid; what is in use is the last valid set, 0 in number'],
+    );
+
+    await rm(join(specs, 'b.yaml'));
+    await writeFile(join(specs, 'c.yaml'), 'name: c\nodd: 1\n');
+    const elsewhere = await examined({ ...env, MAINSHEET_URL: server.url });
+    assert.ok(elsewhere.of('specs').every(({ detail }) => /c\.yaml:/.test(detail)));
+    const [, ...theirs] = elsewhere.of("server's specs");
+    assert.deepEqual(
+      theirs.map(({ detail }) => detail),
+      problems.map((problem) => problem.slice(join(specs, '/').length)),
+    );
+  } finally {
+    await server.close();
+  }
+});
+
 test('a server that is said to be there has to answer, and another program is none', async () => {
   const env = await healthy();
   const missing = await examined({ ...env, MAINSHEET_URL: await nobodyAt() });

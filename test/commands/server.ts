@@ -39,14 +39,17 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-export async function startServer(options: { token?: string } = {}): Promise<TestServer> {
+/** `deployments`: the directory of its specs, instead of one with `SPEC` in it. */
+export async function startServer(
+  options: { token?: string; deployments?: string } = {},
+): Promise<TestServer> {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-commands-'));
   await writeFile(join(directory, 'storefront.yaml'), SPEC);
   const logger = createLogger({ level: 'silent', format: 'json' });
   const clock = systemClock;
   const news = createBroadcast<News>();
   const store = await createStore(openSqlite(join(directory, 'data', 'mainsheet.db')), 'sqlite');
-  const catalog = createCatalog({ directory, logger, clock });
+  const catalog = createCatalog({ directory: options.deployments ?? directory, logger, clock });
   await catalog.reload();
   const specOf = createSpecReader();
   const transitions = createTransitions({
