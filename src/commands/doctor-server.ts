@@ -1,10 +1,11 @@
 import { MainsheetError } from '../lib/errors.ts';
 import { createApi } from './api-client.ts';
+import { checkAttention } from './doctor-attention.ts';
 import { failedCheck, type Check } from './doctor-check.ts';
 
 const PATIENCE_MS = 5000;
 
-/** Whether a server runs, is ready, and takes our token. */
+/** Whether a server runs, is ready, and takes our token; then also what in it waits for somebody. */
 export async function checkServer(deps: {
   url: string;
   /** Whether somebody said that it is there: then it has to be. */
@@ -41,7 +42,7 @@ export async function checkServer(deps: {
         .map((problem): Check => ({ subject: part, state: 'fail', detail: problem })),
     );
   }
-  if (deps.access !== undefined) checks.push(await checkAccess({ ...deps, ...deps.access }));
+  if (deps.access !== undefined) checks.push(...(await checkAccess({ ...deps, ...deps.access })));
   return { answers: true, checks };
 }
 
@@ -51,14 +52,15 @@ async function checkAccess(deps: {
   token: string | undefined;
   signal: AbortSignal;
   userAgent: string;
-}): Promise<Check> {
+}): Promise<Check[]> {
   const subject = 'API';
+  const api = createApi({ ...deps, timeoutMs: PATIENCE_MS });
   try {
-    await createApi({ ...deps, timeoutMs: PATIENCE_MS }).runs({ limit: '1' });
+    const attention = await checkAttention(api);
     const how = deps.token === undefined ? 'from this machine' : 'with the token';
-    return { subject, state: 'ok', detail: `answers ${how}` };
+    return [{ subject, state: 'ok', detail: `answers ${how}` }, ...attention];
   } catch (error) {
     if (deps.signal.aborted) throw error;
-    return failedCheck(subject, error);
+    return [failedCheck(subject, error)];
   }
 }

@@ -30,9 +30,9 @@ export function doctorCommand(program: Command, context: CommandContext): void {
     .addHelpText(
       'after',
       `
-Looks at git, the shell, the configuration, the data directory, the server, the store (SQLite: when
-no server runs), the specs, and GitHub's credentials. Changes nothing. Run it with the environment
-that the server is started with.
+Looks at git, the shell, the configuration, the data directory, the specs, the server with its dead
+callbacks and pauses, the store (SQLite: when no server runs), and GitHub's credentials. Changes
+nothing. Run it with the environment that the server is started with.
 
   ✓  as it should be
   !  works, but could be better

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore } from '../../src/store/index.ts';
+import { sampleRun, sampleStatus } from '../store/samples.ts';
 import { needsRoot, STEP_USER } from '../support/root.ts';
 import { runCommand } from './run-command.ts';
 import { nobodyAt, SPEC, startAnswering, startServer } from './server.ts';
@@ -194,6 +195,84 @@ test('a server that runs is asked, and its store left alone', async () => {
     assert.deepEqual(entered.of('store'), []);
     const refused = await examined({ ...env, MAINSHEET_ADMIN_TOKEN: 'some-other-long-token' });
     assert.deepEqual(refused.failed, ['API']);
+  } finally {
+    await server.close();
+  }
+});
+
+test('callbacks that were given up and what is paused are warnings, with what to do about them', async () => {
+  const lane = "the shop's lane";
+  const here = await healthy();
+  const deployments = here['MAINSHEET_DEPLOYMENTS'] ?? '';
+  await writeFile(join(deployments, 'a.yaml'), `${SPEC}concurrency: "${lane}"\n`);
+  const server = await startServer({ deployments });
+  try {
+    const env = { ...here, MAINSHEET_URL: server.url };
+    const quiet = await examined(env);
+    assert.deepEqual(quiet.of('callbacks'), [
+      { subject: 'callbacks', state: 'ok', detail: 'none was given up' },
+    ]);
+    assert.deepEqual(quiet.of('pauses'), [
+      { subject: 'pauses', state: 'ok', detail: 'nothing is paused' },
+    ]);
+
+    for (const argv of [
+      ['pause', 'storefront', '--reason', 'the database moves'],
+      ['pause', '--lane', lane],
+    ]) {
+      assert.equal((await runCommand(argv, { env })).code, 0);
+    }
+    await server.store.runs.insert(sampleRun('r1'), []);
+    await server.store.outbox.add(
+      'r1',
+      ['a', 'b', 'c'].map((target) => ({ target, callback: sampleStatus('success') })),
+      1,
+    );
+    for (const id of [1, 2]) await server.store.outbox.finish(id, 'dead', 2, 'gone');
+
+    const told = await examined(env);
+    assert.equal(told.code, 0);
+    assert.deepEqual(told.of('callbacks'), [
+      {
+        subject: 'callbacks',
+        state: 'warn',
+        detail: '2 were given up, so that GitHub or a webhook was not told',
+        hint: '"mainsheet outbox --state dead" says why; mend that, then "mainsheet resend --all"',
+      },
+    ]);
+    const since = String.raw`since \d{4}-\d\d-\d\dT[\d:.]+Z by loopback`;
+    const [first, second, ...more] = told.of('pauses');
+    assert.deepEqual([first?.state, second?.state, more], ['warn', 'warn', []]);
+    assert.match(
+      first?.detail ?? '',
+      new RegExp(`^spec storefront is paused ${since}: the database moves$`),
+    );
+    assert.equal(first?.hint, 'let it go on with "mainsheet resume storefront"');
+    assert.match(second?.detail ?? '', new RegExp(`^lane ${lane} is paused ${since}$`));
+    assert.equal(
+      second?.hint,
+      String.raw`let it go on with "mainsheet resume --lane 'the shop'\''s lane'"`,
+    );
+  } finally {
+    await server.close();
+  }
+});
+
+test('more dead callbacks than a page holds are told as at least so many', async () => {
+  const server = await startServer();
+  try {
+    await server.store.runs.insert(sampleRun('r1'), []);
+    const targets = Array.from({ length: 201 }, (_, index) => String(index));
+    await server.store.outbox.add(
+      'r1',
+      targets.map((target) => ({ target, callback: sampleStatus('success') })),
+      1,
+    );
+    for (const index of targets.keys()) {
+      await server.store.outbox.finish(index + 1, 'dead', 2, 'gone');
+    }
+    const result = await examined({ ...(await healthy()), MAINSHEET_URL: server.url });
+    assert.match(result.of('callbacks')[0]?.detail ?? '', /^200 or more were given up/);
   } finally {
     await server.close();
   }

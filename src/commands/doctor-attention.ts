@@ -1,0 +1,46 @@
+import type { Api } from './api-client.ts';
+import type { PauseAnswer } from './api-answers.ts';
+import type { Check } from './doctor-check.ts';
+
+/** As many callbacks as one page has. */
+const MOST = 200;
+
+/** What the server does not mend by itself: callbacks that were given up, and pauses that nobody has lifted. */
+export async function checkAttention(api: Pick<Api, 'outbox' | 'pauses'>): Promise<Check[]> {
+  const dead = await api.outbox({ state: 'dead', limit: String(MOST) });
+  const { items: pauses } = await api.pauses();
+  return [
+    checkCallbacks(dead.items.length, dead.next !== null),
+    ...(pauses.length === 0
+      ? [{ subject: 'pauses', state: 'ok', detail: 'nothing is paused' } satisfies Check]
+      : pauses.map(checkPause)),
+  ];
+}
+
+function checkCallbacks(dead: number, more: boolean): Check {
+  const subject = 'callbacks';
+  if (dead === 0) return { subject, state: 'ok', detail: 'none was given up' };
+  const number = more ? `${dead} or more were` : dead === 1 ? '1 was' : `${dead} were`;
+  return {
+    subject,
+    state: 'warn',
+    detail: `${number} given up, so that GitHub or a webhook was not told`,
+    hint: '"mainsheet outbox --state dead" says why; mend that, then "mainsheet resend --all"',
+  };
+}
+
+function checkPause({ kind, name, since, by, reason }: PauseAnswer): Check {
+  const why = reason === '' ? '' : `: ${reason}`;
+  const what = kind === 'lane' ? `--lane ${word(name)}` : word(name);
+  return {
+    subject: 'pauses',
+    state: 'warn',
+    detail: `${kind} ${name} is paused since ${since} by ${by}${why}`,
+    hint: `let it go on with "mainsheet resume ${what}"`,
+  };
+}
+
+/** As one word of a shell: lanes have names of any text, and hints are pasted. */
+function word(text: string): string {
+  return /^\w[\w./@-]*$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
