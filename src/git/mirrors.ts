@@ -12,6 +12,7 @@ import { isMirror } from './mirror-directory.ts';
 import { createMirrorFetch } from './mirror-fetch.ts';
 import { checkRef, checkRepository, checkSha } from './refs.ts';
 import { createRemoteGit, type GitCredential } from './remote-git.ts';
+import { createServerRefs, type ServerRefs, type Stoppable } from './server-refs.ts';
 import { createSharedFetches } from './shared-fetches.ts';
 
 export type { GitCredential } from './remote-git.ts';
@@ -40,15 +41,11 @@ const LIMITS: MirrorLimits = {
   maxBytes: 64 * 1024 * 1024,
 };
 
-interface Stoppable {
-  signal?: AbortSignal | undefined;
-}
-
 /**
  * One bare mirror for each repository, named `owner/name`. Every method throws TerminalError `invalid-repository`,
  * `invalid-sha` or `invalid-ref` before git is started, and RetryableError or TerminalError as `gitFailure` says.
  */
-export interface Mirrors {
+export interface Mirrors extends ServerRefs {
   /**
    * Brings all branches and tags, deletions and forced updates too, as they are on the server after this call. Makes the
    * mirror when there is none. Those who ask before a fetch has started share it.
@@ -97,13 +94,6 @@ export interface Mirrors {
   ): Promise<'branch' | 'tag' | 'neither'>;
   /** What git says of a commit. Throws TerminalError `commit-missing`. */
   commit(repository: string, sha: string, options?: Stoppable): Promise<CommitFacts>;
-  /** The server's branches with their commits: one cheap request, nothing is fetched. */
-  heads(repository: string, options?: Stoppable): Promise<Map<string, string>>;
-  /**
-   * The commit that the server has for a name now: a branch, else a tag, or the full name of a commit itself; the default
-   * branch without one. One cheap request, nothing is fetched. Throws TerminalError `ref-missing`.
-   */
-  revision(repository: string, name: string | undefined, options?: Stoppable): Promise<string>;
   /** Where the mirror is, or will be: an absolute path. */
   directoryOf(repository: string): string;
   /** Removes the mirrors of all other repositories, but for those that are being fetched. */
@@ -204,6 +194,7 @@ export function createMirrors(deps: {
   };
 
   return {
+    ...createServerRefs(remote, limits.queryTimeoutMs),
     fetch,
     ensureCommit,
     directoryOf,
@@ -267,43 +258,6 @@ export function createMirrors(deps: {
     async commit(repository, sha, options = {}) {
       await ensureCommit(repository, sha, options);
       return await readCommit(gitIn(repository, options.signal), sha);
-    },
-
-    async heads(repository, { signal } = {}) {
-      const output = await remote({
-        doing: `reading the branches of ${repository}`,
-        repository,
-        args: (url) => ['ls-remote', '--heads', '--quiet', '--end-of-options', url],
-        timeoutMs: limits.queryTimeoutMs,
-        signal,
-      });
-      const heads = new Map<string, string>();
-      for (const [, sha, branch] of output.matchAll(/^([0-9a-f]{40})\trefs\/heads\/(.+)$/gm)) {
-        if (sha !== undefined && branch !== undefined) heads.set(branch, sha);
-      }
-      return heads;
-    },
-
-    async revision(repository, name, { signal } = {}) {
-      if (name !== undefined && /^[0-9a-f]{40}$/.test(name)) return checkSha(name);
-      const short = name === undefined ? undefined : checkRef(name);
-      // A tag's own object stands before the commit that it leads to ("^{}").
-      const wanted =
-        short === undefined
-          ? ['HEAD']
-          : [`refs/heads/${short}`, `refs/tags/${short}^{}`, `refs/tags/${short}`];
-      const output = await remote({
-        doing: `looking for ${short ?? 'the default branch'} in ${repository}`,
-        repository,
-        args: (url) => ['ls-remote', '--quiet', '--end-of-options', url, ...wanted],
-        timeoutMs: limits.queryTimeoutMs,
-        signal,
-      });
-      const found = new Map(output.split('\n').map((line) => [line.slice(41), line.slice(0, 40)]));
-      const sha = wanted.map((ref) => found.get(ref)).find((one) => one !== undefined);
-      if (sha !== undefined) return checkSha(sha);
-      const what = short === undefined ? 'no default branch yet' : `no branch or tag ${short}`;
-      throw new TerminalError('ref-missing', `${repository} has ${what}`);
     },
 
     async retain(repositories) {
