@@ -1,5 +1,5 @@
 import type { Logger } from '../lib/logger.ts';
-import { describeError } from '../lib/errors.ts';
+import { describeError, MainsheetError } from '../lib/errors.ts';
 import { createWakeup } from '../lib/wakeup.ts';
 
 /** A piece of the controller that works when woken, and looks by itself now and then. */
@@ -33,7 +33,9 @@ export function createLoop(deps: {
         try {
           more = await deps.turn(signal);
         } catch (error) {
-          deps.logger.error({ loop: deps.name, error: describeError(error) }, 'loop turn failed');
+          const hint = error instanceof MainsheetError ? error.hint : undefined;
+          const fields = { loop: deps.name, error: describeError(error), hint };
+          deps.logger.error(fields, 'loop turn failed');
           pause = PAUSE_AFTER_ERROR_MS;
         }
         if (!more) await wakeup.wait(pause, signal);

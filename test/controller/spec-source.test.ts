@@ -1,54 +1,144 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { createSpecSource } from '../../src/controller/spec-source.ts';
-import { createFixture as createGit, silent } from '../git/fixture.ts';
+import type { Checkouts } from '../../src/git/checkouts.ts';
+import { createFixture as createGit } from '../git/fixture.ts';
+import { recordLog } from '../support/log.ts';
 import { until } from '../support/until.ts';
 
-/** Which version of the specs is in use with `@ref`. */
-async function inUse(
-  git: Awaited<ReturnType<typeof createGit>>,
-  ref: string | undefined,
-): Promise<string> {
-  const { repository, mirrors, checkouts } = git;
-  const link = join(git.root, 'specs');
-  let loaded = false;
-  const source = createSpecSource({
-    repository,
-    path: 'specs',
-    ref,
-    link,
-    mirrors,
-    checkouts,
-    catalog: {
-      reload: async () => {
-        loaded = true;
-        return { specs: [], problems: [], stale: false, loadedAt: 1 };
-      },
+/** A repository with specs, which sources that are started one after the other keep in one place. */
+async function createFixture(t: TestContext) {
+  const git = await createGit(t);
+  const { repository, mirrors, root } = git;
+  const link = join(root, 'specs');
+  /** The version of the specs that whoever reads them now sees. */
+  const inUse = async () =>
+    (await readFile(join(link, 'version'), 'utf8').catch(() => 'none')).trim();
+  /** What was in use before and after each checkout, while nothing was said to have changed. */
+  const seen: [string, string][] = [];
+  const disk = { isFull: false };
+  const checkouts: Checkouts = {
+    ...git.checkouts,
+    async prepare(request) {
+      if (disk.isFull) throw new Error('no space left');
+      const before = await inUse();
+      const made = await git.checkouts.prepare(request);
+      seen.push([before, await inUse()]);
+      return made;
     },
-    logger: silent,
-  });
-  const stopping = new AbortController();
-  const running = source.run(stopping.signal);
-  await until('the specs are checked out', () => loaded);
-  stopping.abort();
-  await running;
-  return (await readFile(join(link, 'version'), 'utf8')).trim();
+  };
+  const { logger, log } = recordLog();
+
+  /** Starts a source, which says what was in use each time that it had the specs loaded. */
+  function start(options: { ref?: string; path?: string } = {}) {
+    const loads: string[] = [];
+    const source = createSpecSource({
+      repository,
+      path: options.path ?? 'specs',
+      ref: options.ref,
+      link,
+      mirrors,
+      checkouts,
+      catalog: {
+        reload: async () => {
+          loads.push(await inUse());
+          return { specs: [], problems: [], stale: false, loadedAt: 1 };
+        },
+      },
+      logger,
+    });
+    const stopping = new AbortController();
+    const running = source.run(stopping.signal);
+    const stop = async () => {
+      stopping.abort();
+      await running;
+    };
+    t.after(stop);
+    return { loads, wake: () => source.wake(), stop };
+  }
+
+  /** Which version of the specs is loaded with `@ref`. */
+  async function loadedWith(ref?: string): Promise<string> {
+    const { loads, stop } = start(ref === undefined ? {} : { ref });
+    const [version = ''] = await until('the specs are loaded', () => loads.length > 0 && loads);
+    await stop();
+    return version;
+  }
+
+  return { ...git, start, loadedWith, seen, disk, log };
 }
 
 test('specs come from the default branch, or from the branch, tag or commit that is named', async (t) => {
-  const git = await createGit(t);
-  await git.commit({ 'specs/version': 'main\n' });
-  const tagged = await git.commit({ 'specs/version': 'tagged\n' }, 'trunk');
-  await git.git('tag', '--annotate', '--message=x', 'v1', tagged);
-  await git.git('push', '--quiet', 'origin', 'refs/tags/v1');
-  const middle = await git.commit({ 'specs/version': 'middle\n' }, 'trunk');
-  await git.commit({ 'specs/version': 'trunk\n' }, 'trunk');
-  await git.serverGit('symbolic-ref', 'HEAD', 'refs/heads/trunk');
+  const { commit, git, serverGit, loadedWith } = await createFixture(t);
+  await commit({ 'specs/version': 'main\n' });
+  const tagged = await commit({ 'specs/version': 'tagged\n' }, 'trunk');
+  await git('tag', '--annotate', '--message=x', 'v1', tagged);
+  await git('push', '--quiet', 'origin', 'refs/tags/v1');
+  const middle = await commit({ 'specs/version': 'middle\n' }, 'trunk');
+  await commit({ 'specs/version': 'trunk\n' }, 'trunk');
+  await serverGit('symbolic-ref', 'HEAD', 'refs/heads/trunk');
 
-  assert.equal(await inUse(git, undefined), 'trunk', 'although there is a main');
-  assert.equal(await inUse(git, 'main'), 'main');
-  assert.equal(await inUse(git, 'v1'), 'tagged');
-  assert.equal(await inUse(git, middle), 'middle');
+  assert.equal(await loadedWith(), 'trunk', 'although there is a main');
+  assert.equal(await loadedWith('main'), 'main');
+  assert.equal(await loadedWith('v1'), 'tagged');
+  assert.equal(await loadedWith(middle), 'middle');
+});
+
+test('a commit that is in use already is neither checked out nor loaded again', async (t) => {
+  const { commit, start, seen, server } = await createFixture(t);
+  await commit({ 'specs/version': '1\n' });
+  const { loads, wake, stop } = start();
+  await until('the specs are loaded', () => loads.length === 1);
+  // When it asks for the second time, the first is over.
+  for (const time of ['first', 'second']) {
+    const before = server.requests.length;
+    wake();
+    await until(`it asks for the ${time} time`, () => server.requests.length >= before + 2);
+  }
+  await stop();
+  assert.deepEqual([loads, seen.length], [['1'], 1]);
+});
+
+test('the last commit stays in use while the server is away, and what was pushed meanwhile is found afterwards', async (t) => {
+  const { commit, start, server, log } = await createFixture(t);
+  await commit({ 'specs/version': '1\n' });
+  const { loads, wake } = start();
+  await until('the specs are loaded', () => loads.length === 1);
+  server.fault = () => ({ kind: 'status', status: 503 });
+  await commit({ 'specs/version': '2\n' });
+  wake();
+  await until('it could not ask', () => log.some(({ msg }) => msg === 'loop turn failed'));
+  assert.deepEqual(loads, ['1']);
+  server.fault = undefined;
+  await until('the specs are loaded again', () => loads.length === 2);
+  assert.deepEqual(loads, ['1', '2']);
+});
+
+test('a commit that could not be checked out is tried again', async (t) => {
+  const { commit, start, disk, log } = await createFixture(t);
+  await commit({ 'specs/version': '1\n' });
+  disk.isFull = true;
+  const { loads } = start();
+  await until('it could not', () => log.some(({ error }) => error === 'no space left'));
+  disk.isFull = false;
+  await until('the specs are loaded', () => loads.length > 0);
+  assert.deepEqual(loads, ['1']);
+});
+
+test('a name that the repository does not have, or a path that leads out of it, is said and loads nothing', async (t) => {
+  const { commit, start, log } = await createFixture(t);
+  await commit({ 'specs/version': '1\n' });
+  for (const [options, said] of [
+    [{ ref: 'gone' }, /has no branch or tag gone.*MAINSHEET_DEPLOYMENTS/],
+    [{ path: '../..' }, /is not a path inside/],
+    [{ path: '../tree-of-another' }, /is not a path inside/],
+  ] as const) {
+    const { loads, stop } = start(options);
+    await until('it is said', () => said.test(JSON.stringify(log)));
+    await stop();
+    assert.deepEqual(loads, []);
+    log.length = 0;
+  }
 });
