@@ -1,8 +1,9 @@
-import { mkdir, rename, rm, symlink } from 'node:fs/promises';
+import { mkdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { MainsheetError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Checkouts } from '../git/checkouts.ts';
+import { laneDirectory } from '../git/directory-names.ts';
 import type { Mirrors } from '../git/mirrors.ts';
 import type { Catalog } from '../spec/catalog.ts';
 import { createLoop, type Loop } from './loop.ts';
@@ -32,19 +33,17 @@ export function createSpecSource(deps: {
 }): Loop {
   const { repository, mirrors, checkouts, logger } = deps;
   let current: string | undefined;
-  let turns = 0;
 
   async function turn(signal: AbortSignal): Promise<boolean> {
     const sha = await newest(signal);
     if (sha === current) return false;
-    const lane = SPEC_LANES[turns % 2 === 0 ? 0 : 1];
+    const lane = await spareLane(deps.link);
     const { directory } = await checkouts.prepare({ lane, repository, sha, signal });
     const target = resolve(directory, deps.path);
     if (target !== directory && !target.startsWith(directory + sep)) {
       throw new MainsheetError('spec-path', `${deps.path} is not a path inside ${repository}`);
     }
     await point(deps.link, target);
-    turns += 1;
     current = sha;
     logger.info({ repository, sha }, 'deployment specs checked out');
     await deps.catalog.reload();
@@ -64,6 +63,13 @@ export function createSpecSource(deps: {
   }
 
   return createLoop({ name: 'specs', turn, pollMs: POLL_MS, logger });
+}
+
+/** The one that `link` does not lead into, whoever made it: the process before this one has left it behind. */
+async function spareLane(link: string): Promise<string> {
+  const [a, b] = SPEC_LANES;
+  const inUse = await readlink(link).catch(() => '');
+  return inUse.split(sep).includes(laneDirectory(a)) ? b : a;
 }
 
 /** Makes `link` point at `target`, in one step for whoever reads it. */

@@ -86,6 +86,29 @@ test('specs come from the default branch, or from the branch, tag or commit that
   assert.equal(await loadedWith(middle), 'middle');
 });
 
+test('the specs in use stay whole while the next ones are checked out, also those that a process before this one left', async (t) => {
+  const { commit, start, loadedWith, seen } = await createFixture(t);
+  await commit({ 'specs/version': '1\n' });
+  const { loads, wake, stop } = start();
+  for (const version of ['2', '3', '4']) {
+    await until('the version before is loaded', () => loads.at(-1) === String(+version - 1));
+    await commit({ 'specs/version': `${version}\n` });
+    wake();
+  }
+  await until('the last one is loaded', () => loads.at(-1) === '4');
+  await stop();
+  // Twice, because of two work trees the one in use may be either.
+  for (const version of ['5', '6']) {
+    await commit({ 'specs/version': `${version}\n` });
+    assert.equal(await loadedWith(), version);
+  }
+  const before = ['none', '1', '2', '3', '4', '5'];
+  assert.deepEqual(
+    seen,
+    before.map((version) => [version, version]),
+  );
+});
+
 test('a commit that is in use already is neither checked out nor loaded again', async (t) => {
   const { commit, start, seen, server } = await createFixture(t);
   await commit({ 'specs/version': '1\n' });
