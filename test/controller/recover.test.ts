@@ -6,20 +6,24 @@ import { test, type TestContext } from 'node:test';
 import { createRecover } from '../../src/controller/recover.ts';
 import { createGitHub } from '../../src/github/client.ts';
 import { isoTime, systemClock } from '../../src/lib/clock.ts';
-import { createLogger } from '../../src/lib/logger.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore } from '../../src/store/index.ts';
 import { startStandIn, type Received, type Reply } from '../github/stand-in.ts';
 import type { LoadedSpec } from '../../src/model/deployment-spec.ts';
 import { sampleLoaded } from '../runs/samples.ts';
 import { sampleDelivery } from '../store/samples.ts';
+import { recordLog } from '../support/log.ts';
 
-const HOOKS = '/repos/acme/storefront/hooks';
+const STOREFRONT = 'acme/storefront';
+const HUB = 'acme/hub';
 const ADDRESS = 'https://mainsheet.example';
 
 interface Sent {
-  number: number;
+  /** As text when it has more digits than a number keeps. */
+  number: number | string;
   guid: string;
+  /** Default: the storefront. */
+  repository?: string;
   event?: string;
   /** Default: nothing is kept of it. */
   payload?: object | 'dropped';
@@ -27,10 +31,14 @@ interface Sent {
   at?: number;
 }
 
-/** A GitHub with one webhook of ours and some that are not, in pages of two. */
+/** A GitHub with two repositories: each has one webhook of ours and some that are not, in pages of two. */
 async function createFixture(
   t: TestContext,
-  { specs = [sampleLoaded()], pageSize = 2 }: { specs?: LoadedSpec[]; pageSize?: number } = {},
+  {
+    specs = [sampleLoaded()],
+    pageSize = 2,
+    publicUrl = ADDRESS,
+  }: { specs?: LoadedSpec[]; pageSize?: number; publicUrl?: string | null } = {},
 ) {
   const sent: Sent[] = [];
   const refused: ((request: Received) => Reply | undefined)[] = [];
@@ -38,27 +46,31 @@ async function createFixture(
     const refusal = refused[0]?.(request);
     if (refusal !== undefined) return refusal;
     const { pathname, searchParams } = new URL(request.path, 'http://github.test');
-    if (pathname === HOOKS)
-      return {
-        status: 200,
-        body: [hook(1, 'https://else.example/x'), hook(2), { ...hook(3), active: false }],
-      };
-    const [, number] = /\/hooks\/2\/deliveries(?:\/(\d+))?$/.exec(pathname) ?? [];
-    if (!pathname.startsWith(`${HOOKS}/2/deliveries`)) return { status: 404, body: {} };
+    const [, repository = '', rest] = /^\/repos\/([^/]+\/[^/]+)\/hooks(.*)$/.exec(pathname) ?? [];
+    if (![STOREFRONT, HUB].includes(repository.toLowerCase())) return { status: 404, body: {} };
+    if (rest === '') return { status: 200, body: HOOKS_OF_EACH };
+    const [, number] = /^\/2\/deliveries(?:\/(\d+))?$/.exec(rest ?? '') ?? [];
+    if (!rest?.startsWith('/2/deliveries')) return { status: 404, body: {} };
+    const own = sent.filter((one) => (one.repository ?? STOREFRONT) === repository.toLowerCase());
     if (number !== undefined) {
-      const found = sent.find((one) => String(one.number) === number);
+      const found = own.find((one) => String(one.number) === number);
       if (found?.payload === 'dropped') return { status: 404, body: { message: 'Not Found' } };
       return { status: 200, body: { request: { headers: {}, payload: found?.payload ?? null } } };
     }
-    const all = sent
-      .map(listed)
-      .sort((a, b) => Date.parse(b.delivered_at) - Date.parse(a.delivered_at) || b.id - a.id);
+    const all = own.map(listed).sort(newestFirst);
     const start = Number(searchParams.get('cursor') ?? 0);
-    const next = `<http://github.test${pathname}?cursor=${start + pageSize}>; rel="next"`;
+    const end = start + pageSize;
+    const to = (cursor: number, rel: string) =>
+      `<http://github.test${pathname}?cursor=${cursor}>; rel="${rel}"`;
+    const links = [
+      ...(start > 0 ? [to(0, 'prev')] : []),
+      ...(end < all.length ? [to(end, 'next')] : []),
+    ];
     return {
       status: 200,
-      body: all.slice(start, start + pageSize),
-      headers: start + pageSize < all.length ? { link: next } : {},
+      // As numbers, however long they are.
+      text: JSON.stringify(all.slice(start, end)).replaceAll(/"id":"(\d+)"/g, '"id":$1'),
+      headers: links.length > 0 ? { link: links.join(', ') } : {},
     };
   });
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-recover-'));
@@ -67,17 +79,18 @@ async function createFixture(
     await store.close();
     await rm(directory, { recursive: true, force: true });
   });
-  const logger = createLogger({ level: 'silent', format: 'json' });
+  const { logger, log } = recordLog();
   const auth = { kind: 'token', token: 'ghp_x' } as const;
   const github = createGitHub({ apiUrl: standIn.url, auth, logger, clock: systemClock });
+  let woken = 0;
   const recover = createRecover({
     store,
     github,
     catalog: {
       current: () => ({ specs, problems: [], stale: false, loadedAt: 1 }),
     },
-    publicUrl: ADDRESS,
-    onAccepted: () => {},
+    publicUrl: publicUrl ?? undefined,
+    onAccepted: () => (woken += 1),
     clock: systemClock,
     logger,
   });
@@ -94,19 +107,34 @@ async function createFixture(
     send,
     refused,
     inbox,
-    recover: () => recover(new AbortController().signal),
+    recover: (signal = new AbortController().signal) => recover(signal),
     /** How often a path was asked for that ends so. */
     asked: (end: string) =>
       standIn.requests.filter(({ path }) => path.replace(/\?.*/, '').endsWith(end)).length,
+    woken: () => woken,
+    logged: (what: string) => log.filter(({ msg }) => msg === what).length,
   };
 }
+
+/** The second is ours. */
+const HOOKS_OF_EACH = [
+  hook(1, 'https://else.example/webhooks/v1/github'),
+  hook(2),
+  { ...hook(3), active: false },
+  hook(4, `${ADDRESS}/elsewhere`),
+];
 
 function hook(id: number, url = `${ADDRESS}/webhooks/v1/github/`) {
   return { id, active: true, config: { url } };
 }
 
-function listed({ number, guid, event = 'push', at = number }: Sent) {
-  return { id: number, guid, event, delivered_at: isoTime(at * 1000) };
+function listed({ number, guid, event = 'push', at = Number(number) }: Sent) {
+  return { id: String(number), guid, event, delivered_at: isoTime(at * 1000) };
+}
+
+function newestFirst(a: ReturnType<typeof listed>, b: ReturnType<typeof listed>): number {
+  const later = Date.parse(b.delivered_at) - Date.parse(a.delivered_at);
+  return later || (BigInt(a.id) > BigInt(b.id) ? -1 : 1);
 }
 
 test('of a webhook that is seen for the first time nothing old is taken', async (t) => {
@@ -115,11 +143,12 @@ test('of a webhook that is seen for the first time nothing old is taken', async 
   await recover();
   send(4);
   await recover();
+  await recover();
   assert.deepEqual(await inbox(), ['g4']);
 });
 
 test('what was missed is taken through all pages, oldest first, and once', async (t) => {
-  const { send, sent, recover, inbox, store, standIn } = await createFixture(t);
+  const { send, sent, recover, inbox, store, standIn, woken } = await createFixture(t);
   await recover();
   send(1, 2, 3, 4, 5);
   sent.push(
@@ -130,22 +159,57 @@ test('what was missed is taken through all pages, oldest first, and once', async
   await recover();
   await recover();
   assert.deepEqual(await inbox(), ['g4', 'g1', 'g2', 'g3', 'g5']);
+  assert.equal(woken(), 4, 'the intake hears of each');
   assert.equal((await store.inbox.get('g2'))?.payload, '{"number":2}');
-  assert.ok(!standIn.requests.some(({ path }) => path.startsWith(`${HOOKS}/1/`)), 'it is not ours');
+  const others = standIn.requests.filter(({ path }) => /\/hooks\/[^2]/.test(path));
+  assert.deepEqual(others, [], 'they are not ours, or not in use');
 });
 
 test('when GitHub asks for a pause, the rest is taken next time', async (t) => {
-  const { send, refused, recover, inbox } = await createFixture(t);
+  const { send, refused, recover, inbox, store } = await createFixture(t);
   await recover();
-  send(1, 2, 3);
-  refused.push(({ path }) =>
-    path.endsWith('/deliveries/2') ? { status: 429, headers: { 'retry-after': '60' } } : undefined,
-  );
-  await assert.rejects(recover(), { code: 'github-rate-limited' });
-  assert.deepEqual(await inbox(), ['g1']);
+  // Far enough from each other that the place that was reached matters.
+  send(1000, 2000, 3000);
+  for (const [number, taken] of [
+    [1000, []],
+    [2000, ['g1000']],
+  ] as const) {
+    refused[0] = ({ path }) =>
+      path.endsWith(`/deliveries/${number}`)
+        ? { status: 429, headers: { 'retry-after': '60' } }
+        : undefined;
+    await assert.rejects(recover(), { code: 'github-rate-limited' });
+    assert.deepEqual(await inbox(), taken);
+  }
+  const reached = Number(await store.cursors.get(`deliveries:${STOREFRONT}#2`));
+  assert.ok(reached > 0 && reached <= 1000 * 1000, 'what was reached is kept');
   refused.pop();
   await recover();
-  assert.deepEqual(await inbox(), ['g1', 'g2', 'g3']);
+  assert.deepEqual(await inbox(), ['g1000', 'g2000', 'g3000']);
+});
+
+test('a look that was stopped asks for nothing more, and the next one takes the rest', async (t) => {
+  const { send, refused, recover, inbox, asked, logged } = await createFixture(t);
+  await recover();
+  send(1000, 2000, 3000);
+  for (const [last, taken] of [
+    ['/deliveries', []],
+    ['/deliveries/1000', ['g1000']],
+  ] as const) {
+    const stopping = new AbortController();
+    refused[0] = ({ path }) => {
+      if (path.replace(/\?.*/, '').endsWith(last)) stopping.abort();
+      return undefined;
+    };
+    const pages = asked('/deliveries');
+    await assert.rejects(recover(stopping.signal), { name: 'AbortError' });
+    assert.deepEqual(await inbox(), taken);
+    assert.equal(asked('/deliveries/2000'), 0);
+    if (last === '/deliveries') assert.equal(asked(last) - pages, 1);
+  }
+  assert.equal(logged('missed deliveries cannot be read'), 0, 'that is no trouble');
+  await recover();
+  assert.deepEqual(await inbox(), ['g1000', 'g2000', 'g3000']);
 });
 
 test('when GitHub names no time for the pause, the limit of all is told all the same', async (t) => {
@@ -216,6 +280,63 @@ test('no request is spent on the payload of what the inbox has, or of what deplo
   );
 });
 
+test('pushes, releases and ends of workflows are taken, each as what it was', async (t) => {
+  const { sent, recover, inbox, store } = await createFixture(t);
+  await recover();
+  const events = ['push', 'release', 'workflow_run'];
+  for (const [index, event] of events.entries()) {
+    sent.push({ number: index + 1, guid: event, event, payload: { action: 'completed' } });
+  }
+  await recover();
+  assert.deepEqual(await inbox(), events);
+  for (const event of events) {
+    assert.equal((await store.inbox.get(event))?.delivery.event, event);
+  }
+});
+
+test('numbers of any length say which of one second came first, and any payload is taken as it is', async (t) => {
+  const { sent, recover, inbox, store } = await createFixture(t);
+  await recover();
+  const numbers = ['9', '10', '9007199254740992', '9007199254740993', '90071992547409930'];
+  for (const number of numbers.toReversed()) {
+    sent.push({ number, guid: `g${number}`, at: 5, payload: { id: 2 ** 60 } });
+  }
+  await recover();
+  assert.deepEqual(
+    await inbox(),
+    numbers.map((number) => `g${number}`),
+  );
+  assert.equal((await store.inbox.get('g9'))?.payload, JSON.stringify({ id: 2 ** 60 }));
+});
+
+test('each webhook is read from its own place', async (t) => {
+  const specs = [sampleLoaded(), sampleLoaded({ name: 'hub', repository: HUB })];
+  const { sent, send, recover, inbox } = await createFixture(t, { specs });
+  const sendHub = (number: number) =>
+    sent.push({ number, guid: `h${number}`, repository: HUB, payload: {} });
+  send(5000);
+  sendHub(1000);
+  await recover();
+  assert.deepEqual(await inbox(), []);
+  sendHub(2000);
+  send(6000);
+  await recover();
+  assert.deepEqual(await inbox(), ['g6000', 'h2000']);
+  sendHub(3000);
+  await recover();
+  assert.deepEqual(await inbox(), ['g6000', 'h2000', 'h3000']);
+});
+
+test('a repository is asked once, however its name is written, and not at all when nobody knows which webhook is ours', async (t) => {
+  const specs = [sampleLoaded(), sampleLoaded({ name: 'too', repository: 'Acme/Storefront' })];
+  const { recover, asked } = await createFixture(t, { specs });
+  await recover();
+  assert.equal(asked('/hooks'), 1);
+  const nameless = await createFixture(t, { publicUrl: null });
+  await nameless.recover();
+  assert.equal(nameless.standIn.requests.length, 0);
+});
+
 test('an id that GitHub could not have given is left alone', async (t) => {
   const { sent, send, recover, inbox } = await createFixture(t);
   await recover();
@@ -264,7 +385,7 @@ test(
 
 test("one repository's trouble keeps no other's deliveries from being taken", async (t) => {
   const other = sampleLoaded({ name: 'other', repository: 'acme/aaa' });
-  const { send, refused, recover, inbox } = await createFixture(t, {
+  const { send, refused, recover, inbox, logged } = await createFixture(t, {
     specs: [other, sampleLoaded()],
   });
   await recover();
@@ -278,6 +399,7 @@ test("one repository's trouble keeps no other's deliveries from being taken", as
   }
   await recover();
   assert.deepEqual(await inbox(), ['g1', 'g405', 'g406', 'g502']);
+  assert.equal(logged('missed deliveries cannot be read'), 1, 'not once for each look');
 });
 
 test('a token that may not read webhooks is no failure', async (t) => {

@@ -16,9 +16,12 @@ export interface Received {
   body: unknown;
 }
 
-/** What to answer: JSON, a connection that breaks, silence, or headers and half a body before the connection breaks. */
+/**
+ * What to answer: JSON (`text` is sent as it is), a connection that breaks, silence, or headers and half a body before the
+ * connection breaks.
+ */
 export type Reply =
-  | { status: number; headers?: Record<string, string>; body?: unknown }
+  | { status: number; headers?: Record<string, string>; body?: unknown; text?: string }
   | 'reset'
   | 'silence'
   | 'half';
@@ -82,7 +85,7 @@ function reply(response: ServerResponse, answer: Reply): void {
     response.write('{"id": 1', () => response.socket?.resetAndDestroy());
     return;
   }
-  const body = answer.body === undefined ? '' : JSON.stringify(answer.body);
+  const body = answer.text ?? (answer.body === undefined ? '' : JSON.stringify(answer.body));
   response.writeHead(answer.status, {
     ...(body === '' ? {} : { 'content-type': 'application/json; charset=utf-8' }),
     ...answer.headers,
