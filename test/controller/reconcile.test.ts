@@ -5,11 +5,13 @@ import { createReconcile } from '../../src/controller/reconcile.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { DeploymentSpec } from '../../src/model/deployment-spec.ts';
 import { openSqlite } from '../../src/store/engine.ts';
-import { createStore } from '../../src/store/index.ts';
+import type { Mirrors } from '../../src/git/mirrors.ts';
+import { createStore, type Store } from '../../src/store/index.ts';
 import { ASIDE_AFTER } from '../../src/store/inbox.ts';
-import { createFixture as createGit, silent } from '../git/fixture.ts';
+import { createFixture as createGit } from '../git/fixture.ts';
 import { sampleLoaded } from '../runs/samples.ts';
 import { sampleDelivery } from '../store/samples.ts';
+import { recordLog } from '../support/log.ts';
 import { until } from '../support/until.ts';
 
 const ON: DeploymentSpec['on'] = {
@@ -25,8 +27,16 @@ const ON: DeploymentSpec['on'] = {
   workflowRun: undefined,
 };
 
-/** Looks at a repository on a real git server, for specs that are in it. */
-async function createFixture(t: TestContext, more: string[] = []) {
+const onBranches = (...branches: string[]): DeploymentSpec['on'] => ({
+  ...ON,
+  push: ON.push && { ...ON.push, branches },
+});
+
+/** Looks at a repository on a real git server, for two specs that are in it and `more`. */
+async function createFixture(
+  t: TestContext,
+  { more = [], meddle = () => ({}) }: { more?: Partial<DeploymentSpec>[]; meddle?: Meddle } = {},
+) {
   const git = await createGit(t);
   const { repository } = git;
   const store = await createStore(openSqlite(join(git.root, 'mainsheet.db')), 'sqlite');
@@ -40,17 +50,20 @@ async function createFixture(t: TestContext, more: string[] = []) {
       if (slept.length === 20) stopping.abort();
     },
   };
-  const specs = [repository, repository.toUpperCase(), ...more].map((name, index) =>
-    sampleLoaded({ name: `spec${index}`, repository: name, on: ON }),
+  const specs = [{ repository }, { repository: repository.toUpperCase() }, ...more].map(
+    (one, index) => sampleLoaded({ name: `spec${index}`, on: ON, ...one }),
   );
+  const { logger, log } = recordLog();
+  let woken = 0;
   const reconcile = createReconcile({
     store,
     mirrors: git.mirrors,
     catalog: { current: () => ({ specs, problems: [], stale: false, loadedAt: 1 }) },
     intervalMs: 60_000,
-    onAccepted: () => {},
+    onAccepted: () => (woken += 1),
     clock,
-    logger: silent,
+    logger,
+    ...meddle(store, git.mirrors),
   });
   const found = async () => {
     const { items } = await store.inbox.list({ limit: 99, before: undefined });
@@ -75,19 +88,35 @@ async function createFixture(t: TestContext, more: string[] = []) {
       await store.inbox.close(id, 'processed', { summary: '', specs: [] }, 1);
     }
   }
-  return { ...git, store, look, found, taken, slept, stopping, reconcile };
+  return {
+    ...git,
+    store,
+    specs,
+    look,
+    found,
+    taken,
+    slept,
+    stopping,
+    reconcile,
+    log,
+    woken: () => woken,
+  };
 }
+
+/** Puts something of its own between the look and what it asks. */
+type Meddle = (store: Store, mirrors: Mirrors) => { store?: Store; mirrors?: Mirrors };
 
 test('a look costs one request for each repository, however many specs and branches it has', async (t) => {
   const { look, commit, server } = await createFixture(t);
   for (const branch of ['release/1', 'release/2', 'topic']) await commit({ a: branch }, branch);
-  await look();
-  const before = server.requests.length;
-  await look();
-  // git's protocol: what the server can, then the refs.
-  const asked = server.requests.slice(before).map(({ line }) => line.replace(/\?.*/, ''));
-  assert.ok(asked.length <= 2, asked.join('\n'));
-  assert.equal(new Set(asked.map((line) => line.split(' ')[0])).size, asked.length);
+  for (let time = 0; time < 2; time += 1) {
+    const before = server.requests.length;
+    await look();
+    // git's protocol: what the server can, then the refs.
+    const asked = server.requests.slice(before).map(({ line }) => line.replace(/\?.*/, ''));
+    assert.ok(asked.length <= 2, asked.join('\n'));
+    assert.equal(new Set(asked.map((line) => line.split(' ')[0])).size, asked.length);
+  }
 });
 
 test('looks are an interval apart, up to a fifth more or less, and not always the same', async (t) => {
@@ -99,13 +128,105 @@ test('looks are an interval apart, up to a fifth more or less, and not always th
 });
 
 test('a repository that cannot be looked at keeps no other from being looked at', async (t) => {
-  const { look, found, commit } = await createFixture(t, ['acme/gone']);
+  const { look, found, commit, woken } = await createFixture(t, {
+    more: [{ repository: 'acme/gone' }],
+  });
   await look();
   const sha = await commit({ a: '1' });
   await look();
   assert.deepEqual(
     (await found()).map(({ after }) => after),
     [sha],
+  );
+  assert.equal(woken(), 1, 'the intake hears of it');
+});
+
+test('a repository that does not answer keeps no other from being looked at', async (t) => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const slow = ['acme/slow', 'acme/slower'];
+  const { look, found, commit, store, repository } = await createFixture(t, {
+    more: slow.map((name) => ({ repository: name })),
+    meddle: (_store, mirrors) => ({
+      mirrors: {
+        ...mirrors,
+        async heads(name, options) {
+          if (!slow.includes(name)) return await mirrors.heads(name, options);
+          await promise;
+          return new Map();
+        },
+      },
+    }),
+  });
+  const looks = [look()];
+  await until('it was looked at', async () => (await store.branchHeads.of(repository)).size > 0);
+  const sha = await commit({ a: '1' });
+  looks.push(look());
+  const [push] = await until('the push is found', async () => {
+    const all = await found();
+    return all.length > 0 && all;
+  });
+  assert.equal(push?.after, sha);
+  resolve();
+  await Promise.all(looks);
+});
+
+test('no repository is asked that no spec deploys pushes of', async (t) => {
+  const asked: string[] = [];
+  const { look, repository } = await createFixture(t, {
+    more: [{ repository: 'acme/releases', on: { ...ON, push: undefined } }],
+    meddle: (_store, mirrors) => ({
+      mirrors: {
+        ...mirrors,
+        heads: (name, options) => {
+          asked.push(name);
+          return mirrors.heads(name, options);
+        },
+      },
+    }),
+  });
+  await look();
+  assert.deepEqual(asked, [repository]);
+});
+
+test('a branch that any spec names is watched, and only from the moment on that one does', async (t) => {
+  const { look, found, taken, commit, specs, repository } = await createFixture(t, {
+    more: [{ repository: 'acme/shop', on: onBranches('topic') }],
+  });
+  const looked = async () => {
+    await look();
+    await taken();
+    return (await found()).map(({ ref, after }) => [ref, after]);
+  };
+  await commit({ a: '1' }, 'later');
+  await looked();
+  await commit({ a: '2' }, 'later');
+  const topic = await commit({ a: '3' }, 'topic');
+  assert.deepEqual(await looked(), [['refs/heads/topic', topic]]);
+  specs.push(sampleLoaded({ name: 'later', repository, on: onBranches('later') }));
+  assert.equal((await looked()).length, 1, 'what was pushed before deploys nothing');
+  const later = await commit({ a: '4' }, 'later');
+  assert.deepEqual((await looked()).at(-1), ['refs/heads/later', later]);
+});
+
+test('branches at the same commit are pushes of their own, in every repository', async (t) => {
+  const { look, found, git, serverGit, specs } = await createFixture(t);
+  await serverGit('clone', '--quiet', '--bare', '.', '../hub.git');
+  specs.push(sampleLoaded({ name: 'hub', repository: 'acme/hub', on: ON }));
+  await look();
+  const sha = await git('rev-parse', 'HEAD');
+  for (const branch of ['release/1', 'release/2']) {
+    await git('push', '--quiet', 'origin', `HEAD:refs/heads/${branch}`);
+    await serverGit('--git-dir=../hub.git', 'branch', branch, sha);
+  }
+  await look();
+  const pushes = await found();
+  assert.deepEqual(
+    new Set(pushes.map(({ ref }) => ref)),
+    new Set(['refs/heads/release/1', 'refs/heads/release/2']),
+  );
+  assert.deepEqual(
+    pushes.map(({ after }) => after),
+    [sha, sha, sha, sha],
   );
 });
 
@@ -168,8 +289,77 @@ test('what a delivery waits to tell is left to it, but not while it has stepped 
   assert.equal((await found()).at(-1)?.after, sha);
 });
 
+test('a delivery that comes while the branches are read is not told of twice', async (t) => {
+  const { look, found, commit } = await createFixture(t, {
+    meddle: (store, mirrors) => ({
+      mirrors: {
+        ...mirrors,
+        async heads(repository, options) {
+          const heads = await mirrors.heads(repository, options);
+          if (heads.has('release/1')) await store.accept(sampleDelivery('heard', { repository }));
+          return heads;
+        },
+      },
+    }),
+  });
+  await look();
+  await commit({ a: '1' }, 'release/1');
+  await look();
+  assert.equal((await found()).length, 1, 'only the one that was heard');
+});
+
+test('a push that could not be stored is found by the next look', async (t) => {
+  let full = false;
+  const { look, found, commit, log } = await createFixture(t, {
+    meddle: (store) => ({
+      store: {
+        ...store,
+        async accept(delivery) {
+          if (full) throw new Error('the disk is full');
+          return await store.accept(delivery);
+        },
+      },
+    }),
+  });
+  await look();
+  const sha = await commit({ a: '1' });
+  full = true;
+  await look();
+  assert.ok(log.some(({ error }) => /disk is full/.test(String(error))));
+  full = false;
+  await look();
+  assert.deepEqual(
+    (await found()).map(({ after }) => after),
+    [sha],
+  );
+});
+
+test('two that find the same push at once store it once', async (t) => {
+  const { promise: both, resolve } = Promise.withResolvers<void>();
+  let arrived = 0;
+  const { look, found, commit } = await createFixture(t, {
+    meddle: (_store, mirrors) => ({
+      mirrors: {
+        ...mirrors,
+        async commit(...request) {
+          const facts = await mirrors.commit(...request);
+          arrived += 1;
+          if (arrived === 2) resolve();
+          await both;
+          return facts;
+        },
+      },
+    }),
+  });
+  await look();
+  await commit({ a: '1' });
+  await Promise.all([look(), look()]);
+  assert.equal(arrived, 2);
+  assert.equal((await found()).length, 1);
+});
+
 test('a look that was stopped is no trouble, and the next one begins anew', async (t) => {
-  const { reconcile, look, found, commit, server } = await createFixture(t);
+  const { reconcile, look, found, commit, server, log } = await createFixture(t);
   await look();
   const sha = await commit({ a: '1' });
   const stopping = new AbortController();
@@ -181,6 +371,10 @@ test('a look that was stopped is no trouble, and the next one begins anew', asyn
   await until('it asks', () => server.requests.length > before);
   stopping.abort();
   await looking;
+  assert.deepEqual(
+    log.filter(({ msg }) => msg === 'branches cannot be looked at'),
+    [],
+  );
   release?.();
   server.fault = undefined;
   assert.deepEqual(await found(), []);
