@@ -20,6 +20,8 @@ let files = 0;
 before(async () => {
   world = await createWorld({
     specs: { 'storefront.yaml': SPEC },
+    // What the spec would deploy, if it were told of.
+    files: { 'src/index.js': 'shop\n' },
     env: { MAINSHEET_RECONCILE_INTERVAL: '300ms', LOG_LEVEL: 'debug' },
   });
   await turnDeaf();
@@ -51,19 +53,22 @@ interface DeliveryView {
   payload: { after?: string };
 }
 
-/** Waits until the push of a commit stands in the inbox, found by looking. */
-const found = (sha: string) =>
-  until('the push was found', async () => {
-    const { items } = await world.controller.get<{ items: DeliveryView[] }>('/deliveries');
-    for (const { id } of items.filter((one) => one.id.startsWith('reconcile-'))) {
-      const { payload } = await world.controller.get<DeliveryView>(`/deliveries/${id}`);
-      if (payload.after === sha) return id;
-    }
-    return undefined;
-  });
+/** The delivery of a commit's push that was found by looking. */
+async function foundOf(sha: string): Promise<string | undefined> {
+  const { items } = await world.controller.get<{ items: DeliveryView[] }>('/deliveries');
+  for (const { id } of items.filter((one) => one.id.startsWith('reconcile-'))) {
+    const { payload } = await world.controller.get<DeliveryView>(`/deliveries/${id}`);
+    if (payload.after === sha) return id;
+  }
+  return undefined;
+}
+
+/** Waits until it stands in the inbox. */
+const found = (sha: string) => until('the push was found', () => foundOf(sha));
 
 test('the first look deploys nothing', async () => {
-  assert.deepEqual(await world.runs(), []);
+  const { items } = await world.controller.get<{ items: DeliveryView[] }>('/deliveries');
+  assert.deepEqual([items, await world.runs()], [[], []]);
 });
 
 test('without any webhook a push is deployed, and explained like any other', async () => {
@@ -109,6 +114,7 @@ test('a push that a webhook told of is not found again, and a late webhook of a 
   await world.ended(heard);
   await looked();
   await turnDeaf();
+  assert.equal(await foundOf(heard), undefined);
   assert.equal((await world.runs(`&sha=${heard}`)).length, 1);
 
   const unheard = await push('main', 'Found first');
