@@ -60,8 +60,8 @@ async function createFixture(t: TestContext) {
       assert.ok(made);
       return await end(made, how);
     },
-    async goBack() {
-      const run = await operate.rollbackSpec('storefront', ME);
+    async goBack(to?: string) {
+      const run = await operate.rollbackSpec('storefront', ME, to);
       return (await end(run, 'succeeds')).sha[0];
     },
     async wait(id: string) {
@@ -88,6 +88,15 @@ test('a second rollback goes further back, also past a revision that only its re
   await deploy('r2', 'b', 'fails');
   await end(await operate.retry('r2', ME), 'succeeds');
   await deploy('r4', 'c');
+  assert.deepEqual([await goBack(), await goBack()], ['b', 'a']);
+});
+
+test('a second rollback goes further back, also when the first had been undone by hand before', async (t) => {
+  const { deploy, goBack } = await createFixture(t);
+  await deploy('r1', 'a');
+  await deploy('r2', 'b');
+  await deploy('r3', 'c');
+  assert.deepEqual([await goBack(), await goBack('r3')], ['b', 'c']);
   assert.deepEqual([await goBack(), await goBack()], ['b', 'a']);
 });
 

@@ -75,6 +75,9 @@ test('a delivery that comes after a rollback does not undo it, unless it is newe
   assert.equal(await world.statusOf(late.sha, 'mainsheet/storefront', 'error'), why);
   assert.equal(await deployed(), one.sha);
 
+  await world.sample.push(`${between.sha}:refs/heads/main`, { force: true });
+  await until('it is deployed as the head', async () => (await deployed()) === between.sha);
+
   const head = await pushUnheard('head');
   await head.deliver();
   assert.equal((await world.ended(head.sha)).state, 'succeeded');
