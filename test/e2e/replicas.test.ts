@@ -172,6 +172,28 @@ for (const count of [2, 3]) {
   });
 }
 
+test('a replica that is started takes nothing from those that work (G3)', async () => {
+  const database = await server.database();
+  await startReplicas(1, database);
+  const [first] = replicas;
+  assert.ok(first);
+  const under = await push('two');
+  const { run } = await runnerOf(under);
+  await startReplicas(1, database);
+  const [second] = replicas;
+  assert.ok(second);
+  replicas = [first, second];
+
+  // The first has its hands full, so that the second takes the oldest run that it may.
+  const sha = await push('one');
+  const { run: next, owner } = await runnerOf(sha);
+  assert.equal(owner, second);
+  await writeFile(join(directory, 'open'), '');
+  for (const one of [sha, under]) assert.equal((await ended(second, one)).state, 'succeeded');
+  assert.deepEqual([started(first), started(second)], [[run.id], [next.id]]);
+  assertNoOverlap(await readFile(join(directory, 'journal'), 'utf8'));
+});
+
 test('the run of a killed replica goes on elsewhere within its lease, and its log can be followed anywhere', async () => {
   await startReplicas(2);
   const sha = await push('two');
