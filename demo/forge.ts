@@ -61,7 +61,7 @@ export interface Forge {
   /** All that GitHub's API description has against any request so far. */
   problems: () => string[];
   /** Faults for requests to the API and to git. */
-  faults: Pick<Faults, 'next'>;
+  faults: Pick<Faults, 'next' | 'left'>;
 
   /** Statuses of a commit, newest first, read back through the API; so are the next two. */
   statuses: (repository: string, sha: string) => Promise<JsonObject[]>;

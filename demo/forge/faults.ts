@@ -14,6 +14,8 @@ export type Fault =
 interface FaultMatch {
   method?: string;
   path?: RegExp;
+  /** So many requests that match are answered first; default none. */
+  after?: number;
 }
 
 export interface Faults {
@@ -21,13 +23,15 @@ export interface Faults {
   next: (match: FaultMatch, fault: Fault, times?: number) => void;
   /** The fault that a request meets, used up by asking. */
   take: (method: string, path: string) => Fault | undefined;
+  /** How many faults nobody has met yet. */
+  left: () => number;
 }
 
 export function createFaults(): Faults {
-  const orders: { match: FaultMatch; fault: Fault; left: number }[] = [];
+  const orders: { match: FaultMatch; fault: Fault; passes: number; left: number }[] = [];
   return {
     next(match, fault, times = 1) {
-      orders.push({ match, fault, left: times });
+      orders.push({ match, fault, passes: match.after ?? 0, left: times });
     },
     take(method, path) {
       const index = orders.findIndex(({ match }) => {
@@ -39,9 +43,14 @@ export function createFaults(): Faults {
       });
       const order = orders[index];
       if (order === undefined) return undefined;
+      if (order.passes > 0) {
+        order.passes -= 1;
+        return undefined;
+      }
       order.left -= 1;
       if (order.left <= 0) orders.splice(index, 1);
       return order.fault;
     },
+    left: () => orders.reduce((sum, order) => sum + order.left, 0),
   };
 }

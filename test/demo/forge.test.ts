@@ -254,6 +254,17 @@ describe('forge: faults', () => {
     assert.equal((await forge.dispatches(HUB)).length, 1);
   });
 
+  it('lets as many requests pass first as ordered, and says what nobody has met yet', async () => {
+    const zen = async () => (await fetch(`${forge.url}/zen`)).status;
+    forge.faults.next({ path: /zen/, after: 1 }, { status: 503 }, 2);
+    assert.equal(forge.faults.left(), 2);
+    assert.notEqual(await zen(), 503);
+    assert.equal(await zen(), 503);
+    assert.equal(forge.faults.left(), 1);
+    assert.equal(await zen(), 503);
+    assert.equal(forge.faults.left(), 0);
+  });
+
   it('breaks the connection before or after the work is done', async () => {
     const { rest } = client(forge);
     const done = (await forge.dispatches(HUB)).length;
