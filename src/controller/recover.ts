@@ -48,7 +48,7 @@ export function createRecover(deps: {
   async function recoverOf(repository: string, signal: AbortSignal): Promise<void> {
     const address = (deps.publicUrl ?? '') + WEBHOOK_PATH;
     try {
-      for (const hook of await findHooks({ github, clock }, repository, address)) {
+      for (const hook of await findHooks({ github, clock, signal }, repository, address)) {
         await recoverFrom(hook, signal);
       }
       unreadable.delete(repository);

@@ -32,16 +32,17 @@ const PAGE = 100;
 /**
  * The webhooks that deliver to us: the App's own (https://docs.github.com/en/rest/apps/webhooks), or with a token those
  * of the repository that have `address` as their URL (https://docs.github.com/en/rest/repos/webhooks), which needs the
- * right to read them. `repository` is not looked at as an App.
+ * right to read them. `repository` is not looked at as an App. No request outlasts `signal`.
  */
 export async function findHooks(
-  deps: { github: GitHub; clock: Clock },
+  deps: { github: GitHub; clock: Clock; signal: AbortSignal },
   repository: string,
   address: string,
 ): Promise<Hook[]> {
-  const { github, clock } = deps;
+  const { github, clock, signal } = deps;
   const { app } = github;
-  if (app !== undefined) return [appHook(app, clock)];
+  const request = { signal };
+  if (app !== undefined) return [appHook(app, clock, request)];
   const [owner = '', repo = ''] = repository.split('/');
   return await attempt(`list the webhooks of ${repository}`, clock, async () => {
     const octokit = await github.octokit(repository);
@@ -49,14 +50,15 @@ export async function findHooks(
       owner,
       repo,
       per_page: PAGE,
+      request,
     });
     return data
       .filter((hook) => hook.active && sameAddress(hook.config.url ?? '', address))
-      .map((hook) => repositoryHook(octokit, clock, { owner, repo, hook_id: hook.id }));
+      .map((hook) => repositoryHook(octokit, clock, { owner, repo, hook_id: hook.id, request }));
   });
 }
 
-function appHook(octokit: Octokit, clock: Clock): Hook {
+function appHook(octokit: Octokit, clock: Clock, request: { signal: AbortSignal }): Hook {
   return {
     name: 'app',
     list: (cursor) =>
@@ -64,6 +66,7 @@ function appHook(octokit: Octokit, clock: Clock): Hook {
         pageOf(
           await octokit.request('GET /app/hook/deliveries', {
             per_page: PAGE,
+            request,
             ...(cursor === undefined ? {} : { cursor }),
           }),
         ),
@@ -72,7 +75,7 @@ function appHook(octokit: Octokit, clock: Clock): Hook {
       attempt("read one of the App's deliveries", clock, async () =>
         payloadOf(
           // Put into the path as it is, because as a number it may lose its last digits.
-          await octokit.request(`GET /app/hook/deliveries/${checkNumber(number)}`),
+          await octokit.request(`GET /app/hook/deliveries/${checkNumber(number)}`, { request }),
         ),
       ),
   };
@@ -81,7 +84,7 @@ function appHook(octokit: Octokit, clock: Clock): Hook {
 function repositoryHook(
   octokit: Octokit,
   clock: Clock,
-  hook: { owner: string; repo: string; hook_id: number },
+  hook: { owner: string; repo: string; hook_id: number; request: { signal: AbortSignal } },
 ): Hook {
   const name = `${hook.owner}/${hook.repo}`;
   return {

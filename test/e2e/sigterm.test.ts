@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { isAlive } from '../steps/support.ts';
+import { deafUrl } from '../support/deaf.ts';
 import { until } from '../support/until.ts';
 import { createWorld, SITE, type World } from '../support/world.ts';
 
@@ -33,6 +34,8 @@ before(async () => {
           `trap '' TERM; echo $$ >> "$NOTES/deaf"; until [ -e "$NOTES/go-on" ]; do sleep 0.05; done`,
         ),
         spec('quick', 'echo quick >> "$NOTES/quick"'),
+        `${spec('missed', 'echo "$MAINSHEET_SHA" >> "$NOTES/missed"')}concurrency: { queue: all }\n`,
+        spec('found', 'echo "$MAINSHEET_SHA" >> "$NOTES/found"'),
       ].join('---\n'),
     },
     env: { MAINSHEET_SECRET_NOTES: notes, MAINSHEET_SHUTDOWN_GRACE: '50ms' },
@@ -44,11 +47,9 @@ after(async () => {
 });
 
 /** Starts it again, on another port, of which the forge has to hear. */
-async function restart(): Promise<void> {
-  await world.controller.restart();
-  const { webhookUrl, secret } = world.controller;
-  const publicUrl = 'https://mainsheet.example/webhooks/v1/github';
-  world.forge.hook({ url: webhookUrl, secret, publicUrl });
+async function restart(more: Record<string, string> = {}): Promise<void> {
+  await world.controller.restart(more);
+  world.hear();
 }
 
 async function push(branch: string): Promise<string> {
@@ -101,11 +102,88 @@ test('SIGTERM while GitHub does not answer a callback keeps it, and it is sent a
   await world.settled();
 });
 
-test('SIGTERM while missed deliveries are looked for does not wait for GitHub', async () => {
+/** Requests to GitHub's API since `start`, a place in the journal. */
+const asked = (start: number, path: RegExp) =>
+  world.forge.journal.slice(start).filter((entry) => path.test(entry.path));
+
+for (const [what, path] of [
+  ['webhooks', /\/hooks\?/],
+  ['deliveries', /\/hooks\/\d+\/deliveries\?/],
+] as const) {
+  test(`SIGTERM while GitHub is asked for ${what} does not wait for its answer`, async () => {
+    await world.controller.stop();
+    const start = world.forge.journal.length;
+    world.forge.faults.next({ method: 'GET', path }, 'hang');
+    await restart();
+    await until('GitHub was asked', () => asked(start, path).length > 0);
+    await stopsSoon();
+    assert.equal(
+      asked(start, path).length,
+      1,
+      'the answer was not waited for, nor asked for again',
+    );
+    await restart();
+  });
+}
+
+test('SIGTERM while missed deliveries are taken in loses none of them and deploys none twice', async () => {
+  const list = `/repos/${SITE}/hooks/4711/deliveries?`;
+  await world.forge.waitFor((entry) => entry.path.startsWith(list) && entry.status === 200, 30_000);
   await world.controller.stop();
-  world.forge.faults.next({ method: 'GET', path: /\/hooks/ }, 'hang');
+  const missed = [];
+  for (let count = 0; count < 3; count += 1) {
+    const sha = await push('missed');
+    await world.forge.waitForDelivery(({ body }) => body.includes(`"after":"${sha}"`), 30_000);
+    missed.push(sha);
+  }
+  const payload = /\/hooks\/\d+\/deliveries\/\d+$/;
+  const start = world.forge.journal.length;
+  world.forge.faults.next({ path: payload, after: 1 }, 'hang');
   await restart();
+  await until('the second is being read', () => asked(start, payload).length === 2);
   await stopsSoon();
+  assert.equal(
+    asked(start, payload).length,
+    2,
+    'the answer was not waited for, nor asked for again',
+  );
+  await restart();
+
+  for (const sha of missed) assert.equal((await world.ended(sha)).state, 'succeeded');
+  assert.deepEqual(await noted('missed'), missed);
+  for (const sha of missed) await world.statusOf(sha, 'mainsheet/missed', 'success');
+});
+
+test('SIGTERM while branches are looked at, or what was found is fetched, keeps the push for the next look', async () => {
+  const looking = { MAINSHEET_RECONCILE_INTERVAL: '200ms', LOG_LEVEL: 'debug' };
+  const branches = { path: /\.git\/info\/refs\?service=git-upload-pack/ };
+  const { forge, controller } = world;
+  const looks = () => controller.log.filter(({ msg }) => msg === 'branches looked at').length;
+  // At an address that is not Mainsheet's, so that GitHub's list of deliveries does not tell of it either.
+  forge.hook({ url: await deafUrl(), secret: controller.secret });
+  await controller.stop();
+  await controller.restart(looking);
+  await until('it is known where the branches are', () => looks() > 0);
+
+  forge.faults.next(branches, 'hang');
+  await until('the branches are being asked for', () => forge.faults.left() === 0);
+  const sha = await push('found');
+  await stopsSoon();
+
+  // The first is that of the look.
+  forge.faults.next({ ...branches, after: 1 }, 'hang');
+  await controller.restart(looking);
+  await until('what was found is being fetched', () => forge.faults.left() === 0);
+  await stopsSoon();
+  assert.deepEqual(await noted('found'), []);
+
+  await controller.restart(looking);
+  assert.equal((await world.ended(sha)).state, 'succeeded');
+  const enough = looks() + 2;
+  await until('it is looked at again', () => looks() >= enough);
+  assert.deepEqual(await noted('found'), [sha]);
+  assert.equal((await world.runs(`&sha=${sha}`)).length, 1);
+  await controller.stop();
   await restart();
 });
 
