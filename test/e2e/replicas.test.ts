@@ -239,6 +239,68 @@ test('a run that another replica takes up has its first step done again, because
   assert.deepEqual(lines, ['build', 'found', 'build', 'found']);
 });
 
+test('a replica that is asked to stop hands its run over at once, and nothing is lost or done twice (G11)', async () => {
+  // Nobody could take anything up before a lease has ended: what goes on was given back.
+  await startReplicas(2, undefined, { MAINSHEET_LEASE: '10m', MAINSHEET_SHUTDOWN_GRACE: '50ms' });
+  const shas = { one: await push('one'), two: await push('two'), three: await push('three') };
+  await until('each replica runs one', () =>
+    replicas.every((replica) => started(replica).length === 1),
+  );
+  const { run, owner } = await runnerOf(shas.one);
+  const other = replicas.find((replica) => replica !== owner);
+  assert.ok(other);
+  await until('its step has begun', async () => {
+    const begun = await readFile(join(directory, 'journal'), 'utf8').catch(() => '');
+    return begun.includes(`begin one ${run.id}\n`);
+  });
+  assert.equal(await owner.stop(), 0);
+  const handedOver = owner.log.filter(({ msg }) => msg === 'run handed over');
+  assert.deepEqual(
+    handedOver.map(({ run: id }) => id),
+    [run.id],
+  );
+
+  await writeFile(join(directory, 'open'), '');
+  for (const sha of Object.values(shas)) {
+    assert.equal((await ended(other, sha)).state, 'succeeded');
+    await until('GitHub knows', async () => {
+      const [latest] = await forge.statuses(SITE, sha);
+      return latest?.['state'] === 'success';
+    });
+  }
+  assert.deepEqual(started(owner), [run.id]);
+  assert.equal(started(other).length, 3);
+  const journal = (await readFile(join(directory, 'journal'), 'utf8')).trim().split('\n').sort();
+  const all = await runsOf(other);
+  const expected = all.flatMap(({ spec: lane, id }) => [
+    `begin ${lane} ${id}`,
+    `end ${lane} ${id}`,
+  ]);
+  assert.deepEqual(journal, [...expected, `begin one ${run.id}`].sort());
+  const deployments = await forge.deployments(SITE);
+  for (const sha of Object.values(shas)) {
+    assert.equal(deployments.filter((one) => one['sha'] === sha).length, 1);
+  }
+});
+
+test('a process on PostgreSQL that is stopped in the middle of a run goes on with its unfinished step', async () => {
+  await startReplicas(1, undefined, { MAINSHEET_LEASE: '10m', MAINSHEET_SHUTDOWN_GRACE: '50ms' });
+  const [only] = replicas;
+  assert.ok(only);
+  const built = async () => {
+    const text = await readFile(join(directory, 'built'), 'utf8').catch(() => '');
+    return text.split('\n').filter((line) => line !== '');
+  };
+  const sha = await push('built');
+  await until('the second step waits', async () => (await built()).length === 2);
+  assert.equal(await only.stop(), 0);
+  await writeFile(join(directory, 'open'), '');
+  await only.restart();
+  assert.equal((await ended(only, sha)).state, 'succeeded');
+  assert.deepEqual(await built(), ['build', 'found', 'found']);
+  assert.equal((await forge.deployments(SITE)).length, 1);
+});
+
 test('of several replicas one looks for missed pushes, and when it dies another one does', async () => {
   forge.hook({ url: await deafUrl(), secret: 'e2e-webhook-secret' });
   await startReplicas(2, undefined, {
