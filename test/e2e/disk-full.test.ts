@@ -5,21 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { cannotFillDisk, fillDisk, makeRoom } from '../support/disk.ts';
+import { SLOW_SPEC } from '../support/slow-spec.ts';
 import { until } from '../support/until.ts';
 import { createWorld, SITE, type World } from '../support/world.ts';
-
-const SPEC = `
-name: slow
-repository: ${SITE}
-on: { push: { branches: [main] } }
-secrets: [NOTES]
-steps:
-  - name: Wait
-    run: |
-      echo started
-      until [ -e "$NOTES/go-on" ]; do sleep 0.05; done
-      echo went on
-`;
 
 interface Ready {
   status: string;
@@ -32,7 +20,7 @@ describe('a full disk', { skip: await cannotFillDisk() }, () => {
   before(async () => {
     notes = await mkdtemp(join(tmpdir(), 'mainsheet-notes-'));
     world = await createWorld({
-      specs: { 'slow.yaml': SPEC },
+      specs: { 'slow.yaml': SLOW_SPEC },
       env: { MAINSHEET_SECRET_NOTES: notes, MAINSHEET_LEASE: '3s' },
     });
   });

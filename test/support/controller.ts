@@ -43,9 +43,11 @@ export async function startController(options: {
   uid?: number;
   /** How many files and connections the process may have open; default as many as the test. */
   openFiles?: number;
+  /** Where its data is, seen only by those who `enter`; default a directory of its own. */
+  disk?: { directory: string; enter: readonly string[] };
 }): Promise<Controller> {
   const root = await mkdtemp(join(tmpdir(), 'mainsheet-e2e-'));
-  const dataDir = join(root, 'data');
+  const dataDir = options.disk?.directory ?? join(root, 'data');
   const specsDir = join(root, 'specs');
   await mkdir(specsDir);
   for (const [name, text] of Object.entries(options.specs)) {
@@ -80,7 +82,7 @@ export async function startController(options: {
   let url = '';
 
   async function start(more: Record<string, string> = {}): Promise<void> {
-    const command = [process.execPath, MAIN, 'serve'];
+    const command = [...(options.disk?.enter ?? []), process.execPath, MAIN, 'serve'];
     const [file = '', ...args] =
       options.openFiles === undefined
         ? command

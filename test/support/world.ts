@@ -66,6 +66,8 @@ export async function createWorld(options: {
   env?: Record<string, string>;
   /** Whom the controller runs as; only root can choose. */
   uid?: number;
+  /** Where the controller's data is. */
+  disk?: { directory: string; enter: readonly string[] };
   forge?: Partial<ForgeOptions>;
   files?: Record<string, string>;
   /** As whom the controller speaks to the forge; default with its token. */
@@ -77,6 +79,7 @@ export async function createWorld(options: {
     forge,
     specs: options.specs,
     ...(options.uid === undefined ? {} : { uid: options.uid }),
+    ...(options.disk === undefined ? {} : { disk: options.disk }),
     env: { ...(options.credentials === 'app' ? appCredentials(forge) : {}), ...options.env },
   });
 
