@@ -18,8 +18,11 @@ import { sampleLoaded } from '../runs/samples.ts';
 import { until } from '../support/until.ts';
 
 const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 /** So often it fails before it steps aside. */
 const TRIES = 8;
+/** So often at the least it fails before it is given up. */
+const MOST_TRIES = 300;
 
 const push = (branches: string[], paths: string[]): DeploymentSpec['on'] => ({
   push: { branches, branchesIgnore: [], tags: [], tagsIgnore: [], paths, pathsIgnore: [] },
@@ -99,12 +102,26 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
       return false;
     });
   }
+  /** As if it had been tried so often by now. It has to wait, and is due afterwards. */
+  async function wear(id: string, times: number): Promise<void> {
+    const later = clock.now() + 1000 * HOUR;
+    while ((await get(id)).attempts < times) {
+      assert.equal((await store.inbox.claim(later, 1))?.delivery.id, id);
+      await store.inbox.postpone(id, later, 'not by this intake');
+    }
+    await store.inbox.postpone(id, clock.now(), 'due');
+  }
   return {
     ...git,
     store,
     unreadable,
     tried,
+    wear,
     get,
+    /** Sets the clock forward until the delivery is so old, in milliseconds. */
+    async age(id: string, ms: number) {
+      ahead += (await get(id)).receivedAt + ms - clock.now();
+    },
     async deliver(id: string, branch: string, sha: string) {
       const ref = `refs/heads/${branch}`;
       const move = { repository, ref, before: undefined, after: sha, since: 0 };
@@ -219,6 +236,55 @@ test('what had stepped aside and was overtaken in its lane is superseded by what
   assert.equal(
     outcome?.summary,
     `Not deployed: Superseded by ${two.slice(0, 7)} (run ${run2?.id}), whose delivery came later but could be read sooner`,
+  );
+});
+
+test('a delivery that cannot be read is not given up within a day, however often it was tried', async (t) => {
+  const { deliver, commit, unreadable, tried, wear, age, get, done, later } =
+    await createFixture(t);
+  const one = await commit({ 'src/a': '1' });
+  unreadable.add(one);
+  await deliver('d1', 'main', one);
+  await tried('d1', 1);
+  await age('d1', 24 * HOUR - MINUTE);
+  await wear('d1', 2 * MOST_TRIES);
+  await tried('d1', 2 * MOST_TRIES + 1);
+  assert.equal((await get('d1')).state, 'pending');
+
+  later();
+  const { state, outcome } = await done('d1');
+  assert.equal(state, 'failed');
+  assert.equal(outcome?.summary, 'Not deployed: this one cannot be read');
+});
+
+test('nor after a day before it was tried often enough, and it is deployed when it can be read in time', async (t) => {
+  const { deliver, commit, unreadable, tried, wear, age, get, done, later, runs } =
+    await createFixture(t);
+  const lost = await commit({ 'src/a': '1' });
+  const found = await commit({ 'src/a': '2' });
+  unreadable.add(lost).add(found);
+  for (const [id, sha] of [
+    ['d1', lost],
+    ['d2', found],
+  ] as const) {
+    await deliver(id, 'main', sha);
+    await tried(id, 1);
+    await age(id, 48 * HOUR);
+    await wear(id, MOST_TRIES - 2);
+    await tried(id, MOST_TRIES - 1);
+    assert.equal((await get(id)).state, 'pending');
+    if (id === 'd2') unreadable.delete(sha);
+    later();
+    await done(id);
+  }
+  assert.deepEqual([(await get('d1')).state, (await get('d1')).attempts], ['failed', MOST_TRIES]);
+  assert.deepEqual(
+    [(await get('d2')).state, (await get('d2')).attempts],
+    ['processed', MOST_TRIES],
+  );
+  assert.deepEqual(
+    (await runs()).map(({ delivery }) => delivery),
+    ['d2'],
   );
 });
 
