@@ -50,6 +50,19 @@ test('SIGTERM hands a run over, and the next process goes on at its first unfini
   assert.equal((await world.forge.deployments(SITE)).length, 1);
 });
 
+test(
+  'what a library goes on waiting for does not keep the process from ending with 0',
+  { timeout: 60_000 },
+  async () => {
+    await world.controller.stop();
+    // Stands for a connection or a timer that nobody has closed: it alone would keep the process for ever.
+    const waits = 'data:text/javascript,setInterval(()=>{},1e9)';
+    await world.controller.restart({ NODE_OPTIONS: `--import=${waits}` });
+    assert.equal(await world.controller.stop(), 0);
+    assert.equal(world.controller.log.at(-1)?.['msg'], 'stopped', 'not before all was handed over');
+  },
+);
+
 async function stepsRun(): Promise<string[]> {
   const text = await readFile(join(notes, 'steps'), 'utf8').catch(() => '');
   return text.split('\n').filter((line) => line !== '');
