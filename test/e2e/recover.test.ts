@@ -11,6 +11,12 @@ concurrency: { queue: all }
 steps: [{ run: 'echo "deployed $MAINSHEET_SHA"' }]
 `;
 
+/** Of those that wait only the newest is deployed. */
+const NEWEST = SPEC.replace('name: storefront', 'name: newest').replace(
+  'queue: all',
+  'queue: newest',
+);
+
 const worlds: World[] = [];
 after(async () => {
   for (const world of worlds) await world.close();
@@ -72,3 +78,38 @@ for (const [who, kind, route] of hooks) {
     assert.equal((await world.runs()).length, 4);
   });
 }
+
+test('recover never deploys backwards: what was missed before the deployed revision ends superseded', async () => {
+  const world = await createWorld({ specs: { 'all.yaml': `${SPEC}---${NEWEST}` } });
+  worlds.push(world);
+  const { controller } = world;
+  await hasLooked(world, `/repos/${SITE}/hooks/4711/deliveries`);
+  const older = [
+    await world.pushUnheard('main', 'one'),
+    await world.pushUnheard('main', 'two'),
+  ] as const;
+  const newer = await push(world, 'newer');
+  const specs = ['storefront', 'newest'];
+  for (const spec of specs) assert.equal((await world.ended(newer, spec)).state, 'succeeded');
+  assert.equal((await world.runs()).length, specs.length, 'nobody has told of the older ones yet');
+
+  await controller.stop();
+  await controller.restart();
+  for (const { sha } of older) {
+    for (const spec of specs) {
+      const run = await world.ended(sha, spec);
+      assert.equal(run.state, 'superseded', run.reason);
+      assert.ok(!(await world.log(run.id)).includes(`deployed ${sha}`));
+      await world.statusOf(sha, `mainsheet/${spec}`, 'error');
+    }
+    const { reason } = await world.ended(sha, 'storefront');
+    assert.match(reason, new RegExp(`contained in the deployed ${newer.slice(0, 7)}`));
+  }
+  const recovered = controller.log.filter(({ msg }) => msg === 'delivery recovered');
+  assert.equal(recovered.length, older.length);
+  const { items } = await controller.get<{ items: { sha: string }[] }>('/environments');
+  assert.deepEqual(
+    items.map(({ sha }) => sha),
+    specs.map(() => newer),
+  );
+});
