@@ -10,11 +10,13 @@ import { createLogger } from '../../src/lib/logger.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
 import type { Retention } from '../../src/store/retention.ts';
-import { sampleDelivery, sampleRun } from '../store/samples.ts';
+import { sampleDelivery, sampleRun, sampleStatus } from '../store/samples.ts';
 
-const DAY = 86_400_000;
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
 const OUTCOME = { summary: '', specs: [] };
 const LIMITS: RetentionLimits = { ageMs: 30 * DAY, deliveries: 1000, runs: 1000 };
+const PUSH = { repository: 'acme/storefront', ref: 'refs/heads/main', after: 'a' };
 const FOREVER = new AbortController().signal;
 
 async function setUp(t: TestContext) {
@@ -57,6 +59,29 @@ async function deliver(store: Store, count: number, payload = '{}'): Promise<voi
   });
 }
 
+/** At the end of the first day: a callback that is given up, a snapshot without runs, a push, and something an operator does. */
+async function remember(store: Store): Promise<void> {
+  await store.audit.record({ at: DAY, actor: 'admin', action: 'x', subject: 'x', detail: '' });
+  await store.snapshots.keep({ digest: 'x', name: 'x', file: 'x', text: 'x' }, DAY);
+  await store.pushes.record({ ...PUSH, before: undefined, delivery: 'd', seenAt: DAY });
+  await store.runs.insert(sampleRun('r', { state: 'failed', finishedAt: DAY }), []);
+  await store.outbox.add('r', [{ target: 't', callback: sampleStatus('failure') }], DAY);
+  const [entry] = await store.outbox.ofRun('r');
+  assert.ok(entry && (await store.outbox.finish(entry.id, 'dead', DAY)));
+}
+
+/** What of it is still there. */
+async function remembered(store: Store): Promise<string[]> {
+  const { repository, ref, after } = PUSH;
+  const found = {
+    audit: (await store.audit.list(1)).length > 0,
+    dead: (await store.outbox.countOpen()).dead > 0,
+    pushes: (await store.pushes.broughtTo(repository, ref, after)) !== undefined,
+    snapshot: (await store.snapshots.get('x')) !== undefined,
+  };
+  return Object.entries(found).flatMap(([name, isThere]) => (isThere ? [name] : []));
+}
+
 test('a delivery is known for as long as GitHub could send it again, however short retention is (G2)', async (t) => {
   const { store, expire } = await setUp(t);
   await deliver(store, 1);
@@ -74,6 +99,66 @@ test('with no age everything stays but what is over the number, whose ids go in 
   await expire(10_000 * DAY, { limits: { ageMs: 0, deliveries: 2 } });
   assert.equal(await store.inbox.get('d0'), undefined);
   for (const id of ['d1', 'd2']) assert.equal((await store.inbox.get(id))?.payload, '{}');
+});
+
+test('runs that have just ended stay for two hours although they are too many', async (t) => {
+  const { store, expire } = await setUp(t);
+  for (const id of ['r0', 'r1']) {
+    await store.runs.insert(sampleRun(id, { state: 'failed', finishedAt: DAY }), []);
+  }
+  await expire(DAY + 2 * HOUR, { limits: { runs: 1 } });
+  assert.ok(await store.runs.get('r0'));
+  await expire(DAY + 2 * HOUR + 1, { limits: { runs: 1 } });
+  assert.equal(await store.runs.get('r0'), undefined);
+  assert.ok(await store.runs.get('r1'));
+});
+
+test('callbacks given up, snapshots, pushes and what operators did each stay for their own time', async (t) => {
+  const { store, expire } = await setUp(t);
+  await remember(store);
+  const left: [number, string[]][] = [];
+  for (const days of [2, 35, 90, 365]) {
+    for (const more of [0, 1]) {
+      await expire(DAY + days * DAY + more, { limits: { ageMs: DAY } });
+      left.push([days, await remembered(store)]);
+    }
+  }
+  assert.deepEqual(left, [
+    [2, ['audit', 'dead', 'pushes', 'snapshot']],
+    [2, ['audit', 'dead', 'pushes']],
+    [35, ['audit', 'dead', 'pushes']],
+    [35, ['audit', 'dead']],
+    [90, ['audit', 'dead']],
+    [90, ['audit']],
+    [365, ['audit']],
+    [365, []],
+  ]);
+});
+
+test('with no age callbacks given up and what operators did stay for ever, with a long one as long as it', async (t) => {
+  const { store, expire } = await setUp(t);
+  await remember(store);
+  await expire(10_000 * DAY, { limits: { ageMs: 0 } });
+  assert.deepEqual(await remembered(store), ['audit', 'dead']);
+  await expire(DAY + 500 * DAY, { limits: { ageMs: 500 * DAY } });
+  assert.deepEqual(await remembered(store), ['audit', 'dead']);
+});
+
+test('so many deliveries and so many runs stay, each by its own number', async (t) => {
+  const { store, expire } = await setUp(t);
+  await deliver(store, 4);
+  for (const id of ['r0', 'r1', 'r2', 'r3']) {
+    await store.runs.insert(sampleRun(id, { state: 'failed', finishedAt: DAY }), []);
+  }
+  await expire(2 * DAY, { limits: { deliveries: 1, runs: 3 } });
+  const runs = (await store.runs.list({ limit: 10, before: undefined }, {})).items;
+  assert.deepEqual(
+    runs.map(({ id }) => id),
+    ['r3', 'r2', 'r1'],
+  );
+  for (const [id, payload] of Object.entries({ d2: '', d3: '{}' })) {
+    assert.equal((await store.inbox.get(id))?.payload, payload);
+  }
 });
 
 test("a run and its delivery's payload go in one turn", async (t) => {

@@ -7,6 +7,7 @@ import { sampleDelivery, sampleRun, sampleStatus } from '../samples.ts';
 
 const OUTCOME = { summary: 'Not deployed', specs: [] };
 const NEVER = 1_000_000;
+const ALL = { limit: 100, before: undefined };
 /** Everything that ended before 5000, however few there are. */
 const OLD = { before: 5000, count: NEVER, fresh: 10_000 };
 
@@ -72,16 +73,19 @@ export function retentionContract(withStore: WithStore): void {
         await ended(store, 'r1', { finishedAt: 1000 });
         await ended(store, 'r2', { finishedAt: 6000 });
         await store.runs.insert(sampleRun('waiting', { createdAt: 1000 }), ['Build']);
+        await ended(store, 'running', { state: 'running', finishedAt: undefined, lane: 'other' });
         const batch = await store.retention.runs(OLD, 0, 3);
         assert.equal(batch.removed, 1);
         assert.equal(await store.runs.get('r1'), undefined);
         assert.deepEqual(await store.steps.ofRun('r1'), []);
         assert.deepEqual(await store.logs.read('r1', -1, 100), []);
         assert.deepEqual(await store.outbox.ofRun('r1'), []);
-        assert.equal((await store.logs.read('r2', -1, 100)).length, 10);
-        assert.equal((await store.steps.ofRun('r2')).length, 1);
-        assert.equal((await store.outbox.ofRun('r2')).length, 1);
-        assert.ok(await store.runs.get('waiting'));
+        for (const id of ['r2', 'running']) {
+          assert.equal((await store.logs.read(id, -1, 100)).length, 10);
+          assert.equal((await store.steps.ofRun(id)).length, 1);
+          assert.equal((await store.outbox.ofRun(id)).length, 1);
+        }
+        assert.deepEqual(await present(store, ['waiting', 'running']), ['waiting', 'running']);
       }),
     );
 
@@ -106,7 +110,24 @@ export function retentionContract(withStore: WithStore): void {
         assert.ok(deployed);
         await store.environments.record(deployed, 1000);
         await store.retention.runs(OLD, 0, 100);
-        assert.deepEqual(await present(store, [...ids, 'other']), ['s0', ...ids.slice(2), 'other']);
+        const kept = ['s0', ...ids.slice(2), 'other'];
+        assert.deepEqual(await present(store, [...ids, 'other']), kept);
+        for (const id of kept) assert.equal((await store.logs.read(id, -1, 100)).length, 10, id);
+      }),
+    );
+
+    test(
+      'neither failures nor repetitions by hand nor other specs in the lane push one of the ten out',
+      withStore(async (store) => {
+        const ids = Array.from({ length: 10 }, (_, index) => `s${index}`);
+        for (const id of ids) await ended(store, id, { state: 'succeeded', sha: id });
+        for (let index = 0; index < 12; index += 1) {
+          await ended(store, `failed${index}`, { sha: `f${index}` });
+          await ended(store, `retry${index}`, { state: 'succeeded', cause: 'retry', sha: 's9' });
+          await ended(store, `spec${index}`, { state: 'succeeded', spec: 'x', sha: `x${index}` });
+        }
+        await store.retention.runs(OLD, 0, 100);
+        assert.deepEqual(await present(store, ids), ids);
       }),
     );
 
@@ -115,6 +136,10 @@ export function retentionContract(withStore: WithStore): void {
       withStore(async (store) => {
         await ended(store, 'oldest', { state: 'succeeded', sha: 'a' });
         await ended(store, 'before', { state: 'succeeded', sha: 'b' });
+        // Nothing that one could roll back to.
+        await ended(store, 'failed', { sha: 'x' });
+        await ended(store, 'other lane', { state: 'succeeded', lane: 'x', sha: 'x' });
+        await ended(store, 'other spec', { state: 'succeeded', spec: 'x', sha: 'x' });
         const again = Array.from({ length: 12 }, (_, index) => `again${index}`);
         for (const id of again) await ended(store, id, { state: 'succeeded', sha: 'c' });
         const last = await store.runs.get('again11');
@@ -148,10 +173,26 @@ export function retentionContract(withStore: WithStore): void {
         await ended(store, 'r2', {}, 'sent', 'same');
         await store.retention.runs(OLD, 0, 100);
         assert.deepEqual(await present(store, ['r1', 'r2']), ['r1', 'r2']);
+        const [dead] = await store.outbox.ofRun('r1');
+        assert.ok(dead && (await store.outbox.revive(dead.id, 4000)));
+        await store.retention.runs(OLD, 0, 100);
+        assert.deepEqual(await present(store, ['r1', 'r2']), ['r1', 'r2'], 'it is sent again');
+        await store.outbox.finish(dead.id, 'dead', 4000);
         assert.equal(await store.retention.deadCallbacks(2000, 100), 0);
         assert.equal(await store.retention.deadCallbacks(5000, 100), 1);
         await store.retention.runs(OLD, 0, 100);
         assert.deepEqual(await present(store, ['r1', 'r2']), []);
+      }),
+    );
+
+    test(
+      'old callbacks that were given up go, however many that were sent stand before them',
+      withStore(async (store) => {
+        for (const id of ['r1', 'r2', 'r3']) await ended(store, id, {}, 'sent');
+        for (const id of ['r4', 'r5']) await ended(store, id, {}, 'dead');
+        assert.equal(await store.retention.deadCallbacks(5000, 2), 2);
+        assert.deepEqual((await store.outbox.list(ALL, { state: 'dead' })).items, []);
+        assert.equal((await store.outbox.list(ALL, {})).items.length, 3);
       }),
     );
 
