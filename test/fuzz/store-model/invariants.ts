@@ -2,18 +2,29 @@ import assert from 'node:assert/strict';
 import type { Callback } from '../../../src/model/callback.ts';
 import { hasEnded, type Run } from '../../../src/model/run.ts';
 import type { OutboxEntry } from '../../../src/store/outbox.ts';
-import type { Store } from '../../../src/store/index.ts';
-import { claimableRuns, laneOf, type Model, type RunModel } from './model.ts';
+import type { Store, Tables } from '../../../src/store/index.ts';
+import {
+  claimableCallbacks,
+  claimableDeliveries,
+  claimableRuns,
+  laneOf,
+  LEASE_MS,
+  type Model,
+  OUTCOME,
+  type RunModel,
+} from './model.ts';
 
 const ALL = { limit: 100_000, before: undefined };
+/** It is asked now and then what there is to take: when something that was put off just now is due, and leases still last. */
+const LATER_MS = [0, LEASE_MS / 2];
 
 /** What must hold after each command, whatever came before. */
 export async function checkInvariants(model: Model, store: Store): Promise<void> {
   await checkDeliveries(model, store);
   const runs = (await store.runs.list(ALL, {})).items.toReversed();
   checkRuns(model, runs);
-  await checkNext(model, store);
   await checkOutbox(model, store);
+  for (const ms of LATER_MS) await checkNext({ ...model, now: model.now + ms }, store);
   const deployed = (await store.environments.list()).map(({ lane, spec, run }) => [
     `${lane} ${spec}`,
     run,
@@ -25,8 +36,19 @@ export async function checkInvariants(model: Model, store: Store): Promise<void>
 async function checkDeliveries({ deliveries }: Model, store: Store): Promise<void> {
   const { items } = await store.inbox.list(ALL);
   assert.deepEqual(
-    items.toReversed().map(({ id, state, attempts }) => ({ id, state, attempts })),
-    deliveries.map(({ id, state, attempts }) => ({ id, state, attempts })),
+    items.toReversed().map(({ id, state, attempts, outcome }) => ({
+      id,
+      state,
+      attempts,
+      // What was said of it while it waited says nothing of it any more.
+      outcome: state === 'pending' ? undefined : outcome,
+    })),
+    deliveries.map(({ id, state, attempts }) => ({
+      id,
+      state,
+      attempts,
+      outcome: state === 'pending' ? undefined : OUTCOME,
+    })),
     'the inbox',
   );
 }
@@ -62,12 +84,52 @@ function checkRuns(model: Model, runs: readonly Run[]): void {
   }
 }
 
-/** The store and the model agree on whether there is a run to take: who has lost one can neither keep nor free it. */
+/**
+ * The store and the model agree on what there is to take: who has lost something can neither keep nor free it, and what was
+ * put off is not taken before its time and not after it. It is only asked: nobody gets anything.
+ */
 async function checkNext(model: Model, store: Store): Promise<void> {
-  const claimable = claimableRuns(model, 'nobody yet').map(({ id }) => id);
-  const next = (await store.runs.nextRunnable(model.now))?.id;
-  assert.equal(next !== undefined, claimable.length > 0, 'whether there is a run to take');
-  if (next !== undefined) assert.ok(claimable.includes(next));
+  const { now } = model;
+  const runs = idsOf(claimableRuns(model, 'nobody yet'));
+  const run = (await store.runs.nextRunnable(now))?.id;
+  checkFirst(runs, run, 'run');
+
+  const asked = await takenBack(store, async ({ inbox, outbox }) => ({
+    delivery: (await inbox.claim(now, LEASE_MS))?.delivery.id,
+    callbacks: (await outbox.claim(now, LEASE_MS, ALL.limit)).map(({ id }) => id),
+  }));
+  checkFirst(idsOf(claimableDeliveries(model)), asked.delivery, 'delivery');
+  const callbacks = claimableCallbacks(model).map(({ id }) => id);
+  assert.deepEqual(asked.callbacks.toSorted(byNumber), callbacks, 'the callbacks to take');
+}
+
+const idsOf = (items: readonly { id: string }[]) => items.map(({ id }) => id);
+const byNumber = (a: number, b: number) => a - b;
+
+function checkFirst(claimable: readonly string[], id: string | undefined, what: string): void {
+  assert.equal(id !== undefined, claimable.length > 0, `whether there is a ${what} to take`);
+  if (id !== undefined) assert.ok(claimable.includes(id), `the ${what} to take`);
+}
+
+/** What `work` answers in a transaction that is then taken back. */
+async function takenBack<Answer>(
+  store: Store,
+  work: (tables: Tables) => Promise<Answer>,
+): Promise<Answer> {
+  const back = new Error('taken back');
+  let answer: { given: Answer } | undefined;
+  await assert.rejects(
+    store.atomically(async (tables) => {
+      answer = { given: await work(tables) };
+      throw back;
+    }),
+    (error) => {
+      if (error !== back) throw error;
+      return true;
+    },
+  );
+  assert.ok(answer);
+  return answer.given;
 }
 
 /** Every callback tells of a state that its run was in, in the order in which it was in them, and none is missing (G5). */
@@ -78,8 +140,20 @@ async function checkOutbox(model: Model, store: Store): Promise<void> {
     model.callbacks.push({ id, target, state, attempts, leaseUntil: 0, dueAt: nextAttemptAt });
   }
   assert.deepEqual(
-    entries.map(({ id, target, state, attempts }) => ({ id, target, state, attempts })),
-    model.callbacks.map(({ id, target, state, attempts }) => ({ id, target, state, attempts })),
+    entries.map(({ id, target, state, attempts, nextAttemptAt: dueAt }) => ({
+      id,
+      target,
+      state,
+      attempts,
+      dueAt,
+    })),
+    model.callbacks.map(({ id, target, state, attempts, dueAt }) => ({
+      id,
+      target,
+      state,
+      attempts,
+      dueAt,
+    })),
     'the outbox',
   );
   for (const run of model.runs) {

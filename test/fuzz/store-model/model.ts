@@ -5,6 +5,8 @@ import type { LoadedSpec } from '../../../src/model/deployment-spec.ts';
 
 /** How long every claim lasts, in milliseconds. */
 export const LEASE_MS = 100;
+/** What every delivery is closed with. */
+export const OUTCOME = { summary: '', specs: [] };
 
 /** What the store is thought to hold: no more than is needed to know which answer each command must get. */
 export interface Model {

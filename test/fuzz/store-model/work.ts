@@ -6,14 +6,21 @@ import type { PushEvent } from '../../../src/model/event.ts';
 import type { RunCommand } from '../../../src/model/run-state.ts';
 import type { Run } from '../../../src/model/run.ts';
 import { planRun } from '../../../src/runs/plan.ts';
-import { addRun, laneOf, LEASE_MS, move, type Hold, type Model, type RunModel } from './model.ts';
+import {
+  addRun,
+  laneOf,
+  LEASE_MS,
+  move,
+  OUTCOME,
+  type Hold,
+  type Model,
+  type RunModel,
+} from './model.ts';
 import { SPECS, type World } from './world.ts';
 
 type DeliveryHold = Extract<Hold, { kind: 'delivery' }>;
 type CallbackHold = Extract<Hold, { kind: 'callback' }>;
 type RunHold = Extract<Hold, { kind: 'run' }>;
-
-const OUTCOME = { summary: '', specs: [] };
 
 /** What holders do with deliveries. `dies`: the process is killed just before it commits. */
 export type DeliveryWork = 'plan' | 'dies' | 'fail' | 'postpone' | 'renew';
