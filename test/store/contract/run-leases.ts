@@ -49,6 +49,20 @@ export function runLeasesContract(withStore: WithStore): void {
     );
 
     test(
+      'is none of a lane where another runs, not even an older one that had been blocked',
+      withStore(async (store) => {
+        await insert(store, 'r1', 'main', 'blocked');
+        await insert(store, 'r2', 'main', 'running');
+        await own(store, 'r2', 'me', 5000);
+        const resumed = await get(store, 'r1', { state: 'queued' });
+        assert.ok(await store.runs.update(resumed, { state: 'blocked' }));
+        assert.equal(await nextId(store, 2000), undefined);
+        await end(store, 'r2');
+        assert.equal(await nextId(store, 2000), 'r1');
+      }),
+    );
+
+    test(
       'is a running run whose process died, once its lease has ended',
       withStore(async (store) => {
         await insert(store, 'r1', 'main');
