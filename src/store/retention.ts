@@ -4,7 +4,10 @@ import type { DeliveryOutcome } from '../model/delivery.ts';
 import type { Engine } from './engine.ts';
 import type { Database } from './tables.ts';
 
-/** Newest successes of a spec in a lane that stay whatever their age: what one rolls back to. */
+/**
+ * Newest successes of a spec in a lane that stay whatever their age: what one rolls back to. Those that were made by hand push
+ * out none that an event made, only each other.
+ */
 const SUCCESSES_KEPT = 10;
 
 /** What is left of the verdicts on a delivery. */
@@ -290,7 +293,7 @@ function isRemovable() {
       not exists (
         select 1 from runs later
         where later.spec = r.spec and later.lane = r.lane and later.state = 'succeeded' and later.seq > r.seq
-        and later.cause = 'event'
+        and (later.cause = 'event' or r.cause <> 'event')
         limit 1 offset ${sql.lit(SUCCESSES_KEPT - 1)}
       )
       or exists (

@@ -132,6 +132,17 @@ export function retentionContract(withStore: WithStore): void {
     );
 
     test(
+      'of what was deployed again by hand the last ten stay too, and not all for ever',
+      withStore(async (store) => {
+        await ended(store, 'event', { state: 'succeeded' });
+        const ids = Array.from({ length: 30 }, (_, index) => `retry${index}`);
+        for (const id of ids) await ended(store, id, { state: 'succeeded', cause: 'retry' });
+        await store.retention.runs(OLD, 0, 100);
+        assert.deepEqual(await present(store, ['event', ...ids]), ['event', ...ids.slice(20)]);
+      }),
+    );
+
+    test(
       'the run that a rollback goes to stays, however often the present revision was deployed again',
       withStore(async (store) => {
         await ended(store, 'oldest', { state: 'succeeded', sha: 'a' });
