@@ -135,6 +135,22 @@ test('whoever makes a run in a lane waits for who is making one, and takes no ru
   assert.equal((await second.runs.nextRunnable(2000))?.id, 'r1');
 });
 
+test('a run that waits in what is being paused or resumed is taken up by nobody meanwhile', async (t) => {
+  const [first, second] = await two(t);
+  await first.runs.insert(sampleRun('r1', { spec: 'shop', lane: 'main' }), []);
+  await first.runs.insert(sampleRun('r2', { spec: 'docs', lane: 'other' }), []);
+  await first.atomically(async ({ runs }) => {
+    const waiting = await runs.waitingIn({ kind: 'spec', name: 'shop' }, 'queued');
+    assert.deepEqual(
+      waiting.map(({ id }) => id),
+      ['r1'],
+    );
+    const taken = await second.atomically((tables) => tables.runs.nextRunnable(2000));
+    assert.equal(taken?.id, 'r2');
+  });
+  assert.equal((await second.runs.nextRunnable(2000))?.id, 'r1');
+});
+
 test('two processes that claim at the same moment never get the same delivery, callback or run', async (t) => {
   const stores = await two(t);
   const [first] = stores;

@@ -126,7 +126,7 @@ export function outboxContract(withStore: WithStore): void {
     );
 
     test(
-      'lets nobody who lost a claim renew, postpone or finish it',
+      'lets nobody who lost a claim renew, postpone, give back or finish it',
       withStore(async (store) => {
         const [id] = await add(store, 'a');
         const [first] = await store.outbox.claim(2000, 100, 9);
@@ -137,6 +137,8 @@ export function outboxContract(withStore: WithStore): void {
         assert.ok(second);
         assert.equal(await store.outbox.renew(first, 9000), false);
         await store.outbox.postpone(id, 9000, 'too late', first.attempts);
+        await store.outbox.giveBack(first, 2201);
+        assert.deepEqual(await store.outbox.claim(2201, 100, 9), []);
         assert.equal(await store.outbox.finish(id, 'dead', 2201, 'late', first.attempts), false);
         assert.equal((await store.outbox.get(id))?.state, 'pending');
         assert.equal((await store.outbox.get(id))?.nextAttemptAt, 1000);
