@@ -13,6 +13,7 @@ import { runs } from './runs.ts';
 
 /** What stands for a secret value: no error may show it. */
 const SECRET = 'hunter2-and-more';
+const SECRET_BYTES = String([...Buffer.from(SECRET)]);
 /** Names of what every JavaScript object has, and no payload. */
 const INHERITED = Object.getOwnPropertyNames(Object.prototype).concat(
   'prototype',
@@ -34,6 +35,7 @@ const names = fc.oneof(
     'sha',
     'length',
   ),
+  fc.constantFrom('secrets.T', 'event.text', 'event.list', 'outputs.a', 'run.sha'),
   fc.constantFrom(...INHERITED),
 );
 const literals = fc.constantFrom(
@@ -52,7 +54,7 @@ const literals = fc.constantFrom(
   '{}',
   '{"a": 1}',
 );
-const functions = fc.constantFrom(
+const FUNCTIONS = [
   'size',
   'string',
   'int',
@@ -64,8 +66,8 @@ const functions = fc.constantFrom(
   'duration',
   'timestamp',
   'bytes',
-);
-const methods = fc.constantFrom(
+];
+const METHODS = [
   'contains',
   'startsWith',
   'matches',
@@ -77,8 +79,8 @@ const methods = fc.constantFrom(
   'constructor',
   'call',
   'apply',
-);
-const operators = fc.constantFrom('+', '-', '*', '/', '%', '==', '!=', '<', '&&', '||', 'in');
+];
+const OPERATORS = ['+', '-', '*', '/', '%', '==', '!=', '<', '&&', '||', 'in'];
 
 /** Expressions that mostly have the right form, so that they are evaluated. */
 const { expression } = fc.letrec<{ expression: string }>((tie) => ({
@@ -90,11 +92,13 @@ const { expression } = fc.letrec<{ expression: string }>((tie) => ({
     fc.tuple(tie('expression'), tie('expression')).map(([of, key]) => `${of}[${key}]`),
     fc.tuple(tie('expression'), names).map(([of, key]) => `${of}["${key}"]`),
     fc
-      .tuple(tie('expression'), operators, tie('expression'))
+      .tuple(tie('expression'), fc.constantFrom(...OPERATORS), tie('expression'))
       .map((parts) => `(${parts.join(' ')})`),
-    fc.tuple(functions, tie('expression')).map(([name, of]) => `${name}(${of})`),
     fc
-      .tuple(tie('expression'), methods, tie('expression'))
+      .tuple(fc.constantFrom(...FUNCTIONS), tie('expression'))
+      .map(([name, of]) => `${name}(${of})`),
+    fc
+      .tuple(tie('expression'), fc.constantFrom(...METHODS), tie('expression'))
       .map(([of, name, argument]) => `${of}.${name}(${argument})`),
     fc
       .tuple(
@@ -137,6 +141,26 @@ test('whatever an expression says, it gives a text or an error that shows no val
     runs(2500),
   );
   assert.ok(rendered > 100, `${rendered} were rendered`);
+});
+
+test('no function, method or operator tells the secret that it cannot use', () => {
+  let refused = 0;
+  for (const secret of ['secrets.T', '(secrets.T + "(")', '[secrets.T]', '{secrets.T: 1}']) {
+    const uses = [
+      ...FUNCTIONS.map((name) => `${name}(${secret})`),
+      ...METHODS.flatMap((name) => [`"x".${name}(${secret})`, `${secret}.${name}("(")`]),
+      ...OPERATORS.flatMap((sign) => [`${secret} ${sign} 1`, `1 ${sign} ${secret}`]),
+      ...['event', '[1]', '{"a": 1}', '"x"'].map((of) => `${of}[${secret}]`),
+      `-${secret}`,
+      `!${secret}`,
+      `${secret} ? 1 : 2`,
+    ];
+    for (const source of uses) {
+      if (attempt(() => renderTemplate(`\${{ ${source} }}`, context)) === undefined) refused += 1;
+      attempt(() => evaluateCondition(source, context));
+    }
+  }
+  assert.ok(refused > 100, `${refused} were refused`);
 });
 
 test('no name leads to what belongs to the language and not to the data', () => {
@@ -233,13 +257,61 @@ test('any template is text and expressions or an error; a text without one stays
   );
 });
 
+/** Expressions with the text that each stands for, among them all that could be taken for the end of one. */
+const known = fc.constantFrom<[source: string, text: string]>(
+  ['event.a', '1'],
+  ['"}}"', '}}'],
+  ["'${{ event.a }}'", '${{ event.a }}'],
+  ["'''it's }} '''", "it's }} "],
+  ['r"\\}}"', '\\}}'],
+  ['"\\"}}"', '"}}'],
+  ['{"a": {"b": [1]}}', '{"a":{"b":[1]}}'],
+  ['outputs.a + spec.name', 'xshop'],
+  ['event.list[2]', ''],
+);
+/** Text that begins no expression, also where it stands before or behind one. */
+const plain = fc
+  .array(fc.constantFrom('}}', '}', '{', '$ ', '"', "'", '\\', ' ', '\n', 'ü', 'a'), {
+    maxLength: 4,
+  })
+  .map((list) => list.join(''));
+
+test('text and expressions give their texts in their order, and what is wrong is told where it stands', () => {
+  const parts = fc.array(fc.tuple(plain, known, fc.constantFrom('', ' ', '\n  ')), {
+    maxLength: 5,
+  });
+  fc.assert(
+    fc.property(parts, plain, (list, end) => {
+      const before = list
+        .map(([text, [source], gap]) => `${text}\${{${gap}${source}${gap}}}`)
+        .join('');
+      const text = before + end;
+      const expected = list.map(([words, [, value]]) => words + value).join('') + end;
+      assert.equal(renderTemplate(text, context), expected);
+      assert.deepEqual(renderJson({ [text]: [text, 1] }, context), { [text]: [expected, 1] });
+      assert.deepEqual(checkTemplate(text, new Set()), []);
+
+      const wrong = checkTemplate(`${text}\${{ nowhere }}`, new Set());
+      assert.deepEqual(
+        wrong.map(({ offset }) => offset),
+        [text.length + '${{ '.length],
+      );
+      const unclosed = `${text}\${{ event.a `;
+      assert.equal(checkTemplate(unclosed, new Set())[0]?.offset, text.length);
+      assert.throws(() => renderTemplate(unclosed, context), ExpressionError);
+    }),
+    runs(500),
+  );
+});
+
 /** Undefined when it is refused. Nothing but an ExpressionError may come out, and no value with it. */
 function attempt<Result>(evaluate: () => Result): Result | undefined {
   try {
     return evaluate();
   } catch (error) {
     assert.ok(error instanceof ExpressionError, String(error));
-    assert.ok(!`${error.message} ${error.hint}`.includes(SECRET), error.message);
+    const said = `${error.message} ${error.hint}`;
+    assert.ok(!said.includes(SECRET) && !said.includes(SECRET_BYTES), error.message);
     assert.ok(error.message.length < 2000 && error.offset >= 0);
     return undefined;
   }
