@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readlinkSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -129,6 +129,29 @@ for (const [name, shell] of Object.entries(SHELLS)) {
   );
 }
 
+test(
+  'where a limit cannot be set the step is not run without it',
+  { ...linux, ...TIME_LIMIT },
+  async (t) => {
+    const directory = await mkdtemp(join(tmpdir(), 'mainsheet-shell-'));
+    t.after(() => rm(directory, { recursive: true, force: true }));
+    const path = join(directory, 'shell');
+    // Called as `shell -c text name arguments…`: a shell that knows of no limits.
+    const unable = `#!/bin/sh\nulimit() { return 1; }\ntext=$2\nshift 3\neval "$text"\n`;
+    await writeFile(path, unable, { mode: 0o755 });
+    const attempt = await runScript(t, 'echo it runs', {
+      limits: { memory: 128 * MI },
+      shell: { path, args: [] },
+    });
+    assert.deepEqual(await attempt.result, {
+      outcome: 'failed',
+      exitCode: 125,
+      reason: 'exit code 125',
+    });
+    assert.equal(attempt.text(), 'Mainsheet cannot set the limit ulimit -v 131072\n');
+  },
+);
+
 test('a step without limits is started without anything in between', async () => {
   const { path, args } = await findShell();
   assert.deepEqual(underLimits({}, path, args), { path, args });
@@ -195,6 +218,14 @@ function linkOf(path: string): string | undefined {
     return undefined;
   }
 }
+
+test('what the system refused is seen also where the pipe cut the words in two', () => {
+  const watch = createLimitWatch({ files: 64 });
+  watch.see('cannot open x: Too many op');
+  assert.equal(watch.blame({ exitCode: 1, signal: null }), '');
+  watch.see('en files\n');
+  assert.equal(watch.blame({ exitCode: 1, signal: null }), 'perhaps for the files limit of 64');
+});
 
 for (const ended of [
   { exitCode: null, signal: 'SIGSEGV' },
