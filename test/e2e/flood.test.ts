@@ -17,10 +17,13 @@ name: flood
 repository: ${SITE}
 on: { push: { branches: [flood] } }
 secrets: [NOTES]
+limits: { files: 1000 }
 steps:
   - name: Print
     run: |
-      yes "a line of the log that says nothing new, but is as long as such lines are" | head -c ${FLOOD} || true
+      for to in /dev/stdout /dev/stderr; do
+        yes "a line of the log that says nothing new, but is as long as such lines are" | head -c ${FLOOD / 2} > $to || true
+      done
       until [ -e "$NOTES/go-on" ]; do yes "and still more of it" | head -c 1000000 || true; done
       echo this is the end
 ---

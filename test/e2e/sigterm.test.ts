@@ -8,8 +8,8 @@ import { deafUrl } from '../support/deaf.ts';
 import { until } from '../support/until.ts';
 import { createWorld, SITE, type World } from '../support/world.ts';
 
-/** What an end may take when nothing has to be waited for: far less than the time-outs of git and GitHub. */
-const SOON_MS = 15_000;
+/** What an end may take when nothing has to be waited for: less than the ten seconds that GitHub and the minutes that git is given. */
+const SOON_MS = 8000;
 
 const spec = (name: string, run: string) => `
 name: ${name}
@@ -36,6 +36,7 @@ before(async () => {
         spec('quick', 'echo quick >> "$NOTES/quick"'),
         `${spec('missed', 'echo "$MAINSHEET_SHA" >> "$NOTES/missed"')}concurrency: { queue: all }\n`,
         spec('found', 'echo "$MAINSHEET_SHA" >> "$NOTES/found"'),
+        spec('slow', 'echo slow >> "$NOTES/slow"; until [ -e "$NOTES/done" ]; do sleep 0.05; done'),
       ].join('---\n'),
     },
     env: { MAINSHEET_SECRET_NOTES: notes, MAINSHEET_SHUTDOWN_GRACE: '50ms' },
@@ -87,18 +88,22 @@ test('SIGTERM during a checkout hands the run over, and it is checked out and ru
 });
 
 test('SIGTERM while GitHub does not answer a callback keeps it, and it is sent afterwards', async () => {
+  const sha = await push('slow');
+  await until('the step runs', async () => (await noted('slow')).length === 1);
+  // So that it is the last word that hangs, which nothing later makes up for.
+  await world.settled();
   world.forge.faults.next({ method: 'POST', path: /\/statuses\// }, 'hang');
-  const sha = await push('quick');
+  await writeFile(join(notes, 'done'), '');
   assert.equal((await world.ended(sha)).state, 'succeeded');
   await until('the callback is under way', async () => {
-    const { items } = await world.controller.get<{ items: { attempts: number }[] }>(
+    const { items } = await world.controller.get<{ items: { kind: string; attempts: number }[] }>(
       '/outbox?state=pending',
     );
-    return items.some(({ attempts }) => attempts > 0);
+    return items.some(({ kind, attempts }) => kind === 'status' && attempts > 0);
   });
   await stopsSoon();
   await restart();
-  await world.statusOf(sha, 'mainsheet/quick', 'success');
+  await world.statusOf(sha, 'mainsheet/slow', 'success');
   await world.settled();
 });
 
