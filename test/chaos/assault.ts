@@ -7,8 +7,8 @@ import type { ChaosWorld } from './world.ts';
 
 /** How the controller dies next. */
 export type Murder =
-  /** It kills itself at the nth pass of a failpoint. */
-  | { kind: 'failpoint'; name: FailpointName; pass: number }
+  /** It kills itself at the nth pass of a failpoint; from outside when it does not get there in time. */
+  | { kind: 'failpoint'; name: FailpointName; pass: number; withinMs: number }
   /** From outside, so many milliseconds after it was started or has begun to listen. */
   | {
       kind: 'instant';
@@ -17,9 +17,6 @@ export type Murder =
       /** With every process it has started, as when a container dies. */
       tree: boolean;
     };
-
-/** A failpoint that is not passed in this time is given up, and the controller killed from outside. */
-const PATIENCE_MS = 3000;
 
 /** Starts the controller, lets it die as planned, and tells how it did. It is dead afterwards. */
 export async function murder(world: ChaosWorld, plan: Murder): Promise<string> {
@@ -55,12 +52,12 @@ async function dieAt(
 
 async function dieOf(
   controller: Controller,
-  { name }: Extract<Murder, { kind: 'failpoint' }>,
+  { name, withinMs }: Extract<Murder, { kind: 'failpoint' }>,
   started: Promise<unknown>,
 ): Promise<string> {
   await started;
   const over = new AbortController();
-  const late = delay(PATIENCE_MS, true, { signal: over.signal }).catch(() => false);
+  const late = delay(withinMs, true, { signal: over.signal }).catch(() => false);
   const isLate = await Promise.race([controller.exited().then(() => false), late]);
   over.abort();
   if (!isLate) return name;
