@@ -35,6 +35,7 @@ import { createTransitions } from './runs/transition.ts';
 import { createOrphans } from './steps/orphans.ts';
 import { createShellStep, findShell } from './steps/shell.ts';
 import { createSteps } from './steps/index.ts';
+import { lockDataDirectory } from './store/data-lock.ts';
 import { createRelay } from './store/relay.ts';
 import type { Config } from './config.ts';
 
@@ -66,6 +67,7 @@ export async function startApp(deps: {
   const shell = await findShell();
   const scratchDirectory = join(config.dataDir, 'scratch');
   await makeDataDirectory(config, logger);
+  const unlock = lockDataDirectory(config.dataDir);
   await keepStepsApart({ config, scratchDirectory, shell, clock, logger });
 
   const failpoint = createFailpoint(config.failpoints);
@@ -239,7 +241,7 @@ export async function startApp(deps: {
     logger,
     news,
   });
-  // Before anything moves: when the address is taken, nothing has been started yet.
+  // Before the loops: when the address is taken, nothing is under way yet.
   const url = await listen(server, config.host, config.port);
   const stopping = new AbortController();
   catalog.watch(stopping.signal);
@@ -282,6 +284,7 @@ export async function startApp(deps: {
       server.closeAllConnections();
       await closed;
       await store.close();
+      unlock();
       logger.info('stopped');
     },
   };

@@ -21,6 +21,8 @@ import { runStep } from './run-step.ts';
 /** How long the checkout is tried again while GitHub cannot be reached, in milliseconds. */
 const CHECKOUT_PATIENCE_MS = 5 * 60_000;
 const CHECKOUT_BACKOFF = { baseMs: 1000, maxMs: 30_000 };
+/** A run that was taken up so often and never came to its end may be what ends Mainsheet: its step takes all memory, for example. */
+const MOST_ATTEMPTS = 20;
 
 /** Checks the revision out, unless it came late, and runs the steps that have not succeeded yet, one after the other. */
 export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promise<Outcome> {
@@ -90,8 +92,8 @@ export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promi
 }
 
 /**
- * Of a run that is taken up again: its end, when a step had failed for good before the process died, or when the spec
- * does not want a step that was interrupted in its middle to start again.
+ * Of a run that is taken up again: its end, when a step had failed for good before the process died, when the spec does not
+ * want a step that was interrupted in its middle to start again, or when it was interrupted too often.
  */
 async function alreadyOver(
   deps: PipelineDeps,
@@ -101,12 +103,28 @@ async function alreadyOver(
   const failed = steps.find((step) => step.state === 'failed');
   if (failed !== undefined) return await failedAt(deps, run, steps, failed);
 
-  const cut = steps.find((step) => step.state !== 'succeeded' && step.attempts > 0);
-  if (cut === undefined || spec.onInterrupt === 'restart' || signal.aborted) return undefined;
-  const reason = `interrupted in step "${cut.name}", and on-interrupt is fail`;
-  log.say(cut.index, `Run failed: ${reason}`);
-  await saveStep(deps, run, end(deps, cut, 'cancelled', undefined, 'interrupted'));
-  await skipRest(deps, run, steps, cut.index + 1);
+  const open = steps.find((step) => step.state !== 'succeeded');
+  if (open === undefined || signal.aborted) return undefined;
+  if (run.attempts > MOST_ATTEMPTS) {
+    const reason = `interrupted ${run.attempts - 1} times, the last time before step "${open.name}" had ended`;
+    return await giveUp(deps, { run, log }, steps, open, reason);
+  }
+  if (open.attempts === 0 || spec.onInterrupt === 'restart') return undefined;
+  const reason = `interrupted in step "${open.name}", and on-interrupt is fail`;
+  return await giveUp(deps, { run, log }, steps, open, reason);
+}
+
+/** Ends a run that is not to be taken up once more at its step `open`. */
+async function giveUp(
+  deps: PipelineDeps,
+  { run, log }: Pick<Pipeline, 'run' | 'log'>,
+  steps: Step[],
+  open: Step,
+  reason: string,
+): Promise<Outcome> {
+  log.say(open.index, `Run failed: ${reason}`);
+  await saveStep(deps, run, end(deps, open, 'cancelled', undefined, 'interrupted'));
+  await skipRest(deps, run, steps, open.index + 1);
   return { kind: 'failed', fault: 'mainsheet', reason };
 }
 

@@ -158,6 +158,22 @@ test('with on-interrupt: fail no finished step is done again for want of its wor
   assert.doesNotMatch(log, /^BEFORE$|^DEPLOY$/m);
 });
 
+test('a run that was interrupted again and again ends, since it may be what kills Mainsheet (G6, G9)', async () => {
+  const last = await executed({ ...RESUMED, attempts: 20, kept: true });
+  assert.equal(last.outcome.kind, 'succeeded');
+  const { outcome, log, steps } = await executed({ ...RESUMED, attempts: 21, kept: true });
+  assert.deepEqual(outcome, {
+    kind: 'failed',
+    fault: 'mainsheet',
+    reason: 'interrupted 20 times, the last time before step "Deploy" had ended',
+  });
+  assert.doesNotMatch(log, /^DEPLOY$/m);
+  assert.deepEqual(
+    steps.map(({ state }) => state),
+    ['succeeded', 'cancelled'],
+  );
+});
+
 test('whoever has lost a run to another process does no further step and writes nothing more', async () => {
   let taken: Run | undefined;
   await assert.rejects(
