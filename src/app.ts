@@ -40,6 +40,7 @@ import { createRelay } from './store/relay.ts';
 import type { Config } from './config.ts';
 
 const MAX_LOG_BYTES = 10 * 1024 * 1024;
+const KILL_GRACE_MS = 10_000;
 
 /** A controller that is up. */
 export interface App {
@@ -122,7 +123,13 @@ export async function startApp(deps: {
     checkouts,
     order,
     steps: createSteps({
-      shell: createShellStep({ clock, shell, user: config.stepUser, limits: config.stepLimits }),
+      shell: createShellStep({
+        clock,
+        shell,
+        user: config.stepUser,
+        limits: config.stepLimits,
+        killGraceMs: killGrace(config),
+      }),
     }),
     specOf,
     secret,
@@ -288,4 +295,12 @@ export async function startApp(deps: {
       logger.info('stopped');
     },
   };
+}
+
+/**
+ * How long a step that is to end may take over it. Where another replica may take its run up, it has to be gone before: what
+ * cannot reach the database ends its steps after two thirds of the lease.
+ */
+function killGrace({ databaseUrl, leaseMs }: Config): number {
+  return databaseUrl === undefined ? KILL_GRACE_MS : Math.min(KILL_GRACE_MS, leaseMs / 4);
 }

@@ -86,10 +86,17 @@ export function createDeliver(
     try {
       failpoint('callback.sent');
       await store.atomically(async (tables) => {
-        if (sent.deploymentId !== undefined) {
+        const now = clock.now();
+        if (await tables.outbox.finish(entry.id, 'sent', now, undefined, entry.attempts)) {
+          if (sent.deploymentId === undefined) return;
           await tables.runs.setDeploymentId(entry.run, sent.deploymentId);
+        } else if (await tables.outbox.repeatNewest(entry, now)) {
+          // Another process had taken this one over, and has told what came after it before this arrived (G5).
+          logger.warn(
+            { callback: entry.id, run: entry.run },
+            'callback was late: the newest is sent again',
+          );
         }
-        await tables.outbox.finish(entry.id, 'sent', clock.now(), undefined, entry.attempts);
       });
     } finally {
       grant.sent();

@@ -32,6 +32,11 @@ export interface OutboxClaims {
     error?: string,
     attempt?: number,
   ): Promise<boolean>;
+  /**
+   * Makes the newest sent entry behind the given one in its target pending again: whoever sent this one late may have
+   * overwritten it. False when there is none.
+   */
+  repeatNewest(entry: OutboxEntry, now: number): Promise<boolean>;
   /** Puts a claimed entry back, to be tried again at `at`; with `attempt` as in `finish`. */
   postpone(id: number, at: number, error: string, attempt?: number): Promise<void>;
   /** Gives a claimed entry back, unsent and with the attempt not counted; it is due again at `at`. */
@@ -109,6 +114,24 @@ export function createOutboxClaims(db: Kysely<Database>, engine: Engine): Outbox
         .where('seq', '=', id)
         .where('state', '=', PENDING)
         .$if(attempt !== undefined, (query) => query.where('attempts', '=', attempt ?? 0))
+        .executeTakeFirst();
+      return result.numUpdatedRows > 0n;
+    },
+
+    async repeatNewest(entry, now) {
+      const result = await db
+        .updateTable('outbox')
+        .set({ state: 'pending', next_attempt_at: now, lease_until: 0, finished_at: null })
+        .where('seq', '=', (eb) =>
+          eb
+            .selectFrom('outbox as later')
+            .select((of) => of.fn.max('later.seq').as('newest'))
+            .where('later.target', '=', entry.target)
+            .where('later.seq', '>', entry.id)
+            .where('later.state', 'in', ['pending', 'sent']),
+        )
+        // What still waits is sent anyway.
+        .where('state', '=', 'sent')
         .executeTakeFirst();
       return result.numUpdatedRows > 0n;
     },

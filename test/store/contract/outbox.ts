@@ -111,6 +111,22 @@ export function outboxContract(withStore: WithStore): void {
     );
 
     test(
+      'sends the newest of a target again, and only what was sent',
+      withStore(async (store) => {
+        const [first] = await add(store, 'a', 'a', 'a', 'b');
+        const entry = await store.outbox.get(first);
+        assert.ok(entry);
+        assert.equal(await store.outbox.repeatNewest(entry, 2000), false, 'it waits');
+        for (let id = first; id < first + 4; id += 1) await store.outbox.finish(id, 'sent', 2000);
+        assert.equal(await store.outbox.repeatNewest(entry, 3000), true);
+        assert.deepEqual(names(await claim(store, 3000)), ['a3']);
+        const last = await store.outbox.get(first + 2);
+        assert.ok(last);
+        assert.equal(await store.outbox.repeatNewest(last, 3000), false, 'nothing is behind it');
+      }),
+    );
+
+    test(
       'finishes an entry once',
       withStore(async (store) => {
         const [id] = await add(store, 'a');
