@@ -18,6 +18,10 @@ const DELIVERY = /^[\w-]{1,100}$/;
 const MOST_PAGES = 1000;
 /** Payloads are read one by one; what is left over waits for the next turn. */
 const MOST_PAYLOADS = 200;
+/** Of those that could not be had before, so many are tried again in a look: the others shall not wait for them. */
+const MOST_AGAIN = 20;
+/** So many failures in a row are GitHub's trouble, and not that of each delivery: the rest waits for the next turn. */
+const MOST_FAILURES = 20;
 /** A delivery stands in GitHub's list only when its attempt is over, so that a later one may stand there before it. */
 const OVERLAP_MS = 10 * 60_000;
 
@@ -27,7 +31,7 @@ const OVERLAP_MS = 10 * 60_000;
  * is seen for the first time nothing older is taken. Whatever is taken goes through the inbox like any other delivery, so
  * that it counts once and never deploys backwards. Throws RetryableError `github-rate-limited` when GitHub asks for a pause;
  * what was reached until then is kept. A repository that cannot be read is logged once, and the next time it is tried
- * again from where it was.
+ * again from where it was; so is a single delivery, which holds up no other.
  */
 export type Recover = (signal: AbortSignal) => Promise<void>;
 
@@ -44,6 +48,8 @@ export function createRecover(deps: {
 }): Recover {
   const { store, github, clock, logger } = deps;
   const unreadable = new Set<string>();
+  /** Of each webhook the deliveries that could not be had. */
+  const triedOf = new Map<string, Map<string, Tried>>();
 
   async function recoverOf(repository: string, signal: AbortSignal): Promise<void> {
     const address = (deps.publicUrl ?? '') + WEBHOOK_PATH;
@@ -71,16 +77,25 @@ export function createRecover(deps: {
       return;
     }
     const { missed, newest } = await findMissed(hook, since, signal);
-    let reached = since;
+    const tried = triedAmong(missed, triedOf.get(hook.name));
+    triedOf.set(hook.name, tried);
+    const done = new Set(missed.filter((attempts) => tried.get(keyOf(attempts))?.isGone));
+    let failures = 0;
     try {
-      for (const attempts of missed.slice(0, MOST_PAYLOADS)) {
+      for (const attempts of turn(missed, tried)) {
         signal.throwIfAborted();
-        await take(hook, attempts);
-        reached = attempts[0].deliveredAt;
+        const read = await readOne(hook, attempts, signal);
+        if (read.kind === 'payload') await accept(hook, attempts, read);
+        else tell(hook, attempts, read, tried);
+        if (read.kind !== 'failed') done.add(attempts);
+        failures = read.kind === 'failed' ? failures + 1 : 0;
+        if (failures === MOST_FAILURES) break;
       }
-      if (missed.length <= MOST_PAYLOADS) reached = newest;
     } finally {
-      const next = Math.max(since, reached - OVERLAP_MS);
+      // What could not be had holds the place back, so that later looks come across it.
+      const left = missed.findIndex((attempts) => !done.has(attempts));
+      const reached = left === -1 ? newest : missed[left - 1]?.[0].deliveredAt;
+      const next = Math.max(since, (reached ?? since) - OVERLAP_MS);
       if (next !== since) await store.cursors.set(name, String(next), clock.now());
     }
   }
@@ -114,18 +129,42 @@ export function createRecover(deps: {
     return { missed: [...missed.values()].sort(byTime), newest };
   }
 
-  async function take(hook: Hook, attempts: Attempts): Promise<void> {
-    const [{ guid, event }] = attempts;
-    const payload = await payloadOf(hook, attempts);
-    if (payload === undefined) {
-      logger.warn({ hook: hook.name, delivery: guid, event }, 'delivery cannot be recovered');
-      return;
+  /** Throws only what is not that delivery's own trouble: the end of the look, and a limit. */
+  async function readOne(hook: Hook, attempts: Attempts, signal: AbortSignal): Promise<Read> {
+    try {
+      const payload = await payloadOf(hook, attempts);
+      if (payload === undefined) return { kind: 'gone' };
+      const described = describePayload(attempts[0].event, JSON.parse(payload) as Json);
+      return { kind: 'payload', payload, described };
+    } catch (error) {
+      if (signal.aborted || isRateLimit(error)) throw error;
+      return { kind: 'failed', reason: describeError(error) };
     }
-    const described = describePayload(event, JSON.parse(payload) as Json);
+  }
+
+  async function accept(hook: Hook, [{ guid, event }]: Attempts, read: Readable): Promise<void> {
+    const { payload, described } = read;
     const incoming = { id: guid, event, ...described, payload, receivedAt: clock.now() };
     if (!(await store.accept(incoming))) return;
     logger.info({ hook: hook.name, delivery: guid, event }, 'delivery recovered');
     deps.onAccepted();
+  }
+
+  /** Once for each delivery: every look comes across it until GitHub has forgotten it. */
+  function tell(
+    hook: Hook,
+    attempts: Attempts,
+    read: Exclude<Read, Readable>,
+    tried: Map<string, Tried>,
+  ): void {
+    const [{ guid, event }] = attempts;
+    const before = tried.get(keyOf(attempts));
+    const isGone = read.kind === 'gone';
+    tried.set(keyOf(attempts), { times: (before?.times ?? 0) + 1, isGone });
+    if (before?.isGone === isGone) return;
+    const fields = { hook: hook.name, delivery: guid, event };
+    if (read.kind === 'gone') logger.warn(fields, 'delivery cannot be recovered');
+    else logger.warn({ ...fields, reason: read.reason }, 'delivery cannot be recovered yet');
   }
 
   /** Of the first attempt of which GitHub still has it: all have the same. Undefined when there is none left. */
@@ -155,6 +194,41 @@ export function createRecover(deps: {
 
 /** One delivery's, oldest first. */
 type Attempts = [ListedDelivery, ...ListedDelivery[]];
+
+type Readable = {
+  kind: 'payload';
+  payload: string;
+  described: ReturnType<typeof describePayload>;
+};
+type Read = Readable | { kind: 'gone' } | { kind: 'failed'; reason: string };
+
+interface Tried {
+  times: number;
+  isGone: boolean;
+}
+
+/** A delivery that is tried once more, by GitHub or by hand, is another one: what is kept of it may be had now. */
+function keyOf(attempts: Attempts): string {
+  return `${attempts[0].guid} ${attempts.at(-1)?.number}`;
+}
+
+/** What GitHub has forgotten is forgotten here too. */
+function triedAmong(missed: readonly Attempts[], before?: ReadonlyMap<string, Tried>) {
+  const kept = new Map<string, Tried>();
+  for (const attempts of missed) {
+    const tried = before?.get(keyOf(attempts));
+    if (tried !== undefined) kept.set(keyOf(attempts), tried);
+  }
+  return kept;
+}
+
+/** What is read in this look: what is new, oldest first, then some of what was tried in vain, by turns. */
+function turn(missed: readonly Attempts[], tried: ReadonlyMap<string, Tried>): Attempts[] {
+  const times = (attempts: Attempts) => tried.get(keyOf(attempts))?.times ?? 0;
+  const fresh = missed.filter((attempts) => times(attempts) === 0).slice(0, MOST_PAYLOADS);
+  const again = missed.filter((attempts) => times(attempts) > 0);
+  return [...fresh, ...again.sort((a, b) => times(a) - times(b)).slice(0, MOST_AGAIN)];
+}
 
 function isRateLimit(error: unknown): boolean {
   return error instanceof RetryableError && error.code === 'github-rate-limited';

@@ -232,6 +232,73 @@ test('a delivery whose payload GitHub has not kept, or no longer has, holds up n
   assert.deepEqual(await inbox(), ['g3']);
 });
 
+for (const [what, refusal] of [
+  ['an error of its own', { status: 502, body: { message: 'Server Error' } }],
+  ['a refusal', { status: 403, body: { message: 'No' } }],
+  ['a redirect', { status: 302, headers: { location: 'http://else.example/' } }],
+] as const) {
+  test(`a delivery for which GitHub has only ${what} holds up no other, and is tried again in later looks`, async (t) => {
+    const { send, refused, recover, inbox, logged, store } = await createFixture(t);
+    await recover();
+    send(1000, 2000, 3000, 4000, 5000);
+    refused[0] = ({ path }) => (path.endsWith('/deliveries/2000') ? refusal : undefined);
+    await recover();
+    assert.deepEqual(await inbox(), ['g1000', 'g3000', 'g4000', 'g5000']);
+    send(6000);
+    await recover();
+    await recover();
+    assert.equal(logged('delivery cannot be recovered yet'), 1, 'not once for each look');
+    assert.equal(logged('missed deliveries cannot be read'), 0);
+    const held = Number(await store.cursors.get(`deliveries:${STOREFRONT}#2`));
+    assert.ok(held < 2000 * 1000, 'it is still to be looked for');
+    refused.pop();
+    await recover();
+    const taken = ['g1000', 'g3000', 'g4000', 'g5000', 'g6000', 'g2000'];
+    assert.deepEqual(await inbox(), taken);
+    await recover();
+    assert.deepEqual(await inbox(), taken);
+    const reached = Number(await store.cursors.get(`deliveries:${STOREFRONT}#2`));
+    assert.ok(reached > 2000 * 1000, 'nothing holds it back any more');
+  });
+}
+
+test('a store that does not take a delivery ends the look there', async (t) => {
+  const { send, recover, inbox, store, logged } = await createFixture(t);
+  await recover();
+  send(1000, 2000);
+  const { accept } = store;
+  store.accept = () => Promise.reject(new Error('the disk is full'));
+  await recover();
+  assert.equal(logged('missed deliveries cannot be read'), 1);
+  assert.equal(logged('delivery cannot be recovered yet'), 0);
+  store.accept = accept;
+  await recover();
+  assert.deepEqual(await inbox(), ['g1000', 'g2000']);
+});
+
+for (const [what, lost] of [
+  ['refused', (path: string) => ({ status: 403, body: { message: path } })],
+  ['gone', (path: string) => ({ status: 404, body: { message: path } })],
+] as const) {
+  test(
+    `more deliveries that are ${what} than can be read in one look leave room for the others`,
+    { timeout: 60_000 },
+    async (t) => {
+      const { send, refused, recover, inbox, asked } = await createFixture(t, { pageSize: 100 });
+      await recover();
+      // All in the time that is looked at once more.
+      send(...Array.from({ length: 206 }, (_, index) => index + 1));
+      refused[0] = ({ path }) =>
+        /\/deliveries\/\d+$/.test(path) && !path.endsWith('/206') ? lost(path) : undefined;
+      for (let look = 0; look < 15; look += 1) await recover();
+      assert.deepEqual(await inbox(), ['g206']);
+      const before = asked('');
+      await recover();
+      assert.ok(asked('') - before < 50, 'what has failed before costs little');
+    },
+  );
+}
+
 test('of a delivery that was tried several times any attempt that GitHub has kept will do', async (t) => {
   const { sent, send, recover, inbox, store } = await createFixture(t);
   await recover();
