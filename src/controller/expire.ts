@@ -22,7 +22,7 @@ const LARGEST_BATCH = 400;
 
 /** How much is kept. */
 export interface RetentionLimits {
-  /** How long what is over stays, in milliseconds; 0: as long as there is room. */
+  /** How long what is over stays, in milliseconds; 0: as long as the numbers below, and times of its own, allow. */
   ageMs: number;
   /** Deliveries that keep their payload, at most. */
   deliveries: number;
@@ -50,7 +50,8 @@ export function createExpire(deps: {
     const pace = createPace(clock, signal);
     const now = clock.now();
     const before = ageMs === 0 ? 0 : now - ageMs;
-    const ago = (least: number) => (ageMs === 0 ? 0 : now - Math.max(least, ageMs));
+    // Without an age too: what has no number of its own would stay for ever, and what it keeps with it.
+    const ago = (least: number) => now - Math.max(least, ageMs);
     const removed = {
       deadCallbacks: await pace.all((limit) => retention.deadCallbacks(ago(DEAD_MS), limit)),
       runs: await pace.through((after, limit) =>
@@ -60,13 +61,8 @@ export function createExpire(deps: {
       payloads: await pace.through((after, limit) =>
         retention.payloads({ before, count: deliveries }, now, after, limit),
       ),
-      // Without an age too: payloads go by number then, and their ids would stay for ever.
-      deliveries: await pace.all((limit) =>
-        retention.deliveries(now - Math.max(IDS_MS, ageMs), limit),
-      ),
-      snapshots: await pace.all((limit) =>
-        retention.snapshots(now - Math.max(2 * DAY_MS, ageMs), limit),
-      ),
+      deliveries: await pace.all((limit) => retention.deliveries(ago(IDS_MS), limit)),
+      snapshots: await pace.all((limit) => retention.snapshots(ago(2 * DAY_MS), limit)),
       audit: await pace.all((limit) => retention.audit(ago(AUDIT_MS), limit)),
       pushes: await pace.all((limit) => retention.pushes(now - PUSHES_MS, limit)),
     };

@@ -135,13 +135,37 @@ test('callbacks given up, snapshots, pushes and what operators did each stay for
   ]);
 });
 
-test('with no age callbacks given up and what operators did stay for ever, with a long one as long as it', async (t) => {
+test('with no age callbacks given up and what operators did go after their own time, with a long one after it', async (t) => {
   const { store, expire } = await setUp(t);
   await remember(store);
-  await expire(10_000 * DAY, { limits: { ageMs: 0 } });
-  assert.deepEqual(await remembered(store), ['audit', 'dead']);
-  await expire(DAY + 500 * DAY, { limits: { ageMs: 500 * DAY } });
-  assert.deepEqual(await remembered(store), ['audit', 'dead']);
+  const left: [number, string[]][] = [];
+  for (const days of [90, 365]) {
+    for (const more of [0, 1]) {
+      await expire(DAY + days * DAY + more, { limits: { ageMs: 0 } });
+      left.push([days, (await remembered(store)).filter((name) => name !== 'pushes')]);
+    }
+  }
+  assert.deepEqual(left, [
+    [90, ['audit', 'dead']],
+    [90, ['audit']],
+    [365, ['audit']],
+    [365, []],
+  ]);
+  const other = await setUp(t);
+  await remember(other.store);
+  await other.expire(DAY + 500 * DAY, { limits: { ageMs: 500 * DAY } });
+  assert.deepEqual(await remembered(other.store), ['audit', 'dead', 'snapshot']);
+});
+
+test('with no age a run that has too many after it goes when its dead callback has gone', async (t) => {
+  const { store, expire } = await setUp(t);
+  await remember(store);
+  await store.runs.insert(sampleRun('later', { state: 'failed', finishedAt: DAY }), []);
+  await expire(DAY + 90 * DAY, { limits: { ageMs: 0, runs: 1 } });
+  assert.ok(await store.runs.get('r'));
+  await expire(DAY + 90 * DAY + 1, { limits: { ageMs: 0, runs: 1 } });
+  assert.equal(await store.runs.get('r'), undefined);
+  assert.ok(await store.runs.get('later'));
 });
 
 test('so many deliveries and so many runs stay, each by its own number', async (t) => {
