@@ -9,7 +9,8 @@ const CONNECT_TIMEOUT_MS = 5000;
 /** What a statement, a wait for a lock and an idle transaction may take, in milliseconds; the server ends them then. */
 const STATEMENT_TIMEOUT_MS = 30_000;
 const LOCK_TIMEOUT_MS = 10_000;
-const IDLE_TRANSACTION_TIMEOUT_MS = 30_000;
+/** Below a run's patience (20 s), so that it outlasts the locks of a replica that hangs. */
+const IDLE_TRANSACTION_TIMEOUT_MS = 15_000;
 /** For a server that does not answer at all, so later than its own timeouts. */
 const QUERY_TIMEOUT_MS = 40_000;
 
@@ -19,7 +20,8 @@ const INT8: number = types.builtins.INT8;
 /**
  * Opens a pool of connections to PostgreSQL; none is made yet. TLS is as the URL says (`sslmode`, `sslrootcert`, …:
  * https://node-postgres.com/features/ssl). Connections that break are thrown away and made again when they are needed,
- * so a server that was restarted is used again. Statements throw RetryableError `store-away` while it cannot be reached.
+ * so a server that was restarted is used again. Statements throw RetryableError `store-away` while it cannot be reached, and
+ * when others hold for too long what they need; a transaction is then undone.
  * `onLost` hears of idle connections that broke.
  */
 export function openPostgres(
@@ -59,14 +61,24 @@ export function connectionConfig(url: string): ClientConfig {
 /** Whether the error says that the server is not there, starts, stops, cannot write, or that the way to it broke. */
 function isAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  return AWAY_CODES.test(code) || AWAY_MESSAGES.test(error.message);
+  return AWAY_CODES.test(codeOf(error)) || AWAY_MESSAGES.test(error.message);
+}
+
+function codeOf(error: unknown): string {
+  const isCoded = error instanceof Error && 'code' in error && typeof error.code === 'string';
+  return isCoded ? String(error.code) : '';
 }
 
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html: class 08, 57P01–57P03, class 53 (its disk or memory is full), 25006 (read-only),
  * 58030; and the system's own. */
 const AWAY_CODES =
   /^(?:08...|57P0[1-3]|53[0-4]00|25006|58030|ECONNREFUSED|ECONNRESET|ENOENT|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH)$/;
+/**
+ * Others were in the way for too long: 40001 and 40P01 (one of several transactions has to give way), 55P03 (lock_timeout),
+ * 57014 (statement_timeout), 25P03 (idle_in_transaction_session_timeout). The server has undone the statement, and its
+ * transaction can only be rolled back, so nothing of it is done twice.
+ */
+const BUSY_CODES = /^(?:40001|40P01|55P03|57014|25P03)$/;
 /** node-postgres has no codes for its own errors. */
 const AWAY_MESSAGES =
   /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Query read timeout|connection is closed/i;
@@ -115,6 +127,9 @@ function withoutNul(parameter: unknown): unknown {
 }
 
 function rethrow(error: unknown): never {
+  if (BUSY_CODES.test(codeOf(error))) {
+    throw new RetryableError('store-away', 'the database is busy', { cause: error });
+  }
   if (!isAway(error)) throw error;
   throw new RetryableError('store-away', 'the database cannot be reached', { cause: error });
 }

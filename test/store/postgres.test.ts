@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test, type TestContext } from 'node:test';
+import { sql } from 'kysely';
 import { createBudget } from '../../src/github/budget.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { RetryableError } from '../../src/lib/errors.ts';
 import { IMPORTANCE } from '../../src/model/importance.ts';
+import { STORE_PATIENCE_MS } from '../../src/runs/pipeline-context.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
 import { startPostgres, type PostgresServer } from '../support/postgres.ts';
@@ -24,6 +26,8 @@ after(async () => {
 storeContract('PostgreSQL', async () =>
   createStore(openPostgres(await server.database()), 'postgres'),
 );
+
+const isAway = (error: unknown) => error instanceof RetryableError && error.code === 'store-away';
 
 /** Two processes' stores on one database. */
 async function two(t: TestContext): Promise<[Store, Store]> {
@@ -72,7 +76,6 @@ test('a server that may only be read fails its ping and what is to be stored, un
   t.after(() => own.remove());
   const store = await createStore(openPostgres(await own.database()), 'postgres');
   t.after(() => store.close());
-  const isAway = (error: unknown) => error instanceof RetryableError && error.code === 'store-away';
   await own.query('alter system set default_transaction_read_only = on');
   await own.query('select pg_reload_conf()');
   await until('nothing can be stored', async () => {
@@ -106,6 +109,68 @@ test('a server that is restarted in the middle of a transaction leaves nothing o
   );
   await own.start();
   assert.equal(await store.runs.get('r1'), undefined);
+});
+
+test('a lock that another process holds for too long may be waited for once more, and nothing is done twice', async (t) => {
+  const url = await server.database();
+  const first = await createStore(openPostgres(url), 'postgres');
+  const second = await createStore(openPostgres(`${url}&lock_timeout=100`), 'postgres');
+  t.after(() => Promise.all([first.close(), second.close()]));
+  await first.runs.insert(sampleRun('r1'), ['Build']);
+  const [step] = await first.steps.ofRun('r1');
+  assert.ok(step);
+  const running = { ...step, state: 'running' as const, attempts: 1 };
+  const both = () =>
+    second.atomically(async (tables) => {
+      await tables.audit.record({ at: 1, actor: 'a', action: 'x', subject: 'x', detail: '' });
+      await tables.steps.update('r1', running);
+    });
+  await first.atomically(async (tables) => {
+    await tables.steps.update('r1', step);
+    await assert.rejects(second.steps.update('r1', running), isAway);
+    await assert.rejects(both(), isAway);
+  });
+  await both();
+  assert.equal((await first.audit.list(10)).length, 1, 'what was refused has left nothing');
+  assert.equal((await first.steps.ofRun('r1'))[0]?.state, 'running');
+});
+
+test('whatever another transaction was in the way of may be tried again, on the same connection', async (t) => {
+  const db = openPostgres(await server.database());
+  t.after(() => db.destroy());
+  const process = async () =>
+    (await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db)).rows[0]?.pid;
+  const before = await process();
+  for (const code of ['40001', '40P01', '55P03', '57014', '25P03']) {
+    const raised = sql.raw(`do $$ begin raise exception 'no' using errcode = '${code}'; end $$`);
+    await assert.rejects(raised.execute(db), isAway, code);
+  }
+  assert.equal(await process(), before);
+  const other = sql.raw(`do $$ begin raise exception 'no' using errcode = '23505'; end $$`);
+  await assert.rejects(other.execute(db), (error) => !(error instanceof RetryableError));
+});
+
+test('the locks of a process that hangs go before a run has lost its patience', async (t) => {
+  const url = await server.database();
+  const db = openPostgres(url);
+  const hasty = openPostgres(`${url}&idle_in_transaction_session_timeout=50`);
+  t.after(() => Promise.all([db.destroy(), hasty.destroy()]));
+  const { rows } = await sql<{ ms: number }>`
+    select setting::int as ms from pg_settings where name = 'idle_in_transaction_session_timeout'`.execute(
+    db,
+  );
+  const { ms = 0 } = rows[0] ?? {};
+  assert.ok(ms > 0 && ms < STORE_PATIENCE_MS, `${ms} ms`);
+  const hung = hasty.transaction().execute(async (trx) => {
+    const own = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(trx);
+    await until('the server ends it', async () => {
+      const found = await sql`
+        select 1 from pg_stat_activity where pid = ${own.rows[0]?.pid ?? 0}`.execute(db);
+      return found.rows.length === 0;
+    });
+    await sql`select 1`.execute(trx);
+  });
+  await assert.rejects(hung, isAway);
 });
 
 test('U+0000 in any text is replaced and not refused', async (t) => {
