@@ -158,12 +158,7 @@ export function createIntake(deps: {
     const { id, attempts } = claimed.delivery;
     failpoint('intake.before');
     const { outcome, changed } = await store.atomically(async (tables) => {
-      const late = attempts > ASIDE_AFTER;
-      const made = await makeRuns(
-        tables,
-        { delivery: id, cause: 'event', overtaken, late },
-        judged,
-      );
+      const made = await makeRuns(tables, { delivery: id, cause: 'event', overtaken }, judged);
       failpoint('intake.inside');
       const result = outcomeOf(judged, made.bySpec);
       if (judged.verdicts.length > 0) await recordPush(tables, id, judged.event);

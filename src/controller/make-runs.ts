@@ -14,8 +14,6 @@ export interface Origin {
   cause: RunCause;
   /** By spec: a run with a newer revision, so that the new one is superseded as it is made (G4). */
   overtaken: ReadonlyMap<string, Run>;
-  /** Whether deliveries that came after it may have gone on without it. */
-  late: boolean;
 }
 
 /** The runs that were made, by spec, and every run that is another than before: these, and those they took the place of. */
@@ -39,7 +37,9 @@ export function createMakeRuns(deps: { transitions: Transitions; clock: Clock })
   ): Promise<NewRun> {
     const newer = origin.overtaken.get(name);
     if (newer !== undefined) return supersededAsMade(planned, newer);
-    if (!origin.late || concurrency.queue === 'all') return planned;
+    if (origin.cause !== 'event' || concurrency.queue === 'all') return planned;
+    // One that came after it may have gone on without it: it had stepped aside, or it was not stored to the end when another
+    // replica took the next one.
     await tables.pauses.lock('to make runs');
     await tables.runs.lockLane(planned.lane);
     const later = await tables.runs.madeByLater(name, planned.lane, planned.delivery);

@@ -38,7 +38,7 @@ export function createReplay(deps: {
     const { made, outcome } = await store.atomically(async (tables) => {
       // Git may have taken minutes: a run whose payload was removed meanwhile would have nothing to read.
       replayable(delivery, await tables.inbox.get(delivery));
-      const origin = { delivery, cause: 'replay', overtaken: new Map(), late: false } as const;
+      const origin = { delivery, cause: 'replay', overtaken: new Map() } as const;
       const runs = await makeRuns(tables, origin, judged);
       const result = outcomeOf(judged, runs.bySpec);
       await tables.audit.record({

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
 import { page, type Page, type PageRequest } from './page.ts';
 import { fromRow } from './run-rows.ts';
@@ -113,9 +113,10 @@ export function createRunHistory(db: Kysely<Database>): RunHistory {
     async madeByLater(spec, lane, delivery) {
       const row = await db
         .selectFrom('runs as r')
-        .innerJoin('deliveries as d', 'd.id', 'r.delivery')
+        // By expressions, so that it starts from the few deliveries that came later, not from every run of the spec.
+        .innerJoin('deliveries as d', (join) => join.on('r.delivery', '=', sql`d.id || ''`))
         .selectAll('r')
-        .where('r.spec', '=', spec)
+        .where(sql`r.spec || ''`, '=', spec)
         .where('r.lane', '=', lane)
         .where('r.cause', '=', 'event')
         .where('d.seq', '>', (eb) =>

@@ -54,6 +54,11 @@ describe('with ten thousand closed rows', () => {
       () => store.inbox.claim(2000, 100),
     ],
     [
+      'runs.madeByLater',
+      ['runs_by_delivery'],
+      () => store.runs.madeByLater('storefront', 'main', 'closed1'),
+    ],
+    [
       'runs.nextRunnable',
       ['runs_waiting', 'runs_one_per_lane', 'runs_active'],
       () => store.runs.nextRunnable(2000),
