@@ -18,7 +18,7 @@ import { createJudge } from './judge.ts';
 import { outcomeOf, type Judged } from './judged.ts';
 import { createLoop, type Loop } from './loop.ts';
 import { createMakeRuns } from './make-runs.ts';
-import { createFindOvertaken } from './overtaken.ts';
+import { createFindOvertaken, type Overtaking } from './overtaken.ts';
 import { isFound } from './push-payload.ts';
 import { createReplay, type Replay } from './replay.ts';
 import type { Resolve } from './resolve.ts';
@@ -153,7 +153,7 @@ export function createIntake(deps: {
   async function record(
     claimed: ClaimedDelivery,
     judged: Judged,
-    overtaken: ReadonlyMap<string, Run>,
+    overtaken: ReadonlyMap<string, Overtaking>,
   ): Promise<void> {
     const { id, attempts } = claimed.delivery;
     failpoint('intake.before');

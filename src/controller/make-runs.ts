@@ -7,13 +7,14 @@ import type { Transitions } from '../runs/transition.ts';
 import type { Tables } from '../store/index.ts';
 import type { NewRun } from '../store/runs.ts';
 import type { Judged } from './judged.ts';
+import type { Overtaking } from './overtaken.ts';
 
 /** What runs are made of, besides the event. */
 export interface Origin {
   delivery: string;
   cause: RunCause;
   /** By spec: a run with a newer revision, so that the new one is superseded as it is made (G4). */
-  overtaken: ReadonlyMap<string, Run>;
+  overtaken: ReadonlyMap<string, Overtaking>;
 }
 
 /** The runs that were made, by spec, and every run that is another than before: these, and those they took the place of. */
@@ -36,7 +37,10 @@ export function createMakeRuns(deps: { transitions: Transitions; clock: Clock })
     { spec: { name, concurrency } }: LoadedSpec,
   ): Promise<NewRun> {
     const newer = origin.overtaken.get(name);
-    if (newer !== undefined) return supersededAsMade(planned, newer);
+    if (newer !== undefined) {
+      const dropped = `since ${planned.sha.slice(0, 7)} is no longer on its branch`;
+      return supersededAsMade(planned, newer.run, newer.why === 'dropped' ? dropped : undefined);
+    }
     if (origin.cause !== 'event' || concurrency.queue === 'all') return planned;
     // One that came after it may have gone on without it: it had stepped aside, or it was not stored to the end when another
     // replica took the next one.

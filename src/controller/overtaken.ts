@@ -1,9 +1,15 @@
 import { TerminalError } from '../lib/errors.ts';
 import type { Run } from '../model/run.ts';
-import { laterThan, type Order } from '../runs/order.ts';
+import { laterThan, type Lateness, type Order } from '../runs/order.ts';
 import { laneEffects } from '../runs/plan.ts';
 import type { Runs } from '../store/runs.ts';
 import type { Judged } from './judged.ts';
+
+/** A run that a new one would take the place of, and why that one came too late for it. */
+export interface Overtaking {
+  run: Run;
+  why: Lateness;
+}
 
 /**
  * By spec: the run that a new one would take the place of, though it has a newer revision than the event's, which came
@@ -12,11 +18,11 @@ import type { Judged } from './judged.ts';
 export type FindOvertaken = (
   judged: Judged,
   signal: AbortSignal,
-) => Promise<ReadonlyMap<string, Run>>;
+) => Promise<ReadonlyMap<string, Overtaking>>;
 
 export function createFindOvertaken(deps: { order: Order; runs: Runs }): FindOvertaken {
   return async ({ event, verdicts }, signal) => {
-    const overtaken = new Map<string, Run>();
+    const overtaken = new Map<string, Overtaking>();
     if (!('sha' in event) || event.sha === undefined) return overtaken;
     const { repository, sha } = event;
     for (const { loaded, verdict } of verdicts) {
@@ -40,7 +46,7 @@ export function createFindOvertaken(deps: { order: Order; runs: Runs }): FindOve
           if (!(error instanceof TerminalError)) throw error;
           return undefined;
         });
-        if (later !== undefined) overtaken.set(name, displaced);
+        if (later !== undefined) overtaken.set(name, { run: displaced, why: later.why });
       }
     }
     return overtaken;

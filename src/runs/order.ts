@@ -17,29 +17,37 @@ export interface OrderFacts {
   isLeft?: boolean;
   /** Where the candidate's branch stands now; undefined for a tag, and for a branch that is gone. */
   head: string | undefined;
+  /** Neither revision contains the other, and the branch has the other one in its history, but not the candidate. */
+  isDropped?: boolean;
 }
 
+/** Why a candidate comes too late: the other revision contains it, or its branch was forced away from it. */
+export type Lateness = 'contained' | 'dropped';
+
 /**
- * Whether a candidate would go backwards (G4). Only what an event asks for can: a deployment by hand is somebody's
+ * Whether a candidate would go backwards (G4), and why. Only what an event asks for can: a deployment by hand is somebody's
  * decision. A revision that the other one contains came late, unless its branch was forced back to it and still stands
- * there. Tags do not move, so the release of an older tag is late too; `rollback` deploys it all the same. The same
+ * there; so did one that its branch was forced away from, to what has the other one. Tags do not move, so the release of an older tag is late too; `rollback` deploys it all the same. The same
  * revision once more is no way back: another trigger or a changed spec may want it, unless somebody went back from it by
  * hand. Pure.
  */
-export function isLate({ candidate, other, contained, isLeft, head }: OrderFacts): boolean {
-  if (candidate.cause !== 'event' || (candidate.sha === other && !isLeft)) return false;
-  return contained && head !== candidate.sha;
+export function whyLate(facts: OrderFacts): Lateness | undefined {
+  const { candidate, other, contained, isLeft, head, isDropped } = facts;
+  if (candidate.cause !== 'event' || (candidate.sha === other && !isLeft)) return undefined;
+  if (head === candidate.sha) return undefined;
+  if (contained) return 'contained';
+  return isDropped && head !== undefined ? 'dropped' : undefined;
 }
 
 /** Asks git, of which two revisions is the later one. */
 export interface Order {
-  /** Whether deploying `candidate` after `other` would go backwards. Throws RetryableError while git cannot be reached. */
-  isLate(
+  /** Why deploying `candidate` after `other` would go backwards, if so. Throws RetryableError while git cannot be reached. */
+  whyLate(
     candidate: Candidate,
     other: string,
     signal: AbortSignal,
     isLeft?: boolean,
-  ): Promise<boolean>;
+  ): Promise<Lateness | undefined>;
 }
 
 /**
@@ -52,39 +60,48 @@ export async function laterThan(
   candidate: Candidate,
   other: { run: string; sha: string },
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<{ sha: string; why: Lateness } | undefined> {
   if (candidate.cause !== 'event') return undefined;
-  if (await deps.order.isLate(candidate, other.sha, signal)) return other.sha;
-  for (const left of await deps.runs.leftBehind(other.run)) {
-    if (await deps.order.isLate(candidate, left, signal, true)) return left;
+  const late = await deps.order.whyLate(candidate, other.sha, signal);
+  if (late !== undefined) return { sha: other.sha, why: late };
+  for (const sha of await deps.runs.leftBehind(other.run)) {
+    const why = await deps.order.whyLate(candidate, sha, signal, true);
+    if (why !== undefined) return { sha, why };
   }
   return undefined;
 }
 
-/** Nothing is asked that does not matter: the server's branches only when the candidate is contained. */
+/** Nothing is asked that does not matter: the server's branches not when the candidate goes on from the other revision. */
 export function createOrder(deps: { mirrors: Pick<Mirrors, 'isAncestor' | 'heads'> }): Order {
   const { mirrors } = deps;
 
-  async function isContained(candidate: Candidate, other: string, signal: AbortSignal) {
-    try {
-      return await mirrors.isAncestor(candidate.repository, candidate.sha, other, { signal });
-    } catch (error) {
-      // The other one was forced away and is gone: nothing says that the candidate is older.
-      if (error instanceof TerminalError && error.code === 'commit-missing') return false;
-      throw error;
-    }
-  }
-
   return {
-    async isLate(candidate, other, signal, isLeft = false) {
-      const isSame = candidate.sha === other;
-      if (candidate.cause !== 'event' || (isSame && !isLeft)) return false;
-      const contained = isSame || (await isContained(candidate, other, signal));
-      const { branch } = candidate;
-      const asksHead = contained && branch !== undefined;
-      const heads = asksHead ? await mirrors.heads(candidate.repository, { signal }) : undefined;
+    async whyLate(candidate, other, signal, isLeft = false) {
+      const { cause, repository, branch, sha } = candidate;
+      const isSame = sha === other;
+      if (cause !== 'event' || (isSame && !isLeft)) return undefined;
+
+      async function isIn(ancestor: string, descendant: string): Promise<boolean> {
+        try {
+          return await mirrors.isAncestor(repository, ancestor, descendant, { signal });
+        } catch (error) {
+          // It was forced away and is gone: nobody knows what it had.
+          if (error instanceof TerminalError && error.code === 'commit-missing') return false;
+          throw error;
+        }
+      }
+
+      const contained = isSame || (await isIn(sha, other));
+      const goesOn = !contained && (branch === undefined || (await isIn(other, sha)));
+      if (goesOn) return undefined;
+      const heads = branch === undefined ? undefined : await mirrors.heads(repository, { signal });
       const head = branch === undefined ? undefined : heads?.get(branch);
-      return isLate({ candidate, other, contained, isLeft, head });
+      const isDropped =
+        !contained &&
+        head !== undefined &&
+        head !== sha &&
+        (head === other || (!(await isIn(sha, head)) && (await isIn(other, head))));
+      return whyLate({ candidate, other, contained, isLeft, head, isDropped });
     },
   };
 }

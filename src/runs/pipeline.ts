@@ -7,7 +7,7 @@ import type { DeploymentSpec, StepSpec } from '../model/deployment-spec.ts';
 import type { Run, Step } from '../model/run.ts';
 import type { Checkout } from '../git/checkouts.ts';
 import type { StepResult } from '../steps/contract.ts';
-import { laterThan } from './order.ts';
+import { laterThan, type Lateness } from './order.ts';
 import { interrupted, type Outcome } from './outcome.ts';
 import {
   saveStep,
@@ -24,6 +24,13 @@ const CHECKOUT_BACKOFF = { baseMs: 1000, maxMs: 30_000 };
 /** A run that was taken up so often and never came to its end may be what ends Mainsheet: its step takes all memory, for example. */
 const MOST_ATTEMPTS = 20;
 
+/** What is deployed, and the revision that the run's came too late for, which may be another after a rollback. */
+interface Overtaken {
+  deployed: string;
+  later: string;
+  why: Lateness;
+}
+
 /** Checks the revision out, unless it came late, and runs the steps that have not succeeded yet, one after the other. */
 export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promise<Outcome> {
   const { run, spec, log, signal } = pipeline;
@@ -35,12 +42,7 @@ export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promi
   const place = await checkOut(deps, pipeline, deadline);
   if (place === undefined) return await stop(deps, pipeline, steps);
   if ('deployed' in place) {
-    const { deployed, later } = place;
-    const [late, newer] = [run.sha.slice(0, 7), later.slice(0, 7)];
-    const reason =
-      later === deployed
-        ? `Superseded: ${late} is already contained in the deployed ${newer}`
-        : `Superseded: ${late} is contained in ${newer}, from which somebody went back to the deployed ${deployed.slice(0, 7)}`;
+    const reason = lateReason(run, place);
     log.say(-1, reason);
     await skipRest(deps, run, steps, 0);
     return { kind: 'superseded', reason };
@@ -186,6 +188,18 @@ async function failedAt(
   return { kind: 'failed', fault: 'step', reason };
 }
 
+function lateReason(run: Run, { deployed, later, why }: Overtaken): string {
+  const [late, newer, now] = [run.sha, later, deployed].map((sha) => sha.slice(0, 7));
+  const back = `from which somebody went back to the deployed ${now}`;
+  if (why === 'dropped') {
+    const has = later === deployed ? `the deployed ${now}` : `${newer}, ${back}`;
+    return `Superseded: ${late} is no longer on its branch, which has ${has}`;
+  }
+  return later === deployed
+    ? `Superseded: ${late} is already contained in the deployed ${now}`
+    : `Superseded: ${late} is contained in ${newer}, ${back}`;
+}
+
 /**
  * The work tree, or the deployed revision and the `later` one that the run's came too late for; undefined when the run is to
  * stop. What may pass is tried again for a while.
@@ -194,7 +208,7 @@ async function checkOut(
   deps: PipelineDeps,
   { run, spec: { timeoutMs }, log, signal }: Pipeline,
   deadline: number,
-): Promise<Checkout | { deployed: string; later: string } | undefined> {
+): Promise<Checkout | Overtaken | undefined> {
   const { lane, spec, repository, sha } = run;
   const until = Math.min(deadline, deps.clock.now() + CHECKOUT_PATIENCE_MS);
   // The run's time is the checkout's too: time lost to git must not be told as a step's failure.
@@ -207,7 +221,8 @@ async function checkOut(
       if (deployed !== undefined) {
         const known = { order: deps.order, runs: deps.store.runs };
         const later = await laterThan(known, run, deployed, bounded);
-        if (later !== undefined) return { deployed: deployed.sha, later };
+        if (later !== undefined)
+          return { deployed: deployed.sha, later: later.sha, why: later.why };
       }
       const before = run.attempts > 1 ? await deps.store.runs.workTree(run.id) : undefined;
       return await deps.checkouts.prepare({

@@ -61,7 +61,7 @@ export async function startServer(
     feedback: false,
   });
   const intake = createIntake({
-    order: { isLate: async () => false },
+    order: { whyLate: async () => undefined },
     store,
     catalog,
     resolve: async (event) => event,

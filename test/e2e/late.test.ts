@@ -31,6 +31,7 @@ before(async () => {
       'late.yaml': [
         plain('late'),
         plain('forced'),
+        plain('amended'),
         plain('by-hand'),
         gated('gated'),
         gated('eager', 'concurrency: { cancel-running: true }'),
@@ -132,6 +133,22 @@ test('a branch that is forced back to an older commit is deployed again', async 
     const runs = await world.runs(`&sha=${target}`);
     return runs.length === 2 && runs.every(({ state }) => state === 'succeeded');
   });
+});
+
+test('G4: a commit that was amended and forced away is not deployed when its delivery comes late', async () => {
+  const base = await push('amended', 'base');
+  await world.ended(base);
+  const first = await world.pushUnheard('amended', 'first try');
+  await world.sample.git('branch', 'amending', base);
+  const amended = await world.sample.commit({ message: 'amended', branch: 'amending' });
+  await world.sample.push(`${amended}:refs/heads/amended`, { force: true });
+  assert.equal((await world.ended(amended)).state, 'succeeded');
+
+  await first.deliver();
+  const run = await world.ended(first.sha);
+  const [late, now] = [first.sha.slice(0, 7), amended.slice(0, 7)];
+  const why = `Superseded: ${late} is no longer on its branch, which has the deployed ${now}`;
+  assert.deepEqual([run.state, run.reason], ['superseded', why]);
 });
 
 test('a retry and a replay by hand of an older revision are deployed', async () => {

@@ -258,7 +258,7 @@ async function executed(options: {
     let keep: string | undefined;
     const execute = createExecute({
       store,
-      order: { isLate: async () => false },
+      order: { whyLate: async () => undefined },
       orphans: { endOfRun: async () => 0 },
       checkouts: {
         prepare: async (request) => {
