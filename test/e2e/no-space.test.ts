@@ -130,7 +130,7 @@ describe('a file system without room (ENOSPC)', { skip: await cannotMount() }, (
   });
 
   test('makes no run end with what is not true, although it ends meanwhile', async () => {
-    await rm(join(notes, 'go-on'));
+    await rm(join(notes, 'go-on'), { force: true });
     const { sha } = await push('Ends while there is no room');
     const { id } = await underWay(sha);
     await fill();
@@ -146,7 +146,7 @@ describe('a file system without room (ENOSPC)', { skip: await cannotMount() }, (
   });
 
   test('survives a kill: nothing that was acknowledged is lost, and the file is sound', async () => {
-    await rm(join(notes, 'go-on'));
+    await rm(join(notes, 'go-on'), { force: true });
     const { sha } = await push('Killed while there is no room');
     await underWay(sha);
     await fill();
