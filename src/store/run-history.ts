@@ -1,4 +1,4 @@
-import { sql, type Kysely } from 'kysely';
+import type { Kysely } from 'kysely';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
 import { page, type Page, type PageRequest } from './page.ts';
 import { fromRow } from './run-rows.ts';
@@ -7,6 +7,8 @@ import type { Database } from './tables.ts';
 
 /** Revisions that a run by hand is known to have left behind: each is one question to git. */
 const MOST_LEFT = 20;
+/** Newest runs of a lane among which one of a later delivery is looked for: it was made just now, or others have been since. */
+const MOST_LATER = 100;
 
 export interface RunFilter {
   spec?: string | undefined;
@@ -27,7 +29,7 @@ export interface RunHistory {
    * between the run's own revision and the run. Only the newest of many. None for a run that an event made.
    */
   leftBehind(run: string): Promise<string[]>;
-  /** The newest run of the spec in the lane that a delivery has made which came after the given one. */
+  /** The newest run of the spec in the lane that a delivery has made which came after the given one, and that was not superseded. */
   madeByLater(spec: string, lane: string, delivery: string): Promise<Run | undefined>;
 }
 
@@ -113,12 +115,20 @@ export function createRunHistory(db: Kysely<Database>): RunHistory {
     async madeByLater(spec, lane, delivery) {
       const row = await db
         .selectFrom('runs as r')
-        // By expressions, so that it starts from the few deliveries that came later, not from every run of the spec.
-        .innerJoin('deliveries as d', (join) => join.on('r.delivery', '=', sql`d.id || ''`))
+        .innerJoin('deliveries as d', 'd.id', 'r.delivery')
         .selectAll('r')
-        .where(sql`r.spec || ''`, '=', spec)
-        .where('r.lane', '=', lane)
-        .where('r.cause', '=', 'event')
+        .where('r.seq', 'in', (eb) =>
+          eb
+            .selectFrom('runs as newest')
+            .select('newest.seq')
+            .where('newest.spec', '=', spec)
+            .where('newest.lane', '=', lane)
+            .where('newest.cause', '=', 'event')
+            .orderBy('newest.seq', 'desc')
+            .limit(MOST_LATER),
+        )
+        // What took its place counts, if that came later too; else it came late itself.
+        .where('r.state', '!=', 'superseded')
         .where('d.seq', '>', (eb) =>
           eb.selectFrom('deliveries as own').select('own.seq').where('own.id', '=', delivery),
         )

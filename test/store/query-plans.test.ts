@@ -55,7 +55,7 @@ describe('with ten thousand closed rows', () => {
     ],
     [
       'runs.madeByLater',
-      ['runs_by_delivery'],
+      ['runs_by_spec'],
       () => store.runs.madeByLater('storefront', 'main', 'closed1'),
     ],
     [

@@ -147,6 +147,7 @@ export function recoveryContract(withStore: WithStore): void {
         await insert('other spec', 'd4', { spec: 'docs' });
         await insert('other lane', 'd4', { lane: 'staging' });
         await insert('by hand', 'd4', { cause: 'replay' });
+        await insert('came late itself', 'd4', { state: 'superseded' });
         const made = async (delivery: string) =>
           (await store.runs.madeByLater('storefront', 'main', delivery))?.id;
         assert.equal(await made('d2'), 'r3', 'the newest of them');
