@@ -138,7 +138,7 @@ export function recoveryContract(withStore: WithStore): void {
     test(
       'a run is found that a later delivery has made, of the same spec in the same lane',
       withStore(async (store) => {
-        for (const id of ['d1', 'd2', 'd3', 'd4']) await store.accept(sampleDelivery(id));
+        for (const id of ['d1', 'd2', 'd3', 'd4', 'd5']) await store.accept(sampleDelivery(id));
         const insert = (id: string, delivery: string, more: Partial<NewRun> = {}) =>
           store.runs.insert(sampleRun(id, { delivery, ...more }), []);
         await insert('r4', 'd4', { state: 'succeeded' });
@@ -147,7 +147,7 @@ export function recoveryContract(withStore: WithStore): void {
         await insert('other spec', 'd4', { spec: 'docs' });
         await insert('other lane', 'd4', { lane: 'staging' });
         await insert('by hand', 'd4', { cause: 'replay' });
-        await insert('came late itself', 'd4', { state: 'superseded' });
+        await insert('came late itself', 'd5', { state: 'superseded' });
         const made = async (delivery: string) =>
           (await store.runs.madeByLater('storefront', 'main', delivery))?.id;
         assert.equal(await made('d2'), 'r3', 'the newest of them');
