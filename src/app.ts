@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { makeDataDirectory } from './app/data-directory.ts';
+import { killGrace } from './app/kill-grace.ts';
 import { listen } from './app/listen.ts';
 import { watchForMissed } from './app/missed.ts';
 import { openStore } from './app/open-store.ts';
@@ -40,7 +41,6 @@ import { createRelay } from './store/relay.ts';
 import type { Config } from './config.ts';
 
 const MAX_LOG_BYTES = 10 * 1024 * 1024;
-const KILL_GRACE_MS = 10_000;
 
 /** A controller that is up. */
 export interface App {
@@ -295,12 +295,4 @@ export async function startApp(deps: {
       logger.info('stopped');
     },
   };
-}
-
-/**
- * How long a step that is to end may take over it. Where another replica may take its run up, it has to be gone before: what
- * cannot reach the database ends its steps after two thirds of the lease.
- */
-function killGrace({ databaseUrl, leaseMs }: Config): number {
-  return databaseUrl === undefined ? KILL_GRACE_MS : Math.min(KILL_GRACE_MS, leaseMs / 4);
 }

@@ -27,9 +27,9 @@ export type Lateness = 'contained' | 'dropped';
 /**
  * Whether a candidate would go backwards (G4), and why. Only what an event asks for can: a deployment by hand is somebody's
  * decision. A revision that the other one contains came late, unless its branch was forced back to it and still stands
- * there; so did one that its branch was forced away from, to what has the other one. Tags do not move, so the release of an older tag is late too; `rollback` deploys it all the same. The same
- * revision once more is no way back: another trigger or a changed spec may want it, unless somebody went back from it by
- * hand. Pure.
+ * there; so did one that its branch was forced away from, to what has the other one. Tags do not move, so the release of an
+ * older tag is late too; `rollback` deploys it all the same. The same revision once more is no way back: another trigger or a
+ * changed spec may want it, unless somebody went back from it by hand. Pure.
  */
 export function whyLate(facts: OrderFacts): Lateness | undefined {
   const { candidate, other, contained, isLeft, head, isDropped } = facts;

@@ -15,7 +15,8 @@ import { exitReason, signalReason } from './exit-reason.ts';
 import { startProgram, type Ended } from './program.ts';
 import { createProcessGroup, type ProcessGroup } from './process-group.ts';
 
-const DEFAULT_KILL_GRACE_MS = 10_000;
+/** How long a step that got SIGTERM may take over ending, when nobody says otherwise. */
+export const KILL_GRACE_MS = 10_000;
 /** How long output may still come after the script has ended, from what it left in the background. */
 const DRAIN_MS = 500;
 /** How long a process may take from closing its output to being gone. */
@@ -67,7 +68,7 @@ export function createShellStep(deps: {
   killGraceMs?: number;
 }): StepKind<ShellStepSpec> {
   const { clock, shell, user } = deps;
-  const killGraceMs = deps.killGraceMs ?? DEFAULT_KILL_GRACE_MS;
+  const killGraceMs = deps.killGraceMs ?? KILL_GRACE_MS;
   const watch = createExitWatch();
 
   return async (context) => {

@@ -1,38 +1,17 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, describe, test, type TestContext } from 'node:test';
+import { describe, test, type TestContext } from 'node:test';
 import { createMakeRuns, type Origin } from '../../src/controller/make-runs.ts';
 import { createBroadcast } from '../../src/lib/broadcast.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { DeploymentSpec } from '../../src/model/deployment-spec.ts';
 import type { News } from '../../src/model/news.ts';
 import { createTransitions } from '../../src/runs/transition.ts';
-import { openSqlite } from '../../src/store/engine.ts';
-import { createStore, type Store } from '../../src/store/index.ts';
-import { openPostgres } from '../../src/store/postgres.ts';
+import type { Store } from '../../src/store/index.ts';
 import { sampleLoaded } from '../runs/samples.ts';
 import { sampleDelivery } from '../store/samples.ts';
-import { startPostgres, type PostgresServer } from '../support/postgres.ts';
+import { bothEngines } from '../support/engines.ts';
 
-let server: PostgresServer;
-before(async () => {
-  server = await startPostgres();
-});
-after(() => server.remove());
-
-const ENGINES: [string, (t: TestContext) => Promise<Store>][] = [
-  [
-    'SQLite',
-    async (t) => {
-      const directory = await mkdtemp(join(tmpdir(), 'mainsheet-make-runs-'));
-      t.after(() => rm(directory, { recursive: true, force: true }));
-      return await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
-    },
-  ],
-  ['PostgreSQL', async () => await createStore(openPostgres(await server.database()), 'postgres')],
-];
+const ENGINES = bothEngines();
 
 /** Two deliveries of one branch have come, `d1` and then `d2`; `make` makes the run of one of them. */
 async function createFixture(
@@ -41,7 +20,6 @@ async function createFixture(
   queue: DeploymentSpec['concurrency']['queue'] = 'newest',
 ) {
   const store = await open(t);
-  t.after(() => store.close());
   for (const id of ['d1', 'd2']) await store.accept(sampleDelivery(id));
   const loaded = sampleLoaded({ concurrency: { lane: 'main', queue, cancelRunning: false } });
   const transitions = createTransitions({

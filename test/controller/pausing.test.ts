@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, describe, test, type TestContext } from 'node:test';
+import { describe, test, type TestContext } from 'node:test';
 import { createPausing } from '../../src/controller/pausing.ts';
 import { createBroadcast } from '../../src/lib/broadcast.ts';
 import type { DeploymentSpec, LoadedSpec } from '../../src/model/deployment-spec.ts';
@@ -10,43 +7,23 @@ import type { News } from '../../src/model/news.ts';
 import type { PauseTarget } from '../../src/model/pause.ts';
 import type { Run } from '../../src/model/run.ts';
 import { createTransitions } from '../../src/runs/transition.ts';
-import { openSqlite } from '../../src/store/engine.ts';
-import { createStore, type Store } from '../../src/store/index.ts';
-import { openPostgres } from '../../src/store/postgres.ts';
 import type { NewRun } from '../../src/store/runs.ts';
 import { sampleLoaded } from '../runs/samples.ts';
 import { sampleRun } from '../store/samples.ts';
-import { startPostgres, type PostgresServer } from '../support/postgres.ts';
+import { bothEngines } from '../support/engines.ts';
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
 const SHOP: PauseTarget = { kind: 'spec', name: 'storefront' };
 const LANE: PauseTarget = { kind: 'lane', name: 'main' };
 const WHY = 'Paused by admin since 2026-01-02T03:04Z (spec storefront): the database moves';
 
-let server: PostgresServer;
-before(async () => {
-  server = await startPostgres();
-});
-after(() => server.remove());
-
-const ENGINES: [string, (t: TestContext) => Promise<Store>][] = [
-  [
-    'SQLite',
-    async (t) => {
-      const directory = await mkdtemp(join(tmpdir(), 'mainsheet-pausing-'));
-      t.after(() => rm(directory, { recursive: true, force: true }));
-      return await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
-    },
-  ],
-  ['PostgreSQL', async () => createStore(openPostgres(await server.database()), 'postgres')],
-];
+const ENGINES = bothEngines();
 
 for (const [engine, open] of ENGINES) {
   describe(`pausing on ${engine}`, () => {
     /** Specs by name; each is in the catalog. */
     async function setUp(t: TestContext, more: Partial<DeploymentSpec> = {}) {
       const store = await open(t);
-      t.after(() => store.close());
       const loaded = sampleLoaded(more);
       const clock = { now: () => NOW, sleep: async () => undefined };
       const catalog: LoadedSpec[] = [loaded];

@@ -1,0 +1,43 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, type TestContext } from 'node:test';
+import { openSqlite } from '../../src/store/engine.ts';
+import { createStore, type Store } from '../../src/store/index.ts';
+import { openPostgres } from '../../src/store/postgres.ts';
+import { startPostgres, type PostgresServer } from './postgres.ts';
+
+/**
+ * Each engine by its name, with what opens an empty store on it that is closed after the test. For a test file's top: a
+ * PostgreSQL server runs for as long as the file does.
+ */
+export function bothEngines(): [string, (t: TestContext) => Promise<Store>][] {
+  let server: PostgresServer;
+  before(async () => {
+    server = await startPostgres();
+  });
+  after(() => server.remove());
+
+  return [
+    [
+      'SQLite',
+      async (t) => {
+        const directory = await mkdtemp(join(tmpdir(), 'mainsheet-store-'));
+        const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
+        t.after(async () => {
+          await store.close();
+          await rm(directory, { recursive: true, force: true });
+        });
+        return store;
+      },
+    ],
+    [
+      'PostgreSQL',
+      async (t) => {
+        const store = await createStore(openPostgres(await server.database()), 'postgres');
+        t.after(() => store.close());
+        return store;
+      },
+    ],
+  ];
+}
