@@ -19,6 +19,7 @@ import { apiRouter } from './api/route.ts';
 import { runOperations } from './api/runs.ts';
 import { boundConnections } from './connections.ts';
 import { healthRoutes } from './health.ts';
+import { lingerAfterRefusals } from './linger.ts';
 import { createMetrics } from './metrics.ts';
 import { problems } from './problem.ts';
 import { webhookRoute } from './webhooks.ts';
@@ -88,6 +89,7 @@ export function createHttpServer(deps: HttpDeps): Server {
   );
   server.maxHeadersCount = 100;
   boundConnections(server);
+  lingerAfterRefusals(server, clock);
   return server;
 }
 

@@ -94,17 +94,9 @@ describe('a full disk', { skip: await cannotFillDisk() }, () => {
 
     await fillDisk(world.controller.pid);
     await writeFile(join(notes, 'go-on'), '');
-    await until('the process has noticed', () =>
-      world.controller.log.some(
-        ({ msg, run: id }) => msg === 'lease could not be renewed' && id === run.id,
-      ),
-    );
+    await world.controller.logged({ msg: 'lease could not be renewed', run: run.id });
     // Longer than anything is tried again within the lease.
-    await until('the run is left to whoever comes next', () =>
-      world.controller.log.some(
-        ({ msg, run: id }) => msg === 'run could not be concluded' && id === run.id,
-      ),
-    );
+    await world.controller.logged({ msg: 'run could not be concluded', run: run.id });
     const [stuck] = await world.runs(`&sha=${sha}`);
     assert.equal(stuck?.state, 'running');
     const status = (await world.forge.statuses(SITE, sha))[0];

@@ -50,10 +50,8 @@ test('a failing step gives failure on the right commit and a Deployment that fai
   const sha = await push('broken');
   const run = await world.ended(sha);
   assert.deepEqual([run.state, run.fault], ['failed', 'step']);
-  const ended = world.controller.log.find(
-    ({ msg, run: of }) => msg === 'run ended' && of === run.id,
-  );
-  assert.equal(ended?.['level'], 'warn', 'who reads warnings only hears of it');
+  const ended = await world.controller.logged({ msg: 'run ended', run: run.id });
+  assert.equal(ended['level'], 'warn', 'who reads warnings only hears of it');
   const description = await world.statusOf(sha, 'mainsheet/broken', 'failure');
   assert.equal(description, 'Failed: Step "Build" failed: exit code 3');
   await world.settled();

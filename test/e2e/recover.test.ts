@@ -105,8 +105,8 @@ test('recover never deploys backwards: what was missed before the deployed revis
     const { reason } = await world.ended(sha, 'storefront');
     assert.match(reason, new RegExp(`contained in the deployed ${newer.slice(0, 7)}`));
   }
-  const recovered = controller.log.filter(({ msg }) => msg === 'delivery recovered');
-  assert.equal(recovered.length, older.length);
+  const recovered = () => controller.log.filter(({ msg }) => msg === 'delivery recovered').length;
+  await until('the log tells of each', () => recovered() === older.length);
   const { items } = await controller.get<{ items: { sha: string }[] }>('/environments');
   assert.deepEqual(
     items.map(({ sha }) => sha),

@@ -214,8 +214,9 @@ test('asked twice it ends at once with 130, leaves no step behind, and the run g
     const pids = await noted('deaf');
     return pids.length === 1 && pids;
   });
+  const before = world.controller.log.length;
   const code = world.controller.stop();
-  await until('it is stopping', () => world.controller.log.at(-1)?.['msg'] === 'stopping');
+  await world.controller.logged({ msg: 'stopping' }, before);
   process.kill(world.controller.pid, 'SIGTERM');
   assert.equal(await code, 130);
   await until('the step is gone', () => !isAlive(Number(first)));

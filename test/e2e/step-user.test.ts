@@ -95,7 +95,7 @@ test(
     const { mode, gid } = await stat(data);
     assert.deepEqual([mode & 0o777, gid], [0o710, STEP_USER.gid]);
     assert.deepEqual(await readdir(join(data, 'scratch')), [], 'nothing of the run is left');
-    assert.ok(world.controller.log.some(({ msg }) => msg === 'steps have a user of their own'));
+    await world.controller.logged({ msg: 'steps have a user of their own' });
 
     // And again in the same lane, on what the step left.
     const next = await push(world, 'third');

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { LINGER_MS } from '../../src/http/linger.ts';
+import type { Clock } from '../../src/lib/clock.ts';
+import { until } from '../support/until.ts';
 import { startHttp } from './fixture.ts';
 import { rawRequest, readAnswer } from './raw.ts';
 
@@ -46,15 +49,19 @@ test('a body as large as GitHub’s largest is read', async (t) => {
   assert.equal(await store.inbox.countPending(), 0);
 });
 
-test('a body without an end is refused at the limit and the connection is closed', async (t) => {
-  const { port, store } = await startHttp(t);
-  const socket = connect(port, '127.0.0.1');
+test('a body without an end is refused at the limit, and a sender that goes on all the same is cut off', async (t) => {
+  const patience = Promise.withResolvers<void>();
+  const sleep: Clock['sleep'] = (ms) =>
+    ms === LINGER_MS ? patience.promise : new Promise(() => {});
+  const { port, store } = await startHttp(t, { sleep });
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   const chunk = Buffer.concat([
     Buffer.from('10000\r\n'),
     Buffer.alloc(0x10000, 'a'),
     Buffer.from('\r\n'),
   ]);
   let sent = 0;
+  let answered = 0;
   const pour = () => {
     while (socket.writable) {
       sent += chunk.length;
@@ -62,13 +69,32 @@ test('a body without an end is refused at the limit and the connection is closed
     }
   };
   socket.on('drain', pour);
+  socket.once('data', () => (answered = sent));
   socket.write(head('Transfer-Encoding: chunked'), pour);
-  const answer = await readAnswer(socket);
-  assert.equal(answer.status, 413);
-  assert.equal(answer.headers['connection'], 'close');
-  // Beyond the limit no more was taken than what fits into the buffers of two sockets.
-  assert.ok(sent > LIMIT && sent < LIMIT + 16 * MIB, `${sent} bytes were taken`);
+  const answer = readAnswer(socket);
+  // It goes on sending after it was told, and what it sends is taken, so that it may read in peace.
+  await until('it was told and went on', () => answered > 0 && sent > answered + 4 * MIB);
+  assert.equal(socket.destroyed, false);
+  patience.resolve();
+  const { status, headers } = await answer;
+  assert.equal(status, 413);
+  assert.equal(headers['connection'], 'close');
+  assert.ok(answered > LIMIT, `refused after ${answered} bytes`);
   assert.equal(await store.inbox.countPending(), 0);
+});
+
+test('whoever is refused in the midst of a body is let read the answer, and the connection is closed with it', async (t) => {
+  // Time does not pass here: the connection ends because the client hangs up when it has been told.
+  const { port } = await startHttp(t);
+  const wrong = head(`Content-Length: ${LIMIT}`).replace('X-GitHub-Event', 'X-Event');
+  const socket = connect(port, '127.0.0.1');
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  socket.write(wrong);
+  const answer = readAnswer(socket);
+  // As much as fits into no buffer: it can only be sent when somebody reads it.
+  socket.write(Buffer.alloc(LIMIT - 1, ' '));
+  assert.equal((await answer).status, 400);
+  assert.equal(await closed, false, 'without an error on its side');
 });
 
 test('a sender that hangs up in the midst of its body leaves nothing', async (t) => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { until } from './until.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
@@ -13,8 +14,13 @@ export interface Controller {
   url: string;
   webhookUrl: string;
   secret: string;
-  /** What it has logged, parsed. */
+  /**
+   * What has been read of its log so far, parsed. What it is known to have done by another way (an answer, a commit status) may
+   * be logged a moment later: wait with `logged`. Of a process that has ended everything is there.
+   */
   log: readonly Record<string, unknown>[];
+  /** Waits for an entry with these fields among those from number `from` on (default: all of them). */
+  logged(fields: Record<string, unknown>, from?: number): Promise<Record<string, unknown>>;
   dataDir: string;
   specsDir: string;
   /** GET from the API; throws on anything but 2xx. */
@@ -79,6 +85,7 @@ export async function startController(options: {
   };
   const log: Record<string, unknown>[] = [];
   let child: ChildProcess;
+  let allRead: Promise<unknown>;
   let url = '';
 
   async function start(more: Record<string, string> = {}): Promise<void> {
@@ -95,8 +102,9 @@ export async function startController(options: {
     let stderr = '';
     child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
     const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+    allRead = once(lines, 'close');
     url = await new Promise<string>((resolve, reject) => {
-      child.once('exit', (code) =>
+      child.once('close', (code) =>
         reject(new Error(`exited with ${code}: ${stderr}${JSON.stringify(log.slice(-3))}`)),
       );
       lines.on('line', (line) => {
@@ -108,11 +116,13 @@ export async function startController(options: {
   }
 
   async function end(signal: NodeJS.Signals): Promise<number | null> {
-    if (hasExited()) return child.exitCode;
-    const exited = once(child, 'exit');
-    child.kill(signal);
-    const [code] = (await exited) as [number | null];
-    return code;
+    if (!hasExited()) {
+      const exited = once(child, 'exit');
+      child.kill(signal);
+      await exited;
+    }
+    await allRead;
+    return child.exitCode;
   }
 
   const hasExited = () => child.exitCode !== null || child.signalCode !== null;
@@ -124,6 +134,7 @@ export async function startController(options: {
     },
     async exited() {
       if (!hasExited()) await once(child, 'exit');
+      await allRead;
     },
     get url() {
       return url;
@@ -133,6 +144,10 @@ export async function startController(options: {
     },
     secret,
     log,
+    logged: (fields, from = 0) =>
+      until(`the log tells of ${JSON.stringify(fields)}`, () =>
+        log.slice(from).find((entry) => Object.entries(fields).every(([k, v]) => entry[k] === v)),
+      ),
     dataDir,
     specsDir,
     async get<T>(path: string) {

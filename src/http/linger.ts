@@ -1,0 +1,32 @@
+import type { Server } from 'node:http';
+import { Socket } from 'node:net';
+import type { Clock } from '../lib/clock.ts';
+
+/** How long a client has to read its answer and to hang up, in milliseconds. */
+export const LINGER_MS = 2000;
+
+/**
+ * A client that is refused before its request was read whole is usually still sending. If the connection were closed under it, its
+ * system would be told of a reset, and most clients then drop the answer they have not read yet: a 413 that nobody sees. So the
+ * server only says that nothing more will come from it, throws away what still comes, and closes when the client has, or after
+ * `LINGER_MS` (RFC 9112, section 9.6: https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
+ */
+export function lingerAfterRefusals(server: Server, clock: Pick<Clock, 'sleep'>): void {
+  server.on('request', (request) => {
+    const { socket } = request;
+    // What Node.js calls when the last answer of a connection has been handed over.
+    socket.destroySoon = () => {
+      if (request.complete) return Socket.prototype.destroySoon.call(socket);
+      socket.end();
+      request.resume();
+      void closeWithin(LINGER_MS, socket, clock);
+    };
+  });
+}
+
+async function closeWithin(ms: number, socket: Socket, clock: Pick<Clock, 'sleep'>): Promise<void> {
+  const closed = new AbortController();
+  socket.once('close', () => closed.abort());
+  await clock.sleep(ms, closed.signal);
+  socket.destroy();
+}
