@@ -1,7 +1,9 @@
 import { describeError } from '../lib/errors.ts';
+import type { OutboxEntry } from '../store/outbox.ts';
 import { createDeliver, type DeliverDeps } from './deliver.ts';
 import { hold } from './hold.ts';
 import { createLoop, type Loop } from './loop.ts';
+import { createSlots } from './slots.ts';
 
 /** Targets that are sent to at once. */
 const PARALLEL = 8;
@@ -29,31 +31,27 @@ export function createFeedback(
 ): Feedback {
   const { store, budget, clock, logger } = deps;
   const deliver = createDeliver(deps);
-  const sending = new Set<Promise<void>>();
+  const sending = createSlots(PARALLEL, () => loop.wake());
   let refreshedAt = -Infinity;
 
   /** Starts as many as there is room for and does not wait for them: one slow receiver holds up nobody else. */
   async function turn(signal: AbortSignal): Promise<boolean> {
-    const room = PARALLEL - sending.size;
+    const room = sending.room();
     if (room === 0) return false;
     await refreshBudget();
     const entries = await store.outbox.claim(clock.now(), deps.leaseMs, room, budget.held());
-    for (const entry of entries) {
-      const renew = (until: number) => store.outbox.renew(entry, until);
-      const done = hold({ clock, leaseMs: deps.leaseMs, renew, signal }, (held) =>
-        deliver(entry, held),
-      )
-        .catch((error: unknown) => {
-          // The store failed, not the callback: its lease ends and it is sent again.
-          logger.error({ callback: entry.id, error: describeError(error) }, 'callback left open');
-        })
-        .finally(() => {
-          sending.delete(done);
-          loop.wake();
-        });
-      sending.add(done);
-    }
+    for (const entry of entries) void sending.fill(send(entry, signal));
     return entries.length === room;
+  }
+
+  async function send(entry: OutboxEntry, signal: AbortSignal): Promise<void> {
+    const renew = (until: number) => store.outbox.renew(entry, until);
+    try {
+      await hold({ clock, leaseMs: deps.leaseMs, renew, signal }, (held) => deliver(entry, held));
+    } catch (error) {
+      // The store failed, not the callback: its lease ends and it is sent again.
+      logger.error({ callback: entry.id, error: describeError(error) }, 'callback left open');
+    }
   }
 
   async function refreshBudget(): Promise<void> {
@@ -64,14 +62,13 @@ export function createFeedback(
   }
 
   const loop = createLoop({ name: 'feedback', turn, pollMs: POLL_MS, logger });
-  const settled = async () => void (await Promise.all(sending));
   return {
     wake: () => loop.wake(),
     async run(signal) {
       await loop.run(signal);
-      await settled();
+      await sending.settled();
     },
     turn,
-    settled,
+    settled: sending.settled,
   };
 }

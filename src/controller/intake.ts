@@ -1,36 +1,34 @@
-import { backoffDelay } from '../lib/backoff.ts';
 import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
-import { describeError, RetryableError, TerminalError } from '../lib/errors.ts';
-import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
+import { describeError, MainsheetError } from '../lib/errors.ts';
+import type { Failpoint } from '../lib/failpoint.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Delivery, DeliveryOutcome } from '../model/delivery.ts';
-import type { Event, Json } from '../model/event.ts';
 import type { News } from '../model/news.ts';
 import type { Run } from '../model/run.ts';
 import type { Order } from '../runs/order.ts';
 import type { Transitions } from '../runs/transition.ts';
 import type { Catalog } from '../spec/catalog.ts';
-import type { Store, Tables } from '../store/index.ts';
-import { ASIDE_AFTER, type ClaimedDelivery } from '../store/inbox.ts';
-import { hold } from './hold.ts';
+import type { ClaimedDelivery } from '../store/inbox.ts';
+import type { Store } from '../store/index.ts';
 import { createJudge } from './judge.ts';
-import { outcomeOf, type Judged } from './judged.ts';
 import { createLoop, type Loop } from './loop.ts';
 import { createMakeRuns } from './make-runs.ts';
-import { createFindOvertaken, type Overtaking } from './overtaken.ts';
-import { isFound } from './push-payload.ts';
+import { createFindOvertaken } from './overtaken.ts';
+import { createProcessDelivery } from './process-delivery.ts';
 import { createReplay, type Replay } from './replay.ts';
 import type { Resolve } from './resolve.ts';
+import { createSlots } from './slots.ts';
 
-const BACKOFF = { baseMs: 1000, maxMs: 5 * 60_000 };
-/** With this many attempts the backoff has lasted about a day: what it waits for is not coming back. */
-const MOST_ATTEMPTS = 300;
-/** Nor before this, because deliveries that come later may use up its attempts sooner. */
-const LEAST_PATIENCE_MS = 24 * 60 * 60_000;
 const POLL_MS = 2000;
+/** Deliveries of so many repositories are worked on at once. */
+const PARALLEL = 4;
+/** A delivery that takes longer waits for git: those of other repositories go on meanwhile. */
+const SLOW_MS = 100;
+/** After the store has failed, nothing is tried again in its slot before this. */
+const PAUSE_AFTER_ERROR_MS = 1000;
 
-/** Turns stored deliveries into runs, one after the other. */
+/** Turns stored deliveries into runs: those of a repository one after the other, in the order they came. */
 export interface Intake extends Loop {
   replay: Replay;
 }
@@ -50,141 +48,43 @@ export function createIntake(deps: {
   onRuns: () => void;
   failpoint?: Failpoint;
 }): Intake {
-  const { store, catalog, transitions, clock, logger, news, failpoint = noFailpoint } = deps;
+  const { store, catalog, transitions, clock, logger, news } = deps;
   const judge = createJudge(deps);
-  const findOvertaken = createFindOvertaken({ order: deps.order, runs: store.runs });
   const makeRuns = createMakeRuns(deps);
-  const replay = createReplay({ store, judge, makeRuns, announce: finish, clock });
+  const findOvertaken = createFindOvertaken({ order: deps.order, runs: store.runs });
+  const processDelivery = createProcessDelivery({
+    ...deps,
+    judge,
+    findOvertaken,
+    makeRuns,
+    announce,
+  });
+  const slots = createSlots(PARALLEL, () => loop.wake());
 
   async function turn(signal: AbortSignal): Promise<boolean> {
     // Without one valid set of specs nothing can be said of a delivery: it waits instead of being judged by none.
-    if (catalog.current().loadedAt === 0) return false;
+    if (catalog.current().loadedAt === 0 || slots.room() === 0) return false;
     const claimed = await store.inbox.claim(clock.now(), deps.leaseMs);
     if (claimed === undefined) return false;
-    const { id, event: name, attempts } = claimed.delivery;
+    const over = new AbortController();
+    void slots.fill(work(claimed, signal)).then(() => over.abort());
+    await clock.sleep(SLOW_MS, over.signal);
+    return true;
+  }
+
+  async function work(claimed: ClaimedDelivery, signal: AbortSignal): Promise<void> {
     try {
-      const { judged, overtaken } = await hold(
-        {
-          clock,
-          leaseMs: deps.leaseMs,
-          renew: (until) => store.inbox.renew(claimed, until),
-          signal,
-        },
-        async (held) => {
-          const judgement = await judge(name, JSON.parse(claimed.payload) as Json, held);
-          return { judged: judgement, overtaken: await findOvertaken(judgement, held) };
-        },
-      );
-      if (attempts === 1 && (await lettingOthersFirst(claimed, judged))) return true;
-      const twin = await findTwin(id, judged.event);
-      if (twin !== undefined) {
-        await closeAsTold(claimed, judged.event, twin);
-        return true;
-      }
-      await record(claimed, judged, overtaken);
+      await processDelivery(claimed, signal);
     } catch (error) {
-      if (signal.aborted) {
-        await store.inbox.postpone(id, clock.now(), 'Interrupted by a shutdown', attempts);
-      } else if (error instanceof TerminalError || isOverdue(claimed)) {
-        await giveUp(claimed, error);
-      } else {
-        const reason = describeError(error);
-        const delay = backoffDelay(attempts, BACKOFF);
-        logger.warn(
-          { delivery: id, event: name, attempts, reason, retryInMs: delay },
-          'delivery postponed',
-        );
-        const aside = attempts < ASIDE_AFTER ? '' : '; later deliveries go on without it meanwhile';
-        const summary = `Trying again (attempt ${attempts} failed${aside}): ${reason}`;
-        await store.inbox.postpone(id, clock.now() + delay, summary, attempts);
-      }
+      // The store failed, not the delivery: its lease ends and it is worked on again.
+      const hint = error instanceof MainsheetError ? error.hint : undefined;
+      const fields = { delivery: claimed.delivery.id, error: describeError(error), hint };
+      logger.error(fields, 'delivery left open');
+      await clock.sleep(PAUSE_AFTER_ERROR_MS, signal);
     }
-    return true;
   }
 
-  /**
-   * What had stepped aside before this delivery, whose turn has come, may be readable again by now, and then comes first.
-   * It is tried once more for each delivery that deploys something.
-   */
-  async function lettingOthersFirst(claimed: ClaimedDelivery, judged: Judged): Promise<boolean> {
-    const { id, attempts } = claimed.delivery;
-    if (!judged.verdicts.some(({ verdict }) => verdict.matched)) return false;
-    const now = clock.now();
-    if ((await store.inbox.recall(claimed.delivery, now)) === 0) return false;
-    await store.inbox.postpone(
-      id,
-      now,
-      'Waiting for earlier deliveries to be tried again',
-      attempts,
-    );
-    return true;
-  }
-
-  /** The delivery that told of the same push: one of the two is GitHub's, the other was found by looking. */
-  async function findTwin(id: string, event: Event): Promise<string | undefined> {
-    if (event.kind !== 'push' || event.branch === undefined || event.sha === undefined) return;
-    const other = await store.pushes.broughtTo(event.repository, event.ref, event.sha);
-    return other !== undefined && other !== id && isFound(other) !== isFound(id)
-      ? other
-      : undefined;
-  }
-
-  async function closeAsTold(claimed: ClaimedDelivery, event: Event, twin: string): Promise<void> {
-    const { id, attempts } = claimed.delivery;
-    const outcome = {
-      summary: `Not deployed again: delivery ${twin} told of this push`,
-      specs: [],
-    };
-    await store.atomically(async (tables) => {
-      await recordPush(tables, id, event);
-      await tables.inbox.close(id, 'processed', outcome, clock.now(), attempts);
-    });
-    finish(claimed.delivery, outcome, []);
-  }
-
-  async function recordPush(tables: Tables, delivery: string, event: Event): Promise<void> {
-    if (event.kind !== 'push' || event.branch === undefined || event.sha === undefined) return;
-    const { repository, ref, before, sha } = event;
-    const seenAt = clock.now();
-    await tables.pushes.record({ repository, ref, before, after: sha, delivery, seenAt });
-  }
-
-  /** One transaction: the runs, what they do to their lanes, their first callbacks, and the delivery's end. */
-  async function record(
-    claimed: ClaimedDelivery,
-    judged: Judged,
-    overtaken: ReadonlyMap<string, Overtaking>,
-  ): Promise<void> {
-    const { id, attempts } = claimed.delivery;
-    failpoint('intake.before');
-    const { outcome, changed } = await store.atomically(async (tables) => {
-      const made = await makeRuns(tables, { delivery: id, cause: 'event', overtaken }, judged);
-      failpoint('intake.inside');
-      const result = outcomeOf(judged, made.bySpec);
-      if (judged.verdicts.length > 0) await recordPush(tables, id, judged.event);
-      if (!(await tables.inbox.close(id, 'processed', result, clock.now(), attempts))) {
-        // Then these runs are not to be, and the transaction takes them back.
-        throw new RetryableError('delivery-lost', 'another process has taken the delivery');
-      }
-      return { outcome: result, changed: made.changed };
-    });
-    failpoint('intake.after');
-    finish(claimed.delivery, outcome, changed);
-  }
-
-  function isOverdue({ delivery: { attempts, receivedAt } }: ClaimedDelivery): boolean {
-    return attempts >= MOST_ATTEMPTS && clock.now() - receivedAt >= LEAST_PATIENCE_MS;
-  }
-
-  async function giveUp(claimed: ClaimedDelivery, error: unknown): Promise<void> {
-    const { id, event, attempts } = claimed.delivery;
-    const outcome = { summary: `Not deployed: ${describeError(error)}`, specs: [] };
-    await store.inbox.close(id, 'failed', outcome, clock.now(), attempts);
-    logger.error({ delivery: id, event, attempts, error: describeError(error) }, 'delivery failed');
-    news.publish({ kind: 'delivery', delivery: id, repository: claimed.delivery.repository });
-  }
-
-  function finish(delivery: Delivery, outcome: DeliveryOutcome, changed: readonly Run[]): void {
+  function announce(delivery: Delivery, outcome: DeliveryOutcome, changed: readonly Run[]): void {
     const { id, event, repository } = delivery;
     const runs = changed.filter((run) => run.state === 'queued').map((run) => run.id);
     logger.info({ delivery: id, event, runs, summary: outcome.summary }, 'delivery processed');
@@ -195,7 +95,11 @@ export function createIntake(deps: {
 
   const loop = createLoop({ name: 'intake', turn, pollMs: POLL_MS, logger });
   return {
-    ...loop,
-    replay,
+    wake: () => loop.wake(),
+    async run(signal) {
+      await loop.run(signal);
+      await slots.settled();
+    },
+    replay: createReplay({ store, judge, makeRuns, announce, clock }),
   };
 }

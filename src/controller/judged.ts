@@ -1,4 +1,4 @@
-import type { DeliveryOutcome } from '../model/delivery.ts';
+import type { Delivery, DeliveryOutcome } from '../model/delivery.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import type { Event } from '../model/event.ts';
 import { hasEnded, type Run } from '../model/run.ts';
@@ -15,6 +15,13 @@ export interface Judged {
   event: Event;
   verdicts: SpecVerdict[];
 }
+
+/** Tells everybody what became of a delivery, and of every run that is another than before. */
+export type Announce = (
+  delivery: Delivery,
+  outcome: DeliveryOutcome,
+  changed: readonly Run[],
+) => void;
 
 /** What became of a delivery, in words and by spec; `made` has the runs by spec. Pure. */
 export function outcomeOf(

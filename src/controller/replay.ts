@@ -1,12 +1,12 @@
 import type { Clock } from '../lib/clock.ts';
 import { TerminalError } from '../lib/errors.ts';
-import type { Delivery, DeliveryOutcome } from '../model/delivery.ts';
+import type { DeliveryOutcome } from '../model/delivery.ts';
 import type { Json } from '../model/event.ts';
 import type { Run } from '../model/run.ts';
 import type { ClaimedDelivery } from '../store/inbox.ts';
 import type { Store } from '../store/index.ts';
 import type { Judge } from './judge.ts';
-import { outcomeOf } from './judged.ts';
+import { outcomeOf, type Announce } from './judged.ts';
 import type { MakeRuns } from './make-runs.ts';
 
 /** A replay waits for git at most this long. */
@@ -25,8 +25,7 @@ export function createReplay(deps: {
   store: Store;
   judge: Judge;
   makeRuns: MakeRuns;
-  /** Tells everybody of what was done. */
-  announce: (delivery: Delivery, outcome: DeliveryOutcome, changed: readonly Run[]) => void;
+  announce: Announce;
   clock: Clock;
 }): Replay {
   const { store, judge, makeRuns, clock } = deps;

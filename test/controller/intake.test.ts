@@ -30,6 +30,15 @@ const push = (branches: string[], paths: string[]): DeploymentSpec['on'] => ({
   workflowRun: undefined,
 });
 
+/** As git does: what takes too long ends with the signal. */
+async function orAborted(work: Promise<void> | undefined, signal: AbortSignal): Promise<void> {
+  if (work === undefined) return;
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
+  });
+  await Promise.race([work, aborted]);
+}
+
 /** An intake on a real store and a real git server, and a clock that is set forward by the test. */
 async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest') {
   const git = await createGit(t);
@@ -49,11 +58,13 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
   const clock = { ...systemClock, now: () => Date.now() + ahead };
   const news = createBroadcast<News>();
   const unreadable = new Set<string>();
+  const slow = new Map<string, Promise<void>>();
   const asked = createResolve({ mirrors, logger: silent });
   const resolve: Resolve = async (event, ...rest) => {
     if ('sha' in event && unreadable.has(event.sha ?? '')) {
       throw new RetryableError('git-failed', 'this one cannot be read');
     }
+    if ('sha' in event) await orAborted(slow.get(event.sha ?? ''), rest[2]);
     return await asked(event, ...rest);
   };
   const intake = createIntake({
@@ -80,9 +91,12 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
   });
   const stopping = new AbortController();
   const running = intake.run(stopping.signal);
-  t.after(async () => {
+  const stop = async () => {
     stopping.abort();
     await running;
+  };
+  t.after(async () => {
+    await stop();
     await store.close();
   });
 
@@ -115,6 +129,9 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
     ...git,
     store,
     unreadable,
+    stop,
+    /** By commit: what git waits for until it can say something of it. */
+    slow,
     tried,
     wear,
     get,
@@ -122,9 +139,9 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
     async age(id: string, ms: number) {
       ahead += (await get(id)).receivedAt + ms - clock.now();
     },
-    async deliver(id: string, branch: string, sha: string) {
+    async deliver(id: string, branch: string, sha: string, of = repository) {
       const ref = `refs/heads/${branch}`;
-      const move = { repository, ref, before: undefined, after: sha, since: 0 };
+      const move = { repository: of, ref, before: undefined, after: sha, since: 0 };
       const person = { name: 'a', email: 'a@example.test', username: 'a' };
       const head = {
         message: id,
@@ -136,7 +153,7 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
         id,
         event: 'push',
         action: undefined,
-        repository,
+        repository: of,
         payload: JSON.stringify(pushPayload(move, head, false)),
         receivedAt: clock.now(),
       });
@@ -173,6 +190,48 @@ test('while git fails for a moment the order of a repository is kept', async (t)
     (await runs()).map(({ delivery }) => delivery),
     ['d1', 'd2'],
   );
+});
+
+test('a delivery that waits for git holds up those of its repository and no other', async (t) => {
+  const { deliver, commit, slow, get, done, runs } = await createFixture(t);
+  const one = await commit({ 'src/a': '1' });
+  const git = Promise.withResolvers<void>();
+  slow.set(one, git.promise);
+  await deliver('d1', 'main', one);
+  await deliver('d2', 'release/1', 'b'.repeat(40));
+  await deliver('d3', 'release/1', 'c'.repeat(40), 'acme/other');
+  await deliver('d4', 'release/1', 'd'.repeat(40), 'acme/another');
+  await done('d4');
+  const waiting = [await get('d1'), await get('d2')];
+  assert.deepEqual(
+    waiting.map(({ state, attempts }) => [state, attempts]),
+    [
+      ['pending', 1],
+      ['pending', 0],
+    ],
+  );
+  git.resolve();
+  await done('d2');
+  assert.deepEqual(
+    (await runs()).map(({ delivery }) => delivery),
+    ['d1', 'd2'],
+    'in their order; for the other repositories there is no spec',
+  );
+});
+
+test('at a stop what waits for git is given back, so that it is worked on at once at the next start', async (t) => {
+  const { deliver, commit, slow, get, store, stop } = await createFixture(t);
+  const shas = [await commit({ 'src/a': '1' }), await commit({ 'src/a': '2' })];
+  for (const sha of shas) slow.set(sha, new Promise(() => {}));
+  await deliver('d1', 'main', shas[0] ?? '');
+  await deliver('d2', 'main', shas[1] ?? '', 'acme/other');
+  for (const id of ['d1', 'd2']) {
+    await until(`${id} is worked on`, async () => (await get(id)).attempts === 1);
+  }
+  await stop();
+  for (const id of ['d1', 'd2']) {
+    assert.equal((await store.inbox.claim(Date.now(), 1000))?.delivery.id, id);
+  }
 });
 
 test('a delivery that git cannot resolve for long steps aside and says so, and later ones go on', async (t) => {
