@@ -62,11 +62,17 @@ export async function checkPostgres(url: string): Promise<Check[]> {
       current_setting('server_version') as version,
       current_setting('server_version_num')::int / 10000 as major,
       current_database() as name,
+      current_setting('fsync') = 'on' and current_setting('full_page_writes') = 'on' as durable,
       current_setting('transaction_read_only') = 'on' or pg_is_in_recovery() as read_only,
       coalesce(has_schema_privilege(current_schema(), 'create'), false) as may_create`.execute(db);
       const [server] = rows;
       if (server === undefined) return [];
-      return [checkVersion(server), checkRights(server), await checkMigrations(db, 'postgres')];
+      return [
+        checkVersion(server),
+        checkRights(server),
+        ...checkDurability(server),
+        await checkMigrations(db, 'postgres'),
+      ];
     },
   );
 }
@@ -75,6 +81,7 @@ interface ServerFacts {
   version: string;
   major: number;
   name: string;
+  durable: boolean;
   read_only: boolean;
   may_create: boolean;
 }
@@ -112,6 +119,14 @@ function checkRights({ name, read_only: readOnly, may_create: mayCreate }: Serve
   const detail = `no table can be made in the database ${name}`;
   const hint = 'give its user the right CREATE on the schema, or make it the owner of the database';
   return { subject, state: 'fail', detail, hint };
+}
+
+/** How the server commits is up to each connection, and Mainsheet's wait for its disk; but not whether it writes to it at all. */
+function checkDurability({ durable }: ServerFacts): Check[] {
+  if (durable) return [];
+  const detail = 'the server may lose or damage everything when its machine crashes';
+  const hint = 'set fsync and full_page_writes to on in its configuration';
+  return [{ subject, state: 'warn', detail, hint }];
 }
 
 async function checkMigrations(db: Kysely<Database>, engine: Engine): Promise<Check> {

@@ -1,5 +1,5 @@
 import { MainsheetError } from '../lib/errors.ts';
-import { createApi } from './api-client.ts';
+import { createApi, type Api } from './api-client.ts';
 import { checkAttention } from './doctor-attention.ts';
 import { failedCheck, type Check } from './doctor-check.ts';
 
@@ -18,7 +18,8 @@ export async function checkServer(deps: {
   userAgent: string;
 }): Promise<{ answers: boolean; checks: Check[] }> {
   const subject = 'server';
-  const api = createApi({ ...deps, token: undefined, timeoutMs: PATIENCE_MS });
+  // With the token it says what exactly is wrong.
+  const api = createApi({ ...deps, token: deps.access?.token, timeoutMs: PATIENCE_MS });
   let readiness;
   try {
     readiness = await api.readiness();
@@ -42,25 +43,25 @@ export async function checkServer(deps: {
         .map((problem): Check => ({ subject: part, state: 'fail', detail: problem })),
     );
   }
-  if (deps.access !== undefined) checks.push(...(await checkAccess({ ...deps, ...deps.access })));
+  if (deps.access !== undefined) {
+    checks.push(...(await checkAccess(api, deps.access.token, deps.signal)));
+  }
   return { answers: true, checks };
 }
 
 /** The same way as every other command goes. */
-async function checkAccess(deps: {
-  url: string;
-  token: string | undefined;
-  signal: AbortSignal;
-  userAgent: string;
-}): Promise<Check[]> {
+async function checkAccess(
+  api: Api,
+  token: string | undefined,
+  signal: AbortSignal,
+): Promise<Check[]> {
   const subject = 'API';
-  const api = createApi({ ...deps, timeoutMs: PATIENCE_MS });
   try {
     const attention = await checkAttention(api);
-    const how = deps.token === undefined ? 'from this machine' : 'with the token';
+    const how = token === undefined ? 'from this machine' : 'with the token';
     return [{ subject, state: 'ok', detail: `answers ${how}` }, ...attention];
   } catch (error) {
-    if (deps.signal.aborted) throw error;
+    if (signal.aborted) throw error;
     return [failedCheck(subject, error)];
   }
 }

@@ -14,6 +14,13 @@ const IDLE_TRANSACTION_TIMEOUT_MS = 15_000;
 /** For a server that does not answer at all, so later than its own timeouts. */
 const QUERY_TIMEOUT_MS = 40_000;
 
+/**
+ * A server, a database or a role may be set not to wait for the disk: what was acknowledged could then be lost with the server
+ * (G1). Settings that wait for more than its disk stay (https://www.postgresql.org/docs/current/runtime-config-wal.html).
+ */
+const DURABLE_COMMITS = `select set_config('synchronous_commit', 'on', false)
+  where current_setting('synchronous_commit') = 'off'`;
+
 /** The type of `bigint`: times and sequences, which all fit into a number. */
 const INT8: number = types.builtins.INT8;
 
@@ -36,6 +43,8 @@ export function openPostgres(
     lock_timeout: LOCK_TIMEOUT_MS,
     idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
     query_timeout: QUERY_TIMEOUT_MS,
+    // oxlint-disable-next-line typescript/no-misused-promises -- the pool waits for it, which its types do not say
+    onConnect: async (client) => void (await client.query(DURABLE_COMMITS)),
     types: {
       getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
         oid === INT8 && format !== 'binary'

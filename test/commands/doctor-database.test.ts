@@ -65,6 +65,14 @@ test('what is no SQLite file is told of', async () => {
   assert.match(told(await checkSqlite(directory)), /^fail: /m);
 });
 
+test('a PostgreSQL server that does not write to its disk is told of, and no other', async (t) => {
+  const lossy = /^warn: the server may lose or damage everything when its machine crashes$/m;
+  assert.match(told(await checkPostgres(await server.database())), lossy);
+  const durable = await startPostgres({ durable: true });
+  t.after(() => durable.remove());
+  assert.doesNotMatch(told(await checkPostgres(await durable.database())), lossy);
+});
+
 test('PostgreSQL is reached, new enough, and can be written to', async () => {
   const url = await server.database();
   assert.match(told(await checkPostgres(url)), /^ok: PostgreSQL \d+/m);

@@ -279,10 +279,11 @@ test('more dead callbacks than a page holds are told as at least so many', async
 });
 
 test('a problem that the specs have both here and at the server is said once, and others all', async () => {
-  const env = await healthy();
+  const token = 'the-token-of-the-server';
+  const env: Record<string, string> = { ...(await healthy()), MAINSHEET_ADMIN_TOKEN: token };
   const specs = env['MAINSHEET_DEPLOYMENTS'] ?? '';
   await writeFile(join(specs, 'b.yaml'), 'name: b\nodd: 1\n');
-  const server = await startServer({ deployments: specs });
+  const server = await startServer({ deployments: specs, token });
   try {
     const here = await examined({ ...env, MAINSHEET_URL: server.url });
     const problems = here.of('specs').map(({ detail }) => detail);

@@ -49,6 +49,23 @@ test('processes that start at once on an empty database all bring it up to date'
   }
 });
 
+test('a commit waits for the disk whatever the server is set to, and for more where it says so (G1)', async (t) => {
+  for (const [said, used] of [
+    ['off', 'on'],
+    ['local', 'local'],
+    ['on', 'on'],
+    ['remote_apply', 'remote_apply'],
+  ]) {
+    const url = await server.database();
+    const name = new URL(url).pathname.slice(1);
+    await server.query(`alter database ${name} set synchronous_commit = ${said}`);
+    const db = openPostgres(url);
+    t.after(() => db.destroy());
+    const { rows } = await sql<Record<string, string>>`show synchronous_commit`.execute(db);
+    assert.deepEqual(rows, [{ synchronous_commit: used }]);
+  }
+});
+
 test('a server that was restarted is used again, and meanwhile says that it may be tried again', async (t) => {
   const own = await startPostgres();
   t.after(() => own.remove());
