@@ -6,7 +6,7 @@ import type { Logger } from '../lib/logger.ts';
 import type { StepLimits } from '../lib/step-limits.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { listSpecFiles, type Listing } from './files.ts';
-import { loadListing, type ParsedFiles } from './load.ts';
+import { loadListing, type Loaded, type ParsedFiles } from './load.ts';
 import { formatProblem, type SpecProblem } from './problem.ts';
 
 export interface CatalogState {
@@ -20,7 +20,7 @@ export interface CatalogState {
   stale: boolean;
 }
 
-/** The live set of specs. Either all files are valid and in use, or the last valid set stays. */
+/** The live set of specs. Either all files are valid and in use, or the last valid set stays; also when none is left. */
 export interface Catalog {
   current(): CatalogState;
   /** Specs of one repository, however its name is written. */
@@ -70,14 +70,20 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     const first = seen === undefined;
     seen = looks;
     const before = fingerprint(state);
-    if (loaded.problems.length === 0) {
+    const problems = isGone(loaded) ? [gone(state.specs.length)] : loaded.problems;
+    if (problems.length === 0) {
       state = { specs: loaded.specs, problems: [], loadedAt: clock.now(), stale: false };
       index = indexOf(loaded.specs);
     } else {
-      state = { ...state, problems: loaded.problems, stale: true };
+      state = { ...state, problems, stale: true };
     }
     if (first || fingerprint(state) !== before) announce();
     return state;
+  }
+
+  /** A volume that is not mounted, or a copy under way, is likelier than somebody who wants nothing to be deployed any more. */
+  function isGone({ specs, problems }: Loaded): boolean {
+    return specs.length === 0 && problems.length === 0 && state.specs.length > 0;
   }
 
   function announce(): void {
@@ -88,6 +94,8 @@ export function createCatalog(deps: CatalogDeps): Catalog {
           ? 'deployment specs are broken; the last valid set stays in use'
           : 'deployment specs are broken; none is in use',
       );
+    } else if (state.specs.length === 0) {
+      logger.warn({ directory }, 'there is no deployment spec: nothing will be deployed');
     } else {
       logger.info(
         { count: state.specs.length, digest: digestOf(state.specs) },
@@ -159,6 +167,16 @@ function listen(directory: string, signal: AbortSignal, logger: Logger, changed:
 function indexOf(specs: readonly LoadedSpec[]): Index {
   const byRepository = Map.groupBy(specs, (loaded) => loaded.spec.repository.toLowerCase());
   return { byRepository, byName: new Map(specs.map((loaded) => [loaded.spec.name, loaded])) };
+}
+
+function gone(count: number): SpecProblem {
+  return {
+    file: '.',
+    line: 1,
+    column: 1,
+    message: `no spec is left of ${count}`,
+    hint: 'put them back; if nothing is to be deployed any more, restart Mainsheet',
+  };
 }
 
 function marksOf(listing: Listing): string {

@@ -102,6 +102,26 @@ test('when the first load has problems nothing is in use, not even the valid spe
   assert.equal(lines[0]?.msg, 'deployment specs are broken; none is in use');
 });
 
+test('when no spec is left the last valid set stays, and a restart makes that what is wanted', async (t) => {
+  const { catalog, directory, write, lines } = await setUp(t);
+  await write('a.yaml', `${named('one')}---\n${named('two')}`);
+  const good = await catalog.reload();
+  await rm(join(directory, 'a.yaml'));
+  const emptied = await catalog.reload();
+  assert.deepEqual([emptied.specs, emptied.stale], [good.specs, true]);
+  assert.deepEqual(lines.at(-1)?.problems, [
+    '.:1:1: no spec is left of 2 — put them back; if nothing is to be deployed any more, restart Mainsheet',
+  ]);
+  await write('b.yaml', named('two'));
+  assert.deepEqual((await catalog.reload()).problems, []);
+  assert.equal(catalog.byName('one'), undefined);
+
+  await rm(join(directory, 'b.yaml'));
+  const again = createCatalog({ directory, logger: pino({ enabled: false }), clock: systemClock });
+  const { specs, stale } = await again.reload();
+  assert.deepEqual([specs, stale], [[], false]);
+});
+
 test('a load that changes nothing is neither logged nor told', async (t) => {
   const { catalog, write, lines } = await setUp(t);
   await write('a.yaml', named('one'));

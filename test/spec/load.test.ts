@@ -126,6 +126,6 @@ test('a file that is too large or not text is a problem, and a directory called 
   );
   assert.deepEqual(
     problems.map(({ message }) => message),
-    ['the file is larger than 1024 KiB', 'the file is not UTF-8 text'],
+    ['the file is larger than 256 KiB', 'the file is not UTF-8 text'],
   );
 });

@@ -411,7 +411,7 @@ test('what a small file can grow to is bounded', () => {
   });
   assert.match(problemsOf(levels.join('\n'))[0] ?? '', /aliases in this document repeat too much/);
   assert.match(problemsOf('a: &x [*x]')[0] ?? '', /stands within what it repeats/);
-  assert.match(problemsOf(`a: ${'x'.repeat(FILE_LIMIT)}`)[0] ?? '', /larger than 1024 KiB/);
+  assert.match(problemsOf(`a: ${'x'.repeat(FILE_LIMIT)}`)[0] ?? '', /larger than 256 KiB/);
   assert.equal(problemsOf('['.repeat(50_000)).length, 1);
   assert.ok(problemsOf(`steps:\n${'- { a: 1 }\n'.repeat(2000)}`).length <= 100);
 });
