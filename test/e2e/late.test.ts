@@ -32,6 +32,7 @@ before(async () => {
         plain('late'),
         plain('forced'),
         plain('amended'),
+        gated('rewritten'),
         plain('by-hand'),
         gated('gated'),
         gated('eager', 'concurrency: { cancel-running: true }'),
@@ -149,6 +150,26 @@ test('G4: a commit that was amended and forced away is not deployed when its del
   const [late, now] = [first.sha.slice(0, 7), amended.slice(0, 7)];
   const why = `Superseded: ${late} is no longer on its branch, which has the deployed ${now}`;
   assert.deepEqual([run.state, run.reason], ['superseded', why]);
+});
+
+test('nor does it push what it was amended to out of the lane, where that waits', async () => {
+  const base = await push('rewritten', 'base');
+  await isRunning(base);
+  const first = await world.pushUnheard('rewritten', 'first try');
+  await world.sample.git('branch', 'rewriting', base);
+  const amended = await world.sample.commit({ message: 'amended', branch: 'rewriting' });
+  await world.sample.push(`${amended}:refs/heads/rewritten`, { force: true });
+  const { specs } = await world.explainedPush(amended);
+
+  await first.deliver();
+  const { state, reason } = await world.ended(first.sha);
+  const [late, now] = [first.sha.slice(0, 7), amended.slice(0, 7)];
+  const waiting = specs.find(({ spec }) => spec === 'rewritten')?.run;
+  const why = `Superseded by ${now} (run ${waiting}), since ${late} is no longer on its branch`;
+  assert.deepEqual([state, reason], ['superseded', why]);
+  await open(amended);
+  await open(base);
+  assert.equal((await world.ended(amended)).state, 'succeeded');
 });
 
 test('a retry and a replay by hand of an older revision are deployed', async () => {
