@@ -42,8 +42,10 @@ export function boundConnections(
   });
   server.on('request', (request, response) => {
     const { socket } = request;
-    if (hasBody(request)) request.once('end', () => waiting.delete(socket));
-    else waiting.delete(socket);
+    // What is left of a body after its answer is thrown away: then the connection waits for the next request already.
+    const work = () => response.closed || waiting.delete(socket);
+    if (hasBody(request)) request.once('end', work);
+    else work();
     response.once('close', () => wait(socket));
   });
 }

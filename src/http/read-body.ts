@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { getRawBody } from 'raw-body';
+import { finished } from 'node:stream';
 import { ProblemError } from './problem.ts';
 
 /** GitHub caps payloads at 25 MB: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap */
@@ -24,37 +24,57 @@ export function createReadBody(
     if (declared > limits.each) throw tooLarge(limits.each);
     if (held + declared > limits.together) throw tooMany();
     let mine = 0;
-    const crowded = Promise.withResolvers<never>();
-    const count = (chunk: Buffer) => {
-      mine += chunk.length;
-      held += chunk.length;
+    const take = (bytes: number) => {
+      mine += bytes;
+      held += bytes;
+      if (mine > limits.each) throw tooLarge(limits.each);
       // Many may have begun while there was room for all of them: who takes the last of it is turned away.
-      if (held > limits.together) crowded.reject(tooMany());
+      if (held > limits.together) throw tooMany();
     };
-    request.on('data', count);
     try {
-      const body = getRawBody(request, {
-        limit: limits.each,
-        ...(declared > 0 ? { length: declared } : {}),
-      });
-      return await Promise.race([body, crowded.promise]);
+      return await collect(request, take);
     } catch (error) {
-      if (error instanceof ProblemError) {
-        request.pause();
-        throw error;
-      }
-      if (error instanceof Error && 'type' in error && error.type === 'entity.too.large') {
-        throw tooLarge(limits.each);
-      }
+      if (error instanceof ProblemError) throw error;
       throw new ProblemError(400, 'body-unreadable', 'the request ended before its body did', {
         cause: error,
         headers: { Connection: 'close' },
       });
     } finally {
-      request.off('data', count);
       held -= mine;
     }
   };
+}
+
+/**
+ * All that comes, until `take`, which hears of each piece's bytes before it is kept, throws: then nothing of it is kept any more,
+ * whatever still comes. Rejects when the connection ends before the body.
+ */
+function collect(request: IncomingMessage, take: (bytes: number) => void): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    const forget = finished(request, { writable: false }, (error) => {
+      if (error) refuse(error);
+      else resolve(Buffer.concat(chunks));
+    });
+    request.on('data', keep);
+
+    function keep(chunk: Buffer): void {
+      try {
+        take(chunk.length);
+        chunks.push(chunk);
+      } catch (error) {
+        request.pause();
+        refuse(error);
+      }
+    }
+
+    function refuse(error: unknown): void {
+      request.off('data', keep);
+      forget();
+      chunks.length = 0;
+      reject(error);
+    }
+  });
 }
 
 function tooMany(): ProblemError {

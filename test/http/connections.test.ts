@@ -30,6 +30,23 @@ test('half a request is waiting too, be it the headers or the body that is missi
   await once(body, 'close');
 });
 
+test(
+  'a connection waits too when its last request had a body that nobody read',
+  { timeout: 20_000 },
+  async (t) => {
+    const server = await listen(t, 2);
+    const first = await open(
+      server,
+      'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello',
+    );
+    await once(first, 'data');
+    const second = await open(server);
+    await open(server);
+    await once(first, 'close');
+    assert.equal(second.destroyed, false);
+  },
+);
+
 test('a connection that is being answered is never closed for others', async (t) => {
   const server = await listen(t, 2);
   const busy = await open(server);
@@ -54,6 +71,8 @@ async function listen(t: TestContext, mostWaiting: number): Promise<Server> {
     if (request.url !== '/silent') response.end('ok');
   });
   boundConnections(server, { mostWaiting, most: 100 });
+  // So that nothing else closes a connection.
+  server.keepAliveTimeout = 0;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => {

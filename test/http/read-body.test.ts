@@ -15,7 +15,9 @@ import { createReadBody } from '../../src/http/read-body.ts';
 async function start(t: TestContext, limits: { each: number; together: number }) {
   const readBody = createReadBody(limits);
   const begun: (() => void)[] = [];
+  const requests: IncomingMessage[] = [];
   const server = createServer((request, response) => {
+    requests.push(request);
     request.once('data', () => begun.shift()?.());
     readBody(request).then(
       (body) => response.end(`${body.length}`),
@@ -44,7 +46,8 @@ async function start(t: TestContext, limits: { each: number; together: number })
     request.write(Buffer.alloc(bytes));
     await reading;
   }
-  return { open, write };
+  const listeners = () => requests.map((request) => request.listenerCount('data'));
+  return { open, write, listeners };
 }
 
 async function answerOf(request: ClientRequest): Promise<[number, string]> {
@@ -99,6 +102,20 @@ test('many that began while there was room do not together take more than there 
   const answers = await Promise.allSettled([first.answer, second.answer]);
   const fine = answers.filter((one) => one.status === 'fulfilled' && one.value[0] === 200);
   assert.equal(fine.length, 1);
+});
+
+test('nothing keeps what still comes of a body that was refused, for whatever reason', async (t) => {
+  const { open, write, listeners } = await start(t, { each: 100, together: 150 });
+  const [large, first, second] = [open(), open(), open()];
+  await write(large.request, 101);
+  assert.deepEqual(await large.answer, [413, 'body-too-large']);
+  await write(first.request, 90);
+  await write(second.request, 61);
+  assert.deepEqual(await second.answer, [429, 'too-many-bodies']);
+  first.request.end();
+  assert.deepEqual(await first.answer, [200, '90']);
+  const [ofLarge, , ofSecond] = listeners();
+  assert.deepEqual([ofLarge, ofSecond], [0, 0]);
 });
 
 test('room is free again when a body was read or refused', async (t) => {
