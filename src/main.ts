@@ -4,10 +4,13 @@ import { readConfig } from './config.ts';
 import { describeError, MainsheetError } from './lib/errors.ts';
 import { createLogger } from './lib/logger.ts';
 
-/** Exit codes of `serve`: 0 stopped as asked, 2 the configuration is wrong, 3 it could not start. */
+/** Exit codes of `serve`: 0 stopped as asked, 1 asked to and could not in time, 2 the configuration is wrong, 3 it could not start. */
 const { version } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
 ) as { version: string };
+
+/** How long stopping may take after the grace period, in milliseconds: the steps that are left are ended, and everything is closed. */
+const STOP_WITHIN_MS = 20_000;
 
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -53,13 +56,25 @@ async function serve(): Promise<number> {
       if (interrupted.signal.aborted) resolve();
       interrupted.signal.addEventListener('abort', () => resolve(), { once: true });
     });
+    // A database that hangs, for example. Whatever is not handed over by then is taken up again as after a kill.
+    endAfter(config.shutdownGraceMs + STOP_WITHIN_MS, 1, () => {
+      logger.error('not everything has stopped: ending all the same');
+    });
     await app.stop();
     // All is handed over: what a library may still wait for must not keep the process from ending (G11).
-    setTimeout(() => process.exit(), 5000).unref();
+    endAfter(5000, 0);
     return 0;
   } catch (error) {
     const hint = error instanceof MainsheetError ? error.hint : undefined;
     logger.fatal({ error: describeError(error), hint }, 'could not start');
     return 3;
   }
+}
+
+/** Ends the process after `ms` if it is still there then. */
+function endAfter(ms: number, code: number, before?: () => void): void {
+  setTimeout(() => {
+    before?.();
+    process.exit(code);
+  }, ms).unref();
 }

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { readConfig, type Config, type ConfigAnswer, type DeploymentsSource } from '../config.ts';
 import { createGitHub } from '../github/client.ts';
 import { systemClock } from '../lib/clock.ts';
-import { createLogger } from '../lib/logger.ts';
+import { silentLogger } from '../lib/logger.ts';
 import { cleanJson, cleanLine } from './clean-text.ts';
 import type { CommandContext } from './context.ts';
 import type { Check } from './doctor-check.ts';
@@ -118,7 +118,7 @@ async function checkGitHub(config: Config, version: string): Promise<Check[]> {
     apiUrl: config.github.apiUrl,
     auth: config.github.auth,
     // What goes wrong is in the checks.
-    logger: createLogger({ level: 'silent', format: 'json' }),
+    logger: silentLogger,
     clock: systemClock,
     userAgent: `mainsheet/${version}`,
   });

@@ -21,7 +21,7 @@ import type { Resolve } from './resolve.ts';
 import { createSlots } from './slots.ts';
 
 const POLL_MS = 2000;
-/** Deliveries of so many repositories are worked on at once. */
+/** Deliveries of so many repositories are worked on at once; when git is slow for all of these, others wait. */
 const PARALLEL = 4;
 /** A delivery that takes longer waits for git: those of other repositories go on meanwhile. */
 const SLOW_MS = 100;
@@ -60,11 +60,13 @@ export function createIntake(deps: {
     announce,
   });
   const slots = createSlots(PARALLEL, () => loop.wake());
+  /** Repositories of deliveries that are worked on: one that had stepped aside may be due again meanwhile. */
+  const busy = new Set<string>();
 
   async function turn(signal: AbortSignal): Promise<boolean> {
     // Without one valid set of specs nothing can be said of a delivery: it waits instead of being judged by none.
     if (catalog.current().loadedAt === 0 || slots.room() === 0) return false;
-    const claimed = await store.inbox.claim(clock.now(), deps.leaseMs);
+    const claimed = await store.inbox.claim(clock.now(), deps.leaseMs, [...busy]);
     if (claimed === undefined) return false;
     const over = new AbortController();
     void slots.fill(work(claimed, signal)).then(() => over.abort());
@@ -73,6 +75,8 @@ export function createIntake(deps: {
   }
 
   async function work(claimed: ClaimedDelivery, signal: AbortSignal): Promise<void> {
+    const { repository } = claimed.delivery;
+    if (repository !== undefined) busy.add(repository);
     try {
       await processDelivery(claimed, signal);
     } catch (error) {
@@ -81,6 +85,8 @@ export function createIntake(deps: {
       const fields = { delivery: claimed.delivery.id, error: describeError(error), hint };
       logger.error(fields, 'delivery left open');
       await clock.sleep(PAUSE_AFTER_ERROR_MS, signal);
+    } finally {
+      if (repository !== undefined) busy.delete(repository);
     }
   }
 

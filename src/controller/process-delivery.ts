@@ -4,8 +4,10 @@ import type { Clock } from '../lib/clock.ts';
 import { describeError, RetryableError, TerminalError } from '../lib/errors.ts';
 import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { DeliveryOutcome } from '../model/delivery.ts';
 import type { Event, Json } from '../model/event.ts';
 import type { News } from '../model/news.ts';
+import type { Run } from '../model/run.ts';
 import type { Store, Tables } from '../store/index.ts';
 import { ASIDE_AFTER, type ClaimedDelivery } from '../store/inbox.ts';
 import { hold } from './hold.ts';
@@ -58,11 +60,6 @@ export function createProcessDelivery(deps: {
         },
       );
       if (attempts === 1 && (await lettingOthersFirst(claimed, judged))) return;
-      const twin = await findTwin(id, judged.event);
-      if (twin !== undefined) {
-        await closeAsTold(claimed, judged.event, twin);
-        return;
-      }
       await record(claimed, judged, overtaken);
     } catch (error) {
       if (signal.aborted) {
@@ -101,35 +98,6 @@ export function createProcessDelivery(deps: {
     return true;
   }
 
-  /** The delivery that told of the same push: one of the two is GitHub's, the other was found by looking. */
-  async function findTwin(id: string, event: Event): Promise<string | undefined> {
-    if (event.kind !== 'push' || event.branch === undefined || event.sha === undefined) return;
-    const other = await store.pushes.broughtTo(event.repository, event.ref, event.sha);
-    return other !== undefined && other !== id && isFound(other) !== isFound(id)
-      ? other
-      : undefined;
-  }
-
-  async function closeAsTold(claimed: ClaimedDelivery, event: Event, twin: string): Promise<void> {
-    const { id, attempts } = claimed.delivery;
-    const outcome = {
-      summary: `Not deployed again: delivery ${twin} told of this push`,
-      specs: [],
-    };
-    await store.atomically(async (tables) => {
-      await recordPush(tables, id, event);
-      await tables.inbox.close(id, 'processed', outcome, clock.now(), attempts);
-    });
-    announce(claimed.delivery, outcome, []);
-  }
-
-  async function recordPush(tables: Tables, delivery: string, event: Event): Promise<void> {
-    if (event.kind !== 'push' || event.branch === undefined || event.sha === undefined) return;
-    const { repository, ref, before, sha } = event;
-    const seenAt = clock.now();
-    await tables.pushes.record({ repository, ref, before, after: sha, delivery, seenAt });
-  }
-
   /** One transaction: the runs, what they do to their lanes, their first callbacks, and the delivery's end. */
   async function record(
     claimed: ClaimedDelivery,
@@ -139,18 +107,41 @@ export function createProcessDelivery(deps: {
     const { id, attempts } = claimed.delivery;
     failpoint('intake.before');
     const { outcome, changed } = await store.atomically(async (tables) => {
-      const made = await makeRuns(tables, { delivery: id, cause: 'event', overtaken }, judged);
+      const twin = judged.verdicts.length > 0 && (await notePush(tables, id, judged.event));
+      const made = twin
+        ? { outcome: toldBy(twin), changed: [] }
+        : await decide(tables, id, judged, overtaken);
       failpoint('intake.inside');
-      const result = outcomeOf(judged, made.bySpec);
-      if (judged.verdicts.length > 0) await recordPush(tables, id, judged.event);
-      if (!(await tables.inbox.close(id, 'processed', result, clock.now(), attempts))) {
+      if (!(await tables.inbox.close(id, 'processed', made.outcome, clock.now(), attempts))) {
         // Then these runs are not to be, and the transaction takes them back.
         throw new RetryableError('delivery-lost', 'another process has taken the delivery');
       }
-      return { outcome: result, changed: made.changed };
+      return made;
     });
     failpoint('intake.after');
     announce(claimed.delivery, outcome, changed);
+  }
+
+  async function decide(
+    tables: Tables,
+    delivery: string,
+    judged: Judged,
+    overtaken: ReadonlyMap<string, Overtaking>,
+  ): Promise<{ outcome: DeliveryOutcome; changed: Run[] }> {
+    const made = await makeRuns(tables, { delivery, cause: 'event', overtaken }, judged);
+    return { outcome: outcomeOf(judged, made.bySpec), changed: made.changed };
+  }
+
+  /** Notes where the branch is now. The delivery that told of the same push, if one did: of the two one is GitHub's, the other was found by looking. */
+  async function notePush(tables: Tables, id: string, event: Event): Promise<string | undefined> {
+    if (event.kind !== 'push' || event.branch === undefined || event.sha === undefined) return;
+    const { repository, ref, before, sha } = event;
+    await tables.pushes.lock(repository);
+    const other = await tables.pushes.broughtTo(repository, ref, sha);
+    const seenAt = clock.now();
+    await tables.pushes.record({ repository, ref, before, after: sha, delivery: id, seenAt });
+    if (other === undefined || other === id || isFound(other) === isFound(id)) return;
+    return other;
   }
 
   function isOverdue({ delivery: { attempts, receivedAt } }: ClaimedDelivery): boolean {
@@ -166,4 +157,8 @@ export function createProcessDelivery(deps: {
   }
 
   return processDelivery;
+}
+
+function toldBy(twin: string): DeliveryOutcome {
+  return { summary: `Not deployed again: delivery ${twin} told of this push`, specs: [] };
 }

@@ -1,11 +1,15 @@
-import { destination, pino, type Logger } from 'pino';
+import { pino, type Logger } from 'pino';
 
 export type { Logger };
 
+/** Bytes of lines that wait for a reader; more are lost. */
+const MOST_WAITING = 16 * 1024 * 1024;
+
 /**
  * The process's logger. Messages are static, data goes into fields; payloads, tokens and secrets are never fields.
- * `pretty` is for a person at a terminal, on standard error; `json` for everything else, on standard output: a line is written
- * when the call returns, so that the lines are in order and the last one before a crash is there.
+ * `pretty` is for a person at a terminal, on standard error; `json` for everything else, on standard output: in order, and written
+ * when the call returns as long as somebody reads it. Nothing waits for who does not: lines are kept for a while then, and when
+ * they are too many some are lost, which the log says afterwards.
  */
 export function createLogger(options: { level: string; format: 'json' | 'pretty' }): Logger {
   const common = {
@@ -14,9 +18,31 @@ export function createLogger(options: { level: string; format: 'json' | 'pretty'
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  if (options.format === 'json') return pino(common, destination({ dest: 1, sync: true }));
-  return pino({
-    ...common,
-    transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname', destination: 2 } },
+  if (options.format === 'pretty') {
+    const transport = {
+      target: 'pino-pretty',
+      options: { ignore: 'pid,hostname', destination: 2 },
+    };
+    return pino({ ...common, transport });
+  }
+  const { stdout } = process;
+  let lost = 0;
+  const logger = pino(common, {
+    write(line: string) {
+      if (stdout.writableLength > MOST_WAITING) lost += 1;
+      else stdout.write(line);
+    },
   });
+  stdout.on('drain', () => {
+    if (lost === 0) return;
+    const lines = lost;
+    lost = 0;
+    logger.warn({ lines }, 'log lines were lost: nobody read them');
+  });
+  // A full disk, a reader that has gone: there is nobody left to tell, and the next line may be written again.
+  stdout.on('error', () => undefined);
+  return logger;
 }
+
+/** For work of which nobody is to hear. */
+export const silentLogger: Logger = pino({ enabled: false }, { write: () => undefined });

@@ -85,9 +85,11 @@ async function walk(state: Walk, names: string[], below: string, depth: number):
     try {
       await visit(state, path, isSpec, depth);
     } catch (error) {
-      // What vanished between listing and looking is not there; a link to nothing is worth a word.
-      if (isSpec)
+      // What vanished between listing and looking is not there; a link to nothing is worth a word. Of a directory that cannot be
+      // read nobody knows which specs are in it: they must not count as removed.
+      if (isSpec || codeOf(error) !== 'ENOENT') {
         state.listing.problems.push(fileProblem(path, `cannot be read: ${reason(error)}`));
+      }
     }
   }
 }

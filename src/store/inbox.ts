@@ -36,9 +36,13 @@ export interface Inbox {
   store(deliveries: readonly IncomingDelivery[]): Promise<ReadonlySet<string>>;
   /**
    * Takes the oldest delivery that is due. Deliveries of one repository are taken strictly in the order they came, so
-   * that "newest" means what it says; but for those that have stepped aside and are not due.
+   * that "newest" means what it says; but for those that have stepped aside and are not due. None of the repositories in `except`.
    */
-  claim(now: number, leaseMs: number): Promise<ClaimedDelivery | undefined>;
+  claim(
+    now: number,
+    leaseMs: number,
+    except?: readonly string[],
+  ): Promise<ClaimedDelivery | undefined>;
   /** Makes a claim last until `leaseUntil`. False when the delivery is closed, or somebody else's by now. */
   renew(claimed: ClaimedDelivery, leaseUntil: number): Promise<boolean>;
   /**
@@ -83,7 +87,7 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
       return new Set(stored.rows.map((row) => row.id));
     },
 
-    async claim(now, leaseMs) {
+    async claim(now, leaseMs, except = []) {
       const row = await db
         .updateTable('deliveries')
         .set((eb) => ({ lease_until: now + leaseMs, attempts: eb('attempts', '+', 1) }))
@@ -94,6 +98,11 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
             .where('d.state', '=', PENDING)
             .where('d.next_attempt_at', '<=', now)
             .where('d.lease_until', '<=', now)
+            .$if(except.length > 0, (query) =>
+              query.where((eb) =>
+                eb.or([eb('d.repository', 'is', null), eb('d.repository', 'not in', except)]),
+              ),
+            )
             .where(({ not, exists, selectFrom }) =>
               not(
                 exists(
@@ -132,6 +141,8 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
         .where('state', '=', PENDING)
         // Only a claim counts an attempt, so its number names the claim.
         .where('attempts', '=', delivery.attempts)
+        // Zero: it was given back, which a renewal that was under way then must not undo.
+        .where('lease_until', '>', 0)
         .executeTakeFirst();
       return result.numUpdatedRows > 0n;
     },

@@ -91,7 +91,7 @@ function createTables(db: Kysely<Database>, engine: Engine): Tables {
     audit: createAudit(db),
     cursors: createCursors(db),
     branchHeads: createBranchHeads(db),
-    pushes: createPushes(db),
+    pushes: createPushes(db, engine),
     pauses: createPauses(db, engine),
   };
 }

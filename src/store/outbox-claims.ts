@@ -103,6 +103,8 @@ export function createOutboxClaims(db: Kysely<Database>, engine: Engine): Outbox
         .where('seq', '=', entry.id)
         .where('state', '=', PENDING)
         .where('attempts', '=', entry.attempts)
+        // Zero: it was given back, which a renewal that was under way then must not undo.
+        .where('lease_until', '>', 0)
         .executeTakeFirst();
       return result.numUpdatedRows > 0n;
     },

@@ -1,4 +1,5 @@
-import type { Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
+import type { Engine } from './engine.ts';
 import type { Database } from './tables.ts';
 
 /** A move of a branch that some delivery told of. */
@@ -13,11 +14,19 @@ export interface SeenPush {
   seenAt: number;
 }
 
+/** Sets the advisory locks on repositories apart from other locks in the same database. */
+const PUSH_LOCKS = 0x6d73_7068;
+
 /** Longer than any delivery is late: GitHub keeps them for three days. */
 const KEPT_MS = 30 * 86_400_000;
 
 /** The moves of branches that were taken in, so that one that is told of twice counts once. */
 export interface Pushes {
+  /**
+   * Until the transaction's end nobody else notes pushes of this repository, so that what `broughtTo` says stays true. Nothing on
+   * SQLite, where one transaction is under way at a time.
+   */
+  lock(repository: string): Promise<void>;
   /** Notes a push once for each delivery, and forgets what is a month old. */
   record(push: SeenPush): Promise<void>;
   /**
@@ -29,8 +38,14 @@ export interface Pushes {
   last(repository: string, ref: string): Promise<number>;
 }
 
-export function createPushes(db: Kysely<Database>): Pushes {
+export function createPushes(db: Kysely<Database>, engine: Engine): Pushes {
   return {
+    async lock(repository) {
+      if (engine === 'sqlite') return;
+      const key = sql`hashtext(${repository.toLowerCase()})`;
+      await sql`select pg_advisory_xact_lock(${PUSH_LOCKS}, ${key})`.execute(db);
+    },
+
     async record({ before, seenAt, ...push }) {
       const repository = push.repository.toLowerCase();
       await db

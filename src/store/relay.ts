@@ -10,6 +10,7 @@ import { connectionConfig } from './postgres.ts';
 /** https://www.postgresql.org/docs/current/sql-notify.html */
 const CHANNEL = 'mainsheet';
 const RECONNECT_AFTER_MS = 1000;
+const END_WITHIN_MS = 1000;
 /** News that wait to be sent at most; what is more is left out, because whoever waits for it looks by himself too. */
 const MOST_WAITING = 1000;
 
@@ -92,7 +93,13 @@ export function createRelay(deps: {
     } finally {
       client = undefined;
       waiting.clear();
-      await connection.end().catch(() => undefined);
+      const ended = new AbortController();
+      void connection
+        .end()
+        .catch(() => undefined)
+        .then(() => ended.abort());
+      // A server that hangs does not say goodbye.
+      await clock.sleep(END_WITHIN_MS, ended.signal);
     }
   }
 

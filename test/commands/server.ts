@@ -9,7 +9,7 @@ import { createPausing } from '../../src/controller/pausing.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import { createBroadcast } from '../../src/lib/broadcast.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { createLogger } from '../../src/lib/logger.ts';
+import { silentLogger } from '../../src/lib/logger.ts';
 import type { News } from '../../src/model/news.ts';
 import { createSpecReader } from '../../src/runs/snapshot.ts';
 import { createTransitions, type Transitions } from '../../src/runs/transition.ts';
@@ -45,7 +45,7 @@ export async function startServer(
 ): Promise<TestServer> {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-commands-'));
   await writeFile(join(directory, 'storefront.yaml'), SPEC);
-  const logger = createLogger({ level: 'silent', format: 'json' });
+  const logger = silentLogger;
   const clock = systemClock;
   const news = createBroadcast<News>();
   const store = await createStore(openSqlite(join(directory, 'data', 'mainsheet.db')), 'sqlite');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { createDeliver } from '../../src/controller/deliver.ts';
 import { createBroadcast } from '../../src/lib/broadcast.ts';
-import { createLogger } from '../../src/lib/logger.ts';
+import { silentLogger } from '../../src/lib/logger.ts';
 import type { Callback } from '../../src/model/callback.ts';
 import type { News } from '../../src/model/news.ts';
 import { openSqlite } from '../../src/store/engine.ts';
@@ -36,7 +36,7 @@ function deliverAt(store: Store, now: number, sending: () => Promise<{ deploymen
     render: async ({ callback }) => callback as never,
     budget: { take: async () => ({ sent() {}, failed() {} }) } as never,
     clock: { now: () => now, sleep: async () => undefined },
-    logger: createLogger({ level: 'silent', format: 'json' }),
+    logger: silentLogger,
     news: createBroadcast<News>(),
   });
 }

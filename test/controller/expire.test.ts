@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import SQLite from 'better-sqlite3';
 import { createExpire, type RetentionLimits } from '../../src/controller/expire.ts';
 import type { Clock } from '../../src/lib/clock.ts';
-import { createLogger } from '../../src/lib/logger.ts';
+import { silentLogger } from '../../src/lib/logger.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
 import type { Retention } from '../../src/store/retention.ts';
@@ -27,7 +27,7 @@ async function setUp(t: TestContext) {
     await store.close();
     await rm(directory, { recursive: true, force: true });
   });
-  const logger = createLogger({ level: 'silent', format: 'json' });
+  const logger = silentLogger;
   const expire = (
     now: number,
     more: { limits?: Partial<RetentionLimits>; retention?: Retention; signal?: AbortSignal } = {},

@@ -116,14 +116,14 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
       return false;
     });
   }
-  /** As if it had been tried so often by now. It has to wait, and is due afterwards. */
-  async function wear(id: string, times: number): Promise<void> {
+  /** As if it had been tried so often by now. It has to wait, and is due afterwards, or in a while. */
+  async function wear(id: string, times: number, inMs = 0): Promise<void> {
     const later = clock.now() + 1000 * HOUR;
     while ((await get(id)).attempts < times) {
       assert.equal((await store.inbox.claim(later, 1))?.delivery.id, id);
       await store.inbox.postpone(id, later, 'not by this intake');
     }
-    await store.inbox.postpone(id, clock.now(), 'due');
+    await store.inbox.postpone(id, clock.now() + inMs, 'due');
   }
   return {
     ...git,
@@ -217,6 +217,34 @@ test('a delivery that waits for git holds up those of its repository and no othe
     ['d1', 'd2'],
     'in their order; for the other repositories there is no spec',
   );
+});
+
+test('a push that was found while its own delivery had stepped aside is deployed once, although both are due', async (t) => {
+  const { deliver, commit, slow, unreadable, tried, wear, get, done, later, runs } =
+    await createFixture(t);
+  const one = await commit({ 'src/a': '1' });
+  unreadable.add(one);
+  await deliver('github-1', 'main', one);
+  await tried('github-1', 1);
+  unreadable.delete(one);
+  const git = Promise.withResolvers<void>();
+  slow.set(one, git.promise);
+  await wear('github-1', TRIES, 5 * MINUTE);
+  await deliver('reconcile-1', 'main', one);
+  await until('the found one waits for git', async () => (await get('reconcile-1')).attempts === 1);
+  later();
+  // Who came after both is done, so the one that is due again by now had its chance.
+  await deliver('d3', 'release/1', 'c'.repeat(40), 'acme/other');
+  await done('d3');
+  assert.equal((await get('github-1')).attempts, TRIES);
+  git.resolve();
+  await done('github-1');
+  const { outcome } = await done('reconcile-1');
+  assert.deepEqual(
+    (await runs()).map(({ delivery }) => delivery),
+    ['github-1'],
+  );
+  assert.equal(outcome?.summary, 'Not deployed again: delivery github-1 told of this push');
 });
 
 test('at a stop what waits for git is given back, so that it is worked on at once at the next start', async (t) => {

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { systemClock } from '../../src/lib/clock.ts';
-import { createLogger } from '../../src/lib/logger.ts';
+import { silentLogger } from '../../src/lib/logger.ts';
 import { createCheckouts, type Checkouts } from '../../src/git/checkouts.ts';
 import {
   createMirrors,
@@ -38,7 +38,7 @@ export interface Fixture {
   commit: (files: Record<string, string | undefined>, branch?: string) => Promise<string>;
 }
 
-export const silent = createLogger({ level: 'silent', format: 'json' });
+export const silent = silentLogger;
 
 /** Everything in a temporary directory that is removed when the test ends. */
 export async function createFixture(

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -21,6 +22,26 @@ async function directoryWith(
 
 const named = (name: string) =>
   `name: ${name}\nrepository: acme/${name}\non: push\nsteps: [{ run: x }]\n`;
+
+test('a directory that cannot be read is a problem: what is in it is not gone', async (t) => {
+  const directory = await directoryWith(t, {
+    'a.yaml': named('a'),
+    'team/b.yaml': named('b'),
+  });
+  await chmod(directory, 0o755);
+  await chmod(join(directory, 'team'), 0);
+  const url = new URL('../../src/spec/load.ts', import.meta.url).href;
+  const text = `const { loadSpecs } = await import(${JSON.stringify(url)});
+    const { problems } = await loadSpecs(${JSON.stringify(directory)});
+    console.log(JSON.stringify(problems));`;
+  // Root can read everything.
+  const account = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+  const args = ['--input-type=module', '--eval', text];
+  const { stdout, stderr } = spawnSync(process.execPath, args, { ...account, encoding: 'utf8' });
+  await chmod(join(directory, 'team'), 0o700);
+  const [problem] = JSON.parse(stdout || '[]') as { file: string; message: string }[];
+  assert.deepEqual([problem?.file, problem?.message], ['team', 'cannot be read: EACCES'], stderr);
+});
 
 test('every YAML file below the directory is read, in the order of paths', async (t) => {
   const directory = await directoryWith(t, {

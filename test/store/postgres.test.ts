@@ -217,6 +217,23 @@ test('whoever makes a run in a lane waits for who is making one, and takes no ru
   assert.equal((await second.runs.nextRunnable(2000))?.id, 'r1');
 });
 
+test('of two deliveries of one push that are recorded at once the later one knows of the other', async (t) => {
+  const [first, second] = await two(t);
+  const push = { repository: 'Acme/Shop', ref: 'refs/heads/main', before: undefined, after: 'abc' };
+  let waiting: Promise<string | undefined> | undefined;
+  await first.atomically(async ({ pushes }) => {
+    await pushes.lock(push.repository);
+    waiting = second.atomically(async (tables) => {
+      await tables.pushes.lock(push.repository.toLowerCase());
+      return await tables.pushes.broughtTo(push.repository, push.ref, push.after);
+    });
+    // The pushes of another repository do not wait.
+    await second.atomically((tables) => tables.pushes.lock('acme/other'));
+    await pushes.record({ ...push, delivery: 'd1', seenAt: 1000 });
+  });
+  assert.equal(await waiting, 'd1');
+});
+
 test('a run that waits in what is being paused or resumed is taken up by nobody meanwhile', async (t) => {
   const [first, second] = await two(t);
   await first.runs.insert(sampleRun('r1', { spec: 'shop', lane: 'main' }), []);

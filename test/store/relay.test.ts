@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { after, before, test, type TestContext } from 'node:test';
 import { createBroadcast, type Broadcast } from '../../src/lib/broadcast.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { createLogger } from '../../src/lib/logger.ts';
+import { silentLogger } from '../../src/lib/logger.ts';
 import type { News } from '../../src/model/news.ts';
 import { createRelay } from '../../src/store/relay.ts';
 import { startPostgres, type PostgresServer } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
 
-const logger = createLogger({ level: 'silent', format: 'json' });
+const logger = silentLogger;
 let server: PostgresServer;
 
 before(async () => {
@@ -83,6 +83,30 @@ test('after the server was restarted news goes on', async (t) => {
   await own.start();
   await told(one, two, { kind: 'log', run: 'after' });
   assert.ok(!two.heard.some((item) => item.kind === 'log' && item.run === 'meanwhile'));
+});
+
+test('a server that hangs does not keep a process from ending', { timeout: 60_000 }, async () => {
+  const news = createBroadcast<News>();
+  const stopping = new AbortController();
+  // What is waited for is over at once, if there is a bound to it.
+  const clock = { ...systemClock, sleep: async () => undefined };
+  const url = await server.database();
+  const name = new URL(url).pathname.slice(1);
+  const relay = createRelay({ url, news, clock, logger });
+  const running = relay.run(stopping.signal);
+  const listening = await until('it listens', async () => {
+    const [row] = await server.query(
+      `select pid from pg_stat_activity where query = 'listen mainsheet' and datname = '${name}'`,
+    );
+    return row?.['pid'];
+  });
+  process.kill(Number(listening), 'SIGSTOP');
+  try {
+    stopping.abort();
+    await running;
+  } finally {
+    process.kill(Number(listening), 'SIGCONT');
+  }
 });
 
 test('what others say on the channel that is no news is not heard', async (t) => {

@@ -249,6 +249,34 @@ export function inboxContract(withStore: WithStore): void {
     );
 
     test(
+      'a renewal that was under way does not undo that a delivery was put back',
+      withStore(async (store) => {
+        await store.accept(sampleDelivery('d1'));
+        const claimed = await store.inbox.claim(2000, 100);
+        assert.ok(claimed);
+        await store.inbox.postpone('d1', 2001, 'Interrupted by a shutdown', 1);
+        assert.equal(await store.inbox.renew(claimed, 9000), false);
+        assert.equal(await claimId(store, 2001), 'd1');
+      }),
+    );
+
+    test(
+      'what is of a repository that is left out is not taken, and all else in its order is',
+      withStore(async (store) => {
+        await store.accept(sampleDelivery('a1', { repository: 'acme/a' }));
+        await store.accept(sampleDelivery('b1', { repository: 'acme/b' }));
+        await store.accept(sampleDelivery('none', { repository: undefined }));
+        await store.accept(sampleDelivery('c1', { repository: 'acme/c' }));
+        const taken: (string | undefined)[] = [];
+        for (let times = 0; times < 3; times += 1) {
+          taken.push((await store.inbox.claim(2000, 100, ['acme/a', 'acme/b']))?.delivery.id);
+        }
+        assert.deepEqual(taken, ['none', 'c1', undefined]);
+        assert.equal(await claimId(store, 2000), 'a1');
+      }),
+    );
+
+    test(
       'two claims at the same moment never get the same delivery',
       withStore(async (store) => {
         for (let index = 0; index < 20; index += 1) {

@@ -164,6 +164,18 @@ export function outboxContract(withStore: WithStore): void {
     );
 
     test(
+      'is put back for good, whatever renewal was under way',
+      withStore(async (store) => {
+        const [id] = await add(store, 'a');
+        const [claimed] = await store.outbox.claim(2000, 100, 9);
+        assert.ok(claimed);
+        await store.outbox.postpone(id, 2001, 'once more', claimed.attempts);
+        assert.equal(await store.outbox.renew(claimed, 9000), false);
+        assert.equal((await store.outbox.claim(2001, 100, 9)).length, 1);
+      }),
+    );
+
+    test(
       'gives each entry to one of two who ask at the same moment',
       withStore(async (store) => {
         await add(store, ...Array.from({ length: 20 }, (_, index) => `t${index}-`));
