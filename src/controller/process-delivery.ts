@@ -132,7 +132,10 @@ export function createProcessDelivery(deps: {
     return { outcome: outcomeOf(judged, made.bySpec), changed: made.changed };
   }
 
-  /** Notes where the branch is now. The delivery that told of the same push, if one did: of the two one is GitHub's, the other was found by looking. */
+  /**
+   * Notes where the branch is now. Answers with the delivery that told of the same push before, if one did: one of the two is
+   * GitHub's, the other was found by looking.
+   */
   async function notePush(tables: Tables, id: string, event: Event): Promise<string | undefined> {
     if (event.kind !== 'push' || event.branch === undefined || event.sha === undefined) return;
     const { repository, ref, before, sha } = event;
