@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { runProgram } from './commands/program.ts';
 import { readConfig } from './config.ts';
-import { describeError, MainsheetError } from './lib/errors.ts';
+import { describeError, hintOf } from './lib/errors.ts';
 import { createLogger } from './lib/logger.ts';
 
 /** Exit codes of `serve`: 0 stopped as asked, 1 asked to and could not in time, 2 the configuration is wrong, 3 it could not start. */
@@ -57,23 +57,23 @@ async function serve(): Promise<number> {
       interrupted.signal.addEventListener('abort', () => resolve(), { once: true });
     });
     // A database that hangs, for example. Whatever is not handed over by then is taken up again as after a kill.
-    endAfter(config.shutdownGraceMs + STOP_WITHIN_MS, 1, () => {
+    const hanging = endAfter(config.shutdownGraceMs + STOP_WITHIN_MS, 1, () => {
       logger.error('not everything has stopped: ending all the same');
     });
     await app.stop();
+    clearTimeout(hanging);
     // All is handed over: what a library may still wait for must not keep the process from ending (G11).
     endAfter(5000, 0);
     return 0;
   } catch (error) {
-    const hint = error instanceof MainsheetError ? error.hint : undefined;
-    logger.fatal({ error: describeError(error), hint }, 'could not start');
+    logger.fatal({ error: describeError(error), hint: hintOf(error) }, 'could not start');
     return 3;
   }
 }
 
 /** Ends the process after `ms` if it is still there then. */
-function endAfter(ms: number, code: number, before?: () => void): void {
-  setTimeout(() => {
+function endAfter(ms: number, code: number, before?: () => void): NodeJS.Timeout {
+  return setTimeout(() => {
     before?.();
     process.exit(code);
   }, ms).unref();

@@ -1,4 +1,4 @@
-import { describeError, MainsheetError } from '../lib/errors.ts';
+import { describeError, hintOf } from '../lib/errors.ts';
 
 /** One thing that `doctor` looked at. `warn`: it works, but not as well as it could. */
 export interface Check {
@@ -11,7 +11,7 @@ export interface Check {
 
 /** The check that an error makes of what was looked at. */
 export function failedCheck(subject: string, error: unknown): Check {
-  const hint = error instanceof MainsheetError ? error.hint : undefined;
+  const hint = hintOf(error);
   const detail = describeError(error);
   return { subject, state: 'fail', detail, ...(hint === undefined ? {} : { hint }) };
 }

@@ -1,7 +1,7 @@
 import { backoffDelay } from '../lib/backoff.ts';
 import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
-import { describeError, MainsheetError, RetryableError, TerminalError } from '../lib/errors.ts';
+import { describeError, hintOf, RetryableError, TerminalError } from '../lib/errors.ts';
 import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Budget, Grant } from '../github/budget.ts';
@@ -147,9 +147,8 @@ export function createDeliver(
 const FREE: Grant = { sent() {}, failed() {} };
 
 function hinted(error: unknown, reason: string): string {
-  return error instanceof MainsheetError && error.hint !== undefined
-    ? `${reason} (${error.hint})`
-    : reason;
+  const hint = hintOf(error);
+  return hint === undefined ? reason : `${reason} (${hint})`;
 }
 
 /**

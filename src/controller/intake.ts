@@ -1,6 +1,6 @@
 import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
-import { describeError, MainsheetError } from '../lib/errors.ts';
+import { describeError, hintOf } from '../lib/errors.ts';
 import type { Failpoint } from '../lib/failpoint.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Delivery, DeliveryOutcome } from '../model/delivery.ts';
@@ -81,8 +81,11 @@ export function createIntake(deps: {
       await processDelivery(claimed, signal);
     } catch (error) {
       // The store failed, not the delivery: its lease ends and it is worked on again.
-      const hint = error instanceof MainsheetError ? error.hint : undefined;
-      const fields = { delivery: claimed.delivery.id, error: describeError(error), hint };
+      const fields = {
+        delivery: claimed.delivery.id,
+        error: describeError(error),
+        hint: hintOf(error),
+      };
       logger.error(fields, 'delivery left open');
       await clock.sleep(PAUSE_AFTER_ERROR_MS, signal);
     } finally {

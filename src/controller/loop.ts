@@ -1,5 +1,5 @@
 import type { Logger } from '../lib/logger.ts';
-import { describeError, MainsheetError } from '../lib/errors.ts';
+import { describeError, hintOf } from '../lib/errors.ts';
 import { createWakeup } from '../lib/wakeup.ts';
 
 /** A piece of the controller that works when woken, and looks by itself now and then. */
@@ -33,8 +33,7 @@ export function createLoop(deps: {
         try {
           more = await deps.turn(signal);
         } catch (error) {
-          const hint = error instanceof MainsheetError ? error.hint : undefined;
-          const fields = { loop: deps.name, error: describeError(error), hint };
+          const fields = { loop: deps.name, error: describeError(error), hint: hintOf(error) };
           deps.logger.error(fields, 'loop turn failed');
           pause = PAUSE_AFTER_ERROR_MS;
         }

@@ -2,7 +2,7 @@ import { createAppAuth } from '@octokit/auth-app';
 import { RequestError } from '@octokit/request-error';
 import * as z from 'zod';
 import type { Clock } from '../lib/clock.ts';
-import { describeError, MainsheetError } from '../lib/errors.ts';
+import { describeError, hintOf } from '../lib/errors.ts';
 import { isFromElsewhere, notTheApi, readAnswer, refusalOf } from './api-address.ts';
 import { asGitHubFailure } from './failure.ts';
 import { asAppFailure } from './installations.ts';
@@ -152,6 +152,6 @@ function checkSkew(date: string | undefined, clock: Clock): GitHubCheck[] {
 }
 
 function asCheck(error: Error): GitHubCheck {
-  const hint = error instanceof MainsheetError ? error.hint : undefined;
+  const hint = hintOf(error);
   return { ok: false, detail: describeError(error), ...(hint === undefined ? {} : { hint }) };
 }

@@ -35,6 +35,11 @@ export class RetryableError extends MainsheetError {
   }
 }
 
+/** What is to be done about anything that was thrown, where it says so. */
+export function hintOf(error: unknown): string | undefined {
+  return error instanceof MainsheetError ? error.hint : undefined;
+}
+
 /** The message of anything that was thrown, with the messages of its causes, each once. */
 export function describeError(error: unknown): string {
   const messages: string[] = [];

@@ -21,6 +21,10 @@ export interface Listing {
 
 const FILE_COUNT_LIMIT = 10_000;
 const DEPTH_LIMIT = 20;
+/** Made by the system at the root of a volume, and readable for root only: nobody's specs are in it. */
+const LOST_AND_FOUND = 'lost+found';
+/** Codes of what is not there, and of links in a circle. */
+const LEADS_NOWHERE = new Set(['ENOENT', 'ELOOP']);
 
 /**
  * Finds every `*.yaml` and `*.yml` below a directory, sorted by path. Names that begin with a dot are passed over: that
@@ -78,7 +82,7 @@ interface Walk {
 
 async function walk(state: Walk, names: string[], below: string, depth: number): Promise<void> {
   for (const name of names.sort()) {
-    if (name.startsWith('.')) continue;
+    if (name.startsWith('.') || name === LOST_AND_FOUND) continue;
     if (state.listing.files.length > FILE_COUNT_LIMIT) return;
     const path = below === '' ? name : `${below}/${name}`;
     const isSpec = /\.ya?ml$/i.test(name);
@@ -87,7 +91,7 @@ async function walk(state: Walk, names: string[], below: string, depth: number):
     } catch (error) {
       // What vanished between listing and looking is not there; a link to nothing is worth a word. Of a directory that cannot be
       // read nobody knows which specs are in it: they must not count as removed.
-      if (isSpec || codeOf(error) !== 'ENOENT') {
+      if (isSpec || !LEADS_NOWHERE.has(codeOf(error) ?? '')) {
         state.listing.problems.push(fileProblem(path, `cannot be read: ${reason(error)}`));
       }
     }

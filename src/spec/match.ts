@@ -1,4 +1,4 @@
-import { describeError, MainsheetError } from '../lib/errors.ts';
+import { describeError, hintOf } from '../lib/errors.ts';
 import type { DeploymentSpec } from '../model/deployment-spec.ts';
 import { sameRepository, type Event, type ReleaseEvent } from '../model/event.ts';
 import { allOf, failed, held, type Verdict } from '../model/verdict.ts';
@@ -90,8 +90,8 @@ function matchesCondition(spec: DeploymentSpec, payload: unknown): Verdict {
     const holds = evaluateCondition(spec.if, { event: payload, spec });
     return holds ? held('if', `${spec.if} is true`) : failed('if', `${spec.if} is false`);
   } catch (error) {
-    const hint =
-      error instanceof MainsheetError && error.hint !== undefined ? ` (${error.hint})` : '';
-    return failed('if', `${spec.if} could not be decided: ${describeError(error)}${hint}`);
+    const hint = hintOf(error);
+    const todo = hint === undefined ? '' : ` (${hint})`;
+    return failed('if', `${spec.if} could not be decided: ${describeError(error)}${todo}`);
   }
 }

@@ -12,7 +12,7 @@ import type { News } from '../../src/model/news.ts';
 import { createOrder } from '../../src/runs/order.ts';
 import { createTransitions } from '../../src/runs/transition.ts';
 import { openSqlite } from '../../src/store/engine.ts';
-import { createStore } from '../../src/store/index.ts';
+import { createStore, type Store } from '../../src/store/index.ts';
 import { createFixture as createGit, silent } from '../git/fixture.ts';
 import { sampleLoaded } from '../runs/samples.ts';
 import { until } from '../support/until.ts';
@@ -29,6 +29,24 @@ const push = (branches: string[], paths: string[]): DeploymentSpec['on'] => ({
   release: undefined,
   workflowRun: undefined,
 });
+
+/** The store, that fails to put back what is in `failing`, after its transaction has failed. */
+function failingFor(store: Store, failing: Set<string>): Store {
+  return {
+    ...store,
+    inbox: {
+      ...store.inbox,
+      async postpone(id, ...rest) {
+        if (failing.delete(id)) throw new RetryableError('store-away', 'the database is away');
+        await store.inbox.postpone(id, ...rest);
+      },
+    },
+    async atomically(work) {
+      if (failing.size > 0) throw new RetryableError('store-away', 'the database is away');
+      return await store.atomically(work);
+    },
+  };
+}
 
 /** As git does: what takes too long ends with the signal. */
 async function orAborted(work: Promise<void> | undefined, signal: AbortSignal): Promise<void> {
@@ -67,8 +85,9 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
     if ('sha' in event) await orAborted(slow.get(event.sha ?? ''), rest[2]);
     return await asked(event, ...rest);
   };
+  const failing = new Set<string>();
   const intake = createIntake({
-    store,
+    store: failingFor(store, failing),
     catalog: {
       current: () => ({ specs, problems: [], stale: false, loadedAt: 1 }),
       forRepository: () => specs,
@@ -130,6 +149,8 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
     store,
     unreadable,
     stop,
+    /** Deliveries that can be neither closed nor put back; each is taken out when that was tried. */
+    failing,
     /** By commit: what git waits for until it can say something of it. */
     slow,
     tried,
@@ -245,6 +266,17 @@ test('a push that was found while its own delivery had stepped aside is deployed
     ['github-1'],
   );
   assert.equal(outcome?.summary, 'Not deployed again: delivery github-1 told of this push');
+});
+
+test('when the store fails its delivery is left open, and after a pause those of other repositories go on', async (t) => {
+  const { deliver, failing, get, done } = await createFixture(t);
+  failing.add('d1');
+  await deliver('d1', 'release/1', 'a'.repeat(40));
+  await until('the store has failed', () => failing.size === 0);
+  await deliver('d2', 'release/1', 'b'.repeat(40), 'acme/other');
+  await done('d2');
+  const { state, attempts } = await get('d1');
+  assert.deepEqual([state, attempts], ['pending', 1], 'it waits for the end of its lease');
 });
 
 test('at a stop what waits for git is given back, so that it is worked on at once at the next start', async (t) => {

@@ -117,9 +117,15 @@ test('when no spec is left the last valid set stays, and a restart makes that wh
   assert.equal(catalog.byName('one'), undefined);
 
   await rm(join(directory, 'b.yaml'));
-  const again = createCatalog({ directory, logger: pino({ enabled: false }), clock: systemClock });
+  const said: unknown[] = [];
+  const logger = pino(
+    { level: 'warn' },
+    { write: (line: string) => said.push(JSON.parse(line).msg) },
+  );
+  const again = createCatalog({ directory, logger, clock: systemClock });
   const { specs, stale } = await again.reload();
   assert.deepEqual([specs, stale], [[], false]);
+  assert.deepEqual(said, ['there is no deployment spec: nothing will be deployed']);
 });
 
 test('a load that changes nothing is neither logged nor told', async (t) => {

@@ -27,9 +27,12 @@ test('a directory that cannot be read is a problem: what is in it is not gone', 
   const directory = await directoryWith(t, {
     'a.yaml': named('a'),
     'team/b.yaml': named('b'),
+    // As at the root of a volume.
+    'lost+found/c.yaml': named('c'),
   });
+  await symlink('circle', join(directory, 'circle'));
   await chmod(directory, 0o755);
-  await chmod(join(directory, 'team'), 0);
+  for (const name of ['team', 'lost+found']) await chmod(join(directory, name), 0);
   const url = new URL('../../src/spec/load.ts', import.meta.url).href;
   const text = `const { loadSpecs } = await import(${JSON.stringify(url)});
     const { problems } = await loadSpecs(${JSON.stringify(directory)});
@@ -38,9 +41,13 @@ test('a directory that cannot be read is a problem: what is in it is not gone', 
   const account = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
   const args = ['--input-type=module', '--eval', text];
   const { stdout, stderr } = spawnSync(process.execPath, args, { ...account, encoding: 'utf8' });
-  await chmod(join(directory, 'team'), 0o700);
-  const [problem] = JSON.parse(stdout || '[]') as { file: string; message: string }[];
-  assert.deepEqual([problem?.file, problem?.message], ['team', 'cannot be read: EACCES'], stderr);
+  for (const name of ['team', 'lost+found']) await chmod(join(directory, name), 0o700);
+  const problems = JSON.parse(stdout || '[]') as { file: string; message: string }[];
+  assert.deepEqual(
+    problems.map(({ file, message }) => [file, message]),
+    [['team', 'cannot be read: EACCES']],
+    stderr,
+  );
 });
 
 test('every YAML file below the directory is read, in the order of paths', async (t) => {
