@@ -41,8 +41,10 @@ export async function workOnDelivery(
   const holds = delivery.state === 'pending' && delivery.attempts === attempts;
   if (work === 'renew') {
     const until = model.now + LEASE_MS;
-    assert.equal(await store.inbox.renew(hold.claimed, until), holds);
-    if (holds) delivery.leaseUntil = until;
+    // Whoever has given it back holds it no longer, though nobody else has it yet.
+    const renews = holds && delivery.leaseUntil > 0;
+    assert.equal(await store.inbox.renew(hold.claimed, until), renews);
+    if (renews) delivery.leaseUntil = until;
     return;
   }
   hold.alive = false;
@@ -103,8 +105,9 @@ export async function workOnCallback(
   const holds = callback.state === 'pending' && callback.attempts === entry.attempts;
   if (work === 'renew') {
     const until = model.now + LEASE_MS;
-    assert.equal(await store.outbox.renew(entry, until), holds);
-    if (holds) callback.leaseUntil = until;
+    const renews = holds && callback.leaseUntil > 0;
+    assert.equal(await store.outbox.renew(entry, until), renews);
+    if (renews) callback.leaseUntil = until;
     return;
   }
   hold.alive = false;
