@@ -72,6 +72,13 @@ export async function startApp(deps: {
   await keepStepsApart({ config, scratchDirectory, shell, clock, logger });
 
   const failpoint = createFailpoint(config.failpoints);
+  const orphans = createOrphans({ clock });
+  await orphans.endBelow(config.dataDir);
+  // What a step made unremovable there must not keep the controller from starting; each run has a directory of its own.
+  await discard(scratchDirectory, config.dataDir).catch((error: unknown) => {
+    logger.warn({ error: describeError(error) }, 'leftover scratch files cannot be removed');
+  });
+
   const store = await openStore(config, logger, failpoint);
   const relay =
     config.databaseUrl === undefined
@@ -97,13 +104,6 @@ export async function startApp(deps: {
     github,
     clock,
     logger,
-  });
-
-  const orphans = createOrphans({ clock });
-  await orphans.endBelow(scratchDirectory);
-  // What a step made unremovable there must not keep the controller from starting; each run has a directory of its own.
-  await discard(scratchDirectory, config.dataDir).catch((error: unknown) => {
-    logger.warn({ error: describeError(error) }, 'leftover scratch files cannot be removed');
   });
 
   const specOf = createSpecReader();

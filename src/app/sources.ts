@@ -43,7 +43,7 @@ export async function openSources(deps: {
     logger,
     clock,
   });
-  await checkouts.sweep();
+  await Promise.all([mirrors.sweep(), checkouts.sweep()]);
 
   const { deployments } = config;
   const specsLink = join(config.dataDir, 'specs');

@@ -10,7 +10,7 @@ import { gitStopped } from './git-failure.ts';
 import { createLocalGit } from './local-git.ts';
 import type { Mirrors } from './mirrors.ts';
 import { checkSha } from './refs.ts';
-import { giveName, isNamed, unname } from './work-tree-name.ts';
+import { giveName, hasName, isNamed, unname } from './work-tree-name.ts';
 import { bringTo, isWorkTree, makeWorkTree, placeOf, type Place } from './work-tree.ts';
 
 /** A work tree with exactly the files of a commit. */
@@ -45,7 +45,7 @@ export interface Checkouts {
   prepare(request: CheckoutRequest): Promise<Checkout>;
   /** Removes the work trees of all other lanes. `lanes` has to name those of running runs too. */
   retain(lanes: ReadonlySet<string>): Promise<void>;
-  /** Removes what a crash left half made or half removed. To be called at start, before anything else. */
+  /** Removes what a crash left half made, half removed or half checked out. To be called at start, before anything else. */
   sweep(): Promise<void>;
 }
 
@@ -101,6 +101,10 @@ export function createCheckouts(deps: {
     async sweep() {
       for (const error of await discardLeftovers(directory)) {
         logger.warn({ error: describeError(error) }, 'leftover work tree could not be removed');
+      }
+      for (const place of await placesIn(directory)) {
+        // What has no name was not brought to its commit: git may have left its locks there.
+        if (!(await hasName(place))) await clear(place.directory);
       }
     },
   };
@@ -175,6 +179,18 @@ export function createCheckouts(deps: {
       logger.warn({ error: describeError(error) }, 'old work tree could not be removed');
     }
   }
+}
+
+/** Of all lanes. A link that a step put there is none: it would lead elsewhere. */
+async function placesIn(directory: string): Promise<Place[]> {
+  const places: Place[] = [];
+  for (const lane of await readdir(directory)) {
+    if (lane.startsWith('.') || !(await isUsableDirectory(join(directory, lane)))) continue;
+    for (const name of await readdir(join(directory, lane))) {
+      places.push(placeOf(join(directory, lane, name)));
+    }
+  }
+  return places;
 }
 
 const REBUILT = 'work tree is damaged, made anew';

@@ -1,6 +1,9 @@
 /** Where programs are usually found, for a caller that does not say. */
 const USUAL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** No user's home, so it also tells our git processes from those of a user at work in our directories. */
+const HOME = '/nonexistent';
+
 /** What may come from the process's own environment: where programs and certificates are, and how to get out. */
 const INHERITED = [
   'PATH',
@@ -60,8 +63,8 @@ export function gitEnvironment(options: {
   Object.assign(environment, {
     // Messages are read by this program, so they have to be in one language.
     LC_ALL: 'C',
-    HOME: '/nonexistent',
-    XDG_CONFIG_HOME: '/nonexistent',
+    HOME,
+    XDG_CONFIG_HOME: HOME,
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_CONFIG_SYSTEM: '/dev/null',
     GIT_CONFIG_GLOBAL: '/dev/null',
@@ -80,4 +83,10 @@ export function gitEnvironment(options: {
     environment[`GIT_CONFIG_VALUE_${index}`] = value;
   }
   return environment;
+}
+
+/** Whether a process with these variables (`NAME=value`) is a git of ours, or was started by one, in a repository below `directory`. */
+export function isOurGit(variables: readonly string[], directory: string): boolean {
+  const isBelow = variables.some((variable) => variable.startsWith(`GIT_DIR=${directory}/`));
+  return isBelow && variables.includes(`HOME=${HOME}`);
 }

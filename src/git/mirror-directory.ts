@@ -1,6 +1,6 @@
 import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { discard, isRealDirectory, placeForNew } from './discard.ts';
+import { basename, join } from 'node:path';
+import { discard, discardLeftovers, isRealDirectory, placeForNew } from './discard.ts';
 
 /** Everything a mirror's configuration says. There is no remote in it: the URL is given with each call. */
 const CONFIG = `[core]
@@ -44,18 +44,39 @@ export async function keepConfig(path: string, content: string): Promise<void> {
   await writeFile(path, content, { flag: 'wx', mode: 0o600 });
 }
 
-/** Removes lock files and unfinished packs that a killed git left. Only while no git runs in the mirror. */
-export async function removeStaleLocks(path: string): Promise<void> {
-  const packs = join(path, 'objects', 'pack');
+/**
+ * Removes from the mirrors in `parent` what a crash left: half made and half removed ones, lock files, unfinished packs.
+ * Returns why something could not be removed. Only while no git runs in any of them.
+ */
+export async function sweepMirrors(parent: string): Promise<Error[]> {
+  const failures = await discardLeftovers(parent);
+  for (const name of await readdir(parent)) {
+    const path = join(parent, name);
+    if (await isMirror(path)) {
+      await removeLocks(path)
+        .then(() => removeUnfinishedPacks(path))
+        .catch((error: Error) => failures.push(error));
+    }
+  }
+  return failures;
+}
+
+/**
+ * Removes the locks that a killed git left: git itself would wait for somebody to do that, for ever. Only while no git runs
+ * that changes refs of the mirror.
+ */
+export async function removeLocks(path: string): Promise<void> {
   const found = [
     ...(await listFiles(path, false)),
     ...(await listFiles(join(path, 'refs'), true)),
     ...(await listFiles(join(path, 'objects', 'info'), true)),
-    ...(await listFiles(packs, false)),
+    ...(await listFiles(join(path, 'objects', 'pack'), false)),
   ];
   for (const file of found) {
-    if (file.endsWith('.lock') || file.startsWith(join(packs, 'tmp_')))
+    // The other one is no lock by its name, and is one all the same.
+    if (file.endsWith('.lock') || basename(file) === 'packed-refs.new') {
       await rm(file, { force: true });
+    }
   }
 }
 
@@ -63,6 +84,13 @@ export async function removeStaleLocks(path: string): Promise<void> {
 export async function countPacks(path: string): Promise<number> {
   const files = await listFiles(join(path, 'objects', 'pack'), false);
   return files.filter((file) => file.endsWith('.pack')).length;
+}
+
+async function removeUnfinishedPacks(path: string): Promise<void> {
+  const packs = join(path, 'objects', 'pack');
+  for (const file of await listFiles(packs, false)) {
+    if (/^\.?tmp[_-]/.test(basename(file))) await rm(file, { force: true });
+  }
 }
 
 async function listFiles(path: string, recursive: boolean): Promise<string[]> {

@@ -3,9 +3,9 @@ import type { Clock } from '../lib/clock.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { repositoryDirectory } from './directory-names.ts';
-import { discard, discardLeftovers } from './discard.ts';
+import { discard } from './discard.ts';
 import type { LocalGit } from './local-git.ts';
-import { countPacks, isMirror, makeMirror, removeStaleLocks } from './mirror-directory.ts';
+import { countPacks, isMirror, makeMirror, removeLocks } from './mirror-directory.ts';
 import type { RemoteGit } from './remote-git.ts';
 import type { Fetch } from './shared-fetches.ts';
 
@@ -34,14 +34,10 @@ export function createMirrorFetch(deps: {
   const { directory, local, remote, logger, clock, limits } = deps;
   /** When the default branch of a mirror was last looked up. A mirror without an entry is new to this process. */
   const headReadAt = new Map<string, number>();
-  let swept: Promise<void> | undefined;
 
   return async (repository, signal, started) => {
     const path = join(directory, repositoryDirectory(repository));
     const startedAt = clock.now();
-    swept ??= sweep();
-    await swept;
-    if (!headReadAt.has(path) && (await isMirror(path))) await removeStaleLocks(path);
     try {
       await fetchInto(path, repository, signal, started);
     } catch (error) {
@@ -53,13 +49,6 @@ export function createMirrorFetch(deps: {
     logger.debug({ repository, ms: clock.now() - startedAt }, 'fetched');
   };
 
-  /** Once, before this process makes its first mirror. */
-  async function sweep(): Promise<void> {
-    for (const error of await discardLeftovers(directory)) {
-      logger.warn({ error: describeError(error) }, 'leftover mirror could not be removed');
-    }
-  }
-
   async function fetchInto(
     path: string,
     repository: string,
@@ -68,6 +57,8 @@ export function createMirrorFetch(deps: {
   ): Promise<void> {
     const isNew = !(await isMirror(path));
     await makeMirror(path, directory);
+    // Also between two fetches git may be killed: by the system when memory is short, for example.
+    await removeLocks(path);
     await remote({
       doing: `fetching ${repository}`,
       repository,

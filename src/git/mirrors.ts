@@ -8,7 +8,7 @@ import { readCommit, type CommitFacts } from './commit-facts.ts';
 import { repositoryDirectory } from './directory-names.ts';
 import { discard } from './discard.ts';
 import { createLocalGit } from './local-git.ts';
-import { isMirror } from './mirror-directory.ts';
+import { isMirror, sweepMirrors } from './mirror-directory.ts';
 import { createMirrorFetch } from './mirror-fetch.ts';
 import { checkRef, checkRepository, checkSha } from './refs.ts';
 import { createRemoteGit, type GitCredential } from './remote-git.ts';
@@ -98,6 +98,8 @@ export interface Mirrors extends ServerRefs {
   directoryOf(repository: string): string;
   /** Removes the mirrors of all other repositories, but for those that are being fetched. */
   retain(repositories: ReadonlySet<string>): Promise<void>;
+  /** Removes what a crash left half made, half removed or locked. To be called at start, before anything else. */
+  sweep(): Promise<void>;
 }
 
 /**
@@ -270,6 +272,12 @@ export function createMirrors(deps: {
         if (name.startsWith('.') || wanted.has(name) || fetches.isBusy(repository)) continue;
         logger.info({ repository }, 'mirror removed');
         await discard(join(directory, name), directory);
+      }
+    },
+
+    async sweep() {
+      for (const error of await sweepMirrors(directory)) {
+        logger.warn({ error: describeError(error) }, 'leftover mirror could not be removed');
       }
     },
   };

@@ -26,6 +26,11 @@ export async function unname(place: Place): Promise<void> {
   await rm(fileOf(place), { recursive: true, force: true });
 }
 
+/** Whether it was ever brought to its commit, and nothing of ours was changed in it since. */
+export async function hasName(place: Place): Promise<boolean> {
+  return (await isRealDirectory(place.directory)) && (await readName(fileOf(place))) !== undefined;
+}
+
 /**
  * Whether the checkout has this name. Not after the machine has started anew: what steps had written may not have reached
  * the disk.

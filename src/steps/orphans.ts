@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
+import { isOurGit } from '../git/git-environment.ts';
 import { MainsheetError } from '../lib/errors.ts';
 import { otherProcesses, signal, variablesOf } from './processes.ts';
 
@@ -9,14 +10,15 @@ const KILL_MS = 5000;
 const PAUSE_MS = 20;
 
 /**
- * Ends step processes whose controller died without ending them. They outlive it, because each step is a process group
- * of its own; what they were deploying must stop before anything else is deployed in their place.
+ * Ends processes whose controller died without ending them. Steps outlive it, because each is a process group of its own;
+ * what they were deploying must stop before anything else is deployed in their place. So does git, whose locks must not be
+ * taken away while it holds them.
  */
 export interface Orphans {
   /** Those of a run. Resolves with how many there were, when none is left. */
   endOfRun(run: string): Promise<number>;
-  /** Those of every run that had its files below this directory. */
-  endBelow(scratchDirectory: string): Promise<number>;
+  /** Those of every run and every git that had its files below this directory. */
+  endBelow(dataDir: string): Promise<number>;
 }
 
 /**
@@ -28,16 +30,16 @@ export function createOrphans(deps: { clock: Clock; graceMs?: number }): Orphans
   const { clock } = deps;
   const graceMs = deps.graceMs ?? DEFAULT_GRACE_MS;
 
-  async function end(isMark: (variable: string) => boolean): Promise<number> {
+  async function end(isMarked: (variables: string[]) => boolean): Promise<number> {
     const seen = new Set<number>();
     const startedAt = clock.now();
     for (;;) {
-      const found = await marked(isMark);
+      const found = await find(isMarked);
       if (found.length === 0) return seen.size;
       const waited = clock.now() - startedAt;
       if (waited > graceMs + KILL_MS) {
         throw new MainsheetError('orphan-alive', `processes of an earlier start cannot be ended`, {
-          hint: `look at the processes ${found.join(', ')}, then retry the run`,
+          hint: `look at the processes ${found.join(', ')}: nothing is deployed in their place while they run`,
         });
       }
       for (const pid of found) {
@@ -51,15 +53,19 @@ export function createOrphans(deps: { clock: Clock; graceMs?: number }): Orphans
   }
 
   return {
-    endOfRun: (run) => end((variable) => variable === `MAINSHEET_RUN_ID=${run}`),
+    endOfRun: (run) => end((variables) => variables.includes(`MAINSHEET_RUN_ID=${run}`)),
     endBelow: (directory) =>
-      end((variable) => variable.startsWith(`MAINSHEET_OUTPUT=${directory}/`)),
+      end((variables) => isStepBelow(variables, directory) || isOurGit(variables, directory)),
   };
 }
 
 /** A process that is dead and waits to be reaped has no environment, so it is not found. */
-async function marked(isMark: (variable: string) => boolean): Promise<number[]> {
+async function find(isMarked: (variables: string[]) => boolean): Promise<number[]> {
   const pids = await otherProcesses();
-  const found = await Promise.all(pids.map(async (pid) => (await variablesOf(pid)).some(isMark)));
+  const found = await Promise.all(pids.map(async (pid) => isMarked(await variablesOf(pid))));
   return pids.filter((_, index) => found[index]);
+}
+
+function isStepBelow(variables: string[], directory: string): boolean {
+  return variables.some((variable) => variable.startsWith(`MAINSHEET_OUTPUT=${directory}/`));
 }

@@ -442,3 +442,34 @@ test(
     assert.deepEqual(await contents(directory), FIRST);
   },
 );
+
+test(
+  'a work tree in which a crash stopped git is swept away with its locks, also when its lane is not deployed again',
+  TIME_LIMIT,
+  async (t) => {
+    const fixture = await createFixture(t);
+    const { request, directory } = await prepareFirst(fixture);
+    const whole = await fixture.checkouts.prepare({ ...request, lane: 'other' });
+    // What stands there between the first change and the last check.
+    await rm(join(directory, '..', 'name'));
+    await writeFile(join(directory, '..', 'git', 'index.lock'), '');
+    await fixture.restart().checkouts.sweep();
+    assert.deepEqual(await readdir(join(directory, '..', '..')), []);
+    assert.deepEqual(await contents(whole.directory), FIRST);
+  },
+);
+
+test(
+  'the sweep goes into no directory that a step put or closed in place of a lane',
+  TIME_LIMIT,
+  async (t) => {
+    const fixture = await createFixture(t);
+    const work = join(fixture.data, 'work');
+    const outside = join(fixture.root, 'outside');
+    await mkdir(join(outside, 'precious'), { recursive: true });
+    await mkdir(join(work, 'closed'), { recursive: true, mode: 0 });
+    await symlink(outside, join(work, 'link'));
+    await fixture.restart().checkouts.sweep();
+    assert.deepEqual(await readdir(outside), ['precious']);
+  },
+);

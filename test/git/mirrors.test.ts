@@ -212,20 +212,51 @@ test('a damaged mirror is made anew', TIME_LIMIT, async (t) => {
   }
 });
 
-test('locks and halves that a crash left do not stop anything', TIME_LIMIT, async (t) => {
+test('locks and halves that a crash left are swept away at start', TIME_LIMIT, async (t) => {
   const { mirrors, restart, repository, data, commit } = await createFixture(t);
   const directory = mirrors.directoryOf(repository);
   await mirrors.fetch(repository);
   await writeFile(join(directory, 'refs', 'heads', 'main.lock'), '');
   await writeFile(join(directory, 'packed-refs.lock'), '');
-  await writeFile(join(directory, 'objects', 'pack', 'tmp_pack_x'), '');
+  for (const name of ['tmp_pack_x', '.tmp-12-pack-x.pack']) {
+    await writeFile(join(directory, 'objects', 'pack', name), '');
+  }
   await writeFile(join(data, 'mirrors', '.new-0123'), '');
-  const sha = await commit({ 'a.txt': '1' });
-  await restart().mirrors.ensureCommit(repository, sha);
+  const restarted = restart().mirrors;
+  await restarted.sweep();
   assert.deepEqual(await readdir(join(data, 'mirrors')), ['acme+shop']);
-  const packs = await readdir(join(directory, 'objects', 'pack'));
-  assert.equal(packs.includes('tmp_pack_x'), false);
+  const left = await readdir(directory, { recursive: true });
+  assert.deepEqual(
+    left.filter((name) => name.endsWith('.lock') || name.includes('tmp')),
+    [],
+  );
+  await restarted.ensureCommit(repository, await commit({ 'a.txt': '1' }));
 });
+
+test(
+  'locks of a git that was killed beside the controller stop no fetch',
+  TIME_LIMIT,
+  async (t) => {
+    const { mirrors, repository, git, commit } = await createFixture(t);
+    const directory = mirrors.directoryOf(repository);
+    await git('push', '--quiet', 'origin', 'HEAD:refs/heads/topic');
+    // Packs the refs too.
+    await mirrors.fetch(repository);
+    await git('push', '--quiet', 'origin', ':refs/heads/topic');
+    const sha = await commit({ 'a.txt': '1' });
+    for (const name of [
+      'HEAD.lock',
+      'refs/heads/main.lock',
+      'packed-refs.lock',
+      'packed-refs.new',
+    ]) {
+      await writeFile(join(directory, name), '');
+    }
+    await mirrors.fetch(repository);
+    const refs = await git('-C', directory, 'for-each-ref', '--format=%(refname) %(objectname)');
+    assert.equal(refs, `refs/heads/main ${sha}`);
+  },
+);
 
 test('many fetches leave few packs', TIME_LIMIT, async (t) => {
   const { mirrors, repository, git, commit } = await createFixture(t, { limits: { maxPacks: 4 } });
