@@ -72,13 +72,6 @@ export async function startApp(deps: {
   await keepStepsApart({ config, scratchDirectory, shell, clock, logger });
 
   const failpoint = createFailpoint(config.failpoints);
-  const orphans = createOrphans({ clock });
-  await orphans.endBelow(config.dataDir);
-  // What a step made unremovable there must not keep the controller from starting; each run has a directory of its own.
-  await discard(scratchDirectory, config.dataDir).catch((error: unknown) => {
-    logger.warn({ error: describeError(error) }, 'leftover scratch files cannot be removed');
-  });
-
   const store = await openStore(config, logger, failpoint);
   const relay =
     config.databaseUrl === undefined
@@ -98,6 +91,13 @@ export async function startApp(deps: {
     clock,
     onPrimaryLimit: (account, primary) => budget.observe(account, primary),
   });
+  const orphans = createOrphans({ clock });
+  await orphans.endBelow(config.dataDir);
+  // What a step made unremovable there must not keep the controller from starting; each run has a directory of its own.
+  await discard(scratchDirectory, config.dataDir).catch((error: unknown) => {
+    logger.warn({ error: describeError(error) }, 'leftover scratch files cannot be removed');
+  });
+
   const { mirrors, checkouts, catalog, specSource } = await openSources({
     config,
     environment,
