@@ -113,6 +113,8 @@ describe('a file system without room (ENOSPC)', { skip: await cannotMount() }, (
   async function startWithoutRoom(): Promise<void> {
     try {
       await world.controller.restart();
+      const { webhookUrl: url, secret } = world.controller;
+      world.forge.hook({ url, secret });
       await fill();
       await world.controller.kill();
     } catch (error) {
