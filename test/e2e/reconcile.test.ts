@@ -108,29 +108,37 @@ test('a new branch that a spec names is deployed, another one is left alone', as
   }
 });
 
-test('a push that a webhook told of is not found again, and a late webhook of a found one deploys nothing', async () => {
+/** The webhook's delivery of a commit's push, when GitHub has been answered. */
+const told = (sha: string) =>
+  world.forge.waitForDelivery(({ body }) => body.includes(`"after":"${sha}"`), 30_000);
+
+test('a push that a webhook tells of too is deployed once, whoever tells first', async () => {
   hear();
-  const heard = await push('main', 'Heard');
-  await world.ended(heard);
+  const sha = await push('main', 'Heard');
+  const { id, status } = await told(sha);
+  assert.equal(status, 202);
+  await world.ended(sha);
+  const twin = await foundOf(sha);
+  const summaries = await Promise.all(
+    [id, twin ?? []].flat().map(async (one) => (await world.explained(one)).summary),
+  );
+  const again = summaries.filter((summary) => summary.startsWith('Not deployed again: delivery '));
+  assert.equal(again.length, summaries.length - 1, summaries.join());
   await looked();
   await turnDeaf();
-  assert.equal(await foundOf(heard), undefined);
-  assert.equal((await world.runs(`&sha=${heard}`)).length, 1);
+  assert.equal(await foundOf(sha), twin, 'it is not found afterwards');
+  assert.equal((await world.runs(`&sha=${sha}`)).length, 1);
+});
 
-  const unheard = await push('main', 'Found first');
-  await world.ended(unheard);
+test('a late webhook of a push that was found deploys nothing', async () => {
+  const sha = await push('main', 'Found first');
+  await world.ended(sha);
   hear();
-  const late = await world.forge.waitForDelivery(
-    ({ body }) => body.includes(`"after":"${unheard}"`),
-    30_000,
-  );
-  assert.equal((await world.forge.redeliver(late.id)).status, 202);
-  assert.match(
-    (await world.explained(late.id)).summary,
-    /^Not deployed again: delivery reconcile-/,
-  );
+  const { id } = await told(sha);
+  assert.equal((await world.forge.redeliver(id)).status, 202);
+  assert.match((await world.explained(id)).summary, /^Not deployed again: delivery reconcile-/);
   await turnDeaf();
-  assert.equal((await world.runs(`&sha=${unheard}`)).length, 1);
+  assert.equal((await world.runs(`&sha=${sha}`)).length, 1);
 });
 
 test('a branch that is forced back and forth without a webhook is deployed each time', async () => {

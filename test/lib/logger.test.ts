@@ -27,15 +27,16 @@ for (const [end, last] of [
   ['by a kill', "process.kill(process.pid, 'SIGKILL')"],
 ] as const) {
   test(`every line is written, in order and a fatal one in its place, by a process that ends ${end}`, () => {
-    const text = `for (let count = 0; count < 500; count++) {
+    // As many as a pipe has room for, whenever they are read.
+    const text = `for (let count = 0; count < 100; count++) {
       logger.info({ count }, 'counted');
-      if (count % 50 === 49) logger.fatal({ count: count + 0.5 }, 'fatal');
+      if (count % 10 === 9) logger.fatal({ count: count + 0.5 }, 'fatal');
       if (count % 7 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
     ${last}`;
     const { stdout } = spawnSync(process.execPath, program(text), { encoding: 'utf8' });
     const counts = said(stdout).map(({ count }) => count ?? NaN);
-    assert.equal(counts.length, 510);
+    assert.equal(counts.length, 110);
     assert.deepEqual(
       counts,
       counts.toSorted((a, b) => a - b),
