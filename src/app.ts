@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
-import { makeDataDirectory } from './app/data-directory.ts';
+import { clearScratch, makeDataDirectory, scratchIn } from './app/data-directory.ts';
 import { killGrace } from './app/kill-grace.ts';
 import { listen } from './app/listen.ts';
 import { watchForMissed } from './app/missed.ts';
@@ -16,14 +15,12 @@ import { createTidy } from './controller/retention.ts';
 import { createRunner } from './controller/runner.ts';
 import { keepSchedule } from './controller/schedule.ts';
 import { keepStepsApart } from './controller/steps-apart.ts';
-import { discard } from './git/discard.ts';
 import { createBudget } from './github/budget.ts';
 import { createGitHub } from './github/client.ts';
 import { createSender } from './github/send.ts';
 import { createHttpServer } from './http/server.ts';
 import { createBroadcast } from './lib/broadcast.ts';
 import { systemClock } from './lib/clock.ts';
-import { describeError } from './lib/errors.ts';
 import { createFailpoint } from './lib/failpoint.ts';
 import type { Logger } from './lib/logger.ts';
 import { sameRepository } from './model/event.ts';
@@ -66,7 +63,7 @@ export async function startApp(deps: {
   const clock = systemClock;
   const news = createBroadcast<News>();
   const shell = await findShell();
-  const scratchDirectory = join(config.dataDir, 'scratch');
+  const scratchDirectory = scratchIn(config.dataDir);
   await makeDataDirectory(config, logger);
   const unlock = lockDataDirectory(config.dataDir);
   await keepStepsApart({ config, scratchDirectory, shell, clock, logger });
@@ -93,10 +90,7 @@ export async function startApp(deps: {
   });
   const orphans = createOrphans({ clock });
   await orphans.endBelow(config.dataDir);
-  // What a step made unremovable there must not keep the controller from starting; each run has a directory of its own.
-  await discard(scratchDirectory, config.dataDir).catch((error: unknown) => {
-    logger.warn({ error: describeError(error) }, 'leftover scratch files cannot be removed');
-  });
+  await clearScratch(config.dataDir, logger);
 
   const { mirrors, checkouts, catalog, specSource } = await openSources({
     config,

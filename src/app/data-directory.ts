@@ -1,5 +1,7 @@
 import { chmod, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Config } from '../config.ts';
+import { discard, discardLeftovers } from '../git/discard.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { letPass } from '../lib/owner.ts';
@@ -29,5 +31,19 @@ export async function makeDataDirectory(
       { dataDir: directory, error: describeError(error) },
       'data directory cannot be made private; use a directory below it as MAINSHEET_DATA_DIR',
     );
+  }
+}
+
+/** Where runs that are under way have the files of their steps. */
+export function scratchIn(dataDir: string): string {
+  return join(dataDir, 'scratch');
+}
+
+/** Removes what runs of an earlier start have left. What cannot be removed is in nobody's way: each run has a directory of its own. */
+export async function clearScratch(dataDir: string, logger: Logger): Promise<void> {
+  const failures = await discardLeftovers(dataDir);
+  await discard(scratchIn(dataDir), dataDir).catch((error: Error) => failures.push(error));
+  for (const error of failures) {
+    logger.warn({ error: describeError(error) }, 'leftover scratch files cannot be removed');
   }
 }

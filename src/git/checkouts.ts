@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { makeOwn, type Owner } from '../lib/owner.ts';
+import { createTurns } from '../lib/turns.ts';
 import { laneDirectory, repositoryDirectory } from './directory-names.ts';
 import { discard, discardLeftovers, isUsableDirectory } from './discard.ts';
 import { gitStopped } from './git-failure.ts';
@@ -68,31 +69,20 @@ export function createCheckouts(deps: {
     timeoutMs: deps.limits?.timeoutMs ?? 10 * 60_000,
     maxBytes: deps.limits?.maxBytes ?? 256 * 1024 * 1024,
   });
-  /** The end of the last `prepare` of each lane that is under way. */
-  const underWay = new Map<string, Promise<unknown>>();
+  const turns = createTurns();
 
   return {
     async prepare(request) {
       checkSha(request.sha);
       const lane = laneDirectory(request.lane);
-      const before = underWay.get(lane);
-      const prepared = (async () => {
-        await before?.catch(() => {});
-        return await prepareNow(lane, request);
-      })();
-      underWay.set(lane, prepared);
-      try {
-        return await prepared;
-      } finally {
-        if (underWay.get(lane) === prepared) underWay.delete(lane);
-      }
+      return await turns.take(lane, () => prepareNow(lane, request));
     },
 
     async retain(lanes) {
       const wanted = new Set([...lanes].map((lane) => laneDirectory(lane)));
       await mkdir(directory, { recursive: true, mode: 0o700 });
       for (const name of await readdir(directory)) {
-        if (name.startsWith('.') || wanted.has(name) || underWay.has(name)) continue;
+        if (name.startsWith('.') || wanted.has(name) || turns.isBusy(name)) continue;
         logger.info({ lane: name }, 'work tree removed');
         await clear(join(directory, name));
       }
@@ -104,7 +94,7 @@ export function createCheckouts(deps: {
       }
       for (const place of await placesIn(directory)) {
         // What has no name was not brought to its commit: git may have left its locks there.
-        if (!(await hasName(place))) await clear(place.directory);
+        if (!(await hasName(place).catch(() => false))) await clear(place.directory);
       }
     },
   };
@@ -186,7 +176,8 @@ async function placesIn(directory: string): Promise<Place[]> {
   const places: Place[] = [];
   for (const lane of await readdir(directory)) {
     if (lane.startsWith('.') || !(await isUsableDirectory(join(directory, lane)))) continue;
-    for (const name of await readdir(join(directory, lane))) {
+    // Of somebody else it may not be read; it is made anew when its lane is deployed.
+    for (const name of await readdir(join(directory, lane)).catch(() => [])) {
       places.push(placeOf(join(directory, lane, name)));
     }
   }

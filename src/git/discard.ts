@@ -51,13 +51,14 @@ export async function isUsableDirectory(path: string): Promise<boolean> {
   return ((await modeOfDirectory(path)) ?? 0) >= 0o700;
 }
 
-/** The rights to a directory, three octal digits; undefined when there is none, or a link to one. */
+/** The rights to a directory, three octal digits; undefined when there is none, or a link to one; 0 when nobody may know. */
 async function modeOfDirectory(path: string): Promise<number | undefined> {
   try {
     const status = await lstat(path);
     return status.isDirectory() ? status.mode & 0o777 : undefined;
   } catch (error) {
     if (isMissing(error)) return undefined;
+    if (codeOf(error) === 'EACCES') return 0;
     throw error;
   }
 }
@@ -77,10 +78,14 @@ async function removeAll(path: string): Promise<void> {
 
 /** What is somebody else's can often be moved all the same. */
 function unlessForeign(error: unknown): void {
-  if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) throw error;
+  if (codeOf(error) !== 'EPERM') throw error;
 }
 
 function isMissing(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = codeOf(error);
   return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

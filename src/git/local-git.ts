@@ -86,11 +86,22 @@ export function createLocalGit(deps: {
       if (stops.some((stop) => stop.aborted)) throw gitStopped(call.doing, call.signal);
       throw new RetryableError('git-failed', `${call.doing} failed`, { cause: error });
     }
-    if (!(call.accept ?? [0]).includes(ended.exitCode)) throw gitFailure(call.doing, ended);
+    if (!(call.accept ?? [0]).includes(ended.exitCode) || isNoAnswer(ended)) {
+      throw gitFailure(call.doing, ended);
+    }
     return { exitCode: ended.exitCode, stdout: Buffer.concat(chunks) };
   };
 }
 
 function tooLarge(call: LocalCall, maxBytes: number): TerminalError {
   return new TerminalError('git-too-large', `${call.doing} gave more than ${maxBytes} bytes`);
+}
+
+/**
+ * Whether git complained of damaged objects by the way, and then answered as if they did not belong to the repository. Other
+ * complaints may be part of an answer.
+ */
+function isNoAnswer({ exitCode, stderr }: { exitCode: number; stderr: string }): boolean {
+  const complaints = (stderr.match(/^error: .*$/gm) ?? []).join('\n');
+  return exitCode !== 0 && gitFailure('', { exitCode, stderr: complaints }).code === 'git-damaged';
 }

@@ -1,6 +1,6 @@
 import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { discard, discardLeftovers, isRealDirectory, placeForNew } from './discard.ts';
+import { join } from 'node:path';
+import { discard, discardLeftovers, isUsableDirectory, placeForNew } from './discard.ts';
 
 /** Everything a mirror's configuration says. There is no remote in it: the URL is given with each call. */
 const CONFIG = `[core]
@@ -9,6 +9,11 @@ const CONFIG = `[core]
 \tbare = true
 \tlogallrefupdates = false
 `;
+
+/** The second is no lock by its name, and is one all the same. */
+const LOCK = /\.lock$|^packed-refs\.new$/;
+/** The last keeps a pack from ever being put together with others. */
+const UNFINISHED_PACK = /\.lock$|^\.?tmp[_-]|\.keep$/;
 
 /**
  * Makes `path` a bare repository with our configuration: a new one when there is none (made aside, so that there never
@@ -30,9 +35,9 @@ export async function makeMirror(path: string, parent: string): Promise<void> {
   await keepConfig(join(path, 'config'), CONFIG);
 }
 
-/** Whether a mirror was made at `path`. */
+/** Whether a mirror was made at `path` that can be used. */
 export async function isMirror(path: string): Promise<boolean> {
-  return (await isRealDirectory(path)) && (await isRealDirectory(join(path, 'objects')));
+  return (await isUsableDirectory(path)) && (await isUsableDirectory(join(path, 'objects')));
 }
 
 /** Writes `content` to `path` unless that is what it says: a changed configuration does not outlive its step. */
@@ -45,59 +50,48 @@ export async function keepConfig(path: string, content: string): Promise<void> {
 }
 
 /**
- * Removes from the mirrors in `parent` what a crash left: half made and half removed ones, lock files, unfinished packs.
- * Returns why something could not be removed. Only while no git runs in any of them.
+ * Removes from `parent` what a crash left: half made and half removed mirrors, and what `cleanMirror` removes. Returns why
+ * something could not be removed. Only while no git runs in any of them.
  */
 export async function sweepMirrors(parent: string): Promise<Error[]> {
   const failures = await discardLeftovers(parent);
   for (const name of await readdir(parent)) {
-    const path = join(parent, name);
-    if (await isMirror(path)) {
-      await removeLocks(path)
-        .then(() => removeUnfinishedPacks(path))
-        .catch((error: Error) => failures.push(error));
-    }
+    await cleanMirror(join(parent, name)).catch((error: Error) => failures.push(error));
   }
   return failures;
 }
 
 /**
- * Removes the locks that a killed git left: git itself would wait for somebody to do that, for ever. Only while no git runs
- * that changes refs of the mirror.
+ * Removes what a git that was killed left in a mirror: locks, which git itself leaves to somebody else for ever, and packs
+ * that it had not finished, which may be as large as the repository. Only while no git writes there.
  */
-export async function removeLocks(path: string): Promise<void> {
+export async function cleanMirror(path: string): Promise<void> {
+  if (!(await isMirror(path))) return;
+  const objects = join(path, 'objects');
   const found = [
-    ...(await listFiles(path, false)),
-    ...(await listFiles(join(path, 'refs'), true)),
-    ...(await listFiles(join(path, 'objects', 'info'), true)),
-    ...(await listFiles(join(path, 'objects', 'pack'), false)),
+    ...(await listFiles(path, LOCK)),
+    // A branch may be called anything else.
+    ...(await listFiles(join(path, 'refs'), /\.lock$/, { recursive: true })),
+    ...(await listFiles(join(objects, 'info'), LOCK)),
+    ...(await listFiles(join(objects, 'pack'), UNFINISHED_PACK)),
   ];
-  for (const file of found) {
-    // The other one is no lock by its name, and is one all the same.
-    if (file.endsWith('.lock') || basename(file) === 'packed-refs.new') {
-      await rm(file, { force: true });
-    }
-  }
+  for (const file of found) await rm(file, { force: true });
 }
 
 /** How many packs the mirror has. */
 export async function countPacks(path: string): Promise<number> {
-  const files = await listFiles(join(path, 'objects', 'pack'), false);
-  return files.filter((file) => file.endsWith('.pack')).length;
+  return (await listFiles(join(path, 'objects', 'pack'), /\.pack$/)).length;
 }
 
-async function removeUnfinishedPacks(path: string): Promise<void> {
-  const packs = join(path, 'objects', 'pack');
-  for (const file of await listFiles(packs, false)) {
-    if (/^\.?tmp[_-]/.test(basename(file))) await rm(file, { force: true });
-  }
-}
-
-async function listFiles(path: string, recursive: boolean): Promise<string[]> {
+async function listFiles(
+  path: string,
+  name: RegExp,
+  options: { recursive?: boolean } = {},
+): Promise<string[]> {
   try {
-    const entries = await readdir(path, { recursive, withFileTypes: true });
+    const entries = await readdir(path, { ...options, withFileTypes: true });
     return entries
-      .filter((entry) => entry.isFile())
+      .filter((entry) => entry.isFile() && name.test(entry.name))
       .map((entry) => join(entry.parentPath, entry.name));
   } catch {
     return [];

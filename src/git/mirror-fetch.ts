@@ -2,10 +2,11 @@ import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { createTurns } from '../lib/turns.ts';
 import { repositoryDirectory } from './directory-names.ts';
 import { discard } from './discard.ts';
 import type { LocalGit } from './local-git.ts';
-import { countPacks, isMirror, makeMirror, removeLocks } from './mirror-directory.ts';
+import { cleanMirror, countPacks, isMirror, makeMirror } from './mirror-directory.ts';
 import type { RemoteGit } from './remote-git.ts';
 import type { Fetch } from './shared-fetches.ts';
 
@@ -16,13 +17,22 @@ const FETCH =
   );
 const REFSPECS = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
 
+/** Only the objects: the refs that a commit was found by are none of its business. */
+const FETCH_COMMIT = 'fetch --quiet --no-tags --no-write-fetch-head --no-auto-gc'.split(' ');
+
 /** The default branch seldom changes: looked up at most this often, in milliseconds. */
 const HEAD_INTERVAL = 60 * 60_000;
 
-/**
- * Fetches a repository's mirror, one call at a time for each repository. Makes a mirror that is missing, and makes one
- * anew that git calls damaged. Throws RetryableError or TerminalError as `gitFailure` says.
- */
+/** Whatever writes into a mirror, one call at a time for each repository. All throw as `gitFailure` says. */
+export interface MirrorFetch {
+  /** All branches and tags. Makes a mirror that is missing, and makes one anew that git calls damaged. */
+  fetch: Fetch;
+  /** Makes the mirror anew, because reading found it damaged. */
+  renew: Fetch;
+  /** One commit that no branch or tag leads to; the mirror has to be there. */
+  fetchCommit(repository: string, sha: string, signal: AbortSignal | undefined): Promise<void>;
+}
+
 export function createMirrorFetch(deps: {
   directory: string;
   local: LocalGit;
@@ -30,24 +40,66 @@ export function createMirrorFetch(deps: {
   logger: Logger;
   clock: Clock;
   limits: { fetchTimeoutMs: number; maxPacks: number };
-}): Fetch {
+}): MirrorFetch {
   const { directory, local, remote, logger, clock, limits } = deps;
   /** When the default branch of a mirror was last looked up. A mirror without an entry is new to this process. */
   const headReadAt = new Map<string, number>();
+  const turns = createTurns();
+  const pathOf = (repository: string) => join(directory, repositoryDirectory(repository));
 
-  return async (repository, signal, started) => {
-    const path = join(directory, repositoryDirectory(repository));
-    const startedAt = clock.now();
-    try {
-      await fetchInto(path, repository, signal, started);
-    } catch (error) {
-      if (!(error instanceof MainsheetError && error.code === 'git-damaged')) throw error;
-      logger.warn({ repository, error: describeError(error) }, 'mirror is damaged, made anew');
-      await discard(path, directory);
-      await fetchInto(path, repository, signal, started);
-    }
-    logger.debug({ repository, ms: clock.now() - startedAt }, 'fetched');
+  return {
+    async fetch(repository, signal, started) {
+      const path = pathOf(repository);
+      const startedAt = clock.now();
+      await alone(path, async () => {
+        try {
+          await fetchInto(path, repository, signal, started);
+        } catch (error) {
+          if (!(error instanceof MainsheetError && error.code === 'git-damaged')) throw error;
+          logger.warn({ repository, error: describeError(error) }, 'mirror is damaged, made anew');
+          await discard(path, directory);
+          await fetchInto(path, repository, signal, started);
+        }
+      });
+      logger.debug({ repository, ms: clock.now() - startedAt }, 'fetched');
+    },
+
+    async renew(repository, signal, started) {
+      const path = pathOf(repository);
+      await alone(path, async () => {
+        await discard(path, directory);
+        await fetchInto(path, repository, signal, started);
+      });
+    },
+
+    async fetchCommit(repository, sha, signal) {
+      const path = pathOf(repository);
+      await alone(path, async () => {
+        await remote({
+          doing: `fetching ${sha} of ${repository}`,
+          repository,
+          args: (url) => [...FETCH_COMMIT, '--end-of-options', url, sha],
+          gitDirectory: path,
+          timeoutMs: limits.fetchTimeoutMs,
+          signal,
+        });
+      });
+    },
   };
+
+  /** Does what writes into a mirror when nobody else does. git may have been killed there at any time, also by the system. */
+  async function alone(path: string, work: () => Promise<void>): Promise<void> {
+    await turns.take(path, async () => {
+      await cleanMirror(path);
+      try {
+        await work();
+      } catch (error) {
+        // At once: half of a large pack may be what the disk has no room for.
+        await cleanMirror(path);
+        throw error;
+      }
+    });
+  }
 
   async function fetchInto(
     path: string,
@@ -57,8 +109,6 @@ export function createMirrorFetch(deps: {
   ): Promise<void> {
     const isNew = !(await isMirror(path));
     await makeMirror(path, directory);
-    // Also between two fetches git may be killed: by the system when memory is short, for example.
-    await removeLocks(path);
     await remote({
       doing: `fetching ${repository}`,
       repository,

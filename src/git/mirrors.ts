@@ -133,7 +133,8 @@ export function createMirrors(deps: {
     environment,
   });
   const mirrorFetch = createMirrorFetch({ directory, local, remote, logger, clock, limits });
-  const fetches = createSharedFetches(mirrorFetch);
+  const fetches = createSharedFetches(mirrorFetch.fetch);
+  const renewals = createSharedFetches(mirrorFetch.renew);
 
   const directoryOf = (repository: string) => join(directory, repositoryDirectory(repository));
 
@@ -152,6 +153,24 @@ export function createMirrors(deps: {
     await fetches.ask(checkRepository(repository), signal);
   }
 
+  const busy = (repository: string) => fetches.isBusy(repository) || renewals.isBusy(repository);
+
+  /** Does `read`; and should the mirror turn out to be damaged, once more with a new one. */
+  async function healed<Result>(
+    repository: string,
+    { signal }: Stoppable,
+    read: () => Promise<Result>,
+  ): Promise<Result> {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof MainsheetError && error.code === 'git-damaged')) throw error;
+      logger.warn({ repository, error: describeError(error) }, 'mirror is damaged, made anew');
+      await renewals.ask(repository, signal);
+      return await read();
+    }
+  }
+
   async function hasCommit(repository: string, sha: string, { signal }: Stoppable) {
     checkSha(sha);
     if (!(await isMirror(directoryOf(repository)))) return false;
@@ -164,26 +183,15 @@ export function createMirrors(deps: {
     throw new TerminalError('commit-missing', `${sha} in ${repository} is not a commit`);
   }
 
-  async function fetchCommit(repository: string, sha: string, signal: AbortSignal | undefined) {
-    await remote({
-      doing: `fetching ${sha} of ${repository}`,
-      repository,
-      args: (url) => [...FETCH_COMMIT, '--end-of-options', url, sha],
-      gitDirectory: directoryOf(repository),
-      timeoutMs: limits.fetchTimeoutMs,
-      signal,
-    });
-  }
-
   const ensureCommit: Mirrors['ensureCommit'] = async (repository, sha, options = {}) => {
     const ref = options.ref === undefined ? '' : ` of ${checkRef(options.ref)}`;
-    if (options.renew) await discard(directoryOf(repository), directory);
+    if (options.renew) await renewals.ask(repository, options.signal);
     if (await hasCommit(repository, sha, options)) return;
     await fetch(repository, options);
     if (await hasCommit(repository, sha, options)) return;
     try {
       // GitHub keeps commits for a while that no ref leads to any more.
-      await fetchCommit(repository, sha, options.signal);
+      await mirrorFetch.fetchCommit(repository, sha, options.signal);
       if (await hasCommit(repository, sha, options)) return;
     } catch (error) {
       if (!(error instanceof TerminalError && error.code === 'commit-missing')) throw error;
@@ -198,68 +206,85 @@ export function createMirrors(deps: {
   return {
     ...createServerRefs(remote, limits.queryTimeoutMs),
     fetch,
-    ensureCommit,
     directoryOf,
 
+    async ensureCommit(repository, sha, options = {}) {
+      await healed(repository, options, () => ensureCommit(repository, sha, options));
+    },
+
     async resolveTag(repository, tag, options = {}) {
-      const ref = `refs/tags/${checkRef(tag).replace(/^refs\/tags\//, '')}`;
-      await fetch(repository, options);
-      const { exitCode, stdout } = await gitIn(repository, options.signal)(
-        ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`],
-        [0, 1, 128],
-      );
-      if (exitCode === 0) return checkSha(stdout.toString().trim());
-      throw new TerminalError('tag-missing', `${repository} has no tag ${tag} with a commit`, {
-        hint: 'The tag was probably deleted or renamed after the event.',
+      return await healed(repository, options, async () => {
+        const ref = `refs/tags/${checkRef(tag).replace(/^refs\/tags\//, '')}`;
+        await fetch(repository, options);
+        const { exitCode, stdout } = await gitIn(repository, options.signal)(
+          ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`],
+          [0, 1, 128],
+        );
+        if (exitCode === 0) return checkSha(stdout.toString().trim());
+        throw new TerminalError('tag-missing', `${repository} has no tag ${tag} with a commit`, {
+          hint: 'The tag was probably deleted or renamed after the event.',
+        });
       });
     },
 
     async changedPaths(repository, before, after, options = {}) {
-      const ref = options.ref === undefined ? undefined : checkRef(options.ref);
-      await ensureCommit(repository, after, options);
-      const lost = before !== undefined && !(await isThere(repository, before, options));
-      return await readChangedPaths(gitIn(repository, options.signal), {
-        before: lost ? undefined : before,
-        after,
-        lost,
-        ref,
-        limit: limits.maxPaths,
+      return await healed(repository, options, async () => {
+        const ref = options.ref === undefined ? undefined : checkRef(options.ref);
+        await ensureCommit(repository, after, options);
+        const lost = before !== undefined && !(await isThere(repository, before, options));
+        return await readChangedPaths(gitIn(repository, options.signal), {
+          before: lost ? undefined : before,
+          after,
+          lost,
+          ref,
+          limit: limits.maxPaths,
+        });
       });
     },
 
     async isAncestor(repository, ancestor, descendant, options = {}) {
-      checkSha(ancestor);
-      await ensureCommit(repository, descendant, options);
-      // The mirror has the whole history of `descendant`: what is not there is not in it.
-      if (!(await hasCommit(repository, ancestor, options))) return false;
-      const { exitCode } = await gitIn(repository, options.signal)(
-        ['merge-base', '--is-ancestor', '--end-of-options', ancestor, descendant],
-        [0, 1],
-      );
-      return exitCode === 0;
+      return await healed(repository, options, async () => {
+        checkSha(ancestor);
+        await ensureCommit(repository, descendant, options);
+        const git = gitIn(repository, options.signal);
+        if (!(await hasCommit(repository, ancestor, options))) {
+          // What is not there is not in the history of `descendant`, when that is there as a whole.
+          await git(['rev-list', '--quiet', '--end-of-options', descendant]);
+          return false;
+        }
+        const { exitCode } = await git(
+          ['merge-base', '--is-ancestor', '--end-of-options', ancestor, descendant],
+          [0, 1],
+        );
+        return exitCode === 0;
+      });
     },
 
     async kindOfHead(repository, name, sha, options = {}) {
-      checkRef(name);
-      checkSha(sha);
-      await fetch(repository, options);
-      const git = gitIn(repository, options.signal);
-      // 128: no such branch, or the commit is not known at all.
-      const inBranch = await git(
-        ['merge-base', '--is-ancestor', '--end-of-options', sha, `refs/heads/${name}`],
-        [0, 1, 128],
-      );
-      if (inBranch.exitCode === 0) return 'branch';
-      const tagged = await git(
-        ['rev-parse', '--verify', '--quiet', '--end-of-options', `refs/tags/${name}^{commit}`],
-        [0, 1, 128],
-      );
-      return tagged.exitCode === 0 && tagged.stdout.toString().trim() === sha ? 'tag' : 'neither';
+      return await healed(repository, options, async () => {
+        checkRef(name);
+        checkSha(sha);
+        await fetch(repository, options);
+        const git = gitIn(repository, options.signal);
+        // 128: no such branch, or the commit is not known at all.
+        const inBranch = await git(
+          ['merge-base', '--is-ancestor', '--end-of-options', sha, `refs/heads/${name}`],
+          [0, 1, 128],
+        );
+        if (inBranch.exitCode === 0) return 'branch';
+        const tagged = await git(
+          ['rev-parse', '--verify', '--quiet', '--end-of-options', `refs/tags/${name}^{commit}`],
+          [0, 1, 128],
+        );
+        return tagged.exitCode === 0 && tagged.stdout.toString().trim() === sha ? 'tag' : 'neither';
+      });
     },
 
     async commit(repository, sha, options = {}) {
-      await ensureCommit(repository, sha, options);
-      return await readCommit(gitIn(repository, options.signal), sha);
+      return await healed(repository, options, async () => {
+        await ensureCommit(repository, sha, options);
+        return await readCommit(gitIn(repository, options.signal), sha);
+      });
     },
 
     async retain(repositories) {
@@ -269,7 +294,7 @@ export function createMirrors(deps: {
       );
       for (const name of await readdir(directory)) {
         const repository = name.replace('+', '/');
-        if (name.startsWith('.') || wanted.has(name) || fetches.isBusy(repository)) continue;
+        if (name.startsWith('.') || wanted.has(name) || busy(repository)) continue;
         logger.info({ repository }, 'mirror removed');
         await discard(join(directory, name), directory);
       }
@@ -293,6 +318,3 @@ export function createMirrors(deps: {
     }
   }
 }
-
-/** Only the objects: the refs that a commit was found by are none of its business. */
-const FETCH_COMMIT = 'fetch --quiet --no-tags --no-write-fetch-head --no-auto-gc'.split(' ');

@@ -26,9 +26,13 @@ export async function unname(place: Place): Promise<void> {
   await rm(fileOf(place), { recursive: true, force: true });
 }
 
-/** Whether it was ever brought to its commit, and nothing of ours was changed in it since. */
+/**
+ * Whether it was brought to its commit since the machine started, and nothing of ours was changed in it since. What was
+ * written before may not have reached the disk, and git would not see that: sizes and times may have.
+ */
 export async function hasName(place: Place): Promise<boolean> {
-  return (await isRealDirectory(place.directory)) && (await readName(fileOf(place))) !== undefined;
+  if (!(await isRealDirectory(place.directory))) return false;
+  return (await readName(fileOf(place)))?.endsWith(`@${await bootId()}`) ?? false;
 }
 
 /**

@@ -65,7 +65,8 @@ export function createCatalog(deps: CatalogDeps): Catalog {
   async function load(onlyWhenChanged: boolean): Promise<CatalogState> {
     const listing = await listSpecFiles(directory);
     const looks = marksOf(listing);
-    if (onlyWhenChanged && looks === seen) return state;
+    // What could not be read may be readable again without any file looking different.
+    if (onlyWhenChanged && looks === seen && !state.stale) return state;
     const loaded = await loadListing(listing, { allowed: deps.stepLimits, parsed });
     const first = seen === undefined;
     seen = looks;

@@ -460,6 +460,20 @@ test(
 );
 
 test(
+  'work trees from before the machine started anew are swept away: not all of them may have reached the disk',
+  TIME_LIMIT,
+  async (t) => {
+    const fixture = await createFixture(t);
+    const { directory } = await prepareFirst(fixture);
+    const name = join(directory, '..', 'name');
+    const [id] = (await readFile(name, 'utf8')).split('@');
+    await writeFile(name, `${id}@2f1b1d0e-0000-0000-0000-000000000000`);
+    await fixture.restart().checkouts.sweep();
+    assert.deepEqual(await readdir(join(directory, '..', '..')), []);
+  },
+);
+
+test(
   'the sweep goes into no directory that a step put or closed in place of a lane',
   TIME_LIMIT,
   async (t) => {

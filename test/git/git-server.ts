@@ -4,7 +4,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 
 /** What the server does with a request instead of answering it. */
 export type Fault =
-  { kind: 'status'; status: number; location?: string } | { kind: 'hang'; until: Promise<void> };
+  | { kind: 'status'; status: number; location?: string }
+  | { kind: 'hang'; until: Promise<void> }
+  /** The connection breaks in the middle of a longer answer. */
+  | { kind: 'cut'; afterBytes: number };
 
 export interface GitServer {
   url: string;
@@ -55,13 +58,18 @@ export async function startGitServer(root: string): Promise<GitServer> {
     } else if (expected !== undefined && authorization !== expected) {
       response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
     } else {
-      runBackend(root, request, response);
+      runBackend(root, request, response, fault?.kind === 'cut' ? fault.afterBytes : Infinity);
     }
   }
 }
 
 /** One CGI request: https://git-scm.com/docs/git-http-backend */
-function runBackend(root: string, request: IncomingMessage, response: ServerResponse): void {
+function runBackend(
+  root: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  mostBytes: number,
+): void {
   const url = new URL(request.url ?? '/', 'http://localhost');
   const protocol = String(request.headers['git-protocol'] ?? '');
   const backend = spawn('git', ['http-backend'], {
@@ -86,10 +94,17 @@ function runBackend(root: string, request: IncomingMessage, response: ServerResp
   request.pipe(backend.stdin);
   response.on('close', () => backend.kill());
 
+  let written = 0;
+  function write(chunk: Buffer): void {
+    written += chunk.length;
+    if (written <= mostBytes) response.write(chunk);
+    else response.write(chunk.subarray(0, mostBytes - written), () => response.destroy());
+  }
+
   let head = Buffer.alloc(0);
   backend.stdout.on('data', (chunk: Buffer) => {
     if (response.headersSent) {
-      response.write(chunk);
+      write(chunk);
       return;
     }
     head = Buffer.concat([head, chunk]);
@@ -102,7 +117,7 @@ function runBackend(root: string, request: IncomingMessage, response: ServerResp
       else response.setHeader(name, value);
     }
     response.writeHead(status);
-    response.write(head.subarray(end + 4));
+    write(head.subarray(end + 4));
   });
   backend.on('close', () => response.end());
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { chmod, cp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createFixture, until } from './fixture.ts';
@@ -199,6 +200,8 @@ test('a damaged mirror is made anew', TIME_LIMIT, async (t) => {
     },
     async () => await writeFile(join(directory, 'config'), '[core\n\tfsmonitor = touch pwned'),
     async () => await writeFile(join(directory, 'packed-refs'), 'garbage\n'),
+    async () => await chmod(join(directory, 'objects'), 0),
+    async () => await chmod(directory, 0),
     async () => {
       await rm(directory, { recursive: true });
       await writeFile(directory, 'a file');
@@ -257,6 +260,81 @@ test(
     assert.equal(refs, `refs/heads/main ${sha}`);
   },
 );
+
+test('a mirror whose older objects are damaged is made anew by whoever finds out', async (t) => {
+  const { mirrors, repository, data, git, commit } = await createFixture(t);
+  const directory = mirrors.directoryOf(repository);
+  const [first, second] = [await commit({ 'a.txt': '1' }), await commit({ 'a.txt': '2' })];
+  await mirrors.fetch(repository);
+  const [older = ''] = await packsOf(directory);
+  const [third, fourth] = [await commit({ 'a.txt': '3' }), await commit({ 'a.txt': '4' })];
+  await mirrors.fetch(repository);
+  const whole = join(data, 'whole');
+  await cp(directory, whole, { recursive: true });
+
+  const reads: [unknown, () => Promise<unknown>][] = [
+    [true, () => mirrors.isAncestor(repository, third, fourth)],
+    [false, () => mirrors.isAncestor(repository, fourth, third)],
+    [true, () => mirrors.isAncestor(repository, first, fourth)],
+    ['branch', () => mirrors.kindOfHead(repository, 'main', second)],
+    [['a.txt'], () => mirrors.changedPaths(repository, first, fourth)],
+    ['change', async () => (await mirrors.commit(repository, first)).message.trim()],
+    [undefined, () => mirrors.ensureCommit(repository, first)],
+  ];
+  for (const [index, [expected, read]] of reads.entries()) {
+    await rm(directory, { recursive: true });
+    await cp(whole, directory, { recursive: true });
+    await truncate(index % 2 === 0 ? older : older.replace('.pack', '.idx'));
+    assert.deepEqual(await read(), expected, String(read));
+  }
+  await git('-C', directory, 'fsck', '--strict');
+});
+
+async function packsOf(directory: string): Promise<string[]> {
+  const packs = join(directory, 'objects', 'pack');
+  const names = await readdir(packs);
+  return names.filter((name) => name.endsWith('.pack')).map((name) => join(packs, name));
+}
+
+test('a fetch that broke off leaves nothing of what it had got', TIME_LIMIT, async (t) => {
+  const { mirrors, server, repository, commit } = await createFixture(t);
+  await mirrors.fetch(repository);
+  const packs = join(mirrors.directoryOf(repository), 'objects', 'pack');
+  const before = await readdir(packs);
+  const sha = await commit({ large: randomBytes(4_000_000).toString('base64') });
+  server.fault = () => ({ kind: 'cut', afterBytes: 2_000_000 });
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    await assert.rejects(mirrors.ensureCommit(repository, sha), { name: 'RetryableError' });
+    assert.deepEqual(await readdir(packs), before);
+  }
+  server.fault = undefined;
+  await mirrors.ensureCommit(repository, sha);
+});
+
+test('a fetch clears away what a git left that was killed beside it', TIME_LIMIT, async (t) => {
+  const { mirrors, repository } = await createFixture(t);
+  await mirrors.fetch(repository);
+  const directory = mirrors.directoryOf(repository);
+  const packs = join(directory, 'objects', 'pack');
+  const before = await readdir(packs);
+  const [pack = ''] = await packsOf(directory);
+  await writeFile(pack.replace('.pack', '.keep'), '');
+  for (const name of ['tmp_pack_x', '.tmp-12-pack-x.pack']) await writeFile(join(packs, name), '');
+  await mirrors.fetch(repository);
+  assert.deepEqual(await readdir(packs), before);
+});
+
+test('branches may be called as files that are cleared away', TIME_LIMIT, async (t) => {
+  const { mirrors, repository, git } = await createFixture(t);
+  const names = ['packed-refs.new', 'tmp_x', 'x.keep'];
+  await mirrors.fetch(repository);
+  for (const name of names) await git('push', '--quiet', 'origin', `HEAD:refs/heads/${name}`);
+  await mirrors.fetch(repository);
+  await mirrors.sweep();
+  const directory = mirrors.directoryOf(repository);
+  const refs = await git('-C', directory, 'for-each-ref', '--format=%(refname:short)');
+  assert.deepEqual(refs.split('\n'), ['main', ...names]);
+});
 
 test('many fetches leave few packs', TIME_LIMIT, async (t) => {
   const { mirrors, repository, git, commit } = await createFixture(t, { limits: { maxPacks: 4 } });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -208,6 +208,21 @@ test('polling finds changes where nobody tells of them, even a directory that co
   await mkdir(directory);
   await write('a.yaml', named('one'));
   await until('the spec in the new directory', () => catalog.byName('one'));
+});
+
+test('what is broken is read again although no file looks different, as when a disk is back', async (t) => {
+  const { catalog, directory, write } = await setUp(t, { pollMs: 10 });
+  const file = join(directory, 'a.yaml');
+  const then = new Date(0);
+  await write('a.yaml', named('one').replace('steps', 'stops'));
+  await utimes(file, then, then);
+  await catalog.reload();
+  assert.equal(catalog.current().problems.length > 0, true);
+  // Not watched yet, so that nobody tells of it.
+  await write('a.yaml', named('one'));
+  await utimes(file, then, then);
+  watch(t, catalog);
+  await until('the spec', () => catalog.byName('one'));
 });
 
 test('watching ends with its signal', async (t) => {

@@ -1,0 +1,27 @@
+/** Work that takes its turn: one piece at a time for each key. */
+export interface Turns {
+  /** Does `work` when all that came before under this key is over, however it ended. Ends as `work` does. */
+  take<Result>(key: string, work: () => Promise<Result>): Promise<Result>;
+  /** Whether anything under this key is under way or waits. */
+  isBusy(key: string): boolean;
+}
+
+export function createTurns(): Turns {
+  const last = new Map<string, Promise<unknown>>();
+  return {
+    async take(key, work) {
+      const before = last.get(key);
+      const turn = (async () => {
+        await before?.catch(() => undefined);
+        return await work();
+      })();
+      last.set(key, turn);
+      try {
+        return await turn;
+      } finally {
+        if (last.get(key) === turn) last.delete(key);
+      }
+    },
+    isBusy: (key) => last.has(key),
+  };
+}
