@@ -1,5 +1,5 @@
 import { TerminalError } from '../lib/errors.ts';
-import type { GitAnswer } from './local-git.ts';
+import type { GitAnswer } from './git-process.ts';
 
 /** git in one mirror. */
 export type MirrorGit = (args: string[], accept?: number[]) => Promise<GitAnswer>;

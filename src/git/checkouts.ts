@@ -60,7 +60,7 @@ export function createCheckouts(deps: {
   logger: Logger;
   clock: Clock;
   environment?: Readonly<Record<string, string | undefined>>;
-  limits?: { timeoutMs?: number; maxBytes?: number };
+  limits?: { timeoutMs?: number; maxBytes?: number; killAfterMs?: number };
 }): Checkouts {
   const { mirrors, logger, clock, environment } = deps;
   const directory = resolve(deps.directory);
@@ -68,6 +68,7 @@ export function createCheckouts(deps: {
     environment,
     timeoutMs: deps.limits?.timeoutMs ?? 10 * 60_000,
     maxBytes: deps.limits?.maxBytes ?? 256 * 1024 * 1024,
+    killAfterMs: deps.limits?.killAfterMs,
   });
   const turns = createTurns();
 

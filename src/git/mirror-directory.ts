@@ -1,4 +1,4 @@
-import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { discard, discardLeftovers, isUsableDirectory, placeForNew } from './discard.ts';
 
@@ -42,11 +42,19 @@ export async function isMirror(path: string): Promise<boolean> {
 
 /** Writes `content` to `path` unless that is what it says: a changed configuration does not outlive its step. */
 export async function keepConfig(path: string, content: string): Promise<void> {
-  const now = await readFile(path, 'utf8').catch(() => undefined);
-  if (now === content) return;
+  if ((await textOf(path)) === content) return;
   // Not through a link, should it have become one, and not into a directory.
   await rm(path, { recursive: true, force: true });
   await writeFile(path, content, { flag: 'wx', mode: 0o600 });
+}
+
+/** What a file says; undefined when it cannot be read, or is no file: reading a pipe that a step made would never end. */
+async function textOf(path: string): Promise<string | undefined> {
+  try {
+    return (await lstat(path)).isFile() ? await readFile(path, 'utf8') : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -124,6 +124,7 @@ export function createMirrors(deps: {
     environment,
     timeoutMs: limits.queryTimeoutMs,
     maxBytes: limits.maxBytes,
+    killAfterMs: limits.killAfterMs,
   });
   const remote = createRemoteGit({
     ...limits,

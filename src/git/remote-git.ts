@@ -1,7 +1,6 @@
-import { execa } from 'execa';
 import { TerminalError } from '../lib/errors.ts';
 import { gitEnvironment } from './git-environment.ts';
-import { gitFailure, gitStopped } from './git-failure.ts';
+import { runGit } from './git-process.ts';
 import { checkRepository } from './refs.ts';
 
 /** What git tells the server: HTTP Basic authentication. */
@@ -25,16 +24,12 @@ export interface RemoteCall {
   onStart?: () => void;
 }
 
-/** Runs git, and returns what it wrote to stdout. Throws RetryableError or TerminalError as `gitFailure` says. */
+/** Runs git, and returns what it wrote to stdout. Throws RetryableError or TerminalError as `runGit` says. */
 export type RemoteGit = (call: RemoteCall) => Promise<string>;
-
-const MAX_STDERR = 1024 * 1024;
 
 /**
  * git against `serverUrl`, over HTTP and nothing else. The credential goes into git's environment as a header for this
- * server only, and redirects are not followed, so that no other host sees it. git and its children are one process
- * group, which is ended as a whole, on abort and after `timeoutMs`: SIGTERM first, SIGKILL after `killAfterMs`. This needs
- * execa: simple-git signals only git itself.
+ * server only, and redirects are not followed, so that no other host sees it.
  *
  * A token may be revoked before it expires: when the server refuses one and there is another by then, git is run once more.
  */
@@ -69,40 +64,23 @@ export function createRemoteGit(deps: {
     credential: GitCredential | undefined,
   ): Promise<string> {
     const args = call.args(url);
-    if (call.signal?.aborted) throw gitStopped(call.doing, call.signal);
-    call.onStart?.();
-
-    const git = execa('git', args, {
+    const { stdout } = await runGit({
+      doing: call.doing,
+      args,
       env: {
         ...remoteEnvironment(server, credential, deps.environment),
         // A git directory that is none: git must not look for one in the directories above.
         GIT_DIR: call.gitDirectory ?? '/dev/null',
       },
-      extendEnv: false,
       cwd: '/',
-      stdin: 'ignore',
-      detached: true,
-      cleanup: false,
-      reject: false,
-      stripFinalNewline: false,
-      maxBuffer: { stdout: deps.maxBytes, stderr: MAX_STDERR },
+      timeoutMs: call.timeoutMs,
+      signal: call.signal,
+      killAfterMs: deps.killAfterMs,
+      maxBytes: deps.maxBytes,
+      secrets: credential === undefined ? [] : secretsOf(credential),
+      onStart: call.onStart,
     });
-    const stop = AbortSignal.any([AbortSignal.timeout(call.timeoutMs), call.signal ?? []].flat());
-    const killing = endWhenAborted(git.pid, stop, deps.killAfterMs);
-    const result = await git;
-    killing.done(result.isMaxBuffer);
-
-    const secrets = credential === undefined ? [] : secretsOf(credential);
-    if (stop.aborted) throw gitStopped(call.doing, call.signal);
-    if (!result.failed) return result.stdout;
-    if (result.isMaxBuffer) {
-      throw new TerminalError(
-        'git-too-large',
-        `${call.doing} gave more than ${deps.maxBytes} bytes`,
-      );
-    }
-    const stderr = result.code === 'ENOENT' ? 'spawn git ENOENT' : result.stderr;
-    throw gitFailure(call.doing, { exitCode: result.exitCode, stderr }, secrets);
+    return stdout.toString();
   }
 }
 
@@ -151,34 +129,4 @@ function secretsOf(credential: GitCredential): string[] {
 
 function basic({ username, password }: GitCredential): string {
   return Buffer.from(`${username}:${password}`).toString('base64');
-}
-
-/**
- * Ends the process group `pid` when `stop` aborts. To be told when git itself is `done`; of a group that was to end, by
- * `stop` or because the caller says so, nothing is left then.
- */
-function endWhenAborted(pid: number | undefined, stop: AbortSignal, killAfterMs: number) {
-  let timer: NodeJS.Timeout | undefined;
-  const end = () => {
-    signalGroup(pid, 'SIGTERM');
-    timer = setTimeout(() => signalGroup(pid, 'SIGKILL'), killAfterMs);
-  };
-  if (stop.aborted) end();
-  else stop.addEventListener('abort', end, { once: true });
-  return {
-    done(unwanted: boolean) {
-      stop.removeEventListener('abort', end);
-      clearTimeout(timer);
-      if (stop.aborted || unwanted) signalGroup(pid, 'SIGKILL');
-    },
-  };
-}
-
-function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, signal);
-  } catch {
-    // Nobody of the group is left.
-  }
 }

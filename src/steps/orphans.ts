@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { isOurGit } from '../git/git-environment.ts';
 import { MainsheetError } from '../lib/errors.ts';
-import { otherProcesses, signal, variablesOf } from './processes.ts';
+import { otherProcesses, selectProcesses, signal, variablesOf } from './processes.ts';
 
 /** What orphans have to end in an orderly way, as after a cancel. */
 const DEFAULT_GRACE_MS = 10_000;
@@ -24,7 +24,7 @@ export interface Orphans {
 /**
  * Orphans are found by the variables that every step's environment has, through `/proc`: on Linux only, only on this
  * machine, and not when they gave themselves another environment or user. They get SIGTERM, and `graceMs` later SIGKILL.
- * Throws MainsheetError `orphan-alive` when one is still there after that.
+ * Throws MainsheetError `orphan-alive` when one is still there after that, and what keeps `/proc` from being read.
  */
 export function createOrphans(deps: { clock: Clock; graceMs?: number }): Orphans {
   const { clock } = deps;
@@ -62,8 +62,7 @@ export function createOrphans(deps: { clock: Clock; graceMs?: number }): Orphans
 /** A process that is dead and waits to be reaped has no environment, so it is not found. */
 async function find(isMarked: (variables: string[]) => boolean): Promise<number[]> {
   const pids = await otherProcesses();
-  const found = await Promise.all(pids.map(async (pid) => isMarked(await variablesOf(pid))));
-  return pids.filter((_, index) => found[index]);
+  return await selectProcesses(pids, async (pid) => isMarked(await variablesOf(pid)));
 }
 
 function isStepBelow(variables: string[], directory: string): boolean {

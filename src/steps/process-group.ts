@@ -1,5 +1,12 @@
 import type { Clock } from '../lib/clock.ts';
-import { otherProcesses, signal, statusOf, variablesOf, type ProcessStatus } from './processes.ts';
+import {
+  otherProcesses,
+  selectProcesses,
+  signal,
+  statusOf,
+  variablesOf,
+  type ProcessStatus,
+} from './processes.ts';
 
 /** How long processes may take to vanish after SIGKILL. Longer only when the kernel itself is stuck. */
 const KILL_MS = 1000;
@@ -26,30 +33,33 @@ export function createProcessGroup(deps: { clock: Clock; id: number; mark: strin
   const { clock, id, mark } = deps;
 
   async function isAlive(): Promise<boolean> {
-    const group = signal(-id, 0) && (await hasMembers());
-    return group || (await escaped()).length > 0;
+    try {
+      const group = signal(-id, 0) && (await hasMembers());
+      return group || (await escaped()).length > 0;
+    } catch {
+      // Who cannot look, for want of descriptors say, cannot tell that nobody is left.
+      return true;
+    }
   }
 
   async function signalAll(name: NodeJS.Signals): Promise<void> {
     signal(-id, name);
-    for (const pid of await escaped()) signal(pid, name);
+    // One that cannot be looked for now must not keep the group from its SIGKILL.
+    for (const pid of await escaped().catch(() => [])) signal(pid, name);
   }
 
   /** Whether more is left of the group than dead processes that nobody has reaped: a container may have no init. */
   async function hasMembers(): Promise<boolean> {
     const pids = await otherProcesses();
-    const members = await Promise.all(pids.map(async (pid) => isMember(await statusOf(pid))));
-    return pids.length === 0 || members.includes(true);
+    const members = await selectProcesses(pids, async (pid) => isMember(await statusOf(pid)));
+    return pids.length === 0 || members.length > 0;
   }
 
   async function escaped(): Promise<number[]> {
-    const pids = await otherProcesses();
-    const found = await Promise.all(
-      pids.map(
-        async (pid) => (await variablesOf(pid)).includes(mark) && !isMember(await statusOf(pid)),
-      ),
+    return await selectProcesses(
+      await otherProcesses(),
+      async (pid) => (await variablesOf(pid)).includes(mark) && !isMember(await statusOf(pid)),
     );
-    return pids.filter((_, index) => found[index]);
   }
 
   function isMember(status: ProcessStatus | undefined): boolean {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { promisify } from 'node:util';
 import { gitEnvironment } from '../../src/git/git-environment.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createOrphans } from '../../src/steps/orphans.ts';
@@ -63,5 +64,27 @@ test(
     ];
     assert.equal(await orphans.endBelow(directory), 0);
     assert.deepEqual(others.filter(isAlive), others);
+  },
+);
+
+test(
+  'with no file descriptor left nobody says that there are no orphans',
+  TIME_LIMIT,
+  async (t) => {
+    const directory = await dataDirectory(t);
+    const source = (name: string) => JSON.stringify(import.meta.resolve(`../../src/${name}`));
+    const script = `
+      import { openSync } from 'node:fs';
+      import { systemClock } from ${source('lib/clock.ts')};
+      import { createOrphans } from ${source('steps/orphans.ts')};
+      const orphans = createOrphans({ clock: systemClock });
+      console.log('ready');
+      try { for (;;) openSync('/dev/null'); } catch {}
+      console.log(await orphans.endBelow(process.argv[1]).catch((error) => error.code));
+    `;
+    const limited = ['-c', 'ulimit -n 100 && exec "$@"', 'sh', process.execPath];
+    const args = [...limited, '--input-type=module', '-e', script, directory];
+    const { stdout } = await promisify(execFile)('/bin/sh', args);
+    assert.equal(stdout, 'ready\nEMFILE\n');
   },
 );
