@@ -11,43 +11,67 @@ import { connectionConfig } from './postgres.ts';
 const CHANNEL = 'mainsheet';
 const RECONNECT_AFTER_MS = 1000;
 const END_WITHIN_MS = 1000;
+const ASK_EVERY_MS = 30_000;
+const ANSWER_WITHIN_MS = 10_000;
 /** News that wait to be sent at most; what is more is left out, because whoever waits for it looks by himself too. */
 const MOST_WAITING = 1000;
 
 /**
  * Carries news between the processes that share a PostgreSQL database, over one connection of its own that is made again
- * when it breaks. Until then nothing is heard or said, and nothing is lost by that: every listener looks by itself now
+ * when it breaks, or when the server has no answer any more. Until then nothing is heard or said, and nothing is lost by that: every listener looks by itself now
  * and then, and the store holds the truth.
  */
 export interface Relay {
-  /** Works until `signal` aborts; resolves when what is waiting has been said. Never rejects. */
+  /** Works until `signal` aborts; resolves when what is waiting has been said, or soon after. Never rejects. */
   run(signal: AbortSignal): Promise<void>;
 }
 
+/** The connection that is listened on, and what is to be told when it is of no use any more. */
+interface Line {
+  connection: Client;
+  broke(why: Error): void;
+}
+
+/**
+ * `askEveryMs`: how often the server is asked for a sign of life (default 30 s). `answerWithinMs`: when whatever it was asked has
+ * no answer after that, the connection is made again (default 10 s).
+ */
 export function createRelay(deps: {
   url: string;
   news: Broadcast<News>;
   clock: Clock;
   logger: Logger;
+  askEveryMs?: number;
+  answerWithinMs?: number;
 }): Relay {
   const { news, clock, logger } = deps;
+  const { askEveryMs = ASK_EVERY_MS, answerWithinMs = ANSWER_WITHIN_MS } = deps;
   /** Names this process: what it has said itself it has heard already. */
   const self = randomUUID();
   // Texts and not items, so that ten news of one log that wait become one.
   const waiting = new Set<string>();
-  let client: Client | undefined;
+  let line: Line | undefined;
   let hearing = false;
   let sending: Promise<void> | undefined;
 
   function say(item: News): void {
     // What was heard from another is not said again, and specs are each process's own.
-    if (hearing || client === undefined || item.kind === 'specs') return;
+    if (hearing || line === undefined || item.kind === 'specs') return;
     if (waiting.size < MOST_WAITING) waiting.add(JSON.stringify({ from: self, news: item }));
-    sending ??= send().finally(() => (sending = undefined));
+    void send();
   }
 
-  async function send(): Promise<void> {
-    for (let connection = client; waiting.size > 0 && connection; connection = client) {
+  /** One query at a time. Never rejects: a query that fails ends the connection. */
+  function send(): Promise<void> {
+    sending ??= sendAll().finally(() => (sending = undefined));
+    return sending;
+  }
+
+  /** Says what waits. When nothing does it asks all the same, and so learns whether anybody is there. */
+  async function sendAll(): Promise<void> {
+    do {
+      if (line === undefined) return;
+      const { connection, broke } = line;
       const texts = [...waiting];
       waiting.clear();
       try {
@@ -56,8 +80,17 @@ export function createRelay(deps: {
           texts,
         ]);
       } catch (error) {
-        logger.debug({ error: describeError(error) }, 'news could not be told to other processes');
+        broke(new Error('the server could not be asked', { cause: error }));
       }
+    } while (waiting.size > 0);
+  }
+
+  /** A link that forwards nothing any more looks like one on which nobody speaks, so it is tried until `signal` aborts. */
+  async function keepAsking(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await clock.sleep(askEveryMs, signal);
+      if (signal.aborted) return;
+      await send();
     }
   }
 
@@ -74,24 +107,27 @@ export function createRelay(deps: {
 
   /** Listens until the connection breaks (and throws why) or `signal` aborts. */
   async function listen(signal: AbortSignal): Promise<void> {
-    const connection = new Client({ ...connectionConfig(deps.url), query_timeout: 10_000 });
-    const broken = new Promise<Error>((resolve) => {
-      connection.on('error', resolve);
-      connection.on('end', () => resolve(new Error('the connection was closed')));
-    });
+    const connection = new Client({ ...connectionConfig(deps.url), query_timeout: answerWithinMs });
+    const { promise: broken, resolve: broke } = Promise.withResolvers<Error>();
+    connection.on('error', broke);
+    connection.on('end', () => broke(new Error('the connection was closed')));
     connection.on('notification', ({ payload }) => hear(payload));
     const aborted = new Promise<undefined>((resolve) => {
       signal.addEventListener('abort', () => resolve(undefined), { once: true });
     });
+    const over = new AbortController();
     try {
       await connection.connect();
       await connection.query(`listen ${CHANNEL}`);
-      client = connection;
+      line = { connection, broke };
+      void keepAsking(over.signal);
       const failure = signal.aborted ? undefined : await Promise.race([broken, aborted]);
       if (failure !== undefined) throw failure;
-      await sending;
+      // What has been asked may have no answer any more.
+      await Promise.race([sending, clock.sleep(END_WITHIN_MS, over.signal)]);
     } finally {
-      client = undefined;
+      over.abort();
+      line = undefined;
       waiting.clear();
       const ended = new AbortController();
       void connection

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { after, before, test, type TestContext } from 'node:test';
 import { createBroadcast, type Broadcast } from '../../src/lib/broadcast.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -25,18 +26,49 @@ interface Process {
 }
 
 /** What a process has of news: its broadcast, its relay, and a listener. */
-function startProcess(t: TestContext, url: string): Process {
+function startProcess(
+  t: TestContext,
+  url: string,
+  patience: { askEveryMs?: number; answerWithinMs?: number } = {},
+): Process {
   const news = createBroadcast<News>();
   const heard: News[] = [];
   news.subscribe((item) => heard.push(item));
   const stopping = new AbortController();
-  const relay = createRelay({ url, news, clock: systemClock, logger });
+  const relay = createRelay({ url, news, clock: systemClock, logger, ...patience });
   const running = relay.run(stopping.signal);
   t.after(async () => {
     stopping.abort();
     await running;
   });
   return { news, heard };
+}
+
+/** A link to the database at `url`, which may stop forwarding what is on it now, both ways, without anybody being told. */
+async function startLink(t: TestContext, url: string): Promise<{ url: string; die: () => void }> {
+  const { pathname, searchParams } = new URL(url);
+  const pairs: [Socket, Socket][] = [];
+  const listener = createServer((near) => {
+    const far = connect(`${searchParams.get('host')}/.s.PGSQL.5432`);
+    near.on('error', () => far.destroy());
+    far.on('error', () => near.destroy());
+    near.pipe(far).pipe(near);
+    pairs.push([near, far]);
+  });
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    listener.close();
+    for (const socket of pairs.flat()) socket.destroy();
+  });
+  return {
+    url: `postgres://postgres@127.0.0.1:${(listener.address() as AddressInfo).port}${pathname}`,
+    die() {
+      for (const [near, far] of pairs) {
+        near.unpipe(far).pause();
+        far.unpipe(near).pause();
+      }
+    },
+  };
 }
 
 /** Publishes again and again until the other side has heard it: whether it is connected cannot be seen from outside. */
@@ -85,11 +117,55 @@ test('after the server was restarted news goes on', async (t) => {
   assert.ok(!two.heard.some((item) => item.kind === 'log' && item.run === 'meanwhile'));
 });
 
+test('a link that forwards nothing any more is replaced, and news is heard again', async (t) => {
+  const url = await server.database();
+  const link = await startLink(t, url);
+  const listener = startProcess(t, link.url, { askEveryMs: 20, answerWithinMs: 300 });
+  const other = startProcess(t, url);
+  await told(other, listener, { kind: 'log', run: 'before' });
+  link.die();
+  await told(other, listener, { kind: 'log', run: 'after' });
+});
+
+test('whoever says something on a link that forwards nothing any more gets another one', async (t) => {
+  const url = await server.database();
+  const link = await startLink(t, url);
+  // Too seldom for this test: only what is said can notice it.
+  const speaker = startProcess(t, link.url, { askEveryMs: 600_000, answerWithinMs: 300 });
+  const other = startProcess(t, url);
+  await told(speaker, other, { kind: 'log', run: 'before' });
+  link.die();
+  await told(speaker, other, { kind: 'log', run: 'after' });
+});
+
+test('a relay that has ended waits for nothing any more', async (t) => {
+  const news = createBroadcast<News>();
+  const stopping = new AbortController();
+  t.after(() => stopping.abort());
+  let sleeping = 0;
+  const clock = {
+    ...systemClock,
+    async sleep(ms: number, signal?: AbortSignal) {
+      sleeping += 1;
+      await systemClock.sleep(ms, signal);
+      sleeping -= 1;
+    },
+  };
+  const relay = createRelay({ url: await server.database(), news, clock, logger });
+  const running = relay.run(stopping.signal);
+  await until('it listens and will ask later', () => sleeping === 1);
+  stopping.abort();
+  await running;
+  await until('nothing is waited for', () => sleeping === 0, 5000);
+});
+
 test('a server that hangs does not keep a process from ending', { timeout: 60_000 }, async () => {
   const news = createBroadcast<News>();
   const stopping = new AbortController();
   // What is waited for is over at once, if there is a bound to it.
-  const clock = { ...systemClock, sleep: async () => undefined };
+  const sleep = async (ms: number, signal?: AbortSignal) =>
+    ms > 1000 ? systemClock.sleep(ms, signal) : undefined;
+  const clock = { ...systemClock, sleep };
   const url = await server.database();
   const name = new URL(url).pathname.slice(1);
   const relay = createRelay({ url, news, clock, logger });
