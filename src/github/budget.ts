@@ -106,13 +106,14 @@ export function createBudget(deps: {
 
   function isOpen(account: Account, importance: Importance, now: number): boolean {
     return (
-      account.circuit.allows(now, account.open) &&
+      account.circuit.allows(clock.elapsed(), account.open) &&
       primaryRoom(account, importance, now) > 0 &&
       account.ledger.room(importance, now) > 0
     );
   }
 
-  function grant(account: Account, begunAt: number): Grant {
+  function grant(account: Account): Grant {
+    const begunAt = clock.elapsed();
     account.open += 1;
     return {
       sent() {
@@ -121,7 +122,7 @@ export function createBudget(deps: {
       },
       failed(error) {
         account.open -= 1;
-        if (account.circuit.failed(error, begunAt, clock.now())) account.rateLimited += 1;
+        if (account.circuit.failed(error, begunAt, clock.elapsed())) account.rateLimited += 1;
       },
     };
   }
@@ -143,7 +144,7 @@ export function createBudget(deps: {
           upTo: noted,
           writes: [{ importance, second: Math.floor(at / 1000), count: 1 }],
         });
-        return grant(account, at);
+        return grant(account);
       });
     },
     held() {
@@ -166,7 +167,7 @@ export function createBudget(deps: {
       for (const key of new Set([...accounts.keys(), ...(await log.accounts())])) {
         const account = accountFor(key);
         await inTurn(account, async () => learn(account, await log.after(key, account.seen)));
-        if (isForgotten(account, clock.now())) accounts.delete(key);
+        if (isForgotten(account, clock)) accounts.delete(key);
       }
       await log.forget(clock.now() - KEPT_MS);
     },
@@ -178,7 +179,7 @@ export function createBudget(deps: {
         hour: { used: ledger.used('hour', now), limit: limits.perHour },
         primaryRemaining:
           primary !== undefined && now < primary.resetAt ? primary.remaining : undefined,
-        pausedMs: Math.max(0, circuit.pausedUntil() - now),
+        pausedMs: Math.max(0, circuit.pausedUntil() - clock.elapsed()),
         rateLimited,
       }));
     },
@@ -201,9 +202,10 @@ function learn(account: Account, { upTo, writes }: WritesSeen): void {
 }
 
 /** Whether nothing is known of the account any more that would change an answer, so that there are not more and more of them. */
-function isForgotten(account: Account, now: number): boolean {
+function isForgotten(account: Account, clock: Clock): boolean {
+  const now = clock.now();
   const { ledger, circuit, open, primary, rateLimited } = account;
-  const quiet = open === 0 && circuit.allows(now, 1) && ledger.used('hour', now) === 0;
+  const quiet = open === 0 && circuit.allows(clock.elapsed(), 1) && ledger.used('hour', now) === 0;
   return quiet && rateLimited === 0 && (primary === undefined || now >= primary.resetAt);
 }
 

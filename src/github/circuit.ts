@@ -1,6 +1,6 @@
 import { RetryableError, TerminalError } from '../lib/errors.ts';
 
-/** Whether GitHub is to be left alone for a while. All times are milliseconds since the epoch. */
+/** Whether GitHub is to be left alone for a while. All times are those of the clock's `elapsed`, in milliseconds. */
 export interface Circuit {
   /** Whether one more request may be sent while `open` are under way. */
   allows(now: number, open: number): boolean;

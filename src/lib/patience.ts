@@ -12,13 +12,13 @@ export async function patiently<Result>(
   deps: { clock: Clock; patienceMs: number },
   work: () => Promise<Result>,
 ): Promise<Result> {
-  const until = deps.clock.now() + deps.patienceMs;
+  const until = deps.clock.elapsed() + deps.patienceMs;
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await work();
     } catch (error) {
       const delay = backoffDelay(attempt, BACKOFF);
-      if (!(error instanceof RetryableError) || deps.clock.now() + delay > until) throw error;
+      if (!(error instanceof RetryableError) || deps.clock.elapsed() + delay > until) throw error;
       await deps.clock.sleep(delay);
     }
   }

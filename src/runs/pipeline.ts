@@ -35,7 +35,7 @@ interface Overtaken {
 export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promise<Outcome> {
   const { run, spec, log, signal } = pipeline;
   // From now and not from `startedAt`: a run that is taken up again has its whole time.
-  const deadline = deps.clock.now() + spec.timeoutMs;
+  const deadline = deps.clock.elapsed() + spec.timeoutMs;
   const steps = await deps.store.steps.ofRun(run.id);
   const over = run.attempts > 1 ? await alreadyOver(deps, pipeline, steps) : undefined;
   if (over !== undefined) return over;
@@ -60,7 +60,7 @@ export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promi
     if (step.state === 'succeeded') continue;
     if (signal.aborted) return await stop(deps, pipeline, steps);
 
-    const timeLeft = deadline - deps.clock.now();
+    const timeLeft = deadline - deps.clock.elapsed();
     const result: StepResult =
       timeLeft <= 0
         ? { outcome: 'timed-out', reason: 'no time was left for it' }
@@ -83,7 +83,7 @@ export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promi
     const exitCode = result.outcome === 'failed' ? result.exitCode : undefined;
     const reason = maskText(
       Object.values(pipeline.secrets),
-      reasonOf(result, spec, stepSpec, deps.clock.now() >= deadline),
+      reasonOf(result, spec, stepSpec, deps.clock.elapsed() >= deadline),
     );
     log.say(index, `Step "${step.name}" failed: ${reason}`);
     const failed = end(deps, step, 'failed', exitCode, reason);
@@ -210,7 +210,7 @@ async function checkOut(
   deadline: number,
 ): Promise<Checkout | Overtaken | undefined> {
   const { lane, spec, repository, sha } = run;
-  const until = Math.min(deadline, deps.clock.now() + CHECKOUT_PATIENCE_MS);
+  const until = Math.min(deadline, deps.clock.elapsed() + CHECKOUT_PATIENCE_MS);
   // The run's time is the checkout's too: time lost to git must not be told as a step's failure.
   const limit = AbortSignal.timeout(timeoutMs);
   const bounded = AbortSignal.any([signal, limit]);
@@ -241,7 +241,7 @@ async function checkOut(
       }
       const delay = backoffDelay(attempt, CHECKOUT_BACKOFF);
       const hopeless = !(error instanceof RetryableError);
-      if (hopeless || deps.clock.now() + delay > until) throw error;
+      if (hopeless || deps.clock.elapsed() + delay > until) throw error;
       log.say(-1, `${describeError(error)}; trying again in ${formatDuration(delay)}`);
       await deps.clock.sleep(delay, signal);
       if (signal.aborted) return undefined;

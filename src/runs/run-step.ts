@@ -18,6 +18,7 @@ interface StepTurn {
   step: Step;
   stepSpec: StepSpec;
   directory: string;
+  /** By the clock's `elapsed`. */
   deadline: number;
   outputs: Record<string, string>;
 }
@@ -42,18 +43,19 @@ export async function runStep(
     const times = stepSpec.retry.attempts > 1 ? ` (attempt ${attempt})` : '';
     log.say(step.index, `Step ${step.index + 1}: ${step.name}${times}`);
 
-    const timeLeft = deadline - deps.clock.now();
+    const timeLeft = deadline - deps.clock.elapsed();
     const result = await attemptStep(deps, pipeline, turn, attempt, timeLeft);
     log.endStep(step.index);
     const final = result.outcome === 'succeeded' || result.outcome === 'cancelled';
-    if (final || attempt >= stepSpec.retry.attempts || deps.clock.now() >= deadline) return result;
+    if (final || attempt >= stepSpec.retry.attempts || deps.clock.elapsed() >= deadline)
+      return result;
 
     const delay = backoffDelay(attempt, {
       baseMs: stepSpec.retry.backoffMs,
       maxMs: LONGEST_BACKOFF_MS,
     });
     log.say(step.index, `${result.reason}; trying again in ${formatDuration(delay)}`);
-    await deps.clock.sleep(Math.min(delay, deadline - deps.clock.now()), signal);
+    await deps.clock.sleep(Math.min(delay, deadline - deps.clock.elapsed()), signal);
     if (signal.aborted) return { outcome: 'cancelled', reason: 'cancelled between two attempts' };
   }
 }

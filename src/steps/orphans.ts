@@ -32,11 +32,11 @@ export function createOrphans(deps: { clock: Clock; graceMs?: number }): Orphans
 
   async function end(isMarked: (variables: string[]) => boolean): Promise<number> {
     const seen = new Set<number>();
-    const startedAt = clock.now();
+    const startedAt = clock.elapsed();
     for (;;) {
       const found = await find(isMarked);
       if (found.length === 0) return seen.size;
-      const waited = clock.now() - startedAt;
+      const waited = clock.elapsed() - startedAt;
       if (waited > graceMs + KILL_MS) {
         throw new MainsheetError('orphan-alive', `processes of an earlier start cannot be ended`, {
           hint: `look at the processes ${found.join(', ')}: nothing is deployed in their place while they run`,

@@ -35,7 +35,7 @@ function deliverAt(store: Store, now: number, sending: () => Promise<{ deploymen
     sender: { send: sending },
     render: async ({ callback }) => callback as never,
     budget: { take: async () => ({ sent() {}, failed() {} }) } as never,
-    clock: { now: () => now, sleep: async () => undefined },
+    clock: { now: () => now, elapsed: () => now, sleep: async () => undefined },
     logger: silentLogger,
     news: createBroadcast<News>(),
   });

@@ -45,6 +45,7 @@ async function setUp(t: TestContext) {
 function clockAt(now: number): Clock {
   return {
     now: () => now,
+    elapsed: () => now,
     sleep: () => new Promise((resolve) => void setImmediate(resolve)),
   };
 }

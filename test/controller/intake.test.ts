@@ -73,7 +73,11 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
     }),
   ];
   let ahead = 0;
-  const clock = { ...systemClock, now: () => Date.now() + ahead };
+  const clock = {
+    ...systemClock,
+    now: () => Date.now() + ahead,
+    elapsed: () => Date.now() + ahead,
+  };
   const news = createBroadcast<News>();
   const unreadable = new Set<string>();
   const slow = new Map<string, Promise<void>>();

@@ -25,7 +25,7 @@ for (const [engine, open] of ENGINES) {
     async function setUp(t: TestContext, more: Partial<DeploymentSpec> = {}) {
       const store = await open(t);
       const loaded = sampleLoaded(more);
-      const clock = { now: () => NOW, sleep: async () => undefined };
+      const clock = { now: () => NOW, elapsed: () => NOW, sleep: async () => undefined };
       const catalog: LoadedSpec[] = [loaded];
       let wakes = 0;
       const transitions = createTransitions({

@@ -31,7 +31,7 @@ async function createFixture(t: TestContext) {
   });
   const specOf = async () => loaded.spec;
   let now = 100 * DAY;
-  const clock = { now: () => (now += 1), sleep: async () => undefined };
+  const clock = { now: () => (now += 1), elapsed: () => now, sleep: async () => undefined };
   const news = createBroadcast<News>();
   const transitions = createTransitions({
     store,

@@ -70,7 +70,7 @@ export async function createSimulation(
   // Tokens of an App are made by the real clock, so the simulated one begins there.
   const start = Date.now();
   let time = start;
-  const clock = { now: () => time, sleep: async () => undefined };
+  const clock = { now: () => time, elapsed: () => time, sleep: async () => undefined };
   const news = createBroadcast<News>();
   const specOf = createSpecReader();
   const transitions = createTransitions({

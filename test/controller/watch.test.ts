@@ -48,6 +48,7 @@ async function createFixture(t: TestContext) {
       leaseMs,
       clock: {
         now: () => time.now,
+        elapsed: () => time.now,
         async sleep(ms, signal) {
           const { promise, resolve } = Promise.withResolvers<void>();
           wake = resolve;

@@ -177,6 +177,18 @@ describe('the budget', () => {
     assert.ok(await budget.take('acme', final));
   });
 
+  test('a pause is over when its time has gone by, to whatever the clock is set meanwhile', async (t) => {
+    const { clock, start } = await begin(t);
+    const budget = start();
+    (await budget.take('acme', final))?.failed(failure('github-rate-limited', MINUTE));
+    clock.set(clock.now() + HOUR);
+    assert.equal(await budget.take('acme', final), undefined);
+    clock.set(clock.now() - 2 * HOUR);
+    clock.advance(MINUTE);
+    assert.equal(budget.usage()[0]?.pausedMs, 0);
+    assert.ok(await budget.take('acme', final));
+  });
+
   test('leaves the last of the primary limit alone until it is reset, and believes in no reset later than in an hour', async (t) => {
     const { clock, start } = await begin(t);
     const budget = start();

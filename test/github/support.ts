@@ -16,14 +16,22 @@ export const { privateKey: APP_KEY } = generateKeyPairSync('rsa', {
 
 export const APP = { kind: 'app', appId: '12', privateKey: APP_KEY } as const;
 
-/** A clock that stands still until it is moved. */
-export function createTestClock(start = Date.now()): Clock & { advance(ms: number): void } {
+/** A clock that stands still until it is moved: by time that goes by (`advance`), or by somebody who sets it. */
+export function createTestClock(
+  start = Date.now(),
+): Clock & { advance(ms: number): void; set(now: number): void } {
   let now = start;
+  let elapsed = start;
   return {
     ...systemClock,
     now: () => now,
+    elapsed: () => elapsed,
     advance: (ms) => {
       now += ms;
+      elapsed += ms;
+    },
+    set: (time) => {
+      now = time;
     },
   };
 }

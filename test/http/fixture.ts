@@ -76,7 +76,7 @@ export async function startHttp(
     webhookSecrets: options.secrets ?? ['secret'],
     adminToken: options.adminToken,
     version: '1.2.3',
-    clock: { now: () => NOW, sleep: options.sleep ?? untilAborted },
+    clock: { now: () => NOW, elapsed: () => NOW, sleep: options.sleep ?? untilAborted },
     logger: pino(
       { level: 'debug', base: null },
       { write: (line: string) => log.push(JSON.parse(line) as Record<string, unknown>) },

@@ -27,6 +27,13 @@ test('the clock tells milliseconds since the epoch', () => {
   assert.ok(now >= before && now <= Date.now());
 });
 
+test('what has elapsed is measured whatever the clock is set to', (t) => {
+  const before = systemClock.elapsed();
+  t.mock.timers.enable({ apis: ['Date'], now: 0 });
+  const elapsed = systemClock.elapsed() - before;
+  assert.ok(elapsed >= 0 && elapsed < FOR_EVER, `${elapsed} ms`);
+});
+
 test('times are written in ISO 8601, UTC, with milliseconds', () => {
   assert.equal(isoTime(0), '1970-01-01T00:00:00.000Z');
   assert.equal(isoTime(1_700_000_000_123), '2023-11-14T22:13:20.123Z');

@@ -8,6 +8,7 @@ function ownTime() {
   let now = 0;
   return {
     now: () => now,
+    elapsed: () => now,
     sleep: async (ms: number) => {
       now += ms;
     },

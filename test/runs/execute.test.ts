@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createBroadcast } from '../../src/lib/broadcast.ts';
-import { systemClock } from '../../src/lib/clock.ts';
+import { systemClock, type Clock } from '../../src/lib/clock.ts';
 import type { DeploymentSpec } from '../../src/model/deployment-spec.ts';
 import type { News } from '../../src/model/news.ts';
 import type { Run, Step } from '../../src/model/run.ts';
@@ -174,6 +174,22 @@ test('a run that was interrupted again and again ends, since it may be what kill
   );
 });
 
+test('a clock that is set an hour forward during a run ends nothing', async () => {
+  let ahead = 0;
+  const { outcome, steps } = await executed({
+    clock: { ...systemClock, now: () => Date.now() + ahead },
+    checkout: async () => void (ahead += 3_600_000),
+    before: 'echo BUILD',
+    run: 'echo DEPLOY',
+    timeoutMs: 15 * 60_000,
+  });
+  assert.equal(outcome.kind, 'succeeded');
+  assert.deepEqual(
+    steps.map((step) => step.state),
+    ['succeeded', 'succeeded'],
+  );
+});
+
 test('whoever has lost a run to another process does no further step and writes nothing more', async () => {
   let taken: Run | undefined;
   await assert.rejects(
@@ -233,6 +249,7 @@ async function executed(options: {
   before?: string;
   secrets?: Record<string, string>;
   maxLogBytes?: number;
+  clock?: Clock;
   timeoutMs?: number;
   stepTimeoutMs?: number;
   checkout?: (signal: AbortSignal | undefined, store: Store) => Promise<void>;
@@ -274,7 +291,7 @@ async function executed(options: {
         shell: createShellStep({ clock: systemClock, shell: await findShell() }),
       }),
       inherited: { PATH: process.env['PATH'] },
-      clock: systemClock,
+      clock: options.clock ?? systemClock,
       news: createBroadcast<News>(),
       specOf: async () => spec,
       secret: (name) => secrets[name],

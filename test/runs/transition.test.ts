@@ -54,7 +54,7 @@ async function setUp(t: TestContext, options: { feedback?: boolean; spec?: strin
     createTransitions({
       store: on,
       specOf: createSpecReader(),
-      clock: { now: () => NOW, sleep: async () => undefined },
+      clock: { now: () => NOW, elapsed: () => NOW, sleep: async () => undefined },
       news,
       publicUrl: 'https://mainsheet.example',
       feedback: options.feedback ?? true,

@@ -42,7 +42,9 @@ test('before the first load there is nothing, and it is stale', async (t) => {
 });
 
 test('specs are found by name and by repository, however that is written', async (t) => {
-  const { catalog, write } = await setUp(t, { clock: { ...systemClock, now: () => 42 } });
+  const { catalog, write } = await setUp(t, {
+    clock: { ...systemClock, now: () => 42, elapsed: () => 42 },
+  });
   await write(
     'a.yaml',
     `${named('one')}---\n${named('two', 'Acme/Shop')}---\n${named('three', 'acme/api')}`,

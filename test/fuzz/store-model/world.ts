@@ -24,7 +24,11 @@ export const REPOSITORIES = ['acme/storefront', 'acme/docs'];
 
 export function createWorld(store: Store, time: number): World {
   const clock = { time };
-  const ticking = { now: () => clock.time, sleep: async () => undefined };
+  const ticking = {
+    now: () => clock.time,
+    elapsed: () => clock.time,
+    sleep: async () => undefined,
+  };
   const news = createBroadcast<News>();
   const reader = async (_tables: unknown, digest: string) => {
     const loaded = SPECS.find((one) => one.digest === digest);
