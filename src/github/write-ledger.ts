@@ -6,7 +6,10 @@ export interface WriteLimits {
   perHour: number;
 }
 
-/** The writes of one account in the last hour. All times are milliseconds since the epoch. */
+/**
+ * The writes of one account in the last hour; those of more than a minute later than now are no longer known. All times are
+ * milliseconds since the epoch.
+ */
 export interface WriteLedger {
   add(at: number, importance: Importance, count?: number): void;
   /** How many more writes of this importance may be made now; 0 or less: none. */
@@ -29,6 +32,8 @@ const GRAIN_MS = 1000;
 /** A write is added when it is allowed, and is with GitHub up to this much later: it counts until then is out of the window. */
 const UNDER_WAY_MS = 10_000;
 const COUNTED_MS = GRAIN_MS + UNDER_WAY_MS;
+/** Clocks of replicas differ by less. What is later than that was written before the clock was set back. */
+const AHEAD_MS = 60_000;
 
 /**
  * Counts writes in two sliding windows and decides what there is room for. What ends a run may use all that is left. Anything
@@ -43,6 +48,11 @@ const COUNTED_MS = GRAIN_MS + UNDER_WAY_MS;
 export function createWriteLedger(limits: WriteLimits): WriteLedger {
   /** Oldest second first, within a second in any order. */
   let writes: { at: number; importance: Importance; count: number }[] = [];
+
+  /** Forgets what is out of every window, and what is not to come into one when a clock that was set back has caught up with it. */
+  function forget(now: number): void {
+    writes = writes.filter(({ at }) => at + COUNTED_MS > now - HOUR_MS && at <= now + AHEAD_MS);
+  }
 
   function count(since: number, accept: (importance: Importance) => boolean): number {
     let sum = 0;
@@ -90,12 +100,15 @@ export function createWriteLedger(limits: WriteLimits): WriteLedger {
       else same.count += added;
     },
     room(importance, now) {
-      writes = writes.filter((write) => write.at + COUNTED_MS > now - HOUR_MS);
+      forget(now);
       const reserve = importance >= IMPORTANCE.creation ? Math.floor(limits.perMinute / 4) : 0;
       const minute = limits.perMinute - count(now - MINUTE_MS, all) - reserve;
       return Math.min(minute, hourRoom(importance, now));
     },
-    used: (window, now) => count(now - (window === 'minute' ? MINUTE_MS : HOUR_MS), all),
+    used(window, now) {
+      forget(now);
+      return count(now - (window === 'minute' ? MINUTE_MS : HOUR_MS), all);
+    },
   };
 }
 

@@ -29,6 +29,22 @@ describe('the ledger of writes', () => {
     assert.equal(writes.room(final, 60 * MINUTE + 11_000), 10);
   });
 
+  test('a clock that is set back does not use up the budget, neither now nor when it has caught up', () => {
+    const writes = ledger();
+    writes.add(60 * MINUTE, final, 500);
+    assert.ok(writes.room(final, 60 * MINUTE) <= 0);
+    assert.equal(writes.used('hour', 0), 0);
+    assert.equal(writes.room(final, 0), 80);
+    assert.equal(writes.room(final, 60 * MINUTE), 80);
+  });
+
+  test('what a replica whose clock is a minute ahead has written counts', () => {
+    const writes = ledger({ perMinute: 4 });
+    writes.add(MINUTE, final, 3);
+    assert.equal(writes.room(final, 0), 1);
+    assert.equal(writes.room(final, MINUTE), 1);
+  });
+
   test('leaves a quarter of the minute to what is important', () => {
     const writes = ledger();
     writes.add(0, final, 60);
