@@ -10,36 +10,13 @@ import { discard } from './discard.ts';
 import { createLocalGit } from './local-git.ts';
 import { isMirror, sweepMirrors } from './mirror-directory.ts';
 import { createMirrorFetch } from './mirror-fetch.ts';
+import { MIRROR_LIMITS, type MirrorLimits } from './mirror-limits.ts';
 import { checkRef, checkRepository, checkSha } from './refs.ts';
 import { createRemoteGit, type GitCredential } from './remote-git.ts';
 import { createServerRefs, type ServerRefs, type Stoppable } from './server-refs.ts';
 import { createSharedFetches } from './shared-fetches.ts';
 
 export type { GitCredential } from './remote-git.ts';
-
-export interface MirrorLimits {
-  /** Longest time for a fetch, in milliseconds. */
-  fetchTimeoutMs: number;
-  /** Longest time for any other call, in milliseconds. */
-  queryTimeoutMs: number;
-  /** How long a stopped git has to clean up before it is killed, in milliseconds. */
-  killAfterMs: number;
-  /** From this number of packs on, they are put together: each makes every look-up slower. */
-  maxPacks: number;
-  /** Most names that `changedPaths` returns. */
-  maxPaths: number;
-  /** Most bytes that are read from one call. */
-  maxBytes: number;
-}
-
-const LIMITS: MirrorLimits = {
-  fetchTimeoutMs: 10 * 60_000,
-  queryTimeoutMs: 2 * 60_000,
-  killAfterMs: 5000,
-  maxPacks: 30,
-  maxPaths: 300_000,
-  maxBytes: 64 * 1024 * 1024,
-};
 
 /**
  * One bare mirror for each repository, named `owner/name`. Every method throws TerminalError `invalid-repository`,
@@ -118,7 +95,7 @@ export function createMirrors(deps: {
   limits?: Partial<MirrorLimits>;
 }): Mirrors {
   const { logger, clock, credentials, serverUrl, environment } = deps;
-  const limits = { ...LIMITS, ...deps.limits };
+  const limits = { ...MIRROR_LIMITS, ...deps.limits };
   const directory = resolve(deps.directory);
   const local = createLocalGit({
     environment,

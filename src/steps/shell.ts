@@ -56,8 +56,9 @@ export async function findShell(): Promise<ShellProgram> {
  * and pipes for its output. The step ends when the script ends; what it left in the background is ended then. On
  * timeout and cancel everything gets SIGTERM, and SIGKILL `killGraceMs` (default 10 s) later.
  * stdout and stderr are two pipes: each is in order, but lines that a script writes to both at nearly the same time
- * may change places. Limits are those of the step within `limits`. With `user` the script runs as that user, in its one group: it may read the script, write the outputs,
- * and change nothing else in the step's directory. Throws MainsheetError `step-start` when the script could not be started at all.
+ * may change places. Limits are those of the step within `limits`. With `user` the script runs as that user, in its one
+ * group: it may read the script, write the outputs, and change nothing else in the step's directory. Throws MainsheetError
+ * `step-start` when the script could not be started at all.
  */
 export function createShellStep(deps: {
   clock: Clock;

@@ -18,8 +18,8 @@ const MOST_WAITING = 1000;
 
 /**
  * Carries news between the processes that share a PostgreSQL database, over one connection of its own that is made again
- * when it breaks, or when the server has no answer any more. Until then nothing is heard or said, and nothing is lost by that: every listener looks by itself now
- * and then, and the store holds the truth.
+ * when it breaks, or when the server has no answer any more. Until then nothing is heard or said, and nothing is lost by
+ * that: every listener looks by itself now and then, and the store holds the truth.
  */
 export interface Relay {
   /** Works until `signal` aborts; resolves when what is waiting has been said, or soon after. Never rejects. */
