@@ -100,11 +100,9 @@ describe('when GitHub', () => {
       const states = writes(from).flatMap(({ path, body, status }) =>
         path.includes('/statuses/') && status === 201 ? [(body as { state?: string }).state] : [],
       );
-      assert.equal(
-        states.indexOf('success'),
-        states.length - 1,
-        `the end is last: ${states.join()}`,
-      );
+      // More than once when an answer came too late.
+      const fromTheEnd = states.slice(states.indexOf('success'));
+      assert.deepEqual([...new Set(fromTheEnd)], ['success'], `the end is last: ${states.join()}`);
     });
   }
 

@@ -9,6 +9,7 @@ import {
   isRetryable,
   TOKEN,
 } from './support.ts';
+import { until } from '../support/until.ts';
 import { startStandIn, type Received, type Reply } from './stand-in.ts';
 
 const INSTALLATION = 41;
@@ -344,17 +345,19 @@ test('changing requests to a real GitHub are a second apart, those to a stand-in
     }
     return performance.now() - startedAt;
   };
-  assert.ok((await twice(server.url)) < 900);
+  // A machine that is busy may take longer now and then.
+  await until('two are sent at once', async () => (await twice(server.url)) < 900);
   assert.ok((await twice(server.url.replace('127.0.0.1', '0.0.0.0'))) > 900);
 });
 
 test('one failed request does not make the next one wait longer', async (t) => {
   const answers: Reply[] = [{ status: 404, body: {} }, 'reset', { status: 200, body: {} }];
-  const server = await startStandIn(t, (_, count) => answers[count - 1] ?? 'reset');
+  const server = await startStandIn(t, (_, count) => answers[(count - 1) % 3] ?? 'reset');
   const octokit = await connect(server.url).github.octokit('a/b');
-  await assert.rejects(octokit.request('GET /rate_limit'));
-  const startedAt = performance.now();
-  await octokit.request('GET /rate_limit');
-  // The plugin's first pause is one second, its second four.
-  assert.ok(performance.now() - startedAt < 3000);
+  await until('the plugin pauses for one second and not for four', async () => {
+    await assert.rejects(octokit.request('GET /rate_limit'));
+    const startedAt = performance.now();
+    await octokit.request('GET /rate_limit');
+    return performance.now() - startedAt < 3000;
+  });
 });

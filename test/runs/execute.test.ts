@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,16 +63,24 @@ test("a secret in an output's name is masked, as one in its value is", async () 
 });
 
 test("a step that is stopped at the run's limit is not said to have exceeded its own", async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'mainsheet-limit-'));
+  const mark = join(directory, 'before');
   const { outcome } = await executed({
     run: 'sleep 600',
-    before: 'sleep 0.7',
-    timeoutMs: 1500,
-    stepTimeoutMs: 1400,
+    before: `touch '${mark}'`,
+    timeoutMs: 60_000,
+    stepTimeoutMs: 59_000,
+    // The first step takes nearly all of the time that the run has.
+    clock: {
+      ...systemClock,
+      elapsed: () => systemClock.elapsed() + (existsSync(mark) ? 59_500 : 0),
+    },
   });
+  await rm(directory, { recursive: true });
   assert.deepEqual(outcome, {
     kind: 'failed',
     fault: 'step',
-    reason: 'Step "Deploy" failed: the run took longer than its 1.5s',
+    reason: 'Step "Deploy" failed: the run took longer than its 1m 00s',
   });
 });
 
