@@ -37,6 +37,8 @@ export interface ForgeOptions {
   privateRepositories?: boolean;
   /** How many commits a push event lists; default GitHub's 2048. */
   commitCap?: number;
+  /** How long a receiver of webhooks may take, in milliseconds; default GitHub's ten seconds. */
+  webhookTimeoutMs?: number;
   logger?: Logger;
 }
 
@@ -114,6 +116,7 @@ export async function createForge(options: ForgeOptions): Promise<Forge> {
   });
   const webhooks = createWebhooks({
     target: app ? { type: 'integration', id: String(app.id) } : { type: 'repository', id: '1' },
+    timeoutMs: options.webhookTimeoutMs,
   });
   let published = Promise.resolve();
   let closing: Promise<void> | undefined;

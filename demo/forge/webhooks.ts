@@ -62,6 +62,8 @@ export const HOOK_ID = 4711;
 export function createWebhooks(options: {
   /** Whose hook it is: an App's id, or a repository's. */
   target: { type: 'integration' | 'repository'; id: string };
+  /** How long a receiver may take over its answer, in milliseconds; default GitHub's ten seconds. */
+  timeoutMs?: number | undefined;
 }): Webhooks {
   const deliveries = createJournal<Delivery>(
     ({ event, id, status, answer }) => `${event} ${id} ${status} ${answer.slice(0, 100)}`,
@@ -75,7 +77,11 @@ export function createWebhooks(options: {
     if (message === undefined) throw new Error(`nothing was delivered as ${id}`);
     if (receiver === undefined) throw new Error('no receiver was set: call hook() first');
     const at = Date.now();
-    const { status, answer } = await post(receiver.url, message, closing.signal);
+    const { status, answer } = await post(
+      receiver.url,
+      message,
+      AbortSignal.any([closing.signal, AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS)]),
+    );
     const { event, body } = message;
     const delivery = { id, event, at, tookMs: Date.now() - at, status, body, answer, redelivery };
     deliveries.add(delivery);
@@ -137,7 +143,7 @@ async function signatures(secret: string, body: string): Promise<Record<string, 
 function post(
   url: string,
   message: { body: string; headers: Record<string, string> },
-  closing: AbortSignal,
+  signal: AbortSignal,
 ): Promise<{ status: number; answer: string }> {
   return new Promise((resolve) => {
     const lost = (error: unknown) => resolve({ status: 0, answer: String(error) });
@@ -145,7 +151,7 @@ function post(
       method: 'POST',
       agent: false,
       headers: { ...message.headers, 'content-length': Buffer.byteLength(message.body) },
-      signal: AbortSignal.any([closing, AbortSignal.timeout(TIMEOUT_MS)]),
+      signal,
     });
     outgoing.on('error', lost);
     outgoing.on('response', (response) => {

@@ -46,7 +46,10 @@ describe('when GitHub', () => {
   });
 
   /** A world whose one run, on a commit of its own, reports to the forge as an App. */
-  async function begin(t: TestContext): Promise<{ world: Simulation; sha: string; from: number }> {
+  async function begin(
+    t: TestContext,
+    requestTimeoutMs = 60_000,
+  ): Promise<{ world: Simulation; sha: string; from: number }> {
     const sha = await sample.commit({ message: t.name });
     await sample.push('main');
     const logger = pino({ level: 'silent' });
@@ -58,7 +61,7 @@ describe('when GitHub', () => {
           auth: { kind: 'app', appId: forge.appId ?? '', privateKey: forge.privateKey ?? '' },
           logger,
           clock,
-          requestTimeoutMs: 1000,
+          requestTimeoutMs,
           onPrimaryLimit: (account, primary) => budget().observe(account, primary),
         });
         return createSender({ github, clock });
@@ -88,7 +91,7 @@ describe('when GitHub', () => {
 
   for (const [what, fault, times, wait] of troubles) {
     test(`${what}, callbacks wait and the truth arrives in order`, async (t) => {
-      const { world, sha, from } = await begin(t);
+      const { world, sha, from } = await begin(t, fault === 'hang' ? 1000 : undefined);
       forge.faults.next(WRITES, fault, times);
       await world.pass(wait);
       assert.equal(world.ended.size, 1, 'the run went on');

@@ -282,7 +282,7 @@ for (const [what, lost] of [
 ] as const) {
   test(
     `more deliveries that are ${what} than can be read in one look leave room for the others`,
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     async (t) => {
       const { send, refused, recover, inbox, asked } = await createFixture(t, { pageSize: 100 });
       await recover();
@@ -429,7 +429,7 @@ test('a cursor that GitHub no longer has costs that look and nothing else', asyn
 
 test(
   'more than can be read in one look is taken in the next ones, in order',
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async (t) => {
     const { send, recover, inbox, asked } = await createFixture(t, { pageSize: 100 });
     await recover();

@@ -96,7 +96,7 @@ describe('a full disk', { skip: await cannotFillDisk() }, () => {
     await writeFile(join(notes, 'go-on'), '');
     await world.controller.logged({ msg: 'lease could not be renewed', run: run.id });
     // Longer than anything is tried again within the lease.
-    await world.controller.logged({ msg: 'run could not be concluded', run: run.id });
+    await world.controller.logged({ msg: 'run could not be concluded', run: run.id }, 0, 180_000);
     const [stuck] = await world.runs(`&sha=${sha}`);
     assert.equal(stuck?.state, 'running');
     const status = (await world.forge.statuses(SITE, sha))[0];

@@ -181,7 +181,10 @@ test(
     const { id } = await inState(sha, 'running');
     const pids = await Promise.all(
       ['shell', 'child', 'session', 'grandchild'].map((name) =>
-        until(`${name} runs`, async () => Number(await readFile(join(gates, name), 'utf8'))),
+        until(
+          `${name} runs`,
+          async () => Number(await readFile(join(gates, name), 'utf8')) || undefined,
+        ),
       ),
     );
     assert.ok(pids.every(isAlive));

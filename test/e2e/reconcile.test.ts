@@ -12,9 +12,6 @@ if: "!event.head_commit.message.contains('[skip deploy]')"
 steps: [{ run: 'echo "deployed $MAINSHEET_SHA of $MAINSHEET_BRANCH"' }]
 `;
 
-/** What GitHub says that the webhook's address is. */
-const PUBLIC_URL = 'https://mainsheet.example/webhooks/v1/github';
-
 let world: World;
 let files = 0;
 before(async () => {
@@ -29,8 +26,7 @@ before(async () => {
 });
 after(() => world.close());
 
-const listen = (url: string) =>
-  world.forge.hook({ url, secret: world.controller.secret, publicUrl: PUBLIC_URL });
+const listen = (url: string) => world.forge.hook({ url, secret: world.controller.secret });
 const hear = () => listen(world.controller.webhookUrl);
 const turnDeaf = async () => listen(await deafUrl());
 
@@ -155,29 +151,4 @@ test('a branch that is forced back and forth without a webhook is deployed each 
   await deployed(one, 2);
   await world.sample.push(`${two}:refs/heads/release/2`, { force: true });
   await deployed(two, 2);
-});
-
-test('what was pushed while the controller was down is deployed once, whether recovered or found', async () => {
-  await world.controller.stop();
-  const older = await push('main', 'While down, older');
-  const newest = await push('main', 'While down, newest');
-  await world.forge.waitForDelivery(({ body }) => body.includes(`"after":"${newest}"`), 30_000);
-  await world.controller.restart();
-  await world.ended(newest);
-  const again = await world.forge.waitForDelivery(
-    ({ body }) => body.includes(`"after":"${newest}"`),
-    30_000,
-  );
-  await world.explained(again.id);
-  await looked();
-  const runs = await world.runs(`&sha=${newest}`);
-  assert.deepEqual(
-    runs.map(({ state }) => state),
-    ['succeeded'],
-  );
-  const { items } = await world.controller.get<{ items: { sha: string }[] }>('/environments');
-  assert.equal(items[0]?.sha, newest);
-  for (const run of await world.runs(`&sha=${older}`)) {
-    assert.ok(['succeeded', 'superseded'].includes(run.state));
-  }
 });

@@ -44,6 +44,7 @@ for (const [who, kind, route] of hooks) {
       specs: { 'storefront.yaml': SPEC },
       forge: { app: isApp },
       credentials: kind,
+      recovers: true,
     });
     worlds.push(world);
     await hasLooked(world, route);
@@ -80,7 +81,10 @@ for (const [who, kind, route] of hooks) {
 }
 
 test('recover never deploys backwards: what was missed before the deployed revision ends superseded', async () => {
-  const world = await createWorld({ specs: { 'all.yaml': `${SPEC}---${NEWEST}` } });
+  const world = await createWorld({
+    specs: { 'all.yaml': `${SPEC}---${NEWEST}` },
+    recovers: true,
+  });
   worlds.push(world);
   const { controller } = world;
   await hasLooked(world, `/repos/${SITE}/hooks/4711/deliveries`);

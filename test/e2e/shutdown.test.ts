@@ -47,6 +47,7 @@ test('SIGTERM hands a run over, and the next process goes on at its first unfini
   assert.equal(run.state, 'succeeded');
   assert.deepEqual(await stepsRun(), ['first', 'second', 'second']);
   await world.statusOf(sha, 'mainsheet/slow', 'success');
+  await world.settled();
   assert.equal((await world.forge.deployments(SITE)).length, 1);
 });
 

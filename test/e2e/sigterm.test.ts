@@ -27,6 +27,7 @@ let notes: string;
 before(async () => {
   notes = await mkdtemp(join(tmpdir(), 'mainsheet-notes-'));
   world = await createWorld({
+    recovers: true,
     specs: {
       'all.yaml': [
         spec(

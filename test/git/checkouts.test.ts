@@ -19,7 +19,7 @@ import { promisify } from 'node:util';
 import { createFixture, type Fixture } from './fixture.ts';
 
 const run = promisify(execFile);
-const TIME_LIMIT = { timeout: 60_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 
 /** All files and directories of a checkout but its `.git`, sorted. */
 async function contents(directory: string): Promise<string[]> {

@@ -24,7 +24,7 @@ async function everything(directory: string): Promise<string> {
 
 test(
   'credentials reach the server, and neither a process list nor a disk',
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async (t) => {
     const fixture = await createFixture(t, { credential: CREDENTIAL });
     const { data, server, mirrors, checkouts, repository, git } = fixture;

@@ -17,7 +17,7 @@ import { TerminalError } from '../../src/lib/errors.ts';
 import { createFixture, type Fixture } from './fixture.ts';
 
 const run = promisify(execFile);
-const TIME_LIMIT = { timeout: 60_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 
 interface Trap extends Fixture {
   /** A program that leaves a mark when it is run. */

@@ -9,7 +9,7 @@ import { createLocalGit, type LocalGit } from '../../src/git/local-git.ts';
 import { keepConfig } from '../../src/git/mirror-directory.ts';
 import { commandLines, until } from './fixture.ts';
 
-const TIME_LIMIT = { timeout: 20_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 
 interface Fake {
   git: LocalGit;

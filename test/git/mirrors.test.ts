@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { createFixture, until } from './fixture.ts';
 
-const TIME_LIMIT = { timeout: 60_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 
 test('a fetch brings new, forced, deleted and renamed branches and tags', TIME_LIMIT, async (t) => {
   const { mirrors, repository, git, commit } = await createFixture(t);

@@ -7,7 +7,7 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { createMirrors } from '../../src/git/mirrors.ts';
 import { commandLines, createFixture, silent, until, type Fixture } from './fixture.ts';
 
-const TIME_LIMIT = { timeout: 60_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 const PASSWORD = 'ghs_Geheim/+äöü';
 const CREDENTIAL = { username: 'x-access-token', password: PASSWORD };
 

@@ -8,7 +8,7 @@ import { needsRoot, STEP_USER } from '../support/root.ts';
 import { createFixture } from './fixture.ts';
 
 const run = promisify(execFile);
-const TIME_LIMIT = { timeout: 60_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 const owner = STEP_USER;
 
 test(

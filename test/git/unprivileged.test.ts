@@ -34,15 +34,19 @@ const LEFTOVERS: Record<string, (directory: string) => Promise<unknown>> = {
 };
 
 for (const [name, leave] of Object.entries(LEFTOVERS)) {
-  test(`without root, a checkout is exact again after: ${name}`, { timeout: 60_000 }, async (t) => {
-    const { checkouts, repository, git, commit, data } = await createFixture(t);
-    const first = await git('rev-parse', 'HEAD');
-    const second = await commit({ 'README.md': 'second\n', 'src/index.js': 'two\n' });
-    const request = { lane: 'shop', repository };
-    const { directory } = await checkouts.prepare({ ...request, sha: first });
-    await leave(directory);
-    await checkouts.prepare({ ...request, sha: second });
-    assert.deepEqual((await readdir(directory)).sort(), ['.git', 'README.md', 'src']);
-    assert.deepEqual((await readdir(join(data, 'work'))).length, 1, 'nothing is left over');
-  });
+  test(
+    `without root, a checkout is exact again after: ${name}`,
+    { timeout: 300_000 },
+    async (t) => {
+      const { checkouts, repository, git, commit, data } = await createFixture(t);
+      const first = await git('rev-parse', 'HEAD');
+      const second = await commit({ 'README.md': 'second\n', 'src/index.js': 'two\n' });
+      const request = { lane: 'shop', repository };
+      const { directory } = await checkouts.prepare({ ...request, sha: first });
+      await leave(directory);
+      await checkouts.prepare({ ...request, sha: second });
+      assert.deepEqual((await readdir(directory)).sort(), ['.git', 'README.md', 'src']);
+      assert.deepEqual((await readdir(join(data, 'work'))).length, 1, 'nothing is left over');
+    },
+  );
 }

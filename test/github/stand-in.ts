@@ -51,6 +51,8 @@ export async function startStandIn(
       reply(response, answer(request, requests.length));
     });
   });
+  // A process that was stopped for a while may write to a connection just when it is closed as idle.
+  server.keepAliveTimeout = 0;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => {

@@ -85,11 +85,15 @@ async function pushAll(sample: Sample): Promise<void> {
 async function proveTurns(replicas: readonly Controller[], directory: string): Promise<void> {
   const expected = PUSHES * 2;
   const [first] = replicas;
-  const runs = await until('every run has ended', async () => {
-    const items = (await first?.get<{ items: RunView[] }>('/runs?limit=200'))?.items ?? [];
-    const ended = items.filter(({ state }) => state === 'succeeded' || state === 'failed');
-    return ended.length === expected && ended;
-  });
+  const runs = await until(
+    'every run has ended',
+    async () => {
+      const items = (await first?.get<{ items: RunView[] }>('/runs?limit=200'))?.items ?? [];
+      const ended = items.filter(({ state }) => state === 'succeeded' || state === 'failed');
+      return ended.length === expected && ended;
+    },
+    180_000,
+  );
   const overlaps = await readFile(join(directory, 'overlaps'), 'utf8').catch(() => '');
   assert.equal(overlaps, '');
   assert.deepEqual(

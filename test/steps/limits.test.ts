@@ -12,7 +12,7 @@ import { createStore } from '../../src/store/index.ts';
 import { needsRoot, STEP_USER } from '../support/root.ts';
 import { isAlive, runScript } from './support.ts';
 
-const TIME_LIMIT = { timeout: 30_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 const MI = 2 ** 20;
 const linux = process.platform === 'linux' ? {} : { skip: 'other systems keep other limits' };
 const SHELLS = { bash: undefined, sh: { path: '/bin/sh', args: ['-e'] } };

@@ -11,7 +11,7 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { createOrphans } from '../../src/steps/orphans.ts';
 import { isAlive } from './support.ts';
 
-const TIME_LIMIT = { timeout: 60_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 const orphans = createOrphans({ clock: systemClock, graceMs: 1000 });
 
 /** A process with these variables that would wait for ever; its id when it has started. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { systemClock, type Clock } from '../../src/lib/clock.ts';
 import { createLogLimit } from '../../src/lib/log-limit.ts';
 import { createMasker } from '../../src/lib/masking.ts';
 import { findShell } from '../../src/steps/shell.ts';
@@ -169,13 +170,21 @@ test('a character that arrives in two pieces is logged whole, and bytes that are
 
 test('a step that takes too long is ended with everything it started', async (t) => {
   const script = 'sleep 1000 & echo $!; (sleep 1000; true) & echo $!; echo $$; wait';
-  const attempt = await runScript(t, script, { timeoutMs: 500 });
+  // Its time is over when it has started everything.
+  const { promise: over, resolve: end } = Promise.withResolvers<void>();
+  const clock: Clock = {
+    ...systemClock,
+    sleep: (ms, signal) => (ms === 1500 ? over : systemClock.sleep(ms, signal)),
+  };
+  const attempt = await runScript(t, script, { timeoutMs: 1500, killGraceMs: 5000, clock });
+  const pidsOf = () => attempt.text('stdout').trim().split('\n').map(Number);
+  await until('all run', () => pidsOf().length === 3);
+  end();
   assert.deepEqual(await attempt.result, {
     outcome: 'timed-out',
-    reason: 'it took longer than its 500ms',
+    reason: 'it took longer than its 1.5s',
   });
-  const pids = attempt.text('stdout').trim().split('\n').map(Number);
-  assert.equal(pids.length, 3);
+  const pids = pidsOf();
   assert.deepEqual(pids.filter(isAlive), []);
 });
 
@@ -206,7 +215,7 @@ test('processes that ignore SIGTERM are killed after the grace period', async (t
 });
 
 test('a process left in the background with the output open neither holds up the step nor outlives it', async (t) => {
-  const script = `(trap '' TERM; echo $BASHPID; exec sleep 1000) & until [ -e /proc/$! ]; do :; done; echo done`;
+  const script = `(trap '' TERM; echo $BASHPID; touch up; exec sleep 1000) & until [ -e up ]; do sleep 0.01; done; echo done`;
   const attempt = await runScript(t, script, { killGraceMs: 200 });
   assert.equal((await attempt.result).outcome, 'succeeded');
   const pid = Number(/^(\d+)$/m.exec(attempt.text('stdout'))?.[1]);
@@ -222,7 +231,10 @@ test('a process left in the background without any output does not outlive the s
 });
 
 test('what a script leaves behind may still finish its last lines', async (t) => {
-  const attempt = await runScript(t, '(sleep 0.1; echo late) & echo early');
+  // As long as it takes on a busy machine.
+  const sleep: Clock['sleep'] = (ms, signal) => systemClock.sleep(ms * 40, signal);
+  const clock = { ...systemClock, sleep };
+  const attempt = await runScript(t, '(sleep 0.1; echo late) & echo early', { clock });
   assert.equal((await attempt.result).outcome, 'succeeded');
   assert.equal(attempt.text(), 'early\nlate\n');
 });

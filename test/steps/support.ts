@@ -3,7 +3,7 @@ import { chmod, chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { systemClock } from '../../src/lib/clock.ts';
+import { systemClock, type Clock } from '../../src/lib/clock.ts';
 import type { Owner } from '../../src/lib/owner.ts';
 import type { StepLimits } from '../../src/lib/step-limits.ts';
 import type { StepResult } from '../../src/steps/contract.ts';
@@ -21,6 +21,7 @@ export interface Attempt {
 
 interface Options {
   env?: Record<string, string>;
+  clock?: Clock;
   timeoutMs?: number;
   killGraceMs?: number;
   shell?: ShellProgram;
@@ -53,10 +54,10 @@ export async function runScript(
   const pieces: Attempt['pieces'] = [];
   const controller = new AbortController();
   const step = createShellStep({
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     shell: options.shell ?? (await findShell()),
     user: options.user,
-    killGraceMs: options.killGraceMs ?? 5000,
+    killGraceMs: options.killGraceMs ?? 60_000,
     ...(options.allowed === undefined ? {} : { limits: options.allowed }),
   });
   const result = step({

@@ -31,8 +31,11 @@ export async function startBalancer(targets: () => readonly string[]): Promise<B
         }
       }
       response.writeHead(502).end();
-    })();
+      // A sender that hangs up in the middle.
+    })().catch(() => response.destroy());
   });
+  // A process that was stopped for a while may write to a connection just when it is closed as idle.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

@@ -9,6 +9,9 @@ import { until } from './until.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
+/** A process that was stopped for a while may write to a kept connection just when it is closed as idle. */
+const ONCE = { connection: 'close' };
+
 /** A controller in a process of its own, as people run it. */
 export interface Controller {
   url: string;
@@ -20,7 +23,11 @@ export interface Controller {
    */
   log: readonly Record<string, unknown>[];
   /** Waits for an entry with these fields among those from number `from` on (default: all of them). */
-  logged(fields: Record<string, unknown>, from?: number): Promise<Record<string, unknown>>;
+  logged(
+    fields: Record<string, unknown>,
+    from?: number,
+    timeoutMs?: number,
+  ): Promise<Record<string, unknown>>;
   dataDir: string;
   specsDir: string;
   /** GET from the API; throws on anything but 2xx. */
@@ -144,24 +151,28 @@ export async function startController(options: {
     },
     secret,
     log,
-    logged: (fields, from = 0) =>
-      until(`the log tells of ${JSON.stringify(fields)}`, () =>
-        log.slice(from).find((entry) => Object.entries(fields).every(([k, v]) => entry[k] === v)),
+    logged: (fields, from = 0, timeoutMs = 60_000) =>
+      until(
+        `the log tells of ${JSON.stringify(fields)}`,
+        () =>
+          log.slice(from).find((entry) => Object.entries(fields).every(([k, v]) => entry[k] === v)),
+        timeoutMs,
       ),
     dataDir,
     specsDir,
     async get<T>(path: string) {
-      const response = await fetch(`${url}/api/v1${path}`);
+      const response = await fetch(`${url}/api/v1${path}`, { headers: ONCE });
       if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${await response.text()}`);
       return (await response.json()) as T;
     },
-    post: (path) => fetch(`${url}/api/v1${path}`, { method: 'POST' }),
+    post: (path) => fetch(`${url}/api/v1${path}`, { method: 'POST', headers: ONCE }),
     stop: () => end('SIGTERM'),
     kill: async () => void (await end('SIGKILL')),
     restart: start,
     async remove() {
       await end('SIGKILL');
-      await rm(root, { recursive: true, force: true });
+      // A git or a step that was left may still write there.
+      await rm(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
     },
   };
 }

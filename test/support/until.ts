@@ -11,14 +11,15 @@ export async function until<T>(
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   let last: unknown;
-  while (Date.now() < deadline) {
+  // A process that was stopped for as long looks once more.
+  for (let isLate = false; !isLate; await delay(15)) {
+    isLate = Date.now() >= deadline;
     try {
       const found = await probe();
       if (found !== undefined && found !== false) return found;
     } catch (error) {
       last = error;
     }
-    await delay(15);
   }
   throw new Error(`waited ${timeoutMs} ms in vain: ${what}`, { cause: last });
 }

@@ -61,6 +61,9 @@ export interface World {
   close: () => Promise<void>;
 }
 
+/** What GitHub says that the webhook's address is. */
+const PUBLIC_URL = 'https://mainsheet.example/webhooks/v1/github';
+
 export async function createWorld(options: {
   specs: Record<string, string>;
   env?: Record<string, string>;
@@ -72,8 +75,15 @@ export async function createWorld(options: {
   files?: Record<string, string>;
   /** As whom the controller speaks to the forge; default with its token. */
   credentials?: 'token' | 'app';
+  /** Whether GitHub tells of this receiver, so that what it has missed is taken in: at any time, not only at a start. */
+  recovers?: boolean;
 }): Promise<World> {
-  const forge = await createForge({ repositories: [SITE, HUB], ...options.forge });
+  const forge = await createForge({
+    repositories: [SITE, HUB],
+    // A machine that is busy is not what is tested.
+    webhookTimeoutMs: 60_000,
+    ...options.forge,
+  });
   const sample = await createSample(forge, SITE, options.files ?? { 'README.md': 'shop\n' });
   const controller = await startController({
     forge,
@@ -90,7 +100,7 @@ export async function createWorld(options: {
     forge.hook({
       url: controller.webhookUrl,
       secret: controller.secret,
-      publicUrl: 'https://mainsheet.example/webhooks/v1/github',
+      ...(options.recovers === true ? { publicUrl: PUBLIC_URL } : {}),
     });
   hear();
 

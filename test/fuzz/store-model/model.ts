@@ -1,4 +1,4 @@
-import type { ClaimedDelivery } from '../../../src/store/inbox.ts';
+import { ASIDE_AFTER, type ClaimedDelivery } from '../../../src/store/inbox.ts';
 import type { OutboxEntry, OutboxState } from '../../../src/store/outbox.ts';
 import { hasEnded, type Run, type RunState } from '../../../src/model/run.ts';
 import type { LoadedSpec } from '../../../src/model/deployment-spec.ts';
@@ -79,7 +79,10 @@ export function emptyModel(): Model {
   };
 }
 
-/** Deliveries that may be claimed: the first open one of each repository, when it is due and nobody's. */
+/**
+ * Deliveries that may be claimed: the first open one of each repository, when it is due and nobody's; and those behind one that
+ * was tried so often that it steps aside while it waits.
+ */
 export function claimableDeliveries({ deliveries, now }: Model): DeliveryModel[] {
   return deliveries.filter(
     (one, index) =>
@@ -87,7 +90,12 @@ export function claimableDeliveries({ deliveries, now }: Model): DeliveryModel[]
       isFree(one, now) &&
       !deliveries
         .slice(0, index)
-        .some((other) => other.state === 'pending' && other.repository === one.repository),
+        .some(
+          (other) =>
+            other.state === 'pending' &&
+            other.repository === one.repository &&
+            (other.attempts < ASIDE_AFTER || other.dueAt <= now || other.leaseUntil > now),
+        ),
   );
 }
 
