@@ -1,6 +1,7 @@
 import { globSync } from 'node:fs';
 import { sql, type Kysely } from 'kysely';
 import type { Database } from '../../src/store/tables.ts';
+import { until } from '../support/until.ts';
 import { processesOf } from './processes.ts';
 import type { ChaosWorld } from './world.ts';
 
@@ -59,8 +60,17 @@ async function openRows(world: ChaosWorld): Promise<string[]> {
   }
 }
 
-/** What the dead still hold on the server: locks, and transactions that nobody will end. */
+/** What the dead still hold on the server: locks, and transactions that nobody will end. It learns of a death a moment later. */
 async function heldOnServer(db: Kysely<Database>): Promise<string[]> {
+  let held: string[] = [];
+  await until('the server has let go', async () => {
+    held = await heldNow(db);
+    return held.length === 0;
+  }).catch(() => undefined);
+  return held;
+}
+
+async function heldNow(db: Kysely<Database>): Promise<string[]> {
   const { rows } = await sql<{ pid: number; what: string }>`
     select pid, 'advisory lock' as what from pg_locks where locktype = 'advisory'
     union all

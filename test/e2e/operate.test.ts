@@ -152,7 +152,9 @@ test('a paused lane holds every spec in it; a paused spec does not hold up the o
     ],
   );
   assert.equal((await world.ended(two)).state, 'succeeded');
-  assert.match(await world.statusOf(one, 'mainsheet/one', 'pending'), /\(spec one\)$/);
+  await until('the status says why it waits', async () =>
+    (await world.statusOf(one, 'mainsheet/one', 'pending')).endsWith('(spec one)'),
+  );
   const listed = await mainsheet('pauses');
   assert.match(listed.stdout, /^KIND +NAME +SINCE +BY +REASON\nspec +one +\S+Z +loopback$/m);
   assert.match((await mainsheet('resume', 'one')).stdout, /^spec one goes on\nrun \w+ of one is/);

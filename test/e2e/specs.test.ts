@@ -80,12 +80,13 @@ test('specs of a repository are in use, and a push to it changes them', async ()
 
     await deploys.commit({ files: { 'specs/site.yaml': spec('changed') }, message: 'Change' });
     await deploys.push('main');
-    await until(
-      'the change is loaded',
-      () =>
-        other.controller.log.filter(({ msg }) => msg === 'deployment specs checked out').length ===
-        2,
-    );
+    const { log } = other.controller;
+    await until('the change is loaded', () => {
+      const said = log.map(({ msg }) => msg);
+      const checkouts = said.filter((msg) => msg === 'deployment specs checked out').length;
+      const checkedOut = said.lastIndexOf('deployment specs checked out');
+      return checkouts === 2 && said.lastIndexOf('deployment specs loaded') > checkedOut;
+    });
     assert.match(await deployed(other, 'second'), /^changed$/m);
   } finally {
     await deploys.close();

@@ -52,8 +52,13 @@ test('a connection that is being answered is never closed for others', async (t)
   const busy = await open(server);
   busy.write('GET /silent HTTP/1.1\r\nHost: x\r\n\r\n');
   const [, response] = await once(server, 'request');
-  const idle = [await open(server), await open(server), await open(server), await open(server)];
-  await Promise.all(idle.slice(0, 2).map((socket) => once(socket, 'close')));
+  // Listened for at once: the first ones are closed while the last ones are being opened.
+  const closed: Promise<unknown>[] = [];
+  for (let count = 0; count < 4; count += 1) {
+    const socket = await open(server);
+    closed.push(new Promise((resolve) => socket.once('close', resolve)));
+  }
+  await Promise.all(closed.slice(0, 2));
   response.end('done');
   assert.match(String(await once(busy, 'data')), /^HTTP\/1\.1 200/);
 });
