@@ -92,6 +92,7 @@ async function mainsheet(): Promise<Server> {
     operate: {} as Deps['operate'],
     pausing: {} as Deps['pausing'],
     webhookSecrets: [SECRET],
+    spoolDirectory: directory,
     adminToken: undefined,
     version: 'bench',
     clock: systemClock,

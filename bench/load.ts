@@ -12,12 +12,20 @@ export const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 3);
 export const PATH = '/webhooks/v1/github';
 export const SECRET = randomBytes(32).toString('hex');
 
-const body = JSON.stringify({
-  ref: 'refs/heads/main',
-  repository: { full_name: 'acme/storefront' },
-  filler: 'x'.repeat(8 * 1024 - 100),
-});
-const signature = `sha256=${createHmac('sha256', SECRET).update(body).digest('hex')}`;
+/** No two the same, as GitHub's are not. */
+function bodyOf(id: string): string {
+  return JSON.stringify({
+    ref: 'refs/heads/main',
+    before: 'a'.repeat(40),
+    after: 'b'.repeat(40),
+    repository: { full_name: 'acme/storefront' },
+    filler: `${id}${'x'.repeat(8 * 1024 - 250)}`,
+  });
+}
+
+function sign(body: string): string {
+  return `sha256=${createHmac('sha256', SECRET).update(body).digest('hex')}`;
+}
 
 export interface Round {
   /** Requests/s. */
@@ -99,16 +107,17 @@ async function measure({ url }: Receiver, seconds: number): Promise<Round> {
     requests: [
       {
         method: 'POST',
-        body,
         setupRequest(request) {
           serial += 1;
+          const body = bodyOf(`${prefix}-${serial}`);
           return {
             ...request,
+            body,
             headers: {
               'content-type': 'application/json',
               'x-github-event': 'push',
               'x-github-delivery': `${prefix}-${serial}`,
-              'x-hub-signature-256': signature,
+              'x-hub-signature-256': sign(body),
             },
           };
         },

@@ -236,6 +236,7 @@ export async function startApp(deps: {
     budget: () => budget.usage(),
     pausing,
     webhookSecrets: config.webhookSecrets,
+    spoolDirectory: config.dataDir,
     adminToken: config.adminToken,
     version: deps.version,
     clock,

@@ -4,14 +4,13 @@ import type { Logger } from '../lib/logger.ts';
 import type { GitHub } from '../github/client.ts';
 import { findHooks, type Hook, type ListedDelivery } from '../github/deliveries.ts';
 import { describePayload } from '../github/describe-delivery.ts';
+import { DEPLOYING_EVENTS } from '../github/event-shape.ts';
 import type { Json } from '../model/event.ts';
 import type { Catalog } from '../spec/catalog.ts';
 import type { Store } from '../store/index.ts';
 
 /** Where GitHub delivers to, below the public URL. */
 const WEBHOOK_PATH = '/webhooks/v1/github';
-/** Events that can start a run: nothing else is worth a request. */
-const EVENTS = new Set(['push', 'release', 'workflow_run']);
 /** What the inbox takes from the webhook route, it takes from here. */
 const DELIVERY = /^[\w-]{1,100}$/;
 /** A hundred deliveries each: more than GitHub remembers of most. */
@@ -114,7 +113,8 @@ export function createRecover(deps: {
       const known = await store.inbox.known(deliveries.map(({ guid }) => guid));
       for (const delivery of deliveries) {
         newest = Math.max(newest, delivery.deliveredAt);
-        const wanted = EVENTS.has(delivery.event) && DELIVERY.test(delivery.guid);
+        // Nothing else is worth a request.
+        const wanted = DEPLOYING_EVENTS.has(delivery.event) && DELIVERY.test(delivery.guid);
         if (!wanted || delivery.deliveredAt < since || known.has(delivery.guid)) continue;
         missed.set(delivery.guid, [delivery, ...(missed.get(delivery.guid) ?? [])]);
       }

@@ -1,6 +1,7 @@
 import { TerminalError } from '../lib/errors.ts';
 import type { Event, Json, PingEvent, ReleaseEvent, WorkflowRunEvent } from '../model/event.ts';
 import { describePayload } from './describe-delivery.ts';
+import { whyAnotherEvent } from './event-shape.ts';
 import { parsePush } from './parse-push.ts';
 import {
   type Fields,
@@ -13,12 +14,14 @@ import {
 
 /**
  * What a delivery means. `name` is `X-GitHub-Event`. Never throws: a payload that cannot be read, or that holds a name no
- * repository, ref or commit can have, becomes `other` with the reason, so that one bad delivery never stops the intake.
+ * repository, ref or commit can have, or is another event's, becomes `other` with the reason, so that one bad delivery never stops the intake.
  * Fields: https://docs.github.com/en/webhooks/webhook-events-and-payloads
  */
 export function parseEvent(name: string, payload: Json): Event {
   try {
     const fields = readFields(payload, 'the payload');
+    const mismatch = whyAnotherEvent(name, payload);
+    if (mismatch !== undefined) return other(name, payload, mismatch);
     if (name === 'push') return parsePush(fields);
     if (name === 'release') return parseRelease(fields);
     if (name === 'workflow_run') return parseWorkflowRun(fields);

@@ -1,91 +1,144 @@
 import type { IncomingMessage } from 'node:http';
 import { finished } from 'node:stream';
+import type { Clock } from '../lib/clock.ts';
+import { RetryableError } from '../lib/errors.ts';
+import {
+  BODY_LIMITS,
+  createBodyRoom,
+  tooLarge,
+  type BodyLimits,
+  type BodyRoom,
+} from './body-room.ts';
 import { ProblemError } from './problem.ts';
+import { openSpool, type Spool } from './spool.ts';
 
-/** GitHub caps payloads at 25 MB: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap */
-const LARGEST_BODY = 25 * 1024 * 1024;
+/** What has to be known of a body before it is worth its memory. */
+export interface BodyCheck {
+  /** Hears of the bytes as they come. */
+  update(chunk: Uint8Array): void;
+  /** Called at the end; throws when the body is not wanted. */
+  pass(): void;
+}
 
-/** Request bodies in memory at once, in bytes, before more are turned away. */
-const MOST_BYTES_AT_ONCE = 256 * 1024 * 1024;
-
-/** Reads whole bodies, bounded each and together. */
-export type ReadBody = (request: IncomingMessage) => Promise<Buffer>;
+/** Reads a whole body that passes the check; one that is large is held in a file until then. */
+export type ReadBody = (request: IncomingMessage, check: BodyCheck) => Promise<Buffer>;
 
 /**
- * The reader stops at the limit while it reads, so a missing or wrong Content-Length changes nothing. It throws
- * ProblemError 413 (too large), 429 (too much at once) or 400 (the sender hung up or lied about the length).
+ * The reader stops at the limit while it reads, so a missing or wrong Content-Length changes nothing. It throws ProblemError 413 (too
+ * large), 408 (too slow), 429 (too much at once) or 400 (the sender hung up or lied about the length), and what `check` throws.
  */
-export function createReadBody(
-  limits = { each: LARGEST_BODY, together: MOST_BYTES_AT_ONCE },
-): ReadBody {
-  let held = 0;
-  return async (request) => {
-    const declared = Number(request.headers['content-length'] ?? 0);
-    if (declared > limits.each) throw tooLarge(limits.each);
-    if (held + declared > limits.together) throw tooMany();
-    let mine = 0;
-    const take = (bytes: number) => {
-      mine += bytes;
-      held += bytes;
-      if (mine > limits.each) throw tooLarge(limits.each);
-      // Many may have begun while there was room for all of them: who takes the last of it is turned away.
-      if (held > limits.together) throw tooMany();
-    };
+export function createReadBody(deps: {
+  clock: Pick<Clock, 'elapsed' | 'sleep'>;
+  /** Where files may be made. */
+  directory: string;
+  limits?: BodyLimits;
+}): ReadBody {
+  const limits = deps.limits ?? BODY_LIMITS;
+  const room = createBodyRoom(deps.clock, limits);
+  return async (request, check) => {
+    if (Number(request.headers['content-length'] ?? 0) > limits.each) throw tooLarge(limits.each);
+    const kept = createKept(deps.directory, limits.small);
     try {
-      return await collect(request, take);
-    } catch (error) {
-      if (error instanceof ProblemError) throw error;
-      throw new ProblemError(400, 'body-unreadable', 'the request ended before its body did', {
-        cause: error,
-        headers: { Connection: 'close' },
+      await collect(request, room, (chunk) => {
+        check.update(chunk);
+        return kept.add(chunk);
       });
+      check.pass();
+      return await kept.all();
     } finally {
-      held -= mine;
+      await kept.close();
     }
   };
 }
 
 /**
- * All that comes, until `take`, which hears of each piece's bytes before it is kept, throws: then nothing of it is kept any more,
- * whatever still comes. Rejects when the connection ends before the body.
+ * Hands all that comes to `keep`, and reads no further while that takes time. Rejects, and hands on nothing more, when the connection
+ * ends before the body, when the room has none left for it, or as `keep` does.
  */
-function collect(request: IncomingMessage, take: (bytes: number) => void): Promise<Buffer> {
+function collect(
+  request: IncomingMessage,
+  room: BodyRoom,
+  keep: (chunk: Buffer) => Promise<void> | undefined,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    let isOver = false;
+    let keeping: Promise<void> | undefined;
+    const place = room.enter(refuse);
     const forget = finished(request, { writable: false }, (error) => {
-      if (error) refuse(error);
-      else resolve(Buffer.concat(chunks));
+      if (error) refuse(brokenOff(error));
+      else void finish();
     });
-    request.on('data', keep);
+    request.on('data', take);
 
-    function keep(chunk: Buffer): void {
-      try {
-        take(chunk.length);
-        chunks.push(chunk);
-      } catch (error) {
-        request.pause();
-        refuse(error);
-      }
+    function take(chunk: Buffer): void {
+      place.take(chunk.length);
+      if (isOver) return;
+      keeping = keep(chunk);
+      if (keeping === undefined) return;
+      request.pause();
+      place.holdUp(true);
+      keeping = keeping.then(goOn, refuse);
+    }
+
+    function goOn(): void {
+      if (isOver) return;
+      place.holdUp(false);
+      request.resume();
+    }
+
+    async function finish(): Promise<void> {
+      await keeping;
+      if (isOver) return;
+      isOver = true;
+      place.leave();
+      resolve();
     }
 
     function refuse(error: unknown): void {
-      request.off('data', keep);
+      if (isOver) return;
+      isOver = true;
+      request.off('data', take);
+      request.pause();
       forget();
-      chunks.length = 0;
+      place.leave();
       reject(error);
     }
   });
 }
 
-function tooMany(): ProblemError {
-  return new ProblemError(429, 'too-many-bodies', 'too many large requests are being read', {
-    headers: { 'Retry-After': '5', Connection: 'close' },
-  });
+/** A body in memory, until it is larger than `small` bytes: then in a file. */
+function createKept(directory: string, small: number) {
+  let chunks: Uint8Array[] = [];
+  let size = 0;
+  let spool: Spool | undefined;
+
+  async function write(): Promise<void> {
+    const waiting = chunks;
+    chunks = [];
+    try {
+      spool ??= await openSpool(directory);
+      for (const chunk of waiting) await spool.write(chunk);
+    } catch (error) {
+      throw new RetryableError('body-not-kept', 'a large body could not be written to disk', {
+        cause: error,
+      });
+    }
+  }
+
+  return {
+    add(chunk: Uint8Array): Promise<void> | undefined {
+      chunks.push(chunk);
+      size += chunk.length;
+      return size > small ? write() : undefined;
+    },
+    all: async () => (spool === undefined ? Buffer.concat(chunks) : await spool.read()),
+    close: async () => await spool?.close(),
+  };
 }
 
-function tooLarge(limit: number): ProblemError {
-  return new ProblemError(413, 'body-too-large', `the body is larger than ${limit} bytes`, {
-    hint: 'GitHub sends at most 25 MB; check what else posts here',
+function brokenOff(cause: unknown): ProblemError {
+  return new ProblemError(400, 'body-unreadable', 'the request ended before its body did', {
+    cause,
     headers: { Connection: 'close' },
   });
 }

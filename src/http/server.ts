@@ -22,6 +22,7 @@ import { healthRoutes } from './health.ts';
 import { lingerAfterRefusals } from './linger.ts';
 import { createMetrics } from './metrics.ts';
 import { problems } from './problem.ts';
+import { createReadBody } from './read-body.ts';
 import { webhookRoute } from './webhooks.ts';
 
 export interface HttpDeps {
@@ -33,6 +34,8 @@ export interface HttpDeps {
   budget: () => BudgetUsage[];
   pausing: Pausing;
   webhookSecrets: readonly string[];
+  /** Where bodies may be kept in files while they are read. */
+  spoolDirectory: string;
   adminToken: string | undefined;
   version: string;
   clock: Clock;
@@ -53,6 +56,7 @@ export function createHttpServer(deps: HttpDeps): Server {
   app.use(
     webhookRoute({
       secrets: deps.webhookSecrets,
+      readBody: createReadBody({ clock, directory: deps.spoolDirectory }),
       accept: (delivery) => store.accept(delivery),
       onAccepted: () => intake.wake(),
       clock,

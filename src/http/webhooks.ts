@@ -1,14 +1,16 @@
+import { isUtf8 } from 'node:buffer';
 import type { Middleware } from 'koa';
 import type { Clock } from '../lib/clock.ts';
 import { describeError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { describePayload } from '../github/describe-delivery.ts';
-import { verifySignature } from '../github/verify.ts';
+import { DEPLOYING_EVENTS, whyAnotherEvent } from '../github/event-shape.ts';
+import { checkSignature } from '../github/verify.ts';
 import type { Json } from '../model/event.ts';
 import type { IncomingDelivery } from '../store/inbox.ts';
 import type { Metrics } from './metrics.ts';
 import { ProblemError } from './problem.ts';
-import { createReadBody } from './read-body.ts';
+import type { BodyCheck, ReadBody } from './read-body.ts';
 
 const WEBHOOK_PATH = '/webhooks/v1/github';
 
@@ -27,29 +29,25 @@ const DELIVERY = /^[\w-]{1,100}$/;
  */
 export function webhookRoute(deps: {
   secrets: readonly string[];
+  readBody: ReadBody;
   accept: (delivery: IncomingDelivery) => Promise<boolean>;
   onAccepted: () => void;
   clock: Clock;
   logger: Logger;
   metrics: Metrics;
 }): Middleware {
-  const readBody = createReadBody();
-
   return async (ctx, next) => {
     if (ctx.path !== WEBHOOK_PATH) return await next();
     try {
       const form = isForm(ctx.method, ctx.get('Content-Type'));
       const event = header(ctx.get('X-GitHub-Event'), 'X-GitHub-Event', EVENT);
       const id = header(ctx.get('X-GitHub-Delivery'), 'X-GitHub-Delivery', DELIVERY);
-      const signature = ctx.get('X-Hub-Signature-256');
-      if (signature === '') throw unsigned('the header X-Hub-Signature-256 is missing');
-
-      const body = (await readBody(ctx.req)).toString('utf8');
-      if (!(await verifySignature(deps.secrets, body, signature))) {
-        throw unsigned('the signature does not match the body and any webhook secret');
-      }
+      const check = signatureCheck(deps.secrets, ctx.get('X-Hub-Signature-256'));
+      const body = textOf(await deps.readBody(ctx.req, check));
       const text = form ? payloadOfForm(body) : body;
       const payload = parsePayload(text);
+      const mismatch = whyAnotherEvent(event, payload);
+      if (mismatch !== undefined) throw anotherEvent(mismatch);
       const isNew = await store({
         id,
         event,
@@ -58,7 +56,8 @@ export function webhookRoute(deps: {
         receivedAt: deps.clock.now(),
       });
 
-      deps.metrics.deliveries.inc({ event, result: isNew ? 'accepted' : 'duplicate' });
+      const label = DEPLOYING_EVENTS.has(event) ? event : 'other';
+      deps.metrics.deliveries.inc({ event: label, result: isNew ? 'accepted' : 'duplicate' });
       ctx.status = 202;
       ctx.body = { delivery: id, duplicate: !isNew };
     } catch (error) {
@@ -137,13 +136,49 @@ function unsigned(detail: string): ProblemError {
   });
 }
 
-/** GitHub's form content type puts the JSON into the field `payload`. */
+/** Throws at once when there is no signature, and at the end of a body of which it is not. */
+function signatureCheck(secrets: readonly string[], signature: string): BodyCheck {
+  if (signature === '') throw unsigned('the header X-Hub-Signature-256 is missing');
+  const check = checkSignature(secrets, signature);
+  if (check === undefined) throw unsigned('the header X-Hub-Signature-256 is malformed');
+  return {
+    update: (chunk) => check.update(chunk),
+    pass() {
+      if (check.matches()) return;
+      throw unsigned('the signature does not match the body and any webhook secret');
+    },
+  };
+}
+
+/** What was signed are bytes; what is read is text. They are the same thing only in UTF-8. */
+function textOf(body: Buffer): string {
+  if (isUtf8(body)) return body.toString('utf8');
+  throw new ProblemError(400, 'invalid-encoding', 'the body is not UTF-8');
+}
+
+/**
+ * GitHub's form content type puts the JSON into the field `payload`, and nothing else is there: what people write into a JSON
+ * body never makes it such a form, whatever the content type says, which nobody has signed.
+ */
 function payloadOfForm(body: string): string {
-  const payload = new URLSearchParams(body).get('payload');
-  if (payload === null) {
-    throw new ProblemError(400, 'payload-missing', 'the form has no field named payload');
+  const value = /^payload=([^&]*)$/.exec(body)?.[1];
+  if (value === undefined) {
+    throw new ProblemError(400, 'payload-missing', 'the form is not the one field payload');
   }
-  return payload;
+  try {
+    return decodeURIComponent(value.replaceAll('+', ' '));
+  } catch (error) {
+    throw new ProblemError(400, 'invalid-form', 'the field payload is not percent-encoded UTF-8', {
+      cause: error,
+    });
+  }
+}
+
+/** The event's name is a header, which nobody has signed: it must not decide how the body is read. */
+function anotherEvent(detail: string): ProblemError {
+  return new ProblemError(400, 'event-mismatch', detail, {
+    hint: 'X-GitHub-Event must name the event that GitHub made the body for',
+  });
 }
 
 function parsePayload(text: string): Json {

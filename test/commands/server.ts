@@ -97,6 +97,7 @@ export async function startServer(
     budget: () => [],
     pausing,
     webhookSecrets: [WEBHOOK_SECRET],
+    spoolDirectory: directory,
     adminToken: options.token,
     version: '9.8.7',
     clock,

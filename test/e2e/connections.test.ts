@@ -65,6 +65,45 @@ describe('clients that hold connections', () => {
   });
 });
 
+test('half-sent bodies of strangers neither keep a signed delivery out nor fill the memory', async (t) => {
+  const forge = { url: 'http://127.0.0.1:9', token: 'none' };
+  const controller = await startController({ forge, specs: { 'site.yaml': SPEC } });
+  t.after(() => controller.remove());
+  const before = await metric(controller, 'process_resident_memory_bytes');
+  const mib = 1024 * 1024;
+  const strangers = Array.from({ length: 11 }, () => {
+    const socket = connect(Number(new URL(controller.url).port), '127.0.0.1');
+    socket.on('error', () => undefined).resume();
+    socket.write(
+      [
+        'POST /webhooks/v1/github HTTP/1.1',
+        'Host: x',
+        'Content-Type: application/json',
+        'X-GitHub-Event: push',
+        'X-GitHub-Delivery: stranger',
+        `X-Hub-Signature-256: sha256=${'0'.repeat(64)}`,
+        `Content-Length: ${25 * mib}`,
+        '',
+        '',
+      ].join('\r\n'),
+    );
+    return {
+      socket,
+      sent: new Promise((resolve) => socket.write(Buffer.alloc(24 * mib), resolve)),
+    };
+  });
+  t.after(() => strangers.forEach(({ socket }) => socket.destroy()));
+  // All that they send has been taken off their hands, so that the room is as full as they can make it.
+  await Promise.all(strangers.map(({ sent }) => sent));
+  const began = performance.now();
+  assert.equal(await deliver(controller, 'small'), 202);
+  assert.ok(performance.now() - began < 2000, 'it did not wait for them');
+  const grown = (await metric(controller, 'process_resident_memory_bytes')) - before;
+  assert.ok(grown < 150 * mib, `grown by ${Math.round(grown / mib)} MiB`);
+  // In the end each of them is told to go.
+  await Promise.all(strangers.map(({ closed }) => closed));
+});
+
 async function deliver(controller: Controller, id: string): Promise<number> {
   const body = JSON.stringify({ zen: 'x', repository: { full_name: 'acme/storefront' } });
   const signature = createHmac('sha256', controller.secret).update(body).digest('hex');

@@ -302,6 +302,27 @@ test('every example payload that GitHub users collected is read', () => {
   assert.deepEqual(kinds, { other: 300, ping: 4, push: 7, release: 13, workflow_run: 5 });
 });
 
+test('a body of one event that is said to be another is refused with that reason', () => {
+  const path = createRequire(import.meta.url).resolve('@octokit/webhooks-examples');
+  const definitions: { name: string; examples: Json[] }[] = JSON.parse(readFileSync(path, 'utf8'));
+  const deploying = ['push', 'release', 'workflow_run'];
+  for (const { name, examples } of definitions) {
+    const others = [...deploying, ...(deploying.includes(name) ? ['issues'] : [])];
+    for (const other of others.filter((each) => each !== name)) {
+      for (const example of examples) {
+        assert.match(reasonOf(parseEvent(other, example)), /the body is (not )?that of the event/);
+      }
+    }
+  }
+  const comment = definitions.find(({ name }) => name === 'issue_comment')?.examples[0] ?? null;
+  assert.equal(
+    reasonOf(parseEvent('push', comment)),
+    'the body is not that of the event push: it has no ref, before, after',
+  );
+  const review = { action: 'requested', workflow_run: {}, repository: {}, since: 'x' };
+  assert.match(reasonOf(parseEvent('workflow_run', review)), /it has since/);
+});
+
 test('no payload makes the parser throw', () => {
   const names = fc.constantFrom('push', 'release', 'workflow_run', 'ping', 'issues');
   const json = fc.json().map((text): Json => JSON.parse(text));

@@ -74,6 +74,7 @@ export async function startHttp(
     budget: options.budget ?? (() => []),
     pausing: pausingOf(asked),
     webhookSecrets: options.secrets ?? ['secret'],
+    spoolDirectory: directory,
     adminToken: options.adminToken,
     version: '1.2.3',
     clock: { now: () => NOW, elapsed: () => NOW, sleep: options.sleep ?? untilAborted },

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import {
   createServer,
   request as httpRequest,
@@ -7,21 +9,39 @@ import {
   type IncomingMessage,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+
+import { BODY_LIMITS, type BodyLimits } from '../../src/http/body-room.ts';
+import { RetryableError } from '../../src/lib/errors.ts';
 import { ProblemError } from '../../src/http/problem.ts';
-import { createReadBody } from '../../src/http/read-body.ts';
+import { createReadBody, type BodyCheck } from '../../src/http/read-body.ts';
+
+const WANTED: BodyCheck = { update: () => undefined, pass: () => undefined };
 
 /** A server that answers a body with its length, or with the problem's status. */
-async function start(t: TestContext, limits: { each: number; together: number }) {
-  const readBody = createReadBody(limits);
+async function start(
+  t: TestContext,
+  limits: Partial<BodyLimits>,
+  options: { directory?: string; check?: BodyCheck; show?: (body: Buffer) => string } = {},
+) {
+  let now = 0;
+  const readBody = createReadBody({
+    clock: { elapsed: () => now, sleep: () => new Promise(() => {}) },
+    directory: options.directory ?? tmpdir(),
+    limits: { ...BODY_LIMITS, reserve: 0, ...limits },
+  });
+  const pass = (ms: number) => void (now += ms);
   const begun: (() => void)[] = [];
   const requests: IncomingMessage[] = [];
   const server = createServer((request, response) => {
     requests.push(request);
     request.once('data', () => begun.shift()?.());
-    readBody(request).then(
-      (body) => response.end(`${body.length}`),
+    readBody(request, options.check ?? WANTED).then(
+      (body) => response.end(options.show?.(body) ?? `${body.length}`),
       (error: unknown) => {
+        if (error instanceof RetryableError) return response.writeHead(503).end(error.code);
         assert.ok(error instanceof ProblemError);
         response.writeHead(error.status, error.headers).end(error.code);
       },
@@ -47,7 +67,7 @@ async function start(t: TestContext, limits: { each: number; together: number })
     await reading;
   }
   const listeners = () => requests.map((request) => request.listenerCount('data'));
-  return { open, write, listeners };
+  return { open, write, listeners, pass };
 }
 
 async function answerOf(request: ClientRequest): Promise<[number, string]> {
@@ -77,31 +97,41 @@ test('an empty body is a body', async (t) => {
   assert.deepEqual(await empty.answer, [200, '0']);
 });
 
-test('who asks for more room than is left is turned away at once', async (t) => {
-  const { open, write } = await start(t, { each: 100, together: 150 });
-  const first = open({ 'Content-Length': 100 });
-  await write(first.request, 90);
-  const second = open({ 'Content-Length': 80 });
-  second.request.flushHeaders();
-  assert.deepEqual(await second.answer, [429, 'too-many-bodies']);
-  first.request.end(Buffer.alloc(10));
-  assert.deepEqual(await first.answer, [200, '100']);
+test('when there is no more room the slowest body is ended, and not the one that came last', async (t) => {
+  const { open, write, pass } = await start(t, { each: 100, together: 150 });
+  const [slow, slower] = [open(), open()];
+  await write(slow.request, 40);
+  await write(slower.request, 30);
+  pass(1000);
+  const fast = open();
+  await write(fast.request, 90);
+  assert.deepEqual(await slower.answer, [429, 'too-many-bodies']);
+  for (const { request } of [slow, fast]) request.end();
+  assert.deepEqual(await Promise.all([slow.answer, fast.answer]), [
+    [200, '40'],
+    [200, '90'],
+  ]);
 });
 
-test('many that began while there was room do not together take more than there is', async (t) => {
-  const { open, write } = await start(t, { each: 100, together: 150 });
-  const [first, second] = [open(), open()];
-  await write(first.request, 1);
-  await write(second.request, 1);
-  first.request.write(Buffer.alloc(89));
-  // Both are being read. Whoever goes over the edge is turned away; the other one is not.
-  second.request.write(Buffer.alloc(89));
-  const turnedAway = await Promise.race([first.answer, second.answer]);
-  assert.deepEqual(turnedAway, [429, 'too-many-bodies']);
-  for (const { request } of [first, second]) request.end();
-  const answers = await Promise.allSettled([first.answer, second.answer]);
-  const fine = answers.filter((one) => one.status === 'fulfilled' && one.value[0] === 200);
-  assert.equal(fine.length, 1);
+test('large bodies leave the room that is kept for small ones, however fast they come', async (t) => {
+  const { open, write, pass } = await start(t, {
+    each: 100,
+    small: 20,
+    together: 150,
+    reserve: 60,
+  });
+  const small = open();
+  await write(small.request, 10);
+  pass(1000);
+  const [large, larger] = [open(), open()];
+  await write(large.request, 50);
+  await write(larger.request, 60);
+  assert.deepEqual(await large.answer, [429, 'too-many-bodies']);
+  for (const { request } of [small, larger]) request.end();
+  assert.deepEqual(await Promise.all([small.answer, larger.answer]), [
+    [200, '10'],
+    [200, '60'],
+  ]);
 });
 
 test('nothing keeps what still comes of a body that was refused, for whatever reason', async (t) => {
@@ -131,4 +161,37 @@ test('room is free again when a body was read or refused', async (t) => {
     one.request.end(Buffer.alloc(size));
     assert.equal((await one.answer)[0], status);
   }
+});
+
+test('a large body waits in a file without a name, and comes back byte for byte', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'mainsheet-spool-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const sent = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 251));
+  const heard: Uint8Array[] = [];
+  const left: string[][] = [];
+  const { open } = await start(
+    t,
+    { small: 1000 },
+    {
+      directory,
+      check: {
+        update: (chunk) => void heard.push(chunk),
+        pass: () => void left.push(readdirSync(directory)),
+      },
+      show: (body) => String(body.equals(sent)),
+    },
+  );
+  const { request, answer } = open();
+  request.end(sent);
+  assert.deepEqual(await answer, [200, 'true']);
+  assert.ok(Buffer.concat(heard).equals(sent));
+  assert.deepEqual(left, [[]]);
+});
+
+test('a large body for which the disk has no room is to be sent again later', async (t) => {
+  const directory = join(tmpdir(), 'mainsheet-not-there');
+  const { open } = await start(t, { small: 1000 }, { directory });
+  const { request, answer } = open();
+  request.end(Buffer.alloc(100_000));
+  assert.deepEqual(await answer, [503, 'body-not-kept']);
 });
