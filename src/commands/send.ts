@@ -16,7 +16,11 @@ interface Options {
   json?: true;
 }
 
-const acceptedAnswer = z.looseObject({ delivery: z.string(), duplicate: z.boolean() });
+const acceptedAnswer = z.looseObject({
+  delivery: z.string(),
+  duplicate: z.boolean(),
+  copyOf: z.string().optional(),
+});
 
 /** `mainsheet send EVENT --payload FILE`: exit code 1 when the server refuses the delivery. */
 export function sendCommand(program: Command, context: CommandContext): void {
@@ -33,7 +37,7 @@ export function sendCommand(program: Command, context: CommandContext): void {
       'after',
       `
 It is signed with GITHUB_WEBHOOK_SECRET (the first, when there are several) and handled like any
-other: it deploys what its payload says. Exit code 1 when the server does not take it.
+other: it deploys what its payload says, but the same payload only once. Exit code 1 when the server does not take it.
 
 Example:
   $ mainsheet send push --payload push.json`,
@@ -63,17 +67,22 @@ Example:
         );
         const accepted = acceptedAnswer.safeParse(parseJson(body));
         if (status === 202 && accepted.success) {
-          sayAccepted(accepted.data.duplicate);
+          sayAccepted(accepted.data.duplicate, accepted.data.copyOf);
           return 0;
         }
         sayRefused();
         return 1;
 
-        function sayAccepted(duplicate: boolean): void {
+        function sayAccepted(duplicate: boolean, copyOf: string | undefined): void {
           if (options.json) return terminal.line(cleanJson({ delivery, duplicate, status }));
-          const known = duplicate ? ', which the server had before: nothing more happens' : '';
+          const what = copyOf === undefined ? 'which' : 'whose body';
+          const known = duplicate ? `, ${what} the server had before: nothing more happens` : '';
           terminal.line(`${status} accepted: delivery ${delivery}${known}`);
-          terminal.note(`  see what becomes of it: mainsheet explain ${delivery}`);
+          terminal.note(
+            copyOf === undefined
+              ? `  see what becomes of it: mainsheet explain ${delivery}`
+              : `  to deploy it again: mainsheet replay ${cleanLine(copyOf)}`,
+          );
         }
 
         function sayRefused(): void {

@@ -3,6 +3,7 @@ import { describeError, RetryableError, TerminalError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { GitHub } from '../github/client.ts';
 import { findHooks, type Hook, type ListedDelivery } from '../github/deliveries.ts';
+import { bodyDigest } from '../github/body-digest.ts';
 import { describePayload } from '../github/describe-delivery.ts';
 import { DEPLOYING_EVENTS } from '../github/event-shape.ts';
 import type { Json } from '../model/event.ts';
@@ -134,8 +135,10 @@ export function createRecover(deps: {
     try {
       const payload = await payloadOf(hook, attempts);
       if (payload === undefined) return { kind: 'gone' };
-      const described = describePayload(attempts[0].event, JSON.parse(payload) as Json);
-      return { kind: 'payload', payload, described };
+      const { event } = attempts[0];
+      const parsed = JSON.parse(payload) as Json;
+      const described = describePayload(event, parsed);
+      return { kind: 'payload', payload, described, digest: bodyDigest(event, parsed, payload) };
     } catch (error) {
       if (signal.aborted || isRateLimit(error)) throw error;
       return { kind: 'failed', reason: describeError(error) };
@@ -143,8 +146,8 @@ export function createRecover(deps: {
   }
 
   async function accept(hook: Hook, [{ guid, event }]: Attempts, read: Readable): Promise<void> {
-    const { payload, described } = read;
-    const incoming = { id: guid, event, ...described, payload, receivedAt: clock.now() };
+    const { payload, described, digest } = read;
+    const incoming = { id: guid, event, ...described, payload, digest, receivedAt: clock.now() };
     if (!(await store.accept(incoming))) return;
     logger.info({ hook: hook.name, delivery: guid, event }, 'delivery recovered');
     deps.onAccepted();
@@ -199,6 +202,7 @@ type Readable = {
   kind: 'payload';
   payload: string;
   described: ReturnType<typeof describePayload>;
+  digest: string;
 };
 type Read = Readable | { kind: 'gone' } | { kind: 'failed'; reason: string };
 

@@ -14,7 +14,7 @@ const REPLAY_MS = 5 * 60_000;
 
 /**
  * Runs a stored delivery's payload against today's specs once more. Throws TerminalError `delivery-unknown`,
- * `delivery-pending`, `delivery-forgotten`.
+ * `delivery-pending`, `delivery-copied`, `delivery-forgotten`.
  */
 export type Replay = (
   delivery: string,
@@ -65,6 +65,12 @@ function replayable(id: string, stored: ClaimedDelivery | undefined): ClaimedDel
       `delivery ${id} has not been processed yet, so there is nothing to replay`,
       { hint: `it will be by itself; "mainsheet explain ${id}" says what it waits for` },
     );
+  }
+  const { copyOf } = stored.delivery;
+  if (copyOf !== undefined) {
+    throw new TerminalError('delivery-copied', `delivery ${id} has only the body of ${copyOf}`, {
+      hint: `replay ${copyOf}`,
+    });
   }
   if (stored.payload === '') {
     throw new TerminalError(

@@ -47,6 +47,7 @@ const STATUS_BY_CODE: Record<string, number> = {
   'run-lost': 409,
   'nothing-to-roll-back-to': 409,
   'entry-not-dead': 409,
+  'delivery-copied': 409,
   'delivery-forgotten': 409,
   'delivery-pending': 409,
   'already-paused': 409,

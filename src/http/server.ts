@@ -58,6 +58,7 @@ export function createHttpServer(deps: HttpDeps): Server {
       secrets: deps.webhookSecrets,
       readBody: createReadBody({ clock, directory: deps.spoolDirectory }),
       accept: (delivery) => store.accept(delivery),
+      originalOf: async (id) => (await store.inbox.get(id))?.delivery.copyOf,
       onAccepted: () => intake.wake(),
       clock,
       logger,

@@ -3,6 +3,7 @@ import type { Middleware } from 'koa';
 import type { Clock } from '../lib/clock.ts';
 import { describeError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { bodyDigest } from '../github/body-digest.ts';
 import { describePayload } from '../github/describe-delivery.ts';
 import { DEPLOYING_EVENTS, whyAnotherEvent } from '../github/event-shape.ts';
 import { checkSignature } from '../github/verify.ts';
@@ -31,6 +32,8 @@ export function webhookRoute(deps: {
   secrets: readonly string[];
   readBody: ReadBody;
   accept: (delivery: IncomingDelivery) => Promise<boolean>;
+  /** Of which delivery this one is a copy. */
+  originalOf: (id: string) => Promise<string | undefined>;
   onAccepted: () => void;
   clock: Clock;
   logger: Logger;
@@ -53,13 +56,15 @@ export function webhookRoute(deps: {
         event,
         ...describePayload(event, payload),
         payload: text,
+        digest: bodyDigest(event, payload, text),
         receivedAt: deps.clock.now(),
       });
 
       const label = DEPLOYING_EVENTS.has(event) ? event : 'other';
       deps.metrics.deliveries.inc({ event: label, result: isNew ? 'accepted' : 'duplicate' });
       ctx.status = 202;
-      ctx.body = { delivery: id, duplicate: !isNew };
+      const copyOf = isNew ? undefined : await deps.originalOf(id);
+      ctx.body = { delivery: id, duplicate: !isNew, ...(copyOf === undefined ? {} : { copyOf }) };
     } catch (error) {
       const code = error instanceof ProblemError ? error.code : 'internal';
       deps.metrics.rejected.inc({ code });

@@ -17,6 +17,8 @@ export interface Delivery {
   /** How often the intake has tried to process it. */
   attempts: number;
   outcome: DeliveryOutcome | undefined;
+  /** The delivery that brought the same body before. This one makes nothing new, and its payload is there. */
+  copyOf?: string;
 }
 
 /** What became of a delivery: the answer to "why did (not) this deploy?". */

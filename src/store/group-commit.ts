@@ -15,7 +15,7 @@ const MOST_TURNS = 4;
 /**
  * Puts everything that arrives in one turn of the event loop into one transaction, because reaching the disk costs the
  * same for one row as for a hundred. The promise settles after the commit: true when the delivery is new, false when its
- * id was there before (or twice in the group). It rejects when the group could not be stored, and with RetryableError
+ * id or body was there before (or twice in the group). It rejects when the group could not be stored, and with RetryableError
  * `intake-full` when too much waits already.
  */
 export function createGroupCommit(

@@ -1,4 +1,5 @@
 import { sql, type CompiledQuery, type Kysely, type Selectable } from 'kysely';
+import { RetryableError } from '../lib/errors.ts';
 import type { Delivery, DeliveryOutcome } from '../model/delivery.ts';
 import type { Engine } from './engine.ts';
 import { page, type Page, type PageRequest } from './page.ts';
@@ -13,6 +14,8 @@ export interface IncomingDelivery {
   /** The JSON text of the payload. */
   payload: string;
   receivedAt: number;
+  /** What its body is known by under whatever id it comes. Without one no other delivery is a copy of it. */
+  digest?: string;
 }
 
 /** A delivery that this process may work on until its lease ends. */
@@ -32,7 +35,10 @@ export const ASIDE_AFTER = 8;
 const PENDING = sql.lit('pending' as const);
 
 export interface Inbox {
-  /** Stores deliveries in one transaction; the ids that were already there are left out of the answer. */
+  /**
+   * Stores deliveries in one transaction. Left out of the answer are the ids that were already there, and those whose body was there
+   * under another id: their rows say of which delivery they are a copy, and are closed.
+   */
   store(deliveries: readonly IncomingDelivery[]): Promise<ReadonlySet<string>>;
   /**
    * Takes the oldest delivery that is due. Deliveries of one repository are taken strictly in the order they came, so
@@ -84,7 +90,10 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
       }
       const parameters = rows.flatMap((row) => Object.values(row));
       const stored = await db.executeQuery<{ id: string }>({ ...statement, parameters });
-      return new Set(stored.rows.map((row) => row.id));
+      const fresh = new Set(stored.rows.map((row) => row.id));
+      const others = deliveries.filter(({ id }) => !fresh.has(id));
+      if (others.length > 0) await noteCopies(db, others);
+      return fresh;
     },
 
     async claim(now, leaseMs, except = []) {
@@ -238,6 +247,7 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
           'processed_at',
           'attempts',
           'outcome',
+          'copy_of',
         ])
         .$if(request.before !== undefined, (query) => query.where('seq', '<', request.before ?? 0))
         .orderBy('seq', 'desc')
@@ -262,12 +272,71 @@ function insertion(
   db: Kysely<Database>,
   rows: ReturnType<typeof toRow>[],
 ): CompiledQuery<{ id: string }> {
-  return db
+  return (
+    db
+      .insertInto('deliveries')
+      .values(rows)
+      // Neither an id nor a digest is there twice.
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('id')
+      .compile()
+  );
+}
+
+/** Of these deliveries either the id or the digest was there. Throws RetryableError for one of which neither is any more. */
+async function noteCopies(
+  db: Kysely<Database>,
+  deliveries: readonly IncomingDelivery[],
+): Promise<void> {
+  const rows = await db
+    .selectFrom('deliveries')
+    .select(['id', 'digest'])
+    .where((eb) =>
+      eb.or([
+        eb(
+          'id',
+          'in',
+          deliveries.map(({ id }) => id),
+        ),
+        eb(
+          'digest',
+          'in',
+          deliveries.map(({ digest }) => digest ?? ''),
+        ),
+      ]),
+    )
+    .execute();
+  const known = new Set(rows.map(({ id }) => id));
+  const originals = new Map(rows.map(({ id, digest }) => [digest, id]));
+  const copies = deliveries
+    .filter(({ id }) => !known.has(id))
+    .map((delivery) => copyOf(delivery, originals.get(delivery.digest ?? '')));
+  if (copies.length === 0) return;
+  await db
     .insertInto('deliveries')
-    .values(rows)
-    .onConflict((conflict) => conflict.column('id').doNothing())
-    .returning('id')
-    .compile();
+    .values(copies)
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}
+
+function copyOf(delivery: IncomingDelivery, original: string | undefined) {
+  if (original === undefined) {
+    throw new RetryableError('delivery-not-stored', 'what was there is being removed');
+  }
+  const outcome = {
+    summary: `Nothing new: delivery ${original} has brought the same body before`,
+    specs: [],
+  } satisfies DeliveryOutcome;
+  return {
+    ...toRow(delivery),
+    digest: null,
+    payload: '',
+    state: 'processed' as const,
+    processed_at: delivery.receivedAt,
+    pruned_at: delivery.receivedAt,
+    outcome: JSON.stringify(outcome),
+    copy_of: original,
+  };
 }
 
 function toRow(delivery: IncomingDelivery) {
@@ -279,11 +348,15 @@ function toRow(delivery: IncomingDelivery) {
     payload: delivery.payload,
     state: 'pending' as const,
     received_at: delivery.receivedAt,
+    digest: delivery.digest ?? null,
   };
 }
 
 function fromRow(
-  row: Omit<Selectable<DeliveryTable>, 'payload' | 'lease_until' | 'next_attempt_at' | 'pruned_at'>,
+  row: Omit<
+    Selectable<DeliveryTable>,
+    'payload' | 'lease_until' | 'next_attempt_at' | 'pruned_at' | 'digest'
+  >,
 ): Delivery {
   return {
     id: row.id,
@@ -295,5 +368,6 @@ function fromRow(
     processedAt: row.processed_at ?? undefined,
     attempts: row.attempts,
     outcome: row.outcome === null ? undefined : (JSON.parse(row.outcome) as DeliveryOutcome),
+    ...(row.copy_of === null ? {} : { copyOf: row.copy_of }),
   };
 }

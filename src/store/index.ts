@@ -44,7 +44,7 @@ export interface Store extends Tables {
   engine: Engine;
   retention: Retention;
   githubWrites: WriteLog;
-  /** Stores a delivery; resolves after its commit has reached the disk (G1), false for an id that was there before. */
+  /** Stores a delivery; resolves after its commit has reached the disk (G1), false for an id or a body that was there before. */
   accept(delivery: IncomingDelivery): Promise<boolean>;
   /** Does everything in `work` or nothing of it. `work` must use only the tables it is given. */
   atomically<Result>(work: (tables: Tables) => Promise<Result>): Promise<Result>;

@@ -8,6 +8,7 @@ import { outboxPriority } from './migrations/0003-outbox-priority.ts';
 import { pauses } from './migrations/0004-pauses.ts';
 import { retention } from './migrations/0005-retention.ts';
 import { leases } from './migrations/0006-leases.ts';
+import { copies } from './migrations/0007-copies.ts';
 
 /**
  * Brings the database to the newest schema; a no-op when it is there already. Kysely takes a lock, so several processes
@@ -68,5 +69,6 @@ function migrations(engine: Engine): Record<string, Migration> {
     '0004-pauses': { up: pauses },
     '0005-retention': { up: retention },
     '0006-leases': { up: leases },
+    '0007-copies': { up: copies },
   };
 }

@@ -35,6 +35,9 @@ export interface DeliveryTable {
   outcome: string | null;
   /** Since when the payload is gone and only the id is kept. */
   pruned_at: Generated<number | null>;
+  /** `IncomingDelivery.digest`; no two rows have the same. */
+  digest: string | null;
+  copy_of: string | null;
 }
 
 export interface RunTable {

@@ -54,6 +54,19 @@ test('a delivery id that the server knows is said to be a duplicate', async () =
   assert.deepEqual(second, { delivery: 'twice', duplicate: true, status: 202 });
 });
 
+test('a payload that was sent before is said to do nothing more, and how to deploy it again', async () => {
+  const send = (id: string) =>
+    runCommand(['send', 'ping', '--payload', '-', '--delivery', id], {
+      env: here(),
+      stdin: '{"zen":"same"}',
+    });
+  await send('same-1');
+  const { code, stdout, stderr } = await send('same-2');
+  assert.equal(code, 0);
+  assert.match(stdout, /delivery same-2, whose body the server had before: nothing more happens/);
+  assert.match(stderr, /mainsheet replay same-1/);
+});
+
 test('the first of several secrets signs, from a file too, and bytes beyond ASCII are signed right', async () => {
   const file = join(directory, 'secrets');
   await writeFile(file, `${WEBHOOK_SECRET}\nanother-secret\n`);

@@ -89,6 +89,7 @@ test('half-sent bodies of strangers neither keep a signed delivery out nor fill 
     );
     return {
       socket,
+      closed: new Promise((resolve) => socket.once('close', resolve)),
       sent: new Promise((resolve) => socket.write(Buffer.alloc(24 * mib), resolve)),
     };
   });

@@ -87,11 +87,45 @@ test('the same delivery sent five times at once and again is stored once (G2)', 
   assert.equal(fixture.wakes(), 1);
 });
 
+test('a body that came before is answered with the delivery that brought it, and makes nothing new', async (t) => {
+  const fixture = await startHttp(t);
+  const again = async (id: string, sent: Sent = {}) => {
+    const headers = { 'X-GitHub-Delivery': id, ...sent.headers };
+    const response = await send(fixture, { ...sent, headers });
+    assert.equal(response.status, 202);
+    return await response.json();
+  };
+  assert.deepEqual(await again('d1'), { delivery: 'd1', duplicate: false });
+  assert.deepEqual(await again('d2'), { delivery: 'd2', duplicate: true, copyOf: 'd1' });
+  // GitHub's own redelivery keeps its id; another webhook of the same repository may send forms.
+  assert.deepEqual(await again('d1'), { delivery: 'd1', duplicate: true });
+  const form = {
+    body: new URLSearchParams({ payload: BODY }).toString(),
+    headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+  };
+  assert.deepEqual(await again('d3', form), { delivery: 'd3', duplicate: true, copyOf: 'd1' });
+  assert.equal(fixture.wakes(), 1);
+  assert.equal(await fixture.store.inbox.countPending(), 1);
+  const { summary } = (await (
+    await fetch(`${fixture.url}/api/v1/deliveries/d2/explain`)
+  ).json()) as { summary: string };
+  assert.equal(summary, 'Nothing new: delivery d1 has brought the same body before');
+  // The event is part of what a body says.
+  const other = { body: '{}', headers: { 'X-GitHub-Event': 'check_run' } };
+  assert.deepEqual(await again('d4', other), { delivery: 'd4', duplicate: false });
+  const another = { body: '{}', headers: { 'X-GitHub-Event': 'check_suite' } };
+  assert.deepEqual(await again('d5', another), { delivery: 'd5', duplicate: false });
+});
+
 test('while a secret is changed both count, and no third', async (t) => {
   const fixture = await startHttp(t, { secrets: ['new', 'old'] });
   const headers = (id: string) => ({ 'X-GitHub-Delivery': id });
   assert.equal((await send(fixture, { secret: 'old', headers: headers('d1') })).status, 202);
-  assert.equal((await send(fixture, { secret: 'new', headers: headers('d2') })).status, 202);
+  const next = BODY.replace('main', 'next');
+  assert.equal(
+    (await send(fixture, { secret: 'new', body: next, headers: headers('d2') })).status,
+    202,
+  );
   assert.equal((await send(fixture, { secret: 'other', headers: headers('d3') })).status, 401);
   assert.deepEqual(await stored(fixture), ['d2', 'd1']);
 });

@@ -250,6 +250,18 @@ test('a run that waits in what is being paused or resumed is taken up by nobody 
   assert.equal((await second.runs.nextRunnable(2000))?.id, 'r1');
 });
 
+test('of one body that comes to two processes at the same moment under two ids one delivery is made', async (t) => {
+  const stores = await two(t);
+  for (let number = 0; number < 20; number += 1) {
+    const digest = `body ${number}`;
+    const answers = await Promise.all(
+      stores.map((store, index) => store.accept(sampleDelivery(`${number}-${index}`, { digest }))),
+    );
+    assert.deepEqual(answers.map(Number).sort((a, b) => a - b), [0, 1]);
+  }
+  assert.equal(await stores[0].inbox.countPending(), 20);
+});
+
 test('two processes that claim at the same moment never get the same delivery, callback or run', async (t) => {
   const stores = await two(t);
   const [first] = stores;

@@ -102,6 +102,14 @@ describe('on PostgreSQL with ten thousand closed rows', () => {
     ],
     ['inbox.get', ['deliveries_id_key'], () => store.inbox.get('closed5')],
     ['inbox.store', [], () => store.accept(sampleDelivery('new'))],
+    [
+      'inbox.store of a copy',
+      ['deliveries_by_digest'],
+      async () => {
+        await store.accept(sampleDelivery('original', { digest: 'x' }));
+        await store.accept(sampleDelivery('copy', { digest: 'x' }));
+      },
+    ],
     ['runs.insert', [], () => store.runs.insert(sampleRun('new', { lane: 'new' }), ['Build'])],
   ];
 

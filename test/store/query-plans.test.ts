@@ -131,6 +131,14 @@ describe('with ten thousand closed rows', () => {
     ['retention.audit', ['audit_by_time'], () => store.retention.audit(0, 9)],
     ['retention.pushes', ['pushes_by_time'], () => store.retention.pushes(0, 9)],
     ['inbox.store', [], () => store.accept({ ...SMALL, id: 'new' })],
+    [
+      'inbox.store of a copy',
+      ['deliveries_by_digest'],
+      async () => {
+        await store.accept({ ...SMALL, id: 'original', digest: 'x' });
+        await store.accept({ ...SMALL, id: 'copy', digest: 'x' });
+      },
+    ],
     ['runs.insert', [], () => store.runs.insert(sampleRun('new', { lane: 'new' }), ['Build'])],
   ];
 

@@ -53,6 +53,46 @@ export function inboxContract(withStore: WithStore): void {
     );
 
     test(
+      'a body that was there under another id makes nothing new, in one group and later, and says whose it is',
+      withStore(async (store) => {
+        const same = (id: string, more = {}) =>
+          store.accept(sampleDelivery(id, { digest: 'x', ...more }));
+        assert.deepEqual(await Promise.all([same('d1'), same('d2'), same('d1')]), [
+          true,
+          false,
+          false,
+        ]);
+        assert.equal(await same('d3'), false);
+        assert.equal(await same('d1'), false);
+        assert.equal(await same('other', { digest: 'y' }), true);
+        for (const id of ['none', 'none too']) {
+          assert.equal(await store.accept(sampleDelivery(id)), true);
+        }
+        assert.deepEqual(await idsOf(store), ['none too', 'none', 'other', 'd3', 'd2', 'd1']);
+        assert.equal(await store.inbox.countPending(), 4);
+        const copy = await store.inbox.get('d2');
+        assert.equal(copy?.payload, '');
+        assert.partialDeepStrictEqual(copy.delivery, { state: 'processed', copyOf: 'd1' });
+        assert.match(copy.delivery.outcome?.summary ?? '', /delivery d1 has brought the same body/);
+        assert.equal((await store.inbox.get('d1'))?.delivery.copyOf, undefined);
+      }),
+    );
+
+    test(
+      'a body is remembered as long as the id of its delivery, also when the payload is gone',
+      withStore(async (store) => {
+        const same = (id: string) => store.accept(sampleDelivery(id, { digest: 'x' }));
+        await same('d1');
+        await store.inbox.close('d1', 'processed', OUTCOME, 1000);
+        await store.retention.payloads({ before: 2000, count: 9 }, 2000, 0, 9);
+        assert.equal((await store.inbox.get('d1'))?.payload, '');
+        assert.equal(await same('d2'), false);
+        await store.retention.deliveries(2000, 9);
+        assert.equal(await same('d3'), true);
+      }),
+    );
+
+    test(
       'a thousand deliveries at once are all stored, in the order they came',
       withStore(async (store) => {
         const ids = Array.from({ length: 1000 }, (_, index) => `d${index}`);
