@@ -1,9 +1,10 @@
-import { MainsheetError, TerminalError } from '../lib/errors.ts';
+import { hintOf, MainsheetError, TerminalError } from '../lib/errors.ts';
 import type { Message } from '../model/callback.ts';
 import type { DeploymentSpec } from '../model/deployment-spec.ts';
 import type { Json } from '../model/event.ts';
 import type { Run } from '../model/run.ts';
 import { renderJson, renderTemplate } from '../spec/expressions.ts';
+import { renderUrl } from '../spec/render-url.ts';
 import type { Store } from '../store/index.ts';
 import type { OutboxEntry } from '../store/outbox.ts';
 import { isoTime } from '../lib/clock.ts';
@@ -43,9 +44,9 @@ export function createRender(deps: {
         if (notify.kind !== 'dispatch') throw mismatch();
         return {
           kind: 'dispatch',
-          repository: render(notify.repository, context),
-          eventType: render(notify.eventType, context),
-          payload: renderJson(notify.payload, context) as Record<string, Json>,
+          repository: notify.repository,
+          eventType: rendering(() => renderTemplate(notify.eventType, context)),
+          payload: rendering(() => renderJson(notify.payload, context)) as Record<string, Json>,
         };
       }
       case 'webhook': {
@@ -55,7 +56,7 @@ export function createRender(deps: {
           kind: 'webhook',
           // The same id for every attempt, so that the receiver can tell a repetition: https://www.standardwebhooks.com
           id: `msg_${callback.run.id}_${id}`,
-          url: render(notify.url, context),
+          url: rendering(() => renderUrl(notify.url, context)),
           key: notify.secret === undefined ? undefined : requireSecret(notify.secret),
           sentAt: createdAt,
           body: webhookBody(callback.run, deps.publicUrl, createdAt),
@@ -85,14 +86,14 @@ export function createRender(deps: {
   }
 }
 
-type Context = Parameters<typeof renderTemplate>[1];
-
-function render(text: string, context: Context): string {
+function rendering<Rendered>(render: () => Rendered): Rendered {
   try {
-    return renderTemplate(text, context);
-  } catch (error) {
+    return render();
+  } catch (cause) {
+    const hint = hintOf(cause);
     throw new TerminalError('template-failed', 'a template in notify cannot be rendered', {
-      cause: error,
+      cause,
+      ...(hint === undefined ? {} : { hint }),
     });
   }
 }

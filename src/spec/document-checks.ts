@@ -3,6 +3,7 @@ import type { Document } from 'yaml';
 import { checkCondition, checkTemplate } from './expression-checks.ts';
 import { find } from './position.ts';
 import { didYouMean, type Issue } from './problem.ts';
+import { checkUrlTemplate } from './render-url.ts';
 import { checkRunText } from './run-checks.ts';
 import { hasTemplate } from './template.ts';
 
@@ -45,7 +46,12 @@ function checkText(path: Path, text: string, secrets: ReadonlySet<string>): Issu
   }
   if (!hasTemplate(text)) return [];
   if (isTemplated(path)) {
-    return checkTemplate(text, secrets).map((issue) => ({ path, ...issue }));
+    const issues = checkTemplate(text, secrets);
+    const isUrl = matches(path, WEBHOOK_URL);
+    return [...issues, ...(isUrl ? checkUrlTemplate(text) : [])].map((issue) => ({
+      path,
+      ...issue,
+    }));
   }
   return [
     {
@@ -57,11 +63,12 @@ function checkText(path: Path, text: string, secrets: ReadonlySet<string>): Issu
   ];
 }
 
+const WEBHOOK_URL = ['notify', '*', 'webhook', 'url'];
 const TEMPLATED = [
   ['env', '*'],
   ['steps', '*', 'env', '*'],
   ['notify', '*', 'dispatch', 'event-type'],
-  ['notify', '*', 'webhook', 'url'],
+  WEBHOOK_URL,
 ];
 const PAYLOAD = ['notify', '*', 'dispatch', 'payload'];
 

@@ -179,6 +179,7 @@ function nodesOf(ast: ASTNode): ASTNode[] {
   return nodes;
 }
 
-function isNode(value: unknown): value is ASTNode {
+/** Whether a value in an expression's tree is a node of it. */
+export function isNode(value: unknown): value is ASTNode {
   return typeof value === 'object' && value !== null && 'op' in value && 'args' in value;
 }

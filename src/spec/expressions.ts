@@ -1,6 +1,11 @@
 import { Duration, UnsignedInt } from '@marcbachmann/cel-js/evaluator';
 import type { Json } from '../model/event.ts';
-import { ExpressionError, parseExpression, type ExpressionContext } from './cel.ts';
+import {
+  ExpressionError,
+  parseExpression,
+  type Expression,
+  type ExpressionContext,
+} from './cel.ts';
 import { hasTemplate, parseTemplate } from './template.ts';
 
 export { ExpressionError, parseExpression, type ExpressionContext } from './cel.ts';
@@ -22,19 +27,29 @@ export function evaluateCondition(expression: string, context: ExpressionContext
   );
 }
 
+/** How the text of an expression's value goes into a text of which `before` is there already. */
+type Fill = (value: string, expression: Expression, before: string) => string;
+
 /**
  * Replaces every `${{ … }}` with the text of its value: numbers in digits, `null` as nothing, lists and maps as JSON,
  * times in ISO 8601. Throws an ExpressionError that names the field that does not exist.
  */
-export function renderTemplate(text: string, context: ExpressionContext): string {
+export function renderTemplate(
+  text: string,
+  context: ExpressionContext,
+  fill: Fill = (value) => value,
+): string {
   if (!hasTemplate(text)) return text;
   let rendered = '';
   for (const part of parseTemplate(text)) {
     if (part.kind === 'unclosed') {
       throw new ExpressionError('bad-expression', '"${{" without its "}}"', part.offset);
     }
-    rendered +=
-      part.kind === 'text' ? part.text : toText(parseExpression(part.source).evaluate(context));
+    if (part.kind === 'text') rendered += part.text;
+    else {
+      const expression = parseExpression(part.source);
+      rendered += fill(toText(expression.evaluate(context)), expression, rendered);
+    }
     if (rendered.length > RENDER_LIMIT) {
       throw new ExpressionError(
         'expression-failed',

@@ -320,6 +320,13 @@ steps:
     ['x.yaml:4:59: the secret KEY is not in this spec\'s "secrets" — add it: secrets: [KEY]'],
   ],
   [
+    'a value of the event in the host of a webhook is refused',
+    `notify: [{ webhook: { url: "https://hooks\${{ event.ref }}.example.com/x" } }]${REST}`,
+    [
+      'x.yaml:4:46: a value of the event, the run or its outputs would belong to the host — write the host in the spec or keep it in a secret; values of the event may come after it',
+    ],
+  ],
+  [
     'a notification is one of dispatch and webhook',
     `notify: [{ on: succeeded }]${REST}`,
     [
