@@ -1,6 +1,7 @@
 import { parseJson, textAt, type Json, type JsonObject } from '../json.ts';
 import {
   notFound,
+  refuseText,
   unprocessable,
   type ForgeFacts,
   type OperationAnswer,
@@ -128,9 +129,8 @@ export function createDeployments(
     'repos/create-deployment-status'({ repository, params, body }) {
       const deployment = find(repository, params['deployment_id']);
       if (deployment === undefined) return notFound();
-      if (textAt(body, 'description', '').length > 140) {
-        return unprocessable('Validation Failed: description is too long (maximum is 140)');
-      }
+      const refused = refuseText('DeploymentStatus', 'description', body['description']);
+      if (refused !== undefined) return refused;
       const status = addStatus(deployment, body);
       if (body['state'] === 'success' && body['auto_inactive'] !== false) {
         deactivatePrior(deployment);

@@ -1,6 +1,8 @@
 import type { SimulationHandlers } from '@simulacrum/foundation-simulator';
 import { isJsonObject, textAt, type Json, type JsonObject } from '../json.ts';
 
+const DOCS = 'https://docs.github.com/rest';
+
 /** A request that has been routed: its operation is known, its body is valid. */
 interface OperationRequest {
   /** `owner/name` as the forge spells it. */
@@ -70,13 +72,31 @@ export function toSimulatorHandlers(
 
 /** https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#validation-failed */
 export function unprocessable(message: string): OperationAnswer {
-  return { status: 422, body: { message, documentation_url: 'https://docs.github.com/rest' } };
+  return { status: 422, body: { message, documentation_url: DOCS } };
+}
+
+/** What GitHub has against a text, if anything: its length, and characters above U+FFFF. */
+export function refuseText(
+  resource: 'Status' | 'DeploymentStatus',
+  field: string,
+  text: Json | undefined,
+  most = 140,
+): OperationAnswer | undefined {
+  if (typeof text !== 'string') return undefined;
+  const problem =
+    text.length > most
+      ? `is too long (maximum is ${most} characters)`
+      : /[\u{10000}-\u{10ffff}]/u.test(text) && "doesn't accept 4-byte Unicode";
+  if (problem === false) return undefined;
+  const errors = [{ resource, code: 'custom', field, message: `${field} ${problem}` }];
+  const body = { message: 'Validation Failed', errors, documentation_url: DOCS };
+  return { status: 422, body };
 }
 
 export function notFound(): OperationAnswer {
   return {
     status: 404,
-    body: { message: 'Not Found', documentation_url: 'https://docs.github.com/rest' },
+    body: { message: 'Not Found', documentation_url: DOCS },
   };
 }
 

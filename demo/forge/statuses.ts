@@ -1,5 +1,11 @@
 import { textAt, type JsonObject } from '../json.ts';
-import { notFound, unprocessable, type ForgeFacts, type OperationHandler } from './operations.ts';
+import {
+  notFound,
+  refuseText,
+  unprocessable,
+  type ForgeFacts,
+  type OperationHandler,
+} from './operations.ts';
 import { nodeId } from './payloads.ts';
 
 export interface Statuses {
@@ -33,10 +39,11 @@ export function createStatuses(facts: ForgeFacts): Statuses {
         const sha = await facts.resolveCommit(repository, asked);
         if (sha !== asked) return unprocessable(`No commit found for SHA: ${asked}`);
         const description = body['description'] ?? null;
-        if (typeof description === 'string' && description.length > 140) {
-          return unprocessable('Validation Failed: description is too long (maximum is 140)');
-        }
         const context = textAt(body, 'context', 'default');
+        const refused =
+          refuseText('Status', 'description', description) ??
+          refuseText('Status', 'context', context, 255);
+        if (refused !== undefined) return refused;
         const earlier = on(repository, sha).filter((each) => each['context'] === context);
         if (earlier.length >= 1000) {
           return unprocessable('This SHA and context has reached the maximum number of statuses.');

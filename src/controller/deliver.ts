@@ -6,6 +6,7 @@ import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Budget, Grant } from '../github/budget.ts';
 import { isObsolete } from '../github/feedback.ts';
+import { withoutDecoration } from '../github/fields.ts';
 import { accountOf } from '../github/importance.ts';
 import type { Sender } from '../github/send.ts';
 import type { Message } from '../model/callback.ts';
@@ -62,25 +63,31 @@ export function createDeliver(
       await failed(entry, error, signal);
       return;
     }
-    const account = accountOf(message);
-    const grant = account === undefined ? FREE : await budget.take(account, entry.importance);
-    if (grant === undefined) await store.outbox.giveBack(entry, clock.now() + REFUSED_MS);
-    else await send(entry, message, grant, signal);
+    await send(entry, message, signal);
   }
 
-  async function send(
-    entry: OutboxEntry,
-    message: Message,
-    grant: Grant,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async function send(entry: OutboxEntry, message: Message, signal: AbortSignal): Promise<void> {
+    const account = accountOf(message);
+    const grant = account === undefined ? FREE : await budget.take(account, entry.importance);
+    if (grant === undefined) {
+      await store.outbox.giveBack(entry, clock.now() + REFUSED_MS);
+      return;
+    }
     let sent: Awaited<ReturnType<Sender['send']>>;
     try {
       failpoint('callback.before');
-      sent = await deps.sender.send(message, { signal, retried: entry.attempts > 1 });
+      const ageMs = clock.now() - entry.createdAt;
+      sent = await deps.sender.send(message, { signal, retried: entry.attempts > 1, ageMs });
     } catch (error) {
       grant.failed(error);
-      await failed(entry, error, signal);
+      const bare = isRefused(error) ? withoutDecoration(message) : undefined;
+      if (bare === undefined) {
+        await failed(entry, error, signal);
+      } else {
+        const fields = { callback: entry.id, run: entry.run, reason: describeError(error) };
+        logger.warn(fields, 'callback refused: its state is sent alone');
+        await send(entry, bare, signal);
+      }
       return;
     }
     try {
@@ -123,7 +130,8 @@ export function createDeliver(
       const asked = error instanceof RetryableError ? (error.retryAfterMs ?? 0) : 0;
       const delay = Math.max(asked, backoffDelay(entry.attempts, BACKOFF));
       logger.warn({ ...fields, retryInMs: delay }, 'callback postponed');
-      await store.outbox.postpone(entry.id, clock.now() + delay, reason, entry.attempts);
+      const due = clock.now() + delay;
+      await store.outbox.postpone(entry.id, due, hinted(error, reason), entry.attempts);
     }
   }
 
@@ -141,6 +149,11 @@ export function createDeliver(
   }
 
   return deliver;
+}
+
+/** Whether GitHub has read the message and does not take it, which may be for its decoration. */
+function isRefused(error: unknown): boolean {
+  return error instanceof TerminalError && error.code === 'github-refused';
 }
 
 /** What does not go to GitHub costs nothing there. */

@@ -23,6 +23,7 @@ const LONGEST_LIMIT_MS = 15 * 60_000;
 /** Failures that say something about GitHub or the way to it, and not about one request. */
 const TROUBLES = new Set([
   'github-unavailable',
+  'github-unreadable',
   'github-unreachable',
   'github-timeout',
   'github-unauthorized',
@@ -52,7 +53,8 @@ export function createCircuit(): Circuit {
     failed(error, begunAt, now) {
       if (error instanceof TerminalError) worked(); // A refusal is an answer.
       if (!(error instanceof RetryableError)) return false;
-      const asked = error.retryAfterMs ?? 0;
+      // What answers one request with a page may answer the next one as it should.
+      const asked = error.code === 'github-unreadable' ? 0 : (error.retryAfterMs ?? 0);
       const limited = error.code === 'github-rate-limited';
       if (!limited && !TROUBLES.has(error.code)) return false;
       if (begunAt >= countedAt) {

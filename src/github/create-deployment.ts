@@ -1,7 +1,7 @@
 import type { Octokit } from '@octokit/rest';
-import { RetryableError } from '../lib/errors.ts';
 import type { DeploymentCallback } from '../model/callback.ts';
-import { cutText, MAX_DESCRIPTION } from './limits.ts';
+import { unreadableAnswer } from './failure.ts';
+import { description } from './fields.ts';
 
 /** Where a request goes, as Octokit's routes take it. */
 export interface Place {
@@ -29,21 +29,27 @@ export async function createDeployment(
   const { sha, environment, runId, spec } = deployment;
   const earlier = inDoubt ? await findDeployment(octokit, place, deployment) : undefined;
   if (earlier !== undefined) return earlier;
-  const { data } = await octokit.request('POST /repos/{owner}/{repo}/deployments', {
+  const { status, data } = await octokit.request('POST /repos/{owner}/{repo}/deployments', {
     ...place,
     ref: sha,
     task: 'deploy',
     auto_merge: false,
     required_contexts: [],
     environment,
-    description: cutText(deployment.description, MAX_DESCRIPTION),
+    description: description(deployment.description),
     transient_environment: false,
     production_environment: environment === 'production',
     payload: { mainsheet: { run: runId, spec } },
   });
   // GitHub answers 202 with a message alone when it merged something instead, which it was told not to do.
-  if ('id' in data && typeof data.id === 'number') return data.id;
-  throw unclear('GitHub did not say which deployment it created');
+  return madeId(status, data);
+}
+
+/** The number of what GitHub has made. Throws RetryableError when the answer is not the JSON that has one. */
+export function madeId(status: number, data: unknown): number {
+  const id = fieldOf(data, 'id');
+  if (typeof id === 'number' && Number.isSafeInteger(id)) return id;
+  throw unreadableAnswer(status);
 }
 
 async function findDeployment(
@@ -52,14 +58,14 @@ async function findDeployment(
   { sha, environment, runId }: DeploymentCallback,
 ): Promise<number | undefined> {
   for (let page = 1; page <= MAX_PAGES; page += 1) {
-    const { data } = await octokit.request('GET /repos/{owner}/{repo}/deployments', {
+    const { status, data } = await octokit.request('GET /repos/{owner}/{repo}/deployments', {
       ...place,
       sha,
       environment,
       per_page: PER_PAGE,
       page,
     });
-    if (!Array.isArray(data)) throw unclear('GitHub did not list the deployments');
+    if (!Array.isArray(data)) throw unreadableAnswer(status);
     const found = data.find((deployment) => runOf(deployment.payload) === runId);
     if (found !== undefined) return Number(found.id);
     if (data.length < PER_PAGE) return undefined;
@@ -86,8 +92,4 @@ function fieldOf(value: unknown, key: string): unknown {
   return typeof value === 'object' && value !== null
     ? Object.getOwnPropertyDescriptor(value, key)?.value
     : undefined;
-}
-
-function unclear(message: string): RetryableError {
-  return new RetryableError('github-unavailable', message);
 }

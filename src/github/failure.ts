@@ -16,15 +16,19 @@ export interface Attempt {
 }
 
 const LONGEST_MESSAGE = 500;
-/** For a secondary limit without a time: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api */
-const DEFAULT_PAUSE_MS = 60_000;
+/**
+ * For a limit without a time, and for every refusal that passes:
+ * https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+ */
+const LEAST_PAUSE_MS = 60_000;
 /** Primary limits are counted by the hour, so that nobody has to wait longer, whatever a clock says. */
 const LONGEST_PAUSE_MS = 60 * 60_000;
 
 /**
  * Whatever a request to GitHub threw, as one of the two errors that the outbox knows. Retryable: no answer, 5xx, rate limits
- * (with the time GitHub named), 401 (a token expires, an operator mends it). Terminal: every other refusal, with GitHub's message
- * and its `errors`. The cause is without the request and the answer, whose bodies may hold what a template filled in.
+ * (with the time GitHub named), 401 (a token expires, an operator mends it), 403 unless it is for good, and whatever is not
+ * GitHub's JSON, such as the page of a proxy. Terminal: every other refusal, with GitHub's message and its `errors`. The cause is
+ * without the request and the answer, whose bodies may hold what a template filled in.
  */
 export function asGitHubFailure(error: unknown, attempt: Attempt): MainsheetError {
   if (error instanceof MainsheetError) return error;
@@ -39,6 +43,18 @@ export function asGitHubFailure(error: unknown, attempt: Attempt): MainsheetErro
   return fromAnswer(error, attempt);
 }
 
+/** An answer that is not what GitHub says when it has done what it was asked: a page of HTML, or another program's JSON. */
+export function unreadableAnswer(status: number): RetryableError {
+  return new RetryableError(
+    'github-unreadable',
+    `GitHub answered ${status} with something else than its API does`,
+    {
+      retryAfterMs: LEAST_PAUSE_MS,
+      hint: 'a proxy may stand between, or GitHub is in trouble: check GITHUB_API_URL and www.githubstatus.com',
+    },
+  );
+}
+
 /** Whether the answer says that the token in use is none (any more). */
 export function isAboutCredentials(error: unknown): boolean {
   if (!(error instanceof RequestError)) return false;
@@ -49,7 +65,10 @@ export function isAboutCredentials(error: unknown): boolean {
 
 function fromAnswer(error: RequestError, attempt: Attempt): MainsheetError {
   const { status } = error;
-  const said = cutText(error.message.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim(), LONGEST_MESSAGE);
+  const { response } = error;
+  const isPage = response !== undefined && response.data !== '' && !isObject(response.data);
+  const text = isPage ? 'no JSON' : error.message.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
+  const said = cutText(text, LONGEST_MESSAGE);
   const message = `could not ${attempt.doing}: GitHub answered ${status}: ${said}`;
   const cause = withoutContents(error, said);
   const retryable = (
@@ -59,7 +78,7 @@ function fromAnswer(error: RequestError, attempt: Attempt): MainsheetError {
 
   if (isRateLimit(error)) {
     return retryable('github-rate-limited', {
-      retryAfterMs: pauseOf(error, attempt.now) ?? DEFAULT_PAUSE_MS,
+      retryAfterMs: pauseOf(error, attempt.now) ?? LEAST_PAUSE_MS,
     });
   }
   if (isAboutCredentials(error)) {
@@ -67,13 +86,28 @@ function fromAnswer(error: RequestError, attempt: Attempt): MainsheetError {
       hint: 'check the App or GITHUB_TOKEN: `mainsheet doctor` says what GitHub makes of it',
     });
   }
+  const named = pauseOf(error, attempt.now);
+  if (isPage) {
+    return retryable('github-unreadable', {
+      retryAfterMs: Math.max(named ?? 0, LEAST_PAUSE_MS),
+    });
+  }
   if (status === 408 || status >= 500) {
-    return retryable('github-unavailable', { retryAfterMs: pauseOf(error, attempt.now) });
+    return retryable('github-unavailable', { retryAfterMs: named });
+  }
+  if (status === 403 && !FOR_GOOD.test(said)) {
+    return retryable('github-forbidden', { retryAfterMs: LEAST_PAUSE_MS, ...hintFor(status) });
   }
   const missing = status === 404 || (status === 422 && /\bno (?:commit|ref) found\b/i.test(said));
   if (missing && attempt.maybeTooEarly) return retryable('github-not-found');
   return new TerminalError(refusalCode(status), message, { cause, ...hintFor(status) });
 }
+
+/**
+ * 403s that stay: a missing permission, an archived repository. GitHub tells them from those that pass (an organisation's list of
+ * allowed addresses, say) by their words alone, so one in other words is asked about again: that costs requests and no state.
+ */
+const FOR_GOOD = /\bnot accessible by\b|\barchived\b/i;
 
 function refusalCode(status: number): string {
   if (status === 404) return 'github-not-found';
@@ -91,14 +125,28 @@ function hintFor(status: number): { hint?: string } {
     : {};
 }
 
+/**
+ * Known by status, headers, the page that GitHub links to (`…#secondary-rate-limits`, `…#abuse-rate-limits`) and the code `abuse`
+ * among its errors, since its words have changed more than once.
+ */
 function isRateLimit(error: RequestError): boolean {
   if (error.status === 429) return true;
+  if (error.status !== 403 && error.status !== 422) return false;
+  const said: unknown = error.response?.data;
+  const { documentation_url: page, errors } = isObject(said) ? said : {};
   return (
-    error.status === 403 &&
-    (header(error, 'retry-after') !== undefined ||
-      header(error, 'x-ratelimit-remaining') === '0' ||
-      /\brate limit\b/i.test(error.message))
+    (error.status === 403 &&
+      (header(error, 'retry-after') !== undefined ||
+        header(error, 'x-ratelimit-remaining') === '0' ||
+        /\brate limit\b/i.test(error.message))) ||
+    (typeof page === 'string' && /rate-limit/i.test(page)) ||
+    (Array.isArray(errors) &&
+      errors.some((each: unknown) => isObject(each) && each['code'] === 'abuse'))
   );
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !(value instanceof ArrayBuffer);
 }
 
 /** How long GitHub asks to wait: `retry-after` (seconds or a date), else until the primary limit is reset. */

@@ -6,6 +6,9 @@
  */
 export const MAX_DESCRIPTION = 140;
 
+/** Characters of a status's context; GitHub answers 422 to more. */
+export const MAX_CONTEXT = 255;
+
 /**
  * https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event: characters of `event_type`, top-level
  * properties of `client_payload`, and bytes, which have to be fewer than 64 KB.

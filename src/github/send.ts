@@ -3,9 +3,10 @@ import type { Clock } from '../lib/clock.ts';
 import { TerminalError } from '../lib/errors.ts';
 import type { DeploymentStatusCallback, Message, StatusCallback } from '../model/callback.ts';
 import type { GitHub } from './client.ts';
-import { createDeployment, type Place } from './create-deployment.ts';
-import { asGitHubFailure, isAboutCredentials } from './failure.ts';
-import { cutText, DISPATCH_LIMITS, MAX_DESCRIPTION } from './limits.ts';
+import { createDeployment, madeId, type Place } from './create-deployment.ts';
+import { asGitHubFailure, isAboutCredentials, unreadableAnswer } from './failure.ts';
+import { context, description, link, wellFormed } from './fields.ts';
+import { DISPATCH_LIMITS } from './limits.ts';
 import { sendWebhook } from './send-webhook.ts';
 
 interface SendOptions {
@@ -13,6 +14,8 @@ interface SendOptions {
   signal: AbortSignal;
   /** Whether this message was tried before: the try before may have arrived although it seemed to fail. */
   retried: boolean;
+  /** How long ago the message was put into the outbox, in milliseconds. */
+  ageMs: number;
 }
 
 /** Sends one message of the outbox, once. */
@@ -21,11 +24,15 @@ export interface Sender {
    * Resolves when the other side has taken it, for a deployment with its number on GitHub. Throws RetryableError (with
    * `retryAfterMs` where the other side named a time) or TerminalError; see `asGitHubFailure` and `sendWebhook` for the codes.
    *
-   * A commit or repository that GitHub does not know is an error worth one more try, since right after a push not all of its
-   * servers know the commit: retryable on the first try of a status or deployment, terminal after it.
+   * A commit, Deployment or repository that GitHub does not know may only be too new: not all of its servers know at once what was
+   * pushed or made. That is retryable on the first try and for ten minutes, terminal after them. Not so for a dispatch, which
+   * goes to a repository that has long been there.
    */
   send(message: Message, options: SendOptions): Promise<{ deploymentId?: number }>;
 }
+
+/** For how long what GitHub does not know may be too new for it. */
+const TOO_EARLY_MS = 10 * 60_000;
 
 type DispatchMessage = Extract<Message, { kind: 'dispatch' }>;
 
@@ -69,45 +76,47 @@ export function createSender(deps: {
         return {};
       }
       const { repository } = message;
-      const maybeTooEarly = !options.retried;
-      if (message.kind === 'deployment') {
-        const attempt = { doing: `create the deployment of ${repository}`, maybeTooEarly, signal };
-        const deploymentId = await toGitHub(repository, attempt, (octokit, place) =>
-          createDeployment(octokit, place, message, options.retried),
-        );
-        return { deploymentId };
-      }
-      if (message.kind === 'status') {
-        const attempt = { doing: `set the status of ${repository}`, maybeTooEarly, signal };
-        await toGitHub(repository, attempt, (octokit, place) => setStatus(octokit, place, message));
-        return {};
-      }
-      // Nothing that was made before these can be missing because it is too new.
-      const late = { maybeTooEarly: false, signal };
-      await (message.kind === 'dispatch'
-        ? toGitHub(repository, { doing: `dispatch to ${repository}`, ...late }, (octokit, place) =>
-            dispatch(octokit, place, message),
-          )
-        : toGitHub(
-            repository,
-            { doing: `set the deployment status of ${repository}`, ...late },
-            (octokit, place) => setDeploymentStatus(octokit, place, message),
-          ));
-      return {};
+      const maybeTooEarly =
+        message.kind !== 'dispatch' && (!options.retried || options.ageMs < TOO_EARLY_MS);
+      const attempt = { doing: `${DOING[message.kind]} ${repository}`, maybeTooEarly, signal };
+      return await toGitHub(repository, attempt, async (octokit, place) => {
+        switch (message.kind) {
+          case 'deployment':
+            return {
+              deploymentId: await createDeployment(octokit, place, message, options.retried),
+            };
+          case 'status':
+            await setStatus(octokit, place, message);
+            return {};
+          case 'deployment-status':
+            await setDeploymentStatus(octokit, place, message);
+            return {};
+          case 'dispatch':
+            await dispatch(octokit, place, message);
+            return {};
+        }
+      });
     },
   };
 }
 
+const DOING = {
+  status: 'set the status of',
+  deployment: 'create the deployment of',
+  'deployment-status': 'set the deployment status of',
+  dispatch: 'dispatch to',
+} as const;
+
 /** https://docs.github.com/en/rest/commits/statuses#create-a-commit-status */
 async function setStatus(octokit: Octokit, place: Place, status: StatusCallback): Promise<void> {
-  await octokit.request('POST /repos/{owner}/{repo}/statuses/{sha}', {
+  const answer = await octokit.request('POST /repos/{owner}/{repo}/statuses/{sha}', {
     ...place,
     sha: status.sha,
     state: status.state,
-    context: status.context,
-    description: cutText(status.description, MAX_DESCRIPTION),
-    ...(status.targetUrl === undefined ? {} : { target_url: status.targetUrl }),
+    context: context(status.context),
+    ...given({ description: description(status.description), target_url: link(status.targetUrl) }),
   });
+  madeId(answer.status, answer.data);
 }
 
 /** https://docs.github.com/en/rest/deployments/statuses#create-a-deployment-status */
@@ -116,19 +125,33 @@ async function setDeploymentStatus(
   place: Place,
   status: DeploymentStatusCallback & { deploymentId: number },
 ): Promise<void> {
-  await octokit.request('POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses', {
-    ...place,
-    deployment_id: status.deploymentId,
-    state: status.state,
-    environment: status.environment,
-    description: cutText(status.description, MAX_DESCRIPTION),
-    auto_inactive: true,
-    ...(status.logUrl === undefined ? {} : { log_url: status.logUrl }),
-  });
+  const answer = await octokit.request(
+    'POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses',
+    {
+      ...place,
+      deployment_id: status.deploymentId,
+      state: status.state,
+      auto_inactive: true,
+      ...given({ description: description(status.description), log_url: link(status.logUrl) }),
+    },
+  );
+  madeId(answer.status, answer.data);
+}
+
+/** The fields that say something. */
+function given<Fields extends Record<string, string | undefined>>(
+  fields: Fields,
+): { [Name in keyof Fields]?: string } {
+  return Object.fromEntries(Object.entries(fields).filter(([, text]) => text)) as never;
 }
 
 /** https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event */
-async function dispatch(octokit: Octokit, place: Place, message: DispatchMessage): Promise<void> {
+async function dispatch(octokit: Octokit, place: Place, written: DispatchMessage): Promise<void> {
+  const message = {
+    ...written,
+    eventType: written.eventType.toWellFormed(),
+    payload: wellFormed(written.payload),
+  };
   const problem = dispatchProblem(message);
   if (problem !== undefined) {
     throw new TerminalError(
@@ -139,11 +162,14 @@ async function dispatch(octokit: Octokit, place: Place, message: DispatchMessage
       },
     );
   }
-  await octokit.request('POST /repos/{owner}/{repo}/dispatches', {
+  const answer = await octokit.request('POST /repos/{owner}/{repo}/dispatches', {
     ...place,
     event_type: message.eventType,
     client_payload: message.payload,
   });
+  // It has nothing to say, so whatever has is something else.
+  const { status }: { status: number } = answer;
+  if (status !== 204) throw unreadableAnswer(status);
 }
 
 /** The loader checks what is written; only after the templates are filled in is it known what they came to. */

@@ -18,6 +18,12 @@ const limited = (headers: Record<string, string>, status = 403): Fault => ({
   body: { message: 'You have exceeded a secondary rate limit.' },
 });
 
+const refused = (field: string): Fault => ({
+  status: 422,
+  body: { message: 'Validation Failed', errors: [{ field, code: 'custom', message: 'no' }] },
+});
+const page: Fault = { status: 502, headers: { 'content-type': 'text/html' }, body: '<h1>Oh</h1>' };
+
 /** What GitHub does to the next writes, how many of them, and until when everything has arrived all the same. */
 const troubles: [string, Fault, number, number][] = [
   ['answers 502', { status: 502 }, 6, 10 * MINUTE],
@@ -25,6 +31,9 @@ const troubles: [string, Fault, number, number][] = [
   ['breaks connections', 'reset', 6, 10 * MINUTE],
   ['never answers', 'hang', 3, 5 * MINUTE],
   ['does it but the answer is lost', 'lost-answer', 3, 5 * MINUTE],
+  ['refuses what a state says beside itself', refused('description'), 1, 2 * MINUTE],
+  ['answers with a page of HTML', page, 3, 10 * MINUTE],
+  ['answers with a page as if all were well', { ...page, status: 200 }, 3, 10 * MINUTE],
   ['answers 403 with Retry-After', limited({ 'retry-after': '90' }), 1, 5 * MINUTE],
   ['answers 429 with Retry-After', limited({ 'retry-after': '90' }, 429), 2, 10 * MINUTE],
   ['answers 403 without a time', limited({}), 1, 5 * MINUTE],
@@ -108,6 +117,15 @@ describe('when GitHub', () => {
       assert.deepEqual([...new Set(fromTheEnd)], ['success'], `the end is last: ${states.join()}`);
     });
   }
+
+  test('does not know the commit yet, its status and its Deployment arrive when it does', async (t) => {
+    const { world, sha, from } = await begin(t);
+    const unknown = { status: 422, body: { message: `No commit found for SHA: ${sha}` } };
+    forge.faults.next({ method: 'POST', path: /\/(?:statuses|deployments)/ }, unknown, 8);
+    await world.pass(5 * MINUTE);
+    assert.equal(writes(from).filter(({ by }) => by === 'fault').length, 8);
+    await assertTruth(world, sha);
+  });
 
   test('asks for a pause, nothing else of the account is tried until it is over', async (t) => {
     const { world, sha, from } = await begin(t);

@@ -18,6 +18,7 @@ before(async () => {
           'broken',
           'steps: [{ name: Build, run: "echo doing; exit 3" }, { name: Never, run: "true" }]',
         ),
+        spec('emoji', 'environment: production 🚀\nsteps: [{ name: 🚢 Ship it, run: "exit 1" }]'),
         spec(
           'half',
           'steps: [{ name: One, run: "echo v=1 >> $MAINSHEET_OUTPUT" }, { name: Two, run: "exit 1" }]',
@@ -67,6 +68,16 @@ test('a failing step gives failure on the right commit and a Deployment that fai
       ['skipped', null],
     ],
   );
+});
+
+test('names with characters that GitHub’s descriptions do not take still get their status', async () => {
+  const sha = await push('emoji');
+  const description = await world.statusOf(sha, 'mainsheet/emoji', 'failure');
+  assert.equal(description, 'Failed: Step "□ Ship it" failed: exit code 1');
+  await world.settled();
+  const deployment = (await world.forge.deployments(SITE)).find((one) => one['sha'] === sha);
+  assert.equal(deployment?.['environment'], 'production 🚀');
+  assert.equal(deployment.statuses[0]?.['state'], 'failure');
 });
 
 test('what the steps before a failing one put out is kept', async () => {

@@ -48,6 +48,15 @@ describe('the circuit of an account', () => {
     assert.equal(other.pausedUntil(), 9100);
   });
 
+  test('one page of HTML stops nobody, three in a row are trouble', () => {
+    const circuit = createCircuit();
+    const page = new RetryableError('github-unreadable', 'no JSON', { retryAfterMs: 60_000 });
+    circuit.failed(page, 0, 0);
+    assert.equal(circuit.allows(0, 5), true);
+    for (const at of [100, 200]) circuit.failed(page, at, at);
+    assert.equal(circuit.pausedUntil(), 5200);
+  });
+
   test('a limit that is met again right after the pause doubles it', () => {
     const circuit = createCircuit();
     circuit.failed(limited(60_000), 0, 0);

@@ -20,7 +20,7 @@ function sender(options: { webhookTimeoutMs?: number } = {}) {
   return {
     clock,
     post: (message: WebhookMessage, signal = new AbortController().signal) =>
-      outbound.send(message, { retried: false, signal }),
+      outbound.send(message, { retried: false, ageMs: 0, signal }),
   };
 }
 

@@ -47,18 +47,22 @@ const DISPATCH: Message = {
   payload: { component: 'shop', password: 'hunter2' },
 };
 
+const STATES: readonly Message[] = [STATUS, DEPLOYMENT_STATUS, DEPLOYMENT];
+
 function sender(url: string, more: Partial<GitHubDeps> = {}) {
   const clock = createTestClock(NOW);
   const { github } = connect(url, { clock, ...more });
   const outbound = createSender({ github, clock });
-  return (message: Message, { retried = false, signal = new AbortController().signal } = {}) =>
-    outbound.send(message, { retried, signal });
+  return (
+    message: Message,
+    { retried = false, ageMs = 0, signal = new AbortController().signal } = {},
+  ) => outbound.send(message, { retried, ageMs, signal });
 }
 
 /** What a status is answered with, as an error. */
-async function refusedWith(t: Parameters<typeof startStandIn>[0], reply: Reply, retried = false) {
+async function refusedWith(t: Parameters<typeof startStandIn>[0], reply: Reply, options = {}) {
   const server = await startStandIn(t, () => reply);
-  const failure = await failureOf(sender(server.url)(STATUS, { retried }));
+  const failure = await failureOf(sender(server.url)(STATUS, options));
   assert.equal(server.requests.length, 1, 'the outbox repeats, not the client');
   return failure;
 }
@@ -96,7 +100,6 @@ test('a status, a deployment status and a dispatch are what GitHub expects', asy
         'POST /repos/acme/shop/deployments/7/statuses',
         {
           state: 'in_progress',
-          environment: 'production',
           description: 'Deploying',
           auto_inactive: true,
           log_url: 'https://m.example/runs/01',
@@ -236,19 +239,135 @@ test('a refusal is terminal and carries GitHub’s message and errors', async (t
   assert.equal((await refusedWith(t, { status: 409, body: {} })).code, 'github-refused');
 });
 
-test('a commit that GitHub does not know yet is tried once more, and given up when it still does not', async (t) => {
+const MINUTE = 60_000;
+
+test('what GitHub does not know yet is asked about again for ten minutes, and given up after them', async (t) => {
   const replies: Reply[] = [
     { status: 404, body: { message: 'Not Found' } },
     { status: 422, body: { message: `No commit found for SHA: ${SHA}` } },
+    { status: 422, body: { message: `No ref found for: ${SHA}` } },
   ];
   for (const reply of replies) {
-    assert.ok(isRetryable(await refusedWith(t, reply)));
-    assert.equal(isRetryable(await refusedWith(t, reply, true)), false);
+    for (const message of STATES) {
+      const server = await startStandIn(t, ({ method }) =>
+        method === 'GET' ? { status: 200, body: [] } : reply,
+      );
+      const failure = (options: { retried: boolean; ageMs: number }) =>
+        failureOf(sender(server.url)(message, options));
+      const late = { retried: true, ageMs: 11 * MINUTE };
+      assert.ok(isRetryable(await failure({ retried: true, ageMs: 9 * MINUTE })));
+      assert.ok(isRetryable(await failure({ ...late, retried: false })), 'its first try');
+      assert.equal(isRetryable(await failure(late)), false);
+    }
   }
   const server = await startStandIn(t, () => ({ status: 404, body: { message: 'Not Found' } }));
   const failure = await failureOf(sender(server.url)(DISPATCH));
   assert.equal(isRetryable(failure), false);
   assert.equal(failure.code, 'github-not-found');
+});
+
+const PAGE = '<!DOCTYPE html><title>Unicorn!</title>';
+const HTML = { 'content-type': 'text/html; charset=utf-8' };
+const DOCS = 'https://docs.github.com/rest';
+
+for (const [what, reply] of [
+  [
+    'abuse detection by its page',
+    {
+      status: 403,
+      body: { message: 'Slow.', documentation_url: `${DOCS}/x#abuse-rate-limits` },
+    },
+  ],
+  [
+    'a secondary limit by its page',
+    {
+      status: 422,
+      body: { message: 'Slow.', documentation_url: `${DOCS}/x#secondary-rate-limits` },
+    },
+  ],
+  [
+    'abuse among the errors',
+    { status: 422, body: { message: 'Validation Failed', errors: ['x', { code: 'abuse' }] } },
+  ],
+  [
+    'a list of allowed addresses',
+    {
+      status: 403,
+      body: {
+        message: 'The `acme` organization has an IP allow list enabled',
+        documentation_url: `${DOCS}/commits/statuses#create-a-commit-status`,
+      },
+    },
+  ],
+  ['502 with a page', { status: 502, headers: HTML, text: PAGE }],
+  ['403 with a page', { status: 403, headers: HTML, text: PAGE }],
+  ['404 with a page', { status: 404, headers: HTML, text: PAGE }],
+] satisfies [string, Reply][]) {
+  test(`a refusal that passes is retryable after a minute or more: ${what}`, async (t) => {
+    const failure = await refusedWith(t, reply, { retried: true, ageMs: 60 * MINUTE });
+    assert.ok(failure instanceof RetryableError, failure.message);
+    assert.ok((failure.retryAfterMs ?? 0) >= MINUTE);
+    assert.doesNotMatch(failure.message, /<title>/);
+  });
+}
+
+test('only the JSON that belongs to it is an answer: a page or another program’s JSON is asked about again', async (t) => {
+  const replies: Reply[] = [
+    { status: 200, headers: HTML, text: PAGE },
+    { status: 200, text: PAGE },
+    { status: 200, body: { status: 'ok' } },
+    { status: 200, body: { id: 'x' } },
+    { status: 200, body: [] },
+    { status: 204 },
+  ];
+  for (const message of [...STATES, DISPATCH]) {
+    for (const reply of replies) {
+      if (message === DISPATCH && typeof reply === 'object' && reply.status === 204) continue;
+      const server = await startStandIn(t, () => reply);
+      const failure = await failureOf(sender(server.url)(message));
+      assert.ok(failure instanceof RetryableError, `${message.kind} ${JSON.stringify(reply)}`);
+      assert.equal(failure.code, 'github-unreadable');
+      assert.ok((failure.retryAfterMs ?? 0) >= MINUTE);
+    }
+  }
+  // Nor is a page a list of Deployments in which ours is missing.
+  const server = await startStandIn(t, () => ({ status: 200, headers: HTML, text: PAGE }));
+  const failure = await failureOf(sender(server.url)(DEPLOYMENT, { retried: true }));
+  assert.equal(failure.code, 'github-unreadable');
+  assert.ok(server.requests.every(({ method }) => method === 'GET'));
+});
+
+test('what people wrote reaches GitHub as its fields take it', async (t) => {
+  const server = await startStandIn(t, ({ path }) =>
+    path.endsWith('/dispatches') ? { status: 204 } : { status: 201, body: { id: 1 } },
+  );
+  const send = sender(server.url);
+  const hostile = '🚢 Ship\u0000 it\n\u{d800}→ é';
+  const written = '□ Ship it \ufffd→ é';
+  await send({ ...STATUS, description: hostile, targetUrl: 'javascript:alert(1)' });
+  await send({ ...DEPLOYMENT, description: hostile });
+  await send({ ...DEPLOYMENT_STATUS, description: '🚢'.repeat(200), logUrl: '/runs/1' });
+  await send({
+    ...DISPATCH,
+    eventType: 'x\u{d800}',
+    payload: { text: ['🚢\u{dc00}'], ['__proto__']: 'own' },
+  });
+  const bodies = server.requests.map(({ body }) => body as Record<string, unknown>);
+  assert.deepEqual(bodies[0], {
+    state: 'pending',
+    context: 'mainsheet/shop',
+    description: written,
+  });
+  assert.equal(bodies[1]?.['description'], written);
+  assert.deepEqual(bodies[2], {
+    state: 'in_progress',
+    auto_inactive: true,
+    description: `${'□'.repeat(139)}…`,
+  });
+  assert.equal(
+    server.requests[3]?.text,
+    '{"event_type":"x\ufffd","client_payload":{"text":["🚢\ufffd"],"__proto__":"own"}}',
+  );
 });
 
 test('an expired token is dropped, so that the next try has a new one', async (t) => {
@@ -265,7 +384,7 @@ test('an expired token is dropped, so that the next try has a new one', async (t
     }
     return expired && headers.authorization === 'token ghs_1'
       ? { status: 401, body: { message: 'Bad credentials' } }
-      : { status: 201, body: {} };
+      : { status: 201, body: { id: 1 } };
   });
   const send = sender(server.url, { auth: APP });
   await send(STATUS);
@@ -287,7 +406,7 @@ test('an App that was installed anew is found under its new number', async (t) =
       return { status: 201, body: { token: 'ghs_new', expires_at: 'x', permissions: {} } };
     }
     if (path.endsWith('/access_tokens')) return { status: 404, body: { message: 'Not Found' } };
-    return { status: 201, body: {} };
+    return { status: 201, body: { id: 1 } };
   });
   const send = sender(server.url, { auth: APP });
   const failure = await failureOf(send(STATUS, { retried: true }));
