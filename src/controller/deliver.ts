@@ -4,10 +4,10 @@ import type { Clock } from '../lib/clock.ts';
 import { describeError, hintOf, RetryableError, TerminalError } from '../lib/errors.ts';
 import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
 import type { Logger } from '../lib/logger.ts';
-import type { Budget, Grant } from '../github/budget.ts';
+import type { Budget } from '../github/budget.ts';
 import { isObsolete } from '../github/feedback.ts';
 import { withoutDecoration } from '../github/fields.ts';
-import { accountOf } from '../github/importance.ts';
+import { ownerOf } from '../github/importance.ts';
 import type { Sender } from '../github/send.ts';
 import type { Message } from '../model/callback.ts';
 import type { News } from '../model/news.ts';
@@ -15,11 +15,12 @@ import { hasEnded } from '../model/run.ts';
 import type { Render } from '../runs/render-callback.ts';
 import type { OutboxEntry } from '../store/outbox.ts';
 import type { Store } from '../store/index.ts';
+import type { Receivers } from './receivers.ts';
 
 const BACKOFF = { baseMs: 1000, maxMs: 10 * 60_000 };
-/** With this many attempts the backoff has lasted more than a day. */
-const MOST_ATTEMPTS = 160;
-/** A callback that the budget refused after it was claimed is not claimed again before this. */
+/** With this many attempts the backoff has lasted about a day. */
+const MOST_ATTEMPTS = 200;
+/** A callback for which there was no room after it was claimed is not claimed again before this. */
 const REFUSED_MS = 1000;
 
 /** What `createDeliver` works with. */
@@ -28,6 +29,7 @@ export interface DeliverDeps {
   sender: Sender;
   render: Render;
   budget: Budget;
+  receivers: Receivers;
   clock: Clock;
   logger: Logger;
   news: Broadcast<News>;
@@ -67,10 +69,14 @@ export function createDeliver(
   }
 
   async function send(entry: OutboxEntry, message: Message, signal: AbortSignal): Promise<void> {
-    const account = accountOf(message);
-    const grant = account === undefined ? FREE : await budget.take(account, entry.importance);
+    const grant =
+      message.kind === 'webhook'
+        ? deps.receivers.enter(URL.parse(message.url)?.host ?? '', entry.target)
+        : await budget.take(ownerOf(message.repository), entry.importance);
     if (grant === undefined) {
-      await store.outbox.giveBack(entry, clock.now() + REFUSED_MS);
+      // What waits for room at its host is claimed as soon as there is some.
+      const pause = deps.receivers.isWaiting(entry.target) ? 0 : REFUSED_MS;
+      await store.outbox.giveBack(entry, clock.now() + pause);
       return;
     }
     let sent: Awaited<ReturnType<Sender['send']>>;
@@ -155,9 +161,6 @@ export function createDeliver(
 function isRefused(error: unknown): boolean {
   return error instanceof TerminalError && error.code === 'github-refused';
 }
-
-/** What does not go to GitHub costs nothing there. */
-const FREE: Grant = { sent() {}, failed() {} };
 
 function hinted(error: unknown, reason: string): string {
   const hint = hintOf(error);

@@ -1,12 +1,15 @@
 import { describeError } from '../lib/errors.ts';
-import type { OutboxEntry } from '../store/outbox.ts';
+import type { Claimable, OutboxEntry } from '../store/outbox.ts';
 import { createDeliver, type DeliverDeps } from './deliver.ts';
 import { hold } from './hold.ts';
 import { createLoop, type Loop } from './loop.ts';
-import { createSlots } from './slots.ts';
+import { createReceivers } from './receivers.ts';
+import { createSlots, type Slots } from './slots.ts';
 
-/** Targets that are sent to at once. */
-const PARALLEL = 8;
+/** Targets at GitHub that are sent to at once. */
+const TO_GITHUB = 8;
+/** Webhooks that are sent at once, all receivers together. */
+const TO_RECEIVERS = 64;
 const POLL_MS = 1000;
 /** How often the budget learns from the store what other processes have written. */
 const REFRESH_MS = 30_000;
@@ -24,23 +27,31 @@ export interface Feedback extends Loop {
  * important first, and no more than GitHub's limits allow.
  */
 export function createFeedback(
-  deps: DeliverDeps & {
+  deps: Omit<DeliverDeps, 'receivers'> & {
     /** A callback whose process stopped renewing its claim is sent by another after this, in milliseconds. */
     leaseMs: number;
   },
 ): Feedback {
   const { store, budget, clock, logger } = deps;
-  const deliver = createDeliver(deps);
-  const sending = createSlots(PARALLEL, () => loop.wake());
+  const receivers = createReceivers();
+  const deliver = createDeliver({ ...deps, receivers });
+  const toGitHub = createSlots(TO_GITHUB, () => loop.wake());
+  const toReceivers = createSlots(TO_RECEIVERS, () => loop.wake());
   let refreshedAt = -Infinity;
 
-  /** Starts as many as there is room for and does not wait for them: one slow receiver holds up nobody else. */
   async function turn(signal: AbortSignal): Promise<boolean> {
-    const room = sending.room();
-    if (room === 0) return false;
     await refreshBudget();
-    const entries = await store.outbox.claim(clock.now(), deps.leaseMs, room, budget.held());
-    for (const entry of entries) void sending.fill(send(entry, signal));
+    const more = await start(toGitHub, { to: 'github', held: budget.held() }, signal);
+    const except = toReceivers.room() === 0 ? [] : receivers.waiting();
+    return (await start(toReceivers, { to: 'receivers', except }, signal)) || more;
+  }
+
+  /** Starts as many as there is room for and does not wait for them: one slow receiver holds up no other, nor GitHub. */
+  async function start(slots: Slots, which: Claimable, signal: AbortSignal): Promise<boolean> {
+    const room = slots.room();
+    if (room === 0) return false;
+    const entries = await store.outbox.claim(clock.now(), deps.leaseMs, room, which);
+    for (const entry of entries) void slots.fill(send(entry, signal));
     return entries.length === room;
   }
 
@@ -61,14 +72,18 @@ export function createFeedback(
     refreshedAt = now;
   }
 
+  async function settled(): Promise<void> {
+    await Promise.all([toGitHub.settled(), toReceivers.settled()]);
+  }
+
   const loop = createLoop({ name: 'feedback', turn, pollMs: POLL_MS, logger });
   return {
     wake: () => loop.wake(),
     async run(signal) {
       await loop.run(signal);
-      await sending.settled();
+      await settled();
     },
     turn,
-    settled: sending.settled,
+    settled,
   };
 }

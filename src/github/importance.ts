@@ -1,4 +1,4 @@
-import type { Callback, Message } from '../model/callback.ts';
+import type { Callback } from '../model/callback.ts';
 import { IMPORTANCE, type Importance } from '../model/importance.ts';
 
 /** How much a new callback matters; see `IMPORTANCE`. */
@@ -18,12 +18,7 @@ export function importanceOf(callback: Callback): Importance {
   }
 }
 
-/** Whose budget at GitHub the message is paid from: the owner of the repository. Undefined for what does not go to GitHub. */
-export function accountOf(message: Message): string | undefined {
-  return message.kind === 'webhook' ? undefined : ownerOf(message.repository);
-}
-
-/** The owner in `owner/name`, in lower case, as GitHub does not tell cases apart. */
+/** Whose budget at GitHub a write to `owner/name` is paid from: the owner, in lower case, as GitHub does not tell cases apart. */
 export function ownerOf(repository: string): string {
   return (repository.split('/')[0] ?? '').toLowerCase();
 }

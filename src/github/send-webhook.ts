@@ -12,10 +12,11 @@ type WebhookMessage = Extract<Message, { kind: 'webhook' }>;
  * `webhook-signature`. A key `whsec_…` is base64, as the standard writes it; any other key counts as its own bytes.
  *
  * The URL may itself be a secret, so that errors name its host alone. Redirects are not followed: they would carry the message
- * to somebody whom the spec does not name. The answer's body is not read.
+ * to a receiver that the spec does not name. The answer's body is not read.
  *
- * Throws TerminalError (`webhook-url`, `webhook-key`, `webhook-redirected`, `webhook-refused`) or RetryableError (`webhook-timeout`,
- * `webhook-aborted`, `webhook-unreachable`, `webhook-unavailable` for 408, 429 and 5xx).
+ * As the standard has it, every answer but 2xx and 410 is asked about again, since what is wrong with a receiver is mended there.
+ * Throws TerminalError (`webhook-url`, `webhook-key`, `webhook-gone` for 410) or RetryableError (`webhook-timeout`,
+ * `webhook-aborted`, `webhook-unreachable`, `webhook-unavailable` for 408, 429 and 5xx, `webhook-redirected`, `webhook-refused`).
  */
 export async function sendWebhook(
   message: WebhookMessage,
@@ -109,14 +110,19 @@ function failureBefore(
 
 function refusal(host: string, { status, headers }: Response, now: number): Error {
   const message = `the webhook at ${host} answered ${status}`;
-  if (status === 408 || status === 429 || status >= 500) {
-    return new RetryableError('webhook-unavailable', message, {
-      retryAfterMs: parseRetryAfter(headers.get('retry-after') ?? undefined, now),
+  if (status === 410) {
+    return new TerminalError('webhook-gone', `${message}: it is there no more`, {
+      hint: 'take the webhook out of the spec',
     });
   }
-  return status < 400
-    ? new TerminalError('webhook-redirected', `${message}, and redirects are not followed`, {
-        hint: 'name the final URL in the spec',
-      })
-    : new TerminalError('webhook-refused', message);
+  const retryAfterMs = parseRetryAfter(headers.get('retry-after') ?? undefined, now);
+  if (status < 400) {
+    return new RetryableError('webhook-redirected', `${message}, and redirects are not followed`, {
+      retryAfterMs,
+      hint: 'name the final URL in the spec',
+    });
+  }
+  const inTrouble = status === 408 || status === 429 || status >= 500;
+  const code = inTrouble ? 'webhook-unavailable' : 'webhook-refused';
+  return new RetryableError(code, message, { retryAfterMs });
 }

@@ -43,7 +43,7 @@ export function createSender(deps: {
   github: GitHub;
   fetch?: typeof fetch;
   clock: Clock;
-  /** Default ten seconds. */
+  /** Default twenty seconds. */
   webhookTimeoutMs?: number;
 }): Sender {
   const { github, clock } = deps;
@@ -71,7 +71,7 @@ export function createSender(deps: {
           fetch: deps.fetch ?? fetch,
           clock,
           signal,
-          timeoutMs: deps.webhookTimeoutMs ?? 10_000,
+          timeoutMs: deps.webhookTimeoutMs ?? 20_000,
         });
         return {};
       }

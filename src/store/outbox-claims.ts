@@ -7,18 +7,23 @@ import type { Database } from './tables.ts';
 /** SQLite bounds how deep a condition may be. */
 const MOST_HELD = 200;
 
+/** Which entries may be claimed; default all. */
+export interface Claimable {
+  /** Only what goes to GitHub, or only what goes elsewhere. */
+  to?: 'github' | 'receivers';
+  /** Not what is held back (the first 200 of it). */
+  held?: readonly Hold[];
+  /** Not what has one of these targets. */
+  except?: readonly string[];
+}
+
 /** Who sends what, one process at a time and each target in its order (G5). */
 export interface OutboxClaims {
   /**
    * Takes due entries, each the oldest unfinished one of its target, and keeps them for `leaseMs`: the most important first, then
-   * the oldest, without those that `held` names (the first 200 of it).
+   * the oldest.
    */
-  claim(
-    now: number,
-    leaseMs: number,
-    limit: number,
-    held?: readonly Hold[],
-  ): Promise<OutboxEntry[]>;
+  claim(now: number, leaseMs: number, limit: number, which?: Claimable): Promise<OutboxEntry[]>;
   /** Makes a claim last until `leaseUntil`. False when the entry is finished, or somebody else's by now. */
   renew(entry: OutboxEntry, leaseUntil: number): Promise<boolean>;
   /**
@@ -46,7 +51,7 @@ export interface OutboxClaims {
 
 export function createOutboxClaims(db: Kysely<Database>, engine: Engine): OutboxClaims {
   return {
-    async claim(now, leaseMs, limit, held = []) {
+    async claim(now, leaseMs, limit, { to, held = [], except = [] } = {}) {
       const rows = await db
         .updateTable('outbox')
         .set((eb) => ({ lease_until: now + leaseMs, attempts: eb('attempts', '+', 1) }))
@@ -81,6 +86,10 @@ export function createOutboxClaims(db: Kysely<Database>, engine: Engine): Outbox
                 ),
               ),
             )
+            .$if(to !== undefined, (query) =>
+              query.where('o.account', to === 'github' ? 'is not' : 'is', null),
+            )
+            .$if(except.length > 0, (query) => query.where('o.target', 'not in', except))
             .orderBy('o.priority')
             .orderBy('o.seq')
             .limit(limit);

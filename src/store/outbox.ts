@@ -7,6 +7,7 @@ import { fromRow, PENDING, type OutboxEntry, type OutboxState } from './outbox-r
 import { page, type Page, type PageRequest } from './page.ts';
 import type { Database } from './tables.ts';
 
+export type { Claimable } from './outbox-claims.ts';
 export type { OutboxEntry, OutboxState } from './outbox-rows.ts';
 
 /** A callback to be put into the outbox. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { createDeliver } from '../../src/controller/deliver.ts';
+import { createReceivers } from '../../src/controller/receivers.ts';
 import { createBroadcast } from '../../src/lib/broadcast.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import type { Callback } from '../../src/model/callback.ts';
@@ -35,6 +36,7 @@ function deliverAt(store: Store, now: number, sending: () => Promise<{ deploymen
     sender: { send: sending },
     render: async ({ callback }) => callback as never,
     budget: { take: async () => ({ sent() {}, failed() {} }) } as never,
+    receivers: createReceivers(),
     clock: { now: () => now, elapsed: () => now, sleep: async () => undefined },
     logger: silentLogger,
     news: createBroadcast<News>(),

@@ -67,7 +67,16 @@ describe('with ten thousand closed rows', () => {
     [
       'outbox.claim of what is not held',
       ['outbox_waiting', 'outbox_pending'],
-      () => store.outbox.claim(2000, 100, 8, [{ account: 'acme', importance: 2 }]),
+      () =>
+        store.outbox.claim(2000, 100, 8, {
+          to: 'github',
+          held: [{ account: 'acme', importance: 2 }],
+        }),
+    ],
+    [
+      'outbox.claim of webhooks whose hosts have room',
+      ['outbox_waiting', 'outbox_pending'],
+      () => store.outbox.claim(2000, 100, 8, { to: 'receivers', except: ['a', 'b'] }),
     ],
     ['outbox.countOpen', ['outbox_waiting', 'outbox_dead'], () => store.outbox.countOpen()],
     [

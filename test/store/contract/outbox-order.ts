@@ -112,5 +112,5 @@ async function add(
 }
 
 async function claim(store: Store, limit: number, held: Hold[] = []): Promise<string[]> {
-  return (await store.outbox.claim(2000, 100_000, limit, held)).map(({ target }) => target);
+  return (await store.outbox.claim(2000, 100_000, limit, { held })).map(({ target }) => target);
 }
