@@ -1,4 +1,4 @@
-import { mkdir, readlink, rename, rm, symlink } from 'node:fs/promises';
+import { mkdir, readlink, realpath, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { MainsheetError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -39,11 +39,7 @@ export function createSpecSource(deps: {
     if (sha === current) return false;
     const lane = await spareLane(deps.link);
     const { directory } = await checkouts.prepare({ lane, repository, sha, signal });
-    const target = resolve(directory, deps.path);
-    if (target !== directory && !target.startsWith(directory + sep)) {
-      throw new MainsheetError('spec-path', `${deps.path} is not a path inside ${repository}`);
-    }
-    await point(deps.link, target);
+    await point(deps.link, await specsIn(directory));
     current = sha;
     logger.info({ repository, sha }, 'deployment specs checked out');
     await deps.catalog.reload();
@@ -60,6 +56,24 @@ export function createSpecSource(deps: {
         hint: 'name a branch, a tag or a commit in MAINSHEET_DEPLOYMENTS: github:owner/repo@ref',
       });
     }
+  }
+
+  /** The directory with the specs, every link followed: one that leads out of the checkout could show any file as a spec. */
+  async function specsIn(checkout: string): Promise<string> {
+    const root = await realpath(checkout);
+    const target = await realpath(resolve(checkout, deps.path)).catch((error: unknown) => {
+      throw notInside('there is no such directory', error);
+    });
+    if (target === root || target.startsWith(root + sep)) return target;
+    throw notInside('it leads out of the repository');
+  }
+
+  function notInside(why: string, cause?: unknown): MainsheetError {
+    return new MainsheetError(
+      'spec-path',
+      `${JSON.stringify(deps.path)} is not a path inside ${repository}: ${why}`,
+      { cause, hint: 'name a directory of it in MAINSHEET_DEPLOYMENTS: github:owner/repo/path' },
+    );
   }
 
   return createLoop({ name: 'specs', turn, pollMs: POLL_MS, logger });

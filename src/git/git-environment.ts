@@ -37,6 +37,12 @@ const SETTINGS: Record<string, string> = {
   'core.trustctime': 'true',
   'core.checkStat': 'default',
   'core.sparseCheckout': 'false',
+  // What git could know without reading the objects themselves.
+  'core.commitGraph': 'false',
+  'core.multiPackIndex': 'false',
+  'core.untrackedCache': 'false',
+  // It would write into directories that are to hold nothing but what we put there.
+  'repack.updateServerInfo': 'false',
   'submodule.recurse': 'false',
   'diff.ignoreSubmodules': 'all',
   'credential.helper': '',

@@ -1,3 +1,4 @@
+import { removeForeign } from './foreign-entries.ts';
 import { gitEnvironment } from './git-environment.ts';
 import { runGit, type GitAnswer } from './git-process.ts';
 
@@ -18,8 +19,8 @@ export interface LocalCall {
 export type LocalGit = (call: LocalCall) => Promise<GitAnswer>;
 
 /**
- * git on directories of our own. The git directory is always named, so that git never looks for one, and no transport is
- * allowed. A call ends after `timeoutMs`, when its signal aborts, and when it writes more than `maxBytes`: SIGTERM first,
+ * git on directories of our own. The git directory is always named, so that git never looks for one, has nothing in it but what
+ * we put there, and no transport is allowed. A call ends after `timeoutMs`, when its signal aborts, and when it writes more than `maxBytes`: SIGTERM first,
  * SIGKILL after `killAfterMs` (default 5000).
  */
 export function createLocalGit(deps: {
@@ -35,6 +36,7 @@ export function createLocalGit(deps: {
     const env: Record<string, string> = { ...common, GIT_DIR: gitDirectory };
     if (workTree !== undefined) env['GIT_WORK_TREE'] = workTree;
     const cwd = workTree ?? gitDirectory;
+    await removeForeign(gitDirectory, workTree === undefined ? 'mirror' : 'work-tree');
     return await runGit({
       doing,
       args,

@@ -1,4 +1,5 @@
 import { TerminalError } from '../lib/errors.ts';
+import { removeForeign } from './foreign-entries.ts';
 import { gitEnvironment } from './git-environment.ts';
 import { runGit } from './git-process.ts';
 import { checkRepository } from './refs.ts';
@@ -64,6 +65,7 @@ export function createRemoteGit(deps: {
     credential: GitCredential | undefined,
   ): Promise<string> {
     const args = call.args(url);
+    if (call.gitDirectory !== undefined) await removeForeign(call.gitDirectory, 'mirror');
     const { stdout } = await runGit({
       doing: call.doing,
       args,

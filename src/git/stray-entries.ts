@@ -1,10 +1,21 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-const SUBMODULE = '160000';
+const COMPARED = 'H ';
+const SUBMODULE = `${COMPARED}160000`;
 
 /**
- * The first thing in `tree` that is not in the index as `git ls-files --stage -z` lists it: an unknown name, something in
+ * The first file in the index, as `git ls-files --stage -v -z` lists it, that git was told not to compare with the one in the work
+ * tree. Undefined when there is none.
+ */
+export function findHidden(listing: Buffer): string | undefined {
+  const lines = listing.toString('latin1').split('\0');
+  const hidden = lines.find((line) => line !== '' && !line.startsWith(COMPARED));
+  return hidden === undefined ? undefined : readable(hidden.slice(hidden.indexOf('\t') + 1));
+}
+
+/**
+ * The first thing in `tree` that is not in the index as `git ls-files --stage -v -z` lists it: an unknown name, something in
  * a submodule's directory, a directory that its owner may not use. Undefined when there is none. `git status` alone does
  * not see a `.git` that a step made somewhere below, nor what is in a submodule. `.git` at the top is not looked at.
  */

@@ -7,7 +7,7 @@ import type { GitAnswer } from './git-process.ts';
 import type { LocalGit } from './local-git.ts';
 import { keepConfig } from './mirror-directory.ts';
 import { linkObjects } from './shared-objects.ts';
-import { findStray } from './stray-entries.ts';
+import { findHidden, findStray } from './stray-entries.ts';
 
 /** Where a checkout lives: `tree` is what steps see, `git` is ours. */
 export interface Place {
@@ -135,7 +135,10 @@ async function verify(
   if (head !== sha) throw differs(sha, `HEAD is ${head}`);
   const changed = lines.find((line) => line !== '' && !line.startsWith('#'));
   if (changed !== undefined) throw differs(sha, `${JSON.stringify(changed)} differs`);
-  const stray = await findStray(place.tree, (await run('ls-files', '--stage', '-z')).stdout);
+  const { stdout: listing } = await run('ls-files', '--stage', '-v', '-z');
+  const hidden = findHidden(listing);
+  if (hidden !== undefined) throw differs(sha, `changes of ${JSON.stringify(hidden)} are hidden`);
+  const stray = await findStray(place.tree, listing);
   if (stray !== undefined) throw differs(sha, `${JSON.stringify(stray)} is no part of it`);
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { createSpecSource } from '../../src/controller/spec-source.ts';
@@ -164,4 +164,34 @@ test('a name that the repository does not have, or a path that leads out of it, 
     assert.deepEqual(loads, []);
     log.length = 0;
   }
+});
+
+test('a path that leads out of the repository through links is refused, and the specs before stay in use', async (t) => {
+  const { commit, git, start, root, log } = await createFixture(t);
+  await mkdir(join(root, 'outside', 'specs'), { recursive: true });
+  await writeFile(join(root, 'outside', 'specs', 'version'), 'outside\n');
+  const author = join(root, 'author');
+  await symlink(join(root, 'outside'), join(author, 'direct'));
+  await symlink('../../../../../../..', join(author, 'up'));
+  await symlink('real', join(author, 'specs'));
+  await symlink(join('up', root.slice(1), 'outside'), join(author, 'twice'));
+  await commit({ 'real/version': '1\n' });
+  const { loads, wake } = start();
+  await until('a link inside the repository is followed', () => loads.at(-1) === '1');
+
+  for (const path of ['direct', 'direct/specs', 'twice/specs']) {
+    const other = start({ path });
+    await until('it is said', () =>
+      /leads out of the repository|no such/.test(JSON.stringify(log)),
+    );
+    await other.stop();
+    assert.deepEqual([path, other.loads], [path, []]);
+    log.length = 0;
+  }
+  await git('rm', '--quiet', 'specs');
+  await symlink(join(root, 'outside', 'specs'), join(author, 'specs'));
+  await commit({ 'real/version': '2\n' });
+  wake();
+  await until('it is said', () => /leads out of the repository/.test(JSON.stringify(log)));
+  assert.deepEqual(loads, ['1']);
 });

@@ -241,6 +241,16 @@ const LEFTOVERS: Record<string, (directory: string, fixture: Fixture) => Promise
     await rm(info, { recursive: true });
     await symlink(join(root, 'outside'), info);
   },
+  'changes hidden in our index': async (directory) => {
+    const env = { ...process.env, GIT_DIR: join(directory, '..', 'git') };
+    await run('git', ['update-index', '--skip-worktree', 'README.md'], { cwd: directory, env });
+    await run('git', ['update-index', '--assume-unchanged', 'src/index.js'], {
+      cwd: directory,
+      env,
+    });
+    await writeFile(join(directory, 'README.md'), 'changed');
+    await writeFile(join(directory, 'src', 'index.js'), 'changed');
+  },
   'our git directory gone': async (directory) => {
     await rm(join(directory, '..', 'git'), { recursive: true });
   },
@@ -275,6 +285,63 @@ for (const [name, leave] of Object.entries(LEFTOVERS)) {
     assert.equal((await readdir(join(fixture.data, 'work'))).length, 1, 'nothing is left over');
   });
 }
+
+/** What git reads in a git directory beside what we put there. */
+const FOREIGN = [
+  'commondir',
+  'config.worktree',
+  'hooks/post-checkout',
+  'logs/HEAD',
+  'modules/x/config',
+  'worktrees/x/gitdir',
+  'shallow',
+  'sharedindex.0123456789abcdef0123456789abcdef01234567',
+  'MERGE_HEAD',
+  'rebase-merge/done',
+  'sequencer/todo',
+  'info/grafts',
+  'info/exclude',
+  'info/sparse-checkout',
+  'objects/info/http-alternates',
+  'objects/info/commit-graph',
+];
+
+test(
+  'what a step left in our git directories is gone before git reads them',
+  TIME_LIMIT,
+  async (t) => {
+    const fixture = await createFixture(t);
+    const { root, mirrors, repository, checkouts } = fixture;
+    const { request, directory } = await prepareFirst(fixture);
+    const mirror = mirrors.directoryOf(repository);
+    const elsewhere = join(root, 'elsewhere');
+    await run('git', ['init', '--quiet', '--bare', elsewhere]);
+    const plant = async (git: string, names: readonly string[]) => {
+      for (const name of names) {
+        await mkdir(dirname(join(git, name)), { recursive: true });
+        await writeFile(join(git, name), name === 'commondir' ? elsewhere : '');
+      }
+    };
+    const left = async (git: string, names: readonly string[]) => {
+      const there = await readdir(git, { recursive: true });
+      return there.filter((name) => names.includes(name));
+    };
+    const inMirror = [...FOREIGN, 'info/attributes', 'objects/info/alternates'];
+    const inTree = [...FOREIGN, 'packed-refs'];
+
+    await plant(mirror, inMirror);
+    await plant(join(directory, '..', 'git'), inTree);
+    await checkouts.prepare(request);
+    assert.deepEqual(await left(mirror, inMirror), []);
+    assert.deepEqual(await left(join(directory, '..', 'git'), inTree), []);
+
+    await plant(mirror, inMirror);
+    const next = await fixture.commit({ 'README.md': 'second\n' });
+    await mirrors.fetch(repository);
+    assert.deepEqual(await left(mirror, inMirror), []);
+    assert.equal(await mirrors.isAncestor(repository, request.sha, next), true);
+  },
+);
 
 test('what is left in a submodule is removed, whatever it is', TIME_LIMIT, async (t) => {
   const fixture = await createFixture(t);
