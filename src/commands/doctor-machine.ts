@@ -5,8 +5,8 @@ import { describeError, MainsheetError } from '../lib/errors.ts';
 import { findShell } from '../steps/shell.ts';
 import { failedCheck, type Check } from './doctor-check.ts';
 
-/** Before it, partial clones and `safe.directory` are not what Mainsheet relies on. */
-const LEAST_GIT = [2, 30] as const;
+/** Older ones do not read configuration from the environment, which is where credentials are. */
+const LEAST_GIT = [2, 31] as const;
 const MB = 1024 * 1024;
 const TOO_LITTLE_SPACE = 100 * MB;
 const LITTLE_SPACE = 1024 * MB;

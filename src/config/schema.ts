@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import * as z from 'zod';
 import { parseDuration } from '../lib/duration.ts';
 import { FAILPOINTS, parseFailpoints, type FailpointPlan } from '../lib/failpoint.ts';
+import { isRepository, refProblem } from '../lib/names.ts';
 import { parseStepLimits } from './step-limits.ts';
 import { findStepUser } from './step-user.ts';
 import { quote, wrong, Wrong } from './wrong.ts';
@@ -162,15 +163,14 @@ function databaseUrl(text: string): string | Wrong {
 /** `github:owner/repo[/path][@ref]`, or a directory. */
 function deploymentsSource(text: string): DeploymentsSource | Wrong {
   if (!text.startsWith('github:')) return { kind: 'directory', path: resolve(text) };
-  const form = /^github:([\w-]+\/[\w.-]+)(?:\/([^@]*))?(?:@(.+))?$/.exec(text);
+  const form = /^github:([^/@]+\/[^/@]+)(?:\/([^@]*))?(?:@(.+))?$/.exec(text);
   const [, repository = '', path = '', ref] = form ?? [];
   const parts = path.split('/').filter((part) => part !== '');
   const safe =
-    form !== null &&
-    !/\/\.{1,2}$/.test(repository) &&
+    isRepository(repository) &&
     !parts.some((part) => part === '.' || part === '..') &&
-    (ref === undefined || /^(?!-)(?!.*\.\.)[^\s~^:?*[\\]+$/.test(ref)) &&
-    !/\p{Cc}/u.test(text);
+    !/\p{Cc}/u.test(path) &&
+    (ref === undefined || refProblem(ref) === undefined);
   if (!safe) return wrong(`is ${quote(text)}`, 'write github:owner/repo[/path][@ref]');
   return { kind: 'github', repository, path: parts.join('/'), ref };
 }

@@ -10,7 +10,7 @@ import { discard, discardLeftovers, isUsableDirectory } from './discard.ts';
 import { gitStopped } from './git-failure.ts';
 import { createLocalGit } from './local-git.ts';
 import type { Mirrors } from './mirrors.ts';
-import { checkSha } from './refs.ts';
+import { checkSha } from '../lib/names.ts';
 import { giveName, hasName, isNamed, unname } from './work-tree-name.ts';
 import { bringTo, isWorkTree, makeWorkTree, placeOf, type Place } from './work-tree.ts';
 

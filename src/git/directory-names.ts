@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { checkRepository } from './refs.ts';
+import { checkRepository } from '../lib/names.ts';
 
 /** Marks directories that are not ready yet, or on their way out. No other name in our directories starts with a dot. */
 export const NEW_PREFIX = '.new-';

@@ -11,7 +11,7 @@ import { createLocalGit } from './local-git.ts';
 import { isMirror, sweepMirrors } from './mirror-directory.ts';
 import { createMirrorFetch } from './mirror-fetch.ts';
 import { MIRROR_LIMITS, type MirrorLimits } from './mirror-limits.ts';
-import { checkRef, checkRepository, checkSha } from './refs.ts';
+import { checkRef, checkRepository, checkSha } from '../lib/names.ts';
 import { createRemoteGit, type GitCredential } from './remote-git.ts';
 import { createServerRefs, type ServerRefs, type Stoppable } from './server-refs.ts';
 import { createSharedFetches } from './shared-fetches.ts';

@@ -2,7 +2,7 @@ import { TerminalError } from '../lib/errors.ts';
 import { removeForeign } from './foreign-entries.ts';
 import { gitEnvironment } from './git-environment.ts';
 import { runGit } from './git-process.ts';
-import { checkRepository } from './refs.ts';
+import { checkRepository } from '../lib/names.ts';
 
 /** What git tells the server: HTTP Basic authentication. */
 export interface GitCredential {

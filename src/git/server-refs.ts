@@ -1,5 +1,5 @@
 import { TerminalError } from '../lib/errors.ts';
-import { checkRef, checkSha } from './refs.ts';
+import { checkRef, checkSha, isObjectName } from '../lib/names.ts';
 import type { RemoteGit } from './remote-git.ts';
 
 /** What can be told to stop. */
@@ -36,7 +36,7 @@ export function createServerRefs(remote: RemoteGit, timeoutMs: number): ServerRe
     },
 
     async revision(repository, name, { signal } = {}) {
-      if (name !== undefined && /^[0-9a-f]{40}$/.test(name)) return checkSha(name);
+      if (isObjectName(name)) return checkSha(name);
       const short = name === undefined ? undefined : checkRef(name);
       // A tag's own object stands before the commit that it leads to ("^{}").
       const wanted =

@@ -1,7 +1,7 @@
+import { isZeroSha } from '../lib/names.ts';
 import type { ChangedPaths, Json, PushEvent } from '../model/event.ts';
 import {
   type Fields,
-  isZeroSha,
   readCommit,
   readFields,
   readRef,

@@ -1,4 +1,5 @@
 import { TerminalError } from '../lib/errors.ts';
+import { isObjectName, isRepository, isZeroSha, refProblem } from '../lib/names.ts';
 import type { Json } from '../model/event.ts';
 
 /** A JSON object whose fields nobody has looked at yet. */
@@ -7,13 +8,7 @@ export type Fields = { [key: string]: Json };
 /** Longer than any ref that GitHub accepts (its limit is 255 bytes for a name), short enough to be kept in rows and logs. */
 const MAX_TEXT = 1000;
 
-// What GitHub lets people type: an owner of letters, digits and hyphens (underscores in managed enterprises), a repository of
-// letters, digits, dots, hyphens and underscores. `.` and `..` are no names, and GitHub cuts a trailing `.git`.
-const REPOSITORY =
-  /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}\/(?!\.{1,2}$)(?!.*\.git$)[A-Za-z0-9._-]{1,100}$/i;
-const SHA = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 const REF = /^refs\/(?!(?:heads|tags)\/?$)./;
-const ZEROS = /^0+$/;
 const CONTROL = /\p{Cc}/u;
 
 /** The object at `where`. Throws `TerminalError` (`payload-unreadable`) as every reader below does. */
@@ -31,12 +26,10 @@ export function readRepository(value: Json | undefined, where: string): string {
   return name;
 }
 
-/** An object name as git writes it, SHA-1 or SHA-256; all zeros, which means "none", included. */
+/** The full name of an object; all zeros, which means "none", included. */
 export function readSha(value: Json | undefined, where: string): string {
-  if (typeof value !== 'string' || !SHA.test(value)) {
-    throw unreadable(where, 'is not 40 or 64 lower-case hexadecimal digits');
-  }
-  return value;
+  if (isObjectName(value)) return value;
+  throw unreadable(where, 'is not 40 lower-case hexadecimal digits');
 }
 
 /** As `readSha`, of a commit that is there: never all zeros. */
@@ -46,7 +39,7 @@ export function readCommit(value: Json | undefined, where: string): string {
   return sha;
 }
 
-/** A name that people gave: a ref, a tag, a workflow. Not empty, at most 1,000 characters, none of them control characters. */
+/** A name that people gave: a workflow, an action. Not empty, at most 1,000 characters, none of them control characters. */
 export function readName(value: Json | undefined, where: string): string {
   if (typeof value !== 'string') throw unreadable(where, 'is not a string');
   if (value === '') throw unreadable(where, 'is empty');
@@ -56,25 +49,28 @@ export function readName(value: Json | undefined, where: string): string {
   return value;
 }
 
-/** A whole ref (`refs/heads/main`), within the bounds of `readName`. */
+/** A branch's or tag's name, or a whole ref, that git could hold. */
+export function readRefName(value: Json | undefined, where: string): string {
+  if (typeof value !== 'string') throw unreadable(where, 'is not a string');
+  const problem = refProblem(value);
+  if (problem !== undefined) throw unreadable(where, `is not a usable ref: ${problem}`);
+  return value;
+}
+
+/** A whole ref (`refs/heads/main`), within the bounds of `readRefName`. */
 export function readRef(value: Json | undefined, where: string): string {
-  const ref = readName(value, where);
+  const ref = readRefName(value, where);
   if (!REF.test(ref)) throw unreadable(where, 'is not a whole ref such as refs/heads/main');
   return ref;
 }
 
-/** As `readName`, but null or a missing field is undefined. */
-export function readOptionalName(value: Json | undefined, where: string): string | undefined {
-  return value === undefined || value === null ? undefined : readName(value, where);
-}
-
-export function isRepository(value: Json | undefined): value is string {
-  return typeof value === 'string' && REPOSITORY.test(value);
-}
-
-/** Git's way of saying "no such object": https://docs.github.com/en/webhooks/webhook-events-and-payloads#push */
-export function isZeroSha(sha: string): boolean {
-  return ZEROS.test(sha);
+/** What `read` makes of a value; null or a missing field is undefined. */
+export function readOptional(
+  read: (value: Json, where: string) => string,
+  value: Json | undefined,
+  where: string,
+): string | undefined {
+  return value === undefined || value === null ? undefined : read(value, where);
 }
 
 function unreadable(where: string, problem: string): TerminalError {

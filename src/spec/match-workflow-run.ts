@@ -5,15 +5,22 @@ import { compilePattern } from './filter-pattern.ts';
 import { listed, matchesName } from './match-lists.ts';
 
 /**
+ * Where GitHub keeps what a merge queue tries, before it is on any branch of people:
+ * https://docs.github.com/en/repositories/configuring-branches-and-merges-in-your-repository/configuring-pull-request-merges/managing-a-merge-queue
+ */
+const MERGE_QUEUE = 'gh-readonly-queue/';
+
+/**
  * Whether a workflow's run fires the trigger. Never when the commit came from a fork or the workflow ran for a pull
- * request: both are code that nobody with write access has accepted, and a fork's branch can be called `main`.
+ * request: both are code that nobody with write access has accepted, and a fork's branch can be called `main`. For a merge queue,
+ * which may yet throw the commit away, only when the trigger's branches name the queue.
  *
  * https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows#workflow_run
  */
 export function matchesWorkflowRun(trigger: WorkflowRunTrigger, event: WorkflowRunEvent): Verdict {
   return allOf([
     fromThisRepository(event),
-    notForPullRequest(event),
+    ranForOwnCode(trigger, event),
     workflowMatches(trigger.workflows, event.workflow),
     branchMatches(trigger, event),
     isOneOf('on.workflow_run.types', trigger.types, event.action),
@@ -34,11 +41,18 @@ function fromThisRepository(event: WorkflowRunEvent): Verdict {
     : failed(condition, `the commit came from ${event.headRepository}, and forks never deploy`);
 }
 
-function notForPullRequest(event: WorkflowRunEvent): Verdict {
+function ranForOwnCode({ branches }: WorkflowRunTrigger, { trigger }: WorkflowRunEvent): Verdict {
   const condition = 'on.workflow_run.event';
-  return event.trigger.startsWith('pull_request')
-    ? failed(condition, `the workflow ran for ${event.trigger}, and pull requests never deploy`)
-    : held(condition, `the workflow ran for ${event.trigger}`);
+  if (trigger.startsWith('pull_request')) {
+    return failed(condition, `the workflow ran for ${trigger}, and pull requests never deploy`);
+  }
+  if (trigger === 'merge_group' && !branches.some((pattern) => pattern.startsWith(MERGE_QUEUE))) {
+    return failed(
+      condition,
+      `the workflow ran for a merge queue, whose commits deploy only when "branches" names ${MERGE_QUEUE}**`,
+    );
+  }
+  return held(condition, `the workflow ran for ${trigger}`);
 }
 
 /** Names count as they are written, too: `C++ build` is a good name for a workflow and not a filter pattern. */

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { parseDuration } from '../lib/duration.ts';
+import { REPOSITORY, REPOSITORY_RULE } from '../lib/names.ts';
 import { LIMIT_FORMS, parseLimit, type LimitName } from '../lib/step-limits.ts';
 
 const HOUR = 3_600_000;
@@ -70,12 +71,7 @@ export const specName = z
     'a name has 1 to 63 characters: a-z, 0-9 and, between those, "-"',
   );
 
-export const repositoryName = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,99})\/(?!\.{1,2}$)(?!.*\.git$)[A-Za-z0-9._-]{1,100}$/,
-    'a repository is written owner/name, without ".git"',
-  );
+export const repositoryName = z.string().regex(REPOSITORY, REPOSITORY_RULE);
 
 /** Environments and lanes: free text on one line, as GitHub's environment names are. */
 export function label(most: number) {

@@ -113,12 +113,12 @@ test('without git, or with one that is too old, it says which is needed', async 
   const env = await healthy();
   const without = await examined({ ...env, PATH: bin });
   assert.deepEqual(without.failed, ['git']);
-  assert.match(without.of('git')[0]?.hint ?? '', /install git 2\.30 or newer/);
+  assert.match(without.of('git')[0]?.hint ?? '', /install git 2\.31 or newer/);
 
-  await writeFile(join(bin, 'git'), '#!/bin/sh\necho git version 2.29.9\n');
+  await writeFile(join(bin, 'git'), '#!/bin/sh\necho git version 2.30.9\n');
   await chmod(join(bin, 'git'), 0o755);
   const old = await examined({ ...env, PATH: bin });
-  assert.match(old.of('git')[0]?.detail ?? '', /2\.29\.9 is too old/);
+  assert.match(old.of('git')[0]?.detail ?? '', /2\.30\.9 is too old/);
 });
 
 test('a data directory that cannot be one is found', async () => {

@@ -219,6 +219,15 @@ test('a workflow run from a fork or for a pull request never matches, whatever i
   }
 });
 
+test('a workflow that ran for a merge queue matches only where the branches name the queue', () => {
+  const queued = workflowRun({ trigger: 'merge_group', branch: 'gh-readonly-queue/main/pr-1-ab' });
+  const on = (lists: string) => `on: { workflow_run: { workflows: [CI]${lists} } }`;
+  for (const lists of ['', ', branches: ["**"]', ', branches-ignore: [next]']) {
+    check(on(lists), queued, ['on.workflow_run.event']);
+  }
+  check(on(', branches: ["gh-readonly-queue/main/**"]'), queued, 'matches');
+});
+
 test('a workflow that ran for a tag called like the branch, or for a commit that left it, is not for that branch', () => {
   check(CI, workflowRun({ headIs: 'branch' }), 'matches');
   check(CI, workflowRun({ headIs: 'tag' }), ['on.workflow_run.head_sha']);
