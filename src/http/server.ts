@@ -98,9 +98,12 @@ export function createHttpServer(deps: HttpDeps): Server {
   return server;
 }
 
-/** Links on GitHub lead to `/runs/<id>`. As long as there is no page for a run, its description in the API is shown. */
+/**
+ * Links on GitHub lead to `/runs/<id>`. As long as there is no page for a run, its description in the API is shown. The redirect
+ * is relative: a proxy may have taken away the path of `MAINSHEET_PUBLIC_URL`, or not be in the way at all.
+ */
 const runLinks: Koa.Middleware = async (ctx, next) => {
   const id = /^\/runs\/([0-9a-z]{1,64})$/.exec(ctx.path)?.[1];
   if (id === undefined) return await next();
-  ctx.redirect(`/api/v1/runs/${id}`);
+  ctx.redirect(`../api/v1/runs/${id}`);
 };

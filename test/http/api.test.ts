@@ -291,9 +291,15 @@ test('a replay answers with the runs that it made, and the intake is told who as
   assert.deepEqual(asked, [['d1', 'loopback']]);
 });
 
-test('the link that GitHub shows leads to the run', async (t) => {
-  const { url } = await startHttp(t);
-  const response = await fetch(`${url}/runs/01abc`, { redirect: 'manual' });
+test('the link that GitHub shows leads to the run, and OpenAPI to the API, also below a path of a proxy', async (t) => {
+  const fixture = await startHttp(t);
+  const response = await fetch(`${fixture.url}/runs/01abc`, { redirect: 'manual' });
   assert.equal(response.status, 302);
-  assert.equal(response.headers.get('location'), '/api/v1/runs/01abc');
+  const location = response.headers.get('location') ?? '';
+  const { servers } = (await get(fixture, '/openapi.json')) as { servers: { url: string }[] };
+  for (const base of ['https://mainsheet.example', 'https://example.com/deploy/mainsheet']) {
+    assert.equal(new URL(location, `${base}/runs/01abc`).href, `${base}/api/v1/runs/01abc`);
+    const api = new URL(servers[0]?.url ?? '/', `${base}/api/v1/openapi.json`).href;
+    assert.equal(api, `${base}/`);
+  }
 });

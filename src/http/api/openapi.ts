@@ -52,6 +52,8 @@ function describeApi(operations: readonly Operation[], version: string): Record<
       version,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
+    // Relative to where this description is, below whatever path a proxy has put before it.
+    servers: [{ url: '../..' }],
     components: {
       schemas,
       securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
