@@ -93,7 +93,7 @@ async function mainsheet(): Promise<Server> {
     pausing: {} as Deps['pausing'],
     webhookSecrets: [SECRET],
     spoolDirectory: directory,
-    adminToken: undefined,
+    adminToken: 'bench',
     version: 'bench',
     clock: systemClock,
     logger: createLogger({ level: 'error', format: 'json' }),

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -10,6 +11,8 @@ const DEPLOYMENTS = fileURLToPath(new URL('../deployments', import.meta.url));
 export interface DemoController {
   url: string;
   secret: string;
+  /** The file with the API's token, which it made. */
+  tokenFile: string;
   /** SIGTERM; resolves when it is gone. */
   stop: () => Promise<void>;
 }
@@ -55,6 +58,7 @@ export async function startController(options: {
   return {
     url,
     secret: options.secret,
+    tokenFile: join(options.dataDir, 'admin-token'),
     async stop() {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
       await exited;

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { styleText } from 'node:util';
-import { startController } from './controller.ts';
+import { startController, type DemoController } from './controller.ts';
 import { createForge, type Forge } from './forge.ts';
 import { observeController, observeForge } from './observe.ts';
 import { createSample } from './sample.ts';
@@ -68,7 +68,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
 
     const timeline = createTimeline(Date.now(), (stage) => say(format(stage, options.stdout)));
     // Whatever they would have seen and did not is missing from the timeline, which decides.
-    void observeController(controller.url, timeline, observing.signal).catch(() => undefined);
+    void observeController(controller, timeline, observing.signal).catch(() => undefined);
     void observeForge(forge, timeline, observing.signal);
     await sample.push('main');
     timeline.note('pushed', 'git push finished', Date.now());
@@ -98,7 +98,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
       if (missing.length > 0) say(`\nNot reached: ${missing.join(', ')}`);
     }
     if (!options.once && !options.json && missing.length === 0 && !options.signal.aborted) {
-      showInvitation(forge, controller.url, say);
+      showInvitation(forge, controller, say);
       await new Promise((resolve) =>
         options.signal.addEventListener('abort', resolve, { once: true }),
       );
@@ -157,16 +157,21 @@ function showGitHub(seen: ReadBack, say: (line: string) => void): void {
   }
 }
 
-function showInvitation(forge: Forge, url: string, say: (line: string) => void): void {
+function showInvitation(
+  forge: Forge,
+  { url, tokenFile }: DemoController,
+  say: (line: string) => void,
+): void {
   const clone = new URL(`${forge.url}/${SITE}.git`);
   clone.username = 'x-access-token';
   clone.password = forge.token;
   say(`
 It stays up. Push again and look:
   git clone ${clone.href} && cd storefront && git commit --allow-empty -m again && git push
-  curl ${url}/api/v1/runs
-  curl ${url}/api/v1/deliveries
-  curl -N -H 'Accept: text/event-stream' ${url}/api/v1/events
+  export MAINSHEET_URL=${url} MAINSHEET_DATA_DIR=${dirname(tokenFile)}
+  npx mainsheet runs
+  curl -H "Authorization: Bearer $(cat ${tokenFile})" ${url}/api/v1/deliveries
+  curl -NH "Authorization: Bearer $(cat ${tokenFile})" ${url}/api/v1/events
 Ctrl-C ends it and leaves nothing behind.`);
 }
 

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import type { DemoController } from './controller.ts';
 import type { Forge, JournalEntry } from './forge.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -44,25 +46,28 @@ function noteRequest({ method, path, body, status }: JournalEntry, timeline: Tim
 
 /** Notes what the controller says of itself, until it ends or `signal` aborts. `steps` are the steps' names. */
 export async function observeController(
-  url: string,
+  controller: Pick<DemoController, 'url' | 'tokenFile'>,
   timeline: Timeline,
   signal: AbortSignal,
 ): Promise<void> {
-  const response = await fetch(`${url}/api/v1/events`, { signal });
+  const token = (await readFile(controller.tokenFile, 'utf8')).trim();
+  const ask = (path: string) =>
+    fetch(`${controller.url}/api/v1${path}`, {
+      headers: { Authorization: `Bearer ${token}` },
+      signal,
+    });
+  const response = await ask('/events');
   let steps: string[] = [];
   for await (const { event, data } of eventsOf(response)) {
     const at = Date.now();
     if (event === 'delivery') {
-      timeline.note(
-        'matched',
-        await get(url, `/deliveries/${text(data['delivery'])}`, 'summary'),
-        at,
-      );
+      const delivery = await ask(`/deliveries/${text(data['delivery'])}`);
+      timeline.note('matched', text(asRecord(await delivery.json())['summary']), at);
     } else if (event === 'run') {
       const state = text(data['state']);
       if (state === 'running') {
         timeline.note('running', `run ${text(data['run'])}`, at);
-        const run = await fetch(`${url}/api/v1/runs/${text(data['run'])}`);
+        const run = await ask(`/runs/${text(data['run'])}`);
         steps = ((await run.json()) as { steps: { name: string }[] }).steps.map(({ name }) => name);
       } else if (state !== 'queued') {
         timeline.note('ended', `run ${state}`, at);
@@ -73,11 +78,6 @@ export async function observeController(
       else timeline.note('step', `${name}: ${text(data['state'])}`, at);
     }
   }
-}
-
-async function get(url: string, path: string, field: string): Promise<string> {
-  const response = await fetch(`${url}/api/v1${path}`);
-  return text(asRecord(await response.json())[field]);
 }
 
 /** https://html.spec.whatwg.org/multipage/server-sent-events.html, as far as Mainsheet uses it. */

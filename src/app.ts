@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { openAdminToken } from './app/admin-token.ts';
 import { clearScratch, makeDataDirectory, scratchIn } from './app/data-directory.ts';
 import { killGrace } from './app/kill-grace.ts';
 import { listen } from './app/listen.ts';
@@ -66,6 +67,8 @@ export async function startApp(deps: {
   const scratchDirectory = scratchIn(config.dataDir);
   await makeDataDirectory(config, logger);
   const unlock = lockDataDirectory(config.dataDir);
+  // Before what sees that steps cannot read it.
+  const adminToken = await openAdminToken(config, logger);
   await keepStepsApart({ config, scratchDirectory, shell, clock, logger });
 
   const failpoint = createFailpoint(config.failpoints);
@@ -237,7 +240,7 @@ export async function startApp(deps: {
     pausing,
     webhookSecrets: config.webhookSecrets,
     spoolDirectory: config.dataDir,
-    adminToken: config.adminToken,
+    adminToken,
     version: deps.version,
     clock,
     logger,

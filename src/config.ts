@@ -33,6 +33,7 @@ export interface Config {
   stepUser: StepUser | undefined;
   /** What a step may use at most, and does when its spec does not say. */
   stepLimits: StepLimits;
+  /** Undefined: the one that is made in the data directory. */
   adminToken: string | undefined;
   /** All of them are accepted. Empty only when `requireWebhookSecret` was false. */
   webhookSecrets: string[];

@@ -7,6 +7,10 @@ import { problemAnswer } from './api-answers.ts';
 const TIMEOUT_MS = 30_000;
 /** The server sends a sign of life every 15 seconds; a stream that is silent for three of them is dead. */
 const SILENCE_MS = 45_000;
+/** The server's own hint is for programs that speak HTTP. */
+const TOKEN_HINT = {
+  hint: "set MAINSHEET_ADMIN_TOKEN to the server's; where the server made it, run this as the server's user, on its machine, with its MAINSHEET_DATA_DIR",
+};
 const LARGEST_ANSWER = 64 * 1024 * 1024;
 
 /** Requests to one server. Throws RetryableError when it cannot answer and TerminalError when it refuses. */
@@ -109,7 +113,7 @@ export function createApiRequest(deps: {
     const problem = problemAnswer.safeParse(parseJson(text));
     if (!problem.success) return notMainsheet(status, undefined);
     const { code, detail, hint } = problem.data;
-    const options = hint === undefined ? {} : { hint };
+    const options = code === 'token-missing' ? TOKEN_HINT : hint === undefined ? {} : { hint };
     return status >= 500 || status === 429
       ? new RetryableError(code, detail, options)
       : new TerminalError(code, detail, options);

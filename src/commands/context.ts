@@ -21,7 +21,7 @@ export interface ProgramDeps {
 export interface CommandContext extends ProgramDeps {
   terminal: Terminal;
   stdin: AsyncIterable<Uint8Array | string>;
-  /** The running server, with the token from the environment. */
+  /** The running server, with the token from the environment or from this machine's data directory. */
   api(): Promise<Api>;
   /** Where it is said to be, without a slash at the end. */
   serverUrl(): string;
@@ -48,7 +48,7 @@ export function createContext(
     api: async () =>
       createApi({
         url: server(),
-        token: adminToken(deps.env),
+        token: adminToken(deps.env, server()),
         signal: deps.signal,
         userAgent: `mainsheet/${deps.version}`,
       }),

@@ -12,6 +12,7 @@ import { checkDataDirectory, checkGit, checkShell } from './doctor-machine.ts';
 import { checkServer } from './doctor-server.ts';
 import { checkStepUser } from './doctor-steps.ts';
 import { checkPublicUrl, checkSpecs, checkWebhookSecrets } from './doctor-settings.ts';
+import { adminToken } from './settings.ts';
 import type { Style } from './terminal.ts';
 
 const MARKS: Record<Check['state'], { mark: string; style: Style }> = {
@@ -83,7 +84,7 @@ async function* examine(context: CommandContext, program: Command): AsyncGenerat
   const server = await checkServer({
     url: context.serverUrl(),
     expected: program.getOptionValue('server') !== undefined || Boolean(env['MAINSHEET_URL']),
-    access: config && { token: config.adminToken },
+    access: config && { token: adminToken(env, context.serverUrl()) },
     isTold: (problem) => config !== undefined && isAmong(specs, problem, config.deployments),
     signal: context.signal,
     userAgent: `mainsheet/${version}`,

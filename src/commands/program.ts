@@ -29,6 +29,7 @@ const AFTER_HELP = `
 Environment:
   MAINSHEET_URL          where the server is (else http://127.0.0.1:$PORT, port 3000)
   MAINSHEET_ADMIN_TOKEN  the API's bearer token; MAINSHEET_ADMIN_TOKEN_FILE names a file with it
+  MAINSHEET_DATA_DIR     where a server on this machine keeps the token that it made (else ./data)
   NO_COLOR               no colours
 
 Exit codes:

@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+import { adminTokenFile, isToken } from '../config/admin-token-file.ts';
 import { readSecretFile } from '../config/secret-file.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
 
@@ -26,13 +28,27 @@ export function isHttpUrl(text: string): boolean {
   );
 }
 
-/** The API's bearer token. Throws MainsheetError `token-malformed`, which does not show it, as `fetch` would. */
-export function adminToken(env: Environment): string | undefined {
-  const token = readSecret(env, 'MAINSHEET_ADMIN_TOKEN');
-  if (token === undefined || /^[\x21-\x7e]+$/.test(token)) return token;
+/**
+ * The API's bearer token: as set, else for a server on this machine the one that it made in its data directory. Throws
+ * MainsheetError `token-malformed`, which does not show it, as `fetch` would.
+ */
+export function adminToken(env: Environment, server: string): string | undefined {
+  const token = readSecret(env, 'MAINSHEET_ADMIN_TOKEN') ?? madeToken(env, server);
+  if (token === undefined || isToken(token)) return token;
   throw new MainsheetError('token-malformed', 'MAINSHEET_ADMIN_TOKEN does not fit into a header', {
     hint: 'it has no spaces, line breaks or characters outside ASCII',
   });
+}
+
+/** No other machine is given the token of this one. Undefined when it is not there or not this user's to read. */
+function madeToken(env: Environment, server: string): string | undefined {
+  if (!/^(?:localhost|127\.[\d.]+|\[::1\])$/.test(new URL(server).hostname)) return undefined;
+  try {
+    const dataDir = resolve(nonEmpty(env['MAINSHEET_DATA_DIR']) ?? './data');
+    return nonEmpty(readSecretFile(adminTokenFile(dataDir)));
+  } catch {
+    return undefined;
+  }
 }
 
 /** A secret from `NAME`, or from the file that `NAME_FILE` names. Undefined when neither is set or it is empty. */

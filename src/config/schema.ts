@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { parseDuration } from '../lib/duration.ts';
 import { FAILPOINTS, parseFailpoints, type FailpointPlan } from '../lib/failpoint.ts';
 import { isRepository, refProblem } from '../lib/names.ts';
+import { isToken } from './admin-token-file.ts';
 import { parseStepLimits } from './step-limits.ts';
 import { findStepUser } from './step-user.ts';
 import { quote, wrong, Wrong } from './wrong.ts';
@@ -40,7 +41,7 @@ export const configSchema = z.object({
   }),
   MAINSHEET_STEP_LIMITS: variable(parseStepLimits),
   MAINSHEET_ADMIN_TOKEN: variable((text) =>
-    /^[\x21-\x7e]+$/.test(text)
+    isToken(text)
       ? text
       : wrong('has a space or a character outside ASCII', 'take one that fits into an HTTP header'),
   ),

@@ -24,7 +24,7 @@ export function healthRoutes(deps: {
   store: Store;
   catalog: Catalog;
   metrics: Metrics;
-  adminToken: string | undefined;
+  adminToken: string;
 }): Router {
   const checks: Record<string, () => Promise<Check>> = {
     store: () => checkStore(deps.store),

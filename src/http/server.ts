@@ -36,7 +36,7 @@ export interface HttpDeps {
   webhookSecrets: readonly string[];
   /** Where bodies may be kept in files while they are read. */
   spoolDirectory: string;
-  adminToken: string | undefined;
+  adminToken: string;
   version: string;
   clock: Clock;
   logger: Logger;

@@ -4,7 +4,7 @@ import type { Database } from './tables.ts';
 /** Something an operator did. */
 export interface AuditEntry {
   at: number;
-  /** Who: `admin` for the bearer token, `loopback` for a caller on this machine. */
+  /** Who: `admin` for the holder of the token. */
   actor: string;
   /** What: `run.cancel`, `run.retry`, `delivery.replay`, … */
   action: string;

@@ -1,3 +1,4 @@
+import { asAdmin } from '../support/admin.ts';
 import type { RunView } from '../support/world.ts';
 import { auditForge } from './audit-forge.ts';
 import { overlaps, readBook, type BookLine } from './book.ts';
@@ -72,7 +73,7 @@ async function auditDeliveries(
   const bodies = new Map(world.forge.deliveries.map(({ id, body }) => [id, body]));
   const specs = Map.groupBy(runs, ({ delivery }) => delivery);
   for (const id of ids) {
-    const response = await fetch(`${world.witness().url}/api/v1/deliveries/${id}`);
+    const response = await asAdmin(`${world.witness().url}/api/v1/deliveries/${id}`);
     if (response.status === 404) {
       problems.push(`delivery ${id} was acknowledged and is gone`);
       continue;

@@ -240,7 +240,7 @@ test('callbacks that were given up and what is paused are warnings, with what to
         hint: '"mainsheet outbox --state dead" says why; mend that, then "mainsheet resend --all"',
       },
     ]);
-    const since = String.raw`since \d{4}-\d\d-\d\dT[\d:.]+Z by loopback`;
+    const since = String.raw`since \d{4}-\d\d-\d\dT[\d:.]+Z by admin`;
     const [first, second, ...more] = told.of('pauses');
     assert.deepEqual([first?.state, second?.state, more], ['warn', 'warn', []]);
     assert.match(

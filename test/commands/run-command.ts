@@ -1,5 +1,6 @@
 import { Readable, Writable } from 'node:stream';
 import { runProgram } from '../../src/commands/program.ts';
+import { ADMIN_TOKEN } from '../support/admin.ts';
 
 export interface Ran {
   code: number;
@@ -17,7 +18,7 @@ export interface RunOptions {
   onOutput?: (stdout: string) => void;
 }
 
-/** Runs one command line in this process, with nothing of this process's environment but PATH. */
+/** Runs one command line in this process, with nothing of this process's environment but PATH, and the token of the servers of the tests. */
 export async function runCommand(argv: string[], options: RunOptions = {}): Promise<Ran> {
   const { env, columns, stdin = '', signal, onOutput } = options;
   let written = '';
@@ -29,7 +30,7 @@ export async function runCommand(argv: string[], options: RunOptions = {}): Prom
   const stderr = collector(columns, (text) => (said += text));
   const code = await runProgram(
     {
-      env: { PATH: process.env['PATH'] ?? '', ...env },
+      env: { PATH: process.env['PATH'] ?? '', MAINSHEET_ADMIN_TOKEN: ADMIN_TOKEN, ...env },
       stdout,
       stderr,
       stdin: Readable.from([stdin]),

@@ -16,6 +16,7 @@ import { createTransitions, type Transitions } from '../../src/runs/transition.t
 import { createCatalog } from '../../src/spec/catalog.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
+import { ADMIN_TOKEN } from '../support/admin.ts';
 
 export const WEBHOOK_SECRET = 'webhook-secret-of-the-tests';
 
@@ -98,7 +99,7 @@ export async function startServer(
     pausing,
     webhookSecrets: [WEBHOOK_SECRET],
     spoolDirectory: directory,
-    adminToken: options.token,
+    adminToken: options.token ?? ADMIN_TOKEN,
     version: '9.8.7',
     clock,
     logger,

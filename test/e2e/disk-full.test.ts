@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { asAdmin } from '../support/admin.ts';
 import { cannotFillDisk, fillDisk, makeRoom } from '../support/disk.ts';
 import { SLOW_SPEC } from '../support/slow-spec.ts';
 import { until } from '../support/until.ts';
@@ -30,7 +31,7 @@ describe('a full disk', { skip: await cannotFillDisk() }, () => {
   });
 
   async function ready(): Promise<{ status: number; body: Ready }> {
-    const response = await fetch(`${world.controller.url}/readyz`);
+    const response = await asAdmin(`${world.controller.url}/readyz`);
     return { status: response.status, body: (await response.json()) as Ready };
   }
 

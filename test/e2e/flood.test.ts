@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { asAdmin } from '../support/admin.ts';
 import { until } from '../support/until.ts';
 import { createWorld, SITE, type World } from '../support/world.ts';
 
@@ -80,7 +81,7 @@ test(
 
 /** Whether the log has reached its bound: pieces have numbers, so that its end can be asked for. */
 async function isFull(run: string): Promise<boolean> {
-  const response = await fetch(`${world.controller.url}/api/v1/runs/${run}/log`);
+  const response = await asAdmin(`${world.controller.url}/api/v1/runs/${run}/log`);
   let length = 0;
   for await (const chunk of response.body ?? []) length += (chunk as Uint8Array).length;
   return length > 10 * MB;

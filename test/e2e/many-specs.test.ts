@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { asAdmin } from '../support/admin.ts';
 import { until } from '../support/until.ts';
 import { createWorld, SITE, type World } from '../support/world.ts';
 
@@ -42,7 +43,7 @@ test('with ten thousand specs a changed one counts soon, the process answers mea
   const answers: { status: number; ms: number }[] = [];
   await until('the change counts', async () => {
     const asked = performance.now();
-    const { status } = await fetch(`${controller.url}/readyz`);
+    const { status } = await asAdmin(`${controller.url}/readyz`);
     answers.push({ status, ms: performance.now() - asked });
     return controller.log.filter(({ msg }) => msg === 'deployment specs loaded').length === 2;
   });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import SQLite from 'better-sqlite3';
+import { asAdmin } from '../support/admin.ts';
 import { cannotMount, mountSmallDisk, type SmallDisk } from '../support/small-disk.ts';
 import { SLOW_SPEC } from '../support/slow-spec.ts';
 import { until } from '../support/until.ts';
@@ -41,7 +42,7 @@ describe('a file system without room (ENOSPC)', { skip: await cannotMount() }, (
   });
 
   async function ready(): Promise<{ status: number; detail: string }> {
-    const response = await fetch(`${world.controller.url}/readyz?check=store`);
+    const response = await asAdmin(`${world.controller.url}/readyz?check=store`);
     const { checks } = (await response.json()) as Ready;
     return { status: response.status, detail: checks.store.detail ?? '' };
   }

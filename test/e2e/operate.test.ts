@@ -93,7 +93,7 @@ test('a paused spec makes runs that wait, the newest alone; GitHub, explain and 
   const response = await world.controller.post('/specs/shop/pause?reason=the%20database%20moves');
   assert.equal(response.status, 200);
   assert.partialDeepStrictEqual(await specNamed('shop'), {
-    paused: { kind: 'spec', by: 'loopback', reason: 'the database moves' },
+    paused: { kind: 'spec', by: 'admin', reason: 'the database moves' },
   });
   assert.equal((await specNamed('one'))?.paused, null);
 
@@ -101,11 +101,11 @@ test('a paused spec makes runs that wait, the newest alone; GitHub, explain and 
   const newer = await push('shop', 'newer');
   assert.equal((await world.ended(older)).state, 'superseded');
   const waiting = await inState(newer, 'blocked');
-  const why = /^Paused by loopback since \S+ \(spec shop\): the database moves$/;
+  const why = /^Paused by admin since \S+ \(spec shop\): the database moves$/;
   assert.match(waiting.reason, why);
   assert.match(await world.statusOf(newer, 'mainsheet/shop', 'pending'), why);
   const told = await mainsheet('explain', waiting.delivery);
-  assert.match(told.stdout, /blocked: Paused by loopback since \S+ \(spec shop\): the database/);
+  assert.match(told.stdout, /blocked: Paused by admin since \S+ \(spec shop\): the database/);
   assert.match((await world.explained(waiting.delivery)).summary, /^Not yet deployed: shop waits/);
   const metrics = await (await fetch(`${world.controller.url}/metrics`)).text();
   assert.match(metrics, /^mainsheet_paused_specs 1$/m);
@@ -156,7 +156,7 @@ test('a paused lane holds every spec in it; a paused spec does not hold up the o
     (await world.statusOf(one, 'mainsheet/one', 'pending')).endsWith('(spec one)'),
   );
   const listed = await mainsheet('pauses');
-  assert.match(listed.stdout, /^KIND +NAME +SINCE +BY +REASON\nspec +one +\S+Z +loopback$/m);
+  assert.match(listed.stdout, /^KIND +NAME +SINCE +BY +REASON\nspec +one +\S+Z +admin$/m);
   assert.match((await mainsheet('resume', 'one')).stdout, /^spec one goes on\nrun \w+ of one is/);
   assert.equal((await world.ended(one)).state, 'succeeded');
   assert.deepEqual(await mainsheet('pauses'), {
@@ -193,7 +193,7 @@ test(
     const said = await mainsheet('cancel', id);
     assert.deepEqual([said.code, said.stdout], [0, `run ${id} of stubborn is being stopped\n`]);
     const run = await world.ended(sha);
-    assert.deepEqual([run.state, run.reason], ['cancelled', 'Cancelled by loopback']);
+    assert.deepEqual([run.state, run.reason], ['cancelled', 'Cancelled by admin']);
     assert.deepEqual(pids.filter(isAlive), []);
     assert.equal((await mainsheet('cancel', id)).code, 3);
   },

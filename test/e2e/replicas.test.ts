@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { createForge, type Forge } from '../../demo/forge.ts';
 import { createSample, type Sample } from '../../demo/sample.ts';
+import { asAdmin } from '../support/admin.ts';
 import { deafUrl } from '../support/deaf.ts';
 import { startBalancer, type Balancer } from '../support/balancer.ts';
 import { startController, type Controller } from '../support/controller.ts';
@@ -201,7 +202,7 @@ test('the run of a killed replica goes on elsewhere within its lease, and its lo
   const other = replicas.find((replica) => replica !== owner);
   assert.ok(other);
   const following = new AbortController();
-  const response = await fetch(`${other.url}/api/v1/runs/${run.id}/log`, {
+  const response = await asAdmin(`${other.url}/api/v1/runs/${run.id}/log`, {
     headers: { accept: 'text/event-stream' },
     signal: following.signal,
   });

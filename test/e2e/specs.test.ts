@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { createSample, type Sample } from '../../demo/sample.ts';
+import { asAdmin } from '../support/admin.ts';
 import { until } from '../support/until.ts';
 import { createWorld, SITE, type World } from '../support/world.ts';
 
@@ -25,7 +26,7 @@ async function deployed(world_: World, message: string): Promise<string> {
 }
 
 const readiness = async () => {
-  const response = await fetch(`${world.controller.url}/readyz`);
+  const response = await asAdmin(`${world.controller.url}/readyz`);
   return { status: response.status, text: await response.text() };
 };
 
@@ -58,7 +59,7 @@ test('a broken spec leaves the last valid set in use and says so on /readyz, in 
   }>('/specs');
   assert.deepEqual([specs.stale, specs.items.length], [true, 1]);
   assert.ok(specs.problems.length > 0);
-  assert.equal((await fetch(`${world.controller.url}/readyz?check=store`)).status, 200);
+  assert.equal((await asAdmin(`${world.controller.url}/readyz?check=store`)).status, 200);
   assert.match(await deployed(world, 'while broken'), /^two$/m);
 
   await writeFile(join(world.controller.specsDir, 'site.yaml'), spec('three'));

@@ -104,6 +104,32 @@ test(
   },
 );
 
+test(
+  'a step of another user can neither read the token that was made nor use the API without it',
+  { ...needsRoot, ...TIME_LIMIT },
+  async (t) => {
+    const { world, data, outside } = await createApart(
+      t,
+      `steps:
+  - name: Ask
+    run: |
+      cat "$DATA"/admin-token* && echo READ
+      exec 3<> "/dev/tcp/127.0.0.1/$(cat "$OUTSIDE/port")"
+      printf 'GET /api/v1/runs HTTP/1.0\\r\\n\\r\\n' >&3
+      head -1 <&3
+`,
+      { MAINSHEET_STEP_USER: USER, MAINSHEET_ADMIN_TOKEN: '' },
+    );
+    await writeFile(join(outside, 'port'), new URL(world.controller.url).port);
+    const { run, log } = await push(world, 'second');
+    assert.equal(run.state, 'succeeded', `${run.reason}\n${log}`);
+    assert.match(log, /^HTTP\/1\.1 401 /m);
+    assert.doesNotMatch(log, /READ/);
+    const { mode, uid } = await stat(join(data, 'admin-token'));
+    assert.deepEqual([mode & 0o777, uid], [0o600, 0]);
+  },
+);
+
 const LEAVE_TRAPS = `steps:
   - name: Leave traps
     run: |

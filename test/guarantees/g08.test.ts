@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { asAdmin } from '../support/admin.ts';
 import { until } from '../support/until.ts';
 import { createWorld, HUB, SITE, type World } from '../support/world.ts';
 
@@ -96,7 +97,7 @@ test('G8 no secret in a log, a row, a response, a process list or a git remote o
 
   await collectFiles(world.controller.dataDir, places);
   for (const path of await readable(running.id, running.delivery)) {
-    places.set(path, await (await fetch(`${world.controller.url}${path}`)).text());
+    places.set(path, await (await asAdmin(`${world.controller.url}${path}`)).text());
   }
   places.set('the controller’s log', JSON.stringify(world.controller.log));
   places.set('what GitHub shows', JSON.stringify(await world.forge.statuses(SITE, sha)));

@@ -4,6 +4,7 @@ import type { Run } from '../../src/model/run.ts';
 import { sampleLoaded } from '../runs/samples.ts';
 import { sampleDelivery, sampleRun, sampleStatus } from '../store/samples.ts';
 import { startHttp, type Fixture } from './fixture.ts';
+import { asAdmin } from '../support/admin.ts';
 
 interface Item {
   id: string;
@@ -11,7 +12,7 @@ interface Item {
 }
 
 async function get<T = Record<string, unknown>>({ url }: Fixture, path: string): Promise<T> {
-  const response = await fetch(`${url}/api/v1${path}`);
+  const response = await asAdmin(`${url}/api/v1${path}`);
   assert.equal(response.status, 200, path);
   assert.match(response.headers.get('Content-Type') ?? '', /^application\/json/);
   return (await response.json()) as T;
@@ -22,7 +23,7 @@ async function problemOf(
   path: string,
   method = 'GET',
 ): Promise<[number, string]> {
-  const response = await fetch(`${url}/api/v1${path}`, { method });
+  const response = await asAdmin(`${url}/api/v1${path}`, { method });
   assert.equal(response.headers.get('Content-Type'), 'application/problem+json');
   return [response.status, ((await response.json()) as { code: string }).code];
 }
@@ -104,7 +105,7 @@ test('a query that is not understood is refused, and says which part', async (t)
   for (const path of wrong) {
     assert.deepEqual(await problemOf(fixture, path), [400, 'invalid-query'], path);
   }
-  const response = await fetch(`${fixture.url}/api/v1/runs?colour=red`);
+  const response = await asAdmin(`${fixture.url}/api/v1/runs?colour=red`);
   assert.match(await response.text(), /colour/);
 });
 
@@ -256,18 +257,18 @@ test('an operator’s wishes go where they belong, once each, and only by POST',
   await insert(fixture, 'r1');
   await store.outbox.add('r1', [{ target: 'a', callback: sampleStatus('pending') }], 1000);
   const wishes: [string, number, string][] = [
-    ['/runs/r1/cancel', 202, 'cancel r1 as loopback'],
-    ['/runs/r1/retry', 201, 'retry r1 as loopback'],
-    ['/runs/r1/rollback', 201, 'rollback r1 as loopback'],
-    ['/outbox/1/retry', 202, 'resend 1 as loopback'],
-    ['/specs/storefront/pause?reason=x', 200, 'pause spec storefront as loopback: x'],
-    ['/specs/storefront/resume', 200, 'resume spec storefront as loopback'],
-    ['/lanes/a%2Fb%20c/pause', 200, 'pause lane a/b c as loopback: '],
-    ['/lanes/a%2Fb%20c/resume', 200, 'resume lane a/b c as loopback'],
+    ['/runs/r1/cancel', 202, 'cancel r1 as admin'],
+    ['/runs/r1/retry', 201, 'retry r1 as admin'],
+    ['/runs/r1/rollback', 201, 'rollback r1 as admin'],
+    ['/outbox/1/retry', 202, 'resend 1 as admin'],
+    ['/specs/storefront/pause?reason=x', 200, 'pause spec storefront as admin: x'],
+    ['/specs/storefront/resume', 200, 'resume spec storefront as admin'],
+    ['/lanes/a%2Fb%20c/pause', 200, 'pause lane a/b c as admin: '],
+    ['/lanes/a%2Fb%20c/resume', 200, 'resume lane a/b c as admin'],
   ];
   for (const [path, status, wish] of wishes) {
     assert.deepEqual(await problemOf(fixture, path), [405, 'method-not-allowed']);
-    assert.equal((await fetch(`${url}/api/v1${path}`, { method: 'POST' })).status, status);
+    assert.equal((await asAdmin(`${url}/api/v1${path}`, { method: 'POST' })).status, status);
     assert.equal(asked.pop(), wish);
     assert.deepEqual(asked, []);
   }
@@ -282,18 +283,18 @@ test('a replay answers with the runs that it made, and the intake is told who as
     return { outcome, runs: [run] };
   };
   const fixture = await startHttp(t, { intake: { replay } });
-  const response = await fetch(`${fixture.url}/api/v1/deliveries/d1/replay`, { method: 'POST' });
+  const response = await asAdmin(`${fixture.url}/api/v1/deliveries/d1/replay`, { method: 'POST' });
   assert.equal(response.status, 201);
   assert.partialDeepStrictEqual(await response.json(), {
     summary: 'Deploying storefront',
     runs: [{ id: 'r9', cause: 'replay' }],
   });
-  assert.deepEqual(asked, [['d1', 'loopback']]);
+  assert.deepEqual(asked, [['d1', 'admin']]);
 });
 
 test('the link that GitHub shows leads to the run, and OpenAPI to the API, also below a path of a proxy', async (t) => {
   const fixture = await startHttp(t);
-  const response = await fetch(`${fixture.url}/runs/01abc`, { redirect: 'manual' });
+  const response = await asAdmin(`${fixture.url}/runs/01abc`, { redirect: 'manual' });
   assert.equal(response.status, 302);
   const location = response.headers.get('location') ?? '';
   const { servers } = (await get(fixture, '/openapi.json')) as { servers: { url: string }[] };

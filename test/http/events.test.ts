@@ -4,10 +4,11 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { startHttp } from './fixture.ts';
 import { nextEvent, readEvents } from './read-events.ts';
+import { asAdmin } from '../support/admin.ts';
 
 test('whatever happens in the process is told as it happens', async (t) => {
   const { url, news } = await startHttp(t);
-  const response = await fetch(`${url}/api/v1/events`);
+  const response = await asAdmin(`${url}/api/v1/events`);
   assert.match(response.headers.get('Content-Type') ?? '', /^text\/event-stream/);
   const events = readEvents(response);
   news.publish({ kind: 'delivery', delivery: 'd1', repository: 'acme/storefront' });
@@ -37,7 +38,7 @@ test('a listener that does not read is cut off, without a warning, and the other
   deaf.write('GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
   await once(deaf, 'readable');
 
-  const events = readEvents(await fetch(`${url}/api/v1/events`));
+  const events = readEvents(await asAdmin(`${url}/api/v1/events`));
   const spec = 'x'.repeat(16 * 1024);
   for (let index = 0; index < 2500; index += 1) {
     news.publish({ kind: 'run', run: `r${index}`, state: 'running', spec });

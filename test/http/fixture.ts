@@ -17,6 +17,7 @@ import type { News } from '../../src/model/news.ts';
 import type { Catalog, CatalogState } from '../../src/spec/catalog.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
+import { ADMIN_TOKEN } from '../support/admin.ts';
 
 export const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
 
@@ -33,7 +34,7 @@ export interface Fixture {
   specs: CatalogState;
   /** How often the intake was woken. */
   wakes: () => number;
-  /** What operators asked for: `cancel r1 as loopback`. */
+  /** What operators asked for: `cancel r1 as admin`. */
   asked: string[];
   /** What was logged. */
   log: Record<string, unknown>[];
@@ -75,7 +76,7 @@ export async function startHttp(
     pausing: pausingOf(asked),
     webhookSecrets: options.secrets ?? ['secret'],
     spoolDirectory: directory,
-    adminToken: options.adminToken,
+    adminToken: options.adminToken ?? ADMIN_TOKEN,
     version: '1.2.3',
     clock: { now: () => NOW, elapsed: () => NOW, sleep: options.sleep ?? untilAborted },
     logger: pino(

@@ -5,6 +5,7 @@ import type { LogChunk } from '../../src/store/logs.ts';
 import { sampleRun } from '../store/samples.ts';
 import { startHttp, type Fixture } from './fixture.ts';
 import { nextEvent, readEvents } from './read-events.ts';
+import { asAdmin } from '../support/admin.ts';
 
 const LIVE = { Accept: 'text/event-stream' };
 
@@ -28,7 +29,7 @@ test('a log is text, its pieces put together as they are', async (t) => {
   const pieces = [chunk(0, 'one\ntw'), chunk(1, 'o ☃\n\n'), chunk(2, 'no end of line')];
   await fixture.store.logs.append('r1', pieces);
   for (const headers of [{}, { Accept: '*/*' }, { Accept: 'text/plain' }]) {
-    const response = await fetch(`${fixture.url}/api/v1/runs/r1/log`, { headers });
+    const response = await asAdmin(`${fixture.url}/api/v1/runs/r1/log`, { headers });
     assert.equal(response.headers.get('Content-Type'), 'text/plain; charset=utf-8');
     assert.equal(await response.text(), 'one\ntwo ☃\n\nno end of line');
   }
@@ -39,14 +40,14 @@ test('a log of thousands of pieces comes whole', async (t) => {
   await insert(fixture, 'succeeded');
   const pieces = Array.from({ length: 1001 }, (_, seq) => chunk(seq, `${seq}\n`));
   await fixture.store.logs.append('r1', pieces);
-  const response = await fetch(`${fixture.url}/api/v1/runs/r1/log`);
+  const response = await asAdmin(`${fixture.url}/api/v1/runs/r1/log`);
   assert.equal(await response.text(), pieces.map(({ text }) => text).join(''));
 });
 
 test('an empty log is empty', async (t) => {
   const fixture = await startHttp(t);
   await insert(fixture, 'queued');
-  const response = await fetch(`${fixture.url}/api/v1/runs/r1/log`);
+  const response = await asAdmin(`${fixture.url}/api/v1/runs/r1/log`);
   assert.deepEqual([response.status, await response.text()], [200, '']);
 });
 
@@ -55,7 +56,7 @@ test('with timestamps each line has the time at which it began', async (t) => {
   await insert(fixture, 'running');
   const pieces = [chunk(0, 'one\ntw'), chunk(1, 'o\n'), chunk(2, '\nthree')];
   await fixture.store.logs.append('r1', pieces);
-  const response = await fetch(`${fixture.url}/api/v1/runs/r1/log?timestamps=true`);
+  const response = await asAdmin(`${fixture.url}/api/v1/runs/r1/log?timestamps=true`);
   assert.deepEqual((await response.text()).split('\n'), [
     '2026-01-01T00:00:00.000Z one',
     '2026-01-01T00:00:00.000Z two',
@@ -69,7 +70,7 @@ test('a live log tells what was there, what comes, and how it ended', async (t) 
   const { store, news } = fixture;
   const run = await insert(fixture, 'running');
   await store.logs.append('r1', [chunk(0, 'first\n')]);
-  const response = await fetch(`${fixture.url}/api/v1/runs/r1/log`, { headers: LIVE });
+  const response = await asAdmin(`${fixture.url}/api/v1/runs/r1/log`, { headers: LIVE });
   assert.equal(response.status, 200);
   assert.match(response.headers.get('Content-Type') ?? '', /^text\/event-stream/);
   assert.equal(response.headers.get('Cache-Control'), 'no-cache');
@@ -108,7 +109,7 @@ test('who comes back with the id of the last event misses nothing and hears noth
   await fixture.store.logs.append('r1', [chunk(0, 'a'), chunk(1, 'b'), chunk(2, 'c')]);
   const resume = async (id: string) => {
     const headers = { ...LIVE, 'Last-Event-ID': id };
-    const response = await fetch(`${fixture.url}/api/v1/runs/r1/log`, { headers });
+    const response = await asAdmin(`${fixture.url}/api/v1/runs/r1/log`, { headers });
     const texts: unknown[] = [];
     for await (const { event, data } of readEvents(response)) {
       texts.push(event === 'end' ? data['state'] : data['text']);
@@ -138,7 +139,7 @@ test('when the client of a live log has gone, nobody listens for it any more', a
   };
   const gone = new AbortController();
   const { signal } = gone;
-  const response = await fetch(`${fixture.url}/api/v1/runs/r1/log`, { headers: LIVE, signal });
+  const response = await asAdmin(`${fixture.url}/api/v1/runs/r1/log`, { headers: LIVE, signal });
   assert.equal(response.status, 200);
   assert.equal(listeners, 1);
   gone.abort();
@@ -149,7 +150,7 @@ test('when the client of a live log has gone, nobody listens for it any more', a
 test('there is no log of a run that there is not', async (t) => {
   const { url } = await startHttp(t);
   for (const headers of [{}, LIVE]) {
-    const response = await fetch(`${url}/api/v1/runs/unknown/log`, { headers });
+    const response = await asAdmin(`${url}/api/v1/runs/unknown/log`, { headers });
     assert.equal(response.status, 404);
     assert.equal(((await response.json()) as { code: string }).code, 'run-unknown');
   }

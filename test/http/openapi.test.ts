@@ -6,6 +6,7 @@ import type { Run } from '../../src/model/run.ts';
 import { sampleLoaded } from '../runs/samples.ts';
 import { sampleDelivery, sampleRun, sampleStatus } from '../store/samples.ts';
 import { startHttp, type Fixture } from './fixture.ts';
+import { asAdmin } from '../support/admin.ts';
 
 interface Document {
   openapi: string;
@@ -49,7 +50,7 @@ const ROUTES = [
 ];
 
 async function describeApi({ url }: Fixture): Promise<Document> {
-  const response = await fetch(`${url}/api/v1/openapi.json`);
+  const response = await asAdmin(`${url}/api/v1/openapi.json`);
   assert.equal(response.status, 200);
   assert.match(response.headers.get('Content-Type') ?? '', /^application\/json/);
   return (await response.json()) as Document;
@@ -144,7 +145,7 @@ test('every answer is as it is described: what is asked for, and what is refused
     const status = Object.keys(operation.responses).find((key) => key !== 'default') ?? '';
     const { content } = operation.responses[status] ?? { content: {} };
     const gone = new AbortController();
-    const response = await fetch(url, { method, signal: gone.signal });
+    const response = await asAdmin(url, { method, signal: gone.signal });
     assert.equal(String(response.status), status, `${method} ${path}`);
     const [type = ''] = (response.headers.get('Content-Type') ?? '').split(';');
     assert.ok(type in content, `${method} ${path} answers ${type}`);
@@ -154,7 +155,7 @@ test('every answer is as it is described: what is asked for, and what is refused
     }
     gone.abort();
 
-    const refused = await fetch(`${url}?unknown=1`, { method });
+    const refused = await asAdmin(`${url}?unknown=1`, { method });
     assert.equal(refused.status, 400, `${method} ${path}`);
     const problem = 'application/problem+json';
     assert.equal(refused.headers.get('Content-Type'), problem);
@@ -184,7 +185,7 @@ test('every query parameter that is described is taken, with its default where i
       const value =
         samples[name] ?? ('enum' in schema ? String((schema.enum as unknown[])[0]) : 'x');
       const url = `${fixture.url}${path.replace(/\{\w+\}/, 'r1')}?${name}=${value}`;
-      assert.ok((await fetch(url, { method })).ok, url);
+      assert.ok((await asAdmin(url, { method })).ok, url);
     }
   }
 });

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { MainsheetError, RetryableError, TerminalError } from '../../src/lib/errors.ts';
 import { startHttp } from './fixture.ts';
 import { rawRequest } from './raw.ts';
+import { asAdmin } from '../support/admin.ts';
 
 /** What the API answers when an operator's cancel throws this. */
 async function answerTo(t: Parameters<typeof startHttp>[0], error: unknown) {
@@ -10,7 +11,7 @@ async function answerTo(t: Parameters<typeof startHttp>[0], error: unknown) {
     throw error;
   };
   const fixture = await startHttp(t, { operate: { cancel } });
-  const response = await fetch(`${fixture.url}/api/v1/runs/r1/cancel`, { method: 'POST' });
+  const response = await asAdmin(`${fixture.url}/api/v1/runs/r1/cancel`, { method: 'POST' });
   assert.equal(response.headers.get('Content-Type'), 'application/problem+json');
   const problem = (await response.json()) as Record<string, unknown>;
   assert.equal(problem['status'], response.status);
@@ -72,7 +73,7 @@ test('what is thrown need not be an error', async (t) => {
 test('where there is nothing, the answer says where the API is described', async (t) => {
   const { url } = await startHttp(t);
   for (const path of ['/', '/api/v1/unknown', '/favicon.ico', '/webhooks/v1/github/', '/%zz']) {
-    const response = await fetch(url + path);
+    const response = await asAdmin(url + path);
     assert.equal(response.status, 404, path);
     const problem = (await response.json()) as Record<string, unknown>;
     assert.equal(problem['code'], 'no-such-route');
@@ -95,10 +96,10 @@ test('a request target that cannot be read is refused, as a problem', async (t) 
 
 test('a method that a route does not take is refused, and those that it takes are named', async (t) => {
   const { url, asked } = await startHttp(t);
-  const response = await fetch(`${url}/api/v1/runs/r1/cancel`);
+  const response = await asAdmin(`${url}/api/v1/runs/r1/cancel`);
   assert.equal(response.status, 405);
   assert.equal(response.headers.get('Allow'), 'POST');
   assert.equal(((await response.json()) as { code: string }).code, 'method-not-allowed');
-  assert.equal((await fetch(`${url}/api/v1/runs`, { method: 'DELETE' })).status, 405);
+  assert.equal((await asAdmin(`${url}/api/v1/runs`, { method: 'DELETE' })).status, 405);
   assert.deepEqual(asked, []);
 });

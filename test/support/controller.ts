@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { ADMIN_TOKEN, asAdmin } from './admin.ts';
 import { until } from './until.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -17,6 +18,8 @@ export interface Controller {
   url: string;
   webhookUrl: string;
   secret: string;
+  /** Of the API: as the environment sets it, else the one that it made. */
+  token: string;
   /**
    * What has been read of its log so far, parsed. What it is known to have done by another way (an answer, a commit status) may
    * be logged a moment later: wait with `logged`. Of a process that has ended everything is there.
@@ -75,6 +78,7 @@ export async function startController(options: {
     HOME: root,
     ...compileCache(),
     PORT: '0',
+    MAINSHEET_ADMIN_TOKEN: ADMIN_TOKEN,
     MAINSHEET_DATA_DIR: dataDir,
     MAINSHEET_DEPLOYMENTS: specsDir,
     MAINSHEET_PUBLIC_URL: 'https://mainsheet.example',
@@ -94,6 +98,7 @@ export async function startController(options: {
   let child: ChildProcess;
   let allRead: Promise<unknown>;
   let url = '';
+  let token = '';
 
   async function start(more: Record<string, string> = {}): Promise<void> {
     const command = [...(options.disk?.enter ?? []), process.execPath, MAIN, 'serve'];
@@ -120,6 +125,8 @@ export async function startController(options: {
         if (entry['msg'] === 'listening') resolve(String(entry['url']));
       });
     });
+    const made = join(env.MAINSHEET_DATA_DIR, 'admin-token');
+    token = env.MAINSHEET_ADMIN_TOKEN || (await readFile(made, 'utf8')).trim();
   }
 
   async function end(signal: NodeJS.Signals): Promise<number | null> {
@@ -150,6 +157,9 @@ export async function startController(options: {
       return `${url}/webhooks/v1/github`;
     },
     secret,
+    get token() {
+      return token;
+    },
     log,
     logged: (fields, from = 0, timeoutMs = 60_000) =>
       until(
@@ -161,11 +171,11 @@ export async function startController(options: {
     dataDir,
     specsDir,
     async get<T>(path: string) {
-      const response = await fetch(`${url}/api/v1${path}`, { headers: ONCE });
+      const response = await asAdmin(`${url}/api/v1${path}`, { headers: ONCE }, token);
       if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${await response.text()}`);
       return (await response.json()) as T;
     },
-    post: (path) => fetch(`${url}/api/v1${path}`, { method: 'POST', headers: ONCE }),
+    post: (path) => asAdmin(`${url}/api/v1${path}`, { method: 'POST', headers: ONCE }, token),
     stop: () => end('SIGTERM'),
     kill: async () => void (await end('SIGKILL')),
     restart: start,

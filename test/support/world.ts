@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createForge, type Forge, type ForgeOptions } from '../../demo/forge.ts';
 import { createSample, type Sample } from '../../demo/sample.ts';
+import { asAdmin } from './admin.ts';
 import { startController, type Controller } from './controller.ts';
 import { deafUrl } from './deaf.ts';
 import { until } from './until.ts';
@@ -155,7 +156,8 @@ export async function createWorld(options: {
       });
     },
     async log(run) {
-      return await (await fetch(`${controller.url}/api/v1/runs/${run}/log`)).text();
+      const url = `${controller.url}/api/v1/runs/${run}/log`;
+      return await (await asAdmin(url, {}, controller.token)).text();
     },
     async close() {
       await controller.remove();

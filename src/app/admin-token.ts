@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto';
+import { constants, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Config } from '../config.ts';
+import { adminTokenFile, isToken } from '../config/admin-token-file.ts';
+import { MainsheetError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+
+/**
+ * The API's token: the one that is set, else the one in the data directory, which is made at the first start. Its file is
+ * this user's alone, so that no step of another user reads it. Only for the holder of the data directory's lock. Throws
+ * MainsheetError `admin-token`.
+ */
+export async function openAdminToken(
+  config: Pick<Config, 'adminToken' | 'dataDir'>,
+  logger: Logger,
+): Promise<string> {
+  if (config.adminToken !== undefined) return config.adminToken;
+  const file = adminTokenFile(config.dataDir);
+  try {
+    const token = (await kept(file)) ?? (await make(file));
+    logger.info({ file }, 'the admin token is in a file, because MAINSHEET_ADMIN_TOKEN is not set');
+    return token;
+  } catch (error) {
+    throw new MainsheetError('admin-token', `cannot keep an admin token in ${file}`, {
+      cause: error,
+      hint: 'set MAINSHEET_ADMIN_TOKEN, or remove that file, so that it is made again',
+    });
+  }
+}
+
+async function kept(file: string): Promise<string | undefined> {
+  let handle: FileHandle;
+  try {
+    handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    if (!(await handle.stat()).isFile()) throw new Error('it is not a regular file');
+    await makePrivate(handle);
+    const token = (await handle.readFile('utf8')).trim();
+    if (!isToken(token)) throw new Error('what it holds is no token');
+    return token;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Whole or not at all, also when the power fails: an empty token must never be one. */
+async function make(file: string): Promise<string> {
+  const token = randomBytes(32).toString('base64url');
+  const unfinished = `${file}.new`;
+  await rm(unfinished, { force: true });
+  const handle = await open(unfinished, 'wx', 0o600);
+  try {
+    await makePrivate(handle);
+    await handle.writeFile(`${token}\n`);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(unfinished, file);
+  const directory = await open(dirname(file), 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+  return token;
+}
+
+/** There are disks that keep no modes. */
+async function makePrivate(handle: FileHandle): Promise<void> {
+  await handle.chmod(0o600);
+  const { mode } = await handle.stat();
+  if ((mode & 0o077) !== 0) throw new Error('others can read it, whatever its mode is set to');
+}
