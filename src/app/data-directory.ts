@@ -1,5 +1,5 @@
-import { chmod, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, mkdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { discard, discardLeftovers } from '../git/discard.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
@@ -16,7 +16,7 @@ export async function makeDataDirectory(
 ): Promise<void> {
   const { dataDir: directory, stepUser } = config;
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectories(directory);
   } catch (error) {
     throw new MainsheetError('data-directory', `cannot make the data directory ${directory}`, {
       cause: error,
@@ -31,6 +31,23 @@ export async function makeDataDirectory(
       { dataDir: directory, error: describeError(error) },
       'data directory cannot be made private; use a directory below it as MAINSHEET_DATA_DIR',
     );
+  }
+}
+
+/**
+ * Makes a directory with all above it. Node's own way (`recursive`) never ends below a directory that is there but takes none,
+ * such as `/proc`, which says that the new one's place is missing.
+ */
+async function makeDirectories(directory: string): Promise<void> {
+  const above = dirname(directory);
+  try {
+    await mkdir(directory, { mode: 0o700 });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EEXIST' && (await stat(directory)).isDirectory()) return;
+    if (code !== 'ENOENT' || above === directory) throw error;
+    await makeDirectories(above);
+    await mkdir(directory, { mode: 0o700 });
   }
 }
 
