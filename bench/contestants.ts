@@ -90,6 +90,7 @@ async function mainsheet(): Promise<Server> {
     intake: { wake() {} } as Deps['intake'],
     budget: () => [],
     operate: {} as Deps['operate'],
+    deploy: {} as Deps['deploy'],
     pausing: {} as Deps['pausing'],
     webhookSecrets: [SECRET],
     spoolDirectory: directory,

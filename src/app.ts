@@ -6,6 +6,7 @@ import { listen } from './app/listen.ts';
 import { watchForMissed } from './app/missed.ts';
 import { openStore } from './app/open-store.ts';
 import { openSources } from './app/sources.ts';
+import { createDeploy } from './controller/deploy.ts';
 import { createExpire } from './controller/expire.ts';
 import { createFeedback } from './controller/feedback.ts';
 import { createIntake } from './controller/intake.ts';
@@ -184,6 +185,16 @@ export async function startApp(deps: {
     onRuns: () => runner.wake(),
     onCallbacks: () => feedback.wake(),
   });
+  const deploy = createDeploy({
+    store,
+    catalog,
+    mirrors,
+    transitions,
+    clock,
+    news,
+    onRuns: () => runner.wake(),
+    onCallbacks: () => feedback.wake(),
+  });
   const pausing = createPausing({
     store,
     transitions,
@@ -236,6 +247,7 @@ export async function startApp(deps: {
     catalog,
     intake,
     operate,
+    deploy,
     budget: () => budget.usage(),
     pausing,
     webhookSecrets: config.webhookSecrets,

@@ -14,6 +14,8 @@ export const runAnswer = z.looseObject({
   tag: z.string().nullable(),
   sha: z.string(),
   state: z.string(),
+  /** What made it; an older server may not say. */
+  cause: z.string().optional(),
   reason: z.string(),
   createdAt: z.string(),
   startedAt: z.string().nullable(),

@@ -25,6 +25,9 @@ import {
 import { createApiRequest, decode, parseJson } from './api-request.ts';
 import { readEventStream } from './read-event-stream.ts';
 
+/** What the server asks git for takes five minutes at most. */
+const GIT_MS = 5.5 * 60_000;
+
 /** What a live log tells. `seq` numbers the pieces of text. */
 export type LogNews =
   { kind: 'log'; seq: number; at: string; text: string } | { kind: 'end'; state: string };
@@ -41,6 +44,8 @@ export interface Api {
   act(action: 'cancel' | 'retry', run: string): Promise<RunAnswer>;
   /** Of a run or a deployment spec, to what the run `to` deployed or to what was deployed before. */
   rollback(kind: 'runs' | 'specs', name: string, to: string | undefined): Promise<RunAnswer>;
+  /** The server may have to ask git for minutes. */
+  deploy(spec: string, revision: string | undefined): Promise<RunAnswer>;
   pause(kind: 'spec' | 'lane', name: string, reason: string | undefined): Promise<PausedAnswer>;
   resume(kind: 'spec' | 'lane', name: string): Promise<PausedAnswer>;
   pauses(): Promise<PausesAnswer>;
@@ -70,6 +75,7 @@ export function createApi(deps: {
   const url = deps.url.replace(/\/+$/, '');
   const request = createApiRequest({ ...deps, url });
   const post = { method: 'POST' } as const;
+  const postToGit = { ...post, timeoutMs: GIT_MS };
   const path = (
     kind: 'runs' | 'deliveries' | 'specs' | 'lanes' | 'outbox',
     id: string,
@@ -84,6 +90,8 @@ export function createApi(deps: {
     act: (action, run) => request.ask(runAnswer, path('runs', run, action), post),
     rollback: (kind, name, to) =>
       request.ask(runAnswer, path(kind, name, `rollback${queryOf({ to })}`), post),
+    deploy: (spec, revision) =>
+      request.ask(runAnswer, path('specs', spec, `deploy${queryOf({ revision })}`), postToGit),
     pause: (kind, name, reason) =>
       request.ask(pausedAnswer, path(`${kind}s`, name, `pause${queryOf({ reason })}`), post),
     resume: (kind, name) => request.ask(pausedAnswer, path(`${kind}s`, name, 'resume'), post),
@@ -93,7 +101,8 @@ export function createApi(deps: {
     resend: (id) => request.ask(callbackAnswer, path('outbox', id, 'retry'), post),
     resendAll: () => request.ask(resendAllAnswer, '/api/v1/outbox/retry', post),
     explain: (delivery) => request.ask(explanationAnswer, path('deliveries', delivery, 'explain')),
-    replay: (delivery) => request.ask(replayAnswer, path('deliveries', delivery, 'replay'), post),
+    replay: (delivery) =>
+      request.ask(replayAnswer, path('deliveries', delivery, 'replay'), postToGit),
     async log(run, { timestamps }) {
       const query = timestamps ? '?timestamps=true' : '';
       return decode(

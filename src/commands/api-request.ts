@@ -15,11 +15,14 @@ const LARGEST_ANSWER = 64 * 1024 * 1024;
 
 /** Requests to one server. Throws RetryableError when it cannot answer and TerminalError when it refuses. */
 export interface ApiRequest {
-  /** The JSON answer, checked. `accept` names statuses beside 2xx whose answer is one too. */
+  /**
+   * The JSON answer, checked. `accept` names statuses beside 2xx whose answer is one too. `timeoutMs`: for what may take longer
+   * than other requests.
+   */
   ask<Answer extends z.ZodType>(
     answer: Answer,
     path: string,
-    options?: { method?: 'POST'; accept?: readonly number[] },
+    options?: { method?: 'POST'; accept?: readonly number[]; timeoutMs?: number },
   ): Promise<z.output<Answer>>;
   /** The answer's bytes as they come. */
   stream(path: string, headers: Record<string, string>): Promise<AsyncIterable<Uint8Array>>;
@@ -49,11 +52,12 @@ export function createApiRequest(deps: {
       headers: Record<string, string>;
       body?: string;
       isStream: boolean;
+      timeoutMs?: number;
     },
   ): Promise<{ response: Response; body: AsyncIterable<Uint8Array> }> {
     const late = new AbortController();
     const expire = () => late.abort(new DOMException('no answer in time', 'TimeoutError'));
-    const timer = setTimeout(expire, timeoutMs);
+    const timer = setTimeout(expire, init.timeoutMs ?? timeoutMs);
     try {
       const response = await fetch(url + path, {
         method: init.method,
@@ -132,9 +136,9 @@ export function createApiRequest(deps: {
   }
 
   return {
-    async ask(answer, path, { method, accept = [] } = {}) {
+    async ask(answer, path, { method, accept = [], ...timing } = {}) {
       const headers = { Accept: 'application/json' };
-      const init = { method: method ?? 'GET', headers, isStream: false };
+      const init = { method: method ?? 'GET', headers, isStream: false, ...timing };
       const { response, body } = await send(path, init);
       const text = await readText(body);
       if (!response.ok && !accept.includes(response.status)) throw refusal(response, text);

@@ -4,6 +4,7 @@ import { cancelCommand } from './cancel.ts';
 import { cleanLine, cleanText } from './clean-text.ts';
 import { createContext, type ProgramDeps } from './context.ts';
 import { demoCommand } from './demo.ts';
+import { deployCommand } from './deploy.ts';
 import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
 import { logsCommand } from './logs.ts';
@@ -87,6 +88,7 @@ export function createProgram(
   logsCommand(program, context);
   retryCommand(program, context);
   cancelCommand(program, context);
+  deployCommand(program, context);
   rollbackCommand(program, context);
   replayCommand(program, context);
   pauseCommand(program, context);

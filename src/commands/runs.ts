@@ -73,6 +73,7 @@ function columns(): Column<RunAnswer>[] {
     { title: 'ENVIRONMENT', cell: (run) => run.environment },
     { title: 'REF', cell: (run) => run.branch ?? run.tag ?? run.ref },
     { title: 'COMMIT', cell: (run) => run.sha.slice(0, 7) },
+    { title: 'CAUSE', cell: (run) => run.cause ?? '?' },
     { title: 'AGE', cell: (run) => span(run.createdAt, now) },
     { title: 'TOOK', cell: (run) => took(run, now) },
     { title: 'REASON', cell: (run) => run.reason },

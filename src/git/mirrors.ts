@@ -7,6 +7,7 @@ import { readChangedPaths, type MirrorGit } from './changed-paths.ts';
 import { readCommit, type CommitFacts } from './commit-facts.ts';
 import { repositoryDirectory } from './directory-names.ts';
 import { discard } from './discard.ts';
+import { findRevision, type Revision } from './find-revision.ts';
 import { createLocalGit } from './local-git.ts';
 import { isMirror, sweepMirrors } from './mirror-directory.ts';
 import { createMirrorFetch } from './mirror-fetch.ts';
@@ -69,6 +70,12 @@ export interface Mirrors extends ServerRefs {
     sha: string,
     options?: Stoppable,
   ): Promise<'branch' | 'tag' | 'neither'>;
+  /** Fetches, and finds what a person calls a revision: see `findRevision`. */
+  findRevision(
+    repository: string,
+    name: string,
+    options?: Stoppable & { prefer?: string | undefined },
+  ): Promise<Revision>;
   /** What git says of a commit. Throws TerminalError `commit-missing`. */
   commit(repository: string, sha: string, options?: Stoppable): Promise<CommitFacts>;
   /** Where the mirror is, or will be: an absolute path. */
@@ -255,6 +262,18 @@ export function createMirrors(deps: {
           [0, 1, 128],
         );
         return tagged.exitCode === 0 && tagged.stdout.toString().trim() === sha ? 'tag' : 'neither';
+      });
+    },
+
+    async findRevision(repository, name, options = {}) {
+      return await healed(repository, options, async () => {
+        await fetch(repository, options);
+        return await findRevision(
+          gitIn(repository, options.signal),
+          repository,
+          name,
+          options.prefer,
+        );
       });
     },
 

@@ -4,6 +4,7 @@ import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Intake } from '../controller/intake.ts';
+import type { Deploy } from '../controller/deploy.ts';
 import type { Operate } from '../controller/operate.ts';
 import type { BudgetUsage } from '../github/budget.ts';
 import type { Pausing } from '../controller/pausing.ts';
@@ -30,6 +31,7 @@ export interface HttpDeps {
   catalog: Catalog;
   intake: Intake;
   operate: Operate;
+  deploy: Deploy;
   /** What is left of the budgets at GitHub. */
   budget: () => BudgetUsage[];
   pausing: Pausing;
@@ -71,7 +73,7 @@ export function createHttpServer(deps: HttpDeps): Server {
   const operations = withOpenApi(
     [
       ...deliveryOperations({ store, intake }),
-      ...runOperations({ store, operate, news }),
+      ...runOperations({ store, operate, deploy: deps.deploy, news }),
       ...pauseOperations({ store, pausing: deps.pausing }),
       ...overviewOperations({ store, catalog, operate, news }),
     ],

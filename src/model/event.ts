@@ -7,6 +7,14 @@ export type Event = PushEvent | ReleaseEvent | WorkflowRunEvent | PingEvent | Ot
 /** Events that can start a run. */
 export type DeployableEvent = PushEvent | ReleaseEvent | WorkflowRunEvent;
 
+/** No event: an operator named a commit that a ref leads to. */
+export interface ByHand {
+  kind: 'deploy';
+  repository: string;
+  /** The whole ref. */
+  ref: string;
+}
+
 export interface PushEvent {
   kind: 'push';
   /** `owner/name` as GitHub spells it. Compare with `sameRepository`. */

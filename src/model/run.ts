@@ -19,7 +19,7 @@ export const RUN_ENDS = [
 ] as const satisfies RunState[];
 
 /** What made the run: an event, or an operator's hand. */
-export type RunCause = 'event' | 'retry' | 'rollback' | 'replay';
+export type RunCause = 'event' | 'retry' | 'rollback' | 'replay' | 'deploy';
 
 /** One execution of a spec at a revision in an environment. Times are milliseconds since the epoch. */
 export interface Run {
@@ -37,7 +37,8 @@ export interface Run {
   branch: string | undefined;
   tag: string | undefined;
   sha: string;
-  event: 'push' | 'release' | 'workflow_run';
+  /** What started it; `deploy`: nothing but an operator, who named the commit. */
+  event: 'push' | 'release' | 'workflow_run' | 'deploy';
   delivery: string;
   cause: RunCause;
   state: RunState;

@@ -1,5 +1,5 @@
 import type { LoadedSpec } from '../model/deployment-spec.ts';
-import type { DeployableEvent } from '../model/event.ts';
+import type { ByHand, DeployableEvent } from '../model/event.ts';
 import { pauseReason, type Pause } from '../model/pause.ts';
 import type { Run } from '../model/run.ts';
 import type { NewRun } from '../store/runs.ts';
@@ -7,7 +7,7 @@ import type { NewRun } from '../store/runs.ts';
 /** What a run is made from. */
 export interface RunSeed {
   delivery: string;
-  event: DeployableEvent;
+  event: DeployableEvent | ByHand;
   /** The commit to deploy. */
   sha: string;
   cause: Run['cause'];
@@ -109,9 +109,10 @@ export function laneEffects(
   };
 }
 
-function refOf(event: DeployableEvent): string {
+function refOf(event: RunSeed['event']): string {
   switch (event.kind) {
     case 'push':
+    case 'deploy':
       return event.ref;
     case 'release':
       return `refs/tags/${event.tag}`;

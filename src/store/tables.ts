@@ -52,9 +52,9 @@ export interface RunTable {
   branch: string | null;
   tag: string | null;
   sha: string;
-  event: 'push' | 'release' | 'workflow_run';
+  event: 'push' | 'release' | 'workflow_run' | 'deploy';
   delivery: string;
-  cause: 'event' | 'retry' | 'rollback' | 'replay';
+  cause: 'event' | 'retry' | 'rollback' | 'replay' | 'deploy';
   state: 'queued' | 'blocked' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'superseded';
   reason: string;
   fault: 'step' | 'mainsheet' | null;

@@ -61,7 +61,10 @@ test('runs are listed newest first, in columns, and filtered', async () => {
   assert.equal(code, 0);
   assert.equal(stderr, '');
   const [heading, ...rows] = stdout.trimEnd().split('\n');
-  assert.match(heading ?? '', /^RUN +STATE +SPEC +ENVIRONMENT +REF +COMMIT +AGE +TOOK +REASON$/);
+  assert.match(
+    heading ?? '',
+    /^RUN +STATE +SPEC +ENVIRONMENT +REF +COMMIT +CAUSE +AGE +TOOK +REASON$/,
+  );
   assert.equal(rows.length, 2);
   assert.match(
     rows[0] ?? '',

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createDeploy } from '../../src/controller/deploy.ts';
 import { createIntake } from '../../src/controller/intake.ts';
 import { createOperate } from '../../src/controller/operate.ts';
 import { createPausing } from '../../src/controller/pausing.ts';
@@ -82,6 +83,28 @@ export async function startServer(
     onRuns: nothing,
     onCallbacks: nothing,
   });
+  const person = { name: 'A', email: 'a@example.com' };
+  const deploy = createDeploy({
+    store,
+    catalog,
+    mirrors: {
+      findRevision: async (_repository, name) => ({
+        sha: 'b'.repeat(40),
+        ref: `refs/heads/${name}`,
+      }),
+      commit: async () => ({
+        message: 'x',
+        committedAt: '2026-01-02T03:04:05Z',
+        author: person,
+        committer: person,
+      }),
+    },
+    transitions,
+    clock,
+    news,
+    onRuns: nothing,
+    onCallbacks: nothing,
+  });
   const pausing = createPausing({
     store,
     transitions,
@@ -95,6 +118,7 @@ export async function startServer(
     catalog,
     intake,
     operate,
+    deploy,
     budget: () => [],
     pausing,
     webhookSecrets: [WEBHOOK_SECRET],

@@ -17,6 +17,7 @@ import type { News } from '../../src/model/news.ts';
 import type { Catalog, CatalogState } from '../../src/spec/catalog.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
+import { sampleRun } from '../store/samples.ts';
 import { ADMIN_TOKEN } from '../support/admin.ts';
 
 export const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -72,6 +73,10 @@ export async function startHttp(
       ...options.intake,
     },
     operate: { ...operateOn(store, asked), ...options.operate },
+    deploy: async (spec, revision, actor) => {
+      asked.push(`deploy ${spec} ${revision} as ${actor}`);
+      return { ...sampleRun('deployed'), sequence: 1 };
+    },
     budget: options.budget ?? (() => []),
     pausing: pausingOf(asked),
     webhookSecrets: options.secrets ?? ['secret'],

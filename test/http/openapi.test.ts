@@ -43,6 +43,7 @@ const ROUTES = [
   'post /api/v1/runs/{id}/rollback',
   'get /api/v1/specs',
   'post /api/v1/specs/{name}/rollback',
+  'post /api/v1/specs/{name}/deploy',
   'post /api/v1/specs/{name}/pause',
   'post /api/v1/specs/{name}/resume',
   'post /api/v1/lanes/{lane}/pause',

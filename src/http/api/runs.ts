@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Broadcast } from '../../lib/broadcast.ts';
 import { TerminalError } from '../../lib/errors.ts';
+import type { Deploy } from '../../controller/deploy.ts';
 import type { Operate } from '../../controller/operate.ts';
 import type { News } from '../../model/news.ts';
 import { RUN_STATES, type Run } from '../../model/run.ts';
@@ -17,6 +18,7 @@ const rollbackQuery = z.object({
 export function runOperations(deps: {
   store: Store;
   operate: Operate;
+  deploy: Deploy;
   news: Broadcast<News>;
 }): Operation[] {
   const { store, operate, news } = deps;
@@ -90,6 +92,24 @@ export function runOperations(deps: {
     }),
     action('cancel', 'Stops a run', 202),
     action('retry', 'Runs the same revision with the same spec again', 201),
+    operation({
+      method: 'post',
+      path: '/specs/{name}/deploy',
+      name: 'deploySpec',
+      summary: 'Deploys a commit by hand, whatever the triggers of the spec say',
+      query: z.object({
+        revision: z
+          .string()
+          .min(1)
+          .max(1000)
+          .optional()
+          .describe('A branch, a tag or a commit; by default the one branch that the spec names'),
+      }),
+      status: 201,
+      answer: runSchema,
+      serve: async (ctx, { id: name, query }) =>
+        toRun(await deps.deploy(name, query.revision, String(ctx.state['actor']))),
+    }),
     operation({
       method: 'post',
       path: '/specs/{name}/rollback',
