@@ -24,12 +24,75 @@ export const runAnswer = z.looseObject({
 
 export type RunAnswer = z.infer<typeof runAnswer>;
 
+export const runDetailAnswer = runAnswer.extend({
+  steps: z.array(z.looseObject({ startedAt: z.string().nullable() })),
+});
+
+export type RunDetailAnswer = z.infer<typeof runDetailAnswer>;
+
 export const runsAnswer = z.looseObject({
   items: z.array(runAnswer),
   next: z.string().nullable(),
 });
 
 export type RunsAnswer = z.infer<typeof runsAnswer>;
+
+export const specAnswer = z.looseObject({
+  name: z.string(),
+  repository: z.string(),
+  environment: z.string(),
+  lane: z.string(),
+  events: z.array(z.string()),
+  paused: z.looseObject({}).nullable(),
+  file: z.string(),
+});
+
+export type SpecAnswer = z.infer<typeof specAnswer>;
+
+export const specsAnswer = z.looseObject({
+  items: z.array(specAnswer),
+  next: z.string().nullable(),
+  stale: z.boolean(),
+});
+
+export type SpecsAnswer = z.infer<typeof specsAnswer>;
+
+export const environmentAnswer = z.looseObject({
+  environment: z.string(),
+  spec: z.string(),
+  run: z.string(),
+  sha: z.string(),
+  ref: z.string(),
+  deployedAt: z.string(),
+  removed: z.boolean().optional(),
+});
+
+export type EnvironmentAnswer = z.infer<typeof environmentAnswer>;
+
+export const environmentsAnswer = z.looseObject({
+  items: z.array(environmentAnswer),
+  next: z.string().nullable(),
+});
+
+export type EnvironmentsAnswer = z.infer<typeof environmentsAnswer>;
+
+export const deliveryAnswer = z.looseObject({
+  id: z.string(),
+  event: z.string(),
+  repository: z.string().nullable(),
+  state: z.string(),
+  summary: z.string().nullable(),
+  receivedAt: z.string(),
+});
+
+export type DeliveryAnswer = z.infer<typeof deliveryAnswer>;
+
+export const deliveriesAnswer = z.looseObject({
+  items: z.array(deliveryAnswer),
+  next: z.string().nullable(),
+});
+
+export type DeliveriesAnswer = z.infer<typeof deliveriesAnswer>;
 
 export const explanationAnswer = z.looseObject({
   delivery: z.string(),
@@ -66,7 +129,10 @@ export const pauseAnswer = z.looseObject({
 
 export type PauseAnswer = z.infer<typeof pauseAnswer>;
 
-export const pausesAnswer = z.looseObject({ items: z.array(pauseAnswer) });
+export const pausesAnswer = z.looseObject({
+  items: z.array(pauseAnswer),
+  next: z.string().nullable(),
+});
 
 export type PausesAnswer = z.infer<typeof pausesAnswer>;
 

@@ -1,6 +1,8 @@
 import {
   callbackAnswer,
+  deliveriesAnswer,
   endEvent,
+  environmentsAnswer,
   explanationAnswer,
   logEvent,
   outboxAnswer,
@@ -10,8 +12,12 @@ import {
   replayAnswer,
   resendAllAnswer,
   runAnswer,
+  runDetailAnswer,
   runsAnswer,
+  specsAnswer,
   type CallbackAnswer,
+  type DeliveriesAnswer,
+  type EnvironmentsAnswer,
   type ExplanationAnswer,
   type OutboxAnswer,
   type PausedAnswer,
@@ -20,7 +26,9 @@ import {
   type ReplayAnswer,
   type ResendAllAnswer,
   type RunAnswer,
+  type RunDetailAnswer,
   type RunsAnswer,
+  type SpecsAnswer,
 } from './api-answers.ts';
 import { createApiRequest, decode, parseJson } from './api-request.ts';
 import { readEventStream } from './read-event-stream.ts';
@@ -41,6 +49,10 @@ export interface Api {
   url: string;
   /** A filter that is undefined does not count. */
   runs(filter: Record<string, string | undefined>): Promise<RunsAnswer>;
+  run(id: string): Promise<RunDetailAnswer>;
+  specs(): Promise<SpecsAnswer>;
+  environments(): Promise<EnvironmentsAnswer>;
+  deliveries(page: Record<string, string | undefined>): Promise<DeliveriesAnswer>;
   act(action: 'cancel' | 'retry', run: string): Promise<RunAnswer>;
   /** Of a run or a deployment spec, to what the run `to` deployed or to what was deployed before. */
   rollback(kind: 'runs' | 'specs', name: string, to: string | undefined): Promise<RunAnswer>;
@@ -87,6 +99,10 @@ export function createApi(deps: {
     async runs(filter) {
       return await request.ask(runsAnswer, `/api/v1/runs${queryOf(filter)}`);
     },
+    run: (id) => request.ask(runDetailAnswer, `/api/v1/runs/${encodeURIComponent(id)}`),
+    specs: () => request.ask(specsAnswer, '/api/v1/specs'),
+    environments: () => request.ask(environmentsAnswer, '/api/v1/environments'),
+    deliveries: (page) => request.ask(deliveriesAnswer, `/api/v1/deliveries${queryOf(page)}`),
     act: (action, run) => request.ask(runAnswer, path('runs', run, action), post),
     rollback: (kind, name, to) =>
       request.ask(runAnswer, path(kind, name, `rollback${queryOf({ to })}`), post),

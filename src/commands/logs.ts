@@ -15,7 +15,7 @@ const RECONNECT = { baseMs: 200, maxMs: 10_000 };
 /** With the delays between them, a restart of the server may take about a minute. */
 const MOST_RECONNECTS = 12;
 
-/** `mainsheet logs RUN [-f]`: exit code 1 when the run that was followed did not succeed. */
+/** `mainsheet logs RUN [-f]`: exit code 1 when the run that was followed did not succeed, or ended before its first step. */
 export function logsCommand(program: Command, context: CommandContext): void {
   program
     .command('logs')
@@ -26,8 +26,8 @@ export function logsCommand(program: Command, context: CommandContext): void {
     .addHelpText(
       'after',
       `
-With --follow the exit code is 0 when the run succeeded and 1 when it did not. On a terminal,
-colours in the log are kept; every other control sequence is taken out.
+With --follow the exit code is 0 when the run succeeded and 1 when it did not; without it, 1 when
+the run ended before its first step. Where there is no log, its state says why. On a terminal, colours in the log are kept; every other control sequence is taken out.
 
 Example:
   $ mainsheet logs -f 01k8m3z0q4vtb1f8s6w2y9xk3d`,
@@ -49,11 +49,16 @@ async function print(
   options: Options,
 ): Promise<number> {
   const filter = logFilter(terminal);
+  let isEmpty = true;
   for await (const text of await api.log(run, { timestamps: options.timestamps === true })) {
+    isEmpty &&= text === '';
     await terminal.write(filter.push(text));
   }
   await terminal.write(filter.flush());
-  return 0;
+  const { state, reason, finishedAt, steps } = await api.run(run);
+  if (isEmpty) terminal.note(cleanLine(`mainsheet: run ${run}: ${state}: ${reason}`));
+  const hasBegun = steps.some(({ startedAt }) => startedAt !== null);
+  return finishedAt !== null && state !== 'succeeded' && !hasBegun ? 1 : 0;
 }
 
 async function follow(
@@ -77,7 +82,7 @@ async function follow(
       for await (const item of news) {
         if (item.kind === 'end') {
           await terminal.write(filter.flush());
-          return conclude(item.state);
+          return await conclude(item.state);
         }
         failures = 0;
         last = item.seq;
@@ -102,10 +107,11 @@ async function follow(
     return result;
   }
 
-  function conclude(state: string): number {
+  async function conclude(state: string): Promise<number> {
     const done = state === 'succeeded';
     const word = terminal.paintNote(done ? 'green' : 'red', cleanLine(state));
-    terminal.note(`mainsheet: run ${run}: ${word}`);
+    const why = last === undefined ? `: ${cleanLine((await api.run(run)).reason)}` : '';
+    terminal.note(`mainsheet: run ${run}: ${word}${why}`);
     return done ? 0 : 1;
   }
 }

@@ -34,17 +34,19 @@ export function createExecute(deps: ExecuteDeps): Execute {
   return async (run, signal) => {
     const scratch = join(deps.scratchDirectory, run.id);
     let log: RunLog | undefined;
-    try {
-      const spec = await deps.specOf(deps.store, run.specDigest);
-      const secrets = readSecrets(spec, deps.secret);
-      log = await createRunLog({
+    const openLog = (secrets: string[]) =>
+      createRunLog({
         logs: deps.store.logs,
         run,
-        secrets: Object.values(secrets),
+        secrets,
         maxBytes: deps.maxLogBytes,
         clock: deps.clock,
         news: deps.news,
       });
+    try {
+      const spec = await deps.specOf(deps.store, run.specDigest);
+      const secrets = readSecrets(spec, deps.secret);
+      log = await openLog(Object.values(secrets));
       if (run.attempts > 1) await clearAway(deps, run, scratch, log);
       const payload = await payloadOf(deps.store, run);
       await makeScratch({ ...deps, run: run.id, payload });
@@ -65,6 +67,8 @@ export function createExecute(deps: ExecuteDeps): Execute {
       // The run goes on where it was when the database is back; whoever takes it up skips the steps that are done.
       if (isStoreAway(error)) return { kind: 'interrupted' };
       const reason = describeError(error);
+      // What goes wrong before the first step is for the reader of the log too.
+      log ??= await openLog([]).catch(() => undefined);
       log?.say(-1, `Mainsheet failed: ${reason}`);
       return { kind: 'failed', fault: 'mainsheet', reason };
     } finally {

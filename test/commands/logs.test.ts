@@ -141,6 +141,24 @@ test('a user who stops following gets 130', async (t) => {
   assert.deepEqual({ code, stderr }, { code: 130, stderr: '' });
 });
 
+test('a run that ended before its first step has no log: its reason is said, and the exit code is 1', async (t) => {
+  const run = await running(t, '8');
+  const waiting = await runCommand(['logs', run.id], here());
+  assert.deepEqual(waiting, {
+    code: 0,
+    stdout: '',
+    stderr: `mainsheet: run ${run.id}: running: Running\n`,
+  });
+  await run.end('fail');
+  const stderr = `mainsheet: run ${run.id}: failed: exit code 1\n`;
+  assert.deepEqual(await runCommand(['logs', run.id], here()), { code: 1, stdout: '', stderr });
+  assert.deepEqual(await runCommand(['logs', '-f', run.id], here()), {
+    code: 1,
+    stdout: '',
+    stderr,
+  });
+});
+
 test('a server that refuses is not asked again', async () => {
   let asked = 0;
   const refusing = await startAnswering((_request, response) => {

@@ -53,6 +53,14 @@ test('the end of a log that is too long is in it once', async () => {
   assert.equal(log.match(/THE-END/g)?.length, 1);
 });
 
+test('what keeps a run from its first step is in its log', async () => {
+  const { outcome, log, steps } = await executed({ run: 'true', secrets: { TOKEN: undefined } });
+  const reason = 'no value is set for TOKEN';
+  assert.deepEqual(outcome, { kind: 'failed', fault: 'mainsheet', reason });
+  assert.match(log, /^Mainsheet failed: no value is set for TOKEN$/m);
+  assert.equal(steps[0]?.startedAt, undefined);
+});
+
 test("a secret in an output's name is masked, as one in its value is", async () => {
   const { outcome, run } = await executed({
     run: 'echo "$TOKEN=1" >> "$MAINSHEET_OUTPUT"; echo "b=$TOKEN" >> "$MAINSHEET_OUTPUT"',
@@ -255,7 +263,8 @@ interface Executed {
 async function executed(options: {
   run: string;
   before?: string;
-  secrets?: Record<string, string>;
+  /** Undefined: the spec names it, and it has no value. */
+  secrets?: Record<string, string | undefined>;
   maxLogBytes?: number;
   clock?: Clock;
   timeoutMs?: number;
@@ -342,7 +351,7 @@ async function executed(options: {
       run,
       steps: await store.steps.ofRun(made.id),
       log: chunks.map((chunk) => chunk.text).join(''),
-      leftovers: await readdir(scratchDirectory),
+      leftovers: await readdir(scratchDirectory).catch(() => []),
     };
   } finally {
     await store.close();
