@@ -7,9 +7,16 @@ import { problemAnswer } from './api-answers.ts';
 const TIMEOUT_MS = 30_000;
 /** The server sends a sign of life every 15 seconds; a stream that is silent for three of them is dead. */
 const SILENCE_MS = 45_000;
-/** The server's own hint is for programs that speak HTTP. */
-const TOKEN_HINT = {
-  hint: "set MAINSHEET_ADMIN_TOKEN to the server's; where the server made it, run this as the server's user, on its machine, with its MAINSHEET_DATA_DIR",
+const OTHER_VERSION =
+  'the server is probably of another version: compare with "mainsheet --version"';
+/** By code, where the server's own hint is for programs that speak HTTP. */
+const HINTS: Record<string, string> = {
+  'token-missing':
+    "set MAINSHEET_ADMIN_TOKEN to the server's; where the server made it, run this as the server's user, on its machine, with its MAINSHEET_DATA_DIR",
+  'invalid-cursor': 'take the one that the page before ended with, or leave --cursor out',
+  'invalid-query': OTHER_VERSION,
+  'no-such-route': OTHER_VERSION,
+  'method-not-allowed': OTHER_VERSION,
 };
 const LARGEST_ANSWER = 64 * 1024 * 1024;
 
@@ -116,8 +123,9 @@ export function createApiRequest(deps: {
     }
     const problem = problemAnswer.safeParse(parseJson(text));
     if (!problem.success) return notMainsheet(status, undefined);
-    const { code, detail, hint } = problem.data;
-    const options = code === 'token-missing' ? TOKEN_HINT : hint === undefined ? {} : { hint };
+    const { code, detail } = problem.data;
+    const hint = HINTS[code] ?? problem.data.hint;
+    const options = hint === undefined ? {} : { hint };
     return status >= 500 || status === 429
       ? new RetryableError(code, detail, options)
       : new TerminalError(code, detail, options);

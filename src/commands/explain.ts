@@ -17,6 +17,7 @@ interface Options {
   payload?: string;
   deployments?: string;
   json?: true;
+  exitCode?: true;
 }
 
 /** What was or would be decided, whether the server says so or this machine. */
@@ -44,13 +45,14 @@ export function explainCommand(program: Command, context: CommandContext): void 
     .option('--event <name>', 'without a server: the event, such as push')
     .option('--payload <file>', 'its payload; - reads standard input')
     .option('--deployments <path>', 'the specs to match (default: $MAINSHEET_DEPLOYMENTS)')
+    .option('--exit-code', 'exit with 1 when no spec matched, so that nothing is deployed')
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
       `
 Examples:
   $ mainsheet explain 72d3162e-cc78-11e3-81ab-4c9367dc0958
-  $ mainsheet explain --event push --payload push.json --deployments ./deployments`,
+  $ mainsheet explain --event push --payload push.json --deployments ./deployments --exit-code`,
     );
   command.action(
     context.action(async (delivery: string | undefined, options: Options) => {
@@ -66,7 +68,7 @@ Examples:
       if (explanation === undefined) return 1;
       if (options.json) terminal.line(cleanJson(explanation));
       else say(terminal, explanation);
-      return 0;
+      return options.exitCode && !explanation.specs.some(({ matched }) => matched) ? 1 : 0;
     }),
   );
 }

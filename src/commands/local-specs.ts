@@ -6,6 +6,7 @@ import { describeError, MainsheetError } from '../lib/errors.ts';
 import type { StepLimits } from '../lib/step-limits.ts';
 import { listSpecFiles } from '../spec/files.ts';
 import { loadListing, type Loaded } from '../spec/load.ts';
+import { UsageError } from './usage-error.ts';
 
 /**
  * The specs in a directory or in one file of this machine. Files in problems are named from where the user stands, so that a
@@ -30,13 +31,13 @@ export async function loadLocalSpecs(path: string, allowed: StepLimits = {}): Pr
   };
 }
 
-/** What a step may use at most, as the server would take it. Throws MainsheetError `invalid-limits`. */
+/** What a step may use at most, as the server would take it. Throws UsageError `invalid-limits`. */
 export function allowedLimits(env: Record<string, string | undefined>): StepLimits {
   const text = env['MAINSHEET_STEP_LIMITS']?.trim() ?? '';
   const limits = text === '' ? {} : parseStepLimits(text);
   if (!(limits instanceof Wrong)) return limits;
   const mistakes = limits.messages.map((message) => `MAINSHEET_STEP_LIMITS ${message}`);
-  throw new MainsheetError('invalid-limits', mistakes.join('; '));
+  throw new UsageError('invalid-limits', mistakes.join('; '));
 }
 
 /** Where specs are when nobody says otherwise. */

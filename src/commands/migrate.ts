@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
-import { MainsheetError } from '../lib/errors.ts';
 import { copySqliteToPostgres } from '../store/copy.ts';
 import { cleanJson } from './clean-text.ts';
 import type { CommandContext } from './context.ts';
 import { formatTable } from './table.ts';
+import { UsageError } from './usage-error.ts';
 
 /** `mainsheet migrate sqlite-to-postgres`: moves an installation from one process to several. */
 export function migrateCommand(program: Command, context: CommandContext): void {
@@ -34,7 +34,7 @@ Example:
         }
         const { dataDir, databaseUrl } = read.config;
         if (databaseUrl === undefined) {
-          throw new MainsheetError('no-database-url', 'DATABASE_URL is not set', {
+          throw new UsageError('no-database-url', 'DATABASE_URL is not set', {
             hint: 'set it to the empty PostgreSQL database that the store is to be copied into',
           });
         }

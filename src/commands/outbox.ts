@@ -2,7 +2,8 @@ import { Option, type Command } from 'commander';
 import type { CallbackAnswer } from './api-answers.ts';
 import { cleanJson, cleanLine, cleanText } from './clean-text.ts';
 import { entryArgument, limitArgument, type CommandContext } from './context.ts';
-import { formatTable, type Column } from './table.ts';
+import { printPage } from './page.ts';
+import type { Column } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
 interface ListOptions {
@@ -43,15 +44,8 @@ the cause, then "mainsheet resend".`,
           return 0;
         }
         const page = await api.outbox({ ...filter });
-        if (json) {
-          terminal.line(cleanJson(page));
-          return 0;
-        }
-        if (page.items.length === 0) terminal.note(`no callback is ${filter.state}`);
-        else for (const line of formatTable(page.items, COLUMNS, terminal)) terminal.line(line);
-        if (page.next !== null) {
-          terminal.note(terminal.paintNote('dim', `more: --cursor ${page.next}`));
-        }
+        const none = `no callback is ${filter.state}`;
+        printPage(terminal, page, { json, columns: COLUMNS, none });
         return 0;
       }),
     );

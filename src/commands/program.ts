@@ -4,9 +4,12 @@ import { cancelCommand } from './cancel.ts';
 import { cleanLine, cleanText } from './clean-text.ts';
 import { createContext, type ProgramDeps } from './context.ts';
 import { demoCommand } from './demo.ts';
+import { deliveriesCommand } from './deliveries.ts';
 import { deployCommand } from './deploy.ts';
 import { doctorCommand } from './doctor.ts';
+import { environmentsCommand } from './environments.ts';
 import { explainCommand } from './explain.ts';
+import { helpCommand } from './help.ts';
 import { logsCommand } from './logs.ts';
 import { migrateCommand } from './migrate.ts';
 import { outboxCommand } from './outbox.ts';
@@ -21,7 +24,9 @@ import { runsCommand } from './runs.ts';
 import { schemaCommand } from './schema.ts';
 import { sendCommand } from './send.ts';
 import { serveCommand } from './serve.ts';
+import { specsCommand } from './specs.ts';
 import { createTerminal, mayColour } from './terminal.ts';
+import { UsageError } from './usage-error.ts';
 import { validateCommand } from './validate.ts';
 
 export type { ProgramDeps } from './context.ts';
@@ -88,6 +93,9 @@ export function createProgram(
   logsCommand(program, context);
   retryCommand(program, context);
   cancelCommand(program, context);
+  environmentsCommand(program, context);
+  specsCommand(program, context);
+  deliveriesCommand(program, context);
   deployCommand(program, context);
   rollbackCommand(program, context);
   replayCommand(program, context);
@@ -97,7 +105,8 @@ export function createProgram(
   outboxCommand(program, context);
   resendCommand(program, context);
   program.commandsGroup('Other:');
-  return program.helpCommand('help [command]', 'print help for a command');
+  helpCommand(program);
+  return program.helpCommand(false);
 }
 
 /**
@@ -121,7 +130,7 @@ export async function runProgram(deps: ProgramDeps, argv: readonly string[]): Pr
     if (deps.signal.aborted) return 130;
     if (closed.signal.aborted) return 0;
     say(error, deps);
-    return 3;
+    return error instanceof UsageError ? 2 : 3;
   }
 }
 

@@ -1,11 +1,10 @@
 import { Option, type Command } from 'commander';
 import { systemClock } from '../lib/clock.ts';
-import { formatDuration } from '../lib/duration.ts';
 import { RUN_STATES } from '../model/run.ts';
 import type { RunAnswer } from './api-answers.ts';
-import { cleanJson } from './clean-text.ts';
 import { limitArgument, type CommandContext } from './context.ts';
-import { formatTable, type Column } from './table.ts';
+import { age, printPage } from './page.ts';
+import type { Column } from './table.ts';
 import type { Style } from './terminal.ts';
 
 interface Options {
@@ -29,7 +28,6 @@ const STYLES: Record<string, Style> = {
 
 /** `mainsheet runs`: newest first. */
 export function runsCommand(program: Command, context: CommandContext): void {
-  const { terminal } = context;
   program
     .command('runs')
     .description('list runs, newest first')
@@ -50,15 +48,7 @@ Examples:
       context.action(async ({ json, ...filter }: Options) => {
         const api = await context.api();
         const page = await api.runs({ ...filter });
-        if (json) {
-          terminal.line(cleanJson(page));
-          return 0;
-        }
-        if (page.items.length === 0) terminal.note('no runs');
-        else for (const line of formatTable(page.items, columns(), terminal)) terminal.line(line);
-        if (page.next !== null) {
-          terminal.note(terminal.paintNote('dim', `more: --cursor ${page.next}`));
-        }
+        printPage(context.terminal, page, { json, columns: columns(), none: 'no runs' });
         return 0;
       }),
     );
@@ -74,7 +64,7 @@ function columns(): Column<RunAnswer>[] {
     { title: 'REF', cell: (run) => run.branch ?? run.tag ?? run.ref },
     { title: 'COMMIT', cell: (run) => run.sha.slice(0, 7) },
     { title: 'CAUSE', cell: (run) => run.cause ?? '?' },
-    { title: 'AGE', cell: (run) => span(run.createdAt, now) },
+    { title: 'AGE', cell: (run) => age(run.createdAt, now) },
     { title: 'TOOK', cell: (run) => took(run, now) },
     { title: 'REASON', cell: (run) => run.reason },
   ];
@@ -82,10 +72,5 @@ function columns(): Column<RunAnswer>[] {
 
 function took(run: RunAnswer, now: number): string {
   if (run.startedAt === null) return '-';
-  return span(run.startedAt, run.finishedAt === null ? now : Date.parse(run.finishedAt));
-}
-
-function span(from: string, to: number): string {
-  const ms = to - Date.parse(from);
-  return Number.isNaN(ms) ? '?' : formatDuration(Math.max(0, ms));
+  return age(run.startedAt, run.finishedAt === null ? now : Date.parse(run.finishedAt));
 }

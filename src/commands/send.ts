@@ -1,13 +1,13 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { InvalidArgumentError, type Command } from 'commander';
 import { z } from 'zod';
-import { MainsheetError } from '../lib/errors.ts';
 import { problemAnswer } from './api-answers.ts';
 import { createApiRequest, parseJson } from './api-request.ts';
 import { cleanJson, cleanLine } from './clean-text.ts';
 import { idArgument, type CommandContext } from './context.ts';
 import { readPayload } from './payload-file.ts';
 import { isHttpUrl, readSecret } from './settings.ts';
+import { UsageError } from './usage-error.ts';
 
 interface Options {
   payload: string;
@@ -44,6 +44,7 @@ Example:
     )
     .action(
       context.action(async (event: string, options: Options) => {
+        const secret = webhookSecret(env);
         const { text } = await readPayload(options.payload, context.stdin);
         const url = options.url ?? `${context.serverUrl()}/webhooks/v1/github`;
         const delivery = options.delivery ?? randomUUID();
@@ -54,7 +55,7 @@ Example:
           signal: context.signal,
           userAgent: `mainsheet/${context.version}`,
         });
-        const signature = sign(webhookSecret(env), text);
+        const signature = sign(secret, text);
         const { status, text: body } = await request.post(
           '',
           {
@@ -115,7 +116,7 @@ function webhookSecret(env: Record<string, string | undefined>): string {
     .map((secret) => secret.trim())
     .find((secret) => secret !== '');
   if (first !== undefined) return first;
-  throw new MainsheetError('webhook-secret-missing', 'there is no secret to sign with', {
+  throw new UsageError('webhook-secret-missing', 'there is no secret to sign with', {
     hint: "set GITHUB_WEBHOOK_SECRET or GITHUB_WEBHOOK_SECRET_FILE to the server's",
   });
 }

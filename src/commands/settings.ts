@@ -1,16 +1,23 @@
 import { resolve } from 'node:path';
 import { adminTokenFile, isToken } from '../config/admin-token-file.ts';
 import { readSecretFile } from '../config/secret-file.ts';
-import { describeError, MainsheetError } from '../lib/errors.ts';
+import { describeError } from '../lib/errors.ts';
+import { UsageError } from './usage-error.ts';
 
 type Environment = Record<string, string | undefined>;
 
-/** Where the server is: as asked for, `MAINSHEET_URL`, or this machine's `PORT`. Throws MainsheetError `invalid-url`. */
+/** Where the server is: as asked for, `MAINSHEET_URL`, or this machine's `PORT`. Throws UsageError `invalid-url`. */
 export function serverUrl(env: Environment, asked: string | undefined): string {
   const text = asked ?? nonEmpty(env['MAINSHEET_URL']);
-  if (text === undefined) return `http://127.0.0.1:${nonEmpty(env['PORT']) ?? '3000'}`;
+  if (text === undefined) {
+    const url = `http://127.0.0.1:${nonEmpty(env['PORT']) ?? '3000'}`;
+    if (isHttpUrl(url)) return url;
+    throw new UsageError('invalid-url', 'PORT is not a port', {
+      hint: 'write a number, 1 to 65535',
+    });
+  }
   if (isHttpUrl(text)) return text;
-  throw new MainsheetError(
+  throw new UsageError(
     'invalid-url',
     `${asked === undefined ? 'MAINSHEET_URL' : '--server'} is not an http or https URL`,
     { hint: 'write it like http://127.0.0.1:3000 or https://mainsheet.example.com' },
@@ -30,12 +37,12 @@ export function isHttpUrl(text: string): boolean {
 
 /**
  * The API's bearer token: as set, else for a server on this machine the one that it made in its data directory. Throws
- * MainsheetError `token-malformed`, which does not show it, as `fetch` would.
+ * UsageError `token-malformed`, which does not show it, as `fetch` would.
  */
 export function adminToken(env: Environment, server: string): string | undefined {
   const token = readSecret(env, 'MAINSHEET_ADMIN_TOKEN') ?? madeToken(env, server);
   if (token === undefined || isToken(token)) return token;
-  throw new MainsheetError('token-malformed', 'MAINSHEET_ADMIN_TOKEN does not fit into a header', {
+  throw new UsageError('token-malformed', 'MAINSHEET_ADMIN_TOKEN does not fit into a header', {
     hint: 'it has no spaces, line breaks or characters outside ASCII',
   });
 }
@@ -51,7 +58,10 @@ function madeToken(env: Environment, server: string): string | undefined {
   }
 }
 
-/** A secret from `NAME`, or from the file that `NAME_FILE` names. Undefined when neither is set or it is empty. */
+/**
+ * A secret from `NAME`, or from the file that `NAME_FILE` names. Undefined when neither is set or it is empty. Throws UsageError
+ * `secret-unreadable`.
+ */
 export function readSecret(env: Environment, name: string): string | undefined {
   const value = nonEmpty(env[name]);
   const file = nonEmpty(env[`${name}_FILE`]);
@@ -59,7 +69,7 @@ export function readSecret(env: Environment, name: string): string | undefined {
   try {
     return nonEmpty(readSecretFile(file));
   } catch (error) {
-    throw new MainsheetError('secret-unreadable', `${name}_FILE cannot be used`, {
+    throw new UsageError('secret-unreadable', `${name}_FILE cannot be used`, {
       cause: describeError(error),
     });
   }

@@ -46,7 +46,7 @@ export function createPausing(deps: {
     throw new TerminalError(
       `${kind}-unknown`,
       `there is no ${kind === 'spec' ? 'deployment spec' : 'lane'} ${name}`,
-      { hint: 'GET /api/v1/specs lists the specs and their lanes' },
+      { hint: '"mainsheet specs" lists the specs and their lanes' },
     );
   }
 

@@ -93,7 +93,7 @@ test('without a secret nothing is sent', async () => {
     env,
     stdin: '{}',
   });
-  assert.equal(code, 3);
+  assert.equal(code, 2);
   assert.match(stderr, /there is no secret to sign with\n {2}hint: set GITHUB_WEBHOOK_SECRET/);
 });
 

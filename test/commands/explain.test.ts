@@ -45,6 +45,14 @@ test('a payload that does not list all files is said to be one, because git woul
   assert.equal(other.stderr, '', 'nothing depends on the files where the branch does not match');
 });
 
+test('with --exit-code what would not deploy has exit code 1', async () => {
+  assert.equal((await explain('push', pushPayload(), '--exit-code')).code, 0);
+  const other = await explain('push', pushPayload({ branch: 'other' }), '--exit-code');
+  assert.equal(other.code, 1);
+  assert.match(other.stdout, /^Would not deploy/);
+  assert.equal((await explain('ping', {}, '--exit-code')).code, 1);
+});
+
 test('events that never deploy say why', async () => {
   assert.match((await explain('ping', { zen: 'x' })).stdout, /a ping only says hello/);
   assert.match(

@@ -111,6 +111,7 @@ test('without a store or without a target it says what is missing', async (t) =>
   t.after(() => rm(directory, { recursive: true, force: true }));
   const env = { MAINSHEET_DATA_DIR: directory };
   const untargeted = await runCommand(['migrate', 'sqlite-to-postgres'], { env });
+  assert.equal(untargeted.code, 2);
   assert.match(untargeted.stderr, /DATABASE_URL is not set/);
   const empty = await runCommand(['migrate', 'sqlite-to-postgres'], {
     env: { ...env, DATABASE_URL: await server.database() },

@@ -47,6 +47,40 @@ test('an unknown command is a usage error that names the nearest one', async () 
   assert.match(stderr, /^mainsheet: unknown command 'validat'\n\(Did you mean validate\?\)/);
 });
 
+test('variables that no command can work with are usage errors, which show no secret', async () => {
+  const wrong: Record<string, string>[] = [
+    { MAINSHEET_URL: 'notaurl' },
+    { PORT: 'swordfish' },
+    { MAINSHEET_ADMIN_TOKEN: 'sword fish' },
+    { MAINSHEET_ADMIN_TOKEN: '', MAINSHEET_ADMIN_TOKEN_FILE: '/nonexistent' },
+  ];
+  for (const env of wrong) {
+    const { code, stderr } = await runCommand(['runs'], { env });
+    assert.equal(code, 2, JSON.stringify(env));
+    assert.match(stderr, /MAINSHEET_URL|PORT|MAINSHEET_ADMIN_TOKEN/);
+    assert.doesNotMatch(stderr, /sword ?fish/);
+  }
+  const limits = await runCommand(['validate'], { env: { MAINSHEET_STEP_LIMITS: 'cpu=lots' } });
+  assert.equal(limits.code, 2);
+});
+
+test('help for a command that is not there says so, and runs nothing', async () => {
+  const unknown = {
+    'help nosuch': /^mainsheet: unknown command 'nosuch'\n$/,
+    'help validat': /^mainsheet: unknown command 'validat'\n\(Did you mean validate\?\)\n$/,
+    'help migrate nosuch': /^mainsheet: unknown command 'nosuch'\n$/,
+    'help schema extra': /^mainsheet: unknown command 'schema extra'\n$/,
+  };
+  for (const [line, said] of Object.entries(unknown)) {
+    const { code, stdout, stderr } = await runCommand(line.split(' '));
+    assert.deepEqual([code, stdout], [2, ''], line);
+    assert.match(stderr, said);
+  }
+  const known = await runCommand(['help', 'migrate', 'sqlite-to-postgres']);
+  assert.equal(known.code, 0);
+  assert.match(known.stdout, /^Usage: mainsheet migrate sqlite-to-postgres /);
+});
+
 test('missing and malformed arguments are usage errors', async () => {
   for (const argv of [
     [],
@@ -112,9 +146,14 @@ test('the server is where --server, MAINSHEET_URL and PORT say, in this order', 
 });
 
 test('a server URL with credentials or of another kind is refused', async () => {
-  for (const url of ['ftp://example.com', 'localhost:3000', 'http://me:secret@127.0.0.1:1']) {
+  for (const url of [
+    'notaurl',
+    'ftp://example.com',
+    'localhost:3000',
+    'http://me:secret@127.0.0.1:1',
+  ]) {
     const { code, stderr } = await runCommand(['runs', '--server', url]);
-    assert.equal(code, 3);
+    assert.equal(code, 2);
     assert.match(stderr, /--server is not an http or https URL/);
     assert.doesNotMatch(stderr, /secret/);
   }
@@ -150,6 +189,22 @@ test('the token is not taken along a redirect', async () => {
   } finally {
     await server.close();
     await other.close();
+  }
+});
+
+test('what the server says to programs that speak HTTP is said in words of the command line', async () => {
+  for (const code of ['token-missing', 'no-such-route', 'invalid-query', 'invalid-cursor']) {
+    const problem = { code, detail: 'x', hint: 'GET /api/v1/openapi.json with Authorization' };
+    const server = await startAnswering((_request, response) =>
+      response.writeHead(400).end(JSON.stringify(problem)),
+    );
+    try {
+      const { stderr } = await runCommand(['runs', '--server', server.url]);
+      assert.match(stderr, /hint: .*(MAINSHEET_ADMIN_TOKEN|mainsheet --version|--cursor)/, code);
+      assert.doesNotMatch(stderr, /api\/v1|Authorization/);
+    } finally {
+      await server.close();
+    }
   }
 });
 

@@ -99,6 +99,41 @@ test('on a terminal states are coloured and lines fit; with NO_COLOR they only f
   for (const line of plain.stdout.trimEnd().split('\n')) assert.ok(line.length <= 120, line);
 });
 
+test('specs, environments and deliveries are listed, in columns or as JSON', async () => {
+  const id = await pushed('6');
+  await finished(id, 'succeed');
+  const list = async (...argv: string[]) => {
+    const { code, stdout, stderr } = await runCommand(argv, here());
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+  assert.match(
+    await list('specs'),
+    /^NAME .*\nstorefront +acme\/storefront +production +\S+ +push +- +storefront\.yaml\n$/,
+  );
+  assert.match(
+    await list('environments'),
+    new RegExp(`^ENVIRONMENT .*\\nproduction +storefront +6666666 +main +\\S+ +${id}\\n$`),
+  );
+  const [, newest] = (await list('deliveries', '--limit', '1')).split('\n');
+  assert.match(newest ?? '', /^\S+ +push +acme\/storefront +processed +\S+ +Deploying storefront$/);
+  for (const what of ['specs', 'environments', 'deliveries']) {
+    assert.ok(JSON.parse(await list(what, '--json')).items.length > 0, what);
+  }
+});
+
+test('a commit is deployed by hand, and what the server cannot know is asked for', async () => {
+  const { code, stdout } = await runCommand(['deploy', 'storefront', 'topic'], here());
+  assert.equal(code, 0);
+  assert.match(
+    stdout,
+    /^run (\S+) deploys storefront at bbbbbbb \(topic\); watch it with "mainsheet logs -f \1"/,
+  );
+  const unknown = await runCommand(['deploy', 'other'], here());
+  assert.equal(unknown.code, 3);
+  assert.match(unknown.stderr, /there is no deployment spec other\n {2}hint: "mainsheet specs"/);
+});
+
 test('a run that waits can be cancelled, retried, and never cancelled twice', async () => {
   const id = await pushed('3');
   const cancelled = await runCommand(['cancel', id], here());

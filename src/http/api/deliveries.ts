@@ -22,7 +22,7 @@ export function deliveryOperations(deps: { store: Store; intake: Intake }): Oper
     const found = await store.inbox.get(id);
     if (found !== undefined) return found;
     throw new TerminalError('delivery-unknown', `there is no delivery ${id}`, {
-      hint: 'ids are those that GitHub shows under "Recent deliveries"',
+      hint: '"mainsheet deliveries" lists them; ids are those that GitHub shows under "Recent deliveries"',
     });
   }
 

@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import type { SpecAnswer } from './api-answers.ts';
+import type { CommandContext } from './context.ts';
+import { printPage } from './page.ts';
+import type { Column } from './table.ts';
+
+const COLUMNS: Column<SpecAnswer>[] = [
+  { title: 'NAME', cell: (spec) => spec.name },
+  { title: 'REPOSITORY', cell: (spec) => spec.repository },
+  { title: 'ENVIRONMENT', cell: (spec) => spec.environment },
+  { title: 'LANE', cell: (spec) => spec.lane },
+  { title: 'EVENTS', cell: (spec) => spec.events.join(',') },
+  { title: 'PAUSED', cell: (spec) => (spec.paused === null ? '-' : 'yes') },
+  { title: 'FILE', cell: (spec) => spec.file },
+];
+
+/** `mainsheet specs`: those that the server uses. */
+export function specsCommand(program: Command, context: CommandContext): void {
+  const { terminal } = context;
+  program
+    .command('specs')
+    .description('list the deployment specs that the server uses')
+    .option('--json', 'print JSON: {items, next, stale, problems}')
+    .action(
+      context.action(async ({ json }: { json?: true }) => {
+        const page = await (await context.api()).specs();
+        printPage(terminal, page, { json, columns: COLUMNS, none: 'no deployment specs' });
+        if (page.stale && !json) {
+          const note = terminal.paintNote('yellow', 'note:');
+          terminal.note(`${note} those on disk are not valid: "mainsheet doctor" says why`);
+        }
+        return 0;
+      }),
+    );
+}
