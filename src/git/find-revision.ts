@@ -1,6 +1,6 @@
 import { TerminalError } from '../lib/errors.ts';
+import { checkRef, isObjectName } from '../lib/names.ts';
 import type { MirrorGit } from './changed-paths.ts';
-import { checkRef } from './refs.ts';
 
 /** A commit, and the branch or tag that leads to it: a whole ref. */
 export interface Revision {
@@ -19,7 +19,7 @@ export async function findRevision(
   name: string,
   prefer: string | undefined,
 ): Promise<Revision> {
-  const isWhole = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(name);
+  const isWhole = isObjectName(name);
   const named = isWhole ? [] : await branchOrTag(git, checkRef(name));
   const [first, second] = named;
   if (first !== undefined && second !== undefined && first.sha !== second.sha) {

@@ -7,8 +7,9 @@ import {
   serialize,
 } from '@marcbachmann/cel-js';
 import type { ASTNode, ParseResult } from '@marcbachmann/cel-js';
-import { didYouMean } from './problem.ts';
 import { TerminalError } from '../lib/errors.ts';
+import { meter, STEP_LIMIT, type Meter } from './cel-meter.ts';
+import { didYouMean } from './problem.ts';
 
 const TEMPLATE_ROOTS = ['run', 'event', 'spec', 'outputs', 'secrets'] as const;
 type Root = (typeof TEMPLATE_ROOTS)[number];
@@ -25,7 +26,7 @@ export type ExpressionContext = Partial<Record<Root, unknown>>;
 
 /** UTF-16 units in one expression. */
 const EXPRESSION_LIMIT = 4096;
-/** Milliseconds one evaluation may take, regular expressions included. */
+/** Milliseconds that one evaluation may take: a second line behind its steps, which are counted. */
 const EVALUATION_LIMIT_MS = 500;
 /** How often an evaluation is begun that got no processor to speak of. */
 const MOST_ATTEMPTS = 5;
@@ -77,11 +78,12 @@ export function parseExpression(source: string, scope: Scope = 'template'): Expr
   const parsed = parse(source, scope);
   const { valid, type = 'dyn', error } = parsed.check();
   if (!valid) throw translateFault(error, source, scope);
+  const steps = meter(parsed.ast);
   return {
     source,
     ast: parsed.ast,
     type,
-    evaluate: (context) => evaluate(source, parsed, context),
+    evaluate: (context) => evaluate(source, parsed, steps, context),
   };
 }
 
@@ -130,27 +132,32 @@ function unknownNameHint(name: string, scope: Scope): string {
   return didYouMean(name, roots) ?? `here you can use ${roots.join(', ')}`;
 }
 
-/**
- * Runs the evaluation inside a script with a time limit. V8 then interrupts whatever is running, also a regular
- * expression that backtracks and a comprehension over a huge list, which nothing inside the process could do otherwise.
- */
+/** Runs the evaluation inside a script with a time limit: V8 then interrupts whatever is running. */
 const arena: { evaluate: (() => unknown) | undefined } = { evaluate: undefined };
 const realm = createContext(arena);
 const script = new Script('evaluate()');
 
-function evaluate(source: string, parsed: ParseResult, context: ExpressionContext): unknown {
+function evaluate(
+  source: string,
+  parsed: ParseResult,
+  steps: Meter,
+  context: ExpressionContext,
+): unknown {
   arena.evaluate = () => parsed(context);
+  steps.start();
   try {
-    return inTime();
+    const value = inTime(steps);
+    if (!steps.isOver()) return value;
   } catch (error) {
-    throw translateFailure(error, source);
+    if (!steps.isOver()) throw translateFailure(error, source);
   } finally {
     arena.evaluate = undefined;
   }
+  throw failure(`${quote(source)} takes more than ${STEP_LIMIT} steps`);
 }
 
 /** V8 measures by the wall clock: on a starved machine the time may be over although hardly anything was done in it. */
-function inTime(): unknown {
+function inTime(steps: Meter): unknown {
   for (let attempt = 1; ; attempt += 1) {
     const before = process.threadCpuUsage();
     try {
@@ -159,6 +166,7 @@ function inTime(): unknown {
       const { user, system } = process.threadCpuUsage(before);
       const isStarved = user + system < (EVALUATION_LIMIT_MS / 2) * 1000;
       if (!isTimeout(error) || !isStarved || attempt >= MOST_ATTEMPTS) throw error;
+      steps.start();
     }
   }
 }
@@ -167,6 +175,9 @@ function inTime(): unknown {
 function translateFailure(error: unknown, source: string): ExpressionError {
   if (isTimeout(error)) {
     return failure(`${quote(source)} took longer than ${EVALUATION_LIMIT_MS} ms`);
+  }
+  if (error instanceof TerminalError && error.code === 'bad-regular-expression') {
+    return failure(`${quote(source)} has no valid regular expression`, 0, error.hint);
   }
   if (!(error instanceof EvaluationError))
     return failure(`${quote(source)} could not be evaluated`);

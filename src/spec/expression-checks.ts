@@ -1,9 +1,10 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
-import { describeError } from '../lib/errors.ts';
+import { describeError, hintOf } from '../lib/errors.ts';
 import type { DeploymentSpec } from '../model/deployment-spec.ts';
 import type { Run } from '../model/run.ts';
 import { ExpressionError, parseExpression, type Scope } from './cel.ts';
 import { didYouMean, type Issue } from './problem.ts';
+import { compileRegularExpression } from './regular-expression.ts';
 import { parseTemplate } from './template.ts';
 
 /** What is wrong within one string; its place in the document is added by the caller. */
@@ -110,10 +111,10 @@ function checkNode(node: ASTNode, secrets: ReadonlySet<string>): TextIssue[] {
 function checkRegularExpression(node: ASTNode | undefined): TextIssue[] {
   if (node?.op !== 'value' || typeof node.args !== 'string') return [];
   try {
-    RegExp(node.args);
+    compileRegularExpression(node.args);
     return [];
   } catch (error) {
-    return [{ message: describeError(error), offset: node.start }];
+    return [{ message: describeError(error), hint: hintOf(error), offset: node.start }];
   }
 }
 

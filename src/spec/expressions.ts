@@ -7,6 +7,7 @@ import {
   type ExpressionContext,
 } from './cel.ts';
 import { hasTemplate, parseTemplate } from './template.ts';
+import { sizeOf } from './value-size.ts';
 
 export { ExpressionError, parseExpression, type ExpressionContext } from './cel.ts';
 
@@ -50,13 +51,7 @@ export function renderTemplate(
       const expression = parseExpression(part.source);
       rendered += fill(toText(expression.evaluate(context)), expression, rendered);
     }
-    if (rendered.length > RENDER_LIMIT) {
-      throw new ExpressionError(
-        'expression-failed',
-        `the text with its values filled in is longer than ${RENDER_LIMIT} characters`,
-        0,
-      );
-    }
+    if (rendered.length > RENDER_LIMIT) throw tooLong();
   }
   return rendered;
 }
@@ -89,11 +84,20 @@ function toText(value: unknown): string {
 }
 
 function jsonText(value: unknown): string {
+  if (sizeOf(value, RENDER_LIMIT) > RENDER_LIMIT) throw tooLong();
   try {
     return JSON.stringify(value, jsonValue);
   } catch {
     throw new ExpressionError('expression-failed', 'the value is nested too deeply for JSON', 0);
   }
+}
+
+function tooLong(): ExpressionError {
+  return new ExpressionError(
+    'expression-failed',
+    `the text with its values filled in is longer than ${RENDER_LIMIT} characters`,
+    0,
+  );
 }
 
 /** What JSON has no word for: CEL's integers (exact as digits when they are too large for a JSON number). */
