@@ -10,7 +10,10 @@ import { createLoop, type Loop } from './loop.ts';
 
 /** How old the specs may be when no push told of a newer commit. */
 const POLL_MS = 60_000;
-/** Two work trees in turn: the one in use stays as it is while the other is brought to the next commit. */
+/**
+ * Two work trees in turn: the one in use stays as it is while the other is brought to the next commit. No spec can name such a
+ * lane, or its steps would run among the specs.
+ */
 export const SPEC_LANES = ['mainsheet specs a', 'mainsheet specs b'] as const;
 
 /**

@@ -79,6 +79,7 @@ export function label(most: number) {
     .string()
     .min(1, 'is empty')
     .max(most, `more than ${most} characters`)
+    .refine((text) => text !== '.' && text !== '..', 'is no name in a link')
     .regex(/^\S(?:[\s\S]*\S)?$/u, 'begins or ends with a space')
     .regex(/^[^\p{Cc}\p{Zl}\p{Zp}]*$/u, 'has a control character or a line break');
 }

@@ -18,7 +18,12 @@ import { triggers } from './schema-triggers.ts';
 
 const MINUTE = 60_000;
 
-const lane = label(320).describe('The queue that runs wait in. Default: <name>-<environment>.');
+const lane = label(320)
+  .refine(
+    (name) => !name.toLowerCase().startsWith('mainsheet '),
+    'begins with "mainsheet ", which is kept for work trees of Mainsheet itself',
+  )
+  .describe('The queue that runs wait in. Default: <name>-<environment>.');
 
 const concurrency = z.union([
   lane,

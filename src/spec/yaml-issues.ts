@@ -18,7 +18,7 @@ export function yamlIssues(document: Document.Parsed, text: string): YamlIssue[]
   if (first !== undefined) return [syntaxIssue(first, text)];
   return [
     ...document.warnings.map(warningIssue),
-    ...duplicateKeys(document),
+    ...badKeys(document),
     ...misusedAliases(document),
   ].sort((a, b) => a.offset - b.offset);
 }
@@ -52,8 +52,8 @@ function firstLine(error: YAMLError): string {
   return error.message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? '';
 }
 
-/** Our own check, because the library's compares every key with every other. */
-function duplicateKeys(document: Document.Parsed): YamlIssue[] {
+/** Keys that are there twice (the library's own check compares every key with every other), and those that none can be. */
+function badKeys(document: Document.Parsed): YamlIssue[] {
   const issues: YamlIssue[] = [];
   visit(document, {
     Map(_key, map) {
@@ -65,6 +65,11 @@ function duplicateKeys(document: Document.Parsed): YamlIssue[] {
           continue;
         }
         const name = String(key.value);
+        if (name === '__proto__') {
+          // In JavaScript it is no key like others, so it would be dropped without a word.
+          const message = 'the name "__proto__" cannot be used';
+          issues.push({ offset: key.range?.[0] ?? 0, message });
+        }
         if (seen.has(name)) {
           issues.push({
             offset: key.range?.[0] ?? 0,

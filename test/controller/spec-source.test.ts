@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { createSpecSource } from '../../src/controller/spec-source.ts';
+import { createSpecSource, SPEC_LANES } from '../../src/controller/spec-source.ts';
 import type { Checkouts } from '../../src/git/checkouts.ts';
+import { parseSpecs } from '../../src/spec/load.ts';
 import { createFixture as createGit } from '../git/fixture.ts';
 import { recordLog } from '../support/log.ts';
 import { until } from '../support/until.ts';
@@ -194,4 +195,11 @@ test('a path that leads out of the repository through links is refused, and the 
   wake();
   await until('it is said', () => /leads out of the repository/.test(JSON.stringify(log)));
   assert.deepEqual(loads, ['1']);
+});
+
+test('no spec can have its steps run in the work tree that the specs are read from', () => {
+  for (const lane of SPEC_LANES) {
+    const text = `name: shop\nrepository: acme/shop\non: push\nconcurrency: ${lane}\nsteps: [{ run: x }]\n`;
+    assert.match(parseSpecs('x.yaml', text).problems[0]?.message ?? '', /begins with "mainsheet "/);
+  }
 });

@@ -485,3 +485,14 @@ test('any text at all gives specs or problems, never an exception', () => {
     { numRuns: 500 },
   );
 });
+
+test('names that would be dropped, or mean something else in a link, are refused', () => {
+  for (const lines of [
+    'env: { __proto__: x }',
+    'notify: [{ dispatch: { repository: a/b, event-type: x, payload: { a: { __proto__: 1 } } } }]',
+  ]) {
+    assert.match(problemsIn(lines + REST)[0] ?? '', /^x.yaml:4:\d+: the name "__proto__" cannot/);
+  }
+  assert.match(problemsIn(`concurrency: '..'${REST}`)[0] ?? '', /is no name in a link/);
+  assert.match(problemsIn(`environment: .${REST}`)[0] ?? '', /is no name in a link/);
+});
