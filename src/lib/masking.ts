@@ -1,5 +1,7 @@
-import { secretForms } from './secret-forms.ts';
-import { createTextSearch } from './text-search.ts';
+import { BACKSLASH, ENTITY, PERCENT, PLUS } from './escapes.ts';
+import { cover, createView, LEFT_OUT, type Reading, type Span } from './masking-view.ts';
+import { QUOTING, secretForms, type SecretForms } from './secret-forms.ts';
+import { createTextSearch, type TextSearch } from './text-search.ts';
 
 /** Takes text in pieces and gives it back with every secret masked. One masker for one stream of text. */
 export interface Masker {
@@ -9,62 +11,9 @@ export interface Masker {
   flush(): string;
 }
 
-/**
- * A masker for `secrets`, whatever the borders between the pieces. Every character that belongs to an occurrence of
- * a secret, or of a usual encoding of one (`secretForms`), is masked; occurrences that overlap or touch become one mark.
- * The mark is `***`; where a secret has asterisks in places that would let marks and text make up a secret again,
- * another one is taken, so that the output never contains a secret. Empty secrets are ignored.
- * Time is linear in the text; memory is bounded by the secrets and the longest piece.
- */
+/** A masker for `secrets`: as `createMaskers`, for one stream only. */
 export function createMasker(secrets: readonly string[]): Masker {
-  const forms = [...new Set(secrets.flatMap((secret) => secretForms(secret)))];
-  const mark = markFor(forms);
-  const search = createTextSearch(forms);
-  let state = 0;
-  let held = '';
-  /** Parts of `held` that belong to a secret: [start, end), apart from each other, in order. */
-  let covered: Span[] = [];
-  /** Whether the last character given out was masked: then what touches it needs no second mark. */
-  let inMark = false;
-
-  return {
-    push(text) {
-      const buffer = held + text;
-      state = search.scan(state, buffer, held.length, (start, end) => cover(covered, start, end));
-      const certain = buffer.length - search.open(state);
-      const output = giveOut(buffer, certain);
-      held = buffer.slice(certain);
-      covered = covered.flatMap(([start, end]) =>
-        end <= certain ? [] : [[Math.max(0, start - certain), end - certain]],
-      );
-      return output;
-    },
-    flush() {
-      const output = giveOut(held, held.length);
-      state = 0;
-      held = '';
-      covered = [];
-      inMark = false;
-      return output;
-    },
-  };
-
-  function giveOut(buffer: string, certain: number): string {
-    let output = '';
-    let position = 0;
-    for (const [start, end] of covered) {
-      if (start >= certain) break;
-      if (start > position) output += buffer.slice(position, start);
-      if (start > position || !inMark) output += mark;
-      inMark = true;
-      position = Math.min(end, certain);
-    }
-    if (position < certain) {
-      output += buffer.slice(position, certain);
-      inMark = false;
-    }
-    return output;
-  }
+  return createMaskers(secrets)();
 }
 
 /** `text` with every secret masked: what a masker gives for the whole text at once. */
@@ -73,18 +22,162 @@ export function maskText(secrets: readonly string[], text: string): string {
   return masker.push(text) + masker.flush();
 }
 
-type Span = [start: number, end: number];
+/**
+ * Makes maskers for `secrets`, whatever the borders between the pieces. A stream is read in several ways at once
+ * (`READINGS`), each of which undoes what programs do to text when they print it; what is a secret in one of them is
+ * masked from where its first character comes from to where its last one does. Occurrences that overlap or touch become one
+ * mark. The mark is `***`; where a secret has asterisks in places that would let marks and text make up a secret again,
+ * another one is taken, so that the output never contains a secret. Empty secrets are ignored.
+ * Time is linear in the text; memory is bounded by the secrets and the longest piece.
+ */
+export function createMaskers(secrets: readonly string[]): () => Masker {
+  const forms = secretForms(secrets);
+  const mark = markFor(forms.text);
+  const searches = (Object.keys(READINGS) as Alphabet[])
+    .filter((alphabet) => forms[alphabet].length > 0)
+    .map((alphabet) => ({
+      search: createTextSearch(forms[alphabet]),
+      readings: READINGS[alphabet],
+    }));
+  return () => createStream(mark, searches);
+}
 
-/** Adds a span that ends after all others, swallowing those that it overlaps or touches. */
-function cover(spans: Span[], start: number, end: number): void {
-  let from = start;
-  let last = spans.at(-1);
-  while (last !== undefined && last[1] >= from) {
-    from = Math.min(from, last[0]);
-    spans.pop();
-    last = spans.at(-1);
+type Alphabet = keyof SecretForms;
+
+/**
+ * In which ways a stream is read to find the forms of each alphabet, the first without escapes. Two escapes: JSON in a URL,
+ * HTML in JSON and the like.
+ */
+const READINGS: Record<Alphabet, readonly [Reading, ...Reading[]]> = {
+  text: [
+    { escapes: [] },
+    { escapes: [BACKSLASH] },
+    { escapes: [PERCENT] },
+    { escapes: [PLUS, PERCENT] },
+    { escapes: [ENTITY] },
+    { escapes: [BACKSLASH, BACKSLASH] },
+    { escapes: [PERCENT, BACKSLASH] },
+    { escapes: [PLUS, PERCENT, BACKSLASH] },
+    { escapes: [ENTITY, BACKSLASH] },
+    { escapes: [BACKSLASH, ENTITY] },
+  ],
+  unquoted: [
+    { escapes: [], fold: unquote },
+    { escapes: [BACKSLASH], fold: unquote },
+  ],
+  base64: [
+    { escapes: [], fold: foldBase64 },
+    { escapes: [BACKSLASH, PERCENT], fold: foldBase64 },
+  ],
+  hex: [{ escapes: [], fold: foldHex }],
+};
+
+/** So much is read by one view after the other: where a piece of this length has no escape, most views are passed over. */
+const PART = 1024;
+
+function createStream(
+  mark: string,
+  searches: readonly { search: TextSearch; readings: readonly [Reading, ...Reading[]] }[],
+): Masker {
+  const groups = searches.map(({ search, readings: [plain, ...others] }) => ({
+    plain: createView(search, plain),
+    others: others.map((reading) => createView(search, reading)),
+  }));
+  const views = groups.flatMap(({ plain, others }) => [plain, ...others]);
+  let held = '';
+  /** Where `held` begins in the stream. */
+  let position = 0;
+  /** Whether the last character given out was masked: then what touches it needs no second mark. */
+  let inMark = false;
+
+  return {
+    push(text) {
+      const from = position + held.length;
+      for (let start = 0; start < text.length; start += PART) {
+        read(text.slice(start, start + PART), from + start);
+      }
+      held += text;
+      const end = from + text.length;
+      return giveOut(Math.min(end, ...views.map((view) => view.certain(end))));
+    },
+    flush() {
+      for (const view of views) view.end();
+      const output = giveOut(position + held.length);
+      inMark = false;
+      return output;
+    },
+  };
+
+  function read(part: string, at: number): void {
+    for (const { plain, others } of groups) {
+      const alike = others.map((view) => view.isLike(plain));
+      plain.read(part, at);
+      for (const [index, view] of others.entries()) {
+        // The same search over the same text finds the same.
+        if (alike[index] === true && !view.hasEscape(part)) view.follow(plain);
+        else view.read(part, at);
+      }
+    }
   }
-  spans.push([from, end]);
+
+  /** What is held back up to a position in the stream, masked. */
+  function giveOut(until: number): string {
+    let output = '';
+    let at = position;
+    for (const [start, end] of coveredBefore(until)) {
+      if (start > at) output += held.slice(at - position, start - position);
+      if (start > at || !inMark) output += mark;
+      inMark = true;
+      at = Math.min(end, until);
+    }
+    if (at < until) {
+      output += held.slice(at - position, until - position);
+      inMark = false;
+    }
+    held = held.slice(until - position);
+    position = until;
+    return output;
+  }
+
+  /** What all views have found up to there, apart from each other, in order. What lies beyond stays with them. */
+  function coveredBefore(until: number): Span[] {
+    const found: Span[] = [];
+    for (const view of views) {
+      if (view.spans.length === 0) continue;
+      found.push(...view.spans.filter(([start]) => start < until));
+      view.spans = view.spans.flatMap(([start, end]): Span[] =>
+        end <= until ? [] : [[Math.max(start, until), end]],
+      );
+    }
+    const merged: Span[] = [];
+    for (const [start, end] of found.toSorted((a, b) => a[0] - b[0])) {
+      cover(merged, start, Math.max(end, merged.at(-1)?.[1] ?? 0));
+    }
+    return merged;
+  }
+}
+
+/** Without what quotes: pieces in single and double quotes that follow each other are one word in a shell. */
+function unquote(code: number): number {
+  return QUOTING.has(code) ? LEFT_OUT : code;
+}
+
+const SPACE = new Set(Array.from('\t\n\r ', (character) => character.charCodeAt(0)));
+const BETWEEN_HEX = new Set(Array.from(':-,xX\\%', (character) => character.charCodeAt(0)));
+const [MINUS, LOWBAR] = ['-', '_'].map((character) => character.charCodeAt(0));
+const [PLUS_SIGN, SLASH] = ['+', '/'].map((character) => character.charCodeAt(0));
+
+/** base64url as base64, without the ends of lines: https://www.rfc-editor.org/rfc/rfc4648#section-5 */
+function foldBase64(code: number): number {
+  if (SPACE.has(code)) return LEFT_OUT;
+  if (code === MINUS) return PLUS_SIGN ?? code;
+  return code === LOWBAR ? (SLASH ?? code) : code;
+}
+
+/** Lower-case digits, without what dumps put between the bytes: `61 62`, `61:62`, `\x61\x62`, `0x61, 0x62`. */
+function foldHex(code: number): number {
+  if (SPACE.has(code) || BETWEEN_HEX.has(code)) return LEFT_OUT;
+  return code >= 0x41 && code <= 0x46 ? code + 0x20 : code;
 }
 
 /**

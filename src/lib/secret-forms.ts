@@ -1,31 +1,45 @@
 /** Lines of a secret that are shorter than this are masked only as part of the whole: `{` or `}` alone say nothing. */
 const MIN_LINE = 4;
+/** Shorter texts could be anything, once quotes, white space or the bits at the edges are left out. */
+const MIN_UNQUOTED = 8;
+const MIN_BASE64 = 6;
+const MIN_HEX = 8;
 
-/** A part of an encoding that is shorter than this, in characters, could be anything. */
-const MIN_PART = 6;
-
-/** Encodings are looked for up to this length, in characters; longer secrets are masked as they are and by line. */
+/** Base64 and hex are looked for up to this length, in characters; longer secrets are masked as text and by line. */
 const MAX_ENCODED = 16 * 1024;
 
-/** Where programs break base64 into lines: PEM, and MIME (the `base64` program). */
-const BASE64_WIDTHS = [64, 76];
+/** What a secret looks like in each of the alphabets that a stream is read in. Empty texts are left out. */
+export interface SecretForms {
+  /** As text, after whatever escapes stood for its characters. */
+  text: string[];
+  /** As text without quotes, backslashes and dollar signs. */
+  unquoted: string[];
+  /** In the alphabet of base64, without line breaks. */
+  base64: string[];
+  /** In lower-case hex digits, without anything between them. */
+  hex: string[];
+}
+
+/** What shells and programs put around or before characters to quote them. */
+export const QUOTING = new Set(Array.from(`'"\\$`, (character) => character.charCodeAt(0)));
 
 /**
- * The texts under which a secret may turn up in a log: the value, the value without the white space around it, each of
- * its lines, as GitHub does for values of several lines
- * (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#masking-a-value-in-a-log),
- * and what comes out when a program prints it as JSON, in a URL, quoted for a shell (`set -x`) or in base64.
- * Empty texts are left out; the number of forms is bounded by the number of lines.
+ * The forms of `secrets`: the value, the value without the white space around it, and each of its lines, as GitHub does for
+ * values of several lines
+ * (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#masking-a-value-in-a-log).
+ * The number of forms is bounded by the number of lines.
  */
-export function secretForms(secret: string): string[] {
-  const whole = [secret, secret.trim()].filter((value) => value !== '');
-  const forms = [...whole, ...lines(secret)];
-  for (const value of new Set(whole)) {
-    if (value.length <= MAX_ENCODED) {
-      forms.push(...jsonForms(value), ...urlForms(value), shellForm(value), ...base64Forms(value));
-    }
-  }
-  return [...new Set(forms)];
+export function secretForms(secrets: readonly string[]): SecretForms {
+  const whole = secrets.flatMap((secret) => [secret, secret.trim()]).filter((text) => text !== '');
+  const text = [...new Set([...whole, ...secrets.flatMap(lines)])];
+  const encoded = [...new Set(whole)].filter((value) => value.length <= MAX_ENCODED);
+  return {
+    // A short value is found in a shell's quotes too, where it would be too short without them.
+    text: [...new Set(text.flatMap((value) => [value, ...shellForms(value)]))],
+    unquoted: [...new Set(text.map(unquoted))].filter((form) => form.length >= MIN_UNQUOTED),
+    base64: [...new Set(encoded.flatMap(base64Forms))],
+    hex: [...new Set(encoded.flatMap(hexForms))],
+  };
 }
 
 function lines(value: string): string[] {
@@ -33,49 +47,29 @@ function lines(value: string): string[] {
   return parts.filter((line) => line.length >= MIN_LINE);
 }
 
-function jsonForms(value: string): string[] {
-  const escaped = JSON.stringify(value).slice(1, -1);
-  const ascii = escaped.replaceAll(
-    /[\u0080-\uffff]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-  return [escaped, ascii];
+function shellForms(value: string): string[] {
+  return [value.replaceAll("'", String.raw`'\''`), value.replaceAll("'", `'"'"'`)];
 }
 
-/** As JavaScript, most other programs (RFC 3986) and HTML forms do it: they differ in what they leave as it is. */
-function urlForms(value: string): string[] {
-  const component = encodeURIComponent(value.toWellFormed());
-  const strict = component.replaceAll(
-    /[!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
-  return [component, strict, new URLSearchParams([['', value]]).toString().slice(1)];
+function unquoted(value: string): string {
+  return value.replaceAll(/['"\\$]/g, '');
 }
 
-function shellForm(value: string): string {
-  return value.replaceAll("'", String.raw`'\''`);
-}
-
-/** Base64 and base64url: alone, broken into lines, and in the midst of other data (`user:secret`), at any alignment. */
+/** The characters that are the same whatever stands around the value, for each position that it may begin at. */
 function base64Forms(value: string): string[] {
   const bytes = Buffer.from(value);
   const alone = bytes.toString('base64');
-  const parts = [0, 1, 2].map((offset) => alignedPart(bytes, offset));
-  for (const width of BASE64_WIDTHS) {
-    for (let start = 0; alone.length > width && start < alone.length; start += width) {
-      parts.push(alone.slice(start, start + width));
-    }
-  }
-  const forms = [alone, alone.replace(/=+$/, ''), ...parts].filter(
-    (form) => form.length >= MIN_PART,
-  );
-  return forms.flatMap((form) => [form, form.replaceAll('+', '-').replaceAll('/', '_')]);
+  const parts = [0, 1, 2].map((offset) => {
+    const encoded = Buffer.concat([Buffer.alloc(offset), bytes]).toString('base64');
+    const first = Math.ceil((offset * 8) / 6);
+    return encoded.slice(first, Math.floor(((offset + bytes.length) * 8) / 6));
+  });
+  return [alone, alone.replace(/=+$/, ''), ...parts].filter((form) => form.length >= MIN_BASE64);
 }
 
-/** The characters that are the same whatever stands around `bytes`, when `offset` bytes (modulo 3) stand before them. */
-function alignedPart(bytes: Buffer, offset: number): string {
-  const encoded = Buffer.concat([Buffer.alloc(offset), bytes]).toString('base64');
-  const first = Math.ceil((offset * 8) / 6);
-  const last = Math.floor(((offset + bytes.length) * 8) / 6);
-  return encoded.slice(first, last);
+/** Written without a break, and as `0x61, 0x62` of which the `x` and what is in between is not read. */
+function hexForms(value: string): string[] {
+  const digits = Buffer.from(value).toString('hex');
+  if (digits.length < MIN_HEX) return [];
+  return [digits, digits.replaceAll(/..(?=.)/g, '$&0')];
 }
