@@ -5,6 +5,7 @@ import { killGrace } from './app/kill-grace.ts';
 import { listen } from './app/listen.ts';
 import { watchForMissed } from './app/missed.ts';
 import { openStore } from './app/open-store.ts';
+import { outputsKey } from './app/outputs-key.ts';
 import { openSources } from './app/sources.ts';
 import { createDeploy } from './controller/deploy.ts';
 import { createExpire } from './controller/expire.ts';
@@ -25,6 +26,7 @@ import { createBroadcast } from './lib/broadcast.ts';
 import { systemClock } from './lib/clock.ts';
 import { createFailpoint } from './lib/failpoint.ts';
 import type { Logger } from './lib/logger.ts';
+import { createSeal } from './lib/seal.ts';
 import { sameRepository } from './model/event.ts';
 import type { News } from './model/news.ts';
 import { createExecute } from './runs/execute.ts';
@@ -120,6 +122,7 @@ export async function startApp(deps: {
     store,
     checkouts,
     order,
+    seal: createSeal(await outputsKey(config.dataDir)),
     steps: createSteps({
       shell: createShellStep({
         clock,

@@ -50,7 +50,10 @@ export interface Run {
   cancelRequested: string | undefined;
   /** How often a process has taken it up. */
   attempts: number;
+  /** Secrets in them are masked. */
   outputs: Record<string, string>;
+  /** The names of those outputs in which a secret is masked, when there are any: they are not what the steps put out. */
+  maskedOutputs?: readonly string[];
   createdAt: number;
   startedAt: number | undefined;
   finishedAt: number | undefined;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describeError, MainsheetError, RetryableError } from '../lib/errors.ts';
 import { discard } from '../git/discard.ts';
+import { createMaskers, type Masker } from '../lib/masking.ts';
 import type { DeploymentSpec } from '../model/deployment-spec.ts';
 import type { Json } from '../model/event.ts';
 import type { Run } from '../model/run.ts';
@@ -34,11 +35,12 @@ export function createExecute(deps: ExecuteDeps): Execute {
   return async (run, signal) => {
     const scratch = join(deps.scratchDirectory, run.id);
     let log: RunLog | undefined;
-    const openLog = (secrets: string[]) =>
+    let mask = (text: string) => text;
+    const openLog = (createMasker: () => Masker) =>
       createRunLog({
         logs: deps.store.logs,
         run,
-        secrets,
+        createMasker,
         maxBytes: deps.maxLogBytes,
         clock: deps.clock,
         news: deps.news,
@@ -46,7 +48,10 @@ export function createExecute(deps: ExecuteDeps): Execute {
     try {
       const spec = await deps.specOf(deps.store, run.specDigest);
       const secrets = readSecrets(spec, deps.secret);
-      log = await openLog(Object.values(secrets));
+      const createMasker = createMaskers(Object.values(secrets));
+      const whole = createMasker();
+      mask = (text) => whole.push(text) + whole.flush();
+      log = await openLog(createMasker);
       if (run.attempts > 1) await clearAway(deps, run, scratch, log);
       const payload = await payloadOf(deps.store, run);
       await makeScratch({ ...deps, run: run.id, payload });
@@ -57,6 +62,7 @@ export function createExecute(deps: ExecuteDeps): Execute {
         payload: JSON.parse(payload) as Json,
         scratch,
         log,
+        mask,
         signal,
       });
       await log.close();
@@ -66,9 +72,9 @@ export function createExecute(deps: ExecuteDeps): Execute {
       if (signal.aborted) return interrupted(signal);
       // The run goes on where it was when the database is back; whoever takes it up skips the steps that are done.
       if (isStoreAway(error)) return { kind: 'interrupted' };
-      const reason = describeError(error);
+      const reason = mask(describeError(error));
       // What goes wrong before the first step is for the reader of the log too.
-      log ??= await openLog([]).catch(() => undefined);
+      log ??= await openLog(createMaskers([])).catch(() => undefined);
       log?.say(-1, `Mainsheet failed: ${reason}`);
       return { kind: 'failed', fault: 'mainsheet', reason };
     } finally {

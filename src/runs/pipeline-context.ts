@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.ts';
 import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
 import type { Owner } from '../lib/owner.ts';
 import { patiently } from '../lib/patience.ts';
+import type { Seal } from '../lib/seal.ts';
 import type { Checkouts } from '../git/checkouts.ts';
 import type { DeploymentSpec, StepSpec } from '../model/deployment-spec.ts';
 import type { Json } from '../model/event.ts';
@@ -21,6 +22,8 @@ export interface PipelineDeps {
   steps: StepKind<StepSpec>;
   /** As whom steps run; undefined: as this process's user. */
   stepUser?: Owner | undefined;
+  /** For outputs in which a secret is. */
+  seal: Seal;
   /** What steps inherit of the controller's environment: PATH, HOME, LANG, TZ. */
   inherited: Record<string, string | undefined>;
   clock: Clock;
@@ -37,6 +40,8 @@ export interface Pipeline {
   /** A directory for the run's own files, outside every checkout. */
   scratch: string;
   log: RunLog;
+  /** A text without the run's secrets. */
+  mask: (text: string) => string;
   signal: AbortSignal;
 }
 

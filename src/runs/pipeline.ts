@@ -1,7 +1,6 @@
 import { backoffDelay } from '../lib/backoff.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { describeError, MainsheetError, RetryableError } from '../lib/errors.ts';
-import { maskText } from '../lib/masking.ts';
 import { patiently } from '../lib/patience.ts';
 import type { DeploymentSpec, StepSpec } from '../model/deployment-spec.ts';
 import type { Run, Step } from '../model/run.ts';
@@ -9,6 +8,7 @@ import type { Checkout } from '../git/checkouts.ts';
 import type { StepResult } from '../steps/contract.ts';
 import { laterThan, type Lateness } from './order.ts';
 import { interrupted, type Outcome } from './outcome.ts';
+import { keptOutputs, NO_OUTPUTS, toKeep } from './outputs.ts';
 import {
   saveStep,
   stillOurs,
@@ -33,13 +33,15 @@ interface Overtaken {
 
 /** Checks the revision out, unless it came late, and runs the steps that have not succeeded yet, one after the other. */
 export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promise<Outcome> {
-  const { run, spec, log, signal } = pipeline;
+  const { run, spec, log, signal, mask } = pipeline;
   // From now and not from `startedAt`: a run that is taken up again has its whole time.
   const deadline = deps.clock.elapsed() + spec.timeoutMs;
   const steps = await deps.store.steps.ofRun(run.id);
   const over = run.attempts > 1 ? await alreadyOver(deps, pipeline, steps) : undefined;
   if (over !== undefined) return over;
-  const place = await checkOut(deps, pipeline, deadline);
+  const kept = await keptOutputs(deps, run);
+  // Without what the finished steps have put out, the others cannot go on, whatever stands in the work tree.
+  const place = await checkOut(deps, pipeline, deadline, { again: kept === undefined });
   if (place === undefined) return await stop(deps, pipeline, steps);
   if ('deployed' in place) {
     const reason = lateReason(run, place);
@@ -53,7 +55,7 @@ export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promi
   if (lacksFiles && spec.onInterrupt === 'fail') return await withoutFiles(deps, pipeline, steps);
   if (!place.kept) await begin(deps, pipeline, place.name, lacksFiles ? steps : []);
 
-  let outputs = lacksFiles ? {} : run.outputs;
+  let outputs = lacksFiles ? {} : (kept ?? run.outputs);
   for (const [index, stepSpec] of spec.steps.entries()) {
     const step = steps[index];
     if (step === undefined) throw new MainsheetError('step-missing', `step ${index} has no row`);
@@ -68,11 +70,12 @@ export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promi
     if (result.outcome === 'cancelled') return await stop(deps, pipeline, steps, step);
 
     if (result.outcome === 'succeeded') {
-      outputs = { ...outputs, ...masked(result.outputs, pipeline.secrets) };
+      outputs = { ...outputs, ...result.outputs };
+      const toStore = toKeep(outputs, { run, mask, seal: deps.seal });
       const succeeded = end(deps, step, 'succeeded', result.exitCode, '');
       await patiently({ clock: deps.clock, patienceMs: STORE_PATIENCE_MS }, () =>
         deps.store.atomically(async (tables) => {
-          stillOurs(run, await tables.runs.setOutputs(run.id, outputs, run.attempts));
+          stillOurs(run, await tables.runs.setOutputs(run.id, toStore, run.attempts));
           await tables.steps.update(run.id, succeeded);
           deps.failpoint?.('step.inside');
         }),
@@ -81,16 +84,13 @@ export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promi
       continue;
     }
     const exitCode = result.outcome === 'failed' ? result.exitCode : undefined;
-    const reason = maskText(
-      Object.values(pipeline.secrets),
-      reasonOf(result, spec, stepSpec, deps.clock.elapsed() >= deadline),
-    );
+    const reason = mask(reasonOf(result, spec, stepSpec, deps.clock.elapsed() >= deadline));
     log.say(index, `Step "${step.name}" failed: ${reason}`);
     const failed = end(deps, step, 'failed', exitCode, reason);
     await saveStep(deps, run, failed);
     return await failedAt(deps, run, steps, failed);
   }
-  return { kind: 'succeeded', outputs };
+  return { kind: 'succeeded', outputs: toKeep(outputs, { run, mask, seal: deps.seal }).outputs };
 }
 
 /**
@@ -149,7 +149,7 @@ async function begin(
   await patiently({ clock: deps.clock, patienceMs: STORE_PATIENCE_MS }, () =>
     deps.store.atomically(async ({ runs, steps }) => {
       stillOurs(run, await runs.setWorkTree(run.id, tree, run.attempts));
-      if (again.length > 0) await runs.setOutputs(run.id, {}, run.attempts);
+      if (again.length > 0) await runs.setOutputs(run.id, NO_OUTPUTS, run.attempts);
       for (const step of again) await steps.update(run.id, step);
     }),
   );
@@ -208,6 +208,7 @@ async function checkOut(
   deps: PipelineDeps,
   { run, spec: { timeoutMs }, log, signal }: Pipeline,
   deadline: number,
+  { again }: { again: boolean },
 ): Promise<Checkout | Overtaken | undefined> {
   const { lane, spec, repository, sha } = run;
   const until = Math.min(deadline, deps.clock.elapsed() + CHECKOUT_PATIENCE_MS);
@@ -224,7 +225,8 @@ async function checkOut(
         if (later !== undefined)
           return { deployed: deployed.sha, later: later.sha, why: later.why };
       }
-      const before = run.attempts > 1 ? await deps.store.runs.workTree(run.id) : undefined;
+      const mayKeep = run.attempts > 1 && !again;
+      const before = mayKeep ? await deps.store.runs.workTree(run.id) : undefined;
       return await deps.checkouts.prepare({
         lane,
         repository,
@@ -299,18 +301,4 @@ function reasonOf(
   const own = !runIsOver && step.timeoutMs !== undefined && step.timeoutMs < spec.timeoutMs;
   const limit = formatDuration(own ? (step.timeoutMs ?? 0) : spec.timeoutMs);
   return own ? `it took longer than its ${limit}` : `the run took longer than its ${limit}`;
-}
-
-/** Outputs are stored and shown, so a secret in one, or in its name, is masked like in the log (G8). */
-function masked(
-  outputs: Record<string, string>,
-  secrets: Record<string, string>,
-): Record<string, string> {
-  const values = Object.values(secrets);
-  return Object.fromEntries(
-    Object.entries(outputs).map(([name, value]) => [
-      maskText(values, name),
-      maskText(values, value),
-    ]),
-  );
 }

@@ -8,6 +8,7 @@ import { renderUrl } from '../spec/render-url.ts';
 import type { Store } from '../store/index.ts';
 import type { OutboxEntry } from '../store/outbox.ts';
 import { isoTime } from '../lib/clock.ts';
+import { outputsToSend } from './outputs.ts';
 import type { SpecReader } from './snapshot.ts';
 
 /**
@@ -40,19 +41,19 @@ export function createRender(deps: {
         return { ...callback, deploymentId };
       }
       case 'dispatch': {
-        const { notify, context } = await contextOf(callback.run, callback.notify);
+        const { notify, context, refused } = await contextOf(callback.run, callback.notify);
         if (notify.kind !== 'dispatch') throw mismatch();
-        return {
+        return unlessMasked(refused, () => ({
           kind: 'dispatch',
           repository: notify.repository,
           eventType: rendering(() => renderTemplate(notify.eventType, context)),
           payload: rendering(() => renderJson(notify.payload, context)) as Record<string, Json>,
-        };
+        }));
       }
       case 'webhook': {
-        const { notify, context } = await contextOf(callback.run, callback.notify);
+        const { notify, context, refused } = await contextOf(callback.run, callback.notify);
         if (notify.kind !== 'webhook') throw mismatch();
-        return {
+        return unlessMasked(refused, () => ({
           kind: 'webhook',
           // The same id for every attempt, so that the receiver can tell a repetition: https://www.standardwebhooks.com
           id: `msg_${callback.run.id}_${id}`,
@@ -60,7 +61,7 @@ export function createRender(deps: {
           key: notify.secret === undefined ? undefined : requireSecret(notify.secret),
           sentAt: createdAt,
           body: webhookBody(callback.run, deps.publicUrl, createdAt),
-        };
+        }));
       }
     }
   };
@@ -76,7 +77,9 @@ export function createRender(deps: {
     const secrets = Object.fromEntries(
       secretsUsed(spec).map((name) => [name, requireSecret(name)]),
     );
-    return { notify, context: { run, spec, event, outputs: run.outputs, secrets } };
+    const { outputs, refused } = outputsToSend(run);
+    const context = { run: { ...run, outputs }, spec, event, outputs, secrets };
+    return { notify, context, refused };
   }
 
   function requireSecret(name: string): string {
@@ -84,6 +87,28 @@ export function createRender(deps: {
     if (value !== undefined) return value;
     throw new MainsheetError('secret-missing', `no value is set for the secret ${name}`);
   }
+}
+
+/**
+ * A secret only leaves Mainsheet where the spec names it, and a mark in its place would be a wrong value. Throws TerminalError
+ * `output-masked` when what is made was to hold an output that is `refused`.
+ */
+function unlessMasked(refused: ReadonlySet<string>, make: () => Message): Message {
+  let message: Message;
+  try {
+    message = make();
+  } catch (error) {
+    throw refused.size === 0 ? error : outputMasked(refused);
+  }
+  if (refused.size > 0) throw outputMasked(refused);
+  return message;
+}
+
+function outputMasked(refused: ReadonlySet<string>): TerminalError {
+  const names = [...refused].join(', ');
+  return new TerminalError('output-masked', `not sent: there is a secret in the output ${names}`, {
+    hint: 'where the receiver has to get it, name it in notify: ${{ secrets.NAME }}',
+  });
 }
 
 function rendering<Rendered>(render: () => Rendered): Rendered {

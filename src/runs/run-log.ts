@@ -1,6 +1,6 @@
 import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
-import { createMasker, type Masker } from '../lib/masking.ts';
+import type { Masker } from '../lib/masking.ts';
 import { createLogLimit, type LogLimit } from '../lib/log-limit.ts';
 import { patiently } from '../lib/patience.ts';
 import type { News } from '../model/news.ts';
@@ -32,7 +32,7 @@ export interface RunLog {
 export async function createRunLog(deps: {
   logs: Logs;
   run: Pick<Run, 'id' | 'attempts'>;
-  secrets: readonly string[];
+  createMasker: () => Masker;
   /** The log's size at most, in bytes. */
   maxBytes: number;
   clock: Clock;
@@ -53,7 +53,7 @@ export async function createRunLog(deps: {
   function masker(stream: Stream): Masker {
     let found = maskers.get(stream);
     if (found === undefined) {
-      found = createMasker(deps.secrets);
+      found = deps.createMasker();
       maskers.set(stream, found);
     }
     return found;

@@ -72,7 +72,7 @@ async function attemptStep(
   const scratch = join(pipeline.scratch, `${step.index}-${attempt}`);
   await makeOwn(scratch, deps.stepUser);
   const home = deps.stepUser === undefined ? {} : { HOME: homeOf(pipeline.scratch) };
-  const context = { run, spec, event: payload, outputs, secrets };
+  const context = { run: { ...run, outputs }, spec, event: payload, outputs, secrets };
   const written = { ...spec.env, ...stepSpec.env };
   const rendered = Object.fromEntries(
     Object.entries(written).map(([name, value]) => [name, renderTemplate(value, context)]),

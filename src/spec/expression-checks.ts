@@ -77,7 +77,7 @@ const RUN_FIELDS = {
   createdAt: true,
   startedAt: true,
   finishedAt: true,
-} satisfies Record<keyof Run, true>;
+} satisfies Record<Exclude<keyof Run, 'maskedOutputs'>, true>;
 
 const SPEC_FIELDS = {
   name: true,

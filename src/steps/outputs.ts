@@ -37,6 +37,10 @@ export async function readOutputs(path: string): Promise<Record<string, string>>
         `line ${index + 1} of the outputs is neither name=value nor name<<DELIMITER`,
       );
     }
+    // In a map of JavaScript's these would be something else than a value.
+    if (name in Object.prototype || name === 'prototype') {
+      throw new OutputsError(`line ${index + 1} of the outputs: no output can be called "${name}"`);
+    }
     if (sign === '=') {
       outputs.set(name, rest);
     } else {

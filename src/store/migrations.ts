@@ -9,6 +9,7 @@ import { pauses } from './migrations/0004-pauses.ts';
 import { retention } from './migrations/0005-retention.ts';
 import { leases } from './migrations/0006-leases.ts';
 import { copies } from './migrations/0007-copies.ts';
+import { maskedOutputs } from './migrations/0012-masked-outputs.ts';
 
 /**
  * Brings the database to the newest schema; a no-op when it is there already. Kysely takes a lock, so several processes
@@ -70,5 +71,6 @@ function migrations(engine: Engine): Record<string, Migration> {
     '0005-retention': { up: retention },
     '0006-leases': { up: leases },
     '0007-copies': { up: copies },
+    '0012-masked-outputs': { up: maskedOutputs },
   };
 }

@@ -59,6 +59,9 @@ export function fromRow(row: Selectable<RunTable>): Run {
     cancelRequested: row.cancel_requested ?? undefined,
     attempts: row.attempts,
     outputs: JSON.parse(row.outputs) as Record<string, string>,
+    ...(row.masked_outputs === null
+      ? {}
+      : { maskedOutputs: JSON.parse(row.masked_outputs) as string[] }),
     createdAt: row.created_at,
     startedAt: row.started_at ?? undefined,
     finishedAt: row.finished_at ?? undefined,

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { Run, RunState } from '../model/run.ts';
+import { hasEnded, type Run, type RunState } from '../model/run.ts';
 import type { Engine } from './engine.ts';
 import { createLanes, type Lanes } from './lanes.ts';
 import { createRunHistory, type RunHistory } from './run-history.ts';
@@ -20,14 +20,26 @@ export interface Runs extends RunHistory, Lanes, RunLeases {
    * what `requestCancel` wrote: `run` may have been read before that.
    */
   update(run: Run, expected: { state: RunState; owner?: string }): Promise<boolean>;
-  /** Keeps what the steps have put out so far, for the next one and for a run that is taken up again; with `attempt` as in `Steps.update`. */
-  setOutputs(run: string, outputs: Record<string, string>, attempt?: number): Promise<boolean>;
+  /** Keeps what the steps have put out so far, for a run that is taken up again; with `attempt` as in `Steps.update`. */
+  setOutputs(run: string, kept: KeptOutputs, attempt?: number): Promise<boolean>;
+  /** What was kept with `sealed`, while the run goes on. */
+  sealedOutputs(run: string): Promise<string | undefined>;
   /** The work tree that the run's steps were last done in, by its name; undefined before the first. */
   workTree(run: string): Promise<string | undefined>;
   /** Keeps the name of the work tree, with `attempt` as in `Steps.update`. */
   setWorkTree(run: string, name: string, attempt?: number): Promise<boolean>;
   deploymentId(run: string): Promise<number | undefined>;
   setDeploymentId(run: string, deploymentId: number): Promise<void>;
+}
+
+/** The outputs of a run as its row holds them. */
+export interface KeptOutputs {
+  /** With secrets masked. */
+  outputs: Record<string, string>;
+  /** The names of those that are not what the step put out. */
+  masked: readonly string[];
+  /** All of them as they are, for nobody who only has the database; forgotten when the run ends. */
+  sealed: string | undefined;
 }
 
 export function createRuns(db: Kysely<Database>, engine: Engine): Runs {
@@ -63,6 +75,7 @@ export function createRuns(db: Kysely<Database>, engine: Engine): Runs {
           fault: run.fault ?? null,
           attempts: run.attempts,
           outputs: JSON.stringify(run.outputs),
+          ...(hasEnded(run.state) ? { sealed_outputs: null } : {}),
           started_at: run.startedAt ?? null,
           finished_at: run.finishedAt ?? null,
         })
@@ -73,14 +86,27 @@ export function createRuns(db: Kysely<Database>, engine: Engine): Runs {
       return result.numUpdatedRows > 0n;
     },
 
-    async setOutputs(run, outputs, attempt) {
+    async setOutputs(run, { outputs, masked, sealed }, attempt) {
       const result = await db
         .updateTable('runs')
-        .set({ outputs: JSON.stringify(outputs) })
+        .set({
+          outputs: JSON.stringify(outputs),
+          masked_outputs: masked.length === 0 ? null : JSON.stringify(masked),
+          sealed_outputs: sealed ?? null,
+        })
         .where('id', '=', run)
         .$if(attempt !== undefined, (query) => query.where('attempts', '=', attempt ?? 0))
         .executeTakeFirst();
       return result.numUpdatedRows > 0n;
+    },
+
+    async sealedOutputs(run) {
+      const row = await db
+        .selectFrom('runs')
+        .select('sealed_outputs')
+        .where('id', '=', run)
+        .executeTakeFirst();
+      return row?.sealed_outputs ?? undefined;
     },
 
     async workTree(run) {

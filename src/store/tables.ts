@@ -61,6 +61,9 @@ export interface RunTable {
   cancel_requested: string | null;
   attempts: number;
   outputs: string;
+  /** A list of names; null for none. */
+  masked_outputs: Generated<string | null>;
+  sealed_outputs: Generated<string | null>;
   created_at: number;
   started_at: number | null;
   finished_at: number | null;

@@ -1,17 +1,20 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createBroadcast } from '../../src/lib/broadcast.ts';
 import { systemClock, type Clock } from '../../src/lib/clock.ts';
+import { maskText } from '../../src/lib/masking.ts';
+import { createSeal, type Seal } from '../../src/lib/seal.ts';
 import type { DeploymentSpec } from '../../src/model/deployment-spec.ts';
 import type { News } from '../../src/model/news.ts';
 import type { Run, Step } from '../../src/model/run.ts';
 import { createExecute } from '../../src/runs/execute.ts';
+import { toKeep } from '../../src/runs/outputs.ts';
 import type { Outcome } from '../../src/runs/outcome.ts';
 import { createSteps } from '../../src/steps/index.ts';
 import { createShellStep, findShell } from '../../src/steps/shell.ts';
@@ -68,6 +71,55 @@ test("a secret in an output's name is masked, as one in its value is", async () 
   });
   assert.equal(outcome.kind, 'succeeded');
   assert.deepEqual(run.outputs, { '***': '1', b: '***' });
+  assert.deepEqual(run.maskedOutputs, ['***', 'b']);
+});
+
+/** A step that gets a secret in an output, and fails unless it is as it was. */
+const WITH_SECRET = {
+  secrets: { TOKEN: 'hunter2_hunter2' },
+  env: { URL: '${{ outputs.url }} ${{ run.outputs.url }}' },
+  run: 'test "$URL" = "https://x:$TOKEN@host https://x:$TOKEN@host"; echo DEPLOY',
+};
+
+test('an output that holds a secret reaches the next step as it is, and nothing that is stored', async () => {
+  const { outcome, run, log, rows } = await executed({
+    ...WITH_SECRET,
+    before: 'echo "url=https://x:$TOKEN@host" >> "$MAINSHEET_OUTPUT"',
+  });
+  assert.deepEqual(outcome, { kind: 'succeeded', outputs: { url: 'https://x:***@host' } });
+  assert.deepEqual(run.maskedOutputs, ['url']);
+  assert.match(log, /^DEPLOY$/m);
+  assert.doesNotMatch(rows, /hunter2/);
+});
+
+const key = createSeal(Buffer.alloc(32, 1));
+const RESUMED_WITH_SECRET = {
+  ...WITH_SECRET,
+  attempts: 2,
+  stepStates: ['succeeded', 'running'],
+  before: 'echo BEFORE; echo "url=https://x:$TOKEN@host" >> "$MAINSHEET_OUTPUT"',
+  outputs: { url: 'https://x:hunter2_hunter2@host' },
+  kept: true,
+} as const;
+
+test('an output that holds a secret is as it was also when the run goes on after a restart', async () => {
+  const { outcome, log, keep } = await executed({ ...RESUMED_WITH_SECRET, sealedWith: key });
+  assert.deepEqual(outcome, { kind: 'succeeded', outputs: { url: 'https://x:***@host' } });
+  assert.match(log, /^DEPLOY$/m);
+  assert.doesNotMatch(log, /BEFORE/);
+  assert.equal(keep, 'the tree before');
+});
+
+test('a run whose outputs cannot be had as they were starts again at the first step', async () => {
+  const sealedWith = createSeal(Buffer.alloc(32, 2));
+  const { outcome, log, keep } = await executed({
+    ...RESUMED_WITH_SECRET,
+    sealedWith,
+    kept: false,
+  });
+  assert.equal(outcome.kind, 'succeeded');
+  assert.match(log, /^BEFORE$[^]*^DEPLOY$/m);
+  assert.equal(keep, undefined, 'the work tree is not asked for');
 });
 
 test("a step that is stopped at the run's limit is not said to have exceeded its own", async () => {
@@ -251,6 +303,8 @@ interface Executed {
   /** The work tree that was asked for, and the one that is kept in the run's row. */
   keep: string | undefined;
   workTree: string | undefined;
+  /** All that the database holds, for whoever looks for what must not be there. */
+  rows: string;
   outcome: Outcome;
   run: Run;
   steps: Step[];
@@ -272,6 +326,9 @@ async function executed(options: {
   checkout?: (signal: AbortSignal | undefined, store: Store) => Promise<void>;
   attempts?: number;
   outputs?: Record<string, string>;
+  /** The outputs are kept as with this seal; the run is executed with `key`. */
+  sealedWith?: Seal;
+  env?: Record<string, string>;
   /** What the attempt before had come to. */
   stepStates?: readonly Step['state'][];
   /** Whether the work tree is still the one of the attempt before. */
@@ -293,6 +350,7 @@ async function executed(options: {
     const execute = createExecute({
       store,
       order: { whyLate: async () => undefined },
+      seal: key,
       orphans: { endOfRun: async () => 0 },
       checkouts: {
         prepare: async (request) => {
@@ -317,8 +375,14 @@ async function executed(options: {
     });
     const names = spec.steps.map((step) => step.name);
     const { attempts = 1, outputs = {} } = options;
-    const made = await store.runs.insert(sampleRun('r1', { attempts, outputs }), names);
-    assert.ok(made !== undefined);
+    const inserted = await store.runs.insert(sampleRun('r1', { attempts, outputs }), names);
+    assert.ok(inserted !== undefined);
+    if (options.sealedWith !== undefined) {
+      const mask = (text: string) => maskText(Object.values(secrets), text);
+      const seal = options.sealedWith;
+      await store.runs.setOutputs('r1', toKeep(outputs, { run: inserted, mask, seal }));
+    }
+    const made = (await store.runs.get('r1')) ?? inserted;
     await store.runs.setWorkTree('r1', 'the tree before');
     for (const [index, state] of (options.stepStates ?? []).entries()) {
       const [step] = (await store.steps.ofRun('r1')).slice(index);
@@ -348,6 +412,9 @@ async function executed(options: {
       outcome,
       keep,
       workTree: await store.runs.workTree('r1'),
+      rows:
+        (await readFile(join(root, 'mainsheet.db'), 'latin1')) +
+        (await readFile(join(root, 'mainsheet.db-wal'), 'latin1')),
       run,
       steps: await store.steps.ofRun(made.id),
       log: chunks.map((chunk) => chunk.text).join(''),
@@ -380,6 +447,7 @@ function specOf(
   options: {
     run: string;
     before?: string;
+    env?: Record<string, string>;
     stepTimeoutMs?: number;
     onInterrupt?: 'restart' | 'fail';
   },
@@ -390,7 +458,7 @@ function specOf(
     kind: 'shell' as const,
     name,
     run,
-    env: {},
+    env: name === 'Deploy' ? (options.env ?? {}) : {},
     timeoutMs: limit,
     retry: { attempts: 1, backoffMs: 0 },
   });

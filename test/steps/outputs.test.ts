@@ -33,7 +33,6 @@ for (const [behaviour, text, expected] of [
     { a: '\n b=1 \nEOF2', c: '3' },
   ],
   ['a heredoc may be empty', 'a<<EOF\nEOF\n', { a: '' }],
-  ['the name __proto__ is a name like any other', '__proto__=1\n', JSON.parse('{"__proto__":"1"}')],
 ] as const) {
   test(`outputs: ${behaviour}`, async (t) => {
     assert.deepEqual(await readOutputs(await outputFile(t, text)), expected);
@@ -48,6 +47,9 @@ for (const [behaviour, text, message] of [
   ],
   ['a name with a space', 'a b=1\n', /^line 1 /],
   ['no name', '=1\n', /^line 1 /],
+  ['the name __proto__', 'a=1\n__proto__=x\n', /^line 2 .*no output can be called "__proto__"$/],
+  ['the name constructor', 'constructor<<E\nx\nE\n', /^line 1 .*"constructor"$/],
+  ['the name toString', 'toString=x', /^line 1 .*"toString"$/],
   ['a heredoc that never ends', 'x=1\na<<EOF\nvalue\n', /^line 2 .*"a" never ends.*later line$/],
   ['a heredoc without a delimiter', 'a<<\nvalue\n', /^line 1 .*its delimiter is empty$/],
   [

@@ -187,6 +187,7 @@ export function runLeasesContract(withStore: WithStore): void {
       startedAt: 1,
       finishedAt: 2,
     } as const;
+    const KEPT = { outputs: { a: 'b' }, masked: [], sealed: undefined };
     const CHUNKS = [
       { seq: 0, at: 1, step: 0, stream: 'stdout', text: "it's ☃\0 $1 ?" },
       { seq: 1, at: 2, step: -1, stream: 'mainsheet', text: 'two' },
@@ -200,7 +201,7 @@ export function runLeasesContract(withStore: WithStore): void {
         assert.ok(await store.runs.update(taken, { state: 'queued' }));
         assert.equal(await store.steps.update('r1', STEP, 1), false);
         assert.equal(await store.logs.append('r1', CHUNKS, 1), false);
-        assert.equal(await store.runs.setOutputs('r1', { a: 'b' }, 1), false);
+        assert.equal(await store.runs.setOutputs('r1', KEPT, 1), false);
         assert.equal(await store.runs.setWorkTree('r1', 'tree', 1), false);
         assert.equal((await store.steps.ofRun('r1'))[0]?.state, 'pending');
         assert.deepEqual(await store.logs.read('r1', -1, 9), []);
@@ -209,7 +210,7 @@ export function runLeasesContract(withStore: WithStore): void {
 
         assert.equal(await store.steps.update('r1', STEP, 2), true);
         assert.equal(await store.logs.append('r1', CHUNKS, 2), true);
-        assert.equal(await store.runs.setOutputs('r1', { a: 'b' }, 2), true);
+        assert.equal(await store.runs.setOutputs('r1', KEPT, 2), true);
         assert.equal(await store.runs.setWorkTree('r1', 'tree', 2), true);
         assert.deepEqual((await store.steps.ofRun('r1'))[0], STEP);
         assert.equal((await store.steps.ofRun('r1'))[1]?.state, 'pending');

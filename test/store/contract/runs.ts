@@ -181,11 +181,23 @@ export function runsContract(withStore: WithStore): void {
         assert.equal(build?.state, 'pending');
         assert.deepEqual(second, smoke);
 
-        await store.runs.setOutputs('r1', { url: 'https://shop.example', empty: '' });
-        assert.deepEqual((await store.runs.get('r1'))?.outputs, {
-          url: 'https://shop.example',
-          empty: '',
-        });
+        const outputs = { url: 'https://shop.example', empty: '' };
+        await store.runs.setOutputs('r1', { outputs, masked: [], sealed: undefined });
+        const kept = await store.runs.get('r1');
+        assert.deepEqual(kept?.outputs, outputs);
+        assert.equal(kept && 'maskedOutputs' in kept, false);
+
+        await store.runs.setOutputs('r1', { outputs, masked: ['url'], sealed: 'a seal' });
+        const masked = await store.runs.get('r1');
+        assert.deepEqual(masked?.maskedOutputs, ['url']);
+        assert.equal(await store.runs.sealedOutputs('r1'), 'a seal');
+        await store.runs.update({ ...masked, state: 'cancelled' }, { state: 'queued' });
+        assert.equal(
+          await store.runs.sealedOutputs('r1'),
+          undefined,
+          'forgotten when it has ended',
+        );
+        assert.deepEqual((await store.runs.get('r1'))?.maskedOutputs, ['url']);
 
         assert.equal(await store.runs.deploymentId('r1'), undefined);
         await store.runs.setDeploymentId('r1', 4_000_000_000);
