@@ -34,6 +34,8 @@ import { createOrder } from './runs/order.ts';
 import { createRender } from './runs/render-callback.ts';
 import { createSpecReader } from './runs/snapshot.ts';
 import { createTransitions } from './runs/transition.ts';
+import { createEndLeftovers } from './steps/leftovers.ts';
+import { findSetpriv } from './steps/no-new-privileges.ts';
 import { createOrphans } from './steps/orphans.ts';
 import { createShellStep, findShell } from './steps/shell.ts';
 import { createSteps } from './steps/index.ts';
@@ -72,7 +74,9 @@ export async function startApp(deps: {
   const unlock = lockDataDirectory(config.dataDir);
   // Before what sees that steps cannot read it.
   const adminToken = await openAdminToken(config, logger);
-  await keepStepsApart({ config, scratchDirectory, shell, clock, logger });
+  const { stepUser } = config;
+  const setpriv = stepUser === undefined ? undefined : await findSetpriv(shell);
+  await keepStepsApart({ config, scratchDirectory, shell, setpriv, clock, logger });
 
   const failpoint = createFailpoint(config.failpoints);
   const store = await openStore(config, logger, failpoint);
@@ -127,7 +131,8 @@ export async function startApp(deps: {
       shell: createShellStep({
         clock,
         shell,
-        user: config.stepUser,
+        user: stepUser,
+        setpriv,
         limits: config.stepLimits,
         killGraceMs: killGrace(config),
       }),
@@ -135,7 +140,7 @@ export async function startApp(deps: {
     specOf,
     secret,
     scratchDirectory,
-    stepUser: config.stepUser,
+    stepUser,
     orphans,
     inherited: environment,
     maxLogBytes: MAX_LOG_BYTES,
@@ -148,6 +153,8 @@ export async function startApp(deps: {
     store,
     transitions,
     execute,
+    endLeftovers:
+      stepUser === undefined ? undefined : createEndLeftovers({ clock, uid: stepUser.uid }),
     owner,
     concurrency: config.concurrency,
     leaseMs: config.leaseMs,

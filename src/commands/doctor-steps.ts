@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { systemClock } from '../lib/clock.ts';
+import { findSetpriv, SETPRIV_HINT } from '../steps/no-new-privileges.ts';
 import { privatePaths } from '../steps/private-paths.ts';
 import { readableBy } from '../steps/reach.ts';
 import { findShell } from '../steps/shell.ts';
@@ -27,11 +28,16 @@ export async function checkStepUser(
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-doctor-'));
   try {
     const shell = await findShell();
-    await proveStepUser({ user: stepUser, shell, directory, clock: systemClock });
+    const setpriv = await findSetpriv(shell);
+    await proveStepUser({ user: stepUser, shell, setpriv, directory, clock: systemClock });
     // The start makes the data directory private and lets the user pass, whatever it is now.
     await proveReach(stepUser, shell, dirname(config.dataDir));
     const paths = privatePaths(config).filter((path) => path !== config.dataDir);
     const files = await readableBy(stepUser, shell, paths);
+    if (files.length === 0 && setpriv === undefined) {
+      const detail = `${stepUser.name}: steps run as it, and can get other rights through setuid programs`;
+      return { subject, state: 'warn', detail, hint: SETPRIV_HINT };
+    }
     if (files.length === 0) {
       const detail = `${stepUser.name}: steps run as it, and can read nothing of Mainsheet's own`;
       return { subject, state: 'ok', detail };

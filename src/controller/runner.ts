@@ -1,5 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
-import { describeError, RetryableError } from '../lib/errors.ts';
+import { describeError, hintOf, RetryableError } from '../lib/errors.ts';
 import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
 import type { Logger } from '../lib/logger.ts';
 import { patiently } from '../lib/patience.ts';
@@ -8,6 +8,7 @@ import type { Run } from '../model/run.ts';
 import type { Execute } from '../runs/execute.ts';
 import type { Interruption, Outcome } from '../runs/outcome.ts';
 import { LostRunError, type Transitions } from '../runs/transition.ts';
+import type { EndLeftovers } from '../steps/leftovers.ts';
 import type { Store } from '../store/index.ts';
 import { createLoop } from './loop.ts';
 
@@ -30,6 +31,8 @@ export function createRunner(deps: {
   store: Store;
   transitions: Transitions;
   execute: Execute;
+  /** Ends what steps have left, where that can be told from everything else. */
+  endLeftovers?: EndLeftovers | undefined;
   /** Names this process among others. */
   owner: string;
   concurrency: number;
@@ -43,10 +46,14 @@ export function createRunner(deps: {
   const { store, transitions, clock, logger, owner, leaseMs, failpoint = noFailpoint } = deps;
   const running = new Map<string, RunningRun>();
 
+  /** Whether steps may have left something since it was last looked for. */
+  let mayHaveLeft = true;
+
   const loop = createLoop({ name: 'runner', turn, pollMs: POLL_MS, logger });
 
   async function turn(): Promise<boolean> {
     if (running.size >= deps.concurrency) return false;
+    if (running.size === 0) await clearUp();
     const run = await claim();
     if (run === undefined) return false;
     const controller = new AbortController();
@@ -55,12 +62,28 @@ export function createRunner(deps: {
       running.delete(run.id);
       loop.wake();
     });
+    mayHaveLeft = true;
     running.set(run.id, {
       done,
       beat: () => beat(run, lease, controller),
       interrupt: () => controller.abort({ kind: 'interrupt' } satisfies Interruption),
     });
     return true;
+  }
+
+  /** No run is active, and none starts before this is over. */
+  async function clearUp(): Promise<void> {
+    if (deps.endLeftovers === undefined || !mayHaveLeft) return;
+    mayHaveLeft = false;
+    try {
+      const ended = await deps.endLeftovers();
+      if (ended > 0) logger.warn({ processes: ended }, 'ended processes that steps had left');
+    } catch (error) {
+      logger.error(
+        { error: describeError(error), hint: hintOf(error) },
+        'steps have left processes',
+      );
+    }
   }
 
   async function claim(): Promise<Run | undefined> {

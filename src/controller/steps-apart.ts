@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { privatePaths } from '../steps/private-paths.ts';
 import { readableBy } from '../steps/reach.ts';
+import { SETPRIV_HINT } from '../steps/no-new-privileges.ts';
 import type { ShellProgram } from '../steps/shell.ts';
 import { proveStepUser } from '../steps/step-user.ts';
 
@@ -14,10 +15,12 @@ export async function keepStepsApart(deps: {
   config: Pick<Config, 'stepUser' | 'dataDir' | 'secretFiles'>;
   scratchDirectory: string;
   shell: ShellProgram;
+  /** As `findSetpriv` finds it. */
+  setpriv: string | undefined;
   clock: Clock;
   logger: Logger;
 }): Promise<void> {
-  const { config, shell, clock, logger } = deps;
+  const { config, shell, setpriv, clock, logger } = deps;
   const { stepUser } = config;
   if (stepUser === undefined) {
     logger.warn(
@@ -30,7 +33,10 @@ export async function keepStepsApart(deps: {
   }
   // What git and steps write has the same mode everywhere, and nobody else may write it before it is handed over.
   process.umask(0o022);
-  await proveStepUser({ user: stepUser, shell, directory: deps.scratchDirectory, clock });
+  await proveStepUser({ user: stepUser, shell, setpriv, directory: deps.scratchDirectory, clock });
+  if (setpriv === undefined) {
+    logger.warn({ hint: SETPRIV_HINT }, 'steps can get other rights through setuid programs');
+  }
   const files = await readableBy(stepUser, shell, privatePaths(config));
   if (files.length === 0) logger.info({ user: stepUser.name }, 'steps have a user of their own');
   else logger.warn({ user: stepUser.name, files }, 'steps can read what should be private');

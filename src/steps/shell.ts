@@ -9,6 +9,7 @@ import { limitsWithin, type StepLimits } from '../lib/step-limits.ts';
 import type { ShellStepSpec } from '../model/deployment-spec.ts';
 import type { StepKind, StepResult } from './contract.ts';
 import { createLimitWatch, underLimits } from './limited-shell.ts';
+import { withoutNewPrivileges } from './no-new-privileges.ts';
 import { openOutputPipes } from './output-pipe.ts';
 import { OutputsError, readOutputs } from './outputs.ts';
 import { exitReason, signalReason } from './exit-reason.ts';
@@ -64,6 +65,8 @@ export function createShellStep(deps: {
   clock: Clock;
   shell: ShellProgram;
   user?: Owner | undefined;
+  /** As `findSetpriv` finds it: takes from scripts the way to more rights. */
+  setpriv?: string | undefined;
   /** What a step may use at most, and does when its spec does not say. */
   limits?: StepLimits;
   killGraceMs?: number;
@@ -89,7 +92,8 @@ export function createShellStep(deps: {
     const pipes = await openOutputPipes(context.scratch, user);
     const over = new AbortController();
     try {
-      const command = underLimits(limits, shell.path, [...shell.args, script]);
+      const limited = underLimits(limits, shell.path, [...shell.args, script]);
+      const command = withoutNewPrivileges(deps.setpriv, limited);
       const program = startProgram(command.path, command.args, {
         cwd: context.directory,
         env: { ...context.env, MAINSHEET_OUTPUT: output },

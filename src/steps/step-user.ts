@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
 import { letPass, makeOwn, type Owner } from '../lib/owner.ts';
 import { discard } from '../git/discard.ts';
+import { withoutNewPrivileges } from './no-new-privileges.ts';
 import { signal, variablesOf } from './processes.ts';
 import { startProgram } from './program.ts';
 import { barrierTo } from './reach.ts';
@@ -17,6 +18,8 @@ const RIGHTS = ['CapInh', 'CapPrm', 'CapEff', 'CapAmb'];
 interface Proof {
   user: Owner & { name: string };
   shell: ShellProgram;
+  /** As `findSetpriv` finds it. */
+  setpriv?: string | undefined;
   directory: string;
   clock: Clock;
 }
@@ -63,10 +66,11 @@ export async function proveReach(
   throw refused(user.name, `it may not pass through ${barrier}`, hint);
 }
 
-async function prove({ user, shell, clock }: Proof, place: string): Promise<void> {
+async function prove({ user, shell, setpriv, clock }: Proof, place: string): Promise<void> {
   // Waits for input that never comes; nothing but the shell itself has to be there.
   const script = ': > "$0/ready" && read _';
-  const program = startProgram(shell.path, ['-c', script, place], {
+  const command = withoutNewPrivileges(setpriv, { path: shell.path, args: ['-c', script, place] });
+  const program = startProgram(command.path, command.args, {
     uid: user.uid,
     gid: user.gid,
     cwd: place,
@@ -90,6 +94,9 @@ async function prove({ user, shell, clock }: Proof, place: string): Promise<void
     }
     const left = await rightsLeft(pid, user);
     if (left !== undefined) throw refused(user.name, left, NO_AMBIENT);
+    if (setpriv !== undefined && !(await isWithoutNewPrivileges(pid))) {
+      throw refused(user.name, `${setpriv} does not set no_new_privs`, SETPRIV);
+    }
     if (!(await variablesOf(pid)).includes(MARK)) {
       throw refused(user.name, 'its processes cannot be looked at', NEEDED);
     }
@@ -127,6 +134,11 @@ async function rightsLeft(pid: number, user: Owner): Promise<string | undefined>
   return right === undefined ? undefined : `it keeps capabilities (${right} ${field(right)})`;
 }
 
+async function isWithoutNewPrivileges(pid: number): Promise<boolean> {
+  return /^NoNewPrivs:\s*1$/m.test(await readFile(`/proc/${pid}/status`, 'utf8'));
+}
+
+const SETPRIV = 'put the setpriv of util-linux on the PATH, or none';
 const NEEDED =
   'start Mainsheet as root, in a container with the capabilities CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID and SYS_PTRACE; or remove MAINSHEET_STEP_USER';
 const REACH =

@@ -3,6 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { isAlive } from '../steps/support.ts';
 import { needsRoot, STEP_USER } from '../support/root.ts';
 import { until } from '../support/until.ts';
 import { createWorld, SITE, type World } from '../support/world.ts';
@@ -228,6 +229,28 @@ test(
     assert.equal(run.state, 'succeeded', await world.log(run.id));
     assert.deepEqual(await processesOf(STEP_USER.uid, root), []);
     assert.deepEqual(await readdir(join(data, 'scratch')), []);
+  },
+);
+
+test(
+  'what a step of another user hides from its run is ended when no run is active any more',
+  { ...needsRoot, ...TIME_LIMIT },
+  async (t) => {
+    const { world } = await createApart(
+      t,
+      `steps:
+  - run: |
+      env -i PATH="$PATH" setsid sleep 1000 > /dev/null 2>&1 < /dev/null &
+      echo "hidden=$!"
+      grep NoNewPrivs /proc/self/status
+`,
+    );
+    const { run, log } = await push(world, 'second');
+    assert.equal(run.state, 'succeeded', log);
+    assert.match(log, /^NoNewPrivs:\s*1$/m);
+    const pid = /^hidden=(\d+)$/m.exec(log)?.[1] ?? '';
+    await world.controller.logged({ msg: 'ended processes that steps had left' });
+    assert.equal(isAlive(Number(pid)), false);
   },
 );
 

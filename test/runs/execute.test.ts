@@ -378,7 +378,11 @@ async function executed(options: {
     const inserted = await store.runs.insert(sampleRun('r1', { attempts, outputs }), names);
     assert.ok(inserted !== undefined);
     if (options.sealedWith !== undefined) {
-      const mask = (text: string) => maskText(Object.values(secrets), text);
+      const mask = (text: string) =>
+        maskText(
+          Object.values(secrets).filter((value) => value !== undefined),
+          text,
+        );
       const seal = options.sealedWith;
       await store.runs.setOutputs('r1', toKeep(outputs, { run: inserted, mask, seal }));
     }

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { chmod, chown, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -8,10 +18,12 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { MainsheetError } from '../../src/lib/errors.ts';
+import { findSetpriv } from '../../src/steps/no-new-privileges.ts';
 import { readableBy } from '../../src/steps/reach.ts';
 import { findShell } from '../../src/steps/shell.ts';
 import { proveStepUser } from '../../src/steps/step-user.ts';
 import { needsRoot, STEP_USER } from '../support/root.ts';
+import { runScript } from './support.ts';
 
 const run = promisify(execFile);
 const user = { ...STEP_USER, name: 'deployer' };
@@ -97,6 +109,20 @@ test('rights that steps would inherit are refused', needsRoot, async (t) => {
     `--ambient-caps=${caps}`,
   ]);
   assert.match(said, /^step-user .*it keeps capabilities \(Cap\w+ 0*[1-9a-f]/);
+});
+
+test('a setuid program gives a step of another user nothing', needsRoot, async (t) => {
+  const root = await createDirectory(t);
+  const program = join(root, 'id');
+  await copyFile('/usr/bin/id', program);
+  await chmod(program, 0o4755);
+  const setpriv = await findSetpriv(await findShell());
+  assert.ok(setpriv !== undefined, 'util-linux is there');
+  const attempt = await runScript(t, `${program} -u`, { user: STEP_USER, setpriv });
+  assert.equal((await attempt.result).outcome, 'succeeded');
+  assert.equal(attempt.text('stdout'), `${STEP_USER.uid}\n`);
+  const directory = join(root, 'scratch');
+  await proveStepUser({ user, shell: await findShell(), setpriv, directory, clock: systemClock });
 });
 
 test('the directory that keeps the user from what is its own is named', needsRoot, async (t) => {

@@ -29,6 +29,7 @@ interface Options {
   allowed?: StepLimits;
   /** Only root can run it as somebody else. */
   user?: Owner;
+  setpriv?: string | undefined;
   /** Called with the scratch directory before the step starts. */
   prepare?: (scratch: string) => Promise<void>;
   log?: (stream: 'stdout' | 'stderr', text: string) => void;
@@ -57,6 +58,7 @@ export async function runScript(
     clock: options.clock ?? systemClock,
     shell: options.shell ?? (await findShell()),
     user: options.user,
+    setpriv: options.setpriv,
     killGraceMs: options.killGraceMs ?? 60_000,
     ...(options.allowed === undefined ? {} : { limits: options.allowed }),
   });
