@@ -1,17 +1,20 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import SQLite from 'better-sqlite3';
-import { Kysely, SqliteDialect } from 'kysely';
+import { Kysely } from 'kysely';
+import { systemClock } from '../lib/clock.ts';
 import { MainsheetError } from '../lib/errors.ts';
 import { withPreparedStatements } from './prepared-statements.ts';
+import { sqliteDialect, type Patience } from './sqlite-driver.ts';
 import { withGuard } from './sqlite-guard.ts';
 import type { Database } from './tables.ts';
 
-/**
- * How long a statement waits while another process (a backup, a curious operator) writes, in milliseconds. It waits in
- * the event loop's thread, and several in a row must leave GitHub's 10 seconds room for an answer.
- */
-const BUSY_TIMEOUT_MS = 2000;
+/** At start, while nothing else is to be done, another program may hold the file for this long, in milliseconds. */
+const OPEN_TIMEOUT_MS = 2000;
+/** Later a statement waits this long in all, beside the event loop: GitHub must have its answer within 10 seconds. */
+const PATIENCE_MS = 5000;
+/** The log is cut back to this when it has grown, in bytes: as long as any program reads, it only grows. */
+const JOURNAL_SIZE_LIMIT = 16 * 1024 * 1024;
 
 /** The engines that the one store runs on. */
 export type Engine = 'sqlite' | 'postgres';
@@ -19,12 +22,16 @@ export type Engine = 'sqlite' | 'postgres';
 /**
  * Opens (and makes) the SQLite file. WAL with `synchronous=FULL`: a committed row has reached the disk before anybody
  * hears of it (https://www.sqlite.org/pragma.html#pragma_synchronous). The file and its directory are the owner's only.
+ * `patience`: how long a statement waits for another program that holds the file (5 s).
  * Throws MainsheetError `store-unavailable`.
  */
-export function openSqlite(file: string): Kysely<Database> {
+export function openSqlite(
+  file: string,
+  patience: Patience = { clock: systemClock, patienceMs: PATIENCE_MS },
+): Kysely<Database> {
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    const sqlite = new SQLite(file, { timeout: BUSY_TIMEOUT_MS });
+    const sqlite = new SQLite(file, { timeout: OPEN_TIMEOUT_MS });
     chmodSync(file, 0o600);
     // Counts only for a file that is made now: what retention removes can then be given back to the disk.
     sqlite.pragma('auto_vacuum = INCREMENTAL');
@@ -32,9 +39,11 @@ export function openSqlite(file: string): Kysely<Database> {
     sqlite.pragma('synchronous = FULL');
     sqlite.pragma('foreign_keys = ON');
     sqlite.pragma('cache_size = -64000');
-    return new Kysely<Database>({
-      dialect: new SqliteDialect({ database: withPreparedStatements(withGuard(sqlite)) }),
-    });
+    sqlite.pragma(`journal_size_limit = ${JOURNAL_SIZE_LIMIT}`);
+    // SQLite itself would wait in the event loop's thread.
+    sqlite.pragma('busy_timeout = 0');
+    const database = withPreparedStatements(withGuard(sqlite));
+    return new Kysely<Database>({ dialect: sqliteDialect(database, patience) });
   } catch (error) {
     throw new MainsheetError('store-unavailable', `cannot open the database ${file}`, {
       cause: error,

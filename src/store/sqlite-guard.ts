@@ -7,6 +7,7 @@ import { RetryableError } from '../lib/errors.ts';
  * this passes, and nothing of a transaction that it hit is there afterwards: https://www.sqlite.org/rescode.html
  */
 const AWAY_CODES = /^SQLITE_(?:FULL|READONLY|CANTOPEN|BUSY|LOCKED|NOLFS|PROTOCOL|IOERR)(?:_|$)/;
+const BUSY_CODES = /^SQLITE_BUSY(?:_|$)/;
 
 /**
  * The database with errors that the rest of the code understands: while the disk does not do its part statements throw
@@ -53,7 +54,18 @@ function guarded<Result>(work: () => Result): Result {
     if (!(error instanceof SQLite.SqliteError) || !AWAY_CODES.test(error.code)) throw error;
     throw new RetryableError('store-away', `the database cannot be used (${error.code})`, {
       cause: error,
-      hint: 'look at the disk of MAINSHEET_DATA_DIR: is it full, read-only or gone?',
+      hint: BUSY_CODES.test(error.code)
+        ? 'another program holds mainsheet.db: end what it does there, such as a transaction in the sqlite3 shell'
+        : 'look at the disk of MAINSHEET_DATA_DIR: is it full, read-only or gone?',
     });
   }
+}
+
+/** Whether a statement was refused, and did nothing, because another program has the database for itself just now. */
+export function isBusy(error: unknown): boolean {
+  return (
+    error instanceof RetryableError &&
+    error.cause instanceof SQLite.SqliteError &&
+    BUSY_CODES.test(error.cause.code)
+  );
 }
