@@ -6,6 +6,7 @@ import { describeError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { News } from '../model/news.ts';
 import { connectionConfig } from './postgres.ts';
+import { SAY_AT_WORK } from './schema-version.ts';
 
 /** https://www.postgresql.org/docs/current/sql-notify.html */
 const CHANNEL = 'mainsheet';
@@ -118,6 +119,7 @@ export function createRelay(deps: {
     const over = new AbortController();
     try {
       await connection.connect();
+      await connection.query(SAY_AT_WORK);
       await connection.query(`listen ${CHANNEL}`);
       line = { connection, broke };
       void keepAsking(over.signal);

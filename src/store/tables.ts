@@ -17,6 +17,7 @@ export interface Database {
   leases: LeaseTable;
   github_writes: GitHubWriteTable;
   store_probe: StoreProbeTable;
+  schema_version: SchemaVersionTable;
 }
 
 export interface DeliveryTable {
@@ -193,4 +194,11 @@ export interface StoreProbeTable {
   id: number;
   at: number;
   filler: string;
+}
+
+/** One row: what the newest migration is, and which an older Mainsheet must know to work on the database. */
+export interface SchemaVersionTable {
+  id: number;
+  newest: string;
+  needs: string;
 }

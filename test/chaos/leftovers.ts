@@ -75,7 +75,7 @@ async function heldNow(db: Kysely<Database>): Promise<string[]> {
     select pid, 'advisory lock' as what from pg_locks where locktype = 'advisory'
     union all
     select pid, state as what from pg_stat_activity
-    where datname = current_database() and pid <> pg_backend_pid() and application_name = 'mainsheet'
+    where datname = current_database() and pid <> pg_backend_pid() and application_name like 'mainsheet%'
   `.execute(db);
   return rows.map(({ pid, what }) => `on the server, of connection ${pid}: ${what}`);
 }

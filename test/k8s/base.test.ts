@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parseAllDocuments } from 'yaml';
@@ -63,8 +63,9 @@ describe('the kustomization', () => {
       ...(overlay.patches ?? []).map(({ path }) => path),
       ...overlay.configMapGenerator.flatMap(({ files }) => files ?? []),
     ];
-    assert.deepEqual(named.sort(), globSync('**/*.yaml', { cwd: OVERLAY }).sort());
-    assert.deepEqual(overlay.resources, ['../../base']);
+    const own = globSync('**/*.yaml', { cwd: OVERLAY, exclude: ['base'] });
+    assert.deepEqual(named.sort(), own.sort());
+    assert.deepEqual(overlay.resources, ['base']);
     const made = new Set(kustomization.configMapGenerator.map(({ name }) => name));
     for (const generator of overlay.configMapGenerator) assert.ok(made.has(generator.name));
     for (const { path } of overlay.patches ?? []) {
@@ -72,6 +73,25 @@ describe('the kustomization', () => {
       assert.equal(patch.metadata.name, find(patch.kind).metadata.name);
     }
   });
+
+  for (const example of ['overlay', 'replicas']) {
+    test(`has an example ${example} that can be copied to anywhere, because all that it names is inside and its base is the base`, () => {
+      const folder = join(BASE, '../examples', example);
+      const { resources, patches = [] }: Kustomization = readYaml(
+        join(folder, 'kustomization.yaml'),
+      );
+      for (const path of [...resources, ...patches.map((patch) => patch.path)]) {
+        assert.ok(!path.startsWith('..') && existsSync(join(folder, path)), path);
+      }
+      const files = globSync('**/*.yaml', { cwd: BASE });
+      assert.deepEqual(globSync('**/*.yaml', { cwd: join(folder, 'base') }).sort(), files.sort());
+      for (const file of files) {
+        const [copy, original] = [join(folder, 'base', file), join(BASE, file)];
+        const todo = `copy it: cp k8s/base/${file} k8s/examples/${example}/base/${file}`;
+        assert.equal(readFileSync(copy, 'utf8'), readFileSync(original, 'utf8'), todo);
+      }
+    });
+  }
 
   test('ships only deployment specs that are valid', () => {
     const files = [BASE, OVERLAY].flatMap((folder) =>

@@ -12,6 +12,7 @@ interface Probe {
 }
 
 interface Container extends Named {
+  image: string;
   envFrom: { configMapRef: Named }[];
   env: {
     name: string;

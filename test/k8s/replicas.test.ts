@@ -15,11 +15,14 @@ const [container] = replica.containers;
 test('the overlay names every file of its own, and takes the StatefulSet out', () => {
   const named = [
     'kustomization.yaml',
-    ...kustomization.resources.filter((file) => file !== '../../base'),
+    ...kustomization.resources.filter((file) => file !== 'base'),
     ...(kustomization.patches ?? []).map(({ path }) => path),
   ];
-  assert.deepEqual(named.sort(), globSync('**/*.yaml', { cwd: REPLICAS }).sort());
-  assert.ok(kustomization.resources.includes('../../base'));
+  assert.deepEqual(
+    named.sort(),
+    globSync('**/*.yaml', { cwd: REPLICAS, exclude: ['base'] }).sort(),
+  );
+  assert.ok(kustomization.resources.includes('base'));
   assert.deepEqual(read('no-stateful-set.yaml'), {
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
@@ -28,11 +31,14 @@ test('the overlay names every file of its own, and takes the StatefulSet out', (
   });
 });
 
-test('two or three replicas of one version run, on different machines where there are several', () => {
+test('two or three replicas run, one is replaced after the other, on different machines where there are several', () => {
   assert.equal(kind, 'Deployment');
   assert.equal(metadata.name, 'mainsheet');
   assert.ok(spec.replicas >= 2 && spec.replicas <= 3);
-  assert.deepEqual(spec.strategy, { type: 'Recreate' });
+  assert.deepEqual(spec.strategy, {
+    type: 'RollingUpdate',
+    rollingUpdate: { maxSurge: 1, maxUnavailable: 0 },
+  });
   assert.equal(replica.topologySpreadConstraints[0].topologyKey, 'kubernetes.io/hostname');
   assert.deepEqual(spec.selector, statefulSet.spec.selector);
   assert.deepEqual(spec.template.metadata, statefulSet.spec.template.metadata);
@@ -83,4 +89,24 @@ test('one replica at a time may be evicted, and the database may be reached', ()
   assert.deepEqual(policy.spec.podSelector.matchLabels, spec.template.metadata.labels);
   assert.deepEqual(policy.spec.policyTypes, ['Egress']);
   assert.deepEqual(policy.spec.egress, [{ ports: [{ protocol: 'TCP', port: 5432 }] }]);
+});
+
+test('the job that moves a store into PostgreSQL finds the file and the address where server and replicas have them', () => {
+  const job = readYaml(join(REPLICAS, '../migrate.yaml'));
+  const { containers, volumes, securityContext } = job.spec.template.spec;
+  const [migrate] = containers;
+  assert.deepEqual(migrate.args, ['migrate', 'sqlite-to-postgres']);
+  assert.equal(migrate.image, mainsheet.image);
+  assert.deepEqual(securityContext, pod.securityContext);
+  assert.deepEqual(migrate.securityContext, mainsheet.securityContext);
+  const values = (env: { name: string; value?: string }[], ...names: string[]) =>
+    names.map((name) => env.find((variable) => variable.name === name)?.value);
+  assert.deepEqual(values(migrate.env, 'MAINSHEET_DATA_DIR', 'DATABASE_URL_FILE'), [
+    ...values(mainsheet.env, 'MAINSHEET_DATA_DIR'),
+    ...values(container.env, 'DATABASE_URL_FILE'),
+  ]);
+  const [data, , database] = volumes;
+  const [claim] = statefulSet.spec.volumeClaimTemplates;
+  assert.equal(data.persistentVolumeClaim.claimName, `${claim?.metadata.name}-mainsheet-0`);
+  assert.equal(database.secret.secretName, 'mainsheet-database');
 });

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, before, test, type TestContext } from 'node:test';
-import { sql } from 'kysely';
+import { sql, type Kysely } from 'kysely';
+import { pino } from 'pino';
 import { createBudget } from '../../src/github/budget.ts';
+import { createBroadcast } from '../../src/lib/broadcast.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { RetryableError } from '../../src/lib/errors.ts';
 import { IMPORTANCE } from '../../src/model/importance.ts';
 import { STORE_PATIENCE_MS } from '../../src/runs/pipeline-context.ts';
+import { migrate, migrations, type SchemaChange } from '../../src/store/migrations.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
+import { createRelay } from '../../src/store/relay.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
 import { startPostgres, type PostgresServer } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
@@ -318,4 +322,42 @@ test('processes that write to GitHub at the same time have one budget (G10)', as
     ),
   );
   assert.equal(grants.filter((grant) => grant !== undefined).length, 20);
+});
+
+test('a change that an older replica cannot bear is refused while one is at work, and made when none is', async (t) => {
+  const url = await server.database();
+  const older = await createStore(openPostgres(url), 'postgres');
+  t.after(() => older.close());
+  const observer = openPostgres(url);
+  t.after(() => observer.destroy());
+  const listening = new AbortController();
+  const relay = createRelay({
+    url,
+    news: createBroadcast(),
+    clock: systemClock,
+    logger: pino({ level: 'silent' }),
+  });
+  const relaying = relay.run(listening.signal);
+  const start = async (changes: Record<string, SchemaChange>) => {
+    const db = openPostgres(url) as unknown as Kysely<unknown>;
+    try {
+      await migrate(db, 'postgres', { ...migrations('postgres'), ...changes });
+    } finally {
+      await db.destroy();
+    }
+  };
+  const adds = { '9001-adds': { up: async () => undefined } };
+  const breaks = { ...adds, '9002-breaks': { up: async () => undefined, breaks: true as const } };
+  await start(adds);
+  await until('the older one has said that it is at work', async () => {
+    const { rows } = await sql`
+      select pid from pg_stat_activity where application_name = 'mainsheet at work'`.execute(
+      observer,
+    );
+    return rows.length > 0;
+  });
+  await assert.rejects(start(breaks), { code: 'older-at-work', message: /9002-breaks/ });
+  listening.abort();
+  await relaying;
+  await start(breaks);
 });

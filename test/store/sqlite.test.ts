@@ -90,14 +90,3 @@ test('a file that cannot be a database is refused with what to do', async () => 
       error.message.includes(file),
   );
 });
-
-test('a database of a newer Mainsheet is refused and left as it was', async () => {
-  const file = newFile();
-  const db = openSqlite(file);
-  const store = await createStore(db, 'sqlite');
-  await sql`insert into kysely_migration (name, timestamp) values ('9999-future', '')`.execute(db);
-  await store.close();
-  const again = openSqlite(file);
-  await assert.rejects(createStore(again, 'sqlite'), { code: 'migration-failed' });
-  await again.destroy();
-});
