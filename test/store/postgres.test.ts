@@ -261,7 +261,10 @@ test('of one body that comes to two processes at the same moment under two ids o
     const answers = await Promise.all(
       stores.map((store, index) => store.accept(sampleDelivery(`${number}-${index}`, { digest }))),
     );
-    assert.deepEqual(answers.map(Number).sort((a, b) => a - b), [0, 1]);
+    assert.deepEqual(
+      answers.map(Number).sort((a, b) => a - b),
+      [0, 1],
+    );
   }
   assert.equal(await stores[0].inbox.countPending(), 20);
 });
