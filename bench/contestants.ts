@@ -84,7 +84,7 @@ async function mainsheet(): Promise<Server> {
   const store = await createStore(openSqlite(join(directory, 'bench.db')), 'sqlite');
   fill(join(directory, 'bench.db'), Number(process.env['BENCH_ROWS'] ?? 0));
   type Deps = Parameters<typeof createHttpServer>[0];
-  return createHttpServer({
+  const { server } = createHttpServer({
     store,
     catalog: {} as Deps['catalog'],
     intake: { wake() {} } as Deps['intake'],
@@ -100,6 +100,7 @@ async function mainsheet(): Promise<Server> {
     logger: createLogger({ level: 'error', format: 'json' }),
     news: createBroadcast(),
   });
+  return server;
 }
 
 /** Puts processed deliveries of 1 KB into the table. */

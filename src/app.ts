@@ -252,7 +252,7 @@ export async function startApp(deps: {
     logger,
   });
 
-  const server = createHttpServer({
+  const http = createHttpServer({
     store,
     catalog,
     intake,
@@ -269,7 +269,7 @@ export async function startApp(deps: {
     news,
   });
   // Before the loops: when the address is taken, nothing is under way yet.
-  const url = await listen(server, config.host, config.port);
+  const url = await listen(http.server, config.host, config.port);
   const stopping = new AbortController();
   catalog.watch(stopping.signal);
   const scheduled = keepSchedule(
@@ -302,14 +302,11 @@ export async function startApp(deps: {
     url,
     async stop() {
       logger.info({ running: runner.active() }, 'stopping');
-      const closed = new Promise((resolve) => server.close(resolve));
-      server.closeIdleConnections();
+      const answered = http.stop();
       stopping.abort();
-      await Promise.all([...loops, scheduled()]);
+      await Promise.all([...loops, scheduled(), answered]);
       silenced.abort();
       await relaying;
-      server.closeAllConnections();
-      await closed;
       await store.close();
       unlock();
       logger.info('stopped');

@@ -24,6 +24,7 @@ import { lingerAfterRefusals } from './linger.ts';
 import { createMetrics } from './metrics.ts';
 import { problems } from './problem.ts';
 import { createReadBody } from './read-body.ts';
+import { createStopping } from './stopping.ts';
 import { webhookRoute } from './webhooks.ts';
 
 export interface HttpDeps {
@@ -45,8 +46,15 @@ export interface HttpDeps {
   news: Broadcast<News>;
 }
 
-/** Everything that Mainsheet answers over HTTP. Not yet listening. */
-export function createHttpServer(deps: HttpDeps): Server {
+export interface HttpServer {
+  /** Not yet listening. */
+  server: Server;
+  /** Answers what is under way, turns away the rest, and closes it: `Stopping`. */
+  stop(): Promise<void>;
+}
+
+/** Everything that Mainsheet answers over HTTP. */
+export function createHttpServer(deps: HttpDeps): HttpServer {
   const { store, catalog, intake, operate, news, clock, logger } = deps;
   const metrics = createMetrics({ store, news, budget: deps.budget });
   const app = new Koa();
@@ -54,7 +62,9 @@ export function createHttpServer(deps: HttpDeps): Server {
   app.on('error', (error: Error) =>
     logger.debug({ error: error.message }, 'connection ended early'),
   );
+  const stopping = createStopping(clock);
   app.use(problems(logger));
+  app.use(stopping.guard);
   app.use(
     webhookRoute({
       secrets: deps.webhookSecrets,
@@ -92,12 +102,12 @@ export function createHttpServer(deps: HttpDeps): Server {
       keepAliveTimeout: 10_000,
       connectionsCheckingInterval: 5000,
     },
-    (request, response) => void handle(request, response),
+    stopping.serve(handle),
   );
   server.maxHeadersCount = 100;
   boundConnections(server);
   lingerAfterRefusals(server, clock);
-  return server;
+  return { server, stop: () => stopping.stop(server) };
 }
 
 /**

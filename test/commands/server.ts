@@ -113,7 +113,7 @@ export async function startServer(
     onRuns: nothing,
     onCallbacks: nothing,
   });
-  const server = createHttpServer({
+  const { server } = createHttpServer({
     store,
     catalog,
     intake,

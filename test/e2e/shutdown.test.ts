@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import type { Controller } from '../support/controller.ts';
 import { until } from '../support/until.ts';
 import { createWorld, SITE, type World } from '../support/world.ts';
 
@@ -67,4 +70,65 @@ test(
 async function stepsRun(): Promise<string[]> {
   const text = await readFile(join(notes, 'steps'), 'utf8').catch(() => '');
   return text.split('\n').filter((line) => line !== '');
+}
+
+test('SIGTERM under load leaves no request without an answer, and what was answered 202 is there', async () => {
+  const { controller } = world;
+  await controller.restart();
+  const agent = new Agent({ keepAlive: true });
+  const accepted: string[] = [];
+  const others: string[] = [];
+  async function sender(name: number): Promise<void> {
+    // Until it was told to come later three times, or nobody is there.
+    for (let number = 0, later = 0; later < 3; number += 1) {
+      const id = `load-${name}-${number}`;
+      const { status, retryAfter, error } = await ping(controller, agent, id);
+      if (status === 202) accepted.push(id);
+      else if (status === 503 && retryAfter !== undefined) later += 1;
+      else if (error === 'ECONNREFUSED') return;
+      else others.push(`${status} ${error}`);
+    }
+  }
+  const from = controller.log.length;
+  const senders = Array.from({ length: 64 }, (_, name) => sender(name));
+  await until('it is under load', () => accepted.length > 300);
+  assert.equal(await controller.stop(), 0);
+  await Promise.all(senders);
+  agent.destroy();
+  assert.deepEqual(others, []);
+  assert.doesNotMatch(JSON.stringify(controller.log.slice(from)), /destroyed/);
+  await controller.restart();
+  for (const id of accepted) await controller.get(`/deliveries/${id}`);
+});
+
+interface Answer {
+  status?: number | undefined;
+  retryAfter?: string | undefined;
+  error?: string | undefined;
+}
+
+function ping({ webhookUrl, secret }: Controller, agent: Agent, id: string): Promise<Answer> {
+  const body = JSON.stringify({ zen: id });
+  const signature = createHmac('sha256', secret).update(body).digest('hex');
+  return new Promise((resolve) => {
+    const sent = request(webhookUrl, {
+      agent,
+      method: 'POST',
+      headers: {
+        'Content-Type': 'application/json',
+        'Content-Length': body.length,
+        'X-GitHub-Event': 'ping',
+        'X-GitHub-Delivery': id,
+        'X-Hub-Signature-256': `sha256=${signature}`,
+      },
+    });
+    sent.on('response', (response) => {
+      const { statusCode: status, headers } = response;
+      response.resume();
+      response.on('end', () => resolve({ status, retryAfter: headers['retry-after'] }));
+      response.on('error', ({ message }) => resolve({ error: message }));
+    });
+    sent.on('error', (error: NodeJS.ErrnoException) => resolve({ error: error.code }));
+    sent.end(body);
+  });
 }

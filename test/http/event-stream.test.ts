@@ -9,7 +9,14 @@ import { eventStream } from '../../src/http/api/event-stream.ts';
 /** As much of Koa's context as an event stream uses; nobody reads the body until the test does. */
 function open() {
   const res = new EventEmitter();
-  const ctx = { res, req: new EventEmitter(), set: () => undefined, body: undefined as unknown };
+  const state = { stopping: new AbortController().signal };
+  const ctx = {
+    res,
+    state,
+    req: new EventEmitter(),
+    set: () => undefined,
+    body: undefined as unknown,
+  };
   const stream = eventStream(ctx as unknown as Context);
   return { stream, body: ctx.body as Readable, res };
 }

@@ -27,6 +27,8 @@ export interface Fixture {
   url: string;
   port: number;
   server: Server;
+  /** Asks it to stop, as SIGTERM does. */
+  stop: () => Promise<void>;
   store: Store;
   /** The store's file, to be opened again when the store was closed. */
   file: string;
@@ -61,7 +63,7 @@ export async function startHttp(
   const log: Record<string, unknown>[] = [];
   const asked: string[] = [];
   let wakes = 0;
-  const server = createHttpServer({
+  const { server, stop } = createHttpServer({
     store,
     catalog: catalogOf(specs),
     intake: {
@@ -103,6 +105,7 @@ export async function startHttp(
     url: `http://127.0.0.1:${port}`,
     port,
     server,
+    stop,
     store,
     file,
     news,

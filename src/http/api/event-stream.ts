@@ -22,8 +22,11 @@ export function eventStream(ctx: Context): EventStream {
   const keepAlive = setInterval(() => body.write(': still here\n\n'), KEEP_ALIVE_MS);
   // Each event that is being sent waits for room by itself.
   body.setMaxListeners(0);
+  const stopping = ctx.state['stopping'] as AbortSignal;
+  stopping.addEventListener('abort', end);
   body.on('close', () => {
     clearInterval(keepAlive);
+    stopping.removeEventListener('abort', end);
     gone.abort();
   });
   ctx.res.on('close', () => body.destroy());
@@ -49,10 +52,12 @@ export function eventStream(ctx: Context): EventStream {
       }
     },
     fail: (error) => body.destroy(error instanceof Error ? error : new Error(String(error))),
-    end() {
-      // The client may still be reading for long: nothing may be written behind the end.
-      clearInterval(keepAlive);
-      body.end();
-    },
+    end,
   };
+
+  function end(): void {
+    // The client may still be reading for long: nothing may be written behind the end.
+    clearInterval(keepAlive);
+    body.end();
+  }
 }
