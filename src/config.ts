@@ -7,6 +7,7 @@ import type { StepUser } from './config/step-user.ts';
 import type { StepLimits } from './lib/step-limits.ts';
 import { readVariables, secretFiles, type Environment } from './config/variables.ts';
 import { unknownVariables } from './config/unknown.ts';
+import { webhookSecretWarnings } from './config/webhook-secrets.ts';
 
 export type { DeploymentsSource } from './config/schema.ts';
 export type { Secrets } from './config/secrets.ts';
@@ -119,6 +120,7 @@ export function readConfig(
       `MAINSHEET_ADMIN_TOKEN can be guessed: take ${SAFE_TOKEN} or more random characters`,
     );
   }
+  warnings.push(...webhookSecretWarnings(set.GITHUB_WEBHOOK_SECRET ?? []));
   const config: Config = {
     host: set.HOST ?? '127.0.0.1',
     port: set.PORT ?? 3000,

@@ -8,7 +8,7 @@ import { inspect } from 'node:util';
 import { pino } from 'pino';
 import { readConfig, type Config } from '../src/config.ts';
 
-const needed = { GITHUB_WEBHOOK_SECRET: 'hook-secret' };
+const needed = { GITHUB_WEBHOOK_SECRET: 'the-secret-of-the-hook' };
 const pem = generateKeyPairSync('rsa', { modulusLength: 2048 })
   .privateKey.export({ type: 'pkcs1', format: 'pem' })
   .toString();
@@ -52,7 +52,7 @@ test('with nothing but the webhook secret set, the documented defaults count', (
     stepLimits: {},
     secretFiles: [],
     adminToken: undefined,
-    webhookSecrets: ['hook-secret'],
+    webhookSecrets: ['the-secret-of-the-hook'],
     github: {
       apiUrl: 'https://api.github.com',
       serverUrl: 'https://github.com',
@@ -172,13 +172,21 @@ test('a variable that is empty counts as not set', () => {
   );
 });
 
-test('several webhook secrets are accepted, on lines or behind commas', () => {
-  assert.deepEqual(config({ GITHUB_WEBHOOK_SECRET: ' new ,old\n\nolder,' }).webhookSecrets, [
-    'new',
-    'old',
-    'older',
-  ]);
-  assert.match(problems({ GITHUB_WEBHOOK_SECRET: ' , \n' })[0] ?? '', /holds no secret/);
+test('several webhook secrets stand one a line, and a comma is part of a secret', () => {
+  const secrets = (text: string) => config({ GITHUB_WEBHOOK_SECRET: text }).webhookSecrets;
+  assert.deepEqual(secrets(' new \r\nold\n\nolder,\n'), ['new', 'old', 'older,']);
+  assert.deepEqual(secrets('k9,Zq7/9PzT4vW1xY8r'), ['k9,Zq7/9PzT4vW1xY8r']);
+  assert.match(problems({ GITHUB_WEBHOOK_SECRET: ' \n \n' })[0] ?? '', /holds no secret/);
+});
+
+test('a webhook secret that can be guessed, and one that looks like several, are warned about', () => {
+  const warnings = (text: string) =>
+    readConfig({ GITHUB_WEBHOOK_SECRET: text }, { isTerminal: false }).warnings.join();
+  const long = 'x'.repeat(16);
+  assert.equal(warnings(long), '');
+  assert.match(warnings(`${long}\n${long.slice(1)}`), /can be guessed: take 16 or more/);
+  assert.match(warnings(`${long},${long}`), /several secrets stand one a line/);
+  assert.equal(warnings(`${long},${long}\n${long}`), '');
 });
 
 test('a command that takes no webhooks needs no webhook secret', () => {

@@ -1,11 +1,9 @@
+import { SHORTEST_SAFE_SECRET } from '../config/webhook-secrets.ts';
 import type { DeploymentsSource } from '../config.ts';
 import type { StepLimits } from '../lib/step-limits.ts';
 import { formatProblem } from '../spec/problem.ts';
 import { failedCheck, type Check } from './doctor-check.ts';
 import { loadLocalSpecs } from './local-specs.ts';
-
-/** GitHub advises "a random string of text with high entropy"; `openssl rand -hex 32` gives twice this. */
-const SHORT_SECRET = 16;
 
 /** Whether the specs are valid, and the secrets that they name are there. */
 export async function checkSpecs(
@@ -51,14 +49,14 @@ export async function checkSpecs(
 /** Whether the webhook secrets are long enough not to be guessed. */
 export function checkWebhookSecrets(secrets: readonly string[]): Check {
   const subject = 'webhook secret';
-  const short = secrets.filter((secret) => secret.length < SHORT_SECRET).length;
+  const short = secrets.filter((secret) => secret.length < SHORTEST_SAFE_SECRET).length;
   if (short === 0) {
     return { subject, state: 'ok', detail: `${secrets.length} set` };
   }
   return {
     subject,
     state: 'warn',
-    detail: `${short} of ${secrets.length} shorter than ${SHORT_SECRET} characters: it could be guessed`,
+    detail: `${short} of ${secrets.length} shorter than ${SHORTEST_SAFE_SECRET} characters: it could be guessed`,
     hint: 'make one with "openssl rand -hex 32", and set it on GitHub too',
   };
 }

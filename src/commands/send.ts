@@ -1,6 +1,7 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { InvalidArgumentError, type Command } from 'commander';
 import { z } from 'zod';
+import { splitWebhookSecrets } from '../config/webhook-secrets.ts';
 import { problemAnswer } from './api-answers.ts';
 import { createApiRequest, parseJson } from './api-request.ts';
 import { cleanJson, cleanLine } from './clean-text.ts';
@@ -110,11 +111,7 @@ function sign(secret: string, text: string): string {
 }
 
 function webhookSecret(env: Record<string, string | undefined>): string {
-  const all = readSecret(env, 'GITHUB_WEBHOOK_SECRET') ?? '';
-  const first = all
-    .split(/[\n,]/)
-    .map((secret) => secret.trim())
-    .find((secret) => secret !== '');
+  const [first] = splitWebhookSecrets(readSecret(env, 'GITHUB_WEBHOOK_SECRET') ?? '');
   if (first !== undefined) return first;
   throw new UsageError('webhook-secret-missing', 'there is no secret to sign with', {
     hint: "set GITHUB_WEBHOOK_SECRET or GITHUB_WEBHOOK_SECRET_FILE to the server's",

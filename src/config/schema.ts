@@ -7,6 +7,7 @@ import { isRepository, refProblem } from '../lib/names.ts';
 import { isToken } from './admin-token-file.ts';
 import { parseStepLimits } from './step-limits.ts';
 import { findStepUser } from './step-user.ts';
+import { splitWebhookSecrets } from './webhook-secrets.ts';
 import { quote, wrong, Wrong } from './wrong.ts';
 
 const HOUR = 3_600_000;
@@ -177,9 +178,8 @@ function deploymentsSource(text: string): DeploymentsSource | Wrong {
 }
 
 function webhookSecrets(text: string): string[] | Wrong {
-  const secrets = text.split(/[\n,]/).map((secret) => secret.trim());
-  const given = secrets.filter((secret) => secret !== '');
-  return given.length > 0 ? given : wrong('holds no secret', 'set one, or several with commas');
+  const secrets = splitWebhookSecrets(text);
+  return secrets.length > 0 ? secrets : wrong('holds no secret', 'set one, or several on lines');
 }
 
 /** PEM; line breaks may be written as `\n`, because many places that hold variables allow one line only. */

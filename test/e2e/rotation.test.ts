@@ -6,7 +6,7 @@ let world: World;
 before(async () => {
   world = await createWorld({
     specs: { 's.yaml': `name: s\nrepository: ${SITE}\non: push\nsteps: [{ run: "true" }]\n` },
-    env: { GITHUB_WEBHOOK_SECRET: 'the-old-secret,the-new-secret' },
+    env: { GITHUB_WEBHOOK_SECRET: 'the-old-secret\nthe-new-secret' },
   });
 });
 after(() => world.close());
