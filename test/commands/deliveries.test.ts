@@ -143,6 +143,20 @@ test("a replay runs today's specs once more, exit code 1 when nothing is deploye
   assert.deepEqual(JSON.parse(idle.stdout).runs, []);
 });
 
+test('a push whose payload is nested deeply is explained and replayed like any other', async () => {
+  const deep = `"deep":${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+  await runCommand(['send', 'push', '--payload', '-', '--delivery', 'deep'], {
+    env: here(),
+    stdin: JSON.stringify(pushPayload({ sha: 'd'.repeat(40) })).replace(/^\{/, `{${deep},`),
+  });
+  await processed('deep');
+  for (const command of ['explain', 'replay']) {
+    const { code, stdout, stderr } = await runCommand([command, 'deep'], { env: here() });
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^Deploying storefront\n/);
+  }
+});
+
 test('a delivery that the server does not know is an error with its hint', async () => {
   for (const command of ['explain', 'replay']) {
     const { code, stderr } = await runCommand([command, 'unknown'], { env: here() });

@@ -150,6 +150,18 @@ test('what there is not is not found, whatever its name', async (t) => {
   }
 });
 
+test('a payload is shown however deeply it is nested', async (t) => {
+  const fixture = await startHttp(t);
+  const payload = `{"deep":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
+  await fixture.store.accept(sampleDelivery('d1', { payload }));
+  const response = await fetch(`${fixture.url}/api/v1/deliveries/d1`);
+  assert.equal(response.status, 200);
+  assert.match(response.headers.get('Content-Type') ?? '', /^application\/json/);
+  const text = await response.text();
+  assert.ok(text.endsWith(`,"payload":${payload}}`));
+  assert.equal(typeof JSON.parse(text), 'object');
+});
+
 test('a delivery shows its payload and what became of it', async (t) => {
   const fixture = await startHttp(t);
   const { store } = fixture;

@@ -69,6 +69,15 @@ test('it is not ready without its store', async (t) => {
   assert.equal((await get(`${url}/readyz?check=specs`)).status, 200);
 });
 
+test('a check is made once, however often the query names it', async (t) => {
+  const { url, store } = await startHttp(t);
+  const ping = t.mock.method(store, 'ping');
+  const answer = await get(`${url}/readyz?${'check=store&'.repeat(1000)}check=specs`);
+  assert.equal(answer.status, 200);
+  assert.deepEqual(answer.body['checks'], { store: { ok: true }, specs: { ok: true } });
+  assert.equal(ping.mock.callCount(), 1);
+});
+
 test('a check that does not exist is refused and those that do are named', async (t) => {
   const { url } = await startHttp(t);
   for (const check of ['disk', '', '__proto__', 'toString', 'store&check=disk']) {
