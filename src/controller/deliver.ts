@@ -86,7 +86,7 @@ export function createDeliver(
       sent = await deps.sender.send(message, { signal, retried: entry.attempts > 1, ageMs });
     } catch (error) {
       grant.failed(error);
-      const bare = isRefused(error) ? withoutDecoration(message) : undefined;
+      const bare = isInvalid(error) ? withoutDecoration(message) : undefined;
       if (bare === undefined) {
         await failed(entry, error, signal);
       } else {
@@ -158,8 +158,8 @@ export function createDeliver(
 }
 
 /** Whether GitHub has read the message and does not take it, which may be for its decoration. */
-function isRefused(error: unknown): boolean {
-  return error instanceof TerminalError && error.code === 'github-refused';
+function isInvalid(error: unknown): boolean {
+  return error instanceof TerminalError && error.code === 'github-invalid';
 }
 
 function hinted(error: unknown, reason: string): string {

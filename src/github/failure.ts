@@ -100,7 +100,7 @@ function fromAnswer(error: RequestError, attempt: Attempt): MainsheetError {
   }
   const missing = status === 404 || (status === 422 && /\bno (?:commit|ref) found\b/i.test(said));
   if (missing && attempt.maybeTooEarly) return retryable('github-not-found');
-  return new TerminalError(refusalCode(status), message, { cause, ...hintFor(status) });
+  return new TerminalError(refusalCode(error), message, { cause, ...hintFor(status) });
 }
 
 /**
@@ -109,8 +109,10 @@ function fromAnswer(error: RequestError, attempt: Attempt): MainsheetError {
  */
 const FOR_GOOD = /\bnot accessible by\b|\barchived\b/i;
 
-function refusalCode(status: number): string {
+/** `github-invalid`: GitHub has read what it was sent, and says what in it is wrong. */
+function refusalCode({ status, response }: RequestError): string {
   if (status === 404) return 'github-not-found';
+  if (status === 422 && isObject(response?.data)) return 'github-invalid';
   return status === 403 ? 'github-forbidden' : 'github-refused';
 }
 

@@ -225,7 +225,7 @@ test('a refusal is terminal and carries GitHub’s message and errors', async (t
     body: { message: 'Validation Failed', errors: [{ field: 'state', code: 'invalid' }] },
   });
   assert.equal(isRetryable(failure), false);
-  assert.equal(failure.code, 'github-refused');
+  assert.equal(failure.code, 'github-invalid');
   assert.equal(
     failure.message,
     'could not set the status of acme/shop: GitHub answered 422: Validation Failed: {"field":"state","code":"invalid"}',
