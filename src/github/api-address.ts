@@ -1,6 +1,6 @@
 import { RequestError } from '@octokit/request-error';
 import * as z from 'zod';
-import { TerminalError } from '../lib/errors.ts';
+import { RetryableError, TerminalError } from '../lib/errors.ts';
 
 /** Where the API of a GitHub Enterprise Server is: https://docs.github.com/en/enterprise-server@3.8/rest/meta/meta */
 const BELOW_SERVER = '/api/v3';
@@ -17,6 +17,7 @@ export function refusalOf(error: unknown): string | undefined {
 
 /** Whether somebody has answered, and it was not the API: a page that is not there, or not to be had as JSON. */
 export function isFromElsewhere(error: unknown): boolean {
+  if (error instanceof RetryableError) return error.code === 'github-unreadable';
   if (!(error instanceof RequestError) || SAID_BY_OTHERS.has(error.status)) return false;
   return error.status >= 400 && error.status < 500 && refusalOf(error) === undefined;
 }

@@ -65,9 +65,8 @@ export function isAboutCredentials(error: unknown): boolean {
 
 function fromAnswer(error: RequestError, attempt: Attempt): MainsheetError {
   const { status } = error;
-  const { response } = error;
-  const isPage = response !== undefined && response.data !== '' && !isObject(response.data);
-  const text = isPage ? 'no JSON' : error.message.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
+  const hasPage = isPage(error.response?.data);
+  const text = hasPage ? 'no JSON' : error.message.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
   const said = cutText(text, LONGEST_MESSAGE);
   const message = `could not ${attempt.doing}: GitHub answered ${status}: ${said}`;
   const cause = withoutContents(error, said);
@@ -87,7 +86,7 @@ function fromAnswer(error: RequestError, attempt: Attempt): MainsheetError {
     });
   }
   const named = pauseOf(error, attempt.now);
-  if (isPage) {
+  if (hasPage) {
     return retryable('github-unreadable', {
       retryAfterMs: Math.max(named ?? 0, LEAST_PAUSE_MS),
     });
@@ -145,6 +144,11 @@ function isRateLimit(error: RequestError): boolean {
     (Array.isArray(errors) &&
       errors.some((each: unknown) => isObject(each) && each['code'] === 'abuse'))
   );
+}
+
+/** Whether an answer has a body, and it is no JSON. */
+export function isPage(data: unknown): boolean {
+  return data !== undefined && data !== '' && !isObject(data);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -2,7 +2,7 @@ import { createAppAuth } from '@octokit/auth-app';
 import type { Octokit } from '@octokit/rest';
 import { RequestError } from '@octokit/request-error';
 import { TerminalError } from '../lib/errors.ts';
-import { asGitHubFailure } from './failure.ts';
+import { asGitHubFailure, isPage } from './failure.ts';
 import { createOctokit, type OctokitSettings } from './octokit.ts';
 
 /** The installations of a GitHub App, found by repository. */
@@ -53,7 +53,8 @@ export function createInstallations(
       if (data.suspended_at) throw suspended(repository);
       return data.id;
     } catch (error) {
-      if (error instanceof RequestError && error.status === 404) throw notInstalled(repository);
+      const isMissing = error instanceof RequestError && error.status === 404;
+      if (isMissing && !isPage(error.response?.data)) throw notInstalled(repository);
       throw asAppFailure(error, repository, clock.now());
     }
   }

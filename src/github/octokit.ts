@@ -8,6 +8,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { createBoundedFetch } from './bounded-fetch.ts';
 import type { PrimaryLimit } from './budget.ts';
+import { isPage, unreadableAnswer } from './failure.ts';
 import { ownerOf } from './importance.ts';
 
 /** What every client of one GitHub has in common. */
@@ -89,6 +90,8 @@ export function createOctokit(settings: OctokitSettings, credentials: Credential
     try {
       const response = await request(options);
       tell(response.status, response.headers);
+      // Text in the place of JSON is the page of a proxy, or of GitHub in trouble.
+      if (isPage(response.data)) throw unreadableAnswer(response.status);
       return response;
     } catch (error) {
       const answer = error instanceof RequestError ? error.response : undefined;

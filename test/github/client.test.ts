@@ -93,6 +93,20 @@ test('a failed look-up is not remembered', async (t) => {
   await github.octokit('acme/shop');
 });
 
+test('a page in the place of JSON is no answer to anything, whatever was asked', async (t) => {
+  for (const status of [200, 404, 502]) {
+    const server = await startStandIn(t, () => ({
+      status,
+      headers: { 'content-type': 'text/html' },
+      text: '<title>Unicorn!</title>',
+    }));
+    const { github } = connect(server.url, { auth: APP });
+    const failure = await failureOf(github.octokit('acme/shop'));
+    assert.ok(isRetryable(failure));
+    assert.equal(failure.code, 'github-unreadable');
+  }
+});
+
 test('a suspended installation is named as such', async (t) => {
   const server = await startStandIn(t, () => ({
     status: 200,
