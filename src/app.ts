@@ -27,6 +27,7 @@ import { systemClock } from './lib/clock.ts';
 import { createFailpoint } from './lib/failpoint.ts';
 import type { Logger } from './lib/logger.ts';
 import { createSeal } from './lib/seal.ts';
+import { createFetch } from './lib/way-out.ts';
 import { sameRepository } from './model/event.ts';
 import type { News } from './model/news.ts';
 import { createExecute } from './runs/execute.ts';
@@ -91,11 +92,13 @@ export async function startApp(deps: {
     shared: config.github.auth?.kind === 'token',
     log: store.githubWrites,
   });
+  const fetch = createFetch(config.wayOut);
   const github = createGitHub({
     apiUrl: config.github.apiUrl,
     auth: config.github.auth,
     logger,
     clock,
+    fetch,
     onPrimaryLimit: (account, primary) => budget.observe(account, primary),
   });
   const orphans = createOrphans({ clock });
@@ -165,7 +168,7 @@ export async function startApp(deps: {
   });
   const feedback = createFeedback({
     store,
-    sender: createSender({ github, clock }),
+    sender: createSender({ github, fetch, clock }),
     render: createRender({ store, specOf, secret, publicUrl: config.publicUrl }),
     leaseMs: config.leaseMs,
     budget,

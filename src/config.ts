@@ -8,6 +8,8 @@ import type { StepLimits } from './lib/step-limits.ts';
 import { readVariables, secretFiles, type Environment } from './config/variables.ts';
 import { unknownVariables } from './config/unknown.ts';
 import { webhookSecretWarnings } from './config/webhook-secrets.ts';
+import { readWayOut } from './config/way-out.ts';
+import type { WayOutSettings } from './lib/way-out.ts';
 
 export type { DeploymentsSource } from './config/schema.ts';
 export type { Secrets } from './config/secrets.ts';
@@ -46,6 +48,8 @@ export interface Config {
     /** Requests that create content, for each installation (or the token). */
     writes: { perMinute: number; perHour: number };
   };
+  /** How git, requests to GitHub and webhooks get out. */
+  wayOut: WayOutSettings;
   /** The secrets that specs may name. */
   secrets: Secrets;
   /** Every file and directory that a variable names as holding secrets. */
@@ -83,8 +87,9 @@ export function readConfig(
 ): ConfigAnswer {
   const { values, problems } = readVariables(env);
   const { secrets, ...found } = createSecrets(env);
-  const warnings = [...unknownVariables(env), ...found.warnings];
-  problems.push(...found.problems);
+  const out = readWayOut(env);
+  const warnings = [...unknownVariables(env), ...found.warnings, ...out.warnings];
+  problems.push(...found.problems, ...out.problems);
 
   const parsed = configSchema.safeParse(values);
   if (!parsed.success) {
@@ -143,6 +148,7 @@ export function readConfig(
         perHour: set.MAINSHEET_GITHUB_WRITES_PER_HOUR ?? 500,
       },
     },
+    wayOut: out.wayOut,
     secrets,
     secretFiles: secretFiles(env),
     logLevel: set.LOG_LEVEL ?? 'info',
@@ -192,6 +198,12 @@ function hideSecrets(config: Config): Config {
     config.webhookSecrets,
     config.webhookSecrets.map(() => '***'),
   );
+  const { wayOut } = config;
+  printAs(wayOut, {
+    ...wayOut,
+    httpsProxy: wayOut.httpsProxy && '***',
+    httpProxy: wayOut.httpProxy && '***',
+  });
   return printAs(config, {
     ...config,
     databaseUrl: config.databaseUrl && '***',

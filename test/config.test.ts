@@ -50,6 +50,7 @@ test('with nothing but the webhook secret set, the documented defaults count', (
     executor: 'local',
     stepUser: undefined,
     stepLimits: {},
+    wayOut: { httpsProxy: undefined, httpProxy: undefined, noProxy: [], certificates: [] },
     secretFiles: [],
     adminToken: undefined,
     webhookSecrets: ['the-secret-of-the-hook'],

@@ -4,6 +4,7 @@ import type { Loop } from '../controller/loop.ts';
 import { createSpecSource } from '../controller/spec-source.ts';
 import { createCheckouts, type Checkouts } from '../git/checkouts.ts';
 import { createMirrors, type Mirrors } from '../git/mirrors.ts';
+import { gitWayOut } from '../git/way-out.ts';
 import type { GitHub } from '../github/client.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -33,6 +34,7 @@ export async function openSources(deps: {
     credentials: (repository) => github.gitCredential(repository),
     refused: (repository) => github.forget(repository),
     environment,
+    wayOut: await gitWayOut(config.wayOut, config.github.serverUrl, config.dataDir),
     logger,
     clock,
   });

@@ -81,6 +81,7 @@ export function createApi(deps: {
   token: string | undefined;
   signal: AbortSignal;
   userAgent: string;
+  fetch: typeof fetch;
   /** Until an answer begins, in milliseconds; default 30 seconds. */
   timeoutMs?: number;
 }): Api {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { describeError, RetryableError, TerminalError } from '../lib/errors.ts';
 import type { MainsheetError } from '../lib/errors.ts';
+import { wayOutProblem } from '../lib/way-out.ts';
 import { problemAnswer } from './api-answers.ts';
 
 /** Until an answer begins, and for an answer that is not a stream until it ends. */
@@ -47,6 +48,7 @@ export function createApiRequest(deps: {
   token: string | undefined;
   signal: AbortSignal;
   userAgent: string;
+  fetch: typeof fetch;
   timeoutMs?: number;
 }): ApiRequest {
   const { url } = deps;
@@ -66,7 +68,7 @@ export function createApiRequest(deps: {
     const expire = () => late.abort(new DOMException('no answer in time', 'TimeoutError'));
     const timer = setTimeout(expire, init.timeoutMs ?? timeoutMs);
     try {
-      const response = await fetch(url + path, {
+      const response = await deps.fetch(url + path, {
         method: init.method,
         // A redirect would turn a POST into a GET, and whom to give the token is for the user to decide.
         redirect: 'manual',
@@ -109,7 +111,9 @@ export function createApiRequest(deps: {
     if (deps.signal.aborted) return error;
     return new RetryableError('server-unreachable', `cannot reach Mainsheet at ${url}`, {
       cause: causeOf(error),
-      hint: 'is "mainsheet serve" running? set MAINSHEET_URL or --server to where it listens',
+      hint:
+        wayOutProblem(error)?.hint ??
+        'is "mainsheet serve" running? set MAINSHEET_URL or --server to where it listens',
     });
   }
 

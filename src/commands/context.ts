@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { createApi, type Api } from './api-client.ts';
-import { adminToken, serverUrl } from './settings.ts';
+import { adminToken, fetchOf, serverUrl } from './settings.ts';
 import { createTerminal, type OutputStream, type Terminal } from './terminal.ts';
 
 /** What the process gives the program. */
@@ -25,6 +25,8 @@ export interface CommandContext extends ProgramDeps {
   api(): Promise<Api>;
   /** Where it is said to be, without a slash at the end. */
   serverUrl(): string;
+  /** How requests get out, by the environment. Throws MainsheetError `way-out`. */
+  fetch(): typeof fetch;
   /** A commander action of a command that gives its exit code. */
   action<Args extends unknown[]>(
     command: (...args: Args) => Promise<number>,
@@ -51,7 +53,9 @@ export function createContext(
         token: adminToken(deps.env, server()),
         signal: deps.signal,
         userAgent: `mainsheet/${deps.version}`,
+        fetch: fetchOf(deps.env),
       }),
+    fetch: () => fetchOf(deps.env),
     action:
       (command) =>
       async (...args) =>

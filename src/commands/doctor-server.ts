@@ -16,6 +16,7 @@ export async function checkServer(deps: {
   isTold: (problem: string) => boolean;
   signal: AbortSignal;
   userAgent: string;
+  fetch: typeof fetch;
 }): Promise<{ answers: boolean; checks: Check[] }> {
   const subject = 'server';
   // With the token it says what exactly is wrong.

@@ -1,6 +1,7 @@
 import { SHORTEST_SAFE_SECRET } from '../config/webhook-secrets.ts';
 import type { DeploymentsSource } from '../config.ts';
 import type { StepLimits } from '../lib/step-limits.ts';
+import { isLoopback } from '../lib/way-out.ts';
 import { formatProblem } from '../spec/problem.ts';
 import { failedCheck, type Check } from './doctor-check.ts';
 import { loadLocalSpecs } from './local-specs.ts';
@@ -73,7 +74,7 @@ export function checkPublicUrl(url: string | undefined): Check {
     };
   }
   const { protocol, hostname } = new URL(url);
-  if (/^(?:localhost|127\.[\d.]+|\[::1\])$/.test(hostname)) {
+  if (isLoopback(hostname)) {
     const hint = 'set MAINSHEET_PUBLIC_URL to an address that others reach';
     return { subject, state: 'warn', detail: `${url} leads to each reader's own machine`, hint };
   }

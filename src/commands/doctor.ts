@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { readConfig, type Config, type ConfigAnswer, type DeploymentsSource } from '../config.ts';
-import { createGitHub } from '../github/client.ts';
+import { readWayOut } from '../config/way-out.ts';
+import { createGitHub, type GitHub } from '../github/client.ts';
 import { systemClock } from '../lib/clock.ts';
 import { silentLogger } from '../lib/logger.ts';
+import { createFetch } from '../lib/way-out.ts';
 import { cleanJson, cleanLine } from './clean-text.ts';
 import type { CommandContext } from './context.ts';
 import type { Check } from './doctor-check.ts';
@@ -12,6 +14,8 @@ import { checkDataDirectory, checkGit, checkShell } from './doctor-machine.ts';
 import { checkServer } from './doctor-server.ts';
 import { checkStepUser } from './doctor-steps.ts';
 import { checkPublicUrl, checkSpecs, checkWebhookSecrets } from './doctor-settings.ts';
+import { checkWayOut } from './doctor-way-out.ts';
+import { loadLocalSpecs } from './local-specs.ts';
 import { adminToken } from './settings.ts';
 import type { Style } from './terminal.ts';
 
@@ -88,12 +92,22 @@ async function* examine(context: CommandContext, program: Command): AsyncGenerat
     isTold: (problem) => config !== undefined && isAmong(specs, problem, config.deployments),
     signal: context.signal,
     userAgent: `mainsheet/${version}`,
+    // What is wrong with it has been said above.
+    fetch: createFetch(readWayOut(env).wayOut),
   });
   yield* server.checks;
   if (config === undefined) return;
   if (config.databaseUrl !== undefined) yield* await checkPostgres(config.databaseUrl);
   else if (!server.answers) yield* await checkSqlite(join(config.dataDir, 'mainsheet.db'));
-  yield* await checkGitHub(config, version);
+  const github = githubOf(config, version);
+  yield* await checkGitHub(config, github);
+  yield* await checkWayOut({
+    config,
+    env,
+    repository: await anyRepository(config),
+    credential: (repository) => github.gitCredential(repository),
+    signal: context.signal,
+  });
 }
 
 /** Whether a problem of the server, which names files from where its specs are, is one that was found here. */
@@ -114,15 +128,19 @@ function usable(read: ConfigAnswer, env: CommandContext['env']): Config | undefi
   return 'config' in rest ? rest.config : undefined;
 }
 
-async function checkGitHub(config: Config, version: string): Promise<Check[]> {
-  const github = createGitHub({
+function githubOf(config: Config, version: string): GitHub {
+  return createGitHub({
     apiUrl: config.github.apiUrl,
     auth: config.github.auth,
     // What goes wrong is in the checks.
     logger: silentLogger,
     clock: systemClock,
     userAgent: `mainsheet/${version}`,
+    fetch: createFetch(config.wayOut),
   });
+}
+
+async function checkGitHub(config: Config, github: GitHub): Promise<Check[]> {
   // Without credentials everything but the reports works.
   const bad = config.github.auth === undefined ? 'warn' : 'fail';
   return (await github.check()).map(({ ok, detail, hint }) => ({
@@ -131,4 +149,11 @@ async function checkGitHub(config: Config, version: string): Promise<Check[]> {
     detail,
     ...(hint === undefined ? {} : { hint }),
   }));
+}
+
+/** One that Mainsheet fetches, to try git with. */
+async function anyRepository({ deployments, stepLimits }: Config): Promise<string | undefined> {
+  if (deployments.kind === 'github') return deployments.repository;
+  const found = await loadLocalSpecs(deployments.path, stepLimits).catch(() => undefined);
+  return found?.specs[0]?.spec.repository;
 }

@@ -55,6 +55,7 @@ Example:
           token: undefined,
           signal: context.signal,
           userAgent: `mainsheet/${context.version}`,
+          fetch: context.fetch(),
         });
         const signature = sign(secret, text);
         const { status, text: body } = await request.post(

@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
 import { adminTokenFile, isToken } from '../config/admin-token-file.ts';
 import { readSecretFile } from '../config/secret-file.ts';
+import { readWayOut } from '../config/way-out.ts';
 import { describeError } from '../lib/errors.ts';
+import { createFetch } from '../lib/way-out.ts';
 import { UsageError } from './usage-error.ts';
 
 type Environment = Record<string, string | undefined>;
@@ -56,6 +58,14 @@ function madeToken(env: Environment, server: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** A `fetch` that takes the way out that the environment names. Throws UsageError `way-out`. */
+export function fetchOf(env: Environment): typeof fetch {
+  const { wayOut, problems } = readWayOut(env);
+  const [problem] = problems;
+  if (problem !== undefined) throw new UsageError('way-out', problem);
+  return createFetch(wayOut);
 }
 
 /**

@@ -4,7 +4,7 @@ const USUAL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 /** No user's home, so it also tells our git processes from those of a user at work in our directories. */
 const HOME = '/nonexistent';
 
-/** What may come from the process's own environment: where programs and certificates are, and how to get out. */
+/** What may come from the process's own environment: where programs and certificates are. */
 const INHERITED = [
   'PATH',
   'TMPDIR',
@@ -12,13 +12,6 @@ const INHERITED = [
   'SSL_CERT_DIR',
   'GIT_SSL_CAINFO',
   'GIT_SSL_CAPATH',
-  'http_proxy',
-  'https_proxy',
-  'all_proxy',
-  'no_proxy',
-  'HTTPS_PROXY',
-  'ALL_PROXY',
-  'NO_PROXY',
 ];
 
 /**

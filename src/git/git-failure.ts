@@ -1,5 +1,6 @@
 import { RetryableError, TerminalError, type MainsheetError } from '../lib/errors.ts';
 import { maskText } from '../lib/masking.ts';
+import { wayOutProblem } from '../lib/way-out.ts';
 
 const MAX_MESSAGE = 500;
 
@@ -86,7 +87,7 @@ const KINDS: Kind[] = [
 /**
  * The error of a git call that ended with a message: TerminalError where trying again cannot help (`repository-not-found`,
  * `git-authentication`, `git-forbidden`, `repository-moved`, `commit-missing`, `git-missing`), else RetryableError
- * (`git-server`, `git-unreachable`, `disk-full`, `git-damaged`, `git-failed`). `secrets` are masked in what git said, in
+ * (`git-server`, `git-unreachable`, `certificate-untrusted`, `proxy-refused`, `disk-full`, `git-damaged`, `git-failed`). `secrets` are masked in what git said, in
  * every usual encoding.
  */
 export function gitFailure(
@@ -96,7 +97,7 @@ export function gitFailure(
 ): MainsheetError {
   // What the server says about itself ("remote: fatal: bad object") is not about us.
   const own = output.stderr.replaceAll(/^remote:.*$/gm, '');
-  const kind = KINDS.find(({ pattern }) => pattern.test(own));
+  const kind = wayOutKind(own) ?? KINDS.find(({ pattern }) => pattern.test(own));
   const said = clean(output.stderr, secrets);
   const reason = kind?.message ?? `git ended with ${output.exitCode ?? 'a signal'}`;
   const message = `${doing} failed: ${reason}${said === '' ? '' : ` (${said})`}`;
@@ -104,6 +105,11 @@ export function gitFailure(
   return kind?.terminal === true
     ? new TerminalError(kind.code, message, options)
     : new RetryableError(kind?.code ?? 'git-failed', message, options);
+}
+
+function wayOutKind(said: string): Omit<Kind, 'pattern'> | undefined {
+  const problem = wayOutProblem(said);
+  return problem && { ...problem, terminal: false, message: 'the server could not be reached' };
 }
 
 /** The error of a git call that was stopped: by the caller's signal, or because its time was up. */

@@ -13,7 +13,7 @@ import { isMirror, sweepMirrors } from './mirror-directory.ts';
 import { createMirrorFetch } from './mirror-fetch.ts';
 import { MIRROR_LIMITS, type MirrorLimits } from './mirror-limits.ts';
 import { checkRef, checkRepository, checkSha } from '../lib/names.ts';
-import { createRemoteGit, type GitCredential } from './remote-git.ts';
+import { createRemoteGit, type GitCredential, type GitWayOut } from './remote-git.ts';
 import { createServerRefs, type ServerRefs, type Stoppable } from './server-refs.ts';
 import { createSharedFetches } from './shared-fetches.ts';
 
@@ -87,8 +87,8 @@ export interface Mirrors extends ServerRefs {
 }
 
 /**
- * The mirrors in `directory`, fetched from `serverUrl` (`https://github.com`). `environment` is the process's, for PATH,
- * proxies and certificates. Throws TerminalError `invalid-server-url` for anything but a plain http(s) URL.
+ * The mirrors in `directory`, fetched from `serverUrl` (`https://github.com`). `environment` is the process's, for PATH. Throws
+ * TerminalError `invalid-server-url` for anything but a plain http(s) URL.
  */
 export function createMirrors(deps: {
   directory: string;
@@ -99,6 +99,7 @@ export function createMirrors(deps: {
   logger: Logger;
   clock: Clock;
   environment?: Readonly<Record<string, string | undefined>>;
+  wayOut?: GitWayOut;
   limits?: Partial<MirrorLimits>;
 }): Mirrors {
   const { logger, clock, credentials, serverUrl, environment } = deps;
@@ -116,6 +117,7 @@ export function createMirrors(deps: {
     credentials,
     refused: deps.refused,
     environment,
+    wayOut: deps.wayOut,
   });
   const mirrorFetch = createMirrorFetch({ directory, local, remote, logger, clock, limits });
   const fetches = createSharedFetches(mirrorFetch.fetch);

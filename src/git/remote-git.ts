@@ -25,6 +25,14 @@ export interface RemoteCall {
   onStart?: () => void;
 }
 
+/** How git gets out to a server. */
+export interface GitWayOut {
+  /** A proxy's URL; undefined for none. */
+  proxy: string | undefined;
+  /** A file with all certificates that are trusted; undefined for those that git trusts by itself. */
+  trustedFile: string | undefined;
+}
+
 /** Runs git, and returns what it wrote to stdout. Throws RetryableError or TerminalError as `runGit` says. */
 export type RemoteGit = (call: RemoteCall) => Promise<string>;
 
@@ -40,10 +48,13 @@ export function createRemoteGit(deps: {
   /** Told that the server refused what `credentials` gave, which may have something newer. */
   refused?: ((repository: string) => void) | undefined;
   environment?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Default: straight. */
+  wayOut?: GitWayOut | undefined;
   maxBytes: number;
   killAfterMs: number;
 }): RemoteGit {
   const server = checkServerUrl(deps.serverUrl);
+  const { proxy, trustedFile } = deps.wayOut ?? { proxy: undefined, trustedFile: undefined };
 
   return async (call) => {
     const url = `${server}/${checkRepository(call.repository)}.git`;
@@ -70,7 +81,7 @@ export function createRemoteGit(deps: {
       doing: call.doing,
       args,
       env: {
-        ...remoteEnvironment(server, credential, deps.environment),
+        ...remoteEnvironment(server, credential, deps.environment, { proxy, trustedFile }),
         // A git directory that is none: git must not look for one in the directories above.
         GIT_DIR: call.gitDirectory ?? '/dev/null',
       },
@@ -79,7 +90,7 @@ export function createRemoteGit(deps: {
       signal: call.signal,
       killAfterMs: deps.killAfterMs,
       maxBytes: deps.maxBytes,
-      secrets: credential === undefined ? [] : secretsOf(credential),
+      secrets: [...secretsOf(credential), ...passwordOf(proxy)],
       onStart: call.onStart,
     });
     return stdout.toString();
@@ -107,10 +118,13 @@ function remoteEnvironment(
   server: string,
   credential: GitCredential | undefined,
   inherited: Readonly<Record<string, string | undefined>> | undefined,
+  { proxy, trustedFile }: GitWayOut,
 ): Record<string, string> {
   const settings: Record<string, string> = {
     // git would go on sending the header to the host it was redirected to.
     'http.followRedirects': 'false',
+    // Empty: none.
+    'http.proxy': proxy ?? '',
     // Ends what a killed controller left behind; a server that counts objects still sends a sign of life.
     'http.lowSpeedLimit': '1',
     'http.lowSpeedTime': '120',
@@ -122,11 +136,23 @@ function remoteEnvironment(
   if (credential !== undefined) {
     settings[`http.${server}/.extraHeader`] = `Authorization: Basic ${basic(credential)}`;
   }
-  return gitEnvironment({ inherited, protocols: 'http:https', settings });
+  if (trustedFile === undefined) {
+    return gitEnvironment({ inherited, protocols: 'http:https', settings });
+  }
+  settings['http.sslCAInfo'] = trustedFile;
+  settings['http.proxySSLCAInfo'] = trustedFile;
+  // These would win over the settings.
+  const { GIT_SSL_CAINFO: _file, GIT_SSL_CAPATH: _directory, ...rest } = inherited ?? {};
+  return gitEnvironment({ inherited: rest, protocols: 'http:https', settings });
 }
 
-function secretsOf(credential: GitCredential): string[] {
-  return [credential.password, basic(credential)];
+function secretsOf(credential: GitCredential | undefined): string[] {
+  return credential === undefined ? [] : [credential.password, basic(credential)];
+}
+
+function passwordOf(proxy: string | undefined): string[] {
+  const password = proxy === undefined ? '' : new URL(proxy).password;
+  return password === '' ? [] : [password, decodeURIComponent(password)];
 }
 
 function basic({ username, password }: GitCredential): string {

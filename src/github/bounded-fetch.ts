@@ -1,10 +1,13 @@
 import { RetryableError, TerminalError } from '../lib/errors.ts';
+import { wayOutProblem } from '../lib/way-out.ts';
 
 /** How long a request may take until its last byte, and how much it may bring. */
 export interface FetchBounds {
   timeoutMs: number;
   /** Bytes of an answer's body. */
   maxBytes: number;
+  /** What requests are sent with. */
+  fetch: typeof fetch;
 }
 
 const MAX_REDIRECTS = 3;
@@ -18,7 +21,7 @@ const BODILESS = new Set([204, 205, 304]);
  * they were asked with, where the platform's would turn a POST into a GET, and only on the same origin, so that the token goes
  * nowhere else: https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects
  *
- * Throws RetryableError (`github-timeout`, `github-unreachable`, `github-aborted`) or TerminalError (`github-redirected`,
+ * Throws RetryableError (`github-timeout`, `github-unreachable`, `github-aborted`, or what `wayOutProblem` calls it) or TerminalError (`github-redirected`,
  * `github-answer-too-long`).
  */
 export function createBoundedFetch(bounds: FetchBounds): typeof fetch {
@@ -27,7 +30,7 @@ export function createBoundedFetch(bounds: FetchBounds): typeof fetch {
     const signal = AbortSignal.any([timeout, ...(init.signal ? [init.signal] : [])]);
     const url = new URL(input instanceof Request ? input.url : input);
     try {
-      const response = await follow(url, { ...init, signal, redirect: 'manual' });
+      const response = await follow(bounds.fetch, url, { ...init, signal, redirect: 'manual' });
       const body = await readBody(response, bounds.maxBytes);
       const { status, statusText, headers } = response;
       return new Response(body, { status, statusText, headers });
@@ -38,8 +41,13 @@ export function createBoundedFetch(bounds: FetchBounds): typeof fetch {
   };
 }
 
-async function follow(url: URL, init: RequestInit, hops = 0): Promise<Response> {
-  const response = await fetch(url, init);
+async function follow(
+  send: typeof fetch,
+  url: URL,
+  init: RequestInit,
+  hops = 0,
+): Promise<Response> {
+  const response = await send(url, init);
   const location = response.headers.get('location');
   if (!REDIRECTS.has(response.status) || location === null) return response;
   await response.body?.cancel();
@@ -49,7 +57,7 @@ async function follow(url: URL, init: RequestInit, hops = 0): Promise<Response> 
       hint: 'check GITHUB_API_URL',
     });
   }
-  return follow(next, init, hops + 1);
+  return follow(send, next, init, hops + 1);
 }
 
 async function readBody(response: Response, maxBytes: number): Promise<Buffer | null> {
@@ -79,7 +87,9 @@ function asRetryable(
       cause,
     });
   }
-  return signal.aborted
-    ? new RetryableError('github-aborted', `the request to ${host} was called off`, { cause })
-    : new RetryableError('github-unreachable', `${host} cannot be reached`, { cause });
+  if (signal.aborted) {
+    return new RetryableError('github-aborted', `the request to ${host} was called off`, { cause });
+  }
+  const { code = 'github-unreachable', ...more } = wayOutProblem(cause) ?? {};
+  return new RetryableError(code, `${host} cannot be reached`, { cause, ...more });
 }

@@ -39,6 +39,8 @@ export interface GitHubDeps {
   userAgent?: string;
   /** Until the last byte of an answer; default ten seconds. */
   requestTimeoutMs?: number;
+  /** Default: the platform's. */
+  fetch?: typeof fetch;
   onPrimaryLimit?: OctokitSettings['onPrimaryLimit'];
 }
 
@@ -53,6 +55,7 @@ export function createGitHub(deps: GitHubDeps): GitHub {
     clock: deps.clock,
     userAgent: deps.userAgent ?? 'mainsheet',
     requestTimeoutMs: deps.requestTimeoutMs ?? 10_000,
+    fetch: deps.fetch ?? fetch,
     onPrimaryLimit: deps.onPrimaryLimit,
   };
   if (deps.auth === undefined) return withoutAuth();

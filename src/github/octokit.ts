@@ -6,6 +6,7 @@ import { Octokit } from '@octokit/rest';
 import type { createAppAuth } from '@octokit/auth-app';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { isLoopback } from '../lib/way-out.ts';
 import { createBoundedFetch } from './bounded-fetch.ts';
 import type { PrimaryLimit } from './budget.ts';
 import { isPage, unreadableAnswer } from './failure.ts';
@@ -18,6 +19,7 @@ export interface OctokitSettings {
   clock: Clock;
   userAgent: string;
   requestTimeoutMs: number;
+  fetch: typeof fetch;
   /** Told what GitHub's answers say about the primary limit; `account` is the owner of the repository that was asked about. */
   onPrimaryLimit?: ((account: string, primary: PrimaryLimit) => void) | undefined;
 }
@@ -61,10 +63,11 @@ export function createOctokit(settings: OctokitSettings, credentials: Credential
       fetch: createBoundedFetch({
         timeoutMs: settings.requestTimeoutMs,
         maxBytes: MAX_ANSWER_BYTES,
+        fetch: settings.fetch,
       }),
       log,
     },
-    throttle: isLoopback(settings.apiUrl)
+    throttle: isLoopback(URL.parse(settings.apiUrl)?.hostname ?? '')
       ? { enabled: false }
       : // Without an id of its own every client in the process would share one queue.
         { id: randomUUID(), onRateLimit: leaveToCaller, onSecondaryRateLimit: leaveToCaller },
@@ -100,11 +103,6 @@ export function createOctokit(settings: OctokitSettings, credentials: Credential
     }
   });
   return client;
-}
-
-function isLoopback(apiUrl: string): boolean {
-  const host = URL.parse(apiUrl)?.hostname ?? '';
-  return host === 'localhost' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
 /** https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#checking-the-status-of-your-rate-limit */

@@ -1,6 +1,7 @@
 import { backoffDelay } from '../lib/backoff.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { describeError, MainsheetError, RetryableError } from '../lib/errors.ts';
+import { isWayOutProblem } from '../lib/way-out.ts';
 import { patiently } from '../lib/patience.ts';
 import type { DeploymentSpec, StepSpec } from '../model/deployment-spec.ts';
 import type { Run, Step } from '../model/run.ts';
@@ -242,7 +243,7 @@ async function checkOut(
         throw new MainsheetError('checkout-timeout', reason, { cause: error });
       }
       const delay = backoffDelay(attempt, CHECKOUT_BACKOFF);
-      const hopeless = !(error instanceof RetryableError);
+      const hopeless = !(error instanceof RetryableError) || isWayOutProblem(error);
       if (hopeless || deps.clock.elapsed() + delay > until) throw error;
       log.say(-1, `${describeError(error)}; trying again in ${formatDuration(delay)}`);
       await deps.clock.sleep(delay, signal);
