@@ -59,8 +59,8 @@ export async function checkDataDirectory(directory: string): Promise<Check[]> {
   try {
     place = await nearest(path);
     await access(place, constants.W_OK | constants.X_OK);
-    // Access rights do not tell of a read-only file system or of one without inodes.
-    if (place === path) await rmdir(await mkdtemp(join(path, '.doctor-')));
+    // Access rights do not tell of a read-only file system, of one without inodes, or of one like /proc.
+    await rmdir(await mkdtemp(join(place, '.doctor-')));
   } catch (error) {
     const detail = `${place} cannot be written to: ${describeError(error)}`;
     return [{ subject, state: 'fail', detail, hint }];

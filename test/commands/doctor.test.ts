@@ -125,7 +125,7 @@ test('a data directory that cannot be one is found', async () => {
   const env = await healthy();
   const file = join(root, 'a-file');
   await writeFile(file, '');
-  for (const path of [file, join(file, 'below')]) {
+  for (const path of [file, join(file, 'below'), '/proc/foo']) {
     const result = await examined({ ...env, MAINSHEET_DATA_DIR: path });
     assert.ok(result.failed.includes('data directory'), path);
   }

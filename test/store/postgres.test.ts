@@ -70,6 +70,34 @@ test('a commit waits for the disk whatever the server is set to, and for more wh
   }
 });
 
+test('why a server cannot be used is said with what to do about that', async (t) => {
+  const server = await startPostgres();
+  t.after(() => server.remove());
+  await server.query('create role stranger login');
+  const url = await server.database();
+  const opened = async (change: (url: URL) => void) => {
+    const changed = new URL(url);
+    change(changed);
+    const db = openPostgres(changed.href);
+    try {
+      await createStore(db, 'postgres');
+    } finally {
+      await db.destroy();
+    }
+  };
+  const hints: [string, (url: URL) => void, RegExp][] = [
+    ['no such database', (one) => (one.pathname = '/nosuch'), /createdb/],
+    ['no such user', (one) => (one.username = 'nosuch'), /check the user and the password/],
+    ['no right', (one) => (one.username = 'stranger'), /the right CREATE on the schema/],
+    [
+      'away',
+      (one) => one.searchParams.set('host', '/nonexistent'),
+      /see that the PostgreSQL server .* runs/,
+    ],
+  ];
+  for (const [what, change, hint] of hints) await assert.rejects(opened(change), { hint }, what);
+});
+
 test('a server that was restarted is used again, and meanwhile says that it may be tried again', async (t) => {
   const own = await startPostgres();
   t.after(() => own.remove());

@@ -90,3 +90,24 @@ test('a file that cannot be a database is refused with what to do', async () => 
       error.message.includes(file),
   );
 });
+
+test('a file that is damaged, or another program’s database, is refused with what to do', async () => {
+  const file = newFile();
+  await (await createStore(openSqlite(file), 'sqlite')).close();
+  const whole = await readFile(file);
+  await writeFile(file, Buffer.concat([whole.subarray(0, 100), Buffer.alloc(8000, 1)]));
+  const damaged = async () => {
+    const db = openSqlite(file);
+    try {
+      await createStore(db, 'sqlite');
+    } finally {
+      await db.destroy();
+    }
+  };
+  await assert.rejects(damaged, { hint: /put a backup in its place/ });
+
+  const other = openSqlite(newFile());
+  await sql`create table runs (own text)`.execute(other);
+  await assert.rejects(createStore(other, 'sqlite'), { hint: /another program/ });
+  await other.destroy();
+});
