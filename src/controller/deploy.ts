@@ -147,7 +147,7 @@ function branchOf({ on }: DeploymentSpec): string | undefined {
   return only !== undefined && others.length === 0 && /^[\w./-]+$/.test(only) ? only : undefined;
 }
 
-/** `main at 0123456` */
+/** `main at 0123456`; a reason has room for 500 characters. */
 function nameOf({ ref, sha }: Revision): string {
-  return `${ref.replace(/^refs\/(?:heads|tags)\//, '')} at ${sha.slice(0, 7)}`;
+  return `${ref.replace(/^refs\/(?:heads|tags)\//, '').slice(0, 200)} at ${sha.slice(0, 7)}`;
 }

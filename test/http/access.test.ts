@@ -42,7 +42,7 @@ test('where a request comes from opens nothing: only the token does', async (t) 
   }
 });
 
-test('whoever has the token may use the API, from anywhere, and nothing else may', async (t) => {
+test('the token opens the API, from anywhere, and nothing else does', async (t) => {
   const { port } = await startHttp(t, { adminToken: 'right-token' });
   const as = (authorization: string, more: Record<string, string> = {}) =>
     get(port, '/api/v1/runs', { Authorization: authorization, ...more });
@@ -100,7 +100,7 @@ test('no way of writing a path leads past the token', async (t) => {
   }
 });
 
-test('who did it is written down, and who may not does nothing', async (t) => {
+test('what an operator asks for is written down as theirs, and without the token nothing is done', async (t) => {
   const { url, asked } = await startHttp(t);
   await asAdmin(`${url}/api/v1/runs/r1/cancel`, { method: 'POST' });
   await fetch(`${url}/api/v1/runs/r2/cancel`, { method: 'POST' });
