@@ -4,7 +4,8 @@ import { sameRepository, type Event, type Json } from '../model/event.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import type { Verdict } from '../model/verdict.ts';
 import { formatVerdict } from '../spec/explain.ts';
-import { matchSpec, needsChangedPaths } from '../spec/match.ts';
+import { matchSpecs } from '../spec/match-specs.ts';
+import { needsChangedPaths } from '../spec/match.ts';
 import { cleanJson, cleanLine } from './clean-text.ts';
 import { idArgument, type CommandContext } from './context.ts';
 import { allowedLimits, defaultSpecsPath, loadLocalSpecs } from './local-specs.ts';
@@ -88,20 +89,27 @@ async function explainHere(
     else sayProblems(terminal, problems);
     return undefined;
   }
-  return judge(name, payload, specs);
+  return await judge(name, payload, specs);
 }
 
-function judge(name: string, payload: Json, specs: readonly LoadedSpec[]): Explanation {
+async function judge(
+  name: string,
+  payload: Json,
+  specs: readonly LoadedSpec[],
+): Promise<Explanation> {
   const event = parseEvent(name, payload);
   const { repository } = event;
   const candidates =
     repository === undefined
       ? []
       : specs.map(({ spec }) => spec).filter((spec) => sameRepository(spec.repository, repository));
-  const verdicts = candidates.map((spec) => {
-    const { matched, reasons } = matchSpec(spec, event, payload);
-    return { spec: spec.name, matched, run: null, reasons };
-  });
+  const judged = await matchSpecs(candidates, event, payload);
+  const verdicts = judged.map(({ matched, reasons }, index) => ({
+    spec: candidates[index]?.name ?? '',
+    matched,
+    run: null,
+    reasons,
+  }));
   const matched = verdicts.filter((verdict) => verdict.matched).map((verdict) => verdict.spec);
   return {
     event: name,

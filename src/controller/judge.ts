@@ -1,7 +1,7 @@
 import { parseEvent } from '../github/events.ts';
 import type { Json } from '../model/event.ts';
 import type { Catalog } from '../spec/catalog.ts';
-import { matchSpec } from '../spec/match.ts';
+import { matchSpecs } from '../spec/match-specs.ts';
 import type { Judged } from './judged.ts';
 import type { Resolve } from './resolve.ts';
 
@@ -14,10 +14,14 @@ export function createJudge({ catalog, resolve }: { catalog: Catalog; resolve: R
     const candidates =
       parsed.repository === undefined ? [] : catalog.forRepository(parsed.repository);
     const event = await resolve(parsed, payload, candidates, signal);
-    const verdicts = candidates.map((loaded) => ({
-      loaded,
-      verdict: matchSpec(loaded.spec, event, payload),
-    }));
-    return { event, verdicts };
+    const specs = candidates.map(({ spec }) => spec);
+    const verdicts = await matchSpecs(specs, event, payload);
+    return {
+      event,
+      verdicts: candidates.flatMap((loaded, index) => {
+        const verdict = verdicts[index];
+        return verdict === undefined ? [] : [{ loaded, verdict }];
+      }),
+    };
   };
 }

@@ -1,5 +1,10 @@
 import { TerminalError } from '../lib/errors.ts';
-import { runAutomaton, type State } from './filter-automaton.ts';
+import {
+  createAutomaton,
+  type Automaton,
+  type CharacterSet,
+  type State,
+} from './filter-automaton.ts';
 
 /** One compiled filter pattern. */
 export interface Matcher {
@@ -40,26 +45,48 @@ export function compilePattern(pattern: string): Matcher {
     throw bad(pattern.slice(0, 40), `is longer than ${PATTERN_LIMIT} characters`);
   }
   const states = parse(pattern, characters);
+  let automaton: Automaton | undefined;
   return {
     source: pattern,
     negated,
     states,
-    matches: (value) => runAutomaton(states, value).accepted,
+    matches: (value) => (automaton ??= createAutomaton([states])).accepts(value).length > 0,
   };
 }
 
-/** A list of patterns as one function: the last pattern that matches a value decides, so order matters. */
-export function compileList(patterns: readonly string[]): (value: string) => ListMatch {
-  const matchers = patterns.map(compilePattern);
-  return (value) => {
-    const last = matchers.findLast((matcher) => matcher.matches(value));
-    return { matched: last !== undefined && !last.negated, by: last?.source };
-  };
+/** Lists that were compiled, by the very array in the spec: they live as long as it does. */
+const compiled = new WeakMap<readonly string[], Matcher[]>();
+const matchers = new WeakMap<readonly string[], (value: string) => ListMatch>();
+
+/** A list's patterns, each compiled; once, however often they are asked for. */
+export function compileList(patterns: readonly string[]): readonly Matcher[] {
+  const known = compiled.get(patterns);
+  if (known !== undefined) return known;
+  const list = patterns.map(compilePattern);
+  compiled.set(patterns, list);
+  return list;
 }
 
-/** Whether a value is in what the patterns describe. The last pattern that matches decides. */
+/** Whether a value is in what the patterns describe. The last pattern that matches decides, so order matters. */
 export function matchesList(patterns: readonly string[], value: string): ListMatch {
-  return compileList(patterns)(value);
+  let match = matchers.get(patterns);
+  if (match === undefined) {
+    const list = compileList(patterns);
+    const automaton = createAutomaton(list.map(({ states }) => states));
+    match = (text) => {
+      const last = list[automaton.accepts(text).at(-1) ?? -1];
+      return { matched: last !== undefined && !last.negated, by: last?.source };
+    };
+    matchers.set(patterns, match);
+  }
+  return match(value);
+}
+
+const ANY: CharacterSet = { members: new Set(), complement: true };
+const NO_SLASH: CharacterSet = { members: new Set('/'), complement: true };
+
+function oneOf(...characters: string[]): CharacterSet {
+  return { members: new Set(characters), complement: false };
 }
 
 function parse(pattern: string, characters: readonly string[]): State[] {
@@ -85,18 +112,18 @@ function star(states: State[], characters: readonly string[], start: number): nu
   while (characters[next] === '*') next += 1;
   const here = states.length;
   if (next - start === 1) {
-    states.push({ reads: (c) => c !== '/', stays: true, skipsTo: [here + 1] });
+    states.push({ reads: NO_SLASH, stays: true, skipsTo: [here + 1] });
     return next;
   }
   const startsSegment = start === 0 || characters[start - 1] === '/';
   if (startsSegment && characters[next] === '/') {
     // "Any directories, or none": the way around all of it must not lead past a directory begun and not ended.
-    states.push({ reads: () => false, stays: false, skipsTo: [here + 1, here + 3] });
-    states.push({ reads: () => true, stays: true, skipsTo: [here + 2] });
-    states.push({ reads: (c) => c === '/', stays: false, skipsTo: [] });
+    states.push({ reads: oneOf(), stays: false, skipsTo: [here + 1, here + 3] });
+    states.push({ reads: ANY, stays: true, skipsTo: [here + 2] });
+    states.push({ reads: oneOf('/'), stays: false, skipsTo: [] });
     return next + 1;
   }
-  states.push({ reads: () => true, stays: true, skipsTo: [here + 1] });
+  states.push({ reads: ANY, stays: true, skipsTo: [here + 1] });
   return next;
 }
 
@@ -131,9 +158,9 @@ function readAtom(
   if (character === '\\') {
     const escaped = characters[start + 1];
     if (escaped === undefined) throw bad(pattern, 'ends with a "\\" that escapes nothing');
-    return { reads: (c) => c === escaped, next: start + 2 };
+    return { reads: oneOf(escaped), next: start + 2 };
   }
-  return { reads: (c) => c === character, next: start + 1 };
+  return { reads: oneOf(character ?? ''), next: start + 1 };
 }
 
 function readSet(
@@ -153,8 +180,7 @@ function readSet(
       'list what is wanted, then take the rest out with a later pattern that begins with "!"',
     );
   }
-  const single = new Set<string>();
-  const ranges: [string, string][] = [];
+  const read = new Set<string>();
   for (let at = 0; at < members.length; at += 1) {
     const from = members[at] ?? '';
     const to = members[at + 2];
@@ -166,17 +192,15 @@ function readSet(
           'ranges go upward within a-z, A-Z or 0-9',
         );
       }
-      ranges.push([from, to]);
+      for (let code = from.charCodeAt(0); code <= to.charCodeAt(0); code += 1) {
+        read.add(String.fromCharCode(code));
+      }
       at += 2;
     } else {
-      single.add(from);
+      read.add(from);
     }
   }
-  return {
-    reads: (c) =>
-      single.has(c) || ranges.some(([from, to]) => c.length === 1 && from <= c && c <= to),
-    next: end + 1,
-  };
+  return { reads: { members: read, complement: false }, next: end + 1 };
 }
 
 function isRange(from: string, to: string): boolean {

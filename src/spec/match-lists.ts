@@ -1,5 +1,5 @@
 import { failed, held, type Verdict } from '../model/verdict.ts';
-import { compileList } from './filter-pattern.ts';
+import { matchesList } from './filter-pattern.ts';
 
 /** A list of filter patterns and its `-ignore` twin; at most one of them is filled. */
 export interface FilterLists {
@@ -13,13 +13,13 @@ export interface FilterLists {
 export function matchesName(lists: FilterLists, name: string): Verdict {
   const { condition, only, ignore } = lists;
   if (only.length > 0) {
-    const { matched, by } = compileList(only)(name);
+    const { matched, by } = matchesList(only, name);
     if (matched) return held(condition, `${name} matches ${by}`);
     if (by !== undefined) return failed(condition, `${name} is taken out by ${by}`);
     return failed(condition, `${name} matches none of ${listed(only)}`);
   }
   if (ignore.length > 0) {
-    const { matched, by } = compileList(ignore)(name);
+    const { matched, by } = matchesList(ignore, name);
     return matched
       ? failed(`${condition}-ignore`, `${name} is ignored by ${by}`)
       : held(`${condition}-ignore`, `${name} is not ignored by ${listed(ignore)}`);

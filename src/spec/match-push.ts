@@ -1,19 +1,23 @@
 import type { PushTrigger } from '../model/deployment-spec.ts';
-import type { ChangedPaths, PushEvent } from '../model/event.ts';
+import type { PushEvent } from '../model/event.ts';
 import { allOf, failed, held, type Verdict } from '../model/verdict.ts';
-import { compileList } from './filter-pattern.ts';
 import { listed, matchesName } from './match-lists.ts';
+import { comparePathsNow, type PathAnswers, type PathList } from './match-paths.ts';
 
 /**
- * Whether a push fires the trigger.
+ * Whether a push fires the trigger. `answers`: what the comparison of its files gave, when that was done for many specs at once.
  *
  * https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#onpushbranchestagsbranches-ignoretags-ignore
  */
-export function matchesPush(trigger: PushTrigger, event: PushEvent): Verdict {
+export function matchesPush(
+  trigger: PushTrigger,
+  event: PushEvent,
+  answers?: PathAnswers,
+): Verdict {
   if (event.deleted)
     return failed('on.push', `${event.ref} was deleted: there is nothing to deploy`);
   if (event.sha === undefined) return failed('on.push', `${event.ref} points at no commit`);
-  return allOf([pushRefMatches(trigger, event), pathsMatch(trigger, event)]);
+  return allOf([pushRefMatches(trigger, event), pathsMatch(trigger, event, answers)]);
 }
 
 /** The part of the verdict that needs the ref alone. */
@@ -49,13 +53,10 @@ export function pushRefMatches(
  *
  * https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#onpushpull_requestpull_request_targetpathspaths-ignore
  */
-function pathsMatch(trigger: PushTrigger, event: PushEvent): Verdict {
-  const only = trigger.paths.length > 0;
-  const condition =
-    only || trigger.pathsIgnore.length === 0 ? 'on.push.paths' : 'on.push.paths-ignore';
-  if (!only && trigger.pathsIgnore.length === 0) {
-    return held(condition, 'the spec does not restrict them');
-  }
+function pathsMatch(trigger: PushTrigger, event: PushEvent, answers?: PathAnswers): Verdict {
+  const list = pathListOf(trigger);
+  if (list === undefined) return held('on.push.paths', 'the spec does not restrict them');
+  const condition = list.wanted === 'match' ? 'on.push.paths' : 'on.push.paths-ignore';
   if (event.tag !== undefined) return held(condition, 'paths are not looked at for tags');
   if (!event.changedPaths.complete) {
     // Deploying once too often does less harm than leaving a change out.
@@ -64,37 +65,43 @@ function pathsMatch(trigger: PushTrigger, event: PushEvent): Verdict {
       `taken to match, because the changed files are not known: ${event.changedPaths.reason}`,
     );
   }
-  return only
-    ? onlyPaths(condition, trigger.paths, event.changedPaths)
-    : exceptPaths(condition, trigger.pathsIgnore, event.changedPaths);
+  return pathsVerdict(condition, list, event.changedPaths.paths, answers);
 }
 
-type KnownPaths = Extract<ChangedPaths, { complete: true }>;
-
-function onlyPaths(condition: string, patterns: readonly string[], changed: KnownPaths): Verdict {
-  if (changed.paths.length === 0) return failed(condition, 'the push changed no file');
-  const match = compileList(patterns);
-  for (const path of changed.paths) {
-    const { matched, by } = match(path);
-    if (matched) return held(condition, `${path} matches ${by}`);
-  }
-  return failed(condition, `${files(changed)} matches ${listed(patterns)}`);
+/** The list of a trigger that restricts files. */
+export function pathListOf({ paths, pathsIgnore }: PushTrigger): PathList | undefined {
+  if (paths.length > 0) return { patterns: paths, wanted: 'match' };
+  return pathsIgnore.length > 0 ? { patterns: pathsIgnore, wanted: 'miss' } : undefined;
 }
 
-function exceptPaths(condition: string, patterns: readonly string[], changed: KnownPaths): Verdict {
-  if (changed.paths.length === 0) return failed(condition, 'the push changed no file');
-  const match = compileList(patterns);
-  const counted = changed.paths.find((path) => !match(path).matched);
-  return counted === undefined
-    ? failed(
+function pathsVerdict(
+  condition: string,
+  list: PathList,
+  paths: readonly string[],
+  answers = comparePathsNow([list], paths),
+): Verdict {
+  if (paths.length === 0) return failed(condition, 'the push changed no file');
+  const answer = answers(list);
+  const only = list.wanted === 'match';
+  const patterns = listed(list.patterns);
+  switch (answer.kind) {
+    case 'found':
+      return only
+        ? held(condition, `${answer.path} matches ${answer.by}`)
+        : held(condition, `${answer.path} is not ignored by ${patterns}`);
+    case 'undecided':
+      return held(
         condition,
-        `all of the ${changed.paths.length} changed files are ignored by ${listed(patterns)}`,
-      )
-    : held(condition, `${counted} is not ignored by ${listed(patterns)}`);
+        `too many files: counts as matching, because comparing all ${paths.length} would take too long`,
+      );
+    case 'none':
+      return only
+        ? failed(condition, `${files(paths)} matches ${patterns}`)
+        : failed(condition, `all of the ${paths.length} changed files are ignored by ${patterns}`);
+  }
 }
 
-function files(changed: KnownPaths): string {
-  const { paths } = changed;
+function files(paths: readonly string[]): string {
   return paths.length === 1
     ? `the changed file ${paths[0]} does not`
     : `none of the ${paths.length} changed files`;

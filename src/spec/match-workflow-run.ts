@@ -1,7 +1,7 @@
 import type { WorkflowRunTrigger } from '../model/deployment-spec.ts';
 import { sameRepository, type WorkflowRunEvent } from '../model/event.ts';
 import { allOf, failed, held, type Verdict } from '../model/verdict.ts';
-import { compilePattern } from './filter-pattern.ts';
+import { compilePattern, type Matcher } from './filter-pattern.ts';
 import { listed, matchesName } from './match-lists.ts';
 
 /**
@@ -60,8 +60,9 @@ function workflowMatches(workflows: readonly string[], name: string): Verdict {
   const condition = 'on.workflow_run.workflows';
   let matched = false;
   let by: string | undefined;
-  for (const entry of workflows) {
-    const match = matchesEntry(entry, name);
+  const patterns = patternsOf(workflows);
+  for (const [index, entry] of workflows.entries()) {
+    const match = matchesEntry(entry, patterns[index], name);
     if (match === undefined) continue;
     matched = match;
     by = entry;
@@ -73,15 +74,31 @@ function workflowMatches(workflows: readonly string[], name: string): Verdict {
 }
 
 /** True: named; false: taken out; undefined: not meant. */
-function matchesEntry(entry: string, name: string): boolean | undefined {
+function matchesEntry(
+  entry: string,
+  pattern: Matcher | undefined,
+  name: string,
+): boolean | undefined {
   if (entry === name) return true;
-  try {
-    const pattern = compilePattern(entry);
-    return pattern.matches(name) ? !pattern.negated : undefined;
-  } catch {
-    // Not a pattern, so only the name itself was meant.
-    return undefined;
-  }
+  // Not a pattern, so only the name itself was meant.
+  return pattern?.matches(name) === true ? !pattern.negated : undefined;
+}
+
+/** By the very list in the spec, as in `filter-pattern`. */
+const compiled = new WeakMap<readonly string[], readonly (Matcher | undefined)[]>();
+
+function patternsOf(workflows: readonly string[]): readonly (Matcher | undefined)[] {
+  const known = compiled.get(workflows);
+  if (known !== undefined) return known;
+  const list = workflows.map((entry) => {
+    try {
+      return compilePattern(entry);
+    } catch {
+      return undefined;
+    }
+  });
+  compiled.set(workflows, list);
+  return list;
 }
 
 function branchMatches(trigger: WorkflowRunTrigger, event: WorkflowRunEvent): Verdict {

@@ -3,17 +3,23 @@ import type { DeploymentSpec } from '../model/deployment-spec.ts';
 import { sameRepository, type Event, type ReleaseEvent } from '../model/event.ts';
 import { allOf, failed, held, type Verdict } from '../model/verdict.ts';
 import { evaluateCondition } from './expressions.ts';
+import type { PathAnswers } from './match-paths.ts';
 import { matchesPush, pushRefMatches } from './match-push.ts';
 import { matchesWorkflowRun } from './match-workflow-run.ts';
 
 /**
  * Whether an event deploys a spec, with the reason for every condition that was looked at. `payload` is the event as
- * GitHub sent it: what `if` calls `event`. Pure, and never throws: an `if` that cannot be evaluated does not hold.
+ * GitHub sent it: what `if` calls `event`; `answers` is for `matchesPush`. Pure, and never throws: an `if` that cannot be evaluated does not hold.
  */
-export function matchSpec(spec: DeploymentSpec, event: Event, payload: unknown): Verdict {
+export function matchSpec(
+  spec: DeploymentSpec,
+  event: Event,
+  payload: unknown,
+  answers?: PathAnswers,
+): Verdict {
   const repository = matchesRepository(spec, event);
   if (!repository.matched) return repository;
-  const trigger = matchesTrigger(spec, event);
+  const trigger = matchesTrigger(spec, event, answers);
   // Without a trigger for this kind of event the payload is not the one that `if` was written for.
   if (trigger === undefined) return allOf([repository, noTrigger(spec, event)]);
   if (event.kind === 'push' && (event.deleted || event.sha === undefined)) {
@@ -53,9 +59,13 @@ function matchesRepository(spec: DeploymentSpec, event: Event): Verdict {
 }
 
 /** Undefined when the spec has no trigger for this kind of event. */
-function matchesTrigger(spec: DeploymentSpec, event: Event): Verdict | undefined {
+function matchesTrigger(
+  spec: DeploymentSpec,
+  event: Event,
+  answers: PathAnswers | undefined,
+): Verdict | undefined {
   const { push, release, workflowRun } = spec.on;
-  if (event.kind === 'push') return push && matchesPush(push, event);
+  if (event.kind === 'push') return push && matchesPush(push, event, answers);
   if (event.kind === 'release') return release && matchesRelease(release.types, event);
   if (event.kind === 'workflow_run') return workflowRun && matchesWorkflowRun(workflowRun, event);
   return undefined;

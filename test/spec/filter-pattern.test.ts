@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { TerminalError } from '../../src/lib/errors.ts';
-import { runAutomaton } from '../../src/spec/filter-automaton.ts';
+import { createAutomaton } from '../../src/spec/filter-automaton.ts';
 import { compilePattern, matchesList, PATTERN_LIMIT } from '../../src/spec/filter-pattern.ts';
 
 /** The rows of GitHub's cheat sheet, in its order, each with names that it says match and some that then cannot. */
@@ -164,15 +164,45 @@ test('no name makes matching take more steps than states times characters', () =
       } catch {
         return true;
       }
-      const { steps } = runAutomaton(matcher.states, 'a'.repeat(length));
-      return steps <= (matcher.states.length + 1) * (length + 1);
+      const automaton = createAutomaton([matcher.states]);
+      automaton.accepts('a'.repeat(length));
+      return automaton.work() <= (matcher.states.length + 3) * (length + 1);
     }),
   );
   const hostile = compilePattern(`${'**a'.repeat(80)}!`);
-  const { accepted, steps } = runAutomaton(hostile.states, 'a'.repeat(4000));
-  assert.equal(accepted, false);
-  assert.ok(steps <= (hostile.states.length + 1) * 4001);
+  const automaton = createAutomaton([hostile.states]);
+  assert.deepEqual(automaton.accepts('a'.repeat(4000)), []);
+  assert.ok(automaton.work() <= (hostile.states.length + 3) * 4001);
 });
+
+test('many patterns that are read at once agree with each of them read alone, also when memory is short', () => {
+  fc.assert(
+    fc.property(
+      fc.array(patterns, { maxLength: 6 }),
+      fc.array(values, { maxLength: 20 }),
+      (list, texts) => {
+        const valid = list.filter((pattern) => isPattern(pattern)).map(compilePattern);
+        const states = valid.map((matcher) => matcher.states);
+        for (const automaton of [createAutomaton(states), createAutomaton(states, 1)]) {
+          for (const text of texts) {
+            const expected = valid.flatMap(({ matches }, index) => (matches(text) ? [index] : []));
+            assert.deepEqual(automaton.accepts(text), expected);
+          }
+        }
+      },
+    ),
+    { numRuns: 1000 },
+  );
+});
+
+function isPattern(pattern: string): boolean {
+  try {
+    compilePattern(pattern);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** The rules read literally, trying everything: slow, and plainly right. `before` is the pattern's character before. */
 function naive(pattern: string, value: string, before = '/'): boolean {
