@@ -26,6 +26,9 @@ export interface ListMatch {
 /** Characters in a pattern. Together with the linear matching it bounds what a pattern can cost. */
 export const PATTERN_LIMIT = 512;
 
+/** What the automaton of one list of names may remember: there may be many lists, and names are short. */
+const NAME_MEMORY = 1000;
+
 /**
  * Compiles one of GitHub's filter patterns: `*` (any characters but `/`), `**` (any characters), `?` and `+` (zero or
  * one, one or more, of the character before), `[]` (one of a set), `\` (the next character as it is), `!` in front
@@ -50,7 +53,8 @@ export function compilePattern(pattern: string): Matcher {
     source: pattern,
     negated,
     states,
-    matches: (value) => (automaton ??= createAutomaton([states])).accepts(value).length > 0,
+    matches: (value) =>
+      (automaton ??= createAutomaton([states], NAME_MEMORY)).accepts(value).length > 0,
   };
 }
 
@@ -72,7 +76,10 @@ export function matchesList(patterns: readonly string[], value: string): ListMat
   let match = matchers.get(patterns);
   if (match === undefined) {
     const list = compileList(patterns);
-    const automaton = createAutomaton(list.map(({ states }) => states));
+    const automaton = createAutomaton(
+      list.map(({ states }) => states),
+      NAME_MEMORY,
+    );
     match = (text) => {
       const last = list[automaton.accepts(text).at(-1) ?? -1];
       return { matched: last !== undefined && !last.negated, by: last?.source };

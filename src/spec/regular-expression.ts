@@ -17,8 +17,7 @@ export function compileRegularExpression(source: string): RE2JS {
   try {
     return RE2JS.compile(source);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : '';
-    throw bad(reason.replace(/^error parsing regexp: /, 'has an '), error);
+    throw bad('is not valid', error);
   }
 }
 
