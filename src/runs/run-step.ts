@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { backoffDelay } from '../lib/backoff.ts';
 import { formatDuration } from '../lib/duration.ts';
+import { createFairTurn } from '../lib/fair-turn.ts';
 import { makeOwn } from '../lib/owner.ts';
 import type { StepSpec } from '../model/deployment-spec.ts';
 import type { Step } from '../model/run.ts';
@@ -74,9 +75,12 @@ async function attemptStep(
   const home = deps.stepUser === undefined ? {} : { HOME: homeOf(pipeline.scratch) };
   const context = { run: { ...run, outputs }, spec, event: payload, outputs, secrets };
   const written = { ...spec.env, ...stepSpec.env };
-  const rendered = Object.fromEntries(
-    Object.entries(written).map(([name, value]) => [name, renderTemplate(value, context)]),
-  );
+  const rendered: [string, string][] = [];
+  const fairTurn = createFairTurn();
+  for (const [name, value] of Object.entries(written)) {
+    await fairTurn();
+    rendered.push([name, renderTemplate(value, context)]);
+  }
   return await deps.steps({
     step: stepSpec,
     directory,
@@ -87,7 +91,7 @@ async function attemptStep(
       outputPath: join(scratch, 'output'),
       workspace: directory,
       inherited: { ...deps.inherited, ...home },
-      env: rendered,
+      env: Object.fromEntries(rendered),
       secrets,
     }),
     log: (stream, text) => log.write(step.index, stream, text),

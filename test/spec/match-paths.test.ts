@@ -67,20 +67,22 @@ test('a huge push against many specs lets everything else have its turn', async 
     { length: 98_600 },
     (_, n) => `packages/part-${n % 2900}/src/file-${n}.ts`,
   );
+  // By the thread's own time: what others on the machine do is not counted.
+  const cpuTime = () => process.threadCpuUsage().user / 1000;
   let turns = 0;
   let longest = 0;
-  let last = performance.now();
+  const start = cpuTime();
+  let last = start;
   const ticking = setInterval(() => {
     turns += 1;
-    longest = Math.max(longest, performance.now() - last);
-    last = performance.now();
+    longest = Math.max(longest, cpuTime() - last);
+    last = cpuTime();
   });
-  const before = process.cpuUsage();
   const verdicts = await matchSpecs(list, push(paths), {});
   clearInterval(ticking);
-  const { user } = process.cpuUsage(before);
+  const spent = cpuTime() - start;
   assert.ok(verdicts.every(({ matched }) => !matched));
-  // Generous for a starved machine: the figures are in the benchmark. Without the mend this took over a minute.
-  assert.ok(user < 5_000_000, `${user} µs`);
-  assert.ok(turns > 3 && longest < 1000, `${turns} turns, the longest ${longest} ms`);
+  // Far above what it takes, which the benchmark tells, and far below the minute and a half without all that.
+  assert.ok(spent < 5000, `${spent} ms`);
+  assert.ok(turns > 3 && longest < 500, `${turns} turns, the longest ${longest} ms`);
 });
