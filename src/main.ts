@@ -51,7 +51,14 @@ async function serve(): Promise<number> {
   try {
     // Only here, because every other command is done before all this would be loaded.
     const { startApp } = await import('./app.ts');
+    // Until it is up nothing is under way that a kill could harm, and what the start waits for may never come.
+    const endAtOnce = () => {
+      logger.info('stopped before it was up');
+      process.exit(0);
+    };
+    interrupted.signal.addEventListener('abort', endAtOnce);
     const app = await startApp({ config, environment: process.env, version, logger });
+    interrupted.signal.removeEventListener('abort', endAtOnce);
     await new Promise<void>((resolve) => {
       if (interrupted.signal.aborted) resolve();
       interrupted.signal.addEventListener('abort', () => resolve(), { once: true });

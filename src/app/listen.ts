@@ -1,12 +1,32 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { MainsheetError } from '../lib/errors.ts';
 
-/** Listens, and resolves with the URL (port 0 is any free one). Rejects when the address is taken or not this machine's. */
+/** By the system's code. */
+const HINTS: Record<string, string> = {
+  EADDRINUSE: 'stop the program that listens there, or set PORT to another one; 0 is any free port',
+  EACCES: 'set PORT to 1024 or higher: below, only root may listen',
+};
+const NOT_HERE =
+  'set HOST to an address of this machine: 127.0.0.1, or 0.0.0.0 for all that it has';
+
+/**
+ * Listens, and resolves with the URL (port 0 is any free one). Throws MainsheetError `cannot-listen` when the address is taken
+ * or not this machine's.
+ */
 export async function listen(server: Server, host: string, port: number): Promise<string> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => resolve());
-  });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, host, () => resolve());
+    });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    throw new MainsheetError('cannot-listen', `cannot listen at port ${port} of ${host}`, {
+      cause: error,
+      hint: HINTS[code] ?? NOT_HERE,
+    });
+  }
   const address = server.address() as AddressInfo;
   const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
   return `http://${name}:${address.port}`;

@@ -2,6 +2,7 @@ import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import SQLite from 'better-sqlite3';
 import { MainsheetError } from '../lib/errors.ts';
+import { isNoDatabase } from './engine.ts';
 
 /** A process that ends just now has its time to let go, in milliseconds. */
 const PATIENCE_MS = 2000;
@@ -28,7 +29,9 @@ export function lockDataDirectory(directory: string): () => void {
         })
       : new MainsheetError('data-directory', `cannot write into the data directory ${directory}`, {
           cause: error,
-          hint: 'give the user that runs Mainsheet the directory, and see that its disk is not full',
+          hint: isNoDatabase(error)
+            ? `remove ${file}: what it should be holds nothing`
+            : 'give the user that runs Mainsheet the directory, and see that its disk is not full',
         });
   }
   const held = lock;

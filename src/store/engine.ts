@@ -47,7 +47,14 @@ export function openSqlite(
   } catch (error) {
     throw new MainsheetError('store-unavailable', `cannot open the database ${file}`, {
       cause: error,
-      hint: 'check that MAINSHEET_DATA_DIR exists, is writable and has room',
+      hint: isNoDatabase(error)
+        ? 'move that file out of the way, or put a backup in its place: it is damaged, or another program’s'
+        : 'see that it is a file that this user may write, in a MAINSHEET_DATA_DIR with room',
     });
   }
+}
+
+/** Whether SQLite says that a file is none of its own, or damaged. */
+export function isNoDatabase(error: unknown): boolean {
+  return error instanceof SQLite.SqliteError && /^SQLITE_(?:NOTADB|CORRUPT)/.test(error.code);
 }

@@ -1,7 +1,7 @@
 import { sql, type Kysely } from 'kysely';
 import { DEFAULT_MIGRATION_TABLE, Migrator, type Migration } from 'kysely/migration';
 import { MainsheetError, RetryableError } from '../lib/errors.ts';
-import type { Engine } from './engine.ts';
+import { isNoDatabase, type Engine } from './engine.ts';
 import { first } from './migrations/0001-first.ts';
 import { recovery } from './migrations/0002-recovery.ts';
 import { outboxPriority } from './migrations/0003-outbox-priority.ts';
@@ -70,9 +70,18 @@ async function migrateToLatest(
     const failed = results?.find((result) => result.status === 'Error')?.migrationName;
     throw new MainsheetError('migration-failed', `database migration ${failed ?? ''} failed`, {
       cause: error,
-      hint: 'the database is as it was; restore a backup if it was changed by hand',
+      hint: migrationHint(error),
     });
   }
+}
+
+function migrationHint(error: unknown): string {
+  if (isNoDatabase(error)) return 'the file is damaged: put a backup in its place';
+  // https://www.postgresql.org/docs/current/errcodes-appendix.html: insufficient_privilege
+  if (error instanceof Error && 'code' in error && error.code === '42501') {
+    return 'give the user of DATABASE_URL the right CREATE on the schema, or make it the owner of the database';
+  }
+  return 'the database is as it was: was it changed by hand, or by another program?';
 }
 
 /** What a database lacks, and what it has that this Mainsheet does not know. */

@@ -1,6 +1,6 @@
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely';
 import { Pool, types, type ClientConfig, type PoolClient } from 'pg';
-import { describeError, RetryableError } from '../lib/errors.ts';
+import { describeError, MainsheetError, RetryableError } from '../lib/errors.ts';
 import type { Database } from './tables.ts';
 
 /** Connections of one process at most, besides the one that listens. */
@@ -98,7 +98,7 @@ function guarded(pool: Pool): PostgresPool {
     options: pool.options,
     end: () => pool.end(),
     async connect() {
-      const client = await pool.connect().catch(rethrow);
+      const client = await pool.connect().catch(refuse);
       let wrapped = known.get(client);
       if (wrapped === undefined) {
         wrapped = guardedClient(client);
@@ -140,5 +140,33 @@ function rethrow(error: unknown): never {
     throw new RetryableError('store-away', 'the database is busy', { cause: error });
   }
   if (!isAway(error)) throw error;
-  throw new RetryableError('store-away', 'the database cannot be reached', { cause: error });
+  throw new RetryableError('store-away', 'the database cannot be reached', {
+    cause: error,
+    hint:
+      codeOf(error) === '25006'
+        ? 'name the primary server in DATABASE_URL, not a standby'
+        : 'see that the PostgreSQL server of DATABASE_URL runs, and can be reached from here',
+  });
+}
+
+/** A server that answers, and does not want us. */
+function refuse(error: unknown): never {
+  if (BUSY_CODES.test(codeOf(error)) || isAway(error)) rethrow(error);
+  throw new MainsheetError('store-refused', 'the database server refuses the connection', {
+    cause: error,
+    hint: refusalHint(codeOf(error), describeError(error)),
+  });
+}
+
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html: class 28 is authorization, 3D000 a database that is not there. */
+function refusalHint(code: string, message: string): string {
+  if (code.startsWith('28')) {
+    return 'check the user and the password in DATABASE_URL, and what pg_hba.conf allows';
+  }
+  if (code === '3D000') {
+    return 'make the database first, with createdb, or correct its name in DATABASE_URL';
+  }
+  return /SSL|TLS|certificate/i.test(message)
+    ? 'check sslmode and sslrootcert in DATABASE_URL'
+    : 'check DATABASE_URL';
 }
