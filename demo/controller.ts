@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-const DEPLOYMENTS = fileURLToPath(new URL('../deployments', import.meta.url));
+const DEPLOYMENTS = fileURLToPath(new URL('specs', import.meta.url));
 
 /** A controller in a process of its own, on SQLite, as anybody would start it. */
 export interface DemoController {

@@ -10,6 +10,8 @@ import { createLoop, type Loop } from './loop.ts';
 
 /** How old the specs may be when no push told of a newer commit. */
 const POLL_MS = 60_000;
+/** A repository that cannot be reached is asked at once, and then less and less often. */
+const BACKOFF = { baseMs: 1000, maxMs: POLL_MS };
 /**
  * Two work trees in turn: the one in use stays as it is while the other is brought to the next commit. No spec can name such a
  * lane, or its steps would run among the specs.
@@ -19,7 +21,7 @@ export const SPEC_LANES = ['mainsheet specs a', 'mainsheet specs b'] as const;
 /**
  * Keeps the specs of a repository (`MAINSHEET_DEPLOYMENTS=github:owner/repo…`) in a directory: `link` always points at
  * one whole commit of it, so that the catalog never reads half a checkout. While GitHub cannot be reached the last
- * commit stays in use.
+ * commit stays in use, and it is asked less and less often.
  */
 export function createSpecSource(deps: {
   repository: string;
@@ -79,7 +81,7 @@ export function createSpecSource(deps: {
     );
   }
 
-  return createLoop({ name: 'specs', turn, pollMs: POLL_MS, logger });
+  return createLoop({ name: 'specs', turn, pollMs: POLL_MS, backoff: BACKOFF, logger });
 }
 
 /** The one that `link` does not lead into, whoever made it: the process before this one has left it behind. */

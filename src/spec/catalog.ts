@@ -46,6 +46,9 @@ export interface CatalogDeps {
   settleMs?: number;
 }
 
+const NO_SPEC =
+  'put a spec into the directory (name.yaml, see docs/specs.md), or set MAINSHEET_DEPLOYMENTS to where yours are';
+
 interface Index {
   byRepository: Map<string, LoadedSpec[]>;
   byName: Map<string, LoadedSpec>;
@@ -96,7 +99,10 @@ export function createCatalog(deps: CatalogDeps): Catalog {
           : 'deployment specs are broken; none is in use',
       );
     } else if (state.specs.length === 0) {
-      logger.warn({ directory }, 'there is no deployment spec: nothing will be deployed');
+      logger.warn(
+        { directory, hint: NO_SPEC },
+        'there is no deployment spec: nothing will be deployed',
+      );
     } else {
       logger.info(
         { count: state.specs.length, digest: digestOf(state.specs) },

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createSpecSource, SPEC_LANES } from '../../src/controller/spec-source.ts';
 import type { Checkouts } from '../../src/git/checkouts.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
@@ -202,4 +203,46 @@ test('no spec can have its steps run in the work tree that the specs are read fr
     const text = `name: shop\nrepository: acme/shop\non: push\nconcurrency: ${lane}\nsteps: [{ run: x }]\n`;
     assert.match(parseSpecs('x.yaml', text).problems[0]?.message ?? '', /begins with "mainsheet "/);
   }
+});
+
+test('a repository that cannot be reached is asked less and less often, and at once when a push tells of it', async (t) => {
+  const { repository, mirrors, checkouts, root } = await createGit(t);
+  const { logger, log } = recordLog();
+  let asked = 0;
+  const source = createSpecSource({
+    repository,
+    path: '',
+    ref: undefined,
+    link: join(root, 'specs'),
+    mirrors: {
+      ...mirrors,
+      revision: async () => {
+        asked += 1;
+        throw new Error('not there');
+      },
+    },
+    checkouts,
+    catalog: { reload: async () => ({ specs: [], problems: [], stale: false, loadedAt: 1 }) },
+    logger,
+  });
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const stopping = new AbortController();
+  const running = source.run(stopping.signal);
+  const secondsPass = async (seconds: number) => {
+    for (let second = 0; second < seconds; second += 1) {
+      t.mock.timers.tick(1000);
+      await nextTurn();
+    }
+  };
+  await secondsPass(10);
+  assert.ok(asked >= 3, `${asked} times in the first ten seconds`);
+  await secondsPass(590);
+  assert.ok(asked > 10 && asked < 30, `${asked} times in ten minutes`);
+  assert.equal(log.length, asked);
+  const before = asked;
+  source.wake();
+  await nextTurn();
+  assert.equal(asked, before + 1);
+  stopping.abort();
+  await running;
 });

@@ -37,7 +37,7 @@ notify:
     webhook: { url: "\${{ secrets.DEPLOY_HOOK }}", secret: DEPLOY_HOOK_KEY }
 `;
 const SMALL = "name: shop\nrepository: acme/shop\non: push\nsteps: [{ run: 'true' }]\n";
-const DEMO = readFileSync(new URL('../../deployments/demo.yaml', import.meta.url), 'utf8');
+const DEMO = readFileSync(new URL('../../demo/specs/storefront.yaml', import.meta.url), 'utf8');
 const VALID = [WHOLE, SMALL, DEMO, `${SMALL}---\n${WHOLE}---\n`];
 
 /** What an editor's slip or a bad intention may put anywhere. */

@@ -119,15 +119,19 @@ test('when no spec is left the last valid set stays, and a restart makes that wh
   assert.equal(catalog.byName('one'), undefined);
 
   await rm(join(directory, 'b.yaml'));
-  const said: unknown[] = [];
-  const logger = pino(
-    { level: 'warn' },
-    { write: (line: string) => said.push(JSON.parse(line).msg) },
-  );
+  const said: { msg: string; hint: string }[] = [];
+  const logger = pino({ level: 'warn' }, { write: (line: string) => said.push(JSON.parse(line)) });
   const again = createCatalog({ directory, logger, clock: systemClock });
   const { specs, stale } = await again.reload();
   assert.deepEqual([specs, stale], [[], false]);
-  assert.deepEqual(said, ['there is no deployment spec: nothing will be deployed']);
+  assert.deepEqual(
+    said.map(({ msg }) => msg),
+    ['there is no deployment spec: nothing will be deployed'],
+  );
+  assert.match(
+    said[0]?.hint ?? '',
+    /put a spec into the directory .* or set MAINSHEET_DEPLOYMENTS/,
+  );
 });
 
 test('a load that changes nothing is neither logged nor told', async (t) => {

@@ -6,10 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { loadSpecs } from '../../src/spec/load.ts';
 
 const DEPLOYMENTS = fileURLToPath(new URL('../../deployments', import.meta.url));
+const DEMO = fileURLToPath(new URL('../../demo/specs', import.meta.url));
 const EXAMPLES = fileURLToPath(new URL('../../docs/examples', import.meta.url));
 
 for (const [directory, names] of [
-  [DEPLOYMENTS, ['storefront']],
+  [DEMO, ['storefront']],
   [EXAMPLES, ['api-staging', 'shop-web', 'shop-api', 'api-release', 'site']],
 ] as const) {
   test(`every spec shipped in ${directory.split('/').slice(-2).join('/')} is valid`, async () => {
@@ -30,3 +31,8 @@ for (const [directory, names] of [
     }
   });
 }
+
+test('a checkout has no spec where a server looks that was told of no other place', async () => {
+  const { specs, problems } = await loadSpecs(DEPLOYMENTS);
+  assert.deepEqual([specs, problems], [[], []]);
+});

@@ -6,6 +6,7 @@ import { parse, parseAllDocuments } from 'yaml';
 import { knownKeys, specJsonSchema } from '../../src/spec/json-schema.ts';
 
 const DEPLOYMENTS = new URL('../../deployments/', import.meta.url);
+const DEMO = new URL('../../demo/specs/storefront.yaml', import.meta.url);
 const EXAMPLES = new URL('../../docs/examples/', import.meta.url);
 
 test('the shipped schema is the one that the code makes', async () => {
@@ -20,7 +21,7 @@ test('the shipped schema is the one that the code makes', async () => {
 test('the schema accepts the shipped specs and refuses an unknown key', async () => {
   const validate = new Ajv2020({ strict: false }).compile(specJsonSchema());
   const urls = [
-    new URL('demo.yaml', DEPLOYMENTS),
+    DEMO,
     ...['static-site', 'release', 'after-ci', 'monorepo'].map(
       (name) => new URL(`${name}.yaml`, EXAMPLES),
     ),
@@ -30,7 +31,7 @@ test('the schema accepts the shipped specs and refuses an unknown key', async ()
       assert.ok(validate(document.toJS()), `${url.pathname}: ${JSON.stringify(validate.errors)}`);
     }
   }
-  const demo: object = parse(await readFile(new URL('demo.yaml', DEPLOYMENTS), 'utf8'));
+  const demo: object = parse(await readFile(DEMO, 'utf8'));
   assert.equal(validate({ ...demo, brunches: [] }), false);
 });
 
