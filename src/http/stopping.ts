@@ -32,8 +32,7 @@ export function createStopping(clock: Pick<Clock, 'elapsed' | 'sleep'>): Stoppin
   const underWay = new Set<ServerResponse>();
   let count = 0;
 
-  async function quiet(): Promise<void> {
-    const until = clock.elapsed() + ANSWER_WITHIN_MS;
+  async function quiet(until: number): Promise<void> {
     let before: number;
     do {
       before = count;
@@ -69,10 +68,11 @@ export function createStopping(clock: Pick<Clock, 'elapsed' | 'sleep'>): Stoppin
         if (!response.headersSent) response.setHeader('Connection', 'close');
       }
       stopping.abort();
-      await quiet();
+      const until = clock.elapsed() + ANSWER_WITHIN_MS;
+      await quiet(until);
       // Not the one of HTTP, which also ends connections whose first request is on its way.
       const closed = new Promise((resolve) => NetServer.prototype.close.call(server, resolve));
-      await quiet();
+      await quiet(until);
       server.closeAllConnections();
       await closed;
     },

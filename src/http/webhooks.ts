@@ -3,6 +3,7 @@ import type { Middleware } from 'koa';
 import type { Clock } from '../lib/clock.ts';
 import { describeError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { isFound } from '../controller/push-payload.ts';
 import { bodyDigest } from '../github/body-digest.ts';
 import { describePayload } from '../github/describe-delivery.ts';
 import { DEPLOYING_EVENTS, whyAnotherEvent } from '../github/event-shape.ts';
@@ -45,6 +46,7 @@ export function webhookRoute(deps: {
       const form = isForm(ctx.method, ctx.get('Content-Type'));
       const event = header(ctx.get('X-GitHub-Event'), 'X-GitHub-Event', EVENT);
       const id = header(ctx.get('X-GitHub-Delivery'), 'X-GitHub-Delivery', DELIVERY);
+      if (isFound(id)) throw malformed('X-GitHub-Delivery');
       const check = signatureCheck(deps.secrets, ctx.get('X-Hub-Signature-256'));
       const body = textOf(await deps.readBody(ctx.req, check));
       const text = form ? payloadOfForm(body) : body;
@@ -128,11 +130,12 @@ function isForm(method: string, contentType: string): boolean {
 
 function header(value: string, name: string, pattern: RegExp): string {
   if (pattern.test(value)) return value;
-  throw new ProblemError(
-    400,
-    'header-missing',
-    value === '' ? `the header ${name} is missing` : `the header ${name} is malformed`,
-  );
+  if (value !== '') throw malformed(name);
+  throw new ProblemError(400, 'header-missing', `the header ${name} is missing`);
+}
+
+function malformed(name: string): ProblemError {
+  return new ProblemError(400, 'header-missing', `the header ${name} is malformed`);
 }
 
 function unsigned(detail: string): ProblemError {

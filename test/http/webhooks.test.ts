@@ -163,6 +163,8 @@ test('a missing or malformed header is refused by its name, before the body is r
     ['X-GitHub-Delivery', '../../etc/passwd'],
     ['X-GitHub-Delivery', 'a b'],
     ['X-GitHub-Delivery', 'd1, d1'],
+    // Such are Mainsheet's own, of branches that it has looked at.
+    ['X-GitHub-Delivery', 'reconcile-0123456789abcdef0123456789abcdef'],
     ['X-GitHub-Delivery', 'x'.repeat(101)],
   ];
   for (const [name, value] of headers) {
