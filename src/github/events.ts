@@ -22,7 +22,7 @@ export function parseEvent(name: string, payload: Json): Event {
   try {
     const fields = readFields(payload, 'the payload');
     const mismatch = whyAnotherEvent(name, payload);
-    if (mismatch !== undefined) return other(name, payload, mismatch);
+    if (mismatch !== undefined) throw new TerminalError('payload-unreadable', mismatch);
     if (name === 'push') return parsePush(fields);
     if (name === 'release') return parseRelease(fields);
     if (name === 'workflow_run') return parseWorkflowRun(fields);

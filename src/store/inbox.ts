@@ -1,6 +1,6 @@
 import { sql, type CompiledQuery, type Kysely, type Selectable } from 'kysely';
-import { RetryableError } from '../lib/errors.ts';
 import type { Delivery, DeliveryOutcome } from '../model/delivery.ts';
+import { noteCopies } from './copies.ts';
 import type { Engine } from './engine.ts';
 import { page, type Page, type PageRequest } from './page.ts';
 import type { Database, DeliveryTable } from './tables.ts';
@@ -91,7 +91,7 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
       const parameters = rows.flatMap((row) => Object.values(row));
       const stored = await db.executeQuery<{ id: string }>({ ...statement, parameters });
       const fresh = new Set(stored.rows.map((row) => row.id));
-      const others = deliveries.filter(({ id }) => !fresh.has(id));
+      const others = rows.filter(({ id }) => !fresh.has(id));
       if (others.length > 0) await noteCopies(db, others);
       return fresh;
     },
@@ -281,62 +281,6 @@ function insertion(
       .returning('id')
       .compile()
   );
-}
-
-/** Of these deliveries either the id or the digest was there. Throws RetryableError for one of which neither is any more. */
-async function noteCopies(
-  db: Kysely<Database>,
-  deliveries: readonly IncomingDelivery[],
-): Promise<void> {
-  const rows = await db
-    .selectFrom('deliveries')
-    .select(['id', 'digest'])
-    .where((eb) =>
-      eb.or([
-        eb(
-          'id',
-          'in',
-          deliveries.map(({ id }) => id),
-        ),
-        eb(
-          'digest',
-          'in',
-          deliveries.map(({ digest }) => digest ?? ''),
-        ),
-      ]),
-    )
-    .execute();
-  const known = new Set(rows.map(({ id }) => id));
-  const originals = new Map(rows.map(({ id, digest }) => [digest, id]));
-  const copies = deliveries
-    .filter(({ id }) => !known.has(id))
-    .map((delivery) => copyOf(delivery, originals.get(delivery.digest ?? '')));
-  if (copies.length === 0) return;
-  await db
-    .insertInto('deliveries')
-    .values(copies)
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
-}
-
-function copyOf(delivery: IncomingDelivery, original: string | undefined) {
-  if (original === undefined) {
-    throw new RetryableError('delivery-not-stored', 'what was there is being removed');
-  }
-  const outcome = {
-    summary: `Nothing new: delivery ${original} has brought the same body before`,
-    specs: [],
-  } satisfies DeliveryOutcome;
-  return {
-    ...toRow(delivery),
-    digest: null,
-    payload: '',
-    state: 'processed' as const,
-    processed_at: delivery.receivedAt,
-    pruned_at: delivery.receivedAt,
-    outcome: JSON.stringify(outcome),
-    copy_of: original,
-  };
 }
 
 function toRow(delivery: IncomingDelivery) {

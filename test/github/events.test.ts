@@ -321,7 +321,7 @@ test('a body of one event that is said to be another is refused with that reason
   const comment = definitions.find(({ name }) => name === 'issue_comment')?.examples[0] ?? null;
   assert.equal(
     reasonOf(parseEvent('push', comment)),
-    'the body is not that of the event push: it has no ref, before, after',
+    'the push payload cannot be read: the body is not that of the event push: it has no ref, before, after',
   );
   const review = { action: 'requested', workflow_run: {}, repository: {}, since: 'x' };
   assert.match(reasonOf(parseEvent('workflow_run', review)), /it has since/);
