@@ -20,6 +20,9 @@ import type { Receivers } from './receivers.ts';
 const BACKOFF = { baseMs: 1000, maxMs: 10 * 60_000 };
 /** With this many attempts the backoff has lasted about a day. */
 const MOST_ATTEMPTS = 200;
+const DAY_MS = 24 * 60 * 60_000;
+/** So often a notification is tried however old it is. */
+const LEAST_ATTEMPTS = 5;
 /** A callback for which there was no room after it was claimed is not claimed again before this. */
 const REFUSED_MS = 1000;
 
@@ -129,7 +132,7 @@ export function createDeliver(
     };
     if (signal.aborted) {
       await store.outbox.postpone(entry.id, clock.now(), 'interrupted', entry.attempts);
-    } else if (error instanceof TerminalError || entry.attempts >= MOST_ATTEMPTS) {
+    } else if (error instanceof TerminalError || wasTriedLong(entry, clock.now())) {
       logger.error(fields, 'callback given up');
       await finish(entry, 'dead', hinted(error, reason));
     } else {
@@ -155,6 +158,16 @@ export function createDeliver(
   }
 
   return deliver;
+}
+
+/**
+ * Whether it was tried for about a day. Notifications of one entry of a spec wait for each other, so a day counts from when each was
+ * made: else those for a receiver that is gone would become more and more.
+ */
+function wasTriedLong({ attempts, callback, createdAt }: OutboxEntry, now: number): boolean {
+  const waitsForOthers = callback.kind === 'webhook' || callback.kind === 'dispatch';
+  const isOld = waitsForOthers && now - createdAt >= DAY_MS;
+  return attempts >= (isOld ? LEAST_ATTEMPTS : MOST_ATTEMPTS);
 }
 
 /** Whether GitHub has read the message and does not take it, which may be for its decoration. */

@@ -6,6 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { createDeliver } from '../../src/controller/deliver.ts';
 import { createReceivers } from '../../src/controller/receivers.ts';
 import { createBroadcast } from '../../src/lib/broadcast.ts';
+import { RetryableError } from '../../src/lib/errors.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import type { Callback } from '../../src/model/callback.ts';
 import type { News } from '../../src/model/news.ts';
@@ -86,4 +87,42 @@ test('whoever lost a Deployment to another process keeps its number to himself',
     return { deploymentId: 11 };
   })(stalled, FOREVER);
   assert.equal(await store.runs.deploymentId('r1'), 22);
+});
+
+test('notifications to a receiver that is gone are given up a day after they were made, and do not pile up', async (t) => {
+  const webhook = { kind: 'webhook', url: 'https://gone.example/' } as never;
+  const store = await setUp(t, [webhook, webhook]);
+  const day = 24 * 60 * 60_000;
+  const refuse = async () => {
+    throw new RetryableError('webhook-refused', 'answered 404');
+  };
+  let now = day - 1;
+  const attempt = async () => {
+    const [entry] = await store.outbox.claim(now, LEASE_MS, 1);
+    assert.ok(entry);
+    await deliverAt(store, now, refuse)(entry, FOREVER);
+    now += 11 * 60_000;
+    return (await store.outbox.ofRun('r1')).map(({ state }) => state);
+  };
+  // Its first try is within the day; however late it is, it is tried five times.
+  for (let tries = 1; tries < 5; tries += 1)
+    assert.deepEqual(await attempt(), ['pending', 'pending']);
+  assert.deepEqual(await attempt(), ['dead', 'pending']);
+  for (let tries = 1; tries < 5; tries += 1) assert.deepEqual(await attempt(), ['dead', 'pending']);
+  assert.deepEqual(await attempt(), ['dead', 'dead']);
+});
+
+test('a state is tried for about a day, whenever that begins', async (t) => {
+  const store = await setUp(t, [sampleStatus('success')]);
+  let now = 3 * 24 * 60 * 60_000;
+  const begun = now;
+  for (;;) {
+    const [entry] = await store.outbox.claim(now, LEASE_MS, 1);
+    if (entry === undefined) break;
+    const away = () => Promise.reject(new RetryableError('github-unavailable', 'answered 502'));
+    await deliverAt(store, now, away)(entry, FOREVER);
+    now = (await store.outbox.get(entry.id))?.nextAttemptAt ?? now;
+  }
+  const hours = (now - begun) / (60 * 60_000);
+  assert.ok(hours > 18 && hours < 36, `${hours} hours`);
 });
