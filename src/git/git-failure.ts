@@ -15,6 +15,15 @@ interface Kind {
 /** What git's messages mean, the first that fits. git has no better way to say it than these texts. */
 const KINDS: Kind[] = [
   {
+    // First, because these messages hold names from the repository, which may say anything.
+    pattern:
+      /^error: invalid path '|^(?:error|fatal): (?:unable to create (?:file|symlink)|cannot create directory at|could not create leading directories of) [^]*: (?:File name too long|Invalid argument|Invalid or incomplete multibyte|Illegal byte sequence|No such file or directory|Not a directory|Is a directory|File exists)/m,
+    terminal: true,
+    code: 'tree-impossible',
+    message: 'the commit has a file that cannot be written',
+    hint: 'Rename or remove it in the repository: its name or path is too long, or one that git does not write.',
+  },
+  {
     pattern: /spawn git ENOENT/,
     terminal: true,
     code: 'git-missing',
@@ -86,7 +95,7 @@ const KINDS: Kind[] = [
 
 /**
  * The error of a git call that ended with a message: TerminalError where trying again cannot help (`repository-not-found`,
- * `git-authentication`, `git-forbidden`, `repository-moved`, `commit-missing`, `git-missing`), else RetryableError
+ * `git-authentication`, `git-forbidden`, `repository-moved`, `commit-missing`, `git-missing`, `tree-impossible`), else RetryableError
  * (`git-server`, `git-unreachable`, `certificate-untrusted`, `proxy-refused`, `disk-full`, `git-damaged`, `git-failed`). `secrets` are masked in what git said, in
  * every usual encoding.
  */

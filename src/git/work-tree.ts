@@ -1,6 +1,6 @@
 import { copyFile, lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RetryableError } from '../lib/errors.ts';
+import { RetryableError, TerminalError } from '../lib/errors.ts';
 import { handOver, letPass, type Owner } from '../lib/owner.ts';
 import { isUsableDirectory, placeForNew } from './discard.ts';
 import type { GitAnswer } from './git-process.ts';
@@ -74,7 +74,8 @@ export interface BringDeps {
 
 /**
  * Brings the tree to exactly the commit `sha`, whose objects are in `mirror`, and proves it: HEAD, the contents of every
- * file, and that there is nothing else. Throws RetryableError `checkout-differs`, or as `gitFailure` says.
+ * file, and that there is nothing else. Throws RetryableError `checkout-differs`, TerminalError `tree-impossible`, or as
+ * `gitFailure` says.
  */
 export async function bringTo(
   place: Place,
@@ -96,11 +97,27 @@ export async function bringTo(
   await rm(join(place.tree, '.git'), { recursive: true, force: true });
   await run('checkout', '--quiet', '--force', '--detach', sha, '--');
   await run('clean', '--quiet', '-xffd');
-  await verify(place, sha, run);
-  await giveGitDirectory(place, commit, deps);
-  if (deps.owner === undefined) return;
-  await handOver(place.tree, deps.owner);
-  await letPass(place.directory, deps.owner);
+  try {
+    await verify(place, sha, run);
+    await giveGitDirectory(place, commit, deps);
+    if (deps.owner === undefined) return;
+    await handOver(place.tree, deps.owner);
+    await letPass(place.directory, deps.owner);
+  } catch (error) {
+    throw isTooLong(error) ? tooLong(sha, error) : error;
+  }
+}
+
+/** git goes down step by step and writes what nobody can name by its whole path. */
+function tooLong(sha: string, cause: unknown): TerminalError {
+  return new TerminalError('tree-impossible', `${sha} has a file whose path is too long`, {
+    cause,
+    hint: 'Rename or remove it in the repository.',
+  });
+}
+
+function isTooLong(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENAMETOOLONG';
 }
 
 async function keepOurs(gitDirectory: string, mirror: string): Promise<void> {

@@ -1,5 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { lchownSync, lstatSync } from 'node:fs';
-import { chmod, lchown, lstat, mkdir, readdir } from 'node:fs/promises';
+import { chmod, lchown, lstat, mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
@@ -42,25 +43,56 @@ export async function handOver(path: string, owner: Owner): Promise<void> {
   lchownSync(path, owner.uid, owner.gid);
 }
 
+/** In bytes, well below what the system takes as a path: https://man7.org/linux/man-pages/man3/realpath.3.html */
+const LONGEST_PATH = 2048;
+
 /**
  * Makes all directories at and below `path` ours and usable, from the top down: what is inside of a directory is looked at
  * when nobody else can change it any more, so nobody can lead us elsewhere with a link. `path` itself has to lie in a
  * directory of ours; it may be gone or no directory. Files keep their owners: who has the directory can remove them.
+ * Directories that lie too deep to be named by a path are moved up into `path`, so that all of it can be removed afterwards.
  */
 export async function takeBack(path: string): Promise<void> {
-  try {
-    const status = await lstat(path);
-    if (!status.isDirectory()) return;
-    const uid = process.geteuid?.() ?? status.uid;
-    if (status.uid !== uid) await lchown(path, uid, process.getegid?.() ?? status.gid);
-    // Takes away too what an access control list gives to others.
-    await chmod(path, 0o700);
-    for (const entry of await readdir(path, { withFileTypes: true })) {
-      if (entry.isDirectory()) await takeBack(join(path, entry.name));
+  const top = Buffer.from(path);
+  await take(top);
+
+  async function take(directory: Buffer): Promise<void> {
+    try {
+      if (!(await makeUsable(directory))) return;
+      const entries = await readdir(directory, { withFileTypes: true, encoding: 'buffer' });
+      for (const entry of entries) {
+        if (!entry.isDirectory()) continue;
+        const inner = below(directory, entry.name);
+        await take(inner.length > LONGEST_PATH ? await moveUp(inner) : inner);
+      }
+    } catch (error) {
+      // Somebody else may be removing it at the same time.
+      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
     }
-  } catch (error) {
-    // Somebody else may be removing it at the same time.
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
   }
+
+  async function moveUp(directory: Buffer): Promise<Buffer> {
+    // Only who may write to a directory may move it elsewhere.
+    await makeUsable(directory);
+    const place = below(top, Buffer.from(`.deep-${randomBytes(8).toString('hex')}`));
+    await rename(directory, place);
+    return place;
+  }
+}
+
+/** False for what is no directory. */
+async function makeUsable(path: Buffer): Promise<boolean> {
+  const status = await lstat(path);
+  if (!status.isDirectory()) return false;
+  const uid = process.geteuid?.() ?? status.uid;
+  if (status.uid !== uid) await lchown(path, uid, process.getegid?.() ?? status.gid);
+  // Takes away too what an access control list gives to others.
+  await chmod(path, 0o700);
+  return true;
+}
+
+/** Names need not be valid Unicode. */
+function below(directory: Buffer, name: Buffer): Buffer {
+  return Buffer.concat([directory, Buffer.from('/'), name]);
 }

@@ -40,6 +40,8 @@ export async function createRunLog(deps: {
 }): Promise<RunLog> {
   const { logs, run, clock, news } = deps;
   let seq = await logs.nextSeq(run.id);
+  /** Whether what is written next starts a line: what a process that died had written last may have had no end. */
+  let atLineStart = (await logs.read(run.id, seq - 2, 1)).every(({ text }) => text.endsWith('\n'));
   let waiting: Omit<LogChunk, 'seq'>[] = [];
   let waitingLength = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -62,6 +64,7 @@ export async function createRunLog(deps: {
   function add(step: number, stream: Stream, masked: string): void {
     const text = stream === 'mainsheet' ? masked : limit.push(masked);
     if (text === '') return;
+    atLineStart = text.endsWith('\n');
     const last = waiting.at(-1);
     if (last?.step === step && last.stream === stream) last.text += text;
     else waiting.push({ at: clock.now(), step, stream, text });
@@ -110,7 +113,8 @@ export async function createRunLog(deps: {
     write: (step, stream, text) => add(step, stream, masker(stream).push(text)),
     say(step, text) {
       const own = masker('mainsheet');
-      add(step, 'mainsheet', own.push(`${text}\n`) + own.flush());
+      const line = own.push(`${text}\n`) + own.flush();
+      add(step, 'mainsheet', atLineStart ? line : `\n${line}`);
     },
     endStep,
     async close() {
@@ -118,8 +122,8 @@ export async function createRunLog(deps: {
         closed = true;
         endStep(-1);
         const tail = limit.flush();
-        if (tail !== '')
-          waiting.push({ at: clock.now(), step: -1, stream: 'mainsheet', text: tail });
+        const text = atLineStart ? tail.replace(/^\n(?=…)/, '') : tail;
+        if (text !== '') waiting.push({ at: clock.now(), step: -1, stream: 'mainsheet', text });
         flush();
       }
       await writing;

@@ -1,4 +1,5 @@
-import { chmod, lchown, rm, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { chmod, lchown, rm, stat, writeFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { execa } from 'execa';
 import type { Clock } from '../lib/clock.ts';
@@ -24,6 +25,7 @@ const DRAIN_MS = 500;
 const SETTLE_MS = 50;
 /** How long processes that a script left behind have between SIGTERM and SIGKILL, at most. */
 const LEFTOVER_GRACE_MS = 1000;
+const LEFTOVERS = 'Mainsheet ends what the script has left in the background.';
 /** The longest time a timer can run. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -77,6 +79,7 @@ export function createShellStep(deps: {
 
   return async (context) => {
     if (context.signal.aborted) return cancelled(context.signal);
+    if (!(await isThere(context.directory))) return gone(undefined);
     const limits = limitsWithin(context.step.limits ?? {}, deps.limits ?? {});
     const limitWatch = createLimitWatch(limits);
     const script = join(context.scratch, 'script.sh');
@@ -91,6 +94,7 @@ export function createShellStep(deps: {
     }
     const pipes = await openOutputPipes(context.scratch, user);
     const over = new AbortController();
+    let atLineStart = true;
     try {
       const limited = underLimits(limits, shell.path, [...shell.args, script]);
       const command = withoutNewPrivileges(deps.setpriv, limited);
@@ -107,6 +111,7 @@ export function createShellStep(deps: {
 
       try {
         const forwarded = pipes.forward((stream, text) => {
+          if (text !== '') atLineStart = text.endsWith('\n');
           if (stream === 'stderr') limitWatch.see(text);
           context.log(stream, text);
         });
@@ -120,7 +125,7 @@ export function createShellStep(deps: {
         if (end === 'exited') {
           await within(DRAIN_MS, forwarded);
           if (!(await group.vanishes(SETTLE_MS))) {
-            context.log('stderr', 'Mainsheet ends what the script has left in the background.\n');
+            context.log('stderr', `${atLineStart ? '' : '\n'}${LEFTOVERS}\n`);
             await group.end(Math.min(killGraceMs, LEFTOVER_GRACE_MS));
           }
         } else {
@@ -133,6 +138,7 @@ export function createShellStep(deps: {
         if (end === 'cancelled') return cancelled(context.signal);
         if (end === 'late') return late(context.timeoutMs);
         const ended = await program.ended;
+        if (ended.exitCode === 0 && !(await isThere(context.directory))) return gone(0);
         return await resultOf(ended, output, limitWatch.blame(ended));
       } catch (error) {
         // The log cannot be written: nothing may go on behind its back.
@@ -201,6 +207,16 @@ async function resultOf(ended: Ended, output: string, blame: string): Promise<St
     if (!(error instanceof OutputsError)) throw error;
     return { outcome: 'failed', exitCode, reason: error.message };
   }
+}
+
+/** Whether the step's working directory can be entered by who has it. */
+async function isThere(directory: string): Promise<boolean> {
+  const status = await stat(directory).catch(() => undefined);
+  return status?.isDirectory() === true && (status.mode & constants.S_IXUSR) !== 0;
+}
+
+function gone(exitCode: number | undefined): StepResult {
+  return { outcome: 'failed', exitCode, reason: 'the working directory is gone' };
 }
 
 function late(timeoutMs: number): StepResult {

@@ -225,6 +225,43 @@ test('a commit whose tree reaches for .git or above is not checked out', TIME_LI
   await fixture.assertUntouched();
 });
 
+test(
+  'a commit that git cannot write is refused at once, with the reason',
+  TIME_LIMIT,
+  async (t) => {
+    const { checkouts, repository, git, root } = await createFixture(t);
+    const author = join(root, 'author');
+    const good = await git('rev-parse', 'HEAD');
+    const blob = await git('hash-object', '-w', 'README.md');
+    const file = await mktree(author, `100644 blob ${blob}\tfile\n`);
+    const long = 'a'.repeat(300);
+    let deep = file;
+    for (let level = 0; level < 20; level += 1) {
+      deep = await mktree(author, `040000 tree ${deep}\t${'d'.repeat(200)}\n`);
+    }
+    for (const entry of [
+      `100644 blob ${blob}\t${long}`,
+      `040000 tree ${file}\t${long}`,
+      `120000 blob ${blob}\t${long}`,
+      `100644 blob ${blob}\tGIT~1`,
+      `100644 blob ${blob}\tSSL\\GIT~1`,
+      `040000 tree ${deep}\tdeep`,
+    ]) {
+      const sha = await git('commit-tree', '-m', 'x', await mktree(author, `${entry}\n`));
+      await git('push', '--quiet', '--force', 'origin', `${sha}:refs/heads/main`);
+      for (const lane of [entry, 'used']) {
+        await assert.rejects(checkouts.prepare({ lane, repository, sha }), {
+          name: 'TerminalError',
+          code: 'tree-impossible',
+        });
+        // And nothing of it is in the way of what comes later.
+        const { directory } = await checkouts.prepare({ lane, repository, sha: good });
+        assert.deepEqual((await readdir(directory)).sort(), ['.git', 'README.md', 'src']);
+      }
+    }
+  },
+);
+
 test('submodules with hostile URLs and paths stay empty directories', TIME_LIMIT, async (t) => {
   const fixture = await createTrap(t);
   const { mirrors, checkouts, repository, trap, git, commit, root } = fixture;

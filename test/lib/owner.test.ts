@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import {
+  chmod,
   chown,
   link,
   lstat,
@@ -13,6 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { promisify } from 'node:util';
 import { discard } from '../../src/git/discard.ts';
 import { handOver, makeOwn, takeBack } from '../../src/lib/owner.ts';
 import { needsRoot, STEP_USER } from '../support/root.ts';
@@ -100,6 +103,26 @@ test(
     assert.deepEqual((await readdir(outside)).sort(), ['inner', 'precious']);
   },
 );
+
+test('directories that lie deeper than any path reaches are removed, whatever bytes their names have', async (t) => {
+  const { root, tree } = await createTree(t);
+  // Level by level: what is below has no path that the system would take.
+  const program = `
+    process.chdir(process.argv[1]);
+    for (let level = 0; level < 60; level += 1) {
+      fs.mkdirSync('d'.repeat(200));
+      process.chdir('d'.repeat(200));
+      fs.writeFileSync('file', '');
+      fs.symlinkSync('/', 'link');
+      fs.chmodSync('.', level % 3 === 0 ? 0o300 : 0o700);
+    }`;
+  await promisify(execFile)(process.execPath, ['-e', program, tree]);
+  const odd = Buffer.concat([Buffer.from(`${tree}/`), Buffer.from([0xff])]);
+  await mkdir(Buffer.concat([odd, Buffer.from('/inner')]), { recursive: true });
+  await chmod(odd, 0o000);
+  await discard(tree, root);
+  assert.deepEqual(await readdir(root), ['outside']);
+});
 
 test('what is not there, or is no directory, is left as it is', async (t) => {
   const { root, tree, outside } = await createTree(t);

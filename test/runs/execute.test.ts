@@ -46,6 +46,13 @@ test('a step that leaves behind what cannot simply be removed does not keep its 
   assert.deepEqual(leftovers, []);
 });
 
+test('what Mainsheet says after unfinished output starts a line, also of an attempt that died', async () => {
+  const { log } = await executed({ before: 'printf half', run: 'printf again', maxLogBytes: 6 });
+  assert.match(log, /half\nStep 2: Deploy\nag/);
+  const { log: resumed } = await executed({ ...RESUMED, kept: true, logged: 'cut off' });
+  assert.match(resumed, /^cut off\nTaken up again: attempt 2\n/);
+});
+
 test('the end of a log that is too long is in it once', async () => {
   const { outcome, log } = await executed({
     run: 'for i in $(seq 30000); do echo "line $i"; done; echo THE-END',
@@ -334,6 +341,8 @@ async function executed(options: {
   /** Whether the work tree is still the one of the attempt before. */
   kept?: boolean;
   onInterrupt?: 'restart' | 'fail';
+  /** What the attempt before has written. */
+  logged?: string;
   /** What is found where the run's own files are to be. */
   found?: string | undefined;
   afterwards?: (store: Store) => Promise<void>;
@@ -398,6 +407,10 @@ async function executed(options: {
         reason,
         attempts: state === 'pending' ? 0 : 1,
       });
+    }
+    if (options.logged !== undefined) {
+      const chunk = { seq: 0, at: 1, step: 0, stream: 'stdout' as const, text: options.logged };
+      await store.logs.append('r1', [chunk]);
     }
     if (options.found !== undefined) {
       await mkdir(scratchDirectory);

@@ -214,6 +214,30 @@ test('processes that ignore SIGTERM are killed after the grace period', async (t
   assert.deepEqual(pids.filter(isAlive), []);
 });
 
+for (const [what, script] of [
+  ['removed', 'rm -rf "$PWD"'],
+  ['moved away', 'mv "$PWD" "$PWD-elsewhere"'],
+  ['replaced', 'rm -rf "$PWD"; touch "$PWD"'],
+  ['closed', 'chmod 0 "$PWD"'],
+] as const) {
+  test(`a step whose working directory was ${what} has failed, and so has the next one`, async (t) => {
+    const attempt = await runScript(t, script);
+    const reason = 'the working directory is gone';
+    assert.deepEqual(await attempt.result, { outcome: 'failed', exitCode: 0, reason });
+    const next = await runScript(t, 'echo never', {
+      prepare: async (scratch) => await rm(join(scratch, '..', 'checkout'), { recursive: true }),
+    });
+    assert.deepEqual(await next.result, { outcome: 'failed', exitCode: undefined, reason });
+    assert.equal(next.text(), '');
+  });
+}
+
+test('what Mainsheet says after unfinished output starts a line', async (t) => {
+  const attempt = await runScript(t, 'printf half; sleep 1000 &');
+  assert.equal((await attempt.result).outcome, 'succeeded');
+  assert.match(attempt.text(), /half\nMainsheet ends what/);
+});
+
 test('a process left in the background with the output open neither holds up the step nor outlives it', async (t) => {
   const script = `(trap '' TERM; echo $BASHPID; touch up; exec sleep 1000) & until [ -e up ]; do sleep 0.01; done; echo done`;
   const attempt = await runScript(t, script, { killGraceMs: 200 });
