@@ -45,7 +45,7 @@ export function createMaskers(secrets: readonly string[]): () => Masker {
 type Alphabet = keyof SecretForms;
 
 /**
- * In which ways a stream is read to find the forms of each alphabet, the first without escapes. Two escapes: JSON in a URL,
+ * In which ways a stream is read to find the forms of each alphabet, the first without escapes. Two escapes: JSON in a URL, a URL in a URL,
  * HTML in JSON and the like.
  */
 const READINGS: Record<Alphabet, readonly [Reading, ...Reading[]]> = {
@@ -56,6 +56,7 @@ const READINGS: Record<Alphabet, readonly [Reading, ...Reading[]]> = {
     { escapes: [PLUS, PERCENT] },
     { escapes: [ENTITY] },
     { escapes: [BACKSLASH, BACKSLASH] },
+    { escapes: [PERCENT, PERCENT] },
     { escapes: [PERCENT, BACKSLASH] },
     { escapes: [PLUS, PERCENT, BACKSLASH] },
     { escapes: [ENTITY, BACKSLASH] },

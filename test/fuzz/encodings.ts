@@ -147,6 +147,7 @@ export const ENCODERS: Record<string, Encoder> = {
       1 + (choose() % 80),
     ),
   jsonInJson: (text, choose) => json(json(text, choose), choose),
+  urlInUrl: (text, choose) => percent(percent(text, choose), choose),
   jsonInUrl: (text, choose) => percent(json(text, choose), () => choose() * 2 + 1),
   htmlInJson: (text, choose) => json(html(text, choose), choose),
 };

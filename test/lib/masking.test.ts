@@ -79,6 +79,17 @@ test('each line of a secret of several lines is masked, except those that say no
   assert.equal(maskText([secret], secret.replaceAll('\n', '\r\n')), '{\r\n  ***\r\n  ***\r\n}\r\n');
 });
 
+test('a secret is masked as HTML, with whatever names, numbers and case its characters have', () => {
+  const secret = 'a<b>&"é€Ωω–/🔑';
+  for (const written of [
+    'a&lt;b&gt;&amp;&quot;&eacute;&euro;&Omega;&omega;&ndash;/🔑',
+    'a&LT;b&#62;&#x26;&#34;&#XE9;&#x020aC;Ωω&#8211;&sol;&#x1F511;',
+    'a&#0060;b&GT;&AMP;&QUOT;é€&#937;&#x3C9;–&#47;&#55357;&#56593;',
+  ]) {
+    assert.equal(maskText([secret], `<p>${written}</p>`), '<p>***</p>');
+  }
+});
+
 test('a secret is masked in the encodings that programs print', () => {
   const secret = `p "w'ä/+?&x y~~~ÿ`;
   const base64 = Buffer.from(secret).toString('base64');
