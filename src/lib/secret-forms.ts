@@ -1,7 +1,7 @@
 /** Lines of a secret that are shorter than this are masked only as part of the whole: `{` or `}` alone say nothing. */
 const MIN_LINE = 4;
 /** Shorter texts could be anything, once quotes, white space or the bits at the edges are left out. */
-const MIN_UNQUOTED = 8;
+const MIN_UNQUOTED = 6;
 const MIN_BASE64 = 6;
 const MIN_HEX = 8;
 

@@ -82,7 +82,7 @@ const bashAnsi: Encoder = (text) =>
   }).join('')}'`;
 /** `printf %q` of the GNU core utilities: what cannot be printed stands in quotes of its own. */
 const coreutils: Encoder = (text) =>
-  `'${text.replaceAll("'", `'\\''`).replaceAll('\n', `'$'\\n''`)}'`;
+  `'${text.replaceAll("'", () => `'\\''`).replaceAll('\n', () => `'$'\\n''`)}'`;
 /** Every piece of a word in a quoting of its own. */
 const anyShell: Encoder = (text, choose) =>
   Array.from(text, (character) => {
