@@ -108,7 +108,7 @@ export async function bringTo(
   }
 }
 
-/** git goes down step by step and writes what nobody can name by its whole path. */
+/** git goes down directory by directory, and so writes files whose whole path no call takes. */
 function tooLong(sha: string, cause: unknown): TerminalError {
   return new TerminalError('tree-impossible', `${sha} has a file whose path is too long`, {
     cause,

@@ -6,7 +6,7 @@ const TAG_BYTES = 16;
 
 export const SEAL_KEY_BYTES = 32;
 
-/** Keeps text from everybody who does not have the key. */
+/** Makes text unreadable without the key. */
 export interface Seal {
   /** `text`, sealed. It can only be opened with the same `context`, which says whose it is. */
   close(text: string, context: string): string;

@@ -13,7 +13,7 @@ export type EndLeftovers = () => Promise<number>;
 /**
  * Ends every process of the steps' own user that this process started, by whatever way it hid: only to be called while no step
  * runs. A process whose parent has ended gets one above this process as its parent, so what has another parent belongs to
- * somebody else who uses the same user. Finds them through `/proc`, so on Linux only, and kills at once.
+ * another program that uses the same user. Finds them through `/proc`, so on Linux only, and kills at once.
  * Throws MainsheetError `leftover-alive` when one is still there after that.
  */
 export function createEndLeftovers({ clock, uid }: { clock: Clock; uid: number }): EndLeftovers {

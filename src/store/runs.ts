@@ -38,7 +38,7 @@ export interface KeptOutputs {
   outputs: Record<string, string>;
   /** The names of those that are not what the step put out. */
   masked: readonly string[];
-  /** All of them as they are, for nobody who only has the database; forgotten when the run ends. */
+  /** All of them as they are, unreadable with the database alone; removed when the run ends. */
   sealed: string | undefined;
 }
 

@@ -310,7 +310,7 @@ interface Executed {
   /** The work tree that was asked for, and the one that is kept in the run's row. */
   keep: string | undefined;
   workTree: string | undefined;
-  /** All that the database holds, for whoever looks for what must not be there. */
+  /** All bytes of the database, to look for what must not be there. */
   rows: string;
   outcome: Outcome;
   run: Run;
