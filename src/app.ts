@@ -99,6 +99,13 @@ export async function startApp(deps: {
     logger,
     clock,
     fetch,
+    names: {
+      idOf: (repository) => store.repositories.idOf(repository),
+      async called(id, name, asked) {
+        await store.repositories.see(id, asked, clock.now());
+        await store.repositories.see(id, name, clock.now(), true);
+      },
+    },
     onPrimaryLimit: (account, primary) => budget.observe(account, primary),
   });
   const orphans = createOrphans({ clock });
@@ -109,6 +116,7 @@ export async function startApp(deps: {
     config,
     environment,
     github,
+    repositories: store.repositories,
     clock,
     logger,
   });

@@ -8,6 +8,7 @@ import { gitWayOut } from '../git/way-out.ts';
 import type { GitHub } from '../github/client.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { Repositories } from '../store/repositories.ts';
 import { createCatalog, type Catalog } from '../spec/catalog.ts';
 
 /** Where code and specs come from. */
@@ -23,16 +24,21 @@ export interface Sources {
 export async function openSources(deps: {
   config: Config;
   environment: Record<string, string | undefined>;
-  github: Pick<GitHub, 'gitCredential' | 'forget'>;
+  github: Pick<GitHub, 'gitCredential' | 'forget' | 'currentName'>;
+  repositories: Repositories;
   clock: Clock;
   logger: Logger;
 }): Promise<Sources> {
-  const { config, environment, github, clock, logger } = deps;
+  const { config, environment, github, repositories, clock, logger } = deps;
   const mirrors = createMirrors({
     directory: join(config.dataDir, 'mirrors'),
     serverUrl: config.github.serverUrl,
     credentials: (repository) => github.gitCredential(repository),
     refused: (repository) => github.forget(repository),
+    names: {
+      of: async (repository) => (await repositories.namesOf(repository))[0],
+      ask: (repository) => github.currentName(repository),
+    },
     environment,
     wayOut: await gitWayOut(config.wayOut, config.github.serverUrl, config.dataDir),
     logger,

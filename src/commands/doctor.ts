@@ -10,6 +10,7 @@ import { cleanJson, cleanLine } from './clean-text.ts';
 import type { CommandContext } from './context.ts';
 import type { Check } from './doctor-check.ts';
 import { checkPostgres, checkSqlite } from './doctor-database.ts';
+import { checkNames } from './doctor-names.ts';
 import { checkDataDirectory, checkGit, checkShell } from './doctor-machine.ts';
 import { checkServer } from './doctor-server.ts';
 import { checkStepUser } from './doctor-steps.ts';
@@ -101,10 +102,12 @@ async function* examine(context: CommandContext, program: Command): AsyncGenerat
   else if (!server.answers) yield* await checkSqlite(join(config.dataDir, 'mainsheet.db'));
   const github = githubOf(config, version);
   yield* await checkGitHub(config, github);
+  const repositories = await repositoriesOf(config);
+  if (config.github.auth !== undefined) yield* await checkNames(github, repositories);
   yield* await checkWayOut({
     config,
     env,
-    repository: await anyRepository(config),
+    repository: [...repositories][0],
     credential: (repository) => github.gitCredential(repository),
     signal: context.signal,
   });
@@ -151,9 +154,9 @@ async function checkGitHub(config: Config, github: GitHub): Promise<Check[]> {
   }));
 }
 
-/** One that Mainsheet fetches, to try git with. */
-async function anyRepository({ deployments, stepLimits }: Config): Promise<string | undefined> {
-  if (deployments.kind === 'github') return deployments.repository;
+/** Those that Mainsheet fetches, as they are named. */
+async function repositoriesOf({ deployments, stepLimits }: Config): Promise<Set<string>> {
+  if (deployments.kind === 'github') return new Set([deployments.repository]);
   const found = await loadLocalSpecs(deployments.path, stepLimits).catch(() => undefined);
-  return found?.specs[0]?.spec.repository;
+  return new Set(found?.specs.map(({ spec }) => spec.repository));
 }

@@ -49,7 +49,7 @@ export function createIntake(deps: {
   failpoint?: Failpoint;
 }): Intake {
   const { store, catalog, transitions, clock, logger, news } = deps;
-  const judge = createJudge(deps);
+  const judge = createJudge({ ...deps, repositories: deps.store.repositories });
   const makeRuns = createMakeRuns(deps);
   const findOvertaken = createFindOvertaken({ order: deps.order, runs: store.runs });
   const processDelivery = createProcessDelivery({

@@ -6,6 +6,7 @@ import type { LoadedSpec } from '../model/deployment-spec.ts';
 import type { Catalog } from '../spec/catalog.ts';
 import { pushRefMatches } from '../spec/match-push.ts';
 import type { Store } from '../store/index.ts';
+import type { Repositories } from '../store/repositories.ts';
 import { deliveryIdOf, pushPayload, type BranchMove } from './push-payload.ts';
 
 /** Repositories that are looked at at once. */
@@ -37,11 +38,13 @@ export function createReconcile(deps: {
   const { store, mirrors, clock, logger } = deps;
 
   async function lookAt(
-    repository: string,
+    named: string,
     specs: readonly LoadedSpec[],
     signal: AbortSignal,
   ): Promise<void> {
-    const heads = await mirrors.heads(repository, { signal });
+    const heads = await mirrors.heads(named, { signal });
+    // Git may just have learned of another one.
+    const [repository] = await store.repositories.namesOf(named);
     // Asked after the heads: a delivery that comes now tells of a move that they may not show yet.
     if (await store.inbox.hasPending(repository)) return;
     const last = await store.branchHeads.of(repository);
@@ -86,7 +89,7 @@ export function createReconcile(deps: {
   }
 
   async function look(signal: AbortSignal): Promise<void> {
-    const waiting = [...byRepository(deps.catalog.current().specs)];
+    const waiting = [...(await byRepository(deps.catalog.current().specs, store.repositories))];
     const work = async () => {
       for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
         if (signal.aborted) return;
@@ -116,12 +119,15 @@ export function createReconcile(deps: {
   };
 }
 
-/** The repositories with a push trigger for branches, and their specs. */
-function byRepository(all: readonly LoadedSpec[]) {
+/** The repositories with a push trigger for branches, by the names that they have now, and their specs. */
+async function byRepository(
+  all: readonly LoadedSpec[],
+  repositories: Pick<Repositories, 'namesOf'>,
+) {
   const found = new Map<string, { repository: string; specs: LoadedSpec[] }>();
   for (const loaded of all) {
-    const { repository, on } = loaded.spec;
-    if (on.push === undefined) continue;
+    if (loaded.spec.on.push === undefined) continue;
+    const [repository] = await repositories.namesOf(loaded.spec.repository);
     const key = repository.toLowerCase();
     const entry = found.get(key) ?? { repository, specs: [] };
     entry.specs.push(loaded);

@@ -36,6 +36,10 @@ export function createTidy(deps: {
       lanes.add(run.lane);
       repositories.add(run.repository);
     }
+    for (const repository of repositories) {
+      const [current] = await deps.store.repositories.namesOf(repository);
+      repositories.add(current);
+    }
     await deps.checkouts.retain(lanes);
     await deps.mirrors.retain(repositories);
     await deps.store.branchHeads.retain(repositories);

@@ -13,7 +13,12 @@ import { isMirror, sweepMirrors } from './mirror-directory.ts';
 import { createMirrorFetch } from './mirror-fetch.ts';
 import { MIRROR_LIMITS, type MirrorLimits } from './mirror-limits.ts';
 import { checkRef, checkRepository, checkSha } from '../lib/names.ts';
-import { createRemoteGit, type GitCredential, type GitWayOut } from './remote-git.ts';
+import {
+  createRemoteGit,
+  type GitCredential,
+  type GitWayOut,
+  type RemoteNames,
+} from './remote-git.ts';
 import { createServerRefs, type ServerRefs, type Stoppable } from './server-refs.ts';
 import { createSharedFetches } from './shared-fetches.ts';
 
@@ -100,6 +105,7 @@ export function createMirrors(deps: {
   clock: Clock;
   environment?: Readonly<Record<string, string | undefined>>;
   wayOut?: GitWayOut;
+  names?: RemoteNames;
   limits?: Partial<MirrorLimits>;
 }): Mirrors {
   const { logger, clock, credentials, serverUrl, environment } = deps;
@@ -118,6 +124,7 @@ export function createMirrors(deps: {
     refused: deps.refused,
     environment,
     wayOut: deps.wayOut,
+    names: deps.names,
   });
   const mirrorFetch = createMirrorFetch({ directory, local, remote, logger, clock, limits });
   const fetches = createSharedFetches(mirrorFetch.fetch);

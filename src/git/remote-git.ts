@@ -33,6 +33,13 @@ export interface GitWayOut {
   trustedFile: string | undefined;
 }
 
+/** What repositories are called now, when they were renamed. */
+export interface RemoteNames {
+  of(repository: string): Promise<string>;
+  /** The server has sent git elsewhere: asks it for the name. Throws when it does not say. */
+  ask(repository: string): Promise<string>;
+}
+
 /** Runs git, and returns what it wrote to stdout. Throws RetryableError or TerminalError as `runGit` says. */
 export type RemoteGit = (call: RemoteCall) => Promise<string>;
 
@@ -40,13 +47,15 @@ export type RemoteGit = (call: RemoteCall) => Promise<string>;
  * git against `serverUrl`, over HTTP and nothing else. The credential goes into git's environment as a header for this
  * server only, and redirects are not followed, so that no other host sees it.
  *
- * A token may be revoked before it expires: when the server refuses one and there is another by then, git is run once more.
+ * A token may be revoked before it expires: when the server refuses one and there is another by then, git is run once more. So it
+ * is when the repository has another name by now.
  */
 export function createRemoteGit(deps: {
   serverUrl: string;
   credentials: (repository: string) => Promise<GitCredential | undefined>;
   /** Told that the server refused what `credentials` gave, which may have something newer. */
   refused?: ((repository: string) => void) | undefined;
+  names?: RemoteNames | undefined;
   environment?: Readonly<Record<string, string | undefined>> | undefined;
   /** Default: straight. */
   wayOut?: GitWayOut | undefined;
@@ -57,18 +66,31 @@ export function createRemoteGit(deps: {
   const { proxy, trustedFile } = deps.wayOut ?? { proxy: undefined, trustedFile: undefined };
 
   return async (call) => {
-    const url = `${server}/${checkRepository(call.repository)}.git`;
-    const credential = await deps.credentials(call.repository);
+    checkRepository(call.repository);
+    const name = (await deps.names?.of(call.repository)) ?? call.repository;
+    try {
+      return await withCredential(call, name);
+    } catch (error) {
+      if (!hasCode(error, 'repository-moved') || deps.names === undefined) throw error;
+      const other = await deps.names.ask(name).catch(() => name);
+      if (other.toLowerCase() === name.toLowerCase()) throw error;
+      return await withCredential(call, other);
+    }
+  };
+
+  async function withCredential(call: RemoteCall, name: string): Promise<string> {
+    const url = `${server}/${checkRepository(name)}.git`;
+    const credential = await deps.credentials(name);
     try {
       return await run(call, url, credential);
     } catch (error) {
-      if (credential === undefined || !isRefusal(error)) throw error;
-      deps.refused?.(call.repository);
-      const other = await deps.credentials(call.repository);
+      if (credential === undefined || !hasCode(error, 'git-authentication')) throw error;
+      deps.refused?.(name);
+      const other = await deps.credentials(name);
       if (other === undefined || other.password === credential.password) throw error;
       return await run(call, url, other);
     }
-  };
+  }
 
   async function run(
     call: RemoteCall,
@@ -97,8 +119,8 @@ export function createRemoteGit(deps: {
   }
 }
 
-function isRefusal(error: unknown): boolean {
-  return error instanceof TerminalError && error.code === 'git-authentication';
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof TerminalError && error.code === code;
 }
 
 /** The URL without a slash at its end. Throws TerminalError `invalid-server-url` for any that is not plain HTTP(S). */

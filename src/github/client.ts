@@ -1,8 +1,11 @@
 import { createAppAuth } from '@octokit/auth-app';
+import { RequestError } from '@octokit/request-error';
 import type { Octokit } from '@octokit/rest';
+import * as z from 'zod';
 import type { Clock } from '../lib/clock.ts';
 import { MainsheetError, TerminalError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { checkRepository } from '../lib/names.ts';
 import { asGitHubFailure } from './failure.ts';
 import { checkApp, checkToken, type GitHubCheck } from './check.ts';
 import { createInstallations } from './installations.ts';
@@ -21,6 +24,11 @@ export interface GitHub {
   gitCredential(
     repository: string,
   ): Promise<{ username: 'x-access-token'; password: string } | undefined>;
+  /**
+   * What GitHub calls the repository now, asked of it by a name that it has or had. Throws RetryableError or TerminalError, as
+   * `octokit` and `asGitHubFailure` do.
+   */
+  currentName(repository: string): Promise<string>;
   /** The repository's token was refused: the next request gets a new one, where tokens are made. */
   forget(repository: string): void;
   /** What `doctor` reports: whether GitHub accepts us, what is missing, and how to mend it. Never throws. */
@@ -39,10 +47,23 @@ export interface GitHubDeps {
   userAgent?: string;
   /** Until the last byte of an answer; default ten seconds. */
   requestTimeoutMs?: number;
+  /** What is known of repositories' numbers and names; default nothing. */
+  names?: RepositoryNames;
   /** Default: the platform's. */
   fetch?: typeof fetch;
   onPrimaryLimit?: OctokitSettings['onPrimaryLimit'];
 }
+
+/** Where repositories' numbers and names are kept. */
+export interface RepositoryNames {
+  idOf(repository: string): Promise<number | undefined>;
+  /** GitHub has just said that the repository with this number, asked for as `asked`, is called `name`. */
+  called(id: number, name: string, asked: string): Promise<void>;
+}
+
+const NO_NAMES: RepositoryNames = { idOf: async () => undefined, called: async () => {} };
+
+const repositoryAnswer = z.object({ id: z.number(), full_name: z.string() });
 
 /**
  * Access to GitHub. As an App, installations are looked up by repository and their tokens made, kept and renewed in time; with a
@@ -59,29 +80,34 @@ export function createGitHub(deps: GitHubDeps): GitHub {
     onPrimaryLimit: deps.onPrimaryLimit,
   };
   if (deps.auth === undefined) return withoutAuth();
+  const { names = NO_NAMES } = deps;
   return deps.auth.kind === 'token'
-    ? withToken(settings, deps.auth.token)
-    : withApp(settings, deps.auth);
+    ? withToken(settings, deps.auth.token, names)
+    : withApp(settings, deps.auth, names);
 }
 
 function withoutAuth(): GitHub {
   const message = 'no credentials for GitHub are configured, so that nothing is reported there';
   const hint = 'set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or GITHUB_TOKEN';
+  const refuse = async () => {
+    throw new TerminalError('github-not-configured', message, { hint });
+  };
   return {
     app: undefined,
-    async octokit() {
-      throw new TerminalError('github-not-configured', message, { hint });
-    },
+    octokit: refuse,
+    currentName: refuse,
     gitCredential: async () => undefined,
     forget() {},
     check: async () => [{ ok: false, detail: message, hint }],
   };
 }
 
-function withToken(settings: OctokitSettings, token: string): GitHub {
+function withToken(settings: OctokitSettings, token: string, names: RepositoryNames): GitHub {
   const client = createOctokit(settings, { auth: token });
   return {
     octokit: async () => client,
+    currentName: async (repository) =>
+      (await lookUp(client, repository, names, settings.clock.now())).full_name,
     app: undefined,
     gitCredential: async () => ({ username: 'x-access-token', password: token }),
     forget() {},
@@ -89,15 +115,37 @@ function withToken(settings: OctokitSettings, token: string): GitHub {
   };
 }
 
-function withApp(settings: OctokitSettings, app: { appId: string; privateKey: string }): GitHub {
+function withApp(
+  settings: OctokitSettings,
+  app: { appId: string; privateKey: string },
+  names: RepositoryNames,
+): GitHub {
   const installations = createInstallations(settings, app);
+
+  /** By its number where that is known: GitHub makes no token for a name that the repository had before. */
+  async function tokenFor(client: Octokit, repository: string): Promise<string> {
+    const id = await names.idOf(repository);
+    const name = repository.slice(repository.indexOf('/') + 1);
+    try {
+      return await readingToken(client, id === undefined ? { repositoryNames: [name] } : byId(id));
+    } catch (error) {
+      if (!(error instanceof RequestError && error.status === 422)) throw error;
+      const found = await lookUp(client, repository, names, settings.clock.now());
+      return await readingToken(client, byId(found.id));
+    }
+  }
+
   return {
     octokit: (repository) => installations.octokit(repository),
+    async currentName(repository) {
+      const client = await installations.octokit(repository);
+      return (await lookUp(client, repository, names, settings.clock.now())).full_name;
+    },
     app: createOctokit(settings, { authStrategy: createAppAuth, auth: app }),
     async gitCredential(repository) {
       try {
         const client = await installations.octokit(repository);
-        return { username: 'x-access-token', password: await readingToken(client, repository) };
+        return { username: 'x-access-token', password: await tokenFor(client, repository) };
       } catch (error) {
         if (error instanceof MainsheetError && error.code === 'github-not-installed')
           return undefined;
@@ -113,14 +161,39 @@ function withApp(settings: OctokitSettings, app: { appId: string; privateKey: st
   };
 }
 
+const byId = (id: number) => ({ repositoryIds: [id] });
+
 /** Git gets no more than it needs: to read this one repository. The token is kept until a minute before it expires. */
-async function readingToken(client: Octokit, repository: string): Promise<string> {
+async function readingToken(
+  client: Octokit,
+  one: { repositoryIds: number[] } | { repositoryNames: string[] },
+): Promise<string> {
   const made: unknown = await client.auth({
     type: 'installation',
-    repositoryNames: [repository.slice(repository.indexOf('/') + 1)],
+    ...one,
     permissions: { contents: 'read' },
   });
   const token = typeof made === 'object' && made !== null && 'token' in made ? made.token : '';
   if (typeof token === 'string' && token !== '') return token;
-  throw new TerminalError('github-failed', `GitHub made no token for ${repository}`);
+  throw new TerminalError('github-failed', 'GitHub made no token');
+}
+
+/** Follows GitHub's redirect from a former name: https://docs.github.com/en/rest/repos/repos#get-a-repository */
+async function lookUp(
+  client: Octokit,
+  repository: string,
+  names: RepositoryNames,
+  now: number,
+): Promise<z.output<typeof repositoryAnswer>> {
+  const [owner = '', repo = ''] = repository.split('/');
+  try {
+    const { data } = await client.request('GET /repos/{owner}/{repo}', { owner, repo });
+    const found = repositoryAnswer.parse(data);
+    // It becomes part of paths and URLs.
+    checkRepository(found.full_name);
+    await names.called(found.id, found.full_name, repository);
+    return found;
+  } catch (error) {
+    throw asGitHubFailure(error, { doing: `look up ${repository}`, now });
+  }
 }

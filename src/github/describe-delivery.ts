@@ -20,6 +20,12 @@ export function describePayload(
   };
 }
 
+/** GitHub's number of the payload's repository, which stays when its name does not. */
+export function repositoryIdOf(payload: Json): number | undefined {
+  const id = field(field(payload, 'repository'), 'id');
+  return typeof id === 'number' && Number.isSafeInteger(id) && id > 0 ? id : undefined;
+}
+
 function field(value: Json | undefined, key: string): Json | undefined {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
     ? value[key]

@@ -2,7 +2,8 @@
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 /** The meaning of one delivery, free of GitHub's wording, as `github/events` reads it. */
-export type Event = PushEvent | ReleaseEvent | WorkflowRunEvent | PingEvent | OtherEvent;
+export type Event = (PushEvent | ReleaseEvent | WorkflowRunEvent | PingEvent | OtherEvent) &
+  Renamed;
 
 /** Events that can start a run. */
 export type DeployableEvent = PushEvent | ReleaseEvent | WorkflowRunEvent;
@@ -88,6 +89,20 @@ export interface OtherEvent {
   action: string | undefined;
   repository: string | undefined;
   reason: string;
+}
+
+/** What an event's repository was called before, when it was renamed: specs may name it so still. */
+export interface Renamed {
+  formerly?: readonly string[];
+}
+
+/** Whether an event is from the repository that a spec calls `repository`. */
+export function isFrom(
+  event: { repository?: string | undefined } & Renamed,
+  repository: string,
+): boolean {
+  const names = [event.repository ?? [], event.formerly ?? []].flat();
+  return names.some((name) => sameRepository(name, repository));
 }
 
 /** GitHub's repository names differ only in more than case. */

@@ -1,6 +1,6 @@
 import { describeError, hintOf } from '../lib/errors.ts';
 import type { DeploymentSpec } from '../model/deployment-spec.ts';
-import { sameRepository, type Event, type ReleaseEvent } from '../model/event.ts';
+import { isFrom, sameRepository, type Event, type ReleaseEvent } from '../model/event.ts';
 import { allOf, failed, held, type Verdict } from '../model/verdict.ts';
 import { evaluateCondition } from './expressions.ts';
 import type { PathAnswers } from './match-paths.ts';
@@ -37,7 +37,7 @@ export function needsChangedPaths(specs: readonly DeploymentSpec[], event: Event
   if (event.branch === undefined || event.deleted || event.sha === undefined) return false;
   return specs.some((spec) => {
     const trigger = spec.on.push;
-    if (trigger === undefined || !sameRepository(spec.repository, event.repository)) return false;
+    if (trigger === undefined || !isFrom(event, spec.repository)) return false;
     if (trigger.paths.length === 0 && trigger.pathsIgnore.length === 0) return false;
     return pushRefMatches(trigger, event).matched;
   });
@@ -50,8 +50,14 @@ function matchesRepository(spec: DeploymentSpec, event: Event): Verdict {
       `the event belongs to no repository; the spec is for ${spec.repository}`,
     );
   }
-  return sameRepository(spec.repository, event.repository)
-    ? held('repository', `the event is from ${event.repository}`)
+  if (sameRepository(spec.repository, event.repository)) {
+    return held('repository', `the event is from ${event.repository}`);
+  }
+  return isFrom(event, spec.repository)
+    ? held(
+        'repository',
+        `the event is from ${event.repository}, which is the spec's ${spec.repository} renamed: name it so in the spec`,
+      )
     : failed(
         'repository',
         `the event is from ${event.repository}, the spec is for ${spec.repository}`,

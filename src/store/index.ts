@@ -15,6 +15,7 @@ import { createOutbox, type Outbox } from './outbox.ts';
 import { createPauses, type Pauses } from './pauses.ts';
 import { createProbe } from './probe.ts';
 import { createPushes, type Pushes } from './pushes.ts';
+import { createRepositories, type Repositories } from './repositories.ts';
 import { createRetention, type Retention } from './retention.ts';
 import { createRuns, type Runs } from './runs.ts';
 import { createSnapshots, type Snapshots } from './snapshots.ts';
@@ -36,6 +37,7 @@ export interface Tables {
   cursors: Cursors;
   branchHeads: BranchHeads;
   pushes: Pushes;
+  repositories: Repositories;
   pauses: Pauses;
 }
 
@@ -92,6 +94,7 @@ function createTables(db: Kysely<Database>, engine: Engine): Tables {
     cursors: createCursors(db),
     branchHeads: createBranchHeads(db),
     pushes: createPushes(db, engine),
+    repositories: createRepositories(db),
     pauses: createPauses(db, engine),
   };
 }

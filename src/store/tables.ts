@@ -16,6 +16,7 @@ export interface Database {
   pauses: PauseTable;
   leases: LeaseTable;
   github_writes: GitHubWriteTable;
+  repositories: RepositoryTable;
   store_probe: StoreProbeTable;
   schema_version: SchemaVersionTable;
 }
@@ -178,6 +179,15 @@ export interface LeaseTable {
   name: string;
   owner: string;
   lease_until: number;
+}
+
+export interface RepositoryTable {
+  /** In small letters. */
+  name: string;
+  spelled: string;
+  /** GitHub's number. */
+  id: number;
+  seen_at: number;
 }
 
 export interface GitHubWriteTable {

@@ -142,6 +142,53 @@ test('git gets a token that can read one repository and nothing else, made once'
   });
 });
 
+test('git gets a token for a repository that was renamed, by its number, which is kept', async (t) => {
+  const server = await startStandIn(
+    t,
+    appServer(({ path, body }) => {
+      const asked = body as { repositories?: string[] } | undefined;
+      if (asked?.repositories?.[0] === 'shop') {
+        return {
+          status: 422,
+          body: { message: 'There is at least one repository that does not exist' },
+        };
+      }
+      if (path === '/repos/acme/shop')
+        return { status: 301, headers: { location: '/repositories/7' } };
+      if (path === '/repositories/7')
+        return { status: 200, body: { id: 7, full_name: 'acme/store' } };
+      return undefined;
+    }),
+    { validate: false },
+  );
+  const numbers = new Map<string, number>();
+  const connected = () =>
+    connect(server.url, {
+      auth: APP,
+      names: {
+        idOf: async (name) => numbers.get(name),
+        called: async (id, name, asked) => void numbers.set(name, id).set(asked, id),
+      },
+    }).github;
+  assert.match((await connected().gitCredential('acme/shop'))?.password ?? '', /^ghs_/);
+  assert.deepEqual(
+    [...numbers],
+    [
+      ['acme/store', 7],
+      ['acme/shop', 7],
+    ],
+  );
+
+  server.requests.length = 0;
+  assert.match((await connected().gitCredential('acme/shop'))?.password ?? '', /^ghs_/);
+  const made = server.requests.filter(({ path }) => path.endsWith('/access_tokens'));
+  assert.deepEqual(
+    made.map(({ body }) => (body as { repository_ids?: number[] }).repository_ids),
+    [[7]],
+  );
+  assert.equal(await connected().currentName('acme/shop'), 'acme/store');
+});
+
 test('git logs in with the token, or with nothing where there is nothing to log in with', async (t) => {
   const server = await startStandIn(t, appServer());
   const withToken = connect(server.url).github;

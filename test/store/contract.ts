@@ -6,6 +6,7 @@ import { inboxContract } from './contract/inbox.ts';
 import { outboxContract } from './contract/outbox.ts';
 import { outboxOrderContract } from './contract/outbox-order.ts';
 import { recordsContract } from './contract/records.ts';
+import { repositoriesContract } from './contract/repositories.ts';
 import { retentionContract } from './contract/retention.ts';
 import { pausesContract } from './contract/pauses.ts';
 import { recoveryContract } from './contract/recovery.ts';
@@ -32,6 +33,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     recordsContract(withStore);
     pausesContract(withStore);
     recoveryContract(withStore);
+    repositoriesContract(withStore);
     atomicallyContract(withStore);
     retentionContract(withStore);
   });

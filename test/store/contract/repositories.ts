@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { WithStore } from '../contract.ts';
+
+const SHA = 'a'.repeat(40);
+
+export function repositoriesContract(withStore: WithStore): void {
+  test(
+    'a repository is known by all names that it had, the one that it has now first, until another one takes a name',
+    withStore(async ({ repositories }) => {
+      assert.deepEqual(await repositories.namesOf('acme/shop'), ['acme/shop']);
+      await repositories.see(7, 'acme/shop', 1);
+      await repositories.see(7, 'Acme/Store', 2);
+      assert.equal(await repositories.idOf('ACME/Shop'), 7);
+      for (const name of ['acme/shop', 'acme/store']) {
+        assert.deepEqual(await repositories.namesOf(name), ['Acme/Store', 'acme/shop']);
+      }
+      // A delivery that comes late says nothing of today, GitHub itself does.
+      await repositories.see(7, 'acme/shop', 3);
+      assert.equal((await repositories.namesOf('acme/shop'))[0], 'Acme/Store');
+      await repositories.see(7, 'acme/shop', 3, true);
+      assert.equal((await repositories.namesOf('acme/store'))[0], 'acme/shop');
+
+      await repositories.see(9, 'acme/store', 4);
+      assert.deepEqual(await repositories.namesOf('acme/store'), ['acme/store']);
+      assert.deepEqual(await repositories.namesOf('acme/shop'), ['acme/shop']);
+    }),
+  );
+
+  test(
+    'what is known of branches goes on under the new name',
+    withStore(async ({ repositories, branchHeads, pushes }) => {
+      const ref = 'refs/heads/main';
+      await repositories.see(7, 'acme/shop', 1);
+      await branchHeads.see('acme/shop', ref, SHA, 1);
+      const push = { repository: 'acme/shop', ref, before: undefined, after: SHA };
+      await pushes.record({ ...push, delivery: 'd1', seenAt: 1 });
+      await repositories.see(7, 'acme/store', 2);
+      assert.equal((await branchHeads.of('acme/store')).get(ref)?.sha, SHA);
+      assert.equal(await pushes.broughtTo('acme/store', ref, SHA), 'd1');
+    }),
+  );
+}
