@@ -8,6 +8,7 @@ import { renderUrl } from '../spec/render-url.ts';
 import type { Store } from '../store/index.ts';
 import type { OutboxEntry } from '../store/outbox.ts';
 import { isoTime } from '../lib/clock.ts';
+import { expressionContext } from './expression-context.ts';
 import { outputsToSend } from './outputs.ts';
 import type { SpecReader } from './snapshot.ts';
 
@@ -78,7 +79,7 @@ export function createRender(deps: {
       secretsUsed(spec).map((name) => [name, requireSecret(name)]),
     );
     const { outputs, refused } = outputsToSend(run);
-    const context = { run: { ...run, outputs }, spec, event, outputs, secrets };
+    const context = { ...expressionContext({ ...run, outputs }, spec, event), outputs, secrets };
     return { notify, context, refused };
   }
 

@@ -6,6 +6,7 @@ import { makeOwn } from '../lib/owner.ts';
 import type { StepSpec } from '../model/deployment-spec.ts';
 import type { Step } from '../model/run.ts';
 import { renderTemplate } from '../spec/expressions.ts';
+import { expressionContext } from './expression-context.ts';
 import type { StepResult } from '../steps/contract.ts';
 import { stepEnvironment } from '../steps/environment.ts';
 import { saveStep, type Pipeline, type PipelineDeps } from './pipeline-context.ts';
@@ -73,7 +74,7 @@ async function attemptStep(
   const scratch = join(pipeline.scratch, `${step.index}-${attempt}`);
   await makeOwn(scratch, deps.stepUser);
   const home = deps.stepUser === undefined ? {} : { HOME: homeOf(pipeline.scratch) };
-  const context = { run: { ...run, outputs }, spec, event: payload, outputs, secrets };
+  const context = { ...expressionContext({ ...run, outputs }, spec, payload), outputs, secrets };
   const written = { ...spec.env, ...stepSpec.env };
   const rendered: [string, string][] = [];
   const fairTurn = createFairTurn();

@@ -11,12 +11,12 @@ import { TerminalError } from '../lib/errors.ts';
 import { meter, STEP_LIMIT, type Meter } from './cel-meter.ts';
 import { didYouMean } from './problem.ts';
 
-const TEMPLATE_ROOTS = ['run', 'event', 'spec', 'outputs', 'secrets'] as const;
+const TEMPLATE_ROOTS = ['run', 'event', 'github', 'spec', 'outputs', 'secrets'] as const;
 type Root = (typeof TEMPLATE_ROOTS)[number];
 
-/** What expressions may speak of. `if` sees `event` and `spec` only: when it is looked at there is no run yet. */
+/** What expressions may speak of. `if` does not see all: when it is looked at there is no run yet. */
 const SCOPES = {
-  condition: ['event', 'spec'],
+  condition: ['event', 'github', 'spec'],
   template: TEMPLATE_ROOTS,
 } as const satisfies Record<string, readonly Root[]>;
 export type Scope = keyof typeof SCOPES;
@@ -124,10 +124,8 @@ function translateFault(error: unknown, source: string, scope: Scope): Expressio
 
 function unknownNameHint(name: string, scope: Scope): string {
   const roots: readonly string[] = SCOPES[scope];
-  if (name === 'github')
-    return 'GitHub\'s "github.event" is "event" here, "github.sha" is "run.sha"';
   if ((TEMPLATE_ROOTS as readonly string[]).includes(name)) {
-    return `only ${roots.join(' and ')} exist when "if" is looked at`;
+    return `only ${roots.slice(0, -1).join(', ')} and ${roots.at(-1)} exist when "if" is looked at`;
   }
   return didYouMean(name, roots) ?? `here you can use ${roots.join(', ')}`;
 }

@@ -2,6 +2,7 @@ import type { ASTNode } from '@marcbachmann/cel-js';
 import { describeError, hintOf } from '../lib/errors.ts';
 import type { DeploymentSpec } from '../model/deployment-spec.ts';
 import type { Run } from '../model/run.ts';
+import type { GithubContext } from './github-context.ts';
 import { ExpressionError, parseExpression, type Scope } from './cel.ts';
 import { didYouMean, type Issue } from './problem.ts';
 import { compileRegularExpression } from './regular-expression.ts';
@@ -40,6 +41,17 @@ export function checkTemplate(text: string, secrets: ReadonlySet<string>): TextI
       offset: issue.offset + part.offset,
     }));
   });
+}
+
+/** The fields of `github` that an expression names, each once. Throws an ExpressionError when it cannot be read. */
+export function githubFieldsIn(source: string): (keyof GithubContext)[] {
+  const named = nodesOf(parseExpression(source, 'condition').ast).map(accessTo);
+  const fields = new Set<string | undefined>(
+    named.map((access) => (access?.root === 'github' ? access.field : undefined)),
+  );
+  return Object.keys(GITHUB_FIELDS).filter((field): field is keyof GithubContext =>
+    fields.has(field),
+  );
 }
 
 function checkExpression(source: string, scope: Scope, secrets: ReadonlySet<string>): TextIssue[] {
@@ -94,6 +106,19 @@ const SPEC_FIELDS = {
   notify: true,
 } satisfies Record<keyof DeploymentSpec, true>;
 
+const GITHUB_FIELDS = {
+  event_name: true,
+  event: true,
+  ref: true,
+  ref_name: true,
+  ref_type: true,
+  sha: true,
+  actor: true,
+  repository: true,
+} satisfies Record<keyof GithubContext, true>;
+
+const FIELDS = { run: RUN_FIELDS, spec: SPEC_FIELDS, github: GITHUB_FIELDS };
+
 function checkNode(node: ASTNode, secrets: ReadonlySet<string>): TextIssue[] {
   if (node.op === 'rcall' && node.args[0] === 'matches')
     return checkRegularExpression(node.args[2][0]);
@@ -102,7 +127,7 @@ function checkNode(node: ASTNode, secrets: ReadonlySet<string>): TextIssue[] {
   const { root, field, offset } = access;
   if (root === 'secrets') return checkSecret(field, offset, secrets);
   if (field === undefined) return [];
-  const fields = root === 'run' ? Object.keys(RUN_FIELDS) : Object.keys(SPEC_FIELDS);
+  const fields = Object.keys(FIELDS[root]);
   if (fields.includes(field)) return [];
   const hint = didYouMean(field, fields) ?? `its fields are ${fields.join(', ')}`;
   return [{ message: `${root} has no field "${field}"`, hint, offset }];
@@ -141,7 +166,7 @@ function checkSecret(
 /** The root, and the field where it is named in the expression, for the roots whose fields are known at load. */
 function accessTo(
   node: ASTNode,
-): { root: 'run' | 'spec' | 'secrets'; field: string | undefined; offset: number } | undefined {
+): { root: KnownRoot; field: string | undefined; offset: number } | undefined {
   if (node.op === '.' || node.op === '[]') {
     const [receiver, field] = node.args;
     if (receiver.op !== 'id' || !isKnownRoot(receiver.args)) return undefined;
@@ -159,8 +184,10 @@ function accessTo(
   return undefined;
 }
 
-function isKnownRoot(name: string): name is 'run' | 'spec' | 'secrets' {
-  return name === 'run' || name === 'spec' || name === 'secrets';
+type KnownRoot = keyof typeof FIELDS | 'secrets';
+
+function isKnownRoot(name: string): name is KnownRoot {
+  return name === 'secrets' || Object.hasOwn(FIELDS, name);
 }
 
 /** All nodes of an expression, except the roots that stand directly before a field. */

@@ -2,7 +2,9 @@ import { describeError, hintOf } from '../lib/errors.ts';
 import type { DeploymentSpec } from '../model/deployment-spec.ts';
 import { isFrom, sameRepository, type Event, type ReleaseEvent } from '../model/event.ts';
 import { allOf, failed, held, type Verdict } from '../model/verdict.ts';
+import { githubFieldsIn } from './expression-checks.ts';
 import { evaluateCondition } from './expressions.ts';
+import { githubContext, subjectOf, type GithubContext } from './github-context.ts';
 import type { PathAnswers } from './match-paths.ts';
 import { matchesPush, pushRefMatches } from './match-push.ts';
 import { matchesWorkflowRun } from './match-workflow-run.ts';
@@ -25,7 +27,7 @@ export function matchSpec(
   if (event.kind === 'push' && (event.deleted || event.sha === undefined)) {
     return allOf([repository, trigger]);
   }
-  return allOf([repository, trigger, matchesCondition(spec, payload)]);
+  return allOf([repository, trigger, matchesCondition(spec, event, payload)]);
 }
 
 /**
@@ -100,14 +102,28 @@ function matchesRelease(types: readonly string[], event: ReleaseEvent): Verdict 
   ]);
 }
 
-function matchesCondition(spec: DeploymentSpec, payload: unknown): Verdict {
+function matchesCondition(spec: DeploymentSpec, event: Event, payload: unknown): Verdict {
   if (spec.if === undefined) return held('if', 'the spec has no condition');
   try {
-    const holds = evaluateCondition(spec.if, { event: payload, spec });
-    return holds ? held('if', `${spec.if} is true`) : failed('if', `${spec.if} is false`);
+    const subject = subjectOf(event);
+    const github = subject && githubContext(subject, payload);
+    const holds = evaluateCondition(spec.if, { event: payload, github, spec });
+    const values = github === undefined ? '' : valuesIn(spec.if, github);
+    return holds
+      ? held('if', `${spec.if} is true${values}`)
+      : failed('if', `${spec.if} is false${values}`);
   } catch (error) {
     const hint = hintOf(error);
     const todo = hint === undefined ? '' : ` (${hint})`;
     return failed('if', `${spec.if} could not be decided: ${describeError(error)}${todo}`);
   }
+}
+
+/** What the condition's fields of `github` are, so that it can be seen why it has this end. */
+function valuesIn(condition: string, github: GithubContext): string {
+  if (!condition.includes('github')) return '';
+  const values = githubFieldsIn(condition)
+    .filter((field) => field !== 'event')
+    .map((field) => `github.${field} is ${github[field] ?? 'not known'}`);
+  return values.length === 0 ? '' : `: ${values.join(', ')}`;
 }

@@ -59,7 +59,7 @@ function instead(source: string, secrets: ReadonlySet<string>): string {
   if (root === 'env' && name !== undefined) return `use "$${name}"`;
   const entry = `add it to the step's env, ${(name ?? 'VALUE').toUpperCase()}: "\${{ ${short(source)} }}", and use "$${(name ?? 'VALUE').toUpperCase()}"`;
   if (/^(?:github\.)?event\b/.test(source)) {
-    return `${entry.replace('{{ github.', '{{ ')}; the whole payload is in the file "$MAINSHEET_EVENT_PATH"`;
+    return `${entry}; the whole payload is in the file "$MAINSHEET_EVENT_PATH"`;
   }
   return entry;
 }

@@ -80,7 +80,7 @@ const written = z.strictObject({
   if: z
     .union([z.string(), z.boolean()])
     .transform(String)
-    .describe('A CEL expression over event and spec that must be true.')
+    .describe('A CEL expression over event, github and spec that must be true.')
     .optional(),
   concurrency: concurrency
     .describe('Which runs wait for each other, or the name of their lane.')

@@ -6,20 +6,20 @@ const SPEC = `
 name: storefront
 repository: ${SITE}
 on: { push: { branches: [main] } }
-if: "!event.head_commit.message.contains('[skip deploy]')"
+if: "github.event_name != 'push' || !github.event.head_commit.message.contains('[skip deploy]')"
 steps:
   - name: Build
     run: |
       echo "building $MAINSHEET_SHA of $MAINSHEET_BRANCH"
       echo "readme=$(cat README.md)" >> "$MAINSHEET_OUTPUT"
   - name: Smoke
-    run: echo "smoke $README"
-    env: { README: "\${{ outputs.readme }}" }
+    run: echo "smoke $README of $REF"
+    env: { README: "\${{ outputs.readme }}", REF: "\${{ github.ref_type }} \${{ github.ref_name }}" }
 notify:
   - dispatch:
       repository: ${HUB}
       event-type: component-updated
-      payload: { component: storefront, sha: "\${{ run.sha }}", readme: "\${{ outputs.readme }}" }
+      payload: { component: storefront, sha: "\${{ github.sha }}", readme: "\${{ outputs.readme }}" }
 `;
 
 let world: World;
@@ -37,7 +37,7 @@ test('a push to main is deployed, and GitHub shows the status, the Deployment an
   assert.deepEqual(run.outputs, { readme: 'shop 2' });
   const log = await world.log(run.id);
   assert.match(log, new RegExp(`building ${sha} of main`));
-  assert.match(log, /smoke shop 2/);
+  assert.match(log, /smoke shop 2 of branch main/);
 
   const description = await world.statusOf(sha, 'mainsheet/storefront', 'success');
   assert.match(description, /^Deployed to production in /);

@@ -291,18 +291,18 @@ steps:
   ],
   [
     'an unknown root is refused, in if and in templates',
-    `if: evnt.ref == 'x'\nenv: { A: "x \${{ github.sha }}", B: "\${{ run.shaa }}" }${REST}`,
+    `if: evnt.ref == 'x'\nenv: { A: "x \${{ github.head_ref }}", B: "\${{ run.shaa }}" }${REST}`,
     [
       'x.yaml:4:5: unknown name "evnt" in the expression — did you mean "event"?',
-      'x.yaml:5:18: unknown name "github" in the expression — GitHub\'s "github.event" is "event" here, "github.sha" is "run.sha"',
-      'x.yaml:5:42: run has no field "shaa" — did you mean "sha"?',
+      'x.yaml:5:18: github has no field "head_ref" — its fields are event_name, event, ref, ref_name, ref_type, sha, actor, repository',
+      'x.yaml:5:47: run has no field "shaa" — did you mean "sha"?',
     ],
   ],
   [
-    'if knows only the event and the spec',
+    'if knows only the event, its context and the spec',
     `if: run.sha == 'x'${REST}`,
     [
-      'x.yaml:4:5: unknown name "run" in the expression — only event and spec exist when "if" is looked at',
+      'x.yaml:4:5: unknown name "run" in the expression — only event, github and spec exist when "if" is looked at',
     ],
   ],
   [

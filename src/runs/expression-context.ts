@@ -1,0 +1,14 @@
+import type { DeploymentSpec } from '../model/deployment-spec.ts';
+import type { Json } from '../model/event.ts';
+import type { Run } from '../model/run.ts';
+import type { ExpressionContext } from '../spec/expressions.ts';
+import { githubContext } from '../spec/github-context.ts';
+
+/** What the templates of a run may speak of, wherever they stand: its steps and its notifications. */
+export function expressionContext(
+  run: Run,
+  spec: DeploymentSpec,
+  payload: Json,
+): Pick<ExpressionContext, 'run' | 'spec' | 'event' | 'github'> {
+  return { run, spec, event: payload, github: githubContext(run, payload) };
+}
