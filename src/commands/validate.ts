@@ -12,11 +12,12 @@ export function validateCommand(program: Command, context: CommandContext): void
     .command('validate')
     .description('check deployment specs, without a server')
     .argument('[path]', 'a spec or a directory of specs (default: $MAINSHEET_DEPLOYMENTS)')
-    .option('--json', 'print JSON: {valid, specs, problems}')
+    .option('--json', 'print JSON: {valid, specs, problems, warnings}')
     .addHelpText(
       'after',
       `
 All problems of all files are listed, each as file:line:column. Exit code 1 when there are any.
+Warnings go to standard error: what is valid, and hardly meant.
 Limits of steps are held against MAINSHEET_STEP_LIMITS, when it is set.
 
 Examples:
@@ -26,7 +27,7 @@ Examples:
     .action(
       context.action(async (given: string | undefined, options: { json?: true }) => {
         const path = given ?? defaultSpecsPath(env);
-        const { specs, problems } = await loadLocalSpecs(path, allowedLimits(env));
+        const { specs, problems, warnings } = await loadLocalSpecs(path, allowedLimits(env));
         const valid = problems.length === 0 && specs.length > 0;
         if (options.json) {
           const items = specs.map(({ spec, file, line }) => ({
@@ -36,8 +37,14 @@ Examples:
             file,
             line,
           }));
-          terminal.line(cleanJson({ valid, specs: items, problems }));
-        } else if (problems.length > 0) {
+          terminal.line(cleanJson({ valid, specs: items, problems, warnings }));
+          return valid ? 0 : 1;
+        }
+        for (const warning of warnings) {
+          const label = terminal.paintNote('yellow', 'warning:');
+          terminal.note(`${label} ${cleanLine(formatProblem(warning))}`);
+        }
+        if (problems.length > 0) {
           sayProblems(terminal, problems);
         } else if (valid) {
           terminal.line(`${terminal.paint('green', '✓')} ${count(specs.length, 'valid spec')}`);

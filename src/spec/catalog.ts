@@ -77,6 +77,10 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     const problems = isGone(loaded) ? [gone(state.specs.length)] : loaded.problems;
     if (problems.length === 0) {
       state = { specs: loaded.specs, problems: [], loadedAt: clock.now(), stale: false };
+      if (loaded.warnings.length > 0) {
+        const warnings = loaded.warnings.slice(0, 50).map(formatProblem);
+        logger.warn({ warnings }, 'deployment specs have what is hardly meant');
+      }
       index = indexOf(loaded.specs);
     } else {
       state = { ...state, problems, stale: true };

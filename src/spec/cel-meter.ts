@@ -9,7 +9,7 @@ import { sizeOf } from './value-size.ts';
  */
 export const STEP_LIMIT = 1_000_000;
 
-const ERROR_STEPS = 50;
+const ERROR_STEPS = 100;
 const TIME_ZONE_STEPS = 1000;
 const DURATION_LIMIT = 100;
 

@@ -27,7 +27,7 @@ export type ExpressionContext = Partial<Record<Root, unknown>>;
 /** UTF-16 units in one expression. */
 const EXPRESSION_LIMIT = 4096;
 /** Milliseconds that one evaluation may take: a second line behind its steps, which are counted. */
-const EVALUATION_LIMIT_MS = 500;
+const EVALUATION_LIMIT_MS = 1000;
 /** How often an evaluation is begun that got no processor to speak of. */
 const MOST_ATTEMPTS = 5;
 

@@ -1,3 +1,4 @@
+import { formatDuration } from '../lib/duration.ts';
 import { formatLimit, LIMIT_NAMES, type StepLimits } from '../lib/step-limits.ts';
 import type { DeploymentSpec } from '../model/deployment-spec.ts';
 import type { Issue } from './problem.ts';
@@ -18,6 +19,21 @@ export function checkLimits(spec: DeploymentSpec, raw: unknown, allowed: StepLim
       ];
     }),
   );
+}
+
+/** Steps that may take longer than their whole run: it ends first. */
+export function checkTimeouts(spec: DeploymentSpec): Issue[] {
+  const most = formatDuration(spec.timeoutMs);
+  return spec.steps.flatMap(({ timeoutMs }, index): Issue[] => {
+    if (timeoutMs === undefined || timeoutMs <= spec.timeoutMs) return [];
+    return [
+      {
+        path: ['steps', index, 'timeout'],
+        message: `the step's limit of ${formatDuration(timeoutMs)} is never reached: the whole run has ${most}`,
+        hint: 'raise the "timeout" of the spec, or lower that of the step',
+      },
+    ];
+  });
 }
 
 function has(value: unknown, path: (string | number)[]): boolean {

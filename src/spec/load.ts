@@ -8,7 +8,7 @@ import type { SpecProblem } from './problem.ts';
 export { parseSpecs, type Loaded } from './parse.ts';
 
 /**
- * Reads every spec below a directory: all valid specs and all problems of all files at once. Never throws: a directory
+ * Reads every spec below a directory: all valid specs, all problems and all warnings of all files at once. Never throws: a directory
  * that is missing is a problem too. A name used twice is a problem at the later place that names the earlier one.
  */
 export async function loadSpecs(directory: string): Promise<Loaded> {
@@ -29,7 +29,7 @@ export async function loadListing(
     parsed = new Map(),
   }: { allowed?: StepLimits | undefined; parsed?: ParsedFiles } = {},
 ): Promise<Loaded> {
-  const loaded: Loaded = { specs: [], problems: [...listing.problems] };
+  const loaded: Loaded = { specs: [], problems: [...listing.problems], warnings: [] };
   const before = new Map(parsed);
   parsed.clear();
   for (const file of listing.files) {
@@ -41,11 +41,11 @@ export async function loadListing(
     const key = `${file.path}\0${createHash('sha256').update(read.text).digest('base64')}`;
     const known = before.get(key) ?? parseSpecs(file.path, read.text, allowed);
     parsed.set(key, known);
-    const { specs, problems } = known;
-    loaded.specs.push(...specs);
-    loaded.problems.push(...problems);
+    loaded.specs.push(...known.specs);
+    loaded.problems.push(...known.problems);
+    loaded.warnings.push(...known.warnings);
   }
-  return { specs: loaded.specs, problems: [...loaded.problems, ...duplicateNames(loaded.specs)] };
+  return { ...loaded, problems: [...loaded.problems, ...duplicateNames(loaded.specs)] };
 }
 
 function duplicateNames(specs: readonly LoadedSpec[]): SpecProblem[] {

@@ -5,7 +5,7 @@ import { describeError } from '../lib/errors.ts';
 import type { StepLimits } from '../lib/step-limits.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { checkDocument, checkNumbers } from './document-checks.ts';
-import { checkLimits } from './limit-checks.ts';
+import { checkLimits, checkTimeouts } from './limit-checks.ts';
 import { positionOf, type Source } from './position.ts';
 import type { Issue, SpecProblem } from './problem.ts';
 import { schemaIssues } from './schema-issues.ts';
@@ -15,6 +15,8 @@ import { yamlIssues } from './yaml-issues.ts';
 export interface Loaded {
   specs: LoadedSpec[];
   problems: SpecProblem[];
+  /** What is valid, and hardly meant. */
+  warnings: SpecProblem[];
 }
 
 /** Bytes in one file of specs: what reads YAML takes up to ten microseconds for each of them, and nothing else is done meanwhile. */
@@ -36,12 +38,12 @@ const MESSAGE_LIMIT = 1000;
  */
 export function parseSpecs(file: string, text: string, allowed: StepLimits = {}): Loaded {
   if (Buffer.byteLength(text) > FILE_LIMIT) {
-    return { specs: [], problems: [tooLarge(file)] };
+    return { specs: [], problems: [tooLarge(file)], warnings: [] };
   }
   const lines = new LineCounter();
   const documents = readDocuments(file, text, lines);
-  if ('problem' in documents) return { specs: [], problems: [documents.problem] };
-  const loaded: Loaded = { specs: [], problems: [] };
+  if ('problem' in documents) return { specs: [], problems: [documents.problem], warnings: [] };
+  const loaded: Loaded = { specs: [], problems: [], warnings: [] };
   let start = 0;
   let broken = false;
   for (const document of documents.list.slice(0, DOCUMENT_LIMIT)) {
@@ -61,7 +63,13 @@ export function parseSpecs(file: string, text: string, allowed: StepLimits = {})
       hint: 'split the file',
     });
   }
+  if (loaded.specs.length + loaded.problems.length === 0) loaded.warnings.push(empty(file));
   return loaded;
+}
+
+function empty(file: string): SpecProblem {
+  const message = 'there is no deployment spec in this file';
+  return { file, line: 1, column: 1, message, hint: 'write one, or remove the file' };
 }
 
 export function tooLarge(file: string): SpecProblem {
@@ -131,6 +139,8 @@ function readDocument(
     );
     return;
   }
+  const unusual = checkTimeouts(result.data).map((issue) => toProblem(file, source, issue));
+  loaded.warnings.push(...unusual.map(bounded));
   const text = source.text.slice(start, document.range[2]);
   loaded.specs.push({
     spec: result.data,

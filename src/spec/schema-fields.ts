@@ -15,10 +15,31 @@ export function problem(
 }
 
 /** A string or a list of strings, as GitHub allows wherever a list is meant. */
-export function oneOrMore<Item extends z.ZodType<string>>(item: Item, most: number) {
+export function oneOrMore<Item extends z.ZodType<string>>(item: Item, most: number, one = item) {
   return z
-    .union([item, z.array(item).min(1, 'the list is empty').max(most, `more than ${most} entries`)])
+    .union([one, z.array(item).min(1, 'the list is empty').max(most, `more than ${most} entries`)])
     .transform((value): z.output<Item>[] => (Array.isArray(value) ? value : [value]));
+}
+
+/** A list that was written as one text: `main, dev`. Says how the list is written. */
+export function refuseList(text: string, context: Parameters<typeof problem>[0]): void {
+  const parts = partsOf(text);
+  if (!text.includes(',') || parts.length < 2) return;
+  problem(
+    context,
+    `"${text.slice(0, 100)}" is one text and not a list`,
+    `write a list: ${asList(parts)}; if it is one name, put it in brackets: ["${text.slice(0, 100)}"]`,
+  );
+}
+
+/** What a text would be as a list, by its commas and spaces. */
+export function partsOf(text: string): string[] {
+  return text.split(/[\s,]+/).filter((part) => part !== '');
+}
+
+/** As YAML writes it. */
+export function asList(parts: readonly string[]): string {
+  return `[${parts.map((part) => (/^[\w/.-]+$/.test(part) ? part : `"${part}"`)).join(', ')}]`;
 }
 
 /** A duration in milliseconds, written like `15m`, `90s` or `1h30m`. */
@@ -94,10 +115,12 @@ export const secretName = z
   .max(100, 'more than 100 characters')
   .superRefine((name, context) => {
     if (!SECRET_NAME.test(name)) {
+      const parts = partsOf(name);
+      const isList = parts.length > 1 && parts.every((part) => SECRET_NAME.test(part));
       problem(
         context,
         `"${name.slice(0, 100)}" is not a secret's name`,
-        'use A-Z, 0-9 and _, beginning with a letter',
+        isList ? `write a list: ${asList(parts)}` : 'use A-Z, 0-9 and _, beginning with a letter',
       );
     } else {
       checkReserved(name, context);

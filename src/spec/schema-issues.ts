@@ -1,6 +1,7 @@
 import type * as z from 'zod';
 import { knownKeys, specJsonSchema } from './json-schema.ts';
 import { didYouMean, type Issue } from './problem.ts';
+import { asList, partsOf } from './schema-fields.ts';
 
 type ZodIssue = z.core.$ZodIssue;
 type Path = readonly (string | number)[];
@@ -40,13 +41,23 @@ function toIssues(issue: ZodIssue, base: Path, raw: unknown): Issue[] {
         {
           path,
           message: `${place(path)}${describe(value)} is not one of ${values.join(', ')}`,
-          hint: typeof value === 'string' ? didYouMean(value, values) : undefined,
+          hint: typeof value === 'string' ? hintFor(value, values) : undefined,
         },
       ];
     }
     default:
       return [withHint({ path, message: `${place(path)}${issue.message}` }, issue)];
   }
+}
+
+/** What is meant by a text that is none of the known ones: a list of them, an event of Actions, or a slip of the pen. */
+function hintFor(value: string, known: readonly string[]): string | undefined {
+  const parts = partsOf(value);
+  if (parts.length > 1 && parts.every((part) => known.includes(part))) {
+    return `write a list: ${asList(parts)}`;
+  }
+  const isEvent = known.includes('workflow_run') && Object.hasOwn(EVENTS, value);
+  return (isEvent ? EVENTS[value] : undefined) ?? didYouMean(value, known);
 }
 
 /** Only the alternative that was meant is worth reading: the one whose type is right. */
@@ -89,8 +100,30 @@ function typeHint(path: Path, expected: readonly string[], value: unknown): stri
   const key = path.at(-1);
   if (key === 'timeout' || key === 'backoff') return 'write it like 90s, 15m or 1h30m';
   if (value === null && expected.includes('string')) return 'write "" for an empty text';
-  return undefined;
+  const name = typeof key === 'number' ? `${String(path.at(-2))}[]` : (key ?? '');
+  const example = Object.hasOwn(EXAMPLES, name) ? EXAMPLES[name] : undefined;
+  return example === undefined ? undefined : `write it like this: ${example}`;
 }
+
+/** How a value is written, for those whose form is not easily guessed. */
+const EXAMPLES: Record<string, string> = {
+  on: 'on: { push: { branches: [main] } }',
+  push: 'push: { branches: [main] }',
+  release: 'release: { types: [published] }',
+  workflow_run: 'workflow_run: { workflows: [CI], branches: [main] }',
+  concurrency: 'concurrency: { lane: shop, queue: all }',
+  env: 'env: { NODE_ENV: production }',
+  limits: 'limits: { memory: 2Gi }',
+  steps: 'steps: [{ run: npm ci }, { run: npm run deploy }]',
+  'steps[]': '- run: npm ci',
+  retry: 'retry: { attempts: 3, backoff: 2s }',
+  secrets: 'secrets: [REGISTRY_TOKEN]',
+  notify: 'notify: [{ on: [failed], webhook: { url: "https://example.com/hook" } }]',
+  'notify[]': '- webhook: { url: "https://example.com/hook" }',
+  dispatch: 'dispatch: { repository: acme/hub, event-type: deployed }',
+  webhook: 'webhook: { url: "https://example.com/hook" }',
+  payload: 'payload: { sha: "${{ run.sha }}" }',
+};
 
 function missing(path: Path): Issue {
   const within = path.slice(0, -1);
@@ -110,8 +143,34 @@ const HABITS: Record<string, string> = {
   'runs-on': 'steps run where Mainsheet runs',
   'working-directory': 'begin "run" with: cd directory',
   shell: 'steps run in bash, or in sh where there is no bash',
-  pull_request: 'Mainsheet deploys pushes, releases and workflow runs, never pull requests',
+};
+
+const NO_PULL_REQUEST =
+  'pull requests never deploy; use push for what was merged, or workflow_run for a workflow of a branch';
+const WORKFLOW = 'use workflow_run with the workflow that is to have succeeded';
+
+/** Events of GitHub Actions that start nothing here, and what does. */
+const EVENTS: Record<string, string> = {
   workflow_dispatch: 'start a run by hand with: mainsheet retry, mainsheet replay',
+  schedule:
+    'let a workflow in GitHub Actions run by "schedule", and use workflow_run with its name',
+  pull_request: NO_PULL_REQUEST,
+  pull_request_target: NO_PULL_REQUEST,
+  pull_request_review: NO_PULL_REQUEST,
+  merge_group: 'use push: what the merge queue merges is pushed to the branch',
+  repository_dispatch:
+    'let a workflow in GitHub Actions hear it, and use workflow_run with its name',
+  workflow_call: WORKFLOW,
+  check_run: WORKFLOW,
+  check_suite: WORKFLOW,
+  status: WORKFLOW,
+  create: 'use push: it is started by new branches and tags too',
+  tag: 'use push with "tags"',
+  tags: 'use push with "tags"',
+  branches: 'it belongs below "push"',
+  registry_package: WORKFLOW,
+  deployment: 'Mainsheet makes the Deployments itself; use push, release or workflow_run',
+  deployment_status: 'Mainsheet makes the Deployments itself; use push, release or workflow_run',
 };
 
 function unknownKeys(path: Path, keys: readonly string[]): Issue[] {
@@ -121,6 +180,9 @@ function unknownKeys(path: Path, keys: readonly string[]): Issue[] {
     at: 'key',
     message: `unknown key "${key.slice(0, 100)}"`,
     hint:
+      (path.at(-1) === 'on' && path.length === 1 && Object.hasOwn(EVENTS, key)
+        ? EVENTS[key]
+        : undefined) ??
       (Object.hasOwn(HABITS, key) ? HABITS[key] : undefined) ??
       didYouMean(key, known) ??
       `known keys here: ${known.join(', ')}`,

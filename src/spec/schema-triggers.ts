@@ -7,7 +7,7 @@ import type {
   WorkflowRunTrigger,
 } from '../model/deployment-spec.ts';
 import { compilePattern } from './filter-pattern.ts';
-import { oneOrMore, problem } from './schema-fields.ts';
+import { asList, oneOrMore, partsOf, problem, refuseList } from './schema-fields.ts';
 
 const MOST_PATTERNS = 200;
 
@@ -20,8 +20,49 @@ const pattern = z.string().superRefine((text, context) => {
   }
 });
 
-function patterns(what: string) {
-  return oneOrMore(pattern, MOST_PATTERNS)
+/** A pattern for branches or tags: in their names there is no space, so one with a space never matches. */
+const refPattern = pattern.superRefine((text, context) => {
+  if (!/\s/.test(text) || text.includes(',')) return;
+  const parts = partsOf(text);
+  problem(
+    context,
+    `"${text.slice(0, 100)}" matches nothing: names of branches and tags have no spaces`,
+    parts.length > 1 ? `write a list: ${asList(parts)}` : undefined,
+  );
+});
+
+const COMMA_HINT = 'a comma that belongs to the name is written "\\,"';
+
+/** An entry of a list that is a list itself: `main, dev`. */
+function entry(of: typeof pattern) {
+  return of.superRefine((text, context) => {
+    if (/,\s/.test(unescaped(text))) refuse(text, 'make an entry of each', context);
+  });
+}
+
+/** A pattern that stands alone, where a list was perhaps meant. */
+function alone(of: typeof pattern) {
+  return of.superRefine((text, context) => {
+    if (unescaped(text).includes(',')) refuse(text, 'write a list', context);
+  });
+}
+
+/** Without what is in a set or stands behind a backslash: there a comma is meant as one. */
+function unescaped(text: string): string {
+  return text.replaceAll(/\\.|\[[^\]]*\]/gs, '');
+}
+
+function refuse(text: string, todo: string, context: Parameters<typeof problem>[0]): void {
+  const parts = text.split(',').map((part) => part.trim());
+  problem(
+    context,
+    `"${text.slice(0, 100)}" is one pattern and not a list`,
+    `${todo}: ${asList(parts.filter((part) => part !== ''))}; ${COMMA_HINT}`,
+  );
+}
+
+function patterns(what: string, of = pattern) {
+  return oneOrMore(entry(of), MOST_PATTERNS, alone(of))
     .superRefine((list, context) => {
       if (list.length > 0 && list.every((entry) => entry.startsWith('!'))) {
         problem(
@@ -39,10 +80,14 @@ const push = z
   .strictObject({
     branches: patterns(
       'Filter patterns of branches. Without it (and without tags) every branch counts.',
+      refPattern,
     ),
-    'branches-ignore': patterns('Filter patterns of branches that do not count.'),
-    tags: patterns('Filter patterns of tags. Without it (and without branches) every tag counts.'),
-    'tags-ignore': patterns('Filter patterns of tags that do not count.'),
+    'branches-ignore': patterns('Filter patterns of branches that do not count.', refPattern),
+    tags: patterns(
+      'Filter patterns of tags. Without it (and without branches) every tag counts.',
+      refPattern,
+    ),
+    'tags-ignore': patterns('Filter patterns of tags that do not count.', refPattern),
     paths: patterns('At least one changed file must match. Not looked at for tags.'),
     'paths-ignore': patterns(
       'At least one changed file must match none of these. Not looked at for tags.',
@@ -84,14 +129,17 @@ const CONCLUSIONS = [
   'startup_failure',
 ] as const;
 
+const workflowName = z.string().min(1, 'is empty').max(500, 'more than 500 characters');
+
 const workflowRun = z
   .strictObject({
     workflows: oneOrMore(
-      z.string().min(1, 'is empty').max(500, 'more than 500 characters'),
+      workflowName,
       MOST_PATTERNS,
+      workflowName.superRefine(refuseList),
     ).describe('Names of workflows, or filter patterns for them.'),
-    branches: patterns('Filter patterns of the branch that the workflow ran for.'),
-    'branches-ignore': patterns('Filter patterns of branches that do not count.'),
+    branches: patterns('Filter patterns of the branch that the workflow ran for.', refPattern),
+    'branches-ignore': patterns('Filter patterns of branches that do not count.', refPattern),
     types: oneOrMore(z.enum(RUN_TYPES), RUN_TYPES.length)
       .describe('Default: completed.')
       .optional(),

@@ -27,6 +27,8 @@ function syntaxIssue(error: YAMLError, text: string): YamlIssue {
   const offset = error.pos[0];
   // The parser calls itself for each level, and reports that it cannot any more.
   if (/maximum call stack/i.test(error.message)) return { offset, message: 'nested too deeply' };
+  const known = knownMistake(error, text);
+  if (known !== undefined) return known;
   const message = `not valid YAML: ${lowerFirst(firstLine(error))}`;
   const around = text.slice(Math.max(0, offset - 3), offset + 3);
   if (/\$\{\{|\}\}/.test(around)) {
@@ -36,6 +38,50 @@ function syntaxIssue(error: YAMLError, text: string): YamlIssue {
     return { offset, message, hint: 'put a pattern with "*" or "[" in quotes' };
   }
   return { offset, message };
+}
+
+/** The mistakes that people make most, in words that say what to do: what the parser says of them does not. */
+function knownMistake(error: YAMLError, text: string): YamlIssue | undefined {
+  const [offset] = error.pos;
+  switch (error.code) {
+    case 'BLOCK_AS_IMPLICIT_KEY': {
+      const end = lineEnd(text, offset);
+      const value = text.slice(offset, end).trim();
+      if (!/:(?:\s|$)/.test(value)) return badIndent(text, end);
+      const message = 'not valid YAML: a value that holds ": " must be in quotes';
+      const quoted = `'${value.replaceAll("'", "''")}'`;
+      return { offset, message, hint: `write ${quoted}, or begin it on the next line after "|"` };
+    }
+    case 'BAD_INDENT':
+    case 'UNEXPECTED_TOKEN':
+      return isIndentedText(text, offset) ? badIndent(text, offset) : undefined;
+    case 'MISSING_CHAR':
+      return error.message.includes('Sequence item') ? badIndent(text, offset) : undefined;
+    case 'TAB_AS_INDENT':
+      return { offset, message: 'not valid YAML: a line begins with a tab', hint: 'use spaces' };
+    default:
+      return undefined;
+  }
+}
+
+/** The first line from `offset` on that has something on it stands where it belongs to nothing. */
+function badIndent(text: string, offset: number): YamlIssue {
+  const gap = /^\s*/.exec(text.slice(offset))?.[0].length ?? 0;
+  return {
+    offset: offset + gap,
+    message: 'not valid YAML: this line is indented more or less than those that it belongs to',
+    hint: 'keys of one map begin in the same column, and so do the "-" of one list; a text of several lines is put in quotes, or begins after "|"',
+  };
+}
+
+function isIndentedText(text: string, offset: number): boolean {
+  const before = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset);
+  return before.trim() === '' || text.charAt(offset) === '\n';
+}
+
+function lineEnd(text: string, offset: number): number {
+  const end = text.indexOf('\n', offset);
+  return end === -1 ? text.length : end;
 }
 
 function warningIssue(warning: YAMLError): YamlIssue {
@@ -69,6 +115,13 @@ function badKeys(document: Document.Parsed): YamlIssue[] {
           // In JavaScript it is no key like others, so it would be dropped without a word.
           const message = 'the name "__proto__" cannot be used';
           issues.push({ offset: key.range?.[0] ?? 0, message });
+        }
+        if (name === '<<') {
+          issues.push({
+            offset: key.range?.[0] ?? 0,
+            message: 'merge keys ("<<") are not supported',
+            hint: 'write the keys out, or repeat a whole value with an alias: env: *common',
+          });
         }
         if (seen.has(name)) {
           issues.push({

@@ -127,3 +127,17 @@ test('the schema is a JSON Schema that knows the specs', async () => {
   assert.match(schema.$schema, /json-schema\.org/);
   assert.ok(schema.properties.steps);
 });
+
+test('what is valid and hardly meant is told, and does not count as a problem', async () => {
+  const path = await specsIn('warned', { 'a.yaml': SPEC, 'empty.yaml': '' });
+  const { code, stdout, stderr } = await runCommand(['validate', path]);
+  assert.equal(code, 0);
+  assert.equal(stdout, '✓ 1 valid spec\n');
+  assert.match(stderr, new RegExp(`^warning: ${join(path, 'empty.yaml')}:1:1: there is no`));
+  const { stdout: json } = await runCommand(['validate', '--json', path]);
+  const { warnings } = JSON.parse(json) as { warnings: { file: string }[] };
+  assert.deepEqual(
+    warnings.map(({ file }) => file),
+    [join(path, 'empty.yaml')],
+  );
+});
