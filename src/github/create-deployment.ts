@@ -37,8 +37,8 @@ export async function createDeployment(
     required_contexts: [],
     environment,
     description: description(deployment.description),
-    transient_environment: false,
-    production_environment: environment === 'production',
+    transient_environment: deployment.transient ?? false,
+    production_environment: deployment.production ?? environment === 'production',
     payload: { mainsheet: { run: runId, spec } },
   });
   // GitHub answers 202 with a message alone when it merged something instead, which it was told not to do.

@@ -31,10 +31,16 @@ const DEPLOYMENT_STATES: Record<RunState, DeploymentStatusCallback['state']> = {
   superseded: 'inactive',
 };
 
+/** What a spec says of how the world is told. */
+export type ToldSpec = Pick<
+  DeploymentSpec,
+  'notify' | 'productionEnvironment' | 'transientEnvironment'
+>;
+
 /** A run's change of state. `run` is the run after it, `previous` its state before; undefined for a new run. */
 export interface RunChange {
   run: Run;
-  spec: Pick<DeploymentSpec, 'notify'>;
+  spec: ToldSpec;
   previous: RunState | undefined;
   /** Base of the links on GitHub; without it there are none. */
   publicUrl: string | undefined;
@@ -51,6 +57,7 @@ export interface RunChange {
  *   https://docs.github.com/en/rest/commits/statuses
  * - The Deployment is created with the run and says `queued`, `in_progress`, then `success`, `failure`, `error`, or `inactive`
  *   for a run that was cancelled or superseded. A blocked run stays `queued`. A run that ended as it was made has no Deployment.
+ *   With `success` goes what a step has put out as `environment_url`.
  *   https://docs.github.com/en/rest/deployments/statuses
  * - Each `notify` entry whose `on` has the new state.
  */
@@ -59,12 +66,32 @@ export function callbacksFor(change: RunChange): Callback[] {
   if (run.state === previous) return [];
   return [
     statusOf(change),
-    ...(previous === undefined && !hasEnded(run.state) ? [deploymentOf(run)] : []),
+    ...(previous === undefined && !hasEnded(run.state) ? [deploymentOf(run, spec)] : []),
     ...deploymentStatusOf(change),
     ...spec.notify.flatMap(({ kind, on }, notify): Callback[] =>
       on.includes(run.state) ? [{ kind, notify, run }] : [],
     ),
   ];
+}
+
+/**
+ * What ends the Deployment that a run has just taken the place of. GitHub could do it by itself (`auto_inactive`), but ends the
+ * Deployments of other specs in the environment too, and none of a production environment.
+ */
+export function replacementOf(
+  previous: { run: string; repository: string; environment: string },
+  run: Run,
+  publicUrl: string | undefined,
+): DeploymentStatusCallback {
+  return {
+    kind: 'deployment-status',
+    repository: previous.repository,
+    runId: previous.run,
+    environment: previous.environment,
+    state: 'inactive',
+    description: `Replaced by ${run.sha.slice(0, 7)}`,
+    logUrl: linkTo(previous.run, publicUrl),
+  };
 }
 
 /**
@@ -100,11 +127,11 @@ function statusOf({ run, publicUrl }: RunChange): StatusCallback {
     context: `mainsheet/${run.spec}`,
     state: isOwnFault(run) ? 'error' : COMMIT_STATES[run.state],
     description: descriptionOf(run),
-    targetUrl: linkTo(run, publicUrl),
+    targetUrl: linkTo(run.id, publicUrl),
   };
 }
 
-function deploymentOf(run: Run): DeploymentCallback {
+function deploymentOf(run: Run, spec: ToldSpec): DeploymentCallback {
   return {
     kind: 'deployment',
     repository: run.repository,
@@ -112,6 +139,8 @@ function deploymentOf(run: Run): DeploymentCallback {
     spec: run.spec,
     sha: run.sha,
     environment: run.environment,
+    production: spec.productionEnvironment,
+    transient: spec.transientEnvironment,
     description: cutText(`Mainsheet: ${run.spec}`, MAX_DESCRIPTION),
   };
 }
@@ -130,7 +159,8 @@ function deploymentStatusOf({ run, previous, publicUrl }: RunChange): Deployment
       environment: run.environment,
       state: isOwnFault(run) ? 'error' : state,
       description: descriptionOf(run),
-      logUrl: linkTo(run, publicUrl),
+      logUrl: linkTo(run.id, publicUrl),
+      ...(state === 'success' ? { environmentUrl: run.outputs['environment_url'] } : {}),
     },
   ];
 }
@@ -170,6 +200,6 @@ function duration({ startedAt, finishedAt }: Run): string {
     : ` in ${formatDuration(finishedAt - startedAt)}`;
 }
 
-function linkTo(run: Run, publicUrl: string | undefined): string | undefined {
-  return publicUrl === undefined ? undefined : `${publicUrl.replace(/\/+$/, '')}/runs/${run.id}`;
+function linkTo(run: string, publicUrl: string | undefined): string | undefined {
+  return publicUrl === undefined ? undefined : `${publicUrl.replace(/\/+$/, '')}/runs/${run}`;
 }

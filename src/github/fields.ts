@@ -43,7 +43,7 @@ function bareOf(message: Message): Message | undefined {
     case 'deployment':
       return { ...message, description: '', environment: withoutAstral(message.environment) };
     case 'deployment-status':
-      return { ...message, description: '', logUrl: undefined };
+      return { ...message, description: '', logUrl: undefined, environmentUrl: undefined };
     case 'dispatch':
     case 'webhook':
       return undefined;

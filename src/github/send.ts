@@ -131,8 +131,13 @@ async function setDeploymentStatus(
       ...place,
       deployment_id: status.deploymentId,
       state: status.state,
-      auto_inactive: true,
-      ...given({ description: description(status.description), log_url: link(status.logUrl) }),
+      // It would end the Deployments of other specs in the environment, and spare one's own in production.
+      auto_inactive: false,
+      ...given({
+        description: description(status.description),
+        log_url: link(status.logUrl),
+        environment_url: link(status.environmentUrl),
+      }),
     },
   );
   madeId(answer.status, answer.data);

@@ -29,6 +29,10 @@ export interface DeploymentCallback {
   spec: string;
   sha: string;
   environment: string;
+  /** Undefined in rows of older versions: whether the environment is called `production`. */
+  production?: boolean;
+  /** Undefined in rows of older versions: no. */
+  transient?: boolean;
   description: string;
 }
 
@@ -41,6 +45,8 @@ export interface DeploymentStatusCallback {
   state: 'queued' | 'in_progress' | 'success' | 'failure' | 'error' | 'inactive';
   description: string;
   logUrl: string | undefined;
+  /** Where what was deployed can be seen, as a step has said it. */
+  environmentUrl?: string | undefined;
 }
 
 /** A `notify` entry of kind `dispatch`, rendered when it is sent. `run` is the run as it was at the change. */

@@ -8,6 +8,10 @@ export interface DeploymentSpec {
   /** `owner/name`. */
   repository: string;
   environment: string;
+  /** Whether GitHub is to show the environment as one that its users see. */
+  productionEnvironment: boolean;
+  /** Whether the environment will be gone some day. */
+  transientEnvironment: boolean;
   on: Triggers;
   /** A CEL expression that must be true. */
   if: string | undefined;

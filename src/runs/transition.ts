@@ -2,7 +2,7 @@ import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
 import { MainsheetError } from '../lib/errors.ts';
 import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
-import { callbacksFor, targetOf } from '../github/feedback.ts';
+import { callbacksFor, replacementOf, targetOf, type ToldSpec } from '../github/feedback.ts';
 import { importanceOf, ownerOf } from '../github/importance.ts';
 import type { Callback } from '../model/callback.ts';
 import type { DeploymentSpec, LoadedSpec, NotifySpec } from '../model/deployment-spec.ts';
@@ -65,18 +65,38 @@ export function createTransitions(deps: {
     tables: Tables,
     run: Run,
     previous: RunState | undefined,
-    notify: NotifySpec[],
+    spec: ToldSpec,
   ): Promise<void> {
-    const callbacks = callbacksFor({ run, spec: { notify }, previous, publicUrl: deps.publicUrl })
+    const callbacks = callbacksFor({ run, spec, previous, publicUrl: deps.publicUrl });
+    await add(tables, run.id, callbacks, run, spec.notify);
+  }
+
+  async function add(
+    tables: Tables,
+    run: string,
+    callbacks: readonly Callback[],
+    { lane, spec }: Run,
+    notify: readonly NotifySpec[],
+  ): Promise<void> {
+    const added = callbacks
       .filter((callback) => deps.feedback || callback.kind === 'webhook')
-      .map((callback: Callback) => ({
+      .map((callback) => ({
         target: targetOf(callback),
         callback,
         importance: importanceOf(callback),
         account: payingAccount(callback, notify),
-        lane: `${run.lane} ${run.spec}`,
+        lane: `${lane} ${spec}`,
       }));
-    await tables.outbox.add(run.id, callbacks, clock.now());
+    await tables.outbox.add(run, added, clock.now());
+  }
+
+  /** Records what the run has deployed. The Deployment that this takes the place of in the environment is not active any more. */
+  async function recordDeployed(tables: Tables, run: Run): Promise<void> {
+    const previous = await tables.environments.get(run.lane, run.spec);
+    await tables.environments.record(run, clock.now());
+    if (previous === undefined || previous.environment !== run.environment) return;
+    if (previous.run === run.id || !(await hasDeployment(tables, previous.run))) return;
+    await add(tables, previous.run, [replacementOf(previous, run, deps.publicUrl)], run, []);
   }
 
   /** Undefined for a snapshot that cannot be read: its run must still be able to end. */
@@ -104,13 +124,13 @@ export function createTransitions(deps: {
     failpoint('change.inside');
     // A process that died may have left one open that nobody has come to since.
     if (hasEnded(next.state)) await tables.steps.endOpen(next.id, now);
-    if (next.state === 'succeeded') await tables.environments.record(next, now);
     if (next.state !== run.state) {
       const spec = await readable(tables, run);
-      await addCallbacks(tables, next, run.state, spec?.notify ?? []);
+      await addCallbacks(tables, next, run.state, spec ?? GITHUB_ALONE);
+      if (next.state === 'succeeded') await recordDeployed(tables, next);
     } else if (next.state === 'blocked') {
       // It waits for something else now: its commit says so, nobody else is told twice.
-      await addCallbacks(tables, next, 'queued', []);
+      await addCallbacks(tables, next, 'queued', GITHUB_ALONE);
     }
     return next;
   }
@@ -151,7 +171,7 @@ export function createTransitions(deps: {
       if (hasEnded(run.state)) await tables.steps.endOpen(run.id, clock.now());
       const others = hasEnded(run.state) ? [] : await makeRoom(tables, run, spec.concurrency);
       // Last, so that where an older run told of the same commit, the new run has the last word.
-      await addCallbacks(tables, run, undefined, spec.notify);
+      await addCallbacks(tables, run, undefined, spec);
       return [run, ...others];
     },
     async hold(tables, run) {
@@ -176,6 +196,20 @@ export function createTransitions(deps: {
     },
     announce,
   };
+}
+
+/** For changes of which GitHub alone is told; a Deployment is made before them. */
+const GITHUB_ALONE: ToldSpec = {
+  notify: [],
+  productionEnvironment: false,
+  transientEnvironment: false,
+};
+
+/** Whether GitHub shows the run's Deployment, or may yet. */
+async function hasDeployment(tables: Tables, run: string): Promise<boolean> {
+  if ((await tables.runs.deploymentId(run)) !== undefined) return true;
+  const told = await tables.outbox.ofRun(run);
+  return told.some(({ callback, state }) => callback.kind === 'deployment' && state !== 'obsolete');
 }
 
 /** Whose budget at GitHub the callback will be paid from, as far as it is known before templates are filled in. */

@@ -95,6 +95,8 @@ const SPEC_FIELDS = {
   name: true,
   repository: true,
   environment: true,
+  productionEnvironment: true,
+  transientEnvironment: true,
   on: true,
   if: true,
   concurrency: true,

@@ -74,6 +74,16 @@ const written = z.strictObject({
   name: specName.describe('Unique name of this spec.'),
   repository: repositoryName.describe('The repository whose events deploy: owner/name.'),
   environment: label(255).describe('GitHub environment. Default: production.').optional(),
+  production_environment: z
+    .boolean()
+    .describe(
+      'Whether GitHub shows the environment as one that its users see. Default: true for production.',
+    )
+    .optional(),
+  transient_environment: z
+    .boolean()
+    .describe('Whether the environment will be gone some day. Default: false.')
+    .optional(),
   on: triggers.describe(
     'What starts a run. The words and filter patterns are those of GitHub Actions.',
   ),
@@ -137,6 +147,8 @@ function toSpec(input: z.output<typeof written>): DeploymentSpec {
     name: input.name,
     repository: input.repository,
     environment,
+    productionEnvironment: input.production_environment ?? environment === 'production',
+    transientEnvironment: input.transient_environment ?? false,
     on: input.on,
     if: input.if,
     concurrency: {

@@ -53,7 +53,8 @@ async function auditDeployments(
       states.push(last?.state ?? 'none');
     }
     const failed = run.fault === 'mainsheet' ? 'error' : 'failure';
-    const wanted = { succeeded: 'success', failed }[run.state] ?? 'inactive';
+    const succeeded = wasReplaced(run, all) ? 'inactive' : 'success';
+    const wanted = { succeeded, failed }[run.state] ?? 'inactive';
     if (states.join() === wanted || (states.length === 0 && needsNone(run, all))) continue;
     problems.push(
       `run ${run.id} of ${run.spec} is ${run.state}, its Deployments [${states.join()}]`,
@@ -66,6 +67,11 @@ async function auditDeployments(
 function needsNone(run: RunView, all: readonly RunView[]): boolean {
   const cameLate = /which is newer and (?:waits|runs)$/.test(run.reason);
   if (run.state === 'superseded' && cameLate) return true;
+  return wasReplaced(run, all);
+}
+
+/** A newer run of its spec was deployed. */
+function wasReplaced(run: RunView, all: readonly RunView[]): boolean {
   const newer = all.slice(
     0,
     all.findIndex(({ id }) => id === run.id),

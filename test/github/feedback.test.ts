@@ -48,7 +48,7 @@ const NOTIFY: NotifySpec[] = [
 ];
 
 function changeTo(changes: Partial<Run>, previous: RunState | undefined): Callback[] {
-  const spec = { notify: NOTIFY };
+  const spec = { notify: NOTIFY, productionEnvironment: true, transientEnvironment: false };
   return callbacksFor({ run: runWith(changes), spec, previous, publicUrl: 'https://m.example/' });
 }
 
@@ -83,6 +83,8 @@ test('a new run sets a pending status and creates its deployment, queued', () =>
       spec: 'shop',
       sha: SHA,
       environment: 'production',
+      production: true,
+      transient: false,
       description: 'Mainsheet: shop',
     },
     {
@@ -128,6 +130,16 @@ test('each change of state is told as GitHub’s words have it', () => {
       `${previous} → ${changes.state}`,
     );
   }
+});
+
+test('a Deployment that succeeded shows the environment’s address that a step has put out, no other does', () => {
+  const outputs = { environment_url: 'https://shop.example' };
+  const shown = (changes: Partial<Run>, previous: RunState) =>
+    changeTo({ ...changes, outputs }, previous).flatMap((callback) =>
+      callback.kind === 'deployment-status' ? [callback.environmentUrl] : [],
+    );
+  assert.deepEqual(shown({ state: 'succeeded' }, 'running'), ['https://shop.example']);
+  assert.deepEqual(shown({ state: 'failed' }, 'running'), [undefined]);
 });
 
 test('a paused run says that it is paused, by whom and why, and not twice', () => {
@@ -187,7 +199,7 @@ test('descriptions are one line of at most 140 whole characters', () => {
 test('without a public URL there are no links', () => {
   const callbacks = callbacksFor({
     run: runWith(),
-    spec: { notify: [] },
+    spec: { notify: [], productionEnvironment: true, transientEnvironment: false },
     previous: undefined,
     publicUrl: undefined,
   });

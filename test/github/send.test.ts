@@ -39,6 +39,7 @@ const DEPLOYMENT_STATUS: Message = {
   state: 'in_progress',
   description: 'Deploying',
   logUrl: 'https://m.example/runs/01',
+  environmentUrl: 'https://shop.example/',
 };
 const DISPATCH: Message = {
   kind: 'dispatch',
@@ -101,8 +102,9 @@ test('a status, a deployment status and a dispatch are what GitHub expects', asy
         {
           state: 'in_progress',
           description: 'Deploying',
-          auto_inactive: true,
+          auto_inactive: false,
           log_url: 'https://m.example/runs/01',
+          environment_url: 'https://shop.example/',
         },
       ],
       [
@@ -133,6 +135,21 @@ test('a deployment is created without a look at the earlier ones, and its number
     transient_environment: false,
     production_environment: true,
     payload: { mainsheet: { run: '01run', spec: 'shop' } },
+  });
+});
+
+test('what the spec says of its environment goes with the Deployment', async (t) => {
+  const server = await startStandIn(t, () => ({ status: 201, body: { id: 42 } }));
+  await sender(server.url)({
+    ...DEPLOYMENT,
+    environment: 'preview-7',
+    production: true,
+    transient: true,
+  });
+  assert.partialDeepStrictEqual(server.requests[0]?.body, {
+    environment: 'preview-7',
+    production_environment: true,
+    transient_environment: true,
   });
 });
 
@@ -346,7 +363,12 @@ test('what people wrote reaches GitHub as its fields take it', async (t) => {
   const written = '□ Ship it \ufffd→ é';
   await send({ ...STATUS, description: hostile, targetUrl: 'javascript:alert(1)' });
   await send({ ...DEPLOYMENT, description: hostile });
-  await send({ ...DEPLOYMENT_STATUS, description: '🚢'.repeat(200), logUrl: '/runs/1' });
+  await send({
+    ...DEPLOYMENT_STATUS,
+    description: '🚢'.repeat(200),
+    logUrl: '/runs/1',
+    environmentUrl: 'file:///etc/passwd',
+  });
   await send({
     ...DISPATCH,
     eventType: 'x\u{d800}',
@@ -361,7 +383,7 @@ test('what people wrote reaches GitHub as its fields take it', async (t) => {
   assert.equal(bodies[1]?.['description'], written);
   assert.deepEqual(bodies[2], {
     state: 'in_progress',
-    auto_inactive: true,
+    auto_inactive: false,
     description: `${'□'.repeat(139)}…`,
   });
   assert.equal(

@@ -6,6 +6,8 @@ export function sampleLoaded(more: Partial<DeploymentSpec> = {}): LoadedSpec {
     name: 'storefront',
     repository: 'acme/storefront',
     environment: 'production',
+    productionEnvironment: true,
+    transientEnvironment: false,
     on: { push: undefined, release: undefined, workflowRun: undefined },
     if: undefined,
     concurrency: { lane: 'main', queue: 'newest', cancelRunning: false },

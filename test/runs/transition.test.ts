@@ -229,6 +229,31 @@ test('a superseded run ends with callbacks that say so and name the newer one (G
   ]);
 });
 
+test('the Deployment that a run takes the place of becomes inactive, and none that GitHub never showed', async (t) => {
+  const { store, transitions, create } = await setUp(t);
+  const deploy = async (id: string) => {
+    await create(id, { sha: id.repeat(20) });
+    const running = await transitions.commit(await get(store, id), { type: 'start' });
+    await transitions.commit(running, { type: 'succeed', outputs: {} });
+  };
+  await deploy('r1');
+  await deploy('r2');
+  const last = (await store.outbox.ofRun('r1')).at(-1)?.callback;
+  assert.deepEqual(last, {
+    kind: 'deployment-status',
+    repository: 'acme/storefront',
+    runId: 'r1',
+    environment: 'production',
+    state: 'inactive',
+    description: 'Replaced by r2r2r2r',
+    logUrl: 'https://mainsheet.example/runs/r1',
+  });
+  await store.outbox.abandonTarget('deployment:r2', NOW, 'never shown');
+  const before = await callbacksOf(store, 'r2');
+  await deploy('r3');
+  assert.deepEqual(await callbacksOf(store, 'r2'), before);
+});
+
 test('where two runs tell of one commit the newer has the last word', async (t) => {
   const { store, create } = await setUp(t);
   const sha = 'c'.repeat(40);

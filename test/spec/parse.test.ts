@@ -34,6 +34,8 @@ test('every default is filled in, and durations are milliseconds', () => {
     name: 'shop',
     repository: 'acme/shop',
     environment: 'production',
+    productionEnvironment: true,
+    transientEnvironment: false,
     on: {
       push: {
         branches: [],
@@ -72,6 +74,8 @@ test('the whole written form of the contract is understood', () => {
     `name: storefront
 repository: acme/storefront
 environment: staging
+production_environment: true
+transient_environment: true
 on:
   push:
     branches: [main, "release/**", "!release/old/**"]
@@ -101,6 +105,8 @@ notify:
   );
   assert.deepEqual(problems, []);
   const spec = specs[0]?.spec;
+  assert.equal(spec?.productionEnvironment, true);
+  assert.equal(spec?.transientEnvironment, true);
   assert.deepEqual(spec?.concurrency, { lane: 'shop', queue: 'all', cancelRunning: true });
   assert.equal(spec?.timeoutMs, 5_400_000);
   assert.deepEqual(spec?.env, { NODE_ENV: 'production', PORT: '8080', DEBUG: 'false' });
@@ -177,6 +183,11 @@ const CASES: [what: string, lines: string, expected: string[]][] = [
     'an unknown key is shown with the nearest known one',
     `on:\n  push:\n    brunches: [main]\nsteps: [{ run: x }]`,
     ['x.yaml:6:5: unknown key "brunches" — did you mean "branches"?'],
+  ],
+  [
+    'GitHub’s words are written with GitHub’s underscores',
+    `production-environment: true${REST}`,
+    ['x.yaml:4:1: unknown key "production-environment" — did you mean "production_environment"?'],
   ],
   [
     'a habit from GitHub Actions is answered',

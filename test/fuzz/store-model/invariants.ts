@@ -161,7 +161,7 @@ async function checkOutbox(model: Model, store: Store): Promise<void> {
     assert.deepEqual(statesOf(own, 'status'), expectedStatuses(run), `statuses of ${run.id}`);
     assert.deepEqual(
       statesOf(own, 'deployment-status'),
-      expectedDeployments(run),
+      expectedDeployments(run, !new Set(model.deployed.values()).has(run.id)),
       `deployment statuses of ${run.id}`,
     );
     const made = own.filter(({ callback }) => callback.kind === 'deployment').length;
@@ -183,15 +183,17 @@ function expectedStatuses(run: RunModel): string[] {
   });
 }
 
-function expectedDeployments(run: RunModel): string[] {
+function expectedDeployments(run: RunModel, isReplaced: boolean): string[] {
   if (run.history[0] !== 'queued') return [];
-  return run.history.map((state) => {
+  const last = run.state === 'succeeded' && isReplaced ? ['inactive'] : [];
+  const states = run.history.map((state) => {
     if (state === 'queued') return 'queued';
     if (state === 'running') return 'in_progress';
     if (state === 'succeeded') return 'success';
     if (state !== 'failed') return 'inactive';
     return run.fault === 'step' ? 'failure' : 'error';
   });
+  return [...states, ...last];
 }
 
 /** Nothing is left open: to be asked when everything was done that can be done. */
