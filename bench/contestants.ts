@@ -99,6 +99,7 @@ async function mainsheet(): Promise<Server> {
     clock: systemClock,
     logger: createLogger({ level: 'error', format: 'json' }),
     news: createBroadcast(),
+    ended: createBroadcast(),
   });
   return server;
 }

@@ -30,6 +30,7 @@ import { createSeal } from './lib/seal.ts';
 import { createFetch } from './lib/way-out.ts';
 import { sameRepository } from './model/event.ts';
 import type { News } from './model/news.ts';
+import type { Run } from './model/run.ts';
 import { createExecute } from './runs/execute.ts';
 import { createOrder } from './runs/order.ts';
 import { createRender } from './runs/render-callback.ts';
@@ -69,6 +70,7 @@ export async function startApp(deps: {
   const { deployments } = config;
   const clock = systemClock;
   const news = createBroadcast<News>();
+  const ended = createBroadcast<Run>();
   const shell = await findShell();
   const scratchDirectory = scratchIn(config.dataDir);
   await makeDataDirectory(config, logger);
@@ -129,6 +131,7 @@ export async function startApp(deps: {
     news,
     publicUrl: config.publicUrl,
     feedback: config.github.auth !== undefined,
+    onEnd: (run) => ended.publish(run),
     failpoint,
   });
   const secret = (name: string) => config.secrets.get(name);
@@ -278,6 +281,7 @@ export async function startApp(deps: {
     clock,
     logger,
     news,
+    ended,
   });
   // Before the loops: when the address is taken, nothing is under way yet.
   const url = await listen(http.server, config.host, config.port);

@@ -2,9 +2,11 @@ import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { Broadcast } from '../lib/broadcast.ts';
 import type { BudgetUsage } from '../github/budget.ts';
 import type { News } from '../model/news.ts';
-import { hasEnded } from '../model/run.ts';
+import type { Run } from '../model/run.ts';
+import type { Catalog } from '../spec/catalog.ts';
 import type { Store } from '../store/index.ts';
 import { budgetMetrics } from './budget-metrics.ts';
+import { runMetrics } from './run-metrics.ts';
 
 /** What Prometheus is told. Label values come from fixed sets or from verified deliveries, so their number is bounded. */
 export interface Metrics {
@@ -20,7 +22,10 @@ export interface Metrics {
  */
 export function createMetrics(deps: {
   store: Store;
+  catalog: Catalog;
   news: Broadcast<News>;
+  /** Each run that this process has ended. */
+  ended: Broadcast<Run>;
   budget: () => BudgetUsage[];
 }): Metrics {
   const { store } = deps;
@@ -29,23 +34,30 @@ export function createMetrics(deps: {
   collectDefaultMetrics({ register: registry });
   storeGauges(store, registers);
   budgetMetrics(deps.budget, registers);
-  countEnds(deps.news, registers);
-  return {
-    registry,
-    deliveries: new Counter({
-      name: 'mainsheet_deliveries_total',
-      help: 'Verified deliveries, by event and whether they were new',
-      labelNames: ['event', 'result'],
-      registers,
-    }),
-    rejected: new Counter({
-      name: 'mainsheet_webhook_rejected_total',
-      help: 'Webhook requests that were refused, by reason',
-      labelNames: ['code'],
-      registers,
-    }),
-  };
+  runMetrics(deps, registers);
+  countCallbacks(deps.news, registers);
+  const deliveries = new Counter<'event' | 'result'>({
+    name: 'mainsheet_deliveries_total',
+    help: 'Verified deliveries, by event and whether they were new',
+    labelNames: ['event', 'result'],
+    registers,
+  });
+  const rejected = new Counter<'code'>({
+    name: 'mainsheet_webhook_rejected_total',
+    help: 'Webhook requests that were refused, by reason',
+    labelNames: ['code'],
+    registers,
+  });
+  // An increase from nothing is none: what may raise an alert has a value from the start.
+  for (const event of DEPLOYING) {
+    for (const result of ['accepted', 'duplicate']) deliveries.inc({ event, result }, 0);
+  }
+  for (const code of REFUSALS) rejected.inc({ code }, 0);
+  return { registry, deliveries, rejected };
 }
+
+const DEPLOYING = ['push', 'release', 'workflow_run'];
+const REFUSALS = ['bad-signature', 'body-too-large', 'too-many-bodies', 'not-stored', 'internal'];
 
 function storeGauges(store: Store, registers: Registry[]): void {
   gaugeOf('mainsheet_store_up', 'Whether the database answers', registers, async (gauge) => {
@@ -105,21 +117,15 @@ function setAll(gauge: Gauge<'state'>, counts: Partial<Record<string, number>>):
   for (const [state, value] of Object.entries(counts)) gauge.set({ state }, value ?? 0);
 }
 
-function countEnds(news: Broadcast<News>, registers: Registry[]): void {
-  const runs = new Counter({
-    name: 'mainsheet_runs_ended_total',
-    help: 'Runs that this process saw end, by how',
-    labelNames: ['state'],
-    registers,
-  });
+function countCallbacks(news: Broadcast<News>, registers: Registry[]): void {
   const callbacks = new Counter({
     name: 'mainsheet_callbacks_total',
     help: 'Callbacks that this process has dealt with, by how',
     labelNames: ['state'],
     registers,
   });
+  for (const state of ['sent', 'obsolete', 'dead']) callbacks.inc({ state }, 0);
   news.subscribe((item) => {
-    if (item.kind === 'run' && hasEnded(item.state)) runs.inc({ state: item.state });
     if (item.kind === 'callback') callbacks.inc({ state: item.state });
   });
 }

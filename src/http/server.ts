@@ -9,6 +9,7 @@ import type { Operate } from '../controller/operate.ts';
 import type { BudgetUsage } from '../github/budget.ts';
 import type { Pausing } from '../controller/pausing.ts';
 import type { News } from '../model/news.ts';
+import type { Run } from '../model/run.ts';
 import type { Catalog } from '../spec/catalog.ts';
 import type { Store } from '../store/index.ts';
 import { access } from './access.ts';
@@ -44,6 +45,8 @@ export interface HttpDeps {
   clock: Clock;
   logger: Logger;
   news: Broadcast<News>;
+  /** Each run that this process has ended. */
+  ended: Broadcast<Run>;
 }
 
 export interface HttpServer {
@@ -56,7 +59,7 @@ export interface HttpServer {
 /** Everything that Mainsheet answers over HTTP. */
 export function createHttpServer(deps: HttpDeps): HttpServer {
   const { store, catalog, intake, operate, news, clock, logger } = deps;
-  const metrics = createMetrics({ store, news, budget: deps.budget });
+  const metrics = createMetrics({ store, catalog, news, ended: deps.ended, budget: deps.budget });
   const app = new Koa();
   // Errors are answered and logged in `problems`; what is left is a client that hung up.
   app.on('error', (error: Error) =>

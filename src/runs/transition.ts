@@ -57,6 +57,8 @@ export function createTransitions(deps: {
   publicUrl: string | undefined;
   /** Without credentials for GitHub nothing is put in the outbox that only GitHub could take. */
   feedback: boolean;
+  /** Hears of each run that this process has ended, once that is on disk. */
+  onEnd?: (run: Run) => void;
   failpoint?: Failpoint;
 }): Transitions {
   const { store, specOf, clock, news, failpoint = noFailpoint } = deps;
@@ -154,6 +156,7 @@ export function createTransitions(deps: {
 
   function announce(run: Run): void {
     news.publish({ kind: 'run', run: run.id, state: run.state, spec: run.spec });
+    if (hasEnded(run.state)) deps.onEnd?.(run);
   }
 
   return {

@@ -128,6 +128,7 @@ export async function startServer(
     clock,
     logger,
     news,
+    ended: createBroadcast(),
   });
   const stopping = new AbortController();
   const working = intake.run(stopping.signal);

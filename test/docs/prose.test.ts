@@ -71,7 +71,7 @@ test('every variable that steps get, every metric and every route of the API is 
     for (const name of names) assert.ok(text.includes(name), `${page} does not name ${name}`);
   };
   named('docs/specs.md', 'src/steps/environment.ts', /^\s+(MAINSHEET_[A-Z_]+): /gm);
-  named('docs/operations.md', 'src/http/metrics.ts', /'(mainsheet_[a-z_]+)'/g);
+  named('docs/operations.md', 'src/http/{run-,}metrics.ts', /'(mainsheet_[a-z_]+)'/g);
   named('docs/api.md', 'src/http/api/*.ts', /^\s+path: '(\/[^']+)',$/gm);
 });
 

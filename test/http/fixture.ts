@@ -14,6 +14,7 @@ import type { Clock } from '../../src/lib/clock.ts';
 import { createBroadcast, type Broadcast } from '../../src/lib/broadcast.ts';
 import { TerminalError } from '../../src/lib/errors.ts';
 import type { News } from '../../src/model/news.ts';
+import type { Run } from '../../src/model/run.ts';
 import type { Catalog, CatalogState } from '../../src/spec/catalog.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
@@ -33,6 +34,8 @@ export interface Fixture {
   /** The store's file, to be opened again when the store was closed. */
   file: string;
   news: Broadcast<News>;
+  /** Hears of runs that have ended. */
+  ended: Broadcast<Run>;
   /** What the catalog says; tests change it. */
   specs: CatalogState;
   /** How often the intake was woken. */
@@ -59,6 +62,7 @@ export async function startHttp(
   const file = join(directory, 'mainsheet.db');
   const store = await createStore(openSqlite(file), 'sqlite');
   const news = createBroadcast<News>();
+  const ended = createBroadcast<Run>();
   const specs: CatalogState = { specs: [], problems: [], loadedAt: NOW, stale: false };
   const log: Record<string, unknown>[] = [];
   const asked: string[] = [];
@@ -91,6 +95,7 @@ export async function startHttp(
       { write: (line: string) => log.push(JSON.parse(line) as Record<string, unknown>) },
     ),
     news,
+    ended,
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
@@ -109,6 +114,7 @@ export async function startHttp(
     store,
     file,
     news,
+    ended,
     specs,
     wakes: () => wakes,
     asked,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { LoadedSpec } from '../../src/model/deployment-spec.ts';
 import { sampleDelivery, sampleRun, sampleStatus } from '../store/samples.ts';
 import { startHttp } from './fixture.ts';
 import { asAdmin } from '../support/admin.ts';
@@ -136,15 +137,85 @@ test('without the store the metrics say so, and say nothing of what is in it', a
   assert.doesNotMatch(text, /^mainsheet_(?:runs|outbox|deliveries_pending)[ {]/m);
 });
 
-test('what ends is counted as it happens', async (t) => {
-  const { url, news } = await startHttp(t);
-  news.publish({ kind: 'run', run: 'r1', state: 'running', spec: 'site' });
-  news.publish({ kind: 'run', run: 'r1', state: 'failed', spec: 'site' });
+/** The lines of /metrics that name one of Mainsheet's metrics, without their `# HELP`. */
+async function linesOf(url: string, name: string): Promise<string[]> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return text.split('\n').filter((line) => line.startsWith(name));
+}
+
+const loaded = (name: string, repository: string) => ({ spec: { name, repository } }) as LoadedSpec;
+
+test('what ends is counted as it happens, by spec, with how long it waited and took', async (t) => {
+  const { url, news, ended, specs } = await startHttp(t);
+  specs.specs = [loaded('site', 'acme/site')];
+  const run = { ...sampleRun('r1'), sequence: 1, spec: 'site', createdAt: 1000 };
+  ended.publish({ ...run, state: 'failed', startedAt: 21_000, finishedAt: 96_000 });
+  ended.publish({ ...run, state: 'superseded', startedAt: undefined, finishedAt: 5000 });
+  ended.publish({ ...run, spec: 'gone', state: 'cancelled', startedAt: undefined, finishedAt: 9 });
   news.publish({ kind: 'callback', entry: 1, run: 'r1', state: 'sent' });
-  const text = await (await asAdmin(`${url}/metrics`)).text();
-  assert.match(text, /^mainsheet_runs_ended_total\{state="failed"\} 1$/m);
-  assert.match(text, /^mainsheet_callbacks_total\{state="sent"\} 1$/m);
-  assert.doesNotMatch(text, /ended_total\{state="running"\}/);
+  const lines = await linesOf(url, 'mainsheet_');
+  const site = 'spec="site",repository="acme/site"';
+  for (const line of [
+    `mainsheet_runs_ended_total{state="failed",${site}} 1`,
+    `mainsheet_runs_ended_total{state="superseded",${site}} 1`,
+    `mainsheet_runs_ended_total{state="succeeded",${site}} 0`,
+    'mainsheet_runs_ended_total{state="cancelled",spec="",repository=""} 1',
+    `mainsheet_run_queue_seconds_sum{${site}} 20`,
+    `mainsheet_run_duration_seconds_sum{${site}} 75`,
+    `mainsheet_run_duration_seconds_count{${site}} 1`,
+    'mainsheet_callbacks_total{state="sent"} 1',
+  ]) {
+    assert.ok(lines.includes(line), line);
+  }
+});
+
+test('what may raise an alert is there with 0 before anything has happened', async (t) => {
+  const { url, specs } = await startHttp(t);
+  specs.specs = [loaded('site', 'acme/site')];
+  const lines = await linesOf(url, 'mainsheet_');
+  for (const line of [
+    'mainsheet_runs_ended_total{state="failed",spec="site",repository="acme/site"} 0',
+    'mainsheet_runs_ended_total{state="failed",spec="",repository=""} 0',
+    'mainsheet_run_duration_seconds_count{spec="site",repository="acme/site"} 0',
+    'mainsheet_webhook_rejected_total{code="bad-signature"} 0',
+    'mainsheet_webhook_rejected_total{code="not-stored"} 0',
+    'mainsheet_deliveries_total{event="push",result="accepted"} 0',
+    'mainsheet_callbacks_total{state="dead"} 0',
+  ]) {
+    assert.ok(lines.includes(line), line);
+  }
+});
+
+test('however often specs come and go, there are series of those that are loaded and no others', async (t) => {
+  const { url, ended, specs, store } = await startHttp(t);
+  const deployed = { ...sampleRun('r1'), sequence: 1, startedAt: 2000, finishedAt: 3000 };
+  for (let round = 0; round < 50; round += 1) {
+    const spec = `spec-${round}`;
+    specs.specs = [loaded(spec, 'acme/site'), loaded('stays', 'acme/site')];
+    await store.environments.record({ ...deployed, spec }, 7000);
+    ended.publish({ ...deployed, spec, state: 'succeeded' });
+    ended.publish({ ...deployed, spec: `strange-${round}`, state: 'succeeded' });
+    ended.publish({ ...deployed, spec: 'stays', state: 'succeeded' });
+  }
+  const lines = await linesOf(url, 'mainsheet_');
+  const named = new Set(lines.flatMap((line) => /spec="(.*?)"/.exec(line)?.[1] ?? []));
+  assert.deepEqual(named, new Set(['', 'spec-49', 'stays']));
+  const succeeded = lines.filter((line) => /runs_ended_total.*"succeeded"/.test(line));
+  assert.deepEqual(
+    succeeded.map((line) => Number(line.split(' ').at(-1))).toSorted((a, b) => a - b),
+    [1, 50, 50],
+  );
+  const success = lines.filter((line) => line.startsWith('mainsheet_last_success'));
+  assert.deepEqual(success, [
+    'mainsheet_last_success_timestamp_seconds{spec="spec-49",repository="acme/site"} 7',
+  ]);
+
+  specs.specs = [loaded('stays', 'acme/moved')];
+  const moved = await linesOf(url, 'mainsheet_run_duration_seconds_count');
+  assert.deepEqual(moved, [
+    'mainsheet_run_duration_seconds_count{spec="",repository=""} 50',
+    'mainsheet_run_duration_seconds_count{spec="stays",repository="acme/moved"} 0',
+  ]);
 });
 
 test('metrics tell what is used and left of the limits of GitHub', async (t) => {
