@@ -8,7 +8,7 @@ import { startController, type DemoController } from './controller.ts';
 import { createForge, type Forge } from './forge.ts';
 import { observeController, observeForge } from './observe.ts';
 import { createSample } from './sample.ts';
-import { createTimeline, type Stage } from './timeline.ts';
+import { createTimelines, type Stage } from './timeline.ts';
 
 const SITE = 'acme/storefront';
 const HUB = 'acme/hub';
@@ -66,18 +66,18 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     });
     say(`$ git push ${forge.url}/${SITE}.git main    # ${sha.slice(0, 7)}`);
 
-    const timeline = createTimeline(Date.now(), (stage) => say(format(stage, options.stdout)));
+    let shown = sha;
+    const timelines = createTimelines((of, stage) => {
+      if (of !== shown) say(`\n# push of ${of.slice(0, 7)}`);
+      shown = of;
+      say(format(stage, options.stdout));
+    });
+    const timeline = timelines.begin(sha, Date.now());
     // Whatever they would have seen and did not is missing from the timeline, which decides.
-    void observeController(controller, timeline, observing.signal).catch(() => undefined);
-    void observeForge(forge, timeline, observing.signal);
+    void observeController(controller, forge, timelines, observing.signal).catch(() => undefined);
+    void observeForge(forge, timelines, observing.signal);
     await sample.push('main');
     timeline.note('pushed', 'git push finished', Date.now());
-    const delivery = await forge.waitForDelivery(({ event }) => event === 'push', PATIENCE_MS);
-    timeline.note(
-      String(delivery.status),
-      'webhook stored and answered',
-      delivery.at + delivery.tookMs,
-    );
 
     const enough = new AbortController();
     const patience = AbortSignal.any([options.signal, enough.signal]);
@@ -166,7 +166,7 @@ function showInvitation(
   clone.username = 'x-access-token';
   clone.password = forge.token;
   say(`
-It stays up. Push again and look:
+It stays up. Push again, and what becomes of it is shown here too:
   git clone ${clone.href} && cd storefront && git commit --allow-empty -m again && git push
   export MAINSHEET_URL=${url} MAINSHEET_DATA_DIR=${dirname(tokenFile)}
   ./bin/mainsheet.js runs

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { DemoController } from './controller.ts';
 import type { Forge, JournalEntry } from './forge.ts';
-import type { Timeline } from './timeline.ts';
+import type { Timeline, Timelines } from './timeline.ts';
 
 /** What the controller's event stream says: see `GET /api/v1/events`. */
 interface ControllerEvent {
@@ -11,8 +11,8 @@ interface ControllerEvent {
 
 /** Notes what GitHub's side sees: each request of the controller as it is answered. Runs until `signal` aborts. */
 export async function observeForge(
-  forge: Pick<Forge, 'journal' | 'waitFor'>,
-  timeline: Timeline,
+  forge: Pick<Forge, 'journal' | 'waitFor' | 'deployments'>,
+  timelines: Timelines,
   signal: AbortSignal,
 ): Promise<void> {
   let seen = 0;
@@ -21,33 +21,43 @@ export async function observeForge(
     await forge.waitFor(() => forge.journal.length > known, 3_600_000).catch(() => undefined);
     for (; seen < forge.journal.length; seen += 1) {
       const entry = forge.journal[seen];
-      if (entry !== undefined) noteRequest(entry, timeline);
+      // Entries come when they are answered, and in that order they are shown.
+      if (entry !== undefined) await noteRequest(entry, Date.now(), forge, timelines);
     }
   }
 }
 
-function noteRequest({ method, path, body, status }: JournalEntry, timeline: Timeline): void {
-  // Entries come when they are answered, and in that order they are shown.
-  const at = Date.now();
+async function noteRequest(
+  { method, path, body, status }: JournalEntry,
+  at: number,
+  forge: Pick<Forge, 'deployments'>,
+  timelines: Timelines,
+): Promise<void> {
   if (method !== 'POST' || status < 200 || status > 299) return;
-  const [state, context, type, environment] = ['state', 'context', 'event_type', 'environment'].map(
-    (name) => text(asRecord(body)[name]),
-  );
-  if (/\/statuses\/[0-9a-f]{40}$/.test(path)) {
-    timeline.note(`status ${state}`, `commit status ${context}: ${state}`, at);
-  } else if (/\/deployments\/\d+\/statuses$/.test(path)) {
-    timeline.note(`deployment ${state}`, `Deployment: ${state}`, at);
-  } else if (path.endsWith('/deployments')) {
-    timeline.note('deployment created', `Deployment to ${environment} created`, at);
-  } else if (path.endsWith('/dispatches')) {
-    timeline.note('dispatch', `${path.split('/').slice(2, 4).join('/')}: ${type}`, at);
+  const [, , owner, name, kind = '', of = ''] = path.split('/');
+  const repository = `${owner}/${name}`;
+  const fields = asRecord(body);
+  const state = text(fields['state']);
+  if (kind === 'statuses') {
+    const detail = `commit status ${text(fields['context'])}: ${state}`;
+    timelines.of(of)?.note(`status ${state}`, detail, at);
+  } else if (kind === 'deployments' && of !== '') {
+    const made = (await forge.deployments(repository)).find(({ id }) => id === Number(of));
+    timelines.of(text(made?.['sha']))?.note(`deployment ${state}`, `Deployment: ${state}`, at);
+  } else if (kind === 'deployments') {
+    const detail = `Deployment to ${text(fields['environment'])} created`;
+    timelines.of(text(fields['ref']))?.note('deployment created', detail, at);
+  } else if (kind === 'dispatches') {
+    const sha = text(asRecord(fields['client_payload'])['sha']);
+    timelines.of(sha)?.note('dispatch', `${repository}: ${text(fields['event_type'])}`, at);
   }
 }
 
-/** Notes what the controller says of itself, until it ends or `signal` aborts. `steps` are the steps' names. */
+/** Notes what the controller says of itself, until it ends or `signal` aborts. A push begins with its delivery. */
 export async function observeController(
   controller: Pick<DemoController, 'url' | 'tokenFile'>,
-  timeline: Timeline,
+  forge: Pick<Forge, 'waitForDelivery'>,
+  timelines: Timelines,
   signal: AbortSignal,
 ): Promise<void> {
   const token = (await readFile(controller.tokenFile, 'utf8')).trim();
@@ -56,28 +66,68 @@ export async function observeController(
       headers: { Authorization: `Bearer ${token}` },
       signal,
     });
+  const get: Get = async (path) => asRecord(await (await ask(path)).json());
   const response = await ask('/events');
-  let steps: string[] = [];
+  const runs = new Map<string, RunView>();
   for await (const { event, data } of eventsOf(response)) {
     const at = Date.now();
     if (event === 'delivery') {
-      const delivery = await ask(`/deliveries/${text(data['delivery'])}`);
-      timeline.note('matched', text(asRecord(await delivery.json())['summary']), at);
-    } else if (event === 'run') {
-      const state = text(data['state']);
-      if (state === 'running') {
-        timeline.note('running', `run ${text(data['run'])}`, at);
-        const run = await ask(`/runs/${text(data['run'])}`);
-        steps = ((await run.json()) as { steps: { name: string }[] }).steps.map(({ name }) => name);
-      } else if (state !== 'queued') {
-        timeline.note('ended', `run ${state}`, at);
-      }
-    } else if (event === 'step') {
-      const name = steps[Number(data['step'])] ?? `step ${Number(data['step']) + 1}`;
-      if (data['state'] === 'running') timeline.note('checkout', 'commit checked out', at);
-      else timeline.note('step', `${name}: ${text(data['state'])}`, at);
+      const id = text(data['delivery']);
+      const timeline = await beginWith(id, forge, timelines);
+      timeline?.note('matched', text((await get(`/deliveries/${id}`))['summary']), at);
+    } else if (event === 'run' || event === 'step') {
+      const id = text(data['run']);
+      const run = runs.get(id) ?? (await runOf(get, id));
+      runs.set(id, run);
+      noteRun(event, data, run, at, timelines);
     }
   }
+}
+
+/** The timeline of the push that a delivery tells of; undefined for another event, and for a push that GitHub never told of. */
+async function beginWith(
+  id: string,
+  forge: Pick<Forge, 'waitForDelivery'>,
+  timelines: Timelines,
+): Promise<Timeline | undefined> {
+  const found = await forge.waitForDelivery((one) => one.id === id, 1000).catch(() => undefined);
+  if (found?.event !== 'push') return undefined;
+  const timeline = timelines.begin(text(asRecord(JSON.parse(found.body))['after']), found.at);
+  timeline.note('202', 'webhook stored and answered', found.at + found.tookMs);
+  return timeline;
+}
+
+function noteRun(
+  event: 'run' | 'step',
+  data: Record<string, unknown>,
+  run: RunView,
+  at: number,
+  timelines: Timelines,
+): void {
+  const timeline = timelines.of(run.sha);
+  const state = text(data['state']);
+  if (event === 'run' && state === 'running') timeline?.note('running', `run ${run.id}`, at);
+  else if (event === 'run' && state !== 'queued') timeline?.note('ended', `run ${state}`, at);
+  else if (event === 'step' && state === 'running') {
+    timeline?.note('checkout', 'commit checked out', at);
+  } else if (event === 'step') {
+    const name = run.steps[Number(data['step'])]?.name ?? `step ${Number(data['step']) + 1}`;
+    timeline?.note('step', `${name}: ${state}`, at);
+  }
+}
+
+interface RunView {
+  id: string;
+  sha: string;
+  steps: { name: string }[];
+}
+
+/** A JSON answer of the API. */
+type Get = (path: string) => Promise<Record<string, unknown>>;
+
+async function runOf(get: Get, id: string): Promise<RunView> {
+  const { sha, steps } = await get(`/runs/${id}`);
+  return { id, sha: text(sha), steps: steps as RunView['steps'] };
 }
 
 /** https://html.spec.whatwg.org/multipage/server-sent-events.html, as far as Mainsheet uses it. */

@@ -15,7 +15,7 @@ export interface Timeline {
   reached: (stage: string) => Promise<void>;
 }
 
-export function createTimeline(start: number, show: (stage: Stage) => void): Timeline {
+function createTimeline(start: number, show: (stage: Stage) => void): Timeline {
   const stages: Stage[] = [];
   const waiting = new Map<string, (() => void)[]>();
   return {
@@ -33,6 +33,31 @@ export function createTimeline(start: number, show: (stage: Stage) => void): Tim
       await new Promise<void>((resolve) => {
         waiting.set(stage, [...(waiting.get(stage) ?? []), resolve]);
       });
+    },
+  };
+}
+
+/** A timeline for each push, by its commit. */
+export interface Timelines {
+  /** Begins the timeline of a push of `sha`, or gives the one that is waiting for its delivery. `at` is when it was pushed. */
+  begin: (sha: string, at: number) => Timeline;
+  /** The timeline of the latest push of `sha`. */
+  of: (sha: string) => Timeline | undefined;
+}
+
+/** `show` is told of which commit each stage is. */
+export function createTimelines(show: (sha: string, stage: Stage) => void): Timelines {
+  const timelines = new Map<string, Timeline>();
+  return {
+    of: (sha) => timelines.get(sha),
+    begin(sha, at) {
+      const known = timelines.get(sha);
+      // The same commit may be pushed again, after another.
+      if (known !== undefined && !known.stages.some(({ stage }) => stage === 'matched'))
+        return known;
+      const begun = createTimeline(at, (stage) => show(sha, stage));
+      timelines.set(sha, begun);
+      return begun;
     },
   };
 }
