@@ -42,6 +42,8 @@ async function noteRequest(
     const detail = `commit status ${text(fields['context'])}: ${state}`;
     timelines.of(of)?.note(`status ${state}`, detail, at);
   } else if (kind === 'deployments' && of !== '') {
+    // That of the push before, which this one takes the place of: its timeline has ended.
+    if (state === 'inactive') return;
     const made = (await forge.deployments(repository)).find(({ id }) => id === Number(of));
     timelines.of(text(made?.['sha']))?.note(`deployment ${state}`, `Deployment: ${state}`, at);
   } else if (kind === 'deployments') {

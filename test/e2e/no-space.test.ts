@@ -120,7 +120,7 @@ describe('a file system without room (ENOSPC)', { skip: await cannotMount() }, (
       await world.controller.kill();
     } catch (error) {
       assert.match(String(error), /exited with 3/);
-      assert.match(String(world.controller.log.at(-1)?.['hint']), /has room|full/);
+      assert.match(String(world.controller.log.at(-1)?.['hint']), /room|full/);
     }
   }
 
