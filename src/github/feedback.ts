@@ -42,6 +42,8 @@ export interface RunChange {
   run: Run;
   spec: ToldSpec;
   previous: RunState | undefined;
+  /** Whether the spec has deployed the same commit before. */
+  wasDeployed: boolean;
   /** Base of the links on GitHub; without it there are none. */
   publicUrl: string | undefined;
 }
@@ -54,6 +56,7 @@ export interface RunChange {
  *   `success` only when it did, `failure` when a step failed. All other ends are `error`: Mainsheet's own fault, but also
  *   `cancelled` and `superseded`, since such a commit was not deployed (so not `success`), did nothing wrong (so not `failure`)
  *   and never will be by this run (so not `pending`, which would look stuck for ever). The description says which it was.
+ *   Where such a run did nothing to a commit that was deployed before, that is what stays true: `success`.
  *   https://docs.github.com/en/rest/commits/statuses
  * - The Deployment is created with the run and says `queued`, `in_progress`, then `success`, `failure`, `error`, or `inactive`
  *   for a run that was cancelled or superseded. A blocked run stays `queued`. A run that ended as it was made has no Deployment.
@@ -119,14 +122,19 @@ export function isObsolete(callback: Callback, later: Callback): boolean {
   );
 }
 
-function statusOf({ run, publicUrl }: RunChange): StatusCallback {
+function statusOf({ run, wasDeployed, publicUrl }: RunChange): StatusCallback {
+  const didNothing =
+    run.state === 'superseded' || (run.state === 'cancelled' && run.startedAt === undefined);
+  const isDeployed = didNothing && wasDeployed;
   return {
     kind: 'status',
     repository: run.repository,
     sha: run.sha,
     context: `mainsheet/${run.spec}`,
-    state: isOwnFault(run) ? 'error' : COMMIT_STATES[run.state],
-    description: descriptionOf(run),
+    state: isOwnFault(run) ? 'error' : isDeployed ? 'success' : COMMIT_STATES[run.state],
+    description: isDeployed
+      ? cutText(`Already deployed. ${descriptionOf(run)}`, MAX_DESCRIPTION)
+      : descriptionOf(run),
     targetUrl: linkTo(run.id, publicUrl),
   };
 }

@@ -69,7 +69,10 @@ export function createTransitions(deps: {
     previous: RunState | undefined,
     spec: ToldSpec,
   ): Promise<void> {
-    const callbacks = callbacksFor({ run, spec, previous, publicUrl: deps.publicUrl });
+    const { publicUrl } = deps;
+    const isOver = run.state === 'superseded' || run.state === 'cancelled';
+    const wasDeployed = isOver && (await tables.runs.hasDeployed(run));
+    const callbacks = callbacksFor({ run, spec, previous, wasDeployed, publicUrl });
     await add(tables, run.id, callbacks, run, spec.notify);
   }
 

@@ -24,6 +24,8 @@ export interface RunHistory {
   list(request: PageRequest, filter: RunFilter): Promise<Page<Run>>;
   /** The newest successful run of the same spec and lane that is older and of another revision. */
   lastSuccessBefore(run: Run): Promise<Run | undefined>;
+  /** Whether another run of the spec has deployed the same commit. */
+  hasDeployed(run: Pick<Run, 'id' | 'spec' | 'sha'>): Promise<boolean>;
   /**
    * What its spec had before a run that somebody made by hand went back: the revisions, newest first, that events brought
    * between the run's own revision and the run. Only the newest of many. None for a run that an event made.
@@ -76,6 +78,19 @@ export function createRunHistory(db: Kysely<Database>): RunHistory {
         .limit(1)
         .executeTakeFirst();
       return row && fromRow(row);
+    },
+
+    async hasDeployed({ id, spec, sha }) {
+      const row = await db
+        .selectFrom('runs')
+        .select('seq')
+        .where('sha', '=', sha)
+        .where('spec', '=', spec)
+        .where('state', '=', 'succeeded')
+        .where('id', '!=', id)
+        .limit(1)
+        .executeTakeFirst();
+      return row !== undefined;
     },
 
     async leftBehind(id) {

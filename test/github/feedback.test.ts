@@ -47,9 +47,19 @@ const NOTIFY: NotifySpec[] = [
   },
 ];
 
-function changeTo(changes: Partial<Run>, previous: RunState | undefined): Callback[] {
+function changeTo(
+  changes: Partial<Run>,
+  previous: RunState | undefined,
+  wasDeployed = false,
+): Callback[] {
   const spec = { notify: NOTIFY, productionEnvironment: true, transientEnvironment: false };
-  return callbacksFor({ run: runWith(changes), spec, previous, publicUrl: 'https://m.example/' });
+  return callbacksFor({
+    run: runWith(changes),
+    spec,
+    previous,
+    wasDeployed,
+    publicUrl: 'https://m.example/',
+  });
 }
 
 /** Kinds and states, in order. */
@@ -196,11 +206,27 @@ test('descriptions are one line of at most 140 whole characters', () => {
   assert.ok(long.isWellFormed() && long.endsWith('🚢…'));
 });
 
+test('a run that did nothing to a commit that was deployed before leaves it deployed', () => {
+  const stateOf = (changes: Partial<Run>, wasDeployed = true) => {
+    const [status] = changeTo(changes, 'queued', wasDeployed);
+    return status?.kind === 'status' && [status.state, status.description];
+  };
+  const reason = 'Superseded: 1111111 is already contained in the deployed 2222222';
+  const superseded = { state: 'superseded', reason } as const;
+  assert.deepEqual(stateOf(superseded), ['success', `Already deployed. ${reason}`]);
+  assert.deepEqual(stateOf(superseded, false), ['error', reason]);
+  const cancelled = { state: 'cancelled', reason: 'Cancelled by me' } as const;
+  const unstarted = 'Already deployed. Cancelled by me';
+  assert.deepEqual(stateOf({ ...cancelled, startedAt: undefined }), ['success', unstarted]);
+  assert.deepEqual(stateOf({ ...cancelled, startedAt: 1 }), ['error', 'Cancelled by me']);
+});
+
 test('without a public URL there are no links', () => {
   const callbacks = callbacksFor({
     run: runWith(),
     spec: { notify: [], productionEnvironment: true, transientEnvironment: false },
     previous: undefined,
+    wasDeployed: false,
     publicUrl: undefined,
   });
   assert.ok(callbacks[0]?.kind === 'status' && callbacks[0].targetUrl === undefined);
