@@ -191,7 +191,7 @@ export async function startApp(deps: {
   const intake = createIntake({
     store,
     catalog,
-    resolve: createResolve({ mirrors, logger }),
+    resolve: createResolve({ mirrors, pushes: store.pushes, logger }),
     order,
     transitions,
     leaseMs: config.leaseMs,

@@ -51,7 +51,7 @@ export function createIntake(deps: {
   const { store, catalog, transitions, clock, logger, news } = deps;
   const judge = createJudge({ ...deps, repositories: deps.store.repositories });
   const makeRuns = createMakeRuns(deps);
-  const findOvertaken = createFindOvertaken({ order: deps.order, runs: store.runs });
+  const findOvertaken = createFindOvertaken({ ...store, order: deps.order });
   const processDelivery = createProcessDelivery({
     ...deps,
     judge,

@@ -8,8 +8,13 @@ import type { Repositories } from '../store/repositories.ts';
 import type { Judged } from './judged.ts';
 import type { Resolve } from './resolve.ts';
 
-/** Asks every spec of the event's repository for its verdict. Throws what `Resolve` throws. */
-export type Judge = (eventName: string, payload: Json, signal: AbortSignal) => Promise<Judged>;
+/** Asks every spec of the event's repository for its verdict. `patient` and what is thrown as in `Resolve`. */
+export type Judge = (
+  eventName: string,
+  payload: Json,
+  signal: AbortSignal,
+  patient: boolean,
+) => Promise<Judged>;
 
 export function createJudge(deps: {
   catalog: Catalog;
@@ -30,11 +35,11 @@ export function createJudge(deps: {
     return formerly.length === 0 ? event : { ...event, formerly };
   }
 
-  return async (name, payload, signal) => {
+  return async (name, payload, signal, patient) => {
     const parsed = await withNames(parseEvent(name, payload), payload);
     const names = [parsed.repository ?? [], parsed.formerly ?? []].flat();
     const candidates = names.flatMap((repository) => catalog.forRepository(repository));
-    const event = await deps.resolve(parsed, payload, candidates, signal);
+    const event = await deps.resolve(parsed, payload, candidates, signal, patient);
     const specs = candidates.map(({ spec }) => spec);
     const verdicts = await matchSpecs(specs, event, payload);
     return {

@@ -2,19 +2,18 @@ import type { Clock } from '../lib/clock.ts';
 import { newId } from '../lib/ids.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import type { Run, RunCause } from '../model/run.ts';
-import { planRun, supersededAsMade } from '../runs/plan.ts';
+import { planRun, supersededAsMade, supersededBy } from '../runs/plan.ts';
 import type { Transitions } from '../runs/transition.ts';
 import type { Tables } from '../store/index.ts';
 import type { NewRun } from '../store/runs.ts';
 import type { Judged } from './judged.ts';
-import type { Overtaking } from './overtaken.ts';
 
 /** What runs are made of, besides the event. */
 export interface Origin {
   delivery: string;
   cause: RunCause;
-  /** By spec: a run with a newer revision, so that the new one is superseded as it is made (G4). */
-  overtaken: ReadonlyMap<string, Overtaking>;
+  /** By spec: why its run is superseded as it is made. */
+  overtaken: ReadonlyMap<string, string>;
 }
 
 /** The runs that were made, by spec, and every run that is another than before: these, and those they took the place of. */
@@ -36,11 +35,8 @@ export function createMakeRuns(deps: { transitions: Transitions; clock: Clock })
     planned: NewRun,
     { spec: { name, concurrency } }: LoadedSpec,
   ): Promise<NewRun> {
-    const newer = origin.overtaken.get(name);
-    if (newer !== undefined) {
-      const dropped = `since ${planned.sha.slice(0, 7)} is no longer on its branch`;
-      return supersededAsMade(planned, newer.run, newer.why === 'dropped' ? dropped : undefined);
-    }
+    const overtaken = origin.overtaken.get(name);
+    if (overtaken !== undefined) return supersededAsMade(planned, overtaken);
     if (origin.cause !== 'event' || concurrency.queue === 'all') return planned;
     // One that came after it may have gone on without it: it had stepped aside, or it was not stored to the end when another
     // replica took the next one.
@@ -49,7 +45,10 @@ export function createMakeRuns(deps: { transitions: Transitions; clock: Clock })
     const later = await tables.runs.madeByLater(name, planned.lane, planned.delivery);
     return later === undefined || later.sha === planned.sha
       ? planned
-      : supersededAsMade(planned, later, 'whose delivery came later but could be read sooner');
+      : supersededAsMade(
+          planned,
+          supersededBy(later, 'whose delivery came later but could be read sooner'),
+        );
   }
 
   return async (tables, origin, { event, verdicts }) => {

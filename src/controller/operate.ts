@@ -3,7 +3,7 @@ import { TerminalError } from '../lib/errors.ts';
 import { newId } from '../lib/ids.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { hasEnded, type Run, type RunCause } from '../model/run.ts';
-import { supersededAsMade, waitingAfter } from '../runs/plan.ts';
+import { supersededAsMade, supersededBy, waitingAfter } from '../runs/plan.ts';
 import type { SpecReader } from '../runs/snapshot.ts';
 import type { Transitions } from '../runs/transition.ts';
 import type { Store, Tables } from '../store/index.ts';
@@ -80,7 +80,7 @@ export function createOperate(deps: {
     }
     const active = cause === 'retry' ? await tables.runs.active(source.lane) : [];
     const newer = waitingAfter(source, active, concurrency).at(-1);
-    const placed = newer === undefined ? planned : supersededAsMade(planned, newer);
+    const placed = newer === undefined ? planned : supersededAsMade(planned, supersededBy(newer));
     const changed = await transitions.create(tables, placed, loaded);
     if (changed.length === 0) throw new TerminalError('run-lost', 'the run could not be made');
     return changed;

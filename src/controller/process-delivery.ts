@@ -9,15 +9,25 @@ import type { Event, Json } from '../model/event.ts';
 import type { News } from '../model/news.ts';
 import type { Run } from '../model/run.ts';
 import type { Store, Tables } from '../store/index.ts';
-import { ASIDE_AFTER, type ClaimedDelivery } from '../store/inbox.ts';
+import { moveOf, partOf, wasLeft, type ToldPush } from '../model/push-history.ts';
+import type { ClaimedDelivery } from '../store/inbox.ts';
 import { hold } from './hold.ts';
 import type { Judge } from './judge.ts';
 import { outcomeOf, type Announce, type Judged } from './judged.ts';
 import type { MakeRuns } from './make-runs.ts';
-import type { FindOvertaken, Overtaking } from './overtaken.ts';
-import { isFound } from './push-payload.ts';
+import type { FindOvertaken } from './overtaken.ts';
+import { NOT_THERE_YET } from './resolve.ts';
 
 const BACKOFF = { baseMs: 1000, maxMs: 5 * 60_000 };
+/** With this many attempts a delivery has failed for about two minutes, and steps aside. */
+const ASIDE_AFTER = 8;
+/**
+ * What a delivery names may be there only later, since GitHub tells of it before git shows it everywhere. It is looked for
+ * so long after the delivery came, in milliseconds, and more seldom the longer it takes.
+ */
+const PATIENCE_MS = 5 * 60_000;
+const LOOK_AGAIN = { leastMs: 1000, mostMs: 30_000 };
+const FOR_EARLIER = 'Waiting for earlier deliveries to be tried again';
 /** With this many attempts the backoff has lasted about a day: what it waits for is not coming back. */
 const MOST_ATTEMPTS = 300;
 /** Nor before this, because deliveries that come later may use up its attempts sooner. */
@@ -55,11 +65,12 @@ export function createProcessDelivery(deps: {
           signal,
         },
         async (held) => {
-          const judgement = await judge(name, JSON.parse(claimed.payload) as Json, held);
+          const patient = ageOf(claimed) < PATIENCE_MS;
+          const judgement = await judge(name, JSON.parse(claimed.payload) as Json, held, patient);
           return { judged: judgement, overtaken: await findOvertaken(judgement, held) };
         },
       );
-      if (attempts === 1 && (await lettingOthersFirst(claimed, judged))) return;
+      if (await lettingOthersFirst(claimed, judged)) return;
       await record(claimed, judged, overtaken);
     } catch (error) {
       if (signal.aborted) {
@@ -68,33 +79,31 @@ export function createProcessDelivery(deps: {
         await giveUp(claimed, error);
       } else {
         const reason = describeError(error);
-        const delay = backoffDelay(attempts, BACKOFF);
+        const isLate = error instanceof RetryableError && error.code === NOT_THERE_YET;
+        const delay = isLate ? lookAgainIn(ageOf(claimed)) : backoffDelay(attempts, BACKOFF);
         logger.warn(
           { delivery: id, event: name, attempts, reason, retryInMs: delay },
           'delivery postponed',
         );
-        const aside = attempts < ASIDE_AFTER ? '' : '; later deliveries go on without it meanwhile';
-        const summary = `Trying again (attempt ${attempts} failed${aside}): ${reason}`;
-        await store.inbox.postpone(id, clock.now() + delay, summary, attempts);
+        const aside = isLate || attempts >= ASIDE_AFTER;
+        const others = aside ? '; later deliveries go on without it meanwhile' : '';
+        const summary = `Trying again (attempt ${attempts} failed${others}): ${reason}`;
+        await store.inbox.postpone(id, clock.now() + delay, summary, attempts, aside);
       }
     }
   }
 
   /**
    * What had stepped aside before this delivery, whose turn has come, may be readable again by now, and then comes first.
-   * It is tried once more for each delivery that deploys something.
+   * It is tried once more for each try of a delivery that deploys something.
    */
   async function lettingOthersFirst(claimed: ClaimedDelivery, judged: Judged): Promise<boolean> {
-    const { id, attempts } = claimed.delivery;
+    const { id, attempts, outcome } = claimed.delivery;
+    if (outcome?.summary === FOR_EARLIER) return false;
     if (!judged.verdicts.some(({ verdict }) => verdict.matched)) return false;
     const now = clock.now();
     if ((await store.inbox.recall(claimed.delivery, now)) === 0) return false;
-    await store.inbox.postpone(
-      id,
-      now,
-      'Waiting for earlier deliveries to be tried again',
-      attempts,
-    );
+    await store.inbox.postpone(id, now, FOR_EARLIER, attempts);
     return true;
   }
 
@@ -102,15 +111,17 @@ export function createProcessDelivery(deps: {
   async function record(
     claimed: ClaimedDelivery,
     judged: Judged,
-    overtaken: ReadonlyMap<string, Overtaking>,
+    overtaken: ReadonlyMap<string, string>,
   ): Promise<void> {
     const { id, attempts } = claimed.delivery;
     failpoint('intake.before');
     const { outcome, changed } = await store.atomically(async (tables) => {
-      const twin = judged.verdicts.length > 0 && (await notePush(tables, id, judged.event));
-      const made = twin
-        ? { outcome: toldBy(twin), changed: [] }
-        : await decide(tables, id, judged, overtaken);
+      const found =
+        judged.verdicts.length > 0 ? await notePush(tables, id, judged.event) : undefined;
+      const made =
+        found !== undefined
+          ? { outcome: toldBefore(found, judged.event), changed: [] }
+          : await decide(tables, id, judged, overtaken);
       failpoint('intake.inside');
       if (!(await tables.inbox.close(id, 'processed', made.outcome, clock.now(), attempts))) {
         // Then these runs are not to be, and the transaction takes them back.
@@ -126,29 +137,34 @@ export function createProcessDelivery(deps: {
     tables: Tables,
     delivery: string,
     judged: Judged,
-    overtaken: ReadonlyMap<string, Overtaking>,
+    overtaken: ReadonlyMap<string, string>,
   ): Promise<{ outcome: DeliveryOutcome; changed: Run[] }> {
     const made = await makeRuns(tables, { delivery, cause: 'event', overtaken }, judged);
     return { outcome: outcomeOf(judged, made.bySpec), changed: made.changed };
   }
 
-  /**
-   * Notes where the branch is now. Answers with the delivery that told of the same push before, if one did: one of the two is
-   * GitHub's, the other was found by looking.
-   */
-  async function notePush(tables: Tables, id: string, event: Event): Promise<string | undefined> {
-    if (event.kind !== 'push' || event.branch === undefined || event.sha === undefined) return;
-    const { repository, ref, before, sha } = event;
+  /** Notes the move of a branch. Answers with the move that was found by looking, if this is one or a part of it. */
+  async function notePush(tables: Tables, id: string, event: Event): Promise<ToldPush | undefined> {
+    if (event.kind !== 'push' || event.branch === undefined) return undefined;
+    const { repository, ref, standing } = event;
+    const move = moveOf(event);
     await tables.pushes.lock(repository);
-    const other = await tables.pushes.broughtTo(repository, ref, sha);
-    const seenAt = clock.now();
-    await tables.pushes.record({ repository, ref, before, after: sha, delivery: id, seenAt });
-    if (other === undefined || other === id || isFound(other) === isFound(id)) return;
-    return other;
+    const history = await tables.pushes.history(repository, ref);
+    // The look that found it has noted it.
+    if (history.pushes.some(({ delivery }) => delivery === id)) return undefined;
+    const found = partOf(history, move, standing?.head);
+    // Where git does not show it, the delivery alone is no proof that the branch ever was there: it is left to the next look.
+    const isProven = standing === undefined || standing.reached === true || wasLeft(history, move);
+    if (found === undefined && !isProven) return undefined;
+    const told = { delivery: id, found: false, toldBy: found?.delivery, seenAt: clock.now() };
+    await tables.pushes.record({ repository, ref, ...move, ...told });
+    return found;
   }
 
-  function isOverdue({ delivery: { attempts, receivedAt } }: ClaimedDelivery): boolean {
-    return attempts >= MOST_ATTEMPTS && clock.now() - receivedAt >= LEAST_PATIENCE_MS;
+  const ageOf = ({ delivery }: ClaimedDelivery) => clock.now() - delivery.receivedAt;
+
+  function isOverdue(claimed: ClaimedDelivery): boolean {
+    return claimed.delivery.attempts >= MOST_ATTEMPTS && ageOf(claimed) >= LEAST_PATIENCE_MS;
   }
 
   async function giveUp(claimed: ClaimedDelivery, error: unknown): Promise<void> {
@@ -162,6 +178,15 @@ export function createProcessDelivery(deps: {
   return processDelivery;
 }
 
-function toldBy(twin: string): DeliveryOutcome {
-  return { summary: `Not deployed again: delivery ${twin} told of this push`, specs: [] };
+function toldBefore({ after, delivery }: ToldPush, event: Event): DeliveryOutcome {
+  const isWhole = 'sha' in event && event.sha === after;
+  const summary = isWhole
+    ? `Not deployed again: delivery ${delivery} told of this push`
+    : `Not deployed: superseded by ${after.slice(0, 7)}, which delivery ${delivery} told of together with this push`;
+  return { summary, specs: [] };
+}
+
+/** Half as long as it has been waited for, so that it is found soon when it comes soon. */
+function lookAgainIn(age: number): number {
+  return Math.min(LOOK_AGAIN.mostMs, Math.max(LOOK_AGAIN.leastMs, age / 2));
 }

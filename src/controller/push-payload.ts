@@ -1,31 +1,24 @@
 import { createHash } from 'node:crypto';
 import type { CommitFacts } from '../git/commit-facts.ts';
 import type { Json } from '../model/event.ts';
+import { NO_COMMIT } from '../model/push-history.ts';
 
 /** A branch that was found elsewhere than it was last seen. */
 export interface BranchMove {
   repository: string;
   /** The whole ref. */
   ref: string;
-  /** Undefined for a new branch. */
-  before: string | undefined;
+  /** `NO_COMMIT` for a new branch. */
+  before: string;
   after: string;
-  /** Since when it was known to be at `before`, in milliseconds since the epoch; of a new branch the last push that was known. */
+  /** The number of the last push that was told of before. */
   since: number;
 }
 
-const ZERO = '0'.repeat(40);
-const PREFIX = 'reconcile-';
-
-/** The same for the same move, whoever finds it and how often; another one when the branch makes the move again later. */
+/** Another one when the branch makes the same move again later. */
 export function deliveryIdOf({ repository, ref, before, after, since }: BranchMove): string {
-  const move = JSON.stringify([repository.toLowerCase(), ref, before ?? ZERO, after, since]);
-  return PREFIX + createHash('sha256').update(move).digest('hex').slice(0, 32);
-}
-
-/** Whether a delivery was made by looking at branches, and not by GitHub. */
-export function isFound(delivery: string): boolean {
-  return delivery.startsWith(PREFIX);
+  const move = JSON.stringify([repository.toLowerCase(), ref, before, after, since]);
+  return `reconcile-${createHash('sha256').update(move).digest('hex').slice(0, 32)}`;
 }
 
 /**
@@ -41,9 +34,9 @@ export function pushPayload(
   const [owner = '', name = ''] = move.repository.split('/');
   return {
     ref: move.ref,
-    before: move.before ?? ZERO,
+    before: move.before,
     after: move.after,
-    created: move.before === undefined,
+    created: move.before === NO_COMMIT,
     deleted: false,
     forced,
     base_ref: null,

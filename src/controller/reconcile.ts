@@ -5,7 +5,9 @@ import type { Mirrors } from '../git/mirrors.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import type { Catalog } from '../spec/catalog.ts';
 import { pushRefMatches } from '../spec/match-push.ts';
-import type { Store } from '../store/index.ts';
+import { endOf, leadsTo, NO_COMMIT } from '../model/push-history.ts';
+import type { IncomingDelivery } from '../store/inbox.ts';
+import type { Store, Tables } from '../store/index.ts';
 import type { Repositories } from '../store/repositories.ts';
 import { deliveryIdOf, pushPayload, type BranchMove } from './push-payload.ts';
 
@@ -42,6 +44,7 @@ export function createReconcile(deps: {
     specs: readonly LoadedSpec[],
     signal: AbortSignal,
   ): Promise<void> {
+    const since = await store.pushes.last();
     const heads = await mirrors.heads(named, { signal });
     // Git may just have learned of another one.
     const [repository] = await store.repositories.namesOf(named);
@@ -49,43 +52,68 @@ export function createReconcile(deps: {
     if (await store.inbox.hasPending(repository)) return;
     const last = await store.branchHeads.of(repository);
     const isFirst = last.size === 0;
-    for (const [branch, after] of [...heads].slice(0, MOST_BRANCHES)) {
+    for (const [branch, sha] of [...heads].slice(0, MOST_BRANCHES)) {
       const ref = `refs/heads/${branch}`;
-      const known = last.get(ref);
-      if (known?.sha === after) continue;
+      if (last.get(ref) === sha) continue;
       const isWatched = !isFirst && specs.some((loaded) => names(loaded, branch));
-      const told =
-        isWatched && (await store.pushes.broughtTo(repository, ref, after)) !== undefined;
-      if (isWatched && !told) {
-        // A branch that was gone in between may be made where it was made before.
-        const since = known?.seenAt ?? (await store.pushes.last(repository, ref));
-        await accept({ repository, ref, before: known?.sha, after, since }, signal);
-      }
-      await store.branchHeads.see(repository, ref, after, clock.now());
+      const seen = { repository, ref, sha, since };
+      if (isWatched) await find(seen, signal);
+      else await see(store, seen);
     }
     for (const ref of last.keys()) {
       const isGone = !heads.has(ref.slice('refs/heads/'.length));
-      if (isGone) await store.branchHeads.see(repository, ref, undefined, clock.now());
+      if (isGone) await store.branchHeads.forget(repository, ref);
     }
   }
 
-  async function accept(move: BranchMove, signal: AbortSignal): Promise<void> {
-    const { repository, ref, before, after } = move;
-    const id = deliveryIdOf(move);
+  async function see(tables: Tables, { repository, ref, sha, since }: Seen): Promise<void> {
+    await tables.branchHeads.see(repository, ref, { sha, pushSeq: since, seenAt: clock.now() });
+  }
+
+  /** A branch that a spec names is elsewhere than before: notes it, and tells of it unless deliveries have. */
+  async function find(seen: Seen, signal: AbortSignal): Promise<void> {
+    const { repository, ref, sha: after, since } = seen;
+    const history = await store.pushes.history(repository, ref);
+    const before = history.seen === undefined ? NO_COMMIT : (endOf(history) ?? NO_COMMIT);
+    const move = { repository, ref, before, after, since };
+    const found = leadsTo(history, after) ? undefined : await describe(move, signal);
+    const isNew = await store.atomically(async (tables) => {
+      await tables.pushes.lock(repository);
+      // As it is now, which a delivery or another look may have changed.
+      const { seen: now, pushes } = await tables.pushes.history(repository, ref);
+      if (now?.sha === after) return false;
+      if (leadsTo({ seen: now, pushes }, after)) {
+        const bringing = pushes.findLast((push) => push.after === after && !push.found);
+        await see(tables, { ...seen, since: Math.max(since, bringing?.seq ?? 0) });
+        return false;
+      }
+      // It was told and has left since: the next look says.
+      if (found === undefined) return false;
+      await tables.inbox.store([found]);
+      const told = { delivery: found.id, found: true, toldBy: undefined, seenAt: clock.now() };
+      await tables.pushes.record({ repository, ref, before, after, ...told });
+      await see(tables, seen);
+      return true;
+    });
+    if (!isNew || found === undefined) return;
+    const fields = { delivery: found.id, repository, ref, before, sha: after };
+    logger.info(fields, 'push found by looking');
+    deps.onAccepted();
+  }
+
+  async function describe(move: BranchMove, signal: AbortSignal): Promise<IncomingDelivery> {
+    const { repository, before, after } = move;
     const head = await mirrors.commit(repository, after, { signal });
     const forced =
-      before !== undefined && !(await mirrors.isAncestor(repository, before, after, { signal }));
-    const isNew = await store.accept({
-      id,
+      before !== NO_COMMIT && !(await mirrors.isAncestor(repository, before, after, { signal }));
+    return {
+      id: deliveryIdOf(move),
       event: 'push',
       action: undefined,
       repository,
       payload: JSON.stringify(pushPayload(move, head, forced)),
       receivedAt: clock.now(),
-    });
-    if (!isNew) return;
-    logger.info({ delivery: id, repository, ref, before, sha: after }, 'push found by looking');
-    deps.onAccepted();
+    };
   }
 
   async function look(signal: AbortSignal): Promise<void> {
@@ -117,6 +145,15 @@ export function createReconcile(deps: {
       }
     },
   };
+}
+
+/** Where a look saw a branch. */
+interface Seen {
+  repository: string;
+  ref: string;
+  sha: string;
+  /** The number of the last push that was told of before the look. */
+  since: number;
 }
 
 /** The repositories with a push trigger for branches, by the names that they have now, and their specs. */

@@ -33,7 +33,8 @@ export function createReplay(deps: {
   return async (delivery, actor) => {
     const stored = replayable(delivery, await store.inbox.get(delivery));
     const payload = JSON.parse(stored.payload) as Json;
-    const judged = await judge(stored.delivery.event, payload, AbortSignal.timeout(REPLAY_MS));
+    const signal = AbortSignal.timeout(REPLAY_MS);
+    const judged = await judge(stored.delivery.event, payload, signal, false);
     const { made, outcome } = await store.atomically(async (tables) => {
       // Git may have taken minutes: a run whose payload was removed meanwhile would have nothing to read.
       replayable(delivery, await tables.inbox.get(delivery));

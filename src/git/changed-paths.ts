@@ -24,7 +24,8 @@ export interface Change {
 
 /**
  * The names of all files that differ between the two commits, old and new name of a moved one. Without `before` the
- * commit is compared with where it left the default branch; where there is no such place, every file has changed. Throws
+ * commit is compared with where it left the default branch, and nothing has changed where another branch has it; where there is
+ * no such place, every file has changed. Throws
  * TerminalError `too-many-changes` above `limit` names.
  */
 export async function readChangedPaths(git: MirrorGit, change: Change): Promise<string[]> {
@@ -43,10 +44,14 @@ export async function readChangedPaths(git: MirrorGit, change: Change): Promise<
   );
 }
 
-/** Where `after` left the default branch; undefined when it never did, or when it may be the default branch itself. */
+/**
+ * Where `after` left the default branch, or any other that has it; undefined when it never did, or when it may be the default
+ * branch itself.
+ */
 async function branchingPoint(git: MirrorGit, change: Change): Promise<string | undefined> {
   const head = await defaultBranch(git);
   if (head === undefined || change.ref === head || (await isOnlyBranch(git))) return undefined;
+  if (!change.lost && (await isOnAnother(git, change))) return change.after;
   const { exitCode, stdout } = await git(
     ['merge-base', '--end-of-options', head, change.after],
     [0, 1],
@@ -55,6 +60,17 @@ async function branchingPoint(git: MirrorGit, change: Change): Promise<string | 
   const base = stdout.toString().trim();
   // A branch that was forced back onto the default branch has lost something, so "nothing changed" would be wrong.
   return change.lost && base === change.after ? undefined : base;
+}
+
+/** Whether a branch other than the pushed one has the commit, so that it is not new. */
+async function isOnAnother(git: MirrorGit, { ref, after }: Change): Promise<boolean> {
+  if (ref === undefined) return false;
+  const args = ['for-each-ref', '--count=2', '--format=%(refname)', `--contains=${after}`];
+  const { stdout } = await git([...args, 'refs/heads/']);
+  return stdout
+    .toString()
+    .split('\n')
+    .some((name) => name !== '' && name !== ref);
 }
 
 async function defaultBranch(git: MirrorGit): Promise<string | undefined> {

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { describeError, MainsheetError, TerminalError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { Standing } from '../model/event.ts';
 import { readChangedPaths, type MirrorGit } from './changed-paths.ts';
 import { readCommit, type CommitFacts } from './commit-facts.ts';
 import { repositoryDirectory } from './directory-names.ts';
@@ -66,12 +67,17 @@ export interface Mirrors extends ServerRefs {
     options?: Stoppable,
   ): Promise<boolean>;
   /**
+   * Where a ref (`refs/heads/main`) is on the server now, and whether it leads to the commit. The commit that it is at is in the
+   * mirror then. Throws TerminalError `commit-missing` when the server shows the ref, but not yet what it is at.
+   */
+  standing(repository: string, ref: string, sha: string, options?: Stoppable): Promise<Standing>;
+  /**
    * Fetches, and tells what `name` is to the commit: the branch that has it in its history, else a tag that leads to it, or
-   * neither.
+   * neither. Without a name any branch will do.
    */
   kindOfHead(
     repository: string,
-    name: string,
+    name: string | undefined,
     sha: string,
     options?: Stoppable,
   ): Promise<'branch' | 'tag' | 'neither'>;
@@ -197,8 +203,10 @@ export function createMirrors(deps: {
     );
   };
 
+  const serverRefs = createServerRefs(remote, limits.queryTimeoutMs);
+
   return {
-    ...createServerRefs(remote, limits.queryTimeoutMs),
+    ...serverRefs,
     fetch,
     directoryOf,
 
@@ -224,6 +232,8 @@ export function createMirrors(deps: {
     async changedPaths(repository, before, after, options = {}) {
       return await healed(repository, options, async () => {
         const ref = options.ref === undefined ? undefined : checkRef(options.ref);
+        // What is compared with branches is compared with them as they are, and not as the mirror knew them.
+        if (before === undefined) await fetch(repository, options);
         await ensureCommit(repository, after, options);
         const lost = before !== undefined && !(await isThere(repository, before, options));
         return await readChangedPaths(gitIn(repository, options.signal), {
@@ -254,12 +264,37 @@ export function createMirrors(deps: {
       });
     },
 
+    async standing(repository, ref, sha, options = {}) {
+      checkSha(sha);
+      const head = await serverRefs.tip(repository, ref, options);
+      if (head === undefined) return { head, reached: false };
+      return await healed(repository, options, async () => {
+        await ensureCommit(repository, head, { ...options, ref });
+        const isBranch = ref.startsWith('refs/heads/');
+        const reached = head === sha || (isBranch && (await hasAncestor(head, sha)));
+        return { head, reached };
+      });
+
+      async function hasAncestor(descendant: string, ancestor: string): Promise<boolean> {
+        const git = gitIn(repository, options.signal);
+        const args = ['merge-base', '--is-ancestor', '--end-of-options', ancestor, descendant];
+        // 128: it is not in the mirror, which has all that the head leads to.
+        return (await git(args, [0, 1, 128])).exitCode === 0;
+      }
+    },
+
     async kindOfHead(repository, name, sha, options = {}) {
       return await healed(repository, options, async () => {
-        checkRef(name);
+        if (name !== undefined) checkRef(name);
         checkSha(sha);
         await fetch(repository, options);
         const git = gitIn(repository, options.signal);
+        if (name === undefined) {
+          const one = ['for-each-ref', '--count=1', `--contains=${sha}`, 'refs/heads/'];
+          // 129: the commit is not known at all.
+          const { stdout } = await git(one, [0, 1, 128, 129]);
+          return stdout.length > 0 ? 'branch' : 'neither';
+        }
         // 128: no such branch, or the commit is not known at all.
         const inBranch = await git(
           ['merge-base', '--is-ancestor', '--end-of-options', sha, `refs/heads/${name}`],

@@ -11,6 +11,8 @@ export interface Stoppable {
 export interface ServerRefs {
   /** The server's branches with their commits. */
   heads(repository: string, options?: Stoppable): Promise<Map<string, string>>;
+  /** The commit that a ref (`refs/heads/main`) is at, or that a tag leads to; undefined when there is no such ref. */
+  tip(repository: string, ref: string, options?: Stoppable): Promise<string | undefined>;
   /**
    * The commit that the server has for a name now: a branch, else a tag, or the full name of a commit itself; the default
    * branch without one. Throws TerminalError `ref-missing`.
@@ -33,6 +35,26 @@ export function createServerRefs(remote: RemoteGit, timeoutMs: number): ServerRe
         if (sha !== undefined && branch !== undefined) heads.set(branch, sha);
       }
       return heads;
+    },
+
+    async tip(repository, name, { signal } = {}) {
+      const ref = checkRef(name);
+      const output = await remote({
+        doing: `looking for ${ref} in ${repository}`,
+        repository,
+        args: (url) => [
+          'ls-remote',
+          '--quiet',
+          '--end-of-options',
+          url,
+          // A tag's own object stands before the commit that it leads to ("^{}").
+          ...(ref.startsWith('refs/tags/') ? [`${ref}^{}`, ref] : [ref]),
+        ],
+        timeoutMs,
+        signal,
+      });
+      const found = new Map(output.split('\n').map((line) => [line.slice(41), line.slice(0, 40)]));
+      return found.get(`${ref}^{}`) ?? found.get(ref);
     },
 
     async revision(repository, name, { signal } = {}) {

@@ -3,6 +3,11 @@ import type { Verdict } from './verdict.ts';
 /** `pending`: stored, not yet looked at · `processed`: matched (or not) and closed · `failed`: given up, with a reason. */
 export type DeliveryState = 'pending' | 'processed' | 'failed';
 
+/** Whether an id is of the form in which Mainsheet names what it tells itself of; GitHub's are UUIDs. */
+export function isOwnId(id: string): boolean {
+  return /^(?:reconcile|deploy)-/.test(id);
+}
+
 /** One webhook request that was verified and stored. */
 export interface Delivery {
   /** `X-GitHub-Delivery`; the same for every redelivery of the same event. */

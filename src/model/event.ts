@@ -33,6 +33,16 @@ export interface PushEvent {
   deleted: boolean;
   forced: boolean;
   changedPaths: ChangedPaths;
+  /** Left out until `controller/resolve` asked git, which it does only for a push that a spec may deploy. */
+  standing?: Standing;
+}
+
+/** What the server says of a commit and the ref that it was pushed to. */
+export interface Standing {
+  /** The commit that the ref is at now; undefined when there is no such ref. */
+  head: string | undefined;
+  /** Whether the branch is at the pushed commit or has it in its history, or the tag leads to it; undefined: git was refused. */
+  reached: boolean | undefined;
 }
 
 /**

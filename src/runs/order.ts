@@ -39,8 +39,41 @@ export function whyLate(facts: OrderFacts): Lateness | undefined {
   return isDropped && head !== undefined ? 'dropped' : undefined;
 }
 
+/** What is deployed, and the revision that another came too late for, which may be another after a rollback. */
+export interface Overtaken {
+  deployed: string;
+  later: string;
+  why: Lateness;
+}
+
+/** Why a run that came too late for what is deployed is superseded. Pure. */
+export function lateReason(sha: string, { deployed, later, why }: Overtaken): string {
+  const [late, newer, now] = [sha, later, deployed].map((one) => one.slice(0, 7));
+  const back = `from which somebody went back to the deployed ${now}`;
+  if (why === 'dropped') {
+    const has = later === deployed ? `the deployed ${now}` : `${newer}, ${back}`;
+    return `Superseded: ${late} is no longer on its branch, which has ${has}`;
+  }
+  return later === deployed
+    ? `Superseded: ${late} is already contained in the deployed ${now}`
+    : `Superseded: ${late} is contained in ${newer}, ${back}`;
+}
+
+/** Why a commit that its ref does not lead to is not deployed. Pure. */
+export function unreachedReason(ref: string, sha: string, head: string | undefined): string {
+  const name = ref.replace(/^refs\/(?:heads|tags)\//, '');
+  const kind = ref.startsWith('refs/tags/') ? 'tag' : 'branch';
+  const is = head === undefined ? 'is not there' : `is at ${head.slice(0, 7)}`;
+  return `Superseded: ${sha.slice(0, 7)} is not on the ${kind} ${name}, which ${is}`;
+}
+
 /** Asks git, of which two revisions is the later one. */
 export interface Order {
+  /** Why a run that an event made must not deploy its commit, which its ref does not lead to on the server now; else undefined. */
+  whyUnreached(
+    run: Pick<Run, 'cause' | 'repository' | 'ref' | 'sha'>,
+    signal: AbortSignal,
+  ): Promise<string | undefined>;
   /** Why deploying `candidate` after `other` would go backwards, if so. Throws RetryableError while git cannot be reached. */
   whyLate(
     candidate: Candidate,
@@ -72,10 +105,19 @@ export async function laterThan(
 }
 
 /** Nothing is asked that does not matter: the server's branches not when the candidate goes on from the other revision. */
-export function createOrder(deps: { mirrors: Pick<Mirrors, 'isAncestor' | 'heads'> }): Order {
+export function createOrder(deps: {
+  mirrors: Pick<Mirrors, 'isAncestor' | 'heads' | 'standing'>;
+}): Order {
   const { mirrors } = deps;
 
   return {
+    async whyUnreached({ cause, repository, ref, sha }, signal) {
+      // A workflow may have run for no branch: then intake has looked for one.
+      if (cause !== 'event' || !ref.startsWith('refs/')) return undefined;
+      const { head, reached } = await mirrors.standing(repository, ref, sha, { signal });
+      return reached === true ? undefined : unreachedReason(ref, sha, head);
+    },
+
     async whyLate(candidate, other, signal, isLeft = false) {
       const { cause, repository, branch, sha } = candidate;
       const isSame = sha === other;

@@ -7,7 +7,7 @@ import type { DeploymentSpec, StepSpec } from '../model/deployment-spec.ts';
 import type { Run, Step } from '../model/run.ts';
 import type { Checkout } from '../git/checkouts.ts';
 import type { StepResult } from '../steps/contract.ts';
-import { laterThan, type Lateness } from './order.ts';
+import { lateReason, laterThan } from './order.ts';
 import { interrupted, type Outcome } from './outcome.ts';
 import { keptOutputs, NO_OUTPUTS, toKeep } from './outputs.ts';
 import {
@@ -25,13 +25,6 @@ const CHECKOUT_BACKOFF = { baseMs: 1000, maxMs: 30_000 };
 /** A run that was taken up so often and never came to its end may be what ends Mainsheet: its step takes all memory, for example. */
 const MOST_ATTEMPTS = 20;
 
-/** What is deployed, and the revision that the run's came too late for, which may be another after a rollback. */
-interface Overtaken {
-  deployed: string;
-  later: string;
-  why: Lateness;
-}
-
 /** Checks the revision out, unless it came late, and runs the steps that have not succeeded yet, one after the other. */
 export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promise<Outcome> {
   const { run, spec, log, signal, mask } = pipeline;
@@ -42,13 +35,14 @@ export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promi
   if (over !== undefined) return over;
   const kept = await keptOutputs(deps, run);
   // Without what the finished steps have put out, the others cannot go on, whatever stands in the work tree.
-  const place = await checkOut(deps, pipeline, deadline, { again: kept === undefined });
+  const again = kept === undefined;
+  const begun = steps.some(({ attempts }) => attempts > 0);
+  const place = await checkOut(deps, pipeline, deadline, { again, begun });
   if (place === undefined) return await stop(deps, pipeline, steps);
-  if ('deployed' in place) {
-    const reason = lateReason(run, place);
-    log.say(-1, reason);
+  if (typeof place === 'string') {
+    log.say(-1, place);
     await skipRest(deps, run, steps, 0);
-    return { kind: 'superseded', reason };
+    return { kind: 'superseded', reason: place };
   }
   const { directory } = place;
   // What finished steps have left there, a build for example, is what the others go on with.
@@ -189,43 +183,39 @@ async function failedAt(
   return { kind: 'failed', fault: 'step', reason };
 }
 
-function lateReason(run: Run, { deployed, later, why }: Overtaken): string {
-  const [late, newer, now] = [run.sha, later, deployed].map((sha) => sha.slice(0, 7));
-  const back = `from which somebody went back to the deployed ${now}`;
-  if (why === 'dropped') {
-    const has = later === deployed ? `the deployed ${now}` : `${newer}, ${back}`;
-    return `Superseded: ${late} is no longer on its branch, which has ${has}`;
-  }
-  return later === deployed
-    ? `Superseded: ${late} is already contained in the deployed ${now}`
-    : `Superseded: ${late} is contained in ${newer}, ${back}`;
-}
-
 /**
- * The work tree, or the deployed revision and the `later` one that the run's came too late for; undefined when the run is to
- * stop. What may pass is tried again for a while.
+ * The work tree, or why the run's revision is not to be deployed; undefined when the run is to stop. What may pass is tried
+ * again for a while.
  */
 async function checkOut(
   deps: PipelineDeps,
   { run, spec: { timeoutMs }, log, signal }: Pipeline,
   deadline: number,
-  { again }: { again: boolean },
-): Promise<Checkout | Overtaken | undefined> {
+  { again, begun }: { again: boolean; begun: boolean },
+): Promise<Checkout | string | undefined> {
   const { lane, spec, repository, sha } = run;
   const until = Math.min(deadline, deps.clock.elapsed() + CHECKOUT_PATIENCE_MS);
   // The run's time is the checkout's too: time lost to git must not be told as a step's failure.
   const limit = AbortSignal.timeout(timeoutMs);
   const bounded = AbortSignal.any([signal, limit]);
   log.say(-1, `Checking out ${repository} at ${sha}`);
+  // GitHub's servers do not all show a commit at once.
+  const isYoung = () => deps.clock.now() - run.createdAt < CHECKOUT_PATIENCE_MS;
   for (let attempt = 1; ; attempt += 1) {
     try {
       const deployed = await deps.store.environments.get(lane, spec);
       if (deployed !== undefined) {
         const known = { order: deps.order, runs: deps.store.runs };
         const later = await laterThan(known, run, deployed, bounded);
-        if (later !== undefined)
-          return { deployed: deployed.sha, later: later.sha, why: later.why };
+        if (later !== undefined) {
+          return lateReason(sha, { deployed: deployed.sha, later: later.sha, why: later.why });
+        }
       }
+      // Of a push that was noted intake has seen that its branch has it.
+      const isSeen = begun || (await deps.store.pushes.isNoted(run.delivery));
+      const unreached = isSeen ? undefined : await deps.order.whyUnreached(run, bounded);
+      if (unreached !== undefined && !isYoung()) return unreached;
+      if (unreached !== undefined) throw new RetryableError('not-there-yet', unreached);
       const mayKeep = run.attempts > 1 && !again;
       const before = mayKeep ? await deps.store.runs.workTree(run.id) : undefined;
       return await deps.checkouts.prepare({

@@ -43,18 +43,17 @@ export function planRun(seed: RunSeed, loaded: LoadedSpec, id: string, now: numb
   };
 }
 
-/** A run that is not to start: another one, newer, is there already, as `why` says. Pure. */
-export function supersededAsMade(
-  run: NewRun,
+/** A run that is not to start, and why. Pure. */
+export function supersededAsMade(run: NewRun, reason: string): NewRun {
+  return { ...run, state: 'superseded', reason, finishedAt: run.createdAt };
+}
+
+/** That another run, newer, is there already. Pure. */
+export function supersededBy(
   newer: Pick<Run, 'id' | 'sha' | 'state'>,
   why = `which is newer and ${newer.state === 'running' ? 'runs' : 'waits'}`,
-): NewRun {
-  return {
-    ...run,
-    state: 'superseded',
-    reason: `Superseded by ${newer.sha.slice(0, 7)} (run ${newer.id}), ${why}`,
-    finishedAt: run.createdAt,
-  };
+): string {
+  return `Superseded by ${newer.sha.slice(0, 7)} (run ${newer.id}), ${why}`;
 }
 
 /** A run that must not start before its spec or lane is resumed. Pure. */

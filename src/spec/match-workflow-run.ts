@@ -107,14 +107,20 @@ function branchMatches(trigger: WorkflowRunTrigger, event: WorkflowRunEvent): Ve
   if (event.branch !== undefined) {
     const verdict = matchesName(lists, event.branch);
     const restricts = trigger.branches.length > 0 || trigger.branchesIgnore.length > 0;
-    return restricts && verdict.matched ? allOf([verdict, isOnBranch(event)]) : verdict;
+    const counts = restricts || event.headIs === 'neither';
+    return counts && verdict.matched ? allOf([verdict, isOnBranch(event)]) : verdict;
   }
-  return trigger.branches.length > 0 || trigger.branchesIgnore.length > 0
-    ? failed(condition, 'the workflow did not run for a branch')
-    : held(condition, 'the spec does not restrict them');
+  if (trigger.branches.length > 0 || trigger.branchesIgnore.length > 0) {
+    return failed(condition, 'the workflow did not run for a branch');
+  }
+  const verdict = held(condition, 'the spec does not restrict them');
+  return event.headIs === 'neither' ? allOf([verdict, isOnBranch(event)]) : verdict;
 }
 
-/** Whoever may push tags could otherwise call one `main` and have a commit deployed that the branch never took. */
+/**
+ * Whoever may push tags could otherwise call one `main` and have a commit deployed that the branch never took; and GitHub
+ * serves commits of forks and pull requests that no branch or tag has.
+ */
 function isOnBranch({ branch, headIs, sha }: WorkflowRunEvent): Verdict {
   const condition = 'on.workflow_run.head_sha';
   const commit = sha.slice(0, 7);
@@ -122,7 +128,10 @@ function isOnBranch({ branch, headIs, sha }: WorkflowRunEvent): Verdict {
     return failed(condition, `the workflow ran for a tag ${branch}, and not for a branch`);
   }
   return headIs === 'neither'
-    ? failed(condition, `commit ${commit} is not, or not any more, on a branch ${branch}`)
+    ? failed(
+        condition,
+        `commit ${commit} is not, or not any more, on ${branch === undefined ? 'any branch' : `a branch ${branch}`}`,
+      )
     : held(condition, `commit ${commit} is on the branch ${branch}`);
 }
 

@@ -1,18 +1,21 @@
 import type { Kysely } from 'kysely';
 import type { Database } from './tables.ts';
 
-export interface BranchHead {
+export interface SeenHead {
   sha: string;
-  /** Since when it is known to be there. */
+  /** The number of the last push that was told of by then. */
+  pushSeq: number;
   seenAt: number;
 }
 
 /** Where the branches of repositories stood when they were last looked at. */
 export interface BranchHeads {
   /** By ref (`refs/heads/main`). Empty for a repository that was never looked at. */
-  of(repository: string): Promise<Map<string, BranchHead>>;
-  /** Notes where a branch stands; undefined when it is gone. */
-  see(repository: string, ref: string, sha: string | undefined, now: number): Promise<void>;
+  of(repository: string): Promise<Map<string, string>>;
+  /** Notes where a branch stands. */
+  see(repository: string, ref: string, head: SeenHead): Promise<void>;
+  /** Forgets a branch that is gone. */
+  forget(repository: string, ref: string): Promise<void>;
   /** Forgets every other repository: if one is looked at again some day, it is for the first time. */
   retain(repositories: ReadonlySet<string>): Promise<void>;
 }
@@ -22,28 +25,26 @@ export function createBranchHeads(db: Kysely<Database>): BranchHeads {
     async of(repository) {
       const rows = await db
         .selectFrom('branch_heads')
-        .select(['ref', 'sha', 'seen_at as seenAt'])
+        .select(['ref', 'sha'])
         .where('repository', '=', repository.toLowerCase())
         .execute();
-      return new Map(rows.map(({ ref, sha, seenAt }) => [ref, { sha, seenAt }]));
+      return new Map(rows.map(({ ref, sha }) => [ref, sha]));
     },
 
-    async see(repository, ref, sha, now) {
-      const key = { repository: repository.toLowerCase(), ref };
-      if (sha === undefined) {
-        await db
-          .deleteFrom('branch_heads')
-          .where('repository', '=', key.repository)
-          .where('ref', '=', ref)
-          .execute();
-        return;
-      }
+    async see(repository, ref, { sha, pushSeq, seenAt }) {
+      const head = { sha, push_seq: pushSeq, seen_at: seenAt };
       await db
         .insertInto('branch_heads')
-        .values({ ...key, sha, seen_at: now })
-        .onConflict((conflict) =>
-          conflict.columns(['repository', 'ref']).doUpdateSet({ sha, seen_at: now }),
-        )
+        .values({ repository: repository.toLowerCase(), ref, ...head })
+        .onConflict((conflict) => conflict.columns(['repository', 'ref']).doUpdateSet(head))
+        .execute();
+    },
+
+    async forget(repository, ref) {
+      await db
+        .deleteFrom('branch_heads')
+        .where('repository', '=', repository.toLowerCase())
+        .where('ref', '=', ref)
         .execute();
     },
 

@@ -25,12 +25,6 @@ export interface ClaimedDelivery {
   payload: string;
 }
 
-/**
- * A delivery that was tried so often has failed for about two minutes. It steps aside then: until it is tried again, those
- * that came after it go on without it.
- */
-export const ASIDE_AFTER = 8;
-
 /** A literal and not a parameter: with a parameter SQLite cannot use the index of pending rows. */
 const PENDING = sql.lit('pending' as const);
 
@@ -62,8 +56,17 @@ export interface Inbox {
     now: number,
     attempt?: number,
   ): Promise<boolean>;
-  /** Puts a claimed delivery back, to be tried again at `at`; with `attempt` as in `close`. */
-  postpone(id: string, at: number, reason: string, attempt?: number): Promise<void>;
+  /**
+   * Puts a claimed delivery back, to be tried again at `at`; with `attempt` as in `close`. With `aside` it steps aside from now
+   * on: until it is tried again, those that came after it go on without it.
+   */
+  postpone(
+    id: string,
+    at: number,
+    reason: string,
+    attempt?: number,
+    aside?: boolean,
+  ): Promise<void>;
   /** Makes those due now that have stepped aside before a delivery of the same repository, and says how many. */
   recall(delivery: Delivery, now: number): Promise<number>;
   /** Gives back what a process that is gone had claimed. Only for an engine that one process owns. */
@@ -122,7 +125,7 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
                     .where('earlier.state', '=', PENDING)
                     .where((eb) =>
                       eb.or([
-                        eb('earlier.attempts', '<', ASIDE_AFTER),
+                        eb('earlier.aside', '=', 0),
                         eb('earlier.next_attempt_at', '<=', now),
                         eb('earlier.lease_until', '>', now),
                       ]),
@@ -167,13 +170,14 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
       return result.numUpdatedRows > 0n;
     },
 
-    async postpone(id, at, reason, attempt) {
+    async postpone(id, at, reason, attempt, aside = false) {
       await db
         .updateTable('deliveries')
         .set({
           next_attempt_at: at,
           lease_until: 0,
           outcome: JSON.stringify({ summary: reason, specs: [] } satisfies DeliveryOutcome),
+          ...(aside ? { aside: 1 } : {}),
         })
         .where('id', '=', id)
         .where('state', '=', PENDING)
@@ -188,7 +192,7 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
         .set({ next_attempt_at: now })
         .where('repository', '=', repository)
         .where('state', '=', PENDING)
-        .where('attempts', '>=', ASIDE_AFTER)
+        .where('aside', '=', 1)
         .where('lease_until', '<=', now)
         .where('seq', '<', (eb) =>
           eb.selectFrom('deliveries as d').select('d.seq').where('d.id', '=', id),
@@ -227,7 +231,7 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
         .select('seq')
         .where('repository', '=', repository.toLowerCase())
         .where('state', '=', PENDING)
-        .where('attempts', '<', ASIDE_AFTER)
+        .where('aside', '=', 0)
         .limit(1)
         .executeTakeFirst();
       return row !== undefined;
@@ -299,7 +303,7 @@ function toRow(delivery: IncomingDelivery) {
 function fromRow(
   row: Omit<
     Selectable<DeliveryTable>,
-    'payload' | 'lease_until' | 'next_attempt_at' | 'pruned_at' | 'digest'
+    'payload' | 'lease_until' | 'next_attempt_at' | 'pruned_at' | 'digest' | 'aside'
   >,
 ): Delivery {
   return {

@@ -9,6 +9,7 @@ import { pauses } from './migrations/0004-pauses.ts';
 import { retention } from './migrations/0005-retention.ts';
 import { leases } from './migrations/0006-leases.ts';
 import { copies } from './migrations/0007-copies.ts';
+import { toldPushes } from './migrations/0008-told-pushes.ts';
 import { repositories } from './migrations/0010-repositories.ts';
 import { maskedOutputs } from './migrations/0012-masked-outputs.ts';
 import { schemaVersion } from './migrations/0013-schema-version.ts';
@@ -132,6 +133,7 @@ export function migrations(engine: Engine): Record<string, SchemaChange> {
     '0005-retention': { up: retention },
     '0006-leases': { up: leases },
     '0007-copies': { up: copies },
+    '0008-told-pushes': { up: toldPushes },
     '0010-repositories': { up: repositories },
     '0012-masked-outputs': { up: maskedOutputs },
     '0013-schema-version': { up: schemaVersion },

@@ -1,16 +1,18 @@
 import { sql, type Kysely } from 'kysely';
+import { NO_COMMIT, type Move, type PushHistory } from '../model/push-history.ts';
 import type { Engine } from './engine.ts';
 import type { Database } from './tables.ts';
 
-/** A move of a branch that some delivery told of. */
-export interface SeenPush {
+/** A move of a ref that some delivery tells of. */
+export interface SeenPush extends Move {
   repository: string;
   /** The whole ref. */
   ref: string;
-  /** Undefined when the branch was made by it. */
-  before: string | undefined;
-  after: string;
   delivery: string;
+  /** It was found by looking. */
+  found: boolean;
+  /** The delivery of the found move that it is a part of. */
+  toldBy: string | undefined;
   seenAt: number;
 }
 
@@ -20,22 +22,24 @@ const PUSH_LOCKS = 0x6d73_7068;
 /** Longer than any delivery is late: GitHub keeps them for three days. */
 const KEPT_MS = 30 * 86_400_000;
 
-/** The moves of branches that were taken in, so that one that is told of twice counts once. */
+/** Newest moves of a ref that matter at once: between two looks there are fewer. */
+const MOST_MOVES = 1000;
+
+/** The moves of refs that were taken in, so that one that is told of twice counts once. */
 export interface Pushes {
   /**
-   * Until the transaction's end nobody else notes pushes of this repository, so that what `broughtTo` says stays true. Nothing on
-   * SQLite, where one transaction is under way at a time.
+   * Until the transaction's end nobody else notes pushes of this repository or looks at it, so that what `history` says
+   * stays true. Nothing on SQLite, where one transaction is under way at a time.
    */
   lock(repository: string): Promise<void>;
   /** Notes a push once for each delivery, and forgets what is a month old. */
   record(push: SeenPush): Promise<void>;
-  /**
-   * The delivery that brought a branch to a commit; undefined when none did, or when a later push moved the branch away
-   * from there again.
-   */
-  broughtTo(repository: string, ref: string, sha: string): Promise<string | undefined>;
-  /** The number of a branch's last push, which grows; 0 before the first. */
-  last(repository: string, ref: string): Promise<number>;
+  /** What is known of a ref: its moves since the last look, and those found before with their parts. */
+  history(repository: string, ref: string): Promise<PushHistory>;
+  /** Whether a delivery's push was noted. */
+  isNoted(delivery: string): Promise<boolean>;
+  /** The number of the last push of any ref, which grows; 0 before the first. */
+  last(): Promise<number>;
 }
 
 export function createPushes(db: Kysely<Database>, engine: Engine): Pushes {
@@ -46,54 +50,77 @@ export function createPushes(db: Kysely<Database>, engine: Engine): Pushes {
       await sql`select pg_advisory_xact_lock(${PUSH_LOCKS}, ${key})`.execute(db);
     },
 
-    async record({ before, seenAt, ...push }) {
+    async record({ ref, before, after, delivery, found, toldBy, seenAt, ...push }) {
       const repository = push.repository.toLowerCase();
       await db
         .insertInto('pushes')
-        .values({ ...push, repository, before: before ?? null, seen_at: seenAt })
+        .values({
+          repository,
+          ref,
+          before,
+          after,
+          delivery,
+          found: found ? 1 : 0,
+          told_by: toldBy ?? null,
+          seen_at: seenAt,
+        })
         .onConflict((conflict) => conflict.column('delivery').doNothing())
         .execute();
       await db
         .deleteFrom('pushes')
         .where('repository', '=', repository)
-        .where('ref', '=', push.ref)
+        .where('ref', '=', ref)
         .where('seen_at', '<', seenAt - KEPT_MS)
         .execute();
     },
 
-    async broughtTo(repository, ref, sha) {
-      const row = await db
-        .selectFrom('pushes as p')
-        .select('p.delivery')
-        .where('p.repository', '=', repository.toLowerCase())
-        .where('p.ref', '=', ref)
-        .where('p.after', '=', sha)
-        .where(({ not, exists, selectFrom }) =>
-          not(
-            exists(
-              selectFrom('pushes as later')
-                .select('later.seq')
-                .whereRef('later.repository', '=', 'p.repository')
-                .whereRef('later.ref', '=', 'p.ref')
-                .where('later.before', '=', sha)
-                .whereRef('later.seq', '>', 'p.seq'),
-            ),
-          ),
-        )
-        .orderBy('p.seq', 'desc')
-        .limit(1)
+    async history(name, ref) {
+      const repository = name.toLowerCase();
+      const seen = await db
+        .selectFrom('branch_heads')
+        .select(['sha', 'push_seq as seq'])
+        .where('repository', '=', repository)
+        .where('ref', '=', ref)
         .executeTakeFirst();
-      return row?.delivery;
+      const rows = await db
+        .selectFrom('pushes')
+        .select(['seq', 'before', 'after', 'delivery', 'found', 'told_by as toldBy'])
+        .where('repository', '=', repository)
+        .where('ref', '=', ref)
+        .where((eb) =>
+          eb.or([
+            eb('seq', '>', seen?.seq ?? 0),
+            eb('found', '=', 1),
+            eb('told_by', 'is not', null),
+          ]),
+        )
+        .orderBy('seq', 'desc')
+        .limit(MOST_MOVES)
+        .execute();
+      return {
+        seen,
+        pushes: rows.toReversed().map(({ found, before, toldBy, ...row }) => ({
+          ...row,
+          before: before ?? NO_COMMIT,
+          found: found === 1,
+          toldBy: toldBy ?? undefined,
+        })),
+      };
     },
 
-    async last(repository, ref) {
+    async isNoted(delivery) {
       const row = await db
         .selectFrom('pushes')
         .select('seq')
-        .where('repository', '=', repository.toLowerCase())
-        .where('ref', '=', ref)
-        .orderBy('seq', 'desc')
-        .limit(1)
+        .where('delivery', '=', delivery)
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+
+    async last() {
+      const row = await db
+        .selectFrom('pushes')
+        .select((eb) => eb.fn.max('seq').as('seq'))
         .executeTakeFirst();
       return row?.seq ?? 0;
     },

@@ -40,6 +40,8 @@ export interface DeliveryTable {
   /** `IncomingDelivery.digest`; no two rows have the same. */
   digest: string | null;
   copy_of: string | null;
+  /** 1 while those that came after it do not wait for it. */
+  aside: Generated<number>;
 }
 
 export interface RunTable {
@@ -155,6 +157,8 @@ export interface BranchHeadTable {
   ref: string;
   sha: string;
   seen_at: number;
+  /** The last push that had been told when it was seen there. */
+  push_seq: Generated<number>;
 }
 
 export interface PushTable {
@@ -165,6 +169,10 @@ export interface PushTable {
   after: string;
   delivery: string;
   seen_at: number;
+  /** 1: it was found by looking. */
+  found: Generated<number>;
+  /** The delivery of the found move that it is a part of. */
+  told_by: Generated<string | null>;
 }
 
 export interface PauseTable {

@@ -63,7 +63,7 @@ export async function startServer(
     feedback: false,
   });
   const intake = createIntake({
-    order: { whyLate: async () => undefined },
+    order: { whyUnreached: async () => undefined, whyLate: async () => undefined },
     store,
     catalog,
     resolve: async (event) => event,

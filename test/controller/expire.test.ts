@@ -16,7 +16,14 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const OUTCOME = { summary: '', specs: [] };
 const LIMITS: RetentionLimits = { ageMs: 30 * DAY, deliveries: 1000, runs: 1000 };
-const PUSH = { repository: 'acme/storefront', ref: 'refs/heads/main', after: 'a' };
+const PUSH = {
+  repository: 'acme/storefront',
+  ref: 'refs/heads/main',
+  before: 'zero',
+  after: 'a',
+  found: false,
+  toldBy: undefined,
+};
 const FOREVER = new AbortController().signal;
 
 async function setUp(t: TestContext) {
@@ -64,7 +71,7 @@ async function deliver(store: Store, count: number, payload = '{}'): Promise<voi
 async function remember(store: Store): Promise<void> {
   await store.audit.record({ at: DAY, actor: 'admin', action: 'x', subject: 'x', detail: '' });
   await store.snapshots.keep({ digest: 'x', name: 'x', file: 'x', text: 'x' }, DAY);
-  await store.pushes.record({ ...PUSH, before: undefined, delivery: 'd', seenAt: DAY });
+  await store.pushes.record({ ...PUSH, delivery: 'd', seenAt: DAY });
   await store.runs.insert(sampleRun('r', { state: 'failed', finishedAt: DAY }), []);
   await store.outbox.add('r', [{ target: 't', callback: sampleStatus('failure') }], DAY);
   const [entry] = await store.outbox.ofRun('r');
@@ -73,11 +80,11 @@ async function remember(store: Store): Promise<void> {
 
 /** What of it is still there. */
 async function remembered(store: Store): Promise<string[]> {
-  const { repository, ref, after } = PUSH;
+  const { repository, ref } = PUSH;
   const found = {
     audit: (await store.audit.list(1)).length > 0,
     dead: (await store.outbox.countOpen()).dead > 0,
-    pushes: (await store.pushes.broughtTo(repository, ref, after)) !== undefined,
+    pushes: (await store.pushes.history(repository, ref)).pushes.length > 0,
     snapshot: (await store.snapshots.get('x')) !== undefined,
   };
   return Object.entries(found).flatMap(([name, isThere]) => (isThere ? [name] : []));

@@ -9,6 +9,7 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { RetryableError } from '../../src/lib/errors.ts';
 import type { DeploymentSpec } from '../../src/model/deployment-spec.ts';
 import type { News } from '../../src/model/news.ts';
+import { NO_COMMIT } from '../../src/model/push-history.ts';
 import { createOrder } from '../../src/runs/order.ts';
 import { createTransitions } from '../../src/runs/transition.ts';
 import { openSqlite } from '../../src/store/engine.ts';
@@ -69,7 +70,7 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
       name: 'plain',
       repository,
       concurrency: { ...lane, lane: 'plain' },
-      on: push(['release/1'], []),
+      on: push(['release/*'], []),
     }),
   ];
   let ahead = 0;
@@ -81,7 +82,7 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
   const news = createBroadcast<News>();
   const unreadable = new Set<string>();
   const slow = new Map<string, Promise<void>>();
-  const asked = createResolve({ mirrors, logger: silent });
+  const asked = createResolve({ mirrors, pushes: store.pushes, logger: silent });
   const resolve: Resolve = async (event, ...rest) => {
     if ('sha' in event && unreadable.has(event.sha ?? '')) {
       throw new RetryableError('git-failed', 'this one cannot be read');
@@ -146,7 +147,7 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
       assert.equal((await store.inbox.claim(later, 1))?.delivery.id, id);
       await store.inbox.postpone(id, later, 'not by this intake');
     }
-    await store.inbox.postpone(id, clock.now() + inMs, 'due');
+    await store.inbox.postpone(id, clock.now() + inMs, 'due', undefined, times >= TRIES);
   }
   return {
     ...git,
@@ -166,7 +167,7 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
     },
     async deliver(id: string, branch: string, sha: string, of = repository) {
       const ref = `refs/heads/${branch}`;
-      const move = { repository: of, ref, before: undefined, after: sha, since: 0 };
+      const move = { repository: of, ref, before: NO_COMMIT, after: sha, since: 0 };
       const person = { name: 'a', email: 'a@example.test', username: 'a' };
       const head = {
         message: id,
@@ -183,6 +184,13 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
         receivedAt: clock.now(),
       });
       intake.wake();
+    },
+    /** Notes a push as a look does that found it. */
+    async find(delivery: string, branch: string, after: string) {
+      const ref = `refs/heads/${branch}`;
+      const move = { repository, ref, before: NO_COMMIT, after, delivery };
+      await store.pushes.record({ ...move, found: true, toldBy: undefined, seenAt: clock.now() });
+      await store.branchHeads.see(repository, ref, { sha: after, pushSeq: 1, seenAt: 1 });
     },
     async done(id: string) {
       return await until(`${id} is done`, async () => {
@@ -223,7 +231,7 @@ test('a delivery that waits for git holds up those of its repository and no othe
   const git = Promise.withResolvers<void>();
   slow.set(one, git.promise);
   await deliver('d1', 'main', one);
-  await deliver('d2', 'release/1', 'b'.repeat(40));
+  await deliver('d2', 'release/1', await commit({ 'src/a': '2' }, 'release/1'));
   await deliver('d3', 'release/1', 'c'.repeat(40), 'acme/other');
   await deliver('d4', 'release/1', 'd'.repeat(40), 'acme/another');
   await done('d4');
@@ -245,7 +253,7 @@ test('a delivery that waits for git holds up those of its repository and no othe
 });
 
 test('a push that was found while its own delivery had stepped aside is deployed once, although both are due', async (t) => {
-  const { deliver, commit, slow, unreadable, tried, wear, get, done, later, runs } =
+  const { deliver, find, commit, slow, unreadable, tried, wear, get, done, later, runs } =
     await createFixture(t);
   const one = await commit({ 'src/a': '1' });
   unreadable.add(one);
@@ -255,6 +263,7 @@ test('a push that was found while its own delivery had stepped aside is deployed
   const git = Promise.withResolvers<void>();
   slow.set(one, git.promise);
   await wear('github-1', TRIES, 5 * MINUTE);
+  await find('reconcile-1', 'main', one);
   await deliver('reconcile-1', 'main', one);
   await until('the found one waits for git', async () => (await get('reconcile-1')).attempts === 1);
   later();
@@ -263,13 +272,13 @@ test('a push that was found while its own delivery had stepped aside is deployed
   await done('d3');
   assert.equal((await get('github-1')).attempts, TRIES);
   git.resolve();
-  await done('github-1');
-  const { outcome } = await done('reconcile-1');
+  await done('reconcile-1');
+  const { outcome } = await done('github-1');
   assert.deepEqual(
     (await runs()).map(({ delivery }) => delivery),
-    ['github-1'],
+    ['reconcile-1'],
   );
-  assert.equal(outcome?.summary, 'Not deployed again: delivery github-1 told of this push');
+  assert.equal(outcome?.summary, 'Not deployed again: delivery reconcile-1 told of this push');
 });
 
 test('when the store fails its delivery is left open, and after a pause those of other repositories go on', async (t) => {
@@ -299,20 +308,20 @@ test('at a stop what waits for git is given back, so that it is worked on at onc
 });
 
 test('a delivery that git cannot resolve for long steps aside and says so, and later ones go on', async (t) => {
-  const { deliver, commit, server, tried, get, done, later, runs } = await createFixture(t);
+  const { deliver, commit, unreadable, tried, get, done, later, runs } = await createFixture(t);
   const one = await commit({ 'src/a': '1' });
-  server.fault = () => ({ kind: 'status', status: 503 });
+  unreadable.add(one);
   await deliver('d1', 'main', one);
-  await deliver('d2', 'release/1', one);
+  await deliver('d2', 'release/1', await commit({ 'src/a': '2' }, 'release/1'));
   await tried('d1', TRIES);
   assert.match((await done('d2')).outcome?.summary ?? '', /^Deploying plain/);
   const aside = await get('d1');
   assert.equal(aside.state, 'pending', 'nothing is lost');
   assert.match(
     aside.outcome?.summary ?? '',
-    /^Trying again \(attempt \d+ failed; later deliveries go on without it meanwhile\): .*503/,
+    /^Trying again \(attempt \d+ failed; later deliveries go on without it meanwhile\): this one cannot be read/,
   );
-  server.fault = undefined;
+  unreadable.clear();
   later();
   assert.match((await done('d1')).outcome?.summary ?? '', /^Deploying paths/);
   assert.deepEqual(
@@ -341,14 +350,16 @@ test('when git is back what had stepped aside comes first again', async (t) => {
 });
 
 test('what had stepped aside and was overtaken in its lane is superseded by what came after it', async (t) => {
-  const { deliver, commit, unreadable, tried, done, later, runs } = await createFixture(t);
+  const { deliver, commit, git, unreadable, tried, done, later, runs } = await createFixture(t);
   // Neither contains the other, so that only the order of arrival tells which one is newer.
-  const one = await commit({ 'src/a': '1' });
+  const base = await git('rev-parse', 'HEAD');
+  const one = await commit({ 'src/a': '1' }, 'release/1');
   unreadable.add(one);
-  await deliver('d1', 'main', one);
+  await deliver('d1', 'release/1', one);
   await tried('d1', TRIES);
-  const two = await commit({ 'src/b': '2' }, 'other');
-  await deliver('d2', 'main', two);
+  await git('reset', '--quiet', '--hard', base);
+  const two = await commit({ 'src/b': '2' }, 'release/2');
+  await deliver('d2', 'release/2', two);
   await done('d2');
   unreadable.clear();
   later();
@@ -360,6 +371,31 @@ test('what had stepped aside and was overtaken in its lane is superseded by what
     outcome?.summary,
     `Not deployed: Superseded by ${two.slice(0, 7)} (run ${run2?.id}), whose delivery came later but could be read sooner`,
   );
+});
+
+test('a push whose branch never has its commit is superseded in the end, takes no place of what waits, and does not count as told', async (t) => {
+  const { deliver, commit, git, tried, age, get, done, store, runs } = await createFixture(t);
+  const good = await commit({ 'src/a': '1' }, 'release/1');
+  await deliver('d1', 'release/1', good);
+  await done('d1');
+  const strange = await git('commit-tree', '-p', good, '-m', 'fork', 'HEAD^{tree}');
+  await git('push', '--quiet', 'origin', `${strange}:refs/pull/9/head`);
+  await deliver('d2', 'release/1', strange);
+  await tried('d2', 1);
+  assert.equal((await get('d2')).state, 'pending');
+  await age('d2', 5 * MINUTE);
+  const { outcome } = await done('d2');
+  const [late, now] = [strange.slice(0, 7), good.slice(0, 7)];
+  const why = `Superseded: ${late} is not on the branch release/1, which is at ${now}`;
+  assert.equal(outcome?.summary, `Not deployed: ${why}`);
+  assert.deepEqual(
+    (await runs()).map(({ delivery, state }) => [delivery, state]),
+    [
+      ['d1', 'queued'],
+      ['d2', 'superseded'],
+    ],
+  );
+  assert.equal(await store.pushes.isNoted('d2'), false);
 });
 
 test('a delivery that cannot be read is not given up within a day, however often it was tried', async (t) => {

@@ -7,7 +7,6 @@ import type { DeploymentSpec } from '../../src/model/deployment-spec.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import type { Mirrors } from '../../src/git/mirrors.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
-import { ASIDE_AFTER } from '../../src/store/inbox.ts';
 import { createFixture as createGit } from '../git/fixture.ts';
 import { sampleLoaded } from '../runs/samples.ts';
 import { sampleDelivery } from '../store/samples.ts';
@@ -79,12 +78,6 @@ async function createFixture(
     const { items } = await store.inbox.list({ limit: 99, before: undefined });
     for (const { id, state } of items.toReversed()) {
       if (state !== 'pending') continue;
-      const { ref, before, after } = JSON.parse((await store.inbox.get(id))?.payload ?? '{}') as {
-        ref: string;
-        before: string;
-        after: string;
-      };
-      await store.pushes.record({ repository, ref, before, after, delivery: id, seenAt: 1 });
       await store.inbox.close(id, 'processed', { summary: '', specs: [] }, 1);
     }
   }
@@ -281,10 +274,7 @@ test('what a delivery waits to tell is left to it, but not while it has stepped 
   const sha = await commit({ a: '1' });
   await look();
   assert.equal((await found()).length, 1, 'only the one that waits');
-  for (let attempt = 0; attempt < ASIDE_AFTER; attempt += 1) {
-    await store.inbox.claim(1000, 1);
-    await store.inbox.postpone('waits', 0, '');
-  }
+  await store.inbox.postpone('waits', 0, '', undefined, true);
   await look();
   assert.equal((await found()).at(-1)?.after, sha);
 });
@@ -314,9 +304,9 @@ test('a push that could not be stored is found by the next look', async (t) => {
     meddle: (store) => ({
       store: {
         ...store,
-        async accept(delivery) {
+        async atomically(work) {
           if (full) throw new Error('the disk is full');
-          return await store.accept(delivery);
+          return await store.atomically(work);
         },
       },
     }),

@@ -10,6 +10,7 @@ import { sampleLoaded } from '../runs/samples.ts';
 import { sampleRun } from '../store/samples.ts';
 
 const MAIN = 'refs/heads/main';
+const AT = { pushSeq: 0, seenAt: 1000 };
 
 /** A tidy on a real store, mirrors and work trees; what the specs are is set by the test. */
 async function createFixture(t: TestContext) {
@@ -32,8 +33,8 @@ async function createFixture(t: TestContext) {
     tidy,
     see: async (...repositories: string[]) => {
       for (const repository of repositories) {
-        await store.branchHeads.see(repository, MAIN, 'one', 1000);
-        await store.branchHeads.see(repository, 'refs/heads/other', 'two', 1000);
+        await store.branchHeads.see(repository, MAIN, { sha: 'one', ...AT });
+        await store.branchHeads.see(repository, 'refs/heads/other', { sha: 'two', ...AT });
       }
     },
     /** How many branches of each are known. */

@@ -127,24 +127,6 @@ test('a run that is cancelled stops its processes and tells GitHub so', async ()
   assert.equal(again.status, 409);
 });
 
-test('a commit that was force-pushed away before its run fails clearly', async () => {
-  const gone = 'f'.repeat(40);
-  const payload = JSON.parse(
-    (await world.forge.waitForDelivery(({ event }) => event === 'push', 30_000)).body,
-  );
-  const delivery = await world.forge.deliver('push', {
-    ...payload,
-    ref: 'refs/heads/broken',
-    after: gone,
-    head_commit: { ...payload.head_commit, id: gone },
-  });
-  const { specs } = await world.explained(delivery.id);
-  assert.ok(specs.some(({ run }) => run !== null));
-  const run = await world.ended(gone);
-  assert.deepEqual([run.state, run.fault], ['failed', 'mainsheet']);
-  assert.match(run.reason, /force-pushed|no longer|gone/);
-});
-
 async function waitForRun(sha: string) {
   const { until } = await import('../support/until.ts');
   return await until('the run exists', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { createWorld, SITE, type World } from '../support/world.ts';
+import { until } from '../support/until.ts';
+import { createWorld, SITE, type ExplainView, type World } from '../support/world.ts';
 
 const RELEASE = `
 name: released
@@ -40,11 +41,14 @@ test('a draft release deploys nothing', async () => {
   assert.equal(specs.find(({ spec }) => spec === 'released')?.matched, false);
 });
 
-test('a release whose tag does not exist fails with a clear reason and blocks nothing', async () => {
+test('a release whose tag does not exist waits for it with a clear reason and blocks nothing', async () => {
   const delivery = await world.forge.deliver('release', world.forge.release(SITE, 'v9.9.9'));
-  const { state, summary } = await world.explained(delivery.id);
-  assert.equal(state, 'failed');
-  assert.match(summary, /v9\.9\.9/);
+  const view = await until('it is looked for again', async () => {
+    const one = await world.controller.get<ExplainView>(`/deliveries/${delivery.id}/explain`);
+    return one.summary?.includes('v9.9.9') && one;
+  });
+  assert.equal(view.state, 'pending');
+  assert.match(view.summary, /does not show a tag v9\.9\.9 yet/);
 });
 
 test('a workflow run that succeeded on main deploys its commit', async () => {

@@ -53,6 +53,26 @@ test('a new branch is compared with where it left the default branch', TIME_LIMI
   assert.deepEqual(await mirrors.changedPaths(repository, undefined, main, options), []);
 });
 
+test(
+  'a new branch at a commit that another branch has changed nothing, whatever the mirror knew',
+  TIME_LIMIT,
+  async (t) => {
+    const { mirrors, repository, git, commit } = await createFixture(t);
+    const options = { ref: 'refs/heads/release/1' };
+    await git('checkout', '--quiet', '-b', 'topic');
+    const after = await commit({ 'topic.txt': '1' }, 'topic');
+    await mirrors.fetch(repository);
+    await git('push', '--quiet', 'origin', `${after}:refs/heads/main`, ':topic');
+    await git('push', '--quiet', 'origin', `${after}:refs/heads/release/1`);
+    assert.deepEqual(await mirrors.changedPaths(repository, undefined, after, options), []);
+
+    const develop = await commit({ 'develop.txt': '1' }, 'develop');
+    await git('push', '--quiet', 'origin', `${develop}:refs/heads/release/2`);
+    const second = { ref: 'refs/heads/release/2' };
+    assert.deepEqual(await mirrors.changedPaths(repository, undefined, develop, second), []);
+  },
+);
+
 test('in a new default branch every file has changed', TIME_LIMIT, async (t) => {
   const { mirrors, repository, git } = await createFixture(t);
   const after = await git('rev-parse', 'HEAD');

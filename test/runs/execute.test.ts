@@ -358,7 +358,7 @@ async function executed(options: {
     let keep: string | undefined;
     const execute = createExecute({
       store,
-      order: { whyLate: async () => undefined },
+      order: { whyUnreached: async () => undefined, whyLate: async () => undefined },
       seal: key,
       orphans: { endOfRun: async () => 0 },
       checkouts: {

@@ -249,15 +249,18 @@ test('whoever makes a run in a lane waits for who is making one, and takes no ru
   assert.equal((await second.runs.nextRunnable(2000))?.id, 'r1');
 });
 
+const MOVE = { before: 'zero', after: 'abc', found: false, toldBy: undefined };
+
 test('of two deliveries of one push that are recorded at once the later one knows of the other', async (t) => {
   const [first, second] = await two(t);
-  const push = { repository: 'Acme/Shop', ref: 'refs/heads/main', before: undefined, after: 'abc' };
+  const push = { repository: 'Acme/Shop', ref: 'refs/heads/main', ...MOVE };
   let waiting: Promise<string | undefined> | undefined;
   await first.atomically(async ({ pushes }) => {
     await pushes.lock(push.repository);
     waiting = second.atomically(async (tables) => {
       await tables.pushes.lock(push.repository.toLowerCase());
-      return await tables.pushes.broughtTo(push.repository, push.ref, push.after);
+      const { pushes } = await tables.pushes.history(push.repository, push.ref);
+      return pushes[0]?.delivery;
     });
     // The pushes of another repository do not wait.
     await second.atomically((tables) => tables.pushes.lock('acme/other'));

@@ -1,4 +1,4 @@
-import { ASIDE_AFTER, type ClaimedDelivery } from '../../../src/store/inbox.ts';
+import type { ClaimedDelivery } from '../../../src/store/inbox.ts';
 import type { OutboxEntry, OutboxState } from '../../../src/store/outbox.ts';
 import { hasEnded, type Run, type RunState } from '../../../src/model/run.ts';
 import type { LoadedSpec } from '../../../src/model/deployment-spec.ts';
@@ -37,6 +37,7 @@ export interface DeliveryModel extends Claimable {
   id: string;
   repository: string;
   state: 'pending' | 'processed' | 'failed';
+  aside: boolean;
 }
 
 export interface RunModel {
@@ -81,7 +82,7 @@ export function emptyModel(): Model {
 
 /**
  * Deliveries that may be claimed: the first open one of each repository, when it is due and nobody's; and those behind one that
- * was tried so often that it steps aside while it waits.
+ * steps aside while it waits.
  */
 export function claimableDeliveries({ deliveries, now }: Model): DeliveryModel[] {
   return deliveries.filter(
@@ -94,7 +95,7 @@ export function claimableDeliveries({ deliveries, now }: Model): DeliveryModel[]
           (other) =>
             other.state === 'pending' &&
             other.repository === one.repository &&
-            (other.attempts < ASIDE_AFTER || other.dueAt <= now || other.leaseUntil > now),
+            (!other.aside || other.dueAt <= now || other.leaseUntil > now),
         ),
   );
 }

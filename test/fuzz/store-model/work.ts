@@ -22,6 +22,9 @@ type DeliveryHold = Extract<Hold, { kind: 'delivery' }>;
 type CallbackHold = Extract<Hold, { kind: 'callback' }>;
 type RunHold = Extract<Hold, { kind: 'run' }>;
 
+/** With so many attempts a delivery that is put back steps aside. */
+const ASIDE_AFTER = 3;
+
 /** What holders do with deliveries. `dies`: the process is killed just before it commits. */
 export type DeliveryWork = 'plan' | 'dies' | 'fail' | 'postpone' | 'renew';
 export type CallbackWork = 'send' | 'give up' | 'postpone' | 'renew';
@@ -49,8 +52,12 @@ export async function workOnDelivery(
   }
   hold.alive = false;
   if (work === 'postpone') {
-    await store.inbox.postpone(id, model.now + 50, 'later', attempts);
-    if (holds) Object.assign(delivery, { leaseUntil: 0, dueAt: model.now + 50 });
+    const aside = attempts >= ASIDE_AFTER;
+    await store.inbox.postpone(id, model.now + 50, 'later', attempts, aside);
+    if (holds) {
+      Object.assign(delivery, { leaseUntil: 0, dueAt: model.now + 50 });
+      delivery.aside ||= aside;
+    }
   } else if (work === 'fail') {
     assert.equal(await store.inbox.close(id, 'failed', OUTCOME, model.now, attempts), holds);
     if (holds) delivery.state = 'failed';

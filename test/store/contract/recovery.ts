@@ -10,12 +10,14 @@ const MAIN = 'refs/heads/main';
 const DAY = 86_400_000;
 const OUTCOME = { summary: '', specs: [] };
 
-const push = (delivery: string, before: string | undefined, after: string): SeenPush => ({
+const push = (delivery: string, before: string, after: string): SeenPush => ({
   repository: REPOSITORY,
   ref: MAIN,
   before,
   after,
   delivery,
+  found: false,
+  toldBy: undefined,
   seenAt: 1000,
 });
 
@@ -37,19 +39,23 @@ export function recoveryContract(withStore: WithStore): void {
       'branches stand where they were last seen, whatever the case of the repository, and are forgotten when they are gone',
       withStore(async ({ branchHeads }) => {
         assert.equal((await branchHeads.of(REPOSITORY)).size, 0);
-        await branchHeads.see(REPOSITORY, MAIN, 'one', 1000);
-        await branchHeads.see('ACME/Storefront', MAIN, 'two', 2000);
-        await branchHeads.see(REPOSITORY, 'refs/heads/other', 'three', 3000);
-        await branchHeads.see('acme/another', MAIN, 'four', 4000);
+        await branchHeads.see(REPOSITORY, MAIN, { sha: 'one', pushSeq: 0, seenAt: 1000 });
+        await branchHeads.see('ACME/Storefront', MAIN, { sha: 'two', pushSeq: 0, seenAt: 2000 });
+        await branchHeads.see(REPOSITORY, 'refs/heads/other', {
+          sha: 'three',
+          pushSeq: 0,
+          seenAt: 3000,
+        });
+        await branchHeads.see('acme/another', MAIN, { sha: 'four', pushSeq: 0, seenAt: 4000 });
         assert.deepEqual(
           await branchHeads.of('acme/STOREFRONT'),
           new Map([
-            [MAIN, { sha: 'two', seenAt: 2000 }],
-            ['refs/heads/other', { sha: 'three', seenAt: 3000 }],
+            [MAIN, 'two'],
+            ['refs/heads/other', 'three'],
           ]),
         );
-        await branchHeads.see(REPOSITORY, MAIN, undefined, 5000);
-        await branchHeads.see(REPOSITORY, 'refs/heads/unknown', undefined, 5000);
+        await branchHeads.forget(REPOSITORY, MAIN);
+        await branchHeads.forget(REPOSITORY, 'refs/heads/unknown');
         assert.deepEqual([...(await branchHeads.of(REPOSITORY)).keys()], ['refs/heads/other']);
         assert.equal((await branchHeads.of('acme/another')).size, 1);
         await branchHeads.retain(new Set(['ACME/Another', 'acme/third']));
@@ -59,39 +65,32 @@ export function recoveryContract(withStore: WithStore): void {
     );
 
     test(
-      'of a push is known which delivery told of it, in its repository and on its branch only',
-      withStore(async ({ pushes }) => {
-        await pushes.record(push('d1', undefined, 'one'));
+      'of a ref are known the pushes since it was last seen, those found before, and their parts, each delivery once',
+      withStore(async ({ branchHeads, pushes }) => {
+        const told = async (ref = MAIN, repository = 'ACME/storefront') =>
+          (await pushes.history(repository, ref)).pushes.map(({ delivery }) => delivery);
+        await pushes.record(push('d1', 'zero', 'one'));
         await pushes.record({ ...push('d1', 'x', 'other'), seenAt: 2000 });
-        assert.equal(await pushes.broughtTo('ACME/storefront', MAIN, 'one'), 'd1');
-        assert.equal(await pushes.broughtTo(REPOSITORY, MAIN, 'other'), undefined, 'once each');
-        assert.equal(await pushes.broughtTo(REPOSITORY, 'refs/heads/x', 'one'), undefined);
-        assert.equal(await pushes.broughtTo('acme/another', MAIN, 'one'), undefined);
-      }),
-    );
-
-    test(
-      'a push from which the branch was moved on did not bring it where it is, until it is moved back',
-      withStore(async ({ pushes }) => {
-        await pushes.record(push('d1', 'zero', 'one'));
-        await pushes.record(push('d2', 'one', 'two'));
-        assert.equal(await pushes.broughtTo(REPOSITORY, MAIN, 'one'), undefined);
-        assert.equal(await pushes.broughtTo(REPOSITORY, MAIN, 'two'), 'd2');
-        await pushes.record(push('d3', 'two', 'one'));
-        assert.equal(await pushes.broughtTo(REPOSITORY, MAIN, 'one'), 'd3');
-        const last = await pushes.last('ACME/storefront', MAIN);
-        assert.ok(last >= 3);
-        assert.equal(await pushes.last(REPOSITORY, 'refs/heads/x'), 0);
-        assert.equal(await pushes.broughtTo(REPOSITORY, MAIN, 'two'), undefined);
-      }),
-    );
-
-    test(
-      'of two deliveries that told of the same push the later one is named',
-      withStore(async ({ pushes }) => {
-        await pushes.record(push('d1', 'zero', 'one'));
-        await pushes.record(push('d2', 'zero', 'one'));
-        assert.equal(await pushes.broughtTo(REPOSITORY, MAIN, 'one'), 'd2');
+        await pushes.record({ ...push('d2', 'one', 'two'), found: true });
+        await pushes.record({ ...push('d3', 'one', 'two'), toldBy: 'd2' });
+        assert.deepEqual(await told(), ['d1', 'd2', 'd3']);
+        assert.deepEqual(await told('refs/heads/x'), []);
+        assert.deepEqual(await told(MAIN, 'acme/another'), []);
+        const last = await pushes.last();
+        await branchHeads.see(REPOSITORY, MAIN, { sha: 'two', pushSeq: last, seenAt: 1 });
+        await pushes.record(push('d4', 'two', 'three'));
+        assert.deepEqual(await told(), ['d2', 'd3', 'd4']);
+        const { seen, pushes: known } = await pushes.history(REPOSITORY, MAIN);
+        assert.deepEqual(seen, { sha: 'two', seq: last });
+        assert.deepEqual(
+          known.map(({ found, toldBy }) => [found, toldBy]),
+          [
+            [true, undefined],
+            [false, 'd2'],
+            [false, undefined],
+          ],
+        );
+        assert.deepEqual([await pushes.isNoted('d4'), await pushes.isNoted('d5')], [true, false]);
       }),
     );
 
@@ -101,10 +100,10 @@ export function recoveryContract(withStore: WithStore): void {
         await pushes.record(push('d1', 'zero', 'one'));
         await pushes.record({ ...push('d2', 'x', 'y'), ref: 'refs/heads/x' });
         await pushes.record({ ...push('d3', 'two', 'three'), seenAt: 1000 + 30 * DAY });
-        assert.equal(await pushes.broughtTo(REPOSITORY, MAIN, 'one'), 'd1');
+        assert.equal(await pushes.isNoted('d1'), true);
         await pushes.record({ ...push('d4', 'three', 'four'), seenAt: 1001 + 30 * DAY });
-        assert.equal(await pushes.broughtTo(REPOSITORY, MAIN, 'one'), undefined);
-        assert.equal(await pushes.broughtTo(REPOSITORY, 'refs/heads/x', 'y'), 'd2');
+        assert.equal(await pushes.isNoted('d1'), false);
+        assert.equal(await pushes.isNoted('d2'), true);
       }),
     );
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { NO_COMMIT } from '../../../src/model/push-history.ts';
 import type { WithStore } from '../contract.ts';
 
 const SHA = 'a'.repeat(40);
@@ -32,12 +33,16 @@ export function repositoriesContract(withStore: WithStore): void {
     withStore(async ({ repositories, branchHeads, pushes }) => {
       const ref = 'refs/heads/main';
       await repositories.see(7, 'acme/shop', 1);
-      await branchHeads.see('acme/shop', ref, SHA, 1);
-      const push = { repository: 'acme/shop', ref, before: undefined, after: SHA };
-      await pushes.record({ ...push, delivery: 'd1', seenAt: 1 });
+      await branchHeads.see('acme/shop', ref, { sha: SHA, pushSeq: 0, seenAt: 1 });
+      const push = { repository: 'acme/shop', ref, before: NO_COMMIT, after: SHA };
+      await pushes.record({ ...push, delivery: 'd1', found: false, toldBy: undefined, seenAt: 1 });
       await repositories.see(7, 'acme/store', 2);
-      assert.equal((await branchHeads.of('acme/store')).get(ref)?.sha, SHA);
-      assert.equal(await pushes.broughtTo('acme/store', ref, SHA), 'd1');
+      assert.equal((await branchHeads.of('acme/store')).get(ref), SHA);
+      const { pushes: told } = await pushes.history('acme/store', ref);
+      assert.deepEqual(
+        told.map(({ delivery }) => delivery),
+        ['d1'],
+      );
     }),
   );
 }

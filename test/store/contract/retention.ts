@@ -250,7 +250,9 @@ export function retentionContract(withStore: WithStore): void {
           await store.pushes.record({
             repository: 'acme/storefront',
             ref: 'refs/heads/main',
-            before: undefined,
+            before: 'zero',
+            found: false,
+            toldBy: undefined,
             after: 'a',
             delivery: `d${at}`,
             seenAt: at,
@@ -264,9 +266,10 @@ export function retentionContract(withStore: WithStore): void {
         );
         assert.equal(await store.retention.pushes(5000, 2), 2);
         assert.equal(await store.retention.pushes(5000, 2), 1);
-        assert.equal(
-          await store.pushes.broughtTo('acme/storefront', 'refs/heads/main', 'a'),
-          'd6000',
+        const { pushes } = await store.pushes.history('acme/storefront', 'refs/heads/main');
+        assert.deepEqual(
+          pushes.map(({ delivery }) => delivery),
+          ['d6000'],
         );
       }),
     );
