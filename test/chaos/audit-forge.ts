@@ -16,7 +16,7 @@ export async function auditForge(
   ];
 }
 
-/** The last status of the commit is the run's true end. */
+/** The last status of the commit is the run's true end; and no worse than what is true of a commit that was deployed. */
 async function auditStatuses(world: ChaosWorld, runs: readonly RunView[]): Promise<string[]> {
   const problems: string[] = [];
   for (const [sha, ofCommit] of Map.groupBy(runs, (run) => run.sha)) {
@@ -25,13 +25,19 @@ async function auditStatuses(world: ChaosWorld, runs: readonly RunView[]): Promi
       const last = statuses.find(({ context }) => context === `mainsheet/${run.spec}`)?.['state'];
       const wanted = { succeeded: 'success', failed: 'failure' }[run.state] ?? 'error';
       const state = run.fault === 'mainsheet' ? 'error' : wanted;
-      if (last === state) continue;
+      if (last === (isDeployed(run, ofCommit) ? 'success' : state)) continue;
       problems.push(
         `run ${run.id} of ${run.spec} is ${run.state}, its status ${JSON.stringify(last)}`,
       );
     }
   }
   return problems;
+}
+
+/** Another run of its spec has deployed its commit, and this one did nothing to that. */
+function isDeployed(run: RunView, ofCommit: readonly RunView[]): boolean {
+  if (run.state !== 'superseded') return false;
+  return ofCommit.some(({ spec, state }) => spec === run.spec && state === 'succeeded');
 }
 
 /** One Deployment for each run, whose last state is the run's true end. */

@@ -1,5 +1,5 @@
 import { asAdmin } from '../support/admin.ts';
-import type { RunView } from '../support/world.ts';
+import type { ExplainView, RunView } from '../support/world.ts';
 import { auditForge } from './audit-forge.ts';
 import { overlaps, readBook, type BookLine } from './book.ts';
 import { CHAOS_SPECS, type ChaosSpec } from './specs.ts';
@@ -37,6 +37,7 @@ export function createAudit(world: ChaosWorld): Audit {
       const problems = [
         ...(await auditDeliveries(world, deliveries, runs)),
         ...auditRuns(world, inQuestion, lines),
+        ...auditPushes(world, runs),
         ...auditNewest(world, runs),
         ...overlaps(lines),
         ...(await auditForge(world, inQuestion, runs)),
@@ -63,7 +64,10 @@ async function allRuns(world: ChaosWorld): Promise<RunView[]> {
   return runs;
 }
 
-/** G1, G2, G6: what was acknowledged is there, is processed, and has made each of its runs once. */
+/**
+ * G1, G2, G6: what was acknowledged is there, is processed, and has made each of its runs once; none where a look had told of
+ * its push before.
+ */
 async function auditDeliveries(
   world: ChaosWorld,
   ids: readonly string[],
@@ -82,11 +86,34 @@ async function auditDeliveries(
     if (state !== 'processed') problems.push(`delivery ${id} is ${state}`);
     const wanted = specsFor(JSON.parse(bodies.get(id) ?? '{}')).map(({ name }) => name);
     const made = (specs.get(id) ?? []).map(({ spec }) => spec);
+    if (made.length === 0 && wanted.length > 0 && (await wasTold(world, id))) continue;
     if (made.toSorted().join() !== wanted.toSorted().join()) {
       problems.push(`delivery ${id} made runs of [${made.join()}], not of [${wanted.join()}]`);
     }
   }
   return problems;
+}
+
+async function wasTold(world: ChaosWorld, id: string): Promise<boolean> {
+  const view = await world.witness().get<ExplainView>(`/deliveries/${id}/explain`);
+  return /^Not deployed.* delivery reconcile-/.test(view.summary);
+}
+
+/** One push, one run of each spec: every commit is pushed once, and the newest has its runs. */
+function auditPushes(world: ChaosWorld, runs: readonly RunView[]): string[] {
+  const count = Map.groupBy(runs, ({ spec, sha }) => `${spec} ${sha}`);
+  return CHAOS_SPECS.flatMap(({ name, repository }) => {
+    const newest = world.newest(repository);
+    const problems = [...world.marks.keys()].flatMap((sha) => {
+      const made = count.get(`${name} ${sha}`)?.length ?? 0;
+      return made > 1 ? [`the push of ${sha} has ${made} runs of ${name}`] : [];
+    });
+    const isMissing = newest !== undefined && !count.has(`${name} ${newest}`);
+    return [
+      ...problems,
+      ...(isMissing ? [`the last push of ${repository} has no run of ${name}`] : []),
+    ];
+  });
 }
 
 function specsFor(payload: { ref?: string; repository?: { full_name?: string } }): ChaosSpec[] {

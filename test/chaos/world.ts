@@ -9,6 +9,7 @@ import { openPostgres } from '../../src/store/postgres.ts';
 import type { Database } from '../../src/store/tables.ts';
 import { startBalancer } from '../support/balancer.ts';
 import { startController, type Controller } from '../support/controller.ts';
+import { deafUrl } from '../support/deaf.ts';
 import { startPostgres } from '../support/postgres.ts';
 import type { Random } from '../support/random.ts';
 import { chaosSpecsYaml, HUB, PAGES, SHOP } from './specs.ts';
@@ -66,6 +67,8 @@ export async function createChaosWorld(place: ChaosPlace): Promise<ChaosWorld> {
     // Compiled once: a start is most of what a kill costs. A process leaves its cache behind when it stops.
     NODE_COMPILE_CACHE: join(root, 'compiled'),
     MAINSHEET_SHUTDOWN_GRACE: '2s',
+    // What is pushed to a dead controller is seen by looking before its delivery comes.
+    MAINSHEET_RECONCILE_INTERVAL: '1s',
     MAINSHEET_CONCURRENCY: String(CONCURRENCY),
     ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl, MAINSHEET_LEASE: '2s' }),
   };
@@ -80,7 +83,10 @@ export async function createChaosWorld(place: ChaosPlace): Promise<ChaosWorld> {
   await victim().stop();
 
   const balancer = await startBalancer(() => controllers.map(({ url }) => url));
-  forge.hook({ url: `${balancer.url}/webhooks/v1/github`, secret: victim().secret });
+  const { secret } = victim();
+  const deaf = await deafUrl();
+  const listen = (url: string) => forge.hook({ url, secret });
+  listen(`${balancer.url}/webhooks/v1/github`);
   const marks = new Map<string, string>();
   const newest = new Map<string, string>();
 
@@ -112,8 +118,14 @@ export async function createChaosWorld(place: ChaosPlace): Promise<ChaosWorld> {
       });
       marks.set(sha, mark);
       newest.set(sample.repository, sha);
+      const isLate = random.chance(0.4);
+      if (isLate) listen(deaf);
       // Now and then several branches at once, of which no spec names the other.
       await sample.push(random.chance(0.2) ? ['main', `main:topic-${mark}`] : 'main');
+      if (!isLate) return;
+      // It is sent again after the next death, when a look may have found the push.
+      await forge.waitForDelivery(({ body }) => body.includes(`"after":"${sha}"`), 60_000);
+      listen(`${balancer.url}/webhooks/v1/github`);
     },
     deliveries() {
       const acknowledged = forge.deliveries.filter(({ status }) => status === 202);
