@@ -10,13 +10,13 @@ import type { News } from '../model/news.ts';
 import type { Run } from '../model/run.ts';
 import type { Store, Tables } from '../store/index.ts';
 import { moveOf, partOf, wasLeft, type ToldPush } from '../model/push-history.ts';
-import type { ClaimedDelivery } from '../store/inbox.ts';
+import type { ClaimedDelivery, MissingRef } from '../store/inbox.ts';
 import { hold } from './hold.ts';
 import type { Judge } from './judge.ts';
 import { outcomeOf, type Announce, type Judged } from './judged.ts';
 import type { MakeRuns } from './make-runs.ts';
 import type { FindOvertaken } from './overtaken.ts';
-import { NOT_THERE_YET } from './resolve.ts';
+import { MissingTagError, NOT_THERE_YET } from './resolve.ts';
 
 const BACKOFF = { baseMs: 1000, maxMs: 5 * 60_000 };
 /** With this many attempts a delivery has failed for about two minutes, and steps aside. */
@@ -123,7 +123,9 @@ export function createProcessDelivery(deps: {
           ? { outcome: toldBefore(found, judged.event), changed: [] }
           : await decide(tables, id, judged, overtaken);
       failpoint('intake.inside');
-      if (!(await tables.inbox.close(id, 'processed', made.outcome, clock.now(), attempts))) {
+      const { outcome: summary } = made;
+      const missing = missingBranch(judged.event);
+      if (!(await tables.inbox.close(id, 'processed', summary, clock.now(), attempts, missing))) {
         // Then these runs are not to be, and the transaction takes them back.
         throw new RetryableError('delivery-lost', 'another process has taken the delivery');
       }
@@ -170,12 +172,22 @@ export function createProcessDelivery(deps: {
   async function giveUp(claimed: ClaimedDelivery, error: unknown): Promise<void> {
     const { id, event, attempts } = claimed.delivery;
     const outcome = { summary: `Not deployed: ${describeError(error)}`, specs: [] };
-    await store.inbox.close(id, 'failed', outcome, clock.now(), attempts);
+    const missing =
+      error instanceof MissingTagError ? { ref: error.ref, sha: undefined } : undefined;
+    await store.inbox.close(id, 'failed', outcome, clock.now(), attempts, missing);
     logger.error({ delivery: id, event, attempts, error: describeError(error) }, 'delivery failed');
     news.publish({ kind: 'delivery', delivery: id, repository: claimed.delivery.repository });
   }
 
   return processDelivery;
+}
+
+/** What a workflow run was given up for. A push that was is found by looking where its branch is. */
+function missingBranch(event: Event): MissingRef | undefined {
+  if (event.kind !== 'workflow_run' || event.headIs !== 'neither') return undefined;
+  return event.branch === undefined
+    ? undefined
+    : { ref: `refs/heads/${event.branch}`, sha: event.sha };
 }
 
 function toldBefore({ after, delivery }: ToldPush, event: Event): DeliveryOutcome {

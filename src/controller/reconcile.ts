@@ -15,6 +15,8 @@ import { deliveryIdOf, pushPayload, type BranchMove } from './push-payload.ts';
 const PARALLEL = 4;
 /** Branches of a repository that are looked at. */
 const MOST_BRANCHES = 10_000;
+/** What was given up is looked for this long after its delivery came, in milliseconds, as long as GitHub would send it again. */
+const LATE_MS = 3 * 86_400_000;
 
 /**
  * Looks where the branches are that push triggers name, and puts the push that nobody told of into the inbox, where it is
@@ -30,7 +32,7 @@ export interface Reconcile {
 
 export function createReconcile(deps: {
   store: Store;
-  mirrors: Pick<Mirrors, 'heads' | 'isAncestor' | 'commit'>;
+  mirrors: Pick<Mirrors, 'heads' | 'isAncestor' | 'commit' | 'tip' | 'standing'>;
   catalog: Pick<Catalog, 'current'>;
   intervalMs: number;
   onAccepted: () => void;
@@ -116,6 +118,26 @@ export function createReconcile(deps: {
     };
   }
 
+  /** What deliveries had named and git did not show, a release's tag for example, may be there by now. */
+  async function lookForGivenUp(signal: AbortSignal): Promise<void> {
+    for (const { id, repository, ref, sha } of await store.inbox.givenUp(clock.now() - LATE_MS)) {
+      if (signal.aborted) return;
+      try {
+        const isThere =
+          sha === undefined
+            ? (await mirrors.tip(repository, ref, { signal })) !== undefined
+            : (await mirrors.standing(repository, ref, sha, { signal })).reached;
+        if (isThere !== true) continue;
+        await store.inbox.reopen(id);
+        logger.info({ delivery: id, repository, ref }, 'what a delivery names is there by now');
+        deps.onAccepted();
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.warn({ repository, ref, error: describeError(error) }, 'ref cannot be looked at');
+      }
+    }
+  }
+
   async function look(signal: AbortSignal): Promise<void> {
     const waiting = [...(await byRepository(deps.catalog.current().specs, store.repositories))];
     const work = async () => {
@@ -132,6 +154,7 @@ export function createReconcile(deps: {
     };
     const repositories = waiting.length;
     await Promise.all(Array.from({ length: PARALLEL }, work));
+    await lookForGivenUp(signal);
     logger.debug({ repositories }, 'branches looked at');
   }
 

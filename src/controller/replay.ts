@@ -38,6 +38,7 @@ export function createReplay(deps: {
     const { made, outcome } = await store.atomically(async (tables) => {
       // Git may have taken minutes: a run whose payload was removed meanwhile would have nothing to read.
       replayable(delivery, await tables.inbox.get(delivery));
+      await tables.inbox.forgetMissing(delivery);
       const origin = { delivery, cause: 'replay', overtaken: new Map() } as const;
       const runs = await makeRuns(tables, origin, judged);
       const result = outcomeOf(judged, runs.bySpec);
@@ -59,7 +60,8 @@ function replayable(id: string, stored: ClaimedDelivery | undefined): ClaimedDel
   if (stored === undefined) {
     throw new TerminalError('delivery-unknown', `there is no delivery ${id}`);
   }
-  // It would make its own run besides, as soon as it has its turn. What is closed never becomes pending again.
+  // It would make its own run besides, as soon as it has its turn. What is closed never becomes pending again, but for what was
+  // given up, which a replay ends.
   if (stored.delivery.state === 'pending') {
     throw new TerminalError(
       'delivery-pending',

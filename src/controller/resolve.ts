@@ -19,6 +19,16 @@ import type { Pushes } from '../store/pushes.ts';
 /** The code of the RetryableError for what git does not show, though it may yet. */
 export const NOT_THERE_YET = 'not-there-yet';
 
+/** There is no such tag on the server. */
+export class MissingTagError extends TerminalError {
+  readonly ref: string;
+
+  constructor(tag: string, cause: TerminalError) {
+    super(cause.code, cause.message, cause.hint === undefined ? {} : { hint: cause.hint });
+    this.ref = `refs/tags/${tag}`;
+  }
+}
+
 /**
  * Fills in what a payload leaves open and only git knows: whether the ref that it names has the commit, the files of a push
  * whose payload does not list them all, the commit behind a tag, and whether a workflow ran for the branch or for a tag of
@@ -100,7 +110,8 @@ export function createResolve(deps: {
     try {
       return await mirrors.resolveTag(repository, tag, asking);
     } catch (error) {
-      if (!asking.patient || !isMissing(error)) throw error;
+      if (!(error instanceof TerminalError) || !isMissing(error)) throw error;
+      if (!asking.patient) throw new MissingTagError(tag, error);
       throw new RetryableError(NOT_THERE_YET, `${repository} does not show a tag ${tag} yet`, {
         cause: error,
       });
@@ -117,6 +128,10 @@ export function createResolve(deps: {
     if (!wanted || sha === undefined) return event;
     const standing = await standingOf(event, sha, asking);
     if (asking.patient && (await mayBeToCome(event, standing))) throw notYet(sha, ref);
+    if (event.tag !== undefined && standing.head === undefined && standing.reached === false) {
+      const reason = `${event.repository} has no tag ${event.tag}`;
+      throw new MissingTagError(event.tag, new TerminalError('tag-missing', reason));
+    }
     return { ...event, standing };
   }
 
@@ -174,9 +189,6 @@ function notYet(sha: string, ref: string): RetryableError {
   return new RetryableError(NOT_THERE_YET, `git does not show ${sha.slice(0, 7)} on ${name} yet`);
 }
 
-function isMissing(error: unknown): boolean {
-  return (
-    error instanceof TerminalError &&
-    (error.code === 'commit-missing' || error.code === 'tag-missing')
-  );
+function isMissing({ code }: TerminalError): boolean {
+  return code === 'commit-missing' || code === 'tag-missing';
 }

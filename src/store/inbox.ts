@@ -25,6 +25,17 @@ export interface ClaimedDelivery {
   payload: string;
 }
 
+/** What git did not show. */
+export interface MissingRef {
+  /** The whole ref. */
+  ref: string;
+  /** The commit that the ref is to lead to; undefined: any. */
+  sha: string | undefined;
+}
+
+/** Deliveries given up that are looked for at once: each is a request to git. */
+const MOST_GIVEN_UP = 50;
+
 /** A literal and not a parameter: with a parameter SQLite cannot use the index of pending rows. */
 const PENDING = sql.lit('pending' as const);
 
@@ -47,7 +58,7 @@ export interface Inbox {
   renew(claimed: ClaimedDelivery, leaseUntil: number): Promise<boolean>;
   /**
    * Closes a delivery. False when it was closed already, or, with `attempt`, when that is no longer its latest: the lease
-   * of whoever asks has ended, and somebody else has claimed it.
+   * of whoever asks has ended, and somebody else has claimed it. `missing` is what it was given up for, if it was.
    */
   close(
     id: string,
@@ -55,7 +66,14 @@ export interface Inbox {
     outcome: DeliveryOutcome,
     now: number,
     attempt?: number,
+    missing?: MissingRef,
   ): Promise<boolean>;
+  /** Deliveries that came since then and were closed because git did not show what they name. The newest of many. */
+  givenUp(since: number): Promise<(MissingRef & { id: string; repository: string })[]>;
+  /** Makes a delivery that was given up pending again: git shows now what it names. */
+  reopen(id: string): Promise<void>;
+  /** A delivery that was given up is not to be opened again. */
+  forgetMissing(id: string): Promise<void>;
   /**
    * Puts a claimed delivery back, to be tried again at `at`; with `attempt` as in `close`. With `aside` it steps aside from now
    * on: until it is tried again, those that came after it go on without it.
@@ -159,15 +177,51 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
       return result.numUpdatedRows > 0n;
     },
 
-    async close(id, state, outcome, now, attempt) {
+    async close(id, state, outcome, now, attempt, missing) {
       const result = await db
         .updateTable('deliveries')
-        .set({ state, outcome: JSON.stringify(outcome), processed_at: now, lease_until: 0 })
+        .set({
+          state,
+          outcome: JSON.stringify(outcome),
+          processed_at: now,
+          lease_until: 0,
+          missing: missing === undefined ? null : [missing.ref, missing.sha ?? ''].join(' '),
+        })
         .where('id', '=', id)
         .where('state', '=', PENDING)
         .$if(attempt !== undefined, (query) => query.where('attempts', '=', attempt ?? 0))
         .executeTakeFirst();
       return result.numUpdatedRows > 0n;
+    },
+
+    async givenUp(since) {
+      const rows = await db
+        .selectFrom('deliveries')
+        .select(['id', 'repository', 'missing'])
+        .where('missing', 'is not', null)
+        .where('received_at', '>=', since)
+        .orderBy('received_at', 'desc')
+        .limit(MOST_GIVEN_UP)
+        .execute();
+      return rows.map(({ id, repository, missing }) => {
+        const [ref = '', sha = ''] = (missing ?? '').split(' ');
+        return { id, repository: repository ?? '', ref, sha: sha === '' ? undefined : sha };
+      });
+    },
+
+    async reopen(id) {
+      await db
+        .updateTable('deliveries')
+        .set({ state: PENDING, missing: null, processed_at: null, next_attempt_at: 0 })
+        .where('id', '=', id)
+        .where('missing', 'is not', null)
+        // Without a payload there is nothing to judge.
+        .where('pruned_at', 'is', null)
+        .execute();
+    },
+
+    async forgetMissing(id) {
+      await db.updateTable('deliveries').set({ missing: null }).where('id', '=', id).execute();
     },
 
     async postpone(id, at, reason, attempt, aside = false) {
@@ -303,7 +357,7 @@ function toRow(delivery: IncomingDelivery) {
 function fromRow(
   row: Omit<
     Selectable<DeliveryTable>,
-    'payload' | 'lease_until' | 'next_attempt_at' | 'pruned_at' | 'digest' | 'aside'
+    'payload' | 'lease_until' | 'next_attempt_at' | 'pruned_at' | 'digest' | 'aside' | 'missing'
   >,
 ): Delivery {
   return {

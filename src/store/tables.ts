@@ -42,6 +42,8 @@ export interface DeliveryTable {
   copy_of: string | null;
   /** 1 while those that came after it do not wait for it. */
   aside: Generated<number>;
+  /** What it was given up for, since git did not show it: a ref, and after a space the commit that it is to have. */
+  missing: Generated<string | null>;
 }
 
 export interface RunTable {

@@ -374,3 +374,30 @@ test('a look that was stopped is no trouble, and the next one begins anew', asyn
     [sha],
   );
 });
+
+test('a delivery that was given up is opened again when what it names is there', async (t) => {
+  const { look, commit, git, store, repository } = await createFixture(t);
+  const sha = await git('rev-parse', 'HEAD');
+  const give = async (id: string, ref: string, commitOf?: string) => {
+    await store.accept(sampleDelivery(id, { repository, receivedAt: Date.now() }));
+    const missing = { ref, sha: commitOf };
+    await store.inbox.close(id, 'failed', { summary: '', specs: [] }, 1, undefined, missing);
+  };
+  await give('release', 'refs/tags/v1');
+  await give('workflow', 'refs/heads/topic', sha);
+  await give('replayed', 'refs/tags/v1');
+  await store.inbox.forgetMissing('replayed');
+  const pending = async () =>
+    (await store.inbox.list({ limit: 9, before: undefined })).items
+      .filter(({ state }) => state === 'pending')
+      .map(({ id }) => id)
+      .toSorted();
+  await look();
+  assert.deepEqual(await pending(), []);
+  await git('push', '--quiet', 'origin', `${sha}:refs/tags/v1`);
+  await look();
+  assert.deepEqual(await pending(), ['release']);
+  await commit({ a: '1' }, 'topic');
+  await look();
+  assert.deepEqual(await pending(), ['release', 'workflow']);
+});

@@ -127,7 +127,9 @@ test('the tag of a fresh push or release is waited for, an old one is missing', 
   const release = { action: 'published', release: { tag_name: 'v1' }, repository };
   await assert.rejects(ask('release', release, true), { code: 'not-there-yet' });
   await assert.rejects(ask('release', release, false), { code: 'tag-missing' });
-  await assert.rejects(ask('push', push('refs/tags/v1', A, B), true), { code: 'not-there-yet' });
+  const tag = push('refs/tags/v1', A, B);
+  await assert.rejects(ask('push', tag, true), { code: 'not-there-yet' });
+  await assert.rejects(ask('push', tag, false), { code: 'tag-missing', ref: 'refs/tags/v1' });
 });
 
 test('a workflow run whose commit no branch has is waited for, and deploys nothing in the end', async () => {
