@@ -269,7 +269,7 @@ export function createMirrors(deps: {
       const head = await serverRefs.tip(repository, ref, options);
       if (head === undefined) return { head, reached: false };
       return await healed(repository, options, async () => {
-        await ensureCommit(repository, head, { ...options, ref });
+        await ensureCommit(repository, head, options);
         const isBranch = ref.startsWith('refs/heads/');
         const reached = head === sha || (isBranch && (await hasAncestor(head, sha)));
         return { head, reached };

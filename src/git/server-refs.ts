@@ -37,8 +37,10 @@ export function createServerRefs(remote: RemoteGit, timeoutMs: number): ServerRe
       return heads;
     },
 
-    async tip(repository, name, { signal } = {}) {
-      const ref = checkRef(name);
+    async tip(repository, ref, { signal } = {}) {
+      // A whole ref is no option, however its branch is called.
+      if (!ref.startsWith('refs/'))
+        throw new TerminalError('invalid-ref', `${ref} is no whole ref`);
       const output = await remote({
         doing: `looking for ${ref} in ${repository}`,
         repository,
