@@ -20,9 +20,9 @@ const COMMIT_STATES: Record<RunState, StatusCallback['state']> = {
   superseded: 'error',
 };
 
-/** The same for its Deployment. */
-const DEPLOYMENT_STATES: Record<RunState, DeploymentStatusCallback['state']> = {
-  queued: 'queued',
+/** The same for its Deployment; a new one is pending at GitHub by itself. */
+const DEPLOYMENT_STATES: Record<RunState, DeploymentStatusCallback['state'] | undefined> = {
+  queued: undefined,
   blocked: 'queued',
   running: 'in_progress',
   succeeded: 'success',
@@ -58,8 +58,8 @@ export interface RunChange {
  *   and never will be by this run (so not `pending`, which would look stuck for ever). The description says which it was.
  *   Where such a run did nothing to a commit that was deployed before, that is what stays true: `success`.
  *   https://docs.github.com/en/rest/commits/statuses
- * - The Deployment is created with the run and says `queued`, `in_progress`, then `success`, `failure`, `error`, or `inactive`
- *   for a run that was cancelled or superseded. A blocked run stays `queued`. A run that ended as it was made has no Deployment.
+ * - The Deployment is created with the run and says `in_progress`, then `success`, `failure`, `error`, or `inactive` for a run
+ *   that was cancelled or superseded. That of a blocked run is `queued`. A run that ended as it was made has no Deployment.
  *   With `success` goes what a step has put out as `environment_url`.
  *   https://docs.github.com/en/rest/deployments/statuses
  * - Each `notify` entry whose `on` has the new state.
@@ -153,12 +153,12 @@ function deploymentOf(run: Run, spec: ToldSpec): DeploymentCallback {
   };
 }
 
-/** None where the Deployment already shows what is true (queued, then blocked), or where there is no Deployment. */
+/** None where the Deployment already shows what is true, or where there is no Deployment. */
 function deploymentStatusOf({ run, previous, publicUrl }: RunChange): DeploymentStatusCallback[] {
   const state = DEPLOYMENT_STATES[run.state];
   const alreadyTrue =
     previous === undefined ? hasEnded(run.state) : DEPLOYMENT_STATES[previous] === state;
-  if (alreadyTrue) return [];
+  if (state === undefined || alreadyTrue) return [];
   return [
     {
       kind: 'deployment-status',

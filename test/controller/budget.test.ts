@@ -49,7 +49,8 @@ describe('the budget at GitHub (G10)', () => {
     await world.pass(1.25 * HOUR + MINUTE, 10_000);
     assertWithinLimits(world);
     assert.equal(world.ended.size, ids.length);
-    assert.equal(world.sent.length, ids.length * 8);
+    // The first of each lane takes nothing's place.
+    assert.equal(world.sent.length, ids.length * 8 - 2);
     assert.deepEqual(
       world.sent
         .slice(-8)
@@ -58,7 +59,7 @@ describe('the budget at GitHub (G10)', () => {
       [
         'deployment',
         'deployment-status in_progress',
-        'deployment-status queued',
+        'deployment-status inactive',
         'deployment-status success',
         'dispatch',
         'status pending',

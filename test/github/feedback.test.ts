@@ -75,7 +75,7 @@ function descriptionOf(changes: Partial<Run>): string {
   return status.description;
 }
 
-test('a new run sets a pending status and creates its deployment, queued', () => {
+test('a new run sets a pending status and creates its deployment, which is pending by itself', () => {
   assert.deepEqual(changeTo({ reason: 'waiting in lane shop' }, undefined), [
     {
       kind: 'status',
@@ -97,23 +97,14 @@ test('a new run sets a pending status and creates its deployment, queued', () =>
       transient: false,
       description: 'Mainsheet: shop',
     },
-    {
-      kind: 'deployment-status',
-      repository: 'Acme/Shop',
-      runId: '01run',
-      environment: 'production',
-      state: 'queued',
-      description: 'Queued: waiting in lane shop',
-      logUrl: 'https://m.example/runs/01run',
-    },
   ]);
 });
 
 test('each change of state is told as GitHub’s words have it', () => {
   const cases: [Partial<Run>, RunState, string[]][] = [
-    [{ state: 'blocked' }, 'queued', ['status pending']],
+    [{ state: 'blocked' }, 'queued', ['status pending', 'deployment-status queued']],
     [{ state: 'queued' }, 'blocked', ['status pending']],
-    [{ state: 'queued' }, 'running', ['status pending', 'deployment-status queued']],
+    [{ state: 'queued' }, 'running', ['status pending']],
     [{ state: 'running' }, 'queued', ['status pending', 'deployment-status in_progress']],
     [
       { state: 'succeeded' },
@@ -233,7 +224,7 @@ test('without a public URL there are no links', () => {
 });
 
 test('what must keep its order shares a target: a commit’s status, a run’s deployment, an entry of notify', () => {
-  const made = changeTo({}, undefined).map(targetOf);
+  const made = changeTo({ state: 'blocked' }, undefined).map(targetOf);
   assert.deepEqual(made, [
     `status:acme/shop:${SHA}:mainsheet/shop`,
     'deployment:01run',
@@ -244,7 +235,7 @@ test('what must keep its order shares a target: a commit’s status, a run’s d
 });
 
 test('a later status makes an earlier one pointless, in the same target only', () => {
-  const [status, deployment, deploymentStatus] = changeTo({}, undefined);
+  const [status, deployment, deploymentStatus] = changeTo({ state: 'blocked' }, undefined);
   const [status2, deploymentStatus2] = changeTo({ state: 'running' }, 'queued');
   const [other] = changeTo({ spec: 'other', state: 'running' }, 'queued');
   const [, , webhook, dispatch] = changeTo({ state: 'failed' }, 'running');
