@@ -168,9 +168,14 @@ function deploymentStatusOf({ run, previous, publicUrl }: RunChange): Deployment
       state: isOwnFault(run) ? 'error' : state,
       description: descriptionOf(run),
       logUrl: linkTo(run.id, publicUrl),
-      ...(state === 'success' ? { environmentUrl: run.outputs['environment_url'] } : {}),
+      ...(state === 'success' ? { environmentUrl: addressOf(run) } : {}),
     },
   ];
+}
+
+/** Where a step says that what was deployed can be seen; an address in which a secret was masked is none. */
+function addressOf({ outputs, maskedOutputs = [] }: Run): string | undefined {
+  return maskedOutputs.includes('environment_url') ? undefined : outputs['environment_url'];
 }
 
 function isOwnFault(run: Run): boolean {

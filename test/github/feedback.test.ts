@@ -143,6 +143,16 @@ test('a Deployment that succeeded shows the environment’s address that a step 
   assert.deepEqual(shown({ state: 'failed' }, 'running'), [undefined]);
 });
 
+test('a Deployment shows no address in which a secret is masked', () => {
+  const outputs = { environment_url: 'https://***.shop.example' };
+  const addresses = (maskedOutputs: string[]) =>
+    changeTo({ state: 'succeeded', outputs, maskedOutputs }, 'running').flatMap((callback) =>
+      callback.kind === 'deployment-status' ? [callback.environmentUrl] : [],
+    );
+  assert.deepEqual(addresses(['environment_url']), [undefined]);
+  assert.deepEqual(addresses(['version']), ['https://***.shop.example']);
+});
+
 test('a paused run says that it is paused, by whom and why, and not twice', () => {
   const reason = 'Paused by admin since 2026-01-02T03:04Z (lane shop): the database moves';
   assert.equal(descriptionOf({ state: 'blocked', reason }), reason);
