@@ -151,7 +151,7 @@ const WORKFLOW = 'use workflow_run with the workflow that is to have succeeded';
 
 /** Events of GitHub Actions that start nothing here, and what does. */
 const EVENTS: Record<string, string> = {
-  workflow_dispatch: 'start a run by hand with: mainsheet retry, mainsheet replay',
+  workflow_dispatch: 'nothing has to be set for that: deploy by hand with mainsheet deploy <spec>',
   schedule:
     'let a workflow in GitHub Actions run by "schedule", and use workflow_run with its name',
   pull_request: NO_PULL_REQUEST,
