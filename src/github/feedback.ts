@@ -82,18 +82,18 @@ export function callbacksFor(change: RunChange): Callback[] {
  * Deployments of other specs in the environment too, and none of a production environment.
  */
 export function replacementOf(
-  previous: { run: string; repository: string; environment: string },
+  previous: Run,
   run: Run,
   publicUrl: string | undefined,
 ): DeploymentStatusCallback {
   return {
     kind: 'deployment-status',
     repository: previous.repository,
-    runId: previous.run,
+    runId: previous.id,
     environment: previous.environment,
     state: 'inactive',
     description: `Replaced by ${run.sha.slice(0, 7)}`,
-    logUrl: linkTo(previous.run, publicUrl),
+    logUrl: linkTo(previous.id, publicUrl),
   };
 }
 

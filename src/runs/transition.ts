@@ -97,11 +97,10 @@ export function createTransitions(deps: {
 
   /** Records what the run has deployed. The Deployment that this takes the place of in the environment is not active any more. */
   async function recordDeployed(tables: Tables, run: Run): Promise<void> {
-    const previous = await tables.environments.get(run.lane, run.spec);
     await tables.environments.record(run, clock.now());
-    if (previous === undefined || previous.environment !== run.environment) return;
-    if (previous.run === run.id || !(await hasDeployment(tables, previous.run))) return;
-    await add(tables, previous.run, [replacementOf(previous, run, deps.publicUrl)], run, []);
+    const previous = await tables.runs.lastToDeploy(run);
+    if (previous === undefined || !(await hasDeployment(tables, previous.id))) return;
+    await add(tables, previous.id, [replacementOf(previous, run, deps.publicUrl)], run, []);
   }
 
   /** Undefined for a snapshot that cannot be read: its run must still be able to end. */

@@ -26,6 +26,8 @@ export interface RunHistory {
   lastSuccessBefore(run: Run): Promise<Run | undefined>;
   /** Whether another run of the spec has deployed the same commit. */
   hasDeployed(run: Pick<Run, 'id' | 'spec' | 'sha'>): Promise<boolean>;
+  /** The newest other run that has deployed its spec to its environment, in whatever lane. */
+  lastToDeploy(run: Run): Promise<Run | undefined>;
   /**
    * What its spec had before a run that somebody made by hand went back: the revisions, newest first, that events brought
    * between the run's own revision and the run. Only the newest of many. None for a run that an event made.
@@ -91,6 +93,20 @@ export function createRunHistory(db: Kysely<Database>): RunHistory {
         .limit(1)
         .executeTakeFirst();
       return row !== undefined;
+    },
+
+    async lastToDeploy(run) {
+      const row = await db
+        .selectFrom('runs')
+        .selectAll()
+        .where('spec', '=', run.spec)
+        .where('environment', '=', run.environment)
+        .where('state', '=', 'succeeded')
+        .where('id', '!=', run.id)
+        .orderBy('seq', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      return row && fromRow(row);
     },
 
     async leftBehind(id) {

@@ -228,10 +228,10 @@ test('a superseded run ends with callbacks that say so and name the newer one (G
   ]);
 });
 
-test('the Deployment that a run takes the place of becomes inactive, and none that GitHub never showed', async (t) => {
+test('the Deployment that a run takes the place of in its environment becomes inactive, and none that GitHub never showed', async (t) => {
   const { store, transitions, create } = await setUp(t);
-  const deploy = async (id: string) => {
-    await create(id, { sha: id.repeat(20) });
+  const deploy = async (id: string, more: Partial<NewRun> = {}) => {
+    await create(id, { sha: id.repeat(20), ...more });
     const running = await transitions.commit(await get(store, id), { type: 'start' });
     await transitions.commit(running, { type: 'succeed', outputs: {} });
   };
@@ -251,6 +251,11 @@ test('the Deployment that a run takes the place of becomes inactive, and none th
   const before = await callbacksOf(store, 'r2');
   await deploy('r3');
   assert.deepEqual(await callbacksOf(store, 'r2'), before);
+  await deploy('r4', { environment: 'staging' });
+  assert.notEqual((await callbacksOf(store, 'r3')).at(-1), 'deployment-status inactive');
+  await deploy('r5', { lane: 'other' });
+  assert.equal((await callbacksOf(store, 'r3')).at(-1), 'deployment-status inactive');
+  assert.notEqual((await callbacksOf(store, 'r4')).at(-1), 'deployment-status inactive');
 });
 
 test('where two runs tell of one commit the newer has the last word', async (t) => {

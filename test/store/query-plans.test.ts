@@ -59,6 +59,11 @@ describe('with ten thousand closed rows', () => {
       () => store.runs.madeByLater('storefront', 'main', 'closed1'),
     ],
     [
+      'runs.lastToDeploy',
+      ['runs_by_spec'],
+      async () => store.runs.lastToDeploy((await store.runs.get('closed1')) as never),
+    ],
+    [
       'runs.nextRunnable',
       ['runs_waiting', 'runs_one_per_lane', 'runs_active'],
       () => store.runs.nextRunnable(2000),
