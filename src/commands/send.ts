@@ -23,6 +23,19 @@ const acceptedAnswer = z.looseObject({
   copyOf: z.string().optional(),
 });
 
+/** What to change in the command: what the server says of these is about headers and the settings of GitHub. */
+const ADVICE = new Map([
+  [
+    'event-mismatch',
+    'name the event that the payload is of: mainsheet send <event> --payload <file>',
+  ],
+  [
+    'header-missing',
+    'the server takes no delivery of this id: choose another --delivery, or leave it out',
+  ],
+  ['bad-signature', "set GITHUB_WEBHOOK_SECRET to the server's"],
+]);
+
 /** `mainsheet send EVENT --payload FILE`: exit code 1 when the server refuses the delivery. */
 export function sendCommand(program: Command, context: CommandContext): void {
   const { terminal, env } = context;
@@ -98,9 +111,8 @@ Example:
             ? cleanLine(problem.data.detail)
             : 'the answer is not one of Mainsheet';
           terminal.line(`${status} refused: ${why}`);
-          if (problem.data?.hint !== undefined) {
-            terminal.note(`  hint: ${cleanLine(problem.data.hint)}`);
-          }
+          const hint = ADVICE.get(problem.data?.code ?? '') ?? problem.data?.hint;
+          if (hint !== undefined) terminal.note(`  hint: ${cleanLine(hint)}`);
         }
       }),
     );

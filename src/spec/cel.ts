@@ -119,7 +119,25 @@ function translateFault(error: unknown, source: string, scope: Scope): Expressio
     'bad-expression',
     `the expression is not valid CEL: ${lowerFirst(summary)}`,
     offset,
+    habitHint(summary, known?.node),
   );
+}
+
+/** For what expressions of GitHub Actions, and of other languages, have in other words. */
+function habitHint(summary: string, node: (ParseError | CelTypeError)['node']): string | undefined {
+  if (summary === 'Unexpected character: =') return 'equal is "==" and different is "!="';
+  if (!isCall(node)) return undefined;
+  const [name, [text, part]] = node.args;
+  if (/^(?:contains|startsWith|endsWith)$/.test(name) && text !== undefined && part !== undefined) {
+    return `write ${nodeText(text) ?? 'text'}.${name}(${nodeText(part) ?? 'part'})`;
+  }
+  return /^(?:success|failure|always|cancelled)$/.test(name)
+    ? 'nothing has run yet when this is looked at; a step runs when all before it have succeeded'
+    : undefined;
+}
+
+function isCall(node: object | undefined): node is Extract<ASTNode, { op: 'call' }> {
+  return node !== undefined && 'op' in node && node.op === 'call';
 }
 
 function unknownNameHint(name: string, scope: Scope): string {

@@ -84,7 +84,7 @@ test('a refused delivery is told with status and reason, exit code 1', async () 
   });
   assert.equal(code, 1);
   assert.match(stdout, /^401 refused: the signature does not match/);
-  assert.match(stderr, /hint: GITHUB_WEBHOOK_SECRET/);
+  assert.match(stderr, /hint: set GITHUB_WEBHOOK_SECRET/);
 });
 
 test('without a secret nothing is sent', async () => {
@@ -96,6 +96,21 @@ test('without a secret nothing is sent', async () => {
   assert.equal(code, 2);
   assert.match(stderr, /there is no secret to sign with\n {2}hint: set GITHUB_WEBHOOK_SECRET/);
 });
+
+for (const [what, argv, hint] of [
+  ['another event', ['release'], /name the event that the payload is of/],
+  ['an id of its own', ['push', '--delivery', 'deploy-1'], /choose another --delivery/],
+] as const) {
+  test(`a delivery that is refused for ${what} says what to change in the command`, async () => {
+    const { code, stderr } = await runCommand(['send', ...argv, '--payload', '-'], {
+      env: here(),
+      stdin: JSON.stringify(pushPayload({})),
+    });
+    assert.equal(code, 1);
+    assert.match(stderr, hint);
+    assert.doesNotMatch(stderr, /X-/);
+  });
+}
 
 test('--url sends elsewhere, as GitHub would, without the token of the API', async () => {
   const received: Record<string, unknown>[] = [];

@@ -78,6 +78,17 @@ function failureOf(run: () => unknown): ExpressionError {
   return assert.fail('it did not throw');
 }
 
+for (const [expression, hint] of [
+  [`contains(event.ref, 'main')`, 'write event.ref.contains("main")'],
+  [`startsWith(github.ref, 'refs/tags/')`, 'write github.ref.startsWith("refs/tags/")'],
+  [`success()`, 'nothing has run yet'],
+  [`event.ref = 'main'`, '"=="'],
+] as const) {
+  test(`what Actions writes as ${expression} gets a hint`, () => {
+    assert.ok(failureOf(() => parseExpression(expression)).hint?.includes(hint));
+  });
+}
+
 test('a field that does not exist is named, with how to test for it', () => {
   const error = failureOf(() => evaluateCondition('event.pull_request.merged', context));
   assert.equal(error.message, 'event.pull_request does not exist');
