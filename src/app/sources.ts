@@ -56,7 +56,9 @@ export async function openSources(deps: {
   const { deployments } = config;
   const specsLink = join(config.dataDir, 'specs');
   const catalog = createCatalog({
-    directory: deployments.kind === 'directory' ? deployments.path : specsLink,
+    ...(deployments.kind === 'directory'
+      ? { directory: deployments.path }
+      : { directory: specsLink, repository: deployments.repository }),
     stepLimits: config.stepLimits,
     logger,
     clock,

@@ -36,6 +36,8 @@ export interface Catalog {
 
 export interface CatalogDeps {
   directory: string;
+  /** From where the directory is checked out; a directory that is not there is then not for people to make. */
+  repository?: string;
   /** What steps may ask for at most. */
   stepLimits?: StepLimits;
   logger: Logger;
@@ -48,6 +50,8 @@ export interface CatalogDeps {
 
 const NO_SPEC =
   'put a spec into the directory (name.yaml, see docs/specs.md), or set MAINSHEET_DEPLOYMENTS to where yours are';
+
+const WHY = 'the log says why, in the lines with the loop "specs"';
 
 interface Index {
   byRepository: Map<string, LoadedSpec[]>;
@@ -74,7 +78,7 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     const first = seen === undefined;
     seen = looks;
     const before = fingerprint(state);
-    const problems = isGone(loaded) ? [gone(state.specs.length)] : loaded.problems;
+    const problems = isGone(loaded) ? [gone(state.specs.length)] : loaded.problems.map(named);
     if (problems.length === 0) {
       state = { specs: loaded.specs, problems: [], loadedAt: clock.now(), stale: false };
       if (loaded.warnings.length > 0) {
@@ -92,6 +96,14 @@ export function createCatalog(deps: CatalogDeps): Catalog {
   /** A volume that is not mounted, or a copy under way, is likelier than somebody who wants nothing to be deployed any more. */
   function isGone({ specs, problems }: Loaded): boolean {
     return specs.length === 0 && problems.length === 0 && state.specs.length > 0;
+  }
+
+  /** The directory of a checkout says nothing to people: what is wrong with it is the repository's. */
+  function named(problem: SpecProblem): SpecProblem {
+    const { repository } = deps;
+    return repository === undefined || problem.file !== directory
+      ? problem
+      : { ...problem, file: repository, message: 'its specs are not checked out yet', hint: WHY };
   }
 
   function announce(): void {

@@ -41,6 +41,18 @@ test('before the first load there is nothing, and it is stale', async (t) => {
   assert.deepEqual(catalog.current(), { specs: [], problems: [], loadedAt: 0, stale: true });
 });
 
+test('specs of a repository that has not been checked out yet are not looked for by a person', async (t) => {
+  const { directory, catalog, write } = await setUp(t, { repository: 'acme/deployments' });
+  await rm(directory, { recursive: true });
+  const [problem] = (await catalog.reload()).problems;
+  assert.equal(problem?.file, 'acme/deployments');
+  assert.match(problem.message, /not checked out yet/);
+  assert.match(problem.hint ?? '', /log/);
+  await mkdir(directory);
+  await write('a.yaml', named('one'));
+  assert.equal((await catalog.reload()).stale, false);
+});
+
 test('specs are found by name and by repository, however that is written', async (t) => {
   const { catalog, write } = await setUp(t, {
     clock: { ...systemClock, now: () => 42, elapsed: () => 42 },
