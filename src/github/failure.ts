@@ -65,7 +65,10 @@ export function isAboutCredentials(error: unknown): boolean {
 
 function fromAnswer(error: RequestError, attempt: Attempt): MainsheetError {
   const { status } = error;
-  const hasPage = isPage(error.response?.data);
+  const answer = error.response?.data;
+  const isTrouble = status === 408 || status >= 500;
+  // GitHub says why it refuses something; what is between does not always. In trouble it may well say nothing.
+  const hasPage = isPage(answer) || (!isTrouble && !isObject(answer));
   const text = hasPage ? 'no JSON' : error.message.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
   const said = cutText(text, LONGEST_MESSAGE);
   const message = `could not ${attempt.doing}: GitHub answered ${status}: ${said}`;
@@ -91,7 +94,7 @@ function fromAnswer(error: RequestError, attempt: Attempt): MainsheetError {
       retryAfterMs: Math.max(named ?? 0, LEAST_PAUSE_MS),
     });
   }
-  if (status === 408 || status >= 500) {
+  if (isTrouble) {
     return retryable('github-unavailable', { retryAfterMs: named });
   }
   if (status === 403 && !FOR_GOOD.test(said)) {

@@ -319,6 +319,8 @@ for (const [what, reply] of [
   ['502 with a page', { status: 502, headers: HTML, text: PAGE }],
   ['403 with a page', { status: 403, headers: HTML, text: PAGE }],
   ['404 with a page', { status: 404, headers: HTML, text: PAGE }],
+  ['404 with nothing', { status: 404, text: '' }],
+  ['400 with nothing', { status: 400, text: '' }],
 ] satisfies [string, Reply][]) {
   test(`a refusal that passes is retryable after a minute or more: ${what}`, async (t) => {
     const failure = await refusedWith(t, reply, { retried: true, ageMs: 60 * MINUTE });
