@@ -63,7 +63,8 @@ export function runMetrics(
     },
   });
 
-  let loaded: readonly SpecLabels[] = [];
+  /** By spec. */
+  let loaded: ReadonlyMap<string, SpecLabels> = new Map();
   let seen: unknown;
   begin(NOT_LOADED);
 
@@ -72,13 +73,13 @@ export function runMetrics(
     const { specs } = catalog.current();
     if (specs === seen) return;
     seen = specs;
-    const next = labelsOfLoaded(catalog);
-    for (const labels of loaded.filter((one) => !next.some(isSame(one)))) {
+    const next = new Map(labelsOfLoaded(catalog).map((labels) => [labels.spec, labels]));
+    for (const labels of without(loaded, next)) {
       for (const state of RUN_ENDS) ends.remove({ state, ...labels });
       durations.remove({ ...labels });
       waits.remove({ ...labels });
     }
-    for (const labels of next.filter((one) => !loaded.some(isSame(one)))) begin(labels);
+    for (const labels of without(next, loaded)) begin(labels);
     loaded = next;
   }
 
@@ -90,7 +91,7 @@ export function runMetrics(
 
   deps.ended.subscribe(({ spec, state, createdAt, startedAt, finishedAt }) => {
     follow();
-    const labels = loaded.find((one) => one.spec === spec) ?? NOT_LOADED;
+    const labels = loaded.get(spec) ?? NOT_LOADED;
     ends.inc({ state, ...labels });
     if (startedAt === undefined || finishedAt === undefined) return;
     waits.observe({ ...labels }, (startedAt - createdAt) / 1000);
@@ -110,6 +111,11 @@ function labelsOfLoaded(catalog: Catalog): SpecLabels[] {
   }));
 }
 
-function isSame(one: SpecLabels): (other: SpecLabels) => boolean {
-  return ({ spec, repository }) => spec === one.spec && repository === one.repository;
+function without(
+  some: ReadonlyMap<string, SpecLabels>,
+  others: ReadonlyMap<string, SpecLabels>,
+): SpecLabels[] {
+  return [...some.values()].filter(
+    ({ spec, repository }) => others.get(spec)?.repository !== repository,
+  );
 }

@@ -169,6 +169,19 @@ test('what ends is counted as it happens, by spec, with how long it waited and t
   }
 });
 
+test('ten thousand specs that are loaded again cost the count of runs next to nothing', async (t) => {
+  const { ended, specs } = await startHttp(t);
+  const many = Array.from({ length: 10_000 }, (_, index) => loaded(`spec-${index}`, 'acme/site'));
+  const end = () => ended.publish({ ...sampleRun('r1'), sequence: 1, state: 'succeeded' });
+  specs.specs = many;
+  end();
+  specs.specs = [...many];
+  const before = process.threadCpuUsage();
+  end();
+  const { user } = process.threadCpuUsage(before);
+  assert.ok(user < 100_000, `${user} µs of its own`);
+});
+
 test('what may raise an alert is there with 0 before anything has happened', async (t) => {
   const { url, specs } = await startHttp(t);
   specs.specs = [loaded('site', 'acme/site')];
