@@ -23,10 +23,12 @@ interface Fake {
 
 /** git is this shell script, run in a directory of its own. */
 async function fakeGit(t: TestContext, script: string, timeoutMs = 60_000): Promise<Fake> {
-  const directory = await mkdtemp(join(tmpdir(), 'mainsheet-local-git-'));
-  t.after(() => rm(directory, { recursive: true, force: true }));
-  const bin = join(directory, 'bin');
-  await mkdir(bin);
+  const root = await mkdtemp(join(tmpdir(), 'mainsheet-local-git-'));
+  t.after(() => rm(root, { recursive: true, force: true }));
+  // Apart from the git directory, out of which everything goes that is not git's.
+  const bin = join(root, 'bin');
+  const directory = join(root, 'repository');
+  for (const made of [bin, directory]) await mkdir(made);
   await writeFile(join(bin, 'git'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   const environment = { PATH: `${bin}:${process.env['PATH']}` };
   const limits = { timeoutMs, maxBytes: 1000, killAfterMs: 100 };
