@@ -3,6 +3,7 @@ import type { PushEvent } from '../model/event.ts';
 import { allOf, failed, held, type Verdict } from '../model/verdict.ts';
 import { listed, matchesName } from './match-lists.ts';
 import { comparePathsNow, type PathAnswers, type PathList } from './match-paths.ts';
+import { isOfMergeQueue, MERGE_QUEUE, namesMergeQueue } from './merge-queue.ts';
 
 /**
  * Whether a push fires the trigger. `answers`: what the comparison of its files gave, when that was done for many specs at once.
@@ -33,6 +34,13 @@ export function pushRefMatches(
       return failed(
         'on.push.branches',
         `${event.branch} is a branch, and the spec names only tags`,
+      );
+    }
+    // The queue may yet throw the commit away.
+    if (isOfMergeQueue(event.branch) && !namesMergeQueue(branches)) {
+      return failed(
+        'on.push.branches',
+        `${event.branch} is a merge queue's, which deploys only when "branches" names ${MERGE_QUEUE}**`,
       );
     }
     const lists = { condition: 'on.push.branches', only: branches, ignore: branchesIgnore };

@@ -3,12 +3,7 @@ import { sameRepository, type WorkflowRunEvent } from '../model/event.ts';
 import { allOf, failed, held, type Verdict } from '../model/verdict.ts';
 import { compilePattern, type Matcher } from './filter-pattern.ts';
 import { listed, matchesName } from './match-lists.ts';
-
-/**
- * Where GitHub keeps what a merge queue tries, before it is on any branch of people:
- * https://docs.github.com/en/repositories/configuring-branches-and-merges-in-your-repository/configuring-pull-request-merges/managing-a-merge-queue
- */
-const MERGE_QUEUE = 'gh-readonly-queue/';
+import { isOfMergeQueue, MERGE_QUEUE, namesMergeQueue } from './merge-queue.ts';
 
 /**
  * Whether a workflow's run fires the trigger. Never when the commit came from a fork or the workflow ran for a pull
@@ -41,12 +36,17 @@ function fromThisRepository(event: WorkflowRunEvent): Verdict {
     : failed(condition, `the commit came from ${event.headRepository}, and forks never deploy`);
 }
 
-function ranForOwnCode({ branches }: WorkflowRunTrigger, { trigger }: WorkflowRunEvent): Verdict {
+function ranForOwnCode(
+  { branches }: WorkflowRunTrigger,
+  { trigger, branch }: WorkflowRunEvent,
+): Verdict {
   const condition = 'on.workflow_run.event';
   if (trigger.startsWith('pull_request')) {
     return failed(condition, `the workflow ran for ${trigger}, and pull requests never deploy`);
   }
-  if (trigger === 'merge_group' && !branches.some((pattern) => pattern.startsWith(MERGE_QUEUE))) {
+  // A workflow that runs for every push runs for those of the queue, too.
+  const ofQueue = trigger === 'merge_group' || isOfMergeQueue(branch);
+  if (ofQueue && !namesMergeQueue(branches)) {
     return failed(
       condition,
       `the workflow ran for a merge queue, whose commits deploy only when "branches" names ${MERGE_QUEUE}**`,

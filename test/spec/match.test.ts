@@ -226,6 +226,20 @@ test('a workflow that ran for a merge queue matches only where the branches name
     check(on(lists), queued, ['on.workflow_run.event']);
   }
   check(on(', branches: ["gh-readonly-queue/main/**"]'), queued, 'matches');
+  // A workflow that runs for every push runs for those of the queue, too.
+  for (const trigger of ['push', 'workflow_dispatch']) {
+    check(on(', branches: ["**"]'), { ...queued, trigger }, ['on.workflow_run.event']);
+  }
+});
+
+test('a push of a merge queue matches only where the branches name the queue', () => {
+  const branch = 'gh-readonly-queue/main/pr-1-ab';
+  const queued = push({ branch, ref: `refs/heads/${branch}` });
+  for (const on of ['push', '{ push: { branches: ["**"] } }', '{ push: { branches-ignore: [x] } }'])
+    check(`on: ${on}`, queued, ['on.push.branches']);
+  check('on: { push: { branches: ["gh-readonly-queue/main/**"] } }', queued, 'matches');
+  const tag = { ref: `refs/tags/${branch}`, branch: undefined, tag: branch };
+  check('on: push', push(tag), 'matches');
 });
 
 test('a workflow that ran for a tag called like the branch, or for a commit that left it, is not for that branch', () => {
