@@ -6,25 +6,34 @@ import type { Socket } from 'node:net';
 const MOST = 4096;
 /** Of the files that the process may open. The rest is for the database, git, and the processes of steps. */
 const SHARE = 0.5;
+/** A client that takes nothing of its answer for so long will not take the rest. */
+const STALLED_MS = 30_000;
+/** Of one connection, after which it is closed: what is sent without waiting for answers is worked on before all other connections. */
+const MOST_REQUESTS = 100;
 
 /** What `boundConnections` keeps to. */
 export interface ConnectionLimits {
   mostWaiting: number;
   most: number;
+  stalledMs?: number;
 }
 
 /**
  * Bounds what clients can hold without doing anything. A connection waits for its client while it has sent no request, part of
  * one, or nothing since the last answer. When more than `mostWaiting` do, the one that has waited longest is closed, so that
- * whoever opens thousands closes his own and new ones are always let in. Connections that are being answered are never closed.
+ * whoever opens thousands closes his own and new ones are always let in. Connections that are being answered are never closed for
+ * others, but are when their client takes nothing of the answer for `stalledMs`.
  */
 export function boundConnections(
   server: Server,
-  { mostWaiting, most }: ConnectionLimits = connectionLimits(openFilesLimit()),
+  limits: ConnectionLimits = connectionLimits(openFilesLimit()),
 ): void {
+  const { mostWaiting, most, stalledMs = STALLED_MS } = limits;
   /** In the order in which they began to wait. */
   const waiting = new Set<Socket>();
   server.maxConnections = most;
+  server.maxRequestsPerSocket = MOST_REQUESTS;
+  server.timeout = stalledMs;
 
   function wait(socket: Socket): void {
     if (socket.destroyed) return;
@@ -47,6 +56,10 @@ export function boundConnections(
     if (hasBody(request)) request.once('end', work);
     else work();
     response.once('close', () => wait(socket));
+    // Nothing went either way. What has no answer yet is still being worked on.
+    response.on('timeout', () => {
+      if (socket.writableLength > 0) socket.destroy();
+    });
   });
 }
 

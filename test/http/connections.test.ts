@@ -63,19 +63,46 @@ test('a connection that is being answered is never closed for others', async (t)
   assert.match(String(await once(busy, 'data')), /^HTTP\/1\.1 200/);
 });
 
+test('a client that does not read its answers is closed upon, one whose answer takes long is not', async (t) => {
+  const server = await listen(t, 2, { stalledMs: 300 });
+  const patient = await open(server, 'GET /silent HTTP/1.1\r\nHost: x\r\n\r\n');
+  const [, response] = await once(server, 'request');
+  const deaf = await open(server);
+  deaf.pause();
+  deaf.write('GET /large HTTP/1.1\r\nHost: x\r\n\r\n');
+  const [request] = await once(server, 'request');
+  await once(request.socket, 'close');
+  response.end('done');
+  assert.match(String(await once(patient, 'data')), /^HTTP\/1\.1 200/);
+});
+
+test('a client that sends thousands of requests at once has few of them answered', async (t) => {
+  const server = await listen(t, 2);
+  let count = 0;
+  server.on('request', () => (count += 1));
+  const socket = await open(server, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(5000));
+  await once(socket, 'close');
+  assert.equal(count, 100);
+});
+
 test('there are never more connections than the process may open, with room for files', () => {
   assert.deepEqual(connectionLimits(Infinity), { most: 4096, mostWaiting: 2048 });
   assert.deepEqual(connectionLimits(1_048_576), { most: 4096, mostWaiting: 2048 });
   assert.deepEqual(connectionLimits(1024), { most: 512, mostWaiting: 256 });
 });
 
-/** Answers at once, but for `/silent`, which it leaves to the test. */
-async function listen(t: TestContext, mostWaiting: number): Promise<Server> {
+/** Answers at once, but for `/silent`, which it leaves to the test; `/large` with more than any system buffers. */
+async function listen(
+  t: TestContext,
+  mostWaiting: number,
+  more: { stalledMs?: number } = {},
+): Promise<Server> {
   const server = createServer((request, response) => {
     request.resume();
-    if (request.url !== '/silent') response.end('ok');
+    if (request.url === '/large') response.end(Buffer.alloc(32 * 1024 * 1024));
+    else if (request.url !== '/silent') response.end('ok');
   });
-  boundConnections(server, { mostWaiting, most: 100 });
+  boundConnections(server, { mostWaiting, most: 100, ...more });
   // So that nothing else closes a connection.
   server.keepAliveTimeout = 0;
   server.listen(0, '127.0.0.1');
