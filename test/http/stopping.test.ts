@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import type { Clock } from '../../src/lib/clock.ts';
+import { asAdmin } from '../support/admin.ts';
 import { startHttp } from './fixture.ts';
 import { rawRequest, readAnswer } from './raw.ts';
 
@@ -59,7 +60,7 @@ test('what is under way is answered and its connection closed, what comes later 
 test('a stream of events ends when the server is stopped', async (t) => {
   const { sleep, pass } = makeTime();
   const { url, stop } = await startHttp(t, { sleep });
-  const stream = await fetch(`${url}/api/v1/events`);
+  const stream = await asAdmin(`${url}/api/v1/events`);
   const stopped = stop();
   assert.equal(await stream.text(), ': mainsheet\n\n');
   pass();
