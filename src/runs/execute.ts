@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describeError, MainsheetError, RetryableError } from '../lib/errors.ts';
 import { discard } from '../git/discard.ts';
-import { createMaskers, type Masker } from '../lib/masking.ts';
+import { createMaskers, maskInTurns, type Masker } from '../lib/masking.ts';
 import type { DeploymentSpec } from '../model/deployment-spec.ts';
 import type { Json } from '../model/event.ts';
 import type { Run } from '../model/run.ts';
@@ -63,6 +63,7 @@ export function createExecute(deps: ExecuteDeps): Execute {
         scratch,
         log,
         mask,
+        maskLong: remembered((text) => maskInTurns(createMasker(), text)),
         signal,
       });
       await log.close();
@@ -123,4 +124,14 @@ async function payloadOf(store: Store, run: Run): Promise<string> {
   const payload = (await store.inbox.get(run.delivery))?.payload;
   // Of an old delivery only the row is kept.
   return payload === undefined || payload === '' ? '{}' : payload;
+}
+
+/** Every step hands on the outputs of those before it, too: each text is looked at once. */
+function remembered(mask: (text: string) => Promise<string>): (text: string) => Promise<string> {
+  const known = new Map<string, string>();
+  return async (text) => {
+    const found = known.get(text) ?? (await mask(text));
+    known.set(text, found);
+    return found;
+  };
 }

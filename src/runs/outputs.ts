@@ -11,14 +11,15 @@ export const NO_OUTPUTS: KeptOutputs = { outputs: {}, masked: [], sealed: undefi
  * Outputs as they are kept: masked, in name and value, for all who may look at the run (G8). Where that changes anything they
  * are also kept as they are, sealed, because the steps that are still to come get them unchanged, also after a restart.
  */
-export function toKeep(
+export async function toKeep(
   outputs: Outputs,
-  { run, mask, seal }: { run: Run; mask: (text: string) => string; seal: Seal },
-): KeptOutputs {
-  const entries = Object.entries(outputs).map(([name, value]) => {
-    const shown = { name: mask(name), value: mask(value) };
-    return { ...shown, isMasked: shown.name !== name || shown.value !== value };
-  });
+  { run, maskLong, seal }: { run: Run; maskLong: (text: string) => Promise<string>; seal: Seal },
+): Promise<KeptOutputs> {
+  const entries: { name: string; value: string; isMasked: boolean }[] = [];
+  for (const [name, value] of Object.entries(outputs)) {
+    const shown = { name: await maskLong(name), value: await maskLong(value) };
+    entries.push({ ...shown, isMasked: shown.name !== name || shown.value !== value });
+  }
   const masked = entries.filter(({ isMasked }) => isMasked).map(({ name }) => name);
   return {
     outputs: Object.fromEntries(entries.map(({ name, value }) => [name, value])),

@@ -42,6 +42,8 @@ export interface Pipeline {
   log: RunLog;
   /** A text without the run's secrets. */
   mask: (text: string) => string;
+  /** The same for a text that may be long: other work has its turn meanwhile. */
+  maskLong: (text: string) => Promise<string>;
   signal: AbortSignal;
 }
 

@@ -27,7 +27,7 @@ const MOST_ATTEMPTS = 20;
 
 /** Checks the revision out, unless it came late, and runs the steps that have not succeeded yet, one after the other. */
 export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promise<Outcome> {
-  const { run, spec, log, signal, mask } = pipeline;
+  const { run, spec, log, signal, mask, maskLong } = pipeline;
   // From now and not from `startedAt`: a run that is taken up again has its whole time.
   const deadline = deps.clock.elapsed() + spec.timeoutMs;
   const steps = await deps.store.steps.ofRun(run.id);
@@ -66,7 +66,7 @@ export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promi
 
     if (result.outcome === 'succeeded') {
       outputs = { ...outputs, ...result.outputs };
-      const toStore = toKeep(outputs, { run, mask, seal: deps.seal });
+      const toStore = await toKeep(outputs, { run, maskLong, seal: deps.seal });
       const succeeded = end(deps, step, 'succeeded', result.exitCode, '');
       await patiently({ clock: deps.clock, patienceMs: STORE_PATIENCE_MS }, () =>
         deps.store.atomically(async (tables) => {
@@ -85,7 +85,8 @@ export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promi
     await saveStep(deps, run, failed);
     return await failedAt(deps, run, steps, failed);
   }
-  return { kind: 'succeeded', outputs: toKeep(outputs, { run, mask, seal: deps.seal }).outputs };
+  const stored = await toKeep(outputs, { run, maskLong, seal: deps.seal });
+  return { kind: 'succeeded', outputs: stored.outputs };
 }
 
 /**

@@ -6,7 +6,11 @@ import { StringDecoder } from 'node:string_decoder';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { MainsheetError } from '../lib/errors.ts';
+import { createFairTurn } from '../lib/fair-turn.ts';
 import type { Owner } from '../lib/owner.ts';
+
+/** Text is handed on in pieces of this length: masking one may take some milliseconds. */
+const PIECE = 2048;
 
 /** Two pipes for what a program prints. */
 export interface OutputPipes {
@@ -47,11 +51,15 @@ export async function openOutputPipes(directory: string, user?: Owner): Promise<
     log: (stream: 'stdout' | 'stderr', text: string) => void,
   ): Promise<void> {
     const decoder = new StringDecoder('utf8');
+    const turn = createFairTurn();
     try {
       const chunks: AsyncIterable<Buffer> = pipe.reader;
       for await (const chunk of chunks) {
         const text = decoder.write(chunk);
-        if (text !== '') log(stream, text);
+        for (const piece of piecesOf(text)) {
+          log(stream, piece);
+          await turn();
+        }
         // A program that prints without end must not keep the process from everything else.
         await nextTurn();
       }
@@ -80,6 +88,18 @@ export async function openOutputPipes(directory: string, user?: Owner): Promise<
       }
     },
   };
+}
+
+/** Each of whole characters. */
+function* piecesOf(text: string): Generator<string> {
+  let start = 0;
+  while (start < text.length) {
+    const end = start + PIECE;
+    const isCut = (text.codePointAt(end - 1) ?? 0) > 0xffff;
+    const piece = text.slice(start, isCut ? end + 1 : end);
+    yield piece;
+    start += piece.length;
+  }
 }
 
 interface Pipe {

@@ -21,6 +21,15 @@ test('a script that ends with code 0 has succeeded, and its output is logged by 
   assert.equal(attempt.text('stderr'), 'err\n');
 });
 
+test('much output is logged in small pieces, none of which ends within a character', async (t) => {
+  const text = `x${'\u{1F6A2}'.repeat(5000)}`;
+  const attempt = await runScript(t, `printf '%s' '${text}'`);
+  await attempt.result;
+  assert.equal(attempt.text('stdout'), text);
+  const pieces = attempt.pieces.map((piece) => piece.text);
+  assert.ok(pieces.every((piece) => piece.length <= 2049 && piece.isWellFormed()));
+});
+
 test('the script runs in the checkout and cannot read any input', async (t) => {
   const attempt = await runScript(t, 'pwd -P; cat');
   assert.equal((await attempt.result).outcome, 'succeeded');
