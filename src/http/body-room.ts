@@ -43,7 +43,7 @@ export interface BodyRoom {
 
 /**
  * Nothing is known of a body's sender before its last byte. So there is room for small bodies that large ones never get, a body that
- * brings too little has to go, and when the room is full the slowest of the large ones makes place: GitHub's are small, and fast.
+ * brings too little has to go, and when the room is full the slowest of the large ones makes place, or the largest of the small ones.
  */
 export function createBodyRoom(
   clock: Pick<Clock, 'elapsed' | 'sleep'>,
@@ -80,9 +80,9 @@ export function createBodyRoom(
     }
     if (body.bytes > limits.each) return end(body, tooLarge(limits.each));
     while (held > limits.together || heldByLarge > limits.together - limits.reserve) {
-      const slowest = slowestOf(bodies, clock.elapsed());
-      if (slowest === undefined) return;
-      end(slowest, tooMany());
+      const worst = worstOf(bodies, clock.elapsed());
+      if (worst === undefined) return;
+      end(worst, tooMany());
     }
   }
 
@@ -144,19 +144,26 @@ interface Body {
   end: (problem: ProblemError) => void;
 }
 
-/** The slowest of the large ones if there are any, else of all; of equally slow ones the largest. */
-function slowestOf(bodies: ReadonlySet<Body>, now: number): Body | undefined {
+/**
+ * The slowest of the large ones if there are any; else the largest, because a small body of GitHub's is often the slower one: it is
+ * over before its connection has become fast.
+ */
+function worstOf(bodies: ReadonlySet<Body>, now: number): Body | undefined {
   const rate = ({ bytes, began }: Body) => bytes / Math.max(1, now - began);
-  let slowest: Body | undefined;
+  let worst: Body | undefined;
   for (const body of bodies) {
-    const isWorse =
-      slowest === undefined ||
-      (body.isLarge === slowest.isLarge
-        ? rate(body) < rate(slowest) || (rate(body) === rate(slowest) && body.bytes > slowest.bytes)
-        : body.isLarge);
-    if (isWorse) slowest = body;
+    if (worst === undefined || isWorse(body, worst)) worst = body;
   }
-  return slowest;
+  return worst;
+
+  function isWorse(body: Body, other: Body): boolean {
+    if (body.isLarge !== other.isLarge) return body.isLarge;
+    const isSlower = rate(body) < rate(other);
+    const isLarger = body.bytes > other.bytes;
+    return body.isLarge
+      ? isSlower || (rate(body) === rate(other) && isLarger)
+      : isLarger || (body.bytes === other.bytes && isSlower);
+  }
 }
 
 /** The body is larger than `limit` bytes, or says that it will be. */

@@ -97,8 +97,8 @@ test('an empty body is a body', async (t) => {
   assert.deepEqual(await empty.answer, [200, '0']);
 });
 
-test('when there is no more room the slowest body is ended, and not the one that came last', async (t) => {
-  const { open, write, pass } = await start(t, { each: 100, together: 150 });
+test('when there is no more room the slowest large body is ended, and not the one that came last', async (t) => {
+  const { open, write, pass } = await start(t, { each: 100, small: 20, together: 150, reserve: 0 });
   const [slow, slower] = [open(), open()];
   await write(slow.request, 40);
   await write(slower.request, 30);
@@ -110,6 +110,22 @@ test('when there is no more room the slowest body is ended, and not the one that
   assert.deepEqual(await Promise.all([slow.answer, fast.answer]), [
     [200, '40'],
     [200, '90'],
+  ]);
+});
+
+test('when small bodies fill the room the largest is ended, because that of a push is smaller and may be slower', async (t) => {
+  const { open, write, pass } = await start(t, { each: 100, together: 150 });
+  const [push, stranger] = [open(), open()];
+  await write(push.request, 9);
+  pass(1000);
+  await write(stranger.request, 90);
+  const other = open();
+  await write(other.request, 80);
+  assert.deepEqual(await stranger.answer, [429, 'too-many-bodies']);
+  for (const { request } of [push, other]) request.end();
+  assert.deepEqual(await Promise.all([push.answer, other.answer]), [
+    [200, '9'],
+    [200, '80'],
   ]);
 });
 
@@ -141,11 +157,11 @@ test('nothing keeps what still comes of a body that was refused, for whatever re
   assert.deepEqual(await large.answer, [413, 'body-too-large']);
   await write(first.request, 90);
   await write(second.request, 61);
-  assert.deepEqual(await second.answer, [429, 'too-many-bodies']);
-  first.request.end();
-  assert.deepEqual(await first.answer, [200, '90']);
-  const [ofLarge, , ofSecond] = listeners();
-  assert.deepEqual([ofLarge, ofSecond], [0, 0]);
+  assert.deepEqual(await first.answer, [429, 'too-many-bodies']);
+  second.request.end();
+  assert.deepEqual(await second.answer, [200, '61']);
+  const [ofLarge, ofFirst] = listeners();
+  assert.deepEqual([ofLarge, ofFirst], [0, 0]);
 });
 
 test('room is free again when a body was read or refused', async (t) => {
