@@ -51,8 +51,8 @@ export function refProblem(value: string): string | undefined {
     return 'it has "..", "@{" or only "@" in it';
   }
   if (value.endsWith('.')) return 'it ends with "."';
-  const short = value.replace(/^refs\/(?:heads|tags)\//, '');
-  if (short.startsWith('-')) return 'it starts with "-"';
+  // A whole ref is no option, whatever its branch is called.
+  if (value.startsWith('-')) return 'it starts with "-"';
   for (const part of value.split('/')) {
     if (part === '') return 'it has an empty part';
     if (part.startsWith('.') || part.endsWith('.lock')) {

@@ -258,8 +258,13 @@ test('dead callbacks are listed, looked at, and sent again one by one or all at 
     stdout: '',
     stderr: 'no callback is dead\n',
   });
-  const refuse = () =>
-    world.forge.faults.next({ method: 'POST', path: /\/deployments$/ }, { status: 422 });
+  // As it is, and then without what it says beside its state.
+  const refuse = () => {
+    for (let times = 0; times < 2; times += 1) {
+      const answer = { status: 422, body: { message: 'Validation Failed' } };
+      world.forge.faults.next({ method: 'POST', path: /\/deployments$/ }, answer);
+    }
+  };
   refuse();
   const sha = await push('plain', 'refused');
   await open(sha);

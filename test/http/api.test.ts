@@ -154,7 +154,7 @@ test('a payload is shown however deeply it is nested', async (t) => {
   const fixture = await startHttp(t);
   const payload = `{"deep":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
   await fixture.store.accept(sampleDelivery('d1', { payload }));
-  const response = await fetch(`${fixture.url}/api/v1/deliveries/d1`);
+  const response = await asAdmin(`${fixture.url}/api/v1/deliveries/d1`);
   assert.equal(response.status, 200);
   assert.match(response.headers.get('Content-Type') ?? '', /^application\/json/);
   const text = await response.text();

@@ -24,7 +24,12 @@ const REPOSITORIES = [
 const SHA = '0123456789abcdef0123456789abcdef01234567';
 
 test('payloads, specs, the configuration and git agree on what a repository, a commit and a ref are called', () => {
-  const push = { repository: { full_name: 'acme/shop' }, ref: 'refs/heads/main', after: SHA };
+  const push = {
+    repository: { full_name: 'acme/shop' },
+    ref: 'refs/heads/main',
+    before: SHA,
+    after: SHA,
+  };
   const inPayload = (fields: Json) =>
     parseEvent('push', { ...push, ...(fields as object) }).kind === 'push';
   const inSpec = (repository: string) =>
@@ -57,7 +62,7 @@ test('payloads, specs, the configuration and git agree on what a repository, a c
     const answers = [inPayload({ after: sha }), inGit(() => checkSha(sha))];
     assert.deepEqual([sha, ...new Set(answers)], [sha, sha === SHA]);
   }
-  for (const ref of ['main', 'a b', 'a..b', '-x', 'x.lock', 'a/.b', 'x@{1}', 'ü/ä', 'x.']) {
+  for (const ref of ['main', 'a b', 'a..b', 'x.lock', 'a/.b', 'x@{1}', 'ü/ä', 'x.']) {
     const answers = [
       inPayload({ ref: `refs/heads/${ref}` }),
       inConfig(`github:acme/shop@${ref}`),
@@ -67,6 +72,12 @@ test('payloads, specs, the configuration and git agree on what a repository, a c
     ];
     assert.deepEqual([ref, ...new Set(answers)], [ref, ['main', 'ü/ä'].includes(ref)]);
   }
+  // A whole ref cannot be taken for an option, and GitHub has such branches.
+  assert.equal(inPayload({ ref: 'refs/heads/-x' }), true);
+  assert.equal(
+    inGit(() => checkRef('-x')),
+    false,
+  );
 });
 
 function specOf(repository: string): string {
@@ -113,7 +124,7 @@ test('a ref is what git allows, and never an option', () => {
   ]) {
     assert.equal(checkRef(value), value);
   }
-  const options = ['--upload-pack=touch${IFS}pwned', '-x', 'refs/heads/-x', 'refs/tags/--exec=x'];
+  const options = ['--upload-pack=touch${IFS}pwned', '-x'];
   const unusual = ['', '; rm -rf x', 'a\nb', 'a\0b', 'a..b', 'a~1', 'a^', 'a:b', 'a?', 'a*', 'a[b'];
   const shapes = [
     '/a',
