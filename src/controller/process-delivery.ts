@@ -156,7 +156,8 @@ export function createProcessDelivery(deps: {
     if (history.pushes.some(({ delivery }) => delivery === id)) return undefined;
     const found = partOf(history, move, standing?.head);
     // Where git does not show it, the delivery alone is no proof that the branch ever was there: it is left to the next look.
-    const isProven = standing === undefined || standing.reached === true || wasLeft(history, move);
+    const isShown = standing?.reached === true && standing.head !== move.before;
+    const isProven = standing === undefined || isShown || wasLeft(history, move);
     if (found === undefined && !isProven) return undefined;
     const told = { delivery: id, found: false, toldBy: found?.delivery, seenAt: clock.now() };
     await tables.pushes.record({ repository, ref, ...move, ...told });

@@ -5,7 +5,7 @@ import type { Mirrors } from '../git/mirrors.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import type { Catalog } from '../spec/catalog.ts';
 import { pushRefMatches } from '../spec/match-push.ts';
-import { endOf, leadsTo, NO_COMMIT } from '../model/push-history.ts';
+import { endOf, isWholeWay, leadsTo, leftAt, NO_COMMIT } from '../model/push-history.ts';
 import type { IncomingDelivery } from '../store/inbox.ts';
 import type { Store, Tables } from '../store/index.ts';
 import type { Repositories } from '../store/repositories.ts';
@@ -15,6 +15,8 @@ import { deliveryIdOf, pushPayload, type BranchMove } from './push-payload.ts';
 const PARALLEL = 4;
 /** Branches of a repository that are looked at. */
 const MOST_BRANCHES = 10_000;
+/** So long after a delivery told that a branch has left a commit, in milliseconds, git is believed that it is there. */
+const BELIEVED_AFTER_MS = 5 * 60_000;
 /** What was given up is looked for this long after its delivery came, in milliseconds, as long as GitHub would send it again. */
 const LATE_MS = 3 * 86_400_000;
 
@@ -54,9 +56,11 @@ export function createReconcile(deps: {
     if (await store.inbox.hasPending(repository)) return;
     const last = await store.branchHeads.of(repository);
     const isFirst = last.size === 0;
+    // One that is where it was may have been elsewhere meanwhile.
+    const moved = await store.pushes.movedSinceLook(repository);
     for (const [branch, sha] of [...heads].slice(0, MOST_BRANCHES)) {
       const ref = `refs/heads/${branch}`;
-      if (last.get(ref) === sha) continue;
+      if (last.get(ref) === sha && !moved.has(ref)) continue;
       const isWatched = !isFirst && specs.some((loaded) => names(loaded, branch));
       const seen = { repository, ref, sha, since };
       if (isWatched) await find(seen, signal);
@@ -78,13 +82,19 @@ export function createReconcile(deps: {
     const history = await store.pushes.history(repository, ref);
     const before = history.seen === undefined ? NO_COMMIT : (endOf(history) ?? NO_COMMIT);
     const move = { repository, ref, before, after, since };
-    const found = leadsTo(history, after) ? undefined : await describe(move, signal);
+    const isTold = leadsTo(history, after);
+    const left = leftAt(history, after);
+    // What was just told may be newer than what git shows: a later look says.
+    if (!isTold && left !== undefined && clock.now() - left < BELIEVED_AFTER_MS) return;
+    const found = isTold ? undefined : await describe(move, signal);
     const isNew = await store.atomically(async (tables) => {
       await tables.pushes.lock(repository);
       // As it is now, which a delivery or another look may have changed.
       const { seen: now, pushes } = await tables.pushes.history(repository, ref);
-      if (now?.sha === after) return false;
+      if (now?.sha === after && now.seq >= since) return false;
       if (leadsTo({ seen: now, pushes }, after)) {
+        // Moves that are still to be told belong to those that are not forgotten here.
+        if (now?.sha === after && !isWholeWay({ seen: now, pushes }, after)) return false;
         const bringing = pushes.findLast((push) => push.after === after && !push.found);
         await see(tables, { ...seen, since: Math.max(since, bringing?.seq ?? 0) });
         return false;

@@ -20,6 +20,8 @@ export interface ToldPush extends Move {
   found: boolean;
   /** The delivery of the found move that this push is (a part of); undefined: it stands for itself. */
   toldBy: string | undefined;
+  /** When it was told of, in milliseconds since the epoch. */
+  seenAt: number;
 }
 
 /** The move that a push event tells of. */
@@ -41,6 +43,12 @@ export interface PushHistory {
  */
 export function leadsTo(history: PushHistory, head: string): boolean {
   return (arrivals(sinceLook(history), history.seen?.sha).get(head) ?? 0) > 0;
+}
+
+/** Whether the moves that deliveries told of since the last look are a whole way to `head`: none is still to be told. Pure. */
+export function isWholeWay(history: PushHistory, head: string): boolean {
+  const net = arrivals(sinceLook(history), history.seen?.sha, head);
+  return [...net.values()].every((count) => count === 0);
 }
 
 /** Where the moves that were told of since the last look end: what a look finds has begun there. Pure. */
@@ -72,9 +80,8 @@ export function partOf(
   if (fits === 2) return undefined;
   let best: { found: ToldPush; fits: number } | undefined;
   for (const found of pushes.filter((one) => one.found)) {
-    const parts = pushes.filter(({ toldBy }) => toldBy === found.delivery);
-    const gap = arrivals(parts, found.before, found.after);
-    if ([...gap.values()].every((net) => net === 0)) continue;
+    const gap = arrivals(partsOf(pushes, found), found.before, found.after);
+    if ([...gap.values()].every((count) => count === 0)) continue;
     const here = fit(gap, push);
     // Of several that it is the whole of, the oldest; else the newest.
     const isBetter = best === undefined || here > best.fits || (here === best.fits && here < 2);
@@ -84,17 +91,37 @@ export function partOf(
 }
 
 /**
- * Whether a push was overtaken: the ref left the commit once more than it is known to have come there, so that it is no
- * wonder when the server does not show it. Pure.
+ * Whether a push was overtaken: since the last look, or within a found move, the ref left the commit once more than it is known
+ * to have come there, so that it is no wonder when the server does not show it. Where a look saw the ref, it had come. Pure.
  */
-export function wasLeft({ pushes }: PushHistory, { after }: Move): boolean {
-  return (arrivals(pushes, undefined).get(after) ?? 0) < 0;
+export function wasLeft(history: PushHistory, { before, after }: Move): boolean {
+  const { seen, pushes } = history;
+  const net = arrivals(sinceLook(history), seen?.sha);
+  // Where no look saw the ref, nothing tells where it began, and a push that goes on from what was told comes after it.
+  const goesOn = seen === undefined && (net.get(before) ?? 0) > 0;
+  if ((net.get(after) ?? 0) < 0 && !goesOn) return true;
+  const isLeftWithin = (found: ToldPush) =>
+    (arrivals(partsOf(pushes, found), found.before).get(after) ?? 0) < 0;
+  return pushes.some((one) => one.found && isLeftWithin(one));
+}
+
+/**
+ * When a delivery last told that the ref has left `head` since the last look; undefined when none did. Until some time after
+ * that, what shows the ref there may just be older. Pure.
+ */
+export function leftAt(history: PushHistory, head: string): number | undefined {
+  return sinceLook(history).findLast(({ before, found }) => before === head && !found)?.seenAt;
 }
 
 /** Moves since the last look that stand for themselves. What was found has led to where that look saw the ref. */
 function sinceLook({ seen, pushes }: PushHistory): ToldPush[] {
   const own = pushes.filter(({ toldBy }) => toldBy === undefined);
   return seen === undefined ? own : own.filter(({ seq, found }) => !found && seq > seen.seq);
+}
+
+/** What was told of a found move. */
+function partsOf(pushes: readonly ToldPush[], found: ToldPush): ToldPush[] {
+  return pushes.filter(({ toldBy }) => toldBy === found.delivery);
 }
 
 /** How much more often the ref came to each commit than it left it, on a way from `start` to `end`. */

@@ -34,6 +34,8 @@ export interface Pushes {
   lock(repository: string): Promise<void>;
   /** Notes a push once for each delivery, and forgets what is a month old. */
   record(push: SeenPush): Promise<void>;
+  /** The refs of which deliveries have told moves since they were last looked at. */
+  movedSinceLook(repository: string): Promise<ReadonlySet<string>>;
   /** What is known of a ref: its moves since the last look, and those found before with their parts. */
   history(repository: string, ref: string): Promise<PushHistory>;
   /** Whether a delivery's push was noted. */
@@ -74,6 +76,26 @@ export function createPushes(db: Kysely<Database>, engine: Engine): Pushes {
         .execute();
     },
 
+    async movedSinceLook(name) {
+      const rows = await db
+        .selectFrom('branch_heads as head')
+        .select('head.ref')
+        .where('head.repository', '=', name.toLowerCase())
+        .where(({ exists, selectFrom }) =>
+          exists(
+            selectFrom('pushes as push')
+              .select('push.seq')
+              .whereRef('push.repository', '=', 'head.repository')
+              .whereRef('push.ref', '=', 'head.ref')
+              .whereRef('push.seq', '>', 'head.push_seq')
+              .where('push.found', '=', 0)
+              .where('push.told_by', 'is', null),
+          ),
+        )
+        .execute();
+      return new Set(rows.map((row) => row.ref));
+    },
+
     async history(name, ref) {
       const repository = name.toLowerCase();
       const seen = await db
@@ -84,7 +106,15 @@ export function createPushes(db: Kysely<Database>, engine: Engine): Pushes {
         .executeTakeFirst();
       const rows = await db
         .selectFrom('pushes')
-        .select(['seq', 'before', 'after', 'delivery', 'found', 'told_by as toldBy'])
+        .select([
+          'seq',
+          'before',
+          'after',
+          'delivery',
+          'found',
+          'told_by as toldBy',
+          'seen_at as seenAt',
+        ])
         .where('repository', '=', repository)
         .where('ref', '=', ref)
         .where((eb) =>

@@ -165,9 +165,9 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
     async age(id: string, ms: number) {
       ahead += (await get(id)).receivedAt + ms - clock.now();
     },
-    async deliver(id: string, branch: string, sha: string, of = repository) {
+    async deliver(id: string, branch: string, sha: string, of = repository, before = NO_COMMIT) {
       const ref = `refs/heads/${branch}`;
-      const move = { repository: of, ref, before: NO_COMMIT, after: sha, since: 0 };
+      const move = { repository: of, ref, before, after: sha, since: 0 };
       const person = { name: 'a', email: 'a@example.test', username: 'a' };
       const head = {
         message: id,
@@ -395,6 +395,19 @@ test('a push whose branch never has its commit is superseded in the end, takes n
       ['d2', 'superseded'],
     ],
   );
+  assert.equal(await store.pushes.isNoted('d2'), false);
+});
+
+test('a branch that git does not show forced back for long does not count as forced back', async (t) => {
+  const { deliver, commit, tried, age, done, store, repository } = await createFixture(t);
+  const first = await commit({ 'src/a': '1' }, 'release/1');
+  const second = await commit({ 'src/a': '2' }, 'release/1');
+  await deliver('d1', 'release/1', second, repository, first);
+  await done('d1');
+  await deliver('d2', 'release/1', first, repository, second);
+  await tried('d2', 1);
+  await age('d2', 5 * MINUTE);
+  await done('d2');
   assert.equal(await store.pushes.isNoted('d2'), false);
 });
 

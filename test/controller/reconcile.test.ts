@@ -298,6 +298,70 @@ test('a delivery that comes while the branches are read is not told of twice', a
   assert.equal((await found()).length, 1, 'only the one that was heard');
 });
 
+/** A delivery has told this move of `main` so many minutes ago. */
+async function tellMove(
+  store: Store,
+  { repository, before, after }: { repository: string; before: string; after: string },
+  minutes: number,
+): Promise<void> {
+  await store.pushes.record({
+    repository,
+    ref: 'refs/heads/main',
+    before,
+    after,
+    delivery: `${before} ${after}`,
+    found: false,
+    toldBy: undefined,
+    seenAt: Date.now() - minutes * 60_000,
+  });
+}
+
+for (const [minutes, finds] of [
+  [4, 0],
+  [6, 1],
+] as const) {
+  test(`a branch that is where it was seen, although a delivery told ${minutes} minutes ago that it left there, ${finds === 0 ? 'may just not show it' : 'came back'}`, async (t) => {
+    const { look, found, taken, git, commit, store, repository } = await createFixture(t);
+    const before = await git('rev-parse', 'HEAD');
+    const after = await commit({ a: '1' });
+    await look();
+    await tellMove(store, { repository, before: after, after: before }, minutes);
+    for (let time = 0; time < 2; time += 1) {
+      await look();
+      await taken();
+    }
+    const all = await found();
+    assert.equal(all.length, finds);
+    for (const push of all) {
+      assert.deepEqual(push, { ref: 'refs/heads/main', before, after, forced: false });
+    }
+  });
+}
+
+test('what a look read before a delivery told that the branch is further is not found', async (t) => {
+  let stale: Map<string, string> | undefined;
+  const { look, found, git, commit, store, mirrors, repository } = await createFixture(t, {
+    meddle: (_store, real) => ({
+      mirrors: {
+        ...real,
+        heads: async (name, options) => stale ?? (await real.heads(name, options)),
+      },
+    }),
+  });
+  const first = await git('rev-parse', 'HEAD');
+  await look();
+  const second = await commit({ a: '1' });
+  stale = await mirrors.heads(repository);
+  const third = await commit({ a: '2' });
+  await tellMove(store, { repository, before: first, after: second }, 0);
+  await tellMove(store, { repository, before: second, after: third }, 0);
+  await look();
+  assert.deepEqual(await found(), []);
+  stale = undefined;
+  await look();
+  assert.deepEqual(await found(), []);
+});
+
 test('a push that could not be stored is found by the next look', async (t) => {
   let full = false;
   const { look, found, commit, log } = await createFixture(t, {

@@ -67,6 +67,7 @@ function createAsk(git: {
           delivery: 'd',
           found: false,
           toldBy: undefined,
+          seenAt: 1,
           ...one,
         })),
       }),

@@ -51,6 +51,24 @@ const waits = (id: string) =>
     return view.state === 'pending' && view.summary?.includes('git does not show') && view;
   });
 
+test('a branch that is forced back to where it was seen is deployed when git shows it', async () => {
+  const base = await world.sample.git('rev-parse', 'origin/main');
+  const sha = await world.sample.commit({ message: 'Regretted' });
+  await world.sample.push('main');
+  assert.equal((await world.ended(sha, 'main')).state, 'succeeded');
+  const force = (to: string) => () => world.sample.push(`${to}:refs/heads/main`, { force: true });
+  await unheard(force(base));
+  await unheard(force(sha));
+  const { id } = await world.forge.waitForDelivery(
+    ({ event, body }) => event === 'push' && body.includes(`"before":"${sha}"`),
+    30_000,
+  );
+  await world.forge.redeliver(id);
+  await waits(id);
+  await unheard(force(base));
+  assert.equal((await world.ended(base, 'main')).state, 'succeeded');
+});
+
 test('a push that is told of before git shows it is deployed when it does, and keeps nothing else from being deployed', async () => {
   const { sha, id, show } = await toldTooSoon('Too soon');
   assert.match((await waits(id)).summary, /later deliveries go on without it/);

@@ -21,7 +21,7 @@ function createBranch(start = 'X') {
   const history = () => ({ seen, pushes });
   const add = (move: Move, found: boolean, toldBy: string | undefined) => {
     seq += 1;
-    pushes.push({ ...move, seq, delivery: `d${seq}`, found, toldBy });
+    pushes.push({ ...move, seq, delivery: `d${seq}`, found, toldBy, seenAt: seq });
     if (toldBy === undefined) runs.push(move.after);
   };
   return {
@@ -183,6 +183,31 @@ test('a push was overtaken when the ref is known to have left its commit, but no
   assert.equal(wasLeft(branch.history(), a), true);
   branch.tell(a);
   assert.equal(wasLeft(branch.history(), branch.push('A')), false);
+});
+
+test('a push back to where the ref was is not overtaken, however it was told that it had left there', () => {
+  const told = createBranch();
+  told.tell(told.push('A'));
+  assert.equal(wasLeft(told.history(), told.push('X')), false);
+
+  const found = createBranch();
+  const a = found.push('A');
+  found.look();
+  const back = found.push('X');
+  assert.equal(wasLeft(found.history(), back), false);
+  found.tell(a);
+  assert.equal(wasLeft(found.history(), back), false);
+
+  const { pushes } = told.history();
+  assert.equal(wasLeft({ seen: undefined, pushes }, { before: 'A', after: 'X' }), false);
+});
+
+test('of pushes that a look saw as one, those are overtaken whose commit is known to have been left', () => {
+  const branch = createBranch();
+  const [a, b] = [branch.push('A'), branch.push('B')];
+  branch.look();
+  branch.tell(b);
+  assert.equal(wasLeft(branch.history(), a), true);
 });
 
 const count = (all: readonly string[], sha: string) => all.filter((one) => one === sha).length;

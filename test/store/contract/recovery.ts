@@ -95,6 +95,26 @@ export function recoveryContract(withStore: WithStore): void {
     );
 
     test(
+      'refs that deliveries told to have moved since they were looked at are known, but not by what a look itself told',
+      withStore(async ({ branchHeads, pushes }) => {
+        const seen = async (ref: string, pushSeq: number) =>
+          await branchHeads.see(REPOSITORY, ref, { sha: 'one', pushSeq, seenAt: 1 });
+        const other = 'refs/heads/other';
+        await pushes.record(push('d1', 'zero', 'one'));
+        const last = await pushes.last();
+        await seen(MAIN, last);
+        await seen(other, last);
+        await pushes.record({ ...push('d2', 'one', 'two'), found: true });
+        await pushes.record({ ...push('d3', 'one', 'two'), toldBy: 'd2' });
+        assert.deepEqual(await pushes.movedSinceLook(REPOSITORY), new Set());
+        await pushes.record({ ...push('d4', 'one', 'two'), ref: other });
+        await pushes.record({ ...push('d5', 'one', 'two'), ref: 'refs/heads/unseen' });
+        assert.deepEqual(await pushes.movedSinceLook(REPOSITORY.toUpperCase()), new Set([other]));
+        assert.deepEqual(await pushes.movedSinceLook('acme/another'), new Set());
+      }),
+    );
+
+    test(
       'a push is forgotten after a month, when the same branch is pushed to again',
       withStore(async ({ pushes }) => {
         await pushes.record(push('d1', 'zero', 'one'));
