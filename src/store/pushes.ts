@@ -1,6 +1,7 @@
 import { sql, type Kysely } from 'kysely';
 import { NO_COMMIT, type Move, type PushHistory } from '../model/push-history.ts';
 import type { Engine } from './engine.ts';
+import { createRepositories } from './repositories.ts';
 import type { Database } from './tables.ts';
 
 /** A move of a ref that some delivery tells of. */
@@ -25,7 +26,7 @@ const KEPT_MS = 30 * 86_400_000;
 /** Newest moves of a ref that matter at once: between two looks there are fewer. */
 const MOST_MOVES = 1000;
 
-/** The moves of refs that were taken in, so that one that is told of twice counts once. */
+/** The moves of refs that were taken in, so that one that is told of twice counts once. A repository has any of its names. */
 export interface Pushes {
   /**
    * Until the transaction's end nobody else notes pushes of this repository or looks at it, so that what `history` says
@@ -45,15 +46,19 @@ export interface Pushes {
 }
 
 export function createPushes(db: Kysely<Database>, engine: Engine): Pushes {
+  const { namesOf } = createRepositories(db);
+  /** A delivery that comes late may have a former name. */
+  const nameNow = async (repository: string) => (await namesOf(repository))[0].toLowerCase();
+
   return {
     async lock(repository) {
       if (engine === 'sqlite') return;
-      const key = sql`hashtext(${repository.toLowerCase()})`;
+      const key = sql`hashtext(${await nameNow(repository)})`;
       await sql`select pg_advisory_xact_lock(${PUSH_LOCKS}, ${key})`.execute(db);
     },
 
     async record({ ref, before, after, delivery, found, toldBy, seenAt, ...push }) {
-      const repository = push.repository.toLowerCase();
+      const repository = await nameNow(push.repository);
       await db
         .insertInto('pushes')
         .values({
@@ -80,7 +85,7 @@ export function createPushes(db: Kysely<Database>, engine: Engine): Pushes {
       const rows = await db
         .selectFrom('branch_heads as head')
         .select('head.ref')
-        .where('head.repository', '=', name.toLowerCase())
+        .where('head.repository', '=', await nameNow(name))
         .where(({ exists, selectFrom }) =>
           exists(
             selectFrom('pushes as push')
@@ -97,7 +102,7 @@ export function createPushes(db: Kysely<Database>, engine: Engine): Pushes {
     },
 
     async history(name, ref) {
-      const repository = name.toLowerCase();
+      const repository = await nameNow(name);
       const seen = await db
         .selectFrom('branch_heads')
         .select(['sha', 'push_seq as seq'])

@@ -45,4 +45,24 @@ export function repositoriesContract(withStore: WithStore): void {
       );
     }),
   );
+
+  test(
+    'a push that is told late under a former name belongs to what is known under the name of now',
+    withStore(async ({ repositories, pushes }) => {
+      const told = { ref: 'refs/heads/main', before: NO_COMMIT, after: SHA, seenAt: 1 };
+      await repositories.see(7, 'acme/shop', 1);
+      await repositories.see(7, 'acme/store', 2);
+      const found = { ...told, delivery: 'found', found: true, toldBy: undefined };
+      await pushes.record({ ...found, repository: 'acme/store' });
+      const late = { ...told, delivery: 'late', found: false, toldBy: 'found' };
+      await pushes.record({ ...late, repository: 'Acme/Shop' });
+      for (const name of ['acme/shop', 'acme/store']) {
+        const { pushes: known } = await pushes.history(name, told.ref);
+        assert.deepEqual(
+          known.map(({ delivery }) => delivery),
+          ['found', 'late'],
+        );
+      }
+    }),
+  );
 }
