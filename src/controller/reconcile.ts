@@ -1,5 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
-import { describeError } from '../lib/errors.ts';
+import { describeError, RetryableError, TerminalError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Mirrors } from '../git/mirrors.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
@@ -34,7 +34,7 @@ export interface Reconcile {
 
 export function createReconcile(deps: {
   store: Store;
-  mirrors: Pick<Mirrors, 'heads' | 'isAncestor' | 'commit' | 'tip' | 'standing'>;
+  mirrors: Pick<Mirrors, 'heads' | 'isAncestor' | 'commit' | 'tip' | 'standing' | 'resolveTag'>;
   catalog: Pick<Catalog, 'current'>;
   intervalMs: number;
   onAccepted: () => void;
@@ -130,12 +130,15 @@ export function createReconcile(deps: {
 
   /** What deliveries had named and git did not show, a release's tag for example, may be there by now. */
   async function lookForGivenUp(signal: AbortSignal): Promise<void> {
+    /** Those that git could not be asked of: each more question might take as long. */
+    const away = new Set<string>();
     for (const { id, repository, ref, sha } of await store.inbox.givenUp(clock.now() - LATE_MS)) {
       if (signal.aborted) return;
+      if (away.has(repository)) continue;
       try {
         const isThere =
           sha === undefined
-            ? (await mirrors.tip(repository, ref, { signal })) !== undefined
+            ? await isTagThere(repository, ref, signal)
             : (await mirrors.standing(repository, ref, sha, { signal })).reached;
         if (isThere !== true) continue;
         await store.inbox.reopen(id);
@@ -143,8 +146,21 @@ export function createReconcile(deps: {
         deps.onAccepted();
       } catch (error) {
         if (signal.aborted) return;
+        if (error instanceof RetryableError) away.add(repository);
         logger.warn({ repository, ref, error: describeError(error) }, 'ref cannot be looked at');
       }
+    }
+  }
+
+  async function isTagThere(repository: string, ref: string, signal: AbortSignal) {
+    if ((await mirrors.tip(repository, ref, { signal })) === undefined) return false;
+    try {
+      await mirrors.resolveTag(repository, ref, { signal });
+      return true;
+    } catch (error) {
+      // There are tags without a commit, of a file for example.
+      if (error instanceof TerminalError) return false;
+      throw error;
     }
   }
 

@@ -108,7 +108,7 @@ export function createResolve(deps: {
 
   async function commitOfTag(repository: string, tag: string, asking: Asking): Promise<string> {
     try {
-      return await mirrors.resolveTag(repository, tag, asking);
+      return await mirrors.resolveTag(repository, `refs/tags/${tag}`, asking);
     } catch (error) {
       if (!(error instanceof TerminalError) || !isMissing(error)) throw error;
       if (!asking.patient) throw new MissingTagError(tag, error);

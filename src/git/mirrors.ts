@@ -45,7 +45,7 @@ export interface Mirrors extends ServerRefs {
     sha: string,
     options?: Stoppable & { ref?: string | undefined; renew?: boolean },
   ): Promise<void>;
-  /** Fetches, and returns the commit of a tag, annotated or not. Throws TerminalError `tag-missing`. */
+  /** Fetches, and returns the commit of a tag (`v1` or `refs/tags/v1`), annotated or not. Throws TerminalError `tag-missing`. */
   resolveTag(repository: string, tag: string, options?: Stoppable): Promise<string>;
   /**
    * The names of all files that differ between two commits; a moved file with both names. `before` undefined: the branch
@@ -216,14 +216,15 @@ export function createMirrors(deps: {
 
     async resolveTag(repository, tag, options = {}) {
       return await healed(repository, options, async () => {
-        const ref = `refs/tags/${checkRef(tag).replace(/^refs\/tags\//, '')}`;
+        const name = checkRef(tag).replace(/^refs\/tags\//, '');
+        const ref = `refs/tags/${name}`;
         await fetch(repository, options);
         const { exitCode, stdout } = await gitIn(repository, options.signal)(
           ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`],
           [0, 1, 128],
         );
         if (exitCode === 0) return checkSha(stdout.toString().trim());
-        throw new TerminalError('tag-missing', `${repository} has no tag ${tag} with a commit`, {
+        throw new TerminalError('tag-missing', `${repository} has no tag ${name} with a commit`, {
           hint: 'The tag was probably deleted or renamed after the event.',
         });
       });

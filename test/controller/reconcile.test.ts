@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { createReconcile } from '../../src/controller/reconcile.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import { RetryableError } from '../../src/lib/errors.ts';
 import type { DeploymentSpec } from '../../src/model/deployment-spec.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import type { Mirrors } from '../../src/git/mirrors.ts';
@@ -439,14 +440,57 @@ test('a look that was stopped is no trouble, and the next one begins anew', asyn
   );
 });
 
+/** A delivery that was given up because git did not show what it names. */
+async function giveUp(
+  store: Store,
+  id: string,
+  repository: string,
+  missing: { ref: string; sha?: string },
+): Promise<void> {
+  await store.accept(sampleDelivery(id, { repository, receivedAt: Date.now() }));
+  await store.inbox.close(id, 'failed', { summary: '', specs: [] }, 1, undefined, {
+    sha: undefined,
+    ...missing,
+  });
+}
+
+test('a tag without a commit opens no delivery again', async (t) => {
+  const { look, git, store, repository } = await createFixture(t);
+  await git('push', '--quiet', 'origin', 'HEAD^{tree}:refs/tags/tree');
+  await giveUp(store, 'tree', repository, { ref: 'refs/tags/tree' });
+  await look();
+  assert.equal((await store.inbox.get('tree'))?.delivery.state, 'failed');
+});
+
+test('of a repository that does not answer only one thing that was given up is looked for, and of others all', async (t) => {
+  const asked: string[] = [];
+  const { look, git, store, repository } = await createFixture(t, {
+    meddle: (_store, mirrors) => ({
+      mirrors: {
+        ...mirrors,
+        async tip(name, ...rest) {
+          asked.push(name);
+          if (name === 'acme/slow') throw new RetryableError('git-timeout', 'it took too long');
+          return await mirrors.tip(name, ...rest);
+        },
+      },
+    }),
+  });
+  await git('push', '--quiet', 'origin', 'HEAD:refs/tags/v1');
+  await giveUp(store, 'd1', repository, { ref: 'refs/tags/v1' });
+  for (const id of ['d2', 'd3', 'd4'])
+    await giveUp(store, id, 'acme/slow', { ref: `refs/tags/${id}` });
+  await giveUp(store, 'd5', repository, { ref: 'refs/tags/v2' });
+  await look();
+  assert.deepEqual(asked.toSorted(), [repository, repository, 'acme/slow'].toSorted());
+  assert.equal((await store.inbox.get('d1'))?.delivery.state, 'pending');
+});
+
 test('a delivery that was given up is opened again when what it names is there', async (t) => {
   const { look, commit, git, store, repository } = await createFixture(t);
   const sha = await git('rev-parse', 'HEAD');
-  const give = async (id: string, ref: string, commitOf?: string) => {
-    await store.accept(sampleDelivery(id, { repository, receivedAt: Date.now() }));
-    const missing = { ref, sha: commitOf };
-    await store.inbox.close(id, 'failed', { summary: '', specs: [] }, 1, undefined, missing);
-  };
+  const give = (id: string, ref: string, commitOf?: string) =>
+    giveUp(store, id, repository, { ref, ...(commitOf === undefined ? {} : { sha: commitOf }) });
   await give('release', 'refs/tags/v1');
   await give('workflow', 'refs/heads/topic', sha);
   await give('replayed', 'refs/tags/v1');

@@ -44,6 +44,8 @@ function createAsk(git: {
   standing?: Standing | TerminalError;
   headIs?: WorkflowRunEvent['headIs'];
   told?: Partial<ToldPush>[];
+  /** Tags that were asked for. */
+  asked?: string[];
 }) {
   const resolve = createResolve({
     mirrors: {
@@ -51,7 +53,8 @@ function createAsk(git: {
         if (git.standing instanceof TerminalError) throw git.standing;
         return git.standing ?? { head: undefined, reached: false };
       },
-      async resolveTag() {
+      async resolveTag(_repository, tag) {
+        git.asked?.push(tag);
         throw new TerminalError('tag-missing', 'there is no such tag');
       },
       kindOfHead: async () => git.headIs ?? 'neither',
@@ -161,3 +164,15 @@ test('a workflow run whose commit no branch has is waited for, and deploys nothi
 function missing(): TerminalError {
   return new TerminalError('commit-missing', 'the server does not have this commit');
 }
+
+test('a tag that is called like a whole ref is not taken for the ref', async () => {
+  const asked: string[] = [];
+  const release = { tag_name: 'refs/tags/v1', draft: false, prerelease: false };
+  const answer = createAsk({ asked })(
+    'release',
+    { action: 'published', release, repository },
+    true,
+  );
+  await assert.rejects(answer, { code: 'not-there-yet' });
+  assert.deepEqual(asked, ['refs/tags/refs/tags/v1']);
+});
