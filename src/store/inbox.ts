@@ -36,6 +36,9 @@ export interface MissingRef {
 /** Deliveries given up that are looked for at once: each is a request to git. */
 const MOST_GIVEN_UP = 50;
 
+/** Deliveries that are tried again before one that is about to deploy: each takes the time of a request to git. */
+const MOST_RECALLED = 20;
+
 /** A literal and not a parameter: with a parameter SQLite cannot use the index of pending rows. */
 const PENDING = sql.lit('pending' as const);
 
@@ -85,7 +88,7 @@ export interface Inbox {
     attempt?: number,
     aside?: boolean,
   ): Promise<void>;
-  /** Makes those due now that have stepped aside before a delivery of the same repository, and says how many. */
+  /** Makes those due now that have stepped aside before a delivery of the same repository, the newest of many, and says how many. */
   recall(delivery: Delivery, now: number): Promise<number>;
   /** Gives back what a process that is gone had claimed. Only for an engine that one process owns. */
   releaseAll(): Promise<void>;
@@ -244,12 +247,19 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
       const result = await db
         .updateTable('deliveries')
         .set({ next_attempt_at: now })
-        .where('repository', '=', repository)
-        .where('state', '=', PENDING)
-        .where('aside', '=', 1)
-        .where('lease_until', '<=', now)
-        .where('seq', '<', (eb) =>
-          eb.selectFrom('deliveries as d').select('d.seq').where('d.id', '=', id),
+        .where('seq', 'in', (eb) =>
+          eb
+            .selectFrom('deliveries as earlier')
+            .select('earlier.seq')
+            .where('earlier.repository', '=', repository)
+            .where('earlier.state', '=', PENDING)
+            .where('earlier.aside', '=', 1)
+            .where('earlier.lease_until', '<=', now)
+            .where('earlier.seq', '<', ({ selectFrom }) =>
+              selectFrom('deliveries as d').select('d.seq').where('d.id', '=', id),
+            )
+            .orderBy('earlier.seq', 'desc')
+            .limit(MOST_RECALLED),
         )
         .executeTakeFirst();
       return Number(result.numUpdatedRows);

@@ -246,6 +246,23 @@ export function inboxContract(withStore: WithStore): void {
     );
 
     test(
+      'of many that have stepped aside the newest are made due',
+      withStore(async (store) => {
+        const ids = Array.from({ length: 22 }, (_, index) => `a${index}`);
+        for (const id of ids) {
+          await store.accept(sampleDelivery(id));
+          assert.equal(await claimId(store, 2000), id);
+          await store.inbox.postpone(id, 9000, '', 1, true);
+        }
+        await store.accept(sampleDelivery('last'));
+        const last = await store.inbox.get('last');
+        assert.ok(last);
+        assert.equal(await store.inbox.recall(last.delivery, 3000), 20);
+        assert.equal(await claimId(store, 3000), 'a2');
+      }),
+    );
+
+    test(
       'a delivery is closed only once and never claimed again',
       withStore(async (store) => {
         await store.accept(sampleDelivery('d1'));
