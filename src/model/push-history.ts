@@ -97,8 +97,10 @@ export function partOf(
 export function wasLeft(history: PushHistory, { before, after }: Move): boolean {
   const { seen, pushes } = history;
   const net = arrivals(sinceLook(history), seen?.sha);
-  // Where no look saw the ref, nothing tells where it began, and a push that goes on from what was told comes after it.
-  const goesOn = seen === undefined && (net.get(before) ?? 0) > 0;
+  // Where no look saw the ref, nothing tells where it began, and a push that goes on from the one end of what was told comes
+  // after it.
+  const ends = [...net].filter(([, count]) => count > 0).map(([sha]) => sha);
+  const goesOn = seen === undefined && ends.length === 1 && ends[0] === before;
   if ((net.get(after) ?? 0) < 0 && !goesOn) return true;
   const isLeftWithin = (found: ToldPush) =>
     (arrivals(partsOf(pushes, found), found.before).get(after) ?? 0) < 0;
