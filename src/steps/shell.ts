@@ -21,6 +21,8 @@ import { createProcessGroup, type ProcessGroup } from './process-group.ts';
 export const KILL_GRACE_MS = 10_000;
 /** How long output may still come after the script has ended, from what it left in the background. */
 const DRAIN_MS = 500;
+/** And while more comes, at most this long. */
+const MOST_DRAIN_MS = 10_000;
 /** How long a process may take from closing its output to being gone. */
 const SETTLE_MS = 50;
 /** How long processes that a script left behind have between SIGTERM and SIGKILL, at most. */
@@ -110,7 +112,9 @@ export function createShellStep(deps: {
       using _ = watch(group);
 
       try {
+        let seen = 0;
         const forwarded = pipes.forward((stream, text) => {
+          seen += text.length;
           if (text !== '') atLineStart = text.endsWith('\n');
           if (stream === 'stderr') limitWatch.see(text);
           context.log(stream, text);
@@ -131,7 +135,7 @@ export function createShellStep(deps: {
         } else {
           await group.end(killGraceMs);
         }
-        await within(DRAIN_MS, forwarded);
+        await drained(forwarded, () => seen);
         pipes.close();
         await forwarded;
 
@@ -153,6 +157,15 @@ export function createShellStep(deps: {
 
   function timeout(ms: number, over: AbortSignal): Promise<void> {
     return clock.sleep(Math.min(ms, MAX_TIMER_MS), over);
+  }
+
+  /** What an ended step has printed is read to its end, however slow this machine is; only what goes on printing is not. */
+  async function drained(forwarded: Promise<void>, seen: () => number): Promise<void> {
+    const until = clock.elapsed() + MOST_DRAIN_MS;
+    for (let before = -1; before !== seen() && clock.elapsed() < until;) {
+      before = seen();
+      await within(DRAIN_MS, forwarded);
+    }
   }
 
   async function within(ms: number, promise: Promise<void>): Promise<void> {
