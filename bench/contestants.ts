@@ -1,7 +1,7 @@
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage } from 'node:http';
+import { createServer as createRawServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import SQLite from 'better-sqlite3';
@@ -13,10 +13,8 @@ const name = process.argv[2] ?? '';
 const starters: Record<string, () => Promise<Server>> = {
   bare,
   durable,
-  mainsheet,
   probot,
-  empty: mainsheet,
-  full: mainsheet,
+  sink,
 };
 const start = starters[name];
 if (start === undefined)
@@ -72,53 +70,6 @@ interface Waiting {
   done: () => void;
 }
 
-/** Mainsheet's whole route, on its real store. The intake is stopped, as it is not part of what answers. */
-async function mainsheet(): Promise<Server> {
-  const { createHttpServer } = await import('../src/http/server.ts');
-  const { openSqlite } = await import('../src/store/engine.ts');
-  const { createStore } = await import('../src/store/index.ts');
-  const { createLogger } = await import('../src/lib/logger.ts');
-  const { createBroadcast } = await import('../src/lib/broadcast.ts');
-  const { systemClock } = await import('../src/lib/clock.ts');
-  const directory = mkdtempSync(join(tmpdir(), 'bench-'));
-  const store = await createStore(openSqlite(join(directory, 'bench.db')), 'sqlite');
-  fill(join(directory, 'bench.db'), Number(process.env['BENCH_ROWS'] ?? 0));
-  type Deps = Parameters<typeof createHttpServer>[0];
-  const { server } = createHttpServer({
-    store,
-    catalog: {} as Deps['catalog'],
-    intake: { wake() {} } as Deps['intake'],
-    budget: () => [],
-    operate: {} as Deps['operate'],
-    deploy: {} as Deps['deploy'],
-    pausing: {} as Deps['pausing'],
-    webhookSecrets: [SECRET],
-    spoolDirectory: directory,
-    adminToken: 'bench',
-    version: 'bench',
-    clock: systemClock,
-    logger: createLogger({ level: 'error', format: 'json' }),
-    news: createBroadcast(),
-    ended: createBroadcast(),
-  });
-  return server;
-}
-
-/** Puts processed deliveries of 1 KB into the table. */
-function fill(file: string, rows: number): void {
-  if (rows === 0) return;
-  const database = new SQLite(file);
-  database
-    .prepare(
-      `with recursive n(i) as (select 1 union all select i + 1 from n where i < ?)
-       insert into deliveries (id, event, repository, payload, state, received_at)
-       select 'old-' || i, 'push', 'acme/r' || (i % 100), ?, 'processed', i from n`,
-    )
-    .run(rows, 'x'.repeat(1024));
-  database.pragma('wal_checkpoint(TRUNCATE)');
-  database.close();
-}
-
 /** Probot, which runs handlers in memory and stores nothing. Not a dependency: the bench says how to add it. */
 async function probot(): Promise<Server> {
   const { generateKeyPairSync } = await import('node:crypto');
@@ -148,6 +99,24 @@ interface Probot {
     app: (bot: { on(event: string, handler: () => void): void }) => void,
     options: object,
   ): Promise<(request: unknown, response: unknown) => unknown>;
+}
+
+/** Answers without looking: what the loader reaches here is what it could ask of a receiver. */
+async function sink(): Promise<Server> {
+  const answer = Buffer.from('HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n');
+  return createRawServer({ noDelay: true }, (socket) => {
+    let missing = 0;
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk: Buffer) => {
+      if (missing === 0) {
+        const head = chunk.indexOf('\r\n\r\n');
+        const length = /Content-Length: (\d+)/.exec(chunk.toString('latin1', 0, head));
+        missing = head + 4 + Number(length?.[1]);
+      }
+      missing -= chunk.length;
+      if (missing === 0) socket.write(answer);
+    });
+  });
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer> {

@@ -5,17 +5,100 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { compare, report, SECRET, startReceiver, type Receiver } from './load.ts';
+import { CONNECTIONS, load, median, row, SECRET, startReceiver, type Receiver } from './load.ts';
+import type { LoadResult } from './loader.ts';
+import { startServe, type Serve } from './serve.ts';
 
-/** Taking in a webhook: what any receiver has to do, the same made durable, and Mainsheet's whole route. */
+/**
+ * Taking in webhooks: `mainsheet serve` while it works on what it takes, beside receivers that keep less. They take turns;
+ * each figure is the median of the rounds. Fails when the loader is not at least three times as fast as the fastest.
+ */
 
-const receivers = [
+const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5);
+const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 3);
+const LOADER_MARGIN = 3;
+
+const sink = await startReceiver('sink', 'nothing but an answer');
+const serves = [
+  await startServe('mainsheet', 'mainsheet serve, 100 specs, none matches'),
+  await startServe('matching', 'mainsheet serve, 1 push in 10 makes a run', { matching: 10 }),
+];
+const receivers: Receiver[] = [
   await startReceiver('bare', 'bare node:http + HMAC (keeps nothing)'),
   await startReceiver('durable', 'the same + durable SQLite, group commit'),
-  await startReceiver('mainsheet', 'Mainsheet, whole route (durable)'),
+  ...serves,
   ...(process.argv.includes('--peers') ? await startPeers() : []),
 ];
-report(await compare(receivers), 'mainsheet');
+
+interface Round extends LoadResult {
+  /** Milliseconds until everything accepted was processed. */
+  settled: number;
+  /** Megabytes. */
+  memory: number;
+}
+
+const rounds = new Map(receivers.map((receiver) => [receiver, [] as Round[]]));
+const reach: number[] = [];
+try {
+  for (const receiver of receivers) await measure(receiver, 1);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    reach.push((await load(sink, SECONDS, 150_000)).rate);
+    for (const receiver of receivers) rounds.get(receiver)?.push(await measure(receiver, SECONDS));
+  }
+} finally {
+  for (const serve of serves) await serve.remove();
+  for (const { child } of [sink, ...receivers]) child.kill('SIGKILL');
+}
+report();
+
+async function measure(receiver: Receiver, seconds: number): Promise<Round> {
+  let memory = 0;
+  const sampling = setInterval(() => {
+    memory = Math.max(memory, (receiver as Partial<Serve>).memory?.() ?? 0);
+  }, 200);
+  const result = await load(receiver, seconds);
+  const settled = (await receiver.settle?.()) ?? 0;
+  clearInterval(sampling);
+  return { ...result, settled, memory };
+}
+
+function report(): void {
+  console.log(
+    `signed 8 KB push, ${CONNECTIONS} connections, median of ${ROUNDS} rounds of ${SECONDS} s\n`,
+  );
+  console.log(row('receiver', ['req/s', 'p50 ms', 'p99 ms', 'failed', 'then s', 'MB']));
+  const results = receivers.map((receiver) => {
+    const of = rounds.get(receiver) ?? [];
+    const middle = (pick: (round: Round) => number) => median(of.map(pick));
+    const rate = middle((round) => round.rate);
+    const p99 = middle((round) => round.p99);
+    const settled = middle((round) => round.settled) / 1000;
+    const failed = of.reduce((sum, round) => sum + round.failed, 0);
+    const p50 = middle((round) => round.p50).toFixed(1);
+    const memory = middle((round) => round.memory);
+    const cells = [Math.round(rate), p50, p99.toFixed(1), failed];
+    const work = receiver.settle === undefined ? [] : [settled.toFixed(2), memory];
+    console.log(row(receiver.label, [...cells, ...work]));
+    return { receiver, rate, p99 };
+  });
+  console.log('');
+  for (const mine of results.filter(({ receiver }) => receiver.settle !== undefined)) {
+    for (const other of results.filter(({ receiver }) => receiver.settle === undefined)) {
+      const share = ((mine.rate / other.rate) * 100).toFixed(0);
+      const times = (mine.p99 / other.p99).toFixed(2);
+      const { label } = other.receiver;
+      console.log(`${mine.receiver.name}: ${share} % of the rate, ${times} × the p99 of ${label}`);
+    }
+  }
+  const best = Math.max(...results.map(({ rate }) => rate));
+  const margin = median(reach) / best;
+  console.log(
+    `\nthe loader reaches ${Math.round(median(reach))} req/s, ${margin.toFixed(1)} × the best`,
+  );
+  if (margin >= LOADER_MARGIN) return;
+  console.log(`That is less than ${LOADER_MARGIN} ×: these figures are the loader's.`);
+  process.exitCode = 1;
+}
 
 async function startPeers(): Promise<Receiver[]> {
   const found: Receiver[] = [];
@@ -24,13 +107,16 @@ async function startPeers(): Promise<Receiver[]> {
   } catch {
     console.log('Probot is left out: npm install --no-save probot adds it.\n');
   }
-  if (spawnSync('webhook', ['-version']).error === undefined) found.push(await startWebhook());
-  else console.log('adnanh/webhook is left out: the program `webhook` is not installed.\n');
+  if (spawnSync('webhook', ['-version']).error === undefined) {
+    found.push(await startWebhook('webhook', 'adnanh/webhook, /bin/true (keeps nothing)'));
+  } else {
+    console.log('adnanh/webhook is left out: the program `webhook` is not installed.\n');
+  }
   return found;
 }
 
 /** adnanh/webhook with a rule that checks the signature and starts /bin/true. */
-async function startWebhook(): Promise<Receiver> {
+async function startWebhook(name: string, label: string): Promise<Receiver> {
   const port = await freePort();
   const hooks = join(mkdtempSync(join(tmpdir(), 'bench-')), 'hooks.json');
   const parameter = { source: 'header', name: 'X-Hub-Signature-256' };
@@ -49,7 +135,7 @@ async function startWebhook(): Promise<Receiver> {
     if (answered) break;
     await delay(25);
   }
-  return { name: 'webhook', label: 'adnanh/webhook, /bin/true (keeps nothing)', url, child };
+  return { name, label, url, child };
 }
 
 async function freePort(): Promise<number> {

@@ -1,0 +1,149 @@
+import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+
+/**
+ * Sends signed pushes as fast as they are answered, in a process of its own. Requests are built before the clock starts and
+ * written to raw sockets as they are: an HTTP client would need as much of the machine as what it measures.
+ */
+
+export interface Load {
+  url: string;
+  secret: string;
+  connections: number;
+  seconds: number;
+  /** Ends sooner when so many are sent: a receiver that counts a delivery once gets none twice. */
+  requests: number;
+  /** Sets this load's deliveries apart from those of any other. */
+  serial: number;
+  /** One push in so many goes to `main`, the others to a branch that no spec names. 0: none does. */
+  matching: number;
+}
+
+export interface LoadResult {
+  /** Answered requests a second. */
+  rate: number;
+  answered: number;
+  /** Requests without a 2xx. */
+  failed: number;
+  /** Milliseconds. */
+  p50: number;
+  p99: number;
+}
+
+const BODY_BYTES = 8 * 1024;
+const REPOSITORY = 'acme/storefront';
+
+process.on('message', (load: Load) => {
+  void run(load).then((result) => process.send?.(result));
+});
+
+async function run(load: Load): Promise<LoadResult> {
+  const requests = build(load);
+  const sockets = await Promise.all(Array.from({ length: load.connections }, () => open(load.url)));
+  const latencies = new Float64Array(load.requests);
+  let next = 0;
+  let answered = 0;
+  let failed = 0;
+  const start = performance.now();
+  const until = start + load.seconds * 1000;
+
+  await Promise.all(
+    sockets.map((socket) => {
+      let sent = 0;
+      let received = '';
+      const ended = new Promise<void>((resolve, reject) => {
+        socket.on('error', reject);
+        socket.on('close', () => reject(new Error('the receiver closed a connection')));
+        socket.on('data', (chunk: Buffer) => {
+          received += chunk.toString('latin1');
+          if (!isWhole(received)) return;
+          const now = performance.now();
+          latencies[answered] = now - sent;
+          answered += 1;
+          if (received.charCodeAt(9) !== 50) failed += 1;
+          received = '';
+          if (now >= until || next >= load.requests) resolve();
+          else write();
+        });
+      });
+      function write(): void {
+        sent = performance.now();
+        socket.write(requests[next++] ?? '');
+      }
+      write();
+      return ended;
+    }),
+  );
+  const seconds = (performance.now() - start) / 1000;
+  for (const socket of sockets) socket.removeAllListeners('close').destroy();
+  const sorted = latencies.subarray(0, answered).sort();
+  const at = (share: number) => sorted[Math.min(answered - 1, Math.floor(answered * share))] ?? 0;
+  return { rate: answered / seconds, answered, failed, p50: at(0.5), p99: at(0.99) };
+}
+
+/** An answer has ended when its body is as long as its head says. */
+function isWhole(text: string): boolean {
+  const head = text.indexOf('\r\n\r\n');
+  if (head === -1) return false;
+  const length = /content-length: (\d+)/i.exec(text);
+  if (length !== null) return text.length >= head + 4 + Number(length[1]);
+  return /transfer-encoding: chunked/i.test(text) ? text.endsWith('\r\n0\r\n\r\n') : true;
+}
+
+async function open(url: string): Promise<Socket> {
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port), noDelay: true });
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** Each push of a branch goes on from the one before it. */
+function build({ url, secret, requests, serial, matching }: Load): Buffer[] {
+  const { host, pathname } = new URL(url);
+  const heads = new Map<string, string>();
+  return Array.from({ length: requests }, (_, index) => {
+    const id = serial + index;
+    const branch = matching > 0 && index % matching === 0 ? 'main' : 'feature';
+    const after = id.toString(16).padStart(40, '0');
+    const before = heads.get(branch) ?? '1'.repeat(40);
+    heads.set(branch, after);
+    const body = Buffer.from(pushOf(branch, before, after));
+    const signature = createHmac('sha256', secret).update(body).digest('hex');
+    const head =
+      `POST ${pathname} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\n` +
+      `X-GitHub-Event: push\r\nX-GitHub-Delivery: bench-${id}\r\n` +
+      `X-Hub-Signature-256: sha256=${signature}\r\nContent-Length: ${body.length}\r\n\r\n`;
+    return Buffer.concat([Buffer.from(head), body]);
+  });
+}
+
+function pushOf(branch: string, before: string, after: string): string {
+  const commit = {
+    id: after,
+    message: 'A change',
+    timestamp: '2026-11-01T12:00:00Z',
+    author: { name: 'Ada', email: 'ada@example.com' },
+    added: [],
+    removed: [],
+    modified: ['src/index.ts'],
+  };
+  const [owner, name] = REPOSITORY.split('/');
+  const push = {
+    ref: `refs/heads/${branch}`,
+    before,
+    after,
+    created: false,
+    deleted: false,
+    forced: false,
+    repository: { id: 1, name, full_name: REPOSITORY, owner: { login: owner } },
+    pusher: { name: 'ada', email: 'ada@example.com' },
+    sender: { login: 'ada', id: 1, type: 'User' },
+    head_commit: commit,
+    commits: [commit],
+    // Stands for the links and the people that a real push repeats in each commit.
+    filler: '',
+  };
+  const size = JSON.stringify(push).length;
+  return JSON.stringify({ ...push, filler: 'x'.repeat(BODY_BYTES - size) });
+}

@@ -1,0 +1,144 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { until } from '../test/support/until.ts';
+import { PATH, SECRET, type Receiver } from './load.ts';
+
+/** `mainsheet serve` as people run it: on a file, with a hundred specs and a GitHub that takes what it is told. */
+export interface Serve extends Receiver {
+  settle: () => Promise<number>;
+  /** Resident memory of the process, in megabytes. */
+  memory: () => number;
+  remove: () => Promise<void>;
+}
+
+const TOKEN = 'bench-admin-token-of-32-characters';
+
+export async function startServe(
+  name: string,
+  label: string,
+  options: { matching?: number; prepare?: (database: string) => void } = {},
+): Promise<Serve> {
+  const root = mkdtempSync(join(tmpdir(), 'bench-'));
+  const specs = join(root, 'specs');
+  mkdirSync(specs);
+  writeFileSync(join(specs, 'bench.yaml'), specTexts().join('---\n'));
+  const github = await answering();
+  const environment = {
+    PATH: process.env['PATH'],
+    HOME: root,
+    PORT: '0',
+    MAINSHEET_DATA_DIR: join(root, 'data'),
+    MAINSHEET_DEPLOYMENTS: specs,
+    MAINSHEET_ADMIN_TOKEN: TOKEN,
+    GITHUB_WEBHOOK_SECRET: SECRET,
+    GITHUB_API_URL: addressOf(github),
+    GITHUB_SERVER_URL: addressOf(github),
+    GITHUB_TOKEN: 'bench-token',
+    // The pushes are made up: there is no repository to look at.
+    MAINSHEET_RECONCILE_INTERVAL: '0',
+    LOG_FORMAT: 'json',
+  };
+  const log = join(root, 'log');
+  let { child, url } = await start(environment, log);
+  if (options.prepare !== undefined) {
+    await stop(child);
+    options.prepare(join(root, 'data', 'mainsheet.db'));
+    ({ child, url } = await start(environment, log));
+  }
+  await pause(url);
+  const pid = child.pid ?? 0;
+  return {
+    name,
+    label,
+    child,
+    url: `${url}${PATH}`,
+    matching: options.matching ?? 0,
+    async settle() {
+      const since = performance.now();
+      await until('all that was accepted is processed', () => isIdle(url), 600_000);
+      return performance.now() - since;
+    },
+    memory() {
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+      return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024);
+    },
+    async remove() {
+      await stop(child);
+      github.closeAllConnections();
+      github.close();
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+}
+
+async function start(
+  environment: NodeJS.ProcessEnv,
+  log: string,
+): Promise<{ child: ChildProcess; url: string }> {
+  const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+  const output = openSync(log, 'w');
+  const child = spawn(process.execPath, [main, 'serve'], {
+    env: environment,
+    stdio: ['ignore', output, 'inherit'],
+  });
+  const line = await until('the controller listens', () =>
+    readFileSync(log, 'utf8')
+      .split('\n')
+      .find((text) => text.includes('"listening"')),
+  );
+  return { child, url: (JSON.parse(line) as { url: string }).url };
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  if (child.exitCode === null) {
+    child.kill('SIGTERM');
+    await ended;
+  }
+}
+
+/** The lane of what matches is paused, so that runs are made and none is started. */
+async function pause(url: string): Promise<void> {
+  const response = await fetch(`${url}/api/v1/lanes/bench/pause?reason=bench`, {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${TOKEN}` },
+  });
+  if (!response.ok) throw new Error(`pause: ${response.status} ${await response.text()}`);
+}
+
+async function isIdle(url: string): Promise<boolean> {
+  const response = await fetch(`${url}/metrics`, { headers: { Authorization: `Bearer ${TOKEN}` } });
+  return /^mainsheet_deliveries_pending 0$/m.test(await response.text());
+}
+
+/** Five specs of the repository that is pushed to, and 95 of nineteen others. */
+function specTexts(): string[] {
+  return Array.from({ length: 100 }, (_, index) => {
+    const repository = index < 5 ? 'acme/storefront' : `acme/r${index % 19}`;
+    const branch = index === 0 ? 'main' : `release-${index}`;
+    const lane = index === 0 ? 'concurrency: { lane: bench, queue: all }\n' : '';
+    return (
+      `name: spec-${index}\nrepository: ${repository}\non: { push: { branches: [${branch}] } }\n` +
+      `${lane}steps: [{ run: "true" }]\n`
+    );
+  });
+}
+
+/** A GitHub that says yes. */
+async function answering(): Promise<Server> {
+  const server = createServer((request, response) => {
+    request.resume();
+    response.writeHead(201, { 'Content-Type': 'application/json' }).end('{"id":1}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}
+
+function addressOf(server: Server): string {
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
