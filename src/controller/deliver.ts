@@ -84,6 +84,7 @@ export function createDeliver(
     }
     let sent: Awaited<ReturnType<Sender['send']>>;
     try {
+      await store.flushed();
       failpoint('callback.before');
       const ageMs = clock.now() - entry.createdAt;
       sent = await deps.sender.send(message, { signal, retried: entry.attempts > 1, ageMs });
@@ -101,7 +102,7 @@ export function createDeliver(
     }
     try {
       failpoint('callback.sent');
-      await store.atomically(async (tables) => {
+      await store.lazily(async (tables) => {
         const now = clock.now();
         if (await tables.outbox.finish(entry.id, 'sent', now, undefined, entry.attempts)) {
           if (sent.deploymentId === undefined) return;

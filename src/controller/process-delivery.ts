@@ -115,7 +115,7 @@ export function createProcessDelivery(deps: {
   ): Promise<void> {
     const { id, attempts } = claimed.delivery;
     failpoint('intake.before');
-    const { outcome, changed } = await store.atomically(async (tables) => {
+    const { outcome, changed } = await store.lazily(async (tables) => {
       const found =
         judged.verdicts.length > 0 ? await notePush(tables, id, judged.event) : undefined;
       const made =

@@ -87,7 +87,7 @@ export function createRunner(deps: {
   }
 
   async function claim(): Promise<Run | undefined> {
-    const run = await store.atomically(async (tables) => {
+    const run = await store.lazily(async (tables) => {
       const now = clock.now();
       const candidate = await tables.runs.nextRunnable(now, [...running.keys()]);
       if (candidate === undefined) return undefined;

@@ -92,7 +92,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
     ],
     deps.version,
   );
-  const api = apiRouter('/api/v1', access(deps.adminToken), operations, logger);
+  const api = apiRouter('/api/v1', access(deps.adminToken), operations, logger, store.flushed);
   app.use(api.routes());
   app.use(api.allowedMethods());
 

@@ -58,9 +58,11 @@ export async function saveStep(
 ): Promise<void> {
   const { failpoint = noFailpoint } = deps;
   failpoint('step.before');
-  await patiently({ clock: deps.clock, patienceMs: STORE_PATIENCE_MS }, async () =>
-    stillOurs(run, await deps.store.steps.update(run.id, step, run.attempts)),
-  );
+  await patiently({ clock: deps.clock, patienceMs: STORE_PATIENCE_MS }, async () => {
+    stillOurs(run, await deps.store.steps.update(run.id, step, run.attempts));
+    // What it does is seen outside: a power cut must not make anyone forget that it began.
+    if (step.state === 'running') await deps.store.flushed();
+  });
   failpoint('step.after');
   deps.news.publish({ kind: 'step', run: run.id, step: step.index, state: step.state });
 }

@@ -69,7 +69,7 @@ export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promi
       const toStore = await toKeep(outputs, { run, maskLong, seal: deps.seal });
       const succeeded = end(deps, step, 'succeeded', result.exitCode, '');
       await patiently({ clock: deps.clock, patienceMs: STORE_PATIENCE_MS }, () =>
-        deps.store.atomically(async (tables) => {
+        deps.store.lazily(async (tables) => {
           stillOurs(run, await tables.runs.setOutputs(run.id, toStore, run.attempts));
           await tables.steps.update(run.id, succeeded);
           deps.failpoint?.('step.inside');
@@ -143,7 +143,7 @@ async function begin(
 ): Promise<void> {
   for (const step of again) Object.assign(step, UNTOUCHED);
   await patiently({ clock: deps.clock, patienceMs: STORE_PATIENCE_MS }, () =>
-    deps.store.atomically(async ({ runs, steps }) => {
+    deps.store.lazily(async ({ runs, steps }) => {
       stillOurs(run, await runs.setWorkTree(run.id, tree, run.attempts));
       if (again.length > 0) await runs.setOutputs(run.id, NO_OUTPUTS, run.attempts);
       for (const step of again) await steps.update(run.id, step);

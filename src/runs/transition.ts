@@ -195,7 +195,7 @@ export function createTransitions(deps: {
     },
     apply,
     async commit(run, command, owner) {
-      const next = await store.atomically((tables) => apply(tables, run, command, owner));
+      const next = await store.lazily((tables) => apply(tables, run, command, owner));
       announce(next);
       return next;
     },

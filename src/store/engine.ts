@@ -20,9 +20,8 @@ const JOURNAL_SIZE_LIMIT = 16 * 1024 * 1024;
 export type Engine = 'sqlite' | 'postgres';
 
 /**
- * Opens (and makes) the SQLite file. WAL with `synchronous=FULL`: a committed row has reached the disk before anybody
- * hears of it (https://www.sqlite.org/pragma.html#pragma_synchronous). The file and its directory are the owner's only.
- * `patience`: how long a statement waits for another program that holds the file (5 s).
+ * Opens (and makes) the SQLite file. Commits do not wait for the disk: `Barrier` does. The file and its directory are the
+ * owner's only. `patience`: how long a statement waits for another program that holds the file (5 s).
  * Throws MainsheetError `store-unavailable`.
  */
 export function openSqlite(
@@ -36,7 +35,8 @@ export function openSqlite(
     // Counts only for a file that is made now: what retention removes can then be given back to the disk.
     sqlite.pragma('auto_vacuum = INCREMENTAL');
     sqlite.pragma('journal_mode = WAL');
-    sqlite.pragma('synchronous = FULL');
+    // A commit is in the log; `Barrier` waits for the disk.
+    sqlite.pragma('synchronous = NORMAL');
     sqlite.pragma('foreign_keys = ON');
     sqlite.pragma('cache_size = -64000');
     sqlite.pragma(`journal_size_limit = ${JOURNAL_SIZE_LIMIT}`);

@@ -1,6 +1,7 @@
-import type { Kysely } from 'kysely';
+import { sql, type Kysely, type RawBuilder } from 'kysely';
 import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
 import { createAudit, type Audit } from './audit.ts';
+import { barrierOf, type Barrier } from './barrier.ts';
 import { createBranchHeads, type BranchHeads } from './branch-heads.ts';
 import { createCursors, type Cursors } from './cursors.ts';
 import type { Engine } from './engine.ts';
@@ -48,12 +49,21 @@ export interface Store extends Tables {
   githubWrites: WriteLog;
   /** Stores a delivery; resolves after its commit has reached the disk (G1), false for an id or a body that was there before. */
   accept(delivery: IncomingDelivery): Promise<boolean>;
-  /** Does everything in `work` or nothing of it. `work` must use only the tables it is given. */
+  /**
+   * Does everything in `work` or nothing of it; resolves after the commit has reached the disk. `work` must use only the
+   * tables it is given.
+   */
   atomically<Result>(work: (tables: Tables) => Promise<Result>): Promise<Result>;
+  /** The same without waiting for the disk: for what nobody outside hears of before `flushed`. */
+  lazily<Result>(work: (tables: Tables) => Promise<Result>): Promise<Result>;
+  /** Resolves when all that was committed before, by whatever way, is on the disk. */
+  flushed: Barrier;
   /** Throws when the database does not answer, or what is written to it does not reach the disk. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
+
+const NOT_WAITING = sql`set local synchronous_commit = off`;
 
 /** Brings the database up to date and opens the store on it. Takes `db` over: `close` closes it. */
 export async function createStore(
@@ -63,19 +73,43 @@ export async function createStore(
 ): Promise<Store> {
   await migrate(db as Kysely<unknown>, engine);
   const tables = createTables(db, engine);
+  const flushed = barrierOf(db, engine);
+  const probe = createProbe(db);
+
+  async function inTransaction<Result>(
+    work: (tables: Tables) => Promise<Result>,
+    begin?: RawBuilder<unknown>,
+  ): Promise<Result> {
+    return await db.transaction().execute(async (trx) => {
+      await begin?.execute(trx);
+      return await work(createTables(trx, engine));
+    });
+  }
+
   return {
     ...tables,
     engine,
+    flushed,
+    lazily: (work) => inTransaction(work, engine === 'postgres' ? NOT_WAITING : undefined),
     accept: createGroupCommit(async (group) => {
       failpoint('accept.before');
       const stored = await tables.inbox.store(group);
+      await flushed();
       failpoint('accept.after');
       return stored;
     }),
     retention: createRetention(db, engine),
     githubWrites: createGitHubWrites(db, engine),
-    atomically: (work) => db.transaction().execute((trx) => work(createTables(trx, engine))),
-    ping: createProbe(db),
+    async atomically(work) {
+      if (engine === 'postgres') return await inTransaction(work);
+      const result = await inTransaction(work);
+      await flushed();
+      return result;
+    },
+    async ping() {
+      await probe();
+      await flushed();
+    },
     close: () => db.destroy(),
   };
 }

@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FailpointName } from '../../src/lib/failpoint.ts';
+import { cutPower, POWERED } from '../support/cut-power.ts';
 import type { Controller } from '../support/controller.ts';
 import type { Random } from '../support/random.ts';
 import { processTree } from './processes.ts';
+import { readBook } from './book.ts';
 import type { ChaosWorld } from './world.ts';
 
 /** How the controller dies next. */
@@ -16,13 +18,22 @@ export type Murder =
       afterMs: number;
       /** With every process it has started, as when a container dies. */
       tree: boolean;
-    };
+    }
+  /** The power is cut when the world sees something, with all that the database had not brought to the disk. SQLite only. */
+  | { kind: 'power'; at: Sight; withinMs: number };
+
+/** A 202, a request to the forge, a line of a step. */
+export type Sight = 'answer' | 'callback' | 'step';
 
 /** Starts the controller, lets it die as planned, and tells how it did. It is dead afterwards. */
 export async function murder(world: ChaosWorld, plan: Murder): Promise<string> {
   const controller = world.victim();
   const env =
-    plan.kind === 'failpoint' ? { MAINSHEET_FAILPOINTS: `${plan.name}:${plan.pass}` } : {};
+    plan.kind === 'failpoint'
+      ? { MAINSHEET_FAILPOINTS: `${plan.name}:${plan.pass}` }
+      : plan.kind === 'power'
+        ? POWERED
+        : {};
   const started = controller.restart(env).then(
     () => {
       void redeliver(world);
@@ -33,7 +44,9 @@ export async function murder(world: ChaosWorld, plan: Murder): Promise<string> {
   );
   const death = await (plan.kind === 'instant'
     ? dieAt(controller, plan, started)
-    : dieOf(controller, plan, started));
+    : plan.kind === 'power'
+      ? loseThePower(world, plan, started)
+      : dieOf(controller, plan, started));
   const failure = await started;
   if (failure !== undefined) throw failure;
   return death;
@@ -63,6 +76,28 @@ async function dieOf(
   if (!isLate) return name;
   await killFromOutside(controller, false);
   return 'instant';
+}
+
+async function loseThePower(
+  world: ChaosWorld,
+  { at, withinMs }: Extract<Murder, { kind: 'power' }>,
+  started: Promise<unknown>,
+): Promise<string> {
+  const before = await seen(world, at);
+  await started;
+  const late = Date.now() + withinMs;
+  while ((await seen(world, at)) === before && Date.now() < late) await delay(2);
+  const controller = world.victim();
+  await killFromOutside(controller, true);
+  cutPower(controller.dataDir);
+  return `power at ${at}`;
+}
+
+/** How much there is to see. */
+async function seen({ forge, book, deliveries }: ChaosWorld, sight: Sight): Promise<number> {
+  if (sight === 'answer') return deliveries().acknowledged.size;
+  if (sight === 'step') return (await readBook(book)).length;
+  return forge.journal.filter(({ method }) => method === 'POST').length;
 }
 
 export function randomInstant(random: Random): Murder {

@@ -41,6 +41,7 @@ export function createAudit(world: ChaosWorld): Audit {
         ...auditNewest(world, runs),
         ...overlaps(lines),
         ...(await auditForge(world, inQuestion, runs)),
+        ...auditForgotten(world, lines, runs),
       ];
       for (const id of deliveries) deliveriesBefore.add(id);
       for (const { id } of inQuestion) runsBefore.add(id);
@@ -144,6 +145,24 @@ function auditRuns(
   }
   return problems;
 }
+
+/** What the world saw of a run is still known of it: a step that wrote, a Deployment that was made. */
+function auditForgotten(
+  world: ChaosWorld,
+  lines: readonly BookLine[],
+  runs: readonly RunView[],
+): string[] {
+  const known = new Set(runs.map(({ id }) => id));
+  const shown = world.forge.journal.flatMap(
+    ({ body }) => LINK.exec(JSON.stringify(body))?.[1] ?? [],
+  );
+  const forgotten = new Set(
+    [...lines.map(({ run }) => run), ...shown].filter((id) => !known.has(id)),
+  );
+  return [...forgotten].map((id) => `run ${id} was seen outside and is not known`);
+}
+
+const LINK = /\/runs\/([0-9a-z]+)/;
 
 /** G4: the last commit of each repository was deployed, unless its spec cannot be. */
 function auditNewest(world: ChaosWorld, runs: readonly RunView[]): string[] {

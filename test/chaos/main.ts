@@ -3,15 +3,16 @@ import { parseArgs } from 'node:util';
 import { createRandom } from '../support/random.ts';
 import { runChaos } from './chaos.ts';
 import { ENGINES } from './world.ts';
-import { randomMurders } from './murders.ts';
+import { powerCuts, randomMurders } from './murders.ts';
 
-/** `npm run chaos -- --kills 500 [--seed N] [--engine postgres] [--replicas 2]`: exit code 1 when a promise was broken. */
+/** `npm run chaos -- --kills 500 [--seed N] [--engine postgres] [--replicas 2] [--power]`: exit code 1 when a promise was broken. */
 const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '500' },
     seed: { type: 'string', default: String(randomInt(2 ** 31)) },
     engine: { type: 'string', default: 'sqlite' },
     replicas: { type: 'string', default: '1' },
+    power: { type: 'boolean', default: false },
   },
 });
 const seed = Number(values.seed);
@@ -22,6 +23,7 @@ if (engine === undefined) throw new Error(`--engine takes ${ENGINES.join(' or ')
 if (!(replicas === 1 || (engine === 'postgres' && replicas > 1))) {
   throw new Error('--replicas takes a whole number, more than 1 with --engine postgres only');
 }
+if (values.power && engine !== 'sqlite') throw new Error('--power takes --engine sqlite');
 if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(kills) || kills < 1) {
   throw new Error('--kills and --seed take whole numbers');
 }
@@ -32,7 +34,7 @@ const report = await runChaos({
   replicas,
   seed,
   roundOf: 50,
-  murders: randomMurders(createRandom(seed + 1), kills),
+  murders: (values.power ? powerCuts : randomMurders)(createRandom(seed + 1), kills),
   onDeath(count) {
     if (count % 25 === 0) say(`${new Date().toISOString()} ${count} kills`);
   },

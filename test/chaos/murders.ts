@@ -21,6 +21,15 @@ export function randomMurders(random: Random, count: number): Murder[] {
   );
 }
 
+/** The power is cut when the world has just seen something. */
+export function powerCuts(random: Random, count: number): Murder[] {
+  return Array.from({ length: count }, () => ({
+    kind: 'power',
+    at: random.pick(['answer', 'callback', 'step']),
+    withinMs: SHORT_MS,
+  }));
+}
+
 /** Each failpoint once, in an order of chance. */
 export function everyFailpoint(random: Random): Murder[] {
   return FAILPOINTS.map((name) => ({ name, place: random.next() }))

@@ -17,7 +17,7 @@ function open() {
     set: () => undefined,
     body: undefined as unknown,
   };
-  const stream = eventStream(ctx as unknown as Context);
+  const stream = eventStream(ctx as unknown as Context, async () => undefined);
   return { stream, body: ctx.body as Readable, res };
 }
 

@@ -91,8 +91,8 @@ function withoutOutbox(store: Store): Store {
   };
   return {
     ...store,
-    atomically: (work) =>
-      store.atomically((tables) => work({ ...tables, outbox: { ...tables.outbox, add } })),
+    lazily: (work) =>
+      store.lazily((tables) => work({ ...tables, outbox: { ...tables.outbox, add } })),
   };
 }
 

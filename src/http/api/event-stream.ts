@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import type { Context } from 'koa';
+import type { Barrier } from '../../store/barrier.ts';
 
 /** A comment is sent this often, so that proxies do not close a quiet stream. */
 const KEEP_ALIVE_MS = 15_000;
@@ -15,8 +16,8 @@ export interface EventStream {
   end(): void;
 }
 
-/** Makes the answer an event stream. */
-export function eventStream(ctx: Context): EventStream {
+/** Makes the answer an event stream, which tells of nothing that is not on the disk. */
+export function eventStream(ctx: Context, flushed: Barrier): EventStream {
   const body = new PassThrough();
   const gone = new AbortController();
   const keepAlive = setInterval(() => body.write(': still here\n\n'), KEEP_ALIVE_MS);
@@ -41,6 +42,7 @@ export function eventStream(ctx: Context): EventStream {
   return {
     signal: gone.signal,
     async send(event, data, id) {
+      await flushed();
       if (gone.signal.aborted || body.writableEnded) return;
       const number = id === undefined ? '' : `id: ${id}\n`;
       const ready = body.write(`${number}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);

@@ -51,7 +51,7 @@ export function streamLog(
   deps: { store: Store; news: Broadcast<News>; run: string },
 ): void {
   const { store, news, run } = deps;
-  const stream = eventStream(ctx);
+  const stream = eventStream(ctx, store.flushed);
   const wakeup = createWakeup();
   const unsubscribe = news.subscribe((item) => {
     if ('run' in item && item.run === run) wakeup.wake();

@@ -128,7 +128,7 @@ export function overviewOperations(deps: {
       summary: 'Everything that happens in this process, as it happens',
       answer: { contentTypes: ['text/event-stream'] },
       async serve(ctx) {
-        const stream = eventStream(ctx);
+        const stream = eventStream(ctx, store.flushed);
         let waiting = 0;
         const unsubscribe = news.subscribe(({ kind, ...item }) => {
           if (waiting >= MOST_WAITING) return stream.end();

@@ -2,6 +2,7 @@ import { Router } from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import { z } from 'zod';
 import type { Logger } from '../../lib/logger.ts';
+import type { Barrier } from '../../store/barrier.ts';
 import type { PageRequest } from '../../store/page.ts';
 import { decodeCursor } from '../../store/page.ts';
 import { ProblemError } from '../problem.ts';
@@ -56,7 +57,7 @@ export function listOf<Item extends z.ZodType>(item: Item) {
 }
 
 /**
- * Serves the operations below `prefix`. Queries are checked, answers are what `serve` returns. The guard is part of each
+ * Serves the operations below `prefix`. Queries are checked, answers are what `serve` returns, once it is on the disk. The guard is part of each
  * route, so that no spelling of a path that the router takes (it ignores case) can lead past it.
  */
 export function apiRouter(
@@ -64,6 +65,7 @@ export function apiRouter(
   guard: Middleware,
   operations: readonly Operation[],
   logger: Logger,
+  flushed: Barrier,
 ): Router {
   const router = new Router({ prefix });
   for (const one of operations) {
@@ -82,6 +84,7 @@ export function apiRouter(
         const { reason } = query.data as { reason?: unknown };
         logger.info({ by: String(ctx.state['actor']), action: ctx.path, reason }, 'operator acted');
       }
+      await flushed();
       if (body === undefined) return;
       ctx.status = one.status;
       ctx.body = body;

@@ -1,0 +1,87 @@
+import { closeSync, fdatasync, openSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { sql, type Kysely } from 'kysely';
+import { MainsheetError, RetryableError } from '../lib/errors.ts';
+import type { Engine } from './engine.ts';
+import type { Database } from './tables.ts';
+
+/**
+ * Waits for the disk. A commit hands its changes to the operating system; what the world may see of them waits here (G1).
+ * Resolves when all that was committed before the call is on the disk. Rejects with RetryableError `store-away` while the
+ * database cannot be reached, and with MainsheetError `store-lost` once a flush has failed, and for ever after: what the
+ * disk did not take may be gone though it can still be read, so only a restart finds out what is there
+ * (https://wiki.postgresql.org/wiki/Fsync_Errors).
+ */
+export type Barrier = () => Promise<void>;
+
+/** One call of `flush`, which brings to the disk all that was committed before it, serves all that wait for it. */
+export function createBarrier(flush: () => Promise<void>): Barrier {
+  let running: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  let lost: unknown;
+
+  async function pass(): Promise<void> {
+    next = undefined;
+    if (lost !== undefined) throw lost;
+    try {
+      await flush();
+    } catch (cause) {
+      if (cause instanceof RetryableError) throw cause;
+      lost = new MainsheetError('store-lost', 'the disk did not take what was written', { cause });
+      throw lost;
+    }
+  }
+
+  function begin(): Promise<void> {
+    running = pass().finally(() => (running = undefined));
+    return running;
+  }
+
+  // The pass under way may have begun before the latest commit: only the one after it is sure to cover that.
+  return () => (running === undefined ? begin() : (next ??= running.then(begin, begin)));
+}
+
+/** The barrier of an open database. */
+export function barrierOf(db: Kysely<Database>, engine: Engine): Barrier {
+  return createBarrier(engine === 'sqlite' ? sqliteFlush(db) : () => postgresFlush(db));
+}
+
+/**
+ * With `synchronous=NORMAL` a commit is in SQLite's write-ahead log, but perhaps not on the disk: flushing that file is what
+ * `FULL` does after each commit (https://www.sqlite.org/pragma.html#pragma_synchronous). Here the event loop goes on meanwhile.
+ */
+function sqliteFlush(db: Kysely<Database>): () => Promise<void> {
+  let flushed: number | undefined;
+
+  return async () => {
+    // Asked between two transactions, because each has the one connection to itself: what it counts is committed.
+    const { rows } = await sql<{ changes: number }>`select total_changes() as changes`.execute(db);
+    const changes = rows[0]?.changes;
+    if (changes === flushed) return;
+    const log = openSync(`${await fileOf(db)}-wal`, 'r');
+    try {
+      await flushFile(log);
+    } finally {
+      closeSync(log);
+    }
+    flushed = changes;
+  };
+}
+
+const flushFile = promisify(fdatasync);
+
+async function fileOf(db: Kysely<Database>): Promise<string> {
+  const { rows } = await sql<{ file: string }>`pragma database_list`.execute(db);
+  return rows[0]?.file ?? '';
+}
+
+/**
+ * A commit that waits for the disk, of a record that means nothing: the server's log is flushed up to it, so also what
+ * others have committed without waiting (https://www.postgresql.org/docs/current/wal-async-commit.html).
+ */
+async function postgresFlush(db: Kysely<Database>): Promise<void> {
+  const { rows } = await sql<{ flushed: boolean }>`
+    select pg_current_wal_insert_lsn() <= pg_current_wal_flush_lsn() as flushed`.execute(db);
+  if (rows[0]?.flushed === true) return;
+  await sql`select pg_logical_emit_message(true, 'mainsheet', '')`.execute(db);
+}

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RetryableError } from '../../src/lib/errors.ts';
+import { createBarrier } from '../../src/store/barrier.ts';
+
+/** A disk whose flushes end when the test says so. */
+function slowDisk() {
+  const flushes: { end: () => void; fail: (error: Error) => void }[] = [];
+  const barrier = createBarrier(
+    () => new Promise<void>((end, fail) => void flushes.push({ end, fail })),
+  );
+  return { flushes, barrier };
+}
+
+const settled = (promise: Promise<void>) =>
+  Promise.race([promise.then(() => true), new Promise((resolve) => setImmediate(resolve, false))]);
+
+test('what is committed while a flush is under way waits for the next one, and all of it for the same', async () => {
+  const { flushes, barrier } = slowDisk();
+  const first = barrier();
+  const second = barrier();
+  const third = barrier();
+  flushes[0]?.end();
+  await first;
+  assert.equal(await settled(second), false);
+  assert.equal(flushes.length, 2);
+  flushes[1]?.end();
+  await Promise.all([second, third]);
+  assert.equal(flushes.length, 2);
+});
+
+test('after a flush that failed nothing is said to be on the disk any more', async () => {
+  const { flushes, barrier } = slowDisk();
+  const first = barrier();
+  const second = barrier();
+  flushes[0]?.fail(new Error('EIO'));
+  await assert.rejects(first, { code: 'store-lost' });
+  await assert.rejects(second, { code: 'store-lost' });
+  await assert.rejects(barrier(), { code: 'store-lost' });
+  assert.equal(flushes.length, 1);
+});
+
+test('a database that is away for a moment is asked again', async () => {
+  const { flushes, barrier } = slowDisk();
+  const first = barrier();
+  flushes[0]?.fail(new RetryableError('store-away', 'the database cannot be reached'));
+  await assert.rejects(first, { code: 'store-away' });
+  const second = barrier();
+  flushes[1]?.end();
+  await second;
+});
