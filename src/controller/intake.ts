@@ -11,7 +11,8 @@ import type { Transitions } from '../runs/transition.ts';
 import type { Catalog } from '../spec/catalog.ts';
 import type { ClaimedDelivery } from '../store/inbox.ts';
 import type { Store } from '../store/index.ts';
-import { createJudge } from './judge.ts';
+import { createCloseIdle } from './idle.ts';
+import { createJudge, createRecognize } from './judge.ts';
 import { createLoop, type Loop } from './loop.ts';
 import { createMakeRuns } from './make-runs.ts';
 import { createFindOvertaken } from './overtaken.ts';
@@ -49,7 +50,9 @@ export function createIntake(deps: {
   failpoint?: Failpoint;
 }): Intake {
   const { store, catalog, transitions, clock, logger, news } = deps;
-  const judge = createJudge({ ...deps, repositories: deps.store.repositories });
+  const recognize = createRecognize({ ...deps, repositories: store.repositories });
+  const judge = createJudge({ ...deps, recognize });
+  const closeIdle = createCloseIdle({ store, recognize, announce, clock });
   const makeRuns = createMakeRuns(deps);
   const findOvertaken = createFindOvertaken({ ...store, order: deps.order });
   const processDelivery = createProcessDelivery({
@@ -63,9 +66,13 @@ export function createIntake(deps: {
   /** Repositories of deliveries that are worked on: one that had stepped aside may be due again meanwhile. */
   const busy = new Set<string>();
 
+  // Without one valid set of specs nothing can be said of a delivery: it waits instead of being judged by none.
+  const isReady = () => catalog.current().loadedAt > 0;
+
   async function turn(signal: AbortSignal): Promise<boolean> {
-    // Without one valid set of specs nothing can be said of a delivery: it waits instead of being judged by none.
-    if (catalog.current().loadedAt === 0 || slots.room() === 0) return false;
+    if (!isReady()) return false;
+    if (await closeIdle()) return true;
+    if (slots.room() === 0) return false;
     const claimed = await store.inbox.claim(clock.now(), deps.leaseMs, [...busy]);
     if (claimed === undefined) return false;
     const over = new AbortController();
@@ -103,10 +110,20 @@ export function createIntake(deps: {
   }
 
   const loop = createLoop({ name: 'intake', turn, pollMs: POLL_MS, logger });
+  // Also while the other waits for git.
+  const idle = createLoop({
+    name: 'idle deliveries',
+    turn: async () => isReady() && (await closeIdle()),
+    pollMs: POLL_MS,
+    logger,
+  });
   return {
-    wake: () => loop.wake(),
+    wake() {
+      idle.wake();
+      loop.wake();
+    },
     async run(signal) {
-      await loop.run(signal);
+      await Promise.all([loop.run(signal), idle.run(signal)]);
       await slots.settled();
     },
     replay: createReplay({ store, judge, makeRuns, announce, clock }),

@@ -13,18 +13,19 @@ const MOST_TEXT = 128 * 1024 * 1024;
 const MOST_TURNS = 4;
 
 /**
- * Puts everything that arrives in one turn of the event loop into one transaction, because reaching the disk costs the
- * same for one row as for a hundred. The promise settles after the commit: true when the delivery is new, false when its
- * id or body was there before (or twice in the group). It rejects when the group could not be stored, and with RetryableError
+ * Puts everything that arrives in one turn of the event loop into one transaction, which costs little more than one row does.
+ * The promise settles when the commit has been `flushed`: true when the delivery is new, false when its id or body was
+ * there before (or twice in the group). It rejects when the group could not be stored, and with RetryableError
  * `intake-full` when too much waits already.
  */
 export function createGroupCommit(
   store: (group: readonly IncomingDelivery[]) => Promise<ReadonlySet<string>>,
+  flushed: () => Promise<void>,
   limits = { groupText: LARGEST_GROUP_TEXT, text: MOST_TEXT },
 ): (delivery: IncomingDelivery) => Promise<boolean> {
   let waiting: Waiter[] = [];
   let draining = false;
-  /** Characters of payload in `waiting` and in the group under way. */
+  /** Characters of payload in `waiting` and in the groups that are not flushed. */
   let held = 0;
 
   async function drain(): Promise<void> {
@@ -33,7 +34,6 @@ export function createGroupCommit(
       const group = waiting.slice(0, groupSize());
       waiting = waiting.slice(group.length);
       await commit(group);
-      for (const { delivery } of group) held -= delivery.payload.length;
     }
     draining = false;
   }
@@ -64,12 +64,22 @@ export function createGroupCommit(
     }
     try {
       const stored = await store([...first.values()].map((waiter) => waiter.delivery));
-      for (const waiter of group) {
-        const { id } = waiter.delivery;
-        waiter.resolve(stored.has(id) && first.get(id) === waiter);
-      }
+      const isNew = (waiter: Waiter) =>
+        stored.has(waiter.delivery.id) && first.get(waiter.delivery.id) === waiter;
+      // The next group is stored while this one waits for the disk.
+      void flushed().then(
+        () => settle(group, (waiter) => waiter.resolve(isNew(waiter))),
+        (error: unknown) => settle(group, (waiter) => waiter.reject(error)),
+      );
     } catch (error) {
-      for (const waiter of group) waiter.reject(error);
+      settle(group, (waiter) => waiter.reject(error));
+    }
+  }
+
+  function settle(group: readonly Waiter[], tell: (waiter: Waiter) => void): void {
+    for (const waiter of group) {
+      held -= waiter.delivery.payload.length;
+      tell(waiter);
     }
   }
 

@@ -25,6 +25,12 @@ export interface ClaimedDelivery {
   payload: string;
 }
 
+/** A delivery that no process works on. */
+export interface WaitingDelivery extends ClaimedDelivery {
+  /** Grows in the order in which deliveries came. */
+  seq: number;
+}
+
 /** What git did not show. */
 export interface MissingRef {
   /** The whole ref. */
@@ -57,6 +63,13 @@ export interface Inbox {
     leaseMs: number,
     except?: readonly string[],
   ): Promise<ClaimedDelivery | undefined>;
+  /** The first `limit` deliveries after number `after` that nothing was done about yet, in the order they came. */
+  waiting(after: number, now: number, limit: number): Promise<WaitingDelivery[]>;
+  /** Closes deliveries that nobody has claimed, and answers those of them that it closed. */
+  closeIdle(
+    outcomes: ReadonlyMap<WaitingDelivery, DeliveryOutcome>,
+    now: number,
+  ): Promise<WaitingDelivery[]>;
   /** Makes a claim last until `leaseUntil`. False when the delivery is closed, or somebody else's by now. */
   renew(claimed: ClaimedDelivery, leaseUntil: number): Promise<boolean>;
   /**
@@ -103,6 +116,19 @@ export interface Inbox {
 
 export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
   const statements = new Map<number, CompiledQuery<{ id: string }>>();
+  // Said so often that building it would cost more than running it.
+  const closing = db
+    .updateTable('deliveries')
+    .set({
+      attempts: sql.lit(1),
+      state: sql.lit('processed' as const),
+      processed_at: 0,
+      outcome: '',
+    })
+    .where('seq', '=', 0)
+    .where('state', '=', PENDING)
+    .where('attempts', '=', sql.lit(0))
+    .compile();
   return {
     async store(deliveries) {
       const rows = deliveries.map(toRow);
@@ -164,6 +190,30 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
         .returningAll()
         .executeTakeFirst();
       return row && { delivery: fromRow(row), payload: row.payload };
+    },
+
+    async waiting(after, now, limit) {
+      const rows = await db
+        .selectFrom('deliveries')
+        .selectAll()
+        .where('state', '=', PENDING)
+        .where('seq', '>', after)
+        .where('attempts', '=', 0)
+        .where('lease_until', '<=', now)
+        .orderBy('seq')
+        .limit(limit)
+        .execute();
+      return rows.map((row) => ({ delivery: fromRow(row), payload: row.payload, seq: row.seq }));
+    },
+
+    async closeIdle(outcomes, now) {
+      const closed: WaitingDelivery[] = [];
+      for (const [one, outcome] of outcomes) {
+        const parameters = [now, JSON.stringify(outcome), one.seq];
+        const { numAffectedRows } = await db.executeQuery({ ...closing, parameters });
+        if (numAffectedRows === 1n) closed.push(one);
+      }
+      return closed;
     },
 
     async renew({ delivery }, leaseUntil) {

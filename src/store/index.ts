@@ -91,13 +91,17 @@ export async function createStore(
     engine,
     flushed,
     lazily: (work) => inTransaction(work, engine === 'postgres' ? NOT_WAITING : undefined),
-    accept: createGroupCommit(async (group) => {
-      failpoint('accept.before');
-      const stored = await tables.inbox.store(group);
-      await flushed();
-      failpoint('accept.after');
-      return stored;
-    }),
+    accept: createGroupCommit(
+      async (group) => {
+        failpoint('accept.before');
+        return await tables.inbox.store(group);
+      },
+      async () => {
+        // On PostgreSQL the statement itself has waited.
+        if (engine === 'sqlite') await flushed();
+        failpoint('accept.after');
+      },
+    ),
     retention: createRetention(db, engine),
     githubWrites: createGitHubWrites(db, engine),
     async atomically(work) {

@@ -42,9 +42,9 @@ function failingFor(store: Store, failing: Set<string>): Store {
         await store.inbox.postpone(id, ...rest);
       },
     },
-    async atomically(work) {
+    async lazily(work) {
       if (failing.size > 0) throw new RetryableError('store-away', 'the database is away');
-      return await store.atomically(work);
+      return await store.lazily(work);
     },
   };
 }
@@ -250,6 +250,28 @@ test('a delivery that waits for git holds up those of its repository and no othe
     ['d1', 'd2'],
     'in their order; for the other repositories there is no spec',
   );
+});
+
+test('what no spec names is closed while an earlier delivery of its repository waits for git', async (t) => {
+  const { deliver, commit, slow, get, done } = await createFixture(t);
+  const one = await commit({ 'src/a': '1' });
+  const git = Promise.withResolvers<void>();
+  slow.set(one, git.promise);
+  await deliver('d1', 'main', one);
+  await deliver('d2', 'topic', await commit({ 'src/a': '2' }, 'topic'));
+  const { state, outcome } = await done('d2');
+  assert.equal(state, 'processed');
+  assert.match(outcome?.summary ?? '', /^Not deployed: topic matches none of main/);
+  assert.deepEqual(
+    outcome?.specs.map(({ spec, verdict }) => [spec, verdict.matched]),
+    [
+      ['paths', false],
+      ['plain', false],
+    ],
+  );
+  assert.equal((await get('d1')).state, 'pending');
+  git.resolve();
+  await done('d1');
 });
 
 test('a push that was found while its own delivery had stepped aside is deployed once, although both are due', async (t) => {

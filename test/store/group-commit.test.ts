@@ -7,13 +7,14 @@ import { sampleDelivery } from './samples.ts';
 type Group = readonly IncomingDelivery[];
 
 const idsOf = (group: Group) => new Set(group.map(({ id }) => id));
+const onDisk = async () => undefined;
 
 test('everything that arrives in one turn of the event loop shares a transaction', async () => {
   const groups: Group[] = [];
   const accept = createGroupCommit(async (group) => {
     groups.push(group);
     return idsOf(group);
-  });
+  }, onDisk);
   const first = ['d1', 'd2', 'd3'].map((id) => accept(sampleDelivery(id)));
   assert.deepEqual(groups, []);
   await Promise.all(first);
@@ -35,7 +36,7 @@ test('what arrives while a group is being stored goes together into the next one
     begun.resolve();
     if (groups.length === 1) await store.promise;
     return idsOf(group);
-  });
+  }, onDisk);
   const first = accept(sampleDelivery('d1'));
   await begun.promise;
   const later = ['d2', 'd3'].map((id) => accept(sampleDelivery(id)));
@@ -55,7 +56,7 @@ test('nobody hears of a delivery before its group is stored (G1)', async () => {
     begun.resolve();
     await store.promise;
     return idsOf(group);
-  });
+  }, onDisk);
   const answer = accept(sampleDelivery('d1')).then(() => (heard = true));
   await begun.promise;
   await new Promise((resolve) => setImmediate(resolve));
@@ -65,12 +66,39 @@ test('nobody hears of a delivery before its group is stored (G1)', async () => {
   assert.equal(heard, true);
 });
 
+test('nobody hears of a delivery before its group is on the disk, and the next group is stored meanwhile (G1)', async () => {
+  const disk = Promise.withResolvers<void>();
+  const groups: Group[] = [];
+  const heard: string[] = [];
+  const second = Promise.withResolvers<void>();
+  const accept = createGroupCommit(
+    async (group) => {
+      groups.push(group);
+      if (groups.length === 2) second.resolve();
+      return idsOf(group);
+    },
+    () => disk.promise,
+  );
+  const hear = async (id: string) => {
+    await accept(sampleDelivery(id));
+    heard.push(id);
+  };
+  const first = hear('d1');
+  await new Promise((resolve) => setImmediate(resolve));
+  const next = hear('d2');
+  await second.promise;
+  assert.deepEqual(heard, []);
+  disk.resolve();
+  await Promise.all([first, next]);
+  assert.deepEqual(heard, ['d1', 'd2']);
+});
+
 test('a group is bounded, and what is over it comes next', async () => {
   const sizes: number[] = [];
   const accept = createGroupCommit(async (group) => {
     sizes.push(group.length);
     return idsOf(group);
-  });
+  }, onDisk);
   const all = Array.from({ length: 600 }, (_, index) => accept(sampleDelivery(`d${index}`)));
   assert.deepEqual(new Set(await Promise.all(all)), new Set([true]));
   assert.deepEqual(sizes, [256, 256, 88]);
@@ -81,7 +109,7 @@ test('a group that failed fails those in it and nobody after them', async () => 
   const accept = createGroupCommit(async (group) => {
     if (fail) throw new Error('the disk is full');
     return idsOf(group);
-  });
+  }, onDisk);
   const answers = await Promise.allSettled(['d1', 'd2'].map((id) => accept(sampleDelivery(id))));
   for (const answer of answers) {
     assert.equal(answer.status === 'rejected' && String(answer.reason), 'Error: the disk is full');
@@ -97,6 +125,7 @@ test('a group is bounded by its text, too, but a large delivery still goes alone
       sizes.push(group.length);
       return idsOf(group);
     },
+    onDisk,
     { groupText: 100, text: 10_000 },
   );
   const sized = (id: string, length: number) => ({
@@ -115,6 +144,7 @@ test('while the store is slow no more text waits than there is room for, and lat
       await store.promise;
       return idsOf(group);
     },
+    onDisk,
     { groupText: 100, text: 100 },
   );
   const sized = (id: string) => ({ ...sampleDelivery(id), payload: 'x'.repeat(50) });

@@ -146,6 +146,7 @@ describe('with ten thousand closed rows', () => {
     ],
     ['retention.audit', ['audit_by_time'], () => store.retention.audit(0, 9)],
     ['retention.pushes', ['pushes_by_time'], () => store.retention.pushes(0, 9)],
+    ['inbox.waiting', ['deliveries_waiting'], () => store.inbox.waiting(5, 2000, 9)],
     ['inbox.store', [], () => store.accept({ ...SMALL, id: 'new' })],
     [
       'inbox.store of a copy',

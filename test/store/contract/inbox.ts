@@ -134,6 +134,38 @@ export function inboxContract(withStore: WithStore): void {
     );
 
     test(
+      'what nobody has claimed can be closed many at once, and what somebody has stays as it is',
+      withStore(async (store) => {
+        for (const id of ['d1', 'd2', 'd3', 'd4']) await store.accept(sampleDelivery(id));
+        const waiting = await store.inbox.waiting(0, 2000, 3);
+        assert.deepEqual(
+          waiting.map(({ delivery, payload }) => [delivery.id, payload]),
+          ['d1', 'd2', 'd3'].map((id) => [id, JSON.stringify({ delivery: id })]),
+        );
+        await store.inbox.claim(2000, 100);
+        const outcomes = new Map(waiting.map((one) => [one, OUTCOME]));
+        const closed = await store.lazily(({ inbox }) => inbox.closeIdle(outcomes, 2050));
+        assert.deepEqual(
+          closed.map(({ delivery }) => delivery.id),
+          ['d2', 'd3'],
+        );
+        assert.equal((await store.inbox.get('d1'))?.delivery.state, 'pending');
+        const { delivery } = (await store.inbox.get('d2')) ?? assert.fail();
+        assert.partialDeepStrictEqual(delivery, {
+          state: 'processed',
+          attempts: 1,
+          processedAt: 2050,
+          outcome: OUTCOME,
+        });
+        const rest = await store.inbox.waiting(waiting.at(-1)?.seq ?? 0, 2000, 3);
+        assert.deepEqual(
+          rest.map((one) => one.delivery.id),
+          ['d4'],
+        );
+      }),
+    );
+
+    test(
       'a delivery waits for the earlier ones of its repository, not for those of others',
       withStore(async (store) => {
         await store.accept(sampleDelivery('a1'));
