@@ -19,10 +19,7 @@ const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 3);
 const LOADER_MARGIN = 3;
 
 const sink = await startReceiver('sink', 'nothing but an answer');
-const serves = [
-  await startServe('mainsheet', 'mainsheet serve, 100 specs, none matches'),
-  await startServe('matching', 'mainsheet serve, 1 push in 10 makes a run', { matching: 10 }),
-];
+const serves = [await startServe('mainsheet', 'mainsheet serve, 100 specs, none matches')];
 const receivers: Receiver[] = [
   await startReceiver('bare', 'bare node:http + HMAC (keeps nothing)'),
   await startReceiver('durable', 'the same + durable SQLite, group commit'),

@@ -20,8 +20,6 @@ export interface Receiver {
   label: string;
   url: string;
   child: ChildProcess;
-  /** One push in so many matches a spec. */
-  matching?: number;
   /** What has to happen before what it accepted is done. Milliseconds that it took. */
   settle?: () => Promise<number>;
 }
@@ -42,7 +40,7 @@ export async function startReceiver(name: string, label: string): Promise<Receiv
 
 /** Loads one receiver from a process of its own. */
 export async function load(
-  { url, matching = 0 }: Pick<Receiver, 'url' | 'matching'>,
+  { url }: Pick<Receiver, 'url'>,
   seconds: number,
   mostRate = MOST_RATE,
 ): Promise<LoadResult> {
@@ -58,7 +56,6 @@ export async function load(
     seconds,
     requests,
     serial,
-    matching,
   };
   serial += requests;
   child.send(order);

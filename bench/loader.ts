@@ -16,8 +16,6 @@ export interface Load {
   requests: number;
   /** Sets this load's deliveries apart from those of any other. */
   serial: number;
-  /** One push in so many goes to `main`, the others to a branch that no spec names. 0: none does. */
-  matching: number;
 }
 
 export interface LoadResult {
@@ -98,17 +96,12 @@ async function open(url: string): Promise<Socket> {
   return socket;
 }
 
-/** Each push of a branch goes on from the one before it. */
-function build({ url, secret, requests, serial, matching }: Load): Buffer[] {
+/** Each push goes on from the one before it. */
+function build({ url, secret, requests, serial }: Load): Buffer[] {
   const { host, pathname } = new URL(url);
-  const heads = new Map<string, string>();
   return Array.from({ length: requests }, (_, index) => {
     const id = serial + index;
-    const branch = matching > 0 && index % matching === 0 ? 'main' : 'feature';
-    const after = id.toString(16).padStart(40, '0');
-    const before = heads.get(branch) ?? '1'.repeat(40);
-    heads.set(branch, after);
-    const body = Buffer.from(pushOf(branch, before, after));
+    const body = Buffer.from(pushOf(shaOf(id - 1), shaOf(id)));
     const signature = createHmac('sha256', secret).update(body).digest('hex');
     const head =
       `POST ${pathname} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\n` +
@@ -118,7 +111,9 @@ function build({ url, secret, requests, serial, matching }: Load): Buffer[] {
   });
 }
 
-function pushOf(branch: string, before: string, after: string): string {
+const shaOf = (id: number) => id.toString(16).padStart(40, '1');
+
+function pushOf(before: string, after: string): string {
   const commit = {
     id: after,
     message: 'A change',
@@ -130,7 +125,7 @@ function pushOf(branch: string, before: string, after: string): string {
   };
   const [owner, name] = REPOSITORY.split('/');
   const push = {
-    ref: `refs/heads/${branch}`,
+    ref: 'refs/heads/feature',
     before,
     after,
     created: false,

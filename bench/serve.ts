@@ -21,7 +21,7 @@ const TOKEN = 'bench-admin-token-of-32-characters';
 export async function startServe(
   name: string,
   label: string,
-  options: { matching?: number; prepare?: (database: string) => void } = {},
+  options: { prepare?: (database: string) => void } = {},
 ): Promise<Serve> {
   const root = mkdtempSync(join(tmpdir(), 'bench-'));
   const specs = join(root, 'specs');
@@ -50,14 +50,12 @@ export async function startServe(
     options.prepare(join(root, 'data', 'mainsheet.db'));
     ({ child, url } = await start(environment, log));
   }
-  await pause(url);
   const pid = child.pid ?? 0;
   return {
     name,
     label,
     child,
     url: `${url}${PATH}`,
-    matching: options.matching ?? 0,
     async settle() {
       const since = performance.now();
       await until('all that was accepted is processed', () => isIdle(url), 600_000);
@@ -102,15 +100,6 @@ async function stop(child: ChildProcess): Promise<void> {
   }
 }
 
-/** The lane of what matches is paused, so that runs are made and none is started. */
-async function pause(url: string): Promise<void> {
-  const response = await fetch(`${url}/api/v1/lanes/bench/pause?reason=bench`, {
-    method: 'POST',
-    headers: { Authorization: `Bearer ${TOKEN}` },
-  });
-  if (!response.ok) throw new Error(`pause: ${response.status} ${await response.text()}`);
-}
-
 async function isIdle(url: string): Promise<boolean> {
   const response = await fetch(`${url}/metrics`, { headers: { Authorization: `Bearer ${TOKEN}` } });
   return /^mainsheet_deliveries_pending 0$/m.test(await response.text());
@@ -120,11 +109,9 @@ async function isIdle(url: string): Promise<boolean> {
 function specTexts(): string[] {
   return Array.from({ length: 100 }, (_, index) => {
     const repository = index < 5 ? 'acme/storefront' : `acme/r${index % 19}`;
-    const branch = index === 0 ? 'main' : `release-${index}`;
-    const lane = index === 0 ? 'concurrency: { lane: bench, queue: all }\n' : '';
     return (
-      `name: spec-${index}\nrepository: ${repository}\non: { push: { branches: [${branch}] } }\n` +
-      `${lane}steps: [{ run: "true" }]\n`
+      `name: spec-${index}\nrepository: ${repository}\n` +
+      `on: { push: { branches: [release-${index}] } }\nsteps: [{ run: "true" }]\n`
     );
   });
 }
