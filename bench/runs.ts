@@ -3,12 +3,17 @@ import { createForge, type Forge } from '../demo/forge.ts';
 import { createSample } from '../demo/sample.ts';
 import { startController, type Controller } from '../test/support/controller.ts';
 import { until } from '../test/support/until.ts';
+import { cloneByHand, type ByHand } from './by-hand.ts';
 
-/** From a push to the first step with a warm mirror, the memory of an idle controller, and how fast a queue drains. */
+/**
+ * From a push to the first step with a warm mirror, the memory of an idle controller, and how fast a queue drains; each beside
+ * the same git calls by hand, in the same run.
+ */
 
 const REPOSITORY = 'acme/storefront';
-const PUSHES = 50;
+const PUSHES = Number(process.env['BENCH_PUSHES'] ?? 50);
 const LANES = 20;
+const AT_ONCE = 4;
 const RUNS = Number(process.env['BENCH_RUNS'] ?? 1000);
 
 interface RunView {
@@ -23,7 +28,7 @@ const sample = await createSample(forge, REPOSITORY, { 'README.md': 'bench\n' })
 const controller = await startController({
   forge,
   specs: { 'bench.yaml': specs() },
-  env: { LOG_LEVEL: 'info', GITHUB_TOKEN: '' },
+  env: { LOG_LEVEL: 'info', GITHUB_TOKEN: '', MAINSHEET_CONCURRENCY: String(AT_ONCE) },
 });
 forge.hook({ url: controller.webhookUrl, secret: controller.secret });
 try {
@@ -48,6 +53,8 @@ function specs(): string {
 
 async function firstSteps({ waitForDelivery }: Forge, { get }: Controller): Promise<void> {
   const times: number[] = [];
+  const floor: number[] = [];
+  const byHand = await cloneByHand(forge, REPOSITORY);
   for (let count = 0; count <= PUSHES; count += 1) {
     const sha = await sample.commit({ message: `push ${count}` });
     await sample.push('main');
@@ -57,13 +64,19 @@ async function firstSteps({ waitForDelivery }: Forge, { get }: Controller): Prom
       return items[0]?.finishedAt ? items[0] : undefined;
     });
     const { steps } = await get<{ steps: { startedAt: string }[] }>(`/runs/${run.id}`);
+    const taken = await byHand.fetchAndCheckOut('main', sha);
     // The first push makes the mirror: it does not count.
-    if (count > 0) times.push(Date.parse(steps[0]?.startedAt ?? '') - delivery.at);
+    if (count === 0) continue;
+    times.push(Date.parse(steps[0]?.startedAt ?? '') - delivery.at);
+    floor.push(taken);
   }
-  times.sort((a, b) => a - b);
-  const at = (share: number) => times[Math.min(times.length - 1, Math.floor(times.length * share))];
+  await byHand.close();
+  const [own, least] = [percentiles(times), percentiles(floor)];
   console.log(`webhook sent → first step started, warm mirror, ${times.length} pushes:`);
-  console.log(`p50 ${at(0.5)} ms, p99 ${at(0.99)} ms\n`);
+  console.log(`p50 ${ms(own.p50)}, p99 ${ms(own.p99)}`);
+  console.log(`git fetch and git checkout by hand: p50 ${ms(least.p50)}, p99 ${ms(least.p99)}`);
+  const ratios = [own.p50 / least.p50, own.p99 / least.p99].map((ratio) => ratio.toFixed(2));
+  console.log(`ratio: p50 ${ratios[0]}, p99 ${ratios[1]}\n`);
 }
 
 async function drain({ deliver, waitForDelivery }: Forge, { get }: Controller): Promise<void> {
@@ -86,8 +99,41 @@ async function drain({ deliver, waitForDelivery }: Forge, { get }: Controller): 
     600_000,
   );
   const seconds = (Date.now() - start) / 1000;
-  console.log(`${RUNS} no-op runs of ${sha.slice(0, 7)} in ${LANES} lanes, 4 at once:`);
-  console.log(`${seconds.toFixed(1)} s, ${(RUNS / seconds).toFixed(1)} runs/s\n`);
+  const rate = RUNS / seconds;
+  console.log(`${RUNS} no-op runs of ${sha.slice(0, 7)} in ${LANES} lanes, ${AT_ONCE} at once:`);
+  console.log(`${seconds.toFixed(1)} s, ${rate.toFixed(1)} runs/s`);
+  const floor = await drainByHand(sha);
+  console.log(`five git calls and a \`bash -c true\` by hand: ${floor.toFixed(1)} runs/s`);
+  console.log(`ratio: ${(rate / floor).toFixed(2)}\n`);
+}
+
+/** As many runs a second as a loop in warm clones does, which does only what cannot be left out. */
+async function drainByHand(sha: string): Promise<number> {
+  const clones: ByHand[] = [];
+  for (let count = 0; count < AT_ONCE; count += 1) {
+    clones.push(await cloneByHand(forge, REPOSITORY));
+  }
+  const each = Math.ceil(RUNS / AT_ONCE);
+  const start = Date.now();
+  await Promise.all(
+    clones.map(async (clone) => {
+      for (let count = 0; count < each; count += 1) await clone.run('queue', sha);
+    }),
+  );
+  const seconds = (Date.now() - start) / 1000;
+  for (const clone of clones) await clone.close();
+  return (each * AT_ONCE) / seconds;
+}
+
+function percentiles(times: number[]): { p50: number; p99: number } {
+  const sorted = times.toSorted((a, b) => a - b);
+  const at = (share: number) =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+  return { p50: at(0.5), p99: at(0.99) };
+}
+
+function ms(time: number): string {
+  return `${Math.round(time)} ms`;
 }
 
 function residentMegabytes(pid: number): number {

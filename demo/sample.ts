@@ -93,7 +93,7 @@ async function clone(run: (...args: string[]) => Promise<string>, url: string): 
 }
 
 /** The token travels in git's environment: in a URL it would end up in the clone's configuration. */
-function authorization(forge: Pick<Forge, 'url' | 'token'>): Record<string, string> {
+export function authorization(forge: Pick<Forge, 'url' | 'token'>): Record<string, string> {
   const basic = Buffer.from(`x-access-token:${forge.token}`).toString('base64');
   return {
     GIT_CONFIG_COUNT: '1',
