@@ -89,6 +89,8 @@ async function drain({ deliver, waitForDelivery }: Forge, { get }: Controller): 
   await until(
     'the queue is empty',
     async () => {
+      const { items } = await get<{ items: { state: string }[] }>('/deliveries?limit=1');
+      if (items[0]?.state === 'pending') return false;
       const active = await Promise.all(
         ['queued', 'running'].map((state) =>
           get<{ items: RunView[] }>(`/runs?limit=1&state=${state}`),
