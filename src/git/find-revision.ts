@@ -57,7 +57,8 @@ async function branchOrTag(git: MirrorGit, name: string): Promise<Revision[]> {
   return found;
 }
 
-async function commitOf(git: MirrorGit, name: string): Promise<string | undefined> {
+/** The commit that a name of git's leads to. */
+export async function commitOf(git: MirrorGit, name: string): Promise<string | undefined> {
   const { exitCode, stdout } = await git(
     ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`],
     [0, 1, 128],

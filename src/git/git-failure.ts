@@ -86,7 +86,7 @@ const KINDS: Kind[] = [
   },
   {
     pattern:
-      /not a git repository|bad (?:object|tree|index|signature|config|packed object)|unable to (?:read|resolve|find|parse)|missing (?:blob|tree|commit|object)|corrupt|object file .* is empty|invalid object|inflate|un(?:expected|terminated) line in|does not match index|valid object|did not send all necessary|could not read [0-9a-f]{7,}|failed to traverse|far too short|not a GIT packfile|index file .* is /i,
+      /not a git repository|reference is not a tree|not a valid commit name|bad (?:object|tree|index|signature|config|packed object)|unable to (?:read|resolve|find|parse)|missing (?:blob|tree|commit|object)|corrupt|object file .* is empty|invalid object|inflate|un(?:expected|terminated) line in|does not match index|valid object|did not send all necessary|could not read [0-9a-f]{7,}|failed to traverse|far too short|not a GIT packfile|index file .* is /i,
     terminal: false,
     code: 'git-damaged',
     message: 'the local copy is damaged',

@@ -49,7 +49,7 @@ export async function keepConfig(path: string, content: string): Promise<void> {
 }
 
 /** What a file says; undefined when it cannot be read, or is no file: reading a pipe that a step made would never end. */
-async function textOf(path: string): Promise<string | undefined> {
+export async function textOf(path: string): Promise<string | undefined> {
   try {
     return (await lstat(path)).isFile() ? await readFile(path, 'utf8') : undefined;
   } catch {

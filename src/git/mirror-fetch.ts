@@ -7,6 +7,7 @@ import { repositoryDirectory } from './directory-names.ts';
 import { discard } from './discard.ts';
 import type { LocalGit } from './local-git.ts';
 import { cleanMirror, countPacks, isMirror, makeMirror } from './mirror-directory.ts';
+import { readHead, readRefs } from './mirror-refs.ts';
 import type { RemoteGit } from './remote-git.ts';
 import type { Fetch } from './shared-fetches.ts';
 
@@ -118,20 +119,20 @@ export function createMirrorFetch(deps: {
       signal,
       onStart,
     });
-    await readHead(path, repository, signal, isNew);
+    await setHead(path, repository, signal, isNew);
     if (isNew || (await countPacks(path)) >= limits.maxPacks)
       await tidyUp(path, repository, signal);
   }
 
   /** Points the mirror's HEAD at the repository's default branch. */
-  async function readHead(
+  async function setHead(
     path: string,
     repository: string,
     signal: AbortSignal,
     isNew: boolean,
   ): Promise<void> {
     const readAt = headReadAt.get(path) ?? 0;
-    if (!isNew && clock.now() - readAt < HEAD_INTERVAL && (await headExists(path, signal))) return;
+    if (!isNew && clock.now() - readAt < HEAD_INTERVAL && (await headExists(path))) return;
     const output = await remote({
       doing: `reading the default branch of ${repository}`,
       repository,
@@ -146,15 +147,9 @@ export function createMirrorFetch(deps: {
     await local({ doing: 'naming the default branch', args, gitDirectory: path, signal });
   }
 
-  async function headExists(path: string, signal: AbortSignal): Promise<boolean> {
-    const { exitCode } = await local({
-      doing: 'reading the default branch',
-      args: ['rev-parse', '--verify', '--quiet', 'HEAD'],
-      gitDirectory: path,
-      signal,
-      accept: [0, 1, 128],
-    });
-    return exitCode === 0;
+  async function headExists(path: string): Promise<boolean> {
+    const head = await readHead(path);
+    return head !== undefined && (await readRefs(path)).has(head);
   }
 
   /**

@@ -8,11 +8,13 @@ import { readChangedPaths, type MirrorGit } from './changed-paths.ts';
 import { readCommit, type CommitFacts } from './commit-facts.ts';
 import { repositoryDirectory } from './directory-names.ts';
 import { discard } from './discard.ts';
-import { findRevision, type Revision } from './find-revision.ts';
+import { commitOf, findRevision, type Revision } from './find-revision.ts';
 import { createLocalGit } from './local-git.ts';
+import { createKnownFacts } from './known-facts.ts';
 import { isMirror, sweepMirrors } from './mirror-directory.ts';
 import { createMirrorFetch } from './mirror-fetch.ts';
 import { MIRROR_LIMITS, type MirrorLimits } from './mirror-limits.ts';
+import { readRefs } from './mirror-refs.ts';
 import { checkRef, checkRepository, checkSha } from '../lib/names.ts';
 import {
   createRemoteGit,
@@ -20,7 +22,7 @@ import {
   type GitWayOut,
   type RemoteNames,
 } from './remote-git.ts';
-import { createServerRefs, type ServerRefs, type Stoppable } from './server-refs.ts';
+import { createServerRefs, notWhole, type ServerRefs, type Stoppable } from './server-refs.ts';
 import { createSharedFetches } from './shared-fetches.ts';
 
 export type { GitCredential } from './remote-git.ts';
@@ -67,8 +69,8 @@ export interface Mirrors extends ServerRefs {
     options?: Stoppable,
   ): Promise<boolean>;
   /**
-   * Where a ref (`refs/heads/main`) is on the server now, and whether it leads to the commit. The commit that it is at is in the
-   * mirror then. Throws TerminalError `commit-missing` when the server shows the ref, but not yet what it is at.
+   * Fetches, and tells where a ref (`refs/heads/main`) is on the server, and whether it leads to the commit. The commit that it
+   * is at is in the mirror then. Throws TerminalError `commit-missing` when the server shows a ref, but not yet what it is at.
    */
   standing(repository: string, ref: string, sha: string, options?: Stoppable): Promise<Standing>;
   /**
@@ -135,6 +137,7 @@ export function createMirrors(deps: {
   const mirrorFetch = createMirrorFetch({ directory, local, remote, logger, clock, limits });
   const fetches = createSharedFetches(mirrorFetch.fetch);
   const renewals = createSharedFetches(mirrorFetch.renew);
+  const known = createKnownFacts();
 
   const directoryOf = (repository: string) => join(directory, repositoryDirectory(repository));
 
@@ -173,7 +176,12 @@ export function createMirrors(deps: {
 
   async function hasCommit(repository: string, sha: string, { signal }: Stoppable) {
     checkSha(sha);
-    if (!(await isMirror(directoryOf(repository)))) return false;
+    const mirror = directoryOf(repository);
+    if (!(await isMirror(mirror))) return false;
+    return await known.has(mirror, sha, () => isCommit(repository, sha, signal));
+  }
+
+  async function isCommit(repository: string, sha: string, signal: AbortSignal | undefined) {
     const git = gitIn(repository, signal);
     const { exitCode, stdout } = await git(
       ['cat-file', '-t', '--end-of-options', sha],
@@ -219,11 +227,8 @@ export function createMirrors(deps: {
         const name = checkRef(tag).replace(/^refs\/tags\//, '');
         const ref = `refs/tags/${name}`;
         await fetch(repository, options);
-        const { exitCode, stdout } = await gitIn(repository, options.signal)(
-          ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`],
-          [0, 1, 128],
-        );
-        if (exitCode === 0) return checkSha(stdout.toString().trim());
+        const sha = await commitOf(gitIn(repository, options.signal), ref);
+        if (sha !== undefined) return checkSha(sha);
         throw new TerminalError('tag-missing', `${repository} has no tag ${name} with a commit`, {
           hint: 'The tag was probably deleted or renamed after the event.',
         });
@@ -257,31 +262,35 @@ export function createMirrors(deps: {
           await git(['rev-list', '--quiet', '--end-of-options', descendant]);
           return false;
         }
-        const { exitCode } = await git(
-          ['merge-base', '--is-ancestor', '--end-of-options', ancestor, descendant],
-          [0, 1],
-        );
-        return exitCode === 0;
+        const base = await known.base(ancestor, descendant, async () => {
+          const args = ['merge-base', '--end-of-options', ancestor, descendant];
+          return (await git(args, [0, 1])).stdout.toString().trim();
+        });
+        return base === ancestor;
       });
     },
 
     async standing(repository, ref, sha, options = {}) {
       checkSha(sha);
-      const head = await serverRefs.tip(repository, ref, options);
-      if (head === undefined) return { head, reached: false };
+      // A whole ref is no option, however its branch is called.
+      if (!ref.startsWith('refs/')) throw notWhole(ref);
       return await healed(repository, options, async () => {
-        await ensureCommit(repository, head, options);
-        const isBranch = ref.startsWith('refs/heads/');
-        const reached = head === sha || (isBranch && (await hasAncestor(head, sha)));
-        return { head, reached };
-      });
-
-      async function hasAncestor(descendant: string, ancestor: string): Promise<boolean> {
+        await fetch(repository, options);
         const git = gitIn(repository, options.signal);
-        const args = ['merge-base', '--is-ancestor', '--end-of-options', ancestor, descendant];
+        if (ref.startsWith('refs/tags/')) {
+          const head = await commitOf(git, ref);
+          return { head, reached: head === sha };
+        }
+        const mirror = directoryOf(repository);
+        const head = (await readRefs(mirror)).get(ref);
+        if (head === undefined) return { head, reached: false };
+        // Git does not fetch a ref without what it leads to.
+        await known.note(mirror, head);
+        if (head === sha) return { head, reached: true };
+        const args = ['merge-base', '--is-ancestor', '--end-of-options', sha, head];
         // 128: it is not in the mirror, which has all that the head leads to.
-        return (await git(args, [0, 1, 128])).exitCode === 0;
-      }
+        return { head, reached: (await git(args, [0, 1, 128])).exitCode === 0 };
+      });
     },
 
     async kindOfHead(repository, name, sha, options = {}) {
@@ -302,11 +311,7 @@ export function createMirrors(deps: {
           [0, 1, 128],
         );
         if (inBranch.exitCode === 0) return 'branch';
-        const tagged = await git(
-          ['rev-parse', '--verify', '--quiet', '--end-of-options', `refs/tags/${name}^{commit}`],
-          [0, 1, 128],
-        );
-        return tagged.exitCode === 0 && tagged.stdout.toString().trim() === sha ? 'tag' : 'neither';
+        return (await commitOf(git, `refs/tags/${name}`)) === sha ? 'tag' : 'neither';
       });
     },
 

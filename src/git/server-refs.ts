@@ -39,8 +39,7 @@ export function createServerRefs(remote: RemoteGit, timeoutMs: number): ServerRe
 
     async tip(repository, ref, { signal } = {}) {
       // A whole ref is no option, however its branch is called.
-      if (!ref.startsWith('refs/'))
-        throw new TerminalError('invalid-ref', `${ref} is no whole ref`);
+      if (!ref.startsWith('refs/')) throw notWhole(ref);
       const output = await remote({
         doing: `looking for ${ref} in ${repository}`,
         repository,
@@ -81,4 +80,9 @@ export function createServerRefs(remote: RemoteGit, timeoutMs: number): ServerRe
       throw new TerminalError('ref-missing', `${repository} has ${what}`);
     },
   };
+}
+
+/** The error of a ref that could be taken for an option of git. */
+export function notWhole(ref: string): TerminalError {
+  return new TerminalError('invalid-ref', `${ref} is no whole ref`);
 }

@@ -1,27 +1,16 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-
-const COMPARED = 'H ';
-const SUBMODULE = `${COMPARED}160000`;
+import type { Kind } from './read-index.ts';
 
 /**
- * The first file in the index, as `git ls-files --stage -v -z` lists it, that git was told not to compare with the one in the work
- * tree. Undefined when there is none.
+ * The first thing in `tree` that is not among what `readIndex` gives: an unknown name, something in a submodule's directory, a
+ * directory that its owner may not use. Undefined when there is none. `git status` alone does not see a `.git` that a step made
+ * somewhere below, nor what is in a submodule. `.git` at the top is not looked at.
  */
-export function findHidden(listing: Buffer): string | undefined {
-  const lines = listing.toString('latin1').split('\0');
-  const hidden = lines.find((line) => line !== '' && !line.startsWith(COMPARED));
-  return hidden === undefined ? undefined : readable(hidden.slice(hidden.indexOf('\t') + 1));
-}
-
-/**
- * The first thing in `tree` that is not in the index as `git ls-files --stage -v -z` lists it: an unknown name, something in
- * a submodule's directory, a directory that its owner may not use. Undefined when there is none. `git status` alone does
- * not see a `.git` that a step made somewhere below, nor what is in a submodule. `.git` at the top is not looked at.
- */
-export async function findStray(tree: string, listing: Buffer): Promise<string | undefined> {
-  // As bytes, one character each: names need not be valid Unicode.
-  const known = readListing(listing);
+export async function findStray(
+  tree: string,
+  known: ReadonlyMap<string, Kind>,
+): Promise<string | undefined> {
   return await walk('');
 
   async function walk(directory: string): Promise<string | undefined> {
@@ -44,24 +33,6 @@ export async function findStray(tree: string, listing: Buffer): Promise<string |
   function pathOf(name: string): Buffer {
     return Buffer.concat([Buffer.from(`${tree}/`), Buffer.from(name, 'latin1')]);
   }
-}
-
-type Kind = 'file' | 'directory' | 'submodule';
-
-function readListing(listing: Buffer): Map<string, Kind> {
-  const known = new Map<string, Kind>();
-  for (const line of listing.toString('latin1').split('\0')) {
-    const tab = line.indexOf('\t');
-    if (tab === -1) continue;
-    const name = line.slice(tab + 1);
-    known.set(name, line.startsWith(SUBMODULE) ? 'submodule' : 'file');
-    for (let end = name.lastIndexOf('/'); end > 0; end = name.lastIndexOf('/', end - 1)) {
-      const directory = name.slice(0, end);
-      if (known.has(directory)) break;
-      known.set(directory, 'directory');
-    }
-  }
-  return known;
 }
 
 function readable(name: string): string {

@@ -1,13 +1,16 @@
-import { copyFile, lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RetryableError, TerminalError } from '../lib/errors.ts';
 import { handOver, letPass, type Owner } from '../lib/owner.ts';
 import { isUsableDirectory, placeForNew } from './discard.ts';
+import { removeForeign } from './foreign-entries.ts';
 import type { GitAnswer } from './git-process.ts';
 import type { LocalGit } from './local-git.ts';
 import { keepConfig } from './mirror-directory.ts';
+import { readRefs } from './mirror-refs.ts';
+import { readIndex } from './read-index.ts';
 import { linkObjects } from './shared-objects.ts';
-import { findHidden, findStray } from './stray-entries.ts';
+import { findStray } from './stray-entries.ts';
 
 /** Where a checkout lives: `tree` is what steps see, `git` is ours. */
 export interface Place {
@@ -36,6 +39,10 @@ const STATUS =
     ' ',
   );
 const HEAD_LINE = '# branch.oid ';
+
+const ORIGIN = 'refs/remotes/origin/';
+/** Refs that steps see at most. */
+const MOST_REFS = 20_000;
 
 export function placeOf(directory: string): Place {
   return { directory, git: join(directory, 'git'), tree: join(directory, 'tree') };
@@ -93,13 +100,14 @@ export async function bringTo(
     });
 
   await keepOurs(place.git, mirror);
+  // git reads what that leads to.
+  await removeForeign(mirror, 'mirror');
   // The steps' own: made anew below, so that nothing a step left in it is ever read by us.
   await rm(join(place.tree, '.git'), { recursive: true, force: true });
   await run('checkout', '--quiet', '--force', '--detach', sha, '--');
-  await run('clean', '--quiet', '-xffd');
   try {
-    await verify(place, sha, run);
-    await giveGitDirectory(place, commit, deps);
+    const index = await verify(place, sha, run);
+    await giveGitDirectory(join(place.tree, '.git'), index, commit, deps.owner);
     if (deps.owner === undefined) return;
     await handOver(place.tree, deps.owner);
     await letPass(place.directory, deps.owner);
@@ -141,22 +149,26 @@ async function makeGitDirectory(path: string): Promise<void> {
   await mkdir(join(path, 'info'));
 }
 
+/** Removes what is no part of the commit, proves that the tree is it, and returns the index. */
 async function verify(
   place: Place,
   sha: string,
   run: (...args: string[]) => Promise<GitAnswer>,
-): Promise<void> {
+): Promise<Buffer> {
   const { stdout } = await run(...STATUS);
   const lines = stdout.toString().split('\0');
   const head = lines.find((line) => line.startsWith(HEAD_LINE))?.slice(HEAD_LINE.length);
   if (head !== sha) throw differs(sha, `HEAD is ${head}`);
   const changed = lines.find((line) => line !== '' && !line.startsWith('#'));
   if (changed !== undefined) throw differs(sha, `${JSON.stringify(changed)} differs`);
-  const { stdout: listing } = await run('ls-files', '--stage', '-v', '-z');
-  const hidden = findHidden(listing);
-  if (hidden !== undefined) throw differs(sha, `changes of ${JSON.stringify(hidden)} are hidden`);
-  const stray = await findStray(place.tree, listing);
-  if (stray !== undefined) throw differs(sha, `${JSON.stringify(stray)} is no part of it`);
+  const index = await readFile(join(place.git, 'index'));
+  const known = readIndex(index);
+  if (known === undefined) throw differs(sha, 'its index may hide changes');
+  if ((await findStray(place.tree, known)) === undefined) return index;
+  await run('clean', '--quiet', '-xffd');
+  const stray = await findStray(place.tree, known);
+  if (stray === undefined) return index;
+  throw differs(sha, `${JSON.stringify(stray)} is no part of it`);
 }
 
 function differs(sha: string, what: string): RetryableError {
@@ -169,18 +181,13 @@ function differs(sha: string, what: string): RetryableError {
  * mirror, so for an `owner` the files of its objects get a second name here.
  */
 async function giveGitDirectory(
-  place: Place,
-  { sha, mirror, repository }: { sha: string; mirror: string; repository: string },
-  { git, signal, owner }: BringDeps,
+  path: string,
+  index: Buffer,
+  { sha, mirror }: { sha: string; mirror: string },
+  owner: Owner | undefined,
 ): Promise<void> {
-  const path = join(place.tree, '.git');
-  const { stdout } = await git({
-    doing: `reading the refs of ${repository}`,
-    args: ['for-each-ref', '--count=20000', '--format=%(objectname) %(refname)', 'refs/'],
-    gitDirectory: mirror,
-    signal,
-  });
-  const refs = stdout.toString().replaceAll(' refs/heads/', ' refs/remotes/origin/');
+  const refs = [...(await readRefs(mirror))].slice(0, MOST_REFS);
+  const lines = refs.map(([ref, at]) => `${at} ${ref.replace(/^refs\/heads\//, ORIGIN)}\n`);
   await makeGitDirectory(path);
   if (owner === undefined) {
     await keepOurs(path, mirror);
@@ -189,8 +196,8 @@ async function giveGitDirectory(
     // After the refs were read, so that no object that they need is missed.
     await linkObjects(join(mirror, 'objects'), join(path, 'objects'));
   }
-  await writeFile(join(path, 'packed-refs'), refs);
-  await copyFile(join(place.git, 'index'), join(path, 'index'));
+  await writeFile(join(path, 'packed-refs'), lines.join(''));
+  await writeFile(join(path, 'index'), index);
   // Last, for without HEAD git does not take the directory for a repository.
   await writeFile(join(path, 'HEAD'), `${sha}\n`);
 }

@@ -22,6 +22,8 @@ export interface Fixture {
   server: GitServer;
   mirrors: Mirrors;
   checkouts: Checkouts;
+  /** Of git in `mirrors` and `checkouts` that are made after it was changed. */
+  environment: NodeJS.ProcessEnv;
   /** Other mirrors and checkouts on the same directories, as after a restart. */
   restart: () => { mirrors: Mirrors; checkouts: Checkouts };
   /** A bare repository on the server with one commit on `main`. */
@@ -67,8 +69,9 @@ export async function createFixture(
   await git('init', '--quiet', '--initial-branch=main');
   await git('remote', 'add', 'origin', bare);
 
+  const environment = { ...process.env };
   function restart() {
-    const common = { logger: silent, clock: systemClock, environment: process.env };
+    const common = { logger: silent, clock: systemClock, environment: { ...environment } };
     const mirrors = createMirrors({
       ...common,
       directory: join(data, 'mirrors'),
@@ -95,7 +98,8 @@ export async function createFixture(
 
   await commit({ 'README.md': 'first\n', 'src/index.js': 'one\n' });
   const repository = 'acme/shop';
-  return { root, data, server, ...restart(), restart, repository, git, serverGit, commit };
+  const made = { root, data, server, environment, ...restart(), restart };
+  return { ...made, repository, git, serverGit, commit };
 }
 
 /** Resolves when `condition` holds; the test's own time limit ends a wait that is in vain. */
