@@ -24,14 +24,15 @@ export function createKnownFacts(): KnownFacts {
   return {
     async has(mirror, sha, ask) {
       const key = await keyOf(mirror, sha);
-      if (commits.has(key)) return true;
+      if (key !== undefined && commits.has(key)) return true;
       const there = await ask();
-      if (there) keep(commits, key, true);
+      if (there && key !== undefined) keep(commits, key, true);
       return there;
     },
 
     async note(mirror, sha) {
-      keep(commits, await keyOf(mirror, sha), true);
+      const key = await keyOf(mirror, sha);
+      if (key !== undefined) keep(commits, key, true);
     },
 
     async base(one, two, ask) {
@@ -43,10 +44,10 @@ export function createKnownFacts(): KnownFacts {
   };
 }
 
-/** Another one when the mirror was made again in the same place, by us or beside us. */
-async function keyOf(mirror: string, sha: string): Promise<string> {
-  const { dev, ino, birthtimeMs } = await lstat(join(mirror, 'objects'));
-  return `${dev}:${ino}:${birthtimeMs} ${sha}`;
+/** Another one when the mirror was made again in the same place, by us or beside us. Undefined without a mirror. */
+async function keyOf(mirror: string, sha: string): Promise<string | undefined> {
+  const status = await lstat(join(mirror, 'objects')).catch(() => undefined);
+  return status && `${status.dev}:${status.ino}:${status.birthtimeMs} ${sha}`;
 }
 
 function keep<Value>(facts: Map<string, Value>, key: string, value: Value): void {

@@ -9,15 +9,17 @@ const UNUSUAL = /[\0-\x20\x7f]/;
 
 /**
  * The branches and tags of a mirror with the objects that they are at: https://git-scm.com/docs/gitrepository-layout. They are
- * files of our own, so that no git has to be started for them. What is no ref is left out, and links are not followed.
+ * files of our own, so that no git has to be started for them. Those that moved last come first. What is no ref is left out, and
+ * links are not followed.
  */
 export async function readRefs(mirror: string): Promise<Map<string, string>> {
   // First, for git moves them from here into the other file.
   const loose = [...(await readLoose(mirror, 'heads')), ...(await readLoose(mirror, 'tags'))];
   const packed = (await textOf(join(mirror, 'packed-refs'))) ?? '';
-  const refs = new Map<string, string>();
-  for (const [, sha = '', ref = ''] of packed.matchAll(PACKED)) refs.set(ref, sha);
-  for (const [ref, sha] of loose) refs.set(ref, sha);
+  const refs = new Map(loose);
+  for (const [, sha = '', ref = ''] of packed.matchAll(PACKED)) {
+    if (!refs.has(ref)) refs.set(ref, sha);
+  }
   return refs;
 }
 

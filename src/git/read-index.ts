@@ -18,7 +18,7 @@ export function readIndex(index: Buffer): Map<string, Kind> | undefined {
   for (let left = index.readUInt32BE(8); left > 0; left -= 1) {
     const end = index.indexOf(0, at + FIXED);
     // The four bits before the length of the name: not to be compared, of a later version, in conflict.
-    if (end === -1 || index.readUInt16BE(at + FLAGS) > 0xf_ff) return undefined;
+    if (end === -1 || index.readUInt16BE(at + FLAGS) > 0xfff) return undefined;
     const name = index.toString('latin1', at + FIXED, end);
     known.set(name, index.readUInt32BE(at + MODE) >> 12 === SUBMODULE ? 'submodule' : 'file');
     addDirectories(known, name);
