@@ -150,7 +150,7 @@ test('when its callbacks cannot be written a run is not made and supersedes noth
   const broken = withoutOutbox(store);
   const planned = sampleRun('r2', { specDigest: loaded.digest });
   await assert.rejects(
-    broken.atomically((tables) => make(broken).create(tables, planned, loaded)),
+    broken.lazily((tables) => make(broken).create(tables, planned, loaded)),
     /the disk is full/,
   );
   assert.equal(await store.runs.get('r2'), undefined);
