@@ -35,6 +35,11 @@ export async function makeMirror(path: string, parent: string): Promise<void> {
   await keepConfig(join(path, 'config'), CONFIG);
 }
 
+/** Sets the configuration of the mirror at `path` back, if there is one: before git reads anything there. */
+export async function keepMirrorConfig(path: string): Promise<void> {
+  if (await isMirror(path)) await keepConfig(join(path, 'config'), CONFIG);
+}
+
 /** Whether a mirror was made at `path` that can be used. */
 export async function isMirror(path: string): Promise<boolean> {
   return (await isUsableDirectory(path)) && (await isUsableDirectory(join(path, 'objects')));

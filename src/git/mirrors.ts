@@ -11,7 +11,7 @@ import { discard } from './discard.ts';
 import { commitOf, findRevision, type Revision } from './find-revision.ts';
 import { createLocalGit } from './local-git.ts';
 import { createKnownFacts } from './known-facts.ts';
-import { isMirror, sweepMirrors } from './mirror-directory.ts';
+import { isMirror, keepMirrorConfig, sweepMirrors } from './mirror-directory.ts';
 import { createMirrorFetch } from './mirror-fetch.ts';
 import { MIRROR_LIMITS, type MirrorLimits } from './mirror-limits.ts';
 import { readRefs } from './mirror-refs.ts';
@@ -142,14 +142,17 @@ export function createMirrors(deps: {
   const directoryOf = (repository: string) => join(directory, repositoryDirectory(repository));
 
   function gitIn(repository: string, signal: AbortSignal | undefined): MirrorGit {
-    return async (args, accept) =>
-      await local({
+    return async (args, accept) => {
+      const gitDirectory = directoryOf(repository);
+      await keepMirrorConfig(gitDirectory);
+      return await local({
         doing: `reading the mirror of ${repository}`,
         args,
-        gitDirectory: directoryOf(repository),
+        gitDirectory,
         signal,
         accept: accept ?? [0],
       });
+    };
   }
 
   async function fetch(repository: string, { signal }: Stoppable = {}): Promise<void> {
