@@ -46,13 +46,16 @@ export function createCloseIdle(deps: {
     const names = new Map<string, readonly string[]>();
     const idle = new Map<WaitingDelivery, DeliveryOutcome>();
     for (const one of waiting) {
-      // What cannot be read is for the one after the other to say.
+      // What cannot be read is left to the way of a single delivery, which says so.
       const outcome = await outcomeOfIdle(one, names).catch(() => undefined);
       if (outcome !== undefined) idle.set(one, outcome);
     }
     if (idle.size > 0) {
       const closed = await store.lazily(({ inbox }) => inbox.closeIdle(idle, clock.now()));
-      for (const one of closed) announce(one.delivery, idle.get(one) ?? EMPTY, []);
+      for (const one of closed) {
+        const outcome = idle.get(one);
+        if (outcome !== undefined) announce(one.delivery, outcome, []);
+      }
     }
     last = waiting.at(-1)?.seq ?? last;
     return waiting.length === MOST_AT_ONCE;
@@ -60,8 +63,6 @@ export function createCloseIdle(deps: {
 
   return () => (passing ??= pass().finally(() => (passing = undefined)));
 }
-
-const EMPTY: DeliveryOutcome = { summary: '', specs: [] };
 
 /** Whether the spec may match the event, by what its payload alone says. */
 function mayMatch({ on }: DeploymentSpec, event: Event): boolean {

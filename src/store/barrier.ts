@@ -27,7 +27,10 @@ export function createBarrier(flush: () => Promise<void>): Barrier {
       await flush();
     } catch (cause) {
       if (cause instanceof RetryableError) throw cause;
-      lost = new MainsheetError('store-lost', 'the disk did not take what was written', { cause });
+      lost = new MainsheetError('store-lost', 'the disk did not take what was written', {
+        cause,
+        hint: 'look at the disk of MAINSHEET_DATA_DIR, then restart: what did reach it is taken up again',
+      });
       throw lost;
     }
   }
@@ -58,7 +61,7 @@ function sqliteFlush(db: Kysely<Database>): () => Promise<void> {
     const { rows } = await sql<{ changes: number }>`select total_changes() as changes`.execute(db);
     const changes = rows[0]?.changes;
     if (changes === flushed) return;
-    const log = openSync(`${await fileOf(db)}-wal`, 'r');
+    const log = openLog(`${await fileOf(db)}-wal`);
     try {
       await flushFile(log);
     } finally {
@@ -69,6 +72,15 @@ function sqliteFlush(db: Kysely<Database>): () => Promise<void> {
 }
 
 const flushFile = promisify(fdatasync);
+
+/** Nothing is lost when the file cannot be opened, as where the process has too many open: it is asked for again. */
+function openLog(path: string): number {
+  try {
+    return openSync(path, 'r');
+  } catch (cause) {
+    throw new RetryableError('store-away', "the database's log cannot be opened", { cause });
+  }
+}
 
 async function fileOf(db: Kysely<Database>): Promise<string> {
   const { rows } = await sql<{ file: string }>`pragma database_list`.execute(db);

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { RetryableError } from '../../src/lib/errors.ts';
 import { createBarrier } from '../../src/store/barrier.ts';
+import { openSqlite } from '../../src/store/engine.ts';
+import { createStore } from '../../src/store/index.ts';
+import { sampleDelivery } from './samples.ts';
 
 /** A disk whose flushes end when the test says so. */
 function slowDisk() {
@@ -48,4 +54,18 @@ test('a database that is away for a moment is asked again', async () => {
   const second = barrier();
   flushes[1]?.end();
   await second;
+});
+
+test('a log that cannot be opened for a moment is no disk that failed: the next delivery is taken', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'mainsheet-barrier-'));
+  const file = join(directory, 'mainsheet.db');
+  const store = await createStore(openSqlite(file), 'sqlite');
+  t.after(async () => {
+    await store.close();
+    await rm(directory, { recursive: true });
+  });
+  await rename(`${file}-wal`, `${file}-away`);
+  await assert.rejects(store.accept(sampleDelivery('d1')), { code: 'store-away' });
+  await rename(`${file}-away`, `${file}-wal`);
+  assert.equal(await store.accept(sampleDelivery('d2')), true);
 });
