@@ -211,13 +211,14 @@ test('while thousands of rows are removed deliveries are taken in between two sm
   const { store, expire } = await setUp(t);
   await deliver(store, 4000);
   const batches: number[] = [];
+  const accepted: Promise<unknown>[] = [];
   const retention: Retention = {
     ...store.retention,
     async payloads(age, now, after, limit) {
       batches.push(limit);
       // Asked for at the start of each batch, and there before the next one begins.
       assert.equal(await store.inbox.countPending(), batches.length - 1);
-      void store.accept(sampleDelivery(`new${batches.length}`, { receivedAt: 50 * DAY }));
+      accepted.push(store.accept(sampleDelivery(`new${batches.length}`, { receivedAt: 50 * DAY })));
       return await store.retention.payloads(age, now, after, limit);
     },
   };
@@ -226,6 +227,7 @@ test('while thousands of rows are removed deliveries are taken in between two sm
   assert.ok(Math.max(...batches) <= 400);
   assert.equal(await store.inbox.get('d3999'), undefined);
   assert.equal(await store.inbox.countPending(), batches.length);
+  await Promise.all(accepted);
 });
 
 test('a turn that is asked to stop ends after the batch under way', async (t) => {
