@@ -1,10 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import type { Config } from '../config.ts';
-import { createReconcile } from '../controller/reconcile.ts';
-import { createRecover } from '../controller/recover.ts';
-import { keepSchedule } from '../controller/schedule.ts';
-import { createWatch, type Watch } from '../controller/watch.ts';
+import { createReconcile } from '../controller/maintenance/reconcile.ts';
+import { createRecover } from '../controller/maintenance/recover.ts';
+import { keepSchedule } from '../controller/maintenance/schedule.ts';
+import { createWatch, type Watch } from '../controller/maintenance/watch.ts';
 import type { Mirrors } from '../git/mirrors.ts';
 import type { GitHub } from '../github/client.ts';
 import type { Clock } from '../lib/clock.ts';

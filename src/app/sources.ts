@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import type { Loop } from '../controller/loop.ts';
-import { createSpecSource } from '../controller/spec-source.ts';
+import { createSpecSource } from '../controller/maintenance/spec-source.ts';
 import { createCheckouts, type Checkouts } from '../git/checkouts.ts';
 import { createMirrors, type Mirrors } from '../git/mirrors.ts';
 import { gitWayOut } from '../git/way-out.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { sql } from 'kysely';
 import { pino } from 'pino';
-import { createFeedback, type Feedback } from '../../src/controller/feedback.ts';
+import { createFeedback, type Feedback } from '../../src/controller/feedback/feedback.ts';
 import { createBudget, GITHUB_WRITE_LIMITS, type Budget } from '../../src/github/budget.ts';
 import type { Sender } from '../../src/github/send.ts';
 import type { WriteLimits } from '../../src/github/write-ledger.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { TerminalError } from '../../lib/errors.ts';
-import type { Intake } from '../../controller/intake.ts';
+import type { Intake } from '../../controller/intake/intake.ts';
 import type { Store } from '../../store/index.ts';
 import type { ClaimedDelivery } from '../../store/inbox.ts';
 import {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Broadcast } from '../../lib/broadcast.ts';
 import { TerminalError } from '../../lib/errors.ts';
-import type { Operate } from '../../controller/operate.ts';
+import type { Operate } from '../../controller/operator/operate.ts';
 import type { News } from '../../model/news.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store } from '../../store/index.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Paused, Pausing } from '../../controller/pausing.ts';
+import type { Paused, Pausing } from '../../controller/operator/pausing.ts';
 import type { PauseTarget } from '../../model/pause.ts';
 import type { Store } from '../../store/index.ts';
 import { pauseSchema, runSchema, toPause, toRun } from './resources.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Broadcast } from '../../lib/broadcast.ts';
 import { TerminalError } from '../../lib/errors.ts';
-import type { Deploy } from '../../controller/deploy.ts';
-import type { Operate } from '../../controller/operate.ts';
+import type { Deploy } from '../../controller/operator/deploy.ts';
+import type { Operate } from '../../controller/operator/operate.ts';
 import type { News } from '../../model/news.ts';
 import { RUN_STATES, type Run } from '../../model/run.ts';
 import type { Store } from '../../store/index.ts';

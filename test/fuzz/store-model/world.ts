@@ -1,4 +1,4 @@
-import { createOperate, type Operate } from '../../../src/controller/operate.ts';
+import { createOperate, type Operate } from '../../../src/controller/operator/operate.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import type { LoadedSpec } from '../../../src/model/deployment-spec.ts';
 import type { News } from '../../../src/model/news.ts';

@@ -1,0 +1,79 @@
+import type { Clock } from '../../lib/clock.ts';
+import type { DeploymentSpec } from '../../model/deployment-spec.ts';
+import type { DeliveryOutcome } from '../../model/delivery.ts';
+import type { Event, Json } from '../../model/event.ts';
+import { pushRefMatches } from '../../spec/match-push.ts';
+import { matchesWorkflowRun } from '../../spec/match-workflow-run.ts';
+import type { WaitingDelivery } from '../../store/inbox.ts';
+import type { Store } from '../../store/index.ts';
+import { judgedBy, type Recognize } from './judge.ts';
+import { outcomeOf, type Announce } from './judged.ts';
+
+/** Deliveries that are looked at together. */
+const MOST_AT_ONCE = 256;
+
+/**
+ * Closes what decides nothing: deliveries of which the event's kind or ref alone says that no spec names it. They change
+ * nothing, so their order does not matter and git is not asked; many are closed in one transaction. Each delivery is looked
+ * at once. Answers whether there may be more.
+ */
+export type CloseIdle = () => Promise<boolean>;
+
+export function createCloseIdle(deps: {
+  store: Pick<Store, 'inbox' | 'lazily'>;
+  recognize: Recognize;
+  announce: Announce;
+  clock: Clock;
+}): CloseIdle {
+  const { store, recognize, announce, clock } = deps;
+  /** The last delivery that was looked at. */
+  let last = 0;
+  let passing: Promise<boolean> | undefined;
+
+  async function outcomeOfIdle(
+    { delivery, payload: text }: WaitingDelivery,
+    names: Map<string, readonly string[]>,
+  ): Promise<DeliveryOutcome | undefined> {
+    const payload = JSON.parse(text) as Json;
+    const recognized = await recognize(delivery.event, payload, names);
+    const { event, candidates } = recognized;
+    if (candidates.some(({ spec }) => mayMatch(spec, event))) return undefined;
+    return outcomeOf(await judgedBy(recognized, payload), new Map());
+  }
+
+  async function pass(): Promise<boolean> {
+    const waiting = await store.inbox.waiting(last, clock.now(), MOST_AT_ONCE);
+    const names = new Map<string, readonly string[]>();
+    const idle = new Map<WaitingDelivery, DeliveryOutcome>();
+    for (const one of waiting) {
+      // What cannot be read is left to the way of a single delivery, which says so.
+      const outcome = await outcomeOfIdle(one, names).catch(() => undefined);
+      if (outcome !== undefined) idle.set(one, outcome);
+    }
+    if (idle.size > 0) {
+      const closed = await store.lazily(({ inbox }) => inbox.closeIdle(idle, clock.now()));
+      for (const one of closed) {
+        const outcome = idle.get(one);
+        if (outcome !== undefined) announce(one.delivery, outcome, []);
+      }
+    }
+    last = waiting.at(-1)?.seq ?? last;
+    return waiting.length === MOST_AT_ONCE;
+  }
+
+  return () => (passing ??= pass().finally(() => (passing = undefined)));
+}
+
+/** Whether the spec may match the event, by what its payload alone says. */
+function mayMatch({ on }: DeploymentSpec, event: Event): boolean {
+  switch (event.kind) {
+    case 'push':
+      return on.push !== undefined && pushRefMatches(on.push, event).matched;
+    case 'release':
+      return on.release?.types.includes(event.action) ?? false;
+    case 'workflow_run':
+      return on.workflowRun !== undefined && matchesWorkflowRun(on.workflowRun, event).matched;
+    default:
+      return false;
+  }
+}

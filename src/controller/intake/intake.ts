@@ -1,0 +1,131 @@
+import type { Broadcast } from '../../lib/broadcast.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { describeError, hintOf } from '../../lib/errors.ts';
+import type { Failpoint } from '../../lib/failpoint.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Delivery, DeliveryOutcome } from '../../model/delivery.ts';
+import type { News } from '../../model/news.ts';
+import type { Run } from '../../model/run.ts';
+import type { Order } from '../../runs/order.ts';
+import type { Transitions } from '../../runs/transition.ts';
+import type { Catalog } from '../../spec/catalog.ts';
+import type { ClaimedDelivery } from '../../store/inbox.ts';
+import type { Store } from '../../store/index.ts';
+import { createCloseIdle } from './idle.ts';
+import { createJudge, createRecognize } from './judge.ts';
+import { createLoop, type Loop } from '../loop.ts';
+import { createMakeRuns } from './make-runs.ts';
+import { createFindOvertaken } from '../runner/overtaken.ts';
+import { createProcessDelivery } from './process-delivery.ts';
+import { createReplay, type Replay } from '../operator/replay.ts';
+import type { Resolve } from './resolve.ts';
+import { createSlots } from '../slots.ts';
+
+const POLL_MS = 2000;
+/** Deliveries of so many repositories are worked on at once; when git is slow for all of these, others wait. */
+const PARALLEL = 4;
+/** A delivery that takes longer waits for git: those of other repositories go on meanwhile. */
+const SLOW_MS = 100;
+/** After the store has failed, nothing is tried again in its slot before this. */
+const PAUSE_AFTER_ERROR_MS = 1000;
+
+/** Turns stored deliveries into runs: those of a repository one after the other, in the order they came. */
+export interface Intake extends Loop {
+  replay: Replay;
+}
+
+export function createIntake(deps: {
+  store: Store;
+  catalog: Catalog;
+  resolve: Resolve;
+  order: Order;
+  transitions: Transitions;
+  /** A delivery that a process took and stopped renewing is free again after this, in milliseconds. */
+  leaseMs: number;
+  clock: Clock;
+  logger: Logger;
+  news: Broadcast<News>;
+  /** Called when there are runs to take. */
+  onRuns: () => void;
+  failpoint?: Failpoint;
+}): Intake {
+  const { store, catalog, transitions, clock, logger, news } = deps;
+  const recognize = createRecognize({ ...deps, repositories: store.repositories });
+  const judge = createJudge({ ...deps, recognize });
+  const closeIdle = createCloseIdle({ store, recognize, announce, clock });
+  const makeRuns = createMakeRuns(deps);
+  const findOvertaken = createFindOvertaken({ ...store, order: deps.order });
+  const processDelivery = createProcessDelivery({
+    ...deps,
+    judge,
+    findOvertaken,
+    makeRuns,
+    announce,
+  });
+  const slots = createSlots(PARALLEL, () => loop.wake());
+  /** Repositories of deliveries that are worked on: one that had stepped aside may be due again meanwhile. */
+  const busy = new Set<string>();
+
+  // Without one valid set of specs nothing can be said of a delivery: it waits instead of being judged by none.
+  const isReady = () => catalog.current().loadedAt > 0;
+
+  async function turn(signal: AbortSignal): Promise<boolean> {
+    if (!isReady()) return false;
+    if (await closeIdle()) return true;
+    if (slots.room() === 0) return false;
+    const claimed = await store.inbox.claim(clock.now(), deps.leaseMs, [...busy]);
+    if (claimed === undefined) return false;
+    const over = new AbortController();
+    void slots.fill(work(claimed, signal)).then(() => over.abort());
+    await clock.sleep(SLOW_MS, over.signal);
+    return true;
+  }
+
+  async function work(claimed: ClaimedDelivery, signal: AbortSignal): Promise<void> {
+    const { repository } = claimed.delivery;
+    if (repository !== undefined) busy.add(repository);
+    try {
+      await processDelivery(claimed, signal);
+    } catch (error) {
+      // The store failed, not the delivery: its lease ends and it is worked on again.
+      const fields = {
+        delivery: claimed.delivery.id,
+        error: describeError(error),
+        hint: hintOf(error),
+      };
+      logger.error(fields, 'delivery left open');
+      await clock.sleep(PAUSE_AFTER_ERROR_MS, signal);
+    } finally {
+      if (repository !== undefined) busy.delete(repository);
+    }
+  }
+
+  function announce(delivery: Delivery, outcome: DeliveryOutcome, changed: readonly Run[]): void {
+    const { id, event, repository } = delivery;
+    const runs = changed.filter((run) => run.state === 'queued').map((run) => run.id);
+    logger.info({ delivery: id, event, runs, summary: outcome.summary }, 'delivery processed');
+    for (const run of changed) transitions.announce(run);
+    news.publish({ kind: 'delivery', delivery: id, repository });
+    if (changed.length > 0) deps.onRuns();
+  }
+
+  const loop = createLoop({ name: 'intake', turn, pollMs: POLL_MS, logger });
+  // Also while the other waits for git.
+  const idle = createLoop({
+    name: 'idle deliveries',
+    turn: async () => isReady() && (await closeIdle()),
+    pollMs: POLL_MS,
+    logger,
+  });
+  return {
+    wake() {
+      idle.wake();
+      loop.wake();
+    },
+    async run(signal) {
+      await Promise.all([loop.run(signal), idle.run(signal)]);
+      await slots.settled();
+    },
+    replay: createReplay({ store, judge, makeRuns, announce, clock }),
+  };
+}

@@ -1,0 +1,62 @@
+import type { Delivery, DeliveryOutcome } from '../../model/delivery.ts';
+import type { LoadedSpec } from '../../model/deployment-spec.ts';
+import type { Event } from '../../model/event.ts';
+import { hasEnded, type Run } from '../../model/run.ts';
+import type { Verdict } from '../../model/verdict.ts';
+
+/** One spec's answer to an event. */
+interface SpecVerdict {
+  loaded: LoadedSpec;
+  verdict: Verdict;
+}
+
+/** An event with every answer to it. */
+export interface Judged {
+  event: Event;
+  verdicts: SpecVerdict[];
+}
+
+/** Tells everybody what became of a delivery, and of every run that is another than before. */
+export type Announce = (
+  delivery: Delivery,
+  outcome: DeliveryOutcome,
+  changed: readonly Run[],
+) => void;
+
+/** What became of a delivery, in words and by spec; `made` has the runs by spec. Pure. */
+export function outcomeOf(
+  { event, verdicts }: Judged,
+  made: ReadonlyMap<string, Run>,
+): DeliveryOutcome {
+  return {
+    summary: summarize(event, verdicts, made),
+    specs: verdicts.map(({ loaded, verdict }) => ({
+      spec: loaded.spec.name,
+      verdict,
+      run: made.get(loaded.spec.name)?.id,
+    })),
+  };
+}
+
+function summarize(
+  event: Event,
+  verdicts: readonly SpecVerdict[],
+  made: ReadonlyMap<string, Run>,
+): string {
+  const active = [...made.values()].filter((run) => !hasEnded(run.state));
+  const waiting = active.filter((run) => run.state === 'blocked');
+  const deploying = active.filter((run) => run.state !== 'blocked');
+  if (active.length > 0) {
+    return [
+      ...(deploying.length > 0 ? [`Deploying ${deploying.map((run) => run.spec).join(', ')}`] : []),
+      ...waiting.map((run) => `Not yet deployed: ${run.spec} waits. ${run.reason}`),
+    ].join('; ');
+  }
+  const [late] = made.values();
+  if (late !== undefined) return `Not deployed: ${late.reason}`;
+  if (event.kind === 'ping') return 'GitHub said hello: the webhook works';
+  if (event.kind === 'other') return `Not deployed: ${event.reason}`;
+  if (verdicts.length === 0) return `Not deployed: no deployment spec names ${event.repository}`;
+  const first = verdicts.flatMap(({ verdict }) => verdict.reasons).find((reason) => !reason.held);
+  return `Not deployed: ${first?.detail ?? 'no deployment spec matched'}`;
+}

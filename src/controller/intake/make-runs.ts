@@ -1,0 +1,70 @@
+import type { Clock } from '../../lib/clock.ts';
+import { newId } from '../../lib/ids.ts';
+import type { LoadedSpec } from '../../model/deployment-spec.ts';
+import type { Run, RunCause } from '../../model/run.ts';
+import { planRun, supersededAsMade, supersededBy } from '../../runs/plan.ts';
+import type { Transitions } from '../../runs/transition.ts';
+import type { Tables } from '../../store/index.ts';
+import type { NewRun } from '../../store/runs.ts';
+import type { Judged } from './judged.ts';
+
+/** What runs are made of, besides the event. */
+export interface Origin {
+  delivery: string;
+  cause: RunCause;
+  /** By spec: why its run is superseded as it is made. */
+  overtaken: ReadonlyMap<string, string>;
+}
+
+/** The runs that were made, by spec, and every run that is another than before: these, and those they took the place of. */
+export interface MadeRuns {
+  bySpec: ReadonlyMap<string, Run>;
+  changed: Run[];
+}
+
+/** Makes a run for every spec that matched, within the transaction of `tables`. */
+export type MakeRuns = (tables: Tables, origin: Origin, judged: Judged) => Promise<MadeRuns>;
+
+export function createMakeRuns(deps: { transitions: Transitions; clock: Clock }): MakeRuns {
+  const { transitions, clock } = deps;
+
+  /** The planned run, or superseded as it is made, when it came too late (G4). */
+  async function place(
+    tables: Tables,
+    origin: Origin,
+    planned: NewRun,
+    { spec: { name, concurrency } }: LoadedSpec,
+  ): Promise<NewRun> {
+    const overtaken = origin.overtaken.get(name);
+    if (overtaken !== undefined) return supersededAsMade(planned, overtaken);
+    if (origin.cause !== 'event' || concurrency.queue === 'all') return planned;
+    // One that came after it may have gone on without it: it had stepped aside, or it was not stored to the end when another
+    // replica took the next one.
+    await tables.pauses.lock('to make runs');
+    await tables.runs.lockLane(planned.lane);
+    const later = await tables.runs.madeByLater(name, planned.lane, planned.delivery);
+    return later === undefined || later.sha === planned.sha
+      ? planned
+      : supersededAsMade(
+          planned,
+          supersededBy(later, 'whose delivery came later but could be read sooner'),
+        );
+  }
+
+  return async (tables, origin, { event, verdicts }) => {
+    const bySpec = new Map<string, Run>();
+    const changed: Run[] = [];
+    for (const { loaded, verdict } of verdicts) {
+      if (!verdict.matched || !('sha' in event) || event.sha === undefined) continue;
+      const now = clock.now();
+      const { delivery, cause } = origin;
+      const planned = planRun({ delivery, cause, event, sha: event.sha }, loaded, newId(now), now);
+      const placed = await place(tables, origin, planned, loaded);
+      const [run, ...others] = await transitions.create(tables, placed, loaded);
+      if (run === undefined) continue;
+      bySpec.set(loaded.spec.name, run);
+      changed.push(run, ...others);
+    }
+    return { bySpec, changed };
+  };
+}

@@ -1,0 +1,205 @@
+import { backoffDelay } from '../../lib/backoff.ts';
+import type { Broadcast } from '../../lib/broadcast.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { describeError, RetryableError, TerminalError } from '../../lib/errors.ts';
+import { noFailpoint, type Failpoint } from '../../lib/failpoint.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { DeliveryOutcome } from '../../model/delivery.ts';
+import type { Event, Json } from '../../model/event.ts';
+import type { News } from '../../model/news.ts';
+import type { Run } from '../../model/run.ts';
+import type { Store, Tables } from '../../store/index.ts';
+import { moveOf, partOf, wasLeft, type ToldPush } from '../../model/push-history.ts';
+import type { ClaimedDelivery, MissingRef } from '../../store/inbox.ts';
+import { hold } from '../hold.ts';
+import type { Judge } from './judge.ts';
+import { outcomeOf, type Announce, type Judged } from './judged.ts';
+import type { MakeRuns } from './make-runs.ts';
+import type { FindOvertaken } from '../runner/overtaken.ts';
+import { MissingTagError, NOT_THERE_YET } from './resolve.ts';
+
+const BACKOFF = { baseMs: 1000, maxMs: 5 * 60_000 };
+/** With this many attempts a delivery has failed for about two minutes, and steps aside. */
+const ASIDE_AFTER = 8;
+/**
+ * What a delivery names may be there only later, since GitHub tells of it before git shows it everywhere. It is looked for
+ * so long after the delivery came, in milliseconds, and more seldom the longer it takes.
+ */
+const PATIENCE_MS = 5 * 60_000;
+const LOOK_AGAIN = { leastMs: 1000, mostMs: 30_000 };
+const FOR_EARLIER = 'Waiting for earlier deliveries to be tried again';
+/** With this many attempts the backoff has lasted about a day: what it waits for is not coming back. */
+const MOST_ATTEMPTS = 300;
+/** Nor before this, because deliveries that come later may use up its attempts sooner. */
+const LEAST_PATIENCE_MS = 24 * 60 * 60_000;
+
+/**
+ * Judges a claimed delivery and closes it, or puts it back to be tried again. Rejects only when the store fails.
+ */
+export type ProcessDelivery = (claimed: ClaimedDelivery, signal: AbortSignal) => Promise<void>;
+
+export function createProcessDelivery(deps: {
+  store: Store;
+  judge: Judge;
+  findOvertaken: FindOvertaken;
+  makeRuns: MakeRuns;
+  announce: Announce;
+  /** A delivery that a process took and stopped renewing is free again after this, in milliseconds. */
+  leaseMs: number;
+  clock: Clock;
+  logger: Logger;
+  news: Broadcast<News>;
+  failpoint?: Failpoint;
+}): ProcessDelivery {
+  const { store, judge, findOvertaken, makeRuns, announce, clock, logger, news } = deps;
+  const { failpoint = noFailpoint } = deps;
+
+  async function processDelivery(claimed: ClaimedDelivery, signal: AbortSignal): Promise<void> {
+    const { id, event: name, attempts } = claimed.delivery;
+    try {
+      const { judged, overtaken } = await hold(
+        {
+          clock,
+          leaseMs: deps.leaseMs,
+          renew: (until) => store.inbox.renew(claimed, until),
+          signal,
+        },
+        async (held) => {
+          const patient = ageOf(claimed) < PATIENCE_MS;
+          const judgement = await judge(name, JSON.parse(claimed.payload) as Json, held, patient);
+          return { judged: judgement, overtaken: await findOvertaken(judgement, held) };
+        },
+      );
+      if (await lettingOthersFirst(claimed, judged)) return;
+      await record(claimed, judged, overtaken);
+    } catch (error) {
+      if (signal.aborted) {
+        await store.inbox.postpone(id, clock.now(), 'Interrupted by a shutdown', attempts);
+      } else if (error instanceof TerminalError || isOverdue(claimed)) {
+        await giveUp(claimed, error);
+      } else {
+        const reason = describeError(error);
+        const isLate = error instanceof RetryableError && error.code === NOT_THERE_YET;
+        const delay = isLate ? lookAgainIn(ageOf(claimed)) : backoffDelay(attempts, BACKOFF);
+        logger.warn(
+          { delivery: id, event: name, attempts, reason, retryInMs: delay },
+          'delivery postponed',
+        );
+        const aside = isLate || attempts >= ASIDE_AFTER;
+        const others = aside ? '; later deliveries go on without it meanwhile' : '';
+        const summary = `Trying again (attempt ${attempts} failed${others}): ${reason}`;
+        await store.inbox.postpone(id, clock.now() + delay, summary, attempts, aside);
+      }
+    }
+  }
+
+  /**
+   * What had stepped aside before this delivery, whose turn has come, may be readable again by now, and then comes first.
+   * It is tried once more for each try of a delivery that deploys something.
+   */
+  async function lettingOthersFirst(claimed: ClaimedDelivery, judged: Judged): Promise<boolean> {
+    const { id, attempts, outcome } = claimed.delivery;
+    if (outcome?.summary === FOR_EARLIER) return false;
+    if (!judged.verdicts.some(({ verdict }) => verdict.matched)) return false;
+    const now = clock.now();
+    if ((await store.inbox.recall(claimed.delivery, now)) === 0) return false;
+    await store.inbox.postpone(id, now, FOR_EARLIER, attempts);
+    return true;
+  }
+
+  /** One transaction: the runs, what they do to their lanes, their first callbacks, and the delivery's end. */
+  async function record(
+    claimed: ClaimedDelivery,
+    judged: Judged,
+    overtaken: ReadonlyMap<string, string>,
+  ): Promise<void> {
+    const { id, attempts } = claimed.delivery;
+    failpoint('intake.before');
+    const { outcome, changed } = await store.lazily(async (tables) => {
+      const found =
+        judged.verdicts.length > 0 ? await notePush(tables, id, judged.event) : undefined;
+      const made =
+        found !== undefined
+          ? { outcome: toldBefore(found, judged.event), changed: [] }
+          : await decide(tables, id, judged, overtaken);
+      failpoint('intake.inside');
+      const { outcome: summary } = made;
+      const missing = missingBranch(judged.event);
+      if (!(await tables.inbox.close(id, 'processed', summary, clock.now(), attempts, missing))) {
+        // Then these runs are not to be, and the transaction takes them back.
+        throw new RetryableError('delivery-lost', 'another process has taken the delivery');
+      }
+      return made;
+    });
+    failpoint('intake.after');
+    announce(claimed.delivery, outcome, changed);
+  }
+
+  async function decide(
+    tables: Tables,
+    delivery: string,
+    judged: Judged,
+    overtaken: ReadonlyMap<string, string>,
+  ): Promise<{ outcome: DeliveryOutcome; changed: Run[] }> {
+    const made = await makeRuns(tables, { delivery, cause: 'event', overtaken }, judged);
+    return { outcome: outcomeOf(judged, made.bySpec), changed: made.changed };
+  }
+
+  /** Notes the move of a branch. Answers with the move that was found by looking, if this is one or a part of it. */
+  async function notePush(tables: Tables, id: string, event: Event): Promise<ToldPush | undefined> {
+    if (event.kind !== 'push' || event.branch === undefined) return undefined;
+    const { repository, ref, standing } = event;
+    const move = moveOf(event);
+    await tables.pushes.lock(repository);
+    const history = await tables.pushes.history(repository, ref);
+    // The look that found it has noted it.
+    if (history.pushes.some(({ delivery }) => delivery === id)) return undefined;
+    const found = partOf(history, move, standing?.head);
+    // Where git does not show it, the delivery alone is no proof that the branch ever was there: it is left to the next look.
+    const isShown = standing?.reached === true && standing.head !== move.before;
+    const isProven = standing === undefined || isShown || wasLeft(history, move);
+    if (found === undefined && !isProven) return undefined;
+    const told = { delivery: id, found: false, toldBy: found?.delivery, seenAt: clock.now() };
+    await tables.pushes.record({ repository, ref, ...move, ...told });
+    return found;
+  }
+
+  const ageOf = ({ delivery }: ClaimedDelivery) => clock.now() - delivery.receivedAt;
+
+  function isOverdue(claimed: ClaimedDelivery): boolean {
+    return claimed.delivery.attempts >= MOST_ATTEMPTS && ageOf(claimed) >= LEAST_PATIENCE_MS;
+  }
+
+  async function giveUp(claimed: ClaimedDelivery, error: unknown): Promise<void> {
+    const { id, event, attempts } = claimed.delivery;
+    const outcome = { summary: `Not deployed: ${describeError(error)}`, specs: [] };
+    const missing =
+      error instanceof MissingTagError ? { ref: error.ref, sha: undefined } : undefined;
+    await store.inbox.close(id, 'failed', outcome, clock.now(), attempts, missing);
+    logger.error({ delivery: id, event, attempts, error: describeError(error) }, 'delivery failed');
+    news.publish({ kind: 'delivery', delivery: id, repository: claimed.delivery.repository });
+  }
+
+  return processDelivery;
+}
+
+/** What a workflow run was given up for. A push that was is found by looking where its branch is. */
+function missingBranch(event: Event): MissingRef | undefined {
+  if (event.kind !== 'workflow_run' || event.headIs !== 'neither') return undefined;
+  return event.branch === undefined
+    ? undefined
+    : { ref: `refs/heads/${event.branch}`, sha: event.sha };
+}
+
+function toldBefore({ after, delivery }: ToldPush, event: Event): DeliveryOutcome {
+  const isWhole = 'sha' in event && event.sha === after;
+  const summary = isWhole
+    ? `Not deployed again: delivery ${delivery} told of this push`
+    : `Not deployed: superseded by ${after.slice(0, 7)}, which delivery ${delivery} told of together with this push`;
+  return { summary, specs: [] };
+}
+
+/** Half as long as it has been waited for, so that it is found soon when it comes soon. */
+function lookAgainIn(age: number): number {
+  return Math.min(LOOK_AGAIN.mostMs, Math.max(LOOK_AGAIN.leastMs, age / 2));
+}

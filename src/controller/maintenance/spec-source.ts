@@ -1,0 +1,101 @@
+import { mkdir, readlink, realpath, rename, rm, symlink } from 'node:fs/promises';
+import { dirname, join, resolve, sep } from 'node:path';
+import { MainsheetError } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Checkouts } from '../../git/checkouts.ts';
+import { laneDirectory } from '../../git/directory-names.ts';
+import type { Mirrors } from '../../git/mirrors.ts';
+import type { Catalog } from '../../spec/catalog.ts';
+import { createLoop, type Loop } from '../loop.ts';
+
+/** How old the specs may be when no push told of a newer commit. */
+const POLL_MS = 60_000;
+/** A repository that cannot be reached is asked at once, and then less and less often. */
+const BACKOFF = { baseMs: 1000, maxMs: POLL_MS };
+/**
+ * Two work trees in turn: the one in use stays as it is while the other is brought to the next commit. No spec can name such a
+ * lane, or its steps would run among the specs.
+ */
+export const SPEC_LANES = ['mainsheet specs a', 'mainsheet specs b'] as const;
+
+/**
+ * Keeps the specs of a repository (`MAINSHEET_DEPLOYMENTS=github:owner/repo…`) in a directory: `link` always points at
+ * one whole commit of it, so that the catalog never reads half a checkout. While GitHub cannot be reached the last
+ * commit stays in use, and it is asked less and less often.
+ */
+export function createSpecSource(deps: {
+  repository: string;
+  /** Below the repository's root; empty for the root. */
+  path: string;
+  /** A branch, a tag or the full name of a commit; undefined means the default branch. */
+  ref: string | undefined;
+  /** The symbolic link that the catalog reads. */
+  link: string;
+  mirrors: Mirrors;
+  checkouts: Checkouts;
+  catalog: Pick<Catalog, 'reload'>;
+  logger: Logger;
+}): Loop {
+  const { repository, mirrors, checkouts, logger } = deps;
+  let current: string | undefined;
+
+  async function turn(signal: AbortSignal): Promise<boolean> {
+    const sha = await newest(signal);
+    if (sha === current) return false;
+    const lane = await spareLane(deps.link);
+    const { directory } = await checkouts.prepare({ lane, repository, sha, signal });
+    await point(deps.link, await specsIn(directory));
+    current = sha;
+    logger.info({ repository, sha }, 'deployment specs checked out');
+    await deps.catalog.reload();
+    return false;
+  }
+
+  async function newest(signal: AbortSignal): Promise<string> {
+    try {
+      return await mirrors.revision(repository, deps.ref, { signal });
+    } catch (error) {
+      if (!(error instanceof MainsheetError && error.code === 'ref-missing')) throw error;
+      throw new MainsheetError('spec-ref', error.message, {
+        cause: error,
+        hint: 'name a branch, a tag or a commit in MAINSHEET_DEPLOYMENTS: github:owner/repo@ref',
+      });
+    }
+  }
+
+  /** The directory with the specs, every link followed: one that leads out of the checkout could show any file as a spec. */
+  async function specsIn(checkout: string): Promise<string> {
+    const root = await realpath(checkout);
+    const target = await realpath(resolve(checkout, deps.path)).catch((error: unknown) => {
+      throw notInside('there is no such directory', error);
+    });
+    if (target === root || target.startsWith(root + sep)) return target;
+    throw notInside('it leads out of the repository');
+  }
+
+  function notInside(why: string, cause?: unknown): MainsheetError {
+    return new MainsheetError(
+      'spec-path',
+      `${JSON.stringify(deps.path)} is not a path inside ${repository}: ${why}`,
+      { cause, hint: 'name a directory of it in MAINSHEET_DEPLOYMENTS: github:owner/repo/path' },
+    );
+  }
+
+  return createLoop({ name: 'specs', turn, pollMs: POLL_MS, backoff: BACKOFF, logger });
+}
+
+/** The one that `link` does not lead into, whoever made it: the process before this one has left it behind. */
+async function spareLane(link: string): Promise<string> {
+  const [a, b] = SPEC_LANES;
+  const inUse = await readlink(link).catch(() => '');
+  return inUse.split(sep).includes(laneDirectory(a)) ? b : a;
+}
+
+/** Makes `link` point at `target`, in one step for whoever reads it. */
+async function point(link: string, target: string): Promise<void> {
+  await mkdir(dirname(link), { recursive: true });
+  const next = join(dirname(link), '.next-specs');
+  await rm(next, { force: true });
+  await symlink(target, next);
+  await rename(next, link);
+}

@@ -1,0 +1,242 @@
+import type { Clock } from '../../lib/clock.ts';
+import { TerminalError } from '../../lib/errors.ts';
+import { newId } from '../../lib/ids.ts';
+import type { LoadedSpec } from '../../model/deployment-spec.ts';
+import { hasEnded, type Run, type RunCause } from '../../model/run.ts';
+import { supersededAsMade, supersededBy, waitingAfter } from '../../runs/plan.ts';
+import type { SpecReader } from '../../runs/snapshot.ts';
+import type { Transitions } from '../../runs/transition.ts';
+import type { Store, Tables } from '../../store/index.ts';
+import type { NewRun } from '../../store/runs.ts';
+
+/** What an operator may do to runs and callbacks by hand. Everything is written down in the audit table. */
+export interface Operate {
+  /** Stops a run: at once while it waits, else its whole process group. Throws `run-unknown`, `illegal-transition`. */
+  cancel(run: string, actor: string): Promise<Run>;
+  /**
+   * Runs the same revision with the same spec again. A newer revision that waits wins: the retry is then superseded as
+   * it is made, and says so.
+   */
+  retry(run: string, actor: string): Promise<Run>;
+  /**
+   * Deploys what had been deployed before `run`: the newest successful run of its spec that is older and of another
+   * revision; or what the run `to` deployed. Supersedes what waits. Throws `nothing-to-roll-back-to`.
+   */
+  rollback(run: string, actor: string, to?: string): Promise<Run>;
+  /**
+   * The same for what a spec has deployed last. Of what was itself deployed by hand, "before" means before that revision
+   * first came by itself, so that one rollback after another goes further back. Throws `spec-unknown` too.
+   */
+  rollbackSpec(spec: string, actor: string, to?: string): Promise<Run>;
+  /** Puts a dead callback back into the outbox. Throws `entry-unknown`, `entry-not-dead`. */
+  resend(entry: number, actor: string): Promise<void>;
+  /** Puts every dead callback back into the outbox, and says how many there were. */
+  resendAll(actor: string): Promise<number>;
+}
+
+export function createOperate(deps: {
+  store: Store;
+  transitions: Transitions;
+  specOf: SpecReader;
+  clock: Clock;
+  onRuns: () => void;
+  onCallbacks: () => void;
+}): Operate {
+  const { store, transitions, clock } = deps;
+
+  async function find(tables: Tables, id: string): Promise<Run> {
+    const run = await tables.runs.get(id);
+    if (run === undefined) throw new TerminalError('run-unknown', `there is no run ${id}`);
+    return run;
+  }
+
+  /** A new run of an old one's revision and snapshot. */
+  async function again(
+    tables: Tables,
+    source: Run,
+    cause: RunCause,
+    reason: string,
+  ): Promise<Run[]> {
+    const now = clock.now();
+    const planned: NewRun = {
+      ...source,
+      id: newId(now),
+      cause,
+      state: 'queued',
+      reason,
+      fault: undefined,
+      cancelRequested: undefined,
+      attempts: 0,
+      outputs: {},
+      createdAt: now,
+      startedAt: undefined,
+      finishedAt: undefined,
+    };
+    const loaded = await loadedFrom(tables, source);
+    const { concurrency } = loaded.spec;
+    if (cause === 'retry') {
+      await tables.pauses.lock('to make runs');
+      await tables.runs.lockLane(source.lane);
+    }
+    const active = cause === 'retry' ? await tables.runs.active(source.lane) : [];
+    const newer = waitingAfter(source, active, concurrency).at(-1);
+    const placed = newer === undefined ? planned : supersededAsMade(planned, supersededBy(newer));
+    const changed = await transitions.create(tables, placed, loaded);
+    if (changed.length === 0) throw new TerminalError('run-lost', 'the run could not be made');
+    return changed;
+  }
+
+  async function rollBack(tables: Tables, from: Run, actor: string, to?: string): Promise<Run[]> {
+    const target =
+      to === undefined
+        ? await tables.runs.lastSuccessBefore(from)
+        : deployedBy(await find(tables, to), from);
+    if (target === undefined) {
+      throw new TerminalError(
+        'nothing-to-roll-back-to',
+        `${from.spec} has no earlier successful run of another revision`,
+        { hint: `"mainsheet runs --spec ${from.spec} --state succeeded" lists what there is` },
+      );
+    }
+    const reason = `Rollback to ${target.sha.slice(0, 7)} (run ${target.id})`;
+    const runs = await again(tables, target, 'rollback', reason);
+    await record(tables, actor, 'run.rollback', from, `made run ${runs[0]?.id}: ${reason}`);
+    return runs;
+  }
+
+  async function loadedFrom(tables: Tables, run: Run): Promise<LoadedSpec> {
+    const spec = await deps.specOf(tables, run.specDigest);
+    const snapshot = await tables.snapshots.get(run.specDigest);
+    return {
+      spec,
+      file: snapshot?.file ?? '',
+      line: 1,
+      text: snapshot?.text ?? '',
+      digest: run.specDigest,
+    };
+  }
+
+  async function record(tables: Tables, actor: string, action: string, run: Run, detail: string) {
+    await tables.audit.record({ at: clock.now(), actor, action, subject: run.id, detail });
+  }
+
+  function announce(changed: readonly Run[]): Run {
+    for (const run of changed) transitions.announce(run);
+    deps.onRuns();
+    deps.onCallbacks();
+    const [first] = changed;
+    if (first === undefined) throw new TerminalError('run-lost', 'the run could not be made');
+    return first;
+  }
+
+  return {
+    async cancel(id, actor) {
+      const reason = `Cancelled by ${actor}`;
+      const run = await store.atomically(async (tables) => {
+        const found = await find(tables, id);
+        await record(tables, actor, 'run.cancel', found, `was ${found.state}`);
+        if (found.state === 'running') {
+          await tables.runs.requestCancel(id, reason);
+          return { ...found, cancelRequested: reason };
+        }
+        return await transitions.apply(tables, found, { type: 'cancel', reason });
+      });
+      return announce([run]);
+    },
+
+    async retry(id, actor) {
+      const changed = await store.atomically(async (tables) => {
+        const source = await find(tables, id);
+        if (!hasEnded(source.state)) {
+          throw new TerminalError('illegal-transition', `run ${id} is ${source.state}`, {
+            hint: 'only a run that has ended can be retried; cancel it first',
+          });
+        }
+        const runs = await again(tables, source, 'retry', `Retry of run ${id}`);
+        await record(tables, actor, 'run.retry', source, `made run ${runs[0]?.id}`);
+        return runs;
+      });
+      return announce(changed);
+    },
+
+    async rollback(id, actor, to) {
+      return announce(
+        await store.atomically(async (tables) =>
+          rollBack(tables, await find(tables, id), actor, to),
+        ),
+      );
+    },
+
+    async rollbackSpec(spec, actor, to) {
+      return announce(
+        await store.atomically(async (tables) =>
+          rollBack(tables, await deployedNow(tables, spec), actor, to),
+        ),
+      );
+    },
+
+    async resend(entry, actor) {
+      await store.atomically(async (tables) => {
+        if (!(await tables.outbox.revive(entry, clock.now()))) {
+          const known = await tables.outbox.get(entry);
+          throw known === undefined
+            ? new TerminalError('entry-unknown', `there is no callback ${entry}`)
+            : new TerminalError('entry-not-dead', `callback ${entry} is ${known.state}, not dead`);
+        }
+        const at = clock.now();
+        await tables.audit.record({
+          at,
+          actor,
+          action: 'outbox.retry',
+          subject: `${entry}`,
+          detail: '',
+        });
+      });
+      deps.onCallbacks();
+    },
+
+    async resendAll(actor) {
+      const count = await store.atomically(async (tables) => {
+        const at = clock.now();
+        const revived = await tables.outbox.reviveAll(at);
+        const detail = `${revived} callbacks`;
+        await tables.audit.record({ at, actor, action: 'outbox.retry', subject: 'all', detail });
+        return revived;
+      });
+      deps.onCallbacks();
+      return count;
+    },
+  };
+}
+
+/** The run by which a spec's newest deployment first came: not the hand that brought it back. */
+async function deployedNow(tables: Tables, spec: string): Promise<Run> {
+  const places = (await tables.environments.list()).filter((place) => place.spec === spec);
+  const [newest] = places.sort((a, b) => b.deployedAt - a.deployedAt);
+  const run = newest === undefined ? undefined : await tables.runs.get(newest.run);
+  if (run === undefined) {
+    const { items } = await tables.runs.list({ limit: 1, before: undefined }, { spec });
+    throw items.length === 0
+      ? new TerminalError('spec-unknown', `there is no run of a deployment spec ${spec}`)
+      : new TerminalError('nothing-to-roll-back-to', `${spec} has deployed nothing yet`);
+  }
+  if (run.cause === 'event') return run;
+  const { lane, sha, sequence } = run;
+  const { items } = await tables.runs.list(
+    { limit: 200, before: sequence },
+    { spec, lane, sha, state: 'succeeded' },
+  );
+  return items.find(({ cause }) => cause === 'event') ?? items.at(-1) ?? run;
+}
+
+/** A run that may be rolled back to. Throws TerminalError `nothing-to-roll-back-to`. */
+function deployedBy(target: Run, from: Run): Run {
+  if (target.state === 'succeeded' && target.spec === from.spec && target.lane === from.lane) {
+    return target;
+  }
+  throw new TerminalError(
+    'nothing-to-roll-back-to',
+    `run ${target.id} of ${target.spec} is ${target.state}: it is no revision that ${from.spec} had deployed`,
+    { hint: `"mainsheet runs --spec ${from.spec} --state succeeded" lists those that are` },
+  );
+}

@@ -1,0 +1,234 @@
+import type { Clock } from '../../lib/clock.ts';
+import { describeError, hintOf, RetryableError } from '../../lib/errors.ts';
+import { noFailpoint, type Failpoint } from '../../lib/failpoint.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { patiently } from '../../lib/patience.ts';
+import type { RunCommand } from '../../model/run-state.ts';
+import type { Run } from '../../model/run.ts';
+import type { Execute } from '../../runs/execute.ts';
+import type { Interruption, Outcome } from '../../runs/outcome.ts';
+import { LostRunError, type Transitions } from '../../runs/transition.ts';
+import type { EndLeftovers } from '../../steps/leftovers.ts';
+import type { Store } from '../../store/index.ts';
+import { createLoop } from '../loop.ts';
+
+const POLL_MS = 1000;
+
+/** Takes runs that may start and sees them to their end, at most `concurrency` at once, one a lane. */
+export interface Runner {
+  wake(): void;
+  /** A running run may have been asked to stop: if it is this process's, look now and not at the next heartbeat. */
+  look(run: string): void;
+  /**
+   * Works until `signal` aborts, then takes nothing more, waits up to `graceMs` for what runs, and hands the rest over:
+   * whoever comes next goes on at the first unfinished step, or where the work tree is another one at the first.
+   */
+  run(signal: AbortSignal): Promise<void>;
+  active(): number;
+}
+
+export function createRunner(deps: {
+  store: Store;
+  transitions: Transitions;
+  execute: Execute;
+  /** Ends what steps have left, where that can be told from everything else. */
+  endLeftovers?: EndLeftovers | undefined;
+  /** Names this process among others. */
+  owner: string;
+  concurrency: number;
+  graceMs: number;
+  /** A run whose process stopped renewing is free for another after this, in milliseconds. It is renewed three times in it. */
+  leaseMs: number;
+  clock: Clock;
+  logger: Logger;
+  failpoint?: Failpoint;
+}): Runner {
+  const { store, transitions, clock, logger, owner, leaseMs, failpoint = noFailpoint } = deps;
+  const running = new Map<string, RunningRun>();
+
+  /** Whether steps may have left something since it was last looked for. */
+  let mayHaveLeft = true;
+
+  const loop = createLoop({ name: 'runner', turn, pollMs: POLL_MS, logger });
+
+  async function turn(): Promise<boolean> {
+    if (running.size >= deps.concurrency) return false;
+    if (running.size === 0) await clearUp();
+    const run = await claim();
+    if (run === undefined) return false;
+    const controller = new AbortController();
+    const lease = { until: clock.now() + leaseMs };
+    const done = see(run, lease, controller).finally(() => {
+      running.delete(run.id);
+      loop.wake();
+    });
+    mayHaveLeft = true;
+    running.set(run.id, {
+      done,
+      beat: () => beat(run, lease, controller),
+      interrupt: () => controller.abort({ kind: 'interrupt' } satisfies Interruption),
+    });
+    return true;
+  }
+
+  /** No run is active, and none starts before this is over. */
+  async function clearUp(): Promise<void> {
+    if (deps.endLeftovers === undefined || !mayHaveLeft) return;
+    mayHaveLeft = false;
+    try {
+      const ended = await deps.endLeftovers();
+      if (ended > 0) logger.warn({ processes: ended }, 'ended processes that steps had left');
+    } catch (error) {
+      logger.error(
+        { error: describeError(error), hint: hintOf(error) },
+        'steps have left processes',
+      );
+    }
+  }
+
+  async function claim(): Promise<Run | undefined> {
+    const run = await store.lazily(async (tables) => {
+      const now = clock.now();
+      const candidate = await tables.runs.nextRunnable(now, [...running.keys()]);
+      if (candidate === undefined) return undefined;
+      failpoint('start.before');
+      // Only now is it this process's, and it starts only while it is: two that saw the same run do not both get it.
+      if (!(await tables.runs.own(candidate.id, owner, now + leaseMs, now))) return undefined;
+      failpoint('start.inside');
+      return await transitions.apply(tables, candidate, { type: 'start' }, owner);
+    });
+    if (run !== undefined) {
+      failpoint('start.after');
+      transitions.announce(run);
+      logger.info(
+        { run: run.id, spec: run.spec, sha: run.sha, lane: run.lane, attempt: run.attempts },
+        'run started',
+      );
+    }
+    return run;
+  }
+
+  /** Executes a claimed run and records its end. Never throws: it runs beside the loop. */
+  async function see(run: Run, lease: Lease, controller: AbortController): Promise<void> {
+    const heartbeat = setInterval(() => void beat(run, lease, controller), leaseMs / 3);
+    try {
+      await beat(run, lease, controller);
+      const outcome = await deps.execute(run, controller.signal);
+      clearInterval(heartbeat);
+      await conclude(run, outcome);
+    } catch (error) {
+      if (error instanceof LostRunError) {
+        logger.warn({ run: run.id, spec: run.spec }, 'run was taken over by another process');
+      } else {
+        logger.error(
+          { run: run.id, spec: run.spec, error: describeError(error) },
+          'run could not be concluded',
+        );
+      }
+    } finally {
+      clearInterval(heartbeat);
+    }
+  }
+
+  async function beat(run: Run, lease: Lease, controller: AbortController): Promise<void> {
+    try {
+      const until = clock.now() + leaseMs;
+      const now = await inTime(store.runs.renew(run.id, owner, until));
+      if (now !== undefined) lease.until = until;
+      if (now === undefined) controller.abort({ kind: 'interrupt' } satisfies Interruption);
+      else if (now.cancelRequested !== undefined) {
+        controller.abort({ kind: 'cancel', reason: now.cancelRequested } satisfies Interruption);
+      }
+    } catch (error) {
+      logger.warn({ run: run.id, error: describeError(error) }, 'lease could not be renewed');
+      // Its steps have to be gone before another process takes the run up.
+      if (clock.now() >= lease.until - leaseMs / 3) {
+        controller.abort({ kind: 'interrupt' } satisfies Interruption);
+      }
+    }
+  }
+
+  /** A database that does not answer counts as one that is not there. */
+  async function inTime<Answer>(asked: Promise<Answer>): Promise<Answer> {
+    const answered = new AbortController();
+    const late = clock.sleep(leaseMs / 3, answered.signal).then(() => {
+      if (!answered.signal.aborted) throw new RetryableError('store-away', 'no answer in time');
+      return undefined as never;
+    });
+    try {
+      return await Promise.race([asked, late]);
+    } finally {
+      answered.abort();
+    }
+  }
+
+  async function conclude(run: Run, outcome: Outcome): Promise<void> {
+    // After the lease it is for others to say what became of the run.
+    const waiting = { clock, patienceMs: leaseMs };
+    if (outcome.kind === 'interrupted') {
+      await patiently(waiting, () => store.runs.release(run.id, owner));
+      logger.info({ run: run.id, spec: run.spec }, 'run handed over');
+      return;
+    }
+    failpoint('end.before');
+    const ended = await patiently(waiting, async () => {
+      // Read again: the steps that did succeed have put out values meanwhile, which the end must not overwrite.
+      const latest = (await store.runs.get(run.id)) ?? run;
+      return await transitions.commit(latest, commandFor(outcome), owner);
+    });
+    failpoint('end.after');
+    logger[ended.state === 'failed' ? 'warn' : 'info'](
+      {
+        run: run.id,
+        spec: run.spec,
+        sha: run.sha,
+        state: ended.state,
+        reason: ended.reason,
+        durationMs: (ended.finishedAt ?? 0) - (ended.startedAt ?? 0),
+      },
+      'run ended',
+    );
+  }
+
+  return {
+    wake: () => loop.wake(),
+    look(run) {
+      void running.get(run)?.beat();
+    },
+    active: () => running.size,
+    async run(signal) {
+      await loop.run(signal);
+      const all = Promise.all([...running.values()].map(({ done }) => done));
+      const late = new AbortController();
+      await Promise.race([all, clock.sleep(deps.graceMs, late.signal)]);
+      late.abort();
+      for (const { interrupt } of running.values()) interrupt();
+      await all;
+    },
+  };
+}
+
+/** What this process knows of its hold on a run. */
+interface Lease {
+  until: number;
+}
+
+interface RunningRun {
+  done: Promise<void>;
+  /** Renews the lease and looks whether the run is to stop. Never rejects. */
+  beat: () => Promise<void>;
+  interrupt: () => void;
+}
+
+function commandFor(outcome: Exclude<Outcome, { kind: 'interrupted' }>): RunCommand {
+  switch (outcome.kind) {
+    case 'succeeded':
+      return { type: 'succeed', outputs: outcome.outputs };
+    case 'failed':
+      return { type: 'fail', fault: outcome.fault, reason: outcome.reason };
+    case 'cancelled':
+      return { type: 'cancel', reason: outcome.reason };
+    case 'superseded':
+      return { type: 'supersede', reason: outcome.reason };
+  }
+}

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { createDeliver } from '../../../src/controller/feedback/deliver.ts';
+import { createReceivers } from '../../../src/controller/feedback/receivers.ts';
+import { createBroadcast } from '../../../src/lib/broadcast.ts';
+import { RetryableError } from '../../../src/lib/errors.ts';
+import { silentLogger } from '../../../src/lib/logger.ts';
+import type { Callback } from '../../../src/model/callback.ts';
+import type { News } from '../../../src/model/news.ts';
+import { openSqlite } from '../../../src/store/engine.ts';
+import { createStore, type Store } from '../../../src/store/index.ts';
+import { sampleRun, sampleStatus } from '../../store/samples.ts';
+
+const LEASE_MS = 100;
+const FOREVER = new AbortController().signal;
+
+async function setUp(t: TestContext, callbacks: readonly Callback[]): Promise<Store> {
+  const directory = await mkdtemp(join(tmpdir(), 'mainsheet-deliver-'));
+  const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
+  t.after(async () => {
+    await store.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+  await store.runs.insert(sampleRun('r1'), []);
+  const added = callbacks.map((callback) => ({ target: 'one', callback }));
+  await store.outbox.add('r1', added, 0);
+  return store;
+}
+
+/** What sends one entry at `now`; `sending` is what happens until GitHub answers. */
+function deliverAt(store: Store, now: number, sending: () => Promise<{ deploymentId?: number }>) {
+  return createDeliver({
+    store,
+    sender: { send: sending },
+    render: async ({ callback }) => callback as never,
+    budget: { take: async () => ({ sent() {}, failed() {} }) } as never,
+    receivers: createReceivers(),
+    clock: { now: () => now, elapsed: () => now, sleep: async () => undefined },
+    logger: silentLogger,
+    news: createBroadcast<News>(),
+  });
+}
+
+/** Claims the next entry at `now` and sends it. */
+async function sendNext(store: Store, now: number, deploymentId?: number): Promise<void> {
+  const [entry] = await store.outbox.claim(now, LEASE_MS, 1);
+  assert.ok(entry);
+  const answer = deploymentId === undefined ? {} : { deploymentId };
+  await deliverAt(store, now, async () => answer)(entry, FOREVER);
+}
+
+test('a status that arrives after another process has told a newer one is overwritten by that again (G5)', async (t) => {
+  const store = await setUp(t, [sampleStatus('pending')]);
+  const [stalled] = await store.outbox.claim(1000, LEASE_MS, 1);
+  assert.ok(stalled);
+  const told: string[] = [];
+  const stateOf = async () => (await store.outbox.ofRun('r1')).map(({ state }) => state);
+  await deliverAt(store, 3000, async () => {
+    await sendNext(store, 2000);
+    await store.outbox.add('r1', [{ target: 'one', callback: sampleStatus('success') }], 2000);
+    await sendNext(store, 2000);
+    told.push(...(await stateOf()));
+    return {};
+  })(stalled, FOREVER);
+  assert.deepEqual(told, ['sent', 'sent']);
+  assert.deepEqual(await stateOf(), ['sent', 'pending']);
+  await sendNext(store, 4000);
+  assert.deepEqual(await stateOf(), ['sent', 'sent']);
+});
+
+test('whoever lost a Deployment to another process keeps its number to himself', async (t) => {
+  const deployment = {
+    kind: 'deployment',
+    repository: 'acme/storefront',
+    sha: 'a'.repeat(40),
+    ref: 'main',
+    environment: 'production',
+  } as never;
+  const store = await setUp(t, [deployment]);
+  const [stalled] = await store.outbox.claim(1000, LEASE_MS, 1);
+  assert.ok(stalled);
+  await deliverAt(store, 3000, async () => {
+    await sendNext(store, 2000, 22);
+    return { deploymentId: 11 };
+  })(stalled, FOREVER);
+  assert.equal(await store.runs.deploymentId('r1'), 22);
+});
+
+test('notifications to a receiver that is gone are given up a day after they were made, and do not pile up', async (t) => {
+  const webhook = { kind: 'webhook', url: 'https://gone.example/' } as never;
+  const store = await setUp(t, [webhook, webhook]);
+  const day = 24 * 60 * 60_000;
+  const refuse = async () => {
+    throw new RetryableError('webhook-refused', 'answered 404');
+  };
+  let now = day - 1;
+  const attempt = async () => {
+    const [entry] = await store.outbox.claim(now, LEASE_MS, 1);
+    assert.ok(entry);
+    await deliverAt(store, now, refuse)(entry, FOREVER);
+    now += 11 * 60_000;
+    return (await store.outbox.ofRun('r1')).map(({ state }) => state);
+  };
+  // Its first try is within the day; however late it is, it is tried five times.
+  for (let tries = 1; tries < 5; tries += 1)
+    assert.deepEqual(await attempt(), ['pending', 'pending']);
+  assert.deepEqual(await attempt(), ['dead', 'pending']);
+  for (let tries = 1; tries < 5; tries += 1) assert.deepEqual(await attempt(), ['dead', 'pending']);
+  assert.deepEqual(await attempt(), ['dead', 'dead']);
+});
+
+test('a state is tried for about a day, whenever that begins', async (t) => {
+  const store = await setUp(t, [sampleStatus('success')]);
+  let now = 3 * 24 * 60 * 60_000;
+  const begun = now;
+  for (;;) {
+    const [entry] = await store.outbox.claim(now, LEASE_MS, 1);
+    if (entry === undefined) break;
+    const away = () => Promise.reject(new RetryableError('github-unavailable', 'answered 502'));
+    await deliverAt(store, now, away)(entry, FOREVER);
+    now = (await store.outbox.get(entry.id))?.nextAttemptAt ?? now;
+  }
+  const hours = (now - begun) / (60 * 60_000);
+  assert.ok(hours > 18 && hours < 36, `${hours} hours`);
+});

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { describe, test, type TestContext } from 'node:test';
+import { createMakeRuns, type Origin } from '../../../src/controller/intake/make-runs.ts';
+import { createBroadcast } from '../../../src/lib/broadcast.ts';
+import { systemClock } from '../../../src/lib/clock.ts';
+import type { DeploymentSpec } from '../../../src/model/deployment-spec.ts';
+import type { News } from '../../../src/model/news.ts';
+import { createTransitions } from '../../../src/runs/transition.ts';
+import type { Store } from '../../../src/store/index.ts';
+import { sampleLoaded } from '../../runs/samples.ts';
+import { sampleDelivery } from '../../store/samples.ts';
+import { bothEngines } from '../../support/engines.ts';
+
+const ENGINES = bothEngines();
+
+/** Two deliveries of one branch have come, `d1` and then `d2`; `make` makes the run of one of them. */
+async function createFixture(
+  t: TestContext,
+  open: (t: TestContext) => Promise<Store>,
+  queue: DeploymentSpec['concurrency']['queue'] = 'newest',
+) {
+  const store = await open(t);
+  for (const id of ['d1', 'd2']) await store.accept(sampleDelivery(id));
+  const loaded = sampleLoaded({ concurrency: { lane: 'main', queue, cancelRunning: false } });
+  const transitions = createTransitions({
+    store,
+    specOf: async () => loaded.spec,
+    clock: systemClock,
+    news: createBroadcast<News>(),
+    publicUrl: undefined,
+    feedback: false,
+  });
+  const makeRuns = createMakeRuns({ transitions, clock: systemClock });
+  const event = (sha: string) => ({
+    kind: 'push' as const,
+    repository: 'acme/storefront',
+    ref: 'refs/heads/main',
+    branch: 'main',
+    sha,
+  });
+  return {
+    async make(delivery: string, sha: string, cause: Origin['cause'] = 'event') {
+      const judged = {
+        event: event(sha),
+        verdicts: [{ loaded, verdict: { matched: true, reasons: [] } }],
+      } as never;
+      // Judged while the lane was empty.
+      const origin = { delivery, cause, overtaken: new Map() } as never;
+      await store.atomically(async (tables) => await makeRuns(tables, origin, judged));
+    },
+    runs: async () =>
+      (await store.runs.list({ limit: 9, before: undefined }, {})).items.toReversed(),
+  };
+}
+
+const OLDER = '1'.repeat(40);
+const NEWER = '2'.repeat(40);
+
+for (const [engine, open] of ENGINES) {
+  describe(`runs are made on ${engine}`, () => {
+    test('a delivery whose row was there later than that of the next one does not supersede its run', async (t) => {
+      const { make, runs } = await createFixture(t, open);
+      await make('d2', NEWER);
+      await make('d1', OLDER);
+      const [newer, older] = await runs();
+      assert.deepEqual([newer?.sha, newer?.state], [NEWER, 'queued']);
+      assert.deepEqual([older?.sha, older?.state], [OLDER, 'superseded']);
+      const why = 'whose delivery came later but could be read sooner';
+      assert.equal(older?.reason, `Superseded by 2222222 (run ${newer?.id}), ${why}`);
+    });
+
+    test('in the order of arrival the newer one supersedes the older', async (t) => {
+      const { make, runs } = await createFixture(t, open);
+      await make('d1', OLDER);
+      await make('d2', NEWER);
+      const states = (await runs()).map(({ state }) => state);
+      assert.deepEqual(states, ['superseded', 'queued']);
+    });
+
+    test('a replay of the older one by hand, and a queue of all, go on', async (t) => {
+      const byHand = await createFixture(t, open);
+      await byHand.make('d2', NEWER);
+      await byHand.make('d1', OLDER, 'replay');
+      const [, replayed] = await byHand.runs();
+      assert.deepEqual([replayed?.sha, replayed?.state], [OLDER, 'queued']);
+
+      const all = await createFixture(t, open, 'all');
+      await all.make('d2', NEWER);
+      await all.make('d1', OLDER);
+      const states = (await all.runs()).map(({ state }) => state);
+      assert.deepEqual(states, ['queued', 'queued']);
+    });
+  });
+}

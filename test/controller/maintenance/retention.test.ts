@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { createTidy } from '../../../src/controller/maintenance/retention.ts';
+import { openSqlite } from '../../../src/store/engine.ts';
+import { createStore } from '../../../src/store/index.ts';
+import { createFixture as createGit, silent } from '../../git/fixture.ts';
+import { sampleLoaded } from '../../runs/samples.ts';
+import { sampleRun } from '../../store/samples.ts';
+
+const MAIN = 'refs/heads/main';
+const AT = { pushSeq: 0, seenAt: 1000 };
+
+/** A tidy on a real store, mirrors and work trees; what the specs are is set by the test. */
+async function createFixture(t: TestContext) {
+  const git = await createGit(t);
+  const store = await createStore(openSqlite(join(git.root, 'mainsheet.db')), 'sqlite');
+  t.after(() => store.close());
+  const now = { specs: [sampleLoaded()], stale: false };
+  const tidy = createTidy({
+    store,
+    catalog: { current: () => ({ ...now, problems: [], loadedAt: 1 }) } as never,
+    mirrors: git.mirrors,
+    checkouts: git.checkouts,
+    specRepository: 'Acme/Specs',
+    logger: silent,
+  });
+  return {
+    ...git,
+    store,
+    now,
+    tidy,
+    see: async (...repositories: string[]) => {
+      for (const repository of repositories) {
+        await store.branchHeads.see(repository, MAIN, { sha: 'one', ...AT });
+        await store.branchHeads.see(repository, 'refs/heads/other', { sha: 'two', ...AT });
+      }
+    },
+    /** How many branches of each are known. */
+    known: async (...repositories: string[]) =>
+      await Promise.all(
+        repositories.map(async (repository) => (await store.branchHeads.of(repository)).size),
+      ),
+  };
+}
+
+test('where the branches of a repository stand is forgotten when nobody names it any more, and no sooner', async (t) => {
+  const { store, see, known, now, tidy } = await createFixture(t);
+  now.specs = [sampleLoaded({ name: 'site', repository: 'Acme/Site' })];
+  const named = ['acme/site', 'acme/running', 'acme/specs'];
+  await store.runs.insert(sampleRun('r1', { repository: 'acme/Running' }), []);
+  await see(...named, 'acme/gone');
+  await tidy();
+  assert.deepEqual(await known(...named), [2, 2, 2]);
+  assert.deepEqual(await known('acme/gone'), [0]);
+
+  now.specs = [];
+  await tidy();
+  assert.deepEqual(await known(...named), [0, 2, 2], 'the next look at it is a first one again');
+});
+
+test('mirrors and work trees go together with what names them', async (t) => {
+  const { repository, commit, checkouts, mirrors, now, tidy, known, see } = await createFixture(t);
+  const sha = await commit({ a: '1' });
+  now.specs = [sampleLoaded({ repository })];
+  const { directory } = await checkouts.prepare({ lane: 'main', repository, sha });
+  const copies = [directory, mirrors.directoryOf(repository)];
+  await see(repository);
+  await tidy();
+  for (const copy of copies) await access(copy);
+
+  now.specs = [];
+  await tidy();
+  for (const copy of copies) await assert.rejects(access(copy), { code: 'ENOENT' });
+  assert.deepEqual(await known(repository), [0]);
+});
+
+test('nothing is forgotten while the specs on disk cannot be read', async (t) => {
+  const { see, known, now, tidy } = await createFixture(t);
+  now.specs = [];
+  now.stale = true;
+  await see('acme/site');
+  await tidy();
+  assert.deepEqual(await known('acme/site'), [2]);
+});

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { createExpire } from '../../../src/controller/maintenance/expire.ts';
+import { createOperate } from '../../../src/controller/operator/operate.ts';
+import { createBroadcast } from '../../../src/lib/broadcast.ts';
+import type { News } from '../../../src/model/news.ts';
+import type { Run } from '../../../src/model/run.ts';
+import { createTransitions } from '../../../src/runs/transition.ts';
+import { openSqlite } from '../../../src/store/engine.ts';
+import { createStore } from '../../../src/store/index.ts';
+import { silent } from '../../git/fixture.ts';
+import { sampleLoaded } from '../../runs/samples.ts';
+import { sampleRun } from '../../store/samples.ts';
+
+const DAY = 86_400_000;
+const ME = 'me';
+
+/** A lane with a history, and a clock that the test sets. */
+async function createFixture(t: TestContext) {
+  const directory = await mkdtemp(join(tmpdir(), 'mainsheet-rollback-'));
+  const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
+  t.after(async () => {
+    await store.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+  const loaded = sampleLoaded({
+    concurrency: { lane: 'main', queue: 'all', cancelRunning: false },
+  });
+  const specOf = async () => loaded.spec;
+  let now = 100 * DAY;
+  const clock = { now: () => (now += 1), elapsed: () => now, sleep: async () => undefined };
+  const news = createBroadcast<News>();
+  const transitions = createTransitions({
+    store,
+    specOf,
+    clock,
+    news,
+    publicUrl: undefined,
+    feedback: false,
+  });
+  const onRuns = () => undefined;
+  const operate = createOperate({ store, transitions, specOf, clock, onRuns, onCallbacks: onRuns });
+
+  async function end(run: Run, how: 'succeeds' | 'fails'): Promise<Run> {
+    const started = await transitions.commit(run, { type: 'start' });
+    return how === 'succeeds'
+      ? await transitions.commit(started, { type: 'succeed', outputs: {} })
+      : await transitions.commit(started, { type: 'fail', fault: 'step', reason: 'x' });
+  }
+  return {
+    operate,
+    end,
+    store,
+    async deploy(id: string, sha: string, how: 'succeeds' | 'fails' = 'succeeds', lane = 'main') {
+      const run = sampleRun(id, { sha: sha.repeat(40), lane, createdAt: clock.now() });
+      const [made] = await store.atomically((tables) => transitions.create(tables, run, loaded));
+      assert.ok(made);
+      return await end(made, how);
+    },
+    async goBack(to?: string) {
+      const run = await operate.rollbackSpec('storefront', ME, to);
+      return (await end(run, 'succeeds')).sha[0];
+    },
+    async wait(id: string) {
+      const run = sampleRun(id, { lane: `of ${id}`, createdAt: clock.now() });
+      return await store.atomically(
+        async (tables) => (await transitions.create(tables, run, loaded))[0] as Run,
+      );
+    },
+    cancel: (run: Run) => transitions.commit(run, { type: 'cancel', reason: 'x' }),
+    async expire(days: number) {
+      now += days * DAY;
+      const limits = { ageMs: 30 * DAY, deliveries: 1e6, runs: 1e6 };
+      const expire = createExpire({ retention: store.retention, limits, clock, logger: silent });
+      await expire(new AbortController().signal);
+    },
+    left: async () =>
+      (await store.runs.list({ limit: 200, before: undefined }, {})).items.map(({ id }) => id),
+  };
+}
+
+test('a second rollback goes further back, also past a revision that only its retry deployed', async (t) => {
+  const { deploy, operate, end, goBack } = await createFixture(t);
+  await deploy('r1', 'a');
+  await deploy('r2', 'b', 'fails');
+  await end(await operate.retry('r2', ME), 'succeeds');
+  await deploy('r4', 'c');
+  assert.deepEqual([await goBack(), await goBack()], ['b', 'a']);
+});
+
+test('a second rollback goes further back, also when the first had been undone by hand before', async (t) => {
+  const { deploy, goBack } = await createFixture(t);
+  await deploy('r1', 'a');
+  await deploy('r2', 'b');
+  await deploy('r3', 'c');
+  assert.deepEqual([await goBack(), await goBack('r3')], ['b', 'c']);
+  assert.deepEqual([await goBack(), await goBack()], ['b', 'a']);
+});
+
+test('rollbacks do not crowd out the revisions that may be rolled back to', async (t) => {
+  const { deploy, goBack, expire } = await createFixture(t);
+  for (let n = 0; n < 10; n += 1) await deploy(`s${n}`, `${n}`);
+  const gone: (string | undefined)[] = [];
+  for (let n = 0; n < 5; n += 1) gone.push(await goBack());
+  assert.deepEqual(gone, ['8', '7', '6', '5', '4']);
+  await expire(100);
+  assert.equal(await goBack(), '3');
+});
+
+test('runs that waited for long and ended lately do not keep older ones from being removed', async (t) => {
+  const { wait, cancel, deploy, expire, left } = await createFixture(t);
+  const waiting: Run[] = [];
+  for (let n = 0; n < 25; n += 1) waiting.push(await wait(`w${n}`));
+  for (let n = 0; n < 30; n += 1) await deploy(`f${n}`, 'a', 'fails');
+  await expire(90);
+  for (const run of waiting) await cancel(run);
+  await expire(1);
+  assert.deepEqual((await left()).toSorted(), waiting.map(({ id }) => id).toSorted());
+});
