@@ -22,7 +22,7 @@ const PROMISED = [
   'deployment success',
   'dispatch',
 ];
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
 export interface DemoOptions {
   /** Ends after the run instead of staying up. */
@@ -83,7 +83,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     const patience = AbortSignal.any([options.signal, enough.signal]);
     await Promise.race([
       Promise.all(PROMISED.map((stage) => timeline.reached(stage))),
-      delay(PATIENCE_MS, undefined, { signal: patience }).catch(() => undefined),
+      delay(TIMEOUT_MS, undefined, { signal: patience }).catch(() => undefined),
     ]);
     enough.abort();
     const missing = PROMISED.filter((name) => !timeline.stages.some(({ stage }) => stage === name));

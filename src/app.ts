@@ -16,7 +16,7 @@ import { createPausing } from './controller/operator/pausing.ts';
 import { createResolve } from './controller/intake/resolve.ts';
 import { createTidy } from './controller/maintenance/retention.ts';
 import { createRunner } from './controller/runner/runner.ts';
-import { keepSchedule } from './controller/maintenance/schedule.ts';
+import { startCronJobs } from './controller/maintenance/cron-jobs.ts';
 import { keepStepsApart } from './controller/runner/steps-apart.ts';
 import { createBudget } from './github/budget.ts';
 import { createGitHub } from './github/client.ts';
@@ -287,7 +287,7 @@ export async function startApp(deps: {
   const url = await listen(http.server, config.host, config.port);
   const stopping = new AbortController();
   catalog.watch(stopping.signal);
-  const scheduled = keepSchedule(
+  const scheduled = startCronJobs(
     [
       { name: 'tidy', cron: '17 * * * *', act: tidy },
       { name: 'expire', cron: '47 * * * *', atStart: true, act: expire },

@@ -15,13 +15,13 @@ const STOP_WITHIN_MS = 20_000;
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    // The second time somebody means it: what runs is taken up again at the next start.
+    // The second signal is meant: what runs is taken up again at the next start.
     if (interrupted.signal.aborted) process.exit(130);
     interrupted.abort(signal);
   });
 }
 
-// A file that may not grow further is an error for whoever writes it. Node ignores the signal that would end the process, but
+// A file that may not grow further is an error for the code that writes it. Node ignores the signal that would end the process, but
 // not any more once a library has listened to it for the time of a child process.
 process.on('SIGXFSZ', () => undefined);
 

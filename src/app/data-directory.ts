@@ -7,8 +7,8 @@ import type { Logger } from '../lib/logger.ts';
 import { letPass } from '../lib/owner.ts';
 
 /**
- * Makes the data directory, this user's only; the steps' own user may pass through it. A volume that belongs to somebody
- * else is used as it is, and said to be so. Throws MainsheetError `data-directory`.
+ * Makes the data directory, this user's only; the steps' own user may pass through it. A volume of another user
+ * is used as it is, and the log says so. Throws MainsheetError `data-directory`.
  */
 export async function makeDataDirectory(
   config: Pick<Config, 'dataDir' | 'stepUser'>,
@@ -56,7 +56,7 @@ export function scratchIn(dataDir: string): string {
   return join(dataDir, 'scratch');
 }
 
-/** Removes what runs of an earlier start have left. What cannot be removed is in nobody's way: each run has a directory of its own. */
+/** Removes what runs of an earlier start have left. What cannot be removed is in no run's way: each run has a directory of its own. */
 export async function clearScratch(dataDir: string, logger: Logger): Promise<void> {
   const failures = await discardLeftovers(dataDir);
   await discard(scratchIn(dataDir), dataDir).catch((error: Error) => failures.push(error));

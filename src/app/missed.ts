@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Config } from '../config.ts';
 import { createReconcile } from '../controller/maintenance/reconcile.ts';
 import { createRecover } from '../controller/maintenance/recover.ts';
-import { keepSchedule } from '../controller/maintenance/schedule.ts';
+import { startCronJobs } from '../controller/maintenance/cron-jobs.ts';
 import { createWatch, type Watch } from '../controller/maintenance/watch.ts';
 import type { Mirrors } from '../git/mirrors.ts';
 import type { GitHub } from '../github/client.ts';
@@ -58,7 +58,7 @@ export function watchForMissed(deps: {
         config.github.auth === undefined
           ? []
           : [{ name: 'recover', cron: everyFiveMinutes(), atStart: true, act: recover }];
-      const scheduled = keepSchedule(recovering, logger, held);
+      const scheduled = startCronJobs(recovering, logger, held);
       if (config.reconcileIntervalMs > 0) await reconcile.run(held);
       if (!held.aborted) await once(held, 'abort');
       await scheduled();

@@ -5,7 +5,7 @@ import type { Check } from './doctor-check.ts';
 /** As many callbacks as one page has. */
 const MOST = 200;
 
-/** What the server does not mend by itself: callbacks that were given up, and pauses that nobody has lifted. */
+/** What the server does not mend by itself: callbacks that were given up, and pauses that were not lifted. */
 export async function checkAttention(api: Pick<Api, 'outbox' | 'pauses'>): Promise<Check[]> {
   const dead = await api.outbox({ state: 'dead', limit: String(MOST) });
   const { items: pauses } = await api.pauses();

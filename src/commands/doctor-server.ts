@@ -3,12 +3,12 @@ import { createApi, type Api } from './api-client.ts';
 import { checkAttention } from './doctor-attention.ts';
 import { failedCheck, type Check } from './doctor-check.ts';
 
-const PATIENCE_MS = 5000;
+const TIMEOUT_MS = 5000;
 
-/** Whether a server runs, is ready, and takes our token; then also what in it waits for somebody. */
+/** Whether a server runs, is ready, and takes our token; then also what in it waits for a person. */
 export async function checkServer(deps: {
   url: string;
-  /** Whether somebody said that it is there: then it has to be. */
+  /** Whether an option or a setting names it: then it has to be there. */
   expected: boolean;
   /** How the API is entered; undefined when that is not known, and then not tried. */
   access: { token: string | undefined } | undefined;
@@ -20,7 +20,7 @@ export async function checkServer(deps: {
 }): Promise<{ answers: boolean; checks: Check[] }> {
   const subject = 'server';
   // With the token it says what exactly is wrong.
-  const api = createApi({ ...deps, token: deps.access?.token, timeoutMs: PATIENCE_MS });
+  const api = createApi({ ...deps, token: deps.access?.token, timeoutMs: TIMEOUT_MS });
   let readiness;
   try {
     readiness = await api.readiness();

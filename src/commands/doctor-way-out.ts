@@ -10,7 +10,7 @@ import { MainsheetError } from '../lib/errors.ts';
 import { createFetch, proxyFor } from '../lib/way-out.ts';
 import { failedCheck, type Check } from './doctor-check.ts';
 
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 /** The server has answered git, whatever it thinks of the repository. */
 const ANSWERS = new Set([
   'repository-not-found',
@@ -61,7 +61,7 @@ async function attempt(detail: string, ask: () => Promise<void>): Promise<Check>
 
 async function askApi({ config, signal }: Parameters<typeof checkWayOut>[0]): Promise<void> {
   const ask = createBoundedFetch({
-    timeoutMs: PATIENCE_MS,
+    timeoutMs: TIMEOUT_MS,
     maxBytes: 1024 * 1024,
     fetch: createFetch(config.wayOut),
   });
@@ -84,7 +84,7 @@ async function askGit(
       maxBytes: 64 * 1024 * 1024,
       killAfterMs: 1000,
     });
-    await createServerRefs(remote, PATIENCE_MS).revision(repository, undefined, { signal });
+    await createServerRefs(remote, TIMEOUT_MS).revision(repository, undefined, { signal });
   } catch (error) {
     if (!(error instanceof MainsheetError && ANSWERS.has(error.code))) throw error;
   } finally {

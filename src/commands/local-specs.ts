@@ -41,7 +41,7 @@ export function allowedLimits(env: Record<string, string | undefined>): StepLimi
   throw new UsageError('invalid-limits', mistakes.join('; '));
 }
 
-/** Where specs are when nobody says otherwise. */
+/** Where specs are unless an option says otherwise. */
 export function defaultSpecsPath(env: Record<string, string | undefined>): string {
   return env['MAINSHEET_DEPLOYMENTS']?.trim() || './deployments';
 }

@@ -64,7 +64,7 @@ Example:
         const delivery = options.delivery ?? randomUUID();
         const request = createApiRequest({
           url,
-          // The signature is what a webhook is known by; the API's token is nobody's business there.
+          // The signature is what a webhook is known by; the API's token does not belong there.
           token: undefined,
           signal: context.signal,
           userAgent: `mainsheet/${context.version}`,

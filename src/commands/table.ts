@@ -48,7 +48,7 @@ function cut(text: string, room: number): string {
   return all.length <= room ? text : `${all.slice(0, room - 1).join('')}…`;
 }
 
-/** As a reader counts them; that some are two columns wide is left aside. */
+/** As a reader counts them; that some are two columns wide does not count. */
 function characters(text: string): string[] {
   return Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
 }

@@ -188,7 +188,7 @@ function privateKey(text: string): string | Wrong {
   try {
     if (createPrivateKey(pem).asymmetricKeyType === 'rsa') return pem.trim();
   } catch {
-    // OpenSSL's own words help nobody, and what it was given is secret.
+    // OpenSSL's own words do not help, and what it was given is secret.
   }
   return wrong(
     'is no RSA private key in PEM form',

@@ -1,7 +1,7 @@
 /** One with fewer characters could be guessed. GitHub advises "a random string of text with high entropy"; `openssl rand -hex 32` has 64. */
 export const SHORTEST_SAFE_SECRET = 16;
 
-/** Several secrets stand one a line. Whatever stands in a line is one secret, spaces around it aside. */
+/** Several secrets stand one a line. A line is one secret, without the spaces around it. */
 export function splitWebhookSecrets(text: string): string[] {
   return text
     .split('\n')

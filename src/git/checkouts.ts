@@ -4,7 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { makeOwn, type Owner } from '../lib/owner.ts';
-import { createTurns } from '../lib/turns.ts';
+import { createMutex } from '../lib/mutex.ts';
 import { laneDirectory, repositoryDirectory } from './directory-names.ts';
 import { discard, discardLeftovers, isUsableDirectory } from './discard.ts';
 import { gitStopped } from './git-failure.ts';
@@ -70,20 +70,20 @@ export function createCheckouts(deps: {
     maxBytes: deps.limits?.maxBytes ?? 256 * 1024 * 1024,
     killAfterMs: deps.limits?.killAfterMs,
   });
-  const turns = createTurns();
+  const mutex = createMutex();
 
   return {
     async prepare(request) {
       checkSha(request.sha);
       const lane = laneDirectory(request.lane);
-      return await turns.take(lane, () => prepareNow(lane, request));
+      return await mutex.run(lane, () => prepareNow(lane, request));
     },
 
     async retain(lanes) {
       const wanted = new Set([...lanes].map((lane) => laneDirectory(lane)));
       await mkdir(directory, { recursive: true, mode: 0o700 });
       for (const name of await readdir(directory)) {
-        if (name.startsWith('.') || wanted.has(name) || turns.isBusy(name)) continue;
+        if (name.startsWith('.') || wanted.has(name) || mutex.isBusy(name)) continue;
         logger.info({ lane: name }, 'work tree removed');
         await clear(join(directory, name));
       }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import { createTurns } from '../lib/turns.ts';
+import { createMutex } from '../lib/mutex.ts';
 import { repositoryDirectory } from './directory-names.ts';
 import { discard } from './discard.ts';
 import type { LocalGit } from './local-git.ts';
@@ -45,7 +45,7 @@ export function createMirrorFetch(deps: {
   const { directory, local, remote, logger, clock, limits } = deps;
   /** When the default branch of a mirror was last looked up. A mirror without an entry is new to this process. */
   const headReadAt = new Map<string, number>();
-  const turns = createTurns();
+  const mutex = createMutex();
   const pathOf = (repository: string) => join(directory, repositoryDirectory(repository));
 
   return {
@@ -90,7 +90,7 @@ export function createMirrorFetch(deps: {
 
   /** Does what writes into a mirror when nobody else does. git may have been killed there at any time, also by the system. */
   async function alone(path: string, work: () => Promise<void>): Promise<void> {
-    await turns.take(path, async () => {
+    await mutex.run(path, async () => {
       await cleanMirror(path);
       try {
         await work();

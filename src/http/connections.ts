@@ -21,7 +21,7 @@ export interface ConnectionLimits {
 /**
  * Bounds what clients can hold without doing anything. A connection waits for its client while it has sent no request, part of
  * one, or nothing since the last answer. When more than `mostWaiting` do, the one that has waited longest is closed, so that
- * whoever opens thousands closes his own and new ones are always let in. Connections that are being answered are never closed for
+ * a client that opens thousands closes its own and new ones are always let in. Connections that are being answered are never closed for
  * others, but are when their client takes nothing of the answer for `stalledMs`.
  */
 export function boundConnections(
@@ -64,7 +64,7 @@ export function boundConnections(
 }
 
 /**
- * As many as are useful, and no more than the process may open: when it may open no more, nobody is let in at all, and the database
+ * As many as are useful, and no more than the process may open: when it may open no more, no client is let in at all, and the database
  * and git fail too.
  */
 export function connectionLimits(openFiles: number): ConnectionLimits {

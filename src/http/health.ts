@@ -17,7 +17,7 @@ interface Details {
 
 /**
  * `/healthz`: the process answers. `/readyz`: the store can be read and written and the specs are valid; `?check=store` looks at
- * the store alone, for a load balancer: a broken spec is a reason to call somebody, not to turn webhooks away. Both answer
+ * the store alone, for a load balancer: a broken spec is a reason for an alert, not to turn webhooks away. Both answer
  * everybody; what exactly is wrong is for those who may use the API, because specs and errors name what is inside.
  */
 export function healthRoutes(deps: {

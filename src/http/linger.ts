@@ -7,7 +7,7 @@ export const LINGER_MS = 2000;
 
 /**
  * A client that is refused before its request was read whole is usually still sending. If the connection were closed under it, its
- * system would be told of a reset, and most clients then drop the answer they have not read yet: a 413 that nobody sees. So the
+ * system would be told of a reset, and most clients then drop the answer they have not read yet: a 413 that is never seen. So the
  * server only says that nothing more will come from it, throws away what still comes, and closes when the client has, or after
  * `LINGER_MS` (RFC 9112, section 9.6: https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
  */

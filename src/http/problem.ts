@@ -59,7 +59,7 @@ const STATUS_BY_CODE: Record<string, number> = {
 /** What a caller is asked to wait after an error that may well be over then, in seconds, when the error does not say. */
 const RETRY_AFTER_S = 10;
 
-/** Turns whatever is thrown below into `application/problem+json`, and logs what nobody expected, once. */
+/** Turns whatever is thrown below into `application/problem+json`, and logs what was not expected, once. */
 export function problems(logger: Logger): Middleware {
   return async (ctx, next) => {
     try {
@@ -135,7 +135,7 @@ function toProblem(error: unknown): ProblemError {
   });
 }
 
-/** What is to be tried again is nobody's fault; what cannot help when it is tried again is the caller's. */
+/** What may be tried again is not the caller's fault; what cannot help when it is tried again is. */
 function statusOf(error: MainsheetError): number | undefined {
   const listed = STATUS_BY_CODE[error.code];
   if (listed !== undefined) return listed;

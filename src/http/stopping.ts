@@ -11,7 +11,7 @@ const QUIET_MS = 200;
 const ANSWER_WITHIN_MS = 10_000;
 const RETRY_AFTER_S = 10;
 
-/** The end of a server, in which nobody is left without an answer. */
+/** The end of a server, in which each client gets an answer. */
 export interface Stopping {
   /** Serves what comes with `handle`, and keeps account of it. */
   serve(

@@ -166,7 +166,7 @@ function textOf(body: Buffer): string {
 
 /**
  * GitHub's form content type puts the JSON into the field `payload`, and nothing else is there: what people write into a JSON
- * body never makes it such a form, whatever the content type says, which nobody has signed.
+ * body never makes it such a form, whatever the content type says, which is not signed.
  */
 function payloadOfForm(body: string): string {
   const value = /^payload=([^&]*)$/.exec(body)?.[1];
@@ -182,7 +182,7 @@ function payloadOfForm(body: string): string {
   }
 }
 
-/** The event's name is a header, which nobody has signed: it must not decide how the body is read. */
+/** The event's name is a header, which is not signed: it must not decide how the body is read. */
 function anotherEvent(detail: string): ProblemError {
   return new ProblemError(400, 'event-mismatch', detail, {
     hint: 'X-GitHub-Event must name the event that GitHub made the body for',

@@ -8,7 +8,7 @@ const MOST_WAITING = 16 * 1024 * 1024;
 /**
  * The process's logger. Messages are static, data goes into fields; payloads, tokens and secrets are never fields.
  * `pretty` is for a person at a terminal, on standard error; `json` for everything else, on standard output: in order, and written
- * when the call returns as long as somebody reads it. Nothing waits for who does not: lines are kept for a while then, and when
+ * when the call returns as long as a reader takes it. Nothing waits for a reader that does not: lines are kept for a while then, and when
  * they are too many some are lost, which the log says afterwards.
  */
 export function createLogger(options: { level: string; format: 'json' | 'pretty' }): Logger {
@@ -37,12 +37,12 @@ export function createLogger(options: { level: string; format: 'json' | 'pretty'
     if (lost === 0) return;
     const lines = lost;
     lost = 0;
-    logger.warn({ lines }, 'log lines were lost: nobody read them');
+    logger.warn({ lines }, 'log lines were lost: no reader took them');
   });
-  // A full disk, a reader that has gone: there is nobody left to tell, and the next line may be written again.
+  // A full disk, a reader that has gone: there is no place left to tell it, and the next line may be written again.
   stdout.on('error', () => undefined);
   return logger;
 }
 
-/** For work of which nobody is to hear. */
+/** For work that is not to be logged. */
 export const silentLogger: Logger = pino({ enabled: false }, { write: () => undefined });

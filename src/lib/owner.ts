@@ -14,7 +14,7 @@ export interface Owner {
 const AT_ONCE = 256;
 
 /**
- * Makes a directory of our own if need be, in one of ours. Nobody else may use it; with `guest`, the guest's group may
+ * Makes a directory of our own if need be, in one of ours. No other user may use it; with `guest`, the guest's group may
  * pass through to what it knows by name, and neither list nor change anything.
  */
 export async function makeOwn(path: string, guest: Owner | undefined): Promise<void> {
@@ -48,7 +48,7 @@ const LONGEST_PATH = 2048;
 
 /**
  * Makes all directories at and below `path` ours and usable, from the top down: what is inside of a directory is looked at
- * when nobody else can change it any more, so nobody can lead us elsewhere with a link. `path` itself has to lie in a
+ * when no other user can change it any more, so that no link can lead elsewhere. `path` itself has to lie in a
  * directory of ours; it may be gone or no directory. Files keep their owners: who has the directory can remove them.
  * Directories that lie too deep to be named by a path are moved up into `path`, so that all of it can be removed afterwards.
  */
@@ -66,7 +66,7 @@ export async function takeBack(path: string): Promise<void> {
         await take(inner.length > LONGEST_PATH ? await moveUp(inner) : inner);
       }
     } catch (error) {
-      // Somebody else may be removing it at the same time.
+      // Another process may be removing it at the same time.
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
       if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
     }

@@ -1,4 +1,4 @@
-/** A latch between who has work and who does it: a `wake` that comes while nobody waits is not lost. */
+/** A latch between the code that has work and the loop that does it: a `wake` that comes while the loop does not wait is not lost. */
 export interface Wakeup {
   wake(): void;
   /** Resolves at the next (or an unconsumed earlier) `wake`, after `timeoutMs`, or when `signal` aborts. */

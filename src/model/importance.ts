@@ -35,7 +35,7 @@ export interface Written {
   count: number;
 }
 
-/** Writes that somebody did not know of, and the number of the last one. */
+/** Writes that a process did not know of, and the number of the last one. */
 export interface WritesSeen {
   upTo: number;
   writes: Written[];

@@ -1,6 +1,6 @@
 import type { RunState } from './run.ts';
 
-/** What the parts of one process tell each other, so that nobody has to ask in a loop. The store holds the truth. */
+/** What the parts of one process tell each other, so that none has to ask in a loop. The store holds the truth. */
 export type News =
   | { kind: 'delivery'; delivery: string; repository: string | undefined }
   | { kind: 'run'; run: string; state: RunState; spec: string }

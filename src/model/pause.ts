@@ -13,7 +13,7 @@ export interface Pause extends PauseTarget {
   since: number;
   /** Who asked for it, as the audit table names people. */
   by: string;
-  /** Why, for people; empty when nobody said. GitHub shows it. */
+  /** Why, for people; empty when no reason was given. GitHub shows it. */
   reason: string;
 }
 

@@ -46,7 +46,7 @@ export interface Run {
   reason: string;
   /** Set on `failed`: whose fault. On GitHub `step` becomes `failure`, `mainsheet` becomes `error`. */
   fault: 'step' | 'mainsheet' | undefined;
-  /** Somebody wants it to stop; the runner sees it at its next heartbeat. Holds the reason. */
+  /** It is to stop; the runner sees it at its next heartbeat. Holds the reason. */
   cancelRequested: string | undefined;
   /** How often a process has taken it up. */
   attempts: number;

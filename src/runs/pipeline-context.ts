@@ -2,7 +2,7 @@ import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
 import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
 import type { Owner } from '../lib/owner.ts';
-import { patiently } from '../lib/patience.ts';
+import { retry } from '../lib/retry.ts';
 import type { Seal } from '../lib/seal.ts';
 import type { Checkouts } from '../git/checkouts.ts';
 import type { DeploymentSpec, StepSpec } from '../model/deployment-spec.ts';
@@ -48,7 +48,7 @@ export interface Pipeline {
 }
 
 /** How long a run waits for a database that is away, in milliseconds, before it is handed over. */
-export const STORE_PATIENCE_MS = 20_000;
+export const STORE_TIMEOUT_MS = 20_000;
 
 /** Writes a step's row and tells who listens. Throws LostRunError when the run is somebody else's by now. */
 export async function saveStep(
@@ -58,7 +58,7 @@ export async function saveStep(
 ): Promise<void> {
   const { failpoint = noFailpoint } = deps;
   failpoint('step.before');
-  await patiently({ clock: deps.clock, patienceMs: STORE_PATIENCE_MS }, async () => {
+  await retry({ clock: deps.clock, timeoutMs: STORE_TIMEOUT_MS }, async () => {
     stillOurs(run, await deps.store.steps.update(run.id, step, run.attempts));
     // What it does is seen outside: a power cut must not make anyone forget that it began.
     if (step.state === 'running') await deps.store.flushed();

@@ -2,7 +2,7 @@ import { backoffDelay } from '../lib/backoff.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { describeError, MainsheetError, RetryableError } from '../lib/errors.ts';
 import { isWayOutProblem } from '../lib/way-out.ts';
-import { patiently } from '../lib/patience.ts';
+import { retry } from '../lib/retry.ts';
 import type { DeploymentSpec, StepSpec } from '../model/deployment-spec.ts';
 import type { Run, Step } from '../model/run.ts';
 import type { Checkout } from '../git/checkouts.ts';
@@ -13,7 +13,7 @@ import { keptOutputs, NO_OUTPUTS, toKeep } from './outputs.ts';
 import {
   saveStep,
   stillOurs,
-  STORE_PATIENCE_MS,
+  STORE_TIMEOUT_MS,
   type Pipeline,
   type PipelineDeps,
 } from './pipeline-context.ts';
@@ -68,7 +68,7 @@ export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promi
       outputs = { ...outputs, ...result.outputs };
       const toStore = await toKeep(outputs, { run, maskLong, seal: deps.seal });
       const succeeded = end(deps, step, 'succeeded', result.exitCode, '');
-      await patiently({ clock: deps.clock, patienceMs: STORE_PATIENCE_MS }, () =>
+      await retry({ clock: deps.clock, timeoutMs: STORE_TIMEOUT_MS }, () =>
         deps.store.lazily(async (tables) => {
           stillOurs(run, await tables.runs.setOutputs(run.id, toStore, run.attempts));
           await tables.steps.update(run.id, succeeded);
@@ -142,7 +142,7 @@ async function begin(
   again: readonly Step[],
 ): Promise<void> {
   for (const step of again) Object.assign(step, UNTOUCHED);
-  await patiently({ clock: deps.clock, patienceMs: STORE_PATIENCE_MS }, () =>
+  await retry({ clock: deps.clock, timeoutMs: STORE_TIMEOUT_MS }, () =>
     deps.store.lazily(async ({ runs, steps }) => {
       stillOurs(run, await runs.setWorkTree(run.id, tree, run.attempts));
       if (again.length > 0) await runs.setOutputs(run.id, NO_OUTPUTS, run.attempts);

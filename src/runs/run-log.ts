@@ -2,10 +2,10 @@ import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Masker } from '../lib/masking.ts';
 import { createLogLimit, type LogLimit } from '../lib/log-limit.ts';
-import { patiently } from '../lib/patience.ts';
+import { retry } from '../lib/retry.ts';
 import type { News } from '../model/news.ts';
 import type { Run } from '../model/run.ts';
-import { STORE_PATIENCE_MS, stillOurs } from './pipeline-context.ts';
+import { STORE_TIMEOUT_MS, stillOurs } from './pipeline-context.ts';
 import type { LogChunk, Logs } from '../store/logs.ts';
 
 /** Text is kept back at most this long, so that a chatty step costs few transactions and a reader sees it live. */
@@ -97,7 +97,7 @@ export async function createRunLog(deps: {
   /** A database that is away for a moment does not end a run. An answer that was lost is not written twice. */
   async function store(chunks: readonly LogChunk[]): Promise<void> {
     let again = false;
-    await patiently({ clock, patienceMs: STORE_PATIENCE_MS }, async () => {
+    await retry({ clock, timeoutMs: STORE_TIMEOUT_MS }, async () => {
       const last = chunks.at(-1)?.seq ?? -1;
       if (again && (await logs.nextSeq(run.id)) > last) return;
       again = true;

@@ -42,7 +42,7 @@ export interface CatalogDeps {
   stepLimits?: StepLimits;
   logger: Logger;
   clock: Clock;
-  /** Milliseconds between looks where nobody tells of changes: network volumes. */
+  /** Milliseconds between looks where the system does not tell of changes, as on network volumes. */
   pollMs?: number;
   /** Milliseconds that a change is given to be whole. */
   settleMs?: number;
@@ -93,7 +93,7 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     return state;
   }
 
-  /** A volume that is not mounted, or a copy under way, is likelier than somebody who wants nothing to be deployed any more. */
+  /** A volume that is not mounted, or a copy under way, is likelier than the wish to deploy nothing any more. */
   function isGone({ specs, problems }: Loaded): boolean {
     return specs.length === 0 && problems.length === 0 && state.specs.length > 0;
   }

@@ -21,7 +21,7 @@ export interface Listing {
 
 const FILE_COUNT_LIMIT = 10_000;
 const DEPTH_LIMIT = 20;
-/** Made by the system at the root of a volume, and readable for root only: nobody's specs are in it. */
+/** Made by the system at the root of a volume, and readable for root only: there are no specs in it. */
 const LOST_AND_FOUND = 'lost+found';
 /** Codes of what is not there, and of links in a circle. */
 const LEADS_NOWHERE = new Set(['ENOENT', 'ELOOP']);
@@ -90,7 +90,7 @@ async function walk(state: Walk, names: string[], below: string, depth: number):
       await visit(state, path, isSpec, depth);
     } catch (error) {
       // What vanished between listing and looking is not there; a link to nothing is worth a word. Of a directory that cannot be
-      // read nobody knows which specs are in it: they must not count as removed.
+      // read it is not known which specs are in it: they must not count as removed.
       if (isSpec || !LEADS_NOWHERE.has(codeOf(error) ?? '')) {
         state.listing.problems.push(fileProblem(path, `cannot be read: ${reason(error)}`));
       }

@@ -7,7 +7,7 @@ import { isOfMergeQueue, MERGE_QUEUE, namesMergeQueue } from './merge-queue.ts';
 
 /**
  * Whether a workflow's run fires the trigger. Never when the commit came from a fork or the workflow ran for a pull
- * request: both are code that nobody with write access has accepted, and a fork's branch can be called `main`. For a merge queue,
+ * request: both are code that no person with write access has accepted, and a fork's branch can be called `main`. For a merge queue,
  * which may yet throw the commit away, only when the trigger's branches name the queue.
  *
  * https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows#workflow_run
@@ -118,7 +118,7 @@ function branchMatches(trigger: WorkflowRunTrigger, event: WorkflowRunEvent): Ve
 }
 
 /**
- * Whoever may push tags could otherwise call one `main` and have a commit deployed that the branch never took; and GitHub
+ * A person who may push tags could otherwise call one `main` and have a commit deployed that the branch never took; and GitHub
  * serves commits of forks and pull requests that no branch or tag has.
  */
 function isOnBranch({ branch, headIs, sha }: WorkflowRunEvent): Verdict {

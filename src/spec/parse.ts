@@ -24,7 +24,7 @@ export const FILE_LIMIT = 256 * 1024;
 /** Times that aliases may repeat anchored values in one document; bounds what a small file can grow to. */
 const ALIAS_LIMIT = 100;
 const DOCUMENT_LIMIT = 500;
-/** Levels of lists and maps within each other: enough for any payload, and few enough for whoever walks through it. */
+/** Levels of lists and maps within each other: enough for any payload, and few enough for code that walks through it. */
 const NESTING_LIMIT = 50;
 /** Problems reported for one document: more than anyone reads. */
 const PROBLEM_LIMIT = 100;
@@ -48,7 +48,7 @@ export function parseSpecs(file: string, text: string, allowed: StepLimits = {})
   let broken = false;
   for (const document of documents.list.slice(0, DOCUMENT_LIMIT)) {
     const [first, , end] = document.range;
-    // Of a document with an error the parser does not know where it ends; of comments before it, nobody cares then.
+    // Of a document with an error the parser does not know where it ends; comments before it do not matter then.
     readDocument(file, { text, lines, document }, broken ? first : start, { loaded, allowed });
     broken = document.errors.length > 0;
     start = end;

@@ -19,7 +19,7 @@ export interface OutputPipes {
   stderr: number;
   /** To be called once the program has them: from then on only the program and its descendants keep the pipes open. */
   handedOver(): void;
-  /** Calls `log` with decoded text as it comes; resolves when nobody has the pipes open any more, or after `close`. */
+  /** Calls `log` with decoded text as it comes; resolves when no process has the pipes open any more, or after `close`. */
   forward(log: (stream: 'stdout' | 'stderr', text: string) => void): Promise<void>;
   /** Closes whatever is open; what is still in the pipes is dropped. */
   close(): void;

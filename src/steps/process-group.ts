@@ -37,7 +37,7 @@ export function createProcessGroup(deps: { clock: Clock; id: number; mark: strin
       const group = signal(-id, 0) && (await hasMembers());
       return group || (await escaped()).length > 0;
     } catch {
-      // Who cannot look, for want of descriptors say, cannot tell that nobody is left.
+      // Without a look, for want of descriptors say, it is not known that the group is empty.
       return true;
     }
   }
@@ -48,7 +48,7 @@ export function createProcessGroup(deps: { clock: Clock; id: number; mark: strin
     for (const pid of await escaped().catch(() => [])) signal(pid, name);
   }
 
-  /** Whether more is left of the group than dead processes that nobody has reaped: a container may have no init. */
+  /** Whether more is left of the group than dead processes that were not reaped: a container may have no init. */
   async function hasMembers(): Promise<boolean> {
     const pids = await otherProcesses();
     const members = await selectProcesses(pids, async (pid) => isMember(await statusOf(pid)));

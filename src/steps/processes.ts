@@ -47,7 +47,7 @@ export async function statusOf(pid: number): Promise<ProcessStatus | undefined> 
 
 /**
  * The environment that a process was started with, as `NAME=value`. Empty too when it ended meanwhile or belongs to
- * somebody else. Throws as `otherProcesses` does.
+ * another user. Throws as `otherProcesses` does.
  */
 export async function variablesOf(pid: number): Promise<string[]> {
   const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(unlessClosed);

@@ -10,7 +10,7 @@ export interface Ended {
 interface Program {
   /** Its process id, which is that of its process group too. Throws MainsheetError `step-start`. */
   started: Promise<number>;
-  /** Resolves when it has ended, whoever still has its pipes open. */
+  /** Resolves when it has ended, even if another process still has its pipes open. */
   ended: Promise<Ended>;
   /** Closes its input, where it has one (`stdio: ['pipe', …]`). */
   closeInput(): void;

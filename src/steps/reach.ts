@@ -4,7 +4,7 @@ import { execa } from 'execa';
 import type { Owner } from '../lib/owner.ts';
 import type { ShellProgram } from './shell.ts';
 
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 /** Those of `paths` that `user` may read, or list when they are directories. */
 export async function readableBy(
@@ -44,7 +44,7 @@ async function selectedBy(
     cwd: '/',
     env: {},
     extendEnv: false,
-    timeout: PATIENCE_MS,
+    timeout: TIMEOUT_MS,
   });
   return stdout.split('\0').filter((path) => path !== '');
 }

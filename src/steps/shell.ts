@@ -17,7 +17,7 @@ import { exitReason, signalReason } from './exit-reason.ts';
 import { startProgram, type Ended } from './program.ts';
 import { createProcessGroup, type ProcessGroup } from './process-group.ts';
 
-/** How long a step that got SIGTERM may take over ending, when nobody says otherwise. */
+/** How long a step that got SIGTERM may take over ending, unless the options say otherwise. */
 export const KILL_GRACE_MS = 10_000;
 /** How long output may still come after the script has ended, from what it left in the background. */
 const DRAIN_MS = 500;

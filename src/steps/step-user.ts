@@ -11,7 +11,7 @@ import { barrierTo } from './reach.ts';
 import type { ShellProgram } from './shell.ts';
 
 const MARK = 'MAINSHEET_PROBE=1';
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 /** What has to be nothing in a process that has given up all rights: https://man7.org/linux/man-pages/man7/capabilities.7.html */
 const RIGHTS = ['CapInh', 'CapPrm', 'CapEff', 'CapAmb'];
 
@@ -84,7 +84,7 @@ async function prove({ user, shell, setpriv, clock }: Proof, place: string): Pro
     return end;
   });
   try {
-    const until = clock.now() + PATIENCE_MS;
+    const until = clock.now() + TIMEOUT_MS;
     while (!(await isThere(join(place, 'ready')))) {
       if (over || clock.now() > until) {
         await proveReach(user, shell, place);

@@ -7,7 +7,7 @@ import { createBroadcast } from '../../src/lib/broadcast.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { RetryableError } from '../../src/lib/errors.ts';
 import { IMPORTANCE } from '../../src/model/importance.ts';
-import { STORE_PATIENCE_MS } from '../../src/runs/pipeline-context.ts';
+import { STORE_TIMEOUT_MS } from '../../src/runs/pipeline-context.ts';
 import { migrate, migrations, type SchemaChange } from '../../src/store/migrations.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
 import { createRelay } from '../../src/store/relay.ts';
@@ -199,7 +199,7 @@ test('whatever another transaction was in the way of may be tried again, on the 
   await assert.rejects(other.execute(db), (error) => !(error instanceof RetryableError));
 });
 
-test('the locks of a process that hangs go before a run has lost its patience', async (t) => {
+test('the locks of a process that hangs go before a run gives up on the store', async (t) => {
   const url = await server.database();
   const db = openPostgres(url);
   const hasty = openPostgres(`${url}&idle_in_transaction_session_timeout=50`);
@@ -209,7 +209,7 @@ test('the locks of a process that hangs go before a run has lost its patience', 
     db,
   );
   const { ms = 0 } = rows[0] ?? {};
-  assert.ok(ms > 0 && ms < STORE_PATIENCE_MS, `${ms} ms`);
+  assert.ok(ms > 0 && ms < STORE_TIMEOUT_MS, `${ms} ms`);
   const hung = hasty.transaction().execute(async (trx) => {
     const own = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(trx);
     await until('the server ends it', async () => {

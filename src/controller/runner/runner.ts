@@ -2,7 +2,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { describeError, hintOf, RetryableError } from '../../lib/errors.ts';
 import { noFailpoint, type Failpoint } from '../../lib/failpoint.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { patiently } from '../../lib/patience.ts';
+import { retry } from '../../lib/retry.ts';
 import type { RunCommand } from '../../model/run-state.ts';
 import type { Run } from '../../model/run.ts';
 import type { Execute } from '../../runs/execute.ts';
@@ -164,14 +164,14 @@ export function createRunner(deps: {
 
   async function conclude(run: Run, outcome: Outcome): Promise<void> {
     // After the lease it is for others to say what became of the run.
-    const waiting = { clock, patienceMs: leaseMs };
+    const waiting = { clock, timeoutMs: leaseMs };
     if (outcome.kind === 'interrupted') {
-      await patiently(waiting, () => store.runs.release(run.id, owner));
+      await retry(waiting, () => store.runs.release(run.id, owner));
       logger.info({ run: run.id, spec: run.spec }, 'run handed over');
       return;
     }
     failpoint('end.before');
-    const ended = await patiently(waiting, async () => {
+    const ended = await retry(waiting, async () => {
       // Read again: the steps that did succeed have put out values meanwhile, which the end must not overwrite.
       const latest = (await store.runs.get(run.id)) ?? run;
       return await transitions.commit(latest, commandFor(outcome), owner);

@@ -8,7 +8,7 @@ const KEEP_ALIVE_MS = 15_000;
 
 /** Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html */
 export interface EventStream {
-  /** Resolves when the client can take more. `data` is sent as JSON; after the end, or when nobody listens, nothing is. */
+  /** Resolves when the client can take more. `data` is sent as JSON; after the end, or when the client is gone, nothing is. */
   send(event: string, data: unknown, id?: number): Promise<void>;
   /** Aborted when the client has gone. */
   signal: AbortSignal;

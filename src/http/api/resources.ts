@@ -213,7 +213,7 @@ export const pauseSchema = z
     name: z.string(),
     since: time,
     by: z.string(),
-    reason: z.string().describe('Empty when nobody said'),
+    reason: z.string().describe('Empty when no reason was given'),
   })
   .meta({ id: 'Pause' });
 

@@ -5,14 +5,14 @@ import { RetryableError } from './errors.ts';
 const BACKOFF = { baseMs: 100, maxMs: 1000 };
 
 /**
- * Does what may be done twice, and does it again while it throws RetryableError, for `patienceMs` at most. Throws what the
- * last attempt threw.
+ * Calls `work` again, with backoff, while it throws RetryableError, for `timeoutMs` milliseconds at most. `work` may be done
+ * twice. Throws what the last attempt threw.
  */
-export async function patiently<Result>(
-  deps: { clock: Clock; patienceMs: number },
+export async function retry<Result>(
+  deps: { clock: Clock; timeoutMs: number },
   work: () => Promise<Result>,
 ): Promise<Result> {
-  const until = deps.clock.elapsed() + deps.patienceMs;
+  const until = deps.clock.elapsed() + deps.timeoutMs;
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await work();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RetryableError } from '../../src/lib/errors.ts';
-import { patiently } from '../../src/lib/patience.ts';
+import { retry } from '../../src/lib/retry.ts';
 
 /** A clock whose time passes only while somebody sleeps. */
 function ownTime() {
@@ -17,7 +17,7 @@ function ownTime() {
 
 test('what may work later is tried again until it does', async () => {
   let attempts = 0;
-  const answer = await patiently({ clock: ownTime(), patienceMs: 60_000 }, async () => {
+  const answer = await retry({ clock: ownTime(), timeoutMs: 60_000 }, async () => {
     attempts += 1;
     if (attempts < 5) throw new RetryableError('store-away', 'not yet');
     return 'done';
@@ -25,10 +25,10 @@ test('what may work later is tried again until it does', async () => {
   assert.equal(answer, 'done');
 });
 
-test('patience ends, and the last error is thrown', async () => {
+test('after the time the last error is thrown', async () => {
   const clock = ownTime();
   await assert.rejects(
-    patiently({ clock, patienceMs: 5000 }, async () => {
+    retry({ clock, timeoutMs: 5000 }, async () => {
       throw new RetryableError('store-away', 'never');
     }),
     { code: 'store-away' },
@@ -39,7 +39,7 @@ test('patience ends, and the last error is thrown', async () => {
 test('what cannot work later is not tried again', async () => {
   let attempts = 0;
   await assert.rejects(
-    patiently({ clock: ownTime(), patienceMs: 5000 }, async () => {
+    retry({ clock: ownTime(), timeoutMs: 5000 }, async () => {
       attempts += 1;
       throw new Error('wrong');
     }),

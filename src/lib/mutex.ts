@@ -1,15 +1,15 @@
-/** Work that takes its turn: one piece at a time for each key. */
-export interface Turns {
+/** One piece of work at a time for each key, in the order of the calls. */
+export interface Mutex {
   /** Does `work` when all that came before under this key is over, however it ended. Ends as `work` does. */
-  take<Result>(key: string, work: () => Promise<Result>): Promise<Result>;
+  run<Result>(key: string, work: () => Promise<Result>): Promise<Result>;
   /** Whether anything under this key is under way or waits. */
   isBusy(key: string): boolean;
 }
 
-export function createTurns(): Turns {
+export function createMutex(): Mutex {
   const last = new Map<string, Promise<unknown>>();
   return {
-    async take(key, work) {
+    async run(key, work) {
       const before = last.get(key);
       const turn = (async () => {
         await before?.catch(() => undefined);

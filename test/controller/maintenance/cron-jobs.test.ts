@@ -3,17 +3,17 @@ import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { getTasks } from 'node-cron';
 import { pino } from 'pino';
-import { keepSchedule } from '../../../src/controller/maintenance/schedule.ts';
+import { startCronJobs } from '../../../src/controller/maintenance/cron-jobs.ts';
 import { recordLog } from '../../support/log.ts';
 
 const logger = pino({ level: 'silent' });
 const hourly = (act: () => Promise<void>) => ({ name: 'look', cron: '0 * * * *', act });
 
-test('an appointment is kept at the start, and leaves nothing behind at the end', async () => {
+test('a cron job runs at the start when it says so, and leaves nothing behind at the end', async () => {
   const end = new AbortController();
   let kept = 0;
   const act = async () => void (kept += 1);
-  const quiet = keepSchedule([{ ...hourly(act), atStart: true }], logger, end.signal);
+  const quiet = startCronJobs([{ ...hourly(act), atStart: true }], logger, end.signal);
   assert.equal(getTasks().size, 1);
   await quiet();
   end.abort();
@@ -22,16 +22,16 @@ test('an appointment is kept at the start, and leaves nothing behind at the end'
   assert.equal(getTasks().size, 0);
 });
 
-test('a schedule whose end has come already keeps no appointment, and no process from ending (G11)', async () => {
+test('after the end no cron job starts, and none keeps the process from ending (G11)', async () => {
   let kept = 0;
   const act = async () => void (kept += 1);
   const over = AbortSignal.abort();
-  await keepSchedule([{ ...hourly(act), atStart: true }], logger, over)();
+  await startCronJobs([{ ...hourly(act), atStart: true }], logger, over)();
   assert.equal(kept, 0);
   assert.equal(getTasks().size, 0);
 });
 
-test('an appointment that is still under way is not begun a second time, and one that failed is kept the next time', async (t) => {
+test('a cron job that still runs is not started a second time, and one that failed runs the next time', async (t) => {
   const end = new AbortController();
   t.after(() => end.abort());
   const { logger: recorded, log } = recordLog();
@@ -45,7 +45,7 @@ test('an appointment that is still under way is not begun a second time, and one
     ended += 1;
     if (begun === 2) throw new Error('not now');
   };
-  const quiet = keepSchedule([hourly(act)], recorded, end.signal);
+  const quiet = startCronJobs([hourly(act)], recorded, end.signal);
   const [times] = getTasks().values();
   const strike = async () => void (await times?.execute());
   await strike();
@@ -53,12 +53,12 @@ test('an appointment that is still under way is not begun a second time, and one
   assert.equal(begun, 1);
   resolve();
   await quiet();
-  assert.equal(ended, 1, 'who waits for the end waits for what is under way');
+  assert.equal(ended, 1, 'the wait for the end is a wait for what runs');
   await strike();
   await quiet();
   assert.deepEqual(
     log.map(({ msg, error }) => [msg, error]),
-    [['appointment failed', 'not now']],
+    [['cron job failed', 'not now']],
   );
   await strike();
   await quiet();
