@@ -130,15 +130,14 @@ function checkDurability({ durable }: ServerFacts): Check[] {
 }
 
 async function checkMigrations(db: Kysely<Database>, engine: Engine): Promise<Check> {
-  const state = await migrationState(db as Kysely<unknown>, engine);
-  const { pending, unknown, isEmpty } = state;
-  if (state.isBorne) {
+  const { pending, unknown, refusal, isEmpty } = await migrationState(
+    db as Kysely<unknown>,
+    engine,
+  );
+  if (refusal !== undefined) return failedCheck(subject, refusal);
+  if (unknown.length > 0) {
     const detail = `a newer Mainsheet has changed it (${unknown.join(', ')}), which this one can bear`;
     return { subject, state: 'ok', detail };
-  }
-  if (unknown.length > 0) {
-    const detail = `a newer Mainsheet has changed it: ${unknown.join(', ')}`;
-    return { subject, state: 'fail', detail, hint: 'start that version, or restore a backup' };
   }
   if (isEmpty) return { subject, state: 'ok', detail: 'empty; the first start makes its tables' };
   if (pending.length === 0) return { subject, state: 'ok', detail: 'its tables are up to date' };

@@ -38,12 +38,12 @@ export interface Transitions {
    */
   hold(tables: Tables, run: Run): Promise<Run[]>;
   /**
-   * Changes a run inside the caller's transaction. With `owner`, only while the run is still that owner's.
+   * Changes a run inside the caller's transaction. With `holder`, only while that one still holds the run.
    * Throws TerminalError `illegal-transition`, or LostRunError when the row has changed meanwhile.
    */
-  apply(tables: Tables, run: Run, command: RunCommand, owner?: string): Promise<Run>;
+  apply(tables: Tables, run: Run, command: RunCommand, holder?: string): Promise<Run>;
   /** `apply` in a transaction of its own. */
-  commit(run: Run, command: RunCommand, owner?: string): Promise<Run>;
+  commit(run: Run, command: RunCommand, holder?: string): Promise<Run>;
   /** Tells the process about changes; call it after the transaction they were made in has committed. */
   announce(run: Run): void;
 }
@@ -117,11 +117,11 @@ export function createTransitions(deps: {
     tables: Tables,
     run: Run,
     command: RunCommand,
-    owner?: string,
+    holder?: string,
   ): Promise<Run> {
     const now = clock.now();
     const next = applyCommand(run, command, now);
-    const expected = owner === undefined ? { state: run.state } : { state: run.state, owner };
+    const expected = holder === undefined ? { state: run.state } : { state: run.state, holder };
     if (!(await tables.runs.update(next, expected))) {
       throw new LostRunError('run-lost', `run ${run.id} has changed meanwhile`);
     }
@@ -194,8 +194,8 @@ export function createTransitions(deps: {
       ];
     },
     apply,
-    async commit(run, command, owner) {
-      const next = await store.lazily((tables) => apply(tables, run, command, owner));
+    async commit(run, command, holder) {
+      const next = await store.lazily((tables) => apply(tables, run, command, holder));
       announce(next);
       return next;
     },

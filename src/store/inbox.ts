@@ -172,7 +172,7 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
                     .where('earlier.state', '=', PENDING)
                     .where((eb) =>
                       eb.or([
-                        eb('earlier.aside', '=', 0),
+                        eb('earlier.deferred', '=', 0),
                         eb('earlier.next_attempt_at', '<=', now),
                         eb('earlier.lease_until', '>', now),
                       ]),
@@ -284,7 +284,7 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
           next_attempt_at: at,
           lease_until: 0,
           outcome: JSON.stringify({ summary: reason, specs: [] } satisfies DeliveryOutcome),
-          ...(aside ? { aside: 1 } : {}),
+          ...(aside ? { deferred: 1 } : {}),
         })
         .where('id', '=', id)
         .where('state', '=', PENDING)
@@ -303,7 +303,7 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
             .select('earlier.seq')
             .where('earlier.repository', '=', repository)
             .where('earlier.state', '=', PENDING)
-            .where('earlier.aside', '=', 1)
+            .where('earlier.deferred', '=', 1)
             .where('earlier.lease_until', '<=', now)
             .where('earlier.seq', '<', ({ selectFrom }) =>
               selectFrom('deliveries as d').select('d.seq').where('d.id', '=', id),
@@ -345,7 +345,7 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
         .select('seq')
         .where('repository', '=', repository.toLowerCase())
         .where('state', '=', PENDING)
-        .where('aside', '=', 0)
+        .where('deferred', '=', 0)
         .limit(1)
         .executeTakeFirst();
       return row !== undefined;
@@ -417,7 +417,7 @@ function toRow(delivery: IncomingDelivery) {
 function fromRow(
   row: Omit<
     Selectable<DeliveryTable>,
-    'payload' | 'lease_until' | 'next_attempt_at' | 'pruned_at' | 'digest' | 'aside' | 'missing'
+    'payload' | 'lease_until' | 'next_attempt_at' | 'pruned_at' | 'digest' | 'deferred' | 'missing'
   >,
 ): Delivery {
   return {

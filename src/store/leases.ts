@@ -3,35 +3,35 @@ import type { Database } from './tables.ts';
 
 /** What only one of several processes does at a time, by a name. */
 export interface Leases {
-  /** Makes it `owner`'s until `until`, or longer its owner's. False while it is somebody else's. */
-  take(name: string, owner: string, until: number, now: number): Promise<boolean>;
-  /** Gives it back, if it is still `owner`'s. */
-  release(name: string, owner: string): Promise<void>;
+  /** Makes it `holder`'s until `until`, or longer its holder's. False while it is somebody else's. */
+  take(name: string, holder: string, until: number, now: number): Promise<boolean>;
+  /** Gives it back, if it is still `holder`'s. */
+  release(name: string, holder: string): Promise<void>;
   /** Ends every lease. Only for an engine that one process owns. */
   releaseAll(): Promise<void>;
 }
 
 export function createLeases(db: Kysely<Database>): Leases {
   return {
-    async take(name, owner, until, now) {
+    async take(name, holder, until, now) {
       const row = await db
         .insertInto('leases')
-        .values({ name, owner, lease_until: until })
+        .values({ name, holder, lease_until: until })
         .onConflict((conflict) =>
           conflict
             .column('name')
-            .doUpdateSet({ owner, lease_until: until })
+            .doUpdateSet({ holder, lease_until: until })
             .where(({ eb, or }) =>
-              or([eb('leases.owner', '=', owner), eb('leases.lease_until', '<=', now)]),
+              or([eb('leases.holder', '=', holder), eb('leases.lease_until', '<=', now)]),
             ),
         )
-        .returning('owner')
+        .returning('holder')
         .executeTakeFirst();
       return row !== undefined;
     },
 
-    async release(name, owner) {
-      await db.deleteFrom('leases').where('name', '=', name).where('owner', '=', owner).execute();
+    async release(name, holder) {
+      await db.deleteFrom('leases').where('name', '=', name).where('holder', '=', holder).execute();
     },
 
     async releaseAll() {

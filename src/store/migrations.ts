@@ -3,17 +3,10 @@ import { DEFAULT_MIGRATION_TABLE, Migrator, type Migration } from 'kysely/migrat
 import { MainsheetError, RetryableError } from '../lib/errors.ts';
 import { isNoDatabase, type Engine } from './engine.ts';
 import { first } from './migrations/0001-first.ts';
-import { recovery } from './migrations/0002-recovery.ts';
-import { outboxPriority } from './migrations/0003-outbox-priority.ts';
-import { pauses } from './migrations/0004-pauses.ts';
-import { retention } from './migrations/0005-retention.ts';
-import { leases } from './migrations/0006-leases.ts';
-import { copies } from './migrations/0007-copies.ts';
-import { toldPushes } from './migrations/0008-told-pushes.ts';
-import { repositories } from './migrations/0010-repositories.ts';
-import { maskedOutputs } from './migrations/0012-masked-outputs.ts';
-import { schemaVersion } from './migrations/0013-schema-version.ts';
 import { checkAlone, declareSchema, isBearable } from './schema-version.ts';
+
+/** Every database from before the first release has it; `0001-first` has become all that was there then. */
+const UNRELEASED = '0002-recovery';
 
 /** A step from one schema to the next. `breaks`: a Mainsheet that does not know it cannot work on a database that has it. */
 export interface SchemaChange extends Migration {
@@ -23,32 +16,24 @@ export interface SchemaChange extends Migration {
 /**
  * Brings the database to the newest schema; a no-op when it is there already, or when a newer Mainsheet has brought it
  * further and declared that this one can bear it. Kysely takes a lock, so several processes may start at once. Throws
- * MainsheetError `migration-failed` and leaves the failed step undone, `database-newer`, and `older-at-work`;
- * RetryableError `store-away` while PostgreSQL cannot be reached.
+ * MainsheetError `migration-failed` and leaves the failed step undone, `database-newer`, `database-unreleased`, and
+ * `older-at-work`; RetryableError `store-away` while PostgreSQL cannot be reached.
  */
 export async function migrate(
   db: Kysely<unknown>,
   engine: Engine,
   changes: Record<string, SchemaChange> = migrations(engine),
 ): Promise<void> {
-  const state = await migrationState(db, engine, changes);
-  if (state.unknown.length > 0) return checkUnknown(state);
-  const breaking = state.pending.filter((name) => changes[name]?.breaks === true);
-  if (breaking.length > 0 && !state.isEmpty) await checkAlone(db, engine, breaking.join(', '));
-  if (state.pending.length > 0) await migrateToLatest(db, engine, changes);
+  const { pending, unknown, refusal, isEmpty } = await migrationState(db, engine, changes);
+  if (refusal !== undefined) throw refusal;
+  if (unknown.length > 0) return;
+  const breaking = pending.filter((name) => changes[name]?.breaks === true);
+  if (breaking.length > 0 && !isEmpty) await checkAlone(db, engine, breaking.join(', '));
+  if (pending.length > 0) await migrateToLatest(db, engine, changes);
   const names = Object.keys(changes);
   const newest = names.at(-1) ?? '';
   const needs = names.findLast((name) => changes[name]?.breaks === true) ?? names[0] ?? '';
   await declareSchema(db, { newest, needs });
-}
-
-function checkUnknown({ unknown, isBorne }: MigrationState): void {
-  if (isBorne) return;
-  throw new MainsheetError(
-    'database-newer',
-    `a newer Mainsheet has changed the database (${unknown.join(', ')}), and this one cannot work on it`,
-    { hint: 'start the newer version, or restore a backup that was made before it' },
-  );
 }
 
 async function migrateToLatest(
@@ -90,8 +75,8 @@ function migrationHint(error: unknown): string {
 interface MigrationState {
   pending: string[];
   unknown: string[];
-  /** What is unknown was declared to be no hindrance. */
-  isBorne: boolean;
+  /** Why what is unknown is a hindrance; undefined when there is nothing, or when it was declared to be none. */
+  refusal: MainsheetError | undefined;
   isEmpty: boolean;
 }
 
@@ -113,11 +98,25 @@ export async function migrationState(
   const done = rows.map(({ name }) => name);
   const pending = known.filter((name) => !done.includes(name));
   const unknown = done.filter((name) => !known.includes(name));
-  const isBorne =
-    unknown.length > 0 &&
-    pending.length === 0 &&
-    (await isBearable(db, known, unknown.at(-1) ?? ''));
-  return { pending, unknown, isBorne, isEmpty };
+  return { pending, unknown, refusal: await refusalOf(), isEmpty };
+
+  async function refusalOf(): Promise<MainsheetError | undefined> {
+    if (unknown.length === 0) return undefined;
+    if (unknown.includes(UNRELEASED)) {
+      return new MainsheetError(
+        'database-unreleased',
+        'a Mainsheet from before the first release has made the database, and this one cannot work on it',
+        { hint: 'move it out of the way, and start with an empty one' },
+      );
+    }
+    if (pending.length === 0 && (await isBearable(db, known, unknown.at(-1) ?? '')))
+      return undefined;
+    return new MainsheetError(
+      'database-newer',
+      `a newer Mainsheet has changed the database (${unknown.join(', ')}), and this one cannot work on it`,
+      { hint: 'start the newer version, or restore a backup that was made before it' },
+    );
+  }
 }
 
 /**
@@ -127,15 +126,5 @@ export async function migrationState(
 export function migrations(engine: Engine): Record<string, SchemaChange> {
   return {
     '0001-first': { up: (db) => first(db, engine) },
-    '0002-recovery': { up: (db) => recovery(db, engine) },
-    '0003-outbox-priority': { up: (db) => outboxPriority(db, engine) },
-    '0004-pauses': { up: pauses },
-    '0005-retention': { up: retention },
-    '0006-leases': { up: leases },
-    '0007-copies': { up: copies },
-    '0008-told-pushes': { up: toldPushes },
-    '0010-repositories': { up: repositories },
-    '0012-masked-outputs': { up: maskedOutputs },
-    '0013-schema-version': { up: schemaVersion },
   };
 }

@@ -4,14 +4,14 @@ import { fromRow } from './run-rows.ts';
 import { QUEUED, RUNNING } from './run-states.ts';
 import type { Database } from './tables.ts';
 
-/** Whose a running run is, and until when: a run that is taken up again has one owner at a time (G3). */
+/** Whose a running run is, and until when: a run that is taken up again has one holder at a time (G3). */
 export interface RunLeases {
-  /** Makes `owner` the one who runs it. False when it has ended, or somebody else has a lease that has not. */
-  own(id: string, owner: string, leaseUntil: number, now: number): Promise<boolean>;
-  /** Extends the lease. Undefined when the run is no longer this owner's; else what the run looks like now. */
-  renew(id: string, owner: string, leaseUntil: number): Promise<Run | undefined>;
+  /** Makes `holder` the one who runs it. False when it has ended, or somebody else has a lease that has not. */
+  own(id: string, holder: string, leaseUntil: number, now: number): Promise<boolean>;
+  /** Extends the lease. Undefined when the run is no longer this holder's; else what the run looks like now. */
+  renew(id: string, holder: string, leaseUntil: number): Promise<Run | undefined>;
   /** Gives a running run back, for anybody to go on with. */
-  release(id: string, owner: string): Promise<void>;
+  release(id: string, holder: string): Promise<void>;
   /** Ends every lease, so that running runs are taken up again. Only for an engine that one process owns. */
   releaseAll(): Promise<void>;
   requestCancel(id: string, reason: string): Promise<boolean>;
@@ -19,10 +19,10 @@ export interface RunLeases {
 
 export function createRunLeases(db: Kysely<Database>): RunLeases {
   return {
-    async own(id, owner, leaseUntil, now) {
+    async own(id, holder, leaseUntil, now) {
       const result = await db
         .updateTable('runs')
-        .set({ owner, lease_until: leaseUntil })
+        .set({ holder, lease_until: leaseUntil })
         .where('id', '=', id)
         .where((eb) =>
           eb.or([
@@ -34,24 +34,24 @@ export function createRunLeases(db: Kysely<Database>): RunLeases {
       return result.numUpdatedRows > 0n;
     },
 
-    async renew(id, owner, leaseUntil) {
+    async renew(id, holder, leaseUntil) {
       const row = await db
         .updateTable('runs')
         .set({ lease_until: leaseUntil })
         .where('id', '=', id)
-        .where('owner', '=', owner)
+        .where('holder', '=', holder)
         .where('state', '=', 'running')
         .returningAll()
         .executeTakeFirst();
       return row && fromRow(row);
     },
 
-    async release(id, owner) {
+    async release(id, holder) {
       await db
         .updateTable('runs')
         .set({ lease_until: 0 })
         .where('id', '=', id)
-        .where('owner', '=', owner)
+        .where('holder', '=', holder)
         .where('state', '=', RUNNING)
         .execute();
     },

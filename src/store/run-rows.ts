@@ -30,7 +30,7 @@ export function toRow(run: NewRun): Insertable<RunTable> {
     created_at: run.createdAt,
     started_at: run.startedAt ?? null,
     finished_at: run.finishedAt ?? null,
-    owner: null,
+    holder: null,
     lease_until: 0,
     deployment_id: null,
   };

@@ -16,10 +16,10 @@ export interface Runs extends RunHistory, Lanes, RunLeases {
   insert(run: NewRun, stepNames: readonly string[]): Promise<Run | undefined>;
   get(id: string): Promise<Run | undefined>;
   /**
-   * Writes a run's new state. False when the row is no longer in `expected` state, or no longer `owner`'s. Leaves alone
+   * Writes a run's new state. False when the row is no longer in `expected` state, or no longer `holder`'s. Leaves alone
    * what `requestCancel` wrote: `run` may have been read before that.
    */
-  update(run: Run, expected: { state: RunState; owner?: string }): Promise<boolean>;
+  update(run: Run, expected: { state: RunState; holder?: string }): Promise<boolean>;
   /** Keeps what the steps have put out so far, for a run that is taken up again; with `attempt` as in `Steps.update`. */
   setOutputs(run: string, kept: KeptOutputs, attempt?: number): Promise<boolean>;
   /** What was kept with `sealed`, while the run goes on. */
@@ -81,7 +81,7 @@ export function createRuns(db: Kysely<Database>, engine: Engine): Runs {
         })
         .where('id', '=', run.id)
         .where('state', '=', expected.state);
-      if (expected.owner !== undefined) query = query.where('owner', '=', expected.owner);
+      if (expected.holder !== undefined) query = query.where('holder', '=', expected.holder);
       const result = await query.executeTakeFirst();
       return result.numUpdatedRows > 0n;
     },

@@ -29,8 +29,7 @@ export async function isBearable(
   known: readonly string[],
   newest: string,
 ): Promise<boolean> {
-  // Without the table, or with a row that tells of another state, nobody has said so.
-  const declared = known.includes('0013-schema-version') ? await declaration(db) : undefined;
+  const declared = await declaration(db);
   return declared?.newest === newest && known.includes(declared.needs);
 }
 

@@ -41,7 +41,7 @@ export interface DeliveryTable {
   digest: string | null;
   copy_of: string | null;
   /** 1 while those that came after it do not wait for it. */
-  aside: Generated<number>;
+  deferred: Generated<number>;
   /** What it was given up for, since git did not show it: a ref, and after a space the commit that it is to have. */
   missing: Generated<string | null>;
 }
@@ -73,7 +73,7 @@ export interface RunTable {
   created_at: number;
   started_at: number | null;
   finished_at: number | null;
-  owner: string | null;
+  holder: string | null;
   lease_until: number;
   deployment_id: number | null;
   work_tree: Generated<string | null>;
@@ -187,7 +187,7 @@ export interface PauseTable {
 
 export interface LeaseTable {
   name: string;
-  owner: string;
+  holder: string;
   lease_until: number;
 }
 

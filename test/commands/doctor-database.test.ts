@@ -46,7 +46,10 @@ for (const engine of ['SQLite', 'PostgreSQL'] as const) {
       open(),
       `update kysely_migration set name = '9999-of-tomorrow' where name = (${LAST})`,
     );
-    assert.match(await checked(), /^fail: a newer Mainsheet has changed it: 9999-of-tomorrow$/m);
+    assert.match(
+      await checked(),
+      /^fail: a newer Mainsheet has changed the database \(9999-of-tomorrow\)/m,
+    );
     await change(open(), "delete from kysely_migration where name = '9999-of-tomorrow'");
     assert.match(await checked(), /^warn: the next start brings it up to date: \d{4}-/m);
     assert.match(await checked(), /^warn: the next start/m, 'it changes nothing');

@@ -315,16 +315,16 @@ test('two processes that claim at the same moment never get the same delivery, c
     1000,
   );
   const taken = { deliveries: [] as string[], callbacks: [] as string[], runs: [] as string[] };
-  async function work(store: Store, owner: string): Promise<void> {
+  async function work(store: Store, holder: string): Promise<void> {
     for (;;) {
       const claimed = await store.inbox.claim(2000, 1000);
       const entries = await store.outbox.claim(2000, 1000, 3);
       const run = await store.atomically(async ({ runs }) => {
         const found = await runs.nextRunnable(2000);
         if (found === undefined) return undefined;
-        assert.equal(await runs.own(found.id, owner, 9000, 2000), true);
+        assert.equal(await runs.own(found.id, holder, 9000, 2000), true);
         const started = { ...found, state: 'running' as const };
-        assert.equal(await runs.update(started, { state: found.state, owner }), true);
+        assert.equal(await runs.update(started, { state: found.state, holder }), true);
         return found;
       });
       if (claimed !== undefined) taken.deliveries.push(claimed.delivery.id);

@@ -86,7 +86,7 @@ export function runLeasesContract(withStore: WithStore): void {
 
   describe('the lease of a running run', () => {
     test(
-      'is renewed by its owner, who learns what has happened to the run meanwhile',
+      'is renewed by its holder, who learns what has happened to the run meanwhile',
       withStore(async (store) => {
         await insert(store, 'r1', 'main');
         await run(store, 'r1', 5000);
@@ -110,9 +110,9 @@ export function runLeasesContract(withStore: WithStore): void {
         await store.runs.release('r1', 'me');
         assert.equal(await nextId(store, 8999), undefined);
         const ended = await get(store, 'r1', { state: 'succeeded' });
-        assert.equal(await store.runs.update(ended, { state: 'running', owner: 'me' }), false);
+        assert.equal(await store.runs.update(ended, { state: 'running', holder: 'me' }), false);
         assert.equal((await store.runs.get('r1'))?.state, 'running');
-        assert.equal(await store.runs.update(ended, { state: 'running', owner: 'another' }), true);
+        assert.equal(await store.runs.update(ended, { state: 'running', holder: 'another' }), true);
       }),
     );
 
@@ -160,7 +160,7 @@ export function runLeasesContract(withStore: WithStore): void {
     );
 
     test(
-      'is given back by its owner alone, or for all at a start',
+      'is given back by its holder alone, or for all at a start',
       withStore(async (store) => {
         await insert(store, 'r1', 'main');
         await run(store, 'r1', 5000);
@@ -262,7 +262,7 @@ export function runLeasesContract(withStore: WithStore): void {
     );
 
     test(
-      'is given back by its owner alone, or for all at a start',
+      'is given back by its holder alone, or for all at a start',
       withStore(async ({ leases }) => {
         await leases.take('watch', 'me', 5000, 1000);
         await leases.release('watch', 'another');
@@ -301,9 +301,9 @@ async function get(store: Store, id: string, more: Partial<Run>): Promise<Run> {
   return { ...found, ...more };
 }
 
-/** Makes somebody its owner, long after any lease of before has ended. */
-const own = async (store: Store, id: string, owner: string, until: number) =>
-  assert.ok(await store.runs.own(id, owner, until, 1_000_000));
+/** Makes somebody its holder, long after any lease of before has ended. */
+const own = async (store: Store, id: string, holder: string, until: number) =>
+  assert.ok(await store.runs.own(id, holder, until, 1_000_000));
 
 /** Starts a queued run as `me`. */
 async function run(store: Store, id: string, until: number): Promise<void> {
@@ -313,12 +313,12 @@ async function run(store: Store, id: string, until: number): Promise<void> {
 }
 
 /** Takes the next run up as a process does: found, owned and started in one transaction. */
-async function take(store: Store, owner: string, now: number): Promise<string | undefined> {
+async function take(store: Store, holder: string, now: number): Promise<string | undefined> {
   return await store.atomically(async ({ runs }) => {
     const found = await runs.nextRunnable(now);
-    if (found === undefined || !(await runs.own(found.id, owner, now + 5000, now)))
+    if (found === undefined || !(await runs.own(found.id, holder, now + 5000, now)))
       return undefined;
-    assert.ok(await runs.update({ ...found, state: 'running' }, { state: found.state, owner }));
+    assert.ok(await runs.update({ ...found, state: 'running' }, { state: found.state, holder }));
     return found.id;
   });
 }
