@@ -30,7 +30,13 @@ export interface ApiRequest {
   ask<Answer extends z.ZodType>(
     answer: Answer,
     path: string,
-    options?: { method?: 'POST'; accept?: readonly number[]; timeoutMs?: number },
+    options?: {
+      method?: 'POST';
+      /** Sent as JSON. */
+      body?: unknown;
+      accept?: readonly number[];
+      timeoutMs?: number;
+    },
   ): Promise<z.output<Answer>>;
   /** The answer's bytes as they come. */
   stream(path: string, headers: Record<string, string>): Promise<AsyncIterable<Uint8Array>>;
@@ -148,9 +154,14 @@ export function createApiRequest(deps: {
   }
 
   return {
-    async ask(answer, path, { method, accept = [], ...timing } = {}) {
-      const headers = { Accept: 'application/json' };
-      const init = { method: method ?? 'GET', headers, isStream: false, ...timing };
+    async ask(answer, path, { method, body: sent, accept = [], ...timing } = {}) {
+      const isSent = sent !== undefined;
+      const headers = {
+        Accept: 'application/json',
+        ...(isSent ? { 'Content-Type': 'application/json' } : {}),
+      };
+      const content = isSent ? { body: JSON.stringify(sent) } : {};
+      const init = { method: method ?? 'GET', headers, isStream: false, ...content, ...timing };
       const { response, body } = await send(path, init);
       const text = await readText(body);
       if (!response.ok && !accept.includes(response.status)) throw refusal(response, text);

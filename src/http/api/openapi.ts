@@ -75,6 +75,9 @@ function describeOperation(one: Operation, schemas: Record<string, Json>): Json 
     operationId: one.name,
     summary: one.summary,
     parameters: [...placeholders, ...queryParameters(one.query)],
+    ...(one.body === undefined
+      ? {}
+      : { requestBody: { required: true, content: jsonOf(one.body, 'input', schemas) } }),
     responses: {
       [String(one.status)]: { description: 'Done', content: contentOf(one.answer, schemas) },
       default: PROBLEM,
@@ -94,21 +97,22 @@ function queryParameters(query: z.ZodObject): Json[] {
 
 function contentOf(answer: Operation['answer'], schemas: Record<string, Json>): Json {
   if (answer === undefined) return {};
-  if (answer instanceof z.ZodType) {
-    const text = JSON.stringify(z.toJSONSchema(answer, { io: 'output', reused: 'inline' }));
-    // A reference is looked up from the root of the whole document, not of the schema that it stands in.
-    const {
-      $schema: _dialect,
-      $defs,
-      ...schema
-    } = JSON.parse(text.replaceAll('"#/$defs/', '"#/components/schemas/')) as Record<
-      string,
-      Json
-    > & { $defs?: Record<string, Json> };
-    Object.assign(schemas, $defs);
-    return { 'application/json': { schema } };
-  }
+  if (answer instanceof z.ZodType) return jsonOf(answer, 'output', schemas);
   return Object.fromEntries(
     answer.contentTypes.map((type) => [type, { schema: { type: 'string' } }]),
   );
+}
+
+function jsonOf(type: z.ZodType, io: 'input' | 'output', schemas: Record<string, Json>): Json {
+  const text = JSON.stringify(z.toJSONSchema(type, { io, reused: 'inline' }));
+  // A reference is looked up from the root of the whole document, not of the schema that it stands in.
+  const {
+    $schema: _dialect,
+    $defs,
+    ...schema
+  } = JSON.parse(text.replaceAll('"#/$defs/', '"#/components/schemas/')) as Record<string, Json> & {
+    $defs?: Record<string, Json>;
+  };
+  Object.assign(schemas, $defs);
+  return { 'application/json': { schema } };
 }

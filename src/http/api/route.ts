@@ -6,6 +6,7 @@ import type { Barrier } from '../../store/barrier.ts';
 import type { PageRequest } from '../../store/page.ts';
 import { decodeCursor } from '../../store/page.ts';
 import { ProblemError } from '../problem.ts';
+import { readJson } from './read-json.ts';
 
 /** One operation of the API: what the router serves and what the OpenAPI description says are the same object. */
 export interface Operation {
@@ -15,24 +16,34 @@ export interface Operation {
   name: string;
   summary: string;
   query: z.ZodObject;
+  /** The schema of a JSON body; undefined: none is read. */
+  body: z.ZodType | undefined;
   status: number;
   /** The schema of a JSON answer; for anything else the content types. */
   answer: z.ZodType | { contentTypes: string[] } | undefined;
-  serve(ctx: Context, input: { id: string; query: never }): Promise<unknown>;
+  serve(ctx: Context, input: { id: string; query: never; body: never }): Promise<unknown>;
 }
 
 /** Describes an operation, with types that follow from its schemas. */
-export function operation<Query extends z.ZodObject, Answer extends z.ZodType>(definition: {
+export function operation<
+  Query extends z.ZodObject,
+  Answer extends z.ZodType,
+  Body extends z.ZodType = z.ZodUndefined,
+>(definition: {
   method: 'get' | 'post';
   path: string;
   name: string;
   summary: string;
   query?: Query;
+  body?: Body;
   status?: number;
   answer?: Answer | { contentTypes: string[] };
-  serve: (ctx: Context, input: { id: string; query: z.output<Query> }) => Promise<z.input<Answer>>;
+  serve: (
+    ctx: Context,
+    input: { id: string; query: z.output<Query>; body: z.output<Body> },
+  ) => Promise<z.input<Answer>>;
 }): Operation {
-  return { query: z.object({}), status: 200, answer: undefined, ...definition };
+  return { query: z.object({}), body: undefined, status: 200, answer: undefined, ...definition };
 }
 
 /** What every list takes. */
@@ -76,19 +87,28 @@ export function apiRouter(
           hint: 'the API is described at /api/v1/openapi.json',
         });
       }
-      const body = await one.serve(ctx, {
+      const answer = await one.serve(ctx, {
         id: Object.values<string>(ctx.params)[0] ?? '',
         query: query.data as never,
+        body: (one.body === undefined ? undefined : await bodyOf(ctx, one.body)) as never,
       });
       if (one.method === 'post') {
         const { reason } = query.data as { reason?: unknown };
         logger.info({ by: String(ctx.state['actor']), action: ctx.path, reason }, 'operator acted');
       }
       await flushed();
-      if (body === undefined) return;
+      if (answer === undefined) return;
       ctx.status = one.status;
-      ctx.body = body;
+      ctx.body = answer;
     });
   }
   return router;
+}
+
+async function bodyOf(ctx: Context, schema: z.ZodType): Promise<unknown> {
+  const body = schema.safeParse(await readJson(ctx));
+  if (body.success) return body.data;
+  throw new ProblemError(400, 'invalid-body', z.prettifyError(body.error), {
+    hint: 'the API is described at /api/v1/openapi.json',
+  });
 }
