@@ -32,7 +32,7 @@ import { sameRepository } from './model/event.ts';
 import type { News } from './model/news.ts';
 import type { Run } from './model/run.ts';
 import { createExecute } from './runs/execute.ts';
-import { createOrder } from './runs/order.ts';
+import { createOrdering } from './runs/ordering/ordering.ts';
 import { createRender } from './runs/render-callback.ts';
 import { createSpecReader } from './runs/snapshot.ts';
 import { createTransitions } from './runs/transition.ts';
@@ -135,11 +135,11 @@ export async function startApp(deps: {
     failpoint,
   });
   const secret = (name: string) => config.secrets.get(name);
-  const order = createOrder({ mirrors });
+  const ordering = createOrdering({ store, mirrors, clock });
   const execute = createExecute({
     store,
     checkouts,
-    order,
+    ordering,
     seal: createSeal(await outputsKey(config.dataDir)),
     steps: createSteps({
       shell: createShellStep({
@@ -192,13 +192,12 @@ export async function startApp(deps: {
     store,
     catalog,
     resolve: createResolve({ mirrors, pushes: store.pushes, logger }),
-    order,
+    ordering,
     transitions,
     leaseMs: config.leaseMs,
     clock,
     logger,
     news,
-    onRuns: () => runner.wake(),
     failpoint,
   });
   const operate = createOperate({
@@ -206,7 +205,6 @@ export async function startApp(deps: {
     transitions,
     specOf,
     clock,
-    onRuns: () => runner.wake(),
     onCallbacks: () => feedback.wake(),
   });
   const deploy = createDeploy({
@@ -216,16 +214,12 @@ export async function startApp(deps: {
     transitions,
     clock,
     news,
-    onRuns: () => runner.wake(),
-    onCallbacks: () => feedback.wake(),
   });
   const pausing = createPausing({
     store,
     transitions,
     catalog,
     clock,
-    onRuns: () => runner.wake(),
-    onCallbacks: () => feedback.wake(),
   });
   news.subscribe((item) => {
     if (item.kind !== 'run') return;

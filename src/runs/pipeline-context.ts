@@ -11,14 +11,14 @@ import type { News } from '../model/news.ts';
 import type { Run, Step } from '../model/run.ts';
 import type { StepKind } from '../steps/contract.ts';
 import type { Store } from '../store/index.ts';
-import type { Order } from './order.ts';
+import type { Ordering } from './ordering/ordering.ts';
 import { LostRunError } from './transition.ts';
 import type { RunLog } from './run-log.ts';
 
 export interface PipelineDeps {
   store: Store;
   checkouts: Checkouts;
-  order: Order;
+  ordering: Pick<Ordering, 'whyNotToDeploy'>;
   steps: StepKind<StepSpec>;
   /** As whom steps run; undefined: as this process's user. */
   stepUser?: Owner | undefined;

@@ -12,7 +12,8 @@ import { applyCommand, type RunCommand } from '../model/run-state.ts';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
 import type { Store, Tables } from '../store/index.ts';
 import type { NewRun } from '../store/runs.ts';
-import { blockedAsMade, laneEffects } from './plan.ts';
+import { laneEffects } from './ordering/rules.ts';
+import { blockedAsMade } from './plan.ts';
 import type { SpecReader } from './snapshot.ts';
 
 /** The run is somebody else's by now: whoever held it must stop and write nothing more. */

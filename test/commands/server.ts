@@ -63,7 +63,7 @@ export async function startServer(
     feedback: false,
   });
   const intake = createIntake({
-    order: { whyUnreached: async () => undefined, whyLate: async () => undefined },
+    ordering: { overtaken: async () => new Map() },
     store,
     catalog,
     resolve: async (event) => event,
@@ -72,16 +72,13 @@ export async function startServer(
     clock,
     logger,
     news,
-    onRuns: () => {},
   });
-  const nothing = () => {};
   const operate = createOperate({
     store,
     transitions,
     specOf,
     clock,
-    onRuns: nothing,
-    onCallbacks: nothing,
+    onCallbacks: () => {},
   });
   const person = { name: 'A', email: 'a@example.com' };
   const deploy = createDeploy({
@@ -102,16 +99,12 @@ export async function startServer(
     transitions,
     clock,
     news,
-    onRuns: nothing,
-    onCallbacks: nothing,
   });
   const pausing = createPausing({
     store,
     transitions,
     catalog,
     clock,
-    onRuns: nothing,
-    onCallbacks: nothing,
   });
   const { server } = createHttpServer({
     store,

@@ -379,7 +379,7 @@ async function executed(options: {
     let keep: string | undefined;
     const execute = createExecute({
       store,
-      order: { whyUnreached: async () => undefined, whyLate: async () => undefined },
+      ordering: { whyNotToDeploy: async () => undefined },
       seal: key,
       orphans: { endOfRun: async () => 0 },
       checkouts: {

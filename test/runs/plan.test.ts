@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Concurrency } from '../../src/model/deployment-spec.ts';
 import type { DeployableEvent, PushEvent } from '../../src/model/event.ts';
 import type { Run } from '../../src/model/run.ts';
-import { laneEffects, planRun } from '../../src/runs/plan.ts';
-import { sampleRun } from '../store/samples.ts';
+import { planRun } from '../../src/runs/plan.ts';
 import { sampleLoaded } from './samples.ts';
 
 const PUSH: PushEvent = {
@@ -94,52 +92,4 @@ test('ref, branch and tag follow from the event', () => {
     assert.equal(planned.event, event.kind);
     assert.partialDeepStrictEqual(planned, expected);
   }
-});
-
-const NEWEST: Concurrency = { lane: 'main', queue: 'newest', cancelRunning: false };
-const at = (sequence: number, state: Run['state'], spec = 'storefront'): Run => ({
-  ...sampleRun(`r${sequence}`),
-  sequence,
-  state,
-  spec,
-});
-const effects = (run: Run, active: Run[], concurrency: Concurrency) => {
-  const { supersede, cancel } = laneEffects(run, active, concurrency);
-  return [supersede.map(({ id }) => id), cancel.map(({ id }) => id)];
-};
-
-test('a newer run supersedes what waits before it and leaves alone what runs (G4)', () => {
-  const active = [at(1, 'running'), at(2, 'blocked'), at(3, 'queued'), at(4, 'queued')];
-  assert.deepEqual(effects(at(4, 'queued'), active, NEWEST), [['r2', 'r3'], []]);
-});
-
-test('a run never touches a newer one', () => {
-  const active = [at(1, 'queued'), at(2, 'queued'), at(3, 'running')];
-  assert.deepEqual(effects(at(1, 'queued'), active, { ...NEWEST, cancelRunning: true }), [[], []]);
-});
-
-test('specs that share a lane take turns and do not replace each other', () => {
-  const active = [at(1, 'running', 'docs'), at(2, 'queued', 'docs'), at(3, 'queued')];
-  assert.deepEqual(effects(at(4, 'queued'), active, { ...NEWEST, cancelRunning: true }), [
-    ['r3'],
-    [],
-  ]);
-});
-
-test('with queue all every run has its turn', () => {
-  const active = [at(1, 'running'), at(2, 'queued')];
-  assert.deepEqual(effects(at(3, 'queued'), active, { ...NEWEST, queue: 'all' }), [[], []]);
-});
-
-test('with cancel-running the one that runs is to stop', () => {
-  const active = [at(1, 'running'), at(2, 'queued')];
-  const cancelRunning = true;
-  assert.deepEqual(effects(at(3, 'queued'), active, { ...NEWEST, cancelRunning }), [
-    ['r2'],
-    ['r1'],
-  ]);
-  assert.deepEqual(effects(at(3, 'queued'), active, { ...NEWEST, queue: 'all', cancelRunning }), [
-    [],
-    ['r1'],
-  ]);
 });

@@ -6,7 +6,7 @@ import type { Logger } from '../../lib/logger.ts';
 import type { Delivery, DeliveryOutcome } from '../../model/delivery.ts';
 import type { News } from '../../model/news.ts';
 import type { Run } from '../../model/run.ts';
-import type { Order } from '../../runs/order.ts';
+import type { Ordering } from '../../runs/ordering/ordering.ts';
 import type { Transitions } from '../../runs/transition.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { ClaimedDelivery } from '../../store/inbox.ts';
@@ -15,7 +15,6 @@ import { createCloseIdle } from './idle.ts';
 import { createJudge, createRecognize } from './judge.ts';
 import { createLoop, type Loop } from '../loop.ts';
 import { createMakeRuns } from './make-runs.ts';
-import { createFindOvertaken } from '../runner/overtaken.ts';
 import { createProcessDelivery } from './process-delivery.ts';
 import { createReplay, type Replay } from '../operator/replay.ts';
 import type { Resolve } from './resolve.ts';
@@ -38,15 +37,13 @@ export function createIntake(deps: {
   store: Store;
   catalog: Catalog;
   resolve: Resolve;
-  order: Order;
+  ordering: Pick<Ordering, 'overtaken'>;
   transitions: Transitions;
   /** A delivery that a process took and stopped renewing is free again after this, in milliseconds. */
   leaseMs: number;
   clock: Clock;
   logger: Logger;
   news: Broadcast<News>;
-  /** Called when there are runs to take. */
-  onRuns: () => void;
   failpoint?: Failpoint;
 }): Intake {
   const { store, catalog, transitions, clock, logger, news } = deps;
@@ -54,14 +51,7 @@ export function createIntake(deps: {
   const judge = createJudge({ ...deps, recognize });
   const closeIdle = createCloseIdle({ store, recognize, announce, clock });
   const makeRuns = createMakeRuns(deps);
-  const findOvertaken = createFindOvertaken({ ...store, order: deps.order });
-  const processDelivery = createProcessDelivery({
-    ...deps,
-    judge,
-    findOvertaken,
-    makeRuns,
-    announce,
-  });
+  const processDelivery = createProcessDelivery({ ...deps, judge, makeRuns, announce });
   const slots = createSlots(PARALLEL, () => loop.wake());
   /** Repositories of deliveries that are worked on: one that had stepped aside may be due again meanwhile. */
   const busy = new Set<string>();
@@ -106,7 +96,6 @@ export function createIntake(deps: {
     logger.info({ delivery: id, event, runs, summary: outcome.summary }, 'delivery processed');
     for (const run of changed) transitions.announce(run);
     news.publish({ kind: 'delivery', delivery: id, repository });
-    if (changed.length > 0) deps.onRuns();
   }
 
   const loop = createLoop({ name: 'intake', turn, pollMs: POLL_MS, logger });

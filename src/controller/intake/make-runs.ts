@@ -2,7 +2,8 @@ import type { Clock } from '../../lib/clock.ts';
 import { newId } from '../../lib/ids.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import type { Run, RunCause } from '../../model/run.ts';
-import { planRun, supersededAsMade, supersededBy } from '../../runs/plan.ts';
+import { overtakenInLane } from '../../runs/ordering/ordering.ts';
+import { planRun, supersededAsMade } from '../../runs/plan.ts';
 import type { Transitions } from '../../runs/transition.ts';
 import type { Tables } from '../../store/index.ts';
 import type { NewRun } from '../../store/runs.ts';
@@ -35,20 +36,9 @@ export function createMakeRuns(deps: { transitions: Transitions; clock: Clock })
     planned: NewRun,
     { spec: { name, concurrency } }: LoadedSpec,
   ): Promise<NewRun> {
-    const overtaken = origin.overtaken.get(name);
-    if (overtaken !== undefined) return supersededAsMade(planned, overtaken);
-    if (origin.cause !== 'event' || concurrency.queue === 'all') return planned;
-    // One that came after it may have gone on without it: it had stepped aside, or it was not stored to the end when another
-    // replica took the next one.
-    await tables.pauses.lock('to make runs');
-    await tables.runs.lockLane(planned.lane);
-    const later = await tables.runs.madeByLater(name, planned.lane, planned.delivery);
-    return later === undefined || later.sha === planned.sha
-      ? planned
-      : supersededAsMade(
-          planned,
-          supersededBy(later, 'whose delivery came later but could be read sooner'),
-        );
+    const overtaken =
+      origin.overtaken.get(name) ?? (await overtakenInLane(tables, planned, concurrency));
+    return overtaken === undefined ? planned : supersededAsMade(planned, overtaken);
   }
 
   return async (tables, origin, { event, verdicts }) => {

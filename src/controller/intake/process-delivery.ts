@@ -9,13 +9,13 @@ import type { Event, Json } from '../../model/event.ts';
 import type { News } from '../../model/news.ts';
 import type { Run } from '../../model/run.ts';
 import type { Store, Tables } from '../../store/index.ts';
+import type { Ordering } from '../../runs/ordering/ordering.ts';
 import { moveOf, partOf, wasLeft, type ToldPush } from '../../model/push-history.ts';
 import type { ClaimedDelivery, MissingRef } from '../../store/inbox.ts';
 import { hold } from '../hold.ts';
 import type { Judge } from './judge.ts';
 import { outcomeOf, type Announce, type Judged } from './judged.ts';
 import type { MakeRuns } from './make-runs.ts';
-import type { FindOvertaken } from '../runner/overtaken.ts';
 import { MissingTagError, NOT_THERE_YET } from './resolve.ts';
 
 const BACKOFF = { baseMs: 1000, maxMs: 5 * 60_000 };
@@ -41,7 +41,7 @@ export type ProcessDelivery = (claimed: ClaimedDelivery, signal: AbortSignal) =>
 export function createProcessDelivery(deps: {
   store: Store;
   judge: Judge;
-  findOvertaken: FindOvertaken;
+  ordering: Pick<Ordering, 'overtaken'>;
   makeRuns: MakeRuns;
   announce: Announce;
   /** A delivery that a process took and stopped renewing is free again after this, in milliseconds. */
@@ -51,7 +51,7 @@ export function createProcessDelivery(deps: {
   news: Broadcast<News>;
   failpoint?: Failpoint;
 }): ProcessDelivery {
-  const { store, judge, findOvertaken, makeRuns, announce, clock, logger, news } = deps;
+  const { store, judge, ordering, makeRuns, announce, clock, logger, news } = deps;
   const { failpoint = noFailpoint } = deps;
 
   async function processDelivery(claimed: ClaimedDelivery, signal: AbortSignal): Promise<void> {
@@ -67,7 +67,7 @@ export function createProcessDelivery(deps: {
         async (held) => {
           const patient = ageOf(claimed) < PATIENCE_MS;
           const judgement = await judge(name, JSON.parse(claimed.payload) as Json, held, patient);
-          return { judged: judgement, overtaken: await findOvertaken(judgement, held) };
+          return { judged: judgement, overtaken: await ordering.overtaken(judgement, held) };
         },
       );
       if (await lettingOthersFirst(claimed, judged)) return;

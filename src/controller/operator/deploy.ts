@@ -34,8 +34,6 @@ export function createDeploy(deps: {
   transitions: Transitions;
   clock: Clock;
   news: Broadcast<News>;
-  onRuns: () => void;
-  onCallbacks: () => void;
 }): Deploy {
   const { store, transitions, clock, news } = deps;
 
@@ -129,8 +127,6 @@ export function createDeploy(deps: {
     if (run === undefined) throw new TerminalError('run-lost', 'the run could not be made');
     for (const one of changed) transitions.announce(one);
     news.publish({ kind: 'delivery', delivery: run.delivery, repository: run.repository });
-    deps.onRuns();
-    deps.onCallbacks();
     return run;
   };
 }

@@ -3,7 +3,8 @@ import { TerminalError } from '../../lib/errors.ts';
 import { newId } from '../../lib/ids.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import { hasEnded, type Run, type RunCause } from '../../model/run.ts';
-import { supersededAsMade, supersededBy, waitingAfter } from '../../runs/plan.ts';
+import { overtakenInLane } from '../../runs/ordering/ordering.ts';
+import { supersededAsMade } from '../../runs/plan.ts';
 import type { SpecReader } from '../../runs/snapshot.ts';
 import type { Transitions } from '../../runs/transition.ts';
 import type { Store, Tables } from '../../store/index.ts';
@@ -39,7 +40,7 @@ export function createOperate(deps: {
   transitions: Transitions;
   specOf: SpecReader;
   clock: Clock;
-  onRuns: () => void;
+  /** Called when callbacks are to be sent that no change of a run tells of. */
   onCallbacks: () => void;
 }): Operate {
   const { store, transitions, clock } = deps;
@@ -73,14 +74,11 @@ export function createOperate(deps: {
       finishedAt: undefined,
     };
     const loaded = await loadedFrom(tables, source);
-    const { concurrency } = loaded.spec;
-    if (cause === 'retry') {
-      await tables.pauses.lock('to make runs');
-      await tables.runs.lockLane(source.lane);
-    }
-    const active = cause === 'retry' ? await tables.runs.active(source.lane) : [];
-    const newer = waitingAfter(source, active, concurrency).at(-1);
-    const placed = newer === undefined ? planned : supersededAsMade(planned, supersededBy(newer));
+    const overtaken =
+      cause === 'retry'
+        ? await overtakenInLane(tables, planned, loaded.spec.concurrency, source)
+        : undefined;
+    const placed = overtaken === undefined ? planned : supersededAsMade(planned, overtaken);
     const changed = await transitions.create(tables, placed, loaded);
     if (changed.length === 0) throw new TerminalError('run-lost', 'the run could not be made');
     return changed;
@@ -122,8 +120,6 @@ export function createOperate(deps: {
 
   function announce(changed: readonly Run[]): Run {
     for (const run of changed) transitions.announce(run);
-    deps.onRuns();
-    deps.onCallbacks();
     const [first] = changed;
     if (first === undefined) throw new TerminalError('run-lost', 'the run could not be made');
     return first;

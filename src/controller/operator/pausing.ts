@@ -32,8 +32,6 @@ export function createPausing(deps: {
   transitions: Transitions;
   catalog: Pick<Catalog, 'current'>;
   clock: Clock;
-  onRuns: () => void;
-  onCallbacks: () => void;
 }): Pausing {
   const { store, transitions, clock } = deps;
 
@@ -64,8 +62,6 @@ export function createPausing(deps: {
 
   function announce(runs: readonly Run[]): void {
     for (const run of runs) transitions.announce(run);
-    deps.onRuns();
-    deps.onCallbacks();
   }
 
   return {

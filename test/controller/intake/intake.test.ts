@@ -10,7 +10,7 @@ import { RetryableError } from '../../../src/lib/errors.ts';
 import type { DeploymentSpec } from '../../../src/model/deployment-spec.ts';
 import type { News } from '../../../src/model/news.ts';
 import { NO_COMMIT } from '../../../src/model/push-history.ts';
-import { createOrder } from '../../../src/runs/order.ts';
+import { createOrdering } from '../../../src/runs/ordering/ordering.ts';
 import { createTransitions } from '../../../src/runs/transition.ts';
 import { openSqlite } from '../../../src/store/engine.ts';
 import { createStore, type Store } from '../../../src/store/index.ts';
@@ -98,7 +98,7 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
       forRepository: () => specs,
     } as never,
     resolve,
-    order: createOrder({ mirrors }),
+    ordering: createOrdering({ store, mirrors, clock }),
     transitions: createTransitions({
       store,
       specOf: async () => sampleLoaded().spec,
@@ -111,7 +111,6 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
     clock,
     logger: silent,
     news,
-    onRuns: () => {},
   });
   const stopping = new AbortController();
   const running = intake.run(stopping.signal);

@@ -58,8 +58,6 @@ for (const [engine, open] of bothEngines()) {
         transitions,
         clock,
         news,
-        onRuns: () => undefined,
-        onCallbacks: () => undefined,
       });
       const during = (act: () => Promise<unknown>) => (meanwhile = act);
       return { store, transitions, create, deploy, asked, during };

@@ -28,11 +28,13 @@ for (const [engine, open] of ENGINES) {
       const clock = { now: () => NOW, elapsed: () => NOW, sleep: async () => undefined };
       const catalog: LoadedSpec[] = [loaded];
       let wakes = 0;
+      const news = createBroadcast<News>();
+      news.subscribe(() => (wakes += 1));
       const transitions = createTransitions({
         store,
         specOf: async () => loaded.spec,
         clock,
-        news: createBroadcast<News>(),
+        news,
         publicUrl: undefined,
         feedback: true,
       });
@@ -43,8 +45,6 @@ for (const [engine, open] of ENGINES) {
           current: () => ({ specs: catalog, problems: [], loadedAt: NOW, stale: false }),
         },
         clock,
-        onRuns: () => (wakes += 1),
-        onCallbacks: () => undefined,
       });
       const create = (id: string, run: Partial<NewRun> = {}) =>
         store.atomically((tables) => transitions.create(tables, sampleRun(id, run), loaded));

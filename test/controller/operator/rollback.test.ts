@@ -41,8 +41,13 @@ async function createFixture(t: TestContext) {
     publicUrl: undefined,
     feedback: false,
   });
-  const onRuns = () => undefined;
-  const operate = createOperate({ store, transitions, specOf, clock, onRuns, onCallbacks: onRuns });
+  const operate = createOperate({
+    store,
+    transitions,
+    specOf,
+    clock,
+    onCallbacks: () => undefined,
+  });
 
   async function end(run: Run, how: 'succeeds' | 'fails'): Promise<Run> {
     const started = await transitions.commit(run, { type: 'start' });

@@ -48,7 +48,6 @@ export function createWorld(store: Store, time: number): World {
     transitions,
     specOf: reader,
     clock: ticking,
-    onRuns: () => undefined,
     onCallbacks: () => undefined,
   });
   return { store, transitions, operate, clock };

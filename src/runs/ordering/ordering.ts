@@ -1,0 +1,186 @@
+import type { Clock } from '../../lib/clock.ts';
+import { RetryableError, TerminalError } from '../../lib/errors.ts';
+import type { Concurrency, LoadedSpec } from '../../model/deployment-spec.ts';
+import type { Event } from '../../model/event.ts';
+import type { Run } from '../../model/run.ts';
+import type { Verdict } from '../../model/verdict.ts';
+import type { Store, Tables } from '../../store/index.ts';
+import type { NewRun } from '../../store/runs.ts';
+import { askWhyLate, type OrderMirrors } from './ask-git.ts';
+import {
+  laneEffects,
+  lateReason,
+  supersededBy,
+  unreachedReason,
+  waitingAfter,
+  type Candidate,
+  type Lateness,
+} from './rules.ts';
+
+/** GitHub's servers do not all show a commit at once: so long after its run was made, in milliseconds, it is looked for again. */
+const NOT_SHOWN_MS = 5 * 60_000;
+
+/** An event and what the specs say to it. */
+export interface JudgedEvent {
+  event: Event;
+  verdicts: readonly { loaded: LoadedSpec; verdict: Verdict }[];
+}
+
+/**
+ * Newest wins, and nothing goes backwards by accident (G4). It is asked three times: before runs are made (`overtaken`), in
+ * the transaction that makes one (`overtakenInLane`), and before a run checks its revision out (`whyNotToDeploy`).
+ */
+export interface Ordering {
+  /**
+   * By spec: why a new run is superseded as it is made. It would take the place of a run that has a newer revision than the
+   * event's, which came late then; or the event's ref does not lead to the revision.
+   */
+  overtaken(judged: JudgedEvent, signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
+  /**
+   * Why a run's revision is not to be deployed now; undefined when it is. `begun`: the run has done steps of it before.
+   * Throws RetryableError while git cannot be reached, or does not show the commit on its ref yet.
+   */
+  whyNotToDeploy(run: Run, begun: boolean, signal: AbortSignal): Promise<string | undefined>;
+}
+
+export function createOrdering(deps: {
+  store: Pick<Store, 'runs' | 'environments' | 'pushes'>;
+  mirrors: OrderMirrors;
+  clock: Clock;
+}): Ordering {
+  const { mirrors, clock } = deps;
+  const { runs, environments, pushes } = deps.store;
+
+  /**
+   * The revision that a candidate comes too late for: that of `other`, a run that was deployed or waits to be, or one that
+   * the lane had before it was taken back to `other` by hand. So what lies between the two does not undo a rollback, while
+   * what is newer than both, or where its branch stands, moves forward again.
+   */
+  async function laterThan(
+    candidate: Candidate,
+    other: { run: string; sha: string },
+    signal: AbortSignal,
+  ): Promise<{ sha: string; why: Lateness } | undefined> {
+    if (candidate.cause !== 'event') return undefined;
+    const why = await askWhyLate(mirrors, candidate, { sha: other.sha }, signal);
+    if (why !== undefined) return { sha: other.sha, why };
+    for (const sha of await runs.leftBehind(other.run)) {
+      const late = await askWhyLate(mirrors, candidate, { sha, isLeft: true }, signal);
+      if (late !== undefined) return { sha, why: late };
+    }
+    return undefined;
+  }
+
+  /** Why a candidate came too late for what its lane has. */
+  async function whyLateFor(
+    lane: string,
+    spec: string,
+    candidate: Candidate,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const deployed = await environments.get(lane, spec);
+    const later = deployed && (await laterThan(candidate, deployed, signal));
+    return (
+      later &&
+      lateReason(candidate.sha, { deployed: deployed.sha, later: later.sha, why: later.why })
+    );
+  }
+
+  /** Why a new run of the spec would displace a later one. */
+  async function whyLateAmong(
+    { name, concurrency }: LoadedSpec['spec'],
+    candidate: Candidate,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const active = await runs.active(concurrency.lane);
+    const next = {
+      id: '',
+      spec: name,
+      sequence: Infinity,
+      cause: 'event',
+      state: 'queued',
+    } as const;
+    const { supersede, cancel } = laneEffects(next, active, concurrency);
+    for (const displaced of [...cancel, ...supersede].toReversed()) {
+      const late = await laterThan(candidate, { run: displaced.id, sha: displaced.sha }, signal);
+      if (late === undefined) continue;
+      const dropped = `since ${candidate.sha.slice(0, 7)} is no longer on its branch`;
+      return supersededBy(displaced, late.why === 'dropped' ? dropped : undefined);
+    }
+    return undefined;
+  }
+
+  return {
+    async overtaken({ event, verdicts }, signal) {
+      const reasons = new Map<string, string>();
+      if (!('sha' in event) || event.sha === undefined) return reasons;
+      const { repository, sha } = event;
+      const branch = 'branch' in event ? event.branch : undefined;
+      const candidate = { cause: 'event', repository, branch, sha } as const;
+      for (const { loaded, verdict } of verdicts) {
+        if (!verdict.matched) continue;
+        const { spec } = loaded;
+        const late = await unlessHopeless(whyLateAmong(spec, candidate, signal));
+        if (late !== undefined) reasons.set(spec.name, late);
+        if (late !== undefined || event.kind !== 'push' || event.standing?.reached !== false)
+          continue;
+        const { lane } = spec.concurrency;
+        reasons.set(
+          spec.name,
+          (await unlessHopeless(whyLateFor(lane, spec.name, candidate, signal))) ??
+            unreachedReason(event.ref, sha, event.standing.head),
+        );
+      }
+      return reasons;
+    },
+
+    async whyNotToDeploy(run, begun, signal) {
+      const { cause, lane, spec, repository, ref, sha } = run;
+      const late = await whyLateFor(lane, spec, run, signal);
+      if (late !== undefined) return late;
+      // A workflow may have run for no branch: then intake has looked for one.
+      if (cause !== 'event' || !ref.startsWith('refs/')) return undefined;
+      // Of a push that was noted intake has seen that its branch has it.
+      if (begun || (await pushes.isNoted(run.delivery))) return undefined;
+      const { head, reached } = await mirrors.standing(repository, ref, sha, { signal });
+      if (reached === true) return undefined;
+      const unreached = unreachedReason(ref, sha, head);
+      if (clock.now() - run.createdAt >= NOT_SHOWN_MS) return unreached;
+      throw new RetryableError('not-there-yet', unreached);
+    },
+  };
+}
+
+/** As in `createResolve`: the run cannot check anything out either, and GitHub hears why. */
+async function unlessHopeless<Answer>(asked: Promise<Answer>): Promise<Answer | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (!(error instanceof TerminalError)) throw error;
+    return undefined;
+  }
+}
+
+/**
+ * Why a run that is made now is superseded as it is made: for a run of an event, a later delivery has made its run already;
+ * for a retry `of` a run, a newer one waits. Locks the lane until the transaction's end, so that the answer stays true.
+ */
+export async function overtakenInLane(
+  tables: Tables,
+  run: NewRun,
+  concurrency: Concurrency,
+  of?: Run,
+): Promise<string | undefined> {
+  if (concurrency.queue === 'all' || (run.cause !== 'event' && of === undefined)) return undefined;
+  await tables.pauses.lock('to make runs');
+  await tables.runs.lockLane(run.lane);
+  if (of !== undefined) {
+    const newer = waitingAfter(of, await tables.runs.active(run.lane), concurrency).at(-1);
+    return newer && supersededBy(newer);
+  }
+  // One that came after it may have gone on without it: it had stepped aside, or it was not stored to the end when another
+  // replica took the next one.
+  const later = await tables.runs.madeByLater(run.spec, run.lane, run.delivery);
+  if (later === undefined || later.sha === run.sha) return undefined;
+  return supersededBy(later, 'whose delivery came later but could be read sooner');
+}
