@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../src/lib/clock.ts';
 import { createLogger } from '../src/lib/logger.ts';
-import { parseEvent } from '../src/github/events.ts';
+import { parseEvent } from '../src/sources/github/events.ts';
 import { createCatalog } from '../src/spec/catalog.ts';
 import { matchSpecs } from '../src/spec/match-specs.ts';
 import { benchPaths } from './match-paths.ts';

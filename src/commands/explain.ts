@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { parseEvent } from '../github/events.ts';
+import { parseEvent } from '../sources/github/events.ts';
 import { sameRepository, type Event, type Json } from '../model/event.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import type { Verdict } from '../model/verdict.ts';

@@ -54,6 +54,9 @@ const STATUS_BY_CODE: Record<string, number> = {
   'not-paused': 409,
   'spec-unreadable': 409,
   'invalid-cursor': 400,
+  'header-missing': 400,
+  'event-mismatch': 400,
+  'bad-signature': 401,
 };
 
 /** What a caller is asked to wait after an error that may well be over then, in seconds, when the error does not say. */

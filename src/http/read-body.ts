@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { finished } from 'node:stream';
 import type { Clock } from '../lib/clock.ts';
 import { RetryableError } from '../lib/errors.ts';
+import type { BodyCheck } from '../sources/contract.ts';
 import {
   BODY_LIMITS,
   createBodyRoom,
@@ -12,20 +13,12 @@ import {
 import { ProblemError } from './problem.ts';
 import { openSpool, type Spool } from './spool.ts';
 
-/** What has to be known of a body before it is worth its memory. */
-export interface BodyCheck {
-  /** Hears of the bytes as they come. */
-  update(chunk: Uint8Array): void;
-  /** Called at the end; throws when the body is not wanted. */
-  pass(): void;
-}
-
 /** Reads a whole body that passes the check; one that is large is held in a file until then. */
 export type ReadBody = (request: IncomingMessage, check: BodyCheck) => Promise<Buffer>;
 
 /**
  * The reader stops at the limit while it reads, so a missing or wrong Content-Length changes nothing. It throws ProblemError 413 (too
- * large), 408 (too slow), 429 (too much at once) or 400 (the sender hung up or lied about the length), and what `check` throws.
+ * large), 408 (too slow), 429 (too much at once) or 400 (the sender hung up or lied about the length), and the check's refusal.
  */
 export function createReadBody(deps: {
   clock: Pick<Clock, 'elapsed' | 'sleep'>;
@@ -37,14 +30,10 @@ export function createReadBody(deps: {
   const room = createBodyRoom(deps.clock, limits);
   return async (request, check) => {
     if (Number(request.headers['content-length'] ?? 0) > limits.each) throw tooLarge(limits.each);
-    const kept = createKept(deps.directory, limits.small);
+    const kept = createKept(deps.directory, limits.small, check);
     try {
-      await collect(request, room, (chunk) => {
-        check.update(chunk);
-        return kept.add(chunk);
-      });
-      check.pass();
-      return await kept.all();
+      await collect(request, room, (chunk) => kept.add(chunk));
+      return await kept.verified();
     } finally {
       await kept.close();
     }
@@ -106,18 +95,22 @@ function collect(
   });
 }
 
-/** A body in memory, until it is larger than `small` bytes: then in a file. */
-function createKept(directory: string, small: number) {
+/** A body in memory, until it is larger than `small` bytes: then in a file, and checked piece by piece. */
+function createKept(directory: string, small: number, check: BodyCheck) {
   let chunks: Uint8Array[] = [];
   let size = 0;
   let spool: Spool | undefined;
+  let writing: Promise<void> | undefined;
 
   async function write(): Promise<void> {
     const waiting = chunks;
     chunks = [];
     try {
       spool ??= await openSpool(directory);
-      for (const chunk of waiting) await spool.write(chunk);
+      for (const chunk of waiting) {
+        check.update(chunk);
+        await spool.write(chunk);
+      }
     } catch (error) {
       throw new RetryableError('body-not-kept', 'a large body could not be written to disk', {
         cause: error,
@@ -129,10 +122,24 @@ function createKept(directory: string, small: number) {
     add(chunk: Uint8Array): Promise<void> | undefined {
       chunks.push(chunk);
       size += chunk.length;
-      return size > small ? write() : undefined;
+      if (size <= small) return undefined;
+      writing = write();
+      return writing;
     },
-    all: async () => (spool === undefined ? Buffer.concat(chunks) : await spool.read()),
-    close: async () => await spool?.close(),
+    async verified() {
+      if (spool !== undefined) {
+        if (check.matches()) return await spool.read();
+        throw check.refusal();
+      }
+      const body = Buffer.concat(chunks);
+      if (await check.whole(body)) return body;
+      throw check.refusal();
+    },
+    async close() {
+      // A body may be refused while its file is being opened.
+      await writing?.catch(() => undefined);
+      await spool?.close();
+    },
   };
 }
 

@@ -1,18 +1,16 @@
 import { isUtf8 } from 'node:buffer';
 import type { Middleware } from 'koa';
 import type { Clock } from '../lib/clock.ts';
-import { describeError } from '../lib/errors.ts';
+import { describeError, MainsheetError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import { bodyDigest } from '../github/body-digest.ts';
-import { describePayload } from '../github/describe-delivery.ts';
-import { DEPLOYING_EVENTS, whyAnotherEvent } from '../github/event-shape.ts';
-import { checkSignature } from '../github/verify.ts';
-import { isOwnId } from '../model/delivery.ts';
+import { bodyDigest } from '../sources/github/body-digest.ts';
+import { DEPLOYING_EVENTS } from '../sources/github/event-shape.ts';
+import { SOURCES } from '../sources/index.ts';
 import type { Json } from '../model/event.ts';
 import type { IncomingDelivery } from '../store/inbox.ts';
 import type { Metrics } from './metrics.ts';
 import { ProblemError } from './problem.ts';
-import type { BodyCheck, ReadBody } from './read-body.ts';
+import type { ReadBody } from './read-body.ts';
 
 const WEBHOOK_PATH = '/webhooks/v1/github';
 
@@ -21,9 +19,6 @@ const WEBHOOK_PATH = '/webhooks/v1/github';
  * an answer after 8 still reaches it.
  */
 const STORE_WITHIN_MS = 8000;
-
-const EVENT = /^[a-z0-9_]{1,100}$/;
-const DELIVERY = /^[\w-]{1,100}$/;
 
 /**
  * `POST /webhooks/v1/github`: bytes in, 202 out, and in between one commit (G1). Headers are checked before the body is
@@ -40,23 +35,23 @@ export function webhookRoute(deps: {
   logger: Logger;
   metrics: Metrics;
 }): Middleware {
+  const { github } = SOURCES;
+  const verify = github.verifier(deps.secrets);
   return async (ctx, next) => {
     if (ctx.path !== WEBHOOK_PATH) return await next();
     try {
       const form = isForm(ctx.method, ctx.get('Content-Type'));
-      const event = header(ctx.get('X-GitHub-Event'), 'X-GitHub-Event', EVENT);
-      const id = header(ctx.get('X-GitHub-Delivery'), 'X-GitHub-Delivery', DELIVERY);
-      if (isOwnId(id)) throw malformed('X-GitHub-Delivery');
-      const check = signatureCheck(deps.secrets, ctx.get('X-Hub-Signature-256'));
-      const body = textOf(await deps.readBody(ctx.req, check));
+      const incoming = { header: (name: string) => ctx.get(name) };
+      const identity = github.identify(incoming);
+      const body = textOf(await deps.readBody(ctx.req, verify(incoming)));
       const text = form ? payloadOfForm(body) : body;
       const payload = parsePayload(text);
-      const mismatch = whyAnotherEvent(event, payload);
-      if (mismatch !== undefined) throw anotherEvent(mismatch);
+      const described = github.describe(identity, payload);
+      const { id } = identity;
+      const { event } = described;
       const isNew = await store({
         id,
-        event,
-        ...describePayload(event, payload),
+        ...described,
         payload: text,
         digest: bodyDigest(event, payload, text),
         receivedAt: deps.clock.now(),
@@ -68,7 +63,7 @@ export function webhookRoute(deps: {
       const copyOf = isNew ? undefined : await deps.originalOf(id);
       ctx.body = { delivery: id, duplicate: !isNew, ...(copyOf === undefined ? {} : { copyOf }) };
     } catch (error) {
-      const code = error instanceof ProblemError ? error.code : 'internal';
+      const code = error instanceof MainsheetError ? error.code : 'internal';
       deps.metrics.rejected.inc({ code });
       // What is left of a refused body is not worth reading, so the connection cannot be used again.
       if (!ctx.req.complete) ctx.set('Connection', 'close');
@@ -128,36 +123,6 @@ function isForm(method: string, contentType: string): boolean {
   );
 }
 
-function header(value: string, name: string, pattern: RegExp): string {
-  if (pattern.test(value)) return value;
-  if (value !== '') throw malformed(name);
-  throw new ProblemError(400, 'header-missing', `the header ${name} is missing`);
-}
-
-function malformed(name: string): ProblemError {
-  return new ProblemError(400, 'header-missing', `the header ${name} is malformed`);
-}
-
-function unsigned(detail: string): ProblemError {
-  return new ProblemError(401, 'bad-signature', detail, {
-    hint: "GITHUB_WEBHOOK_SECRET must be the secret in the webhook's settings on GitHub",
-  });
-}
-
-/** Throws at once when there is no signature, and at the end of a body of which it is not. */
-function signatureCheck(secrets: readonly string[], signature: string): BodyCheck {
-  if (signature === '') throw unsigned('the header X-Hub-Signature-256 is missing');
-  const check = checkSignature(secrets, signature);
-  if (check === undefined) throw unsigned('the header X-Hub-Signature-256 is malformed');
-  return {
-    update: (chunk) => check.update(chunk),
-    pass() {
-      if (check.matches()) return;
-      throw unsigned('the signature does not match the body and any webhook secret');
-    },
-  };
-}
-
 /** What was signed are bytes; what is read is text. They are the same thing only in UTF-8. */
 function textOf(body: Buffer): string {
   if (isUtf8(body)) return body.toString('utf8');
@@ -180,13 +145,6 @@ function payloadOfForm(body: string): string {
       cause: error,
     });
   }
-}
-
-/** The event's name is a header, which is not signed: it must not decide how the body is read. */
-function anotherEvent(detail: string): ProblemError {
-  return new ProblemError(400, 'event-mismatch', detail, {
-    hint: 'X-GitHub-Event must name the event that GitHub made the body for',
-  });
 }
 
 function parsePayload(text: string): Json {

@@ -14,11 +14,17 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 
 import { BODY_LIMITS, type BodyLimits } from '../../src/http/body-room.ts';
-import { RetryableError } from '../../src/lib/errors.ts';
+import { RetryableError, TerminalError } from '../../src/lib/errors.ts';
 import { ProblemError } from '../../src/http/problem.ts';
-import { createReadBody, type BodyCheck } from '../../src/http/read-body.ts';
+import { createReadBody } from '../../src/http/read-body.ts';
+import type { BodyCheck } from '../../src/sources/contract.ts';
 
-const WANTED: BodyCheck = { update: () => undefined, pass: () => undefined };
+const WANTED: BodyCheck = {
+  whole: () => true,
+  update: () => undefined,
+  matches: () => true,
+  refusal: () => new TerminalError('bad-signature', 'not what was signed'),
+};
 
 /** A server that answers a body with its length, or with the problem's status. */
 async function start(
@@ -41,6 +47,7 @@ async function start(
     readBody(request, options.check ?? WANTED).then(
       (body) => response.end(options.show?.(body) ?? `${body.length}`),
       (error: unknown) => {
+        if (error instanceof TerminalError) return response.writeHead(401).end(error.code);
         if (error instanceof RetryableError) return response.writeHead(503).end(error.code);
         assert.ok(error instanceof ProblemError);
         response.writeHead(error.status, error.headers).end(error.code);
@@ -191,8 +198,12 @@ test('a large body waits in a file without a name, and comes back byte for byte'
     {
       directory,
       check: {
+        ...WANTED,
         update: (chunk) => void heard.push(chunk),
-        pass: () => void left.push(readdirSync(directory)),
+        matches() {
+          left.push(readdirSync(directory));
+          return true;
+        },
       },
       show: (body) => String(body.equals(sent)),
     },
@@ -210,4 +221,14 @@ test('a large body for which the disk has no room is to be sent again later', as
   const { request, answer } = open();
   request.end(Buffer.alloc(100_000));
   assert.deepEqual(await answer, [503, 'body-not-kept']);
+});
+
+test('a body that is not what was signed is refused, in memory and in a file', async (t) => {
+  const check = { ...WANTED, whole: () => false, matches: () => false };
+  const { open } = await start(t, { small: 1000 }, { check });
+  for (const size of [1000, 100_000]) {
+    const { request, answer } = open();
+    request.end(Buffer.alloc(size));
+    assert.deepEqual(await answer, [401, 'bad-signature']);
+  }
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TerminalError } from '../../src/lib/errors.ts';
 import { readConfig } from '../../src/config.ts';
-import { parseEvent } from '../../src/github/events.ts';
+import { parseEvent } from '../../src/sources/github/events.ts';
 import { checkRef, checkRepository, checkSha } from '../../src/lib/names.ts';
 import type { Json } from '../../src/model/event.ts';
 import { parseSpecs } from '../../src/spec/parse.ts';

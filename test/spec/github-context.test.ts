@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseEvent } from '../../src/github/events.ts';
+import { parseEvent } from '../../src/sources/github/events.ts';
 import type { Json } from '../../src/model/event.ts';
 import { githubContext, subjectOf } from '../../src/spec/github-context.ts';
 import { parseSpecs } from '../../src/spec/load.ts';

@@ -1,5 +1,5 @@
-import { repositoryIdOf } from '../../github/describe-delivery.ts';
-import { parseEvent } from '../../github/events.ts';
+import { repositoryIdOf } from '../../sources/github/describe-delivery.ts';
+import { SOURCES } from '../../sources/index.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import { sameRepository, type Event, type Json } from '../../model/event.ts';
@@ -44,7 +44,7 @@ export function createRecognize(deps: {
   }
 
   return async (name, payload, known = new Map()) => {
-    const parsed = parseEvent(name, payload);
+    const parsed = SOURCES.github.toEvent(name, payload);
     const { repository } = parsed;
     if (repository === undefined) return { event: parsed, candidates: [] };
     const id = repositoryIdOf(payload);

@@ -3,9 +3,9 @@ import { describeError, RetryableError, TerminalError } from '../../lib/errors.t
 import type { Logger } from '../../lib/logger.ts';
 import type { GitHub } from '../../github/client.ts';
 import { findHooks, type Hook, type ListedDelivery } from '../../github/deliveries.ts';
-import { bodyDigest } from '../../github/body-digest.ts';
-import { describePayload } from '../../github/describe-delivery.ts';
-import { DEPLOYING_EVENTS } from '../../github/event-shape.ts';
+import { bodyDigest } from '../../sources/github/body-digest.ts';
+import { describePayload } from '../../sources/github/describe-delivery.ts';
+import { DEPLOYING_EVENTS } from '../../sources/github/event-shape.ts';
 import type { Json } from '../../model/event.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store } from '../../store/index.ts';

@@ -5,7 +5,7 @@ import { TerminalError } from '../../../src/lib/errors.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
 import type { Standing, WorkflowRunEvent } from '../../../src/model/event.ts';
 import type { ToldPush } from '../../../src/model/push-history.ts';
-import { parseEvent } from '../../../src/github/events.ts';
+import { parseEvent } from '../../../src/sources/github/events.ts';
 import { matchSpec } from '../../../src/spec/match.ts';
 import { parseSpecs } from '../../../src/spec/load.ts';
 

@@ -1,5 +1,5 @@
-import { TerminalError } from '../lib/errors.ts';
-import type { Event, Json, PingEvent, ReleaseEvent, WorkflowRunEvent } from '../model/event.ts';
+import { TerminalError } from '../../lib/errors.ts';
+import type { Event, Json, PingEvent, ReleaseEvent, WorkflowRunEvent } from '../../model/event.ts';
 import { describePayload } from './describe-delivery.ts';
 import { whyAnotherEvent } from './event-shape.ts';
 import { parsePush } from './parse-push.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bodyDigest } from '../../src/github/body-digest.ts';
-import type { Json } from '../../src/model/event.ts';
+import { bodyDigest } from '../../../src/sources/github/body-digest.ts';
+import type { Json } from '../../../src/model/event.ts';
 
 const digest = (event: string, text: string) => bodyDigest(event, JSON.parse(text) as Json, text);
 

@@ -1,6 +1,6 @@
-import { TerminalError } from '../lib/errors.ts';
-import { isObjectName, isRepository, isZeroSha, refProblem } from '../lib/names.ts';
-import type { Json } from '../model/event.ts';
+import { TerminalError } from '../../lib/errors.ts';
+import { isObjectName, isRepository, isZeroSha, refProblem } from '../../lib/names.ts';
+import type { Json } from '../../model/event.ts';
 
 /** A JSON object whose fields nobody has looked at yet. */
 export type Fields = { [key: string]: Json };

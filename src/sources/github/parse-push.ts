@@ -1,5 +1,5 @@
-import { isZeroSha } from '../lib/names.ts';
-import type { ChangedPaths, Json, PushEvent } from '../model/event.ts';
+import { isZeroSha } from '../../lib/names.ts';
+import type { ChangedPaths, Json, PushEvent } from '../../model/event.ts';
 import {
   type Fields,
   readCommit,

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { describePayload } from '../../src/github/describe-delivery.ts';
-import { parseEvent } from '../../src/github/events.ts';
-import type { Event, Json, PushEvent } from '../../src/model/event.ts';
+import { describePayload } from '../../../src/sources/github/describe-delivery.ts';
+import { parseEvent } from '../../../src/sources/github/events.ts';
+import type { Event, Json, PushEvent } from '../../../src/model/event.ts';
 
 const BEFORE = 'a'.repeat(40);
 const AFTER = 'b'.repeat(40);

@@ -1,4 +1,4 @@
-import type { Json } from '../model/event.ts';
+import type { Json } from '../../model/event.ts';
 
 /** The fields by which the body of an event is known, and those that only other events with these fields have. */
 interface Shape {

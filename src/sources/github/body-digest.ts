@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Json } from '../model/event.ts';
+import type { Json } from '../../model/event.ts';
 
 /**
  * What a delivery's body is known by when it comes again under another id, which nobody has signed: the same for the same event and

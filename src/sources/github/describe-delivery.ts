@@ -1,5 +1,5 @@
-import { isRepository } from '../lib/names.ts';
-import type { Json } from '../model/event.ts';
+import { isRepository } from '../../lib/names.ts';
+import type { Json } from '../../model/event.ts';
 
 /** Actions are GitHub's own words (`opened`, `review_request_removed`): nothing else belongs into a row's column. */
 const ACTION = /^[a-z_-]{1,50}$/;
