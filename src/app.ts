@@ -20,7 +20,7 @@ import { startCronJobs } from './controller/maintenance/cron-jobs.ts';
 import { keepStepsApart } from './controller/runner/steps-apart.ts';
 import { createBudget } from './github/budget.ts';
 import { createGitHub } from './github/client.ts';
-import { createSender } from './github/send.ts';
+import { createSender } from './callbacks/send.ts';
 import { createHttpServer } from './http/server.ts';
 import { createBroadcast } from './lib/broadcast.ts';
 import { systemClock } from './lib/clock.ts';

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { PERMISSIONS } from '../callbacks/index.ts';
 import { readConfig, type Config, type ConfigAnswer, type DeploymentsSource } from '../config.ts';
 import { readWayOut } from '../config/way-out.ts';
 import { createGitHub, type GitHub } from '../github/client.ts';
@@ -146,7 +147,7 @@ function githubOf(config: Config, version: string): GitHub {
 async function checkGitHub(config: Config, github: GitHub): Promise<Check[]> {
   // Without credentials everything but the reports works.
   const bad = config.github.auth === undefined ? 'warn' : 'fail';
-  return (await github.check()).map(({ ok, detail, hint }) => ({
+  return (await github.check(PERMISSIONS)).map(({ ok, detail, hint }) => ({
     subject: 'GitHub',
     state: ok ? 'ok' : bad,
     detail,

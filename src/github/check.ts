@@ -16,12 +16,19 @@ export interface GitHubCheck {
   hint?: string;
 }
 
-/** What Mainsheet asks of an App, and why. https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps */
-const PERMISSIONS = [
-  { name: 'contents', least: 'read', why: 'to check out what is deployed' },
-  { name: 'statuses', least: 'write', why: 'to set commit statuses' },
-  { name: 'deployments', least: 'write', why: 'to record deployments' },
-] as const;
+/** What an App must be allowed, and why. https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps */
+export interface Permission {
+  name: string;
+  least: 'read' | 'write';
+  /** As in "needs it to set commit statuses". */
+  why: string;
+}
+
+const CONTENTS: Permission = {
+  name: 'contents',
+  least: 'read',
+  why: 'to check out what is deployed',
+};
 
 const appAnswer = z.object({
   name: z.string(),
@@ -36,10 +43,11 @@ const rateLimitAnswer = z.object({
 /** App tokens carry the time they were made at, and GitHub takes a minute's difference at most. */
 const MAX_CLOCK_SKEW_MS = 60_000;
 
-/** Whether the App authenticates, has the permissions, hears of the events, and is installed anywhere. Never throws. */
+/** Whether the App authenticates, may read code and has `permissions`, hears of the events, and is installed. Never throws. */
 export async function checkApp(
   settings: OctokitSettings,
   app: { appId: string; privateKey: string },
+  permissions: readonly Permission[],
 ): Promise<GitHubCheck[]> {
   try {
     const client = createOctokit(settings, { authStrategy: createAppAuth, auth: app });
@@ -49,7 +57,7 @@ export async function checkApp(
     return [
       { ok: true, detail: `authenticated as the GitHub App "${told.name}"` },
       ...checkSkew(headers.date, settings.clock),
-      ...PERMISSIONS.flatMap((permission) => checkPermission(permission, granted)),
+      ...[CONTENTS, ...permissions].flatMap((permission) => checkPermission(permission, granted)),
       ...checkEvents(told.events),
       ...checkInstalled(told.installations_count),
       ...(granted.contents === 'read'
@@ -93,7 +101,7 @@ function isMissing(error: unknown): boolean {
 }
 
 function checkPermission(
-  { name, least, why }: (typeof PERMISSIONS)[number],
+  { name, least, why }: Permission,
   granted: Record<string, string | undefined>,
 ): GitHubCheck[] {
   const has = granted[name];

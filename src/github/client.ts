@@ -7,7 +7,7 @@ import { MainsheetError, TerminalError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { checkRepository } from '../lib/names.ts';
 import { asGitHubFailure } from './failure.ts';
-import { checkApp, checkToken, type GitHubCheck } from './check.ts';
+import { checkApp, checkToken, type GitHubCheck, type Permission } from './check.ts';
 import { createInstallations } from './installations.ts';
 import { createOctokit, type OctokitSettings } from './octokit.ts';
 
@@ -31,8 +31,8 @@ export interface GitHub {
   currentName(repository: string): Promise<string>;
   /** The repository's token was refused: the next request gets a new one, where tokens are made. */
   forget(repository: string): void;
-  /** What `doctor` reports: whether GitHub accepts us, what is missing, and how to mend it. Never throws. */
-  check(): Promise<GitHubCheck[]>;
+  /** What `doctor` reports: whether GitHub accepts us, which permissions are missing, and how to mend it. Never throws. */
+  check(permissions: readonly Permission[]): Promise<GitHubCheck[]>;
 }
 
 export interface GitHubDeps {
@@ -157,7 +157,7 @@ function withApp(
       }
     },
     forget: (repository) => installations.forget(repository),
-    check: () => checkApp(settings, app),
+    check: (permissions) => checkApp(settings, app, permissions),
   };
 }
 

@@ -1,6 +1,6 @@
 import { RequestError } from '@octokit/request-error';
 import { MainsheetError, RetryableError, TerminalError } from '../lib/errors.ts';
-import { cutText } from './limits.ts';
+import { cutText } from '../lib/cut-text.ts';
 
 /** What was tried, and what is known about it. */
 export interface Attempt {

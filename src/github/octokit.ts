@@ -10,7 +10,7 @@ import { isLoopback } from '../lib/way-out.ts';
 import { createBoundedFetch } from './bounded-fetch.ts';
 import type { PrimaryLimit } from './budget.ts';
 import { isPage, unreadableAnswer } from './failure.ts';
-import { ownerOf } from './importance.ts';
+import { ownerOf } from '../lib/names.ts';
 
 /** What every client of one GitHub has in common. */
 export interface OctokitSettings {

@@ -91,3 +91,8 @@ export function checkRef(value: string): string {
 function quote(value: string): string {
   return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
 }
+
+/** The owner in `owner/name`, in lower case, as GitHub does not tell cases apart. */
+export function ownerOf(repository: string): string {
+  return (repository.split('/')[0] ?? '').toLowerCase();
+}

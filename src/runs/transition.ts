@@ -2,8 +2,10 @@ import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
 import { MainsheetError } from '../lib/errors.ts';
 import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
-import { callbacksFor, replacementOf, targetOf, type ToldSpec } from '../github/feedback.ts';
-import { importanceOf, ownerOf } from '../github/importance.ts';
+import type { ToldSpec } from '../callbacks/contract.ts';
+import { replacementOf } from '../callbacks/deployment-status.ts';
+import { callbacksFor, kindOf } from '../callbacks/index.ts';
+import { ownerOf } from '../lib/names.ts';
 import type { Callback } from '../model/callback.ts';
 import type { DeploymentSpec, LoadedSpec, NotifySpec } from '../model/deployment-spec.ts';
 import type { News } from '../model/news.ts';
@@ -84,16 +86,19 @@ export function createTransitions(deps: {
     { lane, spec }: Run,
     notify: readonly NotifySpec[],
   ): Promise<void> {
-    const added = callbacks
-      .filter((callback) => deps.feedback || callback.kind === 'webhook')
-      .map((callback) => ({
-        target: targetOf(callback),
+    const added = callbacks.map((callback) => {
+      const kind = kindOf(callback);
+      const payer = kind.payer(callback, notify);
+      return {
+        target: kind.target(callback),
         callback,
-        importance: importanceOf(callback),
-        account: payingAccount(callback, notify),
+        importance: kind.importance(callback),
+        account: payer && ownerOf(payer),
         lane: `${lane} ${spec}`,
-      }));
-    await tables.outbox.add(run, added, clock.now());
+      };
+    });
+    const sendable = added.filter(({ account }) => deps.feedback || account === undefined);
+    await tables.outbox.add(run, sendable, clock.now());
   }
 
   /** Records what the run has deployed. The Deployment that this takes the place of in the environment is not active any more. */
@@ -216,13 +221,4 @@ async function hasDeployment(tables: Tables, run: string): Promise<boolean> {
   if ((await tables.runs.deploymentId(run)) !== undefined) return true;
   const told = await tables.outbox.ofRun(run);
   return told.some(({ callback, state }) => callback.kind === 'deployment' && state !== 'obsolete');
-}
-
-/** Whose budget at GitHub the callback will be paid from, as far as it is known before templates are filled in. */
-function payingAccount(callback: Callback, notify: readonly NotifySpec[]): string | undefined {
-  if (callback.kind === 'webhook') return undefined;
-  if (callback.kind !== 'dispatch') return ownerOf(callback.repository);
-  const entry = notify[callback.notify];
-  const literal = entry?.kind === 'dispatch' && !entry.repository.includes('${{');
-  return ownerOf(literal ? entry.repository : callback.run.repository);
 }

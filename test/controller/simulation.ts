@@ -6,11 +6,11 @@ import { sql } from 'kysely';
 import { pino } from 'pino';
 import { createFeedback, type Feedback } from '../../src/controller/feedback/feedback.ts';
 import { createBudget, GITHUB_WRITE_LIMITS, type Budget } from '../../src/github/budget.ts';
-import type { Sender } from '../../src/github/send.ts';
+import type { Sender } from '../../src/callbacks/send.ts';
 import type { WriteLimits } from '../../src/github/write-ledger.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { createBroadcast } from '../../src/lib/broadcast.ts';
-import type { Message } from '../../src/model/callback.ts';
+import type { AnyMessage } from '../../src/callbacks/index.ts';
 import type { LoadedSpec } from '../../src/model/deployment-spec.ts';
 import type { News } from '../../src/model/news.ts';
 import type { Run } from '../../src/model/run.ts';
@@ -28,7 +28,7 @@ export const HOUR = 60 * MINUTE;
 
 export interface SentMessage {
   at: number;
-  message: Message;
+  message: AnyMessage;
 }
 
 /** Real transitions, outbox, rendering, budget and feedback, with a clock that the test moves and a sender that counts. */
@@ -84,8 +84,8 @@ export async function createSimulation(
   const sent: SentMessage[] = [];
   const counting: Sender = {
     async send(message) {
-      sent.push({ at: time, message });
-      return message.kind === 'deployment' ? { deploymentId: sent.length } : {};
+      sent.push({ at: time, message: message as AnyMessage });
+      return message.kind === 'deployment' ? { id: sent.length } : {};
     },
   };
   const logger = pino({ level: 'silent' });

@@ -10,6 +10,7 @@ import {
   TOKEN,
 } from './support.ts';
 import { until } from '../support/until.ts';
+import { PERMISSIONS } from '../../src/callbacks/index.ts';
 import { startStandIn, type Received, type Reply } from './stand-in.ts';
 
 const INSTALLATION = 41;
@@ -209,7 +210,7 @@ test('without credentials, GitHub is off and says how to turn it on', async () =
   assert.equal(failure.code, 'github-not-configured');
   assert.equal(isRetryable(failure), false);
   assert.match(failure.hint ?? '', /GITHUB_TOKEN/);
-  const [check] = await github.check();
+  const [check] = await github.check(PERMISSIONS);
   assert.equal(check?.ok, false);
 });
 
@@ -219,7 +220,7 @@ test('a private key that is none is said to be none, without showing it', async 
   const { github } = connect('http://127.0.0.1:1', { auth: { ...APP, privateKey } });
   const failure = await failureOf(github.octokit('a/b'));
   assert.equal(failure.code, 'github-app-key');
-  const [check] = await github.check();
+  const [check] = await github.check(PERMISSIONS);
   assert.equal(check?.ok, false);
   assert.match(check?.hint ?? '', /PEM/);
   assert.doesNotMatch(JSON.stringify([check, failure.message, failure.cause]), /c2VjcmV0/);
@@ -298,7 +299,7 @@ test('doctor learns what the App may do and what it lacks', async (t) => {
     installations_count: 0,
   };
   const server = await startStandIn(t, () => ({ status: 200, body: app }));
-  const checks = await connect(server.url, { auth: APP }).github.check();
+  const checks = await connect(server.url, { auth: APP }).github.check(PERMISSIONS);
   assert.deepEqual(
     checks.map(({ ok, detail }) => `${ok}: ${detail}`),
     [
@@ -325,7 +326,7 @@ test('doctor learns whether the token is taken, its scopes, and a wrong clock', 
   const server = await startStandIn(t, (_, count) => answers[count - 1] ?? 'reset');
   const { github } = connect(server.url);
   const said = async () =>
-    (await github.check()).map(({ ok, detail }) => `${ok}: ${detail}`).join('; ');
+    (await github.check(PERMISSIONS)).map(({ ok, detail }) => `${ok}: ${detail}`).join('; ');
   assert.equal(
     await said(),
     'true: the token is accepted; 4999 of 5000 requests are left; false: the token lacks the scopes repo_deployment',
@@ -353,14 +354,14 @@ test('an address whose answers are not those of the API is told, with where the 
   for (const auth of [{ kind: 'token', token: TOKEN } as const, APP]) {
     for (const answer of answers) {
       const server = await startStandIn(t, () => answer, { validate: false });
-      const [check, ...more] = await connect(server.url, { auth }).github.check();
+      const [check, ...more] = await connect(server.url, { auth }).github.check(PERMISSIONS);
       assert.deepEqual([check?.ok, more], [false, []]);
       assert.equal(check?.detail, `${server.url} is not GitHub's API`);
       assert.equal(
         check?.hint,
         `set GITHUB_API_URL to where it is, on GitHub Enterprise Server ${server.url}/api/v3`,
       );
-      const [below] = await connect(`${server.url}/api/v3`, { auth }).github.check();
+      const [below] = await connect(`${server.url}/api/v3`, { auth }).github.check(PERMISSIONS);
       assert.equal(below?.ok, false);
       assert.equal(
         below?.hint,
@@ -376,7 +377,7 @@ test('an App that GitHub does not know is told from an address that is not the A
     headers: { 'x-github-request-id': 'B:1:2' },
     body: { message: 'Integration not found' },
   }));
-  const [check] = await connect(server.url, { auth: APP }).github.check();
+  const [check] = await connect(server.url, { auth: APP }).github.check(PERMISSIONS);
   assert.equal(check?.ok, false);
   assert.match(check?.detail ?? '', /GitHub answered 404: Integration not found/);
   assert.match(check?.hint ?? '', /GITHUB_APP_ID/);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NotifySpec } from '../../src/model/deployment-spec.ts';
 import type { Run } from '../../src/model/run.ts';
+import type { AnyCallback } from '../../src/callbacks/index.ts';
 import { createRender } from '../../src/runs/render-callback.ts';
 import type { OutboxEntry } from '../../src/store/outbox.ts';
 import type { Store } from '../../src/store/index.ts';
@@ -29,7 +30,7 @@ async function rendered(notify: NotifySpec) {
   const entry: Partial<OutboxEntry> = {
     id: 1,
     run: 'r1',
-    callback: { kind: notify.kind, notify: 0, run: RUN },
+    callback: { kind: notify.kind, notify: 0, run: RUN } as AnyCallback,
     createdAt: 1000,
   };
   return await render(entry as OutboxEntry);

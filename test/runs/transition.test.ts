@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { createBroadcast } from '../../src/lib/broadcast.ts';
-import type { Callback } from '../../src/model/callback.ts';
+import type { AnyCallback } from '../../src/callbacks/index.ts';
 import type { LoadedSpec } from '../../src/model/deployment-spec.ts';
 import type { News } from '../../src/model/news.ts';
 import type { Run } from '../../src/model/run.ts';
@@ -70,10 +70,10 @@ async function setUp(t: TestContext, options: { feedback?: boolean; spec?: strin
 
 /** A run's callbacks, in the order in which they will be sent: `status pending`. */
 async function callbacksOf(store: Store, run: string): Promise<string[]> {
-  return (await store.outbox.ofRun(run)).map(({ callback }) => tells(callback));
+  return (await store.outbox.ofRun(run)).map(({ callback }) => tells(callback as AnyCallback));
 }
 
-function tells(callback: Callback): string {
+function tells(callback: AnyCallback): string {
   const state = 'state' in callback ? callback.state : 'run' in callback ? callback.run.state : '';
   return `${callback.kind} ${state}`.trim();
 }
@@ -267,7 +267,7 @@ test('where two runs tell of one commit the newer has the last word', async (t) 
   const statuses = items.filter(({ callback }) => callback.kind === 'status').toReversed();
   assert.equal(new Set(statuses.map(({ target }) => target)).size, 1);
   assert.deepEqual(
-    statuses.map(({ run, callback }) => `${run} ${tells(callback)}`),
+    statuses.map(({ run, callback }) => `${run} ${tells(callback as AnyCallback)}`),
     ['r1 status pending', 'r1 status error', 'r2 status pending'],
   );
 });

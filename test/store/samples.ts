@@ -1,4 +1,4 @@
-import type { StatusCallback } from '../../src/model/callback.ts';
+import type { StatusCallback } from '../../src/callbacks/status.ts';
 import type { IncomingDelivery } from '../../src/store/inbox.ts';
 import type { NewRun } from '../../src/store/runs.ts';
 

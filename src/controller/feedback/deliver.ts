@@ -5,11 +5,10 @@ import { describeError, hintOf, RetryableError, TerminalError } from '../../lib/
 import { noFailpoint, type Failpoint } from '../../lib/failpoint.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Budget } from '../../github/budget.ts';
-import { isObsolete } from '../../github/feedback.ts';
-import { withoutDecoration } from '../../github/fields.ts';
-import { ownerOf } from '../../github/importance.ts';
-import type { Sender } from '../../github/send.ts';
-import type { Message } from '../../model/callback.ts';
+import type { Message, Sent } from '../../callbacks/contract.ts';
+import { isObsolete, kindOf, withoutDecoration } from '../../callbacks/index.ts';
+import type { Sender } from '../../callbacks/send.ts';
+import { ownerOf } from '../../lib/names.ts';
 import type { News } from '../../model/news.ts';
 import { hasEnded } from '../../model/run.ts';
 import type { Render } from '../../runs/render-callback.ts';
@@ -73,16 +72,16 @@ export function createDeliver(
 
   async function send(entry: OutboxEntry, message: Message, signal: AbortSignal): Promise<void> {
     const grant =
-      message.kind === 'webhook'
-        ? deps.receivers.enter(URL.parse(message.url)?.host ?? '', entry.target)
-        : await budget.take(ownerOf(message.repository), entry.importance);
+      message.url === undefined
+        ? await budget.take(ownerOf(message.repository), entry.importance)
+        : deps.receivers.enter(URL.parse(message.url)?.host ?? '', entry.target);
     if (grant === undefined) {
       // What waits for room at its host is claimed as soon as there is some.
       const pause = deps.receivers.isWaiting(entry.target) ? 0 : REFUSED_MS;
       await store.outbox.giveBack(entry, clock.now() + pause);
       return;
     }
-    let sent: Awaited<ReturnType<Sender['send']>>;
+    let sent: Sent;
     try {
       await store.flushed();
       failpoint('callback.before');
@@ -105,8 +104,8 @@ export function createDeliver(
       await store.lazily(async (tables) => {
         const now = clock.now();
         if (await tables.outbox.finish(entry.id, 'sent', now, undefined, entry.attempts)) {
-          if (sent.deploymentId === undefined) return;
-          await tables.runs.setDeploymentId(entry.run, sent.deploymentId);
+          if (sent.id === undefined) return;
+          await kindOf(entry.callback).keep?.(tables, entry.run, sent.id);
         } else if (await tables.outbox.repeatNewest(entry, now)) {
           // Another process had taken this one over, and has told what came after it before this arrived (G5).
           logger.warn(
@@ -166,8 +165,8 @@ export function createDeliver(
  * made: else those for a receiver that is gone would become more and more.
  */
 function wasTriedLong({ attempts, callback, createdAt }: OutboxEntry, now: number): boolean {
-  const waitsForOthers = callback.kind === 'webhook' || callback.kind === 'dispatch';
-  const isOld = waitsForOthers && now - createdAt >= DAY_MS;
+  const waits = kindOf(callback).waitsForOtherRuns === true;
+  const isOld = waits && now - createdAt >= DAY_MS;
   return attempts >= (isOld ? LEAST_ATTEMPTS : MOST_ATTEMPTS);
 }
 
@@ -186,7 +185,7 @@ function hinted(error: unknown, reason: string): string {
  * environment runs. One that may have been made already is not overtaken: it has to be ended.
  */
 async function isOvertaken(store: Store, entry: OutboxEntry): Promise<boolean> {
-  if (entry.callback.kind !== 'deployment' || entry.attempts > 1) return false;
+  if (kindOf(entry.callback).showsDeployed !== true || entry.attempts > 1) return false;
   const run = await store.runs.get(entry.run);
   if (run === undefined || !hasEnded(run.state)) return false;
   const deployed = await store.environments.get(run.lane, run.spec);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CALLBACK_KINDS, kindOf } from '../../callbacks/index.ts';
 import { isoTime } from '../../lib/clock.ts';
 import type { Delivery } from '../../model/delivery.ts';
 import { RUN_STATES, type Run, type Step } from '../../model/run.ts';
@@ -165,7 +166,7 @@ export const callbackSchema = z
   .object({
     id: z.string(),
     run: z.string(),
-    kind: z.enum(['status', 'deployment', 'deployment-status', 'dispatch', 'webhook']),
+    kind: z.enum(CALLBACK_KINDS),
     target: z.string().describe('Callbacks of one target are sent in order'),
     state: z.enum(['pending', 'sent', 'obsolete', 'dead']),
     attempts: z.int(),
@@ -182,13 +183,12 @@ export function toCallback(entry: OutboxEntry): z.infer<typeof callbackSchema> {
   return {
     id: String(entry.id),
     run: entry.run,
-    kind: callback.kind,
+    kind: kindOf(callback).kind,
     target: entry.target,
     state: entry.state,
     attempts: entry.attempts,
     error: entry.error ?? null,
-    tells:
-      'state' in callback ? callback.state : 'run' in callback ? callback.run.state : 'created',
+    tells: kindOf(callback).tells(callback),
     createdAt: isoTime(entry.createdAt),
     nextAttemptAt: entry.state === 'pending' ? isoTime(entry.nextAttemptAt) : null,
     finishedAt: at(entry.finishedAt),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Message } from '../../../src/model/callback.ts';
+import type { AnyMessage } from '../../../src/callbacks/index.ts';
 import {
   createSimulation,
   HOUR,
@@ -37,7 +37,7 @@ function delays(world: Simulation): number[] {
   return [...world.ended].map(([id, { at }]) => (final.get(shaOf(id)) ?? Infinity) - at);
 }
 
-const label = (message: Message) =>
+const label = (message: AnyMessage) =>
   message.kind === 'status' || message.kind === 'deployment-status'
     ? `${message.kind} ${message.state}`
     : message.kind;

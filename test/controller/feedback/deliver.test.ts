@@ -8,7 +8,7 @@ import { createReceivers } from '../../../src/controller/feedback/receivers.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import { RetryableError } from '../../../src/lib/errors.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
-import type { Callback } from '../../../src/model/callback.ts';
+import type { AnyCallback } from '../../../src/callbacks/index.ts';
 import type { News } from '../../../src/model/news.ts';
 import { openSqlite } from '../../../src/store/engine.ts';
 import { createStore, type Store } from '../../../src/store/index.ts';
@@ -17,7 +17,7 @@ import { sampleRun, sampleStatus } from '../../store/samples.ts';
 const LEASE_MS = 100;
 const FOREVER = new AbortController().signal;
 
-async function setUp(t: TestContext, callbacks: readonly Callback[]): Promise<Store> {
+async function setUp(t: TestContext, callbacks: readonly AnyCallback[]): Promise<Store> {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-deliver-'));
   const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
   t.after(async () => {
@@ -31,7 +31,7 @@ async function setUp(t: TestContext, callbacks: readonly Callback[]): Promise<St
 }
 
 /** What sends one entry at `now`; `sending` is what happens until GitHub answers. */
-function deliverAt(store: Store, now: number, sending: () => Promise<{ deploymentId?: number }>) {
+function deliverAt(store: Store, now: number, sending: () => Promise<{ id?: number }>) {
   return createDeliver({
     store,
     sender: { send: sending },
@@ -48,7 +48,7 @@ function deliverAt(store: Store, now: number, sending: () => Promise<{ deploymen
 async function sendNext(store: Store, now: number, deploymentId?: number): Promise<void> {
   const [entry] = await store.outbox.claim(now, LEASE_MS, 1);
   assert.ok(entry);
-  const answer = deploymentId === undefined ? {} : { deploymentId };
+  const answer = deploymentId === undefined ? {} : { id: deploymentId };
   await deliverAt(store, now, async () => answer)(entry, FOREVER);
 }
 
@@ -84,7 +84,7 @@ test('whoever lost a Deployment to another process keeps its number to himself',
   assert.ok(stalled);
   await deliverAt(store, 3000, async () => {
     await sendNext(store, 2000, 22);
-    return { deploymentId: 11 };
+    return { id: 11 };
   })(stalled, FOREVER);
   assert.equal(await store.runs.deploymentId('r1'), 22);
 });

@@ -5,7 +5,7 @@ import { createForge, type Forge } from '../../../demo/forge.ts';
 import type { Fault } from '../../../demo/forge/faults.ts';
 import { createSample, type Sample } from '../../../demo/sample.ts';
 import { createGitHub } from '../../../src/github/client.ts';
-import { createSender } from '../../../src/github/send.ts';
+import { createSender } from '../../../src/callbacks/send.ts';
 import { createSimulation, MINUTE, SECOND, type Simulation } from '../simulation.ts';
 
 const SITE = 'acme/storefront';

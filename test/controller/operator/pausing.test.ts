@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
+import type { AnyCallback } from '../../../src/callbacks/index.ts';
 import { createPausing } from '../../../src/controller/operator/pausing.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import type { DeploymentSpec, LoadedSpec } from '../../../src/model/deployment-spec.ts';
@@ -87,7 +88,7 @@ for (const [engine, open] of ENGINES) {
         [['r2', 'blocked', WHY]],
       );
       assert.equal((await get('r1')).state, 'running');
-      const told = (await store.outbox.ofRun('r2')).map(({ callback }) => callback);
+      const told = (await store.outbox.ofRun('r2')).map(({ callback }) => callback as AnyCallback);
       const last = told.findLast((callback) => callback.kind === 'status');
       assert.ok(last?.kind === 'status');
       assert.deepEqual([last.state, last.description], ['pending', WHY]);
@@ -142,7 +143,7 @@ for (const [engine, open] of ENGINES) {
       await pausing.resume(SHOP, 'admin');
       assert.equal((await get('r1')).state, 'blocked');
       assert.match((await get('r1')).reason, /lane main\): two$/);
-      const told = (await store.outbox.ofRun('r1')).map(({ callback }) => callback);
+      const told = (await store.outbox.ofRun('r1')).map(({ callback }) => callback as AnyCallback);
       const last = told.findLast((callback) => callback.kind === 'status');
       assert.ok(last?.kind === 'status');
       assert.match(last.description, /lane main\): two$/);

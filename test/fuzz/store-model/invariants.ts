@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Callback } from '../../../src/model/callback.ts';
+import { kindOf, type AnyCallback } from '../../../src/callbacks/index.ts';
 import { hasEnded, type Run } from '../../../src/model/run.ts';
 import type { OutboxEntry } from '../../../src/store/outbox.ts';
 import type { Store, Tables } from '../../../src/store/index.ts';
@@ -170,9 +170,9 @@ async function checkOutbox(model: Model, store: Store): Promise<void> {
   }
 }
 
-function statesOf(entries: readonly OutboxEntry[], kind: Callback['kind']): string[] {
+function statesOf(entries: readonly OutboxEntry[], kind: AnyCallback['kind']): string[] {
   return entries.flatMap(({ callback }) =>
-    callback.kind === kind && 'state' in callback ? [callback.state] : [],
+    callback.kind === kind ? [kindOf(callback).tells(callback)] : [],
   );
 }
 

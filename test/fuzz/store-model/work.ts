@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { isObsolete } from '../../../src/github/feedback.ts';
+import { isObsolete } from '../../../src/callbacks/index.ts';
 import { MainsheetError } from '../../../src/lib/errors.ts';
 import { newId } from '../../../src/lib/ids.ts';
 import type { PushEvent } from '../../../src/model/event.ts';

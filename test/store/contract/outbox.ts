@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { StatusCallback } from '../../../src/callbacks/status.ts';
 import type { Store } from '../../../src/store/index.ts';
 import type { OutboxEntry, OutboxState } from '../../../src/store/outbox.ts';
 import type { WithStore } from '../contract.ts';
@@ -99,10 +100,7 @@ export function outboxContract(withStore: WithStore): void {
         for (const [index, state] of (['obsolete', 'dead', 'sent'] as const).entries()) {
           const [entry] = await claim(store, 2000 + index);
           assert.ok(entry);
-          assert.equal(
-            entry.callback.kind === 'status' && entry.callback.description,
-            `${index + 1}`,
-          );
+          assert.equal((entry.callback as StatusCallback).description, `${index + 1}`);
           await store.outbox.finish(entry.id, state, 2000, state === 'dead' ? 'gone' : undefined);
         }
         assert.deepEqual(names(await claim(store, 3000)), ['a4']);

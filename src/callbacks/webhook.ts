@@ -1,10 +1,59 @@
 import { Webhook } from 'standardwebhooks';
-import type { Clock } from '../lib/clock.ts';
+import { parseRetryAfter } from '../github/failure.ts';
+import { isoTime } from '../lib/clock.ts';
 import { RetryableError, TerminalError } from '../lib/errors.ts';
-import type { Message } from '../model/callback.ts';
-import { parseRetryAfter } from './failure.ts';
+import type { Json } from '../model/event.ts';
+import { IMPORTANCE } from '../model/importance.ts';
+import type { Run } from '../model/run.ts';
+import { renderUrl } from '../spec/render-url.ts';
+import type { CallbackKind, Way } from './contract.ts';
+import {
+  dueNotifications,
+  entryOf,
+  notifyTarget,
+  rendering,
+  type NotifyCallback,
+} from './notify.ts';
 
-type WebhookMessage = Extract<Message, { kind: 'webhook' }>;
+interface Rendered {
+  kind: 'webhook';
+  id: string;
+  url: string;
+  key: string | undefined;
+  body: Json;
+}
+
+/** A signed HTTP request (Standard Webhooks). */
+export const webhook: CallbackKind<NotifyCallback<'webhook'>, Rendered> = {
+  kind: 'webhook',
+  due: (change) => dueNotifications('webhook', change),
+  target: notifyTarget,
+  tells: ({ run }) => run.state,
+  importance: () => IMPORTANCE.notification,
+  payer: () => undefined,
+  waitsForOtherRuns: true,
+
+  async render({ run, notify: position }, entry, sources) {
+    const from = await sources.notify(run, position);
+    const notify = entryOf(from.notify, 'webhook');
+    const url = rendering(from, () => renderUrl(notify.url, from.context));
+    return {
+      kind: 'webhook',
+      // The same id for every attempt, so that the receiver can tell a repetition: https://www.standardwebhooks.com
+      id: `msg_${run.id}_${entry.id}`,
+      url,
+      key: notify.secret === undefined ? undefined : sources.secret(notify.secret),
+      body: bodyOf(run, sources.publicUrl, entry.createdAt),
+    };
+  },
+
+  async send(message, way) {
+    await post(message, way);
+    return {};
+  },
+
+  permissions: [],
+};
 
 /**
  * Posts a message as JSON with the headers of Standard Webhooks (https://www.standardwebhooks.com): `webhook-id`, the same for every
@@ -18,18 +67,15 @@ type WebhookMessage = Extract<Message, { kind: 'webhook' }>;
  * Throws TerminalError (`webhook-url`, `webhook-key`, `webhook-gone` for 410) or RetryableError (`webhook-timeout`,
  * `webhook-aborted`, `webhook-unreachable`, `webhook-unavailable` for 408, 429 and 5xx, `webhook-redirected`, `webhook-refused`).
  */
-export async function sendWebhook(
-  message: WebhookMessage,
-  deps: { fetch: typeof fetch; clock: Clock; signal: AbortSignal; timeoutMs: number },
-): Promise<void> {
+async function post(message: Rendered, way: Way): Promise<void> {
   const url = readUrl(message.url);
   const body = JSON.stringify(message.body);
-  const headers = signedHeaders(message, body, deps.clock.now());
-  const timeout = AbortSignal.timeout(deps.timeoutMs);
-  const signal = AbortSignal.any([timeout, deps.signal]);
+  const headers = signedHeaders(message, body, way.clock.now());
+  const timeout = AbortSignal.timeout(way.timeoutMs);
+  const signal = AbortSignal.any([timeout, way.signal]);
   let response;
   try {
-    response = await deps.fetch(url.href, {
+    response = await way.fetch(url.href, {
       method: 'POST',
       headers,
       body,
@@ -37,12 +83,12 @@ export async function sendWebhook(
       redirect: 'manual',
     });
   } catch (cause) {
-    const failure = failureBefore(url.host, timeout, signal, deps.timeoutMs);
+    const failure = failureBefore(url.host, timeout, signal, way.timeoutMs);
     throw new RetryableError(failure.code, failure.message, { cause });
   }
   // The status says all; an endless or hostile body is none of our concern.
   await response.body?.cancel().catch(() => {});
-  if (!response.ok) throw refusal(url.host, response, deps.clock.now());
+  if (!response.ok) throw refusal(url.host, response, way.clock.now());
 }
 
 function readUrl(text: string): URL {
@@ -64,11 +110,7 @@ function readUrl(text: string): URL {
   return url;
 }
 
-function signedHeaders(
-  { id, key }: WebhookMessage,
-  body: string,
-  now: number,
-): Record<string, string> {
+function signedHeaders({ id, key }: Rendered, body: string, now: number): Record<string, string> {
   const headers = {
     'content-type': 'application/json',
     'user-agent': 'mainsheet',
@@ -125,4 +167,23 @@ function refusal(host: string, { status, headers }: Response, now: number): Erro
   const inTrouble = status === 408 || status === 429 || status >= 500;
   const code = inTrouble ? 'webhook-unavailable' : 'webhook-refused';
   return new RetryableError(code, message, { retryAfterMs });
+}
+
+/** What a receiver is told. */
+function bodyOf(run: Run, publicUrl: string | undefined, at: number): Json {
+  return {
+    type: `run.${run.state}`,
+    timestamp: isoTime(at),
+    data: {
+      run: run.id,
+      spec: run.spec,
+      environment: run.environment,
+      repository: run.repository,
+      ref: run.ref,
+      sha: run.sha,
+      state: run.state,
+      reason: run.reason,
+      url: publicUrl === undefined ? null : `${publicUrl}/runs/${run.id}`,
+    },
+  };
 }

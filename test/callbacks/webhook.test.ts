@@ -4,12 +4,12 @@ import { test } from 'node:test';
 import { inspect } from 'node:util';
 import { Webhook } from 'standardwebhooks';
 import { RetryableError } from '../../src/lib/errors.ts';
-import { createSender } from '../../src/github/send.ts';
-import type { Message } from '../../src/model/callback.ts';
-import { startStandIn, type Reply } from './stand-in.ts';
-import { connect, createTestClock, failureOf, isRetryable } from './support.ts';
+import { createSender } from '../../src/callbacks/send.ts';
+import type { AnyMessage } from '../../src/callbacks/index.ts';
+import { startStandIn, type Reply } from '../github/stand-in.ts';
+import { connect, createTestClock, failureOf, isRetryable } from '../github/support.ts';
 
-type WebhookMessage = Extract<Message, { kind: 'webhook' }>;
+type WebhookMessage = Extract<AnyMessage, { kind: 'webhook' }>;
 
 const PATH = '/hooks/s3cret-path?key=s3cret-query';
 
@@ -31,7 +31,6 @@ function messageTo(url: string, more: Partial<WebhookMessage> = {}): WebhookMess
     id: 'msg_1',
     url: url + PATH,
     key: undefined,
-    sentAt: 0,
     body,
     ...more,
   };

@@ -4,15 +4,15 @@ import { inspect } from 'node:util';
 import { RequestError } from '@octokit/request-error';
 import { RetryableError } from '../../src/lib/errors.ts';
 import type { GitHubDeps } from '../../src/github/client.ts';
-import { createSender } from '../../src/github/send.ts';
-import type { Message } from '../../src/model/callback.ts';
-import { startStandIn, type Received, type Reply } from './stand-in.ts';
-import { APP, connect, createTestClock, failureOf, isRetryable, TOKEN } from './support.ts';
+import { createSender } from '../../src/callbacks/send.ts';
+import type { AnyMessage } from '../../src/callbacks/index.ts';
+import { startStandIn, type Received, type Reply } from '../github/stand-in.ts';
+import { APP, connect, createTestClock, failureOf, isRetryable, TOKEN } from '../github/support.ts';
 
 const SHA = 'a'.repeat(40);
 const NOW = Date.parse('2026-05-01T12:00:00Z');
 
-const STATUS: Message = {
+const STATUS: AnyMessage = {
   kind: 'status',
   repository: 'acme/shop',
   sha: SHA,
@@ -21,7 +21,7 @@ const STATUS: Message = {
   description: 'Queued',
   targetUrl: 'https://m.example/runs/01',
 };
-const DEPLOYMENT: Message = {
+const DEPLOYMENT: AnyMessage = {
   kind: 'deployment',
   repository: 'acme/shop',
   runId: '01run',
@@ -30,7 +30,7 @@ const DEPLOYMENT: Message = {
   environment: 'production',
   description: 'Mainsheet: shop',
 };
-const DEPLOYMENT_STATUS: Message = {
+const DEPLOYMENT_STATUS: AnyMessage = {
   kind: 'deployment-status',
   repository: 'acme/shop',
   runId: '01run',
@@ -41,21 +41,21 @@ const DEPLOYMENT_STATUS: Message = {
   logUrl: 'https://m.example/runs/01',
   environmentUrl: 'https://shop.example/',
 };
-const DISPATCH: Message = {
+const DISPATCH: AnyMessage = {
   kind: 'dispatch',
   repository: 'acme/hub',
   eventType: 'component-updated',
   payload: { component: 'shop', password: 'hunter2' },
 };
 
-const STATES: readonly Message[] = [STATUS, DEPLOYMENT_STATUS, DEPLOYMENT];
+const STATES: readonly AnyMessage[] = [STATUS, DEPLOYMENT_STATUS, DEPLOYMENT];
 
 function sender(url: string, more: Partial<GitHubDeps> = {}) {
   const clock = createTestClock(NOW);
   const { github } = connect(url, { clock, ...more });
   const outbound = createSender({ github, clock });
   return (
-    message: Message,
+    message: AnyMessage,
     { retried = false, ageMs = 0, signal = new AbortController().signal } = {},
   ) => outbound.send(message, { retried, ageMs, signal });
 }
@@ -123,7 +123,7 @@ test('a status, a deployment status and a dispatch are what GitHub expects', asy
 
 test('a deployment is created without a look at the earlier ones, and its number comes back', async (t) => {
   const server = await startStandIn(t, () => ({ status: 201, body: { id: 42 } }));
-  assert.deepEqual(await sender(server.url)(DEPLOYMENT), { deploymentId: 42 });
+  assert.deepEqual(await sender(server.url)(DEPLOYMENT), { id: 42 });
   assert.equal(server.requests.length, 1);
   assert.deepEqual(server.requests[0]?.body, {
     ref: SHA,
@@ -167,7 +167,7 @@ test('in doubt, the deployment that names the run is taken instead of making a s
       body: [...others, another, { id: 5, payload }, { id: 6, payload: {} }],
     }));
     const sent = await sender(server.url)(DEPLOYMENT, { retried: true });
-    assert.deepEqual(sent, { deploymentId: 5 });
+    assert.deepEqual(sent, { id: 5 });
     assert.deepEqual(
       server.requests.map(({ path }) => path),
       [`/repos/acme/shop/deployments?sha=${SHA}&environment=production&per_page=100&page=1`],
@@ -183,7 +183,7 @@ test('in doubt, all pages are looked through, but only so many, and then it is c
       return { status: 200, body: path.endsWith(`page=${last}`) ? [] : page };
     });
     assert.deepEqual(await sender(server.url)(DEPLOYMENT, { retried: true }), {
-      deploymentId: 999,
+      id: 999,
     });
     return server.requests.map(({ method }) => method);
   };
@@ -201,7 +201,7 @@ test('a deployment whose answer was lost is retryable, and the next try finds it
   const send = sender(server.url);
   const failure = await failureOf(send(DEPLOYMENT));
   assert.ok(isRetryable(failure));
-  assert.deepEqual(await send(DEPLOYMENT, { retried: true }), { deploymentId: 8 });
+  assert.deepEqual(await send(DEPLOYMENT, { retried: true }), { id: 8 });
   assert.equal(made.length, 1);
 });
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { callbacksFor, isObsolete, targetOf } from '../../src/github/feedback.ts';
-import type { Callback } from '../../src/model/callback.ts';
+import { callbacksFor, isObsolete, kindOf, type AnyCallback } from '../../src/callbacks/index.ts';
 import type { NotifySpec } from '../../src/model/deployment-spec.ts';
 import { RUN_STATES, type Run, type RunState } from '../../src/model/run.ts';
 
@@ -51,7 +50,7 @@ function changeTo(
   changes: Partial<Run>,
   previous: RunState | undefined,
   wasDeployed = false,
-): Callback[] {
+): AnyCallback[] {
   const spec = { notify: NOTIFY, productionEnvironment: true, transientEnvironment: false };
   return callbacksFor({
     run: runWith(changes),
@@ -63,11 +62,13 @@ function changeTo(
 }
 
 /** Kinds and states, in order. */
-function shape(callbacks: Callback[]): string[] {
+function shape(callbacks: AnyCallback[]): string[] {
   return callbacks.map((callback) =>
     'state' in callback ? `${callback.kind} ${callback.state}` : callback.kind,
   );
 }
+
+const targetOf = (callback: AnyCallback) => kindOf(callback).target(callback);
 
 function descriptionOf(changes: Partial<Run>): string {
   const [status] = changeTo(changes, 'running');

@@ -1,0 +1,137 @@
+import type { Octokit } from '@octokit/rest';
+import { unreadableAnswer } from '../github/failure.ts';
+import { cutText } from '../lib/cut-text.ts';
+import { IMPORTANCE } from '../model/importance.ts';
+import { hasEnded } from '../model/run.ts';
+import type { CallbackKind, Place } from './contract.ts';
+import { description, fieldOf, madeId, MAX_DESCRIPTION, withoutAstral } from './fields.ts';
+
+/** Creates the run's Deployment: https://docs.github.com/en/rest/deployments/deployments */
+export interface DeploymentCallback {
+  kind: 'deployment';
+  repository: string;
+  runId: string;
+  spec: string;
+  sha: string;
+  environment: string;
+  /** Undefined in rows of older versions: whether the environment is called `production`. */
+  production?: boolean;
+  /** Undefined in rows of older versions: no. */
+  transient?: boolean;
+  description: string;
+}
+
+const PER_PAGE = 100;
+/** The newest 500 deployments of one commit to one environment: one made minutes ago is among them. */
+const MAX_PAGES = 5;
+
+/**
+ * The run's Deployment, which is created with it; a new one is pending at GitHub by itself. A run that ended as it was made has
+ * none. It shares its target with its statuses, `deploymentStatus`.
+ */
+export const deployment: CallbackKind<DeploymentCallback, DeploymentCallback> = {
+  kind: 'deployment',
+
+  due({ run, spec, previous }) {
+    if (previous !== undefined || hasEnded(run.state)) return [];
+    return [
+      {
+        kind: 'deployment',
+        repository: run.repository,
+        runId: run.id,
+        spec: run.spec,
+        sha: run.sha,
+        environment: run.environment,
+        production: spec.productionEnvironment,
+        transient: spec.transientEnvironment,
+        description: cutText(`Mainsheet: ${run.spec}`, MAX_DESCRIPTION),
+      },
+    ];
+  },
+
+  target: ({ runId }) => `deployment:${runId}`,
+  tells: () => 'created',
+  importance: () => IMPORTANCE.creation,
+  payer: ({ repository }) => repository,
+  showsDeployed: true,
+  render: async (callback) => callback,
+  bare: (message) => ({
+    ...message,
+    description: '',
+    environment: withoutAstral(message.environment),
+  }),
+  send: async (message, way) => ({
+    id: await way.github(message.repository, 'create the deployment of', (octokit, place) =>
+      create(octokit, place, message, way.retried),
+    ),
+  }),
+  keep: ({ runs }, run, id) => runs.setDeploymentId(run, id),
+  permissions: [{ name: 'deployments', least: 'write', why: 'to record deployments' }],
+};
+
+/**
+ * Creates it and returns its number. GitHub has no idempotency keys, so after a try whose answer was lost (`inDoubt`) the
+ * Deployment that names the run in its payload is looked for first. GitHub is told not to merge and not to wait
+ * for other statuses, Mainsheet's own pending one among them: whether to deploy was decided already.
+ * https://docs.github.com/en/rest/deployments/deployments#create-a-deployment
+ */
+async function create(
+  octokit: Octokit,
+  place: Place,
+  message: DeploymentCallback,
+  inDoubt: boolean,
+): Promise<number> {
+  const { sha, environment, runId, spec } = message;
+  const earlier = inDoubt ? await find(octokit, place, message) : undefined;
+  if (earlier !== undefined) return earlier;
+  const { status, data } = await octokit.request('POST /repos/{owner}/{repo}/deployments', {
+    ...place,
+    ref: sha,
+    task: 'deploy',
+    auto_merge: false,
+    required_contexts: [],
+    environment,
+    description: description(message.description),
+    transient_environment: message.transient ?? false,
+    production_environment: message.production ?? environment === 'production',
+    payload: { mainsheet: { run: runId, spec } },
+  });
+  // GitHub answers 202 with a message alone when it merged something instead, which it was told not to do.
+  return madeId(status, data);
+}
+
+async function find(
+  octokit: Octokit,
+  place: Place,
+  { sha, environment, runId }: DeploymentCallback,
+): Promise<number | undefined> {
+  for (let page = 1; page <= MAX_PAGES; page += 1) {
+    const { status, data } = await octokit.request('GET /repos/{owner}/{repo}/deployments', {
+      ...place,
+      sha,
+      environment,
+      per_page: PER_PAGE,
+      page,
+    });
+    if (!Array.isArray(data)) throw unreadableAnswer(status);
+    const found = data.find((each) => runOf(each.payload) === runId);
+    if (found !== undefined) return Number(found.id);
+    if (data.length < PER_PAGE) return undefined;
+  }
+  return undefined;
+}
+
+/** The run that a Deployment's payload names. GitHub gives the payload back as an object or as its JSON text. */
+function runOf(payload: unknown): unknown {
+  const value = typeof payload === 'string' ? parseOrNothing(payload) : payload;
+  const ours = fieldOf(value, 'mainsheet');
+  return fieldOf(ours, 'run');
+}
+
+function parseOrNothing(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,66 @@
+import type { Callback } from '../model/callback.ts';
+import type { CallbackKind, Message, RunChange } from './contract.ts';
+import { deployment } from './deployment.ts';
+import { deploymentStatus } from './deployment-status.ts';
+import { dispatch } from './dispatch.ts';
+import { status } from './status.ts';
+import { webhook } from './webhook.ts';
+
+/** Every kind, in the order in which a change is told. */
+const KINDS = [status, deployment, deploymentStatus, webhook, dispatch] as const;
+
+type Kind = (typeof KINDS)[number];
+
+/** Every callback that there is, as it stands in the outbox. */
+export type AnyCallback = Kind extends CallbackKind<infer Stored, infer _> ? Stored : never;
+
+/** Every message that there is. */
+export type AnyMessage = Kind extends CallbackKind<infer _, infer Rendered> ? Rendered : never;
+
+/** The names of all kinds. */
+export const CALLBACK_KINDS = KINDS.map(({ kind }) => kind);
+
+type Known = CallbackKind & { kind: Kind['kind'] };
+
+const BY_NAME: ReadonlyMap<string, Known> = new Map(
+  KINDS.map((kind): [string, Known] => [kind.kind, kind]),
+);
+
+/** What is known of a callback or message. Throws for a kind that a newer version has put into the outbox. */
+export function kindOf({ kind }: Pick<Callback | Message, 'kind'>): Known {
+  const found = BY_NAME.get(kind);
+  if (found === undefined) throw new TypeError(`this version knows no callback of kind ${kind}`);
+  return found;
+}
+
+/**
+ * What the world is to hear of a run's change of state, in the order in which it is to hear it. Nothing when the state is the
+ * same as before.
+ */
+export function callbacksFor(change: RunChange): AnyCallback[] {
+  if (change.run.state === change.previous) return [];
+  return KINDS.flatMap((kind): AnyCallback[] => kind.due(change));
+}
+
+/** Whether `later`, waiting for the same target, says all that `callback` would have. */
+export function isObsolete(callback: Callback, later: Callback): boolean {
+  const kind = kindOf(callback);
+  return (
+    kind.isState === true &&
+    callback.kind === later.kind &&
+    kind.target(callback) === kind.target(later)
+  );
+}
+
+/** The same state without what only decorates it. Undefined when nothing can be left out. */
+export function withoutDecoration(message: Message): Message | undefined {
+  const bare = kindOf(message).bare?.(message);
+  return bare === undefined || JSON.stringify(bare) === JSON.stringify(message) ? undefined : bare;
+}
+
+/** What GitHub must allow for all of it, each permission once. */
+export const PERMISSIONS = [
+  ...new Map(
+    KINDS.flatMap(({ permissions }) => permissions).map((each) => [each.name, each]),
+  ).values(),
+];

@@ -1,0 +1,88 @@
+import { cutText } from '../lib/cut-text.ts';
+import { IMPORTANCE } from '../model/importance.ts';
+import type { RunState } from '../model/run.ts';
+import type { CallbackKind } from './contract.ts';
+import { descriptionOf, isOwnFault, linkTo } from './describe.ts';
+import { context, description, given, link, madeId, MAX_DESCRIPTION } from './fields.ts';
+
+/** A commit status: https://docs.github.com/en/rest/commits/statuses */
+export interface StatusCallback {
+  kind: 'status';
+  repository: string;
+  sha: string;
+  context: string;
+  state: 'pending' | 'success' | 'failure' | 'error';
+  /** At most 140 characters. */
+  description: string;
+  targetUrl: string | undefined;
+}
+
+/** What a run in this state looks like as a commit status; a failure of Mainsheet's own is `error` instead. */
+const STATES: Record<RunState, StatusCallback['state']> = {
+  queued: 'pending',
+  blocked: 'pending',
+  running: 'pending',
+  succeeded: 'success',
+  failed: 'failure',
+  cancelled: 'error',
+  superseded: 'error',
+};
+
+/**
+ * The commit status `mainsheet/<spec>`, which follows every state. GitHub has four: `pending` while the run may still deploy,
+ * `success` only when it did, `failure` when a step failed. All other ends are `error`: Mainsheet's own fault, but also
+ * `cancelled` and `superseded`, since such a commit was not deployed (so not `success`), did nothing wrong (so not `failure`)
+ * and never will be by this run (so not `pending`, which would look stuck for ever). The description says which it was.
+ * Where such a run did nothing to a commit that was deployed before, that is what stays true: `success`.
+ */
+export const status: CallbackKind<StatusCallback, StatusCallback> = {
+  kind: 'status',
+
+  due({ run, wasDeployed, publicUrl }) {
+    const didNothing =
+      run.state === 'superseded' || (run.state === 'cancelled' && run.startedAt === undefined);
+    const isDeployed = didNothing && wasDeployed;
+    return [
+      {
+        kind: 'status',
+        repository: run.repository,
+        sha: run.sha,
+        context: `mainsheet/${run.spec}`,
+        state: isOwnFault(run) ? 'error' : isDeployed ? 'success' : STATES[run.state],
+        description: isDeployed
+          ? cutText(`Already deployed. ${descriptionOf(run)}`, MAX_DESCRIPTION)
+          : descriptionOf(run),
+        targetUrl: linkTo(run.id, publicUrl),
+      },
+    ];
+  },
+
+  target: ({ repository, sha, context: name }) =>
+    `status:${repository.toLowerCase()}:${sha}:${name}`,
+  tells: ({ state }) => state,
+  importance: ({ state }) => (state === 'pending' ? IMPORTANCE.intermediate : IMPORTANCE.final),
+  payer: ({ repository }) => repository,
+  isState: true,
+  render: async (callback) => callback,
+  bare: (message) => ({ ...message, description: '', targetUrl: undefined }),
+
+  /** https://docs.github.com/en/rest/commits/statuses#create-a-commit-status */
+  async send(message, way) {
+    await way.github(message.repository, 'set the status of', async (octokit, place) => {
+      const answer = await octokit.request('POST /repos/{owner}/{repo}/statuses/{sha}', {
+        ...place,
+        sha: message.sha,
+        state: message.state,
+        context: context(message.context),
+        ...given({
+          description: description(message.description),
+          target_url: link(message.targetUrl),
+        }),
+      });
+      madeId(answer.status, answer.data);
+    });
+    return {};
+  },
+
+  permissions: [{ name: 'statuses', least: 'write', why: 'to set commit statuses' }],
+};
