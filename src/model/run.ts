@@ -52,12 +52,31 @@ export interface Run {
   attempts: number;
   /** Secrets in them are masked. */
   outputs: Record<string, string>;
-  /** The names of those outputs in which a secret is masked, when there are any: they are not what the steps put out. */
-  maskedOutputs?: readonly string[];
+  /** The names of those outputs in which a secret is masked; undefined when there are none: they are not what the steps put out. */
+  maskedOutputs: readonly string[] | undefined;
   createdAt: number;
   startedAt: number | undefined;
   finishedAt: number | undefined;
 }
+
+/** A run before the store has given it its place in the order. */
+export type NewRun = Omit<Run, 'sequence'>;
+
+/** A run for which nothing was done yet: what it is, beside what every new run has. Pure. */
+export function newRun(run: Omit<NewRun, keyof typeof NOTHING_DONE>): NewRun {
+  return { ...run, ...NOTHING_DONE };
+}
+
+const NOTHING_DONE = {
+  state: 'queued' as const,
+  fault: undefined,
+  cancelRequested: undefined,
+  attempts: 0,
+  outputs: {},
+  maskedOutputs: undefined,
+  startedAt: undefined,
+  finishedAt: undefined,
+};
 
 export type StepState = 'pending' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'skipped';
 

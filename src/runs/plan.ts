@@ -1,8 +1,7 @@
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import type { ByHand, DeployableEvent } from '../model/event.ts';
 import { pauseReason, type Pause } from '../model/pause.ts';
-import type { Run } from '../model/run.ts';
-import type { NewRun } from '../store/runs.ts';
+import { newRun, type NewRun, type Run } from '../model/run.ts';
 
 /** What a run is made from. */
 export interface RunSeed {
@@ -17,7 +16,7 @@ export interface RunSeed {
 export function planRun(seed: RunSeed, loaded: LoadedSpec, id: string, now: number): NewRun {
   const { spec } = loaded;
   const ref = refOf(seed.event);
-  return {
+  return newRun({
     id,
     spec: spec.name,
     specDigest: loaded.digest,
@@ -31,16 +30,9 @@ export function planRun(seed: RunSeed, loaded: LoadedSpec, id: string, now: numb
     event: seed.event.kind,
     delivery: seed.delivery,
     cause: seed.cause,
-    state: 'queued',
     reason: `Waiting in lane ${spec.concurrency.lane}`,
-    fault: undefined,
-    cancelRequested: undefined,
-    attempts: 0,
-    outputs: {},
     createdAt: now,
-    startedAt: undefined,
-    finishedAt: undefined,
-  };
+  });
 }
 
 /** A run that is not to start, and why. Pure. */

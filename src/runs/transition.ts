@@ -11,9 +11,8 @@ import type { DeploymentSpec, LoadedSpec, NotifySpec } from '../model/deployment
 import type { News } from '../model/news.ts';
 import { pauseReason } from '../model/pause.ts';
 import { applyCommand, type RunCommand } from '../model/run-state.ts';
-import { hasEnded, type Run, type RunState } from '../model/run.ts';
+import { hasEnded, type NewRun, type Run, type RunState } from '../model/run.ts';
 import type { Store, Tables } from '../store/index.ts';
-import type { NewRun } from '../store/runs.ts';
 import { laneEffects } from './ordering/rules.ts';
 import { blockedAsMade } from './plan.ts';
 import type { SpecReader } from './snapshot.ts';

@@ -1,41 +1,27 @@
-import type { Kysely } from 'kysely';
-import type { Database } from './tables.ts';
+import { sql } from 'kysely';
+import { createClaims } from './claims.ts';
+import { queries, type Db } from './query.ts';
 
 /** What only one of several processes does at a time, by a name. */
-export interface Leases {
-  /** Makes it `holder`'s until `until`, or longer its holder's. False while it is somebody else's. */
-  take(name: string, holder: string, until: number, now: number): Promise<boolean>;
-  /** Gives it back, if it is still `holder`'s. */
-  release(name: string, holder: string): Promise<void>;
-  /** Ends every lease. Only for an engine that one process owns. */
-  releaseAll(): Promise<void>;
-}
+export type Leases = ReturnType<typeof createLeases>;
 
-export function createLeases(db: Kysely<Database>): Leases {
+export function createLeases(db: Db) {
+  const { first } = queries(db);
+  const { release, releaseAll } = createClaims(db, 'leases', sql`true`);
   return {
-    async take(name, holder, until, now) {
-      const row = await db
-        .insertInto('leases')
-        .values({ name, holder, lease_until: until })
-        .onConflict((conflict) =>
-          conflict
-            .column('name')
-            .doUpdateSet({ holder, lease_until: until })
-            .where(({ eb, or }) =>
-              or([eb('leases.holder', '=', holder), eb('leases.lease_until', '<=', now)]),
-            ),
-        )
-        .returning('holder')
-        .executeTakeFirst();
-      return row !== undefined;
+    /** Makes it `holder`'s until `until`, or longer its holder's. False while it is another's. */
+    async take(name: string, holder: string, until: number, now: number): Promise<boolean> {
+      const taken =
+        await first`insert into leases (name, holder, lease_until) values (${name}, ${holder}, ${until})
+        on conflict (name) do update set holder = excluded.holder, lease_until = excluded.lease_until
+        where leases.holder = excluded.holder or leases.lease_until <= ${now} returning name`;
+      return taken !== undefined;
     },
 
-    async release(name, holder) {
-      await db.deleteFrom('leases').where('name', '=', name).where('holder', '=', holder).execute();
-    },
+    /** Gives it back, if it is still `holder`'s. */
+    release: (name: string, holder: string) => release(sql`name = ${name} and holder = ${holder}`),
 
-    async releaseAll() {
-      await db.deleteFrom('leases').execute();
-    },
+    /** Ends every lease. Only for an engine that one process owns. */
+    releaseAll,
   };
 }

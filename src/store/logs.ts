@@ -1,6 +1,7 @@
-import { sql, type Kysely } from 'kysely';
+import { sql } from 'kysely';
 import type { Engine } from './engine.ts';
-import type { Database } from './tables.ts';
+import { queries, type Db } from './query.ts';
+import { isLatest } from './run-rows.ts';
 
 /** A piece of a run's log. `step` is the step's index; -1 for what is said before the first. */
 export interface LogChunk {
@@ -11,62 +12,36 @@ export interface LogChunk {
   text: string;
 }
 
-export interface Logs {
-  /** False, with `attempt`, when that is no longer the run's latest, as in `Steps.update`: then nothing is written. */
-  append(run: string, chunks: readonly LogChunk[], attempt?: number): Promise<boolean>;
-  /** Chunks after `after` (-1: from the beginning), oldest first, at most `limit`. */
-  read(run: string, after: number, limit: number): Promise<LogChunk[]>;
-  /** The number that the run's next chunk gets. */
-  nextSeq(run: string): Promise<number>;
-}
+export type Logs = ReturnType<typeof createLogs>;
 
-export function createLogs(db: Kysely<Database>, engine: Engine): Logs {
+export function createLogs(db: Db, engine: Engine) {
+  const { all, change, first } = queries(db);
   return {
-    async append(run, chunks, attempt) {
+    /** False, with `attempt`, when that is no longer the run's latest, as in `Steps.update`: then nothing is written. */
+    async append(run: string, chunks: readonly LogChunk[], attempt?: number): Promise<boolean> {
       if (chunks.length === 0) return true;
       // PostgreSQL's text cannot hold U+0000, and a log looks the same on every engine.
-      const rows = chunks.map((chunk) => ({
-        ...chunk,
-        text: chunk.text.replaceAll('\0', '\uFFFD'),
-      }));
-      if (attempt === undefined) {
-        await db
-          .insertInto('log_chunks')
-          .values(rows.map((row) => ({ run_id: run, ...row })))
-          .execute();
-        return true;
-      }
-      const values = rows.map(
-        ({ seq, at, step, stream, text }) =>
-          sql`(cast(${seq} as integer), cast(${at} as bigint), cast(${step} as integer), ${stream}, ${text})`,
+      const rows = chunks.map(
+        ({ seq, at, step, stream, text }) => sql`(cast(${seq} as integer), cast(${at} as bigint),
+          cast(${step} as integer), ${stream}, ${text.replaceAll('\0', '\uFFFD')})`,
       );
-      // Both engines name the columns of values so. Who takes the run up waits until this is written, or this sees it.
-      const result = await sql`insert into log_chunks (run_id, seq, at, step, stream, text)
-        select r.id, v.column1, v.column2, v.column3, v.column4, v.column5
-        from runs as r, (values ${sql.join(values)}) as v
-        where r.id = ${run} and r.attempts = ${attempt}
-        ${engine === 'postgres' ? sql`for share of r` : sql``}`.execute(db);
-      return (result.numAffectedRows ?? 0n) > 0n;
+      // Both engines name the columns of values so.
+      const written = await change`insert into log_chunks (run_id, seq, at, step, stream, text)
+        select cast(${run} as text), v.column1, v.column2, v.column3, v.column4, v.column5
+        from (values ${sql.join(rows)}) as v where ${isLatest(engine, run, attempt)}`;
+      return written > 0;
     },
 
-    async read(run, after, limit) {
-      return await db
-        .selectFrom('log_chunks')
-        .select(['seq', 'at', 'step', 'stream', 'text'])
-        .where('run_id', '=', run)
-        .where('seq', '>', after)
-        .orderBy('seq')
-        .limit(limit)
-        .execute();
-    },
+    /** Chunks after `after` (-1: from the beginning), oldest first, at most `limit`. */
+    read: (run: string, after: number, limit: number) =>
+      all<LogChunk>`select seq, at, step, stream, text from log_chunks
+        where run_id = ${run} and seq > ${after} order by seq limit ${limit}`,
 
-    async nextSeq(run) {
-      const row = await db
-        .selectFrom('log_chunks')
-        .select((eb) => eb.fn.max<number | string | null>('seq').as('last'))
-        .where('run_id', '=', run)
-        .executeTakeFirst();
-      return row?.last === null || row?.last === undefined ? 0 : Number(row.last) + 1;
+    /** The number that the run's next chunk gets. */
+    async nextSeq(run: string): Promise<number> {
+      const row = await first<{ last: number | null }>`
+        select max(seq) as last from log_chunks where run_id = ${run}`;
+      return (row?.last ?? -1) + 1;
     },
   };
 }

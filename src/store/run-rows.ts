@@ -1,69 +1,26 @@
-import type { Insertable, Selectable } from 'kysely';
+import { sql } from 'kysely';
 import type { Run } from '../model/run.ts';
-import type { RunTable } from './tables.ts';
+import type { Engine } from './engine.ts';
+import { createMapping } from './mapping.ts';
+import type { Sql } from './query.ts';
 
-/** A run before the store has given it its place in the order. */
-export type NewRun = Omit<Run, 'sequence'>;
+/** A run and its row. */
+export const runs = createMapping<Run>({
+  names: { sequence: 'seq' },
+  json: ['outputs', 'maskedOutputs'],
+  others: ['holder', 'lease_until', 'deployment_id', 'work_tree', 'sealed_outputs'],
+});
 
-/** The row of a new run: nobody's yet. */
-export function toRow(run: NewRun): Insertable<RunTable> {
-  return {
-    id: run.id,
-    spec: run.spec,
-    spec_digest: run.specDigest,
-    repository: run.repository,
-    environment: run.environment,
-    lane: run.lane,
-    ref: run.ref,
-    branch: run.branch ?? null,
-    tag: run.tag ?? null,
-    sha: run.sha,
-    event: run.event,
-    delivery: run.delivery,
-    cause: run.cause,
-    state: run.state,
-    reason: run.reason,
-    fault: run.fault ?? null,
-    cancel_requested: run.cancelRequested ?? null,
-    attempts: run.attempts,
-    outputs: JSON.stringify(run.outputs),
-    created_at: run.createdAt,
-    started_at: run.startedAt ?? null,
-    finished_at: run.finishedAt ?? null,
-    holder: null,
-    lease_until: 0,
-    deployment_id: null,
-  };
-}
+// Text and not parameters: with parameters SQLite cannot use the indexes of some states only.
+export const ACTIVE: Sql = sql`state in ('queued', 'blocked', 'running')`;
+export const ENDED: Sql = sql`state in ('succeeded', 'failed', 'cancelled', 'superseded')`;
 
-/** A row as the rest of the code knows it. */
-export function fromRow(row: Selectable<RunTable>): Run {
-  return {
-    id: row.id,
-    spec: row.spec,
-    specDigest: row.spec_digest,
-    repository: row.repository,
-    environment: row.environment,
-    lane: row.lane,
-    sequence: row.seq,
-    ref: row.ref,
-    branch: row.branch ?? undefined,
-    tag: row.tag ?? undefined,
-    sha: row.sha,
-    event: row.event,
-    delivery: row.delivery,
-    cause: row.cause,
-    state: row.state,
-    reason: row.reason,
-    fault: row.fault ?? undefined,
-    cancelRequested: row.cancel_requested ?? undefined,
-    attempts: row.attempts,
-    outputs: JSON.parse(row.outputs) as Record<string, string>,
-    ...(row.masked_outputs === null
-      ? {}
-      : { maskedOutputs: JSON.parse(row.masked_outputs) as string[] }),
-    createdAt: row.created_at,
-    startedAt: row.started_at ?? undefined,
-    finishedAt: row.finished_at ?? undefined,
-  };
+/**
+ * Whether `attempt` is still the run's latest: else another process has taken it up, and what this one writes must not count.
+ * Who takes the run up waits until the statement has ended, or the statement sees that it was taken up.
+ */
+export function isLatest(engine: Engine, run: string, attempt: number | undefined): Sql {
+  if (attempt === undefined) return sql`true`;
+  return sql`exists (select 1 from runs r where r.id = ${run} and r.attempts = ${attempt}
+    ${engine === 'postgres' ? sql`for share of r` : sql``})`;
 }

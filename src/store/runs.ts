@@ -1,36 +1,14 @@
-import type { Kysely } from 'kysely';
-import { hasEnded, type Run, type RunState } from '../model/run.ts';
+import { sql } from 'kysely';
+import { hasEnded, type NewRun, type Run, type RunState } from '../model/run.ts';
+import { createClaims } from './claims.ts';
 import type { Engine } from './engine.ts';
-import { createLanes, type Lanes } from './lanes.ts';
-import { createRunHistory, type RunHistory } from './run-history.ts';
-import { createRunLeases, type RunLeases } from './run-leases.ts';
-import { fromRow, toRow, type NewRun } from './run-rows.ts';
+import { createLanes } from './lanes.ts';
+import { assignments, queries, values, when, type Db } from './query.ts';
+import { createRunHistory } from './run-history.ts';
+import { runs } from './run-rows.ts';
 import { createSteps } from './steps.ts';
-import type { Database } from './tables.ts';
 
 export type { RunFilter } from './run-history.ts';
-export type { NewRun } from './run-rows.ts';
-
-export interface Runs extends RunHistory, Lanes, RunLeases {
-  /** Undefined when the delivery has made its run of this spec before (G2). */
-  insert(run: NewRun, stepNames: readonly string[]): Promise<Run | undefined>;
-  get(id: string): Promise<Run | undefined>;
-  /**
-   * Writes a run's new state. False when the row is no longer in `expected` state, or no longer `holder`'s. Leaves alone
-   * what `requestCancel` wrote: `run` may have been read before that.
-   */
-  update(run: Run, expected: { state: RunState; holder?: string }): Promise<boolean>;
-  /** Keeps what the steps have put out so far, for a run that is taken up again; with `attempt` as in `Steps.update`. */
-  setOutputs(run: string, kept: KeptOutputs, attempt?: number): Promise<boolean>;
-  /** What was kept with `sealed`, while the run goes on. */
-  sealedOutputs(run: string): Promise<string | undefined>;
-  /** The work tree that the run's steps were last done in, by its name; undefined before the first. */
-  workTree(run: string): Promise<string | undefined>;
-  /** Keeps the name of the work tree, with `attempt` as in `Steps.update`. */
-  setWorkTree(run: string, name: string, attempt?: number): Promise<boolean>;
-  deploymentId(run: string): Promise<number | undefined>;
-  setDeploymentId(run: string, deploymentId: number): Promise<void>;
-}
 
 /** The outputs of a run as its row holds them. */
 export interface KeptOutputs {
@@ -42,107 +20,104 @@ export interface KeptOutputs {
   sealed: string | undefined;
 }
 
-export function createRuns(db: Kysely<Database>, engine: Engine): Runs {
+export type Runs = ReturnType<typeof createRuns>;
+
+export function createRuns(db: Db, engine: Engine) {
+  const { all, change, first } = queries(db);
   const steps = createSteps(db, engine);
+  const claims = createClaims(db, 'runs', sql`state in ('queued', 'running')`);
+  const isHeld = (id: string, holder: string) => sql`id = ${id} and holder = ${holder}`;
+
+  /** One of the columns that are no fields of a run. */
+  async function read<Value>(run: string, column: string): Promise<Value | undefined> {
+    const [row] = await all<{ value: Value | null }>`
+      select ${sql.ref(column)} as value from runs where id = ${run}`;
+    return row?.value ?? undefined;
+  }
+
+  /** False, with `attempt`, when that is no longer the run's latest: another process has taken it up. */
+  async function write(run: string, row: Record<string, unknown>, attempt?: number) {
+    const mine = when(attempt, () => sql`and attempts = ${attempt}`);
+    return (await change`update runs set ${assignments(row)} where id = ${run} ${mine}`) > 0;
+  }
+
   return {
     ...createRunHistory(db),
     ...createLanes(db, engine),
-    ...createRunLeases(db),
 
-    async insert(run, stepNames) {
-      const row = await db
-        .insertInto('runs')
-        .values(toRow(run))
-        .onConflict((conflict) => conflict.doNothing())
-        .returningAll()
-        .executeTakeFirst();
+    /** Undefined when the delivery has made its run of this spec before (G2). */
+    async insert(run: NewRun, stepNames: readonly string[]): Promise<Run | undefined> {
+      const row = await first<Record<string, unknown>>`
+        insert into runs ${values([runs.write(run)])} on conflict do nothing returning *`;
       if (row === undefined) return undefined;
       await steps.insert(run.id, stepNames);
-      return fromRow(row);
+      return runs.read(row);
     },
 
-    async get(id) {
-      const row = await db.selectFrom('runs').selectAll().where('id', '=', id).executeTakeFirst();
-      return row && fromRow(row);
+    async get(id: string): Promise<Run | undefined> {
+      const row = await first<Record<string, unknown>>`select * from runs where id = ${id}`;
+      return row && runs.read(row);
     },
 
-    async update(run, expected) {
-      let query = db
-        .updateTable('runs')
-        .set({
-          state: run.state,
-          reason: run.reason,
-          fault: run.fault ?? null,
-          attempts: run.attempts,
-          outputs: JSON.stringify(run.outputs),
-          ...(hasEnded(run.state) ? { sealed_outputs: null } : {}),
-          started_at: run.startedAt ?? null,
-          finished_at: run.finishedAt ?? null,
-        })
-        .where('id', '=', run.id)
-        .where('state', '=', expected.state);
-      if (expected.holder !== undefined) query = query.where('holder', '=', expected.holder);
-      const result = await query.executeTakeFirst();
-      return result.numUpdatedRows > 0n;
+    /**
+     * Writes a run's new state. False when the row is no longer in `expected` state, or no longer `holder`'s. Leaves alone
+     * what `requestCancel` wrote: `run` may have been read before that.
+     */
+    async update(run: Run, expected: { state: RunState; holder?: string }): Promise<boolean> {
+      const { id, state, reason, fault, attempts, outputs, startedAt, finishedAt } = run;
+      const row = runs.write({ state, reason, fault, attempts, outputs, startedAt, finishedAt });
+      const changed = await change`update runs set ${assignments(row)}
+        ${when(hasEnded(state) || undefined, () => sql`, sealed_outputs = null`)}
+        where id = ${id} and state = ${expected.state}
+        ${when(expected.holder, (holder) => sql`and holder = ${holder}`)}`;
+      return changed > 0;
     },
 
-    async setOutputs(run, { outputs, masked, sealed }, attempt) {
-      const result = await db
-        .updateTable('runs')
-        .set({
-          outputs: JSON.stringify(outputs),
-          masked_outputs: masked.length === 0 ? null : JSON.stringify(masked),
-          sealed_outputs: sealed ?? null,
-        })
-        .where('id', '=', run)
-        .$if(attempt !== undefined, (query) => query.where('attempts', '=', attempt ?? 0))
-        .executeTakeFirst();
-      return result.numUpdatedRows > 0n;
+    /** Asks a running run to stop. False when it is not running, or was asked before. */
+    async requestCancel(id: string, reason: string): Promise<boolean> {
+      const changed = await change`update runs set cancel_requested = ${reason}
+        where id = ${id} and state = 'running' and cancel_requested is null`;
+      return changed > 0;
     },
 
-    async sealedOutputs(run) {
-      const row = await db
-        .selectFrom('runs')
-        .select('sealed_outputs')
-        .where('id', '=', run)
-        .executeTakeFirst();
-      return row?.sealed_outputs ?? undefined;
+    /** Makes `holder` the one that runs it (G3). False when it has ended, or another has a lease that has not. */
+    async own(id: string, holder: string, until: number, now: number): Promise<boolean> {
+      return (await claims.take(sql`id = ${id}`, sql`holder = ${holder}`, until, now)).length > 0;
     },
 
-    async workTree(run) {
-      const row = await db
-        .selectFrom('runs')
-        .select('work_tree')
-        .where('id', '=', run)
-        .executeTakeFirst();
-      return row?.work_tree ?? undefined;
+    /** Extends the lease. Undefined when the run is no longer this holder's; else what the run looks like now. */
+    async renew(id: string, holder: string, until: number): Promise<Run | undefined> {
+      const row = await claims.renew(isHeld(id, holder), until);
+      return row && runs.read(row);
     },
 
-    async setWorkTree(run, name, attempt) {
-      const result = await db
-        .updateTable('runs')
-        .set({ work_tree: name })
-        .where('id', '=', run)
-        .$if(attempt !== undefined, (query) => query.where('attempts', '=', attempt ?? 0))
-        .executeTakeFirst();
-      return result.numUpdatedRows > 0n;
-    },
+    /** Gives a running run back, for any process to go on with. */
+    release: (id: string, holder: string) => claims.release(isHeld(id, holder)),
+    releaseAll: claims.releaseAll,
 
-    async deploymentId(run) {
-      const row = await db
-        .selectFrom('runs')
-        .select('deployment_id')
-        .where('id', '=', run)
-        .executeTakeFirst();
-      return row?.deployment_id ?? undefined;
-    },
+    /** Keeps what the steps have put out so far, for a run that is taken up again; with `attempt` as in `Steps.update`. */
+    setOutputs: (run: string, { outputs, masked, sealed }: KeptOutputs, attempt?: number) =>
+      write(
+        run,
+        {
+          ...runs.write({ outputs, maskedOutputs: masked.length === 0 ? undefined : masked }),
+          sealed_outputs: sealed,
+        },
+        attempt,
+      ),
+    /** What was kept with `sealed`, while the run goes on. */
+    sealedOutputs: (run: string) => read<string>(run, 'sealed_outputs'),
 
-    async setDeploymentId(run, deploymentId) {
-      await db
-        .updateTable('runs')
-        .set({ deployment_id: deploymentId })
-        .where('id', '=', run)
-        .execute();
+    /** The work tree that the run's steps were last done in, by its name; undefined before the first. */
+    workTree: (run: string) => read<string>(run, 'work_tree'),
+    /** Keeps the name of the work tree, with `attempt` as in `Steps.update`. */
+    setWorkTree: (run: string, name: string, attempt?: number) =>
+      write(run, { work_tree: name }, attempt),
+
+    /** The Deployment at GitHub that it has. */
+    deploymentId: (run: string) => read<number>(run, 'deployment_id'),
+    async setDeploymentId(run: string, id: number): Promise<void> {
+      await write(run, { deployment_id: id });
     },
   };
 }

@@ -28,6 +28,7 @@ function runWith(changes: Partial<Run> = {}): Run {
     cancelRequested: undefined,
     attempts: 0,
     outputs: {},
+    maskedOutputs: undefined,
     createdAt: 0,
     startedAt: undefined,
     finishedAt: undefined,

@@ -43,6 +43,7 @@ test('a planned run holds all that the spec and the event say, and waits', () =>
     cancelRequested: undefined,
     attempts: 0,
     outputs: {},
+    maskedOutputs: undefined,
     createdAt: 9,
     startedAt: undefined,
     finishedAt: undefined,

@@ -7,13 +7,12 @@ import { createBroadcast } from '../../src/lib/broadcast.ts';
 import type { AnyCallback } from '../../src/callbacks/index.ts';
 import type { LoadedSpec } from '../../src/model/deployment-spec.ts';
 import type { News } from '../../src/model/news.ts';
-import type { Run } from '../../src/model/run.ts';
+import type { NewRun, Run } from '../../src/model/run.ts';
 import { createSpecReader } from '../../src/runs/snapshot.ts';
 import { createTransitions, LostRunError } from '../../src/runs/transition.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
-import type { NewRun } from '../../src/store/runs.ts';
 import { sampleRun } from '../store/samples.ts';
 
 const NOW = 5000;

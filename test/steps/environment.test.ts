@@ -2,31 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Run } from '../../src/model/run.ts';
 import { stepEnvironment } from '../../src/steps/environment.ts';
+import { sampleRun } from '../store/samples.ts';
 
 const run: Run = {
-  id: '01run',
-  spec: 'storefront',
-  specDigest: 'digest',
-  repository: 'acme/storefront',
-  environment: 'production',
-  lane: 'storefront-production',
+  ...sampleRun('01run', {
+    lane: 'storefront-production',
+    delivery: 'delivery-1',
+    state: 'running',
+  }),
   sequence: 1,
-  ref: 'refs/heads/main',
-  branch: 'main',
-  tag: undefined,
-  sha: 'a'.repeat(40),
-  event: 'push',
-  delivery: 'delivery-1',
-  cause: 'event',
-  state: 'running',
-  reason: '',
-  fault: undefined,
-  cancelRequested: undefined,
-  attempts: 1,
-  outputs: {},
-  createdAt: 0,
-  startedAt: 0,
-  finishedAt: undefined,
 };
 
 const base = {

@@ -1,6 +1,6 @@
 import type { StatusCallback } from '../../src/callbacks/status.ts';
 import type { IncomingDelivery } from '../../src/store/inbox.ts';
-import type { NewRun } from '../../src/store/runs.ts';
+import { newRun, type NewRun } from '../../src/model/run.ts';
 
 /** A push to `acme/storefront`, received at 1000. */
 export function sampleDelivery(id: string, more: Partial<IncomingDelivery> = {}): IncomingDelivery {
@@ -17,7 +17,7 @@ export function sampleDelivery(id: string, more: Partial<IncomingDelivery> = {})
 
 /** A queued run of the spec `storefront` in the lane `main`, made by a delivery of its own. */
 export function sampleRun(id: string, more: Partial<NewRun> = {}): NewRun {
-  return {
+  const run = {
     id,
     spec: 'storefront',
     specDigest: 'digest',
@@ -28,20 +28,13 @@ export function sampleRun(id: string, more: Partial<NewRun> = {}): NewRun {
     branch: 'main',
     tag: undefined,
     sha: 'a'.repeat(40),
-    event: 'push',
+    event: 'push' as const,
     delivery: `delivery of ${id}`,
-    cause: 'event',
-    state: 'queued',
+    cause: 'event' as const,
     reason: 'Waiting in lane main',
-    fault: undefined,
-    cancelRequested: undefined,
-    attempts: 0,
-    outputs: {},
     createdAt: 1000,
-    startedAt: undefined,
-    finishedAt: undefined,
-    ...more,
   };
+  return { ...newRun(run), ...more };
 }
 
 export function sampleStatus(state: StatusCallback['state']): StatusCallback {

@@ -1,12 +1,11 @@
 import type { Clock } from '../../lib/clock.ts';
 import { newId } from '../../lib/ids.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
-import type { Run, RunCause } from '../../model/run.ts';
+import type { NewRun, Run, RunCause } from '../../model/run.ts';
 import { overtakenInLane } from '../../runs/ordering/ordering.ts';
 import { planRun, supersededAsMade } from '../../runs/plan.ts';
 import type { Transitions } from '../../runs/transition.ts';
 import type { Tables } from '../../store/index.ts';
-import type { NewRun } from '../../store/runs.ts';
 import type { Judged } from './judged.ts';
 
 /** What runs are made of, besides the event. */

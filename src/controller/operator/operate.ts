@@ -2,13 +2,12 @@ import type { Clock } from '../../lib/clock.ts';
 import { TerminalError } from '../../lib/errors.ts';
 import { newId } from '../../lib/ids.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
-import { hasEnded, type Run, type RunCause } from '../../model/run.ts';
+import { hasEnded, newRun, type Run, type RunCause } from '../../model/run.ts';
 import { overtakenInLane } from '../../runs/ordering/ordering.ts';
 import { supersededAsMade } from '../../runs/plan.ts';
 import type { SpecReader } from '../../runs/snapshot.ts';
 import type { Transitions } from '../../runs/transition.ts';
 import type { Store, Tables } from '../../store/index.ts';
-import type { NewRun } from '../../store/runs.ts';
 
 /** What an operator may do to runs and callbacks by hand. Everything is written down in the audit table. */
 export interface Operate {
@@ -59,20 +58,8 @@ export function createOperate(deps: {
     reason: string,
   ): Promise<Run[]> {
     const now = clock.now();
-    const planned: NewRun = {
-      ...source,
-      id: newId(now),
-      cause,
-      state: 'queued',
-      reason,
-      fault: undefined,
-      cancelRequested: undefined,
-      attempts: 0,
-      outputs: {},
-      createdAt: now,
-      startedAt: undefined,
-      finishedAt: undefined,
-    };
+    const { sequence: _, ...same } = source;
+    const planned = newRun({ ...same, id: newId(now), cause, reason, createdAt: now });
     const loaded = await loadedFrom(tables, source);
     const overtaken =
       cause === 'retry'

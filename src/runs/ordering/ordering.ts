@@ -2,10 +2,9 @@ import type { Clock } from '../../lib/clock.ts';
 import { RetryableError, TerminalError } from '../../lib/errors.ts';
 import type { Concurrency, LoadedSpec } from '../../model/deployment-spec.ts';
 import type { Event } from '../../model/event.ts';
-import type { Run } from '../../model/run.ts';
+import type { NewRun, Run } from '../../model/run.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import type { Store, Tables } from '../../store/index.ts';
-import type { NewRun } from '../../store/runs.ts';
 import { askWhyLate, type OrderMirrors } from './ask-git.ts';
 import {
   laneEffects,

@@ -5,7 +5,7 @@ import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import type { DeploymentSpec } from '../../../src/model/deployment-spec.ts';
 import type { News } from '../../../src/model/news.ts';
 import { createTransitions } from '../../../src/runs/transition.ts';
-import type { NewRun } from '../../../src/store/runs.ts';
+import type { NewRun } from '../../../src/model/run.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
 import { sampleRun } from '../../store/samples.ts';
 import { bothEngines } from '../../support/engines.ts';

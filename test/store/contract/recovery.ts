@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { SeenPush } from '../../../src/store/pushes.ts';
 import type { WithStore } from '../contract.ts';
-import type { NewRun } from '../../../src/store/runs.ts';
+import type { NewRun } from '../../../src/model/run.ts';
 import { sampleDelivery, sampleRun } from '../samples.ts';
 
 const REPOSITORY = 'acme/storefront';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Store } from '../../../src/store/index.ts';
-import type { NewRun } from '../../../src/store/runs.ts';
+import type { NewRun } from '../../../src/model/run.ts';
 import type { WithStore } from '../contract.ts';
 import { sampleDelivery, sampleRun, sampleStatus } from '../samples.ts';
 

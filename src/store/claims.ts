@@ -1,0 +1,40 @@
+import { sql } from 'kysely';
+import { queries, type Db, type Row, type Sql } from './query.ts';
+
+/**
+ * A claim: a row that one process works on until its lease ends. It takes the row with its mark in it (the number of the
+ * attempt, or its name), and later names the row with that mark: once another process has taken it, nothing happens.
+ */
+export interface Claims {
+  /** Takes the open rows that are free and writes `mark` into them. Answers them as they are now. */
+  take(which: Sql, mark: Sql, until: number, now: number): Promise<Row[]>;
+  /** Makes a claim last until then. Undefined when it has ended: its row is closed, given back, or another's. */
+  renew(mine: Sql, until: number): Promise<Row | undefined>;
+  /** Gives it back. */
+  release(mine: Sql): Promise<void>;
+  /** Gives back what a process that is gone had taken. Only for an engine that one process owns. */
+  releaseAll(): Promise<void>;
+}
+
+/** The claims of a table. `open`: which rows can be worked on at all; text, so that a partial index answers it. */
+export function createClaims(db: Db, name: string, open: Sql): Claims {
+  const { all, change, first } = queries(db);
+  const table = sql.table(name);
+  return {
+    take: (which, mark, until, now) =>
+      all`update ${table} set lease_until = ${until}, ${mark}
+        where ${which} and lease_until <= ${now} and ${open} returning *`,
+
+    renew: (mine, until) =>
+      first`update ${table} set lease_until = ${until}
+        where ${mine} and lease_until > 0 and ${open} returning *`,
+
+    async release(mine) {
+      await change`update ${table} set lease_until = 0 where ${mine} and ${open}`;
+    },
+
+    async releaseAll() {
+      await change`update ${table} set lease_until = 0 where lease_until > 0 and ${open}`;
+    },
+  };
+}
