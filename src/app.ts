@@ -7,6 +7,7 @@ import { watchForMissed } from './app/missed.ts';
 import { openStore } from './app/open-store.ts';
 import { outputsKey } from './app/outputs-key.ts';
 import { openSources } from './app/sources.ts';
+import { createBacktest } from './controller/operator/backtest.ts';
 import { createDeploy } from './controller/operator/deploy.ts';
 import { createExpire } from './controller/maintenance/expire.ts';
 import { createFeedback } from './controller/feedback/feedback.ts';
@@ -266,6 +267,8 @@ export async function startApp(deps: {
     intake,
     operate,
     deploy,
+    backtest: createBacktest({ store }),
+    stepLimits: config.stepLimits,
     budget: () => budget.usage(),
     pausing,
     webhookSecrets: config.webhookSecrets,

@@ -115,6 +115,28 @@ export const explanationAnswer = z.looseObject({
 
 export type ExplanationAnswer = z.infer<typeof explanationAnswer>;
 
+export const backtestAnswer = z.looseObject({
+  since: z.string(),
+  deliveries: z.number(),
+  total: z.number(),
+  differences: z.array(
+    z.looseObject({
+      delivery: z.string(),
+      repository: z.string(),
+      ref: z.string().nullable(),
+      sha: z.string().nullable(),
+      spec: z.string(),
+      would: z.boolean(),
+      reasons: z.array(
+        z.looseObject({ condition: z.string(), held: z.boolean(), detail: z.string() }),
+      ),
+      certain: z.boolean(),
+    }),
+  ),
+});
+
+export type BacktestAnswer = z.infer<typeof backtestAnswer>;
+
 export const replayAnswer = z.looseObject({ summary: z.string(), runs: z.array(runAnswer) });
 
 export type ReplayAnswer = z.infer<typeof replayAnswer>;

@@ -1,4 +1,5 @@
 import {
+  backtestAnswer,
   callbackAnswer,
   deliveriesAnswer,
   endEvent,
@@ -15,6 +16,7 @@ import {
   runDetailAnswer,
   runsAnswer,
   specsAnswer,
+  type BacktestAnswer,
   type CallbackAnswer,
   type DeliveriesAnswer,
   type EnvironmentsAnswer,
@@ -68,6 +70,11 @@ export interface Api {
   resendAll(): Promise<ResendAllAnswer>;
   explain(delivery: string): Promise<ExplanationAnswer>;
   replay(delivery: string): Promise<ReplayAnswer>;
+  /** `days` undefined: as far as the server goes back by itself. */
+  backtest(
+    specs: readonly { file: string; text: string }[],
+    days: number | undefined,
+  ): Promise<BacktestAnswer>;
   /** The whole log so far, in pieces. */
   log(run: string, options: { timestamps: boolean }): Promise<AsyncIterable<string>>;
   /** The log as it grows, after piece `after`. That it ends without `end` means that the connection was lost. */
@@ -120,6 +127,8 @@ export function createApi(deps: {
     explain: (delivery) => request.ask(explanationAnswer, path('deliveries', delivery, 'explain')),
     replay: (delivery) =>
       request.ask(replayAnswer, path('deliveries', delivery, 'replay'), postToGit),
+    backtest: (specs, days) =>
+      request.ask(backtestAnswer, '/api/v1/backtest', { ...postToGit, body: { specs, days } }),
     async log(run, { timestamps }) {
       const query = timestamps ? '?timestamps=true' : '';
       return decode(

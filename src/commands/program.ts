@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { describeError, MainsheetError } from '../lib/errors.ts';
+import { backtestCommand } from './backtest.ts';
 import { cancelCommand } from './cancel.ts';
 import { cleanLine, cleanText } from './clean-text.ts';
 import { createContext, type ProgramDeps } from './context.ts';
@@ -86,6 +87,7 @@ export function createProgram(
   program.commandsGroup('Write deployment specs:');
   validateCommand(program, context);
   explainCommand(program, context);
+  backtestCommand(program, context);
   sendCommand(program, context);
   schemaCommand(program, context);
   program.commandsGroup('Look after deployments:');

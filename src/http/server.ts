@@ -4,15 +4,18 @@ import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Intake } from '../controller/intake/intake.ts';
+import type { Backtest } from '../controller/operator/backtest.ts';
 import type { Deploy } from '../controller/operator/deploy.ts';
 import type { Operate } from '../controller/operator/operate.ts';
 import type { BudgetUsage } from '../github/budget.ts';
 import type { Pausing } from '../controller/operator/pausing.ts';
+import type { StepLimits } from '../lib/step-limits.ts';
 import type { News } from '../model/news.ts';
 import type { Run } from '../model/run.ts';
 import type { Catalog } from '../spec/catalog.ts';
 import type { Store } from '../store/index.ts';
 import { access } from './access.ts';
+import { backtestOperations } from './api/backtest.ts';
 import { deliveryOperations } from './api/deliveries.ts';
 import { withOpenApi } from './api/openapi.ts';
 import { overviewOperations } from './api/overview.ts';
@@ -34,6 +37,9 @@ export interface HttpDeps {
   intake: Intake;
   operate: Operate;
   deploy: Deploy;
+  backtest: Backtest;
+  /** What steps of specs may ask for at most. */
+  stepLimits: StepLimits;
   /** What is left of the budgets at GitHub. */
   budget: () => BudgetUsage[];
   pausing: Pausing;
@@ -89,6 +95,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
       ...runOperations({ store, operate, deploy: deps.deploy, news }),
       ...pauseOperations({ store, pausing: deps.pausing }),
       ...overviewOperations({ store, catalog, operate, news }),
+      ...backtestOperations({ backtest: deps.backtest, clock, stepLimits: deps.stepLimits }),
     ],
     deps.version,
   );

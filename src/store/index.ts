@@ -13,6 +13,7 @@ import { createLeases, type Leases } from './leases.ts';
 import { createLogs, type Logs } from './logs.ts';
 import { migrate } from './migrations.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
+import { createPastDeliveries, type PastDeliveries } from './past-deliveries.ts';
 import { createPauses, type Pauses } from './pauses.ts';
 import { createProbe } from './probe.ts';
 import { createPushes, type Pushes } from './pushes.ts';
@@ -46,6 +47,7 @@ export interface Tables {
 export interface Store extends Tables {
   engine: Engine;
   retention: Retention;
+  pastDeliveries: PastDeliveries;
   githubWrites: WriteLog;
   /** Stores a delivery; resolves after its commit has reached the disk (G1), false for an id or a body that was there before. */
   accept(delivery: IncomingDelivery): Promise<boolean>;
@@ -103,6 +105,7 @@ export async function createStore(
       },
     ),
     retention: createRetention(db, engine),
+    pastDeliveries: createPastDeliveries(db),
     githubWrites: createGitHubWrites(db, engine),
     async atomically(work) {
       if (engine === 'postgres') return await inTransaction(work);

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createBacktest } from '../../src/controller/operator/backtest.ts';
 import { createDeploy } from '../../src/controller/operator/deploy.ts';
 import { createIntake } from '../../src/controller/intake/intake.ts';
 import { createOperate } from '../../src/controller/operator/operate.ts';
@@ -112,6 +113,8 @@ export async function startServer(
     intake,
     operate,
     deploy,
+    backtest: createBacktest({ store }),
+    stepLimits: {},
     budget: () => [],
     pausing,
     webhookSecrets: [WEBHOOK_SECRET],

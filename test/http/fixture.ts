@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test';
 import { pino } from 'pino';
 import type { Intake } from '../../src/controller/intake/intake.ts';
 import type { BudgetUsage } from '../../src/github/budget.ts';
+import { createBacktest } from '../../src/controller/operator/backtest.ts';
 import type { Operate } from '../../src/controller/operator/operate.ts';
 import type { Pausing } from '../../src/controller/operator/pausing.ts';
 import { createHttpServer } from '../../src/http/server.ts';
@@ -83,6 +84,8 @@ export async function startHttp(
       asked.push(`deploy ${spec} ${revision} as ${actor}`);
       return { ...sampleRun('deployed'), sequence: 1 };
     },
+    backtest: createBacktest({ store }),
+    stepLimits: {},
     budget: options.budget ?? (() => []),
     pausing: pausingOf(asked),
     webhookSecrets: options.secrets ?? ['secret'],

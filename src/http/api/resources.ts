@@ -13,7 +13,7 @@ import type { OutboxEntry } from '../../store/outbox.ts';
 const time = z.iso.datetime().describe('ISO 8601, UTC');
 const at = (ms: number | undefined) => (ms === undefined ? null : isoTime(ms));
 
-const reasonSchema = z.object({
+export const reasonSchema = z.object({
   condition: z.string().describe('Which condition was looked at'),
   held: z.boolean(),
   detail: z.string().describe('What was compared with what'),

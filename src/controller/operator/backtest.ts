@@ -1,0 +1,150 @@
+import { parseEvent } from '../../sources/github/events.ts';
+import { createFairTurn } from '../../lib/fair-turn.ts';
+import type { LoadedSpec } from '../../model/deployment-spec.ts';
+import { sameRepository, type Event, type Json } from '../../model/event.ts';
+import type { Reason } from '../../model/verdict.ts';
+import { matchSpecs } from '../../spec/match-specs.ts';
+import { needsChangedPaths } from '../../spec/match.ts';
+import type { Store } from '../../store/index.ts';
+import type { PastDelivery } from '../../store/past-deliveries.ts';
+
+/** Deliveries that are read at once: payloads may be large. */
+const AT_ONCE = 100;
+/** Differences that are told; the rest is counted. */
+const MOST_DIFFERENCES = 500;
+
+/** A delivery and a spec about which the specs of then and the new ones do not agree. */
+export interface Difference {
+  delivery: string;
+  event: string;
+  repository: string;
+  receivedAt: number;
+  /** The whole ref, where the event has one. */
+  ref: string | undefined;
+  sha: string | undefined;
+  spec: string;
+  /** Whether it was deployed then, and whether it would be now. */
+  did: boolean;
+  would: boolean;
+  /** The run that was made then. */
+  run: string | undefined;
+  /** What the new specs say, each condition. */
+  reasons: Reason[];
+  /** False where only git knows all changed files, so that `paths` may come out otherwise. */
+  certain: boolean;
+}
+
+/** What other specs would have made of the deliveries on disk. */
+export interface BacktestResult {
+  /** Deliveries that were looked at, and how many spec decisions among them were and would be to deploy. */
+  deliveries: number;
+  deployed: number;
+  wouldDeploy: number;
+  /** The newest, newest first. */
+  differences: Difference[];
+  /** How many differences there are in all. */
+  total: number;
+}
+
+/** Judges what came at or after `since` (milliseconds) by `specs`; nothing is deployed and git is not asked. */
+export type Backtest = (
+  specs: readonly LoadedSpec[],
+  since: number,
+  signal: AbortSignal,
+) => Promise<BacktestResult>;
+
+export function createBacktest({ store }: { store: Store }): Backtest {
+  return async (specs, since, signal) => {
+    const result: BacktestResult = {
+      deliveries: 0,
+      deployed: 0,
+      wouldDeploy: 0,
+      differences: [],
+      total: 0,
+    };
+    const fairTurn = createFairTurn();
+    const candidatesOf = createCandidates(specs, store);
+    let after = 0;
+    for (;;) {
+      signal.throwIfAborted();
+      const past = await store.pastDeliveries.after(after, since, AT_ONCE);
+      for (const delivery of past) {
+        await fairTurn();
+        await judge(delivery, await candidatesOf(delivery.repository), result);
+      }
+      after = past.at(-1)?.seq ?? after;
+      if (past.length < AT_ONCE) break;
+    }
+    result.differences.reverse();
+    return result;
+  };
+}
+
+/** The specs of a repository, also under the names that it had. */
+function createCandidates(specs: readonly LoadedSpec[], store: Store) {
+  const known = new Map<string, readonly LoadedSpec[]>();
+  return async (repository: string | undefined): Promise<readonly LoadedSpec[]> => {
+    if (repository === undefined) return [];
+    const found = known.get(repository);
+    if (found !== undefined) return found;
+    const names = [repository, ...(await store.repositories.namesOf(repository))];
+    const candidates = specs.filter(({ spec }) =>
+      names.some((name) => sameRepository(name, spec.repository)),
+    );
+    known.set(repository, candidates);
+    return candidates;
+  };
+}
+
+async function judge(
+  delivery: PastDelivery,
+  candidates: readonly LoadedSpec[],
+  result: BacktestResult,
+): Promise<void> {
+  result.deliveries += 1;
+  const then = new Map(delivery.outcome.specs.map((decided) => [decided.spec, decided]));
+  if (candidates.length === 0 && then.size === 0) return;
+  const payload = JSON.parse(delivery.payload) as Json;
+  const formerly = candidates.map(({ spec }) => spec.repository);
+  const event: Event = { ...parseEvent(delivery.event, payload), formerly };
+  const specs = candidates.map(({ spec }) => spec);
+  const verdicts = await matchSpecs(specs, event, payload);
+  const now = new Map(
+    specs.map((spec, index) => [
+      spec.name,
+      { ...verdicts[index], certain: !needsChangedPaths([spec], event) },
+    ]),
+  );
+  for (const name of new Set([...then.keys(), ...now.keys()])) {
+    const decided = then.get(name);
+    const did = decided?.verdict.matched === true;
+    const would = now.get(name)?.matched === true;
+    if (did) result.deployed += 1;
+    if (would) result.wouldDeploy += 1;
+    if (did === would) continue;
+    result.total += 1;
+    result.differences.push({
+      delivery: delivery.id,
+      event: delivery.event,
+      repository: delivery.repository ?? '',
+      receivedAt: delivery.receivedAt,
+      ref: 'ref' in event ? event.ref : undefined,
+      sha: 'sha' in event ? event.sha : undefined,
+      spec: name,
+      did,
+      would,
+      run: decided?.run,
+      reasons: now.get(name)?.reasons ?? [notThere(name)],
+      certain: now.get(name)?.certain ?? true,
+    });
+    if (result.differences.length > MOST_DIFFERENCES) result.differences.shift();
+  }
+}
+
+function notThere(name: string): Reason {
+  return {
+    condition: 'spec',
+    held: false,
+    detail: `there is no spec "${name}" for this repository`,
+  };
+}

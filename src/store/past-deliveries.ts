@@ -1,0 +1,54 @@
+import { sql, type Kysely } from 'kysely';
+import type { DeliveryOutcome } from '../model/delivery.ts';
+import type { Database } from './tables.ts';
+
+/** A delivery that was decided on, with the payload that is still kept of it. */
+export interface PastDelivery {
+  /** Grows in the order in which deliveries came. */
+  seq: number;
+  id: string;
+  event: string;
+  repository: string | undefined;
+  receivedAt: number;
+  /** JSON. */
+  payload: string;
+  outcome: DeliveryOutcome;
+}
+
+/** What was decided before, for comparing it with other specs. */
+export interface PastDeliveries {
+  /**
+   * The first `limit` deliveries after number `after` that came at or after `since` (milliseconds), in the order they came. Left out
+   * are those without a payload, those that were given up, copies, and pushes that another delivery had told of.
+   */
+  after(after: number, since: number, limit: number): Promise<PastDelivery[]>;
+}
+
+export function createPastDeliveries(db: Kysely<Database>): PastDeliveries {
+  return {
+    async after(after, since, limit) {
+      const { rows } = await sql<{
+        seq: number;
+        id: string;
+        event: string;
+        repository: string | null;
+        received_at: number;
+        payload: string;
+        outcome: string;
+      }>`
+        select d.seq, d.id, d.event, d.repository, d.received_at, d.payload, d.outcome
+        from deliveries d
+        where d.seq > ${after} and d.received_at >= ${since} and d.state = 'processed'
+          and d.payload <> '' and d.copy_of is null and d.outcome is not null
+          and not exists (select 1 from pushes p where p.delivery = d.id and p.told_by is not null)
+        order by d.seq
+        limit ${limit}`.execute(db);
+      return rows.map(({ repository, received_at: receivedAt, outcome, ...row }) => ({
+        ...row,
+        repository: repository ?? undefined,
+        receivedAt,
+        outcome: JSON.parse(outcome) as DeliveryOutcome,
+      }));
+    },
+  };
+}

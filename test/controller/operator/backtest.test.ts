@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { createBacktest } from '../../../src/controller/operator/backtest.ts';
+import type { DeliveryOutcome } from '../../../src/model/delivery.ts';
+import { parseSpecs } from '../../../src/spec/load.ts';
+import { pushPayload } from '../../commands/payloads.ts';
+import type { Store } from '../../../src/store/index.ts';
+import { sampleDelivery } from '../../store/samples.ts';
+import { bothEngines } from '../../support/engines.ts';
+
+const DAY = 86_400_000;
+
+const spec = (name: string, filter: string) => `
+name: ${name}
+repository: acme/storefront
+on: { push: { ${filter} } }
+steps: [{ run: 'true' }]
+`;
+const load = (...texts: string[]) => parseSpecs('specs.yaml', texts.join('---')).specs;
+
+function decided(name: string, matched: boolean): DeliveryOutcome {
+  return {
+    summary: '',
+    specs: [{ spec: name, verdict: { matched, reasons: [] }, run: matched ? 'r1' : undefined }],
+  };
+}
+
+function setUp(store: Store) {
+  let count = 0;
+  return {
+    store,
+    async came(outcome: DeliveryOutcome, options: { branch?: string; at?: number; forced?: true }) {
+      const { branch = 'main', at = 10 * DAY } = options;
+      const id = `d${++count}`;
+      const payload = JSON.stringify({
+        ...pushPayload({ branch }),
+        forced: options.forced === true,
+      });
+      await store.accept(sampleDelivery(id, { payload, receivedAt: at }));
+      await store.inbox.close(id, 'processed', outcome, at);
+      return id;
+    },
+    backtest: (texts: string[], since = 0) =>
+      createBacktest({ store })(load(...texts), since, new AbortController().signal),
+  };
+}
+
+for (const [engine, open] of bothEngines()) {
+  describe(`backtest on ${engine}`, () => {
+    test('what new specs would have deployed, and what they would not, is told with the condition', async (t) => {
+      const { came, backtest } = setUp(await open(t));
+      const onMain = await came(decided('shop', true), { branch: 'main' });
+      const onNext = await came(decided('shop', false), { branch: 'next' });
+      const { differences, ...counts } = await backtest([spec('shop', 'branches: [next]')]);
+      assert.deepEqual(counts, { deliveries: 2, deployed: 1, wouldDeploy: 1, total: 2 });
+      assert.deepEqual(
+        differences.map(({ delivery, did, would, run, reasons }) => [
+          delivery,
+          did,
+          would,
+          run,
+          reasons.find(({ held }) => !held)?.condition,
+        ]),
+        [
+          [onNext, false, true, undefined, undefined],
+          [onMain, true, false, 'r1', 'on.push.branches'],
+        ],
+      );
+    });
+
+    test('the same specs make no difference', async (t) => {
+      const { came, backtest } = setUp(await open(t));
+      await came(decided('shop', true), { branch: 'main' });
+      assert.deepEqual((await backtest([spec('shop', 'branches: [main]')])).differences, []);
+    });
+
+    test('a spec that is gone, and one that is new, are differences', async (t) => {
+      const { came, backtest } = setUp(await open(t));
+      await came(decided('shop', true), {});
+      const { differences } = await backtest([spec('store', 'branches: [main]')]);
+      assert.deepEqual(
+        differences.map(({ spec: name, would, reasons }) => [name, would, reasons[0]?.condition]),
+        [
+          ['store', true, 'repository'],
+          ['shop', false, 'spec'],
+        ],
+      );
+    });
+
+    test('what came before the time, what another delivery had told of, and what failed does not count', async (t) => {
+      const { store, came, backtest } = setUp(await open(t));
+      await came(decided('shop', false), { at: DAY });
+      const told = await came({ summary: '', specs: [] }, {});
+      await store.pushes.record({
+        repository: 'acme/storefront',
+        ref: 'refs/heads/main',
+        before: 'b'.repeat(40),
+        after: 'a'.repeat(40),
+        delivery: told,
+        found: false,
+        toldBy: 'reconcile-1',
+        seenAt: 10 * DAY,
+      });
+      await store.accept(sampleDelivery('failed', { receivedAt: 10 * DAY }));
+      await store.inbox.close('failed', 'failed', { summary: '', specs: [] }, 10 * DAY);
+      const { deliveries, differences } = await backtest(
+        [spec('shop', 'branches: [main]')],
+        5 * DAY,
+      );
+      assert.equal(deliveries, 0);
+      assert.deepEqual(differences, []);
+    });
+
+    test('where only git knows all changed files a difference is not certain', async (t) => {
+      const { came, backtest } = setUp(await open(t));
+      await came(decided('shop', false), { forced: true });
+      const { differences } = await backtest([
+        spec('shop', 'branches: [main], paths: ["docs/**"]'),
+      ]);
+      assert.deepEqual(
+        differences.map(({ would, certain }) => [would, certain]),
+        [[true, false]],
+      );
+    });
+
+    test('more deliveries than are read at once are all looked at', async (t) => {
+      const { came, backtest } = setUp(await open(t));
+      for (let index = 0; index < 205; index += 1) await came(decided('shop', true), {});
+      const { deliveries, deployed, wouldDeploy } = await backtest([
+        spec('shop', 'branches: [main]'),
+      ]);
+      assert.deepEqual([deliveries, deployed, wouldDeploy], [205, 205, 205]);
+    });
+  });
+}
