@@ -1,4 +1,4 @@
-import { execa } from 'execa';
+import { openGit } from '../src/git/own-git.ts';
 
 /** Git as if freshly installed: none of the machine's configuration, no prompts, a fixed author. */
 export const NEUTRAL_GIT = {
@@ -23,12 +23,6 @@ export interface GitCall {
 
 /** Runs git and returns its standard output, without the last line break. Rejects with git's words when it fails. */
 export async function git({ directory, args, input, env }: GitCall): Promise<string> {
-  const { stdout } = await execa('git', [...args], {
-    cwd: directory,
-    env: { ...NEUTRAL_GIT, ...env },
-    extendEnv: false,
-    maxBuffer: 256 * 1024 * 1024,
-    ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
-  });
-  return stdout;
+  const own = await openGit({ directory, env: { ...NEUTRAL_GIT, ...env }, input });
+  return (await own.raw([...args])).replace(/\n$/, '');
 }

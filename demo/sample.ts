@@ -1,11 +1,16 @@
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { SimpleGit } from 'simple-git';
+import { openGit } from '../src/git/own-git.ts';
 import type { Forge } from './forge.ts';
-import { git } from './git.ts';
+import { NEUTRAL_GIT } from './git.ts';
 
 /** What a file becomes in a commit; null removes it. */
 export type FileChange = string | null | { symlink: string } | { executable: string };
+
+/** Nothing of the machine's hooks, and the message as it was given. */
+const COMMIT = { '--allow-empty': null, '--no-verify': null, '--cleanup': 'verbatim' };
 
 interface CommitOptions {
   /** By path in the repository; without any the commit is empty. */
@@ -41,11 +46,10 @@ export async function createSample(
   files?: Record<string, FileChange>,
 ): Promise<Sample> {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-sample-'));
-  const env = authorization(forge);
-  const run = (...args: string[]) => git({ directory, args, env });
+  const git = await openGit({ directory, env: { ...NEUTRAL_GIT, ...authorization(forge) } });
   const close = () => rm(directory, { recursive: true, force: true });
   try {
-    await clone(run, `${forge.url}/${repository}.git`);
+    await clone(git, `${forge.url}/${repository}.git`);
   } catch (error) {
     await close();
     throw error;
@@ -54,25 +58,24 @@ export async function createSample(
   const sample: Sample = {
     repository,
     directory,
-    git: run,
+    git: async (...args) => (await git.raw(args)).replace(/\n$/, ''),
     async commit(options) {
-      await checkOut(run, options.branch);
+      await checkOut(git, options.branch);
       for (const [path, change] of Object.entries(options.files ?? {})) {
         await writeChange(join(directory, path), change);
       }
-      await run('add', '--all', '--force');
-      const message = `--message=${options.message}`;
-      await run('commit', '--quiet', '--allow-empty', '--no-verify', '--cleanup=verbatim', message);
-      return run('rev-parse', 'HEAD');
+      await git.add(['--all', '--force']);
+      await git.commit(options.message, COMMIT);
+      return await git.revparse('HEAD');
     },
     async push(refspecs, { force = false } = {}) {
       const list = typeof refspecs === 'string' ? [refspecs] : refspecs;
-      await run('push', '--quiet', ...(force ? ['--force'] : []), '--', 'origin', ...list);
+      await git.raw('push', '--quiet', ...(force ? ['--force'] : []), '--', 'origin', ...list);
     },
     async tag(name, { annotated = false, at = 'HEAD' } = {}) {
       const kind = annotated ? ['--annotate', `--message=${name}`] : [];
-      await run('tag', ...kind, '--', name, at);
-      return run('rev-parse', `refs/tags/${name}`);
+      await git.tag([...kind, '--', name, at]);
+      return await git.revparse(`refs/tags/${name}`);
     },
     close,
   };
@@ -84,12 +87,12 @@ export async function createSample(
 }
 
 /** Not `git clone`: that would refuse a directory, and warn of a repository without commits. */
-async function clone(run: (...args: string[]) => Promise<string>, url: string): Promise<void> {
-  await run('init', '--quiet', '--initial-branch=main');
-  await run('remote', 'add', 'origin', url);
-  await run('fetch', '--quiet', '--tags', 'origin');
-  const isEmpty = (await run('branch', '--remotes')) === '';
-  if (!isEmpty) await run('checkout', '--quiet', 'main');
+async function clone(git: SimpleGit, url: string): Promise<void> {
+  await git.init(['--initial-branch=main']);
+  await git.addRemote('origin', url);
+  await git.fetch(['--tags', 'origin']);
+  const { all } = await git.branch(['--remotes']);
+  if (all.length > 0) await git.checkout('main');
 }
 
 /** The token travels in git's environment: in a URL it would end up in the clone's configuration. */
@@ -102,13 +105,15 @@ export function authorization(forge: Pick<Forge, 'url' | 'token'>): Record<strin
   };
 }
 
-async function checkOut(
-  run: (...args: string[]) => Promise<string>,
-  branch: string | undefined,
-): Promise<void> {
-  if (branch === undefined || (await run('symbolic-ref', '--short', 'HEAD')) === branch) return;
-  const exists = (await run('branch', '--list', '--', branch)) !== '';
-  await run('checkout', '--quiet', ...(exists ? [branch] : ['-b', branch]));
+async function checkOut(git: SimpleGit, branch: string | undefined): Promise<void> {
+  if (
+    branch === undefined ||
+    (await git.raw('symbolic-ref', '--short', 'HEAD')).trim() === branch
+  ) {
+    return;
+  }
+  const { all } = await git.branchLocal();
+  await git.checkout(all.includes(branch) ? [branch] : ['-b', branch]);
 }
 
 async function writeChange(path: string, change: FileChange): Promise<void> {

@@ -1,6 +1,6 @@
 import { access, constants, mkdtemp, rmdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { execa } from 'execa';
+import { openGit } from '../git/own-git.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
 import { findShell } from '../steps/shell.ts';
 import { failedCheck, type Check } from './doctor-check.ts';
@@ -15,22 +15,23 @@ const LITTLE_SPACE = 1024 * MB;
 export async function checkGit(env: Record<string, string | undefined>): Promise<Check> {
   const subject = 'git';
   const hint = `install git ${LEAST_GIT.join('.')} or newer, and see that it is on the PATH`;
-  const result = await execa('git', ['--version'], {
-    reject: false,
-    timeout: 10_000,
-    env: { PATH: env['PATH'] ?? '' },
-    extendEnv: false,
-  });
-  if (result.failed) {
-    return { subject, state: 'fail', detail: result.shortMessage ?? 'cannot be started', hint };
+  let version: string;
+  try {
+    const signal = AbortSignal.timeout(10_000);
+    const git = await openGit({ directory: '/', env: { PATH: env['PATH'] ?? '' }, signal });
+    version = (await git.raw('version')).trim();
+  } catch (error) {
+    const missing = error instanceof Error && error.message.includes('ENOENT');
+    const detail = missing ? 'it is not there' : describeError(error);
+    return { subject, state: 'fail', detail, hint };
   }
-  const [, version = '', major, minor] = /((\d+)\.(\d+)[\d.]*)/.exec(result.stdout) ?? [];
+  const [, number = '', major, minor] = /((\d+)\.(\d+)[\d.]*)/.exec(version) ?? [];
   const [leastMajor, leastMinor] = LEAST_GIT;
   const enough =
     Number(major) > leastMajor || (Number(major) === leastMajor && Number(minor) >= leastMinor);
   return enough
-    ? { subject, state: 'ok', detail: version }
-    : { subject, state: 'fail', detail: `${result.stdout} is too old`, hint };
+    ? { subject, state: 'ok', detail: number }
+    : { subject, state: 'fail', detail: `${version} is too old`, hint };
 }
 
 /** Whether there is a shell for the steps. */
