@@ -1,5 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
-import { describeError, RetryableError, TerminalError } from '../../lib/errors.ts';
+import { describeError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Mirrors } from '../../git/mirrors.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
@@ -10,6 +10,7 @@ import type { IncomingDelivery } from '../../store/inbox.ts';
 import type { Store, Tables } from '../../store/index.ts';
 import type { Repositories } from '../../store/repositories.ts';
 import { deliveryIdOf, pushPayload, type BranchMove } from '../push-payload.ts';
+import { createReopenGivenUp } from './reopen-given-up.ts';
 
 /** Repositories that are looked at at once. */
 const PARALLEL = 4;
@@ -17,9 +18,6 @@ const PARALLEL = 4;
 const MOST_BRANCHES = 10_000;
 /** So long after a delivery told that a branch has left a commit, in milliseconds, git is believed that it is there. */
 const BELIEVED_AFTER_MS = 5 * 60_000;
-/** What was given up is looked for this long after its delivery came, in milliseconds, as long as GitHub would send it again. */
-const LATE_MS = 3 * 86_400_000;
-
 /**
  * Looks where the branches are that push triggers name, and puts the push that nobody told of into the inbox, where it is
  * matched, ordered and explained like any other. One request for each repository. The first look at a repository only
@@ -42,6 +40,7 @@ export function createReconcile(deps: {
   logger: Logger;
 }): Reconcile {
   const { store, mirrors, clock, logger } = deps;
+  const reopen = createReopenGivenUp(deps);
 
   async function lookAt(
     named: string,
@@ -128,42 +127,6 @@ export function createReconcile(deps: {
     };
   }
 
-  /** What deliveries had named and git did not show, a release's tag for example, may be there by now. */
-  async function lookForGivenUp(signal: AbortSignal): Promise<void> {
-    /** Those that git could not be asked of: each more question might take as long. */
-    const away = new Set<string>();
-    for (const { id, repository, ref, sha } of await store.inbox.givenUp(clock.now() - LATE_MS)) {
-      if (signal.aborted) return;
-      if (away.has(repository)) continue;
-      try {
-        const isThere =
-          sha === undefined
-            ? await isTagThere(repository, ref, signal)
-            : (await mirrors.standing(repository, ref, sha, { signal })).reached;
-        if (isThere !== true) continue;
-        await store.inbox.reopen(id);
-        logger.info({ delivery: id, repository, ref }, 'what a delivery names is there by now');
-        deps.onAccepted();
-      } catch (error) {
-        if (signal.aborted) return;
-        if (error instanceof RetryableError) away.add(repository);
-        logger.warn({ repository, ref, error: describeError(error) }, 'ref cannot be looked at');
-      }
-    }
-  }
-
-  async function isTagThere(repository: string, ref: string, signal: AbortSignal) {
-    if ((await mirrors.tip(repository, ref, { signal })) === undefined) return false;
-    try {
-      await mirrors.resolveTag(repository, ref, { signal });
-      return true;
-    } catch (error) {
-      // There are tags without a commit, of a file for example.
-      if (error instanceof TerminalError) return false;
-      throw error;
-    }
-  }
-
   async function look(signal: AbortSignal): Promise<void> {
     const waiting = [...(await byRepository(deps.catalog.current().specs, store.repositories))];
     const work = async () => {
@@ -180,7 +143,7 @@ export function createReconcile(deps: {
     };
     const repositories = waiting.length;
     await Promise.all(Array.from({ length: PARALLEL }, work));
-    await lookForGivenUp(signal);
+    await reopen(signal);
     logger.debug({ repositories }, 'branches looked at');
   }
 

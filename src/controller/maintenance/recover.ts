@@ -1,21 +1,17 @@
 import type { Clock } from '../../lib/clock.ts';
-import { describeError, RetryableError, TerminalError } from '../../lib/errors.ts';
+import { describeError, RetryableError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { GitHub } from '../../github/client.ts';
-import { findHooks, type Hook, type ListedDelivery } from '../../github/deliveries.ts';
+import { findHooks, type Hook } from '../../github/deliveries.ts';
 import { bodyDigest } from '../../sources/github/body-digest.ts';
 import { describePayload } from '../../sources/github/describe-delivery.ts';
-import { DEPLOYING_EVENTS } from '../../sources/github/event-shape.ts';
 import type { Json } from '../../model/event.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store } from '../../store/index.ts';
+import { findMissed, payloadOf, type Attempts } from './missed-deliveries.ts';
 
 /** Where GitHub delivers to, below the public URL. */
 const WEBHOOK_PATH = '/webhooks/v1/github';
-/** What the inbox takes from the webhook route, it takes from here. */
-const DELIVERY = /^[\w-]{1,100}$/;
-/** A hundred deliveries each: more than GitHub remembers of most. */
-const MOST_PAGES = 1000;
 /** Payloads are read one by one; what is left over waits for the next turn. */
 const MOST_PAYLOADS = 200;
 /** Of those that could not be had before, so many are tried again in a look: the others shall not wait for them. */
@@ -76,7 +72,12 @@ export function createRecover(deps: {
       await store.cursors.set(name, String(newest), clock.now());
       return;
     }
-    const { missed, newest } = await findMissed(hook, since, signal);
+    const { missed, newest } = await findMissed(
+      { inbox: store.inbox, logger },
+      hook,
+      since,
+      signal,
+    );
     const tried = triedAmong(missed, triedOf.get(hook.name));
     triedOf.set(hook.name, tried);
     const done = new Set(missed.filter((attempts) => tried.get(keyOf(attempts))?.isGone));
@@ -98,36 +99,6 @@ export function createRecover(deps: {
       const next = Math.max(since, (reached ?? since) - OVERLAP_MS);
       if (next !== since) await store.cursors.set(name, String(next), clock.now());
     }
-  }
-
-  /**
-   * What the inbox does not have, oldest first: of each delivery its attempts, because GitHub lists each time that it, or
-   * somebody by hand, has tried to deliver it. The first says where it stands in the order.
-   */
-  async function findMissed(hook: Hook, since: number, signal: AbortSignal) {
-    const missed = new Map<string, Attempts>();
-    let newest = since;
-    let cursor: string | undefined;
-    for (let page = 1; ; page += 1) {
-      signal.throwIfAborted();
-      const { deliveries, next } = await hook.list(cursor);
-      const known = await store.inbox.known(deliveries.map(({ guid }) => guid));
-      for (const delivery of deliveries) {
-        newest = Math.max(newest, delivery.deliveredAt);
-        // Nothing else is worth a request.
-        const wanted = DEPLOYING_EVENTS.has(delivery.event) && DELIVERY.test(delivery.guid);
-        if (!wanted || delivery.deliveredAt < since || known.has(delivery.guid)) continue;
-        missed.set(delivery.guid, [delivery, ...(missed.get(delivery.guid) ?? [])]);
-      }
-      const oldest = deliveries.at(-1)?.deliveredAt ?? 0;
-      if (next === undefined || oldest < since) break;
-      if (page === MOST_PAGES) {
-        logger.warn({ hook: hook.name, pages: page }, 'older deliveries are left aside');
-        break;
-      }
-      cursor = next;
-    }
-    return { missed: [...missed.values()].sort(byTime), newest };
   }
 
   /** Throws only what is not that delivery's own trouble: the end of the look, and a limit. */
@@ -170,19 +141,6 @@ export function createRecover(deps: {
     else logger.warn({ ...fields, reason: read.reason }, 'delivery cannot be recovered yet');
   }
 
-  /** Of the first attempt of which GitHub still has it: all have the same. Undefined when there is none left. */
-  async function payloadOf(hook: Hook, attempts: Attempts): Promise<string | undefined> {
-    for (const { number } of attempts) {
-      try {
-        const payload = await hook.payload(number);
-        if (payload !== undefined) return payload;
-      } catch (error) {
-        if (!(error instanceof TerminalError && error.code === 'github-not-found')) throw error;
-      }
-    }
-    return undefined;
-  }
-
   return async (signal) => {
     const isApp = github.app !== undefined;
     if (!isApp && deps.publicUrl === undefined) return;
@@ -194,9 +152,6 @@ export function createRecover(deps: {
     for (const repository of repositories) await recoverOf(repository, signal);
   };
 }
-
-/** One delivery's, oldest first. */
-type Attempts = [ListedDelivery, ...ListedDelivery[]];
 
 type Readable = {
   kind: 'payload';
@@ -236,9 +191,4 @@ function turn(missed: readonly Attempts[], tried: ReadonlyMap<string, Tried>): A
 
 function isRateLimit(error: unknown): boolean {
   return error instanceof RetryableError && error.code === 'github-rate-limited';
-}
-
-/** Numbers grow, and may have more digits than a number keeps. */
-function byTime([a]: Attempts, [b]: Attempts): number {
-  return a.deliveredAt - b.deliveredAt || (BigInt(a.number) < BigInt(b.number) ? -1 : 1);
 }

@@ -8,6 +8,7 @@ import { supersededAsMade } from '../../runs/plan.ts';
 import type { SpecReader } from '../../runs/snapshot.ts';
 import type { Transitions } from '../../runs/transition.ts';
 import type { Store, Tables } from '../../store/index.ts';
+import { deployedNow, findRun, rollbackTarget } from './rollback-target.ts';
 
 /** What an operator may do to runs and callbacks by hand. Everything is written down in the audit table. */
 export interface Operate {
@@ -44,12 +45,6 @@ export function createOperate(deps: {
 }): Operate {
   const { store, transitions, clock } = deps;
 
-  async function find(tables: Tables, id: string): Promise<Run> {
-    const run = await tables.runs.get(id);
-    if (run === undefined) throw new TerminalError('run-unknown', `there is no run ${id}`);
-    return run;
-  }
-
   /** A new run of an old one's revision and snapshot. */
   async function again(
     tables: Tables,
@@ -72,20 +67,10 @@ export function createOperate(deps: {
   }
 
   async function rollBack(tables: Tables, from: Run, actor: string, to?: string): Promise<Run[]> {
-    const target =
-      to === undefined
-        ? await tables.runs.lastSuccessBefore(from)
-        : deployedBy(await find(tables, to), from);
-    if (target === undefined) {
-      throw new TerminalError(
-        'nothing-to-roll-back-to',
-        `${from.spec} has no earlier successful run of another revision`,
-        { hint: `"mainsheet runs --spec ${from.spec} --state succeeded" lists what there is` },
-      );
-    }
+    const target = await rollbackTarget(tables, from, to);
     const reason = `Rollback to ${target.sha.slice(0, 7)} (run ${target.id})`;
     const runs = await again(tables, target, 'rollback', reason);
-    await record(tables, actor, 'run.rollback', from, `made run ${runs[0]?.id}: ${reason}`);
+    await record(tables, actor, 'run.rollback', from.id, `made run ${runs[0]?.id}: ${reason}`);
     return runs;
   }
 
@@ -101,8 +86,14 @@ export function createOperate(deps: {
     };
   }
 
-  async function record(tables: Tables, actor: string, action: string, run: Run, detail: string) {
-    await tables.audit.record({ at: clock.now(), actor, action, subject: run.id, detail });
+  async function record(
+    { audit }: Tables,
+    actor: string,
+    action: string,
+    subject: string,
+    detail: string,
+  ): Promise<void> {
+    await audit.record({ at: clock.now(), actor, action, subject, detail });
   }
 
   function announce(changed: readonly Run[]): Run {
@@ -116,8 +107,8 @@ export function createOperate(deps: {
     async cancel(id, actor) {
       const reason = `Cancelled by ${actor}`;
       const run = await store.atomically(async (tables) => {
-        const found = await find(tables, id);
-        await record(tables, actor, 'run.cancel', found, `was ${found.state}`);
+        const found = await findRun(tables.runs, id);
+        await record(tables, actor, 'run.cancel', id, `was ${found.state}`);
         if (found.state === 'running') {
           await tables.runs.requestCancel(id, reason);
           return { ...found, cancelRequested: reason };
@@ -129,14 +120,14 @@ export function createOperate(deps: {
 
     async retry(id, actor) {
       const changed = await store.atomically(async (tables) => {
-        const source = await find(tables, id);
+        const source = await findRun(tables.runs, id);
         if (!hasEnded(source.state)) {
           throw new TerminalError('illegal-transition', `run ${id} is ${source.state}`, {
             hint: 'only a run that has ended can be retried; cancel it first',
           });
         }
         const runs = await again(tables, source, 'retry', `Retry of run ${id}`);
-        await record(tables, actor, 'run.retry', source, `made run ${runs[0]?.id}`);
+        await record(tables, actor, 'run.retry', id, `made run ${runs[0]?.id}`);
         return runs;
       });
       return announce(changed);
@@ -145,7 +136,7 @@ export function createOperate(deps: {
     async rollback(id, actor, to) {
       return announce(
         await store.atomically(async (tables) =>
-          rollBack(tables, await find(tables, id), actor, to),
+          rollBack(tables, await findRun(tables.runs, id), actor, to),
         ),
       );
     },
@@ -166,60 +157,19 @@ export function createOperate(deps: {
             ? new TerminalError('entry-unknown', `there is no callback ${entry}`)
             : new TerminalError('entry-not-dead', `callback ${entry} is ${known.state}, not dead`);
         }
-        const at = clock.now();
-        await tables.audit.record({
-          at,
-          actor,
-          action: 'outbox.retry',
-          subject: `${entry}`,
-          detail: '',
-        });
+        await record(tables, actor, 'outbox.retry', `${entry}`, '');
       });
       deps.onCallbacks();
     },
 
     async resendAll(actor) {
       const count = await store.atomically(async (tables) => {
-        const at = clock.now();
-        const revived = await tables.outbox.reviveAll(at);
-        const detail = `${revived} callbacks`;
-        await tables.audit.record({ at, actor, action: 'outbox.retry', subject: 'all', detail });
+        const revived = await tables.outbox.reviveAll(clock.now());
+        await record(tables, actor, 'outbox.retry', 'all', `${revived} callbacks`);
         return revived;
       });
       deps.onCallbacks();
       return count;
     },
   };
-}
-
-/** The run by which a spec's newest deployment first came: not the hand that brought it back. */
-async function deployedNow(tables: Tables, spec: string): Promise<Run> {
-  const places = (await tables.environments.list()).filter((place) => place.spec === spec);
-  const [newest] = places.sort((a, b) => b.deployedAt - a.deployedAt);
-  const run = newest === undefined ? undefined : await tables.runs.get(newest.run);
-  if (run === undefined) {
-    const { items } = await tables.runs.list({ limit: 1, before: undefined }, { spec });
-    throw items.length === 0
-      ? new TerminalError('spec-unknown', `there is no run of a deployment spec ${spec}`)
-      : new TerminalError('nothing-to-roll-back-to', `${spec} has deployed nothing yet`);
-  }
-  if (run.cause === 'event') return run;
-  const { lane, sha, sequence } = run;
-  const { items } = await tables.runs.list(
-    { limit: 200, before: sequence },
-    { spec, lane, sha, state: 'succeeded' },
-  );
-  return items.find(({ cause }) => cause === 'event') ?? items.at(-1) ?? run;
-}
-
-/** A run that may be rolled back to. Throws TerminalError `nothing-to-roll-back-to`. */
-function deployedBy(target: Run, from: Run): Run {
-  if (target.state === 'succeeded' && target.spec === from.spec && target.lane === from.lane) {
-    return target;
-  }
-  throw new TerminalError(
-    'nothing-to-roll-back-to',
-    `run ${target.id} of ${target.spec} is ${target.state}: it is no revision that ${from.spec} had deployed`,
-    { hint: `"mainsheet runs --spec ${from.spec} --state succeeded" lists those that are` },
-  );
 }

@@ -1,16 +1,17 @@
 import type { Clock } from '../../lib/clock.ts';
-import { describeError, hintOf, RetryableError } from '../../lib/errors.ts';
+import { describeError, hintOf } from '../../lib/errors.ts';
 import { noFailpoint, type Failpoint } from '../../lib/failpoint.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { retry } from '../../lib/retry.ts';
 import type { RunCommand } from '../../model/run-state.ts';
 import type { Run } from '../../model/run.ts';
 import type { Execute } from '../../runs/execute.ts';
-import type { Interruption, Outcome } from '../../runs/outcome.ts';
+import type { Outcome } from '../../runs/outcome.ts';
 import { LostRunError, type Transitions } from '../../runs/transition.ts';
 import type { EndLeftovers } from '../../steps/leftovers.ts';
 import type { Store } from '../../store/index.ts';
 import { createLoop } from '../loop.ts';
+import { keepRunLease, type RunLease } from './run-lease.ts';
 
 const POLL_MS = 1000;
 
@@ -44,7 +45,7 @@ export function createRunner(deps: {
   failpoint?: Failpoint;
 }): Runner {
   const { store, transitions, clock, logger, owner, leaseMs, failpoint = noFailpoint } = deps;
-  const running = new Map<string, RunningRun>();
+  const running = new Map<string, { done: Promise<void>; lease: RunLease }>();
 
   /** Whether steps may have left something since it was last looked for. */
   let mayHaveLeft = true;
@@ -56,18 +57,13 @@ export function createRunner(deps: {
     if (running.size === 0) await clearUp();
     const run = await claim();
     if (run === undefined) return false;
-    const controller = new AbortController();
-    const lease = { until: clock.now() + leaseMs };
-    const done = see(run, lease, controller).finally(() => {
+    const lease = keepRunLease({ ...deps, runs: store.runs }, run);
+    const done = see(run, lease).finally(() => {
       running.delete(run.id);
       loop.wake();
     });
     mayHaveLeft = true;
-    running.set(run.id, {
-      done,
-      beat: () => beat(run, lease, controller),
-      interrupt: () => controller.abort({ kind: 'interrupt' } satisfies Interruption),
-    });
+    running.set(run.id, { done, lease });
     return true;
   }
 
@@ -109,12 +105,11 @@ export function createRunner(deps: {
   }
 
   /** Executes a claimed run and records its end. Never throws: it runs beside the loop. */
-  async function see(run: Run, lease: Lease, controller: AbortController): Promise<void> {
-    const heartbeat = setInterval(() => void beat(run, lease, controller), leaseMs / 3);
+  async function see(run: Run, lease: RunLease): Promise<void> {
     try {
-      await beat(run, lease, controller);
-      const outcome = await deps.execute(run, controller.signal);
-      clearInterval(heartbeat);
+      await lease.beat();
+      const outcome = await deps.execute(run, lease.signal);
+      lease.end();
       await conclude(run, outcome);
     } catch (error) {
       if (error instanceof LostRunError) {
@@ -126,39 +121,7 @@ export function createRunner(deps: {
         );
       }
     } finally {
-      clearInterval(heartbeat);
-    }
-  }
-
-  async function beat(run: Run, lease: Lease, controller: AbortController): Promise<void> {
-    try {
-      const until = clock.now() + leaseMs;
-      const now = await inTime(store.runs.renew(run.id, owner, until));
-      if (now !== undefined) lease.until = until;
-      if (now === undefined) controller.abort({ kind: 'interrupt' } satisfies Interruption);
-      else if (now.cancelRequested !== undefined) {
-        controller.abort({ kind: 'cancel', reason: now.cancelRequested } satisfies Interruption);
-      }
-    } catch (error) {
-      logger.warn({ run: run.id, error: describeError(error) }, 'lease could not be renewed');
-      // Its steps have to be gone before another process takes the run up.
-      if (clock.now() >= lease.until - leaseMs / 3) {
-        controller.abort({ kind: 'interrupt' } satisfies Interruption);
-      }
-    }
-  }
-
-  /** A database that does not answer counts as one that is not there. */
-  async function inTime<Answer>(asked: Promise<Answer>): Promise<Answer> {
-    const answered = new AbortController();
-    const late = clock.sleep(leaseMs / 3, answered.signal).then(() => {
-      if (!answered.signal.aborted) throw new RetryableError('store-away', 'no answer in time');
-      return undefined as never;
-    });
-    try {
-      return await Promise.race([asked, late]);
-    } finally {
-      answered.abort();
+      lease.end();
     }
   }
 
@@ -193,7 +156,7 @@ export function createRunner(deps: {
   return {
     wake: () => loop.wake(),
     look(run) {
-      void running.get(run)?.beat();
+      void running.get(run)?.lease.beat();
     },
     active: () => running.size,
     async run(signal) {
@@ -202,22 +165,10 @@ export function createRunner(deps: {
       const late = new AbortController();
       await Promise.race([all, clock.sleep(deps.graceMs, late.signal)]);
       late.abort();
-      for (const { interrupt } of running.values()) interrupt();
+      for (const { lease } of running.values()) lease.interrupt();
       await all;
     },
   };
-}
-
-/** What this process knows of its hold on a run. */
-interface Lease {
-  until: number;
-}
-
-interface RunningRun {
-  done: Promise<void>;
-  /** Renews the lease and looks whether the run is to stop. Never rejects. */
-  beat: () => Promise<void>;
-  interrupt: () => void;
 }
 
 function commandFor(outcome: Exclude<Outcome, { kind: 'interrupted' }>): RunCommand {

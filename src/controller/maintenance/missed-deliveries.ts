@@ -1,0 +1,66 @@
+import { TerminalError } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Hook, ListedDelivery } from '../../github/deliveries.ts';
+import { DEPLOYING_EVENTS } from '../../sources/github/event-shape.ts';
+import type { Inbox } from '../../store/inbox.ts';
+
+/** What the inbox takes from the webhook route, it takes from here. */
+const DELIVERY = /^[\w-]{1,100}$/;
+/** A hundred deliveries each: more than GitHub remembers of most. */
+const MOST_PAGES = 1000;
+
+/** One delivery's, oldest first: GitHub lists each time that it, or a person by hand, has tried to deliver it. */
+export type Attempts = [ListedDelivery, ...ListedDelivery[]];
+
+/**
+ * What was delivered since `since` and the inbox does not have, oldest first, and when the newest of all was delivered. A
+ * delivery's first attempt says where it stands in the order. Throws as `Hook` does, and what `signal` aborts with.
+ */
+export async function findMissed(
+  deps: { inbox: Pick<Inbox, 'known'>; logger: Logger },
+  hook: Hook,
+  since: number,
+  signal: AbortSignal,
+): Promise<{ missed: Attempts[]; newest: number }> {
+  const missed = new Map<string, Attempts>();
+  let newest = since;
+  let cursor: string | undefined;
+  for (let page = 1; ; page += 1) {
+    signal.throwIfAborted();
+    const { deliveries, next } = await hook.list(cursor);
+    const known = await deps.inbox.known(deliveries.map(({ guid }) => guid));
+    for (const delivery of deliveries) {
+      newest = Math.max(newest, delivery.deliveredAt);
+      // Nothing else is worth a request.
+      const wanted = DEPLOYING_EVENTS.has(delivery.event) && DELIVERY.test(delivery.guid);
+      if (!wanted || delivery.deliveredAt < since || known.has(delivery.guid)) continue;
+      missed.set(delivery.guid, [delivery, ...(missed.get(delivery.guid) ?? [])]);
+    }
+    const oldest = deliveries.at(-1)?.deliveredAt ?? 0;
+    if (next === undefined || oldest < since) break;
+    if (page === MOST_PAGES) {
+      deps.logger.warn({ hook: hook.name, pages: page }, 'older deliveries are not looked at');
+      break;
+    }
+    cursor = next;
+  }
+  return { missed: [...missed.values()].sort(byTime), newest };
+}
+
+/** The first payload among the attempts that GitHub still has: all have the same. Undefined when there is none left. */
+export async function payloadOf(hook: Hook, attempts: Attempts): Promise<string | undefined> {
+  for (const { number } of attempts) {
+    try {
+      const payload = await hook.payload(number);
+      if (payload !== undefined) return payload;
+    } catch (error) {
+      if (!(error instanceof TerminalError && error.code === 'github-not-found')) throw error;
+    }
+  }
+  return undefined;
+}
+
+/** Numbers grow, and may have more digits than a number keeps. */
+function byTime([a]: Attempts, [b]: Attempts): number {
+  return a.deliveredAt - b.deliveredAt || (BigInt(a.number) < BigInt(b.number) ? -1 : 1);
+}
