@@ -55,5 +55,5 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.PORT + '/healthz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["/usr/bin/tini", "--", "node", "/app/src/main.ts"]
+ENTRYPOINT ["/usr/bin/tini", "--", "node", "/app/bin/mainsheet.js"]
 CMD ["serve"]

@@ -3,11 +3,16 @@
 // that npm installed beside it. Plain JavaScript, because an older Node has to be able to read it.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import module from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
 if (Number(process.versions.node.split('.')[0]) >= 24) {
+  // Beside what it was made from, where nobody can write who cannot write there too: what is cached is run.
+  module.enableCompileCache(
+    fileURLToPath(new URL('../node_modules/.cache/mainsheet', import.meta.url)),
+  );
   await import(main);
 } else {
   const pinned = fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url));

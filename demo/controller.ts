@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const BINARY = fileURLToPath(new URL('../bin/mainsheet.js', import.meta.url));
 const DEPLOYMENTS = fileURLToPath(new URL('specs', import.meta.url));
 
 /** A controller in a process of its own, on SQLite, as anybody would start it. */
@@ -23,7 +23,7 @@ export async function startController(options: {
   dataDir: string;
   secret: string;
 }): Promise<DemoController> {
-  const child = spawn(process.execPath, [MAIN, 'serve'], {
+  const child = spawn(process.execPath, [BINARY, 'serve'], {
     // A group of its own: Ctrl-C reaches the demo first, which then stops the controller in order.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -43,7 +43,6 @@ import { createOrphans } from './steps/orphans.ts';
 import { createShellStep, findShell } from './steps/shell.ts';
 import { createSteps } from './steps/index.ts';
 import { lockDataDirectory } from './store/data-lock.ts';
-import { createRelay } from './store/relay.ts';
 import type { Config } from './config.ts';
 
 const MAX_LOG_BYTES = 10 * 1024 * 1024;
@@ -68,7 +67,7 @@ export async function startApp(deps: {
   logger: Logger;
 }): Promise<App> {
   const { config, environment, logger } = deps;
-  const { deployments } = config;
+  const { databaseUrl, deployments } = config;
   const clock = systemClock;
   const news = createBroadcast<News>();
   const ended = createBroadcast<Run>();
@@ -85,9 +84,9 @@ export async function startApp(deps: {
   const failpoint = createFailpoint(config.failpoints);
   const store = await openStore(config, logger, failpoint);
   const relay =
-    config.databaseUrl === undefined
+    databaseUrl === undefined
       ? undefined
-      : createRelay({ url: config.databaseUrl, news, clock, logger });
+      : (await import('./store/relay.ts')).createRelay({ url: databaseUrl, news, clock, logger });
 
   const budget = createBudget({
     clock,

@@ -1,10 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { runProgram } from './commands/program.ts';
-import { readConfig } from './config.ts';
 import { describeError, hintOf } from './lib/errors.ts';
-import { createLogger } from './lib/logger.ts';
+import { startLean } from './lib/heap.ts';
 
-/** Exit codes of `serve`: 0 stopped as asked, 1 asked to and could not in time, 2 the configuration is wrong, 3 it could not start. */
 const { version } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
 ) as { version: string };
@@ -25,19 +22,27 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 // not any more once a library has listened to it for the time of a child process.
 process.on('SIGXFSZ', () => undefined);
 
-process.exitCode = await runProgram(
-  {
-    env: process.env,
-    stdout: process.stdout,
-    stderr: process.stderr,
-    version,
-    signal: interrupted.signal,
-    serve,
-  },
-  process.argv.slice(2),
-);
+const argv = process.argv.slice(2);
+if (argv[0] === '--version' || argv[0] === '-V') {
+  process.stdout.on('error', () => undefined).write(`${version}\n`);
+} else {
+  const { runProgram } = await import('./commands/program.ts');
+  process.exitCode = await runProgram(
+    {
+      env: process.env,
+      stdout: process.stdout,
+      stderr: process.stderr,
+      version,
+      signal: interrupted.signal,
+      serve,
+    },
+    argv,
+  );
+}
 
+/** Exit codes: 0 stopped as asked, 1 asked to and could not in time, 2 the configuration is wrong, 3 it could not start. */
 async function serve(): Promise<number> {
+  const { readConfig } = await import('./config.ts');
   const read = readConfig(process.env, { isTerminal: process.stderr.isTTY });
   if ('problems' in read) {
     for (const problem of read.problems) process.stderr.write(`mainsheet: ${problem}\n`);
@@ -46,18 +51,20 @@ async function serve(): Promise<number> {
     return 2;
   }
   const { config } = read;
+  const { createLogger } = await import('./lib/logger.ts');
   const logger = createLogger({ level: config.logLevel, format: config.logFormat });
   for (const warning of read.warnings) logger.warn({ warning }, 'configuration');
   try {
-    // Only here, because every other command is done before all this would be loaded.
-    const { startApp } = await import('./app.ts');
     // Until it is up nothing is under way that a kill could harm, and what the start waits for may never come.
     const endAtOnce = () => {
       logger.info('stopped before it was up');
       process.exit(0);
     };
     interrupted.signal.addEventListener('abort', endAtOnce);
-    const app = await startApp({ config, environment: process.env, version, logger });
+    const app = await startLean(async () => {
+      const { startApp } = await import('./app.ts');
+      return await startApp({ config, environment: process.env, version, logger });
+    });
     interrupted.signal.removeEventListener('abort', endAtOnce);
     await new Promise<void>((resolve) => {
       if (interrupted.signal.aborted) resolve();

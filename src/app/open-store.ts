@@ -4,7 +4,6 @@ import type { Failpoint } from '../lib/failpoint.ts';
 import type { Logger } from '../lib/logger.ts';
 import { openSqlite } from '../store/engine.ts';
 import { createStore, type Store } from '../store/index.ts';
-import { openPostgres } from '../store/postgres.ts';
 
 /** The store that the configuration names, up to date. Throws MainsheetError when it is not to be had. */
 export async function openStore(
@@ -13,6 +12,7 @@ export async function openStore(
   failpoint: Failpoint,
 ): Promise<Store> {
   if (config.databaseUrl !== undefined) {
+    const { openPostgres } = await import('../store/postgres.ts');
     const db = openPostgres(config.databaseUrl, (reason) =>
       logger.warn({ reason }, 'database connection lost'),
     );

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { createApi, type Api } from './api-client.ts';
+import type { Api } from './api-client.ts';
 import { adminToken, fetchOf, serverUrl } from './settings.ts';
 import { createTerminal, type OutputStream, type Terminal } from './terminal.ts';
 
@@ -47,14 +47,16 @@ export function createContext(
     stdin: deps.stdin ?? process.stdin,
     terminal: createTerminal(deps),
     serverUrl: server,
-    api: async () =>
-      createApi({
+    async api() {
+      const { createApi } = await import('./api-client.ts');
+      return createApi({
         url: server(),
         token: adminToken(deps.env, server()),
         signal: deps.signal,
         userAgent: `mainsheet/${deps.version}`,
         fetch: fetchOf(deps.env),
-      }),
+      });
+    },
     fetch: () => fetchOf(deps.env),
     action:
       (command) =>

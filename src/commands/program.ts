@@ -1,36 +1,48 @@
 import { Command, CommanderError } from 'commander';
 import { describeError, MainsheetError } from '../lib/errors.ts';
-import { backtestCommand } from './backtest.ts';
-import { cancelCommand } from './cancel.ts';
 import { cleanLine, cleanText } from './clean-text.ts';
-import { createContext, type ProgramDeps } from './context.ts';
-import { demoCommand } from './demo.ts';
-import { deliveriesCommand } from './deliveries.ts';
-import { deployCommand } from './deploy.ts';
-import { doctorCommand } from './doctor.ts';
-import { environmentsCommand } from './environments.ts';
-import { explainCommand } from './explain.ts';
+import { createContext, type CommandContext, type ProgramDeps } from './context.ts';
 import { helpCommand } from './help.ts';
-import { logsCommand } from './logs.ts';
-import { migrateCommand } from './migrate.ts';
-import { outboxCommand } from './outbox.ts';
-import { pauseCommand } from './pause.ts';
-import { pausesCommand } from './pauses.ts';
-import { replayCommand } from './replay.ts';
-import { resendCommand } from './resend.ts';
-import { resumeCommand } from './resume.ts';
-import { retryCommand } from './retry.ts';
-import { rollbackCommand } from './rollback.ts';
-import { runsCommand } from './runs.ts';
-import { schemaCommand } from './schema.ts';
-import { sendCommand } from './send.ts';
-import { serveCommand } from './serve.ts';
-import { specsCommand } from './specs.ts';
 import { createTerminal, mayColour } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
-import { validateCommand } from './validate.ts';
 
 export type { ProgramDeps } from './context.ts';
+
+type Register = (program: Command, context: CommandContext) => void;
+
+/** The commands in the help's order. Each file is read when its command is asked for. */
+const COMMANDS: Record<string, Record<string, () => Promise<Register>>> = {
+  'Run it:': {
+    serve: async () => (await import('./serve.ts')).serveCommand,
+    demo: async () => (await import('./demo.ts')).demoCommand,
+    doctor: async () => (await import('./doctor.ts')).doctorCommand,
+    migrate: async () => (await import('./migrate.ts')).migrateCommand,
+  },
+  'Write deployment specs:': {
+    validate: async () => (await import('./validate.ts')).validateCommand,
+    explain: async () => (await import('./explain.ts')).explainCommand,
+    backtest: async () => (await import('./backtest.ts')).backtestCommand,
+    send: async () => (await import('./send.ts')).sendCommand,
+    schema: async () => (await import('./schema.ts')).schemaCommand,
+  },
+  'Look after deployments:': {
+    runs: async () => (await import('./runs.ts')).runsCommand,
+    logs: async () => (await import('./logs.ts')).logsCommand,
+    retry: async () => (await import('./retry.ts')).retryCommand,
+    cancel: async () => (await import('./cancel.ts')).cancelCommand,
+    environments: async () => (await import('./environments.ts')).environmentsCommand,
+    specs: async () => (await import('./specs.ts')).specsCommand,
+    deliveries: async () => (await import('./deliveries.ts')).deliveriesCommand,
+    deploy: async () => (await import('./deploy.ts')).deployCommand,
+    rollback: async () => (await import('./rollback.ts')).rollbackCommand,
+    replay: async () => (await import('./replay.ts')).replayCommand,
+    pause: async () => (await import('./pause.ts')).pauseCommand,
+    resume: async () => (await import('./resume.ts')).resumeCommand,
+    pauses: async () => (await import('./pauses.ts')).pausesCommand,
+    outbox: async () => (await import('./outbox.ts')).outboxCommand,
+    resend: async () => (await import('./resend.ts')).resendCommand,
+  },
+};
 
 const AFTER_HELP = `
 Environment:
@@ -50,11 +62,12 @@ Start here:
   $ mainsheet doctor          find out what is missing
   $ mainsheet runs            what was deployed`;
 
-/** The command line of DESIGN §5. `end` is given the exit code of the command that ran. */
-export function createProgram(
+/** The command line, with all commands or `only` one. `end` is given the exit code of the command that ran. */
+export async function createProgram(
   deps: ProgramDeps,
   end: (exitCode: number) => void = () => {},
-): Command {
+  only?: string,
+): Promise<Command> {
   const { stdout, stderr, env } = deps;
   const program = new Command('mainsheet')
     .description('Deploys what is pushed: a GitOps controller driven by repository events.')
@@ -79,33 +92,12 @@ export function createProgram(
     .addHelpText('after', AFTER_HELP);
 
   const context = createContext(deps, program, end);
-  program.commandsGroup('Run it:');
-  serveCommand(program, context);
-  demoCommand(program, context);
-  doctorCommand(program, context);
-  migrateCommand(program, context);
-  program.commandsGroup('Write deployment specs:');
-  validateCommand(program, context);
-  explainCommand(program, context);
-  backtestCommand(program, context);
-  sendCommand(program, context);
-  schemaCommand(program, context);
-  program.commandsGroup('Look after deployments:');
-  runsCommand(program, context);
-  logsCommand(program, context);
-  retryCommand(program, context);
-  cancelCommand(program, context);
-  environmentsCommand(program, context);
-  specsCommand(program, context);
-  deliveriesCommand(program, context);
-  deployCommand(program, context);
-  rollbackCommand(program, context);
-  replayCommand(program, context);
-  pauseCommand(program, context);
-  resumeCommand(program, context);
-  pausesCommand(program, context);
-  outboxCommand(program, context);
-  resendCommand(program, context);
+  for (const [group, commands] of Object.entries(COMMANDS)) {
+    program.commandsGroup(group);
+    for (const [name, read] of Object.entries(commands)) {
+      if (only === undefined || name === only) (await read())(program, context);
+    }
+  }
   program.commandsGroup('Other:');
   helpCommand(program);
   return program.helpCommand(false);
@@ -123,8 +115,9 @@ export async function runProgram(deps: ProgramDeps, argv: readonly string[]): Pr
   deps.stdout.on('error', onStreamError);
   deps.stderr.on('error', onStreamError);
   const signal = AbortSignal.any([deps.signal, closed.signal]);
-  const program = createProgram({ ...deps, signal }, (code) => (exitCode = code));
   try {
+    const end = (code: number) => (exitCode = code);
+    const program = await createProgram({ ...deps, signal }, end, commandOf(argv));
     await program.parseAsync([...argv], { from: 'user' });
     return exitCode;
   } catch (error) {
@@ -134,6 +127,13 @@ export async function runProgram(deps: ProgramDeps, argv: readonly string[]): Pr
     say(error, deps);
     return error instanceof UsageError ? 2 : 3;
   }
+}
+
+/** The command that a command line asks for; undefined when all have to be there, to show them or to find the nearest. */
+function commandOf(argv: readonly string[]): string | undefined {
+  const name = argv.find((word, index) => !word.startsWith('-') && argv[index - 1] !== '--server');
+  const isOne = Object.values(COMMANDS).some((commands) => Object.hasOwn(commands, name ?? ''));
+  return isOne ? name : undefined;
 }
 
 function say(error: unknown, deps: ProgramDeps): void {

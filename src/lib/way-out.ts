@@ -1,5 +1,4 @@
 import { BlockList, isIP } from 'node:net';
-import { getCACertificates } from 'node:tls';
 import type { Dispatcher } from 'undici';
 import { describeError, type MainsheetError } from './errors.ts';
 
@@ -66,6 +65,8 @@ function bare(host: string): string {
 
 /** All certificates that are trusted when some of our own are: those of Node, of the system, and ours. */
 export function trusted({ certificates }: WayOutSettings): string[] {
+  // Not imported above: that would read all of them in every process.
+  const { getCACertificates } = process.getBuiltinModule('node:tls');
   return [
     ...new Set([...getCACertificates('default'), ...getCACertificates('system'), ...certificates]),
   ];

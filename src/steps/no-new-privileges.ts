@@ -1,5 +1,6 @@
+import { execFile } from 'node:child_process';
 import { isAbsolute } from 'node:path';
-import { execa } from 'execa';
+import { promisify } from 'node:util';
 import type { ShellProgram } from './shell.ts';
 
 /** A program and what it is started with. */
@@ -21,8 +22,9 @@ const OPTIONS = ['--no-new-privs', '--'];
  */
 export async function findSetpriv(shell: ShellProgram): Promise<string | undefined> {
   const look = [...OPTIONS, shell.path, '-c', 'command -v setpriv'];
-  const result = await execa('setpriv', look, { reject: false });
-  return !result.failed && isAbsolute(result.stdout) ? result.stdout : undefined;
+  const { stdout } = await promisify(execFile)('setpriv', look).catch(() => ({ stdout: '' }));
+  const path = stdout.trimEnd();
+  return isAbsolute(path) ? path : undefined;
 }
 
 /** The command that runs `command` without a way to more rights; the command itself where there is no `setpriv`. */

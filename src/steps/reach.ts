@@ -1,6 +1,7 @@
+import { execFile } from 'node:child_process';
 import { realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { execa } from 'execa';
+import { promisify } from 'node:util';
 import type { Owner } from '../lib/owner.ts';
 import type { ShellProgram } from './shell.ts';
 
@@ -38,12 +39,11 @@ async function selectedBy(
   paths: string[],
 ): Promise<string[]> {
   const script = `for path; do if ${condition}; then printf "%s\\0" "$path"; fi; done`;
-  const { stdout } = await execa(shell.path, ['-c', script, 'sh', ...paths], {
+  const { stdout } = await promisify(execFile)(shell.path, ['-c', script, 'sh', ...paths], {
     uid: user.uid,
     gid: user.gid,
     cwd: '/',
     env: {},
-    extendEnv: false,
     timeout: TIMEOUT_MS,
   });
   return stdout.split('\0').filter((path) => path !== '');

@@ -1,7 +1,8 @@
+import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import { chmod, lchown, rm, stat, writeFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
-import { execa } from 'execa';
+import { promisify } from 'node:util';
 import type { Clock } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
@@ -48,8 +49,10 @@ export async function findShell(): Promise<ShellProgram> {
     ['sh', '-e'],
   ] as const) {
     // A shell names itself here, and shows that it understands its options.
-    const result = await execa(name, [...args, '-c', `command -v ${name}`], { reject: false });
-    if (!result.failed && isAbsolute(result.stdout)) return { path: result.stdout, args };
+    const look = [...args, '-c', `command -v ${name}`];
+    const { stdout } = await promisify(execFile)(name, look).catch(() => ({ stdout: '' }));
+    const path = stdout.trimEnd();
+    if (isAbsolute(path)) return { path, args };
   }
   throw new MainsheetError('no-shell', 'there is neither bash nor sh on the PATH', {
     hint: 'install bash, or correct the PATH that Mainsheet is started with',

@@ -16,9 +16,9 @@ test('the help names every command and the exit codes', async () => {
   assert.doesNotMatch(stdout, /\u001b/);
 });
 
-test('every command, argument and option is described', () => {
+test('every command, argument and option is described', async () => {
   const stream = new PassThrough();
-  const program = createProgram({
+  const program = await createProgram({
     env: {},
     stdout: stream,
     stderr: stream,
@@ -32,6 +32,23 @@ test('every command, argument and option is described', () => {
       assert.notEqual(part.description, '', `${command.name()} ${part.name()}`);
     }
   }
+});
+
+test('a command line reads the file of its own command, behind options too', async () => {
+  const { code, stdout } = await runCommand(['--server', 'http://127.0.0.1:1', 'runs', '--help']);
+  assert.equal(code, 0);
+  assert.match(stdout, /^Usage: mainsheet runs /);
+  const stream = new PassThrough();
+  const deps = { env: {}, stdout: stream, stderr: stream, version: '1.2.3' };
+  const program = await createProgram(
+    { ...deps, signal: new AbortController().signal, serve: async () => 0 },
+    undefined,
+    'runs',
+  );
+  assert.deepEqual(
+    program.commands.map((command) => command.name()),
+    ['runs', 'help'],
+  );
 });
 
 test('the help is coloured on a terminal and not with NO_COLOR', async () => {

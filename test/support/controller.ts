@@ -2,13 +2,13 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { ADMIN_TOKEN, asAdmin } from './admin.ts';
 import { until } from './until.ts';
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const BINARY = fileURLToPath(new URL('../../bin/mainsheet.js', import.meta.url));
 
 /** A process that was stopped for a while may write to a kept connection just when it is closed as idle. */
 const ONCE = { connection: 'close' };
@@ -76,7 +76,6 @@ export async function startController(options: {
   const env = {
     PATH: process.env['PATH'] ?? '',
     HOME: root,
-    ...compileCache(),
     PORT: '0',
     MAINSHEET_ADMIN_TOKEN: ADMIN_TOKEN,
     MAINSHEET_DATA_DIR: dataDir,
@@ -101,7 +100,7 @@ export async function startController(options: {
   let token = '';
 
   async function start(more: Record<string, string> = {}): Promise<void> {
-    const command = [...(options.disk?.enter ?? []), process.execPath, MAIN, 'serve'];
+    const command = [...(options.disk?.enter ?? []), process.execPath, BINARY, 'serve'];
     const [file = '', ...args] =
       options.openFiles === undefined
         ? command
@@ -185,10 +184,4 @@ export async function startController(options: {
       await rm(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
     },
   };
-}
-
-/** Hundreds of controllers are started by the tests, and half of what each start costs is reading the same modules. */
-function compileCache(): Record<string, string> {
-  const directory = process.env['NODE_COMPILE_CACHE'];
-  return directory === undefined ? {} : { NODE_COMPILE_CACHE: resolve(directory) };
 }

@@ -30,10 +30,11 @@ export function withOpenApi(operations: readonly Operation[], version: string): 
     name: 'getOpenApi',
     summary: 'This description',
     answer: z.record(z.string(), z.unknown()),
-    serve: async () => document,
+    serve: async () => (document ??= describeApi(all, version)),
   });
-  const all = [...operations, describe];
-  const document = describeApi(all, version);
+  // Made when it is first asked for.
+  let document: Record<string, Json> | undefined;
+  const all: Operation[] = [...operations, describe];
   return all;
 }
 

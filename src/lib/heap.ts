@@ -1,0 +1,18 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+/**
+ * Starts what lives as long as the process, without keeping the memory that only starting takes: V8's space for new objects stays
+ * at its 1 MB, where it would grow to 32 MB and keep them, and what is left over is collected at the end, which stops the
+ * process for a tenth of a second. Then the space may grow again, as work needs it. Rejects as `start` does.
+ */
+export async function startLean<Started>(start: () => Promise<Started>): Promise<Started> {
+  setFlagsFromString('--semi-space-growth-factor=1');
+  const started = await start();
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as NonNullable<typeof gc>;
+  setFlagsFromString('--no-expose-gc');
+  collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  setFlagsFromString('--semi-space-growth-factor=2');
+  return started;
+}
