@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { describeError, hintOf } from './lib/errors.ts';
-import { startLean } from './lib/heap.ts';
 
 const { version } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
@@ -61,6 +60,7 @@ async function serve(): Promise<number> {
       process.exit(0);
     };
     interrupted.signal.addEventListener('abort', endAtOnce);
+    const { startLean } = await import('./lib/heap.ts');
     const app = await startLean(async () => {
       const { startApp } = await import('./app.ts');
       return await startApp({ config, environment: process.env, version, logger });

@@ -1,6 +1,9 @@
-import { BlockList, isIP } from 'node:net';
 import type { Dispatcher } from 'undici';
 import { describeError, type MainsheetError } from './errors.ts';
+
+/** Read when something goes out: most commands send nothing, and `node:tls` reads all certificates there are. */
+const net = () => process.getBuiltinModule('node:net');
+const tls = () => process.getBuiltinModule('node:tls');
 
 /** How to get out, as the configuration says it. */
 export interface WayOutSettings {
@@ -39,7 +42,7 @@ function isMeant(entry: string, host: string, port: string): boolean {
   if (entry === '*') return true;
   const network = /^([\da-f.:]+)\/(\d{1,3})$/i.exec(entry);
   if (network !== null) return isWithin(host, network[1] ?? '', Number(network[2]));
-  if (isIP(bare(entry)) !== 0) return bare(entry).toLowerCase() === host;
+  if (net().isIP(bare(entry)) !== 0) return bare(entry).toLowerCase() === host;
   const [, name = '', only] = /^(.*?)(?::(\d+))?$/.exec(entry.toLowerCase()) ?? [];
   if (only !== undefined && only !== port) return false;
   const domain = bare(name.replace(/^\*?\./, ''));
@@ -47,6 +50,7 @@ function isMeant(entry: string, host: string, port: string): boolean {
 }
 
 function isWithin(host: string, address: string, bits: number): boolean {
+  const { BlockList, isIP } = net();
   const family = isIP(address);
   if (family === 0 || family !== isIP(host) || bits > (family === 4 ? 32 : 128)) return false;
   const kind = family === 4 ? 'ipv4' : 'ipv6';
@@ -65,8 +69,7 @@ function bare(host: string): string {
 
 /** All certificates that are trusted when some of our own are: those of Node, of the system, and ours. */
 export function trusted({ certificates }: WayOutSettings): string[] {
-  // Not imported above: that would read all of them in every process.
-  const { getCACertificates } = process.getBuiltinModule('node:tls');
+  const { getCACertificates } = tls();
   return [
     ...new Set([...getCACertificates('default'), ...getCACertificates('system'), ...certificates]),
   ];
@@ -82,7 +85,7 @@ export function createFetch(settings: WayOutSettings): typeof fetch {
     return fetch;
   }
   const dispatchers = new Map<string | undefined, Dispatcher>();
-  const tls = certificates.length === 0 ? {} : { ca: trusted(settings) };
+  const trust = certificates.length === 0 ? {} : { ca: trusted(settings) };
 
   return async (input, init = {}) => {
     // Only here, because most installations do without it.
@@ -93,14 +96,14 @@ export function createFetch(settings: WayOutSettings): typeof fetch {
     if (dispatcher === undefined) {
       dispatcher =
         proxy === undefined
-          ? new undici.Agent({ allowH2: false, connect: tls })
+          ? new undici.Agent({ allowH2: false, connect: trust })
           : new undici.ProxyAgent({
               uri: proxy,
               allowH2: false,
               // As git does, and because proxies seldom allow tunnels to other ports than 443.
               proxyTunnel: false,
-              requestTls: tls,
-              proxyTls: tls,
+              requestTls: trust,
+              proxyTls: trust,
             });
       dispatchers.set(proxy, dispatcher);
     }
