@@ -1,5 +1,4 @@
-import type { Kysely } from 'kysely';
-import type { Database } from './tables.ts';
+import { queries, values, type Db } from './query.ts';
 
 /** Something an operator did. */
 export interface AuditEntry {
@@ -13,24 +12,17 @@ export interface AuditEntry {
   detail: string;
 }
 
-export interface Audit {
-  record(entry: AuditEntry): Promise<void>;
-  list(limit: number): Promise<AuditEntry[]>;
-}
+export type Audit = ReturnType<typeof createAudit>;
 
-export function createAudit(db: Kysely<Database>): Audit {
+export function createAudit(db: Db) {
+  const { all, change } = queries(db);
   return {
-    async record(entry) {
-      await db.insertInto('audit').values(entry).execute();
+    async record(entry: AuditEntry): Promise<void> {
+      await change`insert into audit ${values([{ ...entry }])}`;
     },
 
-    async list(limit) {
-      return await db
-        .selectFrom('audit')
-        .select(['at', 'actor', 'action', 'subject', 'detail'])
-        .orderBy('seq', 'desc')
-        .limit(limit)
-        .execute();
-    },
+    /** Newest first. */
+    list: (limit: number) =>
+      all<AuditEntry>`select at, actor, action, subject, detail from audit order by seq desc limit ${limit}`,
   };
 }

@@ -1,5 +1,4 @@
-import type { Kysely } from 'kysely';
-import type { Database } from './tables.ts';
+import { list, queries, type Db } from './query.ts';
 
 export interface SeenHead {
   sha: string;
@@ -9,52 +8,37 @@ export interface SeenHead {
 }
 
 /** Where the branches of repositories stood when they were last looked at. */
-export interface BranchHeads {
-  /** By ref (`refs/heads/main`). Empty for a repository that was never looked at. */
-  of(repository: string): Promise<Map<string, string>>;
-  /** Notes where a branch stands. */
-  see(repository: string, ref: string, head: SeenHead): Promise<void>;
-  /** Forgets a branch that is gone. */
-  forget(repository: string, ref: string): Promise<void>;
-  /** Forgets every other repository: if one is looked at again some day, it is for the first time. */
-  retain(repositories: ReadonlySet<string>): Promise<void>;
-}
+export type BranchHeads = ReturnType<typeof createBranchHeads>;
 
-export function createBranchHeads(db: Kysely<Database>): BranchHeads {
+export function createBranchHeads(db: Db) {
+  const { all, change } = queries(db);
   return {
-    async of(repository) {
-      const rows = await db
-        .selectFrom('branch_heads')
-        .select(['ref', 'sha'])
-        .where('repository', '=', repository.toLowerCase())
-        .execute();
+    /** By ref (`refs/heads/main`). Empty for a repository that was never looked at. */
+    async of(repository: string): Promise<Map<string, string>> {
+      const rows = await all<{ ref: string; sha: string }>`
+        select ref, sha from branch_heads where repository = ${repository.toLowerCase()}`;
       return new Map(rows.map(({ ref, sha }) => [ref, sha]));
     },
 
-    async see(repository, ref, { sha, pushSeq, seenAt }) {
-      const head = { sha, push_seq: pushSeq, seen_at: seenAt };
-      await db
-        .insertInto('branch_heads')
-        .values({ repository: repository.toLowerCase(), ref, ...head })
-        .onConflict((conflict) => conflict.columns(['repository', 'ref']).doUpdateSet(head))
-        .execute();
+    /** Notes where a branch stands. */
+    async see(repository: string, ref: string, { sha, pushSeq, seenAt }: SeenHead): Promise<void> {
+      await change`insert into branch_heads (repository, ref, sha, push_seq, seen_at)
+        values (${repository.toLowerCase()}, ${ref}, ${sha}, ${pushSeq}, ${seenAt})
+        on conflict (repository, ref) do update set
+        sha = excluded.sha, push_seq = excluded.push_seq, seen_at = excluded.seen_at`;
     },
 
-    async forget(repository, ref) {
-      await db
-        .deleteFrom('branch_heads')
-        .where('repository', '=', repository.toLowerCase())
-        .where('ref', '=', ref)
-        .execute();
+    /** Forgets a branch that is gone. */
+    async forget(repository: string, ref: string): Promise<void> {
+      await change`delete from branch_heads where repository = ${repository.toLowerCase()} and ref = ${ref}`;
     },
 
-    async retain(repositories) {
-      const kept = new Set([...repositories].map((repository) => repository.toLowerCase()));
-      const rows = await db.selectFrom('branch_heads').select('repository').distinct().execute();
-      for (const { repository } of rows) {
-        if (kept.has(repository)) continue;
-        await db.deleteFrom('branch_heads').where('repository', '=', repository).execute();
-      }
+    /** Forgets every other repository: if one is looked at again some day, it is for the first time. */
+    async retain(repositories: ReadonlySet<string>): Promise<void> {
+      const kept = new Set([...repositories].map((name) => name.toLowerCase()));
+      const rows = await all<{ repository: string }>`select distinct repository from branch_heads`;
+      const gone = rows.map(({ repository }) => repository).filter((name) => !kept.has(name));
+      if (gone.length > 0) await change`delete from branch_heads where repository in ${list(gone)}`;
     },
   };
 }

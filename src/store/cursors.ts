@@ -1,29 +1,19 @@
-import type { Kysely } from 'kysely';
-import type { Database } from './tables.ts';
+import { queries, type Db } from './query.ts';
 
 /** How far something has been read that is read piece by piece. */
-export interface Cursors {
-  get(name: string): Promise<string | undefined>;
-  set(name: string, value: string, now: number): Promise<void>;
-}
+export type Cursors = ReturnType<typeof createCursors>;
 
-export function createCursors(db: Kysely<Database>): Cursors {
+export function createCursors(db: Db) {
+  const { change, first } = queries(db);
   return {
-    async get(name) {
-      const row = await db
-        .selectFrom('cursors')
-        .select('value')
-        .where('name', '=', name)
-        .executeTakeFirst();
-      return row?.value;
+    async get(name: string): Promise<string | undefined> {
+      return (await first<{ value: string }>`select value from cursors where name = ${name}`)
+        ?.value;
     },
 
-    async set(name, value, now) {
-      await db
-        .insertInto('cursors')
-        .values({ name, value, updated_at: now })
-        .onConflict((conflict) => conflict.column('name').doUpdateSet({ value, updated_at: now }))
-        .execute();
+    async set(name: string, value: string, now: number): Promise<void> {
+      await change`insert into cursors (name, value, updated_at) values (${name}, ${value}, ${now})
+        on conflict (name) do update set value = excluded.value, updated_at = excluded.updated_at`;
     },
   };
 }

@@ -1,6 +1,6 @@
-import type { Kysely } from 'kysely';
+import { sql } from 'kysely';
 import type { Run } from '../model/run.ts';
-import type { Database } from './tables.ts';
+import { queries, values, type Db } from './query.ts';
 
 /** What is deployed: the last successful run of a spec in its lane. */
 export interface Environment {
@@ -14,50 +14,27 @@ export interface Environment {
   deployedAt: number;
 }
 
-export interface Environments {
-  /** Records that a run has been deployed. */
-  record(run: Run, now: number): Promise<void>;
-  get(lane: string, spec: string): Promise<Environment | undefined>;
-  list(): Promise<Environment[]>;
-}
+export type Environments = ReturnType<typeof createEnvironments>;
 
-export function createEnvironments(db: Kysely<Database>): Environments {
-  const rows = () =>
-    db
-      .selectFrom('environments')
-      .select([
-        'lane',
-        'spec',
-        'environment',
-        'repository',
-        'run_id as run',
-        'sha',
-        'ref',
-        'deployed_at as deployedAt',
-      ]);
+const COLUMNS = sql`lane, spec, environment, repository, run_id as run, sha, ref, deployed_at as "deployedAt"`;
+
+export function createEnvironments(db: Db) {
+  const { all, change, first } = queries(db);
   return {
-    async record(run, now) {
-      const deployed = {
-        environment: run.environment,
-        repository: run.repository,
-        run_id: run.id,
-        sha: run.sha,
-        ref: run.ref,
-        deployed_at: now,
-      };
-      await db
-        .insertInto('environments')
-        .values({ lane: run.lane, spec: run.spec, ...deployed })
-        .onConflict((conflict) => conflict.columns(['lane', 'spec']).doUpdateSet(deployed))
-        .execute();
+    /** Records that a run has been deployed. */
+    async record(
+      { lane, spec, environment, repository, id, sha, ref }: Run,
+      now: number,
+    ): Promise<void> {
+      const row = { lane, spec, environment, repository, run_id: id, sha, ref, deployed_at: now };
+      await change`insert into environments ${values([row])}
+        on conflict (lane, spec) do update set environment = excluded.environment, sha = excluded.sha,
+        repository = excluded.repository, run_id = excluded.run_id, ref = excluded.ref, deployed_at = excluded.deployed_at`;
     },
 
-    async get(lane, spec) {
-      return await rows().where('lane', '=', lane).where('spec', '=', spec).executeTakeFirst();
-    },
+    get: (lane: string, spec: string) =>
+      first<Environment>`select ${COLUMNS} from environments where lane = ${lane} and spec = ${spec}`,
 
-    async list() {
-      return await rows().orderBy('environment').orderBy('spec').execute();
-    },
+    list: () => all<Environment>`select ${COLUMNS} from environments order by environment, spec`,
   };
 }

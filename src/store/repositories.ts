@@ -1,69 +1,56 @@
-import type { Kysely } from 'kysely';
-import type { Database } from './tables.ts';
+import { sql } from 'kysely';
+import { queries, type Db } from './query.ts';
 
 /** What repositories are called now and were called before. A name is the one repository's that was last seen with it. */
-export interface Repositories {
-  /**
-   * Notes that GitHub gives the repository with this number this name. What is told again changes nothing, because deliveries come
-   * late, unless it is `current`: what GitHub just answered. What is known of the branches goes on under the new name.
-   */
-  see(id: number, name: string, now: number, current?: boolean): Promise<void>;
-  /** GitHub's number of a repository; undefined when it was never seen. */
-  idOf(name: string): Promise<number | undefined>;
-  /** All names of the repository that is or was called `name`, the one it has now first; `name` alone when it was never seen. */
-  namesOf(name: string): Promise<[string, ...string[]]>;
-}
+export type Repositories = ReturnType<typeof createRepositories>;
 
-export function createRepositories(db: Kysely<Database>): Repositories {
+export function createRepositories(db: Db) {
+  const { all, change, first } = queries(db);
+
+  /** GitHub's number of a repository; undefined when it was never seen. */
   async function idOf(name: string): Promise<number | undefined> {
-    const row = await db
-      .selectFrom('repositories')
-      .select('id')
-      .where('name', '=', name.toLowerCase())
-      .executeTakeFirst();
+    const row = await first<{ id: number }>`
+      select id from repositories where name = ${name.toLowerCase()}`;
     return row?.id;
   }
 
-  async function rowsOf(id: number) {
-    return await db
-      .selectFrom('repositories')
-      .select(['name', 'spelled', 'seen_at as seenAt'])
-      .where('id', '=', id)
-      .orderBy('seen_at', 'desc')
-      .execute();
-  }
+  const rowsOf = (id: number) =>
+    all<{ name: string; spelled: string; seenAt: number }>`
+      select name, spelled, seen_at as "seenAt" from repositories where id = ${id} order by seen_at desc`;
 
   /** Of the branches of `from`, which is called `to` now. */
   async function carryOver(from: string, to: string): Promise<void> {
-    await db.deleteFrom('branch_heads').where('repository', '=', to).execute();
-    for (const table of ['branch_heads', 'pushes'] as const) {
-      await db.updateTable(table).set({ repository: to }).where('repository', '=', from).execute();
+    await change`delete from branch_heads where repository = ${to}`;
+    for (const table of [sql`branch_heads`, sql`pushes`]) {
+      await change`update ${table} set repository = ${to} where repository = ${from}`;
     }
   }
 
   return {
     idOf,
 
-    async see(id, spelled, now, current = false) {
+    /**
+     * Notes that GitHub gives the repository with this number this name. What is told again changes nothing, because deliveries come
+     * late, unless it is `current`: what GitHub just answered. What is known of the branches goes on under the new name.
+     */
+    async see(id: number, spelled: string, now: number, current = false): Promise<void> {
       const name = spelled.toLowerCase();
       const [newest] = await rowsOf(id);
       if (newest?.name === name) return;
       if (!current && (await idOf(name)) === id) return;
-      const row = { id, spelled, seen_at: Math.max(now, (newest?.seenAt ?? 0) + 1) };
-      await db
-        .insertInto('repositories')
-        .values({ name, ...row })
-        .onConflict((conflict) => conflict.column('name').doUpdateSet(row))
-        .execute();
+      const seenAt = Math.max(now, (newest?.seenAt ?? 0) + 1);
+      await change`insert into repositories (name, id, spelled, seen_at)
+        values (${name}, ${id}, ${spelled}, ${seenAt}) on conflict (name) do update set
+        id = excluded.id, spelled = excluded.spelled, seen_at = excluded.seen_at`;
       if (newest !== undefined) await carryOver(newest.name, name);
     },
 
-    async namesOf(name) {
+    /** All names of the repository that is or was called `name`, the one it has now first; `name` alone when it was never seen. */
+    async namesOf(name: string): Promise<[string, ...string[]]> {
       const id = await idOf(name);
       const [newest, ...former] = id === undefined ? [] : await rowsOf(id);
-      return newest === undefined
-        ? [name]
-        : [newest.spelled, ...former.map(({ spelled }) => spelled)];
+      if (newest === undefined) return [name];
+      return [newest.spelled, ...former.map(({ spelled }) => spelled)];
     },
   };
 }

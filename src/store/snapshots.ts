@@ -1,5 +1,4 @@
-import type { Kysely } from 'kysely';
-import type { Database } from './tables.ts';
+import { queries, type Db } from './query.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -11,33 +10,20 @@ export interface SpecSnapshot {
   text: string;
 }
 
-export interface Snapshots {
-  keep(snapshot: SpecSnapshot, now: number): Promise<void>;
-  get(digest: string): Promise<SpecSnapshot | undefined>;
-}
+export type Snapshots = ReturnType<typeof createSnapshots>;
 
-export function createSnapshots(db: Kysely<Database>): Snapshots {
+export function createSnapshots(db: Db) {
+  const { change, first } = queries(db);
   return {
-    async keep(snapshot, now) {
-      await db
-        .insertInto('spec_snapshots')
-        .values({ ...snapshot, created_at: now })
-        .onConflict((conflict) =>
-          // Young again, and on PostgreSQL locked, so that retention leaves alone what a run is made from.
-          conflict
-            .column('digest')
-            .doUpdateSet({ created_at: now })
-            .where('spec_snapshots.created_at', '<', now - DAY_MS),
-        )
-        .execute();
+    async keep({ digest, name, file, text }: SpecSnapshot, now: number): Promise<void> {
+      // Young again, and on PostgreSQL locked, so that retention leaves alone what a run is made from.
+      await change`insert into spec_snapshots (digest, name, file, text, created_at)
+        values (${digest}, ${name}, ${file}, ${text}, ${now})
+        on conflict (digest) do update set created_at = excluded.created_at
+        where spec_snapshots.created_at < ${now - DAY_MS}`;
     },
 
-    async get(digest) {
-      return await db
-        .selectFrom('spec_snapshots')
-        .select(['digest', 'name', 'file', 'text'])
-        .where('digest', '=', digest)
-        .executeTakeFirst();
-    },
+    get: (digest: string) =>
+      first<SpecSnapshot>`select digest, name, file, text from spec_snapshots where digest = ${digest}`,
   };
 }
