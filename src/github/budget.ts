@@ -1,17 +1,16 @@
 import type { Clock } from '../lib/clock.ts';
+import { inGroups } from '../lib/in-groups.ts';
 import {
   IMPORTANCE,
   IMPORTANCES,
+  NO_WRITES,
   type Hold,
   type Importance,
+  type WriteCounts,
   type WriteLog,
-  type WritesSeen,
 } from '../model/importance.ts';
 import { createCircuit, type Circuit } from './circuit.ts';
-import { createWriteLedger, type WriteLedger, type WriteLimits } from './write-ledger.ts';
-
-/** GitHub's published limits for requests that create content. */
-export const GITHUB_WRITE_LIMITS: WriteLimits = { perMinute: 80, perHour: 500 };
+import { hasRoom, withWrite, type WriteLimits } from './room.ts';
 
 /** Leave to send one write. One of its functions is to be called when the request is over. */
 export interface Grant {
@@ -46,37 +45,34 @@ export interface BudgetUsage {
 export interface Budget {
   /** Leave for one write from the account (a repository's owner), or undefined when it has to wait. */
   take(account: string, importance: Importance): Promise<Grant | undefined>;
-  /** What would get no leave now, so that it is not even claimed. */
-  held(): Hold[];
+  /** What would get no leave now, so that it is not even claimed. Learns at most once a second what other processes have written. */
+  held(): Promise<Hold[]>;
   /** To be told what each answer of GitHub says about the primary limit. */
   observe(account: string, primary: PrimaryLimit): void;
-  /** Learns what other processes have written since, for `held` and `usage`; `take` asks for itself. */
-  refresh(): Promise<void>;
+  /** As `held` has learned it last. */
   usage(): BudgetUsage[];
 }
 
 interface Account {
-  ledger: WriteLedger;
+  /** Takes that are asked for in one turn are one transaction. */
+  take: (importance: Importance) => Promise<Grant | undefined>;
+  counts: WriteCounts;
   circuit: Circuit;
-  /** The number of the last write in the log that the ledger knows. */
-  seen: number;
   /** Requests under way. */
   open: number;
   primary: PrimaryLimit | undefined;
   rateLimited: number;
-  /** Settles when whoever reads the log for the account now is done. */
-  turn: Promise<unknown>;
 }
 
 const HOUR_MS = 60 * 60_000;
-/** For how long writes are kept in the log: longer than any window, however far clocks are apart. */
-const KEPT_MS = 2 * HOUR_MS;
-/** All that a token may do is one budget, whoever owns the repositories. */
+/** For how long the counts of all accounts are good enough to know what not to claim; `take` asks for itself. */
+const REFRESH_MS = 1000;
+/** All that a token may do is one budget, to whatever owner a repository belongs. */
 const TOKEN = 'token';
 
 /**
- * `shared`: everybody shares one budget, as with a token; else every owner, having an installation of its own, has one. `log` is
- * what all processes share: a write is noted there before it is made, so the budget holds across replicas and deaths.
+ * `shared`: all repositories share one budget, as with a token; else every owner, having an installation of its own, has one. `log`
+ * is what all processes share: a write is noted there before it is made, so the budget holds across replicas and deaths.
  */
 export function createBudget(deps: {
   clock: Clock;
@@ -86,29 +82,50 @@ export function createBudget(deps: {
 }): Budget {
   const { clock, limits, log } = deps;
   const accounts = new Map<string, Account>();
+  let refreshedAt = -Infinity;
   const keyOf = (name: string) => (deps.shared ? TOKEN : name);
 
   function accountFor(key: string): Account {
     const known = accounts.get(key);
     if (known !== undefined) return known;
     const account: Account = {
-      ledger: createWriteLedger(limits),
+      take: inGroups((group) => takeAll(key, account, group)),
+      counts: NO_WRITES,
       circuit: createCircuit(),
-      seen: 0,
       open: 0,
       primary: undefined,
       rateLimited: 0,
-      turn: Promise.resolve(),
     };
     accounts.set(key, account);
     return account;
   }
 
-  function isOpen(account: Account, importance: Importance, now: number): boolean {
+  /** Leave for as many of the group as there is room for, the first ones first. */
+  async function takeAll(key: string, account: Account, group: readonly Importance[]) {
+    const allowed = new Map<number, Importance>();
+    await log.reserve(
+      key,
+      () => clock.now(),
+      (counts) => {
+        account.counts = counts;
+        for (const [index, importance] of group.entries()) {
+          if (!isOpen(account, importance, allowed.size)) continue;
+          account.counts = withWrite(account.counts, importance);
+          allowed.set(index, importance);
+        }
+        return [...allowed.values()];
+      },
+    );
+    return group.map((_, index) => (allowed.has(index) ? grant(account) : undefined));
+  }
+
+  /** Whether there is room for one more, `taken` having been allowed just now. */
+  function isOpen(account: Account, importance: Importance, taken = 0): boolean {
+    const open = account.open + taken;
     return (
-      account.circuit.allows(clock.elapsed(), account.open) &&
-      primaryRoom(account, importance, now) > 0 &&
-      account.ledger.room(importance, now) > 0
+      account.circuit.allows(clock.elapsed(), open) &&
+      hasPrimaryRoom(account.primary, open, importance, clock.now()) &&
+      hasRoom(account.counts, importance, limits)
     );
   }
 
@@ -127,30 +144,25 @@ export function createBudget(deps: {
     };
   }
 
+  async function refresh(): Promise<void> {
+    const now = clock.now();
+    if (Math.abs(now - refreshedAt) < REFRESH_MS) return;
+    refreshedAt = now;
+    await log.forget(now);
+    const counts = await log.counts(now);
+    for (const key of counts.keys()) accountFor(keyOf(key));
+    for (const [key, account] of accounts) {
+      account.counts = counts.get(key) ?? NO_WRITES;
+      if (isForgotten(account, clock)) accounts.delete(key);
+    }
+  }
+
   return {
-    take(name, importance) {
-      const key = keyOf(name);
-      const account = accountFor(key);
-      return inTurn(account, async () => {
-        let at = clock.now();
-        if (!isOpen(account, importance, at)) return undefined;
-        const noted = await log.reserve(key, account.seen, (news) => {
-          learn(account, news);
-          at = clock.now();
-          return isOpen(account, importance, at) ? { at, importance } : undefined;
-        });
-        if (noted === undefined) return undefined;
-        learn(account, {
-          upTo: noted,
-          writes: [{ importance, second: Math.floor(at / 1000), count: 1 }],
-        });
-        return grant(account);
-      });
-    },
-    held() {
-      const now = clock.now();
+    take: (name, importance) => accountFor(keyOf(name)).take(importance),
+    async held() {
+      await refresh();
       return [...accounts].flatMap(([key, account]): Hold[] => {
-        const importance = IMPORTANCES.find((each) => !isOpen(account, each, now));
+        const importance = IMPORTANCES.find((each) => !isOpen(account, each));
         return importance === undefined
           ? []
           : [{ account: deps.shared ? undefined : key, importance }];
@@ -163,22 +175,13 @@ export function createBudget(deps: {
         resetAt: Math.min(primary.resetAt, latest),
       };
     },
-    async refresh() {
-      for (const key of new Set([...accounts.keys(), ...(await log.accounts())])) {
-        const account = accountFor(key);
-        await inTurn(account, async () => learn(account, await log.after(key, account.seen)));
-        if (isForgotten(account, clock)) accounts.delete(key);
-      }
-      await log.forget(clock.now() - KEPT_MS);
-    },
     usage() {
-      const now = clock.now();
-      return [...accounts].map(([account, { ledger, circuit, primary, rateLimited }]) => ({
+      return [...accounts].map(([account, { counts, circuit, primary, rateLimited }]) => ({
         account,
-        minute: { used: ledger.used('minute', now), limit: limits.perMinute },
-        hour: { used: ledger.used('hour', now), limit: limits.perHour },
+        minute: { used: counts.minute, limit: limits.perMinute },
+        hour: { used: counts.hour, limit: limits.perHour },
         primaryRemaining:
-          primary !== undefined && now < primary.resetAt ? primary.remaining : undefined,
+          primary !== undefined && clock.now() < primary.resetAt ? primary.remaining : undefined,
         pausedMs: Math.max(0, circuit.pausedUntil() - clock.elapsed()),
         rateLimited,
       }));
@@ -186,32 +189,21 @@ export function createBudget(deps: {
   };
 }
 
-/** One after the other, because what is read from the log is added to what is known already. */
-function inTurn<Result>(account: Account, work: () => Promise<Result>): Promise<Result> {
-  const result = account.turn.then(work);
-  account.turn = result.catch(() => undefined);
-  return result;
-}
-
-function learn(account: Account, { upTo, writes }: WritesSeen): void {
-  if (upTo <= account.seen) return;
-  account.seen = upTo;
-  for (const { second, importance, count } of writes) {
-    account.ledger.add(second * 1000, importance, count);
-  }
-}
-
 /** Whether nothing is known of the account any more that would change an answer, so that there are not more and more of them. */
 function isForgotten(account: Account, clock: Clock): boolean {
-  const now = clock.now();
-  const { ledger, circuit, open, primary, rateLimited } = account;
-  const quiet = open === 0 && circuit.allows(clock.elapsed(), 1) && ledger.used('hour', now) === 0;
-  return quiet && rateLimited === 0 && (primary === undefined || now >= primary.resetAt);
+  const { counts, circuit, open, primary, rateLimited } = account;
+  const quiet = open === 0 && counts.hour === 0 && circuit.allows(clock.elapsed(), 1);
+  return quiet && rateLimited === 0 && (primary === undefined || clock.now() >= primary.resetAt);
 }
 
-/** Requests left of the primary limit. The last hundredth is for tokens and look-ups, the last tenth not for what can wait. */
-function primaryRoom({ primary, open }: Account, importance: Importance, now: number): number {
-  if (primary === undefined || now >= primary.resetAt) return Infinity;
+/** The last hundredth of the primary limit is for tokens and look-ups, the last tenth not for what can wait. */
+function hasPrimaryRoom(
+  primary: PrimaryLimit | undefined,
+  open: number,
+  importance: Importance,
+  now: number,
+): boolean {
+  if (primary === undefined || now >= primary.resetAt) return true;
   const share = importance >= IMPORTANCE.creation ? 0.1 : 0.01;
-  return primary.remaining - open - Math.floor(primary.limit * share);
+  return primary.remaining - open > Math.floor(primary.limit * share);
 }

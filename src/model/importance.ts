@@ -28,34 +28,37 @@ export interface Hold {
   importance: Importance;
 }
 
-/** Writes to GitHub of one account and importance: `count` of them within the second `second` (since the epoch). */
-export interface Written {
-  importance: Importance;
-  second: number;
-  count: number;
+/** Whether it ends a run: everything else gives way to it. */
+export const isEnd = (importance: Importance): boolean => importance <= IMPORTANCE.olderFinal;
+
+/** How many writes to GitHub of one account may have arrived there in the last minute and hour. */
+export interface WriteCounts {
+  minute: number;
+  hour: number;
+  /** Those of them that ended a run, also in the last ten minutes and half-hour. */
+  ends: { minute: number; tenMinutes: number; halfHour: number; hour: number };
 }
 
-/** Writes that a process did not know of, and the number of the last one. */
-export interface WritesSeen {
-  upTo: number;
-  writes: Written[];
-}
+/** Of an account that has written nothing. */
+export const NO_WRITES: WriteCounts = {
+  minute: 0,
+  hour: 0,
+  ends: { minute: 0, tenMinutes: 0, halfHour: 0, hour: 0 },
+};
 
-/** The writes to GitHub of the last hours, whatever process made them. They are noted before they are made. */
+/** The writes to GitHub of the last hour, whatever process made them. They are noted before they are made. */
 export interface WriteLog {
   /**
-   * Tells `decide` which writes of the account came after number `seen`, and notes what it allows. Returns the number of what was
-   * noted. For an account one process at a time gets here, so what `decide` knows is the whole truth while it decides.
+   * Shows `decide` what the account has written until now and notes the writes that it answers. For an account one process at a time
+   * gets here, so the counts are the whole truth while it decides. `now`: milliseconds since the epoch, read when its turn has come.
    */
   reserve(
     account: string,
-    seen: number,
-    decide: (news: WritesSeen) => { at: number; importance: Importance } | undefined,
-  ): Promise<number | undefined>;
-  /** The account's writes after number `seen`. */
-  after(account: string, seen: number): Promise<WritesSeen>;
-  /** Every account that has writes. */
-  accounts(): Promise<string[]>;
-  /** Removes what was noted before that time. */
-  forget(before: number): Promise<void>;
+    now: () => number,
+    decide: (counts: WriteCounts) => readonly Importance[],
+  ): Promise<void>;
+  /** Of every account that has writes. */
+  counts(now: number): Promise<Map<string, WriteCounts>>;
+  /** Removes what counts neither now nor later. */
+  forget(now: number): Promise<void>;
 }

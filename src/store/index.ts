@@ -43,6 +43,9 @@ export interface Tables {
   pauses: Pauses;
 }
 
+/** What is to be done in a transaction, with the tables that it is given and no others. It may be done twice, when the first time was undone. */
+export type Work<Result> = (tables: Tables) => Promise<Result>;
+
 /** All that Mainsheet remembers. */
 export interface Store extends Tables {
   engine: Engine;
@@ -55,17 +58,24 @@ export interface Store extends Tables {
    * Does everything in `work` or nothing of it; resolves after the commit has reached the disk. `work` must use only the
    * tables it is given.
    */
-  atomically<Result>(work: (tables: Tables) => Promise<Result>): Promise<Result>;
+  atomically<Result>(work: Work<Result>): Promise<Result>;
   /** The same without waiting for the disk: for what nobody outside hears of before `flushed`. */
-  lazily<Result>(work: (tables: Tables) => Promise<Result>): Promise<Result>;
+  lazily<Result>(work: Work<Result>): Promise<Result>;
   /** Resolves when all that was committed before, by whatever way, is on the disk. */
   flushed: Barrier;
+  /**
+   * Does each work or nothing of it: all in one transaction, or, when one fails or finds a row locked, each in one of its own, so
+   * that one that fails takes no other with it. It waits for the disk no more than `lazily` does.
+   */
+  each<Result>(group: readonly Work<Result>[]): Promise<PromiseSettledResult<Result>[]>;
   /** Throws when the database does not answer, or what is written to it does not reach the disk. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
 
 const NOT_WAITING = sql`set local synchronous_commit = off`;
+/** Shorter than PostgreSQL waits before it ends a deadlock: a group has rows in any order, and must not cost another its transaction. */
+const GIVE_WAY = sql`set local lock_timeout = '100ms'`;
 
 /** Brings the database up to date and opens the store on it. Takes `db` over: `close` closes it. */
 export async function createStore(
@@ -79,20 +89,33 @@ export async function createStore(
   const probe = createProbe(db);
 
   async function inTransaction<Result>(
-    work: (tables: Tables) => Promise<Result>,
-    begin?: RawBuilder<unknown>,
+    work: Work<Result>,
+    ...settings: RawBuilder<unknown>[]
   ): Promise<Result> {
     return await db.transaction().execute(async (trx) => {
-      await begin?.execute(trx);
+      if (engine === 'postgres') for (const setting of settings) await setting.execute(trx);
       return await work(createTables(trx, engine));
     });
+  }
+
+  async function lazily<Result>(work: Work<Result>): Promise<Result> {
+    return await inTransaction(work, NOT_WAITING);
+  }
+
+  async function together<Result>(group: readonly Work<Result>[]) {
+    const all = async (tables: Tables) => {
+      const results: PromiseSettledResult<Result>[] = [];
+      for (const work of group) results.push({ status: 'fulfilled', value: await work(tables) });
+      return results;
+    };
+    return await inTransaction(all, NOT_WAITING, GIVE_WAY);
   }
 
   return {
     ...tables,
     engine,
     flushed,
-    lazily: (work) => inTransaction(work, engine === 'postgres' ? NOT_WAITING : undefined),
+    lazily,
     accept: createGroupCommit(
       async (group) => {
         failpoint('accept.before');
@@ -107,6 +130,14 @@ export async function createStore(
     retention: createRetention(db, engine),
     pastDeliveries: createPastDeliveries(db),
     githubWrites: createGitHubWrites(db, engine),
+    async each(group) {
+      try {
+        if (group.length > 1) return await together(group);
+      } catch {
+        // The one that failed will say why.
+      }
+      return await Promise.allSettled(group.map(lazily));
+    },
     async atomically(work) {
       if (engine === 'postgres') return await inTransaction(work);
       const result = await inTransaction(work);

@@ -31,10 +31,10 @@ export interface Outbox extends OutboxClaims {
    */
   add(run: string, callbacks: readonly NewCallback[], now: number): Promise<void>;
   /**
-   * Entries of a target that come after the given one, oldest first: those to be sent and those that were sent, because
+   * Entries that come after one of the given ones in its target, oldest first: those to be sent and those that were sent, because
    * a dead entry that is revived must not overwrite what the other side has heard since.
    */
-  laterInTarget(entry: OutboxEntry): Promise<OutboxEntry[]>;
+  laterInTarget(entries: readonly OutboxEntry[]): Promise<OutboxEntry[]>;
   /** Finishes all that is pending in a target as `obsolete`, and says why. */
   abandonTarget(target: string, now: number, reason: string): Promise<void>;
   /**
@@ -83,13 +83,18 @@ export function createOutbox(db: Kysely<Database>, engine: Engine): Outbox {
         .execute();
     },
 
-    async laterInTarget(entry) {
+    async laterInTarget(entries) {
       const rows = await db
         .selectFrom('outbox')
         .selectAll()
-        .where('target', '=', entry.target)
+        .where((eb) =>
+          eb.or(
+            entries.map(({ id, target }) =>
+              eb.and([eb('target', '=', target), eb('seq', '>', id)]),
+            ),
+          ),
+        )
         .where('state', 'in', ['pending', 'sent'])
-        .where('seq', '>', entry.id)
         .orderBy('seq')
         .execute();
       return rows.map(fromRow);

@@ -77,6 +77,16 @@ export function createRunHistory(db: Db) {
       return rows.map(({ sha }) => sha);
     },
 
+    /** Those of the runs that have ended and are older than the run that their environment has. */
+    async overtaken(ids: readonly string[]): Promise<ReadonlySet<string>> {
+      if (ids.length === 0) return new Set();
+      const rows = await all<{ id: string }>`select own.id from runs own
+        join environments e on e.lane = own.lane and e.spec = own.spec
+        join runs newer on newer.id = e.run_id
+        where own.id in (${sql.join(ids)}) and own.${ENDED} and newer.seq > own.seq`;
+      return new Set(rows.map(({ id }) => id));
+    },
+
     /** The newest run of the spec in the lane that a delivery has made which came after the given one, and that was not superseded. */
     madeByLater: (spec: string, lane: string, delivery: string) =>
       // What took the place of a superseded one counts, if that came later too; else it came late itself.

@@ -5,9 +5,9 @@ import type { TestContext } from 'node:test';
 import { sql } from 'kysely';
 import { pino } from 'pino';
 import { createFeedback, type Feedback } from '../../src/controller/feedback/feedback.ts';
-import { createBudget, GITHUB_WRITE_LIMITS, type Budget } from '../../src/github/budget.ts';
+import { createBudget, type Budget } from '../../src/github/budget.ts';
 import type { Sender } from '../../src/callbacks/send.ts';
-import type { WriteLimits } from '../../src/github/write-ledger.ts';
+import type { WriteLimits } from '../../src/github/room.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { createBroadcast } from '../../src/lib/broadcast.ts';
 import type { AnyMessage } from '../../src/callbacks/index.ts';
@@ -95,7 +95,7 @@ export async function createSimulation(
   const sender = options.connect?.(clock, () => budget) ?? counting;
 
   function startFeedback(): Feedback {
-    const limits = options.limits ?? GITHUB_WRITE_LIMITS;
+    const limits = options.limits ?? { perMinute: 80, perHour: 500 };
     budget = createBudget({ clock, limits, shared: false, log: store.githubWrites });
     const render = createRender({ store, specOf, secret: () => undefined, publicUrl: undefined });
     return createFeedback({

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { createBudget, type Budget } from '../../src/github/budget.ts';
-import type { WriteLimits } from '../../src/github/write-ledger.ts';
+import type { WriteLimits } from '../../src/github/room.ts';
 import { RetryableError } from '../../src/lib/errors.ts';
 import { IMPORTANCE, type WriteLog } from '../../src/model/importance.ts';
 import { openSqlite } from '../../src/store/engine.ts';
@@ -104,31 +104,33 @@ describe('the budget', () => {
       shared.usage().map(({ account, minute }) => [account, minute.used]),
       [['token', 3]],
     );
-    assert.deepEqual(shared.held(), [{ account: undefined, importance: final }]);
+    assert.deepEqual(await shared.held(), [{ account: undefined, importance: final }]);
   });
 
   test('says from which importance on nothing is to be claimed', async (t) => {
     const { clock, start } = await begin(t, { perMinute: 8, perHour: 50 });
     const budget = start();
-    assert.deepEqual(budget.held(), []);
+    assert.deepEqual(await budget.held(), []);
     for (let number = 0; number < 6; number += 1) {
       (await budget.take('acme', intermediate))?.sent();
     }
-    assert.deepEqual(budget.held(), [{ account: 'acme', importance: creation }]);
+    assert.deepEqual(await budget.held(), [{ account: 'acme', importance: creation }]);
     assert.equal(await budget.take('acme', creation), undefined);
     (await budget.take('acme', notification))?.sent();
     (await budget.take('acme', final))?.sent();
-    assert.deepEqual(budget.held(), [{ account: 'acme', importance: final }]);
+    assert.deepEqual(await budget.held(), [{ account: 'acme', importance: final }]);
     clock.advance(2 * MINUTE);
-    assert.deepEqual(budget.held(), []);
+    assert.deepEqual(await budget.held(), []);
   });
 
   test('learns what others have written, and shows it', async (t) => {
-    const { start } = await begin(t, { perMinute: 8, perHour: 50 });
+    const { clock, start } = await begin(t, { perMinute: 8, perHour: 50 });
     const budget = start();
+    assert.deepEqual(await budget.held(), []);
     await takeAll(start(), 'acme');
     assert.deepEqual(budget.usage(), []);
-    await budget.refresh();
+    clock.advance(SECOND);
+    assert.deepEqual(await budget.held(), [{ account: 'acme', importance: final }]);
     assert.deepEqual(budget.usage(), [
       {
         account: 'acme',
@@ -139,9 +141,40 @@ describe('the budget', () => {
         rateLimited: 0,
       },
     ]);
-    assert.deepEqual(budget.held(), [{ account: 'acme', importance: final }]);
-    await budget.refresh();
-    assert.equal(budget.usage()[0]?.minute.used, 8, 'nothing is counted twice');
+  });
+
+  test('knows of its own writes at once', async (t) => {
+    const { start } = await begin(t, { perMinute: 8 });
+    const budget = start();
+    assert.deepEqual(await budget.held(), []);
+    await takeAll(budget, 'acme');
+    assert.deepEqual(await budget.held(), [{ account: 'acme', importance: final }]);
+    assert.equal(budget.usage()[0]?.minute.used, 8);
+  });
+
+  test('gives what is left to the first of those who ask at once, in one transaction', async (t) => {
+    const { start, log } = await begin(t, { perMinute: 8 });
+    let transactions = 0;
+    const counting: WriteLog = {
+      ...log,
+      async reserve(...asked) {
+        transactions += 1;
+        await log.reserve(...asked);
+      },
+    };
+    const budget = start({ log: counting });
+    const grants = await Promise.all(
+      [
+        ...Array.from({ length: 5 }, () => final),
+        ...Array.from({ length: 4 }, () => intermediate),
+        ...Array.from({ length: 4 }, () => final),
+      ].map((importance) => budget.take('acme', importance)),
+    );
+    assert.deepEqual(
+      grants.map((grant) => (grant === undefined ? '-' : 'x')).join(''),
+      'xxxxxx---xx--',
+    );
+    assert.equal(transactions, 1);
   });
 
   test('forgets accounts and writes that no longer matter', async (t) => {
@@ -149,14 +182,15 @@ describe('the budget', () => {
     const budget = start();
     (await budget.take('acme', final))?.sent();
     clock.advance(HOUR);
-    await budget.refresh();
+    await budget.held();
     assert.equal(budget.usage().length, 1);
     clock.advance(MINUTE);
-    await budget.refresh();
+    await budget.held();
     assert.deepEqual(budget.usage(), []);
-    clock.advance(2 * HOUR);
-    await budget.refresh();
-    assert.deepEqual(await log.accounts(), []);
+    const then = clock.now();
+    clock.advance(HOUR);
+    await budget.held();
+    assert.equal((await log.counts(then - MINUTE)).size, 0);
   });
 
   test('allows nothing in a pause that GitHub asked for, then one at a time until one works', async (t) => {

@@ -184,6 +184,32 @@ test('a lock that another process holds for too long may be waited for once more
   assert.equal((await first.steps.ofRun('r1'))[0]?.state, 'running');
 });
 
+test('a group does not wait for a row that another transaction holds: what finds none goes ahead', async (t) => {
+  const [first, second] = await two(t);
+  await first.runs.insert(sampleRun('r1'), ['Build']);
+  const [step] = await first.steps.ofRun('r1');
+  assert.ok(step);
+  const said = { at: 1, actor: 'a', action: 'x', subject: 'x', detail: '' };
+  const group = await first.atomically(async (tables) => {
+    await tables.steps.update('r1', step);
+    const ended = second.each<unknown>([
+      ({ audit }) => audit.record(said),
+      ({ steps }) => steps.update('r1', { ...step, state: 'running', attempts: 1 }),
+    ]);
+    // Long before a lock is waited for in vain.
+    const isThere = async () => (await second.audit.list(10)).length === 1;
+    await until('what finds none is done', isThere, 5000);
+    return { ended };
+  });
+  const results = await group.ended;
+  assert.deepEqual(
+    results.map(({ status }) => status),
+    ['fulfilled', 'fulfilled'],
+  );
+  assert.equal((await first.steps.ofRun('r1'))[0]?.state, 'running');
+  assert.equal((await first.audit.list(10)).length, 1);
+});
+
 test('whatever another transaction was in the way of may be tried again, on the same connection', async (t) => {
   const db = openPostgres(await server.database());
   t.after(() => db.destroy());

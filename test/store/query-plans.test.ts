@@ -89,8 +89,14 @@ describe('with ten thousand closed rows', () => {
     [
       'githubWrites.reserve',
       ['github_writes_account'],
-      () => store.githubWrites.reserve('acme', 9990, () => undefined),
+      () =>
+        store.githubWrites.reserve(
+          'acme',
+          () => 9990,
+          () => [],
+        ),
     ],
+    ['githubWrites.counts', ['github_writes_at'], () => store.githubWrites.counts(1e9)],
     ['githubWrites.forget', ['github_writes_at'], () => store.githubWrites.forget(0)],
     [
       'outbox.add',
@@ -108,7 +114,8 @@ describe('with ten thousand closed rows', () => {
     [
       'outbox.laterInTarget',
       ['outbox_by_target'],
-      async () => store.outbox.laterInTarget((await store.outbox.get(1)) as never),
+      async () =>
+        store.outbox.laterInTarget([await store.outbox.get(1), await store.outbox.get(2)] as never),
     ],
     ['runs.list', ['runs_by_spec'], () => store.runs.list({ limit: 9, before: 5 }, { spec: 'x' })],
     ['runs.list by sha', ['runs_by_sha'], () => store.runs.list(PAGE, { sha: 'x' })],

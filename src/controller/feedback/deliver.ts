@@ -3,6 +3,7 @@ import type { Broadcast } from '../../lib/broadcast.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { describeError, hintOf, RetryableError, TerminalError } from '../../lib/errors.ts';
 import { noFailpoint, type Failpoint } from '../../lib/failpoint.ts';
+import { inGroups } from '../../lib/in-groups.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Budget } from '../../github/budget.ts';
 import type { Message, Sent } from '../../callbacks/contract.ts';
@@ -10,10 +11,9 @@ import { isObsolete, kindOf, withoutDecoration } from '../../callbacks/index.ts'
 import type { Sender } from '../../callbacks/send.ts';
 import { ownerOf } from '../../lib/names.ts';
 import type { News } from '../../model/news.ts';
-import { hasEnded } from '../../model/run.ts';
 import type { Render } from '../../runs/render-callback.ts';
 import type { OutboxEntry } from '../../store/outbox.ts';
-import type { Store } from '../../store/index.ts';
+import type { Store, Tables, Work } from '../../store/index.ts';
 import type { Receivers } from './receivers.ts';
 
 const BACKOFF = { baseMs: 1000, maxMs: 10 * 60_000 };
@@ -40,23 +40,33 @@ export interface DeliverDeps {
 
 /**
  * Deals with one claimed entry: drops it when a later one says all that it would have, or sends it when the budget allows, and
- * writes down what came of it. Throws only what the store throws.
+ * writes down what came of it. Entries that are dealt with in the same turn are judged by one look at the store and written down in
+ * one transaction. Throws only what the store throws.
  */
 export function createDeliver(
   deps: DeliverDeps,
 ): (entry: OutboxEntry, signal: AbortSignal) => Promise<void> {
   const { store, budget, clock, logger, news, failpoint = noFailpoint } = deps;
+  const judge = inGroups((entries: readonly OutboxEntry[]) => judgeAll(store, entries));
+  const settleGroup = inGroups((group: readonly Work<unknown>[]) => store.each(group));
+
+  /** Writes down what came of an entry. */
+  async function settle<Result>(work: Work<Result>): Promise<Result> {
+    const result = await settleGroup(work);
+    if (result.status === 'rejected') throw result.reason;
+    return result.value as Result;
+  }
 
   async function deliver(entry: OutboxEntry, signal: AbortSignal): Promise<void> {
     failpoint('callback.claimed');
-    const later = await store.outbox.laterInTarget(entry);
-    if (later.some((other) => isObsolete(entry.callback, other.callback))) {
+    const verdict = await judge(entry);
+    if (verdict === 'obsolete') {
       await finish(entry, 'obsolete');
       return;
     }
-    if (await isOvertaken(store, entry)) {
+    if (verdict === 'overtaken') {
       const reason = 'a newer run was deployed before this Deployment could be shown';
-      await store.outbox.abandonTarget(entry.target, clock.now(), reason);
+      await settle(({ outbox }) => outbox.abandonTarget(entry.target, clock.now(), reason));
       tell(entry, 'obsolete');
       return;
     }
@@ -78,7 +88,7 @@ export function createDeliver(
     if (grant === undefined) {
       // What waits for room at its host is claimed as soon as there is some.
       const pause = deps.receivers.isWaiting(entry.target) ? 0 : REFUSED_MS;
-      await store.outbox.giveBack(entry, clock.now() + pause);
+      await settle(({ outbox }) => outbox.giveBack(entry, clock.now() + pause));
       return;
     }
     let sent: Sent;
@@ -101,24 +111,30 @@ export function createDeliver(
     }
     try {
       failpoint('callback.sent');
-      await store.lazily(async (tables) => {
-        const now = clock.now();
-        if (await tables.outbox.finish(entry.id, 'sent', now, undefined, entry.attempts)) {
-          if (sent.id === undefined) return;
-          await kindOf(entry.callback).keep?.(tables, entry.run, sent.id);
-        } else if (await tables.outbox.repeatNewest(entry, now)) {
-          // Another process had taken this one over, and has told what came after it before this arrived (G5).
-          logger.warn(
-            { callback: entry.id, run: entry.run },
-            'callback was late: the newest is sent again',
-          );
-        }
-      });
+      const isLate = await settle((tables) => noteSent(tables, entry, sent.id));
+      if (isLate) {
+        const fields = { callback: entry.id, run: entry.run };
+        logger.warn(fields, 'callback was late: the newest is sent again');
+      }
     } finally {
       grant.sent();
     }
     failpoint('callback.finished');
     tell(entry, 'sent');
+  }
+
+  /** True when another process had taken it over, and has told what came after it before this arrived (G5). */
+  async function noteSent(
+    tables: Tables,
+    entry: OutboxEntry,
+    id: number | undefined,
+  ): Promise<boolean> {
+    const now = clock.now();
+    if (!(await tables.outbox.finish(entry.id, 'sent', now, undefined, entry.attempts))) {
+      return await tables.outbox.repeatNewest(entry, now);
+    }
+    if (id !== undefined) await kindOf(entry.callback).keep?.(tables, entry.run, id);
+    return false;
   }
 
   async function failed(entry: OutboxEntry, error: unknown, signal: AbortSignal): Promise<void> {
@@ -131,7 +147,7 @@ export function createDeliver(
       reason,
     };
     if (signal.aborted) {
-      await store.outbox.postpone(entry.id, clock.now(), 'interrupted', entry.attempts);
+      await postpone(entry, 0, 'interrupted');
     } else if (error instanceof TerminalError || wasTriedLong(entry, clock.now())) {
       logger.error(fields, 'callback given up');
       await finish(entry, 'dead', hinted(error, reason));
@@ -139,9 +155,13 @@ export function createDeliver(
       const asked = error instanceof RetryableError ? (error.retryAfterMs ?? 0) : 0;
       const delay = Math.max(asked, backoffDelay(entry.attempts, BACKOFF));
       logger.warn({ ...fields, retryInMs: delay }, 'callback postponed');
-      const due = clock.now() + delay;
-      await store.outbox.postpone(entry.id, due, hinted(error, reason), entry.attempts);
+      await postpone(entry, delay, hinted(error, reason));
     }
+  }
+
+  async function postpone(entry: OutboxEntry, delayMs: number, reason: string): Promise<void> {
+    const due = clock.now() + delayMs;
+    await settle(({ outbox }) => outbox.postpone(entry.id, due, reason, entry.attempts));
   }
 
   async function finish(
@@ -149,7 +169,8 @@ export function createDeliver(
     state: 'obsolete' | 'dead',
     error?: string,
   ): Promise<void> {
-    await store.outbox.finish(entry.id, state, clock.now(), error, entry.attempts);
+    const now = clock.now();
+    await settle(({ outbox }) => outbox.finish(entry.id, state, now, error, entry.attempts));
     tell(entry, state);
   }
 
@@ -181,15 +202,23 @@ function hinted(error: unknown, reason: string): string {
 }
 
 /**
- * Whether the entry makes a Deployment that would show what is not true any more: its run has ended, and a newer run is what the
- * environment runs. One that may have been made already is not overtaken: it has to be ended.
+ * What need not be sent: `obsolete`, because a later entry says all that it would have, or `overtaken`: it makes a Deployment that
+ * would show what is not true any more. One that may have been made already is not overtaken: it has to be ended.
  */
-async function isOvertaken(store: Store, entry: OutboxEntry): Promise<boolean> {
-  if (kindOf(entry.callback).showsDeployed !== true || entry.attempts > 1) return false;
-  const run = await store.runs.get(entry.run);
-  if (run === undefined || !hasEnded(run.state)) return false;
-  const deployed = await store.environments.get(run.lane, run.spec);
-  if (deployed === undefined || deployed.run === run.id) return false;
-  const newer = await store.runs.get(deployed.run);
-  return newer !== undefined && newer.sequence > run.sequence;
+async function judgeAll(
+  { outbox, runs }: Store,
+  entries: readonly OutboxEntry[],
+): Promise<('obsolete' | 'overtaken' | undefined)[]> {
+  // What does something, or is counted by others, is never made pointless.
+  const states = entries.filter(({ callback }) => isObsolete(callback, callback));
+  const later = await outbox.laterInTarget(states);
+  const untried = entries.filter(
+    ({ callback, attempts }) => kindOf(callback).showsDeployed === true && attempts <= 1,
+  );
+  const overtaken = await runs.overtaken(untried.map(({ run }) => run));
+  return entries.map((entry) => {
+    const says = (other: OutboxEntry) => isObsolete(entry.callback, other.callback);
+    if (later.some((other) => other.id > entry.id && says(other))) return 'obsolete';
+    return untried.includes(entry) && overtaken.has(entry.run) ? 'overtaken' : undefined;
+  });
 }

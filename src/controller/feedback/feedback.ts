@@ -11,8 +11,6 @@ const TO_GITHUB = 8;
 /** Webhooks that are sent at once, all receivers together. */
 const TO_RECEIVERS = 64;
 const POLL_MS = 1000;
-/** How often the budget learns from the store what other processes have written. */
-const REFRESH_MS = 30_000;
 
 /** The loop, and its single steps for whoever has a clock of his own. */
 export interface Feedback extends Loop {
@@ -37,11 +35,10 @@ export function createFeedback(
   const deliver = createDeliver({ ...deps, receivers });
   const toGitHub = createSlots(TO_GITHUB, () => loop.wake());
   const toReceivers = createSlots(TO_RECEIVERS, () => loop.wake());
-  let refreshedAt = -Infinity;
 
   async function turn(signal: AbortSignal): Promise<boolean> {
-    await refreshBudget();
-    const more = await start(toGitHub, { to: 'github', held: budget.held() }, signal);
+    const held = await budget.held();
+    const more = await start(toGitHub, { to: 'github', held }, signal);
     const except = toReceivers.room() === 0 ? [] : receivers.waiting();
     return (await start(toReceivers, { to: 'receivers', except }, signal)) || more;
   }
@@ -63,13 +60,6 @@ export function createFeedback(
       // The store failed, not the callback: its lease ends and it is sent again.
       logger.error({ callback: entry.id, error: describeError(error) }, 'callback left open');
     }
-  }
-
-  async function refreshBudget(): Promise<void> {
-    const now = clock.now();
-    if (now - refreshedAt < REFRESH_MS) return;
-    await budget.refresh();
-    refreshedAt = now;
   }
 
   async function settled(): Promise<void> {

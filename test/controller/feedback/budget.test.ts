@@ -22,6 +22,17 @@ function planEvenly(
   });
 }
 
+/** Runs that come at random, the same each time, over `hours`. */
+function planAtRandom(world: Simulation, load: { perHour: number; hours: number; lanes: number }) {
+  let state = 1;
+  const random = () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
+  let at = 0;
+  for (let index = 0; at < load.hours * HOUR; index += 1) {
+    world.plan(`r${index}`, index % load.lanes, at);
+    at -= (Math.log(random()) * HOUR) / load.perHour;
+  }
+}
+
 function assertWithinLimits(world: Simulation): void {
   const times = world.sent.map(({ at }) => at);
   assert.ok(mostWithin(times, MINUTE) <= 80, `${mostWithin(times, MINUTE)} writes in a minute`);
@@ -80,6 +91,14 @@ describe('the budget at GitHub (G10)', () => {
     // What is behind them is sent too, as far as it goes: the hub hears of every run before Deployments are made.
     const dispatches = world.sent.filter(({ message }) => message.kind === 'dispatch').length;
     assert.ok(dispatches > 200, `${dispatches} of 250 dispatches`);
+  });
+
+  test('so they do when the runs come at random', async (t) => {
+    const world = await createSimulation(t);
+    planAtRandom(world, { perHour: 200, hours: 2, lanes: 10 });
+    await world.pass(2 * HOUR + MINUTE, 10_000);
+    assertWithinLimits(world);
+    assert.ok(Math.max(...delays(world)) <= MINUTE, `${Math.max(...delays(world))} ms`);
   });
 
   test('at 1,000 runs an hour nothing is lost: the newest of each lane first, the rest when there is room', async (t) => {

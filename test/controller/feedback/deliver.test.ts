@@ -71,6 +71,77 @@ test('a status that arrives after another process has told a newer one is overwr
   assert.deepEqual(await stateOf(), ['sent', 'sent']);
 });
 
+test('what ends in the same turn is written down in one transaction, and one that fails takes no other with it', async (t) => {
+  const store = await setUp(t, []);
+  const callback = sampleStatus('success');
+  const targets = ['one', 'two', 'three'];
+  await store.outbox.add(
+    'r1',
+    targets.map((target) => ({ target, callback })),
+    0,
+  );
+  const entries = await store.outbox.claim(1000, LEASE_MS, 9);
+  assert.equal(entries.length, 3);
+  const groups: number[] = [];
+  const breaking: Store = {
+    ...store,
+    each: async (group) => {
+      groups.push(group.length);
+      const [first, second, ...others] = group;
+      assert.ok(first && second);
+      const fail: typeof second = async (tables) => {
+        await second(tables);
+        throw new Error('no');
+      };
+      return await store.each([first, fail, ...others]);
+    },
+  };
+  const deliver = deliverAt(breaking, 1000, async () => ({}));
+  const results = await Promise.allSettled(entries.map((entry) => deliver(entry, FOREVER)));
+  assert.deepEqual(
+    results.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  );
+  assert.deepEqual(groups, [3]);
+  const states = (await store.outbox.ofRun('r1')).map(({ state }) => state);
+  assert.deepEqual(states, ['sent', 'pending', 'sent'], 'the one that failed is sent again');
+});
+
+test('the Deployment of a run that a newer one has taken the place of is not made, unless it may have been made before', async (t) => {
+  const callback = {
+    kind: 'deployment',
+    repository: 'acme/storefront',
+    runId: 'r1',
+    sha: 'a'.repeat(40),
+    environment: 'production',
+  } as never;
+  const store = await setUp(t, []);
+  for (const id of ['ended', 'newer']) {
+    await store.runs.insert(sampleRun(id, { state: 'succeeded' }), []);
+  }
+  const newer = await store.runs.get('newer');
+  assert.ok(newer);
+  await store.environments.record(newer, 0);
+  const add = (run: string, target: string) => store.outbox.add(run, [{ target, callback }], 0);
+  await add('ended', 'again');
+  const [cut] = await store.outbox.claim(1000, LEASE_MS, 1);
+  assert.ok(cut);
+  await store.outbox.postpone(cut.id, 1000, 'interrupted', cut.attempts);
+  await add('ended', 'first');
+  await add('newer', 'own');
+  const made: string[] = [];
+  for (const entry of await store.outbox.claim(2000, LEASE_MS, 9)) {
+    const deliver = deliverAt(store, 2000, async () => {
+      made.push(entry.target);
+      return { id: entry.id };
+    });
+    await deliver(entry, FOREVER);
+  }
+  assert.deepEqual(made, ['again', 'own']);
+  const [, first] = await store.outbox.ofRun('ended');
+  assert.partialDeepStrictEqual(first, { state: 'obsolete' });
+});
+
 test('whoever lost a Deployment to another process keeps its number to himself', async (t) => {
   const deployment = {
     kind: 'deployment',

@@ -123,7 +123,7 @@ export async function workOnCallback(
     if (holds) Object.assign(callback, { leaseUntil: 0, dueAt: model.now + 50 });
     return;
   }
-  const later = await store.outbox.laterInTarget(entry);
+  const later = await store.outbox.laterInTarget([entry]);
   const isPointless = later.some((other) => isObsolete(entry.callback, other.callback));
   const end = isPointless ? 'obsolete' : work === 'send' ? 'sent' : 'dead';
   const finished = await store.outbox.finish(entry.id, end, model.now, undefined, entry.attempts);

@@ -76,6 +76,58 @@ export function atomicallyContract(withStore: WithStore): void {
       }),
     );
   });
+
+  describe('a group', () => {
+    test(
+      'is one transaction, and gives the result of each',
+      withStore(async (store) => {
+        const done: string[] = [];
+        const works = ['a', 'b', 'c'].map((name) => async (tables: Tables) => {
+          await tables.cursors.set(name, name, 1);
+          done.push(name);
+          return name;
+        });
+        const results = await store.each(works);
+        assert.deepEqual(
+          results.map((one) => one.status === 'fulfilled' && one.value),
+          ['a', 'b', 'c'],
+        );
+        assert.deepEqual(done, ['a', 'b', 'c'], 'each was done once');
+        assert.equal(await store.cursors.get('c'), 'c');
+      }),
+    );
+
+    test(
+      'loses what fails, whole, and nothing else',
+      withStore(async (store) => {
+        const line = { seq: 0, at: 1, step: 0, stream: 'stdout' as const, text: '' };
+        await store.logs.append('r1', [line]);
+        const set = (name: string) => async (tables: Tables) => {
+          await tables.cursors.set(name, name, 1);
+        };
+        const failure = new Error('no');
+        const results = await store.each([
+          set('before'),
+          async (tables) => {
+            await set('own')(tables);
+            throw failure;
+          },
+          async (tables) => {
+            await set('refused')(tables);
+            await tables.logs.append('r1', [line]);
+          },
+          set('after'),
+        ]);
+        assert.deepEqual(
+          results.map(({ status }) => status),
+          ['fulfilled', 'rejected', 'rejected', 'fulfilled'],
+        );
+        assert.partialDeepStrictEqual(results[1], { reason: failure });
+        const kept = ['before', 'own', 'refused', 'after'].map((name) => store.cursors.get(name));
+        assert.deepEqual(await Promise.all(kept), ['before', undefined, undefined, 'after']);
+      }),
+    );
+  });
 }
 
 const NOTHING = {

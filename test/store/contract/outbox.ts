@@ -263,15 +263,18 @@ export function outboxContract(withStore: WithStore): void {
         await store.outbox.finish(sent, 'sent', 2000);
         await store.outbox.finish(obsolete, 'obsolete', 2000);
         await store.outbox.finish(dead, 'dead', 2000);
-        const later = async (id: number) => {
-          const entry = await store.outbox.get(id);
-          assert.ok(entry);
-          return (await store.outbox.laterInTarget(entry)).map((one) => one.id);
+        const later = async (...ids: number[]) => {
+          const entries = await Promise.all(ids.map((id) => store.outbox.get(id)));
+          const known = entries.filter((entry) => entry !== undefined);
+          return (await store.outbox.laterInTarget(known)).map((one) => one.id);
         };
         assert.deepEqual(await later(first), [sent, waiting]);
         assert.deepEqual(await later(sent), [waiting]);
         assert.deepEqual(await later(waiting), []);
         assert.deepEqual(await later(other), []);
+        assert.deepEqual(await later(other, sent), [waiting]);
+        assert.deepEqual(await later(first, other), [sent, waiting]);
+        assert.deepEqual(await later(), []);
       }),
     );
 

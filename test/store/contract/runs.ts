@@ -104,6 +104,27 @@ export function runsContract(withStore: WithStore): void {
     );
   });
 
+  test(
+    'a run that has ended is overtaken when its environment has a newer one, and in no other case',
+    withStore(async (store) => {
+      const insertAll = async (...ids: string[]) => {
+        for (const id of ids) await insert(store, id, { state: 'succeeded' });
+      };
+      await insertAll('older');
+      await insert(store, 'waiting');
+      await insert(store, 'elsewhere', { state: 'succeeded', lane: 'other' });
+      await insert(store, 'otherwise', { state: 'succeeded', spec: 'docs' });
+      await insertAll('deployed', 'newer');
+      const ids = ['older', 'waiting', 'elsewhere', 'otherwise', 'deployed', 'newer', 'unknown'];
+      assert.deepEqual([...(await store.runs.overtaken(ids))], []);
+      const deployed = await store.runs.get('deployed');
+      assert.ok(deployed);
+      await store.environments.record(deployed, 2000);
+      assert.deepEqual([...(await store.runs.overtaken(ids))], ['older']);
+      assert.deepEqual([...(await store.runs.overtaken([]))], []);
+    }),
+  );
+
   describe('changing runs', () => {
     test(
       'the database itself refuses a second running run in a lane (G3)',
