@@ -15,6 +15,7 @@ import { createIntake } from './controller/intake/intake.ts';
 import { createOperate } from './controller/operator/operate.ts';
 import { createPausing } from './controller/operator/pausing.ts';
 import { createResolve } from './controller/intake/resolve.ts';
+import { createWhy } from './controller/operator/why.ts';
 import { createTidy } from './controller/maintenance/retention.ts';
 import { createRunner } from './controller/runner/runner.ts';
 import { startCronJobs } from './controller/maintenance/cron-jobs.ts';
@@ -267,6 +268,7 @@ export async function startApp(deps: {
     operate,
     deploy,
     backtest: createBacktest({ store }),
+    why: createWhy({ store, catalog }),
     stepLimits: config.stepLimits,
     budget: () => budget.usage(),
     pausing,

@@ -137,6 +137,22 @@ export const backtestAnswer = z.looseObject({
 
 export type BacktestAnswer = z.infer<typeof backtestAnswer>;
 
+export const whyAnswer = z.looseObject({
+  repository: z.string(),
+  sha: z.string(),
+  specs: z.array(
+    z.looseObject({
+      spec: z.string(),
+      environment: z.string(),
+      fate: z.string(),
+      summary: z.string(),
+      hint: z.string().nullable(),
+    }),
+  ),
+});
+
+export type WhyAnswer = z.infer<typeof whyAnswer>;
+
 export const replayAnswer = z.looseObject({ summary: z.string(), runs: z.array(runAnswer) });
 
 export type ReplayAnswer = z.infer<typeof replayAnswer>;

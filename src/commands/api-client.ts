@@ -16,6 +16,7 @@ import {
   runDetailAnswer,
   runsAnswer,
   specsAnswer,
+  whyAnswer,
   type BacktestAnswer,
   type CallbackAnswer,
   type DeliveriesAnswer,
@@ -31,6 +32,7 @@ import {
   type RunDetailAnswer,
   type RunsAnswer,
   type SpecsAnswer,
+  type WhyAnswer,
 } from './api-answers.ts';
 import { createApiRequest, decode, parseJson } from './api-request.ts';
 import { readEventStream } from './read-event-stream.ts';
@@ -70,6 +72,7 @@ export interface Api {
   resendAll(): Promise<ResendAllAnswer>;
   explain(delivery: string): Promise<ExplanationAnswer>;
   replay(delivery: string): Promise<ReplayAnswer>;
+  why(repository: string, commit: string): Promise<WhyAnswer>;
   /** `days` undefined: as far as the server goes back by itself. */
   backtest(
     specs: readonly { file: string; text: string }[],
@@ -127,6 +130,7 @@ export function createApi(deps: {
     explain: (delivery) => request.ask(explanationAnswer, path('deliveries', delivery, 'explain')),
     replay: (delivery) =>
       request.ask(replayAnswer, path('deliveries', delivery, 'replay'), postToGit),
+    why: (repository, sha) => request.ask(whyAnswer, `/api/v1/why${queryOf({ repository, sha })}`),
     backtest: (specs, days) =>
       request.ask(backtestAnswer, '/api/v1/backtest', { ...postToGit, body: { specs, days } }),
     async log(run, { timestamps }) {

@@ -30,6 +30,7 @@ const COMMANDS: Record<string, Record<string, () => Promise<Register>>> = {
     logs: async () => (await import('./logs.ts')).logsCommand,
     retry: async () => (await import('./retry.ts')).retryCommand,
     cancel: async () => (await import('./cancel.ts')).cancelCommand,
+    why: async () => (await import('./why.ts')).whyCommand,
     environments: async () => (await import('./environments.ts')).environmentsCommand,
     specs: async () => (await import('./specs.ts')).specsCommand,
     deliveries: async () => (await import('./deliveries.ts')).deliveriesCommand,

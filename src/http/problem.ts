@@ -54,6 +54,8 @@ const STATUS_BY_CODE: Record<string, number> = {
   'not-paused': 409,
   'spec-unreadable': 409,
   'invalid-cursor': 400,
+  'invalid-repository': 400,
+  'bad-commit': 400,
   'header-missing': 400,
   'event-mismatch': 400,
   'bad-signature': 401,

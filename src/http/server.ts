@@ -8,6 +8,7 @@ import type { Backtest } from '../controller/operator/backtest.ts';
 import type { Deploy } from '../controller/operator/deploy.ts';
 import type { Operate } from '../controller/operator/operate.ts';
 import type { BudgetUsage } from '../github/budget.ts';
+import type { AskWhy } from '../controller/operator/why.ts';
 import type { Pausing } from '../controller/operator/pausing.ts';
 import type { StepLimits } from '../lib/step-limits.ts';
 import type { News } from '../model/news.ts';
@@ -20,6 +21,7 @@ import { deliveryOperations } from './api/deliveries.ts';
 import { withOpenApi } from './api/openapi.ts';
 import { overviewOperations } from './api/overview.ts';
 import { pauseOperations } from './api/pauses.ts';
+import { whyOperations } from './api/why.ts';
 import { apiRouter } from './api/route.ts';
 import { runOperations } from './api/runs.ts';
 import { boundConnections } from './connections.ts';
@@ -38,6 +40,7 @@ export interface HttpDeps {
   operate: Operate;
   deploy: Deploy;
   backtest: Backtest;
+  why: AskWhy;
   /** What steps of specs may ask for at most. */
   stepLimits: StepLimits;
   /** What is left of the budgets at GitHub. */
@@ -95,6 +98,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
       ...runOperations({ store, operate, deploy: deps.deploy, news }),
       ...pauseOperations({ store, pausing: deps.pausing }),
       ...overviewOperations({ store, catalog, operate, news }),
+      ...whyOperations({ why: deps.why }),
       ...backtestOperations({ backtest: deps.backtest, clock, stepLimits: deps.stepLimits }),
     ],
     deps.version,

@@ -3,6 +3,7 @@ import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
 import { createAudit, type Audit } from './audit.ts';
 import { barrierOf, type Barrier } from './barrier.ts';
 import { createBranchHeads, type BranchHeads } from './branch-heads.ts';
+import { createCommits } from './commits.ts';
 import { createCursors, type Cursors } from './cursors.ts';
 import type { Engine } from './engine.ts';
 import { createEnvironments, type Environments } from './environments.ts';
@@ -51,6 +52,7 @@ export interface Store extends Tables {
   engine: Engine;
   retention: Retention;
   pastDeliveries: PastDeliveries;
+  commits: ReturnType<typeof createCommits>;
   githubWrites: WriteLog;
   /** Stores a delivery; resolves after its commit has reached the disk (G1), false for an id or a body that was there before. */
   accept(delivery: IncomingDelivery): Promise<boolean>;
@@ -129,6 +131,7 @@ export async function createStore(
     ),
     retention: createRetention(db, engine),
     pastDeliveries: createPastDeliveries(db),
+    commits: createCommits(db),
     githubWrites: createGitHubWrites(db, engine),
     async each(group) {
       try {

@@ -179,3 +179,21 @@ test('a delivery that the server does not know is an error with its hint', async
     assert.match(stderr, /^mainsheet: there is no delivery unknown\n/);
   }
 });
+
+test('why says of a commit what became of it, spec by spec', async () => {
+  const sha = 'd'.repeat(40);
+  const sent = await runCommand(['send', 'push', '--payload', '-', '--delivery', 'sent-why'], {
+    env: here(),
+    stdin: JSON.stringify(pushPayload({ sha })),
+  });
+  assert.equal(sent.code, 0, sent.stderr);
+  await processed('sent-why');
+  const ask = (...more: string[]) =>
+    runCommand(['why', sha.slice(0, 7), '--repository', 'acme/storefront', ...more], {
+      env: here(),
+    });
+  const { code, stdout } = await ask();
+  assert.equal(code, 0);
+  assert.match(stdout, /^✓ storefront \(production\): waiting\n {2}Run \w+ waits: /);
+  assert.equal((await ask('--exit-code')).code, 1, 'it is not deployed yet');
+});

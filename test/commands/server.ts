@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createWhy } from '../../src/controller/operator/why.ts';
 import { createBacktest } from '../../src/controller/operator/backtest.ts';
 import { createDeploy } from '../../src/controller/operator/deploy.ts';
 import { createIntake } from '../../src/controller/intake/intake.ts';
@@ -114,6 +115,7 @@ export async function startServer(
     operate,
     deploy,
     backtest: createBacktest({ store }),
+    why: createWhy({ store, catalog }),
     stepLimits: {},
     budget: () => [],
     pausing,

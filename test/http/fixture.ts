@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test';
 import { pino } from 'pino';
 import type { Intake } from '../../src/controller/intake/intake.ts';
 import type { BudgetUsage } from '../../src/github/budget.ts';
+import { createWhy } from '../../src/controller/operator/why.ts';
 import { createBacktest } from '../../src/controller/operator/backtest.ts';
 import type { Operate } from '../../src/controller/operator/operate.ts';
 import type { Pausing } from '../../src/controller/operator/pausing.ts';
@@ -85,6 +86,7 @@ export async function startHttp(
       return { ...sampleRun('deployed'), sequence: 1 };
     },
     backtest: createBacktest({ store }),
+    why: createWhy({ store, catalog: catalogOf(specs) }),
     stepLimits: {},
     budget: options.budget ?? (() => []),
     pausing: pausingOf(asked),

@@ -24,6 +24,7 @@ interface Operation {
 /** DESIGN §5, as far as it is built. */
 const ROUTES = [
   'post /api/v1/backtest',
+  'get /api/v1/why',
   'get /api/v1/deliveries',
   'get /api/v1/deliveries/{id}',
   'get /api/v1/deliveries/{id}/explain',
@@ -54,6 +55,11 @@ const ROUTES = [
 /** What is sent to operations that take a body. */
 const BODIES: Record<string, unknown> = {
   'post /api/v1/backtest': { specs: [] },
+};
+
+/** What operations ask for that cannot do without. */
+const QUERIES: Record<string, string> = {
+  'get /api/v1/why': '?repository=acme/storefront&sha=aaaaaaa',
 };
 
 async function describeApi({ url }: Fixture): Promise<Document> {
@@ -149,11 +155,12 @@ test('every answer is as it is described: what is asked for, and what is refused
   for (const [method, path, operation] of operationsOf(document)) {
     const id = /\/runs\/|rollback/.test(path) ? 'r1' : path.includes('/outbox/') ? '1' : 'd1';
     const url = fixture.url + path.replace(/\{\w+\}/, id);
+    const query = QUERIES[`${method} ${path}`] ?? '';
     const status = Object.keys(operation.responses).find((key) => key !== 'default') ?? '';
     const { content } = operation.responses[status] ?? { content: {} };
     const gone = new AbortController();
     const body = BODIES[`${method} ${path}`];
-    const response = await asAdmin(url, {
+    const response = await asAdmin(url + query, {
       method,
       signal: gone.signal,
       ...(body === undefined
@@ -191,14 +198,21 @@ test('every query parameter that is described is taken, with its default where i
   const fixture = await startHttp(t);
   await fill(fixture);
   const document = await describeApi(fixture);
-  const samples: Record<string, string> = { limit: '5', cursor: 'djE6OQ', timestamps: 'true' };
+  const samples: Record<string, string> = {
+    limit: '5',
+    cursor: 'djE6OQ',
+    timestamps: 'true',
+    repository: 'acme/storefront',
+    sha: 'a'.repeat(40),
+  };
   for (const [method, path, { parameters }] of operationsOf(document)) {
     for (const { name, in: place, required, schema } of parameters) {
       if (place !== 'query') continue;
-      assert.equal(required, false, `${path} ${name}`);
+      const needed = QUERIES[`${method} ${path}`] ?? '';
+      assert.equal(required, needed.includes(`${name}=`), `${path} ${name}`);
       const value =
         samples[name] ?? ('enum' in schema ? String((schema.enum as unknown[])[0]) : 'x');
-      const url = `${fixture.url}${path.replace(/\{\w+\}/, 'r1')}?${name}=${value}`;
+      const url = `${fixture.url}${path.replace(/\{\w+\}/, 'r1')}${needed.replace(new RegExp(`${name}=[^&]*&?`), '') || '?'}&${name}=${value}`;
       assert.ok((await asAdmin(url, { method })).ok, url);
     }
   }

@@ -1,0 +1,216 @@
+import { checkRepository } from '../../lib/names.ts';
+import { TerminalError } from '../../lib/errors.ts';
+import type { Json } from '../../model/event.ts';
+import { hasEnded, type Run } from '../../model/run.ts';
+import type { Reason } from '../../model/verdict.ts';
+import type { Catalog } from '../../spec/catalog.ts';
+import type { NamingDelivery } from '../../store/commits.ts';
+import type { Environment } from '../../store/environments.ts';
+import type { Store } from '../../store/index.ts';
+import { parseEvent } from '../../sources/github/events.ts';
+
+/** What became of a commit by one spec. */
+export type Fate =
+  /** It is what is deployed. */
+  | 'live'
+  /** It was deployed, and something else since. */
+  | 'replaced'
+  /** Its run has not ended. */
+  | 'waiting'
+  | 'running'
+  /** Its run ended otherwise. */
+  | 'failed'
+  | 'cancelled'
+  | 'superseded'
+  /** A condition of the spec did not hold. */
+  | 'not-matched'
+  /** It came together with a newer commit, and only the newest of a push is deployed. */
+  | 'not-newest'
+  /** A delivery named it and nothing came of that, or not yet. */
+  | 'not-decided'
+  /** No delivery that is kept has named it. */
+  | 'never-heard-of';
+
+/** Why a commit was or was not deployed by a spec. */
+export interface Why {
+  spec: string;
+  environment: string;
+  fate: Fate;
+  /** One sentence. */
+  summary: string;
+  /** What to do about it, if there is anything. */
+  hint: string | undefined;
+  run: Run | undefined;
+  /** The delivery that decided. */
+  delivery: string | undefined;
+  /** What it decided by. */
+  reasons: readonly Reason[];
+}
+
+/**
+ * Every spec of a repository: why a commit was or was not deployed. `sha`: its name, or seven letters of it and more. Throws
+ * TerminalError `bad-commit` and what `checkRepository` throws.
+ */
+export type AskWhy = (repository: string, sha: string) => Promise<Why[]>;
+
+export function createWhy(deps: {
+  store: Pick<Store, 'commits' | 'environments' | 'repositories'>;
+  catalog: Pick<Catalog, 'forRepository'>;
+}): AskWhy {
+  const { store, catalog } = deps;
+
+  return async (repository, given) => {
+    checkRepository(repository);
+    const sha = given.toLowerCase();
+    if (!/^[0-9a-f]{7,64}$/.test(sha)) {
+      throw new TerminalError('bad-commit', `"${given}" is no name of a commit`, {
+        hint: 'give all of it, or at least its first seven letters',
+      });
+    }
+    const names = [...new Set([repository, ...(await store.repositories.namesOf(repository))])];
+    const [runs, deliveries, environments] = await Promise.all([
+      store.commits.runs(names, sha),
+      store.commits.deliveries(names, sha),
+      store.environments.list(),
+    ]);
+    const specs = names.flatMap((name) => catalog.forRepository(name)).map(({ spec }) => spec);
+    const current = new Map(specs.map((spec) => [spec.name, spec.environment]));
+    // A spec that is gone still answers for what it did.
+    for (const run of runs) if (!current.has(run.spec)) current.set(run.spec, run.environment);
+    return [...current].map(([spec, environment]) => {
+      const own = runs.filter((run) => run.spec === spec);
+      const place = environments.find(
+        (one) => one.spec === spec && one.environment === environment,
+      );
+      const found =
+        byRuns(own, place) ?? byDeliveries(spec, sha, deliveries, own) ?? unheard(spec, sha);
+      return { spec, environment, ...found };
+    });
+  };
+}
+
+type Found = Omit<Why, 'spec' | 'environment'>;
+const NOTHING = { hint: undefined, run: undefined, delivery: undefined, reasons: [] };
+
+/** By its newest run that has deployed it or may still do so; else by the newest. */
+function byRuns(runs: readonly Run[], place: Environment | undefined): Found | undefined {
+  const run = runs.find(({ state }) => state === 'succeeded' || !hasEnded(state)) ?? runs[0];
+  if (run === undefined) return undefined;
+  const base = { ...NOTHING, run, delivery: run.delivery };
+  switch (run.state) {
+    case 'succeeded':
+      if (place === undefined || place.sha === run.sha) {
+        return {
+          ...base,
+          fate: 'live',
+          summary: `Deployed to ${run.environment} by run ${run.id}`,
+        };
+      }
+      return {
+        ...base,
+        fate: 'replaced',
+        summary: `Deployed to ${run.environment} by run ${run.id}, then replaced by ${short(place.sha)} (run ${place.run})`,
+        hint: `"mainsheet rollback ${run.spec} --to ${run.id}" deploys it again`,
+      };
+    case 'running':
+      return {
+        ...base,
+        fate: 'running',
+        summary: `Run ${run.id} is deploying it`,
+        hint: `"mainsheet logs -f ${run.id}" shows how`,
+      };
+    case 'queued':
+      return { ...base, fate: 'waiting', summary: `Run ${run.id} waits: ${run.reason}` };
+    case 'blocked':
+      return {
+        ...base,
+        fate: 'waiting',
+        summary: `Run ${run.id} is blocked: ${run.reason}`,
+        hint: '"mainsheet pauses" lists what is paused',
+      };
+    case 'failed':
+      return {
+        ...base,
+        fate: 'failed',
+        summary: `Run ${run.id} failed: ${run.reason}`,
+        hint: `"mainsheet logs ${run.id}" shows why, "mainsheet retry ${run.id}" tries it again`,
+      };
+    default:
+      return {
+        ...base,
+        fate: run.state,
+        summary: `Run ${run.id} was ${run.state}: ${run.reason}`,
+        hint: byHand(run.spec, run.sha),
+      };
+  }
+}
+
+function byDeliveries(
+  spec: string,
+  sha: string,
+  deliveries: readonly NamingDelivery[],
+  runs: readonly Run[],
+): Found | undefined {
+  if (runs.length > 0) return undefined;
+  const found = deliveries.flatMap((delivery) => byDelivery(spec, sha, delivery) ?? []);
+  // What the spec has decided says more than what came to nothing before it.
+  return found.find(({ reasons }) => reasons.length > 0) ?? found[0];
+}
+
+function byDelivery(spec: string, sha: string, delivery: NamingDelivery): Found | undefined {
+  const payload = JSON.parse(delivery.payload) as Json;
+  const event = parseEvent(delivery.event, payload);
+  const newest = 'sha' in event ? event.sha : undefined;
+  const isNewest = newest?.startsWith(sha) === true;
+  if (!isNewest && !(event.kind === 'push' && hasCommit(payload, sha))) return undefined;
+  const decided = delivery.outcome?.specs.find((one) => one.spec === spec);
+  const base = { ...NOTHING, delivery: delivery.id, reasons: decided?.verdict.reasons ?? [] };
+  if (!isNewest && newest !== undefined) {
+    return {
+      ...base,
+      fate: 'not-newest',
+      summary: `It was pushed together with ${short(newest)}, and only the newest commit of a push is deployed`,
+      hint: `ask why for ${short(newest)}; ${byHand(spec, sha)}`,
+    };
+  }
+  if (decided === undefined || decided.verdict.matched) {
+    const summary = delivery.outcome?.summary ?? 'its delivery was not processed yet';
+    return {
+      ...base,
+      fate: 'not-decided',
+      summary: `Delivery ${delivery.id}: ${summary}`,
+      hint: byHand(spec, sha),
+    };
+  }
+  const failed = decided.verdict.reasons.find(({ held }) => !held);
+  return {
+    ...base,
+    fate: 'not-matched',
+    summary:
+      failed === undefined
+        ? 'No condition held'
+        : `${failed.condition} did not hold: ${failed.detail}`,
+    hint: `change the spec, or deploy it by hand: ${byHand(spec, sha)}`,
+  };
+}
+
+function hasCommit(payload: Json, sha: string): boolean {
+  const { commits } = payload as { commits?: unknown };
+  return (
+    Array.isArray(commits) &&
+    commits.some((commit: { id?: unknown } | null) => String(commit?.id).startsWith(sha))
+  );
+}
+
+function unheard(spec: string, sha: string): Found {
+  return {
+    ...NOTHING,
+    fate: 'never-heard-of',
+    summary: 'No delivery that is kept has named it',
+    hint: `see "Recent deliveries" of the webhook on GitHub, and "mainsheet doctor"; ${byHand(spec, sha)}`,
+  };
+}
+
+const short = (sha: string) => sha.slice(0, 7);
+const byHand = (spec: string, sha: string) =>
+  `"mainsheet deploy ${spec} ${sha.slice(0, 12)}" deploys it by hand`;
