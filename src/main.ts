@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { findPackageJSON } from 'node:module';
 import { describeError, hintOf } from './lib/errors.ts';
 
-const { version } = JSON.parse(
-  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
-) as { version: string };
+const manifest = findPackageJSON(import.meta.url) ?? '';
+const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
 
 /** How long stopping may take after the grace period, in milliseconds: the steps that are left are ended, and everything is closed. */
 const STOP_WITHIN_MS = 20_000;

@@ -26,11 +26,11 @@ export function demoCommand(program: Command, context: CommandContext): void {
     );
 }
 
-/** The demo and the stand-ins for GitHub that it needs are not part of an installation for production. */
+/** The image for production does without the stand-ins for GitHub. */
 function notInstalled(cause: unknown): MainsheetError {
   return new MainsheetError('demo-not-installed', 'the demo is not part of this installation', {
     cause,
-    hint: 'in a clone of the repository run "npm ci" (without --omit=dev), then "npm run demo"',
+    hint: 'it comes with the package from npm, and not with the image',
   });
 }
 
