@@ -1,9 +1,15 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { formatProblem, type SpecProblem } from '../spec/problem.ts';
 import { cleanJson, cleanLine } from './clean-text.ts';
 import type { CommandContext } from './context.ts';
 import { allowedLimits, defaultSpecsPath, loadLocalSpecs } from './local-specs.ts';
 import type { Terminal } from './terminal.ts';
+import { workflowCommand } from './workflow-command.ts';
+
+interface Options {
+  json?: true;
+  format?: 'text' | 'github';
+}
 
 /** `mainsheet validate [PATH]`: exit code 1 when anything is wrong, or when there is no spec at all. */
 export function validateCommand(program: Command, context: CommandContext): void {
@@ -13,6 +19,12 @@ export function validateCommand(program: Command, context: CommandContext): void
     .description('check deployment specs, without a server')
     .argument('[path]', 'a spec or a directory of specs (default: $MAINSHEET_DEPLOYMENTS)')
     .option('--json', 'print JSON: {valid, specs, problems, warnings}')
+    .addOption(
+      new Option(
+        '--format <format>',
+        'github: problems as GitHub Actions shows them beside the line',
+      ).choices(['text', 'github']),
+    )
     .addHelpText(
       'after',
       `
@@ -22,10 +34,11 @@ Limits of steps are held against MAINSHEET_STEP_LIMITS, when it is set.
 
 Examples:
   $ mainsheet validate
-  $ mainsheet validate deployments/storefront.yaml`,
+  $ mainsheet validate deployments/storefront.yaml
+  $ mainsheet validate deployments --format github`,
     )
     .action(
-      context.action(async (given: string | undefined, options: { json?: true }) => {
+      context.action(async (given: string | undefined, options: Options) => {
         const path = given ?? defaultSpecsPath(env);
         const { specs, problems, warnings } = await loadLocalSpecs(path, allowedLimits(env));
         const valid = problems.length === 0 && specs.length > 0;
@@ -40,12 +53,17 @@ Examples:
           terminal.line(cleanJson({ valid, specs: items, problems, warnings }));
           return valid ? 0 : 1;
         }
-        for (const warning of warnings) {
+        if (options.format === 'github') {
+          for (const one of problems) terminal.line(cleanLine(workflowCommand('error', one)));
+          for (const one of warnings) terminal.line(cleanLine(workflowCommand('warning', one)));
+        }
+        for (const warning of options.format === 'github' ? [] : warnings) {
           const label = terminal.paintNote('yellow', 'warning:');
           terminal.note(`${label} ${cleanLine(formatProblem(warning))}`);
         }
         if (problems.length > 0) {
-          sayProblems(terminal, problems);
+          if (options.format === 'github') sayCount(terminal, problems.length);
+          else sayProblems(terminal, problems);
         } else if (valid) {
           terminal.line(`${terminal.paint('green', '✓')} ${count(specs.length, 'valid spec')}`);
         } else {
@@ -60,7 +78,11 @@ Examples:
 /** One line for each problem on standard output, and their number on standard error. */
 export function sayProblems(terminal: Terminal, problems: readonly SpecProblem[]): void {
   for (const problem of problems) terminal.line(cleanLine(formatProblem(problem)));
-  const number = count(problems.length, 'problem');
+  sayCount(terminal, problems.length);
+}
+
+function sayCount(terminal: Terminal, problems: number): void {
+  const number = count(problems, 'problem');
   terminal.note(terminal.paintNote('red', `✗ ${number} in the deployment specs`));
 }
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { parse } from 'yaml';
 import { runCommand } from './run-command.ts';
 import { SPEC } from './server.ts';
 
@@ -140,4 +141,27 @@ test('what is valid and hardly meant is told, and does not count as a problem', 
     warnings.map(({ file }) => file),
     [join(path, 'empty.yaml')],
   );
+});
+
+test('with --format github each problem is an annotation at its line, however its text is written', async () => {
+  const path = await specsIn('annotated', {
+    'a, b.yaml': SPEC.replace('branches:', '"100%\\n::error::x":'),
+  });
+  const { code, stdout, stderr } = await runCommand(['validate', path, '--format', 'github']);
+  assert.equal(code, 1);
+  const [line = '', ...others] = stdout.trimEnd().split('\n');
+  assert.deepEqual(others, []);
+  assert.match(line, /^::error file=.*a%2C b\.yaml,line=5,col=\d+,title=Deployment spec::/);
+  assert.doesNotMatch(line.slice(2), /%\n|%(?!25|0A|0D|3A|2C)/);
+  assert.match(stderr, /✗ 1 problem in the deployment specs/);
+});
+
+test('the action checks specs by the command that people run', async () => {
+  const action = parse(await readFile(new URL('../../action.yml', import.meta.url), 'utf8')) as {
+    inputs: { path: { default: string } };
+    runs: { steps: { run: string; env?: { SPECS: string } }[] };
+  };
+  const step = action.runs.steps.at(-1);
+  assert.match(step?.run ?? '', /bin\/mainsheet\.js" validate "\$SPECS" --format github$/);
+  assert.equal(step?.env?.SPECS, '${{ inputs.path }}', 'an input is never part of a script');
 });
