@@ -273,6 +273,7 @@ export async function startApp(deps: {
     budget: () => budget.usage(),
     pausing,
     webhookSecrets: config.webhookSecrets,
+    secret,
     spoolDirectory: config.dataDir,
     adminToken,
     version: deps.version,

@@ -23,10 +23,13 @@ export async function loadLocalSpecs(path: string, allowed: StepLimits = {}): Pr
     const file = { path, realPath: await realpath(path), mark: '' };
     return await loadListing({ files: [file], problems: [] }, { allowed });
   }
-  const { specs, problems, warnings } = await loadListing(await listSpecFiles(path), { allowed });
+  const { specs, hooks, problems, warnings } = await loadListing(await listSpecFiles(path), {
+    allowed,
+  });
   const place = (file: string) => (file === path ? path : join(path, file));
   return {
     specs: specs.map((loaded) => ({ ...loaded, file: place(loaded.file) })),
+    hooks: hooks.map((loaded) => ({ ...loaded, file: place(loaded.file) })),
     problems: problems.map((problem) => ({ ...problem, file: place(problem.file) })),
     warnings: warnings.map((warning) => ({ ...warning, file: place(warning.file) })),
   };

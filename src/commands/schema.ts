@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { specJsonSchema } from '../spec/json-schema.ts';
+import { hookJsonSchema, specJsonSchema } from '../spec/json-schema.ts';
 import type { CommandContext } from './context.ts';
 
 /** `mainsheet schema`: what editors check deployment specs with. */
@@ -7,6 +7,7 @@ export function schemaCommand(program: Command, context: CommandContext): void {
   program
     .command('schema')
     .description('print the JSON Schema of deployment specs')
+    .option('--hook', 'that of hooks')
     .addHelpText(
       'after',
       `
@@ -16,8 +17,9 @@ and in the first line of a spec, for editors:
   # yaml-language-server: $schema=schema.json`,
     )
     .action(
-      context.action(async () => {
-        await context.terminal.write(`${JSON.stringify(specJsonSchema(), undefined, 2)}\n`);
+      context.action(async (options: { hook?: true }) => {
+        const schema = options.hook === true ? hookJsonSchema() : specJsonSchema();
+        await context.terminal.write(`${JSON.stringify(schema, undefined, 2)}\n`);
         return 0;
       }),
     );

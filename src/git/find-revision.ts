@@ -11,14 +11,15 @@ export interface Revision {
 /**
  * What a person calls a revision: a branch, a tag, the whole ref of one, or a commit by at least 7 of its digits. A commit
  * counts only while a branch or tag of the repository leads to it, `prefer` before all others: GitHub hands out by its digits
- * what stands in forks. The mirror is fetched. Throws TerminalError `revision-unknown`, `revision-ambiguous`, `invalid-ref`.
+ * what stands in forks. Without a name it is where the default branch is. The mirror is fetched. Throws TerminalError `revision-unknown`, `revision-ambiguous`, `invalid-ref`.
  */
 export async function findRevision(
   git: MirrorGit,
   repository: string,
-  name: string,
+  name: string | undefined,
   prefer: string | undefined,
 ): Promise<Revision> {
+  if (name === undefined) return await defaultBranch(git, repository);
   const isWhole = isObjectName(name);
   const named = isWhole ? [] : await branchOrTag(git, checkRef(name));
   const [first, second] = named;
@@ -43,6 +44,16 @@ export async function findRevision(
     `no branch or tag of ${repository} leads to ${sha.slice(0, 7)}`,
     { hint: 'push it to a branch of the repository first' },
   );
+}
+
+async function defaultBranch(git: MirrorGit, repository: string): Promise<Revision> {
+  const { stdout } = await git(['symbolic-ref', '--quiet', 'HEAD'], [0, 1]);
+  const ref = stdout.toString().trim();
+  const sha = ref === '' ? undefined : await commitOf(git, ref);
+  if (sha !== undefined) return { sha, ref };
+  throw new TerminalError('revision-unknown', `${repository} has no default branch with a commit`, {
+    hint: 'name a branch or tag',
+  });
 }
 
 async function branchOrTag(git: MirrorGit, name: string): Promise<Revision[]> {

@@ -83,10 +83,10 @@ export interface Mirrors extends ServerRefs {
     sha: string,
     options?: Stoppable,
   ): Promise<'branch' | 'tag' | 'neither'>;
-  /** Fetches, and finds what a person calls a revision: see `findRevision`. */
+  /** Fetches, and finds what a person calls a revision: see `findRevision`. Undefined is where the default branch is. */
   findRevision(
     repository: string,
-    name: string,
+    name: string | undefined,
     options?: Stoppable & { prefer?: string | undefined },
   ): Promise<Revision>;
   /** What git says of a commit. Throws TerminalError `commit-missing`. */

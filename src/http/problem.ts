@@ -59,6 +59,7 @@ const STATUS_BY_CODE: Record<string, number> = {
   'header-missing': 400,
   'event-mismatch': 400,
   'bad-signature': 401,
+  'payload-unreadable': 400,
 };
 
 /** What a caller is asked to wait after an error that may well be over then, in seconds, when the error does not say. */

@@ -25,12 +25,15 @@ import { whyOperations } from './api/why.ts';
 import { apiRouter } from './api/route.ts';
 import { runOperations } from './api/runs.ts';
 import { boundConnections } from './connections.ts';
+import { createHooks } from '../controller/hooks/hooks.ts';
+import { hookRoute } from './hooks.ts';
 import { healthRoutes } from './health.ts';
 import { lingerAfterRefusals } from './linger.ts';
 import { createMetrics } from './metrics.ts';
 import { problems } from './problem.ts';
 import { createReadBody } from './read-body.ts';
 import { createStopping } from './stopping.ts';
+import { createTakeIn } from './take-in.ts';
 import { webhookRoute } from './webhooks.ts';
 
 export interface HttpDeps {
@@ -47,6 +50,8 @@ export interface HttpDeps {
   budget: () => BudgetUsage[];
   pausing: Pausing;
   webhookSecrets: readonly string[];
+  /** The value of a secret, by its name. */
+  secret: (name: string) => string | undefined;
   /** Where bodies may be kept in files while they are read. */
   spoolDirectory: string;
   adminToken: string;
@@ -67,7 +72,7 @@ export interface HttpServer {
 
 /** Everything that Mainsheet answers over HTTP. */
 export function createHttpServer(deps: HttpDeps): HttpServer {
-  const { store, catalog, intake, operate, news, clock, logger } = deps;
+  const { store, catalog, intake, operate, news, secret, clock, logger } = deps;
   const metrics = createMetrics({ store, catalog, news, ended: deps.ended, budget: deps.budget });
   const app = new Koa();
   // Errors are answered and logged in `problems`; what is left is a client that hung up.
@@ -77,13 +82,20 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   const stopping = createStopping(clock);
   app.use(problems(logger));
   app.use(stopping.guard);
+  const readBody = createReadBody({ clock, directory: deps.spoolDirectory });
+  const takeIn = createTakeIn({
+    accept: (delivery) => store.accept(delivery),
+    originalOf: async (id) => (await store.inbox.get(id))?.delivery.copyOf,
+    onAccepted: () => intake.wake(),
+    clock,
+    logger,
+  });
+  app.use(webhookRoute({ secrets: deps.webhookSecrets, readBody, takeIn, clock, metrics }));
   app.use(
-    webhookRoute({
-      secrets: deps.webhookSecrets,
-      readBody: createReadBody({ clock, directory: deps.spoolDirectory }),
-      accept: (delivery) => store.accept(delivery),
-      originalOf: async (id) => (await store.inbox.get(id))?.delivery.copyOf,
-      onAccepted: () => intake.wake(),
+    hookRoute({
+      hooks: createHooks({ catalog, secret }),
+      readBody,
+      takeIn,
       clock,
       logger,
       metrics,

@@ -1,24 +1,17 @@
 import { isUtf8 } from 'node:buffer';
 import type { Middleware } from 'koa';
 import type { Clock } from '../lib/clock.ts';
-import { describeError, MainsheetError } from '../lib/errors.ts';
-import type { Logger } from '../lib/logger.ts';
+import { MainsheetError } from '../lib/errors.ts';
 import { bodyDigest } from '../sources/github/body-digest.ts';
 import { DEPLOYING_EVENTS } from '../sources/github/event-shape.ts';
-import { SOURCES } from '../sources/index.ts';
+import { github } from '../sources/github/source.ts';
 import type { Json } from '../model/event.ts';
-import type { IncomingDelivery } from '../store/inbox.ts';
 import type { Metrics } from './metrics.ts';
 import { ProblemError } from './problem.ts';
 import type { ReadBody } from './read-body.ts';
+import type { TakeIn } from './take-in.ts';
 
 const WEBHOOK_PATH = '/webhooks/v1/github';
-
-/**
- * GitHub gives up after 10 seconds (https://docs.github.com/en/webhooks/using-webhooks/best-practices-for-using-webhooks#respond-within-10-seconds):
- * an answer after 8 still reaches it.
- */
-const STORE_WITHIN_MS = 8000;
 
 /**
  * `POST /webhooks/v1/github`: bytes in, 202 out, and in between one commit (G1). Headers are checked before the body is
@@ -27,29 +20,23 @@ const STORE_WITHIN_MS = 8000;
 export function webhookRoute(deps: {
   secrets: readonly string[];
   readBody: ReadBody;
-  accept: (delivery: IncomingDelivery) => Promise<boolean>;
-  /** Of which delivery this one is a copy. */
-  originalOf: (id: string) => Promise<string | undefined>;
-  onAccepted: () => void;
+  takeIn: TakeIn;
   clock: Clock;
-  logger: Logger;
   metrics: Metrics;
 }): Middleware {
-  const { github } = SOURCES;
   const verify = github.verifier(deps.secrets);
   return async (ctx, next) => {
     if (ctx.path !== WEBHOOK_PATH) return await next();
     try {
       const form = isForm(ctx.method, ctx.get('Content-Type'));
-      const incoming = { header: (name: string) => ctx.get(name) };
-      const identity = github.identify(incoming);
-      const body = textOf(await deps.readBody(ctx.req, verify(incoming)));
+      const incoming = { header: (name: string) => ctx.get(name), token: '' };
+      const { id, event: said } = github.readHeaders(incoming);
+      const body = textOf(await deps.readBody(ctx.req, verify(incoming, deps.clock.now())));
       const text = form ? payloadOfForm(body) : body;
       const payload = parsePayload(text);
-      const described = github.describe(identity, payload);
-      const { id } = identity;
+      const described = github.describe(said, payload);
       const { event } = described;
-      const isNew = await store({
+      const { isNew, copyOf } = await deps.takeIn({
         id,
         ...described,
         payload: text,
@@ -60,7 +47,6 @@ export function webhookRoute(deps: {
       const label = DEPLOYING_EVENTS.has(event) ? event : 'other';
       deps.metrics.deliveries.inc({ event: label, result: isNew ? 'accepted' : 'duplicate' });
       ctx.status = 202;
-      const copyOf = isNew ? undefined : await deps.originalOf(id);
       ctx.body = { delivery: id, duplicate: !isNew, ...(copyOf === undefined ? {} : { copyOf }) };
     } catch (error) {
       const code = error instanceof MainsheetError ? error.code : 'internal';
@@ -70,34 +56,6 @@ export function webhookRoute(deps: {
       throw error;
     }
   };
-
-  async function store(delivery: IncomingDelivery): Promise<boolean> {
-    const answered = new AbortController();
-    const stored = deps.accept(delivery).then((isNew) => {
-      // Also when the sender has been told otherwise by then: what is stored is worked on.
-      if (isNew) deps.onAccepted();
-      return isNew;
-    });
-    try {
-      const late = deps.clock.sleep(STORE_WITHIN_MS, answered.signal);
-      const outcome = await Promise.race([stored, late]);
-      if (outcome !== undefined) return outcome;
-      throw new Error(`the store did not answer within ${STORE_WITHIN_MS / 1000} seconds`);
-    } catch (error) {
-      deps.logger.error(
-        { delivery: delivery.id, event: delivery.event, error: describeError(error) },
-        'delivery could not be stored',
-      );
-      throw new ProblemError(503, 'not-stored', 'the delivery could not be stored', {
-        cause: error,
-        hint: 'redeliver it when Mainsheet is ready again; what was stored after all counts once',
-        headers: { 'Retry-After': '10' },
-      });
-    } finally {
-      stored.catch(() => undefined);
-      answered.abort();
-    }
-  }
 }
 
 /** Whether the body is a form. Throws ProblemError 405 or 415. */

@@ -30,6 +30,8 @@ export interface Triggers {
   push: PushTrigger | undefined;
   release: ReleaseTrigger | undefined;
   workflowRun: WorkflowRunTrigger | undefined;
+  /** Left out: no hook starts it. */
+  hooks?: HookTrigger[];
 }
 
 /** GitHub's filter patterns. An empty list restricts nothing; a list and its `Ignore` twin are never both filled. */
@@ -56,6 +58,15 @@ export interface WorkflowRunTrigger {
   types: string[];
   /** Default `[success]`. */
   conclusions: string[];
+}
+
+export interface HookTrigger {
+  /** The hook's id. */
+  id: string;
+  /** A CEL expression over body, inputs and hook that must be true. */
+  if: string | undefined;
+  /** The branch or tag that is deployed, as it is when the request is processed; undefined: the default branch. */
+  ref: string | undefined;
 }
 
 export interface Concurrency {

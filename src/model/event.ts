@@ -1,8 +1,12 @@
+import type { Verdict } from './verdict.ts';
+
 /** A JSON value, as payloads, specs and API bodies hold them. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 /** The meaning of one delivery, free of GitHub's wording, as `github/events` reads it. */
-export type Event = (PushEvent | ReleaseEvent | WorkflowRunEvent | PingEvent | OtherEvent) &
+export type Event = (
+  PushEvent | ReleaseEvent | WorkflowRunEvent | HookEvent | PingEvent | OtherEvent
+) &
   Renamed;
 
 /** Events that can start a run. */
@@ -85,6 +89,29 @@ export interface WorkflowRunEvent {
   trigger: string;
   /** The repository the commit came from; another one than `repository` for forks, undefined when it was deleted. */
   headRepository: string | undefined;
+}
+
+/** A request to a configured hook. It belongs to no repository: each spec that names the hook deploys from its own. */
+export interface HookEvent {
+  kind: 'hook';
+  /** The hook's id. */
+  hook: string;
+  repository: undefined;
+  /** What the hook itself says to the request: its own condition. */
+  verdict: Verdict;
+  /** By spec: what it deploys. Left out until `controller/resolve` asked git, which it does only where the spec may run. */
+  revisions?: ReadonlyMap<string, HeadRevision>;
+}
+
+/** Where a ref is; or why that is not known. */
+export type HeadRevision = { ref: string; sha: string } | { problem: string };
+
+/** A spec's own ref, at which an event found it that names no commit. */
+export interface AtHead {
+  kind: 'hook';
+  repository: string;
+  /** The whole ref. */
+  ref: string;
 }
 
 export interface PingEvent {

@@ -1,12 +1,12 @@
 import type { LoadedSpec } from '../model/deployment-spec.ts';
-import type { ByHand, DeployableEvent } from '../model/event.ts';
+import type { AtHead, ByHand, DeployableEvent } from '../model/event.ts';
 import { pauseReason, type Pause } from '../model/pause.ts';
 import { newRun, type NewRun, type Run } from '../model/run.ts';
 
 /** What a run is made from. */
 export interface RunSeed {
   delivery: string;
-  event: DeployableEvent | ByHand;
+  event: DeployableEvent | ByHand | AtHead;
   /** The commit to deploy. */
   sha: string;
   cause: Run['cause'];
@@ -49,6 +49,7 @@ function refOf(event: RunSeed['event']): string {
   switch (event.kind) {
     case 'push':
     case 'deploy':
+    case 'hook':
       return event.ref;
     case 'release':
       return `refs/tags/${event.tag}`;

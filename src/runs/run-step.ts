@@ -6,7 +6,7 @@ import { makeOwn } from '../lib/owner.ts';
 import type { StepSpec } from '../model/deployment-spec.ts';
 import type { Step } from '../model/run.ts';
 import { renderTemplate } from '../spec/expressions.ts';
-import { expressionContext } from './expression-context.ts';
+import { expressionContext, inputsOfRun } from './expression-context.ts';
 import type { StepResult } from '../steps/contract.ts';
 import { stepEnvironment } from '../steps/environment.ts';
 import { saveStep, type Pipeline, type PipelineDeps } from './pipeline-context.ts';
@@ -92,6 +92,7 @@ async function attemptStep(
       outputPath: join(scratch, 'output'),
       workspace: directory,
       inherited: { ...deps.inherited, ...home },
+      inputs: inputsOfRun(run, payload),
       env: Object.fromEntries(rendered),
       secrets,
     }),

@@ -1,14 +1,22 @@
 import type { TerminalError } from '../lib/errors.ts';
-import type { Event, Json } from '../model/event.ts';
+import type { Json } from '../model/event.ts';
+import type { SenderOptions } from '../model/hook.ts';
 
 /** What is known of a request before its body is read. */
 export interface Incoming {
-  /** A header's value, whatever case its name is written in; empty when it is missing. */
+  /** A header's value, whatever case its name is written in; empty when it is missing, joined by ", " when it came twice. */
   header(name: string): string;
+  /** What stands behind the hook's id in the path; empty when there is nothing. */
+  token: string;
 }
 
 /** Checks the bytes of a body: one in memory at once, one that is too large for that as it is read. */
 export interface BodyCheck {
+  /**
+   * What is signed besides the body: the same body with the same is the same request, sent again. Undefined when nothing is
+   * signed: then the sender itself may mean the same body twice.
+   */
+  signed: string | undefined;
   /** Whether the whole body is what was signed. */
   whole(body: Buffer): boolean | Promise<boolean>;
   update(chunk: Uint8Array): void;
@@ -18,30 +26,22 @@ export interface BodyCheck {
   refusal(): TerminalError;
 }
 
-/** The check of a request's body by what its headers say. Throws TerminalError `bad-signature` when no body could pass. */
-export type Verify = (request: Incoming) => BodyCheck;
+/**
+ * The check of a request's body by what its headers say. `now` in milliseconds since the epoch. Throws TerminalError
+ * `bad-signature` when no body could pass.
+ */
+export type Verify = (request: Incoming, now: number) => BodyCheck;
 
-/** How the sender's headers call a delivery. */
+/** What a sender calls a delivery and its event; undefined where it does not say. */
 export interface Identity {
-  id: string;
-  event: string;
+  id: string | undefined;
+  type: string | undefined;
 }
 
-/** What people know a delivery by in a list. */
-export interface Description {
-  event: string;
-  action: string | undefined;
-  repository: string | undefined;
-}
-
-/** A sender: one file or folder in `sources/`, one line in its `index.ts`. */
+/** A sender: one file or folder in `sources/`, one line in its `index.ts`, its name in `model/hook.ts`. */
 export interface Source {
   /** With secrets of which any may have signed: one can be changed without losing a delivery. */
-  verifier(secrets: readonly string[]): Verify;
-  /** Throws TerminalError `header-missing`. */
-  identify(request: Incoming): Identity;
-  /** Throws TerminalError `event-mismatch` when the payload, which is signed, is not of the event that the headers say. */
-  describe(identity: Identity, payload: Json): Description;
-  /** What a delivery means. Never throws: what cannot be read is `other`, with the reason. */
-  toEvent(name: string, payload: Json): Event;
+  verifier(secrets: readonly string[], options: SenderOptions): Verify;
+  /** To be asked of a request that was verified. */
+  identify(request: Incoming, body: Json): Identity;
 }

@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import { describeError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { StepLimits } from '../lib/step-limits.ts';
+import type { LoadedHook } from '../model/hook.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { listSpecFiles, type Listing } from './files.ts';
 import { loadListing, type Loaded, type ParsedFiles } from './load.ts';
@@ -26,6 +27,11 @@ export interface Catalog {
   /** Specs of one repository, however its name is written. */
   forRepository(repository: string): readonly LoadedSpec[];
   byName(name: string): LoadedSpec | undefined;
+  /** Specs that a hook can start. */
+  forHook(id: string): readonly LoadedSpec[];
+  hook(id: string): LoadedHook | undefined;
+  /** The hooks of the set in use. */
+  hooks(): readonly LoadedHook[];
   /** Reads the files now. Never throws: what is wrong is in the state. */
   reload(): Promise<CatalogState>;
   /** Reloads when the files change, until the signal aborts. */
@@ -56,13 +62,15 @@ const WHY = 'the log says why, in the lines with the loop "specs"';
 interface Index {
   byRepository: Map<string, LoadedSpec[]>;
   byName: Map<string, LoadedSpec>;
+  byHook: Map<string, LoadedSpec[]>;
+  hooks: Map<string, LoadedHook>;
 }
 
 export function createCatalog(deps: CatalogDeps): Catalog {
   const { directory, logger, clock, pollMs = 15_000, settleMs = 100 } = deps;
   const listeners = new Set<(state: CatalogState) => void>();
   let state: CatalogState = { specs: [], problems: [], loadedAt: 0, stale: true };
-  let index = indexOf([]);
+  let index = indexOf([], []);
   const parsed: ParsedFiles = new Map();
   /** What the files looked like when they were last read. */
   let seen: string | undefined;
@@ -77,19 +85,20 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     const loaded = await loadListing(listing, { allowed: deps.stepLimits, parsed });
     const first = seen === undefined;
     seen = looks;
-    const before = fingerprint(state);
+    const before = fingerprint(state, index);
     const problems = isGone(loaded) ? [gone(state.specs.length)] : loaded.problems.map(named);
     if (problems.length === 0) {
-      state = { specs: loaded.specs, problems: [], loadedAt: clock.now(), stale: false };
+      const { specs, hooks } = loaded;
+      state = { specs, problems: [], loadedAt: clock.now(), stale: false };
       if (loaded.warnings.length > 0) {
         const warnings = loaded.warnings.slice(0, 50).map(formatProblem);
         logger.warn({ warnings }, 'deployment specs have what is hardly meant');
       }
-      index = indexOf(loaded.specs);
+      index = indexOf(specs, hooks);
     } else {
       state = { ...state, problems, stale: true };
     }
-    if (first || fingerprint(state) !== before) announce();
+    if (first || fingerprint(state, index) !== before) announce();
     return state;
   }
 
@@ -159,6 +168,9 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     current: () => state,
     forRepository: (repository) => index.byRepository.get(repository.toLowerCase()) ?? [],
     byName: (name) => index.byName.get(name),
+    forHook: (id) => index.byHook.get(id) ?? [],
+    hook: (id) => index.hooks.get(id),
+    hooks: () => [...index.hooks.values()],
     reload: () => enqueue(false),
     watch(signal) {
       follow(signal).catch((error: unknown) => {
@@ -187,9 +199,20 @@ function listen(directory: string, signal: AbortSignal, logger: Logger, changed:
   }
 }
 
-function indexOf(specs: readonly LoadedSpec[]): Index {
+function indexOf(specs: readonly LoadedSpec[], hooks: readonly LoadedHook[]): Index {
   const byRepository = Map.groupBy(specs, (loaded) => loaded.spec.repository.toLowerCase());
-  return { byRepository, byName: new Map(specs.map((loaded) => [loaded.spec.name, loaded])) };
+  const byHook = new Map<string, LoadedSpec[]>();
+  for (const loaded of specs) {
+    for (const { id } of loaded.spec.on.hooks ?? []) {
+      byHook.set(id, [...(byHook.get(id) ?? []), loaded]);
+    }
+  }
+  return {
+    byRepository,
+    byName: new Map(specs.map((loaded) => [loaded.spec.name, loaded])),
+    byHook,
+    hooks: new Map(hooks.map((loaded) => [loaded.hook.id, loaded])),
+  };
 }
 
 function gone(count: number): SpecProblem {
@@ -206,11 +229,12 @@ function marksOf(listing: Listing): string {
   return JSON.stringify([listing.files.map((file) => [file.path, file.mark]), listing.problems]);
 }
 
-function fingerprint(state: CatalogState): string {
+function fingerprint(state: CatalogState, { hooks }: Index): string {
   return JSON.stringify([
     state.stale,
     state.problems,
     state.specs.map(({ file, line, digest }) => [file, line, digest]),
+    [...hooks.values()],
   ]);
 }
 

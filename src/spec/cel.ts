@@ -11,12 +11,18 @@ import { TerminalError } from '../lib/errors.ts';
 import { meter, STEP_LIMIT, type Meter } from './cel-meter.ts';
 import { didYouMean } from './problem.ts';
 
-const TEMPLATE_ROOTS = ['run', 'event', 'github', 'spec', 'outputs', 'secrets'] as const;
-type Root = (typeof TEMPLATE_ROOTS)[number];
+const TEMPLATE_ROOTS = ['run', 'event', 'github', 'spec', 'inputs', 'outputs', 'secrets'] as const;
+/** What is known of a request to a hook. */
+const REQUEST_ROOTS = ['body', 'headers', 'query'] as const;
+type Root = (typeof TEMPLATE_ROOTS)[number] | (typeof REQUEST_ROOTS)[number] | 'hook';
 
 /** What expressions may speak of. `if` does not see all: when it is looked at there is no run yet. */
 const SCOPES = {
-  condition: ['event', 'github', 'spec'],
+  condition: ['event', 'github', 'spec', 'inputs'],
+  /** A request that was not stored yet. */
+  request: REQUEST_ROOTS,
+  /** A stored request. */
+  hook: ['body', 'inputs', 'hook'],
   template: TEMPLATE_ROOTS,
 } as const satisfies Record<string, readonly Root[]>;
 export type Scope = keyof typeof SCOPES;
@@ -36,6 +42,8 @@ const LIMITS = { maxAstNodes: 2000, maxDepth: 50, maxListElements: 200, maxMapEn
 const ENVIRONMENTS: Record<Scope, Environment> = {
   condition: createEnvironment(SCOPES.condition),
   template: createEnvironment(SCOPES.template),
+  request: createEnvironment(SCOPES.request),
+  hook: createEnvironment(SCOPES.hook),
 };
 
 /** An expression that is wrong, or that could not be evaluated. Its message holds no value of the context. */

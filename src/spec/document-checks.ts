@@ -36,6 +36,9 @@ export function checkNumbers(document: Document.Parsed, raw: unknown): Issue[] {
 
 function checkText(path: Path, text: string, secrets: ReadonlySet<string>): Issue[] {
   if (matches(path, ['if'])) return checkCondition(text).map((issue) => ({ path, ...issue }));
+  if (matches(path, ['on', 'hook', 'if']) || matches(path, ['on', 'hook', '*', 'if'])) {
+    return checkCondition(text, 'hook').map((issue) => ({ path, ...issue }));
+  }
   if (matches(path, ['steps', '*', 'run'])) {
     return checkRunText(text, secrets).map((issue) => ({ path, ...issue }));
   }

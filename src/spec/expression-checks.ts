@@ -12,7 +12,7 @@ import { parseTemplate } from './template.ts';
 export type TextIssue = Required<Pick<Issue, 'message' | 'offset'>> & Pick<Issue, 'hint'>;
 
 /** Everything that is wrong with a spec's `if`. */
-export function checkCondition(source: string): TextIssue[] {
+export function checkCondition(source: string, scope: Scope = 'condition'): TextIssue[] {
   if (source.includes('${{')) {
     return [
       {
@@ -22,9 +22,9 @@ export function checkCondition(source: string): TextIssue[] {
       },
     ];
   }
-  const issues = checkExpression(source, 'condition', new Set());
+  const issues = checkExpression(source, scope, new Set());
   if (issues.length > 0) return issues;
-  const { type } = parseExpression(source, 'condition');
+  const { type } = parseExpression(source, scope);
   if (type === 'bool' || type === 'dyn') return [];
   return [{ message: `"if" must be true or false; this gives a value of type ${type}`, offset: 0 }];
 }
@@ -54,7 +54,12 @@ export function githubFieldsIn(source: string): (keyof GithubContext)[] {
   );
 }
 
-function checkExpression(source: string, scope: Scope, secrets: ReadonlySet<string>): TextIssue[] {
+/** Everything that is wrong with an expression. */
+export function checkExpression(
+  source: string,
+  scope: Scope,
+  secrets: ReadonlySet<string>,
+): TextIssue[] {
   try {
     const { ast } = parseExpression(source, scope);
     return nodesOf(ast).flatMap((node) => checkNode(node, secrets));

@@ -5,6 +5,7 @@ import {
   parseExpression,
   type Expression,
   type ExpressionContext,
+  type Scope,
 } from './cel.ts';
 import { hasTemplate, parseTemplate } from './template.ts';
 import { sizeOf } from './value-size.ts';
@@ -18,14 +19,27 @@ const RENDER_LIMIT = 256 * 1024;
  * Whether a condition (a spec's `if`) holds. Throws an ExpressionError when it cannot be evaluated – a field that does
  * not exist, say – or when it gives anything but true or false.
  */
-export function evaluateCondition(expression: string, context: ExpressionContext): boolean {
-  const value = parseExpression(expression).evaluate(context);
+export function evaluateCondition(
+  expression: string,
+  context: ExpressionContext,
+  scope?: Scope,
+): boolean {
+  const value = parseExpression(expression, scope).evaluate(context);
   if (typeof value === 'boolean') return value;
   throw new ExpressionError(
     'expression-failed',
     `the condition must be true or false, and is ${nameOf(value)}`,
     0,
   );
+}
+
+/** The value of an expression over a request, as JSON. Throws an ExpressionError. */
+export function evaluateJson(
+  expression: string,
+  context: Pick<ExpressionContext, 'body' | 'headers' | 'query'>,
+): Json {
+  const value = parseExpression(expression, 'request').evaluate(context);
+  return JSON.parse(jsonText(value)) as Json;
 }
 
 /** How the text of an expression's value goes into a text of which `before` is there already. */

@@ -1,3 +1,4 @@
+import type { DeploymentSpec } from '../model/deployment-spec.ts';
 import type { Event } from '../model/event.ts';
 
 /** What expressions know as `github`: the fields of Actions' context of this name that have a meaning here. */
@@ -45,7 +46,10 @@ export function githubContext(subject: Subject, payload: unknown): GithubContext
 }
 
 /** The subject of an event that is matched; undefined for one that never deploys. */
-export function subjectOf(event: Event): Subject | undefined {
+export function subjectOf(
+  event: Event,
+  spec: Pick<DeploymentSpec, 'name' | 'repository'>,
+): Subject | undefined {
   switch (event.kind) {
     case 'push':
       return { ...event, event: event.kind };
@@ -53,6 +57,11 @@ export function subjectOf(event: Event): Subject | undefined {
       return { ...event, event: event.kind, ref: `refs/tags/${event.tag}` };
     case 'workflow_run':
       return { ...event, event: event.kind, ref: undefined };
+    case 'hook': {
+      const at = event.revisions?.get(spec.name);
+      const found = at === undefined || 'problem' in at ? { ref: undefined, sha: undefined } : at;
+      return { event: event.kind, repository: spec.repository, ...found };
+    }
     default:
       return undefined;
   }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Json } from '../model/event.ts';
+import { hookSchema } from './hook-schema.ts';
 import { deploymentSchema } from './schema.ts';
 
 /**
@@ -7,13 +8,18 @@ import { deploymentSchema } from './schema.ts';
  * the loader uses, so the two agree; what JSON Schema has no words for (expressions, patterns) only the loader checks.
  */
 export function specJsonSchema(): { [key: string]: Json } {
-  const made = z.toJSONSchema(deploymentSchema, { io: 'input', unrepresentable: 'any' });
+  return inputSchema(deploymentSchema, 'Mainsheet deployment spec');
+}
+
+/** That of a hook. */
+export function hookJsonSchema(): { [key: string]: Json } {
+  return inputSchema(hookSchema, 'Mainsheet hook');
+}
+
+function inputSchema(of: z.ZodType, title: string): { [key: string]: Json } {
+  const made = z.toJSONSchema(of, { io: 'input', unrepresentable: 'any' });
   const schema: { [key: string]: Json } = JSON.parse(JSON.stringify(made));
-  return {
-    $schema: 'https://json-schema.org/draft/2020-12/schema',
-    title: 'Mainsheet deployment spec',
-    ...schema,
-  };
+  return { $schema: 'https://json-schema.org/draft/2020-12/schema', title, ...schema };
 }
 
 /** The keys that the schema knows at a path (`['on', 'push']`). Empty where any key is allowed. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { StepLimits } from '../lib/step-limits.ts';
+import type { LoadedHook } from '../model/hook.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { listSpecFiles, readSpecFile, type Listing } from './files.ts';
 import { parseSpecs, type Loaded } from './parse.ts';
@@ -29,7 +30,12 @@ export async function loadListing(
     parsed = new Map(),
   }: { allowed?: StepLimits | undefined; parsed?: ParsedFiles } = {},
 ): Promise<Loaded> {
-  const loaded: Loaded = { specs: [], problems: [...listing.problems], warnings: [] };
+  const loaded: Loaded = {
+    specs: [],
+    hooks: [],
+    problems: [...listing.problems],
+    warnings: [],
+  };
   const before = new Map(parsed);
   parsed.clear();
   for (const file of listing.files) {
@@ -42,10 +48,23 @@ export async function loadListing(
     const known = before.get(key) ?? parseSpecs(file.path, read.text, allowed);
     parsed.set(key, known);
     loaded.specs.push(...known.specs);
+    loaded.hooks.push(...known.hooks);
     loaded.problems.push(...known.problems);
     loaded.warnings.push(...known.warnings);
   }
-  return { ...loaded, problems: [...loaded.problems, ...duplicateNames(loaded.specs)] };
+  return {
+    ...loaded,
+    problems: [...loaded.problems, ...duplicateNames(loaded.specs), ...duplicateIds(loaded.hooks)],
+  };
+}
+
+function duplicateIds(hooks: readonly LoadedHook[]): SpecProblem[] {
+  return hooks.flatMap(({ hook, file, line }, index) => {
+    const earlier = hooks.slice(0, index).find((other) => other.hook.id === hook.id);
+    if (earlier === undefined) return [];
+    const message = `the id "${hook.id}" is already used at ${earlier.file}:${earlier.line}`;
+    return [{ file, line, column: 1, message, hint: 'every hook needs an id of its own' }];
+  });
 }
 
 function duplicateNames(specs: readonly LoadedSpec[]): SpecProblem[] {

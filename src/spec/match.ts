@@ -1,11 +1,20 @@
 import { describeError, hintOf } from '../lib/errors.ts';
 import type { DeploymentSpec } from '../model/deployment-spec.ts';
-import { isFrom, sameRepository, type Event, type ReleaseEvent } from '../model/event.ts';
+import {
+  isFrom,
+  sameRepository,
+  type Event,
+  type HookEvent,
+  type Json,
+  type ReleaseEvent,
+} from '../model/event.ts';
+import { inputsOf } from '../model/hook.ts';
 import { allOf, failed, held, type Verdict } from '../model/verdict.ts';
 import { githubFieldsIn } from './expression-checks.ts';
 import { evaluateCondition } from './expressions.ts';
 import { githubContext, subjectOf, type GithubContext } from './github-context.ts';
 import type { PathAnswers } from './match-paths.ts';
+import { matchesHook } from './match-hook.ts';
 import { matchesPush, pushRefMatches } from './match-push.ts';
 import { matchesWorkflowRun } from './match-workflow-run.ts';
 
@@ -19,6 +28,7 @@ export function matchSpec(
   payload: unknown,
   answers?: PathAnswers,
 ): Verdict {
+  if (event.kind === 'hook') return matchesHookEvent(spec, event, payload);
   const repository = matchesRepository(spec, event);
   if (!repository.matched) return repository;
   const trigger = matchesTrigger(spec, event, answers);
@@ -43,6 +53,12 @@ export function needsChangedPaths(specs: readonly DeploymentSpec[], event: Event
     if (trigger.paths.length === 0 && trigger.pathsIgnore.length === 0) return false;
     return pushRefMatches(trigger, event).matched;
   });
+}
+
+/** Of a request to a hook: the hook's own condition, the trigger, and the spec's condition over what is stored of the request. */
+function matchesHookEvent(spec: DeploymentSpec, event: HookEvent, payload: unknown): Verdict {
+  const trigger = matchesHook(spec, event, payload);
+  return trigger.matched ? allOf([trigger, matchesCondition(spec, event, payload)]) : trigger;
 }
 
 function matchesRepository(spec: DeploymentSpec, event: Event): Verdict {
@@ -82,7 +98,8 @@ function matchesTrigger(
 function noTrigger(spec: DeploymentSpec, event: Event): Verdict {
   if (event.kind === 'other') return failed('on', event.reason);
   const { push, release, workflowRun } = spec.on;
-  const names = [push && 'push', release && 'release', workflowRun && 'workflow_run'];
+  const hook = spec.on.hooks === undefined ? undefined : 'hook';
+  const names = [push && 'push', release && 'release', workflowRun && 'workflow_run', hook];
   return failed(
     'on',
     `the event is a ${event.kind}; the spec is started by ${names.filter(Boolean).join(', ')}`,
@@ -105,9 +122,14 @@ function matchesRelease(types: readonly string[], event: ReleaseEvent): Verdict 
 function matchesCondition(spec: DeploymentSpec, event: Event, payload: unknown): Verdict {
   if (spec.if === undefined) return held('if', 'the spec has no condition');
   try {
-    const subject = subjectOf(event);
+    const subject = subjectOf(event, spec);
     const github = subject && githubContext(subject, payload);
-    const holds = evaluateCondition(spec.if, { event: payload, github, spec });
+    const holds = evaluateCondition(spec.if, {
+      event: payload,
+      github,
+      spec,
+      inputs: event.kind === 'hook' ? inputsOf(payload as Json) : {},
+    });
     const values = github === undefined ? '' : valuesIn(spec.if, github);
     return holds
       ? held('if', `${spec.if} is true${values}`)

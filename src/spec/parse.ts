@@ -5,8 +5,12 @@ import { describeError } from '../lib/errors.ts';
 import type { StepLimits } from '../lib/step-limits.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { checkDocument, checkNumbers } from './document-checks.ts';
+import { checkHookDocument } from './hook-checks.ts';
+import { hookSchema } from './hook-schema.ts';
 import { checkLimits, checkTimeouts } from './limit-checks.ts';
+import type { LoadedHook } from '../model/hook.ts';
 import { positionOf, type Source } from './position.ts';
+import { hookJsonSchema, specJsonSchema } from './json-schema.ts';
 import type { Issue, SpecProblem } from './problem.ts';
 import { schemaIssues } from './schema-issues.ts';
 import { deploymentSchema } from './schema.ts';
@@ -14,10 +18,13 @@ import { yamlIssues } from './yaml-issues.ts';
 
 export interface Loaded {
   specs: LoadedSpec[];
+  hooks: LoadedHook[];
   problems: SpecProblem[];
   /** What is valid, and hardly meant. */
   warnings: SpecProblem[];
 }
+
+const NOTHING: Loaded = { specs: [], hooks: [], problems: [], warnings: [] };
 
 /** Bytes in one file of specs: what reads YAML takes up to ten microseconds for each of them, and nothing else is done meanwhile. */
 export const FILE_LIMIT = 256 * 1024;
@@ -38,12 +45,12 @@ const MESSAGE_LIMIT = 1000;
  */
 export function parseSpecs(file: string, text: string, allowed: StepLimits = {}): Loaded {
   if (Buffer.byteLength(text) > FILE_LIMIT) {
-    return { specs: [], problems: [tooLarge(file)], warnings: [] };
+    return { ...NOTHING, problems: [tooLarge(file)] };
   }
   const lines = new LineCounter();
   const documents = readDocuments(file, text, lines);
-  if ('problem' in documents) return { specs: [], problems: [documents.problem], warnings: [] };
-  const loaded: Loaded = { specs: [], problems: [], warnings: [] };
+  if ('problem' in documents) return { ...NOTHING, problems: [documents.problem] };
+  const loaded: Loaded = { specs: [], hooks: [], problems: [], warnings: [] };
   let start = 0;
   let broken = false;
   for (const document of documents.list.slice(0, DOCUMENT_LIMIT)) {
@@ -63,7 +70,8 @@ export function parseSpecs(file: string, text: string, allowed: StepLimits = {})
       hint: 'split the file',
     });
   }
-  if (loaded.specs.length + loaded.problems.length === 0) loaded.warnings.push(empty(file));
+  if (loaded.specs.length + loaded.hooks.length + loaded.problems.length === 0)
+    loaded.warnings.push(empty(file));
   return loaded;
 }
 
@@ -124,10 +132,14 @@ function readDocument(
   if (isEmpty(document)) return;
   const issues: Issue[] = [];
   const raw = toValue(document, issues);
+  if (isHook(raw)) {
+    readHook(file, source, raw, issues, loaded, report);
+    return;
+  }
   const result = deploymentSchema.safeParse(raw);
   if (issues.length === 0) {
     if (result.success) issues.push(...unique(checkLimits(result.data, raw, allowed)));
-    else issues.push(...schemaIssues(result.error, raw, PROBLEM_LIMIT));
+    else issues.push(...schemaIssues(result.error, { raw, schema: specJsonSchema }, PROBLEM_LIMIT));
     issues.push(...checkDocument(raw), ...checkNumbers(document, raw));
   }
   if (issues.length > 0 || !result.success) {
@@ -149,6 +161,32 @@ function readDocument(
     text,
     digest: createHash('sha256').update(text).digest('hex'),
   });
+}
+
+/** Whether a document says of itself that it is a hook. */
+function isHook(raw: unknown): boolean {
+  return typeof raw === 'object' && raw !== null && 'kind' in raw && raw.kind === 'hook';
+}
+
+function readHook(
+  file: string,
+  source: Source,
+  raw: unknown,
+  issues: Issue[],
+  loaded: Loaded,
+  report: (problems: SpecProblem[]) => void,
+): void {
+  const result = hookSchema.safeParse(raw);
+  if (!result.success) {
+    issues.push(...schemaIssues(result.error, { raw, schema: hookJsonSchema }, PROBLEM_LIMIT));
+  }
+  issues.push(...checkHookDocument(raw));
+  if (issues.length === 0 && result.success) {
+    const { line } = source.lines.linePos(source.document.contents?.range[0] ?? 0);
+    loaded.hooks.push({ hook: result.data, file, line });
+    return;
+  }
+  report(issues.map((issue) => toProblem(file, source, issue)).sort(byPlace));
 }
 
 /** What all steps have from the spec is one problem. */

@@ -43,7 +43,7 @@ export function asList(parts: readonly string[]): string {
 }
 
 /** A duration in milliseconds, written like `15m`, `90s` or `1h30m`. */
-function duration(least: number, most: number, bounds: string) {
+export function duration(least: number, most: number, bounds: string) {
   return z.string().transform((text, context): number => {
     const ms = parseDuration(text);
     if (ms === undefined) {
@@ -90,6 +90,13 @@ export const specName = z
   .regex(
     /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
     'a name has 1 to 63 characters: a-z, 0-9 and, between those, "-"',
+  );
+
+export const hookId = z
+  .string()
+  .regex(
+    /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
+    'a hook\'s id has 1 to 63 characters: a-z, 0-9 and, between those, "-"',
   );
 
 export const repositoryName = z.string().regex(REPOSITORY, REPOSITORY_RULE);

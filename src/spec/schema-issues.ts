@@ -1,27 +1,35 @@
 import type * as z from 'zod';
-import { knownKeys, specJsonSchema } from './json-schema.ts';
+import type { Json } from '../model/event.ts';
+import { knownKeys } from './json-schema.ts';
 import { didYouMean, type Issue } from './problem.ts';
 import { asList, partsOf } from './schema-fields.ts';
 
 type ZodIssue = z.core.$ZodIssue;
 type Path = readonly (string | number)[];
 
+/** A document's value, and the JSON Schema of what it may be. */
+interface Document {
+  raw: unknown;
+  schema: () => Json;
+}
+
 /** What the schema found wrong with a document's value, one issue for each thing to mend; at most `most`. */
-export function schemaIssues(error: z.ZodError, raw: unknown, most: number): Issue[] {
+export function schemaIssues(error: z.ZodError, document: Document, most: number): Issue[] {
   return error.issues
     .slice(0, most)
-    .flatMap((issue) => toIssues(issue, [], raw))
+    .flatMap((issue) => toIssues(issue, [], document))
     .slice(0, most);
 }
 
-function toIssues(issue: ZodIssue, base: Path, raw: unknown): Issue[] {
+function toIssues(issue: ZodIssue, base: Path, document: Document): Issue[] {
+  const { raw } = document;
   const path = [...base, ...issue.path.map((key) => (typeof key === 'number' ? key : String(key)))];
   const value = valueAt(raw, path);
   switch (issue.code) {
     case 'unrecognized_keys':
-      return unknownKeys(path, issue.keys);
+      return unknownKeys(path, issue.keys, document.schema());
     case 'invalid_union':
-      return unionIssues(issue, path, raw);
+      return unionIssues(issue, path, document);
     case 'invalid_key':
       return issue.issues.map((inner) => ({
         ...withHint({ path, message: inner.message }, inner),
@@ -64,11 +72,11 @@ function hintFor(value: string, known: readonly string[]): string | undefined {
 function unionIssues(
   issue: Extract<ZodIssue, { code: 'invalid_union' }>,
   path: Path,
-  raw: unknown,
+  document: Document,
 ): Issue[] {
-  const value = valueAt(raw, path);
+  const value = valueAt(document.raw, path);
   const meant = issue.errors.find((branch) => !branch.some((inner) => isWrongType(inner, value)));
-  if (meant !== undefined) return meant.flatMap((inner) => toIssues(inner, path, raw));
+  if (meant !== undefined) return meant.flatMap((inner) => toIssues(inner, path, document));
   const expected = issue.errors.flat().flatMap((inner) => {
     if (inner.path.length > 0) return [];
     if (inner.code === 'invalid_value') return ['string'];
@@ -173,8 +181,8 @@ const EVENTS: Record<string, string> = {
   deployment_status: 'Mainsheet makes the Deployments itself; use push, release or workflow_run',
 };
 
-function unknownKeys(path: Path, keys: readonly string[]): Issue[] {
-  const known = knownKeys(specJsonSchema(), path);
+function unknownKeys(path: Path, keys: readonly string[], schema: Json): Issue[] {
+  const known = knownKeys(schema, path);
   return keys.slice(0, MOST_UNKNOWN).map((key) => ({
     path: [...path, key],
     at: 'key',

@@ -1,15 +1,17 @@
 import * as z from 'zod';
 import { MainsheetError } from '../lib/errors.ts';
 import type {
+  HookTrigger,
   PushTrigger,
   ReleaseTrigger,
   Triggers,
   WorkflowRunTrigger,
 } from '../model/deployment-spec.ts';
 import { compilePattern } from './filter-pattern.ts';
-import { asList, oneOrMore, partsOf, problem, refuseList } from './schema-fields.ts';
+import { asList, hookId, oneOrMore, partsOf, problem, refuseList } from './schema-fields.ts';
 
 const MOST_PATTERNS = 200;
+const MOST_HOOKS = 20;
 
 const pattern = z.string().superRefine((text, context) => {
   try {
@@ -149,6 +151,30 @@ const workflowRun = z
   })
   .superRefine((written, context) => exclusive(written, 'branches', context), { when: isObject });
 
+const hook = z.strictObject({
+  id: hookId.describe('The id of a hook (kind: hook).'),
+  if: z
+    .union([z.string(), z.boolean()])
+    .transform(String)
+    .describe('A CEL expression over body, inputs and hook that must be true.')
+    .optional(),
+  ref: refPattern
+    .describe('The branch or tag to deploy, as it is then. Default: the default branch.')
+    .optional(),
+});
+
+const hooks = z
+  .union([
+    hook,
+    z.array(hook).min(1, 'the list is empty').max(MOST_HOOKS, `more than ${MOST_HOOKS} entries`),
+  ])
+  .superRefine((written, context) => {
+    const ids = Array.isArray(written) ? written.map(({ id }) => id) : [];
+    for (const [index, id] of ids.entries()) {
+      if (ids.indexOf(id) !== index) problem(context, `the hook ${id} is listed twice`);
+    }
+  });
+
 const EVENT_NAMES = ['push', 'release', 'workflow_run'] as const;
 
 const eventMap = z
@@ -162,6 +188,9 @@ const eventMap = z
       .describe(
         'A GitHub Actions workflow of the same repository. Never one for a pull request or a fork.',
       )
+      .optional(),
+    hook: hooks
+      .describe('A request to a hook; a branch or tag is deployed as it is then.')
       .optional(),
   })
   .superRefine((written, context) => {
@@ -184,6 +213,7 @@ export const triggers = z
         release: 'release' in written ? toRelease(written.release ?? {}) : undefined,
         workflowRun:
           written.workflow_run === undefined ? undefined : toWorkflowRun(written.workflow_run),
+        ...(written.hook === undefined ? {} : { hooks: [written.hook].flat().map(toHook) }),
       };
     }
     const names = Array.isArray(written) ? written : [written];
@@ -203,7 +233,7 @@ export const triggers = z
   });
 
 function needsTrigger(context: Parameters<typeof problem>[0]): void {
-  problem(context, '"on" needs at least one trigger', `use ${EVENT_NAMES.join(', ')}`);
+  problem(context, '"on" needs at least one trigger', `use ${EVENT_NAMES.join(', ')} or hook`);
 }
 
 /** As on GitHub, a list and its `-ignore` twin cannot be used together. */
@@ -246,4 +276,8 @@ function toWorkflowRun(written: z.output<typeof workflowRun>): WorkflowRunTrigge
     types: written.types ?? ['completed'],
     conclusions: written.conclusions ?? ['success'],
   };
+}
+
+function toHook(written: z.output<typeof hook>): HookTrigger {
+  return { id: written.id, if: written.if, ref: written.ref };
 }

@@ -1,4 +1,6 @@
 import { TerminalError } from '../lib/errors.ts';
+import type { Json } from '../model/event.ts';
+import { inputVariable } from '../model/hook.ts';
 import type { Run } from '../model/run.ts';
 
 /** Linux refuses to start a program with a longer `NAME=value` (MAX_ARG_STRLEN, which counts the closing NUL too). */
@@ -25,6 +27,8 @@ export function stepEnvironment(input: {
   inherited: Record<string, string | undefined>;
   env: Record<string, string>;
   secrets: Record<string, string>;
+  /** What a hook took from the request: each is MAINSHEET_INPUT_<NAME>, JSON where it is no text, empty where there is nothing. */
+  inputs: { [name: string]: Json };
 }): Record<string, string> {
   const { run } = input;
   const environment: Record<string, string> = {
@@ -32,6 +36,7 @@ export function stepEnvironment(input: {
     CI: 'true',
     ...input.secrets,
     ...input.env,
+    ...inputVariables(input.inputs),
     MAINSHEET_RUN_ID: run.id,
     MAINSHEET_SPEC: run.spec,
     MAINSHEET_ENVIRONMENT: run.environment,
@@ -48,6 +53,15 @@ export function stepEnvironment(input: {
   };
   for (const [name, value] of Object.entries(environment)) checkVariable(name, value);
   return environment;
+}
+
+function inputVariables(inputs: { [name: string]: Json }): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, value]) => [
+      inputVariable(name),
+      value === null ? '' : typeof value === 'string' ? value : JSON.stringify(value),
+    ]),
+  );
 }
 
 function inheritedOf(controller: Record<string, string | undefined>): Record<string, string> {

@@ -11,6 +11,8 @@ export interface IncomingDelivery {
   event: string;
   action: string | undefined;
   repository: string | undefined;
+  /** Of a delivery without a repository: those of one queue are taken in the order they came. Has a ":", as no repository does. */
+  queue?: string;
   /** The JSON text of the payload. */
   payload: string;
   receivedAt: number;
@@ -406,7 +408,7 @@ function toRow(delivery: IncomingDelivery) {
     id: delivery.id,
     event: delivery.event,
     action: delivery.action ?? null,
-    repository: delivery.repository?.toLowerCase() ?? null,
+    repository: delivery.repository?.toLowerCase() ?? delivery.queue ?? null,
     payload: delivery.payload,
     state: 'pending' as const,
     received_at: delivery.receivedAt,
@@ -424,7 +426,7 @@ function fromRow(
     id: row.id,
     event: row.event,
     action: row.action ?? undefined,
-    repository: row.repository ?? undefined,
+    repository: row.repository?.includes(':') === true ? undefined : (row.repository ?? undefined),
     state: row.state,
     receivedAt: row.received_at,
     processedAt: row.processed_at ?? undefined,

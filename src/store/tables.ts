@@ -58,7 +58,7 @@ export interface RunTable {
   branch: string | null;
   tag: string | null;
   sha: string;
-  event: 'push' | 'release' | 'workflow_run' | 'deploy';
+  event: 'push' | 'release' | 'workflow_run' | 'hook' | 'deploy';
   delivery: string;
   cause: 'event' | 'retry' | 'rollback' | 'replay' | 'deploy';
   state: 'queued' | 'blocked' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'superseded';

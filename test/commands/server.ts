@@ -119,6 +119,7 @@ export async function startServer(
     stepLimits: {},
     budget: () => [],
     pausing,
+    secret: () => undefined,
     webhookSecrets: [WEBHOOK_SECRET],
     spoolDirectory: directory,
     adminToken: options.token ?? ADMIN_TOKEN,

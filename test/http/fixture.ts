@@ -15,6 +15,7 @@ import { createHttpServer } from '../../src/http/server.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { createBroadcast, type Broadcast } from '../../src/lib/broadcast.ts';
 import { TerminalError } from '../../src/lib/errors.ts';
+import type { Hook } from '../../src/model/hook.ts';
 import type { News } from '../../src/model/news.ts';
 import type { Run } from '../../src/model/run.ts';
 import type { Catalog, CatalogState } from '../../src/spec/catalog.ts';
@@ -52,6 +53,8 @@ export async function startHttp(
   t: TestContext,
   options: {
     secrets?: string[];
+    hooks?: Hook[];
+    hookSecrets?: Record<string, string>;
     adminToken?: string;
     intake?: Partial<Intake>;
     operate?: Partial<Operate>;
@@ -71,7 +74,7 @@ export async function startHttp(
   let wakes = 0;
   const { server, stop } = createHttpServer({
     store,
-    catalog: catalogOf(specs),
+    catalog: catalogOf(specs, options.hooks ?? []),
     intake: {
       wake: () => (wakes += 1),
       run: async () => undefined,
@@ -86,11 +89,12 @@ export async function startHttp(
       return { ...sampleRun('deployed'), sequence: 1 };
     },
     backtest: createBacktest({ store }),
-    why: createWhy({ store, catalog: catalogOf(specs) }),
+    why: createWhy({ store, catalog: catalogOf(specs, options.hooks ?? []) }),
     stepLimits: {},
     budget: options.budget ?? (() => []),
     pausing: pausingOf(asked),
     webhookSecrets: options.secrets ?? ['secret'],
+    secret: (name) => options.hookSecrets?.[name],
     spoolDirectory: directory,
     adminToken: options.adminToken ?? ADMIN_TOKEN,
     version: '1.2.3',
@@ -130,11 +134,15 @@ export async function startHttp(
 const untilAborted: Clock['sleep'] = (_ms, signal) =>
   new Promise((resolve) => signal?.addEventListener('abort', () => resolve()));
 
-function catalogOf(state: CatalogState): Catalog {
+function catalogOf(state: CatalogState, hooks: readonly Hook[]): Catalog {
+  const loaded = hooks.map((hook) => ({ hook, file: 'hooks.yaml', line: 1 }));
   return {
     current: () => state,
     forRepository: () => [],
     byName: () => undefined,
+    forHook: () => [],
+    hook: (id) => loaded.find(({ hook }) => hook.id === id),
+    hooks: () => loaded,
     reload: async () => state,
     watch: () => undefined,
     onChange: () => () => undefined,

@@ -20,6 +20,7 @@ import { createReadBody } from '../../src/http/read-body.ts';
 import type { BodyCheck } from '../../src/sources/contract.ts';
 
 const WANTED: BodyCheck = {
+  signed: '',
   whole: () => true,
   update: () => undefined,
   matches: () => true,

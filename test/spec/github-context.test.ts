@@ -34,6 +34,8 @@ const workflowRun = (branch: string) => ({
   sender,
 });
 
+const SPEC = { name: 'shop', repository: 'acme/shop' };
+
 for (const [what, name, payload, expected] of [
   [
     'a push to a branch',
@@ -68,7 +70,7 @@ for (const [what, name, payload, expected] of [
 ] as const) {
   test(`github is as Actions has it: ${what}`, () => {
     const event = parseEvent(name, payload);
-    const subject = subjectOf(event.kind === 'release' ? { ...event, sha } : event);
+    const subject = subjectOf(event.kind === 'release' ? { ...event, sha } : event, SPEC);
     assert.ok(subject);
     assert.deepEqual(githubContext(subject, payload), {
       event_name: name,

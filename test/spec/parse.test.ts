@@ -196,7 +196,7 @@ const CASES: [what: string, lines: string, expected: string[]][] = [
   [
     'a trigger is needed',
     'on: {}\nsteps: [{ run: x }]',
-    ['x.yaml:4:5: on: "on" needs at least one trigger — use push, release, workflow_run'],
+    ['x.yaml:4:5: on: "on" needs at least one trigger — use push, release, workflow_run or hook'],
   ],
   [
     'an unknown event is refused',
@@ -307,7 +307,7 @@ steps:
     'if knows only the event, its context and the spec',
     `if: run.sha == 'x'${REST}`,
     [
-      'x.yaml:4:5: unknown name "run" in the expression — only event, github and spec exist when "if" is looked at',
+      'x.yaml:4:5: unknown name "run" in the expression — only event, github, spec and inputs exist when "if" is looked at',
     ],
   ],
   [

@@ -25,6 +25,7 @@ const base = {
 
 test('a step sees what DESIGN §4 lists, and of the controller only PATH, HOME, LANG and TZ', () => {
   const environment = stepEnvironment({
+    inputs: {},
     ...base,
     inherited: { PATH: '/bin', HOME: '/root', LANG: undefined, GITHUB_TOKEN: 'secret' },
     env: { NODE_ENV: 'production' },
@@ -54,6 +55,7 @@ test('a step sees what DESIGN §4 lists, and of the controller only PATH, HOME, 
 
 test("a variable of the spec replaces a secret of the same name, but nothing replaces Mainsheet's own", () => {
   const environment = stepEnvironment({
+    inputs: {},
     ...base,
     env: { TOKEN: 'written', CI: 'false', MAINSHEET_SHA: 'forged' },
     secrets: { TOKEN: 'secret', MAINSHEET_RUN_ID: 'forged' },
@@ -74,6 +76,9 @@ for (const [behaviour, env, message] of [
   ['a name that is none', { 'A=B': 'x' }, /^"A=B" cannot name a variable/],
 ] as const) {
   test(`an environment is refused, without showing the value: ${behaviour}`, () => {
-    assert.throws(() => stepEnvironment({ ...base, env }), { code: 'step-environment', message });
+    assert.throws(() => stepEnvironment({ ...base, inputs: {}, env }), {
+      code: 'step-environment',
+      message,
+    });
   });
 }

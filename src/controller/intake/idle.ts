@@ -2,6 +2,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { DeploymentSpec } from '../../model/deployment-spec.ts';
 import type { DeliveryOutcome } from '../../model/delivery.ts';
 import type { Event, Json } from '../../model/event.ts';
+import { hookTriggerOf } from '../../spec/match-hook.ts';
 import { pushRefMatches } from '../../spec/match-push.ts';
 import { matchesWorkflowRun } from '../../spec/match-workflow-run.ts';
 import type { WaitingDelivery } from '../../store/inbox.ts';
@@ -65,7 +66,8 @@ export function createCloseIdle(deps: {
 }
 
 /** Whether the spec may match the event, by what its payload alone says. */
-function mayMatch({ on }: DeploymentSpec, event: Event): boolean {
+function mayMatch(spec: DeploymentSpec, event: Event): boolean {
+  const { on } = spec;
   switch (event.kind) {
     case 'push':
       return on.push !== undefined && pushRefMatches(on.push, event).matched;
@@ -73,6 +75,8 @@ function mayMatch({ on }: DeploymentSpec, event: Event): boolean {
       return on.release?.types.includes(event.action) ?? false;
     case 'workflow_run':
       return on.workflowRun !== undefined && matchesWorkflowRun(on.workflowRun, event).matched;
+    case 'hook':
+      return event.verdict.matched && hookTriggerOf(spec, event.hook) !== undefined;
     default:
       return false;
   }

@@ -1,9 +1,12 @@
 import { repositoryIdOf } from '../../sources/github/describe-delivery.ts';
-import { SOURCES } from '../../sources/index.ts';
+import { github } from '../../sources/github/source.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import { sameRepository, type Event, type Json } from '../../model/event.ts';
 import type { Catalog } from '../../spec/catalog.ts';
+import { hookOfEvent } from '../../model/hook.ts';
+import { failed } from '../../model/verdict.ts';
+import { matchesHookCondition } from '../../spec/match-hook.ts';
 import { matchSpecs } from '../../spec/match-specs.ts';
 import type { Repositories } from '../../store/repositories.ts';
 import type { Judged } from './judged.ts';
@@ -31,7 +34,7 @@ export type Judge = (
 ) => Promise<Judged>;
 
 export function createRecognize(deps: {
-  catalog: Pick<Catalog, 'forRepository'>;
+  catalog: Pick<Catalog, 'forRepository' | 'forHook' | 'hook'>;
   repositories: Pick<Repositories, 'see' | 'namesOf'>;
   clock: Clock;
 }): Recognize {
@@ -43,8 +46,22 @@ export function createRecognize(deps: {
     return await repositories.namesOf(repository);
   }
 
+  function ofHook(hook: string, payload: Json): Recognized {
+    const configured = catalog.hook(hook)?.hook;
+    const verdict =
+      configured === undefined
+        ? failed('hook', `there is no hook ${hook} any more`)
+        : matchesHookCondition('hook.if', configured.if, payload);
+    return {
+      event: { kind: 'hook', hook, repository: undefined, verdict },
+      candidates: [...catalog.forHook(hook)],
+    };
+  }
+
   return async (name, payload, known = new Map()) => {
-    const parsed = SOURCES.github.toEvent(name, payload);
+    const hook = hookOfEvent(name);
+    if (hook !== undefined) return ofHook(hook, payload);
+    const parsed = github.toEvent(name, payload);
     const { repository } = parsed;
     if (repository === undefined) return { event: parsed, candidates: [] };
     const id = repositoryIdOf(payload);

@@ -56,7 +56,10 @@ function summarize(
   if (late !== undefined) return `Not deployed: ${late.reason}`;
   if (event.kind === 'ping') return 'GitHub said hello: the webhook works';
   if (event.kind === 'other') return `Not deployed: ${event.reason}`;
-  if (verdicts.length === 0) return `Not deployed: no deployment spec names ${event.repository}`;
+  if (verdicts.length === 0) {
+    const source = event.kind === 'hook' ? `the hook ${event.hook}` : event.repository;
+    return `Not deployed: no deployment spec names ${source}`;
+  }
   const first = verdicts.flatMap(({ verdict }) => verdict.reasons).find((reason) => !reason.held);
   return `Not deployed: ${first?.detail ?? 'no deployment spec matched'}`;
 }

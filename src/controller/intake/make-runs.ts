@@ -2,8 +2,9 @@ import type { Clock } from '../../lib/clock.ts';
 import { newId } from '../../lib/ids.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import type { NewRun, Run, RunCause } from '../../model/run.ts';
+import type { Event } from '../../model/event.ts';
 import { overtakenInLane } from '../../runs/ordering/ordering.ts';
-import { planRun, supersededAsMade } from '../../runs/plan.ts';
+import { planRun, supersededAsMade, type RunSeed } from '../../runs/plan.ts';
 import type { Transitions } from '../../runs/transition.ts';
 import type { Tables } from '../../store/index.ts';
 import type { Judged } from './judged.ts';
@@ -44,10 +45,10 @@ export function createMakeRuns(deps: { transitions: Transitions; clock: Clock })
     const bySpec = new Map<string, Run>();
     const changed: Run[] = [];
     for (const { loaded, verdict } of verdicts) {
-      if (!verdict.matched || !('sha' in event) || event.sha === undefined) continue;
+      const revision = revisionFor(event, loaded);
+      if (!verdict.matched || revision === undefined) continue;
       const now = clock.now();
-      const { delivery, cause } = origin;
-      const planned = planRun({ delivery, cause, event, sha: event.sha }, loaded, newId(now), now);
+      const planned = planRun({ ...origin, ...revision }, loaded, newId(now), now);
       const placed = await place(tables, origin, planned, loaded);
       const [run, ...others] = await transitions.create(tables, placed, loaded);
       if (run === undefined) continue;
@@ -56,4 +57,17 @@ export function createMakeRuns(deps: { transitions: Transitions; clock: Clock })
     }
     return { bySpec, changed };
   };
+}
+
+/** What a spec deploys for an event; undefined for none. */
+function revisionFor(
+  event: Event,
+  { spec: { name, repository } }: LoadedSpec,
+): Pick<RunSeed, 'event' | 'sha'> | undefined {
+  if (event.kind === 'hook') {
+    const at = event.revisions?.get(name);
+    if (at === undefined || 'problem' in at) return undefined;
+    return { event: { kind: 'hook', repository, ref: at.ref }, sha: at.sha };
+  }
+  return 'sha' in event && event.sha !== undefined ? { event, sha: event.sha } : undefined;
 }

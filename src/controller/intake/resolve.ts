@@ -4,6 +4,8 @@ import type { Mirrors } from '../../git/mirrors.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import type {
   Event,
+  HeadRevision,
+  HookEvent,
   Json,
   PushEvent,
   ReleaseEvent,
@@ -11,6 +13,7 @@ import type {
   WorkflowRunEvent,
 } from '../../model/event.ts';
 import { moveOf, partOf, wasLeft } from '../../model/push-history.ts';
+import { hookTriggerOf, matchesHook } from '../../spec/match-hook.ts';
 import { needsChangedPaths } from '../../spec/match.ts';
 import { matchesPush, pushRefMatches } from '../../spec/match-push.ts';
 import { matchesWorkflowRun } from '../../spec/match-workflow-run.ts';
@@ -45,7 +48,10 @@ export type Resolve = (
 ) => Promise<Event>;
 
 export function createResolve(deps: {
-  mirrors: Pick<Mirrors, 'standing' | 'resolveTag' | 'kindOfHead' | 'changedPaths'>;
+  mirrors: Pick<
+    Mirrors,
+    'standing' | 'resolveTag' | 'kindOfHead' | 'changedPaths' | 'findRevision'
+  >;
   pushes: Pick<Pushes, 'history'>;
   logger: Logger;
 }): Resolve {
@@ -54,6 +60,7 @@ export function createResolve(deps: {
   return async (event, payload, candidates, signal, patient) => {
     if (candidates.length === 0) return event;
     const asking = { candidates, signal, patient };
+    if (event.kind === 'hook') return await resolveHook(event, payload, asking);
     if (event.kind === 'release') return await resolveRelease(event, asking);
     if (event.kind === 'workflow_run') return await resolveHead(event, asking);
     if (event.kind !== 'push' || event.deleted || event.sha === undefined) return event;
@@ -61,6 +68,33 @@ export function createResolve(deps: {
     const specs = candidates.map((loaded) => loaded.spec);
     return needsChangedPaths(specs, push) ? await resolvePaths(push, asking) : push;
   };
+
+  async function resolveHook(
+    event: HookEvent,
+    payload: Json,
+    { candidates, signal }: Asking,
+  ): Promise<HookEvent> {
+    const revisions = new Map<string, HeadRevision>();
+    for (const { spec } of candidates) {
+      if (!matchesHook(spec, event, payload).matched) continue;
+      const { ref } = hookTriggerOf(spec, event.hook) ?? {};
+      revisions.set(spec.name, await headOf(spec.repository, ref, signal));
+    }
+    return { ...event, revisions };
+  }
+
+  async function headOf(
+    repository: string,
+    ref: string | undefined,
+    signal: AbortSignal,
+  ): Promise<HeadRevision> {
+    try {
+      return await mirrors.findRevision(repository, ref, { signal });
+    } catch (error) {
+      if (!(error instanceof TerminalError)) throw error;
+      return { problem: error.message };
+    }
+  }
 
   async function resolveRelease(event: ReleaseEvent, asking: Asking): Promise<ReleaseEvent> {
     const wanted = asking.candidates.some(({ spec }) =>

@@ -99,7 +99,7 @@ export const runSchema = z
     branch: z.string().nullable(),
     tag: z.string().nullable(),
     sha: z.string(),
-    event: z.enum(['push', 'release', 'workflow_run', 'deploy']),
+    event: z.enum(['push', 'release', 'workflow_run', 'hook', 'deploy']),
     delivery: z.string(),
     cause: z.enum(['event', 'retry', 'rollback', 'replay', 'deploy']),
     state: z.enum(RUN_STATES),
@@ -228,7 +228,7 @@ export const specSchema = z
     environment: z.string(),
     lane: z.string(),
     paused: pauseSchema.nullable().describe('What keeps its runs from starting'),
-    events: z.array(z.enum(['push', 'release', 'workflow_run'])),
+    events: z.array(z.enum(['push', 'release', 'workflow_run', 'hook'])),
     steps: z.array(z.string()),
     file: z.string(),
     line: z.int(),
@@ -244,6 +244,7 @@ export function toSpec(
   if (spec.on.push !== undefined) events.push('push');
   if (spec.on.release !== undefined) events.push('release');
   if (spec.on.workflowRun !== undefined) events.push('workflow_run');
+  if (spec.on.hooks !== undefined) events.push('hook');
   const { lane } = spec.concurrency;
   const pause = pauses.find((one) => isHeldBy({ spec: spec.name, lane }, one));
   return {

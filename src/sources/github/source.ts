@@ -1,6 +1,7 @@
 import { TerminalError } from '../../lib/errors.ts';
 import { isOwnId } from '../../model/delivery.ts';
-import type { Source } from '../contract.ts';
+import type { Event, Json } from '../../model/event.ts';
+import type { Incoming, Source, Verify } from '../contract.ts';
 import { describePayload } from './describe-delivery.ts';
 import { whyAnotherEvent } from './event-shape.ts';
 import { parseEvent } from './events.ts';
@@ -9,8 +10,25 @@ import { createSignatureChecks } from './verify.ts';
 const EVENT = /^[a-z0-9_]{1,100}$/;
 const DELIVERY = /^[\w-]{1,100}$/;
 
+/** GitHub tells of repositories, and so has events with a meaning of their own. */
+interface GitHubSource extends Source {
+  verifier(secrets: readonly string[]): Verify;
+  /** Throws TerminalError `header-missing`. */
+  readHeaders(request: Incoming): { id: string; event: string };
+  /**
+   * What people know a delivery by in a list. Throws TerminalError `event-mismatch` when the payload, which is signed, is not of
+   * the event that the headers, which are not, say.
+   */
+  describe(
+    event: string,
+    payload: Json,
+  ): { event: string; action: string | undefined; repository: string | undefined };
+  /** What a delivery means. Never throws: what cannot be read is `other`, with the reason. */
+  toEvent(name: string, payload: Json): Event;
+}
+
 /** GitHub: https://docs.github.com/en/webhooks/webhook-events-and-payloads#delivery-headers */
-export const github: Source = {
+export const github: GitHubSource = {
   verifier(secrets) {
     const checkOf = createSignatureChecks(secrets);
     return ({ header }) => {
@@ -20,20 +38,25 @@ export const github: Source = {
       if (check === undefined) throw unsigned('the header X-Hub-Signature-256 is malformed');
       return {
         ...check,
+        signed: '',
         refusal: () => unsigned('the signature does not match the body and any webhook secret'),
       };
     };
   },
 
-  identify({ header }) {
+  identify: ({ header }) => ({
+    id: header('X-GitHub-Delivery') || undefined,
+    type: header('X-GitHub-Event') || undefined,
+  }),
+
+  readHeaders({ header }) {
     const event = named(header('X-GitHub-Event'), 'X-GitHub-Event', EVENT);
     const id = named(header('X-GitHub-Delivery'), 'X-GitHub-Delivery', DELIVERY);
     if (isOwnId(id)) throw malformed('X-GitHub-Delivery');
     return { id, event };
   },
 
-  // The event's name is a header, which is not signed: it must not decide how the body is read.
-  describe({ event }, payload) {
+  describe(event, payload) {
     const mismatch = whyAnotherEvent(event, payload);
     if (mismatch === undefined) return { event, ...describePayload(event, payload) };
     throw new TerminalError('event-mismatch', mismatch, {

@@ -15,7 +15,7 @@ const SIGNATURE = /^sha256=([0-9a-f]{64})$/;
  */
 export function createSignatureChecks(
   secrets: readonly string[],
-): (signature: string) => Omit<BodyCheck, 'refusal'> | undefined {
+): (signature: string) => Pick<BodyCheck, 'whole' | 'update' | 'matches'> | undefined {
   const usable = secrets.filter((secret) => secret !== '');
   const verifiers = usable.map((secret) => new Webhooks({ secret }));
 

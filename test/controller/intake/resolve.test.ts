@@ -49,6 +49,7 @@ function createAsk(git: {
 }) {
   const resolve = createResolve({
     mirrors: {
+      findRevision: () => Promise.reject(new Error('not asked')),
       async standing() {
         if (git.standing instanceof TerminalError) throw git.standing;
         return git.standing ?? { head: undefined, reached: false };

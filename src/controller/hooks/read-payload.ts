@@ -1,0 +1,60 @@
+import { isUtf8 } from 'node:buffer';
+import { TerminalError } from '../../lib/errors.ts';
+import type { Json } from '../../model/event.ts';
+import { readingOf } from '../../model/hook.ts';
+
+/** Levels of lists and maps within each other: enough for any sender, and few enough to walk through. */
+const MOST_LEVELS = 100;
+const MOST_FIELDS = 1000;
+
+/** A verified body as it is read: `text` is the JSON text of `body`. */
+export interface ReadPayload {
+  body: Json;
+  text: string;
+}
+
+/**
+ * What the verified bytes say, by their content type. Throws TerminalError `payload-unreadable`. A form's field that is there
+ * several times is a list; what is neither JSON nor a form is its text; an empty body is null.
+ */
+export function readPayload(bytes: Buffer, contentType: string): ReadPayload {
+  if (!isUtf8(bytes)) throw unreadable('the body is not UTF-8');
+  const text = bytes.toString('utf8');
+  const kind = readingOf(contentType);
+  if (text === '') return { body: null, text: 'null' };
+  if (kind === 'json') return { body: parseJson(text), text };
+  const body = kind === 'form' ? parseForm(text) : text;
+  return { body, text: JSON.stringify(body) };
+}
+
+function parseJson(text: string): Json {
+  let body: Json;
+  try {
+    body = JSON.parse(text) as Json;
+  } catch (error) {
+    throw new TerminalError('payload-unreadable', 'the body is not valid JSON', { cause: error });
+  }
+  if (!isDeeperThan(MOST_LEVELS, body)) return body;
+  throw unreadable(`the body is nested more than ${MOST_LEVELS} levels deep`);
+}
+
+function isDeeperThan(levels: number, value: Json): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((item) => isDeeperThan(levels - 1, item));
+}
+
+function parseForm(text: string): Json {
+  const fields = new Map<string, Json>();
+  let count = 0;
+  for (const [name, value] of new URLSearchParams(text)) {
+    count += 1;
+    if (count > MOST_FIELDS) throw unreadable(`the form has more than ${MOST_FIELDS} fields`);
+    const before = fields.get(name);
+    fields.set(name, before === undefined ? value : [before, value].flat());
+  }
+  return Object.fromEntries(fields);
+}
+
+function unreadable(message: string): TerminalError {
+  return new TerminalError('payload-unreadable', message);
+}

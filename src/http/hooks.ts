@@ -1,0 +1,108 @@
+import type { Context, Middleware } from 'koa';
+import { readPayload } from '../controller/hooks/read-payload.ts';
+import { toDelivery } from '../controller/hooks/to-delivery.ts';
+import type { Hooks, OpenHook } from '../controller/hooks/hooks.ts';
+import type { Clock } from '../lib/clock.ts';
+import { describeError, MainsheetError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import { SOURCES } from '../sources/index.ts';
+import type { Metrics } from './metrics.ts';
+import { ProblemError } from './problem.ts';
+import type { ReadBody } from './read-body.ts';
+import type { TakeIn } from './take-in.ts';
+
+const PATH = /^\/webhooks\/v1\/hooks\/([a-z0-9-]{1,64})(?:\/([\w.~-]{1,200}))?$/;
+
+/** Headers in which senders put secrets: no expression sees them. */
+const SECRET_HEADERS = ['authorization', 'proxy-authorization', 'cookie', 'x-gitlab-token'];
+
+/**
+ * `POST /webhooks/v1/hooks/:id`: as GitHub's route, for any sender. What the request's line and headers say is checked before
+ * the body is read, the body before it is parsed; of what fails nothing is stored, and the log has the reason.
+ */
+export function hookRoute(deps: {
+  hooks: Hooks;
+  readBody: ReadBody;
+  takeIn: TakeIn;
+  clock: Clock;
+  logger: Logger;
+  metrics: Metrics;
+}): Middleware {
+  return async (ctx, next) => {
+    const [, id, token = ''] = PATH.exec(ctx.path) ?? [];
+    if (id === undefined) return await next();
+    try {
+      await receive(ctx, id, token);
+    } catch (error) {
+      const code = error instanceof MainsheetError ? error.code : 'internal';
+      deps.metrics.rejected.inc({ code });
+      deps.logger.warn(
+        { hook: id, from: ctx.ip, code, error: describeError(error) },
+        'request to a hook refused',
+      );
+      if (!ctx.req.complete) ctx.set('Connection', 'close');
+      throw error;
+    }
+  };
+
+  async function receive(ctx: Context, id: string, token: string): Promise<void> {
+    const open = await deps.hooks.find(id);
+    if (open === undefined) {
+      throw new ProblemError(404, 'hook-unknown', 'there is no such hook');
+    }
+    const contentType = checkRequest(ctx, open);
+    const now = deps.clock.now();
+    const incoming = { header: (name: string) => ctx.get(name), token };
+    const check = open.verify(incoming, now);
+    const bytes = await deps.readBody(ctx.req, check);
+    const { body, text } = readPayload(bytes, contentType);
+    const identity = SOURCES[open.hook.sender].identify(incoming, body);
+    const context = { body, headers: headersOf(ctx, open), query: queryOf(ctx) };
+    const { signed } = check;
+    const delivery = toDelivery(open.hook, { context, text, bytes, identity, signed, now });
+    const { isNew, copyOf } = await deps.takeIn(delivery);
+    deps.metrics.deliveries.inc({ event: 'hook', result: isNew ? 'accepted' : 'duplicate' });
+    ctx.status = 202;
+    ctx.body = {
+      delivery: delivery.id,
+      duplicate: !isNew,
+      ...(copyOf === undefined ? {} : { copyOf }),
+    };
+  }
+}
+
+/** The content type. Throws ProblemError 403, 405, 415. */
+function checkRequest(ctx: Context, { hook, allows }: OpenHook): string {
+  if (!allows(ctx.ip)) {
+    throw new ProblemError(403, 'address-refused', 'the hook takes no requests from this address');
+  }
+  if (!hook.methods.includes(ctx.method)) {
+    const allowed = hook.methods.join(', ');
+    throw new ProblemError(405, 'method-not-allowed', `the hook takes ${allowed}`, {
+      headers: { Allow: allowed },
+    });
+  }
+  if (ctx.method === 'GET') return 'text/plain';
+  const type = ctx.get('Content-Type').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  if (hook.contentTypes.includes(type)) return type;
+  throw new ProblemError(
+    415,
+    'unsupported-content-type',
+    `the content type is none of ${hook.contentTypes.join(', ')}`,
+  );
+}
+
+function headersOf({ headers }: Context, { hook }: OpenHook): Record<string, string> {
+  const secret = new Set([...SECRET_HEADERS, hook.options.header?.toLowerCase()]);
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) =>
+      value === undefined || secret.has(name) ? [] : [[name, [value].flat().join(', ')]],
+    ),
+  );
+}
+
+/** The first value of each parameter. */
+function queryOf({ querystring }: Context): Record<string, string> {
+  const parameters = [...new URLSearchParams(querystring)].slice(0, 100);
+  return Object.fromEntries(parameters.toReversed());
+}

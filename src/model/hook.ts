@@ -1,0 +1,113 @@
+import type { Json } from './event.ts';
+
+/** Who can send to a hook: each is a file in `sources/`. */
+export const SENDERS = ['github', 'hmac', 'bearer', 'basic', 'header', 'path'] as const;
+export type SenderName = (typeof SENDERS)[number];
+
+/** Those that send a token and sign nothing. */
+export const TOKEN_SENDERS: readonly SenderName[] = ['bearer', 'basic', 'header', 'path'];
+
+/** How a body of a content type is read. */
+export function readingOf(contentType: string): 'json' | 'form' | 'text' {
+  if (contentType === 'application/json' || contentType.endsWith('+json')) return 'json';
+  return contentType === 'application/x-www-form-urlencoded' ? 'form' : 'text';
+}
+
+/** How a sender without rules of its own signs (`sender: { hmac: … }`), or where its token stands (`sender: { header: … }`). */
+export interface SenderOptions {
+  /** The header that has the signature or the token. */
+  header: string | undefined;
+  /** What stands before the signature in the header. */
+  prefix: string;
+  algorithm: 'sha256' | 'sha512' | 'sha1';
+  encoding: 'hex' | 'base64';
+  /** What is signed: `{body}`, and before it `{timestamp}` and other text. */
+  signed: string;
+  /** The header with the time of signing, in seconds since the epoch. */
+  timestamp: string | undefined;
+  /** Milliseconds that the time of signing may be from now, either way. */
+  toleranceMs: number;
+}
+
+/** The name of a configured secret, and when it counts. */
+export interface HookSecret {
+  name: string;
+  /** Milliseconds since the epoch. */
+  from: number | undefined;
+  until: number | undefined;
+}
+
+export const INPUT_TYPES = ['string', 'number', 'boolean', 'list', 'map', 'any'] as const;
+
+/** Where an input comes from. */
+export interface Extract {
+  from:
+    | { kind: 'json'; path: string }
+    | { kind: 'expression'; expression: string }
+    | { kind: 'header'; name: string }
+    | { kind: 'query'; name: string };
+  type: (typeof INPUT_TYPES)[number];
+  /** Taken when there is nothing there. */
+  default: Json | undefined;
+  required: boolean;
+}
+
+/** One valid hook: an endpoint at which a sender can start what specs say. */
+export interface Hook {
+  id: string;
+  sender: SenderName;
+  options: SenderOptions;
+  secrets: HookSecret[];
+  methods: string[];
+  contentTypes: string[];
+  /** CIDRs; empty: any. */
+  addresses: string[];
+  extract: Record<string, Extract>;
+  /** A CEL expression that must be true for anything to start. */
+  if: string | undefined;
+  /** A CEL expression whose value is the delivery's id. */
+  dedupe: string | undefined;
+}
+
+/** A hook with where it came from. */
+export interface LoadedHook {
+  hook: Hook;
+  /** Path below the deployments directory. */
+  file: string;
+  /** 1-based line at which its YAML document starts. */
+  line: number;
+}
+
+/** What is stored of a request to a hook: the payload of its delivery, and what expressions call `event`. */
+export interface HookPayload {
+  /** The hook's id. */
+  hook: string;
+  /** What the sender calls the event; null when it does not say. */
+  type: string | null;
+  inputs: { [name: string]: Json };
+  body: Json;
+}
+
+const EVENT_PREFIX = 'hook:';
+
+/** What a delivery of a hook has as its event: no sender of GitHub's events can spell it. */
+export function hookEventName(id: string): string {
+  return `${EVENT_PREFIX}${id}`;
+}
+
+/** The hook of a delivery, by its event's name; undefined for GitHub's. */
+export function hookOfEvent(name: string): string | undefined {
+  return name.startsWith(EVENT_PREFIX) ? name.slice(EVENT_PREFIX.length) : undefined;
+}
+
+/** The environment variable in which steps find an input. */
+export function inputVariable(name: string): string {
+  return `MAINSHEET_INPUT_${name.replaceAll('-', '_').toUpperCase()}`;
+}
+
+/** The inputs in a stored payload; none when it is not a hook's, or no longer kept. */
+export function inputsOf(payload: Json): { [name: string]: Json } {
+  if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return {};
+  const { inputs } = payload;
+  return typeof inputs === 'object' && inputs !== null && !Array.isArray(inputs) ? inputs : {};
+}

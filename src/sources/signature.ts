@@ -1,0 +1,78 @@
+import { createHmac, timingSafeEqual, type Hmac } from 'node:crypto';
+import { TerminalError } from '../lib/errors.ts';
+import type { BodyCheck } from './contract.ts';
+
+/** A request that nothing says its sender has signed. */
+export function unsigned(detail: string): TerminalError {
+  return new TerminalError('bad-signature', detail, {
+    hint: "the hook's secret must be the one that the sender has",
+  });
+}
+
+/** A header that has to be there. Throws TerminalError `bad-signature`. */
+export function required(value: string, name: string): string {
+  if (value !== '') return value;
+  throw unsigned(`the header ${name} is missing`);
+}
+
+/** The bytes of a signature as it is written; undefined when it is not written so. */
+export function signatureBytes(
+  text: string,
+  encoding: 'hex' | 'base64',
+  length: number,
+): Buffer | undefined {
+  if (encoding === 'hex' && !/^[0-9a-f]*$/.test(text)) return undefined;
+  const bytes = Buffer.from(text, encoding);
+  return bytes.length === length && bytes.toString(encoding) === text ? bytes : undefined;
+}
+
+export const DIGEST_BYTES = { sha1: 20, sha256: 32, sha512: 64 } as const;
+
+/**
+ * The check that one of `expected` is the HMAC of `before` and the body under one of the keys. Each comparison takes the same
+ * time wherever the two differ. An empty key or body matches nothing.
+ */
+export function hmacCheck(input: {
+  algorithm: keyof typeof DIGEST_BYTES;
+  keys: readonly (string | Buffer)[];
+  before?: string;
+  expected: readonly Buffer[];
+}): BodyCheck {
+  const { algorithm, before = '', expected } = input;
+  let hmacs: Hmac[] | undefined;
+  let isEmpty = true;
+  const check = {
+    update(chunk: Uint8Array) {
+      hmacs ??= input.keys
+        .filter(({ length }) => length > 0)
+        .map((key) => createHmac(algorithm, key).update(before));
+      isEmpty &&= chunk.length === 0;
+      for (const hmac of hmacs) hmac.update(chunk);
+    },
+    matches() {
+      if (isEmpty) return false;
+      const digests = hmacs?.map((hmac) => hmac.digest()) ?? [];
+      return digests.some((digest) => expected.some((one) => timingSafeEqual(digest, one)));
+    },
+  };
+  return {
+    ...check,
+    signed: before,
+    whole(body) {
+      check.update(body);
+      return check.matches();
+    },
+    refusal: () => unsigned('the signature does not match the body and any secret of the hook'),
+  };
+}
+
+/**
+ * The time of signing, in seconds since the epoch as it is written. Throws TerminalError `bad-signature` when it is further
+ * from `now` than allowed, in milliseconds.
+ */
+export function checkTime(text: string, now: number, past: number, future: number): void {
+  if (!/^\d{1,12}$/.test(text)) throw unsigned('the time of signing is not in seconds since 1970');
+  const age = now - Number(text) * 1000;
+  if (age > past) throw unsigned(`signed ${Math.round(age / 1000)} s ago, which is too old`);
+  if (-age > future) throw unsigned(`signed ${Math.round(-age / 1000)} s in the future`);
+}

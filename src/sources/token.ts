@@ -1,0 +1,62 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { BodyCheck, Incoming, Source, Verify } from './contract.ts';
+import { required, unsigned } from './signature.ts';
+
+/** Nothing of the body is signed: who has the token may send any. */
+const ANY_BODY: BodyCheck = {
+  signed: undefined,
+  whole: () => true,
+  update: () => undefined,
+  matches: () => true,
+  refusal: () => unsigned('the token is none of the hook'),
+};
+
+/** The check of a token, which takes the same time wherever two tokens differ. Throws TerminalError `bad-signature`. */
+function tokenVerifier(secrets: readonly string[], read: (request: Incoming) => string): Verify {
+  const digests = secrets.filter((secret) => secret !== '').map(digestOf);
+  return (request) => {
+    const given = digestOf(read(request));
+    if (digests.some((digest) => timingSafeEqual(digest, given))) return ANY_BODY;
+    throw unsigned('the token is none of the hook');
+  };
+}
+
+function digestOf(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+function tokenSource(read: (request: Incoming) => string): Source {
+  return {
+    verifier: (secrets) => tokenVerifier(secrets, read),
+    identify: () => ({ id: undefined, type: undefined }),
+  };
+}
+
+/** `Authorization: Bearer <token>`: https://www.rfc-editor.org/rfc/rfc6750#section-2.1 */
+export const bearer = tokenSource((request) => authorization(request, 'Bearer'));
+
+/** `Authorization: Basic …`; the secret is `user:password`: https://www.rfc-editor.org/rfc/rfc7617 */
+export const basic = tokenSource((request) =>
+  Buffer.from(authorization(request, 'Basic'), 'base64').toString('utf8'),
+);
+
+/** The secret is the last part of the path. */
+export const path = tokenSource(({ token }) => {
+  if (token !== '') return token;
+  throw unsigned('the path has no token behind the id of the hook');
+});
+
+/** A header of the sender's has the secret. */
+export const header: Source = {
+  verifier(secrets, { header: name = '' }) {
+    return tokenVerifier(secrets, (request) => required(request.header(name), name));
+  },
+  identify: () => ({ id: undefined, type: undefined }),
+};
+
+function authorization({ header: read }: Incoming, scheme: string): string {
+  const [, given = '', token = ''] =
+    /^(\S+) +(\S+)$/.exec(required(read('Authorization'), 'Authorization')) ?? [];
+  if (given.toLowerCase() === scheme.toLowerCase()) return token;
+  throw unsigned(`the header Authorization is not ${scheme} and a token`);
+}

@@ -1,0 +1,284 @@
+import { BlockList, isIP } from 'node:net';
+import { query } from 'jsonpath-rfc9535';
+import * as z from 'zod';
+import type { Json } from '../model/event.ts';
+import {
+  INPUT_TYPES,
+  readingOf,
+  SENDERS,
+  TOKEN_SENDERS,
+  type Extract,
+  type Hook,
+  type SenderOptions,
+} from '../model/hook.ts';
+import { duration, hookId, oneOrMore, problem, secretName } from './schema-fields.ts';
+
+const MINUTE = 60_000;
+const HEADER = /^[A-Za-z0-9-]{1,100}$/;
+
+const headerName = z.string().regex(HEADER, 'a header has letters, digits and "-"');
+
+const hmac = z.strictObject({
+  header: headerName.describe('The header that has the signature.'),
+  prefix: z
+    .string()
+    .max(40, 'more than 40 characters')
+    .describe('What stands before the signature, such as "sha256=". Default: nothing.')
+    .optional(),
+  algorithm: z
+    .enum(['sha256', 'sha512', 'sha1'])
+    .describe('Default: sha256. sha1 is weak: only for what cannot do better.')
+    .optional(),
+  encoding: z.enum(['hex', 'base64']).describe('Default: hex.').optional(),
+  signed: z
+    .string()
+    .max(200, 'more than 200 characters')
+    .regex(/\{body\}$/, 'must end with {body}')
+    .describe('What is signed, such as "{timestamp}.{body}". Default: "{body}".')
+    .optional(),
+  timestamp: headerName
+    .describe('The header with the time of signing, in seconds since 1970.')
+    .optional(),
+  tolerance: duration(1000, 60 * MINUTE, 'at least 1s and at most 1h')
+    .describe('How far that time may be from now. Default: 5m.')
+    .optional(),
+});
+
+const sender = z.union([
+  z.enum(SENDERS),
+  z.strictObject({
+    hmac: hmac.describe('Any sender that signs with HMAC.').optional(),
+    header: headerName.describe('The header that has the token.').optional(),
+  }),
+]);
+
+const time = z.iso
+  .datetime({ offset: true, error: 'must be a time such as 2026-01-31T12:00:00Z' })
+  .transform((text) => Date.parse(text));
+
+const secret = z.union([
+  secretName,
+  z.strictObject({
+    name: secretName,
+    from: time.describe('Counts from then on.').optional(),
+    until: time.describe('Counts until then.').optional(),
+  }),
+]);
+
+const inputName = z
+  .string()
+  .regex(/^[a-z][a-z0-9_-]{0,62}$/, 'an input has 1 to 63 characters: a-z, 0-9, "_" and "-"');
+
+const extract = z
+  .union([
+    z.string(),
+    z.strictObject({
+      json: z.string().max(1000).describe('A JSONPath (RFC 9535) into the body.').optional(),
+      expression: z.string().describe('A CEL expression over body, headers and query.').optional(),
+      header: headerName.describe('A header.').optional(),
+      query: z.string().min(1).max(100).describe('A parameter of the URL.').optional(),
+      type: z.enum(INPUT_TYPES).describe('Default: any.').optional(),
+      default: z.unknown().describe('Taken when there is nothing.').optional(),
+      required: z.boolean().describe('Refuse the request when there is nothing.').optional(),
+    }),
+  ])
+  .transform((written, context): Extract => {
+    const parts = typeof written === 'string' ? { json: written } : written;
+    const from = sourceOf(parts);
+    if (from === undefined) {
+      problem(context, 'needs one of json, expression, header, query', 'write: tag: "$.tag"');
+      return z.NEVER;
+    }
+    const why = from.kind === 'json' ? whyNoPath(from.path) : undefined;
+    if (why !== undefined) problem(context, why, 'use expression for what a path cannot say');
+    const { type = 'any', required = false } = parts as Partial<Extract>;
+    return { from, type, default: (parts as { default?: Json }).default, required };
+  });
+
+function sourceOf(parts: {
+  json?: string | undefined;
+  expression?: string | undefined;
+  header?: string | undefined;
+  query?: string | undefined;
+}): Extract['from'] | undefined {
+  const { json, expression, header, query: parameter } = parts;
+  const given: Extract['from'][] = [
+    ...(json === undefined ? [] : [{ kind: 'json', path: json } as const]),
+    ...(expression === undefined ? [] : [{ kind: 'expression', expression } as const]),
+    ...(header === undefined ? [] : [{ kind: 'header', name: header.toLowerCase() } as const]),
+    ...(parameter === undefined ? [] : [{ kind: 'query', name: parameter } as const]),
+  ];
+  return given.length === 1 ? given[0] : undefined;
+}
+
+/** What could take long in a large body is not for a path: its regular expressions backtrack, and `..` in `..` visits all of it for each part. */
+function whyNoPath(path: string): string | undefined {
+  if (/\b(?:match|search)\s*\(/.test(path)) return 'match() and search() are not supported';
+  if ((path.match(/\.\./g) ?? []).length > 1) return '".." may stand in a path only once';
+  if ((path.match(/\?/g) ?? []).length > 1) return 'a path may have one filter';
+  try {
+    query({}, path);
+    return undefined;
+  } catch {
+    return 'is not a JSONPath (RFC 9535), such as $.push_data.tag';
+  }
+}
+
+const address = z.string().superRefine((text, context) => {
+  if (parseNetwork(text) === undefined) {
+    problem(context, `"${text.slice(0, 60)}" is no address or network`, 'write it like 10.0.0.0/8');
+  }
+});
+
+/** An address or network in CIDR notation. */
+function parseNetwork(
+  text: string,
+): { address: string; prefix: number; family: 'ipv4' | 'ipv6' } | undefined {
+  const [base = '', bits, ...rest] = text.split('/');
+  const version = isIP(base);
+  if (version === 0 || rest.length > 0) return undefined;
+  const family = version === 4 ? 'ipv4' : 'ipv6';
+  const most = version === 4 ? 32 : 128;
+  const prefix = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : NaN;
+  return prefix >= 0 && prefix <= most ? { address: base, prefix, family } : undefined;
+}
+
+/** Whether an address is in any of the networks. */
+export function allowedAddresses(networks: readonly string[]): (address: string) => boolean {
+  const list = new BlockList();
+  for (const text of networks) {
+    const network = parseNetwork(text);
+    if (network !== undefined) list.addSubnet(network.address, network.prefix, network.family);
+  }
+  return (text) => {
+    const plain = text.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
+    return list.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4');
+  };
+}
+
+const written = z.strictObject({
+  kind: z.literal('hook').describe('What this document is.'),
+  id: hookId.describe('The last part of the URL: /webhooks/v1/hooks/<id>.'),
+  sender: sender.describe('Who sends, and so how a request is checked.'),
+  secrets: z
+    .union([secret, z.array(secret).min(1, 'the list is empty').max(10, 'more than 10 entries')])
+    .describe('Names of the secrets, any of which may have signed.'),
+  methods: oneOrMore(z.enum(['POST', 'PUT', 'GET']), 3)
+    .describe('Default: POST.')
+    .optional(),
+  'content-types': oneOrMore(z.string().regex(/^[\w.+-]+\/[\w.+-]+$/, 'is no content type'), 20)
+    .describe('Default: application/json.')
+    .optional(),
+  addresses: oneOrMore(address, 200)
+    .describe('From where requests may come. Default: anywhere.')
+    .optional(),
+  extract: z
+    .record(inputName, extract)
+    .superRefine((inputs, context) => {
+      if (Object.keys(inputs).length > 100) problem(context, 'more than 100 inputs');
+      const seen = new Map<string, string>();
+      for (const name of Object.keys(inputs)) {
+        const plain = name.replaceAll('-', '_');
+        const other = seen.get(plain);
+        if (other !== undefined) problem(context, `${other} and ${name} would be one variable`);
+        seen.set(plain, name);
+      }
+    })
+    .describe('Inputs by name: where each comes from.')
+    .optional(),
+  if: z
+    .union([z.string(), z.boolean()])
+    .transform(String)
+    .describe('A CEL expression over body, inputs and hook that must be true.')
+    .optional(),
+  dedupe: z
+    .string()
+    .describe(
+      'A CEL expression over body, headers and query: the id by which a request counts once.',
+    )
+    .optional(),
+});
+
+/** The written form of a hook: what a YAML document with `kind: hook` may hold. */
+export const hookSchema = written.transform((input, context): Hook => {
+  const { name, options } = toSender(input.sender, context);
+  const contentTypes = (input['content-types'] ?? ['application/json']).map((type) =>
+    type.toLowerCase(),
+  );
+  const isSigned = !TOKEN_SENDERS.includes(name);
+  if (isSigned && new Set(contentTypes.map(readingOf)).size > 1) {
+    problem(
+      context,
+      'content-types: what is signed must be read in one way, since the content type is not signed',
+      'make a hook for each',
+    );
+  }
+  return {
+    id: input.id,
+    sender: name,
+    options,
+    secrets: [input.secrets].flat().map((one) => ({
+      name: typeof one === 'string' ? one : one.name,
+      from: typeof one === 'string' ? undefined : one.from,
+      until: typeof one === 'string' ? undefined : one.until,
+    })),
+    methods: input.methods ?? ['POST'],
+    contentTypes,
+    addresses: input.addresses ?? [],
+    extract: input.extract ?? {},
+    if: input.if,
+    dedupe: input.dedupe,
+  };
+});
+
+const PLAIN: SenderOptions = {
+  header: undefined,
+  prefix: '',
+  algorithm: 'sha256',
+  encoding: 'hex',
+  signed: '{body}',
+  timestamp: undefined,
+  toleranceMs: 5 * MINUTE,
+};
+
+function toSender(
+  input: z.output<typeof sender>,
+  context: Parameters<typeof problem>[0],
+): { name: Hook['sender']; options: SenderOptions } {
+  if (typeof input === 'string') {
+    if (input === 'hmac' || input === 'header') {
+      problem(
+        context,
+        `sender: ${input} needs to know the header`,
+        input === 'hmac'
+          ? 'write sender: { hmac: { header: X-Signature } }'
+          : 'write sender: { header: X-Token }',
+      );
+    }
+    return { name: input, options: PLAIN };
+  }
+  if (input.header !== undefined && input.hmac === undefined) {
+    return { name: 'header', options: { ...PLAIN, header: input.header } };
+  }
+  if (input.hmac === undefined || input.header !== undefined) {
+    problem(context, 'sender needs one of hmac and header');
+    return { name: 'hmac', options: PLAIN };
+  }
+  const { hmac: given } = input;
+  const signed = given.signed ?? (given.timestamp === undefined ? '{body}' : '{timestamp}.{body}');
+  if (signed.includes('{timestamp}') !== (given.timestamp !== undefined)) {
+    problem(context, 'sender.hmac: "timestamp" and {timestamp} in "signed" belong together');
+  }
+  return {
+    name: 'hmac',
+    options: {
+      header: given.header,
+      prefix: given.prefix ?? '',
+      algorithm: given.algorithm ?? 'sha256',
+      encoding: given.encoding ?? 'hex',
+      signed,
+      timestamp: given.timestamp,
+      toleranceMs: given.tolerance ?? PLAIN.toleranceMs,
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import { describeError } from '../lib/errors.ts';
+import type { DeploymentSpec, HookTrigger } from '../model/deployment-spec.ts';
+import type { HookEvent } from '../model/event.ts';
+import type { HookPayload } from '../model/hook.ts';
+import { allOf, failed, held, type Verdict } from '../model/verdict.ts';
+import { evaluateCondition } from './expressions.ts';
+
+/** What conditions on a stored request speak of. `payload` is a `HookPayload`. */
+function hookContext(payload: unknown) {
+  const { hook, type, inputs, body } = payload as HookPayload;
+  return { body, inputs, hook: { id: hook, type } };
+}
+
+/** The verdict of a condition over body, inputs and hook; `condition` is what it is called. Never throws. */
+export function matchesHookCondition(
+  condition: string,
+  expression: string | undefined,
+  payload: unknown,
+): Verdict {
+  if (expression === undefined) return allOf([]);
+  try {
+    return evaluateCondition(expression, hookContext(payload), 'hook')
+      ? held(condition, `${expression} is true`)
+      : failed(condition, `${expression} is false`);
+  } catch (error) {
+    return failed(condition, `${expression} could not be decided: ${describeError(error)}`);
+  }
+}
+
+/** The trigger of a spec that names the hook. */
+export function hookTriggerOf({ on }: DeploymentSpec, hook: string): HookTrigger | undefined {
+  return on.hooks?.find(({ id }) => id === hook);
+}
+
+/** Whether a request to a hook starts a spec, as far as the trigger goes. */
+export function matchesHook(spec: DeploymentSpec, event: HookEvent, payload: unknown): Verdict {
+  const trigger = hookTriggerOf(spec, event.hook);
+  if (trigger === undefined) {
+    return failed('on.hook.id', `the spec does not name the hook ${event.hook}`);
+  }
+  return allOf([
+    held('on.hook.id', `the request came to the hook ${event.hook}`),
+    event.verdict,
+    matchesHookCondition('on.hook.if', trigger.if, payload),
+    matchesRevision(spec, event),
+  ]);
+}
+
+function matchesRevision({ name, repository }: DeploymentSpec, event: HookEvent): Verdict {
+  const found = event.revisions?.get(name);
+  if (found === undefined) return allOf([]);
+  if ('problem' in found) return failed('on.hook.ref', found.problem);
+  const ref = found.ref.replace(/^refs\/(?:heads|tags)\//, '');
+  return held('on.hook.ref', `${ref} of ${repository} is at ${found.sha.slice(0, 7)}`);
+}

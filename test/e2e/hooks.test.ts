@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { after, before, test } from 'node:test';
+import { asAdmin } from '../support/admin.ts';
+import { until } from '../support/until.ts';
+import { createWorld, SITE, type RunView, type World } from '../support/world.ts';
+
+const SECRET = 'correct horse battery staple';
+
+const HOOKS = `
+kind: hook
+id: images
+sender: { hmac: { header: X-Signature, prefix: "sha256=" } }
+secrets: [IMAGES]
+extract:
+  tag: { json: $.push_data.tag, type: string, required: true }
+  who: { expression: "body.push_data.pusher", default: nobody }
+  labels: $.labels
+if: "!inputs.tag.startsWith('dev-')"
+dedupe: body.id
+`;
+
+const SPECS = `
+name: images
+repository: ${SITE}
+on:
+  hook: { id: images, if: "inputs.tag != 'ignored'" }
+steps:
+  - run: |
+      echo "tag=$MAINSHEET_INPUT_TAG" >> "$MAINSHEET_OUTPUT"
+      echo "who=$WHO $MAINSHEET_EVENT" >> "$MAINSHEET_OUTPUT"
+      echo "labels=$MAINSHEET_INPUT_LABELS" >> "$MAINSHEET_OUTPUT"
+    env: { WHO: "\${{ inputs.who }} of \${{ event.body.push_data.repo }}" }
+---
+name: other
+repository: ${SITE}
+on: { hook: { id: images, ref: nowhere } }
+steps: [{ run: "true" }]
+`;
+
+let world: World;
+before(async () => {
+  world = await createWorld({
+    specs: { 'hooks.yaml': HOOKS, 'specs.yaml': SPECS },
+    env: { MAINSHEET_SECRET_IMAGES: SECRET },
+  });
+});
+after(() => world.close());
+
+async function send(payload: object, secret = SECRET): Promise<Response> {
+  const body = JSON.stringify(payload);
+  const signature = createHmac('sha256', secret).update(body).digest('hex');
+  return await fetch(new URL('/webhooks/v1/hooks/images', world.controller.webhookUrl), {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', 'X-Signature': `sha256=${signature}` },
+    body,
+  });
+}
+
+const image = (id: string, tag: string) => ({
+  id,
+  push_data: { tag, pusher: 'alice', repo: 'shop' },
+  labels: ['a', { b: 1 }],
+});
+
+test('a signed request to a hook runs the specs that name it, with its inputs, and is explained', async () => {
+  const sha = await world.sample.commit({ message: 'Now', files: { 'README.md': 'now\n' } });
+  await world.sample.push('main');
+  const response = await send(image('e1', 'v1.2; rm -rf /'));
+  assert.equal(response.status, 202);
+  const { delivery } = (await response.json()) as { delivery: string };
+  assert.equal(delivery, 'images.e1');
+
+  const { summary, specs } = await world.explained(delivery);
+  assert.equal(summary, 'Deploying images');
+  const [images, other] = specs;
+  assert.deepEqual(
+    images?.reasons.map(({ condition, held }) => [condition, held]),
+    [
+      ['on.hook.id', true],
+      ['hook.if', true],
+      ['on.hook.if', true],
+      ['on.hook.ref', true],
+      ['if', true],
+    ],
+  );
+  assert.equal(other?.reasons.find(({ held }) => !held)?.detail, `${SITE} has no revision nowhere`);
+  const run = await until('the run has ended', async () => {
+    const found = (await world.runs()).find(({ delivery: of }) => of === delivery);
+    return found?.state === 'succeeded' && found;
+  });
+  assert.equal(run.sha, sha);
+  assert.deepEqual(run.outputs, {
+    tag: 'v1.2; rm -rf /',
+    who: 'alice of shop hook',
+    labels: '["a",{"b":1}]',
+  });
+});
+
+test('the same delivery counts once, and a replay runs it again', async () => {
+  const [first, again] = [await send(image('e2', 'v2')), await send(image('e2', 'v2'))];
+  assert.deepEqual(
+    [await first.json(), await again.json()],
+    [
+      { delivery: 'images.e2', duplicate: false },
+      { delivery: 'images.e2', duplicate: true },
+    ],
+  );
+  await world.explained('images.e2');
+  const replayed = await asAdmin(`${world.controller.url}/api/v1/deliveries/images.e2/replay`, {
+    method: 'POST',
+  });
+  const { runs } = (await replayed.json()) as { runs: RunView[] };
+  assert.equal(replayed.status, 201);
+  assert.equal(runs.length, 1);
+  const made = (await world.runs()).filter(({ delivery }) => delivery === 'images.e2');
+  assert.equal(made.length, 2);
+});
+
+test('what the conditions of hook and spec say no to is kept, and says why', async () => {
+  await send(image('e3', 'dev-1'));
+  await send(image('e4', 'ignored'));
+  const failing = async (id: string) => {
+    const { specs } = await world.explained(id);
+    return specs.map(({ reasons }) => reasons.find(({ held }) => !held)?.condition);
+  };
+  assert.deepEqual(await failing('images.e3'), ['hook.if', 'hook.if']);
+  assert.deepEqual(await failing('images.e4'), ['on.hook.if', 'on.hook.ref']);
+});
+
+test('a request that is not signed, or lacks an input, is refused, and nothing is stored', async () => {
+  const forged = await send(image('e5', 'v5'), 'another secret');
+  assert.equal(forged.status, 401);
+  const lacking = await send({ id: 'e6' });
+  assert.equal(lacking.status, 422);
+  const { detail } = (await lacking.json()) as { detail: string };
+  assert.match(detail, /tag is missing/);
+  for (const id of ['images.e5', 'images.e6']) {
+    const found = await asAdmin(`${world.controller.url}/api/v1/deliveries/${id}`);
+    assert.equal(found.status, 404);
+  }
+});
