@@ -276,6 +276,7 @@ export async function startApp(deps: {
     secret,
     spoolDirectory: config.dataDir,
     adminToken,
+    publicUrl: config.publicUrl,
     version: deps.version,
     clock,
     logger,

@@ -198,6 +198,10 @@ export const outboxAnswer = z.looseObject({
 
 export type OutboxAnswer = z.infer<typeof outboxAnswer>;
 
+export const loginLinkAnswer = z.looseObject({ path: z.string(), expiresAt: z.string() });
+
+export type LoginLinkAnswer = z.infer<typeof loginLinkAnswer>;
+
 export const resendAllAnswer = z.looseObject({ retried: z.int() });
 
 export type ResendAllAnswer = z.infer<typeof resendAllAnswer>;

@@ -6,6 +6,7 @@ import {
   environmentsAnswer,
   explanationAnswer,
   logEvent,
+  loginLinkAnswer,
   outboxAnswer,
   pausedAnswer,
   pausesAnswer,
@@ -22,6 +23,7 @@ import {
   type DeliveriesAnswer,
   type EnvironmentsAnswer,
   type ExplanationAnswer,
+  type LoginLinkAnswer,
   type OutboxAnswer,
   type PausedAnswer,
   type PausesAnswer,
@@ -70,6 +72,7 @@ export interface Api {
   callback(id: string): Promise<CallbackAnswer>;
   resend(id: string): Promise<CallbackAnswer>;
   resendAll(): Promise<ResendAllAnswer>;
+  loginLink(): Promise<LoginLinkAnswer>;
   explain(delivery: string): Promise<ExplanationAnswer>;
   replay(delivery: string): Promise<ReplayAnswer>;
   why(repository: string, commit: string): Promise<WhyAnswer>;
@@ -127,6 +130,7 @@ export function createApi(deps: {
     callback: (id) => request.ask(callbackAnswer, `/api/v1/outbox/${encodeURIComponent(id)}`),
     resend: (id) => request.ask(callbackAnswer, path('outbox', id, 'retry'), post),
     resendAll: () => request.ask(resendAllAnswer, '/api/v1/outbox/retry', post),
+    loginLink: () => request.ask(loginLinkAnswer, '/api/v1/login-links', post),
     explain: (delivery) => request.ask(explanationAnswer, path('deliveries', delivery, 'explain')),
     replay: (delivery) =>
       request.ask(replayAnswer, path('deliveries', delivery, 'replay'), postToGit),

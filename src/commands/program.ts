@@ -28,6 +28,7 @@ const COMMANDS: Record<string, Record<string, () => Promise<Register>>> = {
   'Look after deployments:': {
     runs: async () => (await import('./runs.ts')).runsCommand,
     logs: async () => (await import('./logs.ts')).logsCommand,
+    login: async () => (await import('./login.ts')).loginCommand,
     retry: async () => (await import('./retry.ts')).retryCommand,
     cancel: async () => (await import('./cancel.ts')).cancelCommand,
     why: async () => (await import('./why.ts')).whyCommand,

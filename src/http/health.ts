@@ -3,7 +3,7 @@ import { describeError } from '../lib/errors.ts';
 import type { Catalog } from '../spec/catalog.ts';
 import { formatProblem } from '../spec/problem.ts';
 import type { Store } from '../store/index.ts';
-import { hasAccess } from './access.ts';
+import { hasAccess } from './auth/bearer.ts';
 import type { Metrics } from './metrics.ts';
 import { ProblemError } from './problem.ts';
 

@@ -101,7 +101,18 @@ function hasReadableTarget(ctx: Context): boolean {
   }
 }
 
-function answer(ctx: Context, error: unknown, logger: Logger): void {
+/** What a client is told of an error. */
+export interface Problem {
+  status: number;
+  headers: Record<string, string>;
+  title: string;
+  code: string;
+  detail: string;
+  hint: string | undefined;
+}
+
+/** Says what a client is told of an error, and logs it when nobody expected it. */
+export function explainError(ctx: Context, error: unknown, logger: Logger): Problem {
   const problem = toProblem(error);
   // A ProblemError was thrown on purpose: who threw it has logged what there was to log.
   if (problem.status >= 500 && problem !== error) {
@@ -110,15 +121,27 @@ function answer(ctx: Context, error: unknown, logger: Logger): void {
       'request failed',
     );
   }
-  ctx.status = problem.status;
-  ctx.set(problem.headers);
-  ctx.body = {
-    type: 'about:blank',
-    title: TITLES[problem.status] ?? 'Error',
+  return {
     status: problem.status,
+    headers: problem.headers,
+    title: TITLES[problem.status] ?? 'Error',
     code: problem.code,
     detail: problem.message,
-    ...(problem.hint === undefined ? {} : { hint: problem.hint }),
+    hint: problem.hint,
+  };
+}
+
+function answer(ctx: Context, error: unknown, logger: Logger): void {
+  const { status, headers, title, code, detail, hint } = explainError(ctx, error, logger);
+  ctx.status = status;
+  ctx.set(headers);
+  ctx.body = {
+    type: 'about:blank',
+    title,
+    status,
+    code,
+    detail,
+    ...(hint === undefined ? {} : { hint }),
   };
   ctx.type = 'application/problem+json';
 }

@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http';
+import type { Router } from '@koa/router';
 import Koa from 'koa';
 import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -17,6 +18,8 @@ import type { Catalog } from '../spec/catalog.ts';
 import type { Store } from '../store/index.ts';
 import { access } from './access.ts';
 import { backtestOperations } from './api/backtest.ts';
+import { createAuth } from './auth/index.ts';
+import { loginLinkOperations } from './api/login-links.ts';
 import { deliveryOperations } from './api/deliveries.ts';
 import { withOpenApi } from './api/openapi.ts';
 import { overviewOperations } from './api/overview.ts';
@@ -30,6 +33,7 @@ import { hookRoute } from './hooks.ts';
 import { healthRoutes } from './health.ts';
 import { lingerAfterRefusals } from './linger.ts';
 import { createMetrics } from './metrics.ts';
+import { createDashboard } from './pages/index.ts';
 import { problems } from './problem.ts';
 import { createReadBody } from './read-body.ts';
 import { createStopping } from './stopping.ts';
@@ -55,6 +59,8 @@ export interface HttpDeps {
   /** Where bodies may be kept in files while they are read. */
   spoolDirectory: string;
   adminToken: string;
+  /** Where people reach it. Without a slash at the end. */
+  publicUrl: string | undefined;
   version: string;
   clock: Clock;
   logger: Logger;
@@ -66,6 +72,8 @@ export interface HttpDeps {
 export interface HttpServer {
   /** Not yet listening. */
   server: Server;
+  /** Every route but that of webhooks and the files of the dashboard: `GET /runs/:id`. */
+  routes: readonly string[];
   /** Answers what is under way, turns away the rest, and closes it: `Stopping`. */
   stop(): Promise<void>;
 }
@@ -73,6 +81,12 @@ export interface HttpServer {
 /** Everything that Mainsheet answers over HTTP. */
 export function createHttpServer(deps: HttpDeps): HttpServer {
   const { store, catalog, intake, operate, news, secret, clock, logger } = deps;
+  const auth = createAuth({
+    token: deps.adminToken,
+    sessions: store.sessions,
+    publicUrl: deps.publicUrl,
+    clock,
+  });
   const metrics = createMetrics({ store, catalog, news, ended: deps.ended, budget: deps.budget });
   const app = new Koa();
   // Errors are answered and logged in `problems`; what is left is a client that hung up.
@@ -101,7 +115,8 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
       metrics,
     }),
   );
-  app.use(healthRoutes({ store, catalog, metrics, adminToken: deps.adminToken }).routes());
+  const health = healthRoutes({ store, catalog, metrics, adminToken: deps.adminToken });
+  app.use(health.routes());
   app.use(runLinks);
 
   const operations = withOpenApi(
@@ -112,12 +127,17 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
       ...overviewOperations({ store, catalog, operate, news }),
       ...whyOperations({ why: deps.why }),
       ...backtestOperations({ backtest: deps.backtest, clock, stepLimits: deps.stepLimits }),
+      ...loginLinkOperations(auth.logIns),
     ],
     deps.version,
   );
-  const api = apiRouter('/api/v1', access(deps.adminToken), operations, logger, store.flushed);
+  const api = apiRouter('/api/v1', access(auth.authenticate), operations, logger, store.flushed);
   app.use(api.routes());
   app.use(api.allowedMethods());
+  const { assets, pages } = createDashboard({ ...deps, auth });
+  app.use(assets);
+  app.use(pages.routes());
+  app.use(pages.allowedMethods());
 
   const handle = app.callback();
   // A sender that is slow on purpose holds a connection only this long: Node looks for such every five seconds.
@@ -133,7 +153,14 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   server.maxHeadersCount = 100;
   boundConnections(server);
   lingerAfterRefusals(server, clock);
-  return { server, stop: () => stopping.stop(server) };
+  const routes = [health, api, pages].flatMap(routesOf);
+  return { server, routes, stop: () => stopping.stop(server) };
+}
+
+function routesOf(router: Router): string[] {
+  return router.stack.flatMap(({ methods, path }) =>
+    methods.filter((method) => method !== 'HEAD').map((method) => `${method} ${String(path)}`),
+  );
 }
 
 /**

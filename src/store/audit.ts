@@ -24,5 +24,12 @@ export function createAudit(db: Db) {
     /** Newest first. */
     list: (limit: number) =>
       all<AuditEntry>`select at, actor, action, subject, detail from audit order by seq desc limit ${limit}`,
+
+    /** What was done to something, oldest first; the newest of many. */
+    async ofSubject(subject: string, limit: number): Promise<AuditEntry[]> {
+      const entries = await all<AuditEntry>`select at, actor, action, subject, detail from audit
+        where subject = ${subject} order by seq desc limit ${limit}`;
+      return entries.toReversed();
+    },
   };
 }

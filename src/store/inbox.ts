@@ -2,7 +2,7 @@ import { sql, type CompiledQuery, type Kysely, type Selectable } from 'kysely';
 import type { Delivery, DeliveryOutcome } from '../model/delivery.ts';
 import { noteCopies } from './copies.ts';
 import type { Engine } from './engine.ts';
-import { page, type Page, type PageRequest } from './page.ts';
+import { page, repositoriesOf, type Page, type PageRequest } from './page.ts';
 import type { Database, DeliveryTable } from './tables.ts';
 
 /** A verified webhook request, ready to be stored. */
@@ -39,6 +39,14 @@ export interface MissingRef {
   ref: string;
   /** The commit that the ref is to lead to; undefined: any. */
   sha: string | undefined;
+}
+
+export interface DeliveryFilter {
+  event?: string | undefined;
+  state?: Delivery['state'] | undefined;
+  repository?: string | undefined;
+  /** Repositories in small letters: deliveries of others, and of none, are not in the list. Undefined: all are. */
+  visible?: readonly string[] | undefined;
 }
 
 /** Deliveries given up that are looked for at once: each is a request to git. */
@@ -112,7 +120,8 @@ export interface Inbox {
   known(ids: readonly string[]): Promise<ReadonlySet<string>>;
   /** Whether a repository has deliveries that are not processed yet; those that have stepped aside do not count. */
   hasPending(repository: string): Promise<boolean>;
-  list(request: PageRequest): Promise<Page<Delivery>>;
+  /** Newest first. */
+  list(request: PageRequest, filter?: DeliveryFilter): Promise<Page<Delivery>>;
   countPending(): Promise<number>;
 }
 
@@ -353,8 +362,8 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
       return row !== undefined;
     },
 
-    async list(request) {
-      const rows = await db
+    async list(request, filter = {}) {
+      let query = db
         .selectFrom('deliveries')
         .select([
           'seq',
@@ -369,11 +378,16 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
           'outcome',
           'copy_of',
         ])
-        .$if(request.before !== undefined, (query) => query.where('seq', '<', request.before ?? 0))
         .orderBy('seq', 'desc')
-        .limit(request.limit + 1)
-        .execute();
-      return page(rows, request, fromRow);
+        .limit(request.limit + 1);
+      if (request.before !== undefined) query = query.where('seq', '<', request.before);
+      if (filter.event !== undefined) query = query.where('event', '=', filter.event);
+      if (filter.state !== undefined) query = query.where('state', '=', filter.state);
+      const names = repositoriesOf(filter);
+      if (names !== undefined) {
+        query = query.where((eb) => eb(eb.fn('lower', ['repository']), 'in', names));
+      }
+      return page(await query.execute(), request, fromRow);
     },
 
     async countPending() {

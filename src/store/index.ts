@@ -21,6 +21,7 @@ import { createPushes, type Pushes } from './pushes.ts';
 import { createRepositories, type Repositories } from './repositories.ts';
 import { createRetention, type Retention } from './retention.ts';
 import { createRuns, type Runs } from './runs.ts';
+import { createSessions, type Sessions } from './sessions.ts';
 import { createSnapshots, type Snapshots } from './snapshots.ts';
 import { createSteps, type Steps } from './steps.ts';
 import type { Database } from './tables.ts';
@@ -42,6 +43,7 @@ export interface Tables {
   pushes: Pushes;
   repositories: Repositories;
   pauses: Pauses;
+  sessions: Sessions;
 }
 
 /** What is to be done in a transaction, with the tables that it is given and no others. It may be done twice, when the first time was undone. */
@@ -171,5 +173,6 @@ function createTables(db: Kysely<Database>, engine: Engine): Tables {
     pushes: createPushes(db, engine),
     repositories: createRepositories(db),
     pauses: createPauses(db, engine),
+    sessions: createSessions(db),
   };
 }

@@ -3,6 +3,7 @@ import { DEFAULT_MIGRATION_TABLE, Migrator, type Migration } from 'kysely/migrat
 import { MainsheetError, RetryableError } from '../lib/errors.ts';
 import { isNoDatabase, type Engine } from './engine.ts';
 import { first } from './migrations/0001-first.ts';
+import { sessions } from './migrations/0034-sessions.ts';
 import { checkAlone, declareSchema, isBearable } from './schema-version.ts';
 
 /** Every database from before the first release has it; `0001-first` has become all that was there then. */
@@ -126,5 +127,6 @@ export async function migrationState(
 export function migrations(engine: Engine): Record<string, SchemaChange> {
   return {
     '0001-first': { up: (db) => first(db, engine) },
+    '0034-sessions': { up: sessions },
   };
 }

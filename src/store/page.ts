@@ -13,6 +13,21 @@ export interface Page<Item> {
   next: string | undefined;
 }
 
+/**
+ * The repositories, in small letters, to which a list is limited: by what is asked for and by what may be seen. Undefined: not
+ * at all.
+ */
+export function repositoriesOf(filter: {
+  repository?: string | undefined;
+  visible?: readonly string[] | undefined;
+}): readonly string[] | undefined {
+  const asked = filter.repository?.toLowerCase();
+  const { visible } = filter;
+  const names = asked === undefined ? visible : visible?.includes(asked) === false ? [] : [asked];
+  // No repository is called so, and PostgreSQL takes no list without entries.
+  return names?.length === 0 ? [''] : names;
+}
+
 /** Makes a page of rows of which one more than the limit was asked for. */
 export function page<Row extends { seq: number }, Item>(
   rows: readonly Row[],

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
-import { page, type Page, type PageRequest } from './page.ts';
-import { queries, when, type Db, type Row, type Sql } from './query.ts';
+import { page, repositoriesOf, type Page, type PageRequest } from './page.ts';
+import { list, queries, when, type Db, type Row, type Sql } from './query.ts';
 import { ACTIVE, ENDED, runs } from './run-rows.ts';
 
 /** Revisions that a run by hand is known to have left behind: each is one question to git. */
@@ -16,6 +16,9 @@ export interface RunFilter {
   lane?: string | undefined;
   delivery?: string | undefined;
   sha?: string | undefined;
+  environment?: string | undefined;
+  /** Repositories in small letters: runs of others are not in the list. Undefined: all are. */
+  visible?: readonly string[] | undefined;
 }
 
 /** What was deployed, and in which order: nothing here writes. */
@@ -36,7 +39,8 @@ export function createRunHistory(db: Db) {
         ${when(filter.lane, (lane) => sql`and lane = ${lane} and lower(lane) = lower(${lane})`)}
         ${when(filter.delivery, (delivery) => sql`and delivery = ${delivery}`)}
         ${when(filter.sha, (sha) => sql`and sha = ${sha}`)}
-        ${when(filter.repository, (name) => sql`and lower(repository) = ${name.toLowerCase()}`)}
+        ${when(repositoriesOf(filter), (names) => sql`and lower(repository) in ${list(names)}`)}
+        ${when(filter.environment, (environment) => sql`and environment = ${environment}`)}
         ${when(request.before, (before) => sql`and seq < ${before}`)}
         order by seq desc limit ${request.limit + 1}`;
       return page(rows, request, runs.read);

@@ -19,6 +19,8 @@ export interface Database {
   repositories: RepositoryTable;
   store_probe: StoreProbeTable;
   schema_version: SchemaVersionTable;
+  sessions: SessionTable;
+  login_links: LoginLinkTable;
 }
 
 export interface DeliveryTable {
@@ -207,6 +209,22 @@ export interface GitHubWriteTable {
   /** When it was allowed. */
   at: number;
   importance: number;
+}
+
+export interface SessionTable {
+  /** `Session.digest`. */
+  digest: string;
+  actor: string;
+  created_at: number;
+  renewed_at: number;
+  seen_at: number;
+  replaced_at: number | null;
+}
+
+export interface LoginLinkTable {
+  digest: string;
+  actor: string;
+  expires_at: number;
 }
 
 /** One row, for finding out whether the database can be written. */

@@ -123,6 +123,7 @@ export async function startServer(
     webhookSecrets: [WEBHOOK_SECRET],
     spoolDirectory: directory,
     adminToken: options.token ?? ADMIN_TOKEN,
+    publicUrl: undefined,
     version: '9.8.7',
     clock,
     logger,

@@ -31,6 +31,8 @@ export interface Fixture {
   url: string;
   port: number;
   server: Server;
+  /** Every route, as `GET /runs/:id`. */
+  routes: () => readonly string[];
   /** Asks it to stop, as SIGTERM does. */
   stop: () => Promise<void>;
   store: Store;
@@ -56,10 +58,13 @@ export async function startHttp(
     hooks?: Hook[];
     hookSecrets?: Record<string, string>;
     adminToken?: string;
+    publicUrl?: string;
     intake?: Partial<Intake>;
     operate?: Partial<Operate>;
     budget?: () => BudgetUsage[];
-    /** How time passes; by default it does not. */
+    /** How much time has passed, in milliseconds; by default none. */
+    passed?: () => number;
+    /** How long sleeps are; by default they do not end. */
     sleep?: Clock['sleep'];
   } = {},
 ): Promise<Fixture> {
@@ -72,7 +77,8 @@ export async function startHttp(
   const log: Record<string, unknown>[] = [];
   const asked: string[] = [];
   let wakes = 0;
-  const { server, stop } = createHttpServer({
+  const now = () => NOW + (options.passed?.() ?? 0);
+  const { server, routes, stop } = createHttpServer({
     store,
     catalog: catalogOf(specs, options.hooks ?? []),
     intake: {
@@ -97,8 +103,9 @@ export async function startHttp(
     secret: (name) => options.hookSecrets?.[name],
     spoolDirectory: directory,
     adminToken: options.adminToken ?? ADMIN_TOKEN,
+    publicUrl: options.publicUrl,
     version: '1.2.3',
-    clock: { now: () => NOW, elapsed: () => NOW, sleep: options.sleep ?? untilAborted },
+    clock: { now, elapsed: now, sleep: options.sleep ?? untilAborted },
     logger: pino(
       { level: 'debug', base: null },
       { write: (line: string) => log.push(JSON.parse(line) as Record<string, unknown>) },
@@ -119,6 +126,7 @@ export async function startHttp(
     url: `http://127.0.0.1:${port}`,
     port,
     server,
+    routes: () => routes,
     stop,
     store,
     file,

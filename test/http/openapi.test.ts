@@ -32,6 +32,7 @@ const ROUTES = [
   'get /api/v1/environments',
   'get /api/v1/events',
   'get /api/v1/openapi.json',
+  'post /api/v1/login-links',
   'get /api/v1/outbox',
   'get /api/v1/outbox/{id}',
   'post /api/v1/outbox/retry',

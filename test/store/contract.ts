@@ -10,6 +10,7 @@ import { repositoriesContract } from './contract/repositories.ts';
 import { retentionContract } from './contract/retention.ts';
 import { pausesContract } from './contract/pauses.ts';
 import { recoveryContract } from './contract/recovery.ts';
+import { sessionsContract } from './contract/sessions.ts';
 import { runsContract } from './contract/runs.ts';
 import { runLeasesContract } from './contract/run-leases.ts';
 
@@ -35,6 +36,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     recoveryContract(withStore);
     repositoriesContract(withStore);
     atomicallyContract(withStore);
+    sessionsContract(withStore);
     retentionContract(withStore);
   });
 }

@@ -1,0 +1,88 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { Clock } from '../../lib/clock.ts';
+import type { Session, Sessions } from '../../store/sessions.ts';
+
+/** A session ends so long after its log-in, whatever it does. */
+export const SESSION_MS = 30 * 86_400_000;
+/** It ends when it was not used for so long. */
+const IDLE_MS = 7 * 86_400_000;
+/** It gets another id so often: one that was stolen from a backup or a log is soon worth nothing. */
+const RENEW_MS = 86_400_000;
+/** For so long the id before is still good: pages ask for several things at once. */
+const GRACE_MS = 60_000;
+/** Its use is noted so often. */
+const SEE_MS = 300_000;
+const LINK_MS = 15 * 60_000;
+
+/** Who is logged in. Ids are 256 random bits; the store keeps their digests. */
+export interface LogIns {
+  /** A new session, always with a new id: one that was planted before the log-in is worth nothing. */
+  begin(actor: string): Promise<string>;
+  /** Whose session it is, and the id that takes the place of this one when it is time for that. */
+  find(id: string): Promise<{ actor: string; renewed: string | undefined } | undefined>;
+  end(id: string): Promise<void>;
+  /** Ends every session of somebody. */
+  endAll(actor: string): Promise<void>;
+  /** A code that logs somebody in once, for 15 minutes. */
+  invite(actor: string): Promise<{ code: string; expiresAt: number }>;
+  /** Whom a code logs in; undefined when it was used, or is too old. */
+  redeem(code: string): Promise<string | undefined>;
+}
+
+export function createLogIns(sessions: Sessions, clock: Pick<Clock, 'now'>): LogIns {
+  const make = async (session: Omit<Session, 'digest' | 'replacedAt'>) => {
+    const id = randomBytes(32).toString('base64url');
+    await sessions.add({ ...session, digest: digestOf(id), replacedAt: undefined });
+    return id;
+  };
+
+  return {
+    async begin(actor) {
+      const now = clock.now();
+      await sessions.removeOld({
+        created: now - SESSION_MS,
+        seen: now - IDLE_MS,
+        replaced: now - GRACE_MS,
+      });
+      return await make({ actor, createdAt: now, renewedAt: now, seenAt: now });
+    },
+
+    async find(id) {
+      const now = clock.now();
+      const session = await sessions.get(digestOf(id));
+      if (session === undefined || hasEnded(session, now)) return undefined;
+      const { actor, digest } = session;
+      const isDue = session.replacedAt === undefined && session.renewedAt <= now - RENEW_MS;
+      if (isDue && (await sessions.replace(digest, now))) {
+        const renewed = await make({ ...session, renewedAt: now, seenAt: now });
+        return { actor, renewed };
+      }
+      if (session.seenAt <= now - SEE_MS) await sessions.see(digest, now);
+      return { actor, renewed: undefined };
+    },
+
+    end: (id) => sessions.remove(digestOf(id)),
+    endAll: async (actor) => void (await sessions.removeOf(actor)),
+
+    async invite(actor) {
+      const code = randomBytes(32).toString('base64url');
+      const expiresAt = clock.now() + LINK_MS;
+      await sessions.addLink({ digest: digestOf(code), actor, expiresAt });
+      return { code, expiresAt };
+    },
+
+    redeem: (code) => sessions.takeLink(digestOf(code), clock.now()),
+  };
+}
+
+function hasEnded(session: Session, now: number): boolean {
+  return (
+    session.createdAt <= now - SESSION_MS ||
+    session.seenAt <= now - IDLE_MS ||
+    (session.replacedAt ?? now) <= now - GRACE_MS
+  );
+}
+
+function digestOf(id: string): string {
+  return createHash('sha256').update(id).digest('hex');
+}

@@ -1,0 +1,22 @@
+/** What changes something. Each is the action of a button, of a route and of the audit. */
+export type Action =
+  'cancel' | 'retry' | 'rollback' | 'deploy' | 'replay' | 'resend' | 'pause' | 'resume';
+
+/**
+ * Who asks, and what they may see and do (G12). What a viewer may not see does not exist for them: lists are filtered where
+ * they are read (`visible`), one thing by `canSee`.
+ */
+export interface Viewer {
+  /** As the audit table names people. */
+  actor: string;
+  /** The repositories that they may see, in small letters; undefined: all. What belongs to none is then seen too. */
+  visible: readonly string[] | undefined;
+  canSee(repository: string | undefined): boolean;
+  /** Whether a button is shown and a request obeyed. Never true for what `canSee` denies. */
+  canDo(action: Action, repository: string | undefined): boolean;
+}
+
+/** The holder of the admin token, or of a session that it began. */
+export function administrator(actor: string): Viewer {
+  return { actor, visible: undefined, canSee: () => true, canDo: () => true };
+}

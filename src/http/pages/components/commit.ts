@@ -1,0 +1,36 @@
+import type { Run } from '../../../model/run.ts';
+import { html, pathTo, type Html } from '../html.ts';
+import type { Frame } from '../layout.ts';
+
+/** The first characters of a commit's name, as Git shows them. */
+export function shortSha(sha: string): Html {
+  return html`<code title="${sha}">${sha.slice(0, 7)}</code>`;
+}
+
+export function runPath(frame: Frame, run: string): string {
+  return frame.root + pathTo(['runs', run]);
+}
+
+export function environmentPath(frame: Frame, spec: string): string {
+  return frame.root + pathTo(['specs', spec]);
+}
+
+const EVENTS: Record<string, string> = {
+  push: 'Push',
+  release: 'Release',
+  workflow_run: 'Workflow',
+  deploy: 'By hand',
+  hook: 'Hook',
+};
+
+const CAUSES: Record<string, string> = {
+  retry: 'Retry',
+  rollback: 'Rollback',
+  replay: 'Replay',
+  deploy: 'By hand',
+};
+
+/** How a run came to be, in a few words. */
+export function causeOf({ cause, event }: Pick<Run, 'cause' | 'event'>): string {
+  return CAUSES[cause] ?? EVENTS[event] ?? event;
+}

@@ -1,0 +1,14 @@
+import { html, type Content, type Html } from '../html.ts';
+import { icon, type Frame } from '../layout.ts';
+
+/** Where nothing is yet: what would be here, and what to do for it. */
+export function empty(
+  frame: Frame,
+  { sign, title, text, command }: { sign: string; title: string; text: Content; command?: string },
+): Html {
+  return html`<div class="empty">${icon(frame, sign)}
+<h2>${title}</h2>
+<p>${text}</p>
+${command === undefined ? '' : html`<code class="command">${command}</code>`}
+</div>`;
+}

@@ -1,0 +1,24 @@
+import type { Context } from 'koa';
+import { ProblemError } from '../problem.ts';
+
+/** More than any form of the dashboard sends. */
+const MOST_BYTES = 16 * 1024;
+
+/** The fields of a form that was sent. Throws ProblemError 413 or 415. */
+export async function readForm(ctx: Context): Promise<URLSearchParams> {
+  if (ctx.is('urlencoded') === false) {
+    throw new ProblemError(415, 'not-a-form', 'the request is no form');
+  }
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of ctx.req as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MOST_BYTES) {
+      throw new ProblemError(413, 'form-too-large', 'the form is larger than 16 KiB', {
+        headers: { Connection: 'close' },
+      });
+    }
+    chunks.push(chunk);
+  }
+  return new URLSearchParams(Buffer.concat(chunks).toString('utf8'));
+}

@@ -1,0 +1,135 @@
+import { isSameSecret } from '../auth/bearer.ts';
+import type { Attempts } from '../auth/attempts.ts';
+import type { SessionCookie } from '../auth/cookie.ts';
+import { SESSION_MS, type LogIns } from '../auth/log-ins.ts';
+import { readForm } from './form.ts';
+import { html, type Html } from './html.ts';
+import { icon, type Frame } from './layout.ts';
+import type { PageAnswer, PageRoute } from './page.ts';
+
+export interface LoginDeps {
+  token: string;
+  logIns: LogIns;
+  cookie: SessionCookie;
+  attempts: Attempts;
+}
+
+/** Logging in with the admin token or a link that serves once, and logging out. */
+export function loginRoutes(deps: LoginDeps): PageRoute[] {
+  const { logIns, cookie, attempts } = deps;
+
+  async function whoIs(form: URLSearchParams): Promise<string | undefined> {
+    const code = form.get('code');
+    if (code !== null) return await logIns.redeem(code);
+    return isSameSecret(form.get('token')?.trim() ?? '', deps.token) ? 'admin' : undefined;
+  }
+
+  return [
+    {
+      method: 'get',
+      path: '/login',
+      open: true,
+      async serve({ frame, query }, viewer) {
+        const code = query.get('code');
+        if (viewer !== undefined && code === null) return { redirect: placeOf(query, frame) };
+        // A link is used by a click and not by being opened: chats and mail programs open links too.
+        frame.actor = undefined;
+        return card(frame, code === null ? tokenForm(frame, query) : linkForm(frame, code));
+      },
+    },
+    {
+      method: 'post',
+      path: '/login',
+      open: true,
+      async serve({ ctx, frame, query }) {
+        attempts.check(ctx.ip);
+        const form = await readForm(ctx);
+        const actor = await whoIs(form);
+        frame.actor = undefined;
+        if (actor === undefined) {
+          attempts.fail(ctx.ip);
+          const wrong = form.has('code')
+            ? 'This link was used already, or is older than 15 minutes.'
+            : 'That is not the admin token.';
+          return { ...card(frame, tokenForm(frame, query, wrong)), status: 403 };
+        }
+        const before = cookie.read(ctx);
+        if (before !== undefined) await logIns.end(before);
+        cookie.write(ctx, await logIns.begin(actor), SESSION_MS);
+        return { redirect: placeOf(query, frame) };
+      },
+    },
+    {
+      method: 'post',
+      path: '/logout',
+      open: true,
+      async serve({ ctx, query }, viewer) {
+        const id = cookie.read(ctx);
+        if (viewer !== undefined && id !== undefined) {
+          await (query.has('everywhere') ? logIns.endAll(viewer.actor) : logIns.end(id));
+        }
+        cookie.clear(ctx);
+        return { redirect: './login' };
+      },
+    },
+    {
+      method: 'post',
+      path: '/theme',
+      open: true,
+      async serve({ ctx, frame }) {
+        const next = { auto: 'light', light: 'dark', dark: 'auto' }[frame.theme];
+        ctx.append('Set-Cookie', `mainsheet-theme=${next}; Path=/; Max-Age=31536000; SameSite=Lax`);
+        return { redirect: backTo(ctx.get('Referer'), frame) };
+      },
+    },
+  ];
+}
+
+/** Where a log-in leads: only below the dashboard, whatever the address says. */
+function placeOf(query: URLSearchParams, { root }: Frame): string {
+  const next = query.get('next') ?? '';
+  return /^[\w?-][\w./?=&%+-]{0,500}$/.test(next) && !next.includes('..') ? root + next : root;
+}
+
+/** The page that a form was on; its path alone, and only the part below the dashboard can be known. */
+function backTo(referer: string, frame: Frame): string {
+  const path = URL.parse(referer)?.pathname.slice(1) ?? '';
+  return placeOf(new URLSearchParams({ next: path }), frame);
+}
+
+function card(frame: Frame, form: Html): PageAnswer & object {
+  return {
+    page: {
+      title: 'Log in',
+      body: html`<main id="main" class="login"><div class="login-card">
+<h1 class="brand">${icon(frame, 'logo')}<span>Mainsheet</span></h1>
+<div class="panel">${form}</div>
+</div></main>`,
+    },
+  };
+}
+
+function tokenForm(frame: Frame, query: URLSearchParams, wrong?: string): Html {
+  const next = query.get('next');
+  const action = next === null ? 'login' : `login?${new URLSearchParams({ next }).toString()}`;
+  return html`<form class="ask" method="post" action="${frame.root}${action}">
+<div>
+<label class="label-text" for="token">Admin token</label>
+<input class="field mono" id="token" name="token" type="password" required autofocus autocomplete="current-password" spellcheck="false"${
+    wrong === undefined ? '' : html` aria-invalid="true" aria-describedby="wrong"`
+  }>
+${wrong === undefined ? '' : html`<p id="wrong" class="small tone is-failed login-wrong">${wrong}</p>`}
+</div>
+<button class="button is-primary">Log in</button>
+<p class="small muted">The value of <code>MAINSHEET_ADMIN_TOKEN</code>, or what is in <code>admin-token</code> in the data directory. Without it, on the server:</p>
+<code class="command">mainsheet login</code>
+</form>`;
+}
+
+function linkForm(frame: Frame, code: string): Html {
+  return html`<form class="ask" method="post" action="${frame.root}login">
+<input type="hidden" name="code" value="${code}">
+<p>This link logs you in as <span class="strong">admin</span>. It works once.</p>
+<button class="button is-primary" autofocus>Log in</button>
+</form>`;
+}

@@ -1,0 +1,243 @@
+import { RUN_STATES } from '../../model/run.ts';
+import { formatProblem } from '../../spec/problem.ts';
+import {
+  readOverview,
+  type Overview,
+  type OverviewDeps,
+  type Place,
+  type Running,
+} from '../read/overview.ts';
+import { causeOf, environmentPath, runPath, shortSha } from './components/commit.ts';
+import { empty } from './components/empty.ts';
+import { historyDots } from './components/history.ts';
+import { stateIcon, stateName } from './components/state.ts';
+import { ago, durationText, exact, since, took } from './components/time.ts';
+import { html, pathTo, type Content, type Html } from './html.ts';
+import { icon, type Frame } from './layout.ts';
+import { asked, type PageRoute } from './page.ts';
+import { isoTime } from '../../lib/clock.ts';
+
+interface Filter {
+  text: string | undefined;
+  repository: string | undefined;
+  environment: string | undefined;
+  state: string | undefined;
+}
+
+/** What is deployed where, what is moving, and what is stuck. */
+export function overviewRoutes(deps: OverviewDeps): PageRoute[] {
+  return [
+    {
+      method: 'get',
+      path: '/',
+      async serve({ frame, query }, viewer) {
+        const overview = await readOverview(deps, viewer);
+        const filter: Filter = {
+          text: asked(query, 'q'),
+          repository: asked(query, 'repository'),
+          environment: asked(query, 'environment'),
+          state: asked(query, 'state', 20),
+        };
+        const body = html`<main id="main" class="page" data-stream="${frame.root}live">
+<h1 class="for-readers">Overview</h1>
+${filters(frame, overview, filter)}
+<div id="overview" data-live hx-get="${frame.root}${pathTo([], shown(filter))}" hx-trigger="refresh" hx-select="#overview" hx-swap="outerMorph">
+${content(frame, overview, filter)}
+</div>
+</main>`;
+        return { page: { title: 'Overview', section: 'Overview', body } };
+      },
+    },
+  ];
+}
+
+const shown = ({ text, ...filter }: Filter) => ({ q: text, ...filter });
+
+function filters(frame: Frame, { places }: Overview, filter: Filter): Content {
+  if (places.length === 0) return '';
+  const of = (key: 'repository' | 'environment') =>
+    [...new Set(places.map((place) => place[key]))].sort();
+  return html`<form class="filters" method="get" action="${frame.root}" role="search" hx-get="${frame.root}" hx-trigger="input changed delay:200ms, submit" hx-target="#overview" hx-select="#overview" hx-swap="outerMorph" hx-replace-url="true">
+<div class="grow">${icon(frame, 'search')}<input class="field" type="search" name="q" value="${filter.text}" placeholder="Find a spec, a commit or an author" aria-label="Find" autocomplete="off"></div>
+${select('repository', 'All repositories', of('repository'), filter.repository)}
+${select('environment', 'All environments', of('environment'), filter.environment)}
+${select('state', 'All states', RUN_STATES, filter.state)}
+<noscript><button class="button">Show</button></noscript>
+</form>`;
+}
+
+/** A choice of a list's filter. */
+function select(
+  name: string,
+  all: string,
+  values: readonly string[],
+  chosen: string | undefined,
+): Html {
+  return html`<select class="field" name="${name}" aria-label="${all.replace('All ', '')}">
+<option value="">${all}</option>
+${values.map(
+  (value) =>
+    html`<option value="${value}"${value === chosen ? html` selected` : ''}>${
+      name === 'state' ? stateName(value as 'queued') : value
+    }</option>`,
+)}
+</select>`;
+}
+
+function content(frame: Frame, overview: Overview, filter: Filter): Content {
+  const { places } = overview;
+  if (places.length === 0 && overview.problems.length === 0) {
+    return html`<div class="panel">${empty(frame, {
+      sign: 'rocket',
+      title: 'Nothing is deployed yet',
+      text: 'Put a deployment spec into the directory of MAINSHEET_DEPLOYMENTS. It is in use as soon as it is there.',
+      command: 'mainsheet validate deployments/*.yaml',
+    })}</div>`;
+  }
+  const matching = places.filter((place) => matches(place, filter));
+  return html`${attention(frame, overview)}${runningNow(frame, overview)}${
+    matching.length === 0
+      ? html`<div class="panel">${empty(frame, {
+          sign: 'search',
+          title: 'No spec matches',
+          text: html`Nothing is as you asked for. <a href="${frame.root}">Show all</a>`,
+        })}</div>`
+      : byRepository(frame, matching)
+  }`;
+}
+
+function matches(place: Place, { text, repository, environment, state }: Filter): boolean {
+  if (repository !== undefined && place.repository !== repository) return false;
+  if (environment !== undefined && place.environment !== environment) return false;
+  if (state !== undefined && place.state !== state) return false;
+  if (text === undefined) return true;
+  const { spec, deployed } = place;
+  return [
+    spec,
+    place.repository,
+    place.environment,
+    deployed?.sha,
+    deployed?.commit?.title,
+    deployed?.commit?.author,
+    ...place.active.map(({ sha }) => sha),
+  ].some((value) => value?.toLowerCase().includes(text.toLowerCase()) === true);
+}
+
+/** What waits for a person. Nothing where there is nothing. */
+function attention(frame: Frame, overview: Overview): Content {
+  const { problems, stale, dead, pauses, rolledBack } = overview;
+  const notes: Html[] = [];
+  if (problems.length > 0 || stale) {
+    const [first] = problems;
+    notes.push(
+      note(frame, 'failed', 'alert-fill', {
+        title: html`${problems.length} ${problems.length === 1 ? 'problem' : 'problems'} in the specs`,
+        text: html`${first === undefined ? '' : html`<code class="break">${formatProblem(first)}</code>. `}The last valid set stays in use.`,
+        link: html`<a class="button is-small" href="${frame.root}specs">Show</a>`,
+      }),
+    );
+  }
+  if (dead.length > 0) {
+    notes.push(
+      note(frame, 'failed', 'callback', {
+        title: html`${dead.length} ${dead.length === 1 ? 'callback was' : 'callbacks were'} given up`,
+        text: html`<span class="break">${dead[0]?.error ?? ''}</span>`,
+        link: html`<a class="button is-small" href="${frame.root}callbacks?state=dead">Show</a>`,
+      }),
+    );
+  }
+  for (const { kind, name, since: at, by, reason } of pauses) {
+    notes.push(
+      note(frame, 'paused', 'pause', {
+        title: html`${kind === 'spec' ? 'Spec' : 'Lane'} <span class="strong">${name}</span> is paused`,
+        text: html`By ${by}, ${ago(at, frame.now)}${reason === '' ? '' : html`: ${reason}`}`,
+        link: html`<a class="button is-small" data-dialog href="${frame.root}${pathTo([`${kind}s`, name, 'resume'])}">Resume</a>`,
+      }),
+    );
+  }
+  for (const { place, by, at } of rolledBack) {
+    notes.push(
+      note(frame, 'warning', 'undo', {
+        title: html`<a class="plain strong" href="${environmentPath(frame, place.spec)}">${place.spec}</a> was rolled back to ${shortSha(place.deployed?.sha ?? '')}`,
+        text: html`${by === undefined ? '' : html`By ${by}, `}${ago(at, frame.now)}. The next push deploys forward again.`,
+      }),
+    );
+  }
+  return notes.length === 0
+    ? ''
+    : html`<section class="section attention" aria-label="Needs attention">${notes}</section>`;
+}
+
+function note(
+  frame: Frame,
+  tone: 'failed' | 'paused' | 'warning',
+  sign: string,
+  { title, text, link }: { title: Html; text: Html; link?: Html },
+): Html {
+  return html`<div class="note is-${tone}">${icon(frame, sign)}<div class="grow"><p>${title}</p><p class="small muted">${text}</p></div>${link}</div>`;
+}
+
+function runningNow(frame: Frame, { running }: Overview): Content {
+  if (running.length === 0) return '';
+  return html`<section class="section"><div class="section-head"><h2>Running now</h2><span class="count">${running.length}</span></div>
+<ul class="cards">${running.map((one) => card(frame, one))}</ul></section>`;
+}
+
+function card(frame: Frame, { run, commit, step, steps, usualMs }: Running): Html {
+  const startedAt = run.startedAt ?? frame.now;
+  const elapsed = frame.now - startedAt;
+  return html`<li class="card" id="running-${run.id}">
+<div class="card-head">${stateIcon(frame, 'running')}<a class="plain strong cut row-link" href="${runPath(frame, run.id)}">${run.spec}</a><span class="badge is-square">${run.environment}</span></div>
+<p class="cut">${shortSha(run.sha)} <span class="muted">${commit?.title ?? causeOf(run)}</span></p>
+${
+  usualMs === undefined
+    ? html`<progress aria-label="Progress of ${run.spec}"></progress>`
+    : html`<progress aria-label="Progress of ${run.spec}" max="${usualMs}" value="${Math.min(elapsed, usualMs * 0.99)}" data-since="${isoTime(startedAt)}"></progress>`
+}
+<p class="small muted card-foot"><span class="cut">${step === undefined ? 'Checkout' : html`${step.name} · ${step.index + 1} of ${steps}`}</span><span class="num">${since(startedAt, frame.now)}${usualMs === undefined ? '' : html` of ~${durationText(usualMs)}`}</span></p>
+</li>`;
+}
+
+function byRepository(frame: Frame, places: readonly Place[]): Content {
+  const repositories = [...new Set(places.map(({ repository }) => repository))].sort();
+  return repositories.map((repository) => {
+    const own = places.filter((place) => place.repository === repository);
+    return html`<section class="panel" aria-label="${repository}">
+<div class="panel-head">${icon(frame, 'repo')}<h2 class="cut">${repository}</h2><span class="count">${own.length}</span></div>
+<ul class="rows">${own.map((place) => row(frame, place))}</ul></section>`;
+  });
+}
+
+function row(frame: Frame, place: Place): Html {
+  const { spec, environment, deployed, recent, pause } = place;
+  return html`<li class="place" id="place-${spec}-${place.lane}">
+<div class="place-name">${stateIcon(frame, pause !== undefined && place.active.length === 0 ? 'paused' : place.state)}<div class="cut"><a class="plain strong row-link" href="${environmentPath(frame, spec)}">${spec}</a>
+<p class="small muted cut">${environment}${place.isRemoved ? ' · no spec any more' : ''}</p></div></div>
+<div class="place-commit">${
+    deployed === undefined
+      ? html`<p class="muted">Not deployed yet</p>`
+      : html`<p class="cut">${shortSha(deployed.sha)} ${deployed.commit?.title ?? ''}</p><p class="small muted cut">${deployed.commit?.author === undefined ? '' : html`${deployed.commit.author} · `}${ago(deployed.deployedAt, frame.now)}</p>`
+  }</div>
+<div class="place-news small">${news(frame, place)}</div>
+<div class="place-history above">${historyDots(frame, recent)}</div>
+</li>`;
+}
+
+/** What the last run says that the deployed revision does not. */
+function news(frame: Frame, { active, recent, deployed, usualMs }: Place): Content {
+  const run = active.find(({ state }) => state === 'running') ?? active[0];
+  if (run?.state === 'running') {
+    return html`<p class="tone is-running">Running ${shortSha(run.sha)}</p><p class="muted">${since(run.startedAt ?? frame.now, frame.now)}${usualMs === undefined ? '' : html` of ~${durationText(usualMs)}`}</p>`;
+  }
+  if (run !== undefined) {
+    return html`<p class="tone is-${run.state}">${stateName(run.state)} ${shortSha(run.sha)}</p><p class="muted cut" title="${run.reason}">${run.reason}</p>`;
+  }
+  const last = recent.find(({ state }) => state !== 'superseded');
+  if (last === undefined || last.id === deployed?.run) {
+    const ms = (last?.finishedAt ?? 0) - (last?.startedAt ?? 0);
+    return last === undefined
+      ? ''
+      : html`<p class="muted" title="${exact(last.finishedAt ?? 0)}">${took(ms)}</p>`;
+  }
+  return html`<p class="tone is-${last.state}">${stateName(last.state)} ${shortSha(last.sha)}</p><p class="muted cut" title="${last.reason}">${last.reason}</p>`;
+}

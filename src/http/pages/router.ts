@@ -1,0 +1,159 @@
+import { Router } from '@koa/router';
+import type { Context, Middleware } from 'koa';
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Barrier } from '../../store/barrier.ts';
+import type { Authenticate } from '../auth/authenticate.ts';
+import { checkSameOrigin } from '../auth/same-origin.ts';
+import type { Viewer } from '../auth/viewer.ts';
+import { explainError, type Problem } from '../problem.ts';
+import type { Assets } from './assets.ts';
+import { sendCompressed } from './compress.ts';
+import { html } from './html.ts';
+import { layout, icon, type Frame, type Theme } from './layout.ts';
+import type { PageAnswer, PageRoute } from './page.ts';
+
+/** Nothing but what this server sends is run, shown or asked for. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+export interface PageRouterDeps {
+  authenticate: Authenticate;
+  assets: Assets;
+  publicUrl: string | undefined;
+  version: string;
+  clock: Pick<Clock, 'now'>;
+  logger: Logger;
+  flushed: Barrier;
+}
+
+/** Serves pages. Errors are pages too; who is not logged in is led to the log-in and back. */
+export function pageRouter(routes: readonly PageRoute[], deps: PageRouterDeps): Router {
+  const router = new Router({ strict: false });
+  for (const route of routes) router[route.method](route.path, serving(route, deps));
+  return router;
+}
+
+function serving(route: PageRoute, deps: PageRouterDeps): Middleware {
+  return async (ctx) => {
+    protect(ctx);
+    const frame = frameOf(ctx, deps);
+    try {
+      // Before anything else: a log-in, too, must not be made by another site.
+      checkSameOrigin(ctx, deps.publicUrl);
+      const viewer = await deps.authenticate(ctx);
+      frame.actor = viewer?.actor;
+      const request = {
+        ctx,
+        frame,
+        params: ctx['params'] as Record<string, string>,
+        query: new URLSearchParams(ctx.querystring),
+      };
+      let answer: PageAnswer;
+      if (route.open === true) answer = await route.serve(request, viewer);
+      else if (viewer === undefined) return sendToLogin(ctx, frame);
+      else answer = await act(route.serve(request, viewer), ctx, viewer, deps);
+      await send(ctx, frame, answer, deps);
+    } catch (error) {
+      const problem = explainError(ctx, error, deps.logger);
+      ctx.status = problem.status;
+      ctx.set(problem.headers);
+      await show(ctx, layout(frame, errorPage(frame, problem)).text);
+    }
+  };
+}
+
+/** What somebody did is in the log, as it is when it was asked for through the API. */
+async function act(
+  doing: Promise<PageAnswer>,
+  ctx: Context,
+  viewer: Viewer,
+  { logger }: PageRouterDeps,
+): Promise<PageAnswer> {
+  const answer = await doing;
+  if (ctx.method === 'POST') logger.info({ by: viewer.actor, action: ctx.path }, 'operator acted');
+  return answer;
+}
+
+async function send(
+  ctx: Context,
+  frame: Frame,
+  answer: PageAnswer,
+  { flushed }: PageRouterDeps,
+): Promise<void> {
+  await flushed();
+  if (answer === undefined) return;
+  if ('redirect' in answer) return redirect(ctx, answer.redirect);
+  ctx.status = answer.status ?? 200;
+  await show(ctx, 'page' in answer ? layout(frame, answer.page).text : answer.piece.text);
+}
+
+async function show(ctx: Context, text: string): Promise<void> {
+  await sendCompressed(ctx, text);
+  ctx.type = 'text/html; charset=utf-8';
+}
+
+/** After a change, and always relative: a proxy may have taken away a part of the path. htmx is told to load the whole page. */
+function redirect(ctx: Context, to: string): void {
+  if (ctx.get('HX-Request') === 'true') {
+    ctx.set('HX-Redirect', to);
+    ctx.status = 204;
+    return;
+  }
+  ctx.status = 303;
+  ctx.set('Location', to);
+  ctx.body = '';
+}
+
+function sendToLogin(ctx: Context, { root }: Frame): void {
+  const next = ctx.method === 'GET' ? ctx.path.slice(1) + ctx.search : '';
+  redirect(ctx, `${root}login${next === '' ? '' : `?${new URLSearchParams({ next }).toString()}`}`);
+}
+
+function protect(ctx: Context): void {
+  ctx.set('Content-Security-Policy', POLICY);
+  // Pages of this server may know where one comes from: without TLS their `Origin` depends on it.
+  ctx.set('Referrer-Policy', 'same-origin');
+  ctx.set('X-Content-Type-Options', 'nosniff');
+  ctx.set('X-Frame-Options', 'DENY');
+  ctx.set('Cross-Origin-Opener-Policy', 'same-origin');
+  ctx.set('Cross-Origin-Resource-Policy', 'same-origin');
+  ctx.set('Cache-Control', 'no-store');
+}
+
+function frameOf(ctx: Context, { assets, clock, version }: PageRouterDeps): Frame {
+  const depth = ctx.path.split('/').length - 2;
+  return {
+    root: depth <= 0 ? './' : '../'.repeat(depth),
+    assets,
+    actor: undefined,
+    theme: themeOf(ctx),
+    now: clock.now(),
+    version,
+  };
+}
+
+function themeOf(ctx: Context): Theme {
+  const theme = /(?:^|;\s*)mainsheet-theme=(light|dark)(?:;|$)/.exec(ctx.get('Cookie'))?.[1];
+  return theme === 'light' || theme === 'dark' ? theme : 'auto';
+}
+
+/** Also for paths that lead nowhere. */
+function errorPage(frame: Frame, { title, detail, hint, status }: Problem) {
+  const body = html`<main id="main" class="page"><div class="empty">
+${icon(frame, status === 404 ? 'search' : 'alert')}
+<h1>${title}</h1>
+<p class="break">${detail[0]?.toUpperCase()}${detail.slice(1)}.</p>
+${hint === undefined ? '' : html`<p class="break">${hint[0]?.toUpperCase()}${hint.slice(1)}.</p>`}
+<p><a class="button" href="${frame.root}">Go to the overview</a></p>
+</div></main>`;
+  return { title, body };
+}

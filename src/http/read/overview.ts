@@ -1,0 +1,213 @@
+import { hasEnded, type Run, type RunState, type Step } from '../../model/run.ts';
+import { isHeldBy, type Pause } from '../../model/pause.ts';
+import type { Catalog } from '../../spec/catalog.ts';
+import type { SpecProblem } from '../../spec/problem.ts';
+import type { Environment } from '../../store/environments.ts';
+import type { Store } from '../../store/index.ts';
+import type { OutboxEntry } from '../../store/outbox.ts';
+import type { Viewer } from '../auth/viewer.ts';
+import type { Commits, CommitTitle } from './commits.ts';
+import type { RecentRuns } from './recent-runs.ts';
+
+/** Dead callbacks that are looked at, to find those that a viewer may see. */
+const MOST_DEAD = 100;
+
+/** Newest rows of the audit in which the one of a rollback is looked for. */
+const MOST_AUDITED = 500;
+
+/** One spec in its environment. */
+export interface Place {
+  spec: string;
+  repository: string;
+  environment: string;
+  lane: string;
+  /** No spec deploys there any more. */
+  isRemoved: boolean;
+  /** What it is doing, else how its last run ended. */
+  state: RunState | 'none';
+  pause: Pause | undefined;
+  deployed:
+    | (Environment & { commit: CommitTitle | undefined; cause: Run['cause'] | undefined })
+    | undefined;
+  /** What waits or runs, the newest first. */
+  active: Run[];
+  /** Newest first, the active ones among them. */
+  recent: Run[];
+  /** How long its successful runs usually take, in milliseconds. */
+  usualMs: number | undefined;
+}
+
+/** A run that is under way. */
+export interface Running {
+  run: Run;
+  commit: CommitTitle | undefined;
+  step: Step | undefined;
+  steps: number;
+  usualMs: number | undefined;
+}
+
+export interface Overview {
+  places: Place[];
+  running: Running[];
+  /** Waiting, with a reason that an operator may do something about. */
+  blocked: Run[];
+  pauses: Pause[];
+  /** Places where an older revision was brought back, with who did it, when that is known. */
+  rolledBack: { place: Place; by: string | undefined; at: number }[];
+  dead: OutboxEntry[];
+  problems: readonly SpecProblem[];
+  /** The specs on disk are not those in use. */
+  stale: boolean;
+}
+
+export interface OverviewDeps {
+  store: Store;
+  catalog: Catalog;
+  recentRuns: RecentRuns;
+  commits: Commits;
+}
+
+/** What is deployed where, what moves, and what needs somebody, as far as a viewer may see it. */
+export async function readOverview(deps: OverviewDeps, viewer: Viewer): Promise<Overview> {
+  const { store, catalog } = deps;
+  const { specs, problems, stale, loadedAt } = catalog.current();
+  const [deployed, pauses, dead] = await Promise.all([
+    store.environments.list(),
+    store.pauses.list(),
+    store.outbox.list({ limit: MOST_DEAD, before: undefined }, { state: 'dead' }),
+  ]);
+  const named = specs
+    .map(({ spec }) => spec)
+    .filter(({ repository }) => viewer.canSee(repository))
+    .map(({ name, repository, environment, concurrency: { lane } }) => ({
+      spec: name,
+      repository,
+      environment,
+      lane,
+      isRemoved: false,
+    }));
+  const isNamed = (one: Environment) =>
+    named.some(({ spec, lane }) => spec === one.spec && lane === one.lane);
+  // While no spec could be read, none is known to be gone.
+  const removed = deployed
+    .filter((one) => viewer.canSee(one.repository) && !isNamed(one))
+    .map(({ spec, repository, environment, lane }) => ({
+      spec,
+      repository,
+      environment,
+      lane,
+      isRemoved: loadedAt !== 0,
+    }));
+  const places = await Promise.all(
+    [...named, ...removed].map((place) => fill(deps, place, deployed, pauses)),
+  );
+  const active = places.flatMap((place) => place.active);
+  return {
+    places,
+    running: await Promise.all(
+      places.flatMap((place) =>
+        place.active
+          .filter(({ state }) => state === 'running')
+          .map((run) => describeRunning(deps, run, place.usualMs)),
+      ),
+    ),
+    blocked: active.filter(({ state }) => state === 'blocked'),
+    pauses: pauses.filter((pause) => places.some((place) => isHeldBy(place, pause))),
+    rolledBack: await findRolledBack(store, places),
+    dead: await visibleEntries(store, dead.items, viewer),
+    problems: viewer.visible === undefined ? problems : [],
+    stale: viewer.visible === undefined && stale,
+  };
+}
+
+async function fill(
+  { recentRuns, commits, store }: OverviewDeps,
+  place: Pick<Place, 'spec' | 'repository' | 'environment' | 'lane' | 'isRemoved'>,
+  deployed: readonly Environment[],
+  pauses: readonly Pause[],
+): Promise<Place> {
+  const recent = (await recentRuns.of(place.spec)).filter(({ lane }) => lane === place.lane);
+  const here = deployed.find(({ spec, lane }) => spec === place.spec && lane === place.lane);
+  const run =
+    here === undefined
+      ? undefined
+      : (recent.find(({ id }) => id === here.run) ?? (await store.runs.get(here.run)));
+  const active = recent.filter(({ state }) => !hasEnded(state));
+  const last = recent.find(({ state }) => state !== 'superseded');
+  return {
+    ...place,
+    state: firstOf(active) ?? last?.state ?? (here === undefined ? 'none' : 'succeeded'),
+    pause: pauses.find((pause) => isHeldBy(place, pause)),
+    deployed: here && {
+      ...here,
+      commit: run && (await commits(run)),
+      cause: run?.cause,
+    },
+    active,
+    recent,
+    usualMs: usualDuration(recent),
+  };
+}
+
+/** Of several the one that people care about most. */
+function firstOf(active: readonly Run[]): RunState | undefined {
+  return (['running', 'blocked', 'queued'] as const).find((state) =>
+    active.some((run) => run.state === state),
+  );
+}
+
+/** The median of those that succeeded. */
+function usualDuration(runs: readonly Run[]): number | undefined {
+  const durations = runs
+    .filter(({ state }) => state === 'succeeded')
+    .map(({ startedAt, finishedAt }) => (finishedAt ?? 0) - (startedAt ?? 0))
+    .sort((a, b) => a - b);
+  return durations[Math.floor(durations.length / 2)];
+}
+
+async function describeRunning(
+  { store, commits }: OverviewDeps,
+  run: Run,
+  usualMs: number | undefined,
+): Promise<Running> {
+  const steps = await store.steps.ofRun(run.id);
+  return {
+    run,
+    commit: await commits(run),
+    step: steps.find(({ state }) => state === 'running'),
+    steps: steps.length,
+    usualMs,
+  };
+}
+
+/** A rollback is told by who asked for it, in the audit of the run that was rolled back. */
+async function findRolledBack(
+  store: Store,
+  places: readonly Place[],
+): Promise<Overview['rolledBack']> {
+  const back = places.filter(({ deployed }) => deployed?.cause === 'rollback');
+  if (back.length === 0) return [];
+  const entries = await store.audit.list(MOST_AUDITED);
+  return back.map((place) => {
+    const made = `made run ${place.deployed?.run}:`;
+    const entry = entries.find(
+      ({ action, detail }) => action === 'run.rollback' && detail.startsWith(made),
+    );
+    return { place, by: entry?.actor, at: place.deployed?.deployedAt ?? 0 };
+  });
+}
+
+/** A callback belongs to the repository of its run. */
+async function visibleEntries(
+  store: Pick<Store, 'runs'>,
+  entries: readonly OutboxEntry[],
+  viewer: Viewer,
+): Promise<OutboxEntry[]> {
+  if (viewer.visible === undefined) return [...entries];
+  const repositories = await Promise.all(
+    entries.map(async ({ run }) => (await store.runs.get(run))?.repository),
+  );
+  return entries.filter(
+    (_, index) => repositories[index] !== undefined && viewer.canSee(repositories[index]),
+  );
+}

@@ -1,0 +1,73 @@
+import { createMapping } from './mapping.ts';
+import { queries, values, type Db, type Row } from './query.ts';
+
+/** A browser that is logged in. Times are milliseconds since the epoch. */
+export interface Session {
+  /** SHA-256, hex, of the id that the browser holds: who reads the database cannot log in with it. */
+  digest: string;
+  /** Who is logged in, as the audit table names people. */
+  actor: string;
+  /** When the log-in was: kept when the session gets a new id. */
+  createdAt: number;
+  /** When it got this id. */
+  renewedAt: number;
+  seenAt: number;
+  /** Since when another id has taken its place. */
+  replacedAt: number | undefined;
+}
+
+const mapping = createMapping<Session>();
+
+export type Sessions = ReturnType<typeof createSessions>;
+
+export function createSessions(db: Db) {
+  const { all, change, first } = queries(db);
+  return {
+    async add(session: Session): Promise<void> {
+      await change`insert into sessions ${values([mapping.write(session)])}`;
+    },
+
+    async get(digest: string): Promise<Session | undefined> {
+      const row = await first<Row>`select * from sessions where digest = ${digest}`;
+      return row && mapping.read(row);
+    },
+
+    /** Notes that it was used. */
+    async see(digest: string, now: number): Promise<void> {
+      await change`update sessions set seen_at = ${now} where digest = ${digest}`;
+    },
+
+    /** Notes that another id takes its place. False when one has already, or it is gone. */
+    async replace(digest: string, now: number): Promise<boolean> {
+      const replaced = await change`update sessions set replaced_at = ${now}
+        where digest = ${digest} and replaced_at is null`;
+      return replaced > 0;
+    },
+
+    async remove(digest: string): Promise<void> {
+      await change`delete from sessions where digest = ${digest}`;
+    },
+
+    /** Every session of somebody, and says how many there were. */
+    removeOf: (actor: string) => change`delete from sessions where actor = ${actor}`,
+
+    /** Those whose log-in was before `created`, or that were last seen before `seen`, or replaced before `replaced`. */
+    async removeOld(before: { created: number; seen: number; replaced: number }): Promise<void> {
+      await change`delete from sessions where created_at < ${before.created}
+        or seen_at < ${before.seen} or replaced_at < ${before.replaced}`;
+    },
+
+    async addLink(link: { digest: string; actor: string; expiresAt: number }): Promise<void> {
+      await change`insert into login_links (digest, actor, expires_at)
+        values (${link.digest}, ${link.actor}, ${link.expiresAt})`;
+    },
+
+    /** Takes a link away, so that it serves once, and says whom it logs in; undefined when there is none that is still good. */
+    async takeLink(digest: string, now: number): Promise<string | undefined> {
+      const rows = await all<{ digest: string; actor: string; expires_at: number }>`
+        delete from login_links where digest = ${digest} or expires_at <= ${now}
+        returning digest, actor, expires_at`;
+      return rows.find((row) => row.digest === digest && row.expires_at > now)?.actor;
+    },
+  };
+}

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Session } from '../../../src/store/sessions.ts';
+import type { WithStore } from '../contract.ts';
+
+const session = (digest: string, more: Partial<Session> = {}): Session => ({
+  digest,
+  actor: 'alice',
+  createdAt: 1000,
+  renewedAt: 1000,
+  seenAt: 1000,
+  replacedAt: undefined,
+  ...more,
+});
+
+export function sessionsContract(withStore: WithStore): void {
+  test(
+    'a session is found by its digest until it is removed, and its use is noted',
+    withStore(async ({ sessions }) => {
+      await sessions.add(session('a'));
+      assert.deepEqual(await sessions.get('a'), session('a'));
+      await sessions.see('a', 2000);
+      assert.deepEqual(await sessions.get('a'), session('a', { seenAt: 2000 }));
+      await sessions.remove('a');
+      assert.equal(await sessions.get('a'), undefined);
+    }),
+  );
+
+  test(
+    'of two that replace a session one does',
+    withStore(async ({ sessions }) => {
+      await sessions.add(session('a'));
+      const done = await Promise.all([sessions.replace('a', 2000), sessions.replace('a', 2000)]);
+      assert.deepEqual(done.sort(), [false, true]);
+      assert.equal((await sessions.get('a'))?.replacedAt, 2000);
+    }),
+  );
+
+  test(
+    'sessions are removed by whose they are, and by age',
+    withStore(async ({ sessions }) => {
+      await sessions.add(session('a'));
+      await sessions.add(session('b'));
+      await sessions.add(session('other', { actor: 'bob' }));
+      assert.equal(await sessions.removeOf('alice'), 2);
+      assert.ok(await sessions.get('other'));
+
+      await sessions.add(session('old', { createdAt: 1 }));
+      await sessions.add(session('idle', { seenAt: 2 }));
+      await sessions.add(session('replaced', { replacedAt: 3 }));
+      await sessions.removeOld({ created: 2, seen: 3, replaced: 4 });
+      for (const gone of ['old', 'idle', 'replaced']) {
+        assert.equal(await sessions.get(gone), undefined, gone);
+      }
+      assert.ok(await sessions.get('other'));
+    }),
+  );
+
+  test(
+    'a link is taken once, and not when it is too old',
+    withStore(async ({ sessions }) => {
+      await sessions.addLink({ digest: 'a', actor: 'alice', expiresAt: 2000 });
+      await sessions.addLink({ digest: 'late', actor: 'alice', expiresAt: 1000 });
+      const taken = await Promise.all([sessions.takeLink('a', 1500), sessions.takeLink('a', 1500)]);
+      assert.deepEqual(taken.sort(), ['alice', undefined]);
+      assert.equal(await sessions.takeLink('late', 1500), undefined);
+      assert.equal(await sessions.takeLink('unknown', 1500), undefined);
+    }),
+  );
+}
