@@ -11,6 +11,8 @@ export interface ProgramDeps {
   /** Default: the process's. */
   stdin?: AsyncIterable<Uint8Array | string>;
   version: string;
+  /** Where it was started. Default: the process's. */
+  directory?: string;
   /** Aborted when the user wants to stop. */
   signal: AbortSignal;
   /** Runs the controller until the process is to end; gives the exit code. */
@@ -21,6 +23,7 @@ export interface ProgramDeps {
 export interface CommandContext extends ProgramDeps {
   terminal: Terminal;
   stdin: AsyncIterable<Uint8Array | string>;
+  directory: string;
   /** The running server, with the token from the environment or from this machine's data directory. */
   api(): Promise<Api>;
   /** Where it is said to be, without a slash at the end. */
@@ -45,6 +48,7 @@ export function createContext(
   return {
     ...deps,
     stdin: deps.stdin ?? process.stdin,
+    directory: deps.directory ?? process.cwd(),
     terminal: createTerminal(deps),
     serverUrl: server,
     async api() {

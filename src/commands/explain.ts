@@ -9,13 +9,14 @@ import { needsChangedPaths } from '../spec/match.ts';
 import { cleanJson, cleanLine } from './clean-text.ts';
 import { idArgument, type CommandContext } from './context.ts';
 import { allowedLimits, defaultSpecsPath, loadLocalSpecs } from './local-specs.ts';
-import { readPayload } from './payload-file.ts';
+import { payloadOfPush, readPayload } from './payload-file.ts';
 import type { Terminal } from './terminal.ts';
 import { sayProblems } from './validate.ts';
 
 interface Options {
   event?: string;
   payload?: string;
+  from?: string;
   deployments?: string;
   json?: true;
   exitCode?: true;
@@ -45,6 +46,7 @@ export function explainCommand(program: Command, context: CommandContext): void 
     .argument('[delivery]', 'id of a delivery, as GitHub shows it', idArgument)
     .option('--event <name>', 'without a server: the event, such as push')
     .option('--payload <file>', 'its payload; - reads standard input')
+    .option('--from <commit>', 'without a server: what a push of it would do, such as HEAD')
     .option('--deployments <path>', 'the specs to match (default: $MAINSHEET_DEPLOYMENTS)')
     .option('--exit-code', 'exit with 1 when no spec matched, so that nothing is deployed')
     .option('--json', 'print JSON')
@@ -53,18 +55,24 @@ export function explainCommand(program: Command, context: CommandContext): void 
       `
 Examples:
   $ mainsheet explain 72d3162e-cc78-11e3-81ab-4c9367dc0958
+  $ mainsheet explain --from HEAD
   $ mainsheet explain --event push --payload push.json --deployments ./deployments --exit-code`,
     );
   command.action(
     context.action(async (delivery: string | undefined, options: Options) => {
-      const { event, payload } = options;
+      const { event, payload, from } = options;
+      const isOfFile = event !== undefined && payload !== undefined;
       let explanation: Explanation | undefined;
-      if (delivery !== undefined && event === undefined && payload === undefined) {
+      if (delivery !== undefined && event === undefined && payload === undefined && !from) {
         explanation = await (await context.api()).explain(delivery);
-      } else if (delivery === undefined && event !== undefined && payload !== undefined) {
-        explanation = await explainHere(context, event, payload, options);
+      } else if (delivery === undefined && isOfFile && from === undefined) {
+        const read = await readPayload(payload, context.stdin);
+        explanation = await explainHere(context, event, read.payload, options);
+      } else if (delivery === undefined && from !== undefined && payload === undefined) {
+        const push = await payloadOfPush(context, from);
+        explanation = await explainHere(context, 'push', push.payload, options);
       } else {
-        command.error('error: give either a delivery, or both --event and --payload');
+        command.error('error: give a delivery, or both --event and --payload, or --from');
       }
       if (explanation === undefined) return 1;
       if (options.json) terminal.line(cleanJson(explanation));
@@ -76,12 +84,11 @@ Examples:
 
 /** Undefined when the specs are not valid, which has then been said. */
 async function explainHere(
-  { terminal, env, stdin }: CommandContext,
+  { terminal, env }: CommandContext,
   name: string,
-  file: string,
+  payload: Json,
   options: Options,
 ): Promise<Explanation | undefined> {
-  const { payload } = await readPayload(file, stdin);
   const path = options.deployments ?? defaultSpecsPath(env);
   const { specs, problems } = await loadLocalSpecs(path, allowedLimits(env));
   if (problems.length > 0) {

@@ -1,6 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { describeError, MainsheetError } from '../lib/errors.ts';
 import type { Json } from '../model/event.ts';
+import { cleanLine } from './clean-text.ts';
+import type { CommandContext } from './context.ts';
 
 /** GitHub sends no more: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap */
 const LARGEST_PAYLOAD = 25 * 1024 * 1024;
@@ -9,6 +11,20 @@ const LARGEST_PAYLOAD = 25 * 1024 * 1024;
 export interface PayloadFile {
   text: string;
   payload: Json;
+}
+
+/** The payload of a push of `from` in the checkout that the command was started in; says what it cannot know. */
+export async function payloadOfPush(context: CommandContext, from: string): Promise<PayloadFile> {
+  const { openCheckout } = await import('./own-checkout.ts');
+  const { pushOf } = await import('./head-push.ts');
+  const checkout = await openCheckout(context);
+  const { payload, isPushed } = await pushOf(checkout, from);
+  if (!isPushed) {
+    const note = `${from} is not at ${checkout.remote} yet: what is deployed is fetched from there`;
+    const { terminal } = context;
+    terminal.note(`${terminal.paintNote('yellow', 'note:')} ${cleanLine(note)}`);
+  }
+  return { text: JSON.stringify(payload), payload };
 }
 
 /**

@@ -19,6 +19,7 @@ const COMMANDS: Record<string, Record<string, () => Promise<Register>>> = {
     migrate: async () => (await import('./migrate.ts')).migrateCommand,
   },
   'Write deployment specs:': {
+    init: async () => (await import('./init.ts')).initCommand,
     validate: async () => (await import('./validate.ts')).validateCommand,
     explain: async () => (await import('./explain.ts')).explainCommand,
     backtest: async () => (await import('./backtest.ts')).backtestCommand,

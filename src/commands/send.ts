@@ -6,12 +6,13 @@ import { problemAnswer } from './api-answers.ts';
 import { createApiRequest, parseJson } from './api-request.ts';
 import { cleanJson, cleanLine } from './clean-text.ts';
 import { idArgument, type CommandContext } from './context.ts';
-import { readPayload } from './payload-file.ts';
+import { payloadOfPush, readPayload } from './payload-file.ts';
 import { isHttpUrl, readSecret } from './settings.ts';
 import { UsageError } from './usage-error.ts';
 
 interface Options {
-  payload: string;
+  payload?: string;
+  from?: string;
   url?: string;
   delivery?: string;
   json?: true;
@@ -39,11 +40,18 @@ const ADVICE = new Map([
 /** `mainsheet send EVENT --payload FILE`: exit code 1 when the server refuses the delivery. */
 export function sendCommand(program: Command, context: CommandContext): void {
   const { terminal, env } = context;
+  const payloadFor = (event: string, { payload, from }: Options) => {
+    if (payload !== undefined && from === undefined) return readPayload(payload, context.stdin);
+    if (from !== undefined && payload === undefined && event === 'push')
+      return payloadOfPush(context, from);
+    throw new UsageError('no-payload', 'give either --payload, or for a push --from');
+  };
   program
     .command('send')
     .description('send a signed test delivery, as GitHub would')
     .argument('<event>', 'the event, such as push', eventArgument)
-    .requiredOption('--payload <file>', 'the payload; - reads standard input')
+    .option('--payload <file>', 'the payload; - reads standard input')
+    .option('--from <commit>', 'instead: what a push of it would send, such as HEAD')
     .option('--url <url>', 'the webhook (default: /webhooks/v1/github of the server)', urlArgument)
     .option('--delivery <id>', 'the delivery id (default: a new one)', idArgument)
     .option('--json', 'print JSON: {delivery, duplicate, status}')
@@ -53,13 +61,14 @@ export function sendCommand(program: Command, context: CommandContext): void {
 It is signed with GITHUB_WEBHOOK_SECRET (the first, when there are several) and handled like any
 other: it deploys what its payload says, but the same payload only once. Exit code 1 when the server does not take it.
 
-Example:
+Examples:
+  $ mainsheet send push --from HEAD
   $ mainsheet send push --payload push.json`,
     )
     .action(
       context.action(async (event: string, options: Options) => {
         const secret = webhookSecret(env);
-        const { text } = await readPayload(options.payload, context.stdin);
+        const { text } = await payloadFor(event, options);
         const url = options.url ?? `${context.serverUrl()}/webhooks/v1/github`;
         const delivery = options.delivery ?? randomUUID();
         const request = createApiRequest({

@@ -32,7 +32,7 @@ export function isZeroSha(sha: string): boolean {
 }
 
 /** Whether it is the full name of a commit: never all zeros. */
-function isSha(value: unknown): value is string {
+export function isSha(value: unknown): value is string {
   return isObjectName(value) && !isZeroSha(value);
 }
 

@@ -14,13 +14,15 @@ export interface RunOptions {
   /** Makes standard output and standard error look like a terminal of this width. */
   columns?: number;
   signal?: AbortSignal;
+  /** Where it is started; default: where the tests are. */
+  directory?: string;
   /** Called with all of standard output whenever there is more of it. */
   onOutput?: (stdout: string) => void;
 }
 
 /** Runs one command line in this process, with nothing of this process's environment but PATH, and the token of the servers of the tests. */
 export async function runCommand(argv: string[], options: RunOptions = {}): Promise<Ran> {
-  const { env, columns, stdin = '', signal, onOutput } = options;
+  const { env, columns, stdin = '', signal, onOutput, directory = process.cwd() } = options;
   let written = '';
   const stdout = collector(columns, (text) => {
     written += text;
@@ -35,6 +37,7 @@ export async function runCommand(argv: string[], options: RunOptions = {}): Prom
       stderr,
       stdin: Readable.from([stdin]),
       version: '9.8.7',
+      directory,
       signal: signal ?? new AbortController().signal,
       serve: async () => 0,
     },
