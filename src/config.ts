@@ -1,10 +1,12 @@
 import { resolve } from 'node:path';
 import { inspect } from 'node:util';
+import { describeError } from './lib/errors.ts';
 import type { FailpointPlan } from './lib/failpoint.ts';
 import { createSecrets, type Secrets } from './config/secrets.ts';
 import { configSchema, type DeploymentsSource } from './config/schema.ts';
 import type { StepUser } from './config/step-user.ts';
 import type { StepLimits } from './lib/step-limits.ts';
+import { readStoredApp, type StoredApp } from './config/stored-app.ts';
 import { readVariables, secretFiles, type Environment } from './config/variables.ts';
 import { unknownVariables } from './config/unknown.ts';
 import { webhookSecretWarnings } from './config/webhook-secrets.ts';
@@ -38,7 +40,11 @@ export interface Config {
   stepLimits: StepLimits;
   /** Undefined: the one that is made in the data directory. */
   adminToken: string | undefined;
-  /** All of them are accepted. Empty only when `requireWebhookSecret` was false. */
+  /** No GitHub App or token is set, and none was made: `/setup` is to make one. */
+  needsSetup: boolean;
+  /** The first seals what is kept of secrets in the data directory, all of them open it. Empty: it is only private. */
+  sessionKeys: string[];
+  /** All of them are accepted. Empty only when `webhookSecret` was not `required`. */
   webhookSecrets: string[];
   github: {
     /** Without a slash at the end, as `serverUrl`. */
@@ -79,11 +85,12 @@ export type ConfigAnswer =
 /**
  * Reads the configuration (DESIGN §3) from the environment and from the files that it names, and reports all problems
  * at once. A variable that is empty counts as not set. Secrets that specs name are read when they are looked up.
- * Commands that take no webhooks set `requireWebhookSecret` to false (default true).
+ * Where no GitHub is set it is the App that `/setup` has made. Commands that take no webhooks set `requireWebhookSecret` to false
+ * (default true); with `setup` the answer may also be a configuration that `needsSetup`.
  */
 export function readConfig(
   env: Environment,
-  options: { isTerminal: boolean; requireWebhookSecret?: boolean },
+  options: { isTerminal: boolean; requireWebhookSecret?: boolean; setup?: boolean },
 ): ConfigAnswer {
   const { values, problems } = readVariables(env);
   const { secrets, ...found } = createSecrets(env);
@@ -98,7 +105,24 @@ export function readConfig(
     );
   }
   const given = (name: string) => values[name] !== undefined || (env[`${name}_FILE`] ?? '') !== '';
-  if (options.requireWebhookSecret !== false && !given('GITHUB_WEBHOOK_SECRET')) {
+  const isSet = ['GITHUB_WEBHOOK_SECRET', 'GITHUB_APP_ID', 'GITHUB_TOKEN'].some(given);
+  const set = parsed.data;
+  const dataDir = resolve(set?.MAINSHEET_DATA_DIR ?? './data');
+  let stored: StoredApp | undefined;
+  try {
+    if (!isSet) stored = readStoredApp(dataDir, set?.MAINSHEET_SESSION_KEY ?? []);
+  } catch (error) {
+    problems.push(`the GitHub App cannot be used: ${describeError(error)}`);
+  }
+  // A misspelt variable is to be mended, not worked around.
+  const maySetUp = options.setup === true && !isSet && warnings.length === 0;
+  const needsSetup = maySetUp && parsed.success && problems.length === 0 && stored === undefined;
+  if (
+    options.requireWebhookSecret !== false &&
+    !given('GITHUB_WEBHOOK_SECRET') &&
+    stored === undefined &&
+    !needsSetup
+  ) {
     problems.push(
       'GITHUB_WEBHOOK_SECRET is not set: set it to the secret of the webhook, or GITHUB_WEBHOOK_SECRET_FILE to a file with it',
     );
@@ -111,9 +135,8 @@ export function readConfig(
       problems.push(`${other} is not set, but ${name} is: a GitHub App needs both`);
     }
   }
-  if (!parsed.success || problems.length > 0) return { problems: problems.sort(), warnings };
+  if (set === undefined || problems.length > 0) return { problems: problems.sort(), warnings };
 
-  const set = parsed.data;
   if (set.GITHUB_APP_ID !== undefined && set.GITHUB_TOKEN !== undefined) {
     warnings.push('GITHUB_TOKEN is not used, because GITHUB_APP_ID is set: remove one of them');
   }
@@ -129,7 +152,7 @@ export function readConfig(
   const config: Config = {
     host: set.HOST ?? '127.0.0.1',
     port: set.PORT ?? 3000,
-    dataDir: resolve(set.MAINSHEET_DATA_DIR ?? './data'),
+    dataDir,
     databaseUrl: set.DATABASE_URL,
     deployments: set.MAINSHEET_DEPLOYMENTS ?? { kind: 'directory', path: resolve('./deployments') },
     publicUrl: set.MAINSHEET_PUBLIC_URL,
@@ -138,10 +161,13 @@ export function readConfig(
     stepUser: set.MAINSHEET_STEP_USER,
     stepLimits: set.MAINSHEET_STEP_LIMITS ?? {},
     adminToken: set.MAINSHEET_ADMIN_TOKEN,
-    webhookSecrets: set.GITHUB_WEBHOOK_SECRET ?? [],
+    needsSetup,
+    sessionKeys: set.MAINSHEET_SESSION_KEY ?? [],
+    webhookSecrets:
+      set.GITHUB_WEBHOOK_SECRET ?? (stored === undefined ? [] : [stored.webhookSecret]),
     github: {
       ...githubUrls(set.GITHUB_API_URL, set.GITHUB_SERVER_URL),
-      auth: authOf(set),
+      auth: stored === undefined ? authOf(set) : appOf(stored),
       // https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
       writes: {
         perMinute: set.MAINSHEET_GITHUB_WRITES_PER_MINUTE ?? 80,
@@ -189,6 +215,10 @@ function authOf(set: {
   return set.GITHUB_TOKEN === undefined ? undefined : { kind: 'token', token: set.GITHUB_TOKEN };
 }
 
+function appOf({ appId, privateKey }: StoredApp): GitHubAuth {
+  return { kind: 'app', appId, privateKey };
+}
+
 /** Every object that holds a secret gets a printed form of its own, so that no part of the configuration prints one. */
 function hideSecrets(config: Config): Config {
   const { auth } = config.github;
@@ -209,6 +239,7 @@ function hideSecrets(config: Config): Config {
     databaseUrl: config.databaseUrl && '***',
     adminToken: config.adminToken && '***',
     secrets: '***',
+    sessionKeys: config.sessionKeys.map(() => '***'),
   });
 }
 

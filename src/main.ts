@@ -42,18 +42,28 @@ if (argv[0] === '--version' || argv[0] === '-V') {
 /** Exit codes: 0 stopped as asked, 1 asked to and could not in time, 2 the configuration is wrong, 3 it could not start. */
 async function serve(): Promise<number> {
   const { readConfig } = await import('./config.ts');
-  const read = readConfig(process.env, { isTerminal: process.stderr.isTTY });
+  const settings = { isTerminal: process.stderr.isTTY, setup: true };
+  let read = readConfig(process.env, settings);
   if ('problems' in read) {
     for (const problem of read.problems) process.stderr.write(`mainsheet: ${problem}\n`);
     // A misspelt variable is often why another one is not set.
     for (const warning of read.warnings) process.stderr.write(`mainsheet: warning: ${warning}\n`);
     return 2;
   }
-  const { config } = read;
+  let { config } = read;
   const { createLogger } = await import('./lib/logger.ts');
   const logger = createLogger({ level: config.logLevel, format: config.logFormat });
   for (const warning of read.warnings) logger.warn({ warning }, 'configuration');
   try {
+    if (config.needsSetup) {
+      const { runSetup } = await import('./app/setup.ts');
+      const print = (line: string) => void process.stderr.write(`${line}\n`);
+      await runSetup({ config, version, logger, print, signal: interrupted.signal });
+      if (interrupted.signal.aborted) return 0;
+      read = readConfig(process.env, settings);
+      if ('problems' in read) throw new Error(read.problems.join('; '));
+      ({ config } = read);
+    }
     // Until it is up nothing is under way that a kill could harm, and what the start waits for may never come.
     const endAtOnce = () => {
       logger.info('stopped before it was up');

@@ -60,6 +60,8 @@ test('with nothing but the webhook secret set, the documented defaults count', (
       auth: undefined,
       writes: { perMinute: 80, perHour: 500 },
     },
+    needsSetup: false,
+    sessionKeys: [],
     logLevel: 'info',
     logFormat: 'json',
     reconcileIntervalMs: 60_000,

@@ -14,6 +14,8 @@ The environment configures it; what is wrong with it is listed all at once. At t
   GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY    or GITHUB_TOKEN: how to report back
   MAINSHEET_DEPLOYMENTS                       where the deployment specs are (./deployments)
 
+With no GitHub set and no App made it prints a link to a page that makes one.
+
 Example:
   $ GITHUB_WEBHOOK_SECRET_FILE=secret.txt mainsheet serve`,
     )

@@ -46,6 +46,7 @@ export const configSchema = z.object({
       ? text
       : wrong('has a space or a character outside ASCII', 'take one that fits into an HTTP header'),
   ),
+  MAINSHEET_SESSION_KEY: variable(sessionKeys),
   MAINSHEET_RECONCILE_INTERVAL: variable(interval),
   MAINSHEET_RETENTION: variable(retention),
   MAINSHEET_RETENTION_DELIVERIES: wholeNumber(1, 100_000_000),
@@ -175,6 +176,14 @@ function deploymentsSource(text: string): DeploymentsSource | Wrong {
     (ref === undefined || refProblem(ref) === undefined);
   if (!safe) return wrong(`is ${quote(text)}`, 'write github:owner/repo[/path][@ref]');
   return { kind: 'github', repository, path: parts.join('/'), ref };
+}
+
+/** Several stand one a line: the first seals, all of them open. */
+function sessionKeys(text: string): string[] | Wrong {
+  const keys = splitWebhookSecrets(text);
+  const todo = 'set 32 or more random characters, such as those of "openssl rand -hex 32"';
+  if (keys.length === 0) return wrong('holds no key', todo);
+  return keys.some((key) => key.length < 32) ? wrong('can be guessed', todo) : keys;
 }
 
 function webhookSecrets(text: string): string[] | Wrong {

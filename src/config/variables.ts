@@ -8,6 +8,7 @@ export type Environment = Record<string, string | undefined>;
 export const SECRET_VARIABLES = [
   'DATABASE_URL',
   'MAINSHEET_ADMIN_TOKEN',
+  'MAINSHEET_SESSION_KEY',
   'GITHUB_WEBHOOK_SECRET',
   'GITHUB_APP_PRIVATE_KEY',
   'GITHUB_TOKEN',

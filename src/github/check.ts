@@ -24,7 +24,17 @@ export interface Permission {
   why: string;
 }
 
-const CONTENTS: Permission = {
+/** The events that are handled: https://docs.github.com/en/webhooks/webhook-events-and-payloads */
+export const EVENTS = ['push', 'release', 'workflow_run'];
+
+/** GitHub asks for it before an App may get `workflow_run`. */
+export const ACTIONS: Permission = {
+  name: 'actions',
+  least: 'read',
+  why: 'to hear of workflow runs',
+};
+
+export const CONTENTS: Permission = {
   name: 'contents',
   least: 'read',
   why: 'to check out what is deployed',
@@ -35,7 +45,18 @@ const appAnswer = z.object({
   permissions: z.record(z.string(), z.string()),
   events: z.array(z.string()),
   installations_count: z.number().optional(),
+  html_url: z.string().optional(),
+  slug: z.string().optional(),
+  owner: z.object({ login: z.string(), type: z.string() }).nullish(),
 });
+const installationsAnswer = z.array(
+  z.object({
+    html_url: z.string(),
+    account: z.object({ login: z.string() }).nullish(),
+    permissions: z.record(z.string(), z.string()),
+    suspended_at: z.string().nullish(),
+  }),
+);
 const rateLimitAnswer = z.object({
   resources: z.object({ core: z.object({ limit: z.number(), remaining: z.number() }) }),
 });
@@ -49,17 +70,36 @@ export async function checkApp(
   app: { appId: string; privateKey: string },
   permissions: readonly Permission[],
 ): Promise<GitHubCheck[]> {
+  const client = createOctokit(settings, { authStrategy: createAppAuth, auth: app });
+  /** Each of the first hundred. */
+  async function checkInstallations(): Promise<GitHubCheck[]> {
+    const { data } = await client.request('GET /app/installations', { per_page: 100 });
+    return readAnswer(installationsAnswer, data, settings.apiUrl).flatMap((installation) => {
+      const where = `the installation in ${installation.account?.login ?? 'an account'}`;
+      const hint = `see ${installation.html_url}`;
+      if (typeof installation.suspended_at === 'string') {
+        return [{ ok: false, detail: `${where} is suspended`, hint }];
+      }
+      return [CONTENTS, ...permissions].flatMap(({ name, least }) => {
+        const has = installation.permissions[name];
+        if (has === least || has === 'write') return [];
+        return [{ ok: false, detail: `${where} has not accepted ${name}: ${least}`, hint }];
+      });
+    });
+  }
+
   try {
-    const client = createOctokit(settings, { authStrategy: createAppAuth, auth: app });
     const { data, headers } = await client.request('GET /app');
     const told = readAnswer(appAnswer, data, settings.apiUrl);
     const granted: Record<string, string | undefined> = told.permissions;
     return [
       { ok: true, detail: `authenticated as the GitHub App "${told.name}"` },
       ...checkSkew(headers.date, settings.clock),
-      ...[CONTENTS, ...permissions].flatMap((permission) => checkPermission(permission, granted)),
-      ...checkEvents(told.events),
-      ...checkInstalled(told.installations_count),
+      ...[CONTENTS, ...permissions].flatMap((permission) =>
+        checkPermission(permission, granted, pageOf(told)),
+      ),
+      ...checkEvents(told.events, pageOf(told)),
+      ...(told.installations_count === 0 ? checkInstalled(0) : await checkInstallations()),
       ...(granted.contents === 'read'
         ? [{ ok: true, detail: 'contents: read; repository_dispatch needs contents: write' }]
         : []),
@@ -103,6 +143,7 @@ function isMissing(error: unknown): boolean {
 function checkPermission(
   { name, least, why }: Permission,
   granted: Record<string, string | undefined>,
+  page: string,
 ): GitHubCheck[] {
   const has = granted[name];
   if (has === least || has === 'write') return [];
@@ -110,19 +151,28 @@ function checkPermission(
     {
       ok: false,
       detail: `the App has ${name}: ${has ?? 'no access'}, but needs ${least} ${why}`,
-      hint: 'add it under "Permissions & events", then accept it in each installation',
+      hint: `add it under "Permissions & events"${page}, then accept it in each installation`,
     },
   ];
 }
 
-function checkEvents(events: readonly string[]): GitHubCheck[] {
-  const missing = ['push', 'release', 'workflow_run'].filter((event) => !events.includes(event));
+/** Where an App's permissions are changed: ` (https://…)`; empty where GitHub does not say enough. */
+function pageOf({ html_url: url, slug, owner }: z.output<typeof appAnswer>): string {
+  const origin = URL.parse(url ?? '')?.origin;
+  if (origin === undefined || slug === undefined || !owner) return '';
+  const place =
+    owner.type === 'Organization' ? `organizations/${owner.login}/settings` : 'settings';
+  return ` (${origin}/${place}/apps/${slug}/permissions)`;
+}
+
+function checkEvents(events: readonly string[], page: string): GitHubCheck[] {
+  const missing = EVENTS.filter((event) => !events.includes(event));
   return missing.map((event) =>
     event === 'push'
       ? {
           ok: false,
           detail: 'the App does not subscribe to push, so that no push can be deployed',
-          hint: 'tick it under "Permissions & events"',
+          hint: `tick it under "Permissions & events"${page}`,
         }
       : {
           ok: true,

@@ -27,6 +27,8 @@ export interface OctokitSettings {
 /** How a client proves who it is: a token, or an App's key with the strategy that makes tokens of it. */
 export type Credentials =
   | { auth: string }
+  /** None: for what GitHub answers to all. */
+  | { auth?: never }
   | {
       authStrategy: typeof createAppAuth;
       auth: { appId: string; privateKey: string; installationId?: number };

@@ -314,6 +314,50 @@ test('doctor learns what the App may do and what it lacks', async (t) => {
   assert.ok(!JSON.stringify(checks).includes(APP_KEY));
 });
 
+test('doctor learns which installation has not accepted a permission, and where it is mended', async (t) => {
+  const all = { contents: 'write', statuses: 'write', deployments: 'write' };
+  const app = {
+    name: 'Ship it',
+    slug: 'ship-it',
+    html_url: 'https://github.com/apps/ship-it',
+    owner: { login: 'acme', type: 'Organization' },
+    permissions: { contents: 'write', statuses: 'write' },
+    events: ['release', 'workflow_run'],
+    installations_count: 2,
+  };
+  const page = 'https://github.com/organizations/acme/settings/installations/1';
+  const installations = [
+    { html_url: page, account: { login: 'acme' }, permissions: { ...all, statuses: 'read' } },
+    {
+      html_url: page,
+      account: { login: 'other' },
+      permissions: all,
+      suspended_at: '2026-01-02T03:04:05Z',
+    },
+  ];
+  const server = await startStandIn(t, ({ path }) => ({
+    status: 200,
+    body: path.startsWith('/app/installations') ? installations : app,
+  }));
+  const checks = await connect(server.url, { auth: APP }).github.check(PERMISSIONS);
+  const settings = 'https://github.com/organizations/acme/settings/apps/ship-it/permissions';
+  assert.deepEqual(
+    checks.filter(({ ok }) => !ok).map(({ detail, hint }) => [detail, hint]),
+    [
+      [
+        'the App has deployments: no access, but needs write to record deployments',
+        `add it under "Permissions & events" (${settings}), then accept it in each installation`,
+      ],
+      [
+        'the App does not subscribe to push, so that no push can be deployed',
+        `tick it under "Permissions & events" (${settings})`,
+      ],
+      ['the installation in acme has not accepted statuses: write', `see ${page}`],
+      ['the installation in other is suspended', `see ${page}`],
+    ],
+  );
+});
+
 test('doctor learns whether the token is taken, its scopes, and a wrong clock', async (t) => {
   const rates = { resources: { core: { limit: 5000, remaining: 4999 } } };
   const answers: Reply[] = [

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { PERMISSIONS } from '../../src/callbacks/index.ts';
+import { ACTIONS, CONTENTS, EVENTS } from '../../src/github/check.ts';
+import { manifestOf } from '../../src/github/manifest.ts';
+
+/**
+ * What each route that is called needs: https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps. Without
+ * a permission: what an App may always, and what only a token does.
+ */
+const NEEDED: Record<string, [permission: string, access: 'read' | 'write'] | 'none'> = {
+  'GET /app': 'none',
+  'GET /app/hook/deliveries': 'none',
+  'GET /app/installations': 'none',
+  'GET /rate_limit': 'none',
+  'GET /repos/{owner}/{repo}': 'none',
+  'GET /repos/{owner}/{repo}/installation': 'none',
+  'GET /repos/{owner}/{repo}/hooks': 'none',
+  'GET /repos/{owner}/{repo}/hooks/{hook_id}/deliveries': 'none',
+  'POST /repos/{owner}/{repo}/statuses/{sha}': ['statuses', 'write'],
+  'POST /repos/{owner}/{repo}/deployments': ['deployments', 'write'],
+  'GET /repos/{owner}/{repo}/deployments': ['deployments', 'read'],
+  'POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses': ['deployments', 'write'],
+  'POST /repos/{owner}/{repo}/dispatches': ['contents', 'write'],
+};
+
+test('the manifest asks for what the routes that are called need, and for nothing else', () => {
+  const called = new Set(
+    globSync('src/**/*.ts').flatMap((file) =>
+      [...readFileSync(file, 'utf8').matchAll(/'((?:GET|POST|PATCH|PUT|DELETE) \/[^'\s]+)'/g)].map(
+        ([, route = '']) => route,
+      ),
+    ),
+  );
+  const needed = new Map<string, string>([[ACTIONS.name, ACTIONS.least]]);
+  needed.set(CONTENTS.name, 'read');
+  for (const route of called) {
+    const need = NEEDED[route];
+    assert.ok(need, `${route} has no line in this test`);
+    if (need === 'none') continue;
+    const [name, access] = need;
+    if (access === 'write' || !needed.has(name)) needed.set(name, access);
+  }
+  const { default_permissions: asked, default_events: events } = manifestOf({
+    name: 'Mainsheet',
+    publicUrl: 'https://mainsheet.example',
+    redirectUrl: 'https://mainsheet.example/setup/callback',
+    permissions: [...PERMISSIONS, ACTIONS, { ...CONTENTS, least: 'write' }],
+  });
+  assert.deepEqual(asked, Object.fromEntries(needed));
+  assert.deepEqual(events, EVENTS);
+});
