@@ -11,6 +11,9 @@ import { createBacktest } from './controller/operator/backtest.ts';
 import { createDeploy } from './controller/operator/deploy.ts';
 import { createExpire } from './controller/maintenance/expire.ts';
 import { createFeedback } from './controller/feedback/feedback.ts';
+import { createApprovers } from './controller/operator/approvers.ts';
+import { createGateLoop } from './controller/operator/gate-loop.ts';
+import { createGates } from './controller/operator/gates.ts';
 import { createIntake } from './controller/intake/intake.ts';
 import { createOperate } from './controller/operator/operate.ts';
 import { createPausing } from './controller/operator/pausing.ts';
@@ -22,6 +25,7 @@ import { startCronJobs } from './controller/maintenance/cron-jobs.ts';
 import { keepStepsApart } from './controller/runner/steps-apart.ts';
 import { createBudget } from './github/budget.ts';
 import { createGitHub } from './github/client.ts';
+import { createPeople } from './github/people.ts';
 import { createSender } from './callbacks/send.ts';
 import { createHttpServer } from './http/server.ts';
 import { createBroadcast } from './lib/broadcast.ts';
@@ -216,6 +220,14 @@ export async function startApp(deps: {
     clock,
     news,
   });
+  const gates = createGates({
+    store,
+    transitions,
+    specOf,
+    approvers: createApprovers({ store, people: createPeople({ github, clock }) }),
+    clock,
+    failpoint,
+  });
   const pausing = createPausing({
     store,
     transitions,
@@ -266,6 +278,7 @@ export async function startApp(deps: {
     catalog,
     intake,
     operate,
+    gates,
     deploy,
     backtest: createBacktest({ store }),
     why: createWhy({ store, catalog }),
@@ -299,6 +312,7 @@ export async function startApp(deps: {
     intake,
     runner,
     feedback,
+    createGateLoop({ store, transitions, clock, logger }),
     ...(specSource === undefined ? [] : [specSource]),
     ...(watch === undefined ? [] : [watch]),
   ].map((loop) => loop.run(stopping.signal));

@@ -22,6 +22,8 @@ export interface RunChange {
   previous: RunState | undefined;
   /** Whether the spec has deployed the same commit before. */
   wasDeployed: boolean;
+  /** Who has overridden its window, and why; undefined when it started in its time. */
+  overridden?: string | undefined;
   /** Base of the links on GitHub; without it there are none. */
   publicUrl: string | undefined;
 }

@@ -1,9 +1,10 @@
+import { cutText } from '../lib/cut-text.ts';
 import { TerminalError } from '../lib/errors.ts';
 import { IMPORTANCE } from '../model/importance.ts';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
 import type { CallbackKind } from './contract.ts';
 import { descriptionOf, isOwnFault, linkTo } from './describe.ts';
-import { description, given, link, madeId } from './fields.ts';
+import { description, given, link, madeId, MAX_DESCRIPTION } from './fields.ts';
 
 /** https://docs.github.com/en/rest/deployments/statuses */
 export interface DeploymentStatusCallback {
@@ -39,7 +40,7 @@ const STATES: Record<RunState, DeploymentStatusCallback['state'] | undefined> = 
 export const deploymentStatus: CallbackKind<DeploymentStatusCallback, Rendered> = {
   kind: 'deployment-status',
 
-  due({ run, previous, publicUrl }) {
+  due({ run, previous, overridden, publicUrl }) {
     const state = STATES[run.state];
     const alreadyTrue = previous === undefined ? hasEnded(run.state) : STATES[previous] === state;
     if (state === undefined || alreadyTrue) return [];
@@ -50,7 +51,10 @@ export const deploymentStatus: CallbackKind<DeploymentStatusCallback, Rendered> 
         runId: run.id,
         environment: run.environment,
         state: isOwnFault(run) ? 'error' : state,
-        description: descriptionOf(run),
+        description: cutText(
+          [descriptionOf(run), ...(overridden === undefined ? [] : [overridden])].join('. '),
+          MAX_DESCRIPTION,
+        ),
         logUrl: linkTo(run.id, publicUrl),
         ...(state === 'success' ? { environmentUrl: addressOf(run) } : {}),
       },

@@ -28,7 +28,7 @@ export function linkTo(run: string, publicUrl: string | undefined): string | und
 function labelOf(run: Run): string {
   const labels: Record<RunState, string> = {
     queued: 'Queued',
-    blocked: run.reason.startsWith('Paused ') ? 'Paused' : 'Blocked',
+    blocked: /^(?:Paused|Waiting)(?= )/.exec(run.reason)?.[0] ?? 'Blocked',
     running: `Deploying to ${run.environment}`,
     succeeded: `Deployed to ${run.environment}${duration(run)}`,
     failed: isOwnFault(run) ? 'Mainsheet failed' : 'Failed',

@@ -59,7 +59,11 @@ export interface Api {
   specs(): Promise<SpecsAnswer>;
   environments(): Promise<EnvironmentsAnswer>;
   deliveries(page: Record<string, string | undefined>): Promise<DeliveriesAnswer>;
-  act(action: 'cancel' | 'retry', run: string): Promise<RunAnswer>;
+  act(
+    action: 'cancel' | 'retry' | 'approve' | 'reject' | 'override',
+    run: string,
+    reason?: string,
+  ): Promise<RunAnswer>;
   /** Of a run or a deployment spec, to what the run `to` deployed or to what was deployed before. */
   rollback(kind: 'runs' | 'specs', name: string, to: string | undefined): Promise<RunAnswer>;
   /** The server may have to ask git for minutes. */
@@ -117,7 +121,8 @@ export function createApi(deps: {
     specs: () => request.ask(specsAnswer, '/api/v1/specs'),
     environments: () => request.ask(environmentsAnswer, '/api/v1/environments'),
     deliveries: (page) => request.ask(deliveriesAnswer, `/api/v1/deliveries${queryOf(page)}`),
-    act: (action, run) => request.ask(runAnswer, path('runs', run, action), post),
+    act: (action, run, reason) =>
+      request.ask(runAnswer, path('runs', run, `${action}${queryOf({ reason })}`), post),
     rollback: (kind, name, to) =>
       request.ask(runAnswer, path(kind, name, `rollback${queryOf({ to })}`), post),
     deploy: (spec, revision) =>

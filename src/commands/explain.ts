@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { parseEvent } from '../sources/github/events.ts';
+import { describeGate } from '../model/gate.ts';
 import { sameRepository, type Event, type Json } from '../model/event.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import type { Verdict } from '../model/verdict.ts';
@@ -32,6 +33,8 @@ interface Explanation {
     /** How the run is now, and why. */
     runState?: string | null | undefined;
     runReason?: string | null | undefined;
+    /** What a run of it would wait for before it starts, each in a line. */
+    gates?: string[];
   })[];
   /** What this answer does not take into account. */
   notes?: string[];
@@ -116,6 +119,7 @@ async function judge(
     matched,
     run: null,
     reasons,
+    gates: candidates[index]?.gates.map(describeGate) ?? [],
   }));
   const matched = verdicts.filter((verdict) => verdict.matched).map((verdict) => verdict.spec);
   return {
@@ -149,7 +153,7 @@ function unknownPaths(event: Event): string {
 
 function say(terminal: Terminal, explanation: Explanation): void {
   terminal.line(terminal.paint('bold', cleanLine(explanation.summary)));
-  for (const { spec, matched, run, reasons, runState, runReason } of explanation.specs) {
+  for (const { spec, matched, run, reasons, runState, runReason, gates } of explanation.specs) {
     const cleaned = reasons.map((reason) => ({
       condition: cleanLine(reason.condition),
       held: reason.held,
@@ -159,6 +163,7 @@ function say(terminal: Terminal, explanation: Explanation): void {
     for (const line of formatVerdict(cleanLine(spec), { matched, reasons: cleaned }).split('\n')) {
       terminal.line(paintMark(terminal, line));
     }
+    for (const gate of matched ? (gates ?? []) : []) terminal.line(`  → waits: ${cleanLine(gate)}`);
     if (run !== null) terminal.line(`  → run ${cleanLine(run)}`);
     if (typeof runState === 'string')
       terminal.line(`    ${cleanLine(`${runState}: ${runReason ?? ''}`)}`);

@@ -8,7 +8,9 @@ export function runActionCommand(
   program: Command,
   context: CommandContext,
   action: {
-    name: 'cancel' | 'retry';
+    name: 'cancel' | 'retry' | 'approve' | 'reject' | 'override';
+    /** Whether a reason may be given, or has to be. */
+    reason?: 'optional' | 'required';
     description: string;
     help: string;
     /** What is said about the run that the server answers with. */
@@ -16,18 +18,21 @@ export function runActionCommand(
   },
 ): void {
   const { terminal } = context;
-  program
+  const command = program
     .command(action.name)
     .description(action.description)
     .argument('<run>', 'id of the run, as "mainsheet runs" shows it', idArgument)
     .option('--json', 'print the run as JSON')
     .addHelpText('after', action.help)
     .action(
-      context.action(async (id: string, options: { json?: true }) => {
+      context.action(async (id: string, options: { json?: true; reason?: string }) => {
         const api = await context.api();
-        const run = await api.act(action.name, id);
+        const run = await api.act(action.name, id, options.reason);
         terminal.line(options.json ? cleanJson(run) : cleanLine(action.tell(run)));
         return 0;
       }),
     );
+  const reason = '--reason <text>';
+  if (action.reason === 'optional') command.option(reason, 'why, for people; GitHub shows it');
+  if (action.reason === 'required') command.requiredOption(reason, 'why; it is shown and audited');
 }

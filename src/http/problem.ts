@@ -52,6 +52,8 @@ const STATUS_BY_CODE: Record<string, number> = {
   'delivery-pending': 409,
   'already-paused': 409,
   'not-paused': 409,
+  'no-gate': 409,
+  'not-an-approver': 403,
   'spec-unreadable': 409,
   'invalid-cursor': 400,
   'invalid-repository': 400,

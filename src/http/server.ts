@@ -7,6 +7,7 @@ import type { Logger } from '../lib/logger.ts';
 import type { Intake } from '../controller/intake/intake.ts';
 import type { Backtest } from '../controller/operator/backtest.ts';
 import type { Deploy } from '../controller/operator/deploy.ts';
+import type { Gates } from '../controller/operator/gates.ts';
 import type { Operate } from '../controller/operator/operate.ts';
 import type { BudgetUsage } from '../github/budget.ts';
 import type { AskWhy } from '../controller/operator/why.ts';
@@ -21,6 +22,7 @@ import { backtestOperations } from './api/backtest.ts';
 import { createAuth } from './auth/index.ts';
 import { loginLinkOperations } from './api/login-links.ts';
 import { deliveryOperations } from './api/deliveries.ts';
+import { gateOperations } from './api/gates.ts';
 import { withOpenApi } from './api/openapi.ts';
 import { overviewOperations } from './api/overview.ts';
 import { pauseOperations } from './api/pauses.ts';
@@ -45,6 +47,7 @@ export interface HttpDeps {
   catalog: Catalog;
   intake: Intake;
   operate: Operate;
+  gates: Gates;
   deploy: Deploy;
   backtest: Backtest;
   why: AskWhy;
@@ -122,7 +125,8 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   const operations = withOpenApi(
     [
       ...deliveryOperations({ store, intake }),
-      ...runOperations({ store, operate, deploy: deps.deploy, news }),
+      ...runOperations({ store, operate, gates: deps.gates, deploy: deps.deploy, news }),
+      ...gateOperations(deps.gates),
       ...pauseOperations({ store, pausing: deps.pausing }),
       ...overviewOperations({ store, catalog, operate, news }),
       ...whyOperations({ why: deps.why }),

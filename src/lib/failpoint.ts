@@ -13,6 +13,9 @@ export const FAILPOINTS = [
   'start.after',
   // Any change of a run's state: its row is written, its callbacks are not.
   'change.inside',
+  // An answer to a gate: its row is written, what it means for the run is not; and both are.
+  'gate.inside',
+  'gate.after',
   // A step's row.
   'step.before',
   'step.inside',

@@ -1,5 +1,6 @@
 import type { StepLimits } from '../lib/step-limits.ts';
 import type { Json } from './event.ts';
+import type { Gate } from './gate.ts';
 import type { RunState } from './run.ts';
 
 /** One valid deployment spec: every default filled in, every duration in milliseconds. The YAML form is in `spec/schema`. */
@@ -16,6 +17,8 @@ export interface DeploymentSpec {
   /** A CEL expression that must be true. */
   if: string | undefined;
   concurrency: Concurrency;
+  /** What a run waits for before it starts; all of them. */
+  gates: Gate[];
   /** What becomes of a run whose process died in the middle of a step: the step starts again, or the run fails. */
   onInterrupt: 'restart' | 'fail';
   timeoutMs: number;

@@ -22,7 +22,8 @@ const ALLOWED: Record<RunCommand['type'], readonly RunState[]> = {
   supersede: ['queued', 'blocked', 'running'],
 };
 
-const LONGEST_REASON = 500;
+/** Characters. */
+export const LONGEST_REASON = 500;
 
 /** The run after the command. Pure. Throws TerminalError `illegal-transition` when the run's state does not allow it. */
 export function applyCommand(run: Run, command: RunCommand, now: number): Run {

@@ -1,4 +1,4 @@
-/** queued → running → one of the four ends; blocked is what waits and must not start: by a pause. */
+/** queued → running → one of the four ends; blocked is what waits and must not start: by a pause or a gate. */
 export const RUN_STATES = [
   'queued',
   'blocked',

@@ -1,6 +1,6 @@
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import type { AtHead, ByHand, DeployableEvent } from '../model/event.ts';
-import { pauseReason, type Pause } from '../model/pause.ts';
+import { LONGEST_REASON } from '../model/run-state.ts';
 import { newRun, type NewRun, type Run } from '../model/run.ts';
 
 /** What a run is made from. */
@@ -40,9 +40,9 @@ export function supersededAsMade(run: NewRun, reason: string): NewRun {
   return { ...run, state: 'superseded', reason, finishedAt: run.createdAt };
 }
 
-/** A run that must not start before its spec or lane is resumed. Pure. */
-export function blockedAsMade(run: NewRun, pause: Pause): NewRun {
-  return { ...run, state: 'blocked', reason: pauseReason(pause) };
+/** A run that must not start yet, and why. Pure. */
+export function blockedAsMade(run: NewRun, reason: string): NewRun {
+  return { ...run, state: 'blocked', reason: reason.slice(0, LONGEST_REASON) };
 }
 
 function refOf(event: RunSeed['event']): string {

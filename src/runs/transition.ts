@@ -9,8 +9,9 @@ import { ownerOf } from '../lib/names.ts';
 import type { Callback } from '../model/callback.ts';
 import type { DeploymentSpec, LoadedSpec, NotifySpec } from '../model/deployment-spec.ts';
 import type { News } from '../model/news.ts';
+import { judgeGates, overrideText } from '../model/gate.ts';
 import { pauseReason } from '../model/pause.ts';
-import { applyCommand, type RunCommand } from '../model/run-state.ts';
+import { applyCommand, LONGEST_REASON, type RunCommand } from '../model/run-state.ts';
 import { hasEnded, type NewRun, type Run, type RunState } from '../model/run.ts';
 import type { Store, Tables } from '../store/index.ts';
 import { laneEffects } from './ordering/rules.ts';
@@ -35,10 +36,16 @@ export interface Transitions {
    */
   create(tables: Tables, run: NewRun, loaded: LoadedSpec): Promise<Run[]>;
   /**
-   * A run that waits, as the pauses are now: blocked while one holds it, else queued, with what that means for its lane.
-   * Answers every run that changed, this one first. Only with the lock of pauses.
+   * A run that waits, as pauses and gates are now: blocked while one keeps it from starting, else queued, with what that
+   * means for its lane; cancelled when a gate will not open any more. Answers every run that changed, this one first. Only
+   * with the lock of pauses.
    */
   hold(tables: Tables, run: Run): Promise<Run[]>;
+  /**
+   * The same for a queued run that is about to start, whose window may have closed since: undefined when it may. Only for a
+   * run that no other transaction can take up.
+   */
+  stopAtGate(tables: Tables, run: Run): Promise<Run | undefined>;
   /**
    * Changes a run inside the caller's transaction. With `holder`, only while that one still holds the run.
    * Throws TerminalError `illegal-transition`, or LostRunError when the row has changed meanwhile.
@@ -69,12 +76,13 @@ export function createTransitions(deps: {
     tables: Tables,
     run: Run,
     previous: RunState | undefined,
-    spec: ToldSpec,
+    spec: ToldSpec & Pick<DeploymentSpec, 'gates'>,
   ): Promise<void> {
     const { publicUrl } = deps;
     const isOver = run.state === 'superseded' || run.state === 'cancelled';
     const wasDeployed = isOver && (await tables.runs.hasDeployed(run));
-    const callbacks = callbacksFor({ run, spec, previous, wasDeployed, publicUrl });
+    const overridden = await overrideOf(tables, run, spec);
+    const callbacks = callbacksFor({ run, spec, previous, wasDeployed, overridden, publicUrl });
     await add(tables, run.id, callbacks, run, spec.notify);
   }
 
@@ -144,6 +152,30 @@ export function createTransitions(deps: {
     return next;
   }
 
+  /** What keeps a run from starting now. Its gates are those of the spec that it was made from. */
+  async function waitOf(
+    tables: Tables,
+    run: NewRun,
+    gates: DeploymentSpec['gates'] = [],
+  ): Promise<Wait | undefined> {
+    const pause = await tables.pauses.holding(run);
+    if (pause !== undefined) return { reason: pauseReason(pause), lookAt: undefined };
+    if (gates.length === 0) return undefined;
+    const answers = await tables.gates.answersTo(run.id);
+    const verdict = judgeGates(gates, { answers, since: run.createdAt, now: clock.now() });
+    return verdict.isOpen ? undefined : verdict;
+  }
+
+  /** Says what a run waits for, and when to look at it again. */
+  async function wait(tables: Tables, run: Run, { reason, lookAt, expired }: Wait): Promise<Run> {
+    if (expired !== undefined) {
+      return await apply(tables, run, { type: 'cancel', reason: expired });
+    }
+    await tables.gates.lookAt(run.id, lookAt);
+    const isSaid = run.state === 'blocked' && run.reason === reason.slice(0, LONGEST_REASON);
+    return isSaid ? run : await apply(tables, run, { type: 'block', reason });
+  }
+
   async function makeRoom(
     tables: Tables,
     run: Run,
@@ -174,10 +206,11 @@ export function createTransitions(deps: {
       await tables.runs.lockLane(planned.lane);
       await tables.snapshots.keep({ digest, name: spec.name, file, text }, planned.createdAt);
       const names = spec.steps.map((step) => step.name);
-      const pause = hasEnded(planned.state) ? undefined : await tables.pauses.holding(planned);
-      const placed = pause === undefined ? planned : blockedAsMade(planned, pause);
+      const waits = hasEnded(planned.state) ? undefined : await waitOf(tables, planned, spec.gates);
+      const placed = waits === undefined ? planned : blockedAsMade(planned, waits.reason);
       const run = await tables.runs.insert(placed, names);
       if (run === undefined) return [];
+      if (waits?.lookAt !== undefined) await tables.gates.lookAt(run.id, waits.lookAt);
       if (hasEnded(run.state)) await tables.steps.endOpen(run.id, clock.now());
       const others = hasEnded(run.state) ? [] : await makeRoom(tables, run, spec.concurrency);
       // Last, so that where an older run told of the same commit, the new run has the last word.
@@ -185,18 +218,21 @@ export function createTransitions(deps: {
       return [run, ...others];
     },
     async hold(tables, run) {
-      const pause = await tables.pauses.holding(run);
-      if (pause !== undefined) {
-        const reason = pauseReason(pause);
-        const isSaid = run.state === 'blocked' && run.reason === reason;
-        return [isSaid ? run : await apply(tables, run, { type: 'block', reason })];
-      }
-      const queued = await apply(tables, run, { type: 'unblock' });
       const spec = await readable(tables, run);
+      const waits = await waitOf(tables, run, spec?.gates);
+      if (waits !== undefined) return [await wait(tables, run, waits)];
+      if (run.state === 'queued') return [run];
+      const queued = await apply(tables, run, { type: 'unblock' });
       return [
         queued,
         ...(spec === undefined ? [] : await makeRoom(tables, queued, spec.concurrency)),
       ];
+    },
+    async stopAtGate(tables, run) {
+      const gates = (await readable(tables, run))?.gates ?? [];
+      if (gates.length === 0) return undefined;
+      const waits = await waitOf(tables, run, gates);
+      return waits && (await wait(tables, run, waits));
     },
     apply,
     async commit(run, command, holder) {
@@ -208,12 +244,30 @@ export function createTransitions(deps: {
   };
 }
 
+/** Why a run does not start, and when to look again; `expired`: why it never will. */
+interface Wait {
+  reason: string;
+  lookAt: number | undefined;
+  expired?: string | undefined;
+}
+
 /** For changes of which GitHub alone is told; a Deployment is made before them. */
-const GITHUB_ALONE: ToldSpec = {
+const GITHUB_ALONE: ToldSpec & Pick<DeploymentSpec, 'gates'> = {
   notify: [],
+  gates: [],
   productionEnvironment: false,
   transientEnvironment: false,
 };
+
+async function overrideOf(
+  { gates }: Tables,
+  run: Run,
+  spec: Pick<DeploymentSpec, 'gates'>,
+): Promise<string | undefined> {
+  if (!spec.gates.some(({ kind }) => kind === 'window')) return undefined;
+  const override = (await gates.answersTo(run.id)).find(({ kind }) => kind === 'override');
+  return override && overrideText(override);
+}
 
 /** Whether GitHub shows the run's Deployment, or may yet. */
 async function hasDeployment(tables: Tables, run: string): Promise<boolean> {

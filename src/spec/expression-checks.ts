@@ -105,6 +105,7 @@ const SPEC_FIELDS = {
   on: true,
   if: true,
   concurrency: true,
+  gates: true,
   onInterrupt: true,
   timeoutMs: true,
   env: true,

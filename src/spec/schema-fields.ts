@@ -64,6 +64,9 @@ export function duration(least: number, most: number, bounds: string) {
 
 export const timeout = duration(1000, 24 * HOUR, 'at least 1s and at most 24h');
 
+/** How long a run may wait for people. */
+export const wait = duration(1000, 90 * 24 * HOUR, 'at least 1s and at most 90d');
+
 export const backoff = duration(1, HOUR, 'more than 0 and at most 1h');
 
 function limit(name: LimitName) {

@@ -13,6 +13,7 @@ import {
   specName,
   timeout,
 } from './schema-fields.ts';
+import { gate } from './schema-gates.ts';
 import { notify } from './schema-notify.ts';
 import { triggers } from './schema-triggers.ts';
 
@@ -95,6 +96,11 @@ const written = z.strictObject({
   concurrency: concurrency
     .describe('Which runs wait for each other, or the name of their lane.')
     .optional(),
+  gates: z
+    .array(gate)
+    .max(10, 'more than 10 gates')
+    .describe('What a run waits for before it starts.')
+    .optional(),
   'on-interrupt': z
     .enum(['restart', 'fail'])
     .describe(
@@ -156,6 +162,7 @@ function toSpec(input: z.output<typeof written>): DeploymentSpec {
       queue: concurrency.queue ?? 'newest',
       cancelRunning: concurrency['cancel-running'] ?? false,
     },
+    gates: input.gates ?? [],
     onInterrupt: input['on-interrupt'] ?? 'restart',
     timeoutMs: input.timeout ?? 15 * MINUTE,
     env: input.env ?? {},

@@ -7,6 +7,7 @@ import { createCommits } from './commits.ts';
 import { createCursors, type Cursors } from './cursors.ts';
 import type { Engine } from './engine.ts';
 import { createEnvironments, type Environments } from './environments.ts';
+import { createGates, type Gates } from './gates.ts';
 import { createGitHubWrites } from './github-writes.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createInbox, type Inbox, type IncomingDelivery } from './inbox.ts';
@@ -43,6 +44,7 @@ export interface Tables {
   pushes: Pushes;
   repositories: Repositories;
   pauses: Pauses;
+  gates: Gates;
   sessions: Sessions;
 }
 
@@ -173,6 +175,7 @@ function createTables(db: Kysely<Database>, engine: Engine): Tables {
     pushes: createPushes(db, engine),
     repositories: createRepositories(db),
     pauses: createPauses(db, engine),
+    gates: createGates(db),
     sessions: createSessions(db),
   };
 }

@@ -149,6 +149,7 @@ async function removeRun(db: Db, id: string, limit: number): Promise<boolean> {
     const inside = queries(trx);
     if ((await inside.change`delete from runs where seq in (${run})`) === 0) return false;
     await inside.change`delete from steps where run_id = ${id}`;
+    await inside.change`delete from gate_answers where run_id = ${id}`;
     await inside.change`delete from outbox where run_id = ${id}`;
     return true;
   });

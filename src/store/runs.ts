@@ -114,6 +114,10 @@ export function createRuns(db: Db, engine: Engine) {
     setWorkTree: (run: string, name: string, attempt?: number) =>
       write(run, { work_tree: name }, attempt),
 
+    /** Who asked for it by hand; undefined when an event made it. */
+    askedBy: (run: string) => read<string>(run, 'asked_by'),
+    setAskedBy: (run: string, actor: string) => write(run, { asked_by: actor }),
+
     /** The Deployment at GitHub that it has. */
     deploymentId: (run: string) => read<number>(run, 'deployment_id'),
     async setDeploymentId(run: string, id: number): Promise<void> {

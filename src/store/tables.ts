@@ -14,6 +14,7 @@ export interface Database {
   branch_heads: BranchHeadTable;
   pushes: PushTable;
   pauses: PauseTable;
+  gate_answers: GateAnswerTable;
   leases: LeaseTable;
   github_writes: GitHubWriteTable;
   repositories: RepositoryTable;
@@ -79,6 +80,10 @@ export interface RunTable {
   lease_until: number;
   deployment_id: number | null;
   work_tree: Generated<string | null>;
+  /** When time alone may open, or end, what it waits for. */
+  look_at: Generated<number | null>;
+  /** Who asked for it by hand. */
+  asked_by: Generated<string | null>;
 }
 
 export interface StepTable {
@@ -185,6 +190,16 @@ export interface PauseTable {
   since: number;
   paused_by: string;
   reason: string;
+}
+
+export interface GateAnswerTable {
+  run_id: string;
+  person: string;
+  kind: 'approve' | 'override';
+  /** A list of positions. */
+  gates: string;
+  reason: string;
+  at: number;
 }
 
 export interface LeaseTable {

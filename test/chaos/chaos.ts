@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createRandom, type Random } from '../support/random.ts';
 import { until } from '../support/until.ts';
+import { createApprovals, type Approvals } from './approvals.ts';
 import { createAudit, type Audit } from './audit.ts';
 import { murder, redeliver, type Murder } from './assault.ts';
 import { overlaps, readBook, restarts } from './book.ts';
@@ -48,6 +49,9 @@ export async function runChaos(
   const problems: string[] = [];
   const world = await createChaosWorld(options);
   const books = createAudit(world);
+  const approvals = createApprovals(world);
+  const ending = new AbortController();
+  const approving = approvals.keep(ending.signal);
   try {
     for (let done = 0; done < options.murders.length && problems.length === 0;) {
       const over = new AbortController();
@@ -64,7 +68,9 @@ export async function runChaos(
       over.abort();
       await pushing;
       if (problems.length > 0) break;
-      problems.push(...(await settle(world, books, done, done >= options.murders.length)));
+      problems.push(
+        ...(await settle(world, { books, approvals }, done, done >= options.murders.length)),
+      );
     }
     const states = Object.entries(Object.groupBy(books.runs(), ({ state }) => state));
     return {
@@ -79,6 +85,8 @@ export async function runChaos(
       problems,
     };
   } finally {
+    ending.abort();
+    await approving;
     await world.close();
   }
 }
@@ -113,7 +121,7 @@ async function keepPushing(world: ChaosWorld, random: Random, over: AbortSignal)
 /** Waits until nothing is to be done, stops everybody, and looks. All but the victim are up again afterwards. */
 async function settle(
   world: ChaosWorld,
-  books: Audit,
+  { books, approvals }: { books: Audit; approvals: Approvals },
   deaths: number,
   isLast: boolean,
 ): Promise<string[]> {
@@ -133,7 +141,7 @@ async function settle(
   if (unrest.length > 0) return unrest;
   const problems = await books.check(isLast);
   await Promise.all(controllers.map((controller) => controller.stop()));
-  const left = await leftovers(world);
+  const left = [...(await leftovers(world)), ...(await approvals.problems())];
   const others = controllers.filter((controller) => controller !== victim());
   if (!isLast) await Promise.all(others.map((controller) => controller.restart()));
   return [...problems, ...left];

@@ -34,6 +34,7 @@ export const CHAOS_SPECS: readonly ChaosSpec[] = [
     ends: ['succeeded', 'superseded', 'cancelled'],
     tells: ['succeeded', 'cancelled'],
   }),
+  spec('approved', PAGES, { more: 'gates: [{ approve: {} }]' }),
   spec('careful', PAGES, {
     more: 'on-interrupt: fail',
     ends: ['succeeded', 'superseded', 'failed/mainsheet'],

@@ -7,6 +7,7 @@ import { createWhy } from '../../src/controller/operator/why.ts';
 import { createBacktest } from '../../src/controller/operator/backtest.ts';
 import { createDeploy } from '../../src/controller/operator/deploy.ts';
 import { createIntake } from '../../src/controller/intake/intake.ts';
+import { createGates } from '../../src/controller/operator/gates.ts';
 import { createOperate } from '../../src/controller/operator/operate.ts';
 import { createPausing } from '../../src/controller/operator/pausing.ts';
 import { createHttpServer } from '../../src/http/server.ts';
@@ -102,6 +103,13 @@ export async function startServer(
     clock,
     news,
   });
+  const gates = createGates({
+    store,
+    transitions,
+    specOf,
+    approvers: async (_run, all) => ({ counted: [...all.keys()], refused: undefined }),
+    clock,
+  });
   const pausing = createPausing({
     store,
     transitions,
@@ -113,6 +121,7 @@ export async function startServer(
     catalog,
     intake,
     operate,
+    gates,
     deploy,
     backtest: createBacktest({ store }),
     why: createWhy({ store, catalog }),

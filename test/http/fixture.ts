@@ -9,6 +9,7 @@ import type { Intake } from '../../src/controller/intake/intake.ts';
 import type { BudgetUsage } from '../../src/github/budget.ts';
 import { createWhy } from '../../src/controller/operator/why.ts';
 import { createBacktest } from '../../src/controller/operator/backtest.ts';
+import { keyOf, type Gates, type Person } from '../../src/controller/operator/gates.ts';
 import type { Operate } from '../../src/controller/operator/operate.ts';
 import type { Pausing } from '../../src/controller/operator/pausing.ts';
 import { createHttpServer } from '../../src/http/server.ts';
@@ -90,6 +91,7 @@ export async function startHttp(
       ...options.intake,
     },
     operate: { ...operateOn(store, asked), ...options.operate },
+    gates: gatesOn(store, asked),
     deploy: async (spec, revision, actor) => {
       asked.push(`deploy ${spec} ${revision} as ${actor}`);
       return { ...sampleRun('deployed'), sequence: 1 };
@@ -167,6 +169,21 @@ function pausingOf(asked: string[]): Pausing {
       asked.push(`resume ${kind} ${name} as ${actor}`);
       return { pause: { kind, name, since: NOW, by: actor, reason: '' }, runs: [] };
     },
+  };
+}
+
+function gatesOn(store: Store, asked: string[]): Gates {
+  const ask = (what: string) => async (id: string, by: Person, reason: string) => {
+    asked.push(`${what} ${id} as ${keyOf(by)}: ${reason}`);
+    const run = await store.runs.get(id);
+    if (run === undefined) throw new TerminalError('run-unknown', `there is no run ${id}`);
+    return run;
+  };
+  return {
+    approve: ask('approve'),
+    reject: ask('reject'),
+    override: ask('override'),
+    view: async () => [],
   };
 }
 

@@ -11,6 +11,7 @@ export function sampleLoaded(more: Partial<DeploymentSpec> = {}): LoadedSpec {
     on: { push: undefined, release: undefined, workflowRun: undefined },
     if: undefined,
     concurrency: { lane: 'main', queue: 'newest', cancelRunning: false },
+    gates: [],
     onInterrupt: 'restart',
     timeoutMs: 60_000,
     env: {},

@@ -51,6 +51,7 @@ export function createOperate(deps: {
     source: Run,
     cause: RunCause,
     reason: string,
+    actor: string,
   ): Promise<Run[]> {
     const now = clock.now();
     const { sequence: _, ...same } = source;
@@ -63,13 +64,14 @@ export function createOperate(deps: {
     const placed = overtaken === undefined ? planned : supersededAsMade(planned, overtaken);
     const changed = await transitions.create(tables, placed, loaded);
     if (changed.length === 0) throw new TerminalError('run-lost', 'the run could not be made');
+    await tables.runs.setAskedBy(planned.id, actor);
     return changed;
   }
 
   async function rollBack(tables: Tables, from: Run, actor: string, to?: string): Promise<Run[]> {
     const target = await rollbackTarget(tables, from, to);
     const reason = `Rollback to ${target.sha.slice(0, 7)} (run ${target.id})`;
-    const runs = await again(tables, target, 'rollback', reason);
+    const runs = await again(tables, target, 'rollback', reason, actor);
     await record(tables, actor, 'run.rollback', from.id, `made run ${runs[0]?.id}: ${reason}`);
     return runs;
   }
@@ -126,7 +128,7 @@ export function createOperate(deps: {
             hint: 'only a run that has ended can be retried; cancel it first',
           });
         }
-        const runs = await again(tables, source, 'retry', `Retry of run ${id}`);
+        const runs = await again(tables, source, 'retry', `Retry of run ${id}`, actor);
         await record(tables, actor, 'run.retry', id, `made run ${runs[0]?.id}`);
         return runs;
       });

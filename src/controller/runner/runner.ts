@@ -57,6 +57,7 @@ export function createRunner(deps: {
     if (running.size === 0) await clearUp();
     const run = await claim();
     if (run === undefined) return false;
+    if (run.state !== 'running') return true;
     const lease = keepRunLease({ ...deps, runs: store.runs }, run);
     const done = see(run, lease).finally(() => {
       running.delete(run.id);
@@ -82,12 +83,16 @@ export function createRunner(deps: {
     }
   }
 
+  /** The next run that may start, which is this process's now; or one whose window has closed, which is not. */
   async function claim(): Promise<Run | undefined> {
     const run = await store.lazily(async (tables) => {
       const now = clock.now();
       const candidate = await tables.runs.nextRunnable(now, [...running.keys()]);
       if (candidate === undefined) return undefined;
       failpoint('start.before');
+      const stopped =
+        candidate.state === 'queued' ? await transitions.stopAtGate(tables, candidate) : undefined;
+      if (stopped !== undefined) return stopped;
       // Only now is it this process's, and it starts only while it is: two that saw the same run do not both get it.
       if (!(await tables.runs.own(candidate.id, owner, now + leaseMs, now))) return undefined;
       failpoint('start.inside');
@@ -96,6 +101,7 @@ export function createRunner(deps: {
     if (run !== undefined) {
       failpoint('start.after');
       transitions.announce(run);
+      if (run.state !== 'running') return run;
       logger.info(
         { run: run.id, spec: run.spec, sha: run.sha, lane: run.lane, attempt: run.attempts },
         'run started',

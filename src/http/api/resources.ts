@@ -2,8 +2,10 @@ import { z } from 'zod';
 import { CALLBACK_KINDS, kindOf } from '../../callbacks/index.ts';
 import { isoTime } from '../../lib/clock.ts';
 import type { Delivery } from '../../model/delivery.ts';
+import type { GateView } from '../../controller/operator/gates.ts';
 import { RUN_STATES, type Run, type Step } from '../../model/run.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
+import { describeGate, nameOf } from '../../model/gate.ts';
 import { isHeldBy, type Pause } from '../../model/pause.ts';
 import type { Environment } from '../../store/environments.ts';
 import type { OutboxEntry } from '../../store/outbox.ts';
@@ -195,16 +197,60 @@ export function toCallback(entry: OutboxEntry): z.infer<typeof callbackSchema> {
   };
 }
 
+const gateSchema = z
+  .object({
+    kind: z.enum(['approve', 'window']),
+    asks: z.string().describe('What the spec says, in a line'),
+    open: z.boolean(),
+    detail: z.string().describe('What it waits for, or what has opened it'),
+    answers: z.array(
+      z.object({
+        by: z.string(),
+        kind: z.enum(['approve', 'override']),
+        reason: z.string(),
+        at: time,
+      }),
+    ),
+  })
+  .meta({ id: 'Gate' });
+
+function toGate({ gate, isOpen, detail, answers }: GateView): z.infer<typeof gateSchema> {
+  return {
+    kind: gate.kind,
+    asks: describeGate(gate),
+    open: isOpen,
+    detail,
+    answers: answers.map(({ person, kind, reason, at: given }) => ({
+      by: nameOf(person),
+      kind,
+      reason,
+      at: isoTime(given),
+    })),
+  };
+}
+
 export const runDetailSchema = runSchema
-  .extend({ steps: z.array(stepSchema), callbacks: z.array(callbackSchema) })
+  .extend({
+    steps: z.array(stepSchema),
+    callbacks: z.array(callbackSchema),
+    gates: z.array(gateSchema).describe('What it waits for, or had to wait for, before it starts'),
+  })
   .meta({ id: 'RunDetail' });
 
 export function toRunDetail(
   run: Run,
-  steps: readonly Step[],
-  callbacks: readonly OutboxEntry[],
+  parts: {
+    steps: readonly Step[];
+    callbacks: readonly OutboxEntry[];
+    gates: readonly GateView[];
+  },
 ): z.infer<typeof runDetailSchema> {
-  return { ...toRun(run), steps: steps.map(toStep), callbacks: callbacks.map(toCallback) };
+  return {
+    ...toRun(run),
+    steps: parts.steps.map(toStep),
+    callbacks: parts.callbacks.map(toCallback),
+    gates: parts.gates.map(toGate),
+  };
 }
 
 export const pauseSchema = z

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Broadcast } from '../../lib/broadcast.ts';
 import { TerminalError } from '../../lib/errors.ts';
 import type { Deploy } from '../../controller/operator/deploy.ts';
+import type { Gates } from '../../controller/operator/gates.ts';
 import type { Operate } from '../../controller/operator/operate.ts';
 import type { News } from '../../model/news.ts';
 import { RUN_STATES, type Run } from '../../model/run.ts';
@@ -18,6 +19,7 @@ const rollbackQuery = z.object({
 export function runOperations(deps: {
   store: Store;
   operate: Operate;
+  gates: Pick<Gates, 'view'>;
   deploy: Deploy;
   news: Broadcast<News>;
 }): Operation[] {
@@ -68,7 +70,11 @@ export function runOperations(deps: {
       answer: runDetailSchema,
       async serve(_ctx, { id }) {
         const run = await find(id);
-        return toRunDetail(run, await store.steps.ofRun(id), await store.outbox.ofRun(id));
+        return toRunDetail(run, {
+          steps: await store.steps.ofRun(id),
+          callbacks: await store.outbox.ofRun(id),
+          gates: await deps.gates.view(run),
+        });
       },
     }),
     operation({

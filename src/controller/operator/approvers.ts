@@ -1,0 +1,95 @@
+import { MainsheetError } from '../../lib/errors.ts';
+import type { People } from '../../github/people.ts';
+import type { Json } from '../../model/event.ts';
+import type { ApproveGate } from '../../model/gate.ts';
+import type { Run } from '../../model/run.ts';
+import type { Store } from '../../store/index.ts';
+import type { Approvers, Person } from './gates.ts';
+
+/**
+ * Who may answer to which gates of a run. GitHub is asked only about teams, and about the authors of a commit where they do
+ * not count. Without credentials for GitHub the authors are those that the event names.
+ */
+export function createApprovers(deps: {
+  store: Pick<Store, 'inbox' | 'runs'>;
+  people: People;
+}): Approvers {
+  const { store, people } = deps;
+
+  async function isAmong({ from }: ApproveGate, run: Run, by: Person): Promise<boolean> {
+    if ('administrator' in by || from.length === 0) return true;
+    const { login } = by;
+    if (from.some((one) => one.toLowerCase() === login.toLowerCase())) return true;
+    for (const one of from) {
+      const [, org, slug] = /^team:([^/]+)\/(.+)$/.exec(one) ?? [];
+      if (org === undefined || slug === undefined) continue;
+      if (await people.isMember(run.repository, { org, slug }, login)) return true;
+    }
+    return false;
+  }
+
+  /** In small letters: those who made the commits, sent the event, or asked for the run. */
+  async function authorsOf(run: Run): Promise<ReadonlySet<string>> {
+    const delivery = await store.inbox.get(run.delivery);
+    const payload = JSON.parse(delivery?.payload || '{}') as Json;
+    const names = [
+      ...namedIn(payload),
+      ...(await committersOf(run)),
+      (await store.runs.askedBy(run.id)) ?? [],
+    ].flat();
+    return new Set(names.map((name) => name.toLowerCase()));
+  }
+
+  async function committersOf({ repository, sha }: Run): Promise<string[]> {
+    try {
+      return await people.committers(repository, sha);
+    } catch (error) {
+      if (error instanceof MainsheetError && error.code === 'github-not-configured') return [];
+      throw error;
+    }
+  }
+
+  return async (run, gates, by) => {
+    const counted: number[] = [];
+    const refusals: string[] = [];
+    const name = ('login' in by ? by.login : by.administrator).toLowerCase();
+    for (const [position, gate] of gates.entries()) {
+      if (gate.kind !== 'approve') continue;
+      if (!(await isAmong(gate, run, by))) {
+        refusals.push(`it is for ${gate.from.join(', ')}`);
+      } else if (gate.notAuthor && (await authorsOf(run)).has(name)) {
+        refusals.push(
+          'whoever made the commits, sent the event or asked for the run does not count',
+        );
+      } else {
+        counted.push(position);
+      }
+    }
+    return { counted, refused: refusals.join('; ') };
+  };
+}
+
+/** The users that a payload says to have made its commits, or to have sent it. */
+function namedIn(payload: Json): string[] {
+  const commits = at(payload, 'commits');
+  const places = [
+    at(payload, 'sender', 'login'),
+    at(payload, 'pusher', 'name'),
+    at(payload, 'release', 'author', 'login'),
+    at(payload, 'workflow_run', 'actor', 'login'),
+    at(payload, 'workflow_run', 'triggering_actor', 'login'),
+    ...[at(payload, 'head_commit'), ...(Array.isArray(commits) ? commits : [])].flatMap(
+      (commit) => [at(commit, 'author', 'username'), at(commit, 'committer', 'username')],
+    ),
+  ];
+  return places.filter((name) => typeof name === 'string');
+}
+
+function at(value: Json | undefined, ...path: string[]): Json | undefined {
+  let current = value;
+  for (const key of path) {
+    if (typeof current !== 'object' || current === null || Array.isArray(current)) return undefined;
+    current = Object.hasOwn(current, key) ? current[key] : undefined;
+  }
+  return current;
+}

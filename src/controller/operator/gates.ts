@@ -1,0 +1,205 @@
+import type { Clock } from '../../lib/clock.ts';
+import { MainsheetError, TerminalError } from '../../lib/errors.ts';
+import { noFailpoint, type Failpoint } from '../../lib/failpoint.ts';
+import {
+  judgeGates,
+  nameOf,
+  type Gate,
+  type GateAnswer,
+  type GateState,
+} from '../../model/gate.ts';
+import { hasEnded, type Run } from '../../model/run.ts';
+import type { SpecReader } from '../../runs/snapshot.ts';
+import type { Transitions } from '../../runs/transition.ts';
+import type { Store, Tables } from '../../store/index.ts';
+import { findRun } from './rollback-target.ts';
+
+const LONGEST_REASON = 200;
+
+/** A person who answers. An administrator counts for every gate, as one person; of others GitHub says who they are. */
+export type Person = { login: string } | { administrator: string };
+
+/**
+ * What people answer to the gates that a run waits at. An answer is for that run alone and counts once for each person; a
+ * refused one changes nothing. All of it lands in the audit table. That a person may act on the repository at all is for the
+ * caller to see to. Throws TerminalError `run-unknown`, `illegal-transition` when the run has started or ended, `no-gate` when
+ * it has no such gate, `not-an-approver`, `reason-too-long`, `reason-missing`.
+ */
+export interface Gates {
+  /** The run starts in its turn when enough people have approved. Once more from the same person changes nothing. */
+  approve(run: string, by: Person, reason: string): Promise<Run>;
+  /** The run is cancelled. */
+  reject(run: string, by: Person, reason: string): Promise<Run>;
+  /** Opens the run's windows, for a reason that is shown wherever the run is. */
+  override(run: string, by: Person, reason: string): Promise<Run>;
+  /** The run's gates: as they are now, or as they were when it started or ended. None where its spec cannot be read. */
+  view(run: Run): Promise<GateView[]>;
+}
+
+/** A gate of a run with what people have answered to it. */
+export interface GateView extends GateState {
+  answers: GateAnswer[];
+}
+
+/** By position, the gates that a person's answer counts for, and why not for the others. Throws RetryableError while GitHub cannot be asked. */
+export type Approvers = (
+  run: Run,
+  gates: readonly Gate[],
+  by: Person,
+) => Promise<{ counted: number[]; refused: string | undefined }>;
+
+export function createGates(deps: {
+  store: Store;
+  transitions: Transitions;
+  specOf: SpecReader;
+  approvers: Approvers;
+  clock: Clock;
+  failpoint?: Failpoint;
+}): Gates {
+  const { store, transitions, clock, failpoint = noFailpoint } = deps;
+
+  /** Which gates of the run the answer counts for. What is refused is written down too. */
+  async function counted(
+    run: Run,
+    kind: Gate['kind'],
+    by: Person,
+    what: string,
+  ): Promise<number[]> {
+    const gates = await gatesOf(run);
+    const own = [...gates.entries()].filter(([, gate]) => gate.kind === kind);
+    if (own.length === 0) {
+      throw new TerminalError('no-gate', `run ${run.id} of ${run.spec} has no gate "${kind}"`);
+    }
+    const found = await deps.approvers(run, gates, by);
+    const positions = own.map(([position]) => position);
+    const mine =
+      kind === 'window' ? positions : found.counted.filter((one) => positions.includes(one));
+    const isRefused = kind === 'window' ? !('administrator' in by) : mine.length === 0;
+    if (!isRefused) return mine;
+    const why =
+      kind === 'window' ? 'only an administrator may override a window' : (found.refused ?? '');
+    await record(store, by, `${what}.refused`, run, why);
+    throw new TerminalError(
+      'not-an-approver',
+      `${nameOf(keyOf(by))} may not ${what.split('.')[1]} run ${run.id}: ${why}`,
+    );
+  }
+
+  async function gatesOf({ specDigest }: Run): Promise<readonly Gate[]> {
+    try {
+      return (await deps.specOf(store, specDigest)).gates;
+    } catch (error) {
+      if (error instanceof MainsheetError && error.code === 'spec-unreadable') return [];
+      throw error;
+    }
+  }
+
+  async function record(
+    { audit }: Pick<Tables, 'audit'>,
+    by: Person,
+    action: string,
+    run: Run,
+    detail: string,
+  ): Promise<void> {
+    await audit.record({
+      at: clock.now(),
+      actor: nameOf(keyOf(by)),
+      action,
+      subject: run.id,
+      detail,
+    });
+  }
+
+  /** Changes a run that has not started, as it is now, in a transaction that no other changes its lane in. */
+  async function change(
+    run: Run,
+    work: (tables: Tables, now: Run) => Promise<Run[]>,
+  ): Promise<Run> {
+    const changed = await store.atomically(async (tables) => {
+      await tables.pauses.lock('to make runs');
+      await tables.runs.lockLane(run.lane);
+      const now = await findRun(tables.runs, run.id);
+      checkWaiting(now);
+      return await work(tables, now);
+    });
+    failpoint('gate.after');
+    for (const one of changed) transitions.announce(one);
+    return changed[0] ?? run;
+  }
+
+  async function answer(
+    kind: 'approve' | 'override',
+    id: string,
+    by: Person,
+    reason: string,
+  ): Promise<Run> {
+    const run = await findRun(store.runs, id);
+    checkWaiting(run);
+    const gates = await counted(run, kind === 'approve' ? 'approve' : 'window', by, `run.${kind}`);
+    return await change(run, async (tables, now) => {
+      const answered = { person: keyOf(by), kind, gates, reason, at: clock.now() };
+      if (!(await tables.gates.answer(id, answered))) return [now];
+      failpoint('gate.inside');
+      await record(tables, by, `run.${kind}`, now, reason);
+      return await transitions.hold(tables, now);
+    });
+  }
+
+  return {
+    approve: async (id, by, reason) => await answer('approve', id, by, checkReason(reason)),
+
+    async override(id, by, given) {
+      const reason = checkReason(given);
+      if (reason !== '') return await answer('override', id, by, reason);
+      throw new TerminalError('reason-missing', 'a window is overridden for a reason only', {
+        hint: 'say why: the audit table and the Deployment on GitHub show it',
+      });
+    },
+
+    async view(run) {
+      const gates = await gatesOf(run);
+      if (gates.length === 0) return [];
+      const answers = await store.gates.answersTo(run.id);
+      const at = run.startedAt ?? run.finishedAt ?? clock.now();
+      const verdict = judgeGates(gates, { answers, since: run.createdAt, now: at });
+      return verdict.gates.map((state, position) => ({
+        ...state,
+        answers: answers.filter(({ gates: counted }) => counted.includes(position)),
+      }));
+    },
+
+    async reject(id, by, given) {
+      const reason = checkReason(given);
+      const run = await findRun(store.runs, id);
+      checkWaiting(run);
+      await counted(run, 'approve', by, 'run.reject');
+      return await change(run, async (tables, now) => {
+        await record(tables, by, 'run.reject', now, reason);
+        const said = `Rejected by ${nameOf(keyOf(by))}${reason === '' ? '' : `: ${reason}`}`;
+        return [await transitions.apply(tables, now, { type: 'cancel', reason: said })];
+      });
+    },
+  };
+}
+
+/** How a person is written down: GitHub's names have no case. */
+export function keyOf(by: Person): string {
+  return 'login' in by ? `github:${by.login.toLowerCase()}` : `admin:${by.administrator}`;
+}
+
+function checkWaiting({ id, state }: Run): void {
+  if (state === 'blocked' || state === 'queued') return;
+  throw new TerminalError('illegal-transition', `run ${id} is ${state}: it waits at no gate`, {
+    hint: hasEnded(state) ? 'a run that has ended never changes' : 'cancel it to stop it',
+  });
+}
+
+/** One line, for people. */
+function checkReason(given: string): string {
+  const reason = given.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
+  if (reason.length <= LONGEST_REASON) return reason;
+  throw new TerminalError(
+    'reason-too-long',
+    `the reason has ${reason.length} characters; it may have ${LONGEST_REASON}`,
+  );
+}

@@ -1,0 +1,41 @@
+import type { GateAnswer } from '../model/gate.ts';
+import { createMapping } from './mapping.ts';
+import { assignments, queries, values, type Db, type Row } from './query.ts';
+
+type KeptAnswer = GateAnswer & { run: string };
+
+const mapping = createMapping<KeptAnswer>({ names: { run: 'run_id' }, json: ['gates'] });
+
+export type Gates = ReturnType<typeof createGates>;
+
+/** What people have answered to the gates of runs, and when runs are to be looked at again. */
+export function createGates(db: Db) {
+  const { all, change } = queries(db);
+  return {
+    /** False when the person has given this answer before, which stays as it is. */
+    async answer(run: string, answer: GateAnswer): Promise<boolean> {
+      const row = mapping.write({ run, ...answer });
+      return (await change`insert into gate_answers ${values([row])} on conflict do nothing`) > 0;
+    },
+
+    /** Of one run, oldest first. */
+    async answersTo(run: string): Promise<GateAnswer[]> {
+      const rows = await all<Row>`
+        select * from gate_answers where run_id = ${run} order by at, person, kind`;
+      return rows.map((row) => mapping.read(row));
+    },
+
+    /** When time alone may change what the run waits for; undefined: never. */
+    async lookAt(run: string, at: number | undefined): Promise<void> {
+      await change`update runs set ${assignments({ look_at: at })} where id = ${run}`;
+    },
+
+    /** Blocked runs whose time to be looked at has come, the one that waits longest first. */
+    async due(now: number, most: number): Promise<string[]> {
+      const rows = await all<{ id: string }>`
+        select id from runs where state = 'blocked' and look_at is not null and look_at <= ${now}
+        order by look_at limit ${most}`;
+      return rows.map(({ id }) => id);
+    },
+  };
+}

@@ -1,0 +1,311 @@
+import assert from 'node:assert/strict';
+import { describe, test, type TestContext } from 'node:test';
+import { createApprovers } from '../../../src/controller/operator/approvers.ts';
+import { createGateLoop } from '../../../src/controller/operator/gate-loop.ts';
+import { createGates, type Person } from '../../../src/controller/operator/gates.ts';
+import { createBroadcast } from '../../../src/lib/broadcast.ts';
+import { silentLogger } from '../../../src/lib/logger.ts';
+import type { DeploymentSpec } from '../../../src/model/deployment-spec.ts';
+import type { ApproveGate, Gate } from '../../../src/model/gate.ts';
+import type { News } from '../../../src/model/news.ts';
+import type { NewRun, Run } from '../../../src/model/run.ts';
+import { createTransitions } from '../../../src/runs/transition.ts';
+import { sampleLoaded } from '../../runs/samples.ts';
+import { sampleDelivery, sampleRun } from '../../store/samples.ts';
+import { bothEngines } from '../../support/engines.ts';
+
+const MINUTE = 60_000;
+const MONDAY = Date.parse('2026-11-30T07:59Z');
+const APPROVE: ApproveGate = {
+  kind: 'approve',
+  from: ['alice', 'bob', 'team:acme/release'],
+  count: 2,
+  notAuthor: false,
+  timeoutMs: undefined,
+};
+const WINDOW: Gate = {
+  kind: 'window',
+  allow: [{ kind: 'weekly', days: [1], from: 9 * 60, to: 10 * 60, text: 'Mon 09:00-10:00' }],
+  deny: [],
+  timeZone: 'Europe/Berlin',
+};
+const person = (login: string): Person => ({ login });
+const ADMIN: Person = { administrator: 'admin' };
+
+for (const [engine, open] of bothEngines()) {
+  describe(`gates on ${engine}`, () => {
+    async function setUp(t: TestContext, gates: Gate[], more: Partial<DeploymentSpec> = {}) {
+      const store = await open(t);
+      const loaded = sampleLoaded({ gates, ...more });
+      let now = MONDAY;
+      const clock = { now: () => now, elapsed: () => now, sleep: async () => undefined };
+      const specOf = async () => loaded.spec;
+      const transitions = createTransitions({
+        store,
+        specOf,
+        clock,
+        news: createBroadcast<News>(),
+        publicUrl: undefined,
+        feedback: true,
+      });
+      const asked: string[] = [];
+      const approvers = createApprovers({
+        store,
+        people: {
+          async isMember(_repository, { org, slug }, login) {
+            asked.push(`${org}/${slug} ${login}`);
+            return login === 'carol';
+          },
+          committers: async () => ['dave'],
+        },
+      });
+      const operator = createGates({ store, transitions, specOf, approvers, clock });
+      const create = async (id: string, run: Partial<NewRun> = {}) => {
+        const planned = sampleRun(id, { createdAt: now, ...run });
+        const changed = await store.atomically((tables) =>
+          transitions.create(tables, planned, loaded),
+        );
+        return changed[0];
+      };
+      const get = async (id: string): Promise<Run> => {
+        const run = await store.runs.get(id);
+        assert.ok(run);
+        return run;
+      };
+      return {
+        store,
+        operator,
+        transitions,
+        create,
+        get,
+        asked,
+        tick: (ms: number) => (now += ms),
+        /** One look of the loop. */
+        async look() {
+          const stopping = new AbortController();
+          const loop = createGateLoop({
+            store,
+            transitions,
+            clock: { ...clock, now: () => (stopping.abort(), now) },
+            logger: silentLogger,
+          });
+          await loop.run(stopping.signal);
+        },
+        /** As the runner does it. */
+        claim: () =>
+          store.atomically(async (tables) => {
+            const next = await tables.runs.nextRunnable(now);
+            if (next === undefined) return undefined;
+            const stopped = await transitions.stopAtGate(tables, next);
+            if (stopped !== undefined) return stopped;
+            assert.ok(await tables.runs.own(next.id, 'me', now + MINUTE, now));
+            return await transitions.apply(tables, next, { type: 'start' }, 'me');
+          }),
+        audit: async () =>
+          (await store.audit.list(10)).map(({ actor, action, detail }) =>
+            `${actor} ${action} ${detail}`.trim(),
+          ),
+      };
+    }
+
+    test('a run waits until enough people have approved, each counted once, and then starts in its turn', async (t) => {
+      const { store, operator, create, claim, get, audit } = await setUp(t, [APPROVE]);
+      assert.equal((await create('r1'))?.state, 'blocked');
+      assert.equal(await claim(), undefined);
+      await operator.approve('r1', person('alice'), 'looks good');
+      const again = await operator.approve('r1', person('Alice'), 'really');
+      assert.equal(
+        again.reason,
+        'Waiting for 1 approval by alice, bob, team:acme/release (1 of 2: alice)',
+      );
+      assert.equal(await claim(), undefined);
+      assert.equal((await operator.approve('r1', person('bob'), '')).state, 'queued');
+      assert.equal((await claim())?.id, 'r1');
+      assert.equal((await get('r1')).state, 'running');
+      assert.deepEqual(await audit(), ['bob run.approve', 'alice run.approve looks good']);
+      assert.equal((await store.gates.answersTo('r1')).length, 2);
+    });
+
+    test('an approval is for that run alone, also of the same revision', async (t) => {
+      const { operator, create, claim } = await setUp(t, [{ ...APPROVE, count: 1 }], {
+        concurrency: { lane: 'main', queue: 'all', cancelRunning: false },
+      });
+      await create('r1');
+      await create('r2');
+      await operator.approve('r2', person('alice'), '');
+      assert.equal(await claim(), undefined, 'the first has its turn first');
+      await operator.approve('r1', person('alice'), '');
+      assert.equal((await claim())?.id, 'r1');
+    });
+
+    test('the newest run takes the place of one that waits for approval, which nobody can approve any more', async (t) => {
+      const { operator, create, get } = await setUp(t, [APPROVE]);
+      await create('r1');
+      await operator.approve('r1', person('alice'), '');
+      await create('r2', { sha: 'b'.repeat(40) });
+      assert.equal((await get('r1')).state, 'superseded');
+      await assert.rejects(operator.approve('r1', person('bob'), ''), {
+        code: 'illegal-transition',
+      });
+      assert.match((await get('r2')).reason, /^Waiting for 2 approvals/);
+    });
+
+    test('who is neither named nor in a team that is changes nothing, and that is written down', async (t) => {
+      const { store, operator, create, get, asked, audit } = await setUp(t, [APPROVE]);
+      await create('r1');
+      const before = await get('r1');
+      for (const act of ['approve', 'reject'] as const) {
+        await assert.rejects(operator[act]('r1', person('mallory'), ''), {
+          code: 'not-an-approver',
+          message: `mallory may not ${act} run r1: it is for alice, bob, team:acme/release`,
+        });
+      }
+      await operator.approve('r1', person('carol'), '');
+      assert.deepEqual(await get('r1').then(({ state }) => state), before.state);
+      assert.deepEqual(asked, [
+        'acme/release mallory',
+        'acme/release mallory',
+        'acme/release carol',
+      ]);
+      assert.deepEqual(await audit(), [
+        'carol run.approve',
+        'mallory run.reject.refused it is for alice, bob, team:acme/release',
+        'mallory run.approve.refused it is for alice, bob, team:acme/release',
+      ]);
+      assert.equal((await store.gates.answersTo('r1')).length, 1);
+    });
+
+    test('where authors do not count, neither committer, sender nor who asked for the run may approve', async (t) => {
+      const gate: ApproveGate = { ...APPROVE, from: [], count: 1, notAuthor: true };
+      const { store, operator, create, get } = await setUp(t, [gate]);
+      const payload = {
+        sender: { login: 'Sender' },
+        commits: [{ author: { username: 'author' }, committer: { username: 'web-flow' } }],
+      };
+      await store.accept(sampleDelivery('d1', { payload: JSON.stringify(payload) }));
+      await create('r1', { delivery: 'd1' });
+      await store.runs.setAskedBy('r1', 'operator');
+      for (const login of ['sender', 'AUTHOR', 'dave', 'operator']) {
+        await assert.rejects(operator.approve('r1', person(login), ''), {
+          code: 'not-an-approver',
+        });
+      }
+      await assert.rejects(operator.approve('r1', { administrator: 'operator' }, ''), {
+        code: 'not-an-approver',
+      });
+      await operator.approve('r1', person('alice'), '');
+      assert.equal((await get('r1')).state, 'queued');
+    });
+
+    test('a rejected run is cancelled and says by whom and why', async (t) => {
+      const { operator, create } = await setUp(t, [APPROVE]);
+      await create('r1');
+      const run = await operator.reject('r1', person('bob'), 'not\nbefore Monday');
+      assert.equal(run.state, 'cancelled');
+      assert.equal(run.reason, 'Rejected by bob: not before Monday');
+    });
+
+    test('an administrator counts as one person, for every gate', async (t) => {
+      const { operator, create } = await setUp(t, [APPROVE]);
+      await create('r1');
+      await operator.approve('r1', ADMIN, '');
+      const run = await operator.approve('r1', ADMIN, '');
+      assert.match(run.reason, /\(1 of 2: admin\)$/);
+    });
+
+    test('what is not approved in time is cancelled', async (t) => {
+      const { create, get, look, tick } = await setUp(t, [{ ...APPROVE, timeoutMs: MINUTE }]);
+      await create('r1');
+      tick(MINUTE - 1);
+      await look();
+      assert.equal((await get('r1')).state, 'blocked');
+      tick(1);
+      await look();
+      const { state, reason } = await get('r1');
+      assert.equal(state, 'cancelled');
+      assert.equal(reason, 'Not approved within 1m 00s by alice, bob, team:acme/release');
+    });
+
+    test('a window lets a run go when it opens', async (t) => {
+      const { create, get, look, tick, claim } = await setUp(t, [WINDOW]);
+      const made = await create('r1');
+      assert.equal(made?.reason, 'Outside its window: opens Mon 2026-11-30 09:00 Europe/Berlin');
+      await look();
+      assert.equal(await claim(), undefined);
+      tick(MINUTE);
+      await look();
+      assert.equal((await get('r1')).state, 'queued');
+      assert.equal((await claim())?.state, 'running');
+    });
+
+    test('a run whose window closes while it waits in its lane does not start', async (t) => {
+      const { create, get, tick, claim } = await setUp(t, [WINDOW]);
+      tick(MINUTE);
+      assert.equal((await create('r1'))?.state, 'queued');
+      tick(60 * MINUTE);
+      assert.equal((await claim())?.state, 'blocked');
+      assert.match((await get('r1')).reason, /^Outside its window: opens Mon 2026-12-07 09:00/);
+      assert.equal(await claim(), undefined);
+    });
+
+    test('a window is overridden by an administrator, for a reason that is written down', async (t) => {
+      const { operator, create, audit } = await setUp(t, [WINDOW, { ...APPROVE, count: 1 }]);
+      await create('r1');
+      await assert.rejects(operator.override('r1', ADMIN, ' '), { code: 'reason-missing' });
+      await assert.rejects(operator.override('r1', person('alice'), 'please'), {
+        code: 'not-an-approver',
+      });
+      const run = await operator.override('r1', ADMIN, 'the shop is down');
+      assert.match(run.reason, /^Waiting for 1 approval/);
+      assert.equal((await operator.approve('r1', person('alice'), '')).state, 'queued');
+      assert.ok((await audit()).includes('admin run.override the shop is down'));
+    });
+
+    test('a pause goes before the gates, and after it they are as they were', async (t) => {
+      const { store, operator, transitions, create, get } = await setUp(t, [
+        { ...APPROVE, count: 1 },
+      ]);
+      await store.pauses.add({
+        kind: 'lane',
+        name: 'main',
+        since: MONDAY,
+        by: 'admin',
+        reason: '',
+      });
+      await create('r1');
+      assert.match((await operator.approve('r1', person('alice'), '')).reason, /^Paused by admin/);
+      await store.pauses.remove({ kind: 'lane', name: 'main' });
+      const run = await get('r1');
+      await store.atomically((tables) => transitions.hold(tables, run));
+      assert.equal((await get('r1')).state, 'queued');
+    });
+
+    test('people who approve at the same moment are all counted', async (t) => {
+      const { operator, create, get } = await setUp(t, [{ ...APPROVE, from: [], count: 8 }]);
+      await create('r1');
+      const logins = Array.from({ length: 8 }, (_, index) => `person${index}`);
+      await Promise.all(logins.map((login) => operator.approve('r1', person(login), '')));
+      assert.equal((await get('r1')).state, 'queued');
+    });
+
+    test('a run without such a gate takes no answer', async (t) => {
+      const { operator, create } = await setUp(t, [WINDOW]);
+      await create('r1');
+      await assert.rejects(operator.approve('r1', ADMIN, ''), { code: 'no-gate' });
+      await assert.rejects(operator.approve('r2', ADMIN, ''), { code: 'run-unknown' });
+    });
+
+    test('the view of a run says of each gate whether it is open, and who answered what', async (t) => {
+      const { operator, create, get } = await setUp(t, [APPROVE, WINDOW]);
+      await create('r1');
+      await operator.approve('r1', person('alice'), 'go');
+      const [approve, window] = await operator.view(await get('r1'));
+      assert.equal(approve?.isOpen, false);
+      assert.deepEqual(
+        approve?.answers.map(({ person: by, reason }) => [by, reason]),
+        [['github:alice', 'go']],
+      );
+      assert.equal(window?.detail, 'Outside its window: opens Mon 2026-11-30 09:00 Europe/Berlin');
+    });
+  });
+}
