@@ -46,35 +46,53 @@ async function run(load: Load): Promise<LoadResult> {
   const start = performance.now();
   const until = start + load.seconds * 1000;
 
-  await Promise.all(
-    sockets.map((socket) => {
-      let sent = 0;
+  /** Sends one request after the other; over another connection when the receiver says that it closes this one. */
+  function work(first: Socket): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let socket = first;
+      let sent = performance.now();
       let received = '';
-      const ended = new Promise<void>((resolve, reject) => {
-        socket.on('error', reject);
+      watch();
+
+      function watch(): void {
+        socket.on('error', reject).on('data', take);
         socket.on('close', () => reject(new Error('the receiver closed a connection')));
-        socket.on('data', (chunk: Buffer) => {
-          received += chunk.toString('latin1');
-          if (!isWhole(received)) return;
-          const now = performance.now();
-          latencies[answered] = now - sent;
-          answered += 1;
-          if (received.charCodeAt(9) !== 50) failed += 1;
-          received = '';
-          if (now >= until || next >= load.requests) resolve();
-          else write();
-        });
-      });
+        socket.write(requests[next++] ?? '');
+      }
+
       function write(): void {
         sent = performance.now();
         socket.write(requests[next++] ?? '');
       }
-      write();
-      return ended;
-    }),
-  );
+
+      function take(chunk: Buffer): void {
+        received = received === '' ? chunk.latin1Slice() : received + chunk.latin1Slice();
+        if (!isWhole(received)) return;
+        const now = performance.now();
+        latencies[answered] = now - sent;
+        answered += 1;
+        if (received.charCodeAt(9) !== 50) failed += 1;
+        const isLast = received.includes('\r\nConnection: close');
+        received = '';
+        if (isLast || now >= until || next >= load.requests) {
+          socket.removeAllListeners('close').destroy();
+        }
+        if (now >= until || next >= load.requests) resolve();
+        else if (isLast) again();
+        else write();
+      }
+
+      function again(): void {
+        sent = performance.now();
+        open(load.url).then((opened) => {
+          socket = opened;
+          watch();
+        }, reject);
+      }
+    });
+  }
+  await Promise.all(sockets.map(work));
   const seconds = (performance.now() - start) / 1000;
-  for (const socket of sockets) socket.removeAllListeners('close').destroy();
   const sorted = latencies.subarray(0, answered).sort();
   const at = (share: number) => sorted[Math.min(answered - 1, Math.floor(answered * share))] ?? 0;
   return { rate: answered / seconds, answered, failed, p50: at(0.5), p99: at(0.99) };

@@ -42,6 +42,8 @@ export async function startServe(
     // The pushes are made up: there is no repository to look at.
     MAINSHEET_RECONCILE_INTERVAL: '0',
     LOG_FORMAT: 'json',
+    // `--cpu-prof`, for one who wants to know where the time goes.
+    NODE_OPTIONS: process.env['BENCH_NODE_OPTIONS'] ?? '',
   };
   const log = join(root, 'log');
   let { child, url } = await start(environment, log);
