@@ -66,7 +66,7 @@ async function run(load: Load): Promise<LoadResult> {
       }
 
       function take(chunk: Buffer): void {
-        received = received === '' ? chunk.latin1Slice() : received + chunk.latin1Slice();
+        received += chunk.toString('latin1');
         if (!isWhole(received)) return;
         const now = performance.now();
         latencies[answered] = now - sent;

@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../lib/clock.ts';
 import { ProblemError } from './problem.ts';
 
@@ -54,6 +54,8 @@ export function createBodyRoom(
   let heldByLarge = 0;
   /** Aborted when no body is left to be watched. */
   let watching: AbortController | undefined;
+  /** Whether to watch is about to be asked. */
+  let isSoon = false;
 
   function remove(body: Body): void {
     if (!bodies.delete(body)) return;
@@ -86,13 +88,23 @@ export function createBodyRoom(
     }
   }
 
+  /** Most bodies have come whole by then, and nothing has to be watched. */
+  function watchSoon(): void {
+    if (watching !== undefined || isSoon) return;
+    isSoon = true;
+    setImmediate(() => {
+      isSoon = false;
+      if (bodies.size > 0 && watching === undefined) void watch();
+    });
+  }
+
   /** While there are bodies, ends those that have brought too little in a window of time. */
   async function watch(): Promise<void> {
     const signal = (watching = new AbortController()).signal;
     while (!signal.aborted) {
       await clock.sleep(WINDOW_MS, signal);
       // When this process was held up itself, what came in the meantime is still to be read.
-      await setImmediate();
+      await nextTurn();
       const now = clock.elapsed();
       for (const body of bodies) {
         if (body.isHeldUp || now - body.windowBegan < WINDOW_MS) continue;
@@ -115,7 +127,7 @@ export function createBodyRoom(
         end: onEnd,
       };
       bodies.add(body);
-      if (watching === undefined) void watch();
+      watchSoon();
       return {
         take: (bytes) => take(body, bytes),
         holdUp(isHeldUp) {

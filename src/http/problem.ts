@@ -114,12 +114,18 @@ export interface Problem {
 }
 
 /** Says what a client is told of an error, and logs it when nobody expected it. */
-export function explainError(ctx: Context, error: unknown, logger: Logger): Problem {
+export function explainError(
+  request: Pick<Context, 'method' | 'path'>,
+  error: unknown,
+  logger: Logger,
+): Problem {
   const problem = toProblem(error);
   // A ProblemError was thrown on purpose: who threw it has logged what there was to log.
   if (problem.status >= 500 && problem !== error) {
+    // A target that cannot be read has no path.
+    const { method, path } = request;
     logger.error(
-      { method: ctx.method, path: ctx.path, status: problem.status, error: describeError(error) },
+      { method, path, status: problem.status, error: describeError(error) },
       'request failed',
     );
   }
@@ -134,18 +140,19 @@ export function explainError(ctx: Context, error: unknown, logger: Logger): Prob
 }
 
 function answer(ctx: Context, error: unknown, logger: Logger): void {
-  const { status, headers, title, code, detail, hint } = explainError(ctx, error, logger);
-  ctx.status = status;
-  ctx.set(headers);
-  ctx.body = {
-    type: 'about:blank',
-    title,
-    status,
-    code,
-    detail,
-    ...(hint === undefined ? {} : { hint }),
-  };
-  ctx.type = 'application/problem+json';
+  const problem = explainError(ctx, error, logger);
+  ctx.status = problem.status;
+  ctx.set(problem.headers);
+  ctx.body = problemBody(problem);
+  ctx.type = PROBLEM_TYPE;
+}
+
+export const PROBLEM_TYPE = 'application/problem+json';
+
+/** The JSON that says it. */
+export function problemBody({ status, title, code, detail, hint }: Problem): object {
+  const body = { type: 'about:blank', title, status, code, detail };
+  return hint === undefined ? body : { ...body, hint };
 }
 
 function toProblem(error: unknown): ProblemError {

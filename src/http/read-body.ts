@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import { finished } from 'node:stream';
 import type { Clock } from '../lib/clock.ts';
 import { RetryableError } from '../lib/errors.ts';
 import type { BodyCheck } from '../sources/contract.ts';
@@ -53,11 +52,9 @@ function collect(
     let isOver = false;
     let keeping: Promise<void> | undefined;
     const place = room.enter(refuse);
-    const forget = finished(request, { writable: false }, (error) => {
-      if (error) refuse(brokenOff(error));
-      else void finish();
-    });
-    request.on('data', take);
+    // What ends early is closed without an end, and may fail besides.
+    const broken = (cause?: Error) => refuse(brokenOff(cause));
+    request.on('data', take).once('end', finish).on('error', broken).once('close', broken);
 
     function take(chunk: Buffer): void {
       place.take(chunk.length);
@@ -75,8 +72,13 @@ function collect(
       request.resume();
     }
 
-    async function finish(): Promise<void> {
-      await keeping;
+    function finish(): void {
+      request.off('close', broken);
+      if (keeping === undefined) close();
+      else void keeping.then(close);
+    }
+
+    function close(): void {
       if (isOver) return;
       isOver = true;
       place.leave();
@@ -87,8 +89,8 @@ function collect(
       if (isOver) return;
       isOver = true;
       request.off('data', take);
+      request.off('end', finish).off('close', broken);
       request.pause();
-      forget();
       place.leave();
       reject(error);
     }
@@ -97,7 +99,7 @@ function collect(
 
 /** A body in memory, until it is larger than `small` bytes: then in a file, and checked piece by piece. */
 function createKept(directory: string, small: number, check: BodyCheck) {
-  let chunks: Uint8Array[] = [];
+  let chunks: Buffer[] = [];
   let size = 0;
   let spool: Spool | undefined;
   let writing: Promise<void> | undefined;
@@ -119,7 +121,7 @@ function createKept(directory: string, small: number, check: BodyCheck) {
   }
 
   return {
-    add(chunk: Uint8Array): Promise<void> | undefined {
+    add(chunk: Buffer): Promise<void> | undefined {
       chunks.push(chunk);
       size += chunk.length;
       if (size <= small) return undefined;
@@ -131,7 +133,8 @@ function createKept(directory: string, small: number, check: BodyCheck) {
         if (check.matches()) return await spool.read();
         throw check.refusal();
       }
-      const body = Buffer.concat(chunks);
+      const [only] = chunks;
+      const body = only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks);
       if (await check.whole(body)) return body;
       throw check.refusal();
     },
@@ -143,7 +146,7 @@ function createKept(directory: string, small: number, check: BodyCheck) {
   };
 }
 
-function brokenOff(cause: unknown): ProblemError {
+function brokenOff(cause: Error | undefined): ProblemError {
   return new ProblemError(400, 'body-unreadable', 'the request ended before its body did', {
     cause,
     headers: { Connection: 'close' },

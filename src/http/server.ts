@@ -40,7 +40,7 @@ import { problems } from './problem.ts';
 import { createReadBody } from './read-body.ts';
 import { createStopping } from './stopping.ts';
 import { createTakeIn } from './take-in.ts';
-import { webhookRoute } from './webhooks.ts';
+import { createWebhookHandler, isWebhook } from './webhooks.ts';
 
 export interface HttpDeps {
   store: Store;
@@ -103,11 +103,10 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   const takeIn = createTakeIn({
     accept: (delivery) => store.accept(delivery),
     originalOf: async (id) => (await store.inbox.get(id))?.delivery.copyOf,
-    onAccepted: () => intake.wake(),
+    onAccepted: (delivery) => intake.accepted(delivery),
     clock,
     logger,
   });
-  app.use(webhookRoute({ secrets: deps.webhookSecrets, readBody, takeIn, clock, metrics }));
   app.use(
     hookRoute({
       hooks: createHooks({ catalog, secret }),
@@ -144,6 +143,16 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   app.use(pages.allowedMethods());
 
   const handle = app.callback();
+  const takeWebhook = createWebhookHandler({
+    secrets: deps.webhookSecrets,
+    readBody,
+    takeIn,
+    settle: (event, payload, length) => intake.settle(event, payload, length),
+    turnAway: () => stopping.turnAway(),
+    clock,
+    logger,
+    metrics,
+  });
   // A sender that is slow on purpose holds a connection only this long: Node looks for such every five seconds.
   const server = createServer(
     {
@@ -152,7 +161,9 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
       keepAliveTimeout: 10_000,
       connectionsCheckingInterval: 5000,
     },
-    stopping.serve(handle),
+    stopping.serve((request, response) =>
+      isWebhook(request.url) ? takeWebhook(request, response) : handle(request, response),
+    ),
   );
   server.maxHeadersCount = 100;
   boundConnections(server);

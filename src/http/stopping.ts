@@ -17,7 +17,9 @@ export interface Stopping {
   serve(
     handle: (request: IncomingMessage, response: ServerResponse) => Promise<unknown>,
   ): RequestListener;
-  /** Turns away what comes after the stop, and tells streams of it: `ctx.state.stopping`, an AbortSignal. */
+  /** Throws ProblemError 503 after the stop. */
+  turnAway(): void;
+  /** The same, and tells streams of the stop: `ctx.state.stopping`, an AbortSignal. */
   guard: Middleware;
   /**
    * What is under way is answered, what comes later is told to come again, and each connection is closed with its answer. When
@@ -31,6 +33,14 @@ export function createStopping(clock: Pick<Clock, 'elapsed' | 'sleep'>): Stoppin
   const { signal } = stopping;
   const underWay = new Set<ServerResponse>();
   let count = 0;
+
+  function turnAway(): void {
+    if (!signal.aborted) return;
+    throw new ProblemError(503, 'stopping', 'Mainsheet is being stopped', {
+      hint: 'send it again when it has been started again',
+      headers: { 'Retry-After': String(RETRY_AFTER_S), Connection: 'close' },
+    });
+  }
 
   async function quiet(until: number): Promise<void> {
     let before: number;
@@ -48,19 +58,21 @@ export function createStopping(clock: Pick<Clock, 'elapsed' | 'sleep'>): Stoppin
       underWay.add(response);
       if (signal.aborted) response.setHeader('Connection', 'close');
       // Its handler may go on when the client has gone.
-      const closed = new Promise((resolve) => response.once('close', resolve));
-      void Promise.allSettled([handle(request, response), closed]).then(() =>
-        underWay.delete(response),
-      );
+      let open = 2;
+      const over = () => {
+        open -= 1;
+        if (open === 0) underWay.delete(response);
+      };
+      response.once('close', over);
+      handle(request, response).then(over, over);
     },
+
+    turnAway,
 
     async guard(ctx, next) {
       ctx.state['stopping'] = signal;
-      if (!signal.aborted) return await next();
-      throw new ProblemError(503, 'stopping', 'Mainsheet is being stopped', {
-        hint: 'send it again when it has been started again',
-        headers: { 'Retry-After': String(RETRY_AFTER_S), Connection: 'close' },
-      });
+      turnAway();
+      await next();
     },
 
     async stop(server) {

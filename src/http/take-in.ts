@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
+import { createDeadline } from '../lib/deadline.ts';
 import { describeError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { IncomingDelivery } from '../store/inbox.ts';
@@ -22,22 +23,20 @@ export function createTakeIn(deps: {
   accept: (delivery: IncomingDelivery) => Promise<boolean>;
   /** Of which delivery this one is a copy. */
   originalOf: (id: string) => Promise<string | undefined>;
-  onAccepted: () => void;
+  onAccepted: (delivery: IncomingDelivery) => void;
   clock: Clock;
   logger: Logger;
 }): TakeIn {
+  const within = createDeadline(deps.clock, STORE_WITHIN_MS);
+
   async function store(delivery: IncomingDelivery): Promise<boolean> {
-    const answered = new AbortController();
     const stored = deps.accept(delivery).then((isNew) => {
       // Also when the sender has been told otherwise by then: what is stored is worked on.
-      if (isNew) deps.onAccepted();
+      if (isNew) deps.onAccepted(delivery);
       return isNew;
     });
     try {
-      const late = deps.clock.sleep(STORE_WITHIN_MS, answered.signal);
-      const outcome = await Promise.race([stored, late]);
-      if (outcome !== undefined) return outcome;
-      throw new Error(`the store did not answer within ${STORE_WITHIN_MS / 1000} seconds`);
+      return await within(stored, 'the store did not answer');
     } catch (error) {
       deps.logger.error(
         { delivery: delivery.id, event: delivery.event, error: describeError(error) },
@@ -48,9 +47,6 @@ export function createTakeIn(deps: {
         hint: 'redeliver it when Mainsheet is ready again; what was stored after all counts once',
         headers: { 'Retry-After': '10' },
       });
-    } finally {
-      stored.catch(() => undefined);
-      answered.abort();
     }
   }
 

@@ -33,6 +33,7 @@ async function answersFor(
 ): Promise<PathAnswers | undefined> {
   if (event.kind !== 'push' || !event.changedPaths.complete) return undefined;
   const lists = specs.flatMap(({ on }) => (on.push && pathListOf(on.push)) ?? []);
+  if (lists.length === 0) return undefined;
   const comparing = comparePaths(lists, event.changedPaths.paths);
   for (;;) {
     const step = comparing.next();

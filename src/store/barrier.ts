@@ -14,34 +14,39 @@ import type { Database } from './tables.ts';
  */
 export type Barrier = () => Promise<void>;
 
+/** Flushes under way at once. The second does not wait for the first, which a slow disk would make twice as long. */
+const MOST_AT_ONCE = 2;
+
 /** One call of `flush`, which brings to the disk all that was committed before it, serves all that wait for it. */
 export function createBarrier(flush: () => Promise<void>): Barrier {
-  let running: Promise<void> | undefined;
+  const running = new Set<Promise<void>>();
   let next: Promise<void> | undefined;
   let lost: unknown;
 
   async function pass(): Promise<void> {
-    next = undefined;
-    if (lost !== undefined) throw lost;
     try {
-      await flush();
+      if (lost === undefined) await flush();
     } catch (cause) {
       if (cause instanceof RetryableError) throw cause;
-      lost = new MainsheetError('store-lost', 'the disk did not take what was written', {
+      lost ??= new MainsheetError('store-lost', 'the disk did not take what was written', {
         cause,
         hint: 'look at the disk of MAINSHEET_DATA_DIR, then restart: what did reach it is taken up again',
       });
-      throw lost;
     }
+    // Also when only the other one has failed: it was of earlier commits.
+    if (lost !== undefined) throw lost;
   }
 
   function begin(): Promise<void> {
-    running = pass().finally(() => (running = undefined));
-    return running;
+    next = undefined;
+    const own = pass().finally(() => running.delete(own));
+    running.add(own);
+    return own;
   }
 
-  // The pass under way may have begun before the latest commit: only the one after it is sure to cover that.
-  return () => (running === undefined ? begin() : (next ??= running.then(begin, begin)));
+  // Those under way may have begun before the latest commit: only one that begins later is sure to cover it.
+  return () =>
+    running.size < MOST_AT_ONCE ? begin() : (next ??= Promise.race(running).then(begin, begin));
 }
 
 /** The barrier of an open database. */

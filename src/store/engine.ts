@@ -16,6 +16,8 @@ const PATIENCE_MS = 5000;
 /** The log is cut back to this when it has grown, in bytes: as long as any program reads, it only grows. */
 const JOURNAL_SIZE_LIMIT = 16 * 1024 * 1024;
 
+const PAGE_BYTES = 8192;
+
 /** The engines that the one store runs on. */
 export type Engine = 'sqlite' | 'postgres';
 
@@ -32,8 +34,10 @@ export function openSqlite(
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     const sqlite = new SQLite(file, { timeout: OPEN_TIMEOUT_MS });
     chmodSync(file, 0o600);
-    // Counts only for a file that is made now: what retention removes can then be given back to the disk.
+    // Both count only for a file that is made now. What retention removes can be given back to the disk, and a payload takes
+    // few pages: a third less work for each delivery than with pages of 4 KB.
     sqlite.pragma('auto_vacuum = INCREMENTAL');
+    sqlite.pragma(`page_size = ${PAGE_BYTES}`);
     sqlite.pragma('journal_mode = WAL');
     // A commit is in the log; `Barrier` waits for the disk.
     sqlite.pragma('synchronous = NORMAL');

@@ -18,6 +18,8 @@ export interface IncomingDelivery {
   receivedAt: number;
   /** What its body is known by under whatever id it comes. Without one no other delivery is a copy of it. */
   digest?: string;
+  /** What became of it, where nothing has to be done about it: then it is stored as processed. */
+  outcome?: DeliveryOutcome | undefined;
 }
 
 /** A delivery that this process may work on until its lease ends. */
@@ -424,9 +426,16 @@ function toRow(delivery: IncomingDelivery) {
     action: delivery.action ?? null,
     repository: delivery.repository?.toLowerCase() ?? delivery.queue ?? null,
     payload: delivery.payload,
-    state: 'pending' as const,
     received_at: delivery.receivedAt,
     digest: delivery.digest ?? null,
+    ...(delivery.outcome === undefined
+      ? { state: 'pending' as const, attempts: 0, processed_at: null, outcome: null }
+      : {
+          state: 'processed' as const,
+          attempts: 1,
+          processed_at: delivery.receivedAt,
+          outcome: JSON.stringify(delivery.outcome),
+        }),
   };
 }
 

@@ -19,7 +19,12 @@ import { createPastDeliveries, type PastDeliveries } from './past-deliveries.ts'
 import { createPauses, type Pauses } from './pauses.ts';
 import { createProbe } from './probe.ts';
 import { createPushes, type Pushes } from './pushes.ts';
-import { createRepositories, type Repositories } from './repositories.ts';
+import {
+  createRepositories,
+  keepNames,
+  type Repositories,
+  type RepositoriesInMemory,
+} from './repositories.ts';
 import { createRetention, type Retention } from './retention.ts';
 import { createRuns, type Runs } from './runs.ts';
 import { createSessions, type Sessions } from './sessions.ts';
@@ -54,6 +59,7 @@ export type Work<Result> = (tables: Tables) => Promise<Result>;
 /** All that Mainsheet remembers. */
 export interface Store extends Tables {
   engine: Engine;
+  repositories: RepositoriesInMemory;
   retention: Retention;
   pastDeliveries: PastDeliveries;
   commits: ReturnType<typeof createCommits>;
@@ -119,6 +125,7 @@ export async function createStore(
 
   return {
     ...tables,
+    repositories: keepNames(tables.repositories, engine === 'postgres'),
     engine,
     flushed,
     lazily,

@@ -25,6 +25,8 @@ function makeRoom() {
     ended,
     enter: (name: string) => room.enter(({ code }) => ended.push(`${name} ${code}`)),
     async pass(ms: number) {
+      // What is there after a turn is watched.
+      await setImmediate();
       now += ms;
       wake();
       for (let turns = 0; turns < 3; turns += 1) await setImmediate();

@@ -84,6 +84,8 @@ export async function startHttp(
     catalog: catalogOf(specs, options.hooks ?? []),
     intake: {
       wake: () => (wakes += 1),
+      settle: async () => undefined,
+      accepted: () => (wakes += 1),
       run: async () => undefined,
       replay: async (delivery) => {
         throw new TerminalError('delivery-unknown', `there is no delivery ${delivery}`);

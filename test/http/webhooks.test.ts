@@ -73,6 +73,22 @@ test('a signed delivery is answered with 202 and is in the store, byte for byte'
   assert.equal(fixture.wakes(), 1);
 });
 
+test('what decides nothing is in the store as processed before its sender is told, and the intake hears of it', async (t) => {
+  const accepted: unknown[] = [];
+  const outcome = { summary: 'Not deployed: no deployment spec names Acme/Storefront', specs: [] };
+  const fixture = await startHttp(t, {
+    intake: {
+      settle: async (event) => (event === 'push' ? outcome : undefined),
+      accepted: (delivery) => void accepted.push([delivery.id, delivery.outcome]),
+    },
+  });
+  assert.equal((await send(fixture)).status, 202);
+  const found = (await fixture.store.inbox.get('d1'))?.delivery;
+  assert.deepEqual([found?.state, found?.outcome], ['processed', outcome]);
+  assert.equal((await send(fixture)).status, 202);
+  assert.deepEqual(accepted, [['d1', outcome]]);
+});
+
 test('the same delivery sent five times at once and again is stored once (G2)', async (t) => {
   const fixture = await startHttp(t);
   const answers = await Promise.all(Array.from({ length: 5 }, () => send(fixture)));

@@ -21,29 +21,37 @@ function slowDisk() {
 const settled = (promise: Promise<void>) =>
   Promise.race([promise.then(() => true), new Promise((resolve) => setImmediate(resolve, false))]);
 
-test('what is committed while a flush is under way waits for the next one, and all of it for the same', async () => {
+test('two flushes may be under way; what is committed meanwhile waits for the next one, and all of it for the same', async () => {
   const { flushes, barrier } = slowDisk();
   const first = barrier();
   const second = barrier();
   const third = barrier();
-  flushes[0]?.end();
-  await first;
-  assert.equal(await settled(second), false);
+  const fourth = barrier();
   assert.equal(flushes.length, 2);
   flushes[1]?.end();
-  await Promise.all([second, third]);
-  assert.equal(flushes.length, 2);
+  await second;
+  assert.equal(await settled(first), false);
+  assert.equal(await settled(third), false);
+  flushes[0]?.end();
+  await first;
+  assert.equal(await settled(third), false);
+  flushes[2]?.end();
+  await Promise.all([third, fourth]);
+  assert.equal(flushes.length, 3);
 });
 
-test('after a flush that failed nothing is said to be on the disk any more', async () => {
+test('after a flush that failed nothing is said to be on the disk any more, also not by one that was under way', async () => {
   const { flushes, barrier } = slowDisk();
   const first = barrier();
   const second = barrier();
+  const third = barrier();
   flushes[0]?.fail(new Error('EIO'));
   await assert.rejects(first, { code: 'store-lost' });
+  flushes[1]?.end();
   await assert.rejects(second, { code: 'store-lost' });
+  await assert.rejects(third, { code: 'store-lost' });
   await assert.rejects(barrier(), { code: 'store-lost' });
-  assert.equal(flushes.length, 1);
+  assert.equal(flushes.length, 2);
 });
 
 test('a database that is away for a moment is asked again', async () => {

@@ -7,7 +7,7 @@ import { pushRefMatches } from '../../spec/match-push.ts';
 import { matchesWorkflowRun } from '../../spec/match-workflow-run.ts';
 import type { WaitingDelivery } from '../../store/inbox.ts';
 import type { Store } from '../../store/index.ts';
-import { judgedBy, type Recognize } from './judge.ts';
+import { judgedBy, type Recognize, type Recognized } from './judge.ts';
 import { outcomeOf, type Announce } from './judged.ts';
 
 /** Deliveries that are looked at together. */
@@ -31,24 +31,20 @@ export function createCloseIdle(deps: {
   let last = 0;
   let passing: Promise<boolean> | undefined;
 
-  async function outcomeOfIdle(
-    { delivery, payload: text }: WaitingDelivery,
-    names: Map<string, readonly string[]>,
-  ): Promise<DeliveryOutcome | undefined> {
+  async function judge({
+    delivery,
+    payload: text,
+  }: WaitingDelivery): Promise<DeliveryOutcome | undefined> {
     const payload = JSON.parse(text) as Json;
-    const recognized = await recognize(delivery.event, payload, names);
-    const { event, candidates } = recognized;
-    if (candidates.some(({ spec }) => mayMatch(spec, event))) return undefined;
-    return outcomeOf(await judgedBy(recognized, payload), new Map());
+    return await outcomeOfIdle(await recognize(delivery.event, payload), payload);
   }
 
   async function pass(): Promise<boolean> {
     const waiting = await store.inbox.waiting(last, clock.now(), MOST_AT_ONCE);
-    const names = new Map<string, readonly string[]>();
     const idle = new Map<WaitingDelivery, DeliveryOutcome>();
     for (const one of waiting) {
       // What cannot be read is left to the way of a single delivery, which says so.
-      const outcome = await outcomeOfIdle(one, names).catch(() => undefined);
+      const outcome = await judge(one).catch(() => undefined);
       if (outcome !== undefined) idle.set(one, outcome);
     }
     if (idle.size > 0) {
@@ -63,6 +59,16 @@ export function createCloseIdle(deps: {
   }
 
   return () => (passing ??= pass().finally(() => (passing = undefined)));
+}
+
+/** What becomes of an event that no spec names, by its kind or ref alone; undefined when one may. */
+export async function outcomeOfIdle(
+  recognized: Recognized,
+  payload: Json,
+): Promise<DeliveryOutcome | undefined> {
+  const { event, candidates } = recognized;
+  if (candidates.some(({ spec }) => mayMatch(spec, event))) return undefined;
+  return outcomeOf(await judgedBy(recognized, payload), new Map());
 }
 
 /** Whether the spec may match the event, by what its payload alone says. */

@@ -4,14 +4,15 @@ import { describeError, hintOf } from '../../lib/errors.ts';
 import type { Failpoint } from '../../lib/failpoint.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Delivery, DeliveryOutcome } from '../../model/delivery.ts';
+import type { Json } from '../../model/event.ts';
 import type { News } from '../../model/news.ts';
 import type { Run } from '../../model/run.ts';
 import type { Ordering } from '../../runs/ordering/ordering.ts';
 import type { Transitions } from '../../runs/transition.ts';
 import type { Catalog } from '../../spec/catalog.ts';
-import type { ClaimedDelivery } from '../../store/inbox.ts';
+import type { ClaimedDelivery, IncomingDelivery } from '../../store/inbox.ts';
 import type { Store } from '../../store/index.ts';
-import { createCloseIdle } from './idle.ts';
+import { createCloseIdle, outcomeOfIdle } from './idle.ts';
 import { createJudge, createRecognize } from './judge.ts';
 import { createLoop, type Loop } from '../loop.ts';
 import { createMakeRuns } from './make-runs.ts';
@@ -25,12 +26,21 @@ const POLL_MS = 2000;
 const PARALLEL = 4;
 /** A delivery that takes longer waits for git: those of other repositories go on meanwhile. */
 const SLOW_MS = 100;
+/** A payload of more characters is not judged before its sender has an answer. */
+const LARGE = 1024 * 1024;
 /** After the store has failed, nothing is tried again in its slot before this. */
 const PAUSE_AFTER_ERROR_MS = 1000;
 
 /** Turns stored deliveries into runs: those of a repository one after the other, in the order they came. */
 export interface Intake extends Loop {
   replay: Replay;
+  /**
+   * What becomes of a delivery that decides nothing, so that it can be stored as processed. Undefined when there is more to it,
+   * or when more than memory would have to be asked: then it has its turn.
+   */
+  settle(event: string, payload: Json, length: number): Promise<DeliveryOutcome | undefined>;
+  /** Such a delivery, or one that has its turn now, was stored. */
+  accepted(delivery: IncomingDelivery): void;
 }
 
 export function createIntake(deps: {
@@ -106,10 +116,22 @@ export function createIntake(deps: {
     pollMs: POLL_MS,
     logger,
   });
+  function wake(): void {
+    idle.wake();
+    loop.wake();
+  }
+
   return {
-    wake() {
-      idle.wake();
-      loop.wake();
+    wake,
+    async settle(event, payload, length) {
+      if (!isReady() || length > LARGE) return undefined;
+      const recognized = recognize.atOnce(event, payload);
+      return recognized && (await outcomeOfIdle(recognized, payload));
+    },
+    accepted({ id, event, repository, outcome }) {
+      if (outcome === undefined) return wake();
+      logger.debug({ delivery: id, event, summary: outcome.summary }, 'delivery processed');
+      news.publish({ kind: 'delivery', delivery: id, repository });
     },
     async run(signal) {
       await Promise.all([loop.run(signal), idle.run(signal)]);

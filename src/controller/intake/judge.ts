@@ -8,7 +8,7 @@ import { hookOfEvent } from '../../model/hook.ts';
 import { failed } from '../../model/verdict.ts';
 import { matchesHookCondition } from '../../spec/match-hook.ts';
 import { matchSpecs } from '../../spec/match-specs.ts';
-import type { Repositories } from '../../store/repositories.ts';
+import type { RepositoriesInMemory } from '../../store/repositories.ts';
 import type { Judged } from './judged.ts';
 import type { Resolve } from './resolve.ts';
 
@@ -18,12 +18,12 @@ export interface Recognized {
   candidates: LoadedSpec[];
 }
 
-/** Reads a payload. `names` keeps what repositories are called, for several payloads at once. */
-export type Recognize = (
-  eventName: string,
-  payload: Json,
-  names?: Map<string, readonly string[]>,
-) => Promise<Recognized>;
+/** Reads payloads. */
+export interface Recognize {
+  (eventName: string, payload: Json): Promise<Recognized>;
+  /** The same from memory; undefined when the store has to be asked what the repository is called. */
+  atOnce(eventName: string, payload: Json): Recognized | undefined;
+}
 
 /** Asks every spec of the event's repository for its verdict. `patient` and what is thrown as in `Resolve`. */
 export type Judge = (
@@ -35,16 +35,10 @@ export type Judge = (
 
 export function createRecognize(deps: {
   catalog: Pick<Catalog, 'forRepository' | 'forHook' | 'hook'>;
-  repositories: Pick<Repositories, 'see' | 'namesOf'>;
+  repositories: Pick<RepositoriesInMemory, 'namesSeen' | 'namesKept'>;
   clock: Clock;
 }): Recognize {
-  const { catalog, repositories } = deps;
-
-  /** The names that a payload's repository has and had. */
-  async function namesOf(repository: string, id: number | undefined): Promise<readonly string[]> {
-    if (id !== undefined) await repositories.see(id, repository, deps.clock.now());
-    return await repositories.namesOf(repository);
-  }
+  const { catalog, repositories, clock } = deps;
 
   function ofHook(hook: string, payload: Json): Recognized {
     const configured = catalog.hook(hook)?.hook;
@@ -58,22 +52,39 @@ export function createRecognize(deps: {
     };
   }
 
-  return async (name, payload, known = new Map()) => {
+  /** With the repository whose names decide on the candidates, if any. */
+  function read(name: string, payload: Json): Recognized & { repository: string | undefined } {
     const hook = hookOfEvent(name);
-    if (hook !== undefined) return ofHook(hook, payload);
-    const parsed = github.toEvent(name, payload);
-    const { repository } = parsed;
-    if (repository === undefined) return { event: parsed, candidates: [] };
+    if (hook !== undefined) return { ...ofHook(hook, payload), repository: undefined };
+    const event = github.toEvent(name, payload);
+    return { event, candidates: [], repository: event.repository };
+  }
+
+  async function recognize(name: string, payload: Json): Promise<Recognized> {
+    const { repository, ...recognized } = read(name, payload);
+    if (repository === undefined) return recognized;
     const id = repositoryIdOf(payload);
-    const key = `${id} ${repository}`;
-    const names = known.get(key) ?? (await namesOf(repository, id));
-    known.set(key, names);
+    const names = await repositories.namesSeen(id, repository, clock.now());
+    return called(recognized.event, repository, names);
+  }
+
+  function atOnce(name: string, payload: Json): Recognized | undefined {
+    const { repository, ...recognized } = read(name, payload);
+    if (repository === undefined) return recognized;
+    const names = repositories.namesKept(repositoryIdOf(payload), repository);
+    return names && called(recognized.event, repository, names);
+  }
+
+  /** `names`: those that the event's repository has and had. */
+  function called(event: Event, repository: string, names: readonly string[]): Recognized {
     const formerly = names.filter((one) => !sameRepository(one, repository));
     return {
-      event: formerly.length === 0 ? parsed : { ...parsed, formerly },
+      event: formerly.length === 0 ? event : { ...event, formerly },
       candidates: [repository, ...formerly].flatMap((one) => catalog.forRepository(one)),
     };
-  };
+  }
+
+  return Object.assign(recognize, { atOnce });
 }
 
 export function createJudge(deps: { recognize: Recognize; resolve: Resolve }): Judge {

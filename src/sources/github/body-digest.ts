@@ -7,7 +7,8 @@ import type { Json } from '../../model/event.ts';
  */
 export function bodyDigest(event: string, payload: Json, text: string): string {
   return createHash('sha256')
-    .update(`${event}\n${canonical(payload, text)}`)
+    .update(`${event}\n`)
+    .update(canonical(payload, text))
     .digest('base64url');
 }
 

@@ -33,6 +33,34 @@ export function inboxContract(withStore: WithStore): void {
     );
 
     test(
+      'what decides nothing is stored as processed, with why; what comes again changes nothing of that',
+      withStore(async (store) => {
+        const outcome = { summary: 'Not deployed: no deployment spec names it', specs: [] };
+        const settled = sampleDelivery('d1', { outcome, digest: 'a' });
+        const [isNew, other] = await Promise.all([
+          store.accept(settled),
+          store.accept(sampleDelivery('d2')),
+        ]);
+        assert.deepEqual([isNew, other], [true, true]);
+        const found = (await store.inbox.get('d1'))?.delivery;
+        assert.deepEqual(
+          { state: found?.state, attempts: found?.attempts, at: found?.processedAt },
+          { state: 'processed', attempts: 1, at: settled.receivedAt },
+        );
+        assert.deepEqual(found?.outcome, outcome);
+        assert.equal(await store.inbox.countPending(), 1);
+        assert.equal((await store.inbox.claim(2000, 1000))?.delivery.id, 'd2');
+
+        assert.equal(await store.accept(sampleDelivery('d1')), false);
+        assert.equal((await store.inbox.get('d1'))?.delivery.state, 'processed');
+        assert.equal(await store.accept({ ...settled, id: 'd3' }), false);
+        const copy = (await store.inbox.get('d3'))?.delivery;
+        assert.equal(copy?.copyOf, 'd1');
+        assert.match(copy?.outcome?.summary ?? '', /^Nothing new: delivery d1/);
+      }),
+    );
+
+    test(
       'a delivery id counts once, in one group and later, and the first payload stays',
       withStore(async (store) => {
         const group = [

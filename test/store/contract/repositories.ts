@@ -7,6 +7,26 @@ const SHA = 'a'.repeat(40);
 
 export function repositoriesContract(withStore: WithStore): void {
   test(
+    'names are answered from memory only while they are what they were, and never where other processes write',
+    withStore(async ({ repositories, engine }) => {
+      const kept = (names: string[]) => (engine === 'sqlite' ? names : undefined);
+      assert.equal(repositories.namesKept(7, 'Acme/Shop'), undefined);
+      assert.deepEqual(await repositories.namesSeen(7, 'Acme/Shop', 1), ['Acme/Shop']);
+      assert.deepEqual(repositories.namesKept(7, 'Acme/Shop'), kept(['Acme/Shop']));
+      assert.equal(repositories.namesKept(8, 'Acme/Shop'), undefined);
+      // A delivery, then GitHub's own answer, brings another name.
+      assert.deepEqual(await repositories.namesSeen(7, 'acme/store', 2), [
+        'acme/store',
+        'Acme/Shop',
+      ]);
+      assert.equal(repositories.namesKept(7, 'Acme/Shop'), undefined);
+      assert.deepEqual(repositories.namesKept(7, 'acme/store'), kept(['acme/store', 'Acme/Shop']));
+      await repositories.see(7, 'acme/market', 3, true);
+      assert.equal(repositories.namesKept(7, 'acme/store'), undefined);
+    }),
+  );
+
+  test(
     'a repository is known by all names that it had, the one that it has now first, until another one takes a name',
     withStore(async ({ repositories }) => {
       assert.deepEqual(await repositories.namesOf('acme/shop'), ['acme/shop']);

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { createIntake } from '../../../src/controller/intake/intake.ts';
+import { createBroadcast } from '../../../src/lib/broadcast.ts';
+import { systemClock } from '../../../src/lib/clock.ts';
+import type { Json } from '../../../src/model/event.ts';
+import type { News } from '../../../src/model/news.ts';
+import { openSqlite } from '../../../src/store/engine.ts';
+import { createStore } from '../../../src/store/index.ts';
+import { silent } from '../../git/fixture.ts';
+import { sampleLoaded } from '../../runs/samples.ts';
+import { sampleDelivery } from '../../store/samples.ts';
+
+const REPOSITORY = 'acme/storefront';
+
+/** An intake whose specs deploy `main` of one repository, and no loop that runs. */
+async function createFixture(t: TestContext) {
+  const directory = await mkdtemp(join(tmpdir(), 'mainsheet-settle-'));
+  const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
+  t.after(async () => {
+    await store.close();
+    await rm(directory, { recursive: true });
+  });
+  const main = { branches: ['main'], branchesIgnore: [], tags: [], tagsIgnore: [] };
+  const on = {
+    push: { ...main, paths: [], pathsIgnore: [] },
+    release: undefined,
+    workflowRun: undefined,
+  };
+  const state = { specs: [sampleLoaded({ on })], problems: [], stale: false, loadedAt: 1 };
+  const news = createBroadcast<News>();
+  const unused = () => assert.fail('nothing has to be asked');
+  const intake = createIntake({
+    store,
+    catalog: {
+      current: () => state,
+      forRepository: (name: string) => (name.toLowerCase() === REPOSITORY ? state.specs : []),
+    } as never,
+    resolve: unused,
+    ordering: { overtaken: unused },
+    transitions: { announce: unused, create: unused } as never,
+    leaseMs: 30_000,
+    clock: systemClock,
+    logger: silent,
+    news,
+  });
+  const see = (id: number, name: string) => store.repositories.namesSeen(id, name, 1);
+  return { intake, news, state, see };
+}
+
+const push = (ref: string, repository: { id: number; full_name: string }): Json => ({
+  ref,
+  before: 'a'.repeat(40),
+  after: 'b'.repeat(40),
+  repository,
+});
+const shop = { id: 7, full_name: REPOSITORY };
+
+test('a push that no spec names is settled with the reasons of each spec; one that a spec may deploy is not', async (t) => {
+  const { intake, see } = await createFixture(t);
+  await see(7, REPOSITORY);
+  const settled = await intake.settle('push', push('refs/heads/feature', shop), 100);
+  assert.match(settled?.summary ?? '', /^Not deployed: feature /);
+  assert.deepEqual(
+    settled?.specs.map(({ spec, verdict, run }) => [spec, verdict.matched, run]),
+    [['storefront', false, undefined]],
+  );
+  assert.equal(await intake.settle('push', push('refs/heads/main', shop), 100), undefined);
+});
+
+test('without specs, of a repository whose names are not known, or when it is large, a delivery has its turn', async (t) => {
+  const { intake, see, state } = await createFixture(t);
+  const idle = push('refs/heads/feature', shop);
+  assert.equal(await intake.settle('push', idle, 100), undefined);
+  await see(7, REPOSITORY);
+  assert.equal(await intake.settle('push', idle, 2 * 1024 * 1024), undefined);
+  state.loadedAt = 0;
+  assert.equal(await intake.settle('push', idle, 100), undefined);
+  state.loadedAt = 1;
+  assert.ok(await intake.settle('push', idle, 100));
+});
+
+test('specs that name a repository as it was called before are asked too', async (t) => {
+  const { intake, see } = await createFixture(t);
+  await see(7, REPOSITORY);
+  await see(7, 'acme/market');
+  const market = { id: 7, full_name: 'acme/market' };
+  assert.equal(await intake.settle('push', push('refs/heads/main', market), 100), undefined);
+  const settled = await intake.settle('push', push('refs/heads/feature', market), 100);
+  assert.equal(settled?.specs.length, 1);
+});
+
+test('of a delivery that was settled there is news at once', async (t) => {
+  const { intake, news } = await createFixture(t);
+  const heard: News[] = [];
+  news.subscribe((item) => heard.push(item));
+  intake.accepted(sampleDelivery('d1', { outcome: { summary: 'Not deployed', specs: [] } }));
+  assert.deepEqual(heard, [{ kind: 'delivery', delivery: 'd1', repository: REPOSITORY }]);
+});
