@@ -5,6 +5,7 @@ import type { Hooks, OpenHook } from '../controller/hooks/hooks.ts';
 import type { Clock } from '../lib/clock.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { Source } from '../sources/contract.ts';
 import { SOURCES } from '../sources/index.ts';
 import type { Metrics } from './metrics.ts';
 import { ProblemError } from './problem.ts';
@@ -56,6 +57,14 @@ export function hookRoute(deps: {
     const check = open.verify(incoming, now);
     const bytes = await deps.readBody(ctx.req, check);
     const { body, text } = readPayload(bytes, contentType);
+    const { handshake } = SOURCES[open.hook.sender] as Source;
+    const greeting = handshake?.(body);
+    if (greeting !== undefined) {
+      ctx.status = 200;
+      ctx.type = 'text/plain';
+      ctx.body = greeting;
+      return;
+    }
     const identity = SOURCES[open.hook.sender].identify(incoming, body);
     const context = { body, headers: headersOf(ctx, open), query: queryOf(ctx) };
     const { signed } = check;

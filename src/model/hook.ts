@@ -1,7 +1,22 @@
 import type { Json } from './event.ts';
 
 /** Who can send to a hook: each is a file in `sources/`. */
-export const SENDERS = ['github', 'hmac', 'bearer', 'basic', 'header', 'path'] as const;
+export const SENDERS = [
+  'github',
+  'gitlab',
+  'bitbucket',
+  'gitea',
+  'stripe',
+  'slack',
+  'shopify',
+  'pagerduty',
+  'standard-webhooks',
+  'hmac',
+  'bearer',
+  'basic',
+  'header',
+  'path',
+] as const;
 export type SenderName = (typeof SENDERS)[number];
 
 /** Those that send a token and sign nothing. */

@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual, type Hmac } from 'node:crypto';
 import { TerminalError } from '../lib/errors.ts';
+import type { Json } from '../model/event.ts';
 import type { BodyCheck } from './contract.ts';
 
 /** A request that nothing says its sender has signed. */
@@ -75,4 +76,14 @@ export function checkTime(text: string, now: number, past: number, future: numbe
   const age = now - Number(text) * 1000;
   if (age > past) throw unsigned(`signed ${Math.round(age / 1000)} s ago, which is too old`);
   if (-age > future) throw unsigned(`signed ${Math.round(-age / 1000)} s in the future`);
+}
+
+/** The text at a path of a body; undefined when there is none. */
+export function textAt(body: Json, ...path: string[]): string | undefined {
+  let value: Json | undefined = body;
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+    value = Object.hasOwn(value, key) ? value[key] : undefined;
+  }
+  return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -12,7 +12,10 @@ const ANY_BODY: BodyCheck = {
 };
 
 /** The check of a token, which takes the same time wherever two tokens differ. Throws TerminalError `bad-signature`. */
-function tokenVerifier(secrets: readonly string[], read: (request: Incoming) => string): Verify {
+export function tokenVerifier(
+  secrets: readonly string[],
+  read: (request: Incoming) => string,
+): Verify {
   const digests = secrets.filter((secret) => secret !== '').map(digestOf);
   return (request) => {
     const given = digestOf(read(request));

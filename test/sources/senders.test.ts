@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { TerminalError } from '../../src/lib/errors.ts';
+import { SENDERS, type SenderOptions } from '../../src/model/hook.ts';
+import type { BodyCheck } from '../../src/sources/contract.ts';
+import { SOURCES } from '../../src/sources/index.ts';
+import { ROWS, type Row, type Sample } from './senders.ts';
+
+const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
+const BODY = '{"id":"e1","text":"☃"}';
+
+const PLAIN: SenderOptions = {
+  header: undefined,
+  prefix: '',
+  algorithm: 'sha256',
+  encoding: 'hex',
+  signed: '{body}',
+  timestamp: undefined,
+  toleranceMs: 300_000,
+};
+
+function begin(row: Row, secrets: readonly string[], sample: Sample, now = NOW): BodyCheck {
+  const header = (name: string) => sample.headers[name.toLowerCase()] ?? '';
+  const source = SOURCES[row.sender];
+  const request = { header, token: sample.token ?? '' };
+  return source.verifier(secrets, { ...PLAIN, ...row.options })(request, now);
+}
+
+async function passes(row: Row, secrets: readonly string[], sample: Sample, now = NOW) {
+  try {
+    return await begin(row, secrets, sample, now).whole(Buffer.from(sample.body));
+  } catch (error) {
+    assert.ok(error instanceof TerminalError && error.code === 'bad-signature', String(error));
+    return false;
+  }
+}
+
+test('every sender has a row', () => {
+  assert.deepEqual(new Set(ROWS.map(({ sender }) => sender)), new Set(SENDERS));
+});
+
+for (const row of ROWS) {
+  describe([row.sender, row.what ?? ''].join(' ').trim(), () => {
+    const [secret, other] = row.secrets;
+    const right = row.make(secret, BODY, NOW);
+    const withHeader = (change: (value: string) => string): Sample => ({
+      ...right,
+      headers: {
+        ...right.headers,
+        [row.header ?? '']: change(right.headers[row.header ?? ''] ?? ''),
+      },
+    });
+
+    if (row.documented !== undefined) {
+      const { documented } = row;
+      test('the documented example passes, and not with another body', async () => {
+        const { secret: theirs, at } = documented;
+        assert.equal(await passes(row, [theirs], documented, at), true);
+        const changed = { ...documented, body: `${documented.body} ` };
+        assert.equal(await passes(row, [theirs], changed, at), !row.signed);
+      });
+    }
+
+    test('any of several secrets will do, and no other, nor an empty one', async () => {
+      assert.equal(await passes(row, [secret], right), true);
+      assert.equal(await passes(row, [other, secret], right), true);
+      assert.equal(await passes(row, [other], right), false);
+      assert.equal(await passes(row, [], right), false);
+      assert.equal(await passes(row, [''], row.make('', BODY, NOW)), false);
+    });
+
+    test('a missing or empty header is refused', async () => {
+      assert.equal(await passes(row, [secret], { headers: {}, body: BODY }), false);
+      if (row.header === undefined) return;
+      assert.equal(
+        await passes(
+          row,
+          [secret],
+          withHeader(() => ''),
+        ),
+        false,
+      );
+    });
+
+    if (row.header !== undefined) {
+      test('a header that came twice is refused', async () => {
+        const twice = withHeader((value) => `${value}, ${value}`);
+        assert.equal(await passes(row, [secret], twice), false);
+      });
+    }
+
+    if (row.signed) {
+      test('a changed byte is refused, in memory and in pieces', async () => {
+        const changed = { ...right, body: BODY.replace('e1', 'e2') };
+        assert.equal(await passes(row, [secret], changed), false);
+        const check = begin(row, [secret], right);
+        check.update(Buffer.from(changed.body));
+        assert.equal(check.matches(), false);
+      });
+
+      test('an empty body is refused', async () => {
+        assert.equal(await passes(row, [secret], { ...right, body: '' }), false);
+      });
+
+      test('a signature in upper case is refused', async () => {
+        const upper = withHeader((value) =>
+          value.replace(/[0-9a-zA-Z+/]{20,}/g, (hit) => hit.toUpperCase()),
+        );
+        assert.equal(await passes(row, [secret], upper), false);
+      });
+
+      test('a signature that is cut or longer is refused', async () => {
+        assert.equal(
+          await passes(
+            row,
+            [secret],
+            withHeader((value) => value.slice(0, -5)),
+          ),
+          false,
+        );
+        assert.equal(
+          await passes(
+            row,
+            [secret],
+            withHeader((value) => `${value}0`),
+          ),
+          false,
+        );
+      });
+
+      if (row.what !== 'with ed25519') {
+        test('a body that comes in pieces passes', () => {
+          const check = begin(row, [secret], right);
+          for (const byte of Buffer.from(BODY)) check.update(Buffer.from([byte]));
+          assert.equal(check.matches(), true);
+        });
+      }
+    }
+
+    test('a replay is known by what is signed, where anything is', () => {
+      const { signed } = begin(row, [secret], right);
+      assert.equal(signed === undefined, !row.signed);
+      if (!row.timed) return;
+      const later = begin(row, [secret], row.make(secret, BODY, NOW + 1000));
+      assert.notEqual(signed, later.signed);
+    });
+
+    if (row.timed) {
+      test('an old and a future time are refused, and one that is changed', async () => {
+        for (const away of [-301_000, 301_000]) {
+          assert.equal(await passes(row, [secret], row.make(secret, BODY, NOW + away)), false);
+        }
+        assert.equal(await passes(row, [secret], row.make(secret, BODY, NOW - 299_000)), true);
+        const earlier = String(Math.floor(NOW / 1000));
+        const later = String(Math.floor(NOW / 1000) + 1);
+        const headers = Object.entries(right.headers).map(([name, value]) => [
+          name,
+          value.replace(earlier, later),
+        ]);
+        const moved = { ...right, headers: Object.fromEntries(headers) as Sample['headers'] };
+        assert.equal(await passes(row, [secret], moved), false);
+      });
+    }
+  });
+}
+
+test('Stripe never signs in the future', async () => {
+  const row = ROWS.find(({ sender }) => sender === 'stripe');
+  assert.ok(row);
+  const [secret] = row.secrets;
+  assert.equal(await passes(row, [secret], row.make(secret, BODY, NOW + 30_000)), false);
+});
+
+test('a secret of GitLab’s that signs is no token', async () => {
+  const row = ROWS.find(({ what }) => what === 'with a secret token');
+  assert.ok(row);
+  const secret = `whsec_${Buffer.from('0123456789abcdef').toString('base64')}`;
+  assert.equal(await passes(row, [secret], row.make(secret, BODY, NOW)), false);
+});
+
+test('what senders call a delivery is taken from what they send', () => {
+  const request = (headers: Record<string, string>) => ({
+    header: (name: string) => headers[name.toLowerCase()] ?? '',
+    token: '',
+  });
+  const none = request({});
+  const stripe = { id: 'evt_1', type: 'invoice.paid' };
+  assert.deepEqual(SOURCES.stripe.identify(none, stripe), stripe);
+  assert.deepEqual(
+    SOURCES.pagerduty.identify(none, { event: { id: 'p1', event_type: 'incident.triggered' } }),
+    {
+      id: 'p1',
+      type: 'incident.triggered',
+    },
+  );
+  const headers = request({ 'webhook-id': 'w1', 'x-gitlab-event': 'Push Hook' });
+  assert.deepEqual(SOURCES.gitlab.identify(headers, {}), { id: 'w1', type: 'Push Hook' });
+  assert.deepEqual(SOURCES['standard-webhooks'].identify(headers, { type: 'a.b' }), {
+    id: 'w1',
+    type: 'a.b',
+  });
+  assert.deepEqual(
+    SOURCES.slack.identify(none, { event_id: 'Ev1', event: { type: 'app_mention' } }),
+    {
+      id: 'Ev1',
+      type: 'app_mention',
+    },
+  );
+});
+
+test('Slack is answered with its challenge', () => {
+  const body = { type: 'url_verification', challenge: '3eZb' };
+  assert.equal(SOURCES.slack.handshake?.(body), '3eZb');
+  assert.equal(SOURCES.slack.handshake?.({ type: 'event_callback' }), undefined);
+});
