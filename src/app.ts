@@ -287,6 +287,7 @@ export async function startApp(deps: {
     pausing,
     webhookSecrets: config.webhookSecrets,
     secret,
+    trustedProxies: config.trustedProxies,
     spoolDirectory: config.dataDir,
     adminToken,
     publicUrl: config.publicUrl,

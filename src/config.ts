@@ -60,6 +60,8 @@ export interface Config {
   secrets: Secrets;
   /** Every file and directory that a variable names as holding secrets. */
   secretFiles: string[];
+  /** Addresses and networks of proxies whose `X-Forwarded-For` counts. */
+  trustedProxies: string[];
   logLevel: string;
   logFormat: 'json' | 'pretty';
   /** How often branches are compared with what is known of them, in milliseconds; 0: never. */
@@ -177,6 +179,7 @@ export function readConfig(
     wayOut: out.wayOut,
     secrets,
     secretFiles: secretFiles(env),
+    trustedProxies: set.MAINSHEET_TRUSTED_PROXIES ?? [],
     logLevel: set.LOG_LEVEL ?? 'info',
     logFormat: set.LOG_FORMAT ?? (options.isTerminal ? 'pretty' : 'json'),
     reconcileIntervalMs: set.MAINSHEET_RECONCILE_INTERVAL ?? 60_000,

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { parseDuration } from '../lib/duration.ts';
 import { FAILPOINTS, parseFailpoints, type FailpointPlan } from '../lib/failpoint.ts';
 import { isRepository, refProblem } from '../lib/names.ts';
+import { parseNetwork } from '../lib/networks.ts';
 import { isToken } from './admin-token-file.ts';
 import { parseStepLimits } from './step-limits.ts';
 import { findStepUser } from './step-user.ts';
@@ -51,6 +52,7 @@ export const configSchema = z.object({
   MAINSHEET_RETENTION: variable(retention),
   MAINSHEET_RETENTION_DELIVERIES: wholeNumber(1, 100_000_000),
   MAINSHEET_RETENTION_RUNS: wholeNumber(1, 100_000_000),
+  MAINSHEET_TRUSTED_PROXIES: variable(networks),
   MAINSHEET_SHUTDOWN_GRACE: variable(grace),
   MAINSHEET_LEASE: variable(lease),
   MAINSHEET_GITHUB_WRITES_PER_MINUTE: wholeNumber(1, 100_000),
@@ -71,6 +73,14 @@ export const configSchema = z.object({
   LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
   LOG_FORMAT: oneOf('json', 'pretty'),
 });
+
+function networks(text: string): string[] | Wrong {
+  const parts = text.split(/[\s,]+/).filter(Boolean);
+  const bad = parts.find((part) => parseNetwork(part) === undefined);
+  return bad === undefined
+    ? parts
+    : wrong(`has "${bad}", which is no address or network`, 'write them like 10.0.0.0/8, fd00::/8');
+}
 
 function variable<Value>(parse: (text: string) => Value | Wrong) {
   return z

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { Context, Middleware } from 'koa';
 import { readPayload } from '../controller/hooks/read-payload.ts';
 import { toDelivery } from '../controller/hooks/to-delivery.ts';
@@ -7,12 +8,21 @@ import { describeError, MainsheetError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Source } from '../sources/contract.ts';
 import { SOURCES } from '../sources/index.ts';
+import { isPrivateAddress } from '../lib/networks.ts';
+import { clientOf, type Client } from './client-address.ts';
 import type { Metrics } from './metrics.ts';
 import { ProblemError } from './problem.ts';
+import { createRateLimit } from './rate-limit.ts';
 import type { ReadBody } from './read-body.ts';
 import type { TakeIn } from './take-in.ts';
 
 const PATH = /^\/webhooks\/v1\/hooks\/([a-z0-9-]{1,64})(?:\/([\w.~-]{1,200}))?$/;
+
+/** Refused requests of one address before it has to wait. */
+const MOST_FAILURES = { count: 30, perMs: 60_000 };
+
+/** What a sender with the right secret does not bring about. */
+const FAILURES = new Set(['hook-unknown', 'bad-signature', 'address-refused']);
 
 /** Headers in which senders put secrets: no expression sees them. */
 const SECRET_HEADERS = ['authorization', 'proxy-authorization', 'cookie', 'x-gitlab-token'];
@@ -28,36 +38,51 @@ export function hookRoute(deps: {
   clock: Clock;
   logger: Logger;
   metrics: Metrics;
+  /** Whose `X-Forwarded-For` counts. */
+  isProxy: (address: string) => boolean;
 }): Middleware {
+  const limits = createRateLimit(deps.clock);
   return async (ctx, next) => {
     const [, id, token = ''] = PATH.exec(ctx.path) ?? [];
     if (id === undefined) return await next();
+    const client = clientOf(ctx.req, deps.isProxy);
+    const failures = failuresOf(client);
     try {
-      await receive(ctx, id, token);
+      if (failures !== undefined) refuseOver(limits.wait(failures, MOST_FAILURES), 'address');
+      await receive(ctx, id, token, client);
     } catch (error) {
       const code = error instanceof MainsheetError ? error.code : 'internal';
       deps.metrics.rejected.inc({ code });
-      deps.logger.warn(
-        { hook: id, from: ctx.ip, code, error: describeError(error) },
-        'request to a hook refused',
-      );
+      if (failures !== undefined && FAILURES.has(code)) limits.take(failures, MOST_FAILURES);
+      // Of what is refused for its rate the reason was logged before.
+      if (code !== 'too-many-requests') {
+        deps.logger.warn(
+          { hook: id, from: client.address, code, error: describeError(error) },
+          'request to a hook refused',
+        );
+      }
       if (!ctx.req.complete) ctx.set('Connection', 'close');
       throw error;
     }
   };
 
-  async function receive(ctx: Context, id: string, token: string): Promise<void> {
+  async function receive(ctx: Context, id: string, token: string, client: Client): Promise<void> {
     const open = await deps.hooks.find(id);
     if (open === undefined) {
       throw new ProblemError(404, 'hook-unknown', 'there is no such hook');
     }
-    const contentType = checkRequest(ctx, open);
+    const contentType = checkRequest(ctx, open, client);
+    const { rate } = open.hook;
+    if (rate !== undefined) {
+      refuseOver(limits.wait(`hook ${id}`, rate), 'hook');
+      limits.take(`hook ${id}`, rate);
+    }
     const now = deps.clock.now();
     const incoming = { header: (name: string) => ctx.get(name), token };
     const check = open.verify(incoming, now);
     const bytes = await deps.readBody(ctx.req, check);
     const { body, text } = readPayload(bytes, contentType);
-    const { handshake } = SOURCES[open.hook.sender] as Source;
+    const { handshake }: Source = SOURCES[open.hook.sender];
     const greeting = handshake?.(body);
     if (greeting !== undefined) {
       ctx.status = 200;
@@ -80,9 +105,37 @@ export function hookRoute(deps: {
   }
 }
 
+/** What of an address fails counts by this key; undefined for one that may be a proxy's, behind which others stand. */
+function failuresOf({ address, isForwarded }: Client): string | undefined {
+  if (!isForwarded && isPrivateAddress(address)) return undefined;
+  // Who has one address of IPv6 has as many as there are in its /64.
+  return isIP(address) === 6 ? networkOf(address) : address;
+}
+
+/** The first 64 bits of an address of IPv6. */
+function networkOf(address: string): string {
+  const [head = '', tail] = address.split('::');
+  const left = head.split(':');
+  const right = tail === undefined ? [] : tail.split(':');
+  const zeros = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0');
+  return [...left, ...zeros, ...right].slice(0, 4).join(':');
+}
+
+/** Throws ProblemError 429. */
+function refuseOver(waitMs: number, what: 'address' | 'hook'): void {
+  if (waitMs === 0) return;
+  const message =
+    what === 'hook'
+      ? 'the hook takes no more requests for now'
+      : 'too many requests from this address were refused';
+  throw new ProblemError(429, 'too-many-requests', message, {
+    headers: { 'Retry-After': String(Math.ceil(waitMs / 1000)) },
+  });
+}
+
 /** The content type. Throws ProblemError 403, 405, 415. */
-function checkRequest(ctx: Context, { hook, allows }: OpenHook): string {
-  if (!allows(ctx.ip)) {
+function checkRequest(ctx: Context, { hook, allows }: OpenHook, { address }: Client): string {
+  if (!allows(address)) {
     throw new ProblemError(403, 'address-refused', 'the hook takes no requests from this address');
   }
   if (!hook.methods.includes(ctx.method)) {

@@ -3,6 +3,7 @@ import type { Router } from '@koa/router';
 import Koa from 'koa';
 import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
+import { createNetworks } from '../lib/networks.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Intake } from '../controller/intake/intake.ts';
 import type { Backtest } from '../controller/operator/backtest.ts';
@@ -61,6 +62,8 @@ export interface HttpDeps {
   secret: (name: string) => string | undefined;
   /** Where bodies may be kept in files while they are read. */
   spoolDirectory: string;
+  /** Addresses and networks of proxies whose `X-Forwarded-For` counts. */
+  trustedProxies: readonly string[];
   adminToken: string;
   /** Where people reach it. Without a slash at the end. */
   publicUrl: string | undefined;
@@ -110,6 +113,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   app.use(
     hookRoute({
       hooks: createHooks({ catalog, secret }),
+      isProxy: createNetworks(deps.trustedProxies),
       readBody,
       takeIn,
       clock,

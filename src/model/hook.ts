@@ -77,6 +77,8 @@ export interface Hook {
   contentTypes: string[];
   /** CIDRs; empty: any. */
   addresses: string[];
+  /** How many requests it takes. */
+  rate: { count: number; perMs: number } | undefined;
   extract: Record<string, Extract>;
   /** A CEL expression that must be true for anything to start. */
   if: string | undefined;

@@ -1,6 +1,6 @@
-import { BlockList, isIP } from 'node:net';
 import { query } from 'jsonpath-rfc9535';
 import * as z from 'zod';
+import { parseNetwork } from '../lib/networks.ts';
 import type { Json } from '../model/event.ts';
 import {
   INPUT_TYPES,
@@ -130,31 +130,15 @@ const address = z.string().superRefine((text, context) => {
   }
 });
 
-/** An address or network in CIDR notation. */
-function parseNetwork(
-  text: string,
-): { address: string; prefix: number; family: 'ipv4' | 'ipv6' } | undefined {
-  const [base = '', bits, ...rest] = text.split('/');
-  const version = isIP(base);
-  if (version === 0 || rest.length > 0) return undefined;
-  const family = version === 4 ? 'ipv4' : 'ipv6';
-  const most = version === 4 ? 32 : 128;
-  const prefix = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : NaN;
-  return prefix >= 0 && prefix <= most ? { address: base, prefix, family } : undefined;
-}
-
-/** Whether an address is in any of the networks. */
-export function allowedAddresses(networks: readonly string[]): (address: string) => boolean {
-  const list = new BlockList();
-  for (const text of networks) {
-    const network = parseNetwork(text);
-    if (network !== undefined) list.addSubnet(network.address, network.prefix, network.family);
+/** `100/m`: so many in a second, minute or hour. */
+const rate = z.string().transform((text, context): Hook['rate'] => {
+  const [, count = '', unit = ''] = /^([1-9]\d{0,6})\/([smh])$/.exec(text) ?? [];
+  if (count === '') {
+    problem(context, `"${text.slice(0, 40)}" is no rate`, 'write it like 10/s, 100/m or 1000/h');
+    return z.NEVER;
   }
-  return (text) => {
-    const plain = text.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
-    return list.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4');
-  };
-}
+  return { count: Number(count), perMs: { s: 1000, m: 60_000, h: 3_600_000 }[unit] ?? 0 };
+});
 
 const written = z.strictObject({
   kind: z.literal('hook').describe('What this document is.'),
@@ -172,6 +156,7 @@ const written = z.strictObject({
   addresses: oneOrMore(address, 200)
     .describe('From where requests may come. Default: anywhere.')
     .optional(),
+  rate: rate.describe('How many requests it takes, such as 100/m. Default: no limit.').optional(),
   extract: z
     .record(inputName, extract)
     .superRefine((inputs, context) => {
@@ -225,6 +210,7 @@ export const hookSchema = written.transform((input, context): Hook => {
     methods: input.methods ?? ['POST'],
     contentTypes,
     addresses: input.addresses ?? [],
+    rate: input.rate,
     extract: input.extract ?? {},
     if: input.if,
     dedupe: input.dedupe,

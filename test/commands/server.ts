@@ -131,6 +131,7 @@ export async function startServer(
     secret: () => undefined,
     webhookSecrets: [WEBHOOK_SECRET],
     spoolDirectory: directory,
+    trustedProxies: [],
     adminToken: options.token ?? ADMIN_TOKEN,
     publicUrl: undefined,
     version: '9.8.7',

@@ -56,6 +56,7 @@ export async function startHttp(
   t: TestContext,
   options: {
     secrets?: string[];
+    trustedProxies?: string[];
     hooks?: Hook[];
     hookSecrets?: Record<string, string>;
     adminToken?: string;
@@ -106,6 +107,7 @@ export async function startHttp(
     webhookSecrets: options.secrets ?? ['secret'],
     secret: (name) => options.hookSecrets?.[name],
     spoolDirectory: directory,
+    trustedProxies: options.trustedProxies ?? [],
     adminToken: options.adminToken ?? ADMIN_TOKEN,
     publicUrl: options.publicUrl,
     version: '1.2.3',

@@ -1,8 +1,8 @@
+import { createNetworks } from '../../lib/networks.ts';
 import type { Hook } from '../../model/hook.ts';
 import type { Verify } from '../../sources/contract.ts';
 import { SOURCES } from '../../sources/index.ts';
 import type { Catalog } from '../../spec/catalog.ts';
-import { allowedAddresses } from '../../spec/hook-schema.ts';
 
 /** A hook that requests can be sent to. */
 export interface OpenHook {
@@ -36,7 +36,7 @@ export function createHooks(deps: {
     async find(id) {
       const hook = deps.catalog.hook(id)?.hook;
       if (hook === undefined) return undefined;
-      const isAllowed = allowedAddresses(hook.addresses);
+      const isAllowed = createNetworks(hook.addresses);
       return {
         hook,
         verify: verifier(hook),

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Hook } from '../../src/model/hook.ts';
+import { parseSpecs } from '../../src/spec/load.ts';
+import { startHttp, type Fixture } from './fixture.ts';
+
+const TOKEN = 'a token of sixteen';
+
+function hookOf(yaml: string): Hook {
+  const { hooks, problems } = parseSpecs('hooks.yaml', `kind: hook\nid: a\nsecrets: T\n${yaml}`);
+  assert.deepEqual(problems, []);
+  const [loaded] = hooks;
+  assert.ok(loaded);
+  return loaded.hook;
+}
+
+interface Sent {
+  token?: string;
+  method?: string;
+  path?: string;
+  type?: string;
+  body?: string;
+  /** X-Forwarded-For. */
+  from?: string;
+}
+
+async function send({ url }: Fixture, sent: Sent = {}): Promise<Response> {
+  const { method = 'POST', body = '{}', type = 'application/json', token = TOKEN } = sent;
+  return await fetch(`${url}/webhooks/v1/hooks/${sent.path ?? 'a'}`, {
+    method,
+    headers: {
+      'Content-Type': type,
+      'X-Token': token,
+      ...(sent.from === undefined ? {} : { 'X-Forwarded-For': sent.from }),
+    },
+    ...(method === 'GET' ? {} : { body }),
+  });
+}
+
+const codeOf = async (response: Response) => [
+  response.status,
+  ((await response.json()) as { code: string }).code,
+];
+
+const start = (t: Parameters<typeof startHttp>[0], yaml = '', trustedProxies: string[] = []) =>
+  startHttp(t, {
+    hooks: [hookOf(`sender: { header: X-Token }\n${yaml}`)],
+    hookSecrets: { T: TOKEN },
+    trustedProxies,
+  });
+
+test('what a hook does not take is refused before the body is read, and nothing is stored', async (t) => {
+  const fixture = await start(t, 'addresses: [127.0.0.0/8, "::1"]');
+  assert.deepEqual(await codeOf(await send(fixture, { path: 'b' })), [404, 'hook-unknown']);
+  assert.deepEqual(await codeOf(await send(fixture, { method: 'PUT' })), [
+    405,
+    'method-not-allowed',
+  ]);
+  assert.deepEqual(await codeOf(await send(fixture, { type: 'text/plain' })), [
+    415,
+    'unsupported-content-type',
+  ]);
+  assert.deepEqual(await codeOf(await send(fixture, { token: 'x' })), [401, 'bad-signature']);
+  assert.deepEqual(await codeOf(await send(fixture, { body: '{' })), [400, 'payload-unreadable']);
+  const deep = `${'['.repeat(200)}${']'.repeat(200)}`;
+  assert.deepEqual(await codeOf(await send(fixture, { body: deep })), [400, 'payload-unreadable']);
+  assert.equal(await fixture.store.inbox.countPending(), 0);
+  assert.equal(fixture.wakes(), 0);
+  const reasons = fixture.log.filter(({ msg }) => msg === 'request to a hook refused');
+  assert.deepEqual(reasons.map(({ code }) => code).slice(0, 2), [
+    'hook-unknown',
+    'method-not-allowed',
+  ]);
+  assert.doesNotMatch(JSON.stringify(fixture.log), new RegExp(TOKEN));
+});
+
+test('an address that is not allowed is refused; who it is a trusted proxy alone can say', async (t) => {
+  const allowed = 'addresses: 203.0.113.0/24';
+  const direct = await start(t, allowed);
+  assert.deepEqual(await codeOf(await send(direct, { from: '203.0.113.7' })), [
+    403,
+    'address-refused',
+  ]);
+  const proxied = await start(t, allowed, ['127.0.0.1', '10.0.0.0/8']);
+  assert.equal((await send(proxied, { from: '203.0.113.7' })).status, 202);
+  assert.equal((await send(proxied, { from: '203.0.113.7, 10.1.1.1' })).status, 202);
+  // The sender itself has written the first.
+  const forged = await send(proxied, { from: '203.0.113.7, 198.51.100.1' });
+  assert.deepEqual(await codeOf(forged), [403, 'address-refused']);
+});
+
+test('an address of which many requests were refused has to wait, and no other', async (t) => {
+  const fixture = await start(t, '', ['127.0.0.1']);
+  const refused = async (from: string) => (await send(fixture, { token: 'x', from })).status;
+  for (let count = 0; count < 30; count += 1) assert.equal(await refused('198.51.100.1'), 401);
+  const waiting = await send(fixture, { from: '198.51.100.1' });
+  assert.equal(waiting.headers.get('Retry-After'), '2');
+  assert.deepEqual(await codeOf(waiting), [429, 'too-many-requests']);
+  assert.equal((await send(fixture, { from: '198.51.100.2' })).status, 202);
+  // The addresses of one network of IPv6 are one sender's.
+  for (let count = 0; count < 30; count += 1) await refused(`2001:db8:0:1::${count + 1}`);
+  assert.equal(await refused('2001:db8:0:1:ffff::1'), 429);
+  assert.equal(await refused('2001:db8:0:2::1'), 401);
+});
+
+test('a private address is not counted: others may stand behind it', async (t) => {
+  const fixture = await start(t);
+  for (let count = 0; count < 31; count += 1) await send(fixture, { token: 'x' });
+  assert.equal((await send(fixture)).status, 202);
+});
+
+test('a hook takes no more than its rate, and says when to come again', async (t) => {
+  const fixture = await start(t, 'rate: 2/m');
+  assert.equal((await send(fixture)).status, 202);
+  assert.equal((await send(fixture)).status, 202);
+  const over = await send(fixture);
+  assert.equal(over.headers.get('Retry-After'), '30');
+  assert.deepEqual(await codeOf(over), [429, 'too-many-requests']);
+});
+
+test('who sends a token may mean the same body twice; who signs it may not', async (t) => {
+  const tokens = await start(t);
+  const [first, second] = [await send(tokens), await send(tokens)].map(
+    async (one) => await one.json(),
+  );
+  assert.notDeepEqual(await first, await second);
+});
+
+test('a form is read as one, and a path may have the secret', async (t) => {
+  const fixture = await startHttp(t, {
+    hooks: [
+      hookOf(
+        'sender: path\ncontent-types: application/x-www-form-urlencoded\nextract: { a: $.a, b: { query: b } }',
+      ),
+    ],
+    hookSecrets: { T: 'secret-in-the-path' },
+  });
+  const type = 'application/x-www-form-urlencoded';
+  const body = 'a=1&a=2&__proto__=x';
+  const path = 'a/secret-in-the-path?b=3';
+  const response = await send(fixture, { path, type, body });
+  const { delivery } = (await response.json()) as { delivery: string };
+  const found = await fixture.store.inbox.get(delivery);
+  assert.equal(
+    found?.payload,
+    '{"hook":"a","type":null,"inputs":{"a":["1","2"],"b":"3"},"body":{"a":["1","2"],"__proto__":"x"}}',
+  );
+  assert.equal((await send(fixture, { path: 'a/other', type, body })).status, 401);
+  assert.equal((await send(fixture, { path: 'a', type, body })).status, 401);
+});
+
+test('Slack’s verification of the URL is answered, and stored by nobody', async (t) => {
+  const { createHmac } = await import('node:crypto');
+  const fixture = await startHttp(t, {
+    hooks: [hookOf('sender: slack')],
+    hookSecrets: { T: 'slack secret' },
+  });
+  const body = JSON.stringify({ type: 'url_verification', challenge: '3eZb' });
+  const time = '1767323045';
+  const signature = createHmac('sha256', 'slack secret').update(`v0:${time}:${body}`).digest('hex');
+  const response = await fetch(`${fixture.url}/webhooks/v1/hooks/a`, {
+    method: 'POST',
+    headers: {
+      'Content-Type': 'application/json',
+      'X-Slack-Signature': `v0=${signature}`,
+      'X-Slack-Request-Timestamp': time,
+    },
+    body,
+  });
+  assert.deepEqual([response.status, await response.text()], [200, '3eZb']);
+  assert.equal(await fixture.store.inbox.countPending(), 0);
+});
+
+test('large numbers of a payload stay as they are', async (t) => {
+  const fixture = await start(t);
+  const response = await send(fixture, { body: '{"id": 12345678901234567890}' });
+  const { delivery } = (await response.json()) as { delivery: string };
+  const found = await fixture.store.inbox.get(delivery);
+  assert.match(found?.payload ?? '', /"body":\{"id": 12345678901234567890\}\}$/);
+});
