@@ -62,6 +62,7 @@ test('with nothing but the webhook secret set, the documented defaults count', (
     },
     needsSetup: false,
     sessionKeys: [],
+    trustedProxies: [],
     logLevel: 'info',
     logFormat: 'json',
     reconcileIntervalMs: 60_000,
