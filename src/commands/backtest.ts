@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { BacktestAnswer } from './api-answers.ts';
-import { cleanJson, cleanLine } from './clean-text.ts';
+import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import type { CommandContext } from './context.ts';
 import { allowedLimits, defaultSpecsPath, loadLocalSpecs } from './local-specs.ts';
 import type { Terminal } from './terminal.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { RunAnswer } from './api-answers.ts';
-import { cleanJson, cleanLine } from './clean-text.ts';
+import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import { idArgument, type CommandContext } from './context.ts';
 
 /** `mainsheet deploy SPEC [REVISION]`: the server looks the revision up in git. */

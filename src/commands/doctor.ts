@@ -7,7 +7,7 @@ import { createGitHub, type GitHub } from '../github/client.ts';
 import { systemClock } from '../lib/clock.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { createFetch } from '../lib/way-out.ts';
-import { cleanJson, cleanLine } from './clean-text.ts';
+import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import type { CommandContext } from './context.ts';
 import type { Check } from './doctor-check.ts';
 import { checkPostgres, checkSqlite } from './doctor-database.ts';

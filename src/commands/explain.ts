@@ -7,7 +7,7 @@ import type { Verdict } from '../model/verdict.ts';
 import { formatVerdict } from '../spec/explain.ts';
 import { matchSpecs } from '../spec/match-specs.ts';
 import { needsChangedPaths } from '../spec/match.ts';
-import { cleanJson, cleanLine } from './clean-text.ts';
+import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import { idArgument, type CommandContext } from './context.ts';
 import { allowedLimits, defaultSpecsPath, loadLocalSpecs } from './local-specs.ts';
 import { payloadOfPush, readPayload } from './payload-file.ts';

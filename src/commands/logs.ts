@@ -3,7 +3,7 @@ import { backoffDelay } from '../lib/backoff.ts';
 import { systemClock } from '../lib/clock.ts';
 import { RetryableError } from '../lib/errors.ts';
 import type { Api } from './api-client.ts';
-import { cleanLine, createLogFilter } from './clean-text.ts';
+import { cleanLine, createLogFilter } from '../lib/clean-text.ts';
 import { idArgument, type CommandContext } from './context.ts';
 
 interface Options {

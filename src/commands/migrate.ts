@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
 import { copySqliteToPostgres } from '../store/copy.ts';
-import { cleanJson } from './clean-text.ts';
+import { cleanJson } from '../lib/clean-text.ts';
 import type { CommandContext } from './context.ts';
 import { formatTable } from './table.ts';
 import { UsageError } from './usage-error.ts';

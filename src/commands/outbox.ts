@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 import type { CallbackAnswer } from './api-answers.ts';
-import { cleanJson, cleanLine, cleanText } from './clean-text.ts';
+import { cleanJson, cleanLine, cleanText } from '../lib/clean-text.ts';
 import { entryArgument, limitArgument, type CommandContext } from './context.ts';
 import { printPage } from './page.ts';
 import type { Column } from './table.ts';

@@ -1,6 +1,6 @@
 import { systemClock } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
-import { cleanJson, cleanLine } from './clean-text.ts';
+import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import { formatTable, type Column } from './table.ts';
 import type { Terminal } from './terminal.ts';
 

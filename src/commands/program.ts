@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { describeError, MainsheetError } from '../lib/errors.ts';
-import { cleanLine, cleanText } from './clean-text.ts';
+import { cleanLine, cleanText } from '../lib/clean-text.ts';
 import { createContext, type CommandContext, type ProgramDeps } from './context.ts';
 import { helpCommand } from './help.ts';
 import { createTerminal, mayColour } from './terminal.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { cleanJson, cleanLine } from './clean-text.ts';
+import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import { idArgument, type CommandContext } from './context.ts';
 
 /** `mainsheet replay DELIVERY`: exit code 1 when nothing was deployed. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { cleanJson, cleanLine } from './clean-text.ts';
+import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import { entryArgument, type CommandContext } from './context.ts';
 
 /** `mainsheet resend (ID | --all)` */

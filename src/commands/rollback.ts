@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { MainsheetError, TerminalError } from '../lib/errors.ts';
 import type { Api } from './api-client.ts';
 import type { RunAnswer } from './api-answers.ts';
-import { cleanJson, cleanLine } from './clean-text.ts';
+import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import { idArgument, type CommandContext } from './context.ts';
 
 /** `mainsheet rollback (SPEC | RUN) [--to RUN]` */

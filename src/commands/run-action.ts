@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { RunAnswer } from './api-answers.ts';
-import { cleanJson, cleanLine } from './clean-text.ts';
+import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import { idArgument, type CommandContext } from './context.ts';
 
 /** A command that does one thing to one run: what `cancel` and `retry` have in common. */

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { splitWebhookSecrets } from '../config/webhook-secrets.ts';
 import { problemAnswer } from './api-answers.ts';
 import { createApiRequest, parseJson } from './api-request.ts';
-import { cleanJson, cleanLine } from './clean-text.ts';
+import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import { idArgument, type CommandContext } from './context.ts';
 import { payloadOfPush, readPayload } from './payload-file.ts';
 import { isHttpUrl, readSecret } from './settings.ts';

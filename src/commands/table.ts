@@ -1,4 +1,4 @@
-import { cleanLine } from './clean-text.ts';
+import { cleanLine } from '../lib/clean-text.ts';
 import type { Style, Terminal } from './terminal.ts';
 
 export interface Column<Row> {

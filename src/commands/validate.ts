@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 import { formatProblem, type SpecProblem } from '../spec/problem.ts';
-import { cleanJson, cleanLine } from './clean-text.ts';
+import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import type { CommandContext } from './context.ts';
 import { allowedLimits, defaultSpecsPath, loadLocalSpecs } from './local-specs.ts';
 import type { Terminal } from './terminal.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cleanJson, cleanLine, cleanText, createLogFilter } from '../../src/commands/clean-text.ts';
+import { cleanJson, cleanLine, cleanText, createLogFilter } from '../../src/lib/clean-text.ts';
 
 const ESC = '\u001b';
 
