@@ -135,7 +135,7 @@ export async function startApp(deps: {
     clock,
     news,
     publicUrl: config.publicUrl,
-    feedback: config.github.auth !== undefined,
+    feedback: config.github.auth?.kind,
     onEnd: (run) => ended.publish(run),
     failpoint,
   });

@@ -2,7 +2,7 @@ import type { Octokit } from '@octokit/rest';
 import type { Permission } from '../github/check.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Callback } from '../model/callback.ts';
-import type { DeploymentSpec, NotifySpec } from '../model/deployment-spec.ts';
+import type { DeploymentSpec, FeedbackKind, NotifySpec } from '../model/deployment-spec.ts';
 import type { Importance } from '../model/importance.ts';
 import type { Run, RunState } from '../model/run.ts';
 import type { ExpressionContext } from '../spec/expressions.ts';
@@ -12,7 +12,7 @@ import type { OutboxEntry } from '../store/outbox.ts';
 /** What a spec says of how the world is told. */
 export type ToldSpec = Pick<
   DeploymentSpec,
-  'notify' | 'productionEnvironment' | 'transientEnvironment'
+  'feedback' | 'notify' | 'productionEnvironment' | 'transientEnvironment'
 >;
 
 /** A run's change of state. `run` is the run after it, `previous` its state before; undefined for a new run. */
@@ -42,7 +42,7 @@ export interface Place {
 
 /** What a message is made from when it is sent. */
 export interface Sources {
-  store: Pick<Tables, 'runs'>;
+  store: Pick<Tables, 'runs' | 'steps' | 'logs'>;
   publicUrl: string | undefined;
   /** The entry of `notify` in the run's spec, and what its templates may speak of. Throws TerminalError `notify-missing`. */
   notify(run: Run, position: number): Promise<NotifyContext>;
@@ -89,6 +89,10 @@ export interface CallbackKind<
   Rendered extends Message = Message,
 > {
   kind: Stored['kind'];
+  /** The word in a spec's `feedback` that asks for it. Without one it is told whatever that says. */
+  chosenAs?: FeedbackKind;
+  /** Whether only an App may do it, no token of a person. */
+  appOnly?: true;
   /** What is to be told of a run's change of state, which is never to the same state. */
   due(change: RunChange): Stored[];
   /** The outbox's ordering key: callbacks with the same one are sent one after the other, in the order in which they were made. */

@@ -39,6 +39,7 @@ const STATES: Record<RunState, DeploymentStatusCallback['state'] | undefined> = 
  */
 export const deploymentStatus: CallbackKind<DeploymentStatusCallback, Rendered> = {
   kind: 'deployment-status',
+  chosenAs: 'deployment',
 
   due({ run, previous, overridden, publicUrl }) {
     const state = STATES[run.state];

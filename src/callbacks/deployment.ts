@@ -31,6 +31,7 @@ const MAX_PAGES = 5;
  */
 export const deployment: CallbackKind<DeploymentCallback, DeploymentCallback> = {
   kind: 'deployment',
+  chosenAs: 'deployment',
 
   due({ run, spec, previous }) {
     if (previous !== undefined || hasEnded(run.state)) return [];

@@ -1,6 +1,7 @@
 import { cutText } from '../lib/cut-text.ts';
 import { formatDuration } from '../lib/duration.ts';
 import type { Run, RunState } from '../model/run.ts';
+import type { RunChange } from './contract.ts';
 import { MAX_DESCRIPTION } from './fields.ts';
 
 /** Whether Mainsheet failed, and not a step. */
@@ -8,16 +9,30 @@ export function isOwnFault(run: Run): boolean {
   return run.state === 'failed' && run.fault === 'mainsheet';
 }
 
-/** One line of at most 140 characters: what happened, and why. */
-export function descriptionOf(run: Run): string {
+/** Whether the run did nothing to a commit that was deployed before, which then stays true. */
+export function alreadyDeployed({
+  run,
+  wasDeployed,
+}: Pick<RunChange, 'run' | 'wasDeployed'>): boolean {
+  const didNothing =
+    run.state === 'superseded' || (run.state === 'cancelled' && run.startedAt === undefined);
+  return didNothing && wasDeployed;
+}
+
+/** One line of at most 140 characters: what happened, and why. `isDeployed`: the commit was deployed before. */
+export function descriptionOf(run: Run, isDeployed = false): string {
+  const line = isDeployed ? `Already deployed. ${lineOf(run)}` : lineOf(run);
+  return cutText(line, MAX_DESCRIPTION);
+}
+
+function lineOf(run: Run): string {
   const label = labelOf(run);
   const reason = run.reason.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
   const explained = run.state !== 'running' && run.state !== 'succeeded' && reason !== '';
-  if (!explained) return cutText(label, MAX_DESCRIPTION);
+  if (!explained) return label;
   // A reason such as "superseded by …" already says what the label would.
   const says = reason.toLowerCase().startsWith(label.toLowerCase());
-  const line = says ? label + reason.slice(label.length) : `${label}: ${reason}`;
-  return cutText(line, MAX_DESCRIPTION);
+  return says ? label + reason.slice(label.length) : `${label}: ${reason}`;
 }
 
 /** The run's page; undefined without a public URL. */

@@ -1,5 +1,8 @@
+import type { Permission } from '../github/check.ts';
 import type { Callback } from '../model/callback.ts';
+import { FEEDBACK_KINDS, type FeedbackKind } from '../model/deployment-spec.ts';
 import type { CallbackKind, Message, RunChange } from './contract.ts';
+import { check } from './check.ts';
 import { deployment } from './deployment.ts';
 import { deploymentStatus } from './deployment-status.ts';
 import { dispatch } from './dispatch.ts';
@@ -7,7 +10,7 @@ import { status } from './status.ts';
 import { webhook } from './webhook.ts';
 
 /** Every kind, in the order in which a change is told. */
-const KINDS = [status, deployment, deploymentStatus, webhook, dispatch] as const;
+const KINDS = [status, deployment, deploymentStatus, check, webhook, dispatch] as const;
 
 type Kind = (typeof KINDS)[number];
 
@@ -39,7 +42,12 @@ export function kindOf({ kind }: Pick<Callback | Message, 'kind'>): Known {
  */
 export function callbacksFor(change: RunChange): AnyCallback[] {
   if (change.run.state === change.previous) return [];
-  return KINDS.flatMap((kind): AnyCallback[] => kind.due(change));
+  const { feedback } = change.spec;
+  return KINDS.flatMap((kind: CallbackKind): AnyCallback[] =>
+    kind.chosenAs === undefined || feedback.includes(kind.chosenAs)
+      ? (kind.due(change) as AnyCallback[])
+      : [],
+  );
 }
 
 /** Whether `later`, waiting for the same target, says all that `callback` would have. */
@@ -58,9 +66,12 @@ export function withoutDecoration(message: Message): Message | undefined {
   return bare === undefined || JSON.stringify(bare) === JSON.stringify(message) ? undefined : bare;
 }
 
-/** What GitHub must allow for all of it, each permission once. */
-export const PERMISSIONS = [
-  ...new Map(
-    KINDS.flatMap(({ permissions }) => permissions).map((each) => [each.name, each]),
-  ).values(),
-];
+/** What GitHub must allow for all that there is to tell. */
+export const PERMISSIONS = permissionsFor(FEEDBACK_KINDS);
+
+/** What GitHub must allow when specs say `feedback` in these words. */
+export function permissionsFor(feedback: readonly FeedbackKind[]): Permission[] {
+  return KINDS.flatMap(({ chosenAs, permissions }: CallbackKind) =>
+    chosenAs !== undefined && feedback.includes(chosenAs) ? permissions : [],
+  );
+}

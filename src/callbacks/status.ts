@@ -1,9 +1,8 @@
-import { cutText } from '../lib/cut-text.ts';
 import { IMPORTANCE } from '../model/importance.ts';
 import type { RunState } from '../model/run.ts';
 import type { CallbackKind } from './contract.ts';
-import { descriptionOf, isOwnFault, linkTo } from './describe.ts';
-import { context, description, given, link, madeId, MAX_DESCRIPTION } from './fields.ts';
+import { alreadyDeployed, descriptionOf, isOwnFault, linkTo } from './describe.ts';
+import { context, description, given, link, madeId } from './fields.ts';
 
 /** A commit status: https://docs.github.com/en/rest/commits/statuses */
 export interface StatusCallback {
@@ -37,11 +36,11 @@ const STATES: Record<RunState, StatusCallback['state']> = {
  */
 export const status: CallbackKind<StatusCallback, StatusCallback> = {
   kind: 'status',
+  chosenAs: 'status',
 
-  due({ run, wasDeployed, publicUrl }) {
-    const didNothing =
-      run.state === 'superseded' || (run.state === 'cancelled' && run.startedAt === undefined);
-    const isDeployed = didNothing && wasDeployed;
+  due(change) {
+    const { run, publicUrl } = change;
+    const isDeployed = alreadyDeployed(change);
     return [
       {
         kind: 'status',
@@ -49,9 +48,7 @@ export const status: CallbackKind<StatusCallback, StatusCallback> = {
         sha: run.sha,
         context: `mainsheet/${run.spec}`,
         state: isOwnFault(run) ? 'error' : isDeployed ? 'success' : STATES[run.state],
-        description: isDeployed
-          ? cutText(`Already deployed. ${descriptionOf(run)}`, MAX_DESCRIPTION)
-          : descriptionOf(run),
+        description: descriptionOf(run, isDeployed),
         targetUrl: linkTo(run.id, publicUrl),
       },
     ];

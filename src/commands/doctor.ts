@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { PERMISSIONS } from '../callbacks/index.ts';
+import { permissionsFor } from '../callbacks/index.ts';
 import { readConfig, type Config, type ConfigAnswer, type DeploymentsSource } from '../config.ts';
 import { readWayOut } from '../config/way-out.ts';
 import { createGitHub, type GitHub } from '../github/client.ts';
@@ -8,6 +8,7 @@ import { systemClock } from '../lib/clock.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { createFetch } from '../lib/way-out.ts';
 import { cleanJson, cleanLine } from '../lib/clean-text.ts';
+import { DEFAULT_FEEDBACK, type LoadedSpec } from '../model/deployment-spec.ts';
 import type { CommandContext } from './context.ts';
 import type { Check } from './doctor-check.ts';
 import { checkPostgres, checkSqlite } from './doctor-database.ts';
@@ -102,8 +103,9 @@ async function* examine(context: CommandContext, program: Command): AsyncGenerat
   if (config.databaseUrl !== undefined) yield* await checkPostgres(config.databaseUrl);
   else if (!server.answers) yield* await checkSqlite(join(config.dataDir, 'mainsheet.db'));
   const github = githubOf(config, version);
-  yield* await checkGitHub(config, github);
-  const repositories = await repositoriesOf(config);
+  const used = await specsOf(config);
+  yield* await checkGitHub(config, github, used);
+  const repositories = repositoriesOf(config, used);
   if (config.github.auth !== undefined) yield* await checkNames(github, repositories);
   yield* await checkWayOut({
     config,
@@ -144,10 +146,15 @@ function githubOf(config: Config, version: string): GitHub {
   });
 }
 
-async function checkGitHub(config: Config, github: GitHub): Promise<Check[]> {
+async function checkGitHub(
+  config: Config,
+  github: GitHub,
+  specs: readonly LoadedSpec[],
+): Promise<Check[]> {
   // Without credentials everything but the reports works.
   const bad = config.github.auth === undefined ? 'warn' : 'fail';
-  return (await github.check(PERMISSIONS)).map(({ ok, detail, hint }) => ({
+  const feedback = [...DEFAULT_FEEDBACK, ...specs.flatMap(({ spec }) => spec.feedback)];
+  return (await github.check(permissionsFor(feedback))).map(({ ok, detail, hint }) => ({
     subject: 'GitHub',
     state: ok ? 'ok' : bad,
     detail,
@@ -156,8 +163,14 @@ async function checkGitHub(config: Config, github: GitHub): Promise<Check[]> {
 }
 
 /** Those that Mainsheet fetches, as they are named. */
-async function repositoriesOf({ deployments, stepLimits }: Config): Promise<Set<string>> {
+function repositoriesOf({ deployments }: Config, specs: readonly LoadedSpec[]): Set<string> {
   if (deployments.kind === 'github') return new Set([deployments.repository]);
+  return new Set(specs.map(({ spec }) => spec.repository));
+}
+
+/** Those on this machine. */
+async function specsOf({ deployments, stepLimits }: Config): Promise<LoadedSpec[]> {
+  if (deployments.kind === 'github') return [];
   const found = await loadLocalSpecs(deployments.path, stepLimits).catch(() => undefined);
-  return new Set(found?.specs.map(({ spec }) => spec.repository));
+  return found?.specs ?? [];
 }

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { describeError, MainsheetError } from '../lib/errors.ts';
-import { cleanLine } from './clean-text.ts';
+import { cleanLine } from '../lib/clean-text.ts';
 import type { CommandContext } from './context.ts';
 import { allowedLimits, loadLocalSpecs } from './local-specs.ts';
 import { openCheckout, said, type OwnCheckout } from './own-checkout.ts';

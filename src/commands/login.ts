@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { cleanJson } from './clean-text.ts';
+import { cleanJson } from '../lib/clean-text.ts';
 import type { CommandContext } from './context.ts';
 
 /** `mainsheet login`: prints a link that opens the dashboard. */

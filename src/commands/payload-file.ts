@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { describeError, MainsheetError } from '../lib/errors.ts';
 import type { Json } from '../model/event.ts';
-import { cleanLine } from './clean-text.ts';
+import { cleanLine } from '../lib/clean-text.ts';
 import type { CommandContext } from './context.ts';
 
 /** GitHub sends no more: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap */

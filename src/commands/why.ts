@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { WhyAnswer } from './api-answers.ts';
-import { cleanJson, cleanLine } from './clean-text.ts';
+import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import type { CommandContext } from './context.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -26,8 +26,18 @@ export interface DeploymentSpec {
   /** Names of the secrets that steps and templates may see. */
   secrets: string[];
   steps: StepSpec[];
+  /** Where GitHub shows what becomes of a run. */
+  feedback: readonly FeedbackKind[];
   notify: NotifySpec[];
 }
+
+/** The words of `feedback`. */
+export const FEEDBACK_KINDS = ['status', 'deployment', 'check'] as const;
+
+export type FeedbackKind = (typeof FEEDBACK_KINDS)[number];
+
+/** What is told when a spec does not say. */
+export const DEFAULT_FEEDBACK: readonly FeedbackKind[] = ['status', 'deployment'];
 
 export interface Triggers {
   push: PushTrigger | undefined;

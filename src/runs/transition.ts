@@ -7,7 +7,12 @@ import { replacementOf } from '../callbacks/deployment-status.ts';
 import { callbacksFor, kindOf } from '../callbacks/index.ts';
 import { ownerOf } from '../lib/names.ts';
 import type { Callback } from '../model/callback.ts';
-import type { DeploymentSpec, LoadedSpec, NotifySpec } from '../model/deployment-spec.ts';
+import {
+  DEFAULT_FEEDBACK,
+  type DeploymentSpec,
+  type LoadedSpec,
+  type NotifySpec,
+} from '../model/deployment-spec.ts';
 import type { News } from '../model/news.ts';
 import { judgeGates, overrideText } from '../model/gate.ts';
 import { pauseReason } from '../model/pause.ts';
@@ -64,8 +69,8 @@ export function createTransitions(deps: {
   news: Broadcast<News>;
   /** Base of the links on GitHub. */
   publicUrl: string | undefined;
-  /** Without credentials for GitHub nothing is put in the outbox that only GitHub could take. */
-  feedback: boolean;
+  /** As what GitHub is told: without credentials nothing is put in the outbox that only GitHub could take. */
+  feedback: 'app' | 'token' | undefined;
   /** Hears of each run that this process has ended, once that is on disk. */
   onEnd?: (run: Run) => void;
   failpoint?: Failpoint;
@@ -79,8 +84,7 @@ export function createTransitions(deps: {
     spec: ToldSpec & Pick<DeploymentSpec, 'gates'>,
   ): Promise<void> {
     const { publicUrl } = deps;
-    const isOver = run.state === 'superseded' || run.state === 'cancelled';
-    const wasDeployed = isOver && (await tables.runs.hasDeployed(run));
+    const wasDeployed = await wasDeployedBefore(tables, run);
     const overridden = await overrideOf(tables, run, spec);
     const callbacks = callbacksFor({ run, spec, previous, wasDeployed, overridden, publicUrl });
     await add(tables, run.id, callbacks, run, spec.notify);
@@ -93,7 +97,8 @@ export function createTransitions(deps: {
     { lane, spec }: Run,
     notify: readonly NotifySpec[],
   ): Promise<void> {
-    const added = callbacks.map((callback) => {
+    const sendable = callbacks.filter((callback) => isSendable(callback, notify));
+    const added = sendable.map((callback) => {
       const kind = kindOf(callback);
       const payer = kind.payer(callback, notify);
       return {
@@ -104,8 +109,13 @@ export function createTransitions(deps: {
         lane: `${lane} ${spec}`,
       };
     });
-    const sendable = added.filter(({ account }) => deps.feedback || account === undefined);
-    await tables.outbox.add(run, sendable, clock.now());
+    await tables.outbox.add(run, added, clock.now());
+  }
+
+  function isSendable(callback: Callback, notify: readonly NotifySpec[]): boolean {
+    const kind = kindOf(callback);
+    if (kind.payer(callback, notify) === undefined) return true;
+    return kind.appOnly === true ? deps.feedback === 'app' : deps.feedback !== undefined;
   }
 
   /** Records what the run has deployed. The Deployment that this takes the place of in the environment is not active any more. */
@@ -146,8 +156,9 @@ export function createTransitions(deps: {
       await addCallbacks(tables, next, run.state, spec ?? GITHUB_ALONE);
       if (next.state === 'succeeded') await recordDeployed(tables, next);
     } else if (next.state === 'blocked') {
-      // It waits for something else now: its commit says so, nobody else is told twice.
-      await addCallbacks(tables, next, 'queued', GITHUB_ALONE);
+      // It waits for something else now: GitHub says so, nobody else is told twice.
+      const spec = (await readable(tables, run)) ?? GITHUB_ALONE;
+      await addCallbacks(tables, next, 'queued', { ...spec, notify: [] });
     }
     return next;
   }
@@ -251,8 +262,9 @@ interface Wait {
   expired?: string | undefined;
 }
 
-/** For changes of which GitHub alone is told; a Deployment is made before them. */
+/** For a run whose spec cannot be read; a Deployment is made before that. */
 const GITHUB_ALONE: ToldSpec & Pick<DeploymentSpec, 'gates'> = {
+  feedback: DEFAULT_FEEDBACK,
   notify: [],
   gates: [],
   productionEnvironment: false,
@@ -267,6 +279,12 @@ async function overrideOf(
   if (!spec.gates.some(({ kind }) => kind === 'window')) return undefined;
   const override = (await gates.answersTo(run.id)).find(({ kind }) => kind === 'override');
   return override && overrideText(override);
+}
+
+/** Whether a run that is over without having deployed its commit is of one that was deployed before. */
+async function wasDeployedBefore(tables: Tables, run: Run): Promise<boolean> {
+  const isOver = run.state === 'superseded' || run.state === 'cancelled';
+  return isOver && (await tables.runs.hasDeployed(run));
 }
 
 /** Whether GitHub shows the run's Deployment, or may yet. */

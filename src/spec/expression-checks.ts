@@ -111,6 +111,7 @@ const SPEC_FIELDS = {
   env: true,
   secrets: true,
   steps: true,
+  feedback: true,
   notify: true,
 } satisfies Record<keyof DeploymentSpec, true>;
 

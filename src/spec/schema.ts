@@ -1,6 +1,11 @@
 import * as z from 'zod';
 import type { StepLimits } from '../lib/step-limits.ts';
-import type { DeploymentSpec, StepSpec } from '../model/deployment-spec.ts';
+import {
+  DEFAULT_FEEDBACK,
+  FEEDBACK_KINDS,
+  type DeploymentSpec,
+  type StepSpec,
+} from '../model/deployment-spec.ts';
 import {
   backoff,
   environmentVariables,
@@ -131,6 +136,13 @@ const written = z.strictObject({
     .min(1, '"steps" needs at least one step')
     .max(100, 'more than 100 steps')
     .describe('What a run does, one after the other.'),
+  feedback: z
+    .array(z.enum(FEEDBACK_KINDS))
+    .max(FEEDBACK_KINDS.length, `at most ${FEEDBACK_KINDS.length}`)
+    .describe(
+      'Where GitHub shows what becomes of a run. Default: status and deployment. check needs a GitHub App.',
+    )
+    .optional(),
   notify: z
     .array(notify)
     .max(20, 'more than 20 entries')
@@ -168,6 +180,7 @@ function toSpec(input: z.output<typeof written>): DeploymentSpec {
     env: input.env ?? {},
     secrets: input.secrets ?? [],
     steps: input.steps.map((step, index) => toStep(step, index, input.limits ?? {})),
+    feedback: input.feedback ?? DEFAULT_FEEDBACK,
     notify: input.notify ?? [],
   };
 }

@@ -37,6 +37,23 @@ export function createLogs(db: Db, engine: Engine) {
       all<LogChunk>`select seq, at, step, stream, text from log_chunks
         where run_id = ${run} and seq > ${after} order by seq limit ${limit}`,
 
+    /** What a step has printed last: at least `length` characters of it, where there are as many. */
+    async end(run: string, step: number, length: number): Promise<string> {
+      const texts: string[] = [];
+      let missing = length;
+      for (let before = Number.MAX_SAFE_INTEGER; missing > 0;) {
+        const chunks = await all<LogChunk>`select seq, text from log_chunks
+          where run_id = ${run} and step = ${step} and seq < ${before} order by seq desc limit 50`;
+        for (const { seq, text } of chunks) {
+          texts.push(text);
+          missing -= text.length;
+          before = seq;
+        }
+        if (chunks.length < 50) break;
+      }
+      return texts.toReversed().join('');
+    },
+
     /** The number that the run's next chunk gets. */
     async nextSeq(run: string): Promise<number> {
       const row = await first<{ last: number | null }>`

@@ -3,6 +3,7 @@ import { DEFAULT_MIGRATION_TABLE, Migrator, type Migration } from 'kysely/migrat
 import { MainsheetError, RetryableError } from '../lib/errors.ts';
 import { isNoDatabase, type Engine } from './engine.ts';
 import { first } from './migrations/0001-first.ts';
+import { checkRuns } from './migrations/0031-check-runs.ts';
 import { gates } from './migrations/0033-gates.ts';
 import { sessions } from './migrations/0034-sessions.ts';
 import { checkAlone, declareSchema, isBearable } from './schema-version.ts';
@@ -128,6 +129,7 @@ export async function migrationState(
 export function migrations(engine: Engine): Record<string, SchemaChange> {
   return {
     '0001-first': { up: (db) => first(db, engine) },
+    '0031-check-runs': { up: checkRuns },
     '0033-gates': { up: gates },
     '0034-sessions': { up: sessions },
   };

@@ -12,6 +12,7 @@ export const runs = createMapping<Run>({
     'holder',
     'lease_until',
     'deployment_id',
+    'check_run_id',
     'work_tree',
     'sealed_outputs',
     'look_at',

@@ -123,5 +123,11 @@ export function createRuns(db: Db, engine: Engine) {
     async setDeploymentId(run: string, id: number): Promise<void> {
       await write(run, { deployment_id: id });
     },
+
+    /** The check run at GitHub that it has. */
+    checkRunId: (run: string) => read<number>(run, 'check_run_id'),
+    async setCheckRunId(run: string, id: number): Promise<void> {
+      await write(run, { check_run_id: id });
+    },
   };
 }

@@ -78,6 +78,7 @@ export interface RunTable {
   finished_at: number | null;
   holder: string | null;
   lease_until: number;
+  check_run_id: Generated<number | null>;
   deployment_id: number | null;
   work_tree: Generated<string | null>;
   /** When time alone may open, or end, what it waits for. */

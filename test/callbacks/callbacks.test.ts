@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { callbacksFor, isObsolete, kindOf, type AnyCallback } from '../../src/callbacks/index.ts';
-import type { NotifySpec } from '../../src/model/deployment-spec.ts';
+import { DEFAULT_FEEDBACK, type NotifySpec } from '../../src/model/deployment-spec.ts';
 import { RUN_STATES, type Run, type RunState } from '../../src/model/run.ts';
 
 const SHA = 'a'.repeat(40);
@@ -52,7 +52,12 @@ function changeTo(
   previous: RunState | undefined,
   wasDeployed = false,
 ): AnyCallback[] {
-  const spec = { notify: NOTIFY, productionEnvironment: true, transientEnvironment: false };
+  const spec = {
+    feedback: DEFAULT_FEEDBACK,
+    notify: NOTIFY,
+    productionEnvironment: true,
+    transientEnvironment: false,
+  };
   return callbacksFor({
     run: runWith(changes),
     spec,
@@ -227,7 +232,12 @@ test('a run that did nothing to a commit that was deployed before leaves it depl
 test('without a public URL there are no links', () => {
   const callbacks = callbacksFor({
     run: runWith(),
-    spec: { notify: [], productionEnvironment: true, transientEnvironment: false },
+    spec: {
+      feedback: DEFAULT_FEEDBACK,
+      notify: [],
+      productionEnvironment: true,
+      transientEnvironment: false,
+    },
     previous: undefined,
     wasDeployed: false,
     publicUrl: undefined,

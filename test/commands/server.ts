@@ -63,7 +63,7 @@ export async function startServer(
     clock,
     news,
     publicUrl: undefined,
-    feedback: false,
+    feedback: undefined,
   });
   const intake = createIntake({
     ordering: { overtaken: async () => new Map() },

@@ -79,7 +79,7 @@ export async function createSimulation(
     clock,
     news,
     publicUrl: undefined,
-    feedback: true,
+    feedback: 'app',
   });
   const sent: SentMessage[] = [];
   const counting: Sender = {

@@ -10,10 +10,12 @@ import {
   TOKEN,
 } from './support.ts';
 import { until } from '../support/until.ts';
-import { PERMISSIONS } from '../../src/callbacks/index.ts';
+import { permissionsFor } from '../../src/callbacks/index.ts';
+import { DEFAULT_FEEDBACK } from '../../src/model/deployment-spec.ts';
 import { startStandIn, type Received, type Reply } from './stand-in.ts';
 
 const INSTALLATION = 41;
+const PERMISSIONS = permissionsFor(DEFAULT_FEEDBACK);
 
 /** A GitHub with the App installed on acme's repositories. */
 function appServer(

@@ -22,6 +22,15 @@ const NEEDED: Record<string, [permission: string, access: 'read' | 'write'] | 'n
   'POST /repos/{owner}/{repo}/deployments': ['deployments', 'write'],
   'GET /repos/{owner}/{repo}/deployments': ['deployments', 'read'],
   'POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses': ['deployments', 'write'],
+  'GET /repos/{owner}/{repo}/commits/{ref}': ['contents', 'read'],
+  'POST /repos/{owner}/{repo}/check-runs': ['checks', 'write'],
+  'PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}': ['checks', 'write'],
+  'GET /repos/{owner}/{repo}/check-runs/{check_run_id}': ['checks', 'read'],
+  'GET /repos/{owner}/{repo}/commits/{ref}/check-runs': ['checks', 'read'],
+  // Only for gates that name a team, which no manifest can know of: docs/github-app.md says how to add it.
+  'GET /orgs/{org}/teams/{team_slug}/memberships/{username}': 'none',
+  // "Metadata: read", which every App has.
+  'GET /repos/{owner}/{repo}/collaborators/{username}/permission': 'none',
   'POST /repos/{owner}/{repo}/dispatches': ['contents', 'write'],
 };
 

@@ -6,8 +6,11 @@ import { connect, createTestClock, isRetryable } from './support.ts';
 
 const REPOSITORY = 'acme/shop';
 
+/** A permission, or an answer as it is. */
+type Answer = string | Exclude<Reply, string>;
+
 /** A GitHub that answers each login with what it may do. */
-async function setUp(t: TestContext, answers: Record<string, string | Reply>) {
+async function setUp(t: TestContext, answers: Record<string, Answer>) {
   const server = await startStandIn(t, ({ path }) => {
     const login = decodeURIComponent(/collaborators\/([^/]+)\/permission$/.exec(path)?.[1] ?? '');
     const answer = answers[login] ?? { status: 404, body: { message: 'Not Found' } };
@@ -40,7 +43,7 @@ test('people with write permission may change what is deployed, others may look 
 });
 
 test('GitHub is asked once a minute for a person, whatever the case of their name', async (t) => {
-  const answers: Record<string, string> = { Alice: 'write', alice: 'write' };
+  const answers: Record<string, Answer> = { Alice: 'write', alice: 'write' };
   const { server, clock, mayDo } = await setUp(t, answers);
   await mayDo(REPOSITORY, 'Alice', 'retry');
   await mayDo('Acme/Shop', 'alice', 'cancel');
@@ -60,7 +63,7 @@ test('a name that no person has is not asked for, and none gets into the path', 
 });
 
 test('when GitHub does not say, nothing is allowed and it is asked again', async (t) => {
-  const answers: Record<string, string | Reply> = {
+  const answers: Record<string, Answer> = {
     alice: { status: 502, body: { message: 'bad' } },
   };
   const { mayDo } = await setUp(t, answers);

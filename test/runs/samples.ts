@@ -24,6 +24,7 @@ export function sampleLoaded(more: Partial<DeploymentSpec> = {}): LoadedSpec {
       timeoutMs: undefined,
       retry: { attempts: 1, backoffMs: 0 },
     })),
+    feedback: ['status', 'deployment'],
     notify: [],
     ...more,
   };

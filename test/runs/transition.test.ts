@@ -38,7 +38,10 @@ notify:
   return loaded;
 }
 
-async function setUp(t: TestContext, options: { feedback?: boolean; spec?: string } = {}) {
+async function setUp(
+  t: TestContext,
+  options: { feedback?: 'app' | 'token' | undefined; spec?: string } = {},
+) {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-transition-'));
   const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
   t.after(async () => {
@@ -56,7 +59,7 @@ async function setUp(t: TestContext, options: { feedback?: boolean; spec?: strin
       clock: { now: () => NOW, elapsed: () => NOW, sleep: async () => undefined },
       news,
       publicUrl: 'https://mainsheet.example',
-      feedback: options.feedback ?? true,
+      feedback: 'feedback' in options ? options.feedback : 'app',
     });
   const transitions = make(store);
   const create = (id: string, more: Partial<NewRun> = {}) =>
@@ -294,8 +297,18 @@ test('with queue all nothing is superseded', async (t) => {
   assert.equal((await get(store, 'r1')).state, 'queued');
 });
 
+test('only an App makes check runs', async (t) => {
+  const kindsAs = async (feedback: 'app' | 'token') => {
+    const { store, create } = await setUp(t, { feedback, spec: 'feedback: [check, status]' });
+    await create('r1');
+    return (await store.outbox.ofRun('r1')).map(({ callback }) => callback.kind);
+  };
+  assert.deepEqual(await kindsAs('app'), ['status', 'check', 'webhook']);
+  assert.deepEqual(await kindsAs('token'), ['status', 'webhook']);
+});
+
 test('without credentials for GitHub only webhooks are put in the outbox', async (t) => {
-  const { store, transitions, create } = await setUp(t, { feedback: false });
+  const { store, transitions, create } = await setUp(t, { feedback: undefined });
   await create('r1');
   const running = await transitions.commit(await get(store, 'r1'), { type: 'start' });
   await transitions.commit(running, { type: 'succeed', outputs: {} });

@@ -58,6 +58,8 @@ test('every default is filled in, and durations are milliseconds', () => {
         retry: { attempts: 1, backoffMs: 1000 },
       },
     ],
+    gates: [],
+    feedback: ['status', 'deployment'],
     notify: [],
   });
 });

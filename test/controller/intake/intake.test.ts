@@ -105,7 +105,7 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
       clock,
       news,
       publicUrl: undefined,
-      feedback: false,
+      feedback: undefined,
     }),
     leaseMs: 30_000,
     clock,

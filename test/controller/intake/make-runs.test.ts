@@ -28,7 +28,7 @@ async function createFixture(
     clock: systemClock,
     news: createBroadcast<News>(),
     publicUrl: undefined,
-    feedback: false,
+    feedback: undefined,
   });
   const makeRuns = createMakeRuns({ transitions, clock: systemClock });
   const event = (sha: string) => ({

@@ -32,7 +32,7 @@ for (const [engine, open] of bothEngines()) {
         clock,
         news,
         publicUrl: undefined,
-        feedback: true,
+        feedback: 'app',
       });
       const create = (id: string, run: Partial<NewRun> = {}) =>
         store.atomically((tables) => transitions.create(tables, sampleRun(id, run), loaded));

@@ -46,7 +46,7 @@ for (const [engine, open] of bothEngines()) {
         clock,
         news: createBroadcast<News>(),
         publicUrl: undefined,
-        feedback: true,
+        feedback: 'app',
       });
       const asked: string[] = [];
       const approvers = createApprovers({

@@ -36,7 +36,7 @@ for (const [engine, open] of ENGINES) {
         clock,
         news,
         publicUrl: undefined,
-        feedback: true,
+        feedback: 'app',
       });
       const pausing = createPausing({
         store,

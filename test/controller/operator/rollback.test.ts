@@ -39,7 +39,7 @@ async function createFixture(t: TestContext) {
     clock,
     news,
     publicUrl: undefined,
-    feedback: false,
+    feedback: undefined,
   });
   const operate = createOperate({
     store,

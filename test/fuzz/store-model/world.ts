@@ -41,7 +41,7 @@ export function createWorld(store: Store, time: number): World {
     clock: ticking,
     news,
     publicUrl: undefined,
-    feedback: true,
+    feedback: 'app',
   });
   const operate = createOperate({
     store,

@@ -1,0 +1,103 @@
+import { cleanLine, cleanText } from '../lib/clean-text.ts';
+import { formatDuration } from '../lib/duration.ts';
+import { hasEnded, type Run, type Step } from '../model/run.ts';
+import type { Tables } from '../store/index.ts';
+import { annotationsIn, type Annotation } from './annotations.ts';
+import type { CheckCallback } from './check.ts';
+
+/** What a check run shows. GitHub takes 65,535 characters of each text. */
+export interface CheckOutput {
+  title: string;
+  summary: string;
+  text?: string;
+  annotations?: readonly Annotation[];
+}
+
+/** The end of a failing step's log, in bytes. */
+const LOG_BYTES = 60 * 1024;
+/** Characters of a step's name, and of what it says. */
+const MOST_CELL = 200;
+/** Characters of the table; steps for which there is no more room are counted. */
+const MOST_TABLE = 50_000;
+
+/** The run's facts, its steps as a table, and, when a step failed, the end of what it has printed. Both Markdown. */
+export async function outputOf(
+  { runId, title, note, state }: CheckCallback,
+  store: Pick<Tables, 'runs' | 'steps' | 'logs'>,
+): Promise<CheckOutput> {
+  const run = await store.runs.get(runId);
+  const steps = await store.steps.ofRun(runId);
+  const summary = [
+    ...(note === undefined ? [] : [`> ${plain(note)}`]),
+    ...(run === undefined ? [] : [factsOf(run)]),
+    ...(steps.length === 0 ? [] : [tableOf(steps)]),
+  ].join('\n\n');
+  const failed = steps.findLast((step) => step.state === 'failed');
+  if (!hasEnded(state) || failed === undefined) return { title, summary: summary || title };
+  const log = cleanText(lastOf(await store.logs.end(runId, failed.index, LOG_BYTES), LOG_BYTES));
+  return {
+    title,
+    summary,
+    ...(log === ''
+      ? {}
+      : { text: `The end of the log of ${plain(failed.name)}:\n\n${fenced(log)}` }),
+    // They stay on the check run: a note is no reason to say them twice.
+    ...(note === undefined ? { annotations: annotationsIn(log) } : {}),
+  };
+}
+
+function factsOf(run: Run): string {
+  const { spec, environment, sha, cause, reason } = run;
+  const facts = `**${plain(spec)}** to **${plain(environment)}** at \`${sha.slice(0, 7)}\` (${cause})`;
+  return reason === '' ? facts : `${facts}\n\n${plain(reason)}`;
+}
+
+function tableOf(steps: readonly Step[]): string {
+  const rows = steps.map((step) => {
+    const { name, state, reason, startedAt, finishedAt } = step;
+    const took =
+      startedAt === undefined || finishedAt === undefined
+        ? ''
+        : formatDuration(finishedAt - startedAt);
+    const result = reason === '' ? state : `${state}: ${cell(reason)}`;
+    return `| ${cell(name)} | ${result} | ${took} |`;
+  });
+  let room = MOST_TABLE;
+  const shown = rows.filter((row) => (room -= row.length) > 0);
+  const hidden = rows.length - shown.length;
+  return [
+    '| Step | Result | Took |',
+    '| --- | --- | --- |',
+    ...shown,
+    ...(hidden === 0 ? [] : [`| … and ${hidden} more | | |`]),
+  ].join('\n');
+}
+
+function cell(text: string): string {
+  const line = cleanLine(text);
+  return plain(line.length > MOST_CELL ? `${line.slice(0, MOST_CELL - 1)}…` : line);
+}
+
+/** Text in which nothing is Markdown, HTML or a mention: a step's name comes from a repository. */
+function plain(text: string): string {
+  return cleanLine(text)
+    .toWellFormed()
+    .replaceAll(/[&<>|`*_[\]()#@~\\!:]/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+/** A code block that nothing in the text can end. */
+function fenced(text: string): string {
+  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = '`'.repeat(Math.min(longest, 100) + 1);
+  const inside = longest > 100 ? text.replaceAll(/`{100,}/g, '…') : text;
+  return `${fence}text\n${inside.trimEnd()}\n${fence}`;
+}
+
+/** The last `bytes` of a text, from the start of a line where there is one. */
+function lastOf(text: string, bytes: number): string {
+  const whole = Buffer.from(text.toWellFormed());
+  if (whole.length <= bytes) return whole.toString();
+  const end = whole.subarray(whole.length - bytes).toString();
+  const line = end.indexOf('\n');
+  return line === -1 ? end.replace(/^\uFFFD+/, '') : end.slice(line + 1);
+}

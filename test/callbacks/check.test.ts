@@ -1,0 +1,229 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { check, checkOf, type CheckCallback } from '../../src/callbacks/check.ts';
+import { callbacksFor, permissionsFor } from '../../src/callbacks/index.ts';
+import { createSender } from '../../src/callbacks/send.ts';
+import type { FeedbackKind } from '../../src/model/deployment-spec.ts';
+import { IMPORTANCE } from '../../src/model/importance.ts';
+import { RUN_STATES, type Run, type RunState } from '../../src/model/run.ts';
+import { openSqlite } from '../../src/store/engine.ts';
+import { createStore, type Store } from '../../src/store/index.ts';
+import type { OutboxEntry } from '../../src/store/outbox.ts';
+import { startStandIn, type Received, type Reply } from '../github/stand-in.ts';
+import { connect, createTestClock } from '../github/support.ts';
+import { sampleRun } from '../store/samples.ts';
+
+const ENTRY = { id: 1, run: 'r1', createdAt: 0 } as OutboxEntry;
+
+async function openStore(t: TestContext): Promise<Store> {
+  const directory = await mkdtemp(join(tmpdir(), 'mainsheet-check-'));
+  const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
+  t.after(async () => {
+    await store.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+  return store;
+}
+
+function changeTo(
+  changes: Partial<Run>,
+  previous: RunState | undefined,
+  feedback: FeedbackKind[] = ['check'],
+) {
+  return {
+    run: { ...sampleRun('r1'), sequence: 1, ...changes },
+    spec: { feedback, notify: [], productionEnvironment: true, transientEnvironment: false },
+    previous,
+    wasDeployed: false,
+    publicUrl: 'https://m.example',
+  };
+}
+
+const callback = (changes: Partial<Run> = {}, previous: RunState | undefined = 'running') =>
+  checkOf(changeTo(changes, previous));
+
+/** What is rendered from the store. */
+const rendered = (store: Store, one: CheckCallback) =>
+  check.render(one, ENTRY, { store, publicUrl: undefined } as never);
+
+/** Sends the check of a run to a GitHub that answers so, and tells which requests it got. */
+async function sent(
+  t: TestContext,
+  one: Awaited<ReturnType<typeof rendered>>,
+  answer: (request: Received) => Reply,
+  retried = false,
+) {
+  const server = await startStandIn(t, answer);
+  const clock = createTestClock();
+  const { github } = connect(server.url, { clock });
+  const signal = new AbortController().signal;
+  const result = await createSender({ github, clock }).send(one, { retried, ageMs: 0, signal });
+  return { id: result.id, requests: server.requests };
+}
+
+const made: Reply = { status: 201, body: { id: 7 } };
+const changed: Reply = { status: 200, body: { id: 7 } };
+
+test('a check run follows the run’s states, and only what was deployed passes', () => {
+  const shown = RUN_STATES.map((state) => {
+    const { conclusion, title } = callback({ state, reason: '' });
+    return `${state}: ${conclusion}, ${title}`;
+  });
+  assert.deepEqual(shown, [
+    'queued: undefined, Queued',
+    'blocked: undefined, Blocked',
+    'running: undefined, Deploying to production',
+    'succeeded: success, Deployed to production',
+    'failed: failure, Failed',
+    'cancelled: cancelled, Cancelled',
+    'superseded: cancelled, Superseded',
+  ]);
+});
+
+test('a spec is told of in the ways that its feedback names', () => {
+  const kinds = (feedback: FeedbackKind[]) =>
+    callbacksFor(changeTo({ state: 'queued' }, undefined, feedback)).map(({ kind }) => kind);
+  assert.deepEqual(kinds([]), []);
+  assert.deepEqual(kinds(['status']), ['status']);
+  assert.deepEqual(kinds(['deployment']), ['deployment']);
+  assert.deepEqual(kinds(['check', 'status']), ['status', 'check']);
+  const needed = permissionsFor(['check']).map(({ name, least }) => `${name}: ${least}`);
+  assert.deepEqual(needed, ['checks: write']);
+});
+
+test('its end counts as the run’s end in the budget when no status says it', () => {
+  const importance = (feedback: FeedbackKind[], state: RunState) =>
+    check.importance(checkOf(changeTo({ state }, 'running', feedback)));
+  assert.equal(importance(['check'], 'failed'), IMPORTANCE.final);
+  assert.equal(importance(['status', 'check'], 'failed'), IMPORTANCE.deployment);
+  assert.equal(importance(['check'], 'queued'), IMPORTANCE.intermediate);
+});
+
+test('steps are a table with their durations, and the failing one’s log is quoted to its end', async (t) => {
+  const store = await openStore(t);
+  const run = await store.runs.insert(sampleRun('r1'), [
+    'Build',
+    'Test | <b>it</b> @all',
+    'Deploy',
+  ]);
+  assert.ok(run);
+  const times = { attempts: 1, startedAt: 1000, finishedAt: 13_300 };
+  const step = { index: 0, name: '', exitCode: 0, reason: '', ...times } as const;
+  await store.steps.update('r1', { ...step, name: 'Build', state: 'succeeded' });
+  await store.steps.update('r1', {
+    ...step,
+    index: 1,
+    name: 'Test | <b>it</b> @all',
+    state: 'failed',
+    exitCode: 1,
+    reason: 'exited with 1',
+  });
+  const lines = [
+    `${'x'.repeat(70_000)}\n`,
+    '\u001b[31mred\u001b[0m ``` *star*\n',
+    'src/app.ts(3,7): error TS2304: no x\n',
+  ];
+  const chunks = lines.map(
+    (text, seq) => ({ seq, at: 0, step: 1, stream: 'stdout', text }) as const,
+  );
+  await store.logs.append('r1', chunks);
+  const { output } = await rendered(store, callback({ state: 'failed' }));
+  assert.match(output.summary, /\| Build \| succeeded \| 12\.3s \|/);
+  assert.match(output.summary, /\| Deploy \| pending \| {2}\|/);
+  assert.doesNotMatch(output.summary, /<b>|@all|Test \|/);
+  assert.ok(output.text !== undefined);
+  assert.ok(output.text.endsWith('red ``` *star*\nsrc/app.ts(3,7): error TS2304: no x\n````'));
+  assert.ok(!output.text.includes('\u001b') && Buffer.byteLength(output.text) < 64 * 1024);
+  assert.deepEqual(
+    output.annotations?.map(({ path, start_line }) => `${path}:${start_line}`),
+    ['src/app.ts:3'],
+  );
+});
+
+test('what GitHub takes is made of it: texts of at most 65,535 characters', async (t) => {
+  const store = await openStore(t);
+  const names = Array.from({ length: 100 }, (_, index) => `${index} ${'<'.repeat(190)}`);
+  await store.runs.insert(sampleRun('r1'), names);
+  const one = await rendered(store, checkOf(changeTo({ state: 'queued' }, undefined)));
+  assert.ok(one.output.summary.length < 65_535, `${one.output.summary.length}`);
+  assert.match(one.output.summary, /… and \d+ more/);
+  const { id, requests } = await sent(t, one, () => made);
+  assert.equal(id, 7);
+  const [request] = requests;
+  assert.equal(`${request?.method} ${request?.path}`, 'POST /repos/acme/storefront/check-runs');
+  assert.partialDeepStrictEqual(request?.body, {
+    name: 'deploy/storefront',
+    external_id: 'r1',
+    status: 'queued',
+    details_url: 'https://m.example/runs/r1',
+  });
+});
+
+test('a check run that is known is changed, and none is made', async (t) => {
+  const store = await openStore(t);
+  await store.runs.insert(sampleRun('r1'), []);
+  await store.runs.setCheckRunId('r1', 7);
+  const end = callback({ state: 'succeeded', startedAt: 1000, finishedAt: 2000 });
+  const { requests } = await sent(t, await rendered(store, end), () => changed);
+  assert.deepEqual(
+    requests.map(({ method, path }) => `${method} ${path}`),
+    ['PATCH /repos/acme/storefront/check-runs/7'],
+  );
+  assert.partialDeepStrictEqual(requests[0]?.body, {
+    status: 'completed',
+    conclusion: 'success',
+    started_at: '1970-01-01T00:00:01.000Z',
+    completed_at: '1970-01-01T00:00:02.000Z',
+  });
+});
+
+test('a check run in doubt is looked for by the run’s id before it is made again', async (t) => {
+  const store = await openStore(t);
+  await store.runs.insert(sampleRun('r1'), []);
+  const first = await rendered(store, checkOf(changeTo({ state: 'queued' }, undefined)));
+  const later = await rendered(store, callback({ state: 'running' }, 'queued'));
+  const answer = (found: unknown[]) => (request: Received) => {
+    if (request.method === 'POST') return made;
+    const isList = request.path.includes('/commits/');
+    return isList ? { status: 200, body: { total_count: 1, check_runs: found } } : changed;
+  };
+  const others = [{ id: 5, external_id: 'r0' }, { id: 6 }];
+  const requestsFor = async (one: typeof first, found: unknown[], retried: boolean) =>
+    (await sent(t, one, answer(found), retried)).requests.map(({ method }) => method);
+  assert.deepEqual(await requestsFor(first, others, false), ['POST']);
+  assert.deepEqual(await requestsFor(first, others, true), ['GET', 'POST']);
+  // The first one was dropped for this one, and may have been made before that.
+  assert.deepEqual(await requestsFor(later, others, false), ['GET', 'POST']);
+  const there = [...others, { id: 7, external_id: 'r1' }];
+  assert.deepEqual(await requestsFor(later, there, false), ['GET', 'PATCH']);
+});
+
+test('annotations that a try before may have brought are not added again', async (t) => {
+  const store = await openStore(t);
+  await store.runs.insert(sampleRun('r1'), ['Build']);
+  await store.runs.setCheckRunId('r1', 7);
+  const step = { index: 0, name: 'Build', attempts: 1, exitCode: 1, reason: '' };
+  await store.steps.update('r1', { ...step, state: 'failed', startedAt: 0, finishedAt: 1 });
+  const chunk = { seq: 0, at: 0, step: 0, stream: 'stderr', text: 'a.c:1: error: x\n' } as const;
+  await store.logs.append('r1', [chunk]);
+  const end = await rendered(store, callback({ state: 'failed' }));
+  const annotated = async (count: number, retried: boolean) => {
+    const body = { id: 7, output: { annotations_count: count } };
+    const { requests } = await sent(t, end, () => ({ status: 200, body }), retried);
+    const told = requests.at(-1)?.body as { output: object };
+    return 'annotations' in told.output;
+  };
+  assert.equal(await annotated(0, false), true);
+  assert.equal(await annotated(0, true), true);
+  assert.equal(await annotated(1, true), false);
+  // Nor for a note.
+  const noted = await rendered(store, {
+    ...callback({ state: 'failed' }),
+    note: '@eve may not <b>',
+  });
+  assert.equal(noted.output.annotations, undefined);
+  assert.match(noted.output.summary, /^> &#64;eve may not &#60;b&#62;/);
+});
