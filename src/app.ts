@@ -207,6 +207,7 @@ export async function startApp(deps: {
   });
   const operate = createOperate({
     store,
+    catalog,
     transitions,
     specOf,
     clock,

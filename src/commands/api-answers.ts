@@ -24,6 +24,13 @@ export const runAnswer = z.looseObject({
 
 export type RunAnswer = z.infer<typeof runAnswer>;
 
+/** An older server does not pause. */
+export const rolledBackAnswer = runAnswer.extend({
+  paused: z.looseObject({ kind: z.string(), name: z.string() }).nullish(),
+});
+
+export type RolledBackAnswer = z.infer<typeof rolledBackAnswer>;
+
 export const runDetailAnswer = runAnswer.extend({
   steps: z.array(z.looseObject({ startedAt: z.string().nullable() })),
 });

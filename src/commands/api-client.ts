@@ -13,6 +13,7 @@ import {
   readinessAnswer,
   replayAnswer,
   resendAllAnswer,
+  rolledBackAnswer,
   runAnswer,
   runDetailAnswer,
   runsAnswer,
@@ -30,6 +31,7 @@ import {
   type ReadinessAnswer,
   type ReplayAnswer,
   type ResendAllAnswer,
+  type RolledBackAnswer,
   type RunAnswer,
   type RunDetailAnswer,
   type RunsAnswer,
@@ -65,7 +67,11 @@ export interface Api {
     reason?: string,
   ): Promise<RunAnswer>;
   /** Of a run or a deployment spec, to what the run `to` deployed or to what was deployed before. */
-  rollback(kind: 'runs' | 'specs', name: string, to: string | undefined): Promise<RunAnswer>;
+  rollback(
+    kind: 'runs' | 'specs',
+    name: string,
+    how: { to?: string | undefined; resume?: true | undefined },
+  ): Promise<RolledBackAnswer>;
   /** The server may have to ask git for minutes. */
   deploy(spec: string, revision: string | undefined): Promise<RunAnswer>;
   pause(kind: 'spec' | 'lane', name: string, reason: string | undefined): Promise<PausedAnswer>;
@@ -123,8 +129,10 @@ export function createApi(deps: {
     deliveries: (page) => request.ask(deliveriesAnswer, `/api/v1/deliveries${queryOf(page)}`),
     act: (action, run, reason) =>
       request.ask(runAnswer, path('runs', run, `${action}${queryOf({ reason })}`), post),
-    rollback: (kind, name, to) =>
-      request.ask(runAnswer, path(kind, name, `rollback${queryOf({ to })}`), post),
+    rollback: (kind, name, { to, resume }) => {
+      const query = queryOf({ to, resume: resume && 'true' });
+      return request.ask(rolledBackAnswer, path(kind, name, `rollback${query}`), post);
+    },
     deploy: (spec, revision) =>
       request.ask(runAnswer, path('specs', spec, `deploy${queryOf({ revision })}`), postToGit),
     pause: (kind, name, reason) =>

@@ -1,9 +1,15 @@
 import type { Command } from 'commander';
 import { MainsheetError, TerminalError } from '../lib/errors.ts';
 import type { Api } from './api-client.ts';
-import type { RunAnswer } from './api-answers.ts';
+import type { RolledBackAnswer } from './api-answers.ts';
 import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import { idArgument, type CommandContext } from './context.ts';
+
+interface Options {
+  to?: string | undefined;
+  resume?: true | undefined;
+  json?: true;
+}
 
 /** `mainsheet rollback (SPEC | RUN) [--to RUN]` */
 export function rollbackCommand(program: Command, context: CommandContext): void {
@@ -13,12 +19,14 @@ export function rollbackCommand(program: Command, context: CommandContext): void
     .description('deploy an earlier revision again')
     .argument('<spec or run>', 'a deployment spec, or the run to go back behind', idArgument)
     .option('--to <run>', 'the successful run whose revision is deployed again', idArgument)
+    .option('--resume', 'let the next commit be deployed: the lane is not paused')
     .option('--json', 'print the run as JSON')
     .addHelpText(
       'after',
       `
 Without --to it is the newest successful run of the same spec that is older than <run>, or
-than what is deployed, and of another revision. The next push deploys the newest revision again.
+than what is deployed, and of another revision. The lane is paused, so that the next push
+does not undo it: "mainsheet resume --lane" lets newer commits be deployed again.
 
 Examples:
   $ mainsheet rollback storefront
@@ -26,22 +34,22 @@ Examples:
   $ mainsheet rollback storefront --to 01k8m3z0q4vtb1f8s6w2y9xk3d`,
     )
     .action(
-      context.action(async (name: string, { to, json }: { to?: string; json?: true }) => {
-        const run = await rollBack(await context.api(), name, to);
-        terminal.line(json ? cleanJson(run) : cleanLine(tell(run)));
+      context.action(async (name: string, { to, resume, json }: Options) => {
+        const run = await rollBack(await context.api(), name, { to, resume });
+        terminal.line(json ? cleanJson(run) : tell(run).split('\n').map(cleanLine).join('\n'));
         return 0;
       }),
     );
 }
 
 /** A run's id could be the name of a spec, so the server is asked for a run first. */
-async function rollBack(api: Api, name: string, to: string | undefined): Promise<RunAnswer> {
+async function rollBack(api: Api, name: string, how: Options): Promise<RolledBackAnswer> {
   try {
-    return await api.rollback('runs', name, to);
+    return await api.rollback('runs', name, how);
   } catch (error) {
     if (!(error instanceof MainsheetError) || error.code !== 'run-unknown') throw error;
     try {
-      return await api.rollback('specs', name, to);
+      return await api.rollback('specs', name, how);
     } catch (second) {
       if (!(second instanceof MainsheetError) || second.code !== 'spec-unknown') throw second;
       throw new TerminalError(error.code, error.message, {
@@ -51,9 +59,12 @@ async function rollBack(api: Api, name: string, to: string | undefined): Promise
   }
 }
 
-function tell(run: RunAnswer): string {
-  const { id, spec, sha, state } = run;
-  return state === 'blocked'
-    ? `run ${id} will take ${spec} back to ${sha.slice(0, 7)}. ${run.reason}`
-    : `run ${id} takes ${spec} back to ${sha.slice(0, 7)}; watch it with "mainsheet logs -f ${id}"`;
+function tell(run: RolledBackAnswer): string {
+  const { id, spec, sha, state, paused } = run;
+  const does =
+    state === 'blocked'
+      ? `run ${id} will take ${spec} back to ${sha.slice(0, 7)}. ${run.reason}`
+      : `run ${id} takes ${spec} back to ${sha.slice(0, 7)}; watch it with "mainsheet logs -f ${id}"`;
+  if (!paused) return does;
+  return `${does}\nthe ${paused.kind} ${paused.name} is paused, so that the next commit does not undo it; "mainsheet resume --lane ${paused.name}" ends that`;
 }

@@ -19,6 +19,8 @@ export interface DeploymentSpec {
   concurrency: Concurrency;
   /** What a run waits for before it starts; all of them. */
   gates: Gate[];
+  /** Whether a rollback pauses its lane, so that the next commit does not undo it. */
+  afterRollback: 'hold' | 'continue';
   /** What becomes of a run whose process died in the middle of a step: the step starts again, or the run fails. */
   onInterrupt: 'restart' | 'fail';
   timeoutMs: number;

@@ -106,6 +106,7 @@ const SPEC_FIELDS = {
   if: true,
   concurrency: true,
   gates: true,
+  afterRollback: true,
   onInterrupt: true,
   timeoutMs: true,
   env: true,

@@ -106,6 +106,12 @@ const written = z.strictObject({
     .max(10, 'more than 10 gates')
     .describe('What a run waits for before it starts.')
     .optional(),
+  'after-rollback': z
+    .enum(['hold', 'continue'])
+    .describe(
+      'What becomes of later commits after a rollback. hold (default): the lane is paused until it is resumed. continue: the next one is deployed.',
+    )
+    .optional(),
   'on-interrupt': z
     .enum(['restart', 'fail'])
     .describe(
@@ -175,6 +181,7 @@ function toSpec(input: z.output<typeof written>): DeploymentSpec {
       cancelRunning: concurrency['cancel-running'] ?? false,
     },
     gates: input.gates ?? [],
+    afterRollback: input['after-rollback'] ?? 'hold',
     onInterrupt: input['on-interrupt'] ?? 'restart',
     timeoutMs: input.timeout ?? 15 * MINUTE,
     env: input.env ?? {},

@@ -65,7 +65,8 @@ export function createLanes(db: Db, engine: Engine) {
             and earlier.state in ('queued', 'blocked', 'running')
             and (earlier.state <> 'blocked' or earlier.spec = r.spec))
           and not exists (select 1 from pauses as p where p.kind = 'spec' and p.name = r.spec)
-          and not exists (select 1 from pauses as p where p.kind = 'lane' and p.name = r.lane))
+          and not exists (select 1 from pauses as p where p.kind = 'lane' and p.name = r.lane
+            and (p.spared_run is null or p.spared_run <> r.id)))
         order by r.seq limit 1 ${lock(sql`for update of r skip locked`)}`;
       return row && runs.read(row);
     },

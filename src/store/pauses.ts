@@ -25,11 +25,24 @@ export function createPauses(db: Db, engine: Engine) {
       await all`select pg_advisory_xact_lock${shared}(${PAUSE_LOCK}, 0)`;
     },
 
-    /** False when the target was paused before; that pause stays as it is. */
-    async add({ kind, name, since, by, reason }: Pause): Promise<boolean> {
-      const added = await change`insert into pauses (kind, name, since, paused_by, reason)
-        values (${kind}, ${name}, ${since}, ${by}, ${reason}) on conflict (kind, name) do nothing`;
+    /** False when the target was paused before; that pause stays as it is. `spared`: the run that it lets pass. */
+    async add({ kind, name, since, by, reason }: Pause, spared?: string): Promise<boolean> {
+      const added =
+        await change`insert into pauses (kind, name, since, paused_by, reason, spared_run)
+        values (${kind}, ${name}, ${since}, ${by}, ${reason}, ${spared})
+        on conflict (kind, name) do nothing`;
       return added > 0;
+    },
+
+    /** Removes the pause that a rollback has left on a lane, but none that a person has made. */
+    async releaseRollback(lane: string): Promise<void> {
+      await change`delete from pauses
+        where kind = 'lane' and name = ${lane} and spared_run is not null`;
+    },
+
+    /** What let the run `from` pass lets `to` pass instead. */
+    async spareInstead(from: string, to: string): Promise<void> {
+      await change`update pauses set spared_run = ${to} where spared_run = ${from}`;
     },
 
     /** False when it was not there. */
@@ -41,9 +54,10 @@ export function createPauses(db: Db, engine: Engine) {
       first<Pause>`select ${COLUMNS} from pauses where kind = ${kind} and name = ${name}`,
 
     /** The oldest pause that keeps a run from starting. */
-    holding: ({ spec, lane }: Pick<Run, 'spec' | 'lane'>) =>
+    holding: ({ id, spec, lane }: Pick<Run, 'id' | 'spec' | 'lane'>) =>
       first<Pause>`select ${COLUMNS} from pauses
-        where kind = 'spec' and name = ${spec} or kind = 'lane' and name = ${lane}
+        where (kind = 'spec' and name = ${spec} or kind = 'lane' and name = ${lane})
+        and (spared_run is null or spared_run <> ${id})
         order by since, kind limit 1`,
 
     /** Oldest first. */

@@ -191,6 +191,8 @@ export interface PauseTable {
   since: number;
   paused_by: string;
   reason: string;
+  /** The run that it lets pass: the rollback that it was made for. */
+  spared_run: Generated<string | null>;
 }
 
 export interface GateAnswerTable {

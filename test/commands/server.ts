@@ -78,6 +78,7 @@ export async function startServer(
   });
   const operate = createOperate({
     store,
+    catalog,
     transitions,
     specOf,
     clock,

@@ -323,7 +323,18 @@ test('rollback on the command line takes a spec or a run back, also to a named r
   const to =
     state === 'succeeded' ? id : ((await world.runs('&spec=plain&state=succeeded'))[1]?.id ?? '');
   const back = await mainsheet('rollback', 'plain', '--to', to);
-  assert.match(back.stdout, /^run \w+ takes plain back to [0-9a-f]{7}; watch/);
+  assert.match(
+    back.stdout,
+    /^run \w+ takes plain back to [0-9a-f]{7}; watch .*\nthe lane plain is paused, so that the next commit does not undo it; "mainsheet resume --lane plain" ends that\n$/,
+  );
+  const held = await push('plain', 'newest');
+  assert.match(
+    (await inState(held, 'blocked')).reason,
+    /\(lane plain\): rolled back to [0-9a-f]{7}$/,
+  );
+  assert.equal((await mainsheet('resume', '--lane', 'plain')).code, 0);
+  await open(held);
+  assert.equal((await world.ended(held)).state, 'succeeded');
   assert.equal((await mainsheet('rollback', 'plain', '--to', 'unknown')).code, 3);
 });
 

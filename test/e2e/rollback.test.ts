@@ -8,6 +8,7 @@ const SPEC = `
 name: storefront
 repository: ${SITE}
 on: { push: { branches: [main] } }
+after-rollback: continue
 steps: [{ run: 'test ! -e broken' }]
 `;
 

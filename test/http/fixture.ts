@@ -202,8 +202,11 @@ function operateOn(store: Store, asked: string[]): Operate {
   return {
     cancel: ask('cancel'),
     retry: ask('retry'),
-    rollback: ask('rollback'),
-    rollbackSpec: ask('rollback spec'),
+    rollback: async (id, actor) => ({ run: await ask('rollback')(id, actor), pause: undefined }),
+    rollbackSpec: async (name, actor) => ({
+      run: await ask('rollback spec')(name, actor),
+      pause: undefined,
+    }),
     async resendAll(actor) {
       asked.push(`resend all as ${actor}`);
       return 0;

@@ -206,6 +206,7 @@ test('every query parameter that is described is taken, with its default where i
     limit: '5',
     cursor: 'djE6OQ',
     timestamps: 'true',
+    resume: 'true',
     repository: 'acme/storefront',
     sha: 'a'.repeat(40),
   };

@@ -12,6 +12,7 @@ export function sampleLoaded(more: Partial<DeploymentSpec> = {}): LoadedSpec {
     if: undefined,
     concurrency: { lane: 'main', queue: 'newest', cancelRunning: false },
     gates: [],
+    afterRollback: 'hold',
     onInterrupt: 'restart',
     timeoutMs: 60_000,
     env: {},

@@ -2,12 +2,15 @@ import type { Clock } from '../../lib/clock.ts';
 import { TerminalError } from '../../lib/errors.ts';
 import { newId } from '../../lib/ids.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
+import type { Pause } from '../../model/pause.ts';
 import { hasEnded, newRun, type Run, type RunCause } from '../../model/run.ts';
 import { overtakenInLane } from '../../runs/ordering/ordering.ts';
 import { supersededAsMade } from '../../runs/plan.ts';
 import type { SpecReader } from '../../runs/snapshot.ts';
 import type { Transitions } from '../../runs/transition.ts';
+import type { Catalog } from '../../spec/catalog.ts';
 import type { Store, Tables } from '../../store/index.ts';
+import { settleLane, type RolledBack } from './after-rollback.ts';
 import { deployedNow, findRun, rollbackTarget } from './rollback-target.ts';
 
 /** What an operator may do to runs and callbacks by hand. Everything is written down in the audit table. */
@@ -21,22 +24,31 @@ export interface Operate {
   retry(run: string, actor: string): Promise<Run>;
   /**
    * Deploys what had been deployed before `run`: the newest successful run of its spec that is older and of another
-   * revision; or what the run `to` deployed. Supersedes what waits. Throws `nothing-to-roll-back-to`.
+   * revision; or what the run `to` deployed. Supersedes what waits, and pauses the lane for what comes after it, unless its
+   * spec or `resume` says otherwise. Throws `nothing-to-roll-back-to`.
    */
-  rollback(run: string, actor: string, to?: string): Promise<Run>;
+  rollback(run: string, actor: string, how?: HowToRollBack): Promise<RolledBack>;
   /**
    * The same for what a spec has deployed last. Of what was itself deployed by hand, "before" means before that revision
    * first came by itself, so that one rollback after another goes further back. Throws `spec-unknown` too.
    */
-  rollbackSpec(spec: string, actor: string, to?: string): Promise<Run>;
+  rollbackSpec(spec: string, actor: string, how?: HowToRollBack): Promise<RolledBack>;
   /** Puts a dead callback back into the outbox. Throws `entry-unknown`, `entry-not-dead`. */
   resend(entry: number, actor: string): Promise<void>;
   /** Puts every dead callback back into the outbox, and says how many there were. */
   resendAll(actor: string): Promise<number>;
 }
 
+export interface HowToRollBack {
+  /** A run that succeeded: its revision is deployed. */
+  to?: string | undefined;
+  /** The next commit is deployed, whatever the spec says. */
+  resume?: boolean | undefined;
+}
+
 export function createOperate(deps: {
   store: Store;
+  catalog: Pick<Catalog, 'byName'>;
   transitions: Transitions;
   specOf: SpecReader;
   clock: Clock;
@@ -62,18 +74,54 @@ export function createOperate(deps: {
         ? await overtakenInLane(tables, planned, loaded.spec.concurrency, source)
         : undefined;
     const placed = overtaken === undefined ? planned : supersededAsMade(planned, overtaken);
+    // The rollback that the lane is paused for is tried once more.
+    if (cause === 'retry') await tables.pauses.spareInstead(source.id, planned.id);
     const changed = await transitions.create(tables, placed, loaded);
     if (changed.length === 0) throw new TerminalError('run-lost', 'the run could not be made');
     await tables.runs.setAskedBy(planned.id, actor);
     return changed;
   }
 
-  async function rollBack(tables: Tables, from: Run, actor: string, to?: string): Promise<Run[]> {
+  async function rollBack(
+    tables: Tables,
+    from: Run,
+    actor: string,
+    { to, resume = false }: HowToRollBack,
+  ): Promise<{ runs: Run[]; pause: Pause | undefined }> {
+    await tables.pauses.lock('to change');
     const target = await rollbackTarget(tables, from, to);
-    const reason = `Rollback to ${target.sha.slice(0, 7)} (run ${target.id})`;
-    const runs = await again(tables, target, 'rollback', reason, actor);
-    await record(tables, actor, 'run.rollback', from.id, `made run ${runs[0]?.id}: ${reason}`);
-    return runs;
+    const back = target.sha.slice(0, 7);
+    const reason = `Rollback to ${back} (run ${target.id})`;
+    // What the rollback before has left: this one has its own, or none.
+    await tables.pauses.releaseRollback(target.lane);
+    const [made, ...others] = await again(tables, target, 'rollback', reason, actor);
+    if (made === undefined) throw new TerminalError('run-lost', 'the run could not be made');
+    const { spec } = deps.catalog.byName(from.spec) ?? (await loadedFrom(tables, target));
+    const holds = !resume && spec.afterRollback === 'hold';
+    const { pause, changed } = await settleLane(
+      { tables, transitions },
+      made,
+      holds
+        ? {
+            kind: 'lane',
+            name: made.lane,
+            since: clock.now(),
+            by: actor,
+            reason: `rolled back to ${back}`,
+          }
+        : undefined,
+    );
+    const after = pause === undefined ? '' : `; the lane ${made.lane} is paused`;
+    await record(tables, actor, 'run.rollback', from.id, `made run ${made.id}: ${reason}${after}`);
+    const own = changed.find(({ id }) => id === made.id) ?? made;
+    return { runs: [own, ...others, ...changed.filter(({ id }) => id !== made.id)], pause };
+  }
+
+  async function announceRollback(
+    made: Promise<{ runs: Run[]; pause: Pause | undefined }>,
+  ): Promise<RolledBack> {
+    const { runs, pause } = await made;
+    return { run: announce(runs), pause };
   }
 
   async function loadedFrom(tables: Tables, run: Run): Promise<LoadedSpec> {
@@ -135,21 +183,19 @@ export function createOperate(deps: {
       return announce(changed);
     },
 
-    async rollback(id, actor, to) {
-      return announce(
-        await store.atomically(async (tables) =>
-          rollBack(tables, await findRun(tables.runs, id), actor, to),
+    rollback: (id, actor, how = {}) =>
+      announceRollback(
+        store.atomically(async (tables) =>
+          rollBack(tables, await findRun(tables.runs, id), actor, how),
         ),
-      );
-    },
+      ),
 
-    async rollbackSpec(spec, actor, to) {
-      return announce(
-        await store.atomically(async (tables) =>
-          rollBack(tables, await deployedNow(tables, spec), actor, to),
+    rollbackSpec: (spec, actor, how = {}) =>
+      announceRollback(
+        store.atomically(async (tables) =>
+          rollBack(tables, await deployedNow(tables, spec), actor, how),
         ),
-      );
-    },
+      ),
 
     async resend(entry, actor) {
       await store.atomically(async (tables) => {

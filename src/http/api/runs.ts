@@ -3,17 +3,36 @@ import type { Broadcast } from '../../lib/broadcast.ts';
 import { TerminalError } from '../../lib/errors.ts';
 import type { Deploy } from '../../controller/operator/deploy.ts';
 import type { Gates } from '../../controller/operator/gates.ts';
+import type { RolledBack } from '../../controller/operator/after-rollback.ts';
 import type { Operate } from '../../controller/operator/operate.ts';
 import type { News } from '../../model/news.ts';
 import { RUN_STATES, type Run } from '../../model/run.ts';
 import type { Store } from '../../store/index.ts';
 import { logText, streamLog } from './log.ts';
-import { runDetailSchema, runSchema, toRun, toRunDetail } from './resources.ts';
+import {
+  pauseSchema,
+  runDetailSchema,
+  runSchema,
+  toPause,
+  toRun,
+  toRunDetail,
+} from './resources.ts';
 import { listOf, operation, pageQuery, toPageRequest, type Operation } from './route.ts';
 
 const rollbackQuery = z.object({
   to: z.string().max(100).optional().describe('A run that succeeded'),
+  resume: z
+    .stringbool()
+    .default(false)
+    .describe('Whether the next commit is deployed, whatever the spec says'),
 });
+
+/** `paused`: what keeps the lane as it is after the rollback. */
+const rolledBackSchema = runSchema.extend({ paused: pauseSchema.nullable() });
+
+function toRolledBack({ run, pause }: RolledBack): z.infer<typeof rolledBackSchema> {
+  return { ...toRun(run), paused: pause === undefined ? null : toPause(pause) };
+}
 
 /** Runs: what is deployed, how it went, and what may be done about it. */
 export function runOperations(deps: {
@@ -124,9 +143,9 @@ export function runOperations(deps: {
         'Deploys the revision before the one that the spec deployed last, or that of run `to`',
       query: rollbackQuery,
       status: 201,
-      answer: runSchema,
+      answer: rolledBackSchema,
       serve: async (ctx, { id: name, query }) =>
-        toRun(await operate.rollbackSpec(name, String(ctx.state['actor']), query.to)),
+        toRolledBack(await operate.rollbackSpec(name, String(ctx.state['actor']), query)),
     }),
     operation({
       method: 'post',
@@ -135,9 +154,9 @@ export function runOperations(deps: {
       summary: 'Deploys the revision that was deployed before this run, or by the run `to`',
       query: rollbackQuery,
       status: 201,
-      answer: runSchema,
+      answer: rolledBackSchema,
       serve: async (ctx, { id, query }) =>
-        toRun(await operate.rollback(id, String(ctx.state['actor']), query.to)),
+        toRolledBack(await operate.rollback(id, String(ctx.state['actor']), query)),
     }),
   ];
 }

@@ -1,6 +1,6 @@
 import { sql, type Kysely } from 'kysely';
 
-/** What people answer to the gates of a run, when to look at a run again, and who asked for it. */
+/** What people answer to the gates of a run, when to look at a run again, who asked for it, and the run that a pause lets pass. */
 export async function gates(db: Kysely<unknown>): Promise<void> {
   for (const statement of [
     `create table gate_answers (
@@ -14,6 +14,7 @@ export async function gates(db: Kysely<unknown>): Promise<void> {
     )`,
     `alter table runs add column look_at bigint`,
     `alter table runs add column asked_by text`,
+    `alter table pauses add column spared_run text`,
     `create index runs_to_look_at on runs (look_at) where state = 'blocked' and look_at is not null`,
   ]) {
     await sql.raw(statement).execute(db);

@@ -6,6 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { createExpire } from '../../../src/controller/maintenance/expire.ts';
 import { createOperate } from '../../../src/controller/operator/operate.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';
+import type { DeploymentSpec } from '../../../src/model/deployment-spec.ts';
 import type { News } from '../../../src/model/news.ts';
 import type { Run } from '../../../src/model/run.ts';
 import { createTransitions } from '../../../src/runs/transition.ts';
@@ -19,7 +20,7 @@ const DAY = 86_400_000;
 const ME = 'me';
 
 /** A lane with a history, and a clock that the test sets. */
-async function createFixture(t: TestContext) {
+async function createFixture(t: TestContext, more: Partial<DeploymentSpec> = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-rollback-'));
   const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
   t.after(async () => {
@@ -28,6 +29,7 @@ async function createFixture(t: TestContext) {
   });
   const loaded = sampleLoaded({
     concurrency: { lane: 'main', queue: 'all', cancelRunning: false },
+    ...more,
   });
   const specOf = async () => loaded.spec;
   let now = 100 * DAY;
@@ -43,6 +45,7 @@ async function createFixture(t: TestContext) {
   });
   const operate = createOperate({
     store,
+    catalog: { byName: () => undefined },
     transitions,
     specOf,
     clock,
@@ -66,11 +69,11 @@ async function createFixture(t: TestContext) {
       return await end(made, how);
     },
     async goBack(to?: string) {
-      const run = await operate.rollbackSpec('storefront', ME, to);
+      const { run } = await operate.rollbackSpec('storefront', ME, { to });
       return (await end(run, 'succeeds')).sha[0];
     },
-    async wait(id: string) {
-      const run = sampleRun(id, { lane: `of ${id}`, createdAt: clock.now() });
+    async wait(id: string, lane = `of ${id}`) {
+      const run = sampleRun(id, { lane, createdAt: clock.now() });
       return await store.atomically(
         async (tables) => (await transitions.create(tables, run, loaded))[0] as Run,
       );
@@ -124,4 +127,74 @@ test('runs that waited for long and ended lately do not keep older ones from bei
   for (const run of waiting) await cancel(run);
   await expire(1);
   assert.deepEqual((await left()).toSorted(), waiting.map(({ id }) => id).toSorted());
+});
+
+const NEWEST = { lane: 'main', queue: 'newest', cancelRunning: false } as const;
+
+test('after a rollback its lane is paused for what comes next, but not for the rollback itself', async (t) => {
+  const { deploy, operate, end, wait, store } = await createFixture(t, { concurrency: NEWEST });
+  await deploy('r1', 'a');
+  await deploy('r2', 'b');
+  const { run, pause } = await operate.rollbackSpec('storefront', ME);
+  assert.equal(run.state, 'queued');
+  assert.partialDeepStrictEqual(pause, {
+    kind: 'lane',
+    name: 'main',
+    by: ME,
+    reason: 'rolled back to aaaaaaa',
+  });
+  assert.equal((await store.runs.nextRunnable(0))?.id, run.id);
+  await end(run, 'succeeds');
+  const next = await wait('r3', 'main');
+  assert.equal(next.state, 'blocked');
+  assert.match(next.reason, /^Paused by me since .* \(lane main\): rolled back to aaaaaaa$/);
+  const [audit] = await store.audit.list(1);
+  assert.match(audit?.detail ?? '', /; the lane main is paused$/);
+});
+
+test('the next rollback goes through the pause of the one before, and so does the retry of one that failed', async (t) => {
+  const { deploy, operate, end } = await createFixture(t, { concurrency: NEWEST });
+  for (const [index, sha] of ['a', 'b', 'c'].entries()) await deploy(`r${index}`, sha);
+  const first = await operate.rollbackSpec('storefront', ME);
+  await end(first.run, 'fails');
+  const again = await operate.retry(first.run.id, ME);
+  assert.equal(again.state, 'queued');
+  await end(again, 'succeeds');
+  const second = await operate.rollbackSpec('storefront', ME);
+  assert.equal(second.run.state, 'queued');
+  assert.equal(second.pause?.reason, 'rolled back to aaaaaaa');
+});
+
+test('a rollback pauses nothing when it is asked not to, or when its spec says so, and ends what the one before has paused', async (t) => {
+  const { deploy, operate, end, wait, store } = await createFixture(t, { concurrency: NEWEST });
+  for (const [index, sha] of ['a', 'b', 'c'].entries()) await deploy(`r${index}`, sha);
+  await end((await operate.rollbackSpec('storefront', ME)).run, 'succeeds');
+  const { run, pause } = await operate.rollbackSpec('storefront', ME, { resume: true });
+  assert.equal(pause, undefined);
+  await end(run, 'succeeds');
+  assert.equal((await wait('r9', 'main')).state, 'queued');
+
+  const other = await createFixture(t, { concurrency: NEWEST, afterRollback: 'continue' });
+  await other.deploy('r1', 'a');
+  await other.deploy('r2', 'b');
+  assert.equal((await other.operate.rollbackSpec('storefront', ME)).pause, undefined);
+  assert.deepEqual(await store.pauses.list(), []);
+});
+
+test('what waits in the lane for another spec is held too, and a pause that a person has made holds the rollback', async (t) => {
+  const { deploy, operate, wait, store } = await createFixture(t);
+  await deploy('r1', 'a');
+  await deploy('r2', 'b');
+  await wait('r3', 'main');
+  await operate.rollbackSpec('storefront', ME);
+  assert.equal((await store.runs.get('r3'))?.state, 'blocked');
+
+  const other = await createFixture(t);
+  await other.deploy('r1', 'a');
+  await other.deploy('r2', 'b');
+  const made = { kind: 'lane', name: 'main', since: 1, by: 'ann', reason: '' } as const;
+  await other.store.pauses.add(made);
+  const { run, pause } = await other.operate.rollbackSpec('storefront', ME);
+  assert.equal(run.state, 'blocked');
+  assert.deepEqual(pause, made);
 });

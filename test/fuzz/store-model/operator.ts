@@ -46,7 +46,7 @@ export async function rollback(model: Model, { operate }: World, run: RunModel):
     await assert.rejects(operate.rollback(run.id, 'me'), { code: 'nothing-to-roll-back-to' });
     return;
   }
-  const made = await operate.rollback(run.id, 'me');
+  const { run: made } = await operate.rollback(run.id, 'me', { resume: true });
   assert.deepEqual([made.sha, made.state], [target.sha, 'queued']);
   addRun(model, toModel(made));
 }

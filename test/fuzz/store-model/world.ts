@@ -45,6 +45,7 @@ export function createWorld(store: Store, time: number): World {
   });
   const operate = createOperate({
     store,
+    catalog: { byName: () => undefined },
     transitions,
     specOf: reader,
     clock: ticking,

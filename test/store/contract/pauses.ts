@@ -45,7 +45,7 @@ export function pausesContract(withStore: WithStore): void {
     test(
       'a run is held by the pause of its spec or of its lane, the older one first, and by no other',
       withStore(async (store) => {
-        const run = { spec: 'storefront', lane: 'main' };
+        const run = { id: 'r1', spec: 'storefront', lane: 'main' };
         await store.pauses.add(pause('spec', 'main'));
         await store.pauses.add(pause('lane', 'storefront'));
         assert.equal(await store.pauses.holding(run), undefined);
@@ -54,6 +54,27 @@ export function pausesContract(withStore: WithStore): void {
         assert.equal((await store.pauses.holding(run))?.kind, 'lane');
         await store.pauses.remove({ kind: 'lane', name: 'main' });
         assert.equal((await store.pauses.holding(run))?.kind, 'spec');
+      }),
+    );
+
+    test(
+      'a pause lets the one run pass that it was made for, and only such a pause goes with the next rollback',
+      withStore(async (store) => {
+        const back = await insert(store, 'back');
+        await insert(store, 'next', { spec: 'other' });
+        const held = pause('lane', 'main');
+        await store.pauses.add(held, back.id);
+        assert.equal(await store.pauses.holding(back), undefined);
+        assert.deepEqual(await store.pauses.holding({ ...back, id: 'next' }), held);
+        assert.equal(await next(store), 'back');
+        await store.pauses.spareInstead('back', 'next');
+        assert.equal(await next(store), undefined, 'it waits behind the other');
+        assert.deepEqual(await store.pauses.holding(back), held);
+        await store.pauses.releaseRollback('main');
+        assert.deepEqual(await store.pauses.list(), []);
+        await store.pauses.add(held);
+        await store.pauses.releaseRollback('main');
+        assert.deepEqual(await store.pauses.list(), [held]);
       }),
     );
 
