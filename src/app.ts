@@ -45,6 +45,9 @@ import { createTransitions } from './runs/transition.ts';
 import { createEndLeftovers } from './steps/leftovers.ts';
 import { findSetpriv } from './steps/no-new-privileges.ts';
 import { createOrphans } from './steps/orphans.ts';
+import { createAsk } from './steps/ask.ts';
+import { createHttpStep } from './steps/http.ts';
+import { createTargets } from './steps/targets.ts';
 import { createShellStep, findShell } from './steps/shell.ts';
 import { createSteps } from './steps/index.ts';
 import { lockDataDirectory } from './store/data-lock.ts';
@@ -141,12 +144,15 @@ export async function startApp(deps: {
   });
   const secret = (name: string) => config.secrets.get(name);
   const ordering = createOrdering({ store, mirrors, clock });
+  const targets = createTargets(config.stepTargets);
+  const ask = createAsk({ targets, fetch: createFetch(config.wayOut, targets.lookup) });
   const execute = createExecute({
     store,
     checkouts,
     ordering,
     seal: createSeal(await outputsKey(config.dataDir)),
     steps: createSteps({
+      http: createHttpStep({ ask, clock }),
       shell: createShellStep({
         clock,
         shell,

@@ -38,6 +38,8 @@ export interface Config {
   stepUser: StepUser | undefined;
   /** What a step may use at most, and does when its spec does not say. */
   stepLimits: StepLimits;
+  /** CIDRs of this machine that `http` steps may ask all the same. */
+  stepTargets: string[];
   /** Undefined: the one that is made in the data directory. */
   adminToken: string | undefined;
   /** No GitHub App or token is set, and none was made: `/setup` is to make one. */
@@ -162,6 +164,7 @@ export function readConfig(
     executor: set.MAINSHEET_EXECUTOR ?? 'local',
     stepUser: set.MAINSHEET_STEP_USER,
     stepLimits: set.MAINSHEET_STEP_LIMITS ?? {},
+    stepTargets: set.MAINSHEET_STEP_TARGETS ?? [],
     adminToken: set.MAINSHEET_ADMIN_TOKEN,
     needsSetup,
     sessionKeys: set.MAINSHEET_SESSION_KEY ?? [],

@@ -49,6 +49,7 @@ test('with nothing but the webhook secret set, the documented defaults count', (
     concurrency: 4,
     executor: 'local',
     stepUser: undefined,
+    stepTargets: [],
     stepLimits: {},
     wayOut: { httpsProxy: undefined, httpProxy: undefined, noProxy: [], certificates: [] },
     secretFiles: [],

@@ -1,4 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import * as z from 'zod';
 import { parseDuration } from '../lib/duration.ts';
@@ -42,6 +43,7 @@ export const configSchema = z.object({
     return 'problem' in found ? wrong(found.problem, found.todo) : found.user;
   }),
   MAINSHEET_STEP_LIMITS: variable(parseStepLimits),
+  MAINSHEET_STEP_TARGETS: variable(cidrs),
   MAINSHEET_ADMIN_TOKEN: variable((text) =>
     isToken(text)
       ? text
@@ -186,6 +188,18 @@ function deploymentsSource(text: string): DeploymentsSource | Wrong {
     (ref === undefined || refProblem(ref) === undefined);
   if (!safe) return wrong(`is ${quote(text)}`, 'write github:owner/repo[/path][@ref]');
   return { kind: 'github', repository, path: parts.join('/'), ref };
+}
+
+/** A list with commas. */
+function cidrs(text: string): string[] | Wrong {
+  const list = text.split(/[\s,]+/).filter((part) => part !== '');
+  const isCidr = (part: string) => {
+    const [address = '', prefix = '', ...more] = part.split('/');
+    const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+    return more.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= most;
+  };
+  const bad = list.find((part) => !isCidr(part));
+  return bad === undefined ? list : wrong(`has ${quote(bad)}`, 'write CIDRs such as 127.0.0.1/32');
 }
 
 /** Several stand one a line: the first seals, all of them open. */

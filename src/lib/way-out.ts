@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import type { Dispatcher } from 'undici';
 import { describeError, type MainsheetError } from './errors.ts';
 
@@ -76,14 +77,14 @@ export function trusted({ certificates }: WayOutSettings): string[] {
 }
 
 /**
- * A `fetch` that goes out that way. Without proxies and certificates it is the platform's. An error names the proxy's host, never
+ * A `fetch` that goes out that way. Without proxies, certificates and `lookup` it is the platform's. `lookup` finds the address of
+ * a host that is asked without a proxy. An error names the proxy's host, never
  * its password.
  */
-export function createFetch(settings: WayOutSettings): typeof fetch {
+export function createFetch(settings: WayOutSettings, lookup?: LookupFunction): typeof fetch {
   const { httpsProxy, httpProxy, certificates } = settings;
-  if (httpsProxy === undefined && httpProxy === undefined && certificates.length === 0) {
-    return fetch;
-  }
+  const isPlain = httpsProxy === undefined && httpProxy === undefined && certificates.length === 0;
+  if (isPlain && lookup === undefined) return fetch;
   const dispatchers = new Map<string | undefined, Dispatcher>();
   const trust = certificates.length === 0 ? {} : { ca: trusted(settings) };
 
@@ -96,7 +97,7 @@ export function createFetch(settings: WayOutSettings): typeof fetch {
     if (dispatcher === undefined) {
       dispatcher =
         proxy === undefined
-          ? new undici.Agent({ allowH2: false, connect: trust })
+          ? new undici.Agent({ allowH2: false, connect: { ...trust, ...(lookup && { lookup }) } })
           : new undici.ProxyAgent({
               uri: proxy,
               allowH2: false,

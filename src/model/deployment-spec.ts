@@ -94,7 +94,7 @@ export interface Concurrency {
 }
 
 /** A step. One `kind` for each file in `steps/`. */
-export type StepSpec = ShellStepSpec;
+export type StepSpec = ShellStepSpec | HttpStepSpec;
 
 export interface StepCommon {
   name: string;
@@ -110,6 +110,25 @@ export interface StepCommon {
 export interface ShellStepSpec extends StepCommon {
   kind: 'shell';
   run: string;
+}
+
+/** A request, and what its answer must be. Expressions are CEL over `response`. */
+export interface HttpStepSpec extends StepCommon {
+  kind: 'http';
+  /** May hold `${{ … }}`, as values of headers and strings of the body may. */
+  url: string;
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD';
+  headers: Record<string, string>;
+  /** Text as it is, anything else as JSON. */
+  body: Json | undefined;
+  /** Name of the secret that is sent as a bearer token. */
+  secret: string | undefined;
+  /** `status` undefined: 200 to 299. */
+  expect: { status: number[] | undefined; if: string | undefined };
+  /** The request is repeated until the expression is true. */
+  until: { expression: string; everyMs: number; timeoutMs: number } | undefined;
+  /** Expressions by the names of outputs. */
+  outputs: Record<string, string>;
 }
 
 export type NotifySpec = DispatchNotify | WebhookNotify;

@@ -96,6 +96,8 @@ async function attemptStep(
       env: Object.fromEntries(rendered),
       secrets,
     }),
+    values: context,
+    secrets,
     log: (stream, text) => log.write(step.index, stream, text),
     signal,
     timeoutMs: Math.max(1, Math.min(stepSpec.timeoutMs ?? timeLeft, timeLeft)),

@@ -14,7 +14,7 @@ import { didYouMean } from './problem.ts';
 const TEMPLATE_ROOTS = ['run', 'event', 'github', 'spec', 'inputs', 'outputs', 'secrets'] as const;
 /** What is known of a request to a hook. */
 const REQUEST_ROOTS = ['body', 'headers', 'query'] as const;
-type Root = (typeof TEMPLATE_ROOTS)[number] | (typeof REQUEST_ROOTS)[number] | 'hook';
+type Root = (typeof TEMPLATE_ROOTS)[number] | (typeof REQUEST_ROOTS)[number] | 'hook' | 'response';
 
 /** What expressions may speak of. `if` does not see all: when it is looked at there is no run yet. */
 const SCOPES = {
@@ -24,6 +24,8 @@ const SCOPES = {
   /** A stored request. */
   hook: ['body', 'inputs', 'hook'],
   template: TEMPLATE_ROOTS,
+  /** What a step was answered. */
+  response: ['response'],
 } as const satisfies Record<string, readonly Root[]>;
 export type Scope = keyof typeof SCOPES;
 
@@ -44,6 +46,7 @@ const ENVIRONMENTS: Record<Scope, Environment> = {
   template: createEnvironment(SCOPES.template),
   request: createEnvironment(SCOPES.request),
   hook: createEnvironment(SCOPES.hook),
+  response: createEnvironment(SCOPES.response),
 };
 
 /** An expression that is wrong, or that could not be evaluated. Its message holds no value of the context. */

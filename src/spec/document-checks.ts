@@ -1,6 +1,6 @@
 import { isScalar } from 'yaml';
 import type { Document } from 'yaml';
-import { checkCondition, checkTemplate } from './expression-checks.ts';
+import { checkCondition, checkExpression, checkTemplate } from './expression-checks.ts';
 import { find } from './position.ts';
 import { didYouMean, type Issue } from './problem.ts';
 import { checkUrlTemplate } from './render-url.ts';
@@ -42,7 +42,13 @@ function checkText(path: Path, text: string, secrets: ReadonlySet<string>): Issu
   if (matches(path, ['steps', '*', 'run'])) {
     return checkRunText(text, secrets).map((issue) => ({ path, ...issue }));
   }
-  if (matches(path, ['notify', '*', 'webhook', 'secret']) && !secrets.has(text)) {
+  if (matches(path, ['steps', '*', 'http', 'expect', 'if']) || matches(path, UNTIL)) {
+    return checkCondition(text, 'response').map((issue) => ({ path, ...issue }));
+  }
+  if (matches(path, ['steps', '*', 'http', 'outputs', '*'])) {
+    return checkExpression(text, 'response', secrets).map((issue) => ({ path, ...issue }));
+  }
+  if (SECRETS.some((pattern) => matches(path, pattern)) && !secrets.has(text)) {
     const hint =
       didYouMean(text, [...secrets]) ?? `add it: secrets: [${[...secrets, text].join(', ')}]`;
     return [{ path, message: `the secret ${text} is not in this spec's "secrets"`, hint }];
@@ -50,7 +56,7 @@ function checkText(path: Path, text: string, secrets: ReadonlySet<string>): Issu
   if (!hasTemplate(text)) return [];
   if (isTemplated(path)) {
     const issues = checkTemplate(text, secrets);
-    const isUrl = matches(path, WEBHOOK_URL);
+    const isUrl = URLS.some((pattern) => matches(path, pattern));
     return [...issues, ...(isUrl ? checkUrlTemplate(text) : [])].map((issue) => ({
       path,
       ...issue,
@@ -60,24 +66,37 @@ function checkText(path: Path, text: string, secrets: ReadonlySet<string>): Issu
     {
       path,
       message: '"${{ … }}" is not evaluated here',
-      hint: 'it works in "env", in a dispatch\'s "payload" and "event-type", and in a webhook\'s "url"',
+      hint: 'it works in "env", in an http step\'s "url", "headers" and "body", in a dispatch\'s "payload" and "event-type", and in a webhook\'s "url"',
       offset: text.indexOf('${{'),
     },
   ];
 }
 
-const WEBHOOK_URL = ['notify', '*', 'webhook', 'url'];
+const UNTIL = ['steps', '*', 'http', 'until', 'expression'];
+const SECRETS = [
+  ['notify', '*', 'webhook', 'secret'],
+  ['steps', '*', 'http', 'secret'],
+];
+const URLS = [
+  ['notify', '*', 'webhook', 'url'],
+  ['steps', '*', 'http', 'url'],
+];
 const TEMPLATED = [
   ['env', '*'],
   ['steps', '*', 'env', '*'],
   ['notify', '*', 'dispatch', 'event-type'],
-  WEBHOOK_URL,
+  ['steps', '*', 'http', 'headers', '*'],
+  ...URLS,
 ];
-const PAYLOAD = ['notify', '*', 'dispatch', 'payload'];
+/** Texts at any depth below these. */
+const TEMPLATED_BELOW = [
+  ['notify', '*', 'dispatch', 'payload'],
+  ['steps', '*', 'http', 'body'],
+];
 
 function isTemplated(path: Path): boolean {
   if (TEMPLATED.some((pattern) => matches(path, pattern))) return true;
-  return path.length > PAYLOAD.length && matches(path.slice(0, PAYLOAD.length), PAYLOAD);
+  return TEMPLATED_BELOW.some((pattern) => matches(path.slice(0, pattern.length), pattern));
 }
 
 function matches(path: Path, pattern: readonly string[]): boolean {

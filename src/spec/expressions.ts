@@ -42,6 +42,11 @@ export function evaluateJson(
   return JSON.parse(jsonText(value)) as Json;
 }
 
+/** The value of an expression as text, as `${{ … }}` gives it. Throws an ExpressionError. */
+export function evaluateText(expression: string, context: ExpressionContext, scope: Scope): string {
+  return toText(parseExpression(expression, scope).evaluate(context));
+}
+
 /** How the text of an expression's value goes into a text of which `before` is there already. */
 type Fill = (value: string, expression: Expression, before: string) => string;
 

@@ -1,13 +1,6 @@
 import * as z from 'zod';
-import type { StepLimits } from '../lib/step-limits.ts';
+import { DEFAULT_FEEDBACK, FEEDBACK_KINDS, type DeploymentSpec } from '../model/deployment-spec.ts';
 import {
-  DEFAULT_FEEDBACK,
-  FEEDBACK_KINDS,
-  type DeploymentSpec,
-  type StepSpec,
-} from '../model/deployment-spec.ts';
-import {
-  backoff,
   environmentVariables,
   label,
   limits,
@@ -20,6 +13,7 @@ import {
 } from './schema-fields.ts';
 import { gate } from './schema-gates.ts';
 import { notify } from './schema-notify.ts';
+import { step, toStep } from './schema-steps.ts';
 import { triggers } from './schema-triggers.ts';
 
 const MINUTE = 60_000;
@@ -45,36 +39,6 @@ const concurrency = z.union([
       .optional(),
   }),
 ]);
-
-const retry = z.strictObject({
-  attempts: z
-    .int('must be a whole number')
-    .min(1, 'at least 1')
-    .max(10, 'at most 10')
-    .describe('How often the step is tried in all. Default: 1.')
-    .optional(),
-  backoff: backoff
-    .describe('Wait before the second attempt; doubles after each. Default: 1s.')
-    .optional(),
-});
-
-const step = z.strictObject({
-  name: label(200).describe('Default: Step N.').optional(),
-  run: z
-    .string()
-    .max(65_536, 'more than 65536 characters; put the script into the repository')
-    .refine((text) => text.trim() !== '', 'is empty')
-    .refine((text) => !text.includes('\0'), 'has a NUL character')
-    .describe(
-      'Shell commands. Values come as environment variables: MAINSHEET_SHA, MAINSHEET_BRANCH, the "env" above, and every listed secret under its own name.',
-    ),
-  timeout: timeout.describe('Limit for this step, such as 5m.').optional(),
-  env: environmentVariables
-    .describe('Environment variables of this step. May hold ${{ … }}.')
-    .optional(),
-  retry: retry.describe('Whether and when to try the step again after it failed.').optional(),
-  limits: limits.describe("What this step may use. Goes before the spec's limits.").optional(),
-});
 
 const written = z.strictObject({
   name: specName.describe('Unique name of this spec.'),
@@ -186,29 +150,8 @@ function toSpec(input: z.output<typeof written>): DeploymentSpec {
     timeoutMs: input.timeout ?? 15 * MINUTE,
     env: input.env ?? {},
     secrets: input.secrets ?? [],
-    steps: input.steps.map((step, index) => toStep(step, index, input.limits ?? {})),
+    steps: input.steps.map((one, index) => toStep(one, index, input.limits ?? {})),
     feedback: input.feedback ?? DEFAULT_FEEDBACK,
     notify: input.notify ?? [],
   };
-}
-
-function toStep(
-  input: z.output<typeof step>,
-  index: number,
-  common: z.output<typeof limits>,
-): StepSpec {
-  const own = defined({ ...common, ...input.limits });
-  return {
-    kind: 'shell',
-    name: input.name ?? `Step ${index + 1}`,
-    run: input.run,
-    env: input.env ?? {},
-    timeoutMs: input.timeout,
-    retry: { attempts: input.retry?.attempts ?? 1, backoffMs: input.retry?.backoff ?? 1000 },
-    ...(Object.keys(own).length === 0 ? {} : { limits: own }),
-  };
-}
-
-function defined(limits: { [Name in keyof StepLimits]: StepLimits[Name] | undefined }): StepLimits {
-  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }

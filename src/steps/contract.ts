@@ -1,3 +1,4 @@
+import type { ExpressionContext } from '../spec/expressions.ts';
 import type { StepSpec } from '../model/deployment-spec.ts';
 
 /** What a step kind is given. Everything a step may touch is in here. */
@@ -9,6 +10,10 @@ export interface StepContext<Spec extends StepSpec = StepSpec> {
   scratch: string;
   /** The whole environment the step sees: nothing is inherited. */
   env: Record<string, string>;
+  /** What its templates may speak of. */
+  values: ExpressionContext;
+  /** Those that its spec lists, by name. */
+  secrets: Record<string, string>;
   /** Called with decoded text as it comes; masking and bounding happen behind it. */
   log: (stream: 'stdout' | 'stderr', text: string) => void;
   /** Aborted on cancel, with a reason, and when the controller shuts down. */

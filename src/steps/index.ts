@@ -1,15 +1,12 @@
-import type { ShellStepSpec, StepSpec } from '../model/deployment-spec.ts';
+import type { StepSpec } from '../model/deployment-spec.ts';
 import type { StepKind } from './contract.ts';
 
+/** All kinds of steps, each by its name in a spec. */
+export type StepKinds = {
+  [Kind in StepSpec['kind']]: StepKind<Extract<StepSpec, { kind: Kind }>>;
+};
+
 /** One step kind for all of them: hands each step to the kind that its spec names. */
-export function createSteps(kinds: { shell: StepKind<ShellStepSpec> }): StepKind<StepSpec> {
-  return async (context) => {
-    const { step } = context;
-    switch (step.kind) {
-      case 'shell':
-        return await kinds.shell({ ...context, step });
-      default:
-        return step.kind satisfies never;
-    }
-  };
+export function createSteps(kinds: StepKinds): StepKind<StepSpec> {
+  return (context) => (kinds[context.step.kind] as StepKind<StepSpec>)(context);
 }

@@ -23,14 +23,14 @@ function documented(command: string): { argv: string[]; printed: string } {
 }
 
 test('the sample payload is explained as the page says', async () => {
-  const { argv, printed } = documented('explain');
+  const { argv, printed } = documented('explain --event');
   const { code, stdout, stderr } = await runCommand(argv);
   assert.deepEqual([code, stdout, stderr], [0, printed, '']);
   assert.match(printed, /^Would deploy site/);
 });
 
 test('the sample payload can be sent to a server as the page says', async () => {
-  const { argv } = documented('send');
+  const { argv } = documented('send push --payload');
   const env = { MAINSHEET_URL: server.url, GITHUB_WEBHOOK_SECRET: WEBHOOK_SECRET };
   const { code, stdout, stderr } = await runCommand(argv, { env });
   assert.equal(code, 0, stderr);

@@ -394,6 +394,7 @@ async function executed(options: {
       },
       steps: createSteps({
         shell: createShellStep({ clock: systemClock, shell: await findShell() }),
+        http: async () => ({ outcome: 'succeeded', exitCode: 0, outputs: {} }),
       }),
       inherited: { PATH: process.env['PATH'] },
       clock: options.clock ?? systemClock,

@@ -59,6 +59,7 @@ test('every default is filled in, and durations are milliseconds', () => {
       },
     ],
     gates: [],
+    afterRollback: 'hold',
     feedback: ['status', 'deployment'],
     notify: [],
   });
@@ -193,7 +194,7 @@ const CASES: [what: string, lines: string, expected: string[]][] = [
   [
     'a missing key is told where it is missing',
     'on: push\nsteps: [{ name: x }]',
-    ['x.yaml:5:9: "run" is missing in steps[0]'],
+    ['x.yaml:5:9: steps[0]: a step needs "run" or "http"'],
   ],
   [
     'a trigger is needed',
@@ -324,7 +325,7 @@ steps:
     'a template where none is evaluated is refused',
     `environment: "\${{ run.branch }}"${REST}`,
     [
-      'x.yaml:4:15: "${{ … }}" is not evaluated here — it works in "env", in a dispatch\'s "payload" and "event-type", and in a webhook\'s "url"',
+      'x.yaml:4:15: "${{ … }}" is not evaluated here — it works in "env", in an http step\'s "url", "headers" and "body", in a dispatch\'s "payload" and "event-type", and in a webhook\'s "url"',
     ],
   ],
   [

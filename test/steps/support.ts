@@ -75,6 +75,8 @@ export async function runScript(
     directory,
     scratch,
     env: { PATH: process.env['PATH'] ?? '', ...options.env },
+    values: {},
+    secrets: {},
     log: options.log ?? ((stream, text) => pieces.push({ stream, text })),
     signal: controller.signal,
     timeoutMs: options.timeoutMs ?? 60_000,

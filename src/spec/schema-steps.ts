@@ -1,0 +1,177 @@
+import * as z from 'zod';
+import type { StepLimits } from '../lib/step-limits.ts';
+import type { StepSpec } from '../model/deployment-spec.ts';
+import type { Json } from '../model/event.ts';
+import {
+  backoff,
+  duration,
+  environmentVariables,
+  label,
+  limits,
+  problem,
+  secretName,
+  timeout,
+} from './schema-fields.ts';
+import { hasTemplate } from './template.ts';
+
+const HOUR = 3_600_000;
+/** UTF-16 units of a URL, a header or an expression of a step. */
+const TEXT_LIMIT = 4096;
+const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/;
+
+const retry = z.strictObject({
+  attempts: z
+    .int('must be a whole number')
+    .min(1, 'at least 1')
+    .max(10, 'at most 10')
+    .describe('How often the step is tried in all. Default: 1.')
+    .optional(),
+  backoff: backoff
+    .describe('Wait before the second attempt; doubles after each. Default: 1s.')
+    .optional(),
+});
+
+const url = z
+  .string()
+  .max(TEXT_LIMIT, `more than ${TEXT_LIMIT} characters`)
+  .superRefine((text, context) => {
+    // What a template will give is known only when it is asked; it is checked again there.
+    const parsed = hasTemplate(text) ? undefined : URL.parse(text);
+    if (parsed === undefined) return;
+    if (parsed === null || !['https:', 'http:'].includes(parsed.protocol)) {
+      problem(context, 'is not an http(s) URL');
+    } else if (parsed.username !== '' || parsed.password !== '') {
+      problem(context, 'holds a user name or password', 'name a secret: secret: NAME');
+    }
+  });
+
+const expression = z.string().max(TEXT_LIMIT, `more than ${TEXT_LIMIT} characters`);
+
+const http = z.strictObject({
+  url: url.describe('Where the request goes. May hold ${{ … }}, whose values are percent-encoded.'),
+  method: z
+    .enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD'])
+    .describe('Default: GET.')
+    .optional(),
+  headers: z
+    .record(
+      z.string().regex(HEADER_NAME, 'a header\'s name has letters, digits and "-"'),
+      z.string().max(TEXT_LIMIT, `more than ${TEXT_LIMIT} characters`),
+    )
+    .describe('Values may hold ${{ … }}.')
+    .optional(),
+  body: z
+    .union([z.string(), z.array(z.json()), z.record(z.string(), z.json())])
+    .describe('Text as it is, anything else as JSON. May hold ${{ … }}.')
+    .optional(),
+  secret: secretName.describe('The secret that is sent as Authorization: Bearer.').optional(),
+  expect: z
+    .strictObject({
+      status: z
+        .array(z.int().min(100).max(599))
+        .min(1, 'the list is empty')
+        .max(50, 'more than 50 entries')
+        .describe('Default: 200 to 299.')
+        .optional(),
+      if: expression
+        .describe('A CEL expression over response (status, headers, body) that must be true.')
+        .optional(),
+    })
+    .describe('What the answer must be.')
+    .optional(),
+  until: z
+    .strictObject({
+      expression: expression.describe(
+        'A CEL expression over response. The request is repeated until it is true.',
+      ),
+      every: duration(1000, HOUR, 'at least 1s and at most 1h').describe('Default: 5s.').optional(),
+      timeout: timeout.describe('Default: 5m.').optional(),
+    })
+    .describe('Repeats the request until the answer says that what it began is done.')
+    .optional(),
+  outputs: z
+    .record(
+      z
+        .string()
+        .regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, "an output's name has letters, digits and _"),
+      expression,
+    )
+    .describe('Outputs, each a CEL expression over response.')
+    .optional(),
+});
+
+/** What a step does: exactly one of these. */
+const KINDS = ['run', 'http'] as const;
+
+/** One step of a spec as it is written. */
+export const step = z
+  .strictObject({
+    name: label(200).describe('Default: Step N.').optional(),
+    run: z
+      .string()
+      .max(65_536, 'more than 65536 characters; put the script into the repository')
+      .refine((text) => text.trim() !== '', 'is empty')
+      .refine((text) => !text.includes('\0'), 'has a NUL character')
+      .describe(
+        'Shell commands. Values come as environment variables: MAINSHEET_SHA, MAINSHEET_BRANCH, the "env" above, and every listed secret under its own name.',
+      )
+      .optional(),
+    http: http.describe('A request, and what its answer must be.').optional(),
+    timeout: timeout.describe('Limit for this step, such as 5m.').optional(),
+    env: environmentVariables
+      .describe('Environment variables of this step. May hold ${{ … }}.')
+      .optional(),
+    retry: retry.describe('Whether and when to try the step again after it failed.').optional(),
+    limits: limits.describe("What this step may use. Goes before the spec's limits.").optional(),
+  })
+  .superRefine((input, context) => {
+    const kinds = KINDS.filter((kind) => input[kind] !== undefined);
+    if (kinds.length === 1) return;
+    const known = `"${KINDS.join('" or "')}"`;
+    if (kinds.length === 0) problem(context, `a step needs ${known}`);
+    else problem(context, `a step is exactly one of ${known}`, 'make a step for each');
+  });
+
+/** A step with every default filled in. `common`: the limits of the spec. */
+export function toStep(
+  input: z.output<typeof step>,
+  index: number,
+  common: z.output<typeof limits>,
+): StepSpec {
+  const shared = {
+    name: input.name ?? `Step ${index + 1}`,
+    env: input.env ?? {},
+    timeoutMs: input.timeout,
+    retry: { attempts: input.retry?.attempts ?? 1, backoffMs: input.retry?.backoff ?? 1000 },
+  };
+  if (input.http !== undefined) return { ...shared, ...toHttp(input.http) };
+  const own = defined({ ...common, ...input.limits });
+  return {
+    ...shared,
+    kind: 'shell',
+    run: input.run ?? '',
+    ...(Object.keys(own).length === 0 ? {} : { limits: own }),
+  };
+}
+
+function toHttp({ until, expect, ...input }: z.output<typeof http>) {
+  return {
+    kind: 'http' as const,
+    url: input.url,
+    method: input.method ?? 'GET',
+    headers: input.headers ?? {},
+    body: input.body as Json | undefined,
+    secret: input.secret,
+    expect: { status: expect?.status, if: expect?.if },
+    until: until && {
+      expression: until.expression,
+      everyMs: until.every ?? 5000,
+      timeoutMs: until.timeout ?? 300_000,
+    },
+    outputs: input.outputs ?? {},
+  };
+}
+
+function defined(limits: { [Name in keyof StepLimits]: StepLimits[Name] | undefined }): StepLimits {
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+}
