@@ -1,7 +1,7 @@
 import { chmod, mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
-import { discard, discardLeftovers } from '../git/discard.ts';
+import { discard, discardLeftovers } from '../lib/discard.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { letPass } from '../lib/owner.ts';

@@ -4,10 +4,10 @@ import type { Loop } from '../controller/loop.ts';
 import { createSpecSource } from '../controller/maintenance/spec-source.ts';
 import { createCheckouts, type Checkouts } from '../git/checkouts.ts';
 import { createMirrors, type Mirrors } from '../git/mirrors.ts';
-import { gitWayOut } from '../git/way-out.ts';
 import type { GitHub } from '../github/client.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { gitWayOut } from '../lib/way-out.ts';
 import type { Repositories } from '../store/repositories.ts';
 import { createCatalog, type Catalog } from '../spec/catalog.ts';
 

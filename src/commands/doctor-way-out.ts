@@ -4,10 +4,9 @@ import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { createRemoteGit, type GitCredential } from '../git/remote-git.ts';
 import { createServerRefs } from '../git/server-refs.ts';
-import { gitWayOut } from '../git/way-out.ts';
 import { createBoundedFetch } from '../github/bounded-fetch.ts';
 import { MainsheetError } from '../lib/errors.ts';
-import { createFetch, proxyFor } from '../lib/way-out.ts';
+import { createFetch, gitWayOut, proxyFor } from '../lib/way-out.ts';
 import { failedCheck, type Check } from './doctor-check.ts';
 
 const TIMEOUT_MS = 10_000;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { CommitFacts } from '../git/commit-facts.ts';
+import type { CommitFacts } from '../git/history.ts';
 import type { Json } from '../model/event.ts';
 import { NO_COMMIT } from '../model/push-history.ts';
 

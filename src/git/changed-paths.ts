@@ -1,91 +1,76 @@
-import { TerminalError } from '../lib/errors.ts';
-import type { GitAnswer } from './git-process.ts';
-
-/** git in one mirror. */
-export type MirrorGit = (args: string[], accept?: number[]) => Promise<GitAnswer>;
+import { errorCode, TerminalError } from '../lib/errors.ts';
+import { checkRef } from '../lib/names.ts';
+import type { Mirror } from './mirror.ts';
+import { readRefs } from './mirror-directory.ts';
+import type { Stoppable } from './server-refs.ts';
 
 const LIST_TREE = 'ls-tree -r -z --name-only --full-tree'.split(' ');
-const COMPARE =
-  'diff-tree -r -z --name-only --no-renames --no-ext-diff --no-textconv --ignore-submodules=none'.split(
-    ' ',
-  );
-
-/** What is compared. Both commits are in the mirror; their names were checked. */
-export interface Change {
-  /** Undefined when the branch is new. */
-  before: string | undefined;
-  after: string;
-  /** `before` is known but was forced away: what it held, nobody knows. */
-  lost: boolean;
-  /** Which ref was pushed, where it is known: `refs/heads/main`. */
-  ref: string | undefined;
-  limit: number;
-}
+const COMPARE = [
+  ...'diff-tree -r -z --name-only --no-renames'.split(' '),
+  ...'--no-ext-diff --no-textconv --ignore-submodules=none'.split(' '),
+];
 
 /**
- * The names of all files that differ between the two commits, old and new name of a moved one. Without `before` the
- * commit is compared with where it left the default branch, and nothing has changed where another branch has it; where there is
- * no such place, every file has changed. Throws
- * TerminalError `too-many-changes` above `limit` names.
+ * The names of all files that differ between the two commits, old and new name of a moved one. Without `before`, or when it was
+ * forced away and is gone, the commit is compared with where it left the default branch, and nothing has changed where another
+ * branch has it; where there is no such place, every file has changed. `ref` (`refs/heads/main`) is what was pushed, where that is
+ * known. Throws TerminalError `commit-missing` for `after`, `too-many-changes` above `maxPaths` names.
  */
-export async function readChangedPaths(git: MirrorGit, change: Change): Promise<string[]> {
-  const base = change.before ?? (await branchingPoint(git, change));
-  const { stdout } = await git(
+export async function changedPaths(
+  mirror: Mirror,
+  before: string | undefined,
+  after: string,
+  { ref }: Stoppable & { ref?: string | undefined } = {},
+): Promise<string[]> {
+  if (ref !== undefined) checkRef(ref);
+  // What is compared with branches is compared with them as they are, and not as the mirror knew them.
+  if (before === undefined) await mirror.fetch();
+  await mirror.ensure(after);
+  const lost = before !== undefined && !(await isToBeHad(mirror, before));
+  const base = before === undefined || lost ? await leftAt(mirror, after, ref, lost) : before;
+  const args =
     base === undefined
-      ? [...LIST_TREE, '--end-of-options', change.after]
-      : [...COMPARE, '--end-of-options', base, change.after],
-  );
-  const paths = stdout.toString().split('\0');
-  paths.pop();
-  if (paths.length <= change.limit) return paths;
-  throw new TerminalError(
-    'too-many-changes',
-    `${paths.length} files changed, more than ${change.limit} are not looked at`,
-  );
+      ? [...LIST_TREE, '--end-of-options', after]
+      : [...COMPARE, '--end-of-options', base, after];
+  const paths = (await mirror.git(args)).stdout.toString().split('\0').slice(0, -1);
+  const { maxPaths } = mirror;
+  if (paths.length <= maxPaths) return paths;
+  const message = `${paths.length} files changed, more than ${maxPaths} are not looked at`;
+  throw new TerminalError('too-many-changes', message);
+}
+
+async function isToBeHad(mirror: Mirror, sha: string): Promise<boolean> {
+  try {
+    await mirror.ensure(sha);
+    return true;
+  } catch (error) {
+    if (errorCode(error) !== 'commit-missing') throw error;
+    return false;
+  }
 }
 
 /**
  * Where `after` left the default branch, or any other that has it; undefined when it never did, or when it may be the default
- * branch itself.
+ * branch itself. `lost`: there was a commit before, and what it held is not known.
  */
-async function branchingPoint(git: MirrorGit, change: Change): Promise<string | undefined> {
-  const head = await defaultBranch(git);
-  if (head === undefined || change.ref === head || (await isOnlyBranch(git))) return undefined;
-  if (!change.lost && (await isOnAnother(git, change))) return change.after;
-  const { exitCode, stdout } = await git(
-    ['merge-base', '--end-of-options', head, change.after],
-    [0, 1],
-  );
-  if (exitCode !== 0) return undefined;
-  const base = stdout.toString().trim();
+async function leftAt(
+  mirror: Mirror,
+  after: string,
+  ref: string | undefined,
+  lost: boolean,
+): Promise<string | undefined> {
+  const refs = await readRefs(mirror.directory);
+  const branches = [...refs.keys()].filter((one) => one.startsWith('refs/heads/'));
+  // With one branch only, what was pushed is the default branch: it is new, with all that is in it.
+  if (branches.length < 2) return undefined;
+  const name = await mirror.defaultBranch();
+  const head = name === undefined || name === ref ? undefined : refs.get(name);
+  if (head === undefined) return undefined;
+  if (!lost && ref !== undefined) {
+    const having = await mirror.refsTo(after, ['refs/heads/']);
+    if (having.some((one) => one !== ref)) return after;
+  }
+  const base = await mirror.mergeBase(head, after);
   // A branch that was forced back onto the default branch has lost something, so "nothing changed" would be wrong.
-  return change.lost && base === change.after ? undefined : base;
-}
-
-/** Whether a branch other than the pushed one has the commit, so that it is not new. */
-async function isOnAnother(git: MirrorGit, { ref, after }: Change): Promise<boolean> {
-  if (ref === undefined) return false;
-  const args = ['for-each-ref', '--count=2', '--format=%(refname)', `--contains=${after}`];
-  const { stdout } = await git([...args, 'refs/heads/']);
-  return stdout
-    .toString()
-    .split('\n')
-    .some((name) => name !== '' && name !== ref);
-}
-
-async function defaultBranch(git: MirrorGit): Promise<string | undefined> {
-  const { stdout } = await git(['symbolic-ref', '--quiet', 'HEAD'], [0, 1]);
-  const head = stdout.toString().trim();
-  if (head === '') return undefined;
-  const { exitCode } = await git(
-    ['rev-parse', '--verify', '--quiet', '--end-of-options', `${head}^{commit}`],
-    [0, 1, 128],
-  );
-  return exitCode === 0 ? head : undefined;
-}
-
-/** With one branch only, what was pushed is the default branch: it is new, with all that is in it. */
-async function isOnlyBranch(git: MirrorGit): Promise<boolean> {
-  const { stdout } = await git(['for-each-ref', '--count=2', '--format=x', 'refs/heads/']);
-  return stdout.toString().trim().split('\n').length < 2;
+  return base === '' || (lost && base === after) ? undefined : base;
 }

@@ -1,17 +1,18 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
-import { describeError, MainsheetError } from '../lib/errors.ts';
+import { discard, discardLeftovers, isUsableDirectory } from '../lib/discard.ts';
+import { describeError, errorCode } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import { makeOwn, type Owner } from '../lib/owner.ts';
 import { createMutex } from '../lib/mutex.ts';
+import { checkSha } from '../lib/names.ts';
+import { makeOwn, type Owner } from '../lib/owner.ts';
 import { laneDirectory, repositoryDirectory } from './directory-names.ts';
-import { discard, discardLeftovers, isUsableDirectory } from './discard.ts';
 import { gitStopped } from './git-failure.ts';
+import type { Inherited } from './git-process.ts';
 import { createLocalGit } from './local-git.ts';
 import type { Mirrors } from './mirrors.ts';
-import { checkSha } from '../lib/names.ts';
-import { giveName, hasName, isNamed, unname } from './work-tree-name.ts';
+import { giveName, nameOf, unname } from './work-tree-name.ts';
 import { bringTo, isWorkTree, makeWorkTree, placeOf, type Place } from './work-tree.ts';
 
 /** A work tree with exactly the files of a commit. */
@@ -30,56 +31,47 @@ export interface CheckoutRequest {
   /** `owner/name`. */
   repository: string;
   sha: string;
-  /** The name of a checkout that is wanted back as it was left. One that is not here any more is made anew. */
+  /** The name of a checkout that is wanted back as it was left. One that is not here any more is made again. */
   keep?: string | undefined;
   /** To whom the tree is to belong; undefined: to this process's user. */
   owner?: Owner | undefined;
   signal?: AbortSignal | undefined;
 }
 
-export interface Checkouts {
-  /**
-   * The lane's work tree of the repository, brought to the commit: the files of the commit byte for byte, and nothing
-   * else, unless it is the one to `keep`. Made anew when it is damaged in any way. Throws TerminalError `commit-missing`, `invalid-sha`,
-   * `invalid-repository`, and RetryableError or TerminalError as `gitFailure` says.
-   */
-  prepare(request: CheckoutRequest): Promise<Checkout>;
-  /** Removes the work trees of all other lanes. `lanes` has to name those of running runs too. */
-  retain(lanes: ReadonlySet<string>): Promise<void>;
-  /** Removes what a crash left half made, half removed or half checked out. To be called at start, before anything else. */
-  sweep(): Promise<void>;
-}
-
 /** Trying again with a new work tree does not help against these. */
 const NOT_THE_TREES_FAULT = new Set(['git-missing', 'git-stopped', 'git-timeout', 'disk-full']);
+const LIMITS = { timeoutMs: 10 * 60_000, maxBytes: 256 * 1024 * 1024, killAfterMs: 5000 };
 
-/** The work trees in `directory`. `environment` is the process's, for PATH; `timeoutMs` is for each git call. */
-export function createCheckouts(deps: {
-  directory: string;
-  mirrors: Mirrors;
-  logger: Logger;
-  clock: Clock;
-  environment?: Readonly<Record<string, string | undefined>>;
-  limits?: { timeoutMs?: number; maxBytes?: number; killAfterMs?: number };
-}): Checkouts {
+export type Checkouts = ReturnType<typeof createCheckouts>;
+
+/** The work trees in `directory`. */
+export function createCheckouts(
+  deps: Inherited & {
+    directory: string;
+    mirrors: Pick<Mirrors, 'directoryOf' | 'ensureCommit' | 'renew'>;
+    logger: Logger;
+    clock: Clock;
+  },
+) {
   const { mirrors, logger, clock, environment } = deps;
   const directory = resolve(deps.directory);
-  const git = createLocalGit({
-    environment,
-    timeoutMs: deps.limits?.timeoutMs ?? 10 * 60_000,
-    maxBytes: deps.limits?.maxBytes ?? 256 * 1024 * 1024,
-    killAfterMs: deps.limits?.killAfterMs,
-  });
+  const git = createLocalGit({ environment, ...LIMITS });
   const mutex = createMutex();
 
   return {
-    async prepare(request) {
+    /**
+     * The lane's work tree of the repository, brought to the commit: the files of the commit byte for byte, and nothing else,
+     * unless it is the one to `keep`. Made again when it is damaged in any way. Throws TerminalError `commit-missing`,
+     * `invalid-sha`, `invalid-repository`, and RetryableError or TerminalError as `gitFailure` says.
+     */
+    async prepare(request: CheckoutRequest): Promise<Checkout> {
       checkSha(request.sha);
       const lane = laneDirectory(request.lane);
       return await mutex.run(lane, () => prepareNow(lane, request));
     },
 
-    async retain(lanes) {
+    /** Removes the work trees of all other lanes. `lanes` has to name those of running runs too. */
+    async retain(lanes: ReadonlySet<string>): Promise<void> {
       const wanted = new Set([...lanes].map((lane) => laneDirectory(lane)));
       await mkdir(directory, { recursive: true, mode: 0o700 });
       for (const name of await readdir(directory)) {
@@ -89,64 +81,59 @@ export function createCheckouts(deps: {
       }
     },
 
-    async sweep() {
+    /** Removes what a crash left half made, half removed or half checked out. To be called at start, before anything else. */
+    async sweep(): Promise<void> {
       for (const error of await discardLeftovers(directory)) {
         logger.warn({ error: describeError(error) }, 'leftover work tree could not be removed');
       }
       for (const place of await placesIn(directory)) {
         // What has no name was not brought to its commit: git may have left its locks there.
-        if (!(await hasName(place).catch(() => false))) await clear(place.directory);
+        const name = await nameOf(place).catch(() => undefined);
+        if (name === undefined) await clear(place.directory);
       }
     },
   };
 
   async function prepareNow(lane: string, request: CheckoutRequest): Promise<Checkout> {
-    const { repository, sha, signal } = request;
+    const { repository, sha, keep, signal } = request;
     const startedAt = clock.now();
     const place = placeOf(join(directory, lane, repositoryDirectory(repository)));
-    if (request.keep !== undefined && (await isNamed(place, request.keep))) {
-      return { directory: place.tree, sha, name: request.keep, kept: true };
+    if (keep !== undefined && (await isKept(place, keep))) {
+      return { directory: place.tree, sha, name: keep, kept: true };
     }
     await mirrors.ensureCommit(repository, sha, { signal });
     await makeLaneDirectory(lane, request.owner);
-
     await unname(place);
-    // What belongs to somebody else is made anew for each run.
-    if (request.owner !== undefined || !(await isWorkTree(place))) {
-      await bringNew(place, request);
-    } else {
-      try {
-        await bring(place, request);
-      } catch (error) {
-        if (!mayHelp(error, signal)) throw error;
-        logger.warn({ ...request, signal: undefined, error: describeError(error) }, REBUILT);
-        await bringNew(place, request);
-      }
-    }
+    // What belongs to another user is made again for each run.
+    const isUsable = request.owner === undefined && (await isWorkTree(place));
+    await bring(place, request, !isUsable);
     logger.debug({ lane, repository, sha, ms: clock.now() - startedAt }, 'checked out');
     return { directory: place.tree, sha, name: await giveName(place), kept: false };
   }
 
-  /** A new work tree; and when even that fails for want of objects, a new mirror too. */
-  async function bringNew(place: Place, request: CheckoutRequest): Promise<void> {
-    const { repository, sha, signal } = request;
-    await renew(place);
-    try {
-      await bring(place, request);
-    } catch (error) {
-      if (!(error instanceof MainsheetError && error.code === 'git-damaged')) throw error;
-      logger.warn({ repository, error: describeError(error) }, 'mirror is damaged, made anew');
-      await mirrors.ensureCommit(repository, sha, { signal, renew: true });
-      await renew(place);
-      await bring(place, request);
-    }
-  }
-
-  async function bring(place: Place, request: CheckoutRequest): Promise<void> {
-    const { repository, sha, owner, signal } = request;
+  /** In the work tree that is there or, `again`, a new one; when that fails for want of objects, with a new mirror too. */
+  async function bring(place: Place, request: CheckoutRequest, again: boolean): Promise<void> {
+    const { lane, repository, sha, owner, signal } = request;
     if (signal?.aborted) throw gitStopped(`checking out ${repository}`, signal);
     const mirror = mirrors.directoryOf(repository);
-    await bringTo(place, { sha, mirror, repository }, { git, signal, owner });
+    const bringing = { sha, repository, mirror, git, signal, owner };
+    try {
+      if (again) await renew(place);
+      await bringTo(place, bringing);
+    } catch (error) {
+      const code = errorCode(error) ?? '';
+      const fields = { lane, repository, sha, error: describeError(error) };
+      if (!again && !signal?.aborted && !NOT_THE_TREES_FAULT.has(code)) {
+        logger.warn(fields, 'work tree is damaged, made again');
+        await bring(place, request, true);
+      } else if (again && code === 'git-damaged') {
+        logger.warn(fields, 'mirror is damaged, made again');
+        await mirrors.renew(repository, { signal });
+        await mirrors.ensureCommit(repository, sha, { signal });
+        await renew(place);
+        await bringTo(place, bringing);
+      } else throw error;
+    }
   }
 
   async function renew(place: Place): Promise<void> {
@@ -172,22 +159,23 @@ export function createCheckouts(deps: {
   }
 }
 
+/** Whether this very checkout stands there. Also one that was handed over: its own run goes on in it, and we do nothing there. */
+async function isKept(place: Place, name: string): Promise<boolean> {
+  for (const part of [place.directory, place.git, place.tree]) {
+    if (!(await isUsableDirectory(part))) return false;
+  }
+  return (await nameOf(place)) === name;
+}
+
 /** Of all lanes. A link that a step put there is none: it would lead elsewhere. */
 async function placesIn(directory: string): Promise<Place[]> {
   const places: Place[] = [];
   for (const lane of await readdir(directory)) {
     if (lane.startsWith('.') || !(await isUsableDirectory(join(directory, lane)))) continue;
-    // Of somebody else it may not be read; it is made anew when its lane is deployed.
+    // Of another user it may not be read; it is made again when its lane is deployed.
     for (const name of await readdir(join(directory, lane)).catch(() => [])) {
       places.push(placeOf(join(directory, lane, name)));
     }
   }
   return places;
-}
-
-const REBUILT = 'work tree is damaged, made anew';
-
-function mayHelp(error: unknown, signal: AbortSignal | undefined): boolean {
-  if (signal?.aborted) return false;
-  return !(error instanceof MainsheetError && NOT_THE_TREES_FAULT.has(error.code));
 }

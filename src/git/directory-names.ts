@@ -1,10 +1,6 @@
 import { createHash } from 'node:crypto';
 import { checkRepository } from '../lib/names.ts';
 
-/** Marks directories that are not ready yet, or on their way out. No other name in our directories starts with a dot. */
-export const NEW_PREFIX = '.new-';
-export const OLD_PREFIX = '.old-';
-
 /**
  * The directory name of a repository's mirror or checkout. GitHub's names differ in more than case, so lower case it is;
  * "+" is no character of GitHub's names, so no two repositories share a directory. Throws TerminalError

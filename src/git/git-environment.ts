@@ -5,19 +5,9 @@ const USUAL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 const HOME = '/nonexistent';
 
 /** What may come from the process's own environment: where programs and certificates are. */
-const INHERITED = [
-  'PATH',
-  'TMPDIR',
-  'SSL_CERT_FILE',
-  'SSL_CERT_DIR',
-  'GIT_SSL_CAINFO',
-  'GIT_SSL_CAPATH',
-];
+const INHERITED = 'PATH TMPDIR SSL_CERT_FILE SSL_CERT_DIR GIT_SSL_CAINFO GIT_SSL_CAPATH'.split(' ');
 
-/**
- * Configuration that wins over every configuration file. The files that our git reads are our own and rewritten before
- * use; this is for the case that somebody got at them all the same.
- */
+/** Configuration that wins over every file: those that our git reads are set back before, and may be changed all the same. */
 const SETTINGS: Record<string, string> = {
   'core.hooksPath': '/dev/null',
   'core.fsmonitor': 'false',

@@ -1,43 +1,31 @@
-import { lstat, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { discard, discardLeftovers, isUsableDirectory, placeForNew } from './discard.ts';
-
-/** Everything a mirror's configuration says. There is no remote in it: the URL is given with each call. */
-const CONFIG = `[core]
-\trepositoryformatversion = 0
-\tfilemode = true
-\tbare = true
-\tlogallrefupdates = false
-`;
+import { discard, discardLeftovers, isUsableDirectory, placeForNew } from '../lib/discard.ts';
+import { isObjectName } from '../lib/names.ts';
+import { MIRROR, setBack, textOf } from './git-directory.ts';
 
 /** The second is no lock by its name, and is one all the same. */
 const LOCK = /\.lock$|^packed-refs\.new$/;
 /** The last keeps a pack from ever being put together with others. */
 const UNFINISHED_PACK = /\.lock$|^\.?tmp[_-]|\.keep$/;
+/** A ref as `packed-refs` has it. What begins with "#" or "^" there is none. */
+const PACKED = /^([0-9a-f]{40}) (refs\/(?:heads|tags)\/[^\0-\x20\x7f]+)$/gm;
+const UNUSUAL = /[\0-\x20\x7f]/;
 
 /**
- * Makes `path` a bare repository with our configuration: a new one when there is none (made aside, so that there never
- * is half a mirror), else the one that is there, with its configuration set back. Written here and not by `git init`,
- * which would bring hooks.
+ * Makes `path` a bare repository with our configuration: a new one when there is none, made under another name, so that there
+ * never is half a mirror. Written here and not by `git init`, which would bring hooks.
  */
 export async function makeMirror(path: string, parent: string): Promise<void> {
-  if (!(await isMirror(path))) {
-    const made = placeForNew(parent);
-    await mkdir(join(made, 'objects', 'info'), { recursive: true, mode: 0o700 });
-    await mkdir(join(made, 'objects', 'pack'));
-    await mkdir(join(made, 'refs', 'heads'), { recursive: true });
-    await mkdir(join(made, 'refs', 'tags'));
-    await writeFile(join(made, 'HEAD'), 'ref: refs/heads/main\n');
-    await writeFile(join(made, 'config'), CONFIG);
-    await discard(path, parent);
-    await rename(made, path);
-  }
-  await keepConfig(join(path, 'config'), CONFIG);
-}
-
-/** Sets the configuration of the mirror at `path` back, if there is one: before git reads anything there. */
-export async function keepMirrorConfig(path: string): Promise<void> {
-  if (await isMirror(path)) await keepConfig(join(path, 'config'), CONFIG);
+  if (await isMirror(path)) return;
+  const made = placeForNew(parent);
+  await mkdir(join(made, 'objects', 'info'), { recursive: true, mode: 0o700 });
+  await mkdir(join(made, 'objects', 'pack'));
+  await mkdir(join(made, 'refs', 'heads'), { recursive: true });
+  await mkdir(join(made, 'refs', 'tags'));
+  await setBack(made, MIRROR);
+  await discard(path, parent);
+  await rename(made, path);
 }
 
 /** Whether a mirror was made at `path` that can be used. */
@@ -45,26 +33,9 @@ export async function isMirror(path: string): Promise<boolean> {
   return (await isUsableDirectory(path)) && (await isUsableDirectory(join(path, 'objects')));
 }
 
-/** Writes `content` to `path` unless that is what it says: a changed configuration does not outlive its step. */
-export async function keepConfig(path: string, content: string): Promise<void> {
-  if ((await textOf(path)) === content) return;
-  // Not through a link, should it have become one, and not into a directory.
-  await rm(path, { recursive: true, force: true });
-  await writeFile(path, content, { flag: 'wx', mode: 0o600 });
-}
-
-/** What a file says; undefined when it cannot be read, or is no file: reading a pipe that a step made would never end. */
-export async function textOf(path: string): Promise<string | undefined> {
-  try {
-    return (await lstat(path)).isFile() ? await readFile(path, 'utf8') : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /**
- * Removes from `parent` what a crash left: half made and half removed mirrors, and what `cleanMirror` removes. Returns why
- * something could not be removed. Only while no git runs in any of them.
+ * Removes from `parent` half made and half removed mirrors, and what `cleanMirror` removes. Returns why something could not be
+ * removed. Only while no git runs in any of them.
  */
 export async function sweepMirrors(parent: string): Promise<Error[]> {
   const failures = await discardLeftovers(parent);
@@ -75,18 +46,17 @@ export async function sweepMirrors(parent: string): Promise<Error[]> {
 }
 
 /**
- * Removes what a git that was killed left in a mirror: locks, which git itself leaves to somebody else for ever, and packs
- * that it had not finished, which may be as large as the repository. Only while no git writes there.
+ * Removes what a git that was killed left in a mirror: locks, which stop every later git, and packs that it had not finished,
+ * which may be as large as the repository. Only while no git writes there.
  */
 export async function cleanMirror(path: string): Promise<void> {
   if (!(await isMirror(path))) return;
-  const objects = join(path, 'objects');
   const found = [
     ...(await listFiles(path, LOCK)),
     // A branch may be called anything else.
-    ...(await listFiles(join(path, 'refs'), /\.lock$/, { recursive: true })),
-    ...(await listFiles(join(objects, 'info'), LOCK)),
-    ...(await listFiles(join(objects, 'pack'), UNFINISHED_PACK)),
+    ...(await listFiles(join(path, 'refs'), /\.lock$/, true)),
+    ...(await listFiles(join(path, 'objects', 'info'), LOCK)),
+    ...(await listFiles(join(path, 'objects', 'pack'), UNFINISHED_PACK)),
   ];
   for (const file of found) await rm(file, { force: true });
 }
@@ -96,17 +66,31 @@ export async function countPacks(path: string): Promise<number> {
   return (await listFiles(join(path, 'objects', 'pack'), /\.pack$/)).length;
 }
 
-async function listFiles(
-  path: string,
-  name: RegExp,
-  options: { recursive?: boolean } = {},
-): Promise<string[]> {
-  try {
-    const entries = await readdir(path, { ...options, withFileTypes: true });
-    return entries
-      .filter((entry) => entry.isFile() && name.test(entry.name))
-      .map((entry) => join(entry.parentPath, entry.name));
-  } catch {
-    return [];
+/**
+ * The branches and tags of a mirror with the objects that they are at: https://git-scm.com/docs/gitrepository-layout. They are
+ * files of our own, so that no git has to be started for them. Those that moved last come first. What is no ref is left out, and
+ * links are not followed.
+ */
+export async function readRefs(mirror: string): Promise<Map<string, string>> {
+  const refs = new Map<string, string>();
+  // First, for git moves them from here into the other file.
+  for (const kind of ['heads', 'tags']) {
+    for (const path of await listFiles(join(mirror, 'refs', kind), /(?:)/, true)) {
+      const ref = path.slice(mirror.length + 1);
+      const sha = UNUSUAL.test(ref) ? undefined : (await textOf(path))?.trimEnd();
+      if (isObjectName(sha)) refs.set(ref, sha);
+    }
   }
+  const packed = (await textOf(join(mirror, 'packed-refs'))) ?? '';
+  for (const [, sha = '', ref = ''] of packed.matchAll(PACKED)) {
+    if (!refs.has(ref)) refs.set(ref, sha);
+  }
+  return refs;
+}
+
+async function listFiles(path: string, name: RegExp, recursive = false): Promise<string[]> {
+  const entries = await readdir(path, { recursive, withFileTypes: true }).catch(() => []);
+  return entries
+    .filter((entry) => entry.isFile() && name.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name));
 }

@@ -1,39 +1,25 @@
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
-import { describeError, MainsheetError } from '../lib/errors.ts';
+import { discard } from '../lib/discard.ts';
+import { describeError, errorCode } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { createMutex } from '../lib/mutex.ts';
+import { createSingleFlight } from '../lib/single-flight.ts';
 import { repositoryDirectory } from './directory-names.ts';
-import { discard } from './discard.ts';
+import { gitStopped } from './git-failure.ts';
 import type { LocalGit } from './local-git.ts';
 import { cleanMirror, countPacks, isMirror, makeMirror } from './mirror-directory.ts';
-import { readHead, readRefs } from './mirror-refs.ts';
 import type { RemoteGit } from './remote-git.ts';
-import type { Fetch } from './shared-fetches.ts';
+import type { Stoppable } from './server-refs.ts';
 
+const FETCH = 'fetch --quiet --no-tags --no-write-fetch-head --no-auto-gc'.split(' ');
 /** Everything is fetched under its own name, whether it moved forward or not, and what is gone is removed. */
-const FETCH =
-  'fetch --quiet --force --prune --no-tags --no-write-fetch-head --no-auto-gc --no-recurse-submodules'.split(
-    ' ',
-  );
+const ALL = ['--force', '--prune', '--no-recurse-submodules'];
 const REFSPECS = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
 
-/** Only the objects: the refs that a commit was found by are none of its business. */
-const FETCH_COMMIT = 'fetch --quiet --no-tags --no-write-fetch-head --no-auto-gc'.split(' ');
-
-/** The default branch seldom changes: looked up at most this often, in milliseconds. */
-const HEAD_INTERVAL = 60 * 60_000;
+export type MirrorFetch = ReturnType<typeof createMirrorFetch>;
 
 /** Whatever writes into a mirror, one call at a time for each repository. All throw as `gitFailure` says. */
-export interface MirrorFetch {
-  /** All branches and tags. Makes a mirror that is missing, and makes one anew that git calls damaged. */
-  fetch: Fetch;
-  /** Makes the mirror anew, because reading found it damaged. */
-  renew: Fetch;
-  /** One commit that no branch or tag leads to; the mirror has to be there. */
-  fetchCommit(repository: string, sha: string, signal: AbortSignal | undefined): Promise<void>;
-}
-
 export function createMirrorFetch(deps: {
   directory: string;
   local: LocalGit;
@@ -41,65 +27,77 @@ export function createMirrorFetch(deps: {
   logger: Logger;
   clock: Clock;
   limits: { fetchTimeoutMs: number; maxPacks: number };
-}): MirrorFetch {
-  const { directory, local, remote, logger, clock, limits } = deps;
-  /** When the default branch of a mirror was last looked up. A mirror without an entry is new to this process. */
-  const headReadAt = new Map<string, number>();
+}) {
+  const { directory, local, remote, logger, clock } = deps;
+  const { fetchTimeoutMs: timeoutMs, maxPacks } = deps.limits;
   const mutex = createMutex();
-  const pathOf = (repository: string) => join(directory, repositoryDirectory(repository));
+  const [fetches, renewals] = [createSingleFlight(mutex), createSingleFlight(mutex)];
 
   return {
-    async fetch(repository, signal, started) {
-      const path = pathOf(repository);
-      const startedAt = clock.now();
-      await alone(path, async () => {
-        try {
-          await fetchInto(path, repository, signal, started);
-        } catch (error) {
-          if (!(error instanceof MainsheetError && error.code === 'git-damaged')) throw error;
-          logger.warn({ repository, error: describeError(error) }, 'mirror is damaged, made anew');
-          await discard(path, directory);
-          await fetchInto(path, repository, signal, started);
-        }
-      });
-      logger.debug({ repository, ms: clock.now() - startedAt }, 'fetched');
-    },
+    /**
+     * Brings all branches and tags, deletions and forced updates too, as they are on the server after this call. Makes a mirror
+     * that is missing, and makes one again that git calls damaged. Those who ask before the fetch has started share it.
+     */
+    fetch: (repository: string, options?: Stoppable) => share(fetches, false, repository, options),
 
-    async renew(repository, signal, started) {
-      const path = pathOf(repository);
-      await alone(path, async () => {
-        await discard(path, directory);
-        await fetchInto(path, repository, signal, started);
-      });
-    },
+    /** The same with a new mirror, for a reader that found it damaged. */
+    renew: (repository: string, options?: Stoppable) => share(renewals, true, repository, options),
 
-    async fetchCommit(repository, sha, signal) {
-      const path = pathOf(repository);
-      await alone(path, async () => {
-        await remote({
-          doing: `fetching ${sha} of ${repository}`,
-          repository,
-          args: (url) => [...FETCH_COMMIT, '--end-of-options', url, sha],
-          gitDirectory: path,
-          timeoutMs: limits.fetchTimeoutMs,
-          signal,
+    /** One commit that no branch or tag leads to, without a ref; the mirror has to be there. */
+    async fetchCommit(repository: string, sha: string, { signal }: Stoppable): Promise<void> {
+      const doing = `fetching ${sha} of ${repository}`;
+      const args = (url: string) => [...FETCH, '--end-of-options', url, sha];
+      const key = repositoryDirectory(repository);
+      const gitDirectory = join(directory, key);
+      await mutex.run(key, async () => {
+        await cleanly(gitDirectory, async () => {
+          await remote({ doing, repository, args, gitDirectory, timeoutMs, signal });
         });
       });
     },
+
+    /** Whether something is written into the mirror with this directory name, or waits for its turn. */
+    isBusy: (name: string) => mutex.isBusy(name),
   };
 
-  /** Does what writes into a mirror when nobody else does. git may have been killed there at any time, also by the system. */
-  async function alone(path: string, work: () => Promise<void>): Promise<void> {
-    await mutex.run(path, async () => {
-      await cleanMirror(path);
+  async function share(
+    flight: ReturnType<typeof createSingleFlight>,
+    again: boolean,
+    repository: string,
+    { signal }: Stoppable = {},
+  ): Promise<void> {
+    const key = repositoryDirectory(repository);
+    const path = join(directory, key);
+    async function work(stop: AbortSignal, started: () => void): Promise<void> {
+      const startedAt = clock.now();
+      if (again) await discard(path, directory);
       try {
-        await work();
+        await fetchInto(path, repository, stop, started);
       } catch (error) {
-        // At once: half of a large pack may be what the disk has no room for.
-        await cleanMirror(path);
-        throw error;
+        if (errorCode(error) !== 'git-damaged') throw error;
+        logger.warn({ repository, error: describeError(error) }, 'mirror is damaged, made again');
+        await discard(path, directory);
+        await fetchInto(path, repository, stop, started);
       }
-    });
+      logger.debug({ repository, ms: clock.now() - startedAt }, 'fetched');
+    }
+    try {
+      await flight(key, (stop, started) => cleanly(path, () => work(stop, started)), signal);
+    } catch (error) {
+      throw signal?.aborted ? gitStopped(`fetching ${repository}`, signal) : error;
+    }
+  }
+
+  /** Nothing that a git left which was killed, at any time and also by the system, is in the way of `work`, nor stays after it. */
+  async function cleanly(path: string, work: () => Promise<void>): Promise<void> {
+    await cleanMirror(path);
+    try {
+      await work();
+    } catch (error) {
+      // At once: half of a large pack may be what the disk has no room for.
+      await cleanMirror(path);
+      throw error;
+    }
   }
 
   async function fetchInto(
@@ -110,61 +108,18 @@ export function createMirrorFetch(deps: {
   ): Promise<void> {
     const isNew = !(await isMirror(path));
     await makeMirror(path, directory);
-    await remote({
-      doing: `fetching ${repository}`,
-      repository,
-      args: (url) => [...FETCH, '--end-of-options', url, ...REFSPECS],
-      gitDirectory: path,
-      timeoutMs: limits.fetchTimeoutMs,
-      signal,
-      onStart,
-    });
-    await setHead(path, repository, signal, isNew);
-    if (isNew || (await countPacks(path)) >= limits.maxPacks)
-      await tidyUp(path, repository, signal);
-  }
-
-  /** Points the mirror's HEAD at the repository's default branch. */
-  async function setHead(
-    path: string,
-    repository: string,
-    signal: AbortSignal,
-    isNew: boolean,
-  ): Promise<void> {
-    const readAt = headReadAt.get(path) ?? 0;
-    if (!isNew && clock.now() - readAt < HEAD_INTERVAL && (await headExists(path))) return;
-    const output = await remote({
-      doing: `reading the default branch of ${repository}`,
-      repository,
-      args: (url) => ['ls-remote', '--symref', '--quiet', '--end-of-options', url, 'HEAD'],
-      timeoutMs: limits.fetchTimeoutMs,
-      signal,
-    });
-    headReadAt.set(path, clock.now());
-    const head = /^ref: (refs\/heads\/.+)\tHEAD$/m.exec(output)?.[1];
-    if (head === undefined) return;
-    const args = ['symbolic-ref', '--end-of-options', 'HEAD', head];
-    await local({ doing: 'naming the default branch', args, gitDirectory: path, signal });
-  }
-
-  async function headExists(path: string): Promise<boolean> {
-    const head = await readHead(path);
-    return head !== undefined && (await readRefs(path)).has(head);
-  }
-
-  /**
-   * Puts small packs and loose refs together. Nothing is ever dropped, so that a checkout whose commit was forced away
-   * stays whole. A failure costs speed only.
-   */
-  async function tidyUp(path: string, repository: string, signal: AbortSignal): Promise<void> {
-    try {
-      const doing = `tidying up the mirror of ${repository}`;
-      await local({ doing, args: ['pack-refs', '--all'], gitDirectory: path, signal });
-      const args = ['repack', '--geometric=2', '-d', '--quiet'];
-      await local({ doing, args, gitDirectory: path, signal });
-    } catch (error) {
-      if (signal.aborted) throw error;
-      logger.warn({ repository, error: describeError(error) }, 'mirror could not be tidied up');
+    const doing = `fetching ${repository}`;
+    const args = (url: string) => [...FETCH, ...ALL, '--end-of-options', url, ...REFSPECS];
+    await remote({ doing, repository, args, gitDirectory: path, timeoutMs, signal, onStart });
+    if (!isNew && (await countPacks(path)) < maxPacks) return;
+    // Small packs and loose refs make every look-up slower. Nothing is dropped: a commit that was forced away may be checked out.
+    for (const tidying of ['pack-refs --all', 'repack --geometric=2 -d --quiet']) {
+      await local({ doing, args: tidying.split(' '), gitDirectory: path, signal }).catch(
+        (error: unknown) => {
+          if (signal.aborted) throw error;
+          logger.warn({ repository, error: describeError(error) }, 'mirror could not be tidied up');
+        },
+      );
     }
   }
 }

@@ -7,82 +7,83 @@ export interface Stoppable {
   signal?: AbortSignal | undefined;
 }
 
+export type ServerRefs = ReturnType<typeof createServerRefs>;
+
 /** What a server's branches and tags are at now. One cheap request each, and nothing is fetched. */
-export interface ServerRefs {
-  /** The server's branches with their commits. */
-  heads(repository: string, options?: Stoppable): Promise<Map<string, string>>;
-  /** The commit that a ref (`refs/heads/main`) is at, or that a tag leads to; undefined when there is no such ref. */
-  tip(repository: string, ref: string, options?: Stoppable): Promise<string | undefined>;
-  /**
-   * The commit that the server has for a name now: a branch, else a tag, or the full name of a commit itself; the default
-   * branch without one. Throws TerminalError `ref-missing`.
-   */
-  revision(repository: string, name: string | undefined, options?: Stoppable): Promise<string>;
-}
+export function createServerRefs(remote: RemoteGit, timeoutMs: number) {
+  async function list(repository: string, args: string[], { signal }: Stoppable) {
+    const [flag = '', ...patterns] = args;
+    const what =
+      patterns[0] === 'HEAD' ? 'the default branch' : (patterns.at(-1) ?? 'the branches');
+    return await remote({
+      doing: `looking for ${what} in ${repository}`,
+      repository,
+      args: (url) => ['ls-remote', '--quiet', flag, '--end-of-options', url, ...patterns],
+      timeoutMs,
+      signal,
+    });
+  }
 
-export function createServerRefs(remote: RemoteGit, timeoutMs: number): ServerRefs {
+  async function first(repository: string, patterns: string[], options: Stoppable) {
+    const refs = refsIn(await list(repository, ['--symref', ...patterns], options));
+    return patterns.map((ref) => refs.get(ref)).find((sha) => sha !== undefined);
+  }
+
   return {
-    async heads(repository, { signal } = {}) {
-      const output = await remote({
-        doing: `reading the branches of ${repository}`,
-        repository,
-        args: (url) => ['ls-remote', '--heads', '--quiet', '--end-of-options', url],
-        timeoutMs,
-        signal,
-      });
-      const heads = new Map<string, string>();
-      for (const [, sha, branch] of output.matchAll(/^([0-9a-f]{40})\trefs\/heads\/(.+)$/gm)) {
-        if (sha !== undefined && branch !== undefined) heads.set(branch, sha);
-      }
-      return heads;
+    /** The server's branches with their commits. */
+    async heads(repository: string, options: Stoppable = {}): Promise<Map<string, string>> {
+      const refs = refsIn(await list(repository, ['--heads'], options));
+      return new Map([...refs].map(([ref, sha]) => [ref.replace('refs/heads/', ''), sha]));
     },
 
-    async tip(repository, ref, { signal } = {}) {
-      // A whole ref is no option, however its branch is called.
-      if (!ref.startsWith('refs/')) throw notWhole(ref);
-      const output = await remote({
-        doing: `looking for ${ref} in ${repository}`,
-        repository,
-        args: (url) => [
-          'ls-remote',
-          '--quiet',
-          '--end-of-options',
-          url,
-          // A tag's own object stands before the commit that it leads to ("^{}").
-          ...(ref.startsWith('refs/tags/') ? [`${ref}^{}`, ref] : [ref]),
-        ],
-        timeoutMs,
-        signal,
-      });
-      const found = new Map(output.split('\n').map((line) => [line.slice(41), line.slice(0, 40)]));
-      return found.get(`${ref}^{}`) ?? found.get(ref);
+    /** The default branch (`refs/heads/main`); undefined when the server names none. */
+    async defaultBranch(repository: string, options: Stoppable = {}): Promise<string | undefined> {
+      const output = await list(repository, ['--symref', 'HEAD'], options);
+      return /^ref: (refs\/heads\/.+)\tHEAD$/m.exec(output)?.[1];
     },
 
-    async revision(repository, name, { signal } = {}) {
+    /** The commit that a ref (`refs/heads/main`) is at, or that a tag leads to; undefined when there is no such ref. */
+    async tip(
+      repository: string,
+      ref: string,
+      options: Stoppable = {},
+    ): Promise<string | undefined> {
+      return await first(repository, peeled(checkWhole(ref)), options);
+    },
+
+    /**
+     * The commit that the server has for a name now: a branch, else a tag, or the full name of a commit itself; the default
+     * branch without one. Throws TerminalError `ref-missing`.
+     */
+    async revision(
+      repository: string,
+      name: string | undefined,
+      options: Stoppable = {},
+    ): Promise<string> {
       if (isObjectName(name)) return checkSha(name);
       const short = name === undefined ? undefined : checkRef(name);
-      // A tag's own object stands before the commit that it leads to ("^{}").
-      const wanted =
-        short === undefined
-          ? ['HEAD']
-          : [`refs/heads/${short}`, `refs/tags/${short}^{}`, `refs/tags/${short}`];
-      const output = await remote({
-        doing: `looking for ${short ?? 'the default branch'} in ${repository}`,
-        repository,
-        args: (url) => ['ls-remote', '--quiet', '--end-of-options', url, ...wanted],
-        timeoutMs,
-        signal,
-      });
-      const found = new Map(output.split('\n').map((line) => [line.slice(41), line.slice(0, 40)]));
-      const sha = wanted.map((ref) => found.get(ref)).find((one) => one !== undefined);
+      const named = [`refs/heads/${short}`, ...peeled(`refs/tags/${short}`)];
+      const patterns = short === undefined ? ['HEAD'] : named;
+      const sha = await first(repository, patterns, options);
       if (sha !== undefined) return checkSha(sha);
-      const what = short === undefined ? 'no default branch yet' : `no branch or tag ${short}`;
-      throw new TerminalError('ref-missing', `${repository} has ${what}`);
+      const missing = short === undefined ? 'no default branch yet' : `no branch or tag ${short}`;
+      throw new TerminalError('ref-missing', `${repository} has ${missing}`);
     },
   };
 }
 
-/** The error of a ref that could be taken for an option of git. */
-export function notWhole(ref: string): TerminalError {
-  return new TerminalError('invalid-ref', `${ref} is no whole ref`);
+/** Returns a ref that cannot be taken for an option of git, however its branch is called. Throws TerminalError `invalid-ref`. */
+export function checkWhole(ref: string): string {
+  if (ref.startsWith('refs/')) return ref;
+  throw new TerminalError('invalid-ref', `${ref} is no whole ref`);
+}
+
+/** What a ref leads to: of a tag the commit ("^{}"), before the tag's own object. */
+function peeled(ref: string): string[] {
+  return ref.startsWith('refs/tags/') ? [`${ref}^{}`, ref] : [ref];
+}
+
+function refsIn(output: string): Map<string, string> {
+  const lines = output.matchAll(/^([0-9a-f]{40})\t(.+)$/gm);
+  return new Map([...lines].map(([, sha = '', ref = '']) => [ref, sha]));
 }

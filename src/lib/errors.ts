@@ -59,3 +59,8 @@ export function describeError(error: unknown): string {
   }
   return messages.join(': ') || 'unknown error';
 }
+
+/** The `code` of an error of the system (`ENOENT`), or of ours; undefined for anything else. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}

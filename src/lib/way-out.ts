@@ -1,4 +1,6 @@
+import { rename, writeFile } from 'node:fs/promises';
 import type { LookupFunction } from 'node:net';
+import { join } from 'node:path';
 import type { Dispatcher } from 'undici';
 import { describeError, type MainsheetError } from './errors.ts';
 
@@ -69,7 +71,7 @@ function bare(host: string): string {
 }
 
 /** All certificates that are trusted when some of our own are: those of Node, of the system, and ours. */
-export function trusted({ certificates }: WayOutSettings): string[] {
+function trusted({ certificates }: WayOutSettings): string[] {
   const { getCACertificates } = tls();
   return [
     ...new Set([...getCACertificates('default'), ...getCACertificates('system'), ...certificates]),
@@ -144,3 +146,29 @@ const PROXY_REFUSED = {
   code: 'proxy-refused',
   hint: 'check HTTPS_PROXY, with the user and password that the proxy wants, and NO_PROXY',
 };
+
+/** How git gets out to a server. */
+export interface GitWayOut {
+  /** A proxy's URL; undefined for none. */
+  proxy: string | undefined;
+  /** A file with all certificates that are trusted; undefined for those that git trusts by itself. */
+  trustedFile: string | undefined;
+}
+
+/**
+ * How git gets out to `serverUrl`: the same way as every other request. git takes certificates from one file only, so that all
+ * that are trusted are put together in one in `directory`.
+ */
+export async function gitWayOut(
+  settings: WayOutSettings,
+  serverUrl: string,
+  directory: string,
+): Promise<GitWayOut> {
+  const proxy = proxyFor(settings, new URL(serverUrl));
+  if (settings.certificates.length === 0) return { proxy, trustedFile: undefined };
+  const trustedFile = join(directory, 'trusted.pem');
+  const next = `${trustedFile}.next`;
+  await writeFile(next, `${trusted(settings).join('\n')}\n`, { mode: 0o600 });
+  await rename(next, trustedFile);
+  return { proxy, trustedFile };
+}

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describeError, MainsheetError, RetryableError } from '../lib/errors.ts';
-import { discard } from '../git/discard.ts';
+import { discard } from '../lib/discard.ts';
 import { createMaskers, maskInTurns, type Masker } from '../lib/masking.ts';
 import type { DeploymentSpec } from '../model/deployment-spec.ts';
 import type { Json } from '../model/event.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
 import { letPass, makeOwn, type Owner } from '../lib/owner.ts';
-import { discard } from '../git/discard.ts';
+import { discard } from '../lib/discard.ts';
 import { withoutNewPrivileges } from './no-new-privileges.ts';
 import { signal, variablesOf } from './processes.ts';
 import { startProgram } from './program.ts';

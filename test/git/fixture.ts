@@ -7,8 +7,8 @@ import { promisify } from 'node:util';
 import { systemClock } from '../../src/lib/clock.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { createCheckouts, type Checkouts } from '../../src/git/checkouts.ts';
-import type { MirrorLimits } from '../../src/git/mirror-limits.ts';
-import { createMirrors, type GitCredential, type Mirrors } from '../../src/git/mirrors.ts';
+import { createMirrors, type MirrorLimits, type Mirrors } from '../../src/git/mirrors.ts';
+import type { GitCredential } from '../../src/git/remote-git.ts';
 import { startGitServer, type GitServer } from './git-server.ts';
 
 const run = promisify(execFile);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { createLocalGit, type LocalGit } from '../../src/git/local-git.ts';
-import { keepConfig } from '../../src/git/mirror-directory.ts';
+import { keepFile } from '../../src/git/git-directory.ts';
 import { commandLines, until } from './fixture.ts';
 
 const TIME_LIMIT = { timeout: 300_000 };
@@ -120,7 +120,7 @@ test('output is given byte for byte, with an exit code that is accepted', TIME_L
 test('a git that is not there is a TerminalError', TIME_LIMIT, async (t) => {
   const { directory } = await fakeGit(t, '');
   const environment = { PATH: '/nonexistent' };
-  const git = createLocalGit({ environment, timeoutMs: 60_000, maxBytes: 1000 });
+  const git = createLocalGit({ environment, timeoutMs: 60_000, maxBytes: 1000, killAfterMs: 100 });
   const call = git({ doing: 'reading', args: ['status'], gitDirectory: directory });
   await assert.rejects(call, { name: 'TerminalError', code: 'git-missing' });
 });
@@ -139,7 +139,7 @@ test(
     const script = `
       import { closeSync, openSync } from 'node:fs';
       import { createLocalGit } from ${JSON.stringify(import.meta.resolve('../../src/git/local-git.ts'))};
-      const git = createLocalGit({ environment: process.env, timeoutMs: 60_000, maxBytes: 1000 });
+      const git = createLocalGit({ environment: process.env, timeoutMs: 60_000, maxBytes: 1000, killAfterMs: 100 });
       const call = { doing: 'reading', args: ['version'], gitDirectory: process.argv[1] };
       const open = [];
       try { for (;;) open.push(openSync('/dev/null')); } catch {}
@@ -155,11 +155,11 @@ test(
   },
 );
 
-test('a configuration that has become a pipe is written anew', TIME_LIMIT, async (t) => {
+test('a configuration that has become a pipe is written again', TIME_LIMIT, async (t) => {
   const { directory } = await fakeGit(t, '');
   const config = join(directory, 'config');
   await promisify(execFile)('mkfifo', [config]);
-  await keepConfig(config, 'ours');
+  await keepFile(config, 'ours');
   assert.equal(await readFile(config, 'utf8'), 'ours');
 });
 

@@ -80,7 +80,7 @@ test('a commit that is there already needs no request', TIME_LIMIT, async (t) =>
   await mirrors.ensureCommit(repository, sha);
   const { length } = server.requests;
   assert.ok(length > 0);
-  await mirrors.ensureCommit(repository, sha, { ref: 'refs/heads/main' });
+  await mirrors.ensureCommit(repository, sha);
   assert.equal(server.requests.length, length);
 });
 
@@ -102,10 +102,10 @@ test('a commit that is gone fails clearly and for good', TIME_LIMIT, async (t) =
   await git('reset', '--quiet', '--hard', 'HEAD~1');
   await commit({ 'b.txt': '2' });
   await serverGit('gc', '--quiet', '--prune=now');
-  await assert.rejects(mirrors.ensureCommit(repository, sha, { ref: 'refs/heads/main' }), {
+  await assert.rejects(mirrors.ensureCommit(repository, sha), {
     name: 'TerminalError',
     code: 'commit-missing',
-    message: `commit ${sha} of refs/heads/main is not in acme/shop any more: it was probably force-pushed away`,
+    message: `commit ${sha} is not in acme/shop any more: it was probably force-pushed away`,
   });
 });
 

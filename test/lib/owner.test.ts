@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
-import { discard } from '../../src/git/discard.ts';
+import { discard } from '../../src/lib/discard.ts';
 import { handOver, makeOwn, takeBack } from '../../src/lib/owner.ts';
 import { needsRoot, STEP_USER } from '../support/root.ts';
 

@@ -1,5 +1,8 @@
+import { lstat, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
 /** What stands under a name in a work tree. */
-export type Kind = 'file' | 'directory' | 'submodule';
+type Kind = 'file' | 'directory' | 'submodule';
 
 /** Fixed bytes of an entry before its name: https://git-scm.com/docs/index-format */
 const [HEADER, FIXED, MODE, FLAGS] = [12, 62, 24, 60];
@@ -34,4 +37,35 @@ function addDirectories(known: Map<string, Kind>, name: string): void {
     if (known.has(directory)) return;
     known.set(directory, 'directory');
   }
+}
+
+/**
+ * The first thing in `tree` that is not among what `readIndex` gives: an unknown name, something in a submodule's directory, a
+ * directory that its owner may not use. Undefined when there is none. `git status` alone does not see a `.git` that a step made
+ * somewhere below, nor what is in a submodule. `.git` at the top is not looked at.
+ */
+export async function findStray(
+  tree: string,
+  known: ReadonlyMap<string, Kind>,
+  directory = '',
+): Promise<string | undefined> {
+  const pathOf = (name: string) =>
+    Buffer.concat([Buffer.from(`${tree}/`), Buffer.from(name, 'latin1')]);
+  // As root one could use it all the same, but the steps may be another user.
+  if (((await lstat(pathOf(directory))).mode & 0o700) !== 0o700) return readable(directory || '.');
+  const options = { withFileTypes: true, encoding: 'buffer' } as const;
+  for (const entry of await readdir(pathOf(directory), options)) {
+    const name = join(directory, entry.name.toString('latin1'));
+    if (name === '.git') continue;
+    const kind = known.get(name);
+    if (kind === undefined || (kind !== 'file') !== entry.isDirectory()) return readable(name);
+    if (kind === 'submodule' && (await readdir(pathOf(name))).length > 0) return readable(name);
+    const stray = kind === 'directory' ? await findStray(tree, known, name) : undefined;
+    if (stray !== undefined) return stray;
+  }
+  return undefined;
+}
+
+function readable(name: string): string {
+  return Buffer.from(name, 'latin1').toString();
 }

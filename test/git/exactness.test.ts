@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
-import { readIndex } from '../../src/git/read-index.ts';
+import { readIndex } from '../../src/git/exactness.ts';
 
 const run = promisify(execFile);
 

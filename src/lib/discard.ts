@@ -1,8 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { takeBack } from '../lib/owner.ts';
-import { NEW_PREFIX, OLD_PREFIX } from './directory-names.ts';
+import { errorCode } from './errors.ts';
+import { takeBack } from './owner.ts';
+
+/** Marks directories that are not ready yet, or on their way out. No other name in our directories starts with a dot. */
+const NEW_PREFIX = '.new-';
+const OLD_PREFIX = '.old-';
 
 /** A name in `directory` for something that is being made; a crash leaves it behind for `discardLeftovers`. */
 export function placeForNew(directory: string): string {
@@ -58,7 +62,7 @@ async function modeOfDirectory(path: string): Promise<number | undefined> {
     return status.isDirectory() ? status.mode & 0o777 : undefined;
   } catch (error) {
     if (isMissing(error)) return undefined;
-    if (codeOf(error) === 'EACCES') return 0;
+    if (errorCode(error) === 'EACCES') return 0;
     throw error;
   }
 }
@@ -78,14 +82,10 @@ async function removeAll(path: string): Promise<void> {
 
 /** What is somebody else's can often be moved all the same. */
 function unlessForeign(error: unknown): void {
-  if (codeOf(error) !== 'EPERM') throw error;
+  if (errorCode(error) !== 'EPERM') throw error;
 }
 
 function isMissing(error: unknown): boolean {
-  const code = codeOf(error);
+  const code = errorCode(error);
   return code === 'ENOENT' || code === 'ENOTDIR';
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

@@ -1,0 +1,106 @@
+import { lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isRealDirectory, isUsableDirectory } from '../lib/discard.ts';
+import { errorCode, RetryableError } from '../lib/errors.ts';
+
+/** What a git directory of ours holds. */
+export interface Layout {
+  /** By directory: all that git reads there and we want read, what ends in "/" being a directory. */
+  entries: Record<string, string[]>;
+  /** Files that always say the same. */
+  contents: Record<string, string>;
+}
+
+const CORE =
+  '[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tlogallrefupdates = false\n';
+
+/** A bare repository that we fetch into. There is no remote in it: the URL is given with each call. */
+export const MIRROR: Layout = {
+  entries: { '': ['HEAD', 'config', 'packed-refs', 'objects/', 'refs/'], 'objects/info': [] },
+  contents: {
+    // Need not be there: what the default branch is, the server is asked.
+    HEAD: 'ref: refs/heads/main\n',
+    config: `${CORE}\tbare = true\n`,
+  },
+};
+
+/** The git directory of a work tree. */
+export const WORK_TREE: Layout = {
+  entries: {
+    '': ['HEAD', 'config', 'index', 'info/', 'objects/', 'refs/'],
+    info: ['attributes'],
+    'objects/info': ['alternates'],
+  },
+  contents: {
+    config: `${CORE}\tbare = false\n[gc]\n\tauto = 0\n`,
+    // Wins over every `.gitattributes`: no filter, line ending, encoding or keyword is applied to the bytes of the commit.
+    'info/attributes': '* -filter -text -eol -ident -working-tree-encoding -crlf\n',
+  },
+};
+
+/** What a git that is at work beside us has at the moment. */
+const IN_USE = /\.lock$|^packed-refs\.new$/;
+
+/**
+ * Sets a git directory back to what we put there, before each git that reads it: a step of our own user may have changed it. Of
+ * what else git reads (https://git-scm.com/docs/gitrepository-layout) several lead it elsewhere or change what it sees:
+ * `commondir`, `config.worktree`, `hooks`, `logs`, `modules`, `worktrees`, `shallow`, `sharedindex.*`, the state of merges,
+ * rebases and sequencers; in `info` `grafts`, `exclude` and `sparse-checkout`; in `objects/info` `alternates`, `http-alternates`
+ * and `commit-graph`. `refs/replace` and a multi-pack-index are switched off in the environment. A directory that is not
+ * there, or cannot be read, is git's to complain of. Throws RetryableError `git-failed`.
+ */
+export async function setBack(gitDirectory: string, layout: Layout): Promise<void> {
+  if (!(await isRealDirectory(gitDirectory))) return;
+  for (const [below, ours] of Object.entries(layout.entries)) {
+    const directory = join(gitDirectory, below);
+    const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
+    for (const entry of entries) {
+      const isOurs = entry.isDirectory()
+        ? ours.includes(`${entry.name}/`)
+        : entry.isFile() && (ours.includes(entry.name) || IN_USE.test(entry.name));
+      if (isOurs) continue;
+      await rm(join(directory, entry.name), { recursive: true, force: true });
+    }
+  }
+  if (!(await isUsableDirectory(gitDirectory))) return;
+  try {
+    for (const [name, content] of Object.entries(layout.contents)) {
+      await keepFile(join(gitDirectory, name), content);
+    }
+  } catch (error) {
+    throw new RetryableError('git-failed', `cannot set back ${gitDirectory}`, { cause: error });
+  }
+}
+
+/** Makes an empty git directory of a work tree, without HEAD. Fails when there is anything already, a link for example. */
+export async function makeGitDirectory(path: string): Promise<void> {
+  await mkdir(path, { mode: 0o700 });
+  for (const name of ['objects/info', 'refs', 'info']) {
+    await mkdir(join(path, name), { recursive: true });
+  }
+  await setBack(path, WORK_TREE);
+}
+
+/** Writes `content` to `path` unless that is what it says. */
+export async function keepFile(path: string, content: string): Promise<void> {
+  if ((await textOf(path)) === content) return;
+  // Not through a link, should it have become one, and not into a directory.
+  await rm(path, { recursive: true, force: true });
+  await writeFile(path, content, { flag: 'wx', mode: 0o600 }).catch((error: unknown) => {
+    // Another call sets it back as well.
+    if (errorCode(error) !== 'EEXIST') throw error;
+  });
+}
+
+/**
+ * What a file says; undefined when it may not be read, or is no file: reading a pipe that a step made would never end. Throws
+ * when no file can be read now.
+ */
+export async function textOf(path: string): Promise<string | undefined> {
+  try {
+    return (await lstat(path)).isFile() ? await readFile(path, 'utf8') : undefined;
+  } catch (error) {
+    if (['EMFILE', 'ENFILE'].includes(errorCode(error) ?? '')) throw error;
+    return undefined;
+  }
+}
