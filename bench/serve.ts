@@ -16,7 +16,7 @@ export interface Serve extends Receiver {
   remove: () => Promise<void>;
 }
 
-const TOKEN = 'bench-admin-token-of-32-characters';
+export const TOKEN = 'bench-admin-token-of-32-characters';
 
 export async function startServe(
   name: string,
