@@ -135,6 +135,8 @@ function createKept(directory: string, small: number, check: BodyCheck) {
       }
       const [only] = chunks;
       const body = only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks);
+      // The request, which lives until its answer, holds this.
+      chunks = [];
       if (await check.whole(body)) return body;
       throw check.refusal();
     },

@@ -23,20 +23,23 @@ export function createTakeIn(deps: {
   accept: (delivery: IncomingDelivery) => Promise<boolean>;
   /** Of which delivery this one is a copy. */
   originalOf: (id: string) => Promise<string | undefined>;
-  onAccepted: (delivery: IncomingDelivery) => void;
+  onAccepted: (delivery: Omit<IncomingDelivery, 'payload'>) => void;
   clock: Clock;
   logger: Logger;
 }): TakeIn {
   const within = createDeadline(deps.clock, STORE_WITHIN_MS);
 
-  async function store(delivery: IncomingDelivery): Promise<boolean> {
-    const stored = deps.accept(delivery).then((isNew) => {
+  async function store(
+    stored: Promise<boolean>,
+    delivery: Omit<IncomingDelivery, 'payload'>,
+  ): Promise<boolean> {
+    const accepted = stored.then((isNew) => {
       // Also when the sender has been told otherwise by then: what is stored is worked on.
       if (isNew) deps.onAccepted(delivery);
       return isNew;
     });
     try {
-      return await within(stored, 'the store did not answer');
+      return await within(accepted, 'the store did not answer');
     } catch (error) {
       deps.logger.error(
         { delivery: delivery.id, event: delivery.event, error: describeError(error) },
@@ -51,7 +54,9 @@ export function createTakeIn(deps: {
   }
 
   return async (delivery) => {
-    const isNew = await store(delivery);
-    return { isNew, copyOf: isNew ? undefined : await deps.originalOf(delivery.id) };
+    const { payload, ...rest } = delivery;
+    // While the disk is waited for nothing here holds the payload.
+    const isNew = await store(deps.accept({ ...rest, payload }), rest);
+    return { isNew, copyOf: isNew ? undefined : await deps.originalOf(rest.id) };
   };
 }

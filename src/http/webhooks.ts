@@ -8,6 +8,7 @@ import { bodyDigest } from '../sources/github/body-digest.ts';
 import { DEPLOYING_EVENTS } from '../sources/github/event-shape.ts';
 import { github } from '../sources/github/source.ts';
 import type { Json } from '../model/event.ts';
+import type { IncomingDelivery } from '../store/inbox.ts';
 import type { Metrics } from './metrics.ts';
 import { explainError, PROBLEM_TYPE, problemBody, ProblemError } from './problem.ts';
 import type { ReadBody } from './read-body.ts';
@@ -64,6 +65,16 @@ export function createWebhookHandler(deps: {
   };
 
   async function take(request: IncomingMessage): Promise<object> {
+    const delivery = await read(request);
+    const { id, event } = delivery;
+    const { isNew, copyOf } = await deps.takeIn(delivery);
+    const label = DEPLOYING_EVENTS.has(event) ? event : 'other';
+    metrics.deliveries.inc({ event: label, result: isNew ? 'accepted' : 'duplicate' });
+    return { delivery: id, duplicate: !isNew, ...(copyOf === undefined ? {} : { copyOf }) };
+  }
+
+  /** What it leaves is all that is kept of a request while it waits for the disk. */
+  async function read(request: IncomingMessage): Promise<IncomingDelivery> {
     const incoming = { header: (name: string) => headerOf(request, name), token: '' };
     const form = isForm(request.method ?? '', incoming.header('Content-Type'));
     const { id, event: said } = github.readHeaders(incoming);
@@ -72,17 +83,14 @@ export function createWebhookHandler(deps: {
     const payload = parsePayload(text);
     const described = github.describe(said, payload);
     const { event } = described;
-    const { isNew, copyOf } = await deps.takeIn({
+    return {
       id,
       ...described,
       payload: text,
       digest: bodyDigest(event, payload, text),
       receivedAt: clock.now(),
       outcome: await deps.settle(event, payload, text.length),
-    });
-    const label = DEPLOYING_EVENTS.has(event) ? event : 'other';
-    metrics.deliveries.inc({ event: label, result: isNew ? 'accepted' : 'duplicate' });
-    return { delivery: id, duplicate: !isNew, ...(copyOf === undefined ? {} : { copyOf }) };
+    };
   }
 }
 

@@ -1,4 +1,5 @@
-import { setFlagsFromString } from 'node:v8';
+import { PerformanceObserver } from 'node:perf_hooks';
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /**
@@ -13,6 +14,21 @@ export async function startLean<Started>(start: () => Promise<Started>): Promise
   const collect = runInNewContext('gc') as NonNullable<typeof gc>;
   setFlagsFromString('--no-expose-gc');
   collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
-  setFlagsFromString('--semi-space-growth-factor=2');
+  growNewSpace(MOST_NEW_BYTES);
   return started;
+}
+
+/** More costs memory and saves nothing: what lives longer than this takes to fill is no longer young. */
+const MOST_NEW_BYTES = 16 * 1024 * 1024;
+
+/** Lets the space for new objects, with its copy, grow to `most` bytes; V8 would give it 128 MB and keep them. */
+function growNewSpace(most: number): void {
+  setFlagsFromString('--semi-space-growth-factor=2');
+  const watch = new PerformanceObserver(() => {
+    const space = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
+    if ((space?.space_size ?? 0) < most) return;
+    setFlagsFromString('--semi-space-growth-factor=1');
+    watch.disconnect();
+  });
+  watch.observe({ entryTypes: ['gc'] });
 }

@@ -41,8 +41,8 @@ export function createGroupCommit(
   /** How many of those that wait go together: at least one, however large it is. */
   function groupSize(): number {
     let text = 0;
-    const tooLarge = waiting.findIndex(({ delivery }, index) => {
-      text += delivery.payload.length;
+    const tooLarge = waiting.findIndex(({ length }, index) => {
+      text += length;
       return index > 0 && text > limits.groupText;
     });
     return Math.min(LARGEST_GROUP, tooLarge === -1 ? waiting.length : tooLarge);
@@ -60,12 +60,11 @@ export function createGroupCommit(
   async function commit(group: readonly Waiter[]): Promise<void> {
     const first = new Map<string, Waiter>();
     for (const waiter of group) {
-      if (!first.has(waiter.delivery.id)) first.set(waiter.delivery.id, waiter);
+      if (!first.has(waiter.id)) first.set(waiter.id, waiter);
     }
     try {
-      const stored = await store([...first.values()].map((waiter) => waiter.delivery));
-      const isNew = (waiter: Waiter) =>
-        stored.has(waiter.delivery.id) && first.get(waiter.delivery.id) === waiter;
+      const stored = await store(deliveriesOf(first.values()));
+      const isNew = (waiter: Waiter) => stored.has(waiter.id) && first.get(waiter.id) === waiter;
       // The next group is stored while this one waits for the disk.
       void flushed().then(
         () => settle(group, (waiter) => waiter.resolve(isNew(waiter))),
@@ -78,7 +77,7 @@ export function createGroupCommit(
 
   function settle(group: readonly Waiter[], tell: (waiter: Waiter) => void): void {
     for (const waiter of group) {
-      held -= waiter.delivery.payload.length;
+      held -= waiter.length;
       tell(waiter);
     }
   }
@@ -89,16 +88,29 @@ export function createGroupCommit(
         reject(new RetryableError('intake-full', 'too many deliveries wait to be stored'));
         return;
       }
-      held += delivery.payload.length;
-      waiting.push({ delivery, resolve, reject });
+      const { id, payload } = delivery;
+      held += payload.length;
+      waiting.push({ id, length: payload.length, delivery, resolve, reject });
       if (draining) return;
       draining = true;
       void drain();
     });
 }
 
+/** They are not held any longer than it takes to store them. */
+function deliveriesOf(waiters: Iterable<Waiter>): IncomingDelivery[] {
+  return [...waiters].flatMap((waiter) => {
+    const { delivery } = waiter;
+    waiter.delivery = undefined;
+    return delivery ?? [];
+  });
+}
+
 interface Waiter {
-  delivery: IncomingDelivery;
+  id: string;
+  /** Characters of payload. */
+  length: number;
+  delivery: IncomingDelivery | undefined;
   resolve: (isNew: boolean) => void;
   reject: (error: unknown) => void;
 }

@@ -40,7 +40,7 @@ export interface Intake extends Loop {
    */
   settle(event: string, payload: Json, length: number): Promise<DeliveryOutcome | undefined>;
   /** Such a delivery, or one that has its turn now, was stored. */
-  accepted(delivery: IncomingDelivery): void;
+  accepted(delivery: Omit<IncomingDelivery, 'payload'>): void;
 }
 
 export function createIntake(deps: {
