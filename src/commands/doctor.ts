@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { permissionsFor } from '../callbacks/index.ts';
 import { readConfig, type Config, type ConfigAnswer, type DeploymentsSource } from '../config.ts';
 import { readWayOut } from '../config/way-out.ts';
+import type { Permission } from '../github/check.ts';
 import { createGitHub, type GitHub } from '../github/client.ts';
 import { systemClock } from '../lib/clock.ts';
 import { silentLogger } from '../lib/logger.ts';
@@ -154,13 +155,26 @@ async function checkGitHub(
   // Without credentials everything but the reports works.
   const bad = config.github.auth === undefined ? 'warn' : 'fail';
   const feedback = [...DEFAULT_FEEDBACK, ...specs.flatMap(({ spec }) => spec.feedback)];
-  return (await github.check(permissionsFor(feedback))).map(({ ok, detail, hint }) => ({
+  const permissions = [...permissionsFor(feedback), ...permissionsOfGates(specs)];
+  return (await github.check(permissions)).map(({ ok, detail, hint }) => ({
     subject: 'GitHub',
     state: ok ? 'ok' : bad,
     detail,
     ...(hint === undefined ? {} : { hint }),
   }));
 }
+
+/** Who is in a team an App may only ask with a permission on the organization. */
+function permissionsOfGates(specs: readonly LoadedSpec[]): Permission[] {
+  const namesTeam = specs.some(({ spec }) =>
+    spec.gates.some((gate) => gate.kind === 'approve' && gate.from.some(isTeam)),
+  );
+  return namesTeam
+    ? [{ name: 'members', least: 'read', why: 'to look up who is in a team that a gate names' }]
+    : [];
+}
+
+const isTeam = (approver: string) => approver.startsWith('team:');
 
 /** Those that Mainsheet fetches, as they are named. */
 function repositoriesOf({ deployments }: Config, specs: readonly LoadedSpec[]): Set<string> {

@@ -3,6 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { createForge } from '../../demo/forge.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore } from '../../src/store/index.ts';
 import { sampleRun, sampleStatus } from '../store/samples.ts';
@@ -369,3 +370,26 @@ test(
     }
   },
 );
+
+test('an App needs to see who is in a team when a gate names one, and only then', async (t) => {
+  const forge = await createForge({ repositories: ['acme/storefront'], app: true });
+  t.after(() => forge.close());
+  const env: Record<string, string> = {
+    ...(await healthy()),
+    GITHUB_API_URL: forge.url,
+    GITHUB_SERVER_URL: forge.url,
+    GITHUB_APP_ID: forge.appId ?? '',
+    GITHUB_APP_PRIVATE_KEY: forge.privateKey ?? '',
+  };
+  const aboutMembers = async () =>
+    (await examined(env))
+      .of('GitHub')
+      .flatMap(({ detail }) => (/\bmembers\b/.test(detail) ? detail : []));
+  assert.deepEqual(await aboutMembers(), []);
+  const file = join(env['MAINSHEET_DEPLOYMENTS'] ?? '', 'a.yaml');
+  await writeFile(file, `${SPEC}gates: [{ approve: { from: [team:acme/release] } }]\n`);
+  assert.deepEqual(await aboutMembers(), [
+    'the App has members: no access, but needs read to look up who is in a team that a gate names',
+    'the installation in acme has not accepted members: read',
+  ]);
+});

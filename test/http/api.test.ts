@@ -251,6 +251,7 @@ test('environments and specs show what is deployed and what is in use', async (t
         lane: 'main',
         paused: { ...pause, since: '1970-01-01T00:00:01.000Z' },
         events: [],
+        gates: [],
         steps: ['Build', 'Smoke'],
         file: 'storefront.yaml',
         line: 1,

@@ -45,7 +45,13 @@ test('a gate says how many approvals are missing, and of whom, until there are e
 });
 
 test('an approval counts only for the gates that it was given for', () => {
-  const { gates } = judge([APPROVE, { ...APPROVE, count: 1 }], [answer('alice', { gates: [1] })]);
+  const { gates } = judge(
+    [
+      { ...APPROVE, count: 1 },
+      { ...APPROVE, count: 1 },
+    ],
+    [answer('alice', { gates: [1] })],
+  );
   assert.deepEqual(
     gates.map(({ isOpen }) => isOpen),
     [false, true],

@@ -66,6 +66,14 @@ test('the hour that comes twice is in a range twice, and the one that is skipped
   assert.equal(formatWall(skipped.opensAt ?? 0, BERLIN), 'Mon 2026-03-30 02:00 Europe/Berlin');
 });
 
+test('a window opens in time in the night in which the clocks change', () => {
+  const early = windowOf({ allow: ['01:30-01:45'], timezone: BERLIN });
+  const opens = (from: string) =>
+    new Date(windowAt(early, Date.parse(from)).opensAt ?? 0).toISOString();
+  assert.equal(opens('2026-10-24T20:00Z'), '2026-10-24T23:30:00.000Z');
+  assert.equal(opens('2026-03-28T20:00Z'), '2026-03-29T00:30:00.000Z');
+});
+
 test('a range over midnight belongs to the day on which it begins', () => {
   const night = windowOf({ allow: ['Fri 22:00-06:00'] });
   const at = (text: string) => windowAt(night, Date.parse(text)).isOpen;

@@ -70,6 +70,7 @@ describe('with ten thousand closed rows', () => {
       ['runs_waiting', 'runs_one_per_lane', 'runs_active'],
       () => store.runs.nextRunnable(2000),
     ],
+    ['gates.due', ['runs_to_look_at'], () => store.gates.due(2000, 50)],
     ['outbox.claim', ['outbox_waiting', 'outbox_pending'], () => store.outbox.claim(2000, 100, 8)],
     [
       'outbox.claim of what is not held',

@@ -1,7 +1,7 @@
 import { MainsheetError } from '../../lib/errors.ts';
 import type { People } from '../../github/people.ts';
 import type { Json } from '../../model/event.ts';
-import type { ApproveGate } from '../../model/gate.ts';
+import { nameOf, type ApproveGate } from '../../model/gate.ts';
 import type { Run } from '../../model/run.ts';
 import type { Store } from '../../store/index.ts';
 import type { Approvers, Person } from './gates.ts';
@@ -35,8 +35,8 @@ export function createApprovers(deps: {
     const names = [
       ...namedIn(payload),
       ...(await committersOf(run)),
-      (await store.runs.askedBy(run.id)) ?? [],
-    ].flat();
+      nameOf((await store.runs.askedBy(run.id)) ?? ''),
+    ];
     return new Set(names.map((name) => name.toLowerCase()));
   }
 
@@ -59,7 +59,7 @@ export function createApprovers(deps: {
         refusals.push(`it is for ${gate.from.join(', ')}`);
       } else if (gate.notAuthor && (await authorsOf(run)).has(name)) {
         refusals.push(
-          'whoever made the commits, sent the event or asked for the run does not count',
+          'those who made the commits, sent the event or asked for the run do not count',
         );
       } else {
         counted.push(position);

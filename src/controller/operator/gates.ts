@@ -103,7 +103,7 @@ export function createGates(deps: {
   ): Promise<void> {
     await audit.record({
       at: clock.now(),
-      actor: nameOf(keyOf(by)),
+      actor: 'login' in by ? keyOf(by) : by.administrator,
       action,
       subject: run.id,
       detail,

@@ -126,7 +126,7 @@ function byRuns(runs: readonly Run[], place: Environment | undefined): Found | u
         ...base,
         fate: 'waiting',
         summary: `Run ${run.id} is blocked: ${run.reason}`,
-        hint: '"mainsheet pauses" lists what is paused',
+        hint: whatBlocks(run),
       };
     case 'failed':
       return {
@@ -143,6 +143,13 @@ function byRuns(runs: readonly Run[], place: Environment | undefined): Found | u
         hint: byHand(run.spec, run.sha),
       };
   }
+}
+
+function whatBlocks({ id, reason }: Run): string {
+  if (reason.startsWith('Paused ')) return '"mainsheet pauses" lists what is paused';
+  return reason.startsWith('Waiting for ')
+    ? `"mainsheet approve ${id}" approves it, "mainsheet reject ${id}" cancels it`
+    : `"mainsheet override ${id} --reason <text>" lets it start all the same`;
 }
 
 function byDeliveries(

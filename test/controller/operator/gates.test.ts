@@ -122,7 +122,10 @@ for (const [engine, open] of bothEngines()) {
       assert.equal((await operator.approve('r1', person('bob'), '')).state, 'queued');
       assert.equal((await claim())?.id, 'r1');
       assert.equal((await get('r1')).state, 'running');
-      assert.deepEqual(await audit(), ['bob run.approve', 'alice run.approve looks good']);
+      assert.deepEqual(await audit(), [
+        'github:bob run.approve',
+        'github:alice run.approve looks good',
+      ]);
       assert.equal((await store.gates.answersTo('r1')).length, 2);
     });
 
@@ -168,9 +171,9 @@ for (const [engine, open] of bothEngines()) {
         'acme/release carol',
       ]);
       assert.deepEqual(await audit(), [
-        'carol run.approve',
-        'mallory run.reject.refused it is for alice, bob, team:acme/release',
-        'mallory run.approve.refused it is for alice, bob, team:acme/release',
+        'github:carol run.approve',
+        'github:mallory run.reject.refused it is for alice, bob, team:acme/release',
+        'github:mallory run.approve.refused it is for alice, bob, team:acme/release',
       ]);
       assert.equal((await store.gates.answersTo('r1')).length, 1);
     });
@@ -184,7 +187,7 @@ for (const [engine, open] of bothEngines()) {
       };
       await store.accept(sampleDelivery('d1', { payload: JSON.stringify(payload) }));
       await create('r1', { delivery: 'd1' });
-      await store.runs.setAskedBy('r1', 'operator');
+      await store.runs.setAskedBy('r1', 'github:operator');
       for (const login of ['sender', 'AUTHOR', 'dave', 'operator']) {
         await assert.rejects(operator.approve('r1', person(login), ''), {
           code: 'not-an-approver',

@@ -74,7 +74,11 @@ for (const [engine, open] of bothEngines()) {
     test('what waits says what for', async (t) => {
       const { ask, ran } = setUp(await open(t));
       await ran('r1', { sha: SHA, state: 'blocked', reason: 'Paused by admin' });
-      assert.match(await ask(), /^waiting \| Run r1 is blocked: Paused by admin/);
+      assert.match(await ask(), /^waiting \| Run r1 is blocked: Paused by admin \| .*pauses/);
+      await ran('r2', { sha: SHA, state: 'blocked', reason: 'Waiting for 1 approval by alice' });
+      assert.match(await ask(), /Waiting for 1 approval by alice \| "mainsheet approve r2"/);
+      await ran('r3', { sha: SHA, state: 'blocked', reason: 'Frozen (2026-12-24): opens' });
+      assert.match(await ask(), /Frozen .* \| "mainsheet override r3 --reason <text>"/);
     });
 
     test('the condition that did not hold is named', async (t) => {
