@@ -46,6 +46,8 @@ import { createEndLeftovers } from './steps/leftovers.ts';
 import { findSetpriv } from './steps/no-new-privileges.ts';
 import { createOrphans } from './steps/orphans.ts';
 import { createAsk } from './steps/ask.ts';
+import { createAwxStep } from './steps/awx.ts';
+import { createJenkinsStep } from './steps/jenkins.ts';
 import { createHttpStep } from './steps/http.ts';
 import { createTargets } from './steps/targets.ts';
 import { createShellStep, findShell } from './steps/shell.ts';
@@ -153,6 +155,8 @@ export async function startApp(deps: {
     seal: createSeal(await outputsKey(config.dataDir)),
     steps: createSteps({
       http: createHttpStep({ ask, clock }),
+      awx: createAwxStep({ ask, clock }),
+      jenkins: createJenkinsStep({ ask, clock }),
       shell: createShellStep({
         clock,
         shell,

@@ -94,7 +94,7 @@ export interface Concurrency {
 }
 
 /** A step. One `kind` for each file in `steps/`. */
-export type StepSpec = ShellStepSpec | HttpStepSpec;
+export type StepSpec = ShellStepSpec | HttpStepSpec | AwxStepSpec | JenkinsStepSpec;
 
 export interface StepCommon {
   name: string;
@@ -129,6 +129,29 @@ export interface HttpStepSpec extends StepCommon {
   until: { expression: string; everyMs: number; timeoutMs: number } | undefined;
   /** Expressions by the names of outputs. */
   outputs: Record<string, string>;
+}
+
+/** A job of AWX. `secret`: the name of an access token. */
+export interface AwxStepSpec extends StepCommon {
+  kind: 'awx';
+  /** Without a slash at the end. */
+  server: string;
+  template: number;
+  /** Strings in it may hold `${{ … }}`. */
+  extraVars: Record<string, Json>;
+  secret: string;
+}
+
+/** A build of a Jenkins job. `secret`: the name of `user:token`. */
+export interface JenkinsStepSpec extends StepCommon {
+  kind: 'jenkins';
+  /** Without a slash at the end. */
+  server: string;
+  /** With its folders: `deploy/shop`. */
+  job: string;
+  /** Values may hold `${{ … }}`. */
+  parameters: Record<string, string>;
+  secret: string;
 }
 
 export type NotifySpec = DispatchNotify | WebhookNotify;

@@ -89,6 +89,8 @@ export interface Step {
   reason: string;
   startedAt: number | undefined;
   finishedAt: number | undefined;
+  /** What it has started elsewhere, as its kind writes it down. */
+  kept?: string | undefined;
 }
 
 export function hasEnded(state: RunState): boolean {

@@ -50,7 +50,8 @@ export async function stop(
   const outcome = interrupted(signal);
   if (outcome.kind === 'interrupted') {
     if (current !== undefined) {
-      log.say(current.index, 'Interrupted: the step starts again when the run goes on');
+      const how = current.kept === undefined ? 'starts again' : 'is taken up';
+      log.say(current.index, `Interrupted: the step ${how} when the run goes on`);
       await saveStep(deps, run, { ...current, state: 'pending', startedAt: undefined });
     }
     return outcome;

@@ -39,6 +39,8 @@ export async function runStep(
       state: 'running',
       attempts: attempt,
       startedAt: step.startedAt ?? deps.clock.now(),
+      // What an attempt has started is its own.
+      kept: attempt === 1 ? step.kept : undefined,
     };
     Object.assign(step, started);
     await saveStep(deps, run, step);
@@ -97,6 +99,11 @@ async function attemptStep(
       secrets,
     }),
     values: context,
+    kept: step.kept,
+    keep: async (text) => {
+      step.kept = text;
+      await saveStep(deps, run, step);
+    },
     secrets,
     log: (stream, text) => log.write(step.index, stream, text),
     signal,

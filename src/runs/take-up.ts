@@ -31,7 +31,9 @@ export async function alreadyOver(
   const open = steps.find((step) => step.state !== 'succeeded');
   if (open === undefined || signal.aborted) return undefined;
   const isTooOften = run.attempts > MOST_ATTEMPTS;
-  if (!isTooOften && (open.attempts === 0 || spec.onInterrupt === 'restart')) return undefined;
+  // What it has started elsewhere went on meanwhile.
+  const mayGoOn = open.attempts === 0 || open.kept !== undefined || spec.onInterrupt === 'restart';
+  if (!isTooOften && mayGoOn) return undefined;
   const reason = isTooOften
     ? `interrupted ${run.attempts - 1} times, the last time before step "${open.name}" had ended`
     : `interrupted in step "${open.name}", and on-interrupt is fail`;

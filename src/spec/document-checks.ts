@@ -76,6 +76,8 @@ const UNTIL = ['steps', '*', 'http', 'until', 'expression'];
 const SECRETS = [
   ['notify', '*', 'webhook', 'secret'],
   ['steps', '*', 'http', 'secret'],
+  ['steps', '*', 'awx', 'secret'],
+  ['steps', '*', 'jenkins', 'secret'],
 ];
 const URLS = [
   ['notify', '*', 'webhook', 'url'],
@@ -86,12 +88,14 @@ const TEMPLATED = [
   ['steps', '*', 'env', '*'],
   ['notify', '*', 'dispatch', 'event-type'],
   ['steps', '*', 'http', 'headers', '*'],
+  ['steps', '*', 'jenkins', 'parameters', '*'],
   ...URLS,
 ];
 /** Texts at any depth below these. */
 const TEMPLATED_BELOW = [
   ['notify', '*', 'dispatch', 'payload'],
   ['steps', '*', 'http', 'body'],
+  ['steps', '*', 'awx', 'extra-vars'],
 ];
 
 function isTemplated(path: Path): boolean {

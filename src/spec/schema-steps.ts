@@ -100,8 +100,38 @@ const http = z.strictObject({
     .optional(),
 });
 
+const server = url
+  .refine((text) => !hasTemplate(text), 'is the same for every run, so it has no ${{ … }}')
+  .transform((text) => text.replace(/\/+$/, ''));
+
+const awx = z.strictObject({
+  server: server.describe('Where AWX is: https://awx.example.'),
+  template: z.int().min(1, 'at least 1').describe('The number of the job template.'),
+  'extra-vars': z
+    .record(z.string(), z.json())
+    .describe('Extra variables of the job. Strings may hold ${{ … }}.')
+    .optional(),
+  secret: secretName.describe('The secret that is an access token of AWX.'),
+});
+
+const jenkins = z.strictObject({
+  server: server.describe('Where Jenkins is: https://ci.example.'),
+  job: z
+    .string()
+    .regex(/^[^/]{1,200}(?:\/[^/]{1,200}){0,9}$/, 'is no name of a job: folder/name')
+    .describe('The job, with its folders: deploy/shop.'),
+  parameters: z
+    .record(
+      z.string().max(200, 'more than 200 characters'),
+      z.union([z.string(), z.number(), z.boolean()]).transform(String),
+    )
+    .describe('Parameters of the build. Values may hold ${{ … }}.')
+    .optional(),
+  secret: secretName.describe('The secret that is a user and an API token: user:token.'),
+});
+
 /** What a step does: exactly one of these. */
-const KINDS = ['run', 'http'] as const;
+const KINDS = ['run', 'http', 'awx', 'jenkins'] as const;
 
 /** One step of a spec as it is written. */
 export const step = z
@@ -117,6 +147,8 @@ export const step = z
       )
       .optional(),
     http: http.describe('A request, and what its answer must be.').optional(),
+    awx: awx.describe('A job of AWX that is waited for.').optional(),
+    jenkins: jenkins.describe('A build of Jenkins that is waited for.').optional(),
     timeout: timeout.describe('Limit for this step, such as 5m.').optional(),
     env: environmentVariables
       .describe('Environment variables of this step. May hold ${{ … }}.')
@@ -127,9 +159,9 @@ export const step = z
   .superRefine((input, context) => {
     const kinds = KINDS.filter((kind) => input[kind] !== undefined);
     if (kinds.length === 1) return;
-    const known = `"${KINDS.join('" or "')}"`;
-    if (kinds.length === 0) problem(context, `a step needs ${known}`);
-    else problem(context, `a step is exactly one of ${known}`, 'make a step for each');
+    const known = KINDS.map((kind) => `"${kind}"`).join(', ');
+    if (kinds.length === 0) problem(context, `a step needs one of ${known}`);
+    else problem(context, `a step is only one of ${known}`, 'make a step for each');
   });
 
 /** A step with every default filled in. `common`: the limits of the spec. */
@@ -145,6 +177,14 @@ export function toStep(
     retry: { attempts: input.retry?.attempts ?? 1, backoffMs: input.retry?.backoff ?? 1000 },
   };
   if (input.http !== undefined) return { ...shared, ...toHttp(input.http) };
+  if (input.awx !== undefined) {
+    const { 'extra-vars': extraVars = {}, ...rest } = input.awx;
+    return { ...shared, kind: 'awx', ...rest, extraVars };
+  }
+  if (input.jenkins !== undefined) {
+    const { parameters = {}, ...rest } = input.jenkins;
+    return { ...shared, kind: 'jenkins', ...rest, parameters };
+  }
   const own = defined({ ...common, ...input.limits });
   return {
     ...shared,

@@ -14,6 +14,10 @@ export interface StepContext<Spec extends StepSpec = StepSpec> {
   values: ExpressionContext;
   /** Those that its spec lists, by name. */
   secrets: Record<string, string>;
+  /** What an attempt before has kept, when the run was interrupted in it. */
+  kept?: string | undefined;
+  /** Keeps a text with the step, for an attempt that goes on after a restart. Resolves when it is on the disk. */
+  keep(text: string): Promise<void>;
   /** Called with decoded text as it comes; masking and bounding happen behind it. */
   log: (stream: 'stdout' | 'stderr', text: string) => void;
   /** Aborted on cancel, with a reason, and when the controller shuts down. */

@@ -12,6 +12,7 @@ import {
 import { renderUrl } from '../spec/render-url.ts';
 import { AskError, type Answer, type Ask, type Question } from './ask.ts';
 import type { StepContext, StepKind, StepResult } from './contract.ts';
+import { failedStep } from './remote.ts';
 
 /** Characters of an answer that the log shows when it is not what was expected. */
 const SHOWN = 2000;
@@ -32,7 +33,7 @@ export function createHttpStep({ ask, clock }: { ask: Ask; clock: Clock }): Step
         };
       }
       const hint = hintOf(error);
-      return failed(`${describeError(error)}${hint === undefined ? '' : ` (${hint})`}`);
+      return failedStep(`${describeError(error)}${hint === undefined ? '' : ` (${hint})`}`);
     }
   };
 }
@@ -52,14 +53,14 @@ async function act(
     const wrong = whyUnexpected(step, answer);
     if (wrong !== undefined) {
       log('stdout', `${shown(answer)}\n`);
-      return failed(`${host} ${wrong}`);
+      return failedStep(`${host} ${wrong}`);
     }
     if (step.until === undefined || holds(step.until.expression, answer)) {
       return { outcome: 'succeeded', exitCode: 0, outputs: outputsOf(step, answer) };
     }
     if (clock.elapsed() + step.until.everyMs > until) {
       log('stdout', `${shown(answer)}\n`);
-      return failed(`not done within ${formatDuration(step.until.timeoutMs)}`);
+      return failedStep(`not done within ${formatDuration(step.until.timeoutMs)}`);
     }
     await clock.sleep(step.until.everyMs, signal);
     signal.throwIfAborted();
@@ -128,8 +129,4 @@ function outputsOf({ outputs }: HttpStepSpec, response: Answer): Record<string, 
 function shown({ body }: Answer): string {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   return text.length > SHOWN ? `${text.slice(0, SHOWN)} …` : text;
-}
-
-function failed(reason: string): StepResult {
-  return { outcome: 'failed', exitCode: undefined, reason };
 }

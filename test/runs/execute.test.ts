@@ -23,6 +23,9 @@ import { createStore, type Store } from '../../src/store/index.ts';
 import { sampleRun } from '../store/samples.ts';
 import { sampleLoaded } from './samples.ts';
 
+const notHere = () => Promise.reject(new Error('no test has such a step'));
+const NO_OTHERS = { http: notHere, awx: notHere, jenkins: notHere };
+
 // To root nothing is read-only, so root becomes somebody else for this file, which has a process of its own.
 const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0;
@@ -394,7 +397,7 @@ async function executed(options: {
       },
       steps: createSteps({
         shell: createShellStep({ clock: systemClock, shell: await findShell() }),
-        http: async () => ({ outcome: 'succeeded', exitCode: 0, outputs: {} }),
+        ...NO_OTHERS,
       }),
       inherited: { PATH: process.env['PATH'] },
       clock: options.clock ?? systemClock,

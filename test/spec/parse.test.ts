@@ -194,7 +194,7 @@ const CASES: [what: string, lines: string, expected: string[]][] = [
   [
     'a missing key is told where it is missing',
     'on: push\nsteps: [{ name: x }]',
-    ['x.yaml:5:9: steps[0]: a step needs "run" or "http"'],
+    ['x.yaml:5:9: steps[0]: a step needs one of "run", "http", "awx", "jenkins"'],
   ],
   [
     'a trigger is needed',

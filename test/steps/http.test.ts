@@ -74,6 +74,7 @@ async function run(
     env: {},
     values: { run: { sha: 'abc/../d' }, event: { name: 'x"y' }, secrets: { TOKEN: 's3cret' } },
     secrets: { TOKEN: 's3cret\n' },
+    keep: async () => {},
     log: (_stream, text) => (log += text),
     signal: options.signal ?? new AbortController().signal,
     timeoutMs: options.timeoutMs ?? 60_000,
@@ -199,6 +200,6 @@ steps:
     '6: the expression is not valid CEL: expected IDENTIFIER, got EOF',
     '6: the secret TOKEN is not in this spec\'s "secrets"',
     '7: a value of the event, the run or its outputs would belong to the host',
-    '7: steps[1]: a step is exactly one of "run" or "http"',
+    '7: steps[1]: a step is only one of "run", "http", "awx", "jenkins"',
   ]);
 });

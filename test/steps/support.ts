@@ -77,6 +77,7 @@ export async function runScript(
     env: { PATH: process.env['PATH'] ?? '', ...options.env },
     values: {},
     secrets: {},
+    keep: async () => {},
     log: options.log ?? ((stream, text) => pieces.push({ stream, text })),
     signal: controller.signal,
     timeoutMs: options.timeoutMs ?? 60_000,

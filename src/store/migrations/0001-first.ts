@@ -106,6 +106,7 @@ const RUNS = [
     reason text not null,
     started_at bigint,
     finished_at bigint,
+    kept text,
     primary key (run_id, position)
   )`,
   `create table log_chunks (

@@ -1,0 +1,144 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../lib/clock.ts';
+import { formatDuration } from '../lib/duration.ts';
+import { describeError, hintOf } from '../lib/errors.ts';
+import { AskError, type Ask, type Answer, type Question } from './ask.ts';
+import type { StepContext, StepResult } from './contract.ts';
+
+/** Between two looks at what was started. */
+const LOOK_EVERY_MS = 5000;
+/** How often another system may fail to answer in a row before the step fails. */
+const MOST_FAILURES = 12;
+/** How often what may have been started is looked for, before it is started again. */
+const FIND_TRIES = 3;
+
+/** What was started, as the step keeps it. `work` is undefined while it is not known whether it was started. */
+interface Kept {
+  /** What this start is called, so that it can be found. */
+  id: string;
+  work?: string;
+}
+
+/** How a look at it came out. */
+export type Look =
+  /** `work`: it is called otherwise from now on. */
+  { state: 'going on'; work?: string } | { state: 'over'; result: StepResult };
+
+/** Work that another system does. */
+export interface Remote {
+  /** Starts it under the name `id`, and gives what it is found by from now on. */
+  start(id: string): Promise<string>;
+  /** What was started under the name `id`, if it was. */
+  find(id: string): Promise<string | undefined>;
+  /** Tells the log what is new, and whether it is over. */
+  look(work: string): Promise<Look>;
+  cancel(work: string): Promise<void>;
+}
+
+/**
+ * Has another system do the step's work, and waits for its end. What was started is on the disk before it is waited for, so that
+ * a step that goes on after a restart finds it and does not start it twice. A cancelled step cancels it; a controller that stops
+ * leaves it going.
+ */
+export async function runRemote(
+  { clock }: { clock: Clock },
+  context: Pick<StepContext, 'signal' | 'timeoutMs' | 'kept' | 'keep' | 'log'>,
+  remote: (signal: AbortSignal) => Remote,
+): Promise<StepResult> {
+  const late = AbortSignal.timeout(Math.min(context.timeoutMs, 2 ** 31 - 1));
+  const signal = AbortSignal.any([context.signal, late]);
+  let begun: Required<Kept> | undefined;
+  try {
+    const system = remote(signal);
+    begun = await begin({ clock }, context, system, signal);
+    for (let failures = 0; ;) {
+      try {
+        const found = await system.look(begun.work);
+        if (found.state === 'over') return found.result;
+        failures = 0;
+        if (found.work !== undefined && found.work !== begun.work) {
+          begun = { ...begun, work: found.work };
+          await context.keep(JSON.stringify(begun));
+        }
+      } catch (error) {
+        failures += 1;
+        if (signal.aborted || !(error instanceof AskError) || failures >= MOST_FAILURES)
+          throw error;
+        context.log('stderr', `${describeError(error)}; looking again\n`);
+      }
+      await clock.sleep(LOOK_EVERY_MS, signal);
+      signal.throwIfAborted();
+    }
+  } catch (error) {
+    if (!signal.aborted) {
+      const hint = hintOf(error);
+      return failedStep(`${describeError(error)}${hint === undefined ? '' : ` (${hint})`}`);
+    }
+    const isToEnd = late.aborted || isCancelled(context.signal);
+    if (begun !== undefined && isToEnd) await end(context, remote, begun.work);
+    if (context.signal.aborted) return { outcome: 'cancelled', reason: 'cancelled' };
+    return { outcome: 'timed-out', reason: `no end within ${formatDuration(context.timeoutMs)}` };
+  }
+}
+
+async function begin(
+  { clock }: { clock: Clock },
+  context: Pick<StepContext, 'kept' | 'keep' | 'log'>,
+  system: Remote,
+  signal: AbortSignal,
+): Promise<Required<Kept>> {
+  const kept = readKept(context.kept);
+  if (kept?.work !== undefined) {
+    context.log('stdout', 'Going on with what was started before\n');
+    return { id: kept.id, work: kept.work };
+  }
+  const id = kept?.id ?? `mainsheet-${randomUUID()}`;
+  if (kept === undefined) await context.keep(JSON.stringify({ id } satisfies Kept));
+  let work: string | undefined;
+  for (let tries = kept === undefined ? FIND_TRIES : 0; tries < FIND_TRIES; tries += 1) {
+    // What was started a moment ago may be shown only later.
+    await clock.sleep(LOOK_EVERY_MS, signal);
+    signal.throwIfAborted();
+    work ??= await system.find(id);
+  }
+  work ??= await system.start(id);
+  await context.keep(JSON.stringify({ id, work } satisfies Kept));
+  return { id, work };
+}
+
+/** With a signal of its own: that of the step is aborted already. */
+async function end(
+  context: Pick<StepContext, 'log'>,
+  remote: (signal: AbortSignal) => Remote,
+  work: string,
+): Promise<void> {
+  try {
+    await remote(AbortSignal.timeout(10_000)).cancel(work);
+  } catch (error) {
+    context.log('stderr', `It could not be cancelled: ${describeError(error)}\n`);
+  }
+}
+
+function readKept(text: string | undefined): Kept | undefined {
+  return text === undefined ? undefined : (JSON.parse(text) as Kept);
+}
+
+function isCancelled(signal: AbortSignal): boolean {
+  const why = signal.reason as { kind?: string } | undefined;
+  return signal.aborted && why?.kind !== 'interrupt';
+}
+
+export function failedStep(reason: string): StepResult {
+  return { outcome: 'failed', exitCode: undefined, reason };
+}
+
+/** Asks, and gives only an answer with one of these statuses; 200 to 299 by default. Throws AskError. */
+export async function askFor(
+  ask: Ask,
+  question: Question,
+  isGood: (status: number) => boolean = (status) => status >= 200 && status < 300,
+): Promise<Answer> {
+  const answer = await ask(question);
+  if (isGood(answer.status)) return answer;
+  throw new AskError(`${new URL(question.url).host} answered ${answer.status}`);
+}
