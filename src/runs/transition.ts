@@ -14,14 +14,13 @@ import {
   type NotifySpec,
 } from '../model/deployment-spec.ts';
 import type { News } from '../model/news.ts';
-import { judgeGates, overrideText } from '../model/gate.ts';
-import { pauseReason } from '../model/pause.ts';
 import { applyCommand, LONGEST_REASON, type RunCommand } from '../model/run-state.ts';
 import { hasEnded, type NewRun, type Run, type RunState } from '../model/run.ts';
 import type { Store, Tables } from '../store/index.ts';
 import { laneEffects } from './ordering/rules.ts';
 import { blockedAsMade } from './plan.ts';
 import type { SpecReader } from './snapshot.ts';
+import { overrideOf, waitOf, type Wait } from './waits.ts';
 
 /** The run is somebody else's by now: whoever held it must stop and write nothing more. */
 export class LostRunError extends MainsheetError {
@@ -85,7 +84,7 @@ export function createTransitions(deps: {
   ): Promise<void> {
     const { publicUrl } = deps;
     const wasDeployed = await wasDeployedBefore(tables, run);
-    const overridden = await overrideOf(tables, run, spec);
+    const overridden = await overrideOf(tables, run, spec.gates);
     const callbacks = callbacksFor({ run, spec, previous, wasDeployed, overridden, publicUrl });
     await add(tables, run.id, callbacks, run, spec.notify);
   }
@@ -163,20 +162,6 @@ export function createTransitions(deps: {
     return next;
   }
 
-  /** What keeps a run from starting now. Its gates are those of the spec that it was made from. */
-  async function waitOf(
-    tables: Tables,
-    run: NewRun,
-    gates: DeploymentSpec['gates'] = [],
-  ): Promise<Wait | undefined> {
-    const pause = await tables.pauses.holding(run);
-    if (pause !== undefined) return { reason: pauseReason(pause), lookAt: undefined };
-    if (gates.length === 0) return undefined;
-    const answers = await tables.gates.answersTo(run.id);
-    const verdict = judgeGates(gates, { answers, since: run.createdAt, now: clock.now() });
-    return verdict.isOpen ? undefined : verdict;
-  }
-
   /** Says what a run waits for, and when to look at it again. */
   async function wait(tables: Tables, run: Run, { reason, lookAt, expired }: Wait): Promise<Run> {
     if (expired !== undefined) {
@@ -217,7 +202,9 @@ export function createTransitions(deps: {
       await tables.runs.lockLane(planned.lane);
       await tables.snapshots.keep({ digest, name: spec.name, file, text }, planned.createdAt);
       const names = spec.steps.map((step) => step.name);
-      const waits = hasEnded(planned.state) ? undefined : await waitOf(tables, planned, spec.gates);
+      const waits = hasEnded(planned.state)
+        ? undefined
+        : await waitOf(tables, planned, spec.gates, clock.now());
       const placed = waits === undefined ? planned : blockedAsMade(planned, waits.reason);
       const run = await tables.runs.insert(placed, names);
       if (run === undefined) return [];
@@ -230,7 +217,7 @@ export function createTransitions(deps: {
     },
     async hold(tables, run) {
       const spec = await readable(tables, run);
-      const waits = await waitOf(tables, run, spec?.gates);
+      const waits = await waitOf(tables, run, spec?.gates ?? [], clock.now());
       if (waits !== undefined) return [await wait(tables, run, waits)];
       if (run.state === 'queued') return [run];
       const queued = await apply(tables, run, { type: 'unblock' });
@@ -242,7 +229,7 @@ export function createTransitions(deps: {
     async stopAtGate(tables, run) {
       const gates = (await readable(tables, run))?.gates ?? [];
       if (gates.length === 0) return undefined;
-      const waits = await waitOf(tables, run, gates);
+      const waits = await waitOf(tables, run, gates, clock.now());
       return waits && (await wait(tables, run, waits));
     },
     apply,
@@ -255,13 +242,6 @@ export function createTransitions(deps: {
   };
 }
 
-/** Why a run does not start, and when to look again; `expired`: why it never will. */
-interface Wait {
-  reason: string;
-  lookAt: number | undefined;
-  expired?: string | undefined;
-}
-
 /** For a run whose spec cannot be read; a Deployment is made before that. */
 const GITHUB_ALONE: ToldSpec & Pick<DeploymentSpec, 'gates'> = {
   feedback: DEFAULT_FEEDBACK,
@@ -270,16 +250,6 @@ const GITHUB_ALONE: ToldSpec & Pick<DeploymentSpec, 'gates'> = {
   productionEnvironment: false,
   transientEnvironment: false,
 };
-
-async function overrideOf(
-  { gates }: Tables,
-  run: Run,
-  spec: Pick<DeploymentSpec, 'gates'>,
-): Promise<string | undefined> {
-  if (!spec.gates.some(({ kind }) => kind === 'window')) return undefined;
-  const override = (await gates.answersTo(run.id)).find(({ kind }) => kind === 'override');
-  return override && overrideText(override);
-}
 
 /** Whether a run that is over without having deployed its commit is of one that was deployed before. */
 async function wasDeployedBefore(tables: Tables, run: Run): Promise<boolean> {

@@ -13,10 +13,16 @@ before(async () => {
       'gates.yaml': `
 name: shop
 repository: ${SITE}
-on: { push: { branches: [main, shut] } }
+on: { push: { branches: [main] } }
 gates:
   - approve: { count: 1, not-author: true }
   - window: { deny: ["2020-01-01/2199-12-31"] }
+steps: [{ run: echo deployed }]
+---
+name: late
+repository: ${SITE}
+on: { push: { branches: [late] } }
+gates: [{ approve: { timeout: 1s } }]
 steps: [{ run: echo deployed }]
 `,
     },
@@ -84,4 +90,13 @@ test('what was rejected is not deployed, and its status says why', async () => {
   const late = await mainsheet('approve', id);
   assert.equal(late.code, 3);
   assert.match(late.stderr, /is cancelled: it waits at no gate/);
+});
+
+test('what is not approved in time is cancelled by the clock alone', async () => {
+  const sha = await world.sample.commit({ message: 'third', branch: 'late' });
+  await world.sample.push('late');
+  const { state, reason } = await world.ended(sha, 'late');
+  assert.equal(state, 'cancelled');
+  assert.equal(reason, 'Not approved within 1.0s by people who may write to the repository');
+  assert.match(await world.statusOf(sha, 'mainsheet/late', 'error'), /Not approved within 1.0s/);
 });

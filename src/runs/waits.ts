@@ -1,0 +1,37 @@
+import { judgeGates, overrideText, type Gate } from '../model/gate.ts';
+import { pauseReason } from '../model/pause.ts';
+import type { NewRun, Run } from '../model/run.ts';
+import type { Tables } from '../store/index.ts';
+
+/** Why a run does not start, and when to look again; `expired`: why it never will. */
+export interface Wait {
+  reason: string;
+  lookAt: number | undefined;
+  expired?: string | undefined;
+}
+
+/** What keeps a run from starting now: a pause, or the gates of the spec that it was made from. */
+export async function waitOf(
+  tables: Pick<Tables, 'pauses' | 'gates'>,
+  run: NewRun,
+  gates: readonly Gate[],
+  now: number,
+): Promise<Wait | undefined> {
+  const pause = await tables.pauses.holding(run);
+  if (pause !== undefined) return { reason: pauseReason(pause), lookAt: undefined };
+  if (gates.length === 0) return undefined;
+  const answers = await tables.gates.answersTo(run.id);
+  const verdict = judgeGates(gates, { answers, since: run.createdAt, now });
+  return verdict.isOpen ? undefined : verdict;
+}
+
+/** Who has overridden the windows of a run, and why. */
+export async function overrideOf(
+  tables: Pick<Tables, 'gates'>,
+  run: Pick<Run, 'id'>,
+  gates: readonly Gate[],
+): Promise<string | undefined> {
+  if (!gates.some(({ kind }) => kind === 'window')) return undefined;
+  const override = (await tables.gates.answersTo(run.id)).find(({ kind }) => kind === 'override');
+  return override && overrideText(override);
+}
