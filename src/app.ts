@@ -4,8 +4,9 @@ import { clearScratch, makeDataDirectory, scratchIn } from './app/data-directory
 import { killGrace } from './app/kill-grace.ts';
 import { listen } from './app/listen.ts';
 import { watchForMissed } from './app/missed.ts';
+import { openHooks } from './app/hooks.ts';
 import { openStore } from './app/open-store.ts';
-import { outputsKey } from './app/outputs-key.ts';
+import { outputsKey } from './app/kept-keys.ts';
 import { openSources } from './app/sources.ts';
 import { createBacktest } from './controller/operator/backtest.ts';
 import { createDeploy } from './controller/operator/deploy.ts';
@@ -297,7 +298,7 @@ export async function startApp(deps: {
     budget: () => budget.usage(),
     pausing,
     webhookSecrets: config.webhookSecrets,
-    secret,
+    ...(await openHooks({ config, store, catalog, clock })),
     trustedProxies: config.trustedProxies,
     spoolDirectory: config.dataDir,
     adminToken,

@@ -237,3 +237,47 @@ export const problemAnswer = z.looseObject({
 export const logEvent = z.looseObject({ seq: z.int(), at: z.string(), text: z.string() });
 
 export const endEvent = z.looseObject({ state: z.string() });
+
+const hookAnswer = z.looseObject({
+  id: z.string(),
+  path: z.string(),
+  hook: z.string(),
+  owner: z.string(),
+  specs: z.array(z.string()),
+  expiresAt: z.string(),
+});
+
+export const hooksAnswer = z.looseObject({
+  items: z.array(hookAnswer),
+  next: z.string().nullable(),
+  configured: z.array(
+    z.looseObject({
+      id: z.string(),
+      sender: z.string(),
+      specs: z.array(z.string()),
+      file: z.string(),
+      line: z.int(),
+    }),
+  ),
+});
+
+export const madeHookAnswer = hookAnswer.extend({ secret: z.string() });
+
+export const deletedHookAnswer = z.looseObject({ deleted: z.string() });
+
+export const hookTrialAnswer = z.looseObject({
+  refused: z.string().nullable(),
+  inputs: z.record(z.string(), z.unknown()),
+  specs: z.array(
+    z.object({
+      spec: z.string(),
+      matched: z.boolean(),
+      reasons: z.array(z.object({ condition: z.string(), held: z.boolean(), detail: z.string() })),
+    }),
+  ),
+});
+
+export type HooksAnswer = z.infer<typeof hooksAnswer>;
+export type HookAnswer = z.infer<typeof hookAnswer>;
+export type MadeHookAnswer = z.infer<typeof madeHookAnswer>;
+export type HookTrialAnswer = z.infer<typeof hookTrialAnswer>;

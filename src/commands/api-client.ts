@@ -3,7 +3,11 @@ import {
   callbackAnswer,
   deliveriesAnswer,
   endEvent,
+  deletedHookAnswer,
   environmentsAnswer,
+  hooksAnswer,
+  hookTrialAnswer,
+  madeHookAnswer,
   explanationAnswer,
   logEvent,
   loginLinkAnswer,
@@ -23,6 +27,9 @@ import {
   type CallbackAnswer,
   type DeliveriesAnswer,
   type EnvironmentsAnswer,
+  type HooksAnswer,
+  type HookTrialAnswer,
+  type MadeHookAnswer,
   type ExplanationAnswer,
   type LoginLinkAnswer,
   type OutboxAnswer,
@@ -77,6 +84,11 @@ export interface Api {
   pause(kind: 'spec' | 'lane', name: string, reason: string | undefined): Promise<PausedAnswer>;
   resume(kind: 'spec' | 'lane', name: string): Promise<PausedAnswer>;
   pauses(): Promise<PausesAnswer>;
+  hooks(filter: Record<string, string | undefined>): Promise<HooksAnswer>;
+  createHook(hook: object): Promise<MadeHookAnswer>;
+  rotateHook(id: string, overlap: string | undefined): Promise<MadeHookAnswer>;
+  deleteHook(id: string): Promise<void>;
+  testHook(id: string, request: object): Promise<HookTrialAnswer>;
   /** A filter that is undefined does not count. */
   outbox(filter: Record<string, string | undefined>): Promise<OutboxAnswer>;
   callback(id: string): Promise<CallbackAnswer>;
@@ -113,7 +125,7 @@ export function createApi(deps: {
   const post = { method: 'POST' } as const;
   const postToGit = { ...post, timeoutMs: GIT_MS };
   const path = (
-    kind: 'runs' | 'deliveries' | 'specs' | 'lanes' | 'outbox',
+    kind: 'runs' | 'deliveries' | 'specs' | 'lanes' | 'outbox' | 'hooks',
     id: string,
     what: string,
   ) => `/api/v1/${kind}/${encodeURIComponent(id)}/${what}`;
@@ -138,6 +150,16 @@ export function createApi(deps: {
     pause: (kind, name, reason) =>
       request.ask(pausedAnswer, path(`${kind}s`, name, `pause${queryOf({ reason })}`), post),
     resume: (kind, name) => request.ask(pausedAnswer, path(`${kind}s`, name, 'resume'), post),
+    hooks: (filter) => request.ask(hooksAnswer, `/api/v1/hooks${queryOf(filter)}`),
+    createHook: (hook) => request.ask(madeHookAnswer, '/api/v1/hooks', { ...post, body: hook }),
+    rotateHook: (id, overlap) =>
+      request.ask(madeHookAnswer, path('hooks', id, `rotate${queryOf({ overlap })}`), post),
+    async deleteHook(id) {
+      const url = `/api/v1/hooks/${encodeURIComponent(id)}`;
+      await request.ask(deletedHookAnswer, url, { method: 'DELETE' });
+    },
+    testHook: (id, body) =>
+      request.ask(hookTrialAnswer, path('hooks', id, 'test'), { ...post, body }),
     pauses: () => request.ask(pausesAnswer, '/api/v1/pauses'),
     outbox: (filter) => request.ask(outboxAnswer, `/api/v1/outbox${queryOf(filter)}`),
     callback: (id) => request.ask(callbackAnswer, `/api/v1/outbox/${encodeURIComponent(id)}`),

@@ -31,7 +31,7 @@ export interface ApiRequest {
     answer: Answer,
     path: string,
     options?: {
-      method?: 'POST';
+      method?: 'POST' | 'DELETE';
       /** Sent as JSON. */
       body?: unknown;
       accept?: readonly number[];

@@ -37,6 +37,7 @@ const COMMANDS: Record<string, Record<string, () => Promise<Register>>> = {
     override: async () => (await import('./override.ts')).overrideCommand,
     why: async () => (await import('./why.ts')).whyCommand,
     environments: async () => (await import('./environments.ts')).environmentsCommand,
+    hooks: async () => (await import('./hooks.ts')).hooksCommand,
     specs: async () => (await import('./specs.ts')).specsCommand,
     deliveries: async () => (await import('./deliveries.ts')).deliveriesCommand,
     deploy: async () => (await import('./deploy.ts')).deployCommand,

@@ -93,7 +93,7 @@ export function hookRoute(deps: {
     const identity = SOURCES[open.hook.sender].identify(incoming, body);
     const context = { body, headers: headersOf(ctx, open), query: queryOf(ctx) };
     const { signed } = check;
-    const delivery = toDelivery(open.hook, { context, text, bytes, identity, signed, now });
+    const delivery = toDelivery(open, { context, text, bytes, identity, signed, now });
     const { isNew, copyOf } = await deps.takeIn(delivery);
     deps.metrics.deliveries.inc({ event: 'hook', result: isNew ? 'accepted' : 'duplicate' });
     ctx.status = 202;

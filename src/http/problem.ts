@@ -39,6 +39,8 @@ const TITLES: Record<number, string> = {
 /** Status codes for errors that come from below and mean the caller. */
 const STATUS_BY_CODE: Record<string, number> = {
   'delivery-unknown': 404,
+  'hook-unknown': 404,
+  'hook-key-missing': 409,
   'run-unknown': 404,
   'entry-unknown': 404,
   'spec-unknown': 404,

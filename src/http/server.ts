@@ -31,7 +31,10 @@ import { whyOperations } from './api/why.ts';
 import { apiRouter } from './api/route.ts';
 import { runOperations } from './api/runs.ts';
 import { boundConnections } from './connections.ts';
-import { createHooks } from '../controller/hooks/hooks.ts';
+import type { Hooks } from '../controller/hooks/hooks.ts';
+import type { HookRegistry } from '../controller/hooks/registry.ts';
+import { createTryHook } from '../controller/hooks/try-out.ts';
+import { hookOperations } from './api/hooks.ts';
 import { hookRoute } from './hooks.ts';
 import { healthRoutes } from './health.ts';
 import { lingerAfterRefusals } from './linger.ts';
@@ -58,8 +61,8 @@ export interface HttpDeps {
   budget: () => BudgetUsage[];
   pausing: Pausing;
   webhookSecrets: readonly string[];
-  /** The value of a secret, by its name. */
-  secret: (name: string) => string | undefined;
+  hooks: Hooks;
+  hookRegistry: HookRegistry;
   /** Where bodies may be kept in files while they are read. */
   spoolDirectory: string;
   /** Addresses and networks of proxies whose `X-Forwarded-For` counts. */
@@ -86,7 +89,7 @@ export interface HttpServer {
 
 /** Everything that Mainsheet answers over HTTP. */
 export function createHttpServer(deps: HttpDeps): HttpServer {
-  const { store, catalog, intake, operate, news, secret, clock, logger } = deps;
+  const { store, catalog, intake, operate, news, clock, logger } = deps;
   const auth = createAuth({
     token: deps.adminToken,
     sessions: store.sessions,
@@ -112,7 +115,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   });
   app.use(
     hookRoute({
-      hooks: createHooks({ catalog, secret }),
+      hooks: deps.hooks,
       isProxy: createNetworks(deps.trustedProxies),
       readBody,
       takeIn,
@@ -127,6 +130,12 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
 
   const operations = withOpenApi(
     [
+      ...hookOperations({
+        store,
+        catalog,
+        registry: deps.hookRegistry,
+        tryHook: createTryHook({ hooks: deps.hooks, catalog, clock }),
+      }),
       ...deliveryOperations({ store, intake }),
       ...runOperations({ store, operate, gates: deps.gates, deploy: deps.deploy, news }),
       ...gateOperations(deps.gates),

@@ -99,6 +99,8 @@ export interface HookEvent {
   repository: undefined;
   /** What the hook itself says to the request: its own condition. */
   verdict: Verdict;
+  /** The only specs that it may start. */
+  scope?: readonly string[];
   /** By spec: what it deploys. Left out until `controller/resolve` asked git, which it does only where the spec may run. */
   revisions?: ReadonlyMap<string, HeadRevision>;
 }

@@ -72,6 +72,7 @@ export interface Hook {
   id: string;
   sender: SenderName;
   options: SenderOptions;
+  /** Empty: only hooks of it that are made through the API take requests. */
   secrets: HookSecret[];
   methods: string[];
   contentTypes: string[];
@@ -95,10 +96,37 @@ export interface LoadedHook {
   line: number;
 }
 
+/** A secret of a hook that was made through the API, which itself is not stored. */
+export interface DynamicSecret {
+  id: string;
+  createdAt: number;
+  /** Until when it counts; null: for ever. */
+  until: number | null;
+}
+
+/** A hook that was made through the API: a configured one at an id of its own, with its own secrets, for some time. */
+export interface DynamicHook {
+  /** 128 random bits in hex. */
+  id: string;
+  /** The configured hook. */
+  hook: string;
+  owner: string;
+  /** The only specs that it may start; empty: all that name the configured hook. */
+  specs: string[];
+  /** Inputs that no request changes. */
+  inputs: { [name: string]: Json };
+  secrets: DynamicSecret[];
+  createdAt: number;
+  createdBy: string;
+  expiresAt: number;
+}
+
 /** What is stored of a request to a hook: the payload of its delivery, and what expressions call `event`. */
 export interface HookPayload {
-  /** The hook's id. */
+  /** The id of the configured hook. */
   hook: string;
+  /** Of a hook that was made through the API. */
+  dynamic?: { id: string; owner: string; specs: string[] };
   /** What the sender calls the event; null when it does not say. */
   type: string | null;
   inputs: { [name: string]: Json };
@@ -127,4 +155,10 @@ export function inputsOf(payload: Json): { [name: string]: Json } {
   if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return {};
   const { inputs } = payload;
   return typeof inputs === 'object' && inputs !== null && !Array.isArray(inputs) ? inputs : {};
+}
+
+/** The only specs that a stored request may start; empty: all. */
+export function scopeOf(payload: Json): string[] {
+  const { dynamic } = payload as unknown as HookPayload;
+  return dynamic?.specs ?? [];
 }

@@ -146,7 +146,10 @@ const written = z.strictObject({
   sender: sender.describe('Who sends, and so how a request is checked.'),
   secrets: z
     .union([secret, z.array(secret).min(1, 'the list is empty').max(10, 'more than 10 entries')])
-    .describe('Names of the secrets, any of which may have signed.'),
+    .describe(
+      'Names of the secrets, any of which may have signed. Without it only hooks that are made through the API take requests.',
+    )
+    .optional(),
   methods: oneOrMore(z.enum(['POST', 'PUT', 'GET']), 3)
     .describe('Default: POST.')
     .optional(),
@@ -202,7 +205,7 @@ export const hookSchema = written.transform((input, context): Hook => {
     id: input.id,
     sender: name,
     options,
-    secrets: [input.secrets].flat().map((one) => ({
+    secrets: [input.secrets ?? []].flat().map((one) => ({
       name: typeof one === 'string' ? one : one.name,
       from: typeof one === 'string' ? undefined : one.from,
       until: typeof one === 'string' ? undefined : one.until,

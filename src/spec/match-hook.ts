@@ -41,9 +41,17 @@ export function matchesHook(spec: DeploymentSpec, event: HookEvent, payload: unk
   return allOf([
     held('on.hook.id', `the request came to the hook ${event.hook}`),
     event.verdict,
+    inScope(spec, event),
     matchesHookCondition('on.hook.if', trigger.if, payload),
     matchesRevision(spec, event),
   ]);
+}
+
+function inScope({ name }: DeploymentSpec, { scope = [] }: HookEvent): Verdict {
+  if (scope.length === 0) return allOf([]);
+  return scope.includes(name)
+    ? held('hook.specs', `the hook was made for ${scope.join(', ')}`)
+    : failed('hook.specs', `the hook was made for ${scope.join(', ')} alone`);
 }
 
 function matchesRevision({ name, repository }: DeploymentSpec, event: HookEvent): Verdict {

@@ -10,6 +10,7 @@ import { createEnvironments, type Environments } from './environments.ts';
 import { createGates, type Gates } from './gates.ts';
 import { createGitHubWrites } from './github-writes.ts';
 import { createGroupCommit } from './group-commit.ts';
+import { createDynamicHooks, type DynamicHooks } from './hooks.ts';
 import { createInbox, type Inbox, type IncomingDelivery } from './inbox.ts';
 import { createLeases, type Leases } from './leases.ts';
 import { createLogs, type Logs } from './logs.ts';
@@ -49,6 +50,7 @@ export interface Tables {
   pushes: Pushes;
   repositories: Repositories;
   pauses: Pauses;
+  hooks: DynamicHooks;
   gates: Gates;
   sessions: Sessions;
 }
@@ -182,6 +184,7 @@ function createTables(db: Kysely<Database>, engine: Engine): Tables {
     pushes: createPushes(db, engine),
     repositories: createRepositories(db),
     pauses: createPauses(db, engine),
+    hooks: createDynamicHooks(db),
     gates: createGates(db),
     sessions: createSessions(db),
   };

@@ -2,6 +2,7 @@ import { sql, type Kysely } from 'kysely';
 import { DEFAULT_MIGRATION_TABLE, Migrator, type Migration } from 'kysely/migration';
 import { MainsheetError, RetryableError } from '../lib/errors.ts';
 import { isNoDatabase, type Engine } from './engine.ts';
+import { hooks } from './migrations/0032-hooks.ts';
 import { first } from './migrations/0001-first.ts';
 import { checkRuns } from './migrations/0031-check-runs.ts';
 import { gates } from './migrations/0033-gates.ts';
@@ -130,6 +131,7 @@ export function migrations(engine: Engine): Record<string, SchemaChange> {
   return {
     '0001-first': { up: (db) => first(db, engine) },
     '0031-check-runs': { up: checkRuns },
+    '0032-hooks': { up: (db) => hooks(db, engine) },
     '0033-gates': { up: gates },
     '0034-sessions': { up: sessions },
   };

@@ -17,6 +17,7 @@ import { silentLogger } from '../../src/lib/logger.ts';
 import type { News } from '../../src/model/news.ts';
 import { createSpecReader } from '../../src/runs/snapshot.ts';
 import { createTransitions, type Transitions } from '../../src/runs/transition.ts';
+import { hooksOf } from '../support/hooks.ts';
 import { createCatalog } from '../../src/spec/catalog.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
@@ -129,7 +130,7 @@ export async function startServer(
     stepLimits: {},
     budget: () => [],
     pausing,
-    secret: () => undefined,
+    ...hooksOf(store, catalog, clock),
     webhookSecrets: [WEBHOOK_SECRET],
     spoolDirectory: directory,
     trustedProxies: [],

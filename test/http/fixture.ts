@@ -23,6 +23,7 @@ import type { Catalog, CatalogState } from '../../src/spec/catalog.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
 import { sampleRun } from '../store/samples.ts';
+import { hooksOf } from '../support/hooks.ts';
 import { ADMIN_TOKEN } from '../support/admin.ts';
 
 export const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -80,6 +81,7 @@ export async function startHttp(
   const asked: string[] = [];
   let wakes = 0;
   const now = () => NOW + (options.passed?.() ?? 0);
+  const clock = { now, elapsed: now, sleep: options.sleep ?? untilAborted };
   const { server, routes, stop } = createHttpServer({
     store,
     catalog: catalogOf(specs, options.hooks ?? []),
@@ -105,13 +107,13 @@ export async function startHttp(
     budget: options.budget ?? (() => []),
     pausing: pausingOf(asked),
     webhookSecrets: options.secrets ?? ['secret'],
-    secret: (name) => options.hookSecrets?.[name],
+    ...hooksOf(store, catalogOf(specs, options.hooks ?? []), clock, options.hookSecrets),
     spoolDirectory: directory,
     trustedProxies: options.trustedProxies ?? [],
     adminToken: options.adminToken ?? ADMIN_TOKEN,
     publicUrl: options.publicUrl,
     version: '1.2.3',
-    clock: { now, elapsed: now, sleep: options.sleep ?? untilAborted },
+    clock,
     logger: pino(
       { level: 'debug', base: null },
       { write: (line: string) => log.push(JSON.parse(line) as Record<string, unknown>) },

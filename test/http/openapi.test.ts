@@ -5,7 +5,8 @@ import addFormats from 'ajv-formats';
 import type { Run } from '../../src/model/run.ts';
 import { sampleLoaded } from '../runs/samples.ts';
 import { sampleDelivery, sampleRun, sampleStatus } from '../store/samples.ts';
-import { startHttp, type Fixture } from './fixture.ts';
+import { NOW, startHttp, type Fixture } from './fixture.ts';
+import { parseSpecs } from '../../src/spec/load.ts';
 import { asAdmin } from '../support/admin.ts';
 
 interface Document {
@@ -29,6 +30,11 @@ const ROUTES = [
   'get /api/v1/deliveries/{id}',
   'get /api/v1/deliveries/{id}/explain',
   'post /api/v1/deliveries/{id}/replay',
+  'get /api/v1/hooks',
+  'post /api/v1/hooks',
+  'post /api/v1/hooks/{id}/rotate',
+  'post /api/v1/hooks/{id}/test',
+  'delete /api/v1/hooks/{id}',
   'get /api/v1/environments',
   'get /api/v1/events',
   'get /api/v1/openapi.json',
@@ -59,7 +65,15 @@ const ROUTES = [
 /** What is sent to operations that take a body. */
 const BODIES: Record<string, unknown> = {
   'post /api/v1/backtest': { specs: [] },
+  'post /api/v1/hooks': { hook: 'tenant', owner: 'acme' },
+  'post /api/v1/hooks/{id}/test': { body: '{}' },
 };
+
+const HOOK = '0123456789abcdef'.repeat(2);
+const HOOKS = parseSpecs(
+  'a.yaml',
+  'kind: hook\nid: tenant\nsender: bearer\nextract: { tag: $.tag }',
+).hooks.map(({ hook }) => hook);
 
 /** What operations ask for that cannot do without. */
 const QUERIES: Record<string, string> = {
@@ -116,7 +130,24 @@ async function fill({ store, specs }: Fixture): Promise<void> {
   await store.environments.record(run, 1);
   const problem = { file: 'a.yaml', line: 1, column: 1, message: 'x', hint: 'y' };
   await store.pauses.add({ kind: 'lane', name: 'main', since: 1, by: 'admin', reason: 'x' });
+  await store.hooks.add({
+    id: HOOK,
+    hook: 'tenant',
+    owner: 'acme',
+    specs: [],
+    inputs: { tag: 'v1' },
+    secrets: [{ id: 's1', createdAt: 1, until: null }],
+    createdAt: 1,
+    createdBy: 'admin',
+    expiresAt: NOW + 1,
+  });
   Object.assign(specs, { specs: [sampleLoaded()], stale: true, problems: [problem] });
+}
+
+function idIn(path: string): string {
+  if (path.includes('/hooks/')) return HOOK;
+  if (/\/runs\/|rollback/.test(path)) return 'r1';
+  return path.includes('/outbox/') ? '1' : 'd1';
 }
 
 test('the description has every route of the API, and each once', async (t) => {
@@ -141,7 +172,7 @@ test('the description has every route of the API, and each once', async (t) => {
 test('every answer is as it is described: what is asked for, and what is refused', async (t) => {
   const run: Run = { ...sampleRun('r2', { cause: 'replay' }), sequence: 2 };
   const replay = async () => ({ outcome: { summary: 'x', specs: [] }, runs: [run] });
-  const fixture = await startHttp(t, { intake: { replay } });
+  const fixture = await startHttp(t, { intake: { replay }, hooks: HOOKS });
   await fill(fixture);
   const document = await describeApi(fixture);
   const ajv = new Ajv2020({ strict: false, allErrors: true });
@@ -157,7 +188,7 @@ test('every answer is as it is described: what is asked for, and what is refused
   };
 
   for (const [method, path, operation] of operationsOf(document)) {
-    const id = /\/runs\/|rollback/.test(path) ? 'r1' : path.includes('/outbox/') ? '1' : 'd1';
+    const id = idIn(path);
     const url = fixture.url + path.replace(/\{\w+\}/, id);
     const query = QUERIES[`${method} ${path}`] ?? '';
     const status = Object.keys(operation.responses).find((key) => key !== 'default') ?? '';
@@ -199,7 +230,7 @@ test('an answer that is not as described would be noticed', async (t) => {
 });
 
 test('every query parameter that is described is taken, with its default where it has one', async (t) => {
-  const fixture = await startHttp(t);
+  const fixture = await startHttp(t, { hooks: HOOKS });
   await fill(fixture);
   const document = await describeApi(fixture);
   const samples: Record<string, string> = {
@@ -209,6 +240,7 @@ test('every query parameter that is described is taken, with its default where i
     resume: 'true',
     repository: 'acme/storefront',
     sha: 'a'.repeat(40),
+    overlap: '1h',
   };
   for (const [method, path, { parameters }] of operationsOf(document)) {
     for (const { name, in: place, required, schema } of parameters) {
@@ -217,7 +249,7 @@ test('every query parameter that is described is taken, with its default where i
       assert.equal(required, needed.includes(`${name}=`), `${path} ${name}`);
       const value =
         samples[name] ?? ('enum' in schema ? String((schema.enum as unknown[])[0]) : 'x');
-      const url = `${fixture.url}${path.replace(/\{\w+\}/, 'r1')}${needed.replace(new RegExp(`${name}=[^&]*&?`), '') || '?'}&${name}=${value}`;
+      const url = `${fixture.url}${path.replace(/\{\w+\}/, path.includes('/hooks/') ? HOOK : 'r1')}${needed.replace(new RegExp(`${name}=[^&]*&?`), '') || '?'}&${name}=${value}`;
       assert.ok((await asAdmin(url, { method })).ok, url);
     }
   }

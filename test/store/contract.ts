@@ -2,6 +2,7 @@ import { describe } from 'node:test';
 import type { Store } from '../../src/store/index.ts';
 import { atomicallyContract } from './contract/atomically.ts';
 import { githubWritesContract } from './contract/github-writes.ts';
+import { hooksContract } from './contract/hooks.ts';
 import { inboxContract } from './contract/inbox.ts';
 import { outboxContract } from './contract/outbox.ts';
 import { outboxOrderContract } from './contract/outbox-order.ts';
@@ -37,6 +38,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     repositoriesContract(withStore);
     atomicallyContract(withStore);
     sessionsContract(withStore);
+    hooksContract(withStore);
     retentionContract(withStore);
   });
 }

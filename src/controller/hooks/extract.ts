@@ -16,15 +16,17 @@ export interface RequestContext {
 }
 
 /**
- * The inputs of a hook in a request; null where there is nothing. Throws TerminalError `bad-inputs`, which names all that is
+ * The inputs of a hook in a request, but for those that are `fixed`; null where there is nothing. Throws TerminalError `bad-inputs`, which names all that is
  * wrong, and none of the values.
  */
 export function extractInputs(
   { extract }: Pick<Hook, 'extract'>,
   request: RequestContext,
+  fixed: { [name: string]: Json } = {},
 ): { [name: string]: Json } {
   const problems: string[] = [];
-  const inputs = Object.entries(extract).map(([name, one]): [string, Json] => {
+  const open = Object.entries(extract).filter(([name]) => !Object.hasOwn(fixed, name));
+  const inputs = open.map(([name, one]): [string, Json] => {
     const found = valueOf(one, request) ?? one.default ?? null;
     if (found === null) {
       if (one.required) problems.push(`${name} is missing`);

@@ -1,47 +1,68 @@
+import type { Clock } from '../../lib/clock.ts';
 import { createNetworks } from '../../lib/networks.ts';
-import type { Hook } from '../../model/hook.ts';
+import type { DynamicHook, Hook } from '../../model/hook.ts';
 import type { Verify } from '../../sources/contract.ts';
 import { SOURCES } from '../../sources/index.ts';
 import type { Catalog } from '../../spec/catalog.ts';
+import type { DynamicHooks } from '../../store/hooks.ts';
+import type { DynamicSecrets } from './dynamic-secrets.ts';
 
 /** A hook that requests can be sent to. */
 export interface OpenHook {
   hook: Hook;
-  /** Made for each request: secrets are read as they are now. */
+  /** Set for one that was made through the API. */
+  dynamic: DynamicHook | undefined;
+  /** Secrets are read as they are now. */
   verify: Verify;
   allows(address: string): boolean;
 }
 
 export interface Hooks {
-  /** The hook at an id, if there is one. */
+  /** The hook at an id, if there is one that has not expired. */
   find(id: string): Promise<OpenHook | undefined>;
 }
 
 export function createHooks(deps: {
   catalog: Pick<Catalog, 'hook'>;
-  /** The value of a secret, by its name. */
+  store: DynamicHooks;
+  secrets: DynamicSecrets | undefined;
+  /** The value of a configured secret, by its name. */
   secret: (name: string) => string | undefined;
+  clock: Pick<Clock, 'now'>;
 }): Hooks {
-  function verifier(hook: Hook): Verify {
-    return (request, now) => {
-      const current = hook.secrets.filter(
-        ({ from = -Infinity, until = Infinity }) => from <= now && now < until,
-      );
-      const values = current.flatMap(({ name }) => deps.secret(name) ?? []);
-      return SOURCES[hook.sender].verifier(values, hook.options)(request, now);
+  const { catalog } = deps;
+
+  function configured({ secrets }: Hook, now: number): string[] {
+    return secrets
+      .filter(({ from = -Infinity, until = Infinity }) => from <= now && now < until)
+      .flatMap(({ name }) => deps.secret(name) ?? []);
+  }
+
+  function open(hook: Hook, dynamic: DynamicHook | undefined): OpenHook {
+    const isAllowed = createNetworks(hook.addresses);
+    return {
+      hook,
+      dynamic,
+      verify(request, now) {
+        const secrets =
+          dynamic === undefined
+            ? configured(hook, now)
+            : (deps.secrets?.current(hook, dynamic, now) ?? []);
+        return SOURCES[hook.sender].verifier(secrets, hook.options)(request, now);
+      },
+      allows: (address) => hook.addresses.length === 0 || isAllowed(address),
     };
   }
 
   return {
     async find(id) {
-      const hook = deps.catalog.hook(id)?.hook;
-      if (hook === undefined) return undefined;
-      const isAllowed = createNetworks(hook.addresses);
-      return {
-        hook,
-        verify: verifier(hook),
-        allows: (address) => hook.addresses.length === 0 || isAllowed(address),
-      };
+      const named = catalog.hook(id)?.hook;
+      if (named !== undefined) return open(named, undefined);
+      if (!/^[0-9a-f]{32}$/.test(id)) return undefined;
+      const dynamic = await deps.store.get(id);
+      if (dynamic === undefined || dynamic.expiresAt <= deps.clock.now()) return undefined;
+      const hook = catalog.hook(dynamic.hook)?.hook;
+      return hook && open(hook, dynamic);
     },
   };
 }

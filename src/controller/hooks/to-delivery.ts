@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { newId } from '../../lib/ids.ts';
 import type { Json } from '../../model/event.ts';
-import { hookEventName, type Hook, type HookPayload } from '../../model/hook.ts';
+import { hookEventName, type HookPayload } from '../../model/hook.ts';
 import type { Identity } from '../../sources/contract.ts';
 import type { IncomingDelivery } from '../../store/inbox.ts';
+import type { OpenHook } from './hooks.ts';
 import { dedupeId, extractInputs, type RequestContext } from './extract.ts';
 
 /** A request to a hook that was verified. */
@@ -19,22 +20,31 @@ export interface VerifiedRequest {
 }
 
 /** What is stored of a request, and what it is known by when it comes again. Throws TerminalError `bad-inputs`. Pure but for ids. */
-export function toDelivery(hook: Hook, request: VerifiedRequest): IncomingDelivery {
+export function toDelivery(
+  { hook, dynamic }: Pick<OpenHook, 'hook' | 'dynamic'>,
+  request: VerifiedRequest,
+): IncomingDelivery {
   const { context, text, bytes, identity, signed, now } = request;
   const name = dedupeId(hook, context) ?? identity.id;
-  const digest = createHash('sha256')
-    .update(`${hookEventName(hook.id)}\n${signed}\n`)
-    .update(bytes);
   const type =
     identity.type !== undefined && /^[\w.:/ -]{1,100}$/.test(identity.type) ? identity.type : null;
-  const inputs = extractInputs(hook, context);
+  const fixed = dynamic?.inputs ?? {};
+  const inputs = { ...extractInputs(hook, context, fixed), ...fixed };
+  const via =
+    dynamic === undefined
+      ? {}
+      : { dynamic: { id: dynamic.id, owner: dynamic.owner, specs: dynamic.specs } };
+  const id = dynamic?.id ?? hook.id;
+  const digest = createHash('sha256')
+    .update(`${hookEventName(id)}\n${signed}\n`)
+    .update(bytes);
   return {
-    id: `${hook.id}.${name === undefined ? newId(now) : inId(name)}`,
+    id: `${id}.${name === undefined ? newId(now) : inId(name)}`,
     event: hookEventName(hook.id),
     action: type ?? undefined,
     repository: undefined,
-    queue: hookEventName(hook.id),
-    payload: payloadText({ hook: hook.id, type, inputs }, text),
+    queue: hookEventName(id),
+    payload: payloadText({ hook: hook.id, ...via, type, inputs }, text),
     receivedAt: now,
     ...(signed === undefined ? {} : { digest: digest.digest('base64url') }),
   };

@@ -4,7 +4,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import { sameRepository, type Event, type Json } from '../../model/event.ts';
 import type { Catalog } from '../../spec/catalog.ts';
-import { hookOfEvent } from '../../model/hook.ts';
+import { hookOfEvent, scopeOf } from '../../model/hook.ts';
 import { failed } from '../../model/verdict.ts';
 import { matchesHookCondition } from '../../spec/match-hook.ts';
 import { matchSpecs } from '../../spec/match-specs.ts';
@@ -40,22 +40,11 @@ export function createRecognize(deps: {
 }): Recognize {
   const { catalog, repositories, clock } = deps;
 
-  function ofHook(hook: string, payload: Json): Recognized {
-    const configured = catalog.hook(hook)?.hook;
-    const verdict =
-      configured === undefined
-        ? failed('hook', `there is no hook ${hook} any more`)
-        : matchesHookCondition('hook.if', configured.if, payload);
-    return {
-      event: { kind: 'hook', hook, repository: undefined, verdict },
-      candidates: [...catalog.forHook(hook)],
-    };
-  }
-
   /** With the repository whose names decide on the candidates, if any. */
   function read(name: string, payload: Json): Recognized & { repository: string | undefined } {
     const hook = hookOfEvent(name);
-    if (hook !== undefined) return { ...ofHook(hook, payload), repository: undefined };
+    if (hook !== undefined)
+      return { ...recognizeHook(catalog, hook, payload), repository: undefined };
     const event = github.toEvent(name, payload);
     return { event, candidates: [], repository: event.repository };
   }
@@ -85,6 +74,23 @@ export function createRecognize(deps: {
   }
 
   return Object.assign(recognize, { atOnce });
+}
+
+/** What a stored request to a hook means. */
+export function recognizeHook(
+  catalog: Pick<Catalog, 'forHook' | 'hook'>,
+  hook: string,
+  payload: Json,
+): Recognized {
+  const configured = catalog.hook(hook)?.hook;
+  const verdict =
+    configured === undefined
+      ? failed('hook', `there is no hook ${hook} any more`)
+      : matchesHookCondition('hook.if', configured.if, payload);
+  return {
+    event: { kind: 'hook', hook, repository: undefined, verdict, scope: scopeOf(payload) },
+    candidates: [...catalog.forHook(hook)],
+  };
 }
 
 export function createJudge(deps: { recognize: Recognize; resolve: Resolve }): Judge {

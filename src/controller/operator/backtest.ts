@@ -1,3 +1,4 @@
+import { hookOfEvent } from '../../model/hook.ts';
 import { parseEvent } from '../../sources/github/events.ts';
 import { createFairTurn } from '../../lib/fair-turn.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
@@ -101,6 +102,8 @@ async function judge(
   candidates: readonly LoadedSpec[],
   result: BacktestResult,
 ): Promise<void> {
+  // What a hook's request would start stands in no repository.
+  if (hookOfEvent(delivery.event) !== undefined) return;
   result.deliveries += 1;
   const then = new Map(delivery.outcome.specs.map((decided) => [decided.spec, decided]));
   if (candidates.length === 0 && then.size === 0) return;

@@ -10,7 +10,7 @@ import { readJson } from './read-json.ts';
 
 /** One operation of the API: what the router serves and what the OpenAPI description says are the same object. */
 export interface Operation {
-  method: 'get' | 'post';
+  method: 'get' | 'post' | 'delete';
   /** With OpenAPI's placeholders, at most one: `/runs/{id}`. */
   path: string;
   name: string;
@@ -30,7 +30,7 @@ export function operation<
   Answer extends z.ZodType,
   Body extends z.ZodType = z.ZodUndefined,
 >(definition: {
-  method: 'get' | 'post';
+  method: 'get' | 'post' | 'delete';
   path: string;
   name: string;
   summary: string;
@@ -92,7 +92,7 @@ export function apiRouter(
         query: query.data as never,
         body: (one.body === undefined ? undefined : await bodyOf(ctx, one.body)) as never,
       });
-      if (one.method === 'post') {
+      if (one.method !== 'get') {
         const { reason } = query.data as { reason?: unknown };
         logger.info({ by: String(ctx.state['actor']), action: ctx.path, reason }, 'operator acted');
       }

@@ -7,8 +7,13 @@ import { SEAL_KEY_BYTES } from '../lib/seal.ts';
  * The key that outputs with secrets in them are sealed with while their run goes on: in the data directory, not in the
  * database, and only this user's. Made when there is none; one that is damaged is replaced, and what it sealed is put out again.
  */
-export async function outputsKey(dataDir: string): Promise<Buffer> {
-  const path = join(dataDir, 'outputs.key');
+export const outputsKey = (dataDir: string): Promise<Buffer> =>
+  keptKey(join(dataDir, 'outputs.key'));
+
+/** The key that the secrets of hooks follow from which are made through the API: kept in the same way. */
+export const hooksKey = (dataDir: string): Promise<Buffer> => keptKey(join(dataDir, 'hooks.key'));
+
+async function keptKey(path: string): Promise<Buffer> {
   const key = await readFile(path).catch(unlessMissing);
   if (key?.length === SEAL_KEY_BYTES) return key;
   const made = randomBytes(SEAL_KEY_BYTES);

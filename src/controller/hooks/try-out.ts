@@ -1,0 +1,69 @@
+import type { Clock } from '../../lib/clock.ts';
+import { describeError, TerminalError } from '../../lib/errors.ts';
+import type { Json } from '../../model/event.ts';
+import { inputsOf } from '../../model/hook.ts';
+import type { DeliveryOutcome } from '../../model/delivery.ts';
+import { SOURCES } from '../../sources/index.ts';
+import type { Catalog } from '../../spec/catalog.ts';
+import { judgedBy, recognizeHook } from '../intake/judge.ts';
+import { readPayload } from './read-payload.ts';
+import type { Hooks } from './hooks.ts';
+import { toDelivery } from './to-delivery.ts';
+
+/** A request that has not been sent. */
+export interface TriedRequest {
+  body: string;
+  contentType: string;
+  headers: Record<string, string>;
+  query: Record<string, string>;
+}
+
+/** What would come of it. */
+export interface Trial {
+  /** Why the check of the signature or token would refuse it; undefined when it would not. */
+  refused: string | undefined;
+  delivery: string;
+  inputs: { [name: string]: Json };
+  specs: Pick<DeliveryOutcome['specs'][number], 'spec' | 'verdict'>[];
+}
+
+/** Says what a request to a hook would start. Stores nothing and asks git nothing. Throws TerminalError as the request would. */
+export type TryHook = (id: string, request: TriedRequest) => Promise<Trial>;
+
+export function createTryHook(deps: {
+  hooks: Hooks;
+  catalog: Pick<Catalog, 'forHook' | 'hook'>;
+  clock: Pick<Clock, 'now'>;
+}): TryHook {
+  return async (id, request) => {
+    const open = await deps.hooks.find(id);
+    if (open === undefined) throw new TerminalError('hook-unknown', `there is no hook ${id}`);
+    const now = deps.clock.now();
+    const headers = Object.fromEntries(
+      Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), value]),
+    );
+    const incoming = { header: (name: string) => headers[name.toLowerCase()] ?? '', token: '' };
+    const bytes = Buffer.from(request.body);
+    const { body, text } = readPayload(bytes, request.contentType);
+    const identity = SOURCES[open.hook.sender].identify(incoming, body);
+    const context = { body, headers, query: request.query };
+    const delivery = toDelivery(open, { context, text, bytes, identity, signed: undefined, now });
+    const payload = JSON.parse(delivery.payload) as Json;
+    const judged = await judgedBy(recognizeHook(deps.catalog, open.hook.id, payload), payload);
+    return {
+      refused: await refusal(),
+      delivery: delivery.id,
+      inputs: inputsOf(payload),
+      specs: judged.verdicts.map(({ loaded, verdict }) => ({ spec: loaded.spec.name, verdict })),
+    };
+
+    async function refusal(): Promise<string | undefined> {
+      try {
+        const check = open?.verify(incoming, now);
+        return (await check?.whole(bytes)) === true ? undefined : check?.refusal().message;
+      } catch (error) {
+        return describeError(error);
+      }
+    }
+  };
+}

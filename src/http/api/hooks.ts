@@ -1,0 +1,201 @@
+import { z } from 'zod';
+import type { HookRegistry } from '../../controller/hooks/registry.ts';
+import type { TryHook } from '../../controller/hooks/try-out.ts';
+import { isoTime } from '../../lib/clock.ts';
+import { parseDuration } from '../../lib/duration.ts';
+import type { DynamicHook, LoadedHook } from '../../model/hook.ts';
+import type { Json } from '../../model/event.ts';
+import type { Catalog } from '../../spec/catalog.ts';
+import type { Store } from '../../store/index.ts';
+import { reasonSchema } from './resources.ts';
+import { listOf, operation, pageQuery, toPageRequest, type Operation } from './route.ts';
+
+const DAY = 86_400_000;
+
+const time = z.iso.datetime().describe('ISO 8601, UTC');
+
+/** A duration, in milliseconds. */
+function lasting(least: number, most: number) {
+  return z.string().transform((text, context): number => {
+    const ms = parseDuration(text);
+    if (ms !== undefined && ms >= least && ms <= most) return ms;
+    context.addIssue('a duration such as 24h or 30d, within bounds');
+    return z.NEVER;
+  });
+}
+
+const configuredSchema = z
+  .object({
+    id: z.string(),
+    path: z.string().describe('Where requests are sent'),
+    sender: z.string(),
+    file: z.string(),
+    line: z.int(),
+    inputs: z.array(z.string()),
+    specs: z.array(z.string()).describe('What it can start'),
+  })
+  .meta({ id: 'ConfiguredHook' });
+
+const hookSchema = z
+  .object({
+    id: z.string().describe('128 random bits: who knows it and the secret can use the hook'),
+    path: z.string().describe('Where requests are sent'),
+    hook: z.string().describe('The configured hook of which it takes everything else'),
+    owner: z.string(),
+    specs: z.array(z.string()).describe('The only ones that it may start; empty: all of the hook'),
+    inputs: z.record(z.string(), z.unknown()).describe('What no request changes'),
+    secrets: z
+      .array(z.object({ id: z.string(), createdAt: time, until: time.nullable() }))
+      .describe('Which secrets count, and until when; never the secrets themselves'),
+    createdAt: time,
+    createdBy: z.string(),
+    expiresAt: time,
+  })
+  .meta({ id: 'Hook' });
+
+const withSecret = hookSchema.extend({ secret: z.string().describe('Told only now') });
+
+const newHook = z.strictObject({
+  hook: z.string().max(100).describe('The id of a configured hook'),
+  owner: z.string().min(1).max(200).describe('For whom it is'),
+  specs: z.array(z.string().max(100)).max(100).default([]),
+  inputs: z.record(z.string().max(63), z.unknown()).default({}),
+  expires: lasting(60_000, 400 * DAY)
+    .default(30 * DAY)
+    .describe('How long it lasts. Default: 30d'),
+});
+
+const tried = z.strictObject({
+  body: z
+    .string()
+    .max(1024 * 1024)
+    .default(''),
+  contentType: z.string().max(200).default('application/json'),
+  headers: z.record(z.string().max(200), z.string().max(8192)).default({}),
+  query: z.record(z.string().max(200), z.string().max(8192)).default({}),
+});
+
+/** Hooks: those in files, and those that are made here. */
+export function hookOperations(deps: {
+  store: Store;
+  catalog: Catalog;
+  registry: HookRegistry;
+  tryHook: TryHook;
+}): Operation[] {
+  const { store, catalog, registry } = deps;
+  const actorOf = (ctx: { state: Record<string, unknown> }) => String(ctx.state['actor']);
+  return [
+    operation({
+      method: 'get',
+      path: '/hooks',
+      name: 'listHooks',
+      summary: 'Hooks that were made through the API, newest first, and those in files',
+      query: pageQuery.extend({ owner: z.string().max(200).optional() }),
+      answer: listOf(hookSchema).extend({ configured: z.array(configuredSchema) }),
+      async serve(_ctx, { query }) {
+        const { items, next } = await store.hooks.list(toPageRequest(query), query.owner);
+        const configured = catalog.hooks().map((loaded) => toConfigured(loaded, catalog));
+        return { items: items.map(toHook), next: next ?? null, configured };
+      },
+    }),
+    operation({
+      method: 'post',
+      path: '/hooks',
+      name: 'createHook',
+      summary: 'Makes a hook with an id and a secret of its own, for some time',
+      body: newHook,
+      status: 201,
+      answer: withSecret,
+      async serve(ctx, { body }) {
+        const { expires, inputs, ...rest } = body;
+        const request = { ...rest, inputs: inputs as { [name: string]: Json }, lastsMs: expires };
+        const { hook, secret } = await registry.create(request, actorOf(ctx));
+        return { ...toHook(hook), secret };
+      },
+    }),
+    operation({
+      method: 'post',
+      path: '/hooks/{id}/rotate',
+      name: 'rotateHook',
+      summary: 'Makes a new secret; those before it count for some time more',
+      query: z.object({
+        overlap: lasting(0, 30 * DAY)
+          .default(DAY)
+          .describe('How long. Default: 24h'),
+      }),
+      answer: withSecret,
+      async serve(ctx, { id, query }) {
+        const { hook, secret } = await registry.rotate(id, query.overlap, actorOf(ctx));
+        return { ...toHook(hook), secret };
+      },
+    }),
+    operation({
+      method: 'post',
+      path: '/hooks/{id}/test',
+      name: 'testHook',
+      summary: 'What a request to a hook would start; nothing is stored',
+      body: tried,
+      answer: z.object({
+        refused: z.string().nullable().describe('Why its signature or token would be refused'),
+        delivery: z.string(),
+        inputs: z.record(z.string(), z.unknown()),
+        specs: z.array(
+          z.object({ spec: z.string(), matched: z.boolean(), reasons: z.array(reasonSchema) }),
+        ),
+      }),
+      async serve(_ctx, { id, body }) {
+        const { refused, specs, ...trial } = await deps.tryHook(id, body);
+        const verdicts = specs.map(({ spec, verdict }) => ({ spec, ...verdict }));
+        return { ...trial, refused: refused ?? null, specs: verdicts };
+      },
+    }),
+    operation({
+      method: 'delete',
+      path: '/hooks/{id}',
+      name: 'deleteHook',
+      summary: 'Removes a hook that was made through the API',
+      answer: z.object({ deleted: z.string() }),
+      async serve(ctx, { id }) {
+        await registry.remove(id, actorOf(ctx));
+        return { deleted: id };
+      },
+    }),
+  ];
+}
+
+/** Relative to where Mainsheet is. */
+const pathOf = (id: string) => `webhooks/v1/hooks/${id}`;
+
+function toHook(hook: DynamicHook): z.infer<typeof hookSchema> {
+  return {
+    id: hook.id,
+    path: pathOf(hook.id),
+    hook: hook.hook,
+    owner: hook.owner,
+    specs: hook.specs,
+    inputs: hook.inputs,
+    secrets: hook.secrets.map(({ id, createdAt, until }) => ({
+      id,
+      createdAt: isoTime(createdAt),
+      until: until === null ? null : isoTime(until),
+    })),
+    createdAt: isoTime(hook.createdAt),
+    createdBy: hook.createdBy,
+    expiresAt: isoTime(hook.expiresAt),
+  };
+}
+
+function toConfigured(
+  { hook, file, line }: LoadedHook,
+  catalog: Pick<Catalog, 'forHook'>,
+): z.infer<typeof configuredSchema> {
+  return {
+    id: hook.id,
+    path: pathOf(hook.id),
+    sender: hook.sender,
+    file,
+    line,
+    inputs: Object.keys(hook.extract),
+    specs: catalog.forHook(hook.id).map(({ spec }) => spec.name),
+  };
+}
