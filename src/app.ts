@@ -17,6 +17,7 @@ import { createGateLoop } from './controller/operator/gate-loop.ts';
 import { createGates } from './controller/operator/gates.ts';
 import { createIntake } from './controller/intake/intake.ts';
 import { createOperate } from './controller/operator/operate.ts';
+import { createPressed } from './controller/operator/press.ts';
 import { createPausing } from './controller/operator/pausing.ts';
 import { createResolve } from './controller/intake/resolve.ts';
 import { createWhy } from './controller/operator/why.ts';
@@ -26,6 +27,7 @@ import { startCronJobs } from './controller/maintenance/cron-jobs.ts';
 import { keepStepsApart } from './controller/runner/steps-apart.ts';
 import { createBudget } from './github/budget.ts';
 import { createGitHub } from './github/client.ts';
+import { createMayDo } from './github/may-do.ts';
 import { createPeople } from './github/people.ts';
 import { createSender } from './callbacks/send.ts';
 import { createHttpServer } from './http/server.ts';
@@ -53,6 +55,7 @@ import { createHttpStep } from './steps/http.ts';
 import { createTargets } from './steps/targets.ts';
 import { createShellStep, findShell } from './steps/shell.ts';
 import { createSteps } from './steps/index.ts';
+import type { Store } from './store/index.ts';
 import { lockDataDirectory } from './store/data-lock.ts';
 import type { Config } from './config.ts';
 
@@ -204,26 +207,16 @@ export async function startApp(deps: {
     news,
     failpoint,
   });
-  const intake = createIntake({
-    store,
-    catalog,
-    resolve: createResolve({ mirrors, pushes: store.pushes, logger }),
-    ordering,
-    transitions,
-    leaseMs: config.leaseMs,
-    clock,
-    logger,
-    news,
-    failpoint,
-  });
-  const operate = createOperate({
-    store,
-    catalog,
-    transitions,
-    specOf,
-    clock,
-    onCallbacks: () => feedback.wake(),
-  });
+  const operateOn = (on: Store) =>
+    createOperate({
+      store: on,
+      catalog,
+      transitions,
+      specOf,
+      clock,
+      onCallbacks: () => feedback.wake(),
+    });
+  const operate = operateOn(store);
   const deploy = createDeploy({
     store,
     catalog,
@@ -232,12 +225,36 @@ export async function startApp(deps: {
     clock,
     news,
   });
-  const gates = createGates({
+  const approvers = createApprovers({ store, people: createPeople({ github, clock }) });
+  const gatesOn = (on: Store) =>
+    createGates({
+      store: on,
+      transitions,
+      specOf,
+      approvers,
+      clock,
+      failpoint,
+    });
+  const gates = gatesOn(store);
+  const intake = createIntake({
     store,
+    catalog,
+    resolve: createResolve({ mirrors, pushes: store.pushes, logger }),
+    ordering,
     transitions,
-    specOf,
-    approvers: createApprovers({ store, people: createPeople({ github, clock }) }),
+    pressed: createPressed({
+      store,
+      transitions,
+      operateOn,
+      gatesOn,
+      mayDo: createMayDo({ github, clock }),
+      clock,
+      onCallbacks: () => feedback.wake(),
+    }),
+    leaseMs: config.leaseMs,
     clock,
+    logger,
+    news,
     failpoint,
   });
   const pausing = createPausing({

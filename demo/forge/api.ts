@@ -51,6 +51,8 @@ const PERMISSIONS = {
   metadata: 'read',
   statuses: 'write',
 };
+/** Of these emulate knows all that there is: what it does not find is not there. */
+const WHOLE = new Set(['repos/get-collaborator-permission-level', 'checks/get']);
 const PASSED_ON = ['authorization', 'accept', 'content-type', 'x-github-api-version', 'user-agent'];
 
 /**
@@ -131,7 +133,8 @@ export async function createGitHubApi(options: {
         const issued = parseJson(first.body);
         if (isJsonObject(issued)) credentials.accept(textAt(issued, 'token'));
       }
-      if (first.status !== 404 || operation === undefined || !isKnown) return first;
+      const isWhole = operation === undefined || WHOLE.has(operation);
+      if (first.status !== 404 || isWhole || !isKnown) return first;
       if (request.problems.length > 0) return invalid(request.problems);
       if (operation in handlers) return forward(simulator.url, request, 'simulacrum');
       examples ??= startExamples();

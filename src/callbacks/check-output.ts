@@ -3,7 +3,7 @@ import { formatDuration } from '../lib/duration.ts';
 import { hasEnded, type Run, type Step } from '../model/run.ts';
 import type { Tables } from '../store/index.ts';
 import { annotationsIn, type Annotation } from './annotations.ts';
-import type { CheckCallback } from './check.ts';
+import { alreadyDeployed, descriptionOf } from './describe.ts';
 
 /** What a check run shows. GitHub takes 65,535 characters of each text. */
 export interface CheckOutput {
@@ -22,19 +22,21 @@ const MOST_TABLE = 50_000;
 
 /** The run's facts, its steps as a table, and, when a step failed, the end of what it has printed. Both Markdown. */
 export async function outputOf(
-  { runId, title, note, state }: CheckCallback,
-  store: Pick<Tables, 'runs' | 'steps' | 'logs'>,
+  run: Run,
+  wasDeployed: boolean,
+  note: string | undefined,
+  store: Pick<Tables, 'steps' | 'logs'>,
 ): Promise<CheckOutput> {
-  const run = await store.runs.get(runId);
-  const steps = await store.steps.ofRun(runId);
+  const title = descriptionOf(run, alreadyDeployed({ run, wasDeployed }));
+  const steps = await store.steps.ofRun(run.id);
   const summary = [
     ...(note === undefined ? [] : [`> ${plain(note)}`]),
-    ...(run === undefined ? [] : [factsOf(run)]),
+    factsOf(run),
     ...(steps.length === 0 ? [] : [tableOf(steps)]),
   ].join('\n\n');
   const failed = steps.findLast((step) => step.state === 'failed');
-  if (!hasEnded(state) || failed === undefined) return { title, summary: summary || title };
-  const log = cleanText(lastOf(await store.logs.end(runId, failed.index, LOG_BYTES), LOG_BYTES));
+  if (!hasEnded(run.state) || failed === undefined) return { title, summary };
+  const log = cleanText(lastOf(await store.logs.end(run.id, failed.index, LOG_BYTES), LOG_BYTES));
   return {
     title,
     summary,

@@ -1,11 +1,13 @@
 import type { Octokit } from '@octokit/rest';
 import { unreadableAnswer } from '../github/failure.ts';
 import { isoTime } from '../lib/clock.ts';
+import { TerminalError } from '../lib/errors.ts';
 import { IMPORTANCE } from '../model/importance.ts';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
+import { buttonsFor, type Button } from './check-buttons.ts';
 import { outputOf, type CheckOutput } from './check-output.ts';
 import type { CallbackKind, Place, RunChange } from './contract.ts';
-import { alreadyDeployed, descriptionOf, linkTo } from './describe.ts';
+import { alreadyDeployed, linkTo } from './describe.ts';
 import { context, description, fieldOf, given, link, madeId } from './fields.ts';
 
 /** A run's check run: https://docs.github.com/en/rest/checks/runs */
@@ -15,27 +17,30 @@ export interface CheckCallback {
   runId: string;
   spec: string;
   sha: string;
+  /** At the change; what is shown is the run as it is when it is sent. */
   state: RunState;
-  conclusion: 'success' | 'failure' | 'cancelled' | undefined;
-  /** One line of at most 140 characters. */
-  title: string;
   detailsUrl: string | undefined;
-  startedAt: number | undefined;
-  finishedAt: number | undefined;
   /** Whether no check run can have been made for the run before. */
   isFirst: boolean;
   /** Whether a commit status says the same. */
   hasStatus: boolean;
+  /** Whether people have to approve its runs. */
+  hasGate: boolean;
   /** What is said to someone who asked in vain for something. */
   note?: string | undefined;
 }
 
 type Rendered = CheckCallback & {
+  status: 'queued' | 'in_progress' | 'completed';
+  conclusion: 'success' | 'failure' | 'cancelled' | undefined;
+  startedAt: number | undefined;
+  finishedAt: number | undefined;
   checkRunId: number | undefined;
   output: CheckOutput;
+  buttons: readonly Button[];
 };
 
-const STATUSES: Record<RunState, 'queued' | 'in_progress' | 'completed'> = {
+const STATUSES: Record<RunState, Rendered['status']> = {
   queued: 'queued',
   blocked: 'queued',
   running: 'in_progress',
@@ -50,8 +55,8 @@ const PER_PAGE = 100;
 const MAX_PAGES = 5;
 
 /**
- * One check run for each run: its state, its steps, the end of what the failing one printed, and annotations. What is in it
- * is read when it is sent, so it is as new as the store. `success` only for what was deployed, `failure` when a step or Mainsheet
+ * One check run for each run: its state, its steps, the end of what the failing one printed, and annotations, and buttons. What is in it
+ * is read when it is sent, so none is older than the one before (G5). `success` only for what was deployed, `failure` when a step or Mainsheet
  * failed; `cancelled` for what was cancelled or superseded, since GitHub lets `skipped` and `neutral` pass a required check.
  */
 export const check: CallbackKind<CheckCallback, Rendered> = {
@@ -69,17 +74,23 @@ export const check: CallbackKind<CheckCallback, Rendered> = {
   isState: true,
 
   async render(callback, { run }, { store }) {
+    const now = await store.runs.get(run);
+    if (now === undefined) throw new TerminalError('run-unknown', `there is no run ${run}`);
+    const isOver = now.state === 'superseded' || now.state === 'cancelled';
+    const wasDeployed = isOver && (await store.runs.hasDeployed(now));
     return {
       ...callback,
+      ...shownOf(now, wasDeployed),
       checkRunId: await store.runs.checkRunId(run),
-      output: await outputOf(callback, store),
+      output: await outputOf(now, wasDeployed, callback.note, store),
+      buttons: buttonsFor(now, callback.hasGate),
     };
   },
 
   bare: (message) => ({
     ...message,
     detailsUrl: undefined,
-    output: { title: message.title, summary: 'GitHub did not take the details.' },
+    output: { title: message.output.title, summary: 'GitHub did not take the details.' },
   }),
 
   send: async (message, way) => ({
@@ -92,13 +103,11 @@ export const check: CallbackKind<CheckCallback, Rendered> = {
   permissions: [{ name: 'checks', least: 'write', why: 'to show check runs' }],
 };
 
-/** The run's check run as it is to be after the change. `note`: what is said to someone who asked in vain for something. */
+/** What tells of the change. `note`: what is said to someone who asked for something. */
 export function checkOf(
-  change: Omit<RunChange, 'spec'> & { spec: Pick<RunChange['spec'], 'feedback'> },
+  { run, spec, previous, publicUrl }: Pick<RunChange, 'run' | 'spec' | 'previous' | 'publicUrl'>,
   note?: string,
 ): CheckCallback {
-  const { run, spec, previous, publicUrl } = change;
-  const isDeployed = alreadyDeployed(change);
   return {
     kind: 'check',
     repository: run.repository,
@@ -106,21 +115,24 @@ export function checkOf(
     spec: run.spec,
     sha: run.sha,
     state: run.state,
-    conclusion: conclusionOf(run, isDeployed),
-    title: descriptionOf(run, isDeployed),
     detailsUrl: linkTo(run.id, publicUrl),
-    startedAt: run.startedAt,
-    finishedAt: run.finishedAt,
     isFirst: previous === undefined,
     hasStatus: spec.feedback.includes('status'),
+    hasGate: spec.gates.some(({ kind }) => kind === 'approve'),
     ...(note === undefined ? {} : { note }),
   };
 }
 
-function conclusionOf({ state }: Run, isDeployed: boolean): CheckCallback['conclusion'] {
-  if (!hasEnded(state)) return undefined;
-  if (state === 'succeeded' || isDeployed) return 'success';
-  return state === 'failed' ? 'failure' : 'cancelled';
+/** How a run looks as a check run. `wasDeployed`: whether its spec has deployed the commit before. Pure. */
+export function shownOf(
+  run: Run,
+  wasDeployed: boolean,
+): Pick<Rendered, 'status' | 'conclusion' | 'startedAt' | 'finishedAt'> {
+  const { state, startedAt, finishedAt } = run;
+  const isDeployed = state === 'succeeded' || alreadyDeployed({ run, wasDeployed });
+  const ended = isDeployed ? 'success' : state === 'failed' ? 'failure' : 'cancelled';
+  const conclusion = hasEnded(state) ? ended : undefined;
+  return { status: STATUSES[state], conclusion, startedAt, finishedAt };
 }
 
 /**
@@ -157,7 +169,7 @@ async function set(
 }
 
 function fieldsOf(message: Rendered, isAnnotated: boolean) {
-  const { state, conclusion, startedAt, finishedAt, output } = message;
+  const { status, conclusion, startedAt, finishedAt, output, buttons } = message;
   const { annotations = [], ...shown } = output;
   const times = {
     started_at: startedAt === undefined ? undefined : isoTime(startedAt),
@@ -166,7 +178,7 @@ function fieldsOf(message: Rendered, isAnnotated: boolean) {
   };
   return {
     ...given(times),
-    status: STATUSES[state],
+    status,
     ...(conclusion === undefined ? {} : { conclusion }),
     output: {
       ...shown,
@@ -174,6 +186,7 @@ function fieldsOf(message: Rendered, isAnnotated: boolean) {
       // GitHub adds them to those that are there already.
       ...(annotations.length === 0 || isAnnotated ? {} : { annotations: [...annotations] }),
     },
+    actions: [...buttons],
   };
 }
 

@@ -12,7 +12,7 @@ import type { OutboxEntry } from '../store/outbox.ts';
 /** What a spec says of how the world is told. */
 export type ToldSpec = Pick<
   DeploymentSpec,
-  'feedback' | 'notify' | 'productionEnvironment' | 'transientEnvironment'
+  'feedback' | 'gates' | 'notify' | 'productionEnvironment' | 'transientEnvironment'
 >;
 
 /** A run's change of state. `run` is the run after it, `previous` its state before; undefined for a new run. */

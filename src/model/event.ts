@@ -5,7 +5,7 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 
 /** The meaning of one delivery, free of GitHub's wording, as `github/events` reads it. */
 export type Event = (
-  PushEvent | ReleaseEvent | WorkflowRunEvent | HookEvent | PingEvent | OtherEvent
+  PushEvent | ReleaseEvent | WorkflowRunEvent | HookEvent | PingEvent | CheckEvent | OtherEvent
 ) &
   Renamed;
 
@@ -114,6 +114,23 @@ export interface AtHead {
   repository: string;
   /** The whole ref. */
   ref: string;
+}
+
+/** What a check run's buttons ask for. */
+export const PRESSES = ['retry', 'rollback', 'cancel', 'approve', 'reject'] as const;
+
+export type Press = (typeof PRESSES)[number];
+
+/** A person pressed a button of a check run, or GitHub's own "Re-run". */
+export interface CheckEvent {
+  kind: 'check';
+  repository: string;
+  press: Press;
+  /** The login of the person. What they may do is asked of GitHub. */
+  by: string;
+  commit: string;
+  /** GitHub's number of the check run, and the run that it is said to be of; undefined: all check runs of the commit. */
+  checkRun: { id: number; run: string } | undefined;
 }
 
 export interface PingEvent {

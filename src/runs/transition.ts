@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.ts';
 import { MainsheetError } from '../lib/errors.ts';
 import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
 import type { ToldSpec } from '../callbacks/contract.ts';
+import { checkOf } from '../callbacks/check.ts';
 import { replacementOf } from '../callbacks/deployment-status.ts';
 import { callbacksFor, kindOf } from '../callbacks/index.ts';
 import { ownerOf } from '../lib/names.ts';
@@ -57,6 +58,8 @@ export interface Transitions {
   apply(tables: Tables, run: Run, command: RunCommand, holder?: string): Promise<Run>;
   /** `apply` in a transaction of its own. */
   commit(run: Run, command: RunCommand, holder?: string): Promise<Run>;
+  /** Says something on the run's check run, where it has one: to someone who has asked for something. */
+  note(tables: Tables, run: Run, text: string): Promise<void>;
   /** Tells the process about changes; call it after the transaction they were made in has committed. */
   announce(run: Run): void;
 }
@@ -80,7 +83,7 @@ export function createTransitions(deps: {
     tables: Tables,
     run: Run,
     previous: RunState | undefined,
-    spec: ToldSpec & Pick<DeploymentSpec, 'gates'>,
+    spec: ToldSpec,
   ): Promise<void> {
     const { publicUrl } = deps;
     const wasDeployed = await wasDeployedBefore(tables, run);
@@ -238,12 +241,18 @@ export function createTransitions(deps: {
       announce(next);
       return next;
     },
+    async note(tables, run, text) {
+      const spec = await readable(tables, run);
+      if (spec?.feedback.includes('check') !== true) return;
+      const change = { run, spec, previous: run.state, publicUrl: deps.publicUrl };
+      await add(tables, run.id, [checkOf(change, text)], run, []);
+    },
     announce,
   };
 }
 
 /** For a run whose spec cannot be read; a Deployment is made before that. */
-const GITHUB_ALONE: ToldSpec & Pick<DeploymentSpec, 'gates'> = {
+const GITHUB_ALONE: ToldSpec = {
   feedback: DEFAULT_FEEDBACK,
   notify: [],
   gates: [],

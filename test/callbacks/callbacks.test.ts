@@ -54,6 +54,7 @@ function changeTo(
 ): AnyCallback[] {
   const spec = {
     feedback: DEFAULT_FEEDBACK,
+    gates: [],
     notify: NOTIFY,
     productionEnvironment: true,
     transientEnvironment: false,
@@ -234,6 +235,7 @@ test('without a public URL there are no links', () => {
     run: runWith(),
     spec: {
       feedback: DEFAULT_FEEDBACK,
+      gates: [],
       notify: [],
       productionEnvironment: true,
       transientEnvironment: false,

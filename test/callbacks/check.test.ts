@@ -3,10 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { check, checkOf, type CheckCallback } from '../../src/callbacks/check.ts';
+import { buttonsFor } from '../../src/callbacks/check-buttons.ts';
+import { check, checkOf, shownOf, type CheckCallback } from '../../src/callbacks/check.ts';
 import { callbacksFor, permissionsFor } from '../../src/callbacks/index.ts';
 import { createSender } from '../../src/callbacks/send.ts';
 import type { FeedbackKind } from '../../src/model/deployment-spec.ts';
+import type { Gate } from '../../src/model/gate.ts';
 import { IMPORTANCE } from '../../src/model/importance.ts';
 import { RUN_STATES, type Run, type RunState } from '../../src/model/run.ts';
 import { openSqlite } from '../../src/store/engine.ts';
@@ -32,22 +34,27 @@ function changeTo(
   changes: Partial<Run>,
   previous: RunState | undefined,
   feedback: FeedbackKind[] = ['check'],
+  gates: Gate[] = [],
 ) {
   return {
     run: { ...sampleRun('r1'), sequence: 1, ...changes },
-    spec: { feedback, notify: [], productionEnvironment: true, transientEnvironment: false },
+    spec: { feedback, gates, notify: [], productionEnvironment: true, transientEnvironment: false },
     previous,
     wasDeployed: false,
     publicUrl: 'https://m.example',
   };
 }
 
-const callback = (changes: Partial<Run> = {}, previous: RunState | undefined = 'running') =>
+const callback = (changes: Partial<Run> = {}, previous: RunState = 'running') =>
   checkOf(changeTo(changes, previous));
 
-/** What is rendered from the store. */
-const rendered = (store: Store, one: CheckCallback) =>
-  check.render(one, ENTRY, { store, publicUrl: undefined } as never);
+/** What is rendered when the store has the run so. */
+async function rendered(store: Store, one: CheckCallback, now: Partial<Run> = {}) {
+  const run = await store.runs.get('r1');
+  assert.ok(run);
+  await store.runs.update({ ...run, state: one.state, ...now }, { state: run.state });
+  return await check.render(one, ENTRY, { store, publicUrl: undefined } as never);
+}
 
 /** Sends the check of a run to a GitHub that answers so, and tells which requests it got. */
 async function sent(
@@ -68,19 +75,32 @@ const made: Reply = { status: 201, body: { id: 7 } };
 const changed: Reply = { status: 200, body: { id: 7 } };
 
 test('a check run follows the run’s states, and only what was deployed passes', () => {
-  const shown = RUN_STATES.map((state) => {
-    const { conclusion, title } = callback({ state, reason: '' });
-    return `${state}: ${conclusion}, ${title}`;
-  });
-  assert.deepEqual(shown, [
-    'queued: undefined, Queued',
-    'blocked: undefined, Blocked',
-    'running: undefined, Deploying to production',
-    'succeeded: success, Deployed to production',
-    'failed: failure, Failed',
-    'cancelled: cancelled, Cancelled',
-    'superseded: cancelled, Superseded',
+  const shown = (wasDeployed: boolean) =>
+    RUN_STATES.map((state) => {
+      const { status, conclusion } = shownOf(changeTo({ state }, undefined).run, wasDeployed);
+      return `${state}: ${status} ${conclusion ?? ''}`.trim();
+    });
+  assert.deepEqual(shown(false), [
+    'queued: queued',
+    'blocked: queued',
+    'running: in_progress',
+    'succeeded: completed success',
+    'failed: completed failure',
+    'cancelled: completed cancelled',
+    'superseded: completed cancelled',
   ]);
+  assert.deepEqual(shown(true).slice(-1), ['superseded: completed success']);
+});
+
+test('its buttons are what may be asked of the run now', () => {
+  const buttons = (state: RunState, hasGate = false, reason = '') =>
+    buttonsFor({ state, reason }, hasGate).map(({ identifier }) => identifier);
+  assert.deepEqual(buttons('running'), ['cancel']);
+  assert.deepEqual(buttons('blocked'), ['cancel']);
+  assert.deepEqual(buttons('blocked', true), ['approve', 'reject']);
+  assert.deepEqual(buttons('blocked', true, 'Paused by admin'), ['cancel']);
+  assert.deepEqual(buttons('failed', true), ['retry', 'rollback']);
+  assert.deepEqual(buttons('superseded'), ['retry']);
 });
 
 test('a spec is told of in the ways that its feedback names', () => {
@@ -166,8 +186,11 @@ test('a check run that is known is changed, and none is made', async (t) => {
   const store = await openStore(t);
   await store.runs.insert(sampleRun('r1'), []);
   await store.runs.setCheckRunId('r1', 7);
-  const end = callback({ state: 'succeeded', startedAt: 1000, finishedAt: 2000 });
-  const { requests } = await sent(t, await rendered(store, end), () => changed);
+  const end = await rendered(store, callback({ state: 'succeeded' }), {
+    startedAt: 1000,
+    finishedAt: 2000,
+  });
+  const { requests } = await sent(t, end, () => changed);
   assert.deepEqual(
     requests.map(({ method, path }) => `${method} ${path}`),
     ['PATCH /repos/acme/storefront/check-runs/7'],
@@ -226,4 +249,12 @@ test('annotations that a try before may have brought are not added again', async
   });
   assert.equal(noted.output.annotations, undefined);
   assert.match(noted.output.summary, /^> &#64;eve may not &#60;b&#62;/);
+});
+
+test('what is sent is the run as it is then, however late it is sent (G5)', async (t) => {
+  const store = await openStore(t);
+  await store.runs.insert(sampleRun('r1'), []);
+  const late = await rendered(store, callback({ state: 'running' }, 'queued'), { state: 'failed' });
+  assert.deepEqual([late.status, late.conclusion], ['completed', 'failure']);
+  assert.equal(late.output.title, 'Failed: Waiting in lane main');
 });

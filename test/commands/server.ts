@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -67,6 +68,7 @@ export async function startServer(
     feedback: undefined,
   });
   const intake = createIntake({
+    pressed: () => assert.fail('nothing is pressed here'),
     ordering: { overtaken: async () => new Map() },
     store,
     catalog,

@@ -17,6 +17,7 @@ import { createJudge, createRecognize } from './judge.ts';
 import { createLoop, type Loop } from '../loop.ts';
 import { createMakeRuns } from './make-runs.ts';
 import { createProcessDelivery } from './process-delivery.ts';
+import type { Pressed } from '../operator/press.ts';
 import { createReplay, type Replay } from '../operator/replay.ts';
 import type { Resolve } from './resolve.ts';
 import { createSlots } from '../slots.ts';
@@ -49,6 +50,8 @@ export function createIntake(deps: {
   resolve: Resolve;
   ordering: Pick<Ordering, 'overtaken'>;
   transitions: Transitions;
+  /** Does what the buttons of check runs ask for. */
+  pressed: Pressed;
   /** A delivery that a process took and stopped renewing is free again after this, in milliseconds. */
   leaseMs: number;
   clock: Clock;

@@ -16,6 +16,7 @@ import { hold } from '../hold.ts';
 import type { Judge } from './judge.ts';
 import { outcomeOf, type Announce, type Judged } from './judged.ts';
 import type { MakeRuns } from './make-runs.ts';
+import type { Pressed } from '../operator/press.ts';
 import { MissingTagError, NOT_THERE_YET } from './resolve.ts';
 
 const BACKOFF = { baseMs: 1000, maxMs: 5 * 60_000 };
@@ -43,6 +44,7 @@ export function createProcessDelivery(deps: {
   judge: Judge;
   ordering: Pick<Ordering, 'overtaken'>;
   makeRuns: MakeRuns;
+  pressed: Pressed;
   announce: Announce;
   /** A delivery that a process took and stopped renewing is free again after this, in milliseconds. */
   leaseMs: number;
@@ -51,11 +53,12 @@ export function createProcessDelivery(deps: {
   news: Broadcast<News>;
   failpoint?: Failpoint;
 }): ProcessDelivery {
-  const { store, judge, ordering, makeRuns, announce, clock, logger, news } = deps;
+  const { store, judge, ordering, makeRuns, announce, pressed, clock, logger, news } = deps;
   const { failpoint = noFailpoint } = deps;
 
   async function processDelivery(claimed: ClaimedDelivery, signal: AbortSignal): Promise<void> {
     const { id, event: name, attempts } = claimed.delivery;
+    let isPress = false;
     try {
       const { judged, overtaken } = await hold(
         {
@@ -70,6 +73,12 @@ export function createProcessDelivery(deps: {
           return { judged: judgement, overtaken: await ordering.overtaken(judgement, held) };
         },
       );
+      const { event } = judged;
+      isPress = event.kind === 'check';
+      if (event.kind === 'check') {
+        announce(claimed.delivery, await pressed(claimed.delivery, event), []);
+        return;
+      }
       if (await lettingOthersFirst(claimed, judged)) return;
       await record(claimed, judged, overtaken);
     } catch (error) {
@@ -85,7 +94,7 @@ export function createProcessDelivery(deps: {
           { delivery: id, event: name, attempts, reason, retryInMs: delay },
           'delivery postponed',
         );
-        const aside = isLate || attempts >= ASIDE_AFTER;
+        const aside = isLate || isPress || attempts >= ASIDE_AFTER;
         const others = aside ? '; later deliveries go on without it meanwhile' : '';
         const summary = `Trying again (attempt ${attempts} failed${others}): ${reason}`;
         await store.inbox.postpone(id, clock.now() + delay, summary, attempts, aside);

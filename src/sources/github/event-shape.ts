@@ -8,7 +8,7 @@ interface Shape {
 
 /**
  * Only the events that Mainsheet acts on. The names of a payload's own fields are GitHub's alone: people choose values, never these.
- * A `deployment` and a `deployment_review` tell of the workflow run that made them, too.
+ * A `deployment` and a `deployment_review` tell of the workflow run that made them, too, and a `deployment_status` of its check run.
  * Fields: https://docs.github.com/en/webhooks/webhook-events-and-payloads
  */
 const SHAPES = new Map<string, Shape>([
@@ -18,10 +18,12 @@ const SHAPES = new Map<string, Shape>([
     'workflow_run',
     { has: ['action', 'workflow_run', 'repository'], hasNot: ['deployment', 'since'] },
   ],
+  ['check_run', { has: ['action', 'check_run', 'repository'], hasNot: ['deployment'] }],
+  ['check_suite', { has: ['action', 'check_suite', 'repository'], hasNot: [] }],
 ]);
 
 /** The events that can start a run. */
-export const DEPLOYING_EVENTS: ReadonlySet<string> = new Set(SHAPES.keys());
+export const DEPLOYING_EVENTS: ReadonlySet<string> = new Set(['push', 'release', 'workflow_run']);
 
 /**
  * Why a body cannot be that of the event it is said to be; undefined when it can. `name` comes in a header (`X-GitHub-Event`) that

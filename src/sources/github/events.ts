@@ -2,6 +2,7 @@ import { TerminalError } from '../../lib/errors.ts';
 import type { Event, Json, PingEvent, ReleaseEvent, WorkflowRunEvent } from '../../model/event.ts';
 import { describePayload } from './describe-delivery.ts';
 import { whyAnotherEvent } from './event-shape.ts';
+import { parseCheck } from './parse-check.ts';
 import { parsePush } from './parse-push.ts';
 import {
   type Fields,
@@ -27,6 +28,10 @@ export function parseEvent(name: string, payload: Json): Event {
     if (name === 'release') return parseRelease(fields);
     if (name === 'workflow_run') return parseWorkflowRun(fields);
     if (name === 'ping') return parsePing(fields);
+    if (name === 'check_run' || name === 'check_suite') {
+      const reason = 'nothing was asked of Mainsheet on a check run';
+      return parseCheck(name, fields) ?? other(name, payload, reason);
+    }
     return other(name, payload, 'Mainsheet deploys on push, release and workflow_run');
   } catch (error) {
     if (!(error instanceof TerminalError)) throw error;

@@ -35,6 +35,7 @@ async function createFixture(t: TestContext) {
   const unused = () => assert.fail('nothing has to be asked');
   const intake = createIntake({
     store,
+    pressed: () => assert.fail('nothing is pressed here'),
     catalog: {
       current: () => state,
       forRepository: (name: string) => (name.toLowerCase() === REPOSITORY ? state.specs : []),

@@ -1,0 +1,283 @@
+import assert from 'node:assert/strict';
+import { describe, test, type TestContext } from 'node:test';
+import { createApprovers } from '../../../src/controller/operator/approvers.ts';
+import { createGates } from '../../../src/controller/operator/gates.ts';
+import { createOperate } from '../../../src/controller/operator/operate.ts';
+import { createPressed } from '../../../src/controller/operator/press.ts';
+import type { CheckCallback } from '../../../src/callbacks/check.ts';
+import type { Permit } from '../../../src/github/may-do.ts';
+import { createBroadcast } from '../../../src/lib/broadcast.ts';
+import { RetryableError } from '../../../src/lib/errors.ts';
+import type { CheckEvent, Press } from '../../../src/model/event.ts';
+import type { ApproveGate } from '../../../src/model/gate.ts';
+import type { News } from '../../../src/model/news.ts';
+import { PRESSES } from '../../../src/model/event.ts';
+import type { RunCommand } from '../../../src/model/run-state.ts';
+import type { Run } from '../../../src/model/run.ts';
+import { createTransitions } from '../../../src/runs/transition.ts';
+import type { Store } from '../../../src/store/index.ts';
+import { sampleLoaded } from '../../runs/samples.ts';
+import { sampleDelivery, sampleRun } from '../../store/samples.ts';
+import { bothEngines } from '../../support/engines.ts';
+
+const REPOSITORY = 'acme/storefront';
+const CHECK = 7;
+const APPROVE: ApproveGate = {
+  kind: 'approve',
+  from: ['alice'],
+  count: 1,
+  notAuthor: false,
+  timeoutMs: undefined,
+};
+
+for (const [engine, open] of bothEngines()) {
+  describe(`the buttons of check runs on ${engine}`, () => {
+    async function setUp(t: TestContext, gates: ApproveGate[] = []) {
+      const store = await open(t);
+      const loaded = sampleLoaded({ gates, feedback: ['check'] });
+      const clock = { now: () => 1000, elapsed: () => 1000, sleep: async () => undefined };
+      const specOf = async () => loaded.spec;
+      const news = createBroadcast<News>();
+      const feedback = 'app';
+      const transitions = createTransitions({
+        store,
+        specOf,
+        clock,
+        news,
+        publicUrl: undefined,
+        feedback,
+      });
+      const people = { isMember: async () => false, committers: async () => [] };
+      const permissions: Record<string, Permit['permission'] | 'away'> = {
+        alice: 'write',
+        bob: 'admin',
+        eve: 'read',
+      };
+      let failing = false;
+      const pressed = createPressed({
+        store: {
+          ...store,
+          atomically: (work) =>
+            store.atomically(async (tables) => {
+              const result = await work(tables);
+              if (failing) throw new RetryableError('store-away', 'the database is away');
+              return result;
+            }),
+        },
+        transitions,
+        operateOn: (on: Store) =>
+          createOperate({
+            store: on,
+            catalog: { byName: () => undefined },
+            transitions,
+            specOf,
+            clock,
+            onCallbacks: () => undefined,
+          }),
+        gatesOn: (on: Store) =>
+          createGates({
+            store: on,
+            transitions,
+            specOf,
+            approvers: createApprovers({ store, people }),
+            clock,
+          }),
+        async mayDo(_repository, login) {
+          const permission = permissions[login] ?? 'none';
+          if (permission === 'away') throw new RetryableError('github-unavailable', 'answered 502');
+          const allowed = permission === 'write' || permission === 'admin';
+          return { allowed, permission, needed: 'write' };
+        },
+        clock,
+        onCallbacks: () => undefined,
+      });
+      let deliveries = 0;
+      return {
+        store,
+        permissions,
+        fail: (on: boolean) => (failing = on),
+        /** A run with a check run, moved on by the commands. */
+        async run(id: string, sha: string, ...commands: RunCommand[]): Promise<Run> {
+          const planned = sampleRun(id, { sha, delivery: `d-${id}` });
+          const [made] = await store.atomically((tables) =>
+            transitions.create(tables, planned, loaded),
+          );
+          assert.ok(made);
+          await store.runs.setCheckRunId(id, CHECK);
+          let run = made;
+          for (const command of commands) run = await transitions.commit(run, command);
+          return run;
+        },
+        /** What a delivery of this press comes to, and the delivery as it is then. */
+        async press(press: Press, run: Pick<Run, 'id' | 'sha'>, more: Partial<CheckEvent> = {}) {
+          deliveries += 1;
+          const id = `press-${deliveries}`;
+          await store.accept(sampleDelivery(id, { event: 'check_run' }));
+          const claimed = await store.inbox.claim(1000, 60_000);
+          assert.equal(claimed?.delivery.id, id);
+          const event: CheckEvent = {
+            kind: 'check',
+            repository: REPOSITORY,
+            press,
+            by: 'alice',
+            commit: run.sha,
+            checkRun: { id: CHECK, run: run.id },
+            ...more,
+          };
+          const again = () => pressed(claimed.delivery, event);
+          const { summary } = await again();
+          assert.equal((await store.inbox.get(id))?.delivery?.state ?? 'processed', 'processed');
+          return { summary, again };
+        },
+        runs: async () =>
+          (await store.runs.list({ limit: 50, before: undefined }, {})).items.map(
+            ({ id, state, cause, sha }) => ({ id, state, cause, sha }),
+          ),
+        audit: async () =>
+          (await store.audit.list(20)).map(({ actor, action, subject }) =>
+            `${actor} ${action} ${subject}`.trim(),
+          ),
+        /** What the run's check run is to say last. */
+        async note(run: string) {
+          const told = (await store.outbox.ofRun(run)).map(({ callback }) => callback);
+          return (told.findLast(({ kind }) => kind === 'check') as CheckCallback | undefined)?.note;
+        },
+      };
+    }
+
+    const START: RunCommand = { type: 'start' };
+    const SUCCEED: RunCommand = { type: 'succeed', outputs: {} };
+    const sha = (digit: string) => digit.repeat(40);
+
+    test('each does what it says, once, in the name of who pressed it', async (t) => {
+      const world = await setUp(t);
+      const one = await world.run('r1', sha('1'), START, SUCCEED);
+      const two = await world.run('r2', sha('2'), START, SUCCEED);
+      await world.press('rollback', two);
+      const [back] = await world.runs();
+      assert.partialDeepStrictEqual(back, { cause: 'rollback', sha: one.sha });
+      assert.ok(back);
+      await world.store.runs.setCheckRunId(back.id, CHECK);
+      await world.press('cancel', back);
+      assert.equal((await world.store.runs.get(back.id))?.state, 'cancelled');
+      await world.press('retry', two, { by: 'bob' });
+      // With the time, so that GitHub's body of the next press is another one and counts.
+      assert.equal(await world.note('r2'), '@bob asked to retry r2 (1970-01-01T00:00:01.000Z)');
+      assert.partialDeepStrictEqual((await world.runs())[0], { cause: 'retry', sha: two.sha });
+      assert.deepEqual((await world.audit()).toReversed(), [
+        'github:alice run.rollback r2',
+        `github:alice run.cancel ${back.id}`,
+        'github:bob run.retry r2',
+      ]);
+    });
+
+    test('without write permission each is refused: politely on the check run, in the audit, and nothing else', async (t) => {
+      const world = await setUp(t);
+      const run = await world.run('r1', sha('1'), START, SUCCEED);
+      const before = await world.runs();
+      for (const press of PRESSES) {
+        for (const by of ['eve', 'stranger']) {
+          const { summary } = await world.press(press, run, { by });
+          assert.match(summary, /^Not done: @(eve|stranger) may not/);
+          assert.match((await world.note('r1')) ?? '', /needs the permission "write"/);
+        }
+      }
+      assert.deepEqual(await world.runs(), before);
+      const audit = await world.audit();
+      assert.equal(audit.length, 10);
+      assert.ok(audit.every((line) => line.includes('.refused r1')));
+    });
+
+    test('a press that names another run, commit, repository or check run does nothing but land in the audit', async (t) => {
+      const world = await setUp(t);
+      const run = await world.run('r1', sha('1'), START, SUCCEED);
+      const before = await world.runs();
+      const callbacks = (await world.store.outbox.ofRun('r1')).length;
+      const forged: Partial<CheckEvent>[] = [
+        { checkRun: { id: 8, run: 'r1' } },
+        { commit: sha('2') },
+        { repository: 'acme/other' },
+        { checkRun: { id: CHECK, run: 'r9' } },
+      ];
+      for (const more of forged) {
+        const { summary } = await world.press('retry', run, more);
+        assert.match(
+          summary,
+          /^Not done: (check run \d+ of acme\/\w+ is not|it is the check run of no)/,
+        );
+      }
+      assert.deepEqual(await world.runs(), before);
+      assert.equal((await world.store.outbox.ofRun('r1')).length, callbacks);
+      assert.deepEqual(await world.audit(), Array(3).fill('github:alice run.retry.refused r1'));
+    });
+
+    test('what cannot be done is said on the check run', async (t) => {
+      const world = await setUp(t);
+      const run = await world.run('r1', sha('1'), START, SUCCEED);
+      await world.press('rollback', run);
+      assert.match((await world.note('r1')) ?? '', /^@alice asked to roll back: /);
+      await world.press('cancel', run);
+      assert.match((await world.note('r1')) ?? '', /^@alice asked to cancel: /);
+      assert.equal((await world.runs()).length, 1);
+    });
+
+    test('a run that waits for approval is approved by those who may, and rejected', async (t) => {
+      const world = await setUp(t, [APPROVE]);
+      const run = await world.run('r1', sha('1'));
+      assert.equal(run.state, 'blocked');
+      await world.press('approve', run, { by: 'bob' });
+      assert.match((await world.note('r1')) ?? '', /^@bob asked to approve: /);
+      assert.equal((await world.store.runs.get('r1'))?.state, 'blocked');
+      await world.press('approve', run);
+      assert.equal((await world.store.runs.get('r1'))?.state, 'queued');
+      const other = await world.run('r2', sha('2'));
+      await world.press('reject', other);
+      assert.equal((await world.store.runs.get('r2'))?.state, 'cancelled');
+      assert.deepEqual(
+        (await world.audit()).toReversed().map((line) => line.replace('github:', '')),
+        ['bob run.approve.refused r1', 'alice run.approve r1', 'alice run.reject r2'],
+      );
+    });
+
+    test('a press whose process dies before its commit leaves nothing, and done again it is done once', async (t) => {
+      const world = await setUp(t);
+      const run = await world.run('r1', sha('1'), START, SUCCEED);
+      world.fail(true);
+      await assert.rejects(world.press('retry', run), { code: 'store-away' });
+      assert.equal((await world.runs()).length, 1);
+      assert.deepEqual(await world.audit(), []);
+      world.fail(false);
+      await world.store.inbox.releaseAll();
+      const claimed = await world.store.inbox.claim(1000, 60_000);
+      assert.equal(claimed?.delivery.id, 'press-1');
+    });
+
+    test('a delivery that another process has taken is not answered twice', async (t) => {
+      const world = await setUp(t);
+      const run = await world.run('r1', sha('1'), START, SUCCEED);
+      const { again } = await world.press('retry', run);
+      await assert.rejects(again(), { code: 'delivery-lost' });
+      assert.equal((await world.runs()).length, 2);
+      assert.deepEqual(await world.audit(), ['github:alice run.retry r1']);
+    });
+
+    test('while GitHub does not say who may, nothing is done and nothing is closed', async (t) => {
+      const world = await setUp(t);
+      const run = await world.run('r1', sha('1'), START, SUCCEED);
+      world.permissions['alice'] = 'away';
+      await assert.rejects(world.press('retry', run), { code: 'github-unavailable' });
+      assert.equal((await world.runs()).length, 1);
+    });
+
+    test('"Re-run all checks" retries the newest run of each spec of that commit', async (t) => {
+      const world = await setUp(t);
+      const run = await world.run('r1', sha('1'), START, SUCCEED);
+      await world.press('retry', run, { checkRun: undefined });
+      assert.equal((await world.runs()).length, 2);
+      // The new one has not ended.
+      const { summary } = await world.press('retry', run, { checkRun: undefined });
+      assert.match(summary, /no run of 1111111 that has ended/);
+      assert.equal((await world.runs()).length, 2);
+    });
+  });
+}
