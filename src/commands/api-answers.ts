@@ -51,6 +51,7 @@ export const specAnswer = z.looseObject({
   lane: z.string(),
   events: z.array(z.string()),
   paused: z.looseObject({}).nullable(),
+  installation: z.string().nullish(),
   file: z.string(),
 });
 

@@ -1,19 +1,26 @@
 import type { Api } from './api-client.ts';
-import type { PauseAnswer } from './api-answers.ts';
+import type { PauseAnswer, SpecAnswer } from './api-answers.ts';
 import type { Check } from './doctor-check.ts';
 
 /** As many callbacks as one page has. */
 const MOST = 200;
 
-/** What the server does not mend by itself: callbacks that were given up, and pauses that were not lifted. */
-export async function checkAttention(api: Pick<Api, 'outbox' | 'pauses'>): Promise<Check[]> {
+/**
+ * What the server does not mend by itself: callbacks that were given up, pauses that were not lifted, and repositories that the App
+ * is not on any more.
+ */
+export async function checkAttention(
+  api: Pick<Api, 'outbox' | 'pauses' | 'specs'>,
+): Promise<Check[]> {
   const dead = await api.outbox({ state: 'dead', limit: String(MOST) });
   const { items: pauses } = await api.pauses();
+  const { items: specs } = await api.specs();
   return [
     checkCallbacks(dead.items.length, dead.next !== null),
     ...(pauses.length === 0
       ? [{ subject: 'pauses', state: 'ok', detail: 'nothing is paused' } satisfies Check]
       : pauses.map(checkPause)),
+    ...specs.flatMap(checkInstallation),
   ];
 }
 
@@ -38,6 +45,21 @@ function checkPause({ kind, name, since, by, reason }: PauseAnswer): Check {
     detail: `${kind} ${name} is paused since ${since} by ${by}${why}`,
     hint: `let it go on with "mainsheet resume ${what}"`,
   };
+}
+
+function checkInstallation({ name, repository, installation }: SpecAnswer): Check[] {
+  if (installation !== 'removed' && installation !== 'suspended') return [];
+  const subject = 'installations';
+  const what = installation === 'removed' ? 'is not installed on' : 'is suspended for';
+  const hint = 'install it there again, or remove the spec';
+  return [
+    {
+      subject,
+      state: 'warn',
+      detail: `the App ${what} ${repository}, so ${name} does not deploy`,
+      hint,
+    },
+  ];
 }
 
 /** As one word of a shell: lanes have names of any text, and hints are pasted. */

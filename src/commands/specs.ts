@@ -6,7 +6,13 @@ import type { Column } from './table.ts';
 
 const COLUMNS: Column<SpecAnswer>[] = [
   { title: 'NAME', cell: (spec) => spec.name },
-  { title: 'REPOSITORY', cell: (spec) => spec.repository },
+  {
+    title: 'REPOSITORY',
+    cell: ({ repository, installation }) =>
+      installation === 'removed' || installation === 'suspended'
+        ? `${repository} (App ${installation})`
+        : repository,
+  },
   { title: 'ENVIRONMENT', cell: (spec) => spec.environment },
   { title: 'LANE', cell: (spec) => spec.lane },
   { title: 'EVENTS', cell: (spec) => spec.events.join(',') },

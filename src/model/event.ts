@@ -5,7 +5,14 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 
 /** The meaning of one delivery, free of GitHub's wording, as `github/events` reads it. */
 export type Event = (
-  PushEvent | ReleaseEvent | WorkflowRunEvent | HookEvent | PingEvent | CheckEvent | OtherEvent
+  | PushEvent
+  | ReleaseEvent
+  | WorkflowRunEvent
+  | HookEvent
+  | PingEvent
+  | CheckEvent
+  | InstallationEvent
+  | OtherEvent
 ) &
   Renamed;
 
@@ -132,6 +139,19 @@ export interface CheckEvent {
   /** GitHub's number of the check run, and the run that it is said to be of; undefined: all check runs of the commit. */
   checkRun: { id: number; run: string } | undefined;
 }
+
+/** What became of an installation of the App, and of the repositories in it. */
+export type InstallationEvent = {
+  kind: 'installation';
+  /** GitHub's number of it. */
+  installation: number;
+  repository?: undefined;
+} & (
+  | { change: 'added' | 'removed'; repositories: string[] }
+  | { change: 'deleted' | 'suspended' | 'unsuspended' }
+  /** The account is called `owner` now. */
+  | { change: 'renamed'; owner: string }
+);
 
 export interface PingEvent {
   kind: 'ping';

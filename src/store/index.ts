@@ -17,6 +17,7 @@ import { createLogs, type Logs } from './logs.ts';
 import { migrate } from './migrations.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { createPastDeliveries, type PastDeliveries } from './past-deliveries.ts';
+import { createInstallations } from './installations.ts';
 import { createPauses, type Pauses } from './pauses.ts';
 import { createProbe } from './probe.ts';
 import { createPushes, type Pushes } from './pushes.ts';
@@ -51,6 +52,7 @@ export interface Tables {
   repositories: Repositories;
   pauses: Pauses;
   hooks: DynamicHooks;
+  installations: ReturnType<typeof createInstallations>;
   gates: Gates;
   sessions: Sessions;
 }
@@ -185,6 +187,7 @@ function createTables(db: Kysely<Database>, engine: Engine): Tables {
     repositories: createRepositories(db),
     pauses: createPauses(db, engine),
     hooks: createDynamicHooks(db),
+    installations: createInstallations(db),
     gates: createGates(db),
     sessions: createSessions(db),
   };

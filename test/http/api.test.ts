@@ -250,6 +250,7 @@ test('environments and specs show what is deployed and what is in use', async (t
         environment: 'production',
         lane: 'main',
         paused: { ...pause, since: '1970-01-01T00:00:01.000Z' },
+        installation: null,
         events: [],
         gates: [],
         steps: ['Build', 'Smoke'],

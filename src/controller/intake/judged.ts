@@ -55,6 +55,7 @@ function summarize(
   const [late] = made.values();
   if (late !== undefined) return `Not deployed: ${late.reason}`;
   if (event.kind === 'ping') return 'GitHub said hello: the webhook works';
+  if (event.kind === 'installation') return `An installation of the App: ${event.change}`;
   if (event.kind === 'other') return `Not deployed: ${event.reason}`;
   if (verdicts.length === 0) {
     const source = event.kind === 'hook' ? `the hook ${event.hook}` : event.repository;

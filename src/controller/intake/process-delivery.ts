@@ -131,6 +131,9 @@ export function createProcessDelivery(deps: {
         found !== undefined
           ? { outcome: toldBefore(found, judged.event), changed: [] }
           : await decide(tables, id, judged, overtaken);
+      if (judged.event.kind === 'installation') {
+        await tables.installations.note(judged.event, clock.now());
+      }
       failpoint('intake.inside');
       const { outcome: summary } = made;
       const missing = missingBranch(judged.event);

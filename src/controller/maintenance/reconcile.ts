@@ -133,6 +133,9 @@ export function createReconcile(deps: {
       for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
         if (signal.aborted) return;
         const { repository, specs } = next[1];
+        // There is nothing to be seen, which is known and no error.
+        const installation = await store.installations.stateOf(repository);
+        if (installation === 'removed' || installation === 'suspended') continue;
         try {
           await lookAt(repository, specs, signal);
         } catch (error) {

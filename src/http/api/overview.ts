@@ -50,7 +50,12 @@ export function overviewOperations(deps: {
       async serve() {
         const { specs, stale, problems } = catalog.current();
         const pauses = await store.pauses.list();
-        const items = specs.map((loaded) => toSpec(loaded, pauses));
+        const items = await Promise.all(
+          specs.map(async (loaded) => {
+            const installation = await store.installations.stateOf(loaded.spec.repository);
+            return toSpec(loaded, pauses, installation);
+          }),
+        );
         return { items, next: null, stale, problems: [...problems] };
       },
     }),

@@ -8,6 +8,7 @@ import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import { describeGate, nameOf } from '../../model/gate.ts';
 import { isHeldBy, type Pause } from '../../model/pause.ts';
 import type { Environment } from '../../store/environments.ts';
+import type { InstallationState } from '../../store/installations.ts';
 import type { OutboxEntry } from '../../store/outbox.ts';
 
 /** The API's resources: one schema each, from which both the types and the OpenAPI description come. */
@@ -274,6 +275,10 @@ export const specSchema = z
     environment: z.string(),
     lane: z.string(),
     paused: pauseSchema.nullable().describe('What keeps its runs from starting'),
+    installation: z
+      .enum(['installed', 'suspended', 'removed'])
+      .nullable()
+      .describe('Whether the App is on its repository; null when no event has told'),
     events: z.array(z.enum(['push', 'release', 'workflow_run', 'hook'])),
     gates: z.array(z.string()).describe('What its runs wait for before they start, each in a line'),
     steps: z.array(z.string()),
@@ -286,6 +291,7 @@ export const specSchema = z
 export function toSpec(
   { spec, file, line, digest }: LoadedSpec,
   pauses: readonly Pause[],
+  installation: InstallationState | undefined,
 ): z.infer<typeof specSchema> {
   const events: z.infer<typeof specSchema>['events'] = [];
   if (spec.on.push !== undefined) events.push('push');
@@ -300,6 +306,7 @@ export function toSpec(
     environment: spec.environment,
     lane,
     paused: pause === undefined ? null : toPause(pause),
+    installation: installation ?? null,
     events,
     gates: spec.gates.map(describeGate),
     steps: spec.steps.map((step) => step.name),

@@ -4,6 +4,8 @@ import type { Json } from '../../model/event.ts';
 interface Shape {
   has: readonly string[];
   hasNot: readonly string[];
+  /** Bodies of other events are like it, too. */
+  isCommon?: true;
 }
 
 /**
@@ -20,6 +22,12 @@ const SHAPES = new Map<string, Shape>([
   ],
   ['check_run', { has: ['action', 'check_run', 'repository'], hasNot: ['deployment'] }],
   ['check_suite', { has: ['action', 'check_suite', 'repository'], hasNot: [] }],
+  ...['installation', 'installation_repositories', 'installation_target'].map(
+    (name): [string, Shape] => [
+      name,
+      { has: ['action', 'installation'], hasNot: ['repository'], isCommon: true },
+    ],
+  ),
 ]);
 
 /** The events that can start a run. */
@@ -35,7 +43,7 @@ export function whyAnotherEvent(name: string, payload: Json): string | undefined
   if (problem !== undefined) return `the body is not that of the event ${name}: it ${problem}`;
   if (shape !== undefined) return undefined;
   for (const [other, its] of SHAPES) {
-    if (misfit(its, payload) !== undefined) continue;
+    if (its.isCommon || misfit(its, payload) !== undefined) continue;
     return `the body is that of the event ${other}, not ${name}`;
   }
   return undefined;

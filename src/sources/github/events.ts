@@ -3,6 +3,7 @@ import type { Event, Json, PingEvent, ReleaseEvent, WorkflowRunEvent } from '../
 import { describePayload } from './describe-delivery.ts';
 import { whyAnotherEvent } from './event-shape.ts';
 import { parseCheck } from './parse-check.ts';
+import { parseInstallation } from './parse-installation.ts';
 import { parsePush } from './parse-push.ts';
 import {
   type Fields,
@@ -31,6 +32,10 @@ export function parseEvent(name: string, payload: Json): Event {
     if (name === 'check_run' || name === 'check_suite') {
       const reason = 'nothing was asked of Mainsheet on a check run';
       return parseCheck(name, fields) ?? other(name, payload, reason);
+    }
+    if (/^installation(?:_repositories|_target)?$/.test(name)) {
+      const reason = 'nothing changed for Mainsheet';
+      return parseInstallation(name, fields) ?? other(name, payload, reason);
     }
     return other(name, payload, 'Mainsheet deploys on push, release and workflow_run');
   } catch (error) {

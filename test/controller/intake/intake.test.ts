@@ -517,3 +517,22 @@ for (const status of [401, 403, 404]) {
     );
   });
 }
+
+test('what GitHub tells of an installation is kept in the transaction that closes the delivery', async (t) => {
+  const { store, done } = await createFixture(t);
+  const payload = {
+    action: 'created',
+    installation: { id: 7 },
+    repositories: [{ id: 1, full_name: 'acme/storefront' }],
+  };
+  await store.accept({
+    id: 'i1',
+    event: 'installation',
+    action: 'created',
+    repository: undefined,
+    payload: JSON.stringify(payload),
+    receivedAt: 1,
+  });
+  assert.equal((await done('i1')).outcome?.summary, 'An installation of the App: added');
+  assert.equal(await store.installations.stateOf('acme/storefront'), 'installed');
+});

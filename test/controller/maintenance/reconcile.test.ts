@@ -100,6 +100,23 @@ async function createFixture(
 /** Puts something of its own between the look and what it asks. */
 type Meddle = (store: Store, mirrors: Mirrors) => { store?: Store; mirrors?: Mirrors };
 
+test('a repository that the App is not on any more is not looked at, and no error', async (t) => {
+  const { look, store, server, log, repository } = await createFixture(t);
+  const installation = { kind: 'installation', installation: 7 } as const;
+  const repositories = [repository];
+  await store.installations.note({ ...installation, change: 'removed', repositories }, 1);
+  const before = server.requests.length;
+  await look();
+  assert.equal(server.requests.length, before);
+  assert.deepEqual(
+    log.filter(({ level }) => Number(level) >= 40),
+    [],
+  );
+  await store.installations.note({ ...installation, change: 'added', repositories }, 2);
+  await look();
+  assert.ok(server.requests.length > before);
+});
+
 test('a look costs one request for each repository, however many specs and branches it has', async (t) => {
   const { look, commit, server } = await createFixture(t);
   for (const branch of ['release/1', 'release/2', 'topic']) await commit({ a: branch }, branch);
