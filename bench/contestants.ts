@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { createServer as createRawServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import SQLite from 'better-sqlite3';
 
 /** The receivers that the intake bench compares. Started as `node bench/contestants.ts NAME`; prints its port. */
@@ -74,7 +75,7 @@ interface Waiting {
 async function probot(): Promise<Server> {
   const { generateKeyPairSync } = await import('node:crypto');
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  const specifier = 'probot';
+  const specifier = probotFrom(process.env['BENCH_PEERS']);
   const { createNodeMiddleware, createProbot } = (await import(specifier)) as Probot;
   const app = createProbot({
     overrides: {
@@ -91,6 +92,13 @@ async function probot(): Promise<Server> {
     { probot: app, webhooksPath: '/webhooks/v1/github' },
   );
   return createServer((request, response) => void middleware(request, response));
+}
+
+/** `directory`: where `npm install probot` was done, if not here. */
+function probotFrom(directory: string | undefined): string {
+  return directory === undefined
+    ? 'probot'
+    : pathToFileURL(join(directory, 'node_modules/probot/lib/index.js')).href;
 }
 
 interface Probot {

@@ -9,8 +9,10 @@ import type { Load, LoadResult } from './loader.ts';
 export const CONNECTIONS = 64;
 export const PATH = '/webhooks/v1/github';
 export const SECRET = randomBytes(32).toString('hex');
-/** The fastest receiver here answers fewer than this in a second: so many requests are built for each. */
-const MOST_RATE = 40_000;
+/** The fastest receiver that keeps what it takes answers fewer than this in a second: so many requests are built for it. */
+const MOST_RATE = 20_000;
+/** For one that keeps nothing. */
+const REPEATED = 5000;
 
 let serial = 1;
 
@@ -20,12 +22,14 @@ export interface Receiver {
   label: string;
   url: string;
   child: ChildProcess;
+  /** It counts a delivery once. */
+  keeps: boolean;
   /** What has to happen before what it accepted is done. Milliseconds that it took. */
   settle?: () => Promise<number>;
 }
 
 /** Starts a receiver of `contestants.ts`. */
-export async function startReceiver(name: string, label: string): Promise<Receiver> {
+export async function startReceiver(name: string, label: string, keeps = false): Promise<Receiver> {
   const script = fileURLToPath(new URL('contestants.ts', import.meta.url));
   const child = spawn(process.execPath, [script, name], {
     env: { ...process.env, BENCH_SECRET: SECRET },
@@ -35,26 +39,26 @@ export async function startReceiver(name: string, label: string): Promise<Receiv
     once(child.stdout, 'data'),
     once(child, 'exit').then(() => Promise.reject(new Error(`${name} did not start`))),
   ])) as [Buffer];
-  return { name, label, child, url: `http://127.0.0.1:${line.toString().trim()}${PATH}` };
+  return { name, label, child, keeps, url: `http://127.0.0.1:${line.toString().trim()}${PATH}` };
 }
 
 /** Loads one receiver from a process of its own. */
 export async function load(
-  { url }: Pick<Receiver, 'url'>,
+  { url, keeps }: Pick<Receiver, 'url' | 'keeps'>,
   seconds: number,
-  mostRate = MOST_RATE,
 ): Promise<LoadResult> {
   const child = fork(fileURLToPath(new URL('loader.ts', import.meta.url)), {
     execArgv: [],
     serialization: 'advanced',
   });
-  const requests = Math.ceil(seconds * mostRate);
+  const requests = keeps ? Math.ceil(seconds * MOST_RATE) : REPEATED;
   const order: Load = {
     url,
     secret: SECRET,
     connections: CONNECTIONS,
     seconds,
     requests,
+    repeat: !keeps,
     serial,
   };
   serial += requests;

@@ -12,8 +12,10 @@ export interface Load {
   secret: string;
   connections: number;
   seconds: number;
-  /** Ends sooner when so many are sent: a receiver that counts a delivery once gets none twice. */
+  /** So many are built. */
   requests: number;
+  /** Sends them again and again; else the load ends when they are sent: a receiver that counts a delivery once gets none twice. */
+  repeat: boolean;
   /** Sets this load's deliveries apart from those of any other. */
   serial: number;
 }
@@ -39,7 +41,8 @@ process.on('message', (load: Load) => {
 async function run(load: Load): Promise<LoadResult> {
   const requests = build(load);
   const sockets = await Promise.all(Array.from({ length: load.connections }, () => open(load.url)));
-  const latencies = new Float64Array(load.requests);
+  const latencies: number[] = [];
+  const hasNext = () => load.repeat || next < load.requests;
   let next = 0;
   let answered = 0;
   let failed = 0;
@@ -57,27 +60,26 @@ async function run(load: Load): Promise<LoadResult> {
       function watch(): void {
         socket.on('error', reject).on('data', take);
         socket.on('close', () => reject(new Error('the receiver closed a connection')));
-        socket.write(requests[next++] ?? '');
+        socket.write(requests[next++ % load.requests] ?? '');
       }
 
       function write(): void {
         sent = performance.now();
-        socket.write(requests[next++] ?? '');
+        socket.write(requests[next++ % load.requests] ?? '');
       }
 
       function take(chunk: Buffer): void {
         received += chunk.toString('latin1');
         if (!isWhole(received)) return;
         const now = performance.now();
-        latencies[answered] = now - sent;
+        latencies.push(now - sent);
         answered += 1;
         if (received.charCodeAt(9) !== 50) failed += 1;
         const isLast = received.includes('\r\nConnection: close');
         received = '';
-        if (isLast || now >= until || next >= load.requests) {
-          socket.removeAllListeners('close').destroy();
-        }
-        if (now >= until || next >= load.requests) resolve();
+        const isOver = now >= until || !hasNext();
+        if (isLast || isOver) socket.removeAllListeners('close').destroy();
+        if (isOver) resolve();
         else if (isLast) again();
         else write();
       }
@@ -93,7 +95,7 @@ async function run(load: Load): Promise<LoadResult> {
   }
   await Promise.all(sockets.map(work));
   const seconds = (performance.now() - start) / 1000;
-  const sorted = latencies.subarray(0, answered).sort();
+  const sorted = Float64Array.from(latencies).sort();
   const at = (share: number) => sorted[Math.min(answered - 1, Math.floor(answered * share))] ?? 0;
   return { rate: answered / seconds, answered, failed, p50: at(0.5), p99: at(0.99) };
 }

@@ -57,6 +57,7 @@ export async function startServe(
     name,
     label,
     child,
+    keeps: true,
     url: `${url}${PATH}`,
     async settle() {
       const since = performance.now();
