@@ -59,13 +59,13 @@ async function refused(fixture: Fixture, response: Response, status: number, cod
 test('a signed delivery is answered with 202 and is in the store, byte for byte', async (t) => {
   const fixture = await startHttp(t);
   const body = '{"repository": {"full_name": "Acme/Storefront"}, "ü": "☃\\n" }';
-  const response = await send(fixture, { body, headers: { 'X-GitHub-Event': 'check_run' } });
+  const response = await send(fixture, { body, headers: { 'X-GitHub-Event': 'watch' } });
   assert.equal(response.status, 202);
   assert.deepEqual(await response.json(), { delivery: 'd1', duplicate: false });
   const found = await fixture.store.inbox.get('d1');
   assert.equal(found?.payload, body);
   assert.partialDeepStrictEqual(found.delivery, {
-    event: 'check_run',
+    event: 'watch',
     repository: 'acme/storefront',
     state: 'pending',
     receivedAt: NOW,
@@ -128,9 +128,9 @@ test('a body that came before is answered with the delivery that brought it, and
   ).json()) as { summary: string };
   assert.equal(summary, 'Nothing new: delivery d1 has brought the same body before');
   // The event is part of what a body says.
-  const other = { body: '{}', headers: { 'X-GitHub-Event': 'check_run' } };
+  const other = { body: '{}', headers: { 'X-GitHub-Event': 'watch' } };
   assert.deepEqual(await again('d4', other), { delivery: 'd4', duplicate: false });
-  const another = { body: '{}', headers: { 'X-GitHub-Event': 'check_suite' } };
+  const another = { body: '{}', headers: { 'X-GitHub-Event': 'star' } };
   assert.deepEqual(await again('d5', another), { delivery: 'd5', duplicate: false });
 });
 
@@ -258,7 +258,7 @@ test('bytes that are no text are refused, also when they are signed', async (t) 
 
 test('an event that GitHub does not have makes no series of metrics', async (t) => {
   const fixture = await startHttp(t);
-  for (const event of ['push', 'invented_1', 'invented_2', 'check_run']) {
+  for (const event of ['push', 'invented_1', 'invented_2', 'watch']) {
     const headers = { 'X-GitHub-Event': event, 'X-GitHub-Delivery': event };
     const body = event === 'push' ? BODY : '{}';
     assert.equal((await send(fixture, { body, headers })).status, 202);
