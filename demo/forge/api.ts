@@ -3,6 +3,7 @@ import { createEmulator } from 'emulate';
 import { isJsonObject, parseJson, textAt, type Json } from '../json.ts';
 import { findOperation } from '../openapi-document.ts';
 import type { Credentials } from './credentials.ts';
+import { listChecks } from './checks.ts';
 import { createDeployments } from './deployments.ts';
 import { createDispatches } from './dispatches.ts';
 import { toSimulatorHandlers, type ForgeFacts, type OperationHandler } from './operations.ts';
@@ -132,6 +133,12 @@ export async function createGitHubApi(options: {
       if (first.status === 201 && pathname.endsWith('/access_tokens')) {
         const issued = parseJson(first.body);
         if (isJsonObject(issued)) credentials.accept(textAt(issued, 'token'));
+      }
+      if (first.status === 404 && isKnown && operation === 'checks/list-for-ref') {
+        const path = request.path.replace(/\/commits\/.*$/, '/check-runs/');
+        const read = (id: number) => emulated({ ...request, path: `${path}${id}` });
+        const list = await listChecks(read, new URL(request.path, facts.url));
+        return { ...(await read(1)), status: 200, body: JSON.stringify(list) };
       }
       const isWhole = operation === undefined || WHOLE.has(operation);
       if (first.status !== 404 || isWhole || !isKnown) return first;

@@ -11,6 +11,7 @@ export async function auditForge(
   return [
     ...(await auditStatuses(world, runs)),
     ...(await auditDeployments(world, runs, all)),
+    ...(await auditChecks(world, runs)),
     ...(await auditDispatches(world, runs, all)),
     ...world.forge.problems(),
   ];
@@ -85,6 +86,29 @@ function wasReplaced(run: RunView, all: readonly RunView[]): boolean {
   return newer.some(({ spec, state }) => spec === run.spec && state === 'succeeded');
 }
 
+/** One check run for each run whose spec asks for it, whose conclusion is the run's true end. */
+async function auditChecks(world: ChaosWorld, runs: readonly RunView[]): Promise<string[]> {
+  const problems: string[] = [];
+  const checked = CHAOS_SPECS.filter(({ more }) => more.includes('check'));
+  for (const run of runs.filter(({ spec }) => checked.some(({ name }) => name === spec))) {
+    const path = `/repos/${repositoryOf(run)}/commits/${run.sha}/check-runs?filter=all&per_page=100`;
+    const { check_runs: all } = await get<{ check_runs: CheckView[] }>(world, path);
+    const own = all.filter(({ external_id: id }) => id === run.id);
+    const same = runs.filter(({ sha }) => sha === run.sha);
+    const failed = run.state === 'failed' ? 'failure' : 'cancelled';
+    const wanted = run.state === 'succeeded' || isDeployed(run, same) ? 'success' : failed;
+    const shown = own.map(({ conclusion }) => conclusion).join();
+    if (shown === wanted) continue;
+    problems.push(`run ${run.id} of ${run.spec} is ${run.state}, its check runs [${shown}]`);
+  }
+  return problems;
+}
+
+interface CheckView {
+  external_id: string;
+  conclusion: string | null;
+}
+
 interface DeploymentView {
   id: number;
   payload: { mainsheet: { run: string } };
@@ -100,11 +124,13 @@ async function deploymentsOf(world: ChaosWorld, repository: string): Promise<Dep
   }
 }
 
-async function read<Item>({ forge }: ChaosWorld, path: string): Promise<Item[]> {
+const read = <Item>(world: ChaosWorld, path: string) => get<Item[]>(world, path);
+
+async function get<Answer>({ forge }: ChaosWorld, path: string): Promise<Answer> {
   const headers = { authorization: `Bearer ${forge.token}`, accept: 'application/json' };
   const response = await fetch(forge.url + path, { headers });
   if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${await response.text()}`);
-  return (await response.json()) as Item[];
+  return (await response.json()) as Answer;
 }
 
 /** Who is to hear of an end has heard of it, and of nothing that is not so. */

@@ -18,7 +18,7 @@ export const PAGES = 'acme/pages';
 export const HUB = 'acme/hub';
 
 export const CHAOS_SPECS: readonly ChaosSpec[] = [
-  spec('newest', SHOP, {}),
+  spec('newest', SHOP, { more: 'feedback: [status, deployment, check]' }),
   spec('every', SHOP, {
     lane: 'shared',
     more: 'concurrency: { lane: shared, queue: all }',

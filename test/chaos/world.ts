@@ -9,6 +9,7 @@ import { openPostgres } from '../../src/store/postgres.ts';
 import type { Database } from '../../src/store/tables.ts';
 import { startBalancer } from '../support/balancer.ts';
 import { startController, type Controller } from '../support/controller.ts';
+import { appCredentials } from '../support/world.ts';
 import { deafUrl } from '../support/deaf.ts';
 import { startPostgres } from '../support/postgres.ts';
 import type { Random } from '../support/random.ts';
@@ -56,7 +57,7 @@ export interface ChaosWorld {
 export async function createChaosWorld(place: ChaosPlace): Promise<ChaosWorld> {
   const root = await mkdtemp(join(tmpdir(), 'mainsheet-chaos-'));
   const book = join(root, 'book');
-  const forge = await createForge({ repositories: [SHOP, PAGES, HUB] });
+  const forge = await createForge({ repositories: [SHOP, PAGES, HUB], app: true });
   const samples: Sample[] = [];
   for (const repository of [SHOP, PAGES]) {
     samples.push(await createSample(forge, repository, { mark: 'first', pace: '0' }));
@@ -64,6 +65,8 @@ export async function createChaosWorld(place: ChaosPlace): Promise<ChaosWorld> {
   const server = place.engine === 'postgres' ? await startPostgres() : undefined;
   const databaseUrl = await server?.database();
   const env = {
+    // Only an App makes check runs.
+    ...appCredentials(forge),
     // Compiled once: a start is most of what a kill costs. A process leaves its cache behind when it stops.
     NODE_COMPILE_CACHE: join(root, 'compiled'),
     MAINSHEET_SHUTDOWN_GRACE: '2s',

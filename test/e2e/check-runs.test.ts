@@ -41,7 +41,7 @@ async function push(message: string): Promise<string> {
 /** What GitHub shows of a run, when its check run is complete. It numbers check runs from 1. */
 async function checkOf(run: string): Promise<JsonObject> {
   return await until(`the check run of ${run} is complete`, async () => {
-    for (let id = 1; id <= 2; id += 1) {
+    for (let id = 1; id <= 3; id += 1) {
       const url = `${world.forge.url}/repos/${SITE}/check-runs/${id}`;
       const headers = { authorization: `Bearer ${world.forge.token}` };
       const answer = await fetch(url, { headers });
@@ -79,6 +79,19 @@ function pressed(check: JsonObject, run: string, identifier: string, login: stri
   };
 }
 
+test('a check run whose making was not answered is found again, and the run has one', async () => {
+  const { forge } = world;
+  forge.faults.next({ method: 'POST', path: /\/check-runs$/ }, 'lost-answer');
+  const run = await world.ended(await push('lost'));
+  await world.settled();
+  assert.equal(forge.faults.left(), 0);
+  assert.equal((await checkOf(run.id))['conclusion'], 'failure');
+  const made = forge.journal.filter(
+    ({ method, path }) => method === 'POST' && path.endsWith('/check-runs'),
+  );
+  assert.equal(made.length, 1);
+});
+
 test('a run has one check run, whose buttons do what they say for those who may', async () => {
   const sha = await push('a');
   const run = await world.ended(sha);
@@ -97,7 +110,7 @@ test('a run has one check run, whose buttons do what they say for those who may'
   await world.settled();
   const shown = ((await checkOf(run.id)) as { output: JsonObject }).output;
   assert.match(textAt(shown, 'summary'), /^> &#64;mallory may not retry/);
-  assert.equal((await world.runs()).length, 1);
+  assert.equal((await world.runs()).length, 2);
 
   const taken = await world.forge.deliver('check_run', pressed(check, run.id, 'retry', 'demo'));
   assert.match((await world.explained(taken.id)).summary, /^@demo asked to retry/);

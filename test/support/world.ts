@@ -169,6 +169,7 @@ export async function createWorld(options: {
   };
 }
 
-function appCredentials({ appId = '', privateKey = '' }: Forge): Record<string, string> {
+/** What makes a controller speak to the forge as its App. */
+export function appCredentials({ appId = '', privateKey = '' }: Forge): Record<string, string> {
   return { GITHUB_APP_ID: appId, GITHUB_APP_PRIVATE_KEY: privateKey, GITHUB_TOKEN: '' };
 }

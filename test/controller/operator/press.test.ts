@@ -171,7 +171,7 @@ for (const [engine, open] of bothEngines()) {
       ]);
     });
 
-    test('without write permission each is refused: politely on the check run, in the audit, and nothing else', async (t) => {
+    test('without write permission each is refused: politely on the check run, in the audit, and nothing else (G12)', async (t) => {
       const world = await setUp(t);
       const run = await world.run('r1', sha('1'), START, SUCCEED);
       const before = await world.runs();
@@ -188,7 +188,7 @@ for (const [engine, open] of bothEngines()) {
       assert.ok(audit.every((line) => line.includes('.refused r1')));
     });
 
-    test('a press that names another run, commit, repository or check run does nothing but land in the audit', async (t) => {
+    test('a press that names another run, commit, repository or check run does nothing but land in the audit (G12)', async (t) => {
       const world = await setUp(t);
       const run = await world.run('r1', sha('1'), START, SUCCEED);
       const before = await world.runs();
