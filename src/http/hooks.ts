@@ -2,6 +2,8 @@ import { isIP } from 'node:net';
 import type { Context, Middleware } from 'koa';
 import { readPayload } from '../controller/hooks/read-payload.ts';
 import { toDelivery } from '../controller/hooks/to-delivery.ts';
+import type { WaitForResult } from '../controller/hooks/results.ts';
+import type { Run } from '../model/run.ts';
 import type { Hooks, OpenHook } from '../controller/hooks/hooks.ts';
 import type { Clock } from '../lib/clock.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
@@ -38,6 +40,7 @@ export function hookRoute(deps: {
   clock: Clock;
   logger: Logger;
   metrics: Metrics;
+  waitForResult: WaitForResult;
   /** Whose `X-Forwarded-For` counts. */
   isProxy: (address: string) => boolean;
 }): Middleware {
@@ -75,12 +78,13 @@ export function hookRoute(deps: {
     const { rate } = open.hook;
     if (rate !== undefined) {
       refuseOver(limits.wait(`hook ${id}`, rate), 'hook');
-      limits.take(`hook ${id}`, rate);
     }
     const now = deps.clock.now();
     const incoming = { header: (name: string) => ctx.get(name), token };
     const check = open.verify(incoming, now);
     const bytes = await deps.readBody(ctx.req, check);
+    // Only now: who has no secret must not use up what who has it may send.
+    if (rate !== undefined) limits.take(`hook ${id}`, rate);
     const { body, text } = readPayload(bytes, contentType);
     const { handshake }: Source = SOURCES[open.hook.sender];
     const greeting = handshake?.(body);
@@ -97,12 +101,29 @@ export function hookRoute(deps: {
     const { isNew, copyOf } = await deps.takeIn(delivery);
     deps.metrics.deliveries.inc({ event: 'hook', result: isNew ? 'accepted' : 'duplicate' });
     ctx.status = 202;
-    ctx.body = {
+    const taken = {
       delivery: delivery.id,
       duplicate: !isNew,
       ...(copyOf === undefined ? {} : { copyOf }),
     };
+    ctx.body = taken;
+    if (open.hook.waitMs === 0) return;
+    const result = await deps.waitForResult(delivery.id, open.hook.waitMs, endOf(ctx));
+    if (result.isOver) ctx.status = 200;
+    ctx.body = { ...taken, runs: result.runs.map(toResult) };
   }
+}
+
+/** Aborts when the sender has hung up, or Mainsheet is to end. */
+function endOf(ctx: Context): AbortSignal {
+  const gone = new AbortController();
+  ctx.res.once('close', () => gone.abort());
+  const stopping: unknown = ctx.state['stopping'];
+  return stopping instanceof AbortSignal ? AbortSignal.any([gone.signal, stopping]) : gone.signal;
+}
+
+function toResult({ id, spec, state, reason, outputs }: Run) {
+  return { run: id, spec, state, reason, outputs, path: `runs/${id}` };
 }
 
 /** What of an address fails counts by this key; undefined for one that may be a proxy's, behind which others stand. */

@@ -33,6 +33,7 @@ import { runOperations } from './api/runs.ts';
 import { boundConnections } from './connections.ts';
 import type { Hooks } from '../controller/hooks/hooks.ts';
 import type { HookRegistry } from '../controller/hooks/registry.ts';
+import { createWaitForResult } from '../controller/hooks/results.ts';
 import { createTryHook } from '../controller/hooks/try-out.ts';
 import { hookOperations } from './api/hooks.ts';
 import { hookRoute } from './hooks.ts';
@@ -116,6 +117,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   app.use(
     hookRoute({
       hooks: deps.hooks,
+      waitForResult: createWaitForResult({ store, news, clock }),
       isProxy: createNetworks(deps.trustedProxies),
       readBody,
       takeIn,

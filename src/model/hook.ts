@@ -23,7 +23,8 @@ export type SenderName = (typeof SENDERS)[number];
 export const TOKEN_SENDERS: readonly SenderName[] = ['bearer', 'basic', 'header', 'path'];
 
 /** How a body of a content type is read. */
-export function readingOf(contentType: string): 'json' | 'form' | 'text' {
+export function readingOf(contentType: string): 'json' | 'form' | 'xml' | 'text' {
+  if (/[/+]xml$/.test(contentType)) return 'xml';
   if (contentType === 'application/json' || contentType.endsWith('+json')) return 'json';
   return contentType === 'application/x-www-form-urlencoded' ? 'form' : 'text';
 }
@@ -81,6 +82,10 @@ export interface Hook {
   /** How many requests it takes. */
   rate: { count: number; perMs: number } | undefined;
   extract: Record<string, Extract>;
+  /** A JSON Schema of the inputs, a map. */
+  schema: { [key: string]: Json } | undefined;
+  /** Milliseconds that the answer waits for the runs to end; 0: it is given at once. */
+  waitMs: number;
   /** A CEL expression that must be true for anything to start. */
   if: string | undefined;
   /** A CEL expression whose value is the delivery's id. */

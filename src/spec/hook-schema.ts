@@ -1,5 +1,6 @@
 import { query } from 'jsonpath-rfc9535';
 import * as z from 'zod';
+import { describeError } from '../lib/errors.ts';
 import { parseNetwork } from '../lib/networks.ts';
 import type { Json } from '../model/event.ts';
 import {
@@ -11,6 +12,7 @@ import {
   type Hook,
   type SenderOptions,
 } from '../model/hook.ts';
+import { compileSchema } from './input-schema.ts';
 import { duration, hookId, oneOrMore, problem, secretName } from './schema-fields.ts';
 
 const MINUTE = 60_000;
@@ -174,6 +176,25 @@ const written = z.strictObject({
     })
     .describe('Inputs by name: where each comes from.')
     .optional(),
+  schema: z
+    .record(z.string(), z.unknown())
+    .superRefine((schema, context) => {
+      try {
+        compileSchema(schema as { [key: string]: Json });
+      } catch (error) {
+        problem(context, `is no JSON Schema: ${describeError(error)}`);
+      }
+    })
+    .describe('A JSON Schema (draft 2020-12) of the inputs, which are one map.')
+    .optional(),
+  respond: z
+    .strictObject({
+      wait: duration(1000, 30_000, 'at least 1s and at most 30s').describe(
+        'Answer with the outputs when all runs have ended within this time.',
+      ),
+    })
+    .describe('How a request is answered. Default: at once.')
+    .optional(),
   if: z
     .union([z.string(), z.boolean()])
     .transform(String)
@@ -215,6 +236,8 @@ export const hookSchema = written.transform((input, context): Hook => {
     addresses: input.addresses ?? [],
     rate: input.rate,
     extract: input.extract ?? {},
+    schema: input.schema as Hook['schema'],
+    waitMs: input.respond?.wait ?? 0,
     if: input.if,
     dedupe: input.dedupe,
   };

@@ -18,6 +18,21 @@ extract:
   labels: $.labels
 if: "!inputs.tag.startsWith('dev-')"
 dedupe: body.id
+---
+kind: hook
+id: stripe
+sender: stripe
+secrets: [STRIPE]
+extract: { customer: $.data.object.customer }
+if: hook.type == 'invoice.paid'
+---
+kind: hook
+id: ask
+sender: bearer
+secrets: [IMAGES_TOKEN]
+extract: { n: { json: $.n, type: number, required: true } }
+schema: { properties: { n: { maximum: 10 } } }
+respond: { wait: 30s }
 `;
 
 const SPECS = `
@@ -36,13 +51,27 @@ name: other
 repository: ${SITE}
 on: { hook: { id: images, ref: nowhere } }
 steps: [{ run: "true" }]
+---
+name: paid
+repository: ${SITE}
+on: { hook: { id: stripe } }
+steps: [{ run: 'echo "customer=$MAINSHEET_INPUT_CUSTOMER" >> "$MAINSHEET_OUTPUT"' }]
+---
+name: answer
+repository: ${SITE}
+on: { hook: { id: ask } }
+steps: [{ run: 'echo "twice=$((MAINSHEET_INPUT_N * 2))" >> "$MAINSHEET_OUTPUT"' }]
 `;
 
 let world: World;
 before(async () => {
   world = await createWorld({
     specs: { 'hooks.yaml': HOOKS, 'specs.yaml': SPECS },
-    env: { MAINSHEET_SECRET_IMAGES: SECRET },
+    env: {
+      MAINSHEET_SECRET_IMAGES: SECRET,
+      MAINSHEET_SECRET_IMAGES_TOKEN: 'token-of-sixteen-characters',
+      MAINSHEET_SECRET_STRIPE: 'whsec_test',
+    },
   });
 });
 after(() => world.close());
@@ -139,4 +168,49 @@ test('a request that is not signed, or lacks an input, is refused, and nothing i
     const found = await asAdmin(`${world.controller.url}/api/v1/deliveries/${id}`);
     assert.equal(found.status, 404);
   }
+});
+
+test('an event of Stripe’s starts a run, under the id and type that Stripe gave it', async () => {
+  const body = JSON.stringify({
+    id: 'evt_1',
+    object: 'event',
+    type: 'invoice.paid',
+    data: { object: { customer: 'cus_1' } },
+  });
+  const time = Math.floor(Date.now() / 1000);
+  const v1 = createHmac('sha256', 'whsec_test').update(`${time}.${body}`).digest('hex');
+  const response = await fetch(new URL('/webhooks/v1/hooks/stripe', world.controller.webhookUrl), {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', 'Stripe-Signature': `t=${time},v1=${v1}` },
+    body,
+  });
+  assert.deepEqual(await response.json(), { delivery: 'stripe.evt_1', duplicate: false });
+  const run = await until('the run has ended', async () =>
+    (await world.runs()).find(
+      ({ delivery, state }) => delivery === 'stripe.evt_1' && state === 'succeeded',
+    ),
+  );
+  assert.deepEqual(run.outputs, { customer: 'cus_1' });
+});
+
+test('a sender that waits is answered with what its run put out', async () => {
+  const ask = async (n: unknown) =>
+    await fetch(new URL('/webhooks/v1/hooks/ask', world.controller.webhookUrl), {
+      method: 'POST',
+      headers: {
+        'Content-Type': 'application/json',
+        Authorization: 'Bearer token-of-sixteen-characters',
+      },
+      body: JSON.stringify({ n }),
+    });
+  const response = await ask(4);
+  const { runs } = (await response.json()) as { runs: (RunView & { path: string })[] };
+  assert.equal(response.status, 200);
+  assert.deepEqual(
+    runs.map(({ spec, state, outputs }) => [spec, state, outputs]),
+    [['answer', 'succeeded', { twice: '8' }]],
+  );
+  const refused = await ask(11);
+  assert.equal(refused.status, 422);
+  assert.match(((await refused.json()) as { detail: string }).detail, /n must be <= 10/);
 });

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Hook } from '../../src/model/hook.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
-import { startHttp, type Fixture } from './fixture.ts';
+import { sampleRun } from '../store/samples.ts';
+import { until } from '../support/until.ts';
+import { NOW, startHttp, type Fixture } from './fixture.ts';
 
 const TOKEN = 'a token of sixteen';
 
@@ -177,4 +179,61 @@ test('large numbers of a payload stay as they are', async (t) => {
   const { delivery } = (await response.json()) as { delivery: string };
   const found = await fixture.store.inbox.get(delivery);
   assert.match(found?.payload ?? '', /"body":\{"id": 12345678901234567890\}\}$/);
+});
+
+test('XML is read as elements, attributes and text, and a document type is refused', async (t) => {
+  const fixture = await start(
+    t,
+    'content-types: application/xml\nextract: { id: "$.order[\'@id\']", item: $.order.item }',
+  );
+  const order = '<order id="7"><item>a</item><item>b &amp; c</item></order>';
+  const response = await send(fixture, { type: 'application/xml', body: order });
+  const { delivery } = (await response.json()) as { delivery: string };
+  const found = await fixture.store.inbox.get(delivery);
+  const { inputs } = JSON.parse(found?.payload ?? '') as { inputs: object };
+  assert.deepEqual(inputs, { id: '7', item: ['a', 'b & c'] });
+  const bomb = '<!DOCTYPE x [<!ENTITY a "aaaa">]><x>&a;</x>';
+  for (const body of [bomb, '<a>', `${'<a>'.repeat(5000)}${'</a>'.repeat(5000)}`]) {
+    const refused = await send(fixture, { type: 'application/xml', body });
+    assert.deepEqual(await codeOf(refused), [400, 'payload-unreadable']);
+  }
+});
+
+test('inputs that are not as the schema has them are refused, all at once and without their values', async (t) => {
+  const fixture = await start(
+    t,
+    'extract: { a: $.a, b: $.b }\nschema: { properties: { a: { type: string, pattern: "^v[0-9]+$" }, b: { minimum: 1 } } }',
+  );
+  const response = await send(fixture, { body: '{"a":"hostile","b":0}' });
+  const { detail } = (await response.json()) as { detail: string };
+  assert.equal(response.status, 422);
+  assert.match(detail, /a must match pattern .*; b must be >= 1/);
+  assert.doesNotMatch(detail, /hostile/);
+  assert.equal((await send(fixture, { body: '{"a":"v12","b":1}' })).status, 202);
+});
+
+test('a sender that waits is answered when its delivery is over, and told where its runs are when it is not', async (t) => {
+  const fixture = await start(t, 'respond: { wait: 5s }\ndedupe: body.id');
+  const waiting = send(fixture, { body: '{"id":"d1"}' });
+  await until('it is stored', async () => (await fixture.store.inbox.countPending()) === 1);
+  const run = await fixture.store.runs.insert(sampleRun('r1', { delivery: 'a.d1' }), ['Build']);
+  assert.ok(run);
+  await fixture.store.inbox.close('a.d1', 'processed', { summary: '', specs: [] }, NOW);
+  await fixture.store.runs.update({ ...run, state: 'succeeded' }, { state: 'queued' });
+  fixture.news.publish({ kind: 'run', run: 'r1', spec: 'x', state: 'succeeded' });
+  const response = await waiting;
+  assert.equal(response.status, 200);
+  const { runs } = (await response.json()) as { runs: { run: string; path: string }[] };
+  assert.deepEqual(
+    runs.map(({ run: id, path }) => [id, path]),
+    [['r1', 'runs/r1']],
+  );
+});
+
+test('what is not signed uses up nothing of a hook’s rate', async (t) => {
+  const fixture = await start(t, 'rate: 1/m');
+  for (let count = 0; count < 3; count += 1) {
+    assert.equal((await send(fixture, { token: 'x' })).status, 401);
+  }
+  assert.equal((await send(fixture)).status, 202);
 });

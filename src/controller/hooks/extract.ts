@@ -2,6 +2,7 @@ import { query } from 'jsonpath-rfc9535';
 import { describeError, TerminalError } from '../../lib/errors.ts';
 import type { Json } from '../../model/event.ts';
 import type { Extract, Hook } from '../../model/hook.ts';
+import { schemaProblems } from '../../spec/input-schema.ts';
 import { evaluateJson } from '../../spec/expressions.ts';
 
 /** UTF-16 units of one input: less than an environment variable holds. */
@@ -42,6 +43,19 @@ export function extractInputs(
   throw new TerminalError(
     'bad-inputs',
     `the request does not have what the hook needs: ${problems.join('; ')}`,
+  );
+}
+
+/** Throws TerminalError `bad-inputs` when inputs are not as the hook's schema has them. */
+export function checkInputs(
+  { schema }: Pick<Hook, 'schema'>,
+  inputs: { [name: string]: Json },
+): void {
+  const problems = schema === undefined ? [] : schemaProblems(schema, inputs);
+  if (problems.length === 0) return;
+  throw new TerminalError(
+    'bad-inputs',
+    `the request is not as the hook's schema has it: ${problems.join('; ')}`,
   );
 }
 

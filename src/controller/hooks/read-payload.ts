@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { TerminalError } from '../../lib/errors.ts';
 import type { Json } from '../../model/event.ts';
 import { readingOf } from '../../model/hook.ts';
+import { readXml } from './read-xml.ts';
 
 /** Levels of lists and maps within each other: enough for any sender, and few enough to walk through. */
 const MOST_LEVELS = 100;
@@ -15,7 +16,7 @@ export interface ReadPayload {
 
 /**
  * What the verified bytes say, by their content type. Throws TerminalError `payload-unreadable`. A form's field that is there
- * several times is a list; what is neither JSON nor a form is its text; an empty body is null.
+ * several times is a list; XML as `readXml` has it; what is none of these is its text; an empty body is null.
  */
 export function readPayload(bytes: Buffer, contentType: string): ReadPayload {
   if (!isUtf8(bytes)) throw unreadable('the body is not UTF-8');
@@ -23,7 +24,7 @@ export function readPayload(bytes: Buffer, contentType: string): ReadPayload {
   const kind = readingOf(contentType);
   if (text === '') return { body: null, text: 'null' };
   if (kind === 'json') return { body: parseJson(text), text };
-  const body = kind === 'form' ? parseForm(text) : text;
+  const body = kind === 'form' ? parseForm(text) : kind === 'xml' ? readXml(text) : text;
   return { body, text: JSON.stringify(body) };
 }
 

@@ -5,7 +5,7 @@ import { hookEventName, type HookPayload } from '../../model/hook.ts';
 import type { Identity } from '../../sources/contract.ts';
 import type { IncomingDelivery } from '../../store/inbox.ts';
 import type { OpenHook } from './hooks.ts';
-import { dedupeId, extractInputs, type RequestContext } from './extract.ts';
+import { checkInputs, dedupeId, extractInputs, type RequestContext } from './extract.ts';
 
 /** A request to a hook that was verified. */
 export interface VerifiedRequest {
@@ -30,6 +30,7 @@ export function toDelivery(
     identity.type !== undefined && /^[\w.:/ -]{1,100}$/.test(identity.type) ? identity.type : null;
   const fixed = dynamic?.inputs ?? {};
   const inputs = { ...extractInputs(hook, context, fixed), ...fixed };
+  checkInputs(hook, inputs);
   const via =
     dynamic === undefined
       ? {}
