@@ -3,30 +3,36 @@ import type { WhyAnswer } from './api-answers.ts';
 import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import type { CommandContext } from './context.ts';
 import type { Terminal } from './terminal.ts';
+import { UsageError } from './usage-error.ts';
 
 /** What needs no mending. */
 const GOOD = new Set(['live', 'running', 'waiting']);
 
-/** `mainsheet why COMMIT --repository NAME` */
+/** `mainsheet why [COMMIT]`, in a checkout; or `mainsheet why COMMIT --repository NAME` anywhere. */
 export function whyCommand(program: Command, context: CommandContext): void {
   const { terminal } = context;
   program
     .command('why')
     .description('say why a commit was or was not deployed, spec by spec')
-    .argument('<commit>', 'a commit, or at least its first seven letters')
-    .requiredOption('--repository <name>', 'its repository: owner/name')
+    .argument('[commit]', 'a commit, or at least its first seven letters (default: HEAD)')
+    .option('--repository <name>', 'its repository: owner/name (default: that of this checkout)')
     .option('--exit-code', 'exit with 1 when no spec has it deployed')
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
       `
-Example:
+Examples:
+  $ mainsheet why
   $ mainsheet why 3f8a91c --repository acme/storefront`,
     )
     .action(
       context.action(
-        async (commit: string, options: { repository: string; exitCode?: true; json?: true }) => {
-          const answer = await (await context.api()).why(options.repository, commit);
+        async (
+          given: string | undefined,
+          options: { repository?: string; exitCode?: true; json?: true },
+        ) => {
+          const { repository, commit } = await meant(context, given, options.repository);
+          const answer = await (await context.api()).why(repository, commit);
           if (options.json) terminal.line(cleanJson(answer));
           else say(terminal, answer);
           const isLive = answer.specs.some(({ fate }) => fate === 'live');
@@ -34,6 +40,31 @@ Example:
         },
       ),
     );
+}
+
+/** What is not said is that of the checkout. Throws UsageError, and what `openCheckout` throws. */
+async function meant(
+  context: CommandContext,
+  given: string | undefined,
+  repository: string | undefined,
+): Promise<{ repository: string; commit: string }> {
+  if (repository !== undefined) {
+    if (given !== undefined) return { repository, commit: given };
+    throw new UsageError('commit-missing', 'with --repository the commit has to be named, too');
+  }
+  const { openCheckout, said } = await import('./own-checkout.ts');
+  const checkout = await openCheckout(context);
+  const name = `${given ?? 'HEAD'}^{commit}`;
+  const commit = await said(
+    checkout.git,
+    'rev-parse',
+    '--verify',
+    '--quiet',
+    '--end-of-options',
+    name,
+  );
+  if (commit !== undefined) return { repository: checkout.repository, commit };
+  throw new UsageError('commit-unknown', `this checkout has no commit ${given ?? 'HEAD'}`);
 }
 
 function say(terminal: Terminal, { repository, sha, specs }: WhyAnswer): void {

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { git } from '../../demo/git.ts';
 import { until } from '../support/until.ts';
 import { pushPayload } from './payloads.ts';
 import { runCommand } from './run-command.ts';
@@ -196,4 +197,19 @@ test('why says of a commit what became of it, spec by spec', async () => {
   assert.equal(code, 0);
   assert.match(stdout, /^✓ storefront \(production\): waiting\n {2}Run \w+ waits: /);
   assert.equal((await ask('--exit-code')).code, 1, 'it is not deployed yet');
+});
+
+test('why asks about HEAD of the checkout that it is started in', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'mainsheet-why-'));
+  t.after(() => rm(root, { recursive: true, force: true }));
+  const run = (...args: string[]) => git({ directory: root, args });
+  await run('init', '--quiet', '--initial-branch=main');
+  await run('remote', 'add', 'origin', 'https://github.com/acme/storefront.git');
+  await run('commit', '--quiet', '--allow-empty', '--message=First');
+  const { code, stdout } = await runCommand(['why'], { env: here(), directory: root });
+  assert.equal(code, 0);
+  assert.match(stdout, /^✗ storefront \(production\): never-heard-of\n/);
+  const unknown = await runCommand(['why', 'nothing'], { env: here(), directory: root });
+  assert.equal(unknown.code, 2);
+  assert.match(unknown.stderr, /this checkout has no commit nothing/);
 });
