@@ -20,7 +20,7 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --cache /tmp/npm \
  && npm uninstall --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --cache /tmp/npm \
       @octokit/webhooks-examples @octokit/webhooks-methods @simulacrum/foundation-simulator \
-      @simulacrum/github-api-simulator ajv ajv-formats emulate
+      @simulacrum/github-api-simulator ajv-formats emulate
 COPY --from=package /source/mainsheet-*.tgz /tmp/
 RUN tar --extract --gzip --file /tmp/mainsheet-*.tgz --strip-components=1
 # Whatever the umask of the checkout was: everybody may read, nobody but root may write.
