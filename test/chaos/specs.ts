@@ -34,7 +34,10 @@ export const CHAOS_SPECS: readonly ChaosSpec[] = [
     ends: ['succeeded', 'superseded', 'cancelled'],
     tells: ['succeeded', 'cancelled'],
   }),
-  spec('approved', PAGES, { more: 'gates: [{ approve: {} }]' }),
+  spec('approved', PAGES, {
+    // Each has its turn, or few would ever start.
+    more: 'concurrency: { queue: all }\ngates: [{ approve: {} }]',
+  }),
   spec('careful', PAGES, {
     more: 'on-interrupt: fail',
     ends: ['succeeded', 'superseded', 'failed/mainsheet'],

@@ -19,6 +19,8 @@ const KEPT = 'flushed';
 /** A disk is slow, or what does not wait for it is seldom found out. */
 const SLOW_MS = 100;
 let count = 0;
+/** The newest that was kept: of flushes that overlap the later one has all that the earlier one has, whichever ends first. */
+let kept = -1;
 
 const { fdatasync } = fs;
 fs.fdatasync = Object.assign(
@@ -55,7 +57,12 @@ function copy(file: string, name: number): void {
 
 function keep(directory: string, name: number): void {
   const latest = join(directory, KEPT, 'latest');
-  writeFileSync(`${latest}.new`, String(name));
-  renameSync(`${latest}.new`, latest);
-  rmSync(join(directory, KEPT, String(name - 1)), { recursive: true, force: true });
+  const before = kept;
+  kept = Math.max(kept, name);
+  if (kept === name) {
+    writeFileSync(`${latest}.new`, String(name));
+    renameSync(`${latest}.new`, latest);
+  }
+  const older = kept === name ? before : name;
+  rmSync(join(directory, KEPT, String(older)), { recursive: true, force: true });
 }

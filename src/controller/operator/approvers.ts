@@ -35,9 +35,9 @@ export function createApprovers(deps: {
     const names = [
       ...namedIn(payload),
       ...(await committersOf(run)),
-      nameOf((await store.runs.askedBy(run.id)) ?? ''),
+      (await store.runs.askedBy(run.id)) ?? '',
     ];
-    return new Set(names.map((name) => name.toLowerCase()));
+    return new Set(names.map((name) => nameOf(name).toLowerCase()));
   }
 
   async function committersOf({ repository, sha }: Run): Promise<string[]> {

@@ -41,6 +41,7 @@ export function createReplay(deps: {
       await tables.inbox.forgetMissing(delivery);
       const origin = { delivery, cause: 'replay', overtaken: new Map() } as const;
       const runs = await makeRuns(tables, origin, judged);
+      for (const { id } of runs.bySpec.values()) await tables.runs.setAskedBy(id, actor);
       const result = outcomeOf(judged, runs.bySpec);
       await tables.audit.record({
         at: clock.now(),
