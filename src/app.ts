@@ -320,6 +320,7 @@ export async function startApp(deps: {
     spoolDirectory: config.dataDir,
     adminToken,
     publicUrl: config.publicUrl,
+    githubUrl: config.github.serverUrl,
     version: deps.version,
     clock,
     logger,

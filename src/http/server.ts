@@ -71,6 +71,8 @@ export interface HttpDeps {
   adminToken: string;
   /** Where people reach it. Without a slash at the end. */
   publicUrl: string | undefined;
+  /** Of GitHub, without a slash at the end. */
+  githubUrl: string;
   version: string;
   clock: Clock;
   logger: Logger;
@@ -128,7 +130,6 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   );
   const health = healthRoutes({ store, catalog, metrics, adminToken: deps.adminToken });
   app.use(health.routes());
-  app.use(runLinks);
 
   const operations = withOpenApi(
     [
@@ -192,13 +193,3 @@ function routesOf(router: Router): string[] {
     methods.filter((method) => method !== 'HEAD').map((method) => `${method} ${String(path)}`),
   );
 }
-
-/**
- * Links on GitHub lead to `/runs/<id>`. As long as there is no page for a run, its description in the API is shown. The redirect
- * is relative: a proxy may have taken away the path of `MAINSHEET_PUBLIC_URL`, or not be in the way at all.
- */
-const runLinks: Koa.Middleware = async (ctx, next) => {
-  const id = /^\/runs\/([0-9a-z]{1,64})$/.exec(ctx.path)?.[1];
-  if (id === undefined) return await next();
-  ctx.redirect(`../api/v1/runs/${id}`);
-};

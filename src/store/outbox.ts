@@ -4,7 +4,7 @@ import { IMPORTANCE, type Importance } from '../model/importance.ts';
 import type { Engine } from './engine.ts';
 import { createOutboxClaims, type OutboxClaims } from './outbox-claims.ts';
 import { fromRow, PENDING, type OutboxEntry, type OutboxState } from './outbox-rows.ts';
-import { page, type Page, type PageRequest } from './page.ts';
+import { page, repositoriesOf, type Page, type PageRequest } from './page.ts';
 import type { Database } from './tables.ts';
 
 export type { Claimable } from './outbox-claims.ts';
@@ -48,7 +48,11 @@ export interface Outbox extends OutboxClaims {
   ofRun(run: string): Promise<OutboxEntry[]>;
   list(
     request: PageRequest,
-    filter: { state?: OutboxState | undefined },
+    filter: {
+      state?: OutboxState | undefined;
+      /** Repositories in small letters: callbacks of runs of others are not in the list. Undefined: all are. */
+      visible?: readonly string[] | undefined;
+    },
   ): Promise<Page<OutboxEntry>>;
   /** How many wait, and how many were given up; both are few, however many were sent. */
   countOpen(): Promise<{ pending: number; dead: number }>;
@@ -160,6 +164,15 @@ export function createOutbox(db: Kysely<Database>, engine: Engine): Outbox {
       let query = db.selectFrom('outbox').selectAll();
       if (filter.state !== undefined) query = query.where('state', '=', sql.lit(filter.state));
       if (request.before !== undefined) query = query.where('seq', '<', request.before);
+      const names = repositoriesOf(filter);
+      if (names !== undefined) {
+        query = query.where('run_id', 'in', (eb) =>
+          eb
+            .selectFrom('runs')
+            .select('id')
+            .where((run) => run(run.fn('lower', ['repository']), 'in', names)),
+        );
+      }
       const rows = await query
         .orderBy('seq', 'desc')
         .limit(request.limit + 1)

@@ -138,6 +138,7 @@ export async function startServer(
     trustedProxies: [],
     adminToken: options.token ?? ADMIN_TOKEN,
     publicUrl: undefined,
+    githubUrl: 'https://github.com',
     version: '9.8.7',
     clock,
     logger,

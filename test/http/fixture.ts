@@ -112,6 +112,7 @@ export async function startHttp(
     trustedProxies: options.trustedProxies ?? [],
     adminToken: options.adminToken ?? ADMIN_TOKEN,
     publicUrl: options.publicUrl,
+    githubUrl: 'https://github.com',
     version: '1.2.3',
     clock,
     logger: pino(
@@ -154,8 +155,8 @@ function catalogOf(state: CatalogState, hooks: readonly Hook[]): Catalog {
   const loaded = hooks.map((hook) => ({ hook, file: 'hooks.yaml', line: 1 }));
   return {
     current: () => state,
-    forRepository: () => [],
-    byName: () => undefined,
+    forRepository: (repository) => state.specs.filter(({ spec }) => spec.repository === repository),
+    byName: (name) => state.specs.find(({ spec }) => spec.name === name),
     forHook: () => [],
     hook: (id) => loaded.find(({ hook }) => hook.id === id),
     hooks: () => loaded,

@@ -12,6 +12,39 @@ type Anonymous = 'open' | 'login' | 'refused';
 const PAGES: Record<string, Anonymous> = {
   'GET /': 'login',
   'GET /live': 'login',
+  'GET /runs': 'login',
+  'GET /deliveries': 'login',
+  'GET /deliveries/:id': 'login',
+  'GET /deliveries/:id/replay': 'login',
+  'POST /deliveries/:id/replay': 'login',
+  'GET /specs': 'login',
+  'GET /specs/:name': 'login',
+  'GET /specs/:name/pause': 'login',
+  'POST /specs/:name/pause': 'login',
+  'GET /specs/:name/resume': 'login',
+  'POST /specs/:name/resume': 'login',
+  'GET /lanes/:name/pause': 'login',
+  'POST /lanes/:name/pause': 'login',
+  'GET /lanes/:name/resume': 'login',
+  'POST /lanes/:name/resume': 'login',
+  'GET /specs/:name/deploy': 'login',
+  'POST /specs/:name/deploy': 'login',
+  'GET /callbacks': 'login',
+  'GET /callbacks/resend': 'login',
+  'POST /callbacks/resend': 'login',
+  'GET /callbacks/:id': 'login',
+  'POST /callbacks/:id/resend': 'login',
+  'GET /activity': 'login',
+  'GET /runs/:id': 'login',
+  'GET /runs/:id/log': 'login',
+  'GET /runs/:id/log.txt': 'login',
+  'GET /runs/:id/log/:step': 'login',
+  'GET /runs/:id/cancel': 'login',
+  'GET /runs/:id/retry': 'login',
+  'GET /runs/:id/rollback': 'login',
+  'POST /runs/:id/cancel': 'login',
+  'POST /runs/:id/retry': 'login',
+  'POST /runs/:id/rollback': 'login',
   'GET /login': 'open',
   'POST /login': 'open',
   'POST /logout': 'open',
@@ -53,7 +86,7 @@ test('each route answers those who may ask, and a route without a row in this ta
     assert.ok(expected !== undefined, `${route} has no row`);
     // Logging out would end the session that the others are asked with.
     if (expected === 'open') continue;
-    for (const headers of [{}, forged]) {
+    for (const headers of [SAME_SITE, forged]) {
       const anonymous = await ask(route, headers);
       assert.equal(anonymous.status, expected === 'refused' ? 401 : 303, `${route} for anybody`);
       assert.equal(anonymous.toLogin, expected === 'login', `${route} for anybody`);

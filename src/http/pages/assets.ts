@@ -8,6 +8,7 @@ import type { Middleware } from 'koa';
 const FILES = {
   'app.css': ['tokens.css', 'base.css', 'components.css', 'overview.css', 'run.css', 'lists.css'],
   'app.js': ['app.js'],
+  'log.js': ['log.js'],
   'icons.svg': ['icons.svg'],
   'favicon.svg': ['favicon.svg'],
   'htmx.js': ['htmx.org/dist/htmx.min.js'],

@@ -38,7 +38,7 @@ const ESCAPED: Record<string, string> = {
   "'": '&#39;',
 };
 
-function escapeHtml(text: string): string {
+export function escapeHtml(text: string): string {
   return /[&<>"']/.test(text)
     ? text.replaceAll(/[&<>"']/g, (character) => ESCAPED[character] ?? '')
     : text;

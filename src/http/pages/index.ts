@@ -1,15 +1,31 @@
 import type { Router } from '@koa/router';
 import type { Middleware } from 'koa';
+import type { Intake } from '../../controller/intake/intake.ts';
+import type { Deploy } from '../../controller/operator/deploy.ts';
+import type { Pausing } from '../../controller/operator/pausing.ts';
+import type { Operate } from '../../controller/operator/operate.ts';
 import type { Broadcast } from '../../lib/broadcast.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { News } from '../../model/news.ts';
 import type { Catalog } from '../../spec/catalog.ts';
+import { createNetworks } from '../../lib/networks.ts';
 import type { Store } from '../../store/index.ts';
 import type { Auth } from '../auth/index.ts';
+import { clientOf } from '../client-address.ts';
 import { createCommits } from '../read/commits.ts';
 import { createRecentRuns } from '../read/recent-runs.ts';
+import { activityRoutes } from './activity.ts';
+import { callbackRoutes } from './callbacks.ts';
+import { deliveryRoutes } from './deliveries.ts';
+import { runListRoutes } from './runs.ts';
+import { specActionRoutes } from './spec-actions.ts';
+import { specRoutes } from './specs.ts';
 import { createAssets } from './assets.ts';
+import { createLogIndexes } from './log/log-index.ts';
+import { logRoutes } from './log/routes.ts';
+import { runActionRoutes } from './run-actions.ts';
+import { runRoutes } from './run.ts';
 import { liveRoutes } from './live.ts';
 import { loginRoutes } from './login.ts';
 import { overviewRoutes } from './overview.ts';
@@ -20,8 +36,16 @@ export interface DashboardDeps {
   store: Store;
   catalog: Catalog;
   news: Broadcast<News>;
+  intake: Intake;
+  operate: Operate;
+  deploy: Deploy;
+  pausing: Pausing;
+  /** Of GitHub, without a slash at the end. */
+  githubUrl: string;
   auth: Auth;
   adminToken: string;
+  /** Networks whose `X-Forwarded-For` counts. */
+  trustedProxies: readonly string[];
   publicUrl: string | undefined;
   version: string;
   clock: Clock;
@@ -32,11 +56,31 @@ export interface DashboardDeps {
 export function createDashboard(deps: DashboardDeps): { assets: Middleware; pages: Router } {
   const { store, auth } = deps;
   const assets = createAssets();
+  let happened = 0;
+  deps.news.subscribe(({ kind }) => {
+    if (kind !== 'log') happened += 1;
+  });
+  const isProxy = createNetworks(deps.trustedProxies);
+  const seen = () => happened;
   const recentRuns = createRecentRuns(deps);
   const commits = createCommits(store);
+  const logs = createLogIndexes(store);
   const routes: PageRoute[] = [
-    ...loginRoutes({ token: deps.adminToken, ...auth }),
-    ...liveRoutes(deps),
+    ...loginRoutes({
+      token: deps.adminToken,
+      ...auth,
+      addressOf: (ctx) => clientOf(ctx.req, isProxy).address,
+    }),
+    ...liveRoutes({ ...deps, logs, seen }),
+    ...runRoutes({ ...deps, commits, recentRuns, logs }),
+    ...logRoutes({ store, logs }),
+    ...runActionRoutes({ ...deps, commits }),
+    ...runListRoutes({ ...deps, commits }),
+    ...deliveryRoutes(deps),
+    ...specRoutes({ ...deps, commits }),
+    ...specActionRoutes(deps),
+    ...callbackRoutes(deps),
+    ...activityRoutes(deps),
     ...overviewRoutes({ store, catalog: deps.catalog, recentRuns, commits }),
   ];
   const pages = pageRouter(routes, {
@@ -47,6 +91,7 @@ export function createDashboard(deps: DashboardDeps): { assets: Middleware; page
     clock: deps.clock,
     logger: deps.logger,
     flushed: store.flushed,
+    seen,
   });
   return { assets: assets.serve, pages };
 }

@@ -12,6 +12,8 @@ export interface Frame {
   /** Milliseconds since the epoch. */
   now: number;
   version: string;
+  /** How much had happened when the page was made: its stream tells what has since. */
+  seen?: number;
 }
 
 export type Theme = 'auto' | 'light' | 'dark';
@@ -47,13 +49,13 @@ export function layout(frame: Frame, page: PageContent): Html {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
-<meta name="htmx-config" content='{"includeIndicatorCSS":false,"history":"reload","noSwap":[204,304,"4xx","5xx"]}'>
+<meta name="htmx-config" content='{"includeIndicatorCSS":false,"history":"reload","morphIgnore":["data-htmx-powered","open"],"noSwap":[204,304,"4xx","5xx"]}'>
 <title>${page.title} · Mainsheet</title>
 <link rel="icon" href="${to('favicon.svg')}" type="image/svg+xml">
 <link rel="stylesheet" href="${to('app.css')}">
 ${scripts.map((name) => html`<script src="${to(name)}" defer></script>`)}
 </head>
-<body data-root="${root}" data-icons="${to('icons.svg')}">
+<body data-root="${root}" data-seen="${frame.seen ?? 0}" data-icons="${to('icons.svg')}">
 <a class="skip-link" href="#main">Skip to content</a>
 ${frame.actor === undefined ? '' : topBar(frame, page.section)}
 ${page.body}

@@ -1,10 +1,12 @@
 import type { Broadcast } from '../../lib/broadcast.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { createWakeup } from '../../lib/wakeup.ts';
 import type { News } from '../../model/news.ts';
 import type { Store } from '../../store/index.ts';
 import { eventStream, type EventStream } from '../api/event-stream.ts';
 import type { Viewer } from '../auth/viewer.ts';
-import type { PageRoute } from './page.ts';
+import type { LogIndexes } from './log/log-index.ts';
+import { found, type PageRoute } from './page.ts';
 
 /** A page hears of changes this often at most. */
 const QUIET_MS = 1000;
@@ -13,44 +15,65 @@ const QUIET_EACH_MS = 25;
 /** A stream ends after so long and is opened again: who is logged out hears no more then. */
 const LONGEST_MS = 10 * 60_000;
 
+/** A log that grows in another process is looked at this often. */
+const LOOK_MS = 2000;
+/** A log is told of this often at most. */
+const LOG_QUIET_MS = 300;
+
 /**
  * `GET /live`: an event `changed` when something has changed, and nothing else; the page then asks for what it shows. With
- * `?run=` only what concerns that run, with `?of=deliveries` also deliveries.
+ * `?run=` only what concerns that run, and an event `log` with how many lines each step has; with `?of=deliveries` also
+ * deliveries.
  */
 export function liveRoutes(deps: {
   store: Store;
   news: Broadcast<News>;
+  logs: LogIndexes;
   clock: Pick<Clock, 'sleep'>;
+  /** How much has happened in this process. */
+  seen: () => number;
 }): PageRoute[] {
   let listening = 0;
 
+  /** `run`: tells of its log, too. */
   async function follow(
     stream: EventStream,
+    run: string | null,
+    /** Something has happened since the page was made. */
+    isLate: boolean,
     concerns: (item: News) => boolean | Promise<boolean>,
   ): Promise<void> {
     const ended = AbortSignal.any([stream.signal, AbortSignal.timeout(LONGEST_MS)]);
-    let wake = () => {};
-    let isDue = false;
+    const wakeup = createWakeup();
+    let hasChanged = isLate;
+    let told = '';
     const unsubscribe = deps.news.subscribe((item) => {
+      if (item.kind === 'log') {
+        if (item.run === run) wakeup.wake();
+        return;
+      }
       void Promise.resolve(concerns(item))
         .catch(() => true)
         .then((does) => {
-          isDue ||= does;
-          if (does) wake();
+          hasChanged ||= does;
+          if (does) wakeup.wake();
         });
     });
     listening += 1;
     try {
       while (!ended.aborted) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-          if (isDue || ended.aborted) resolve();
-          ended.addEventListener('abort', () => resolve(), { once: true });
-        });
-        if (ended.aborted) return;
-        isDue = false;
-        await stream.send('changed', {});
-        await deps.clock.sleep(Math.max(QUIET_MS, listening * QUIET_EACH_MS), ended);
+        if (run !== null) {
+          const lines = [...(await deps.logs.count(run))].map(([step, log]) => [step, log.lines]);
+          if (told !== JSON.stringify(lines)) await stream.send('log', lines);
+          told = JSON.stringify(lines);
+        }
+        if (hasChanged) {
+          hasChanged = false;
+          await stream.send('changed', {});
+        }
+        const quiet = Math.max(run === null ? QUIET_MS : LOG_QUIET_MS, listening * QUIET_EACH_MS);
+        await deps.clock.sleep(quiet, ended);
+        await wakeup.wait(run === null ? LONGEST_MS : LOOK_MS, ended);
       }
     } finally {
       listening -= 1;
@@ -63,16 +86,19 @@ export function liveRoutes(deps: {
       method: 'get',
       path: '/live',
       async serve({ ctx, query }, viewer) {
-        const run = query.get('run');
+        const id = query.get('run');
+        const run = id === null ? undefined : await deps.store.runs.get(id);
+        const isVisible = run !== undefined && viewer.canSee(run.repository);
+        if (id !== null) found(isVisible ? run : undefined, 'run', id);
         const withDeliveries = query.get('of') === 'deliveries';
         const stream = eventStream(ctx, deps.store.flushed);
         const concerns = (item: News) => {
-          if (run !== null && !('run' in item && item.run === run)) return false;
-          if (item.kind === 'log') return false;
+          if (id !== null) return 'run' in item && item.run === id;
           if (item.kind === 'delivery') return withDeliveries && viewer.canSee(item.repository);
           return viewer.visible === undefined || mayHear(deps.store, viewer, item);
         };
-        follow(stream, concerns)
+        const isLate = query.has('seen') && query.get('seen') !== String(deps.seen());
+        follow(stream, id, isLate, concerns)
           .catch((error: unknown) => stream.fail(error))
           .finally(() => stream.end());
         return undefined;

@@ -1,3 +1,4 @@
+import type { Context } from 'koa';
 import { isSameSecret } from '../auth/bearer.ts';
 import type { Attempts } from '../auth/attempts.ts';
 import type { SessionCookie } from '../auth/cookie.ts';
@@ -12,6 +13,8 @@ export interface LoginDeps {
   logIns: LogIns;
   cookie: SessionCookie;
   attempts: Attempts;
+  /** Where a request comes from. */
+  addressOf(ctx: Context): string;
 }
 
 /** Logging in with the admin token or a link that serves once, and logging out. */
@@ -42,12 +45,12 @@ export function loginRoutes(deps: LoginDeps): PageRoute[] {
       path: '/login',
       open: true,
       async serve({ ctx, frame, query }) {
-        attempts.check(ctx.ip);
+        attempts.check(deps.addressOf(ctx));
         const form = await readForm(ctx);
         const actor = await whoIs(form);
         frame.actor = undefined;
         if (actor === undefined) {
-          attempts.fail(ctx.ip);
+          attempts.fail(deps.addressOf(ctx));
           const wrong = form.has('code')
             ? 'This link was used already, or is older than 15 minutes.'
             : 'That is not the admin token.';

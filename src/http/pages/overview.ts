@@ -9,6 +9,7 @@ import {
 } from '../read/overview.ts';
 import { causeOf, environmentPath, runPath, shortSha } from './components/commit.ts';
 import { empty } from './components/empty.ts';
+import { select } from './components/list.ts';
 import { historyDots } from './components/history.ts';
 import { stateIcon, stateName } from './components/state.ts';
 import { ago, durationText, exact, since, took } from './components/time.ts';
@@ -64,24 +65,6 @@ ${select('environment', 'All environments', of('environment'), filter.environmen
 ${select('state', 'All states', RUN_STATES, filter.state)}
 <noscript><button class="button">Show</button></noscript>
 </form>`;
-}
-
-/** A choice of a list's filter. */
-function select(
-  name: string,
-  all: string,
-  values: readonly string[],
-  chosen: string | undefined,
-): Html {
-  return html`<select class="field" name="${name}" aria-label="${all.replace('All ', '')}">
-<option value="">${all}</option>
-${values.map(
-  (value) =>
-    html`<option value="${value}"${value === chosen ? html` selected` : ''}>${
-      name === 'state' ? stateName(value as 'queued') : value
-    }</option>`,
-)}
-</select>`;
 }
 
 function content(frame: Frame, overview: Overview, filter: Filter): Content {
@@ -159,7 +142,7 @@ function attention(frame: Frame, overview: Overview): Content {
     notes.push(
       note(frame, 'warning', 'undo', {
         title: html`<a class="plain strong" href="${environmentPath(frame, place.spec)}">${place.spec}</a> was rolled back to ${shortSha(place.deployed?.sha ?? '')}`,
-        text: html`${by === undefined ? '' : html`By ${by}, `}${ago(at, frame.now)}. The next push deploys forward again.`,
+        text: html`${by === undefined ? '' : html`By ${by}, `}${ago(at, frame.now)}`,
       }),
     );
   }
@@ -200,12 +183,13 @@ ${
 
 function byRepository(frame: Frame, places: readonly Place[]): Content {
   const repositories = [...new Set(places.map(({ repository }) => repository))].sort();
-  return repositories.map((repository) => {
+  const groups = repositories.map((repository) => {
     const own = places.filter((place) => place.repository === repository);
-    return html`<section class="panel" aria-label="${repository}">
-<div class="panel-head">${icon(frame, 'repo')}<h2 class="cut">${repository}</h2><span class="count">${own.length}</span></div>
+    return html`<section class="group" aria-label="${repository}">
+<h2 class="group-head">${icon(frame, 'repo')}<span class="cut">${repository}</span></h2>
 <ul class="rows">${own.map((place) => row(frame, place))}</ul></section>`;
   });
+  return html`<div class="panel">${groups}</div>`;
 }
 
 function row(frame: Frame, place: Place): Html {

@@ -1,5 +1,7 @@
 import type { Context } from 'koa';
-import type { Viewer } from '../auth/viewer.ts';
+import { TerminalError } from '../../lib/errors.ts';
+import type { Action, Viewer } from '../auth/viewer.ts';
+import { ProblemError } from '../problem.ts';
 import type { Frame, PageContent } from './layout.ts';
 import type { Html } from './html.ts';
 
@@ -24,6 +26,24 @@ export type PageRoute = { method: 'get' | 'post'; path: string } & (
   | { open: true; serve(request: PageRequest, viewer: Viewer | undefined): Promise<PageAnswer> }
   | { open?: false; serve(request: PageRequest, viewer: Viewer): Promise<PageAnswer> }
 );
+
+/** A thing that is not there and one that may not be seen are the same to a viewer. */
+export function found<Thing>(
+  thing: Thing | undefined,
+  what: 'run' | 'delivery' | 'spec' | 'entry',
+  id: string,
+): Thing {
+  if (thing !== undefined) return thing;
+  throw new TerminalError(`${what}-unknown`, `there is no ${what} ${id}`);
+}
+
+/** Throws ProblemError 403 for what a viewer may see but not do. */
+export function allowed(viewer: Viewer, action: Action, repository: string): void {
+  if (viewer.canDo(action, repository)) return;
+  throw new ProblemError(403, 'not-allowed', `you may not ${action} what ${repository} deploys`, {
+    hint: 'that takes a higher permission on the repository',
+  });
+}
 
 /** A field of a list's filter: what is not set is undefined. */
 export function asked(query: URLSearchParams, name: string, longest = 200): string | undefined {

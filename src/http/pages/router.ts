@@ -33,6 +33,8 @@ export interface PageRouterDeps {
   clock: Pick<Clock, 'now'>;
   logger: Logger;
   flushed: Barrier;
+  /** How much has happened. */
+  seen: () => number;
 }
 
 /** Serves pages. Errors are pages too; who is not logged in is led to the log-in and back. */
@@ -47,8 +49,8 @@ function serving(route: PageRoute, deps: PageRouterDeps): Middleware {
     protect(ctx);
     const frame = frameOf(ctx, deps);
     try {
-      // Before anything else: a log-in, too, must not be made by another site.
-      checkSameOrigin(ctx, deps.publicUrl);
+      // A log-in, too, must not be made by another site; a program with the token is no browser.
+      if (ctx.get('Authorization') === '') checkSameOrigin(ctx, deps.publicUrl);
       const viewer = await deps.authenticate(ctx);
       frame.actor = viewer?.actor;
       const request = {
@@ -129,7 +131,7 @@ function protect(ctx: Context): void {
   ctx.set('Cache-Control', 'no-store');
 }
 
-function frameOf(ctx: Context, { assets, clock, version }: PageRouterDeps): Frame {
+function frameOf(ctx: Context, { assets, clock, version, seen }: PageRouterDeps): Frame {
   const depth = ctx.path.split('/').length - 2;
   return {
     root: depth <= 0 ? './' : '../'.repeat(depth),
@@ -138,6 +140,8 @@ function frameOf(ctx: Context, { assets, clock, version }: PageRouterDeps): Fram
     theme: themeOf(ctx),
     now: clock.now(),
     version,
+    // Before anything is read: what happens while it is shows in the stream.
+    seen: seen(),
   };
 }
 

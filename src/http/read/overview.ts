@@ -9,7 +9,7 @@ import type { Viewer } from '../auth/viewer.ts';
 import type { Commits, CommitTitle } from './commits.ts';
 import type { RecentRuns } from './recent-runs.ts';
 
-/** Dead callbacks that are looked at, to find those that a viewer may see. */
+/** Dead callbacks that are counted; more are as bad. */
 const MOST_DEAD = 100;
 
 /** Newest rows of the audit in which the one of a rollback is looked for. */
@@ -74,7 +74,10 @@ export async function readOverview(deps: OverviewDeps, viewer: Viewer): Promise<
   const [deployed, pauses, dead] = await Promise.all([
     store.environments.list(),
     store.pauses.list(),
-    store.outbox.list({ limit: MOST_DEAD, before: undefined }, { state: 'dead' }),
+    store.outbox.list(
+      { limit: MOST_DEAD, before: undefined },
+      { state: 'dead', visible: viewer.visible },
+    ),
   ]);
   const named = specs
     .map(({ spec }) => spec)
@@ -114,7 +117,7 @@ export async function readOverview(deps: OverviewDeps, viewer: Viewer): Promise<
     blocked: active.filter(({ state }) => state === 'blocked'),
     pauses: pauses.filter((pause) => places.some((place) => isHeldBy(place, pause))),
     rolledBack: await findRolledBack(store, places),
-    dead: await visibleEntries(store, dead.items, viewer),
+    dead: dead.items,
     problems: viewer.visible === undefined ? problems : [],
     stale: viewer.visible === undefined && stale,
   };
@@ -157,7 +160,7 @@ function firstOf(active: readonly Run[]): RunState | undefined {
 }
 
 /** The median of those that succeeded. */
-function usualDuration(runs: readonly Run[]): number | undefined {
+export function usualDuration(runs: readonly Run[]): number | undefined {
   const durations = runs
     .filter(({ state }) => state === 'succeeded')
     .map(({ startedAt, finishedAt }) => (finishedAt ?? 0) - (startedAt ?? 0))
@@ -195,19 +198,4 @@ async function findRolledBack(
     );
     return { place, by: entry?.actor, at: place.deployed?.deployedAt ?? 0 };
   });
-}
-
-/** A callback belongs to the repository of its run. */
-async function visibleEntries(
-  store: Pick<Store, 'runs'>,
-  entries: readonly OutboxEntry[],
-  viewer: Viewer,
-): Promise<OutboxEntry[]> {
-  if (viewer.visible === undefined) return [...entries];
-  const repositories = await Promise.all(
-    entries.map(async ({ run }) => (await store.runs.get(run))?.repository),
-  );
-  return entries.filter(
-    (_, index) => repositories[index] !== undefined && viewer.canSee(repositories[index]),
-  );
 }

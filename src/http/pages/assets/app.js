@@ -143,7 +143,10 @@
   function connect() {
     const source = document.querySelector('[data-stream]');
     if (!source || stream || document.hidden) return;
-    stream = new EventSource(source.dataset.stream);
+    const url = new URL(source.dataset.stream, location.href);
+    url.searchParams.set('seen', document.body.dataset.seen);
+    stream = new EventSource(url);
+    document.dispatchEvent(new CustomEvent('mainsheet:stream', { detail: stream }));
     stream.addEventListener('open', () => {
       document.documentElement.dataset.connected = 'yes';
       if (isBehind) refresh();
@@ -168,6 +171,7 @@
       connect();
     }
   });
-  connect();
+  /* After the page's own script, which wants to hear of the stream. */
+  addEventListener('DOMContentLoaded', connect);
   tick();
 })();

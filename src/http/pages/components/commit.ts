@@ -1,10 +1,16 @@
 import type { Run } from '../../../model/run.ts';
 import { html, pathTo, type Html } from '../html.ts';
-import type { Frame } from '../layout.ts';
+import { icon, type Frame } from '../layout.ts';
 
 /** The first characters of a commit's name, as Git shows them. */
 export function shortSha(sha: string): Html {
   return html`<code title="${sha}">${sha.slice(0, 7)}</code>`;
+}
+
+/** The branch or tag of a run. */
+export function refOf(frame: Frame, run: Pick<Run, 'branch' | 'tag' | 'ref'>): Html {
+  const name = run.branch ?? run.tag ?? run.ref.replace(/^refs\/(?:heads|tags)\//, '');
+  return html`<span>${icon(frame, run.tag === undefined ? 'branch' : 'tag', 'is-small')}<span class="cut">${name}</span></span>`;
 }
 
 export function runPath(frame: Frame, run: string): string {

@@ -35,3 +35,12 @@ export function stateIcon(frame: Frame, state: State): Html {
     state === 'running' ? 'is-running' : '',
   )}<span class="for-readers">${stateName(state)}</span></span>`;
 }
+
+/** A state with its sign and its name. */
+export function stateBadge(frame: Frame, state: State, more = ''): Html {
+  return html`<span class="badge is-${state} ${more}">${icon(
+    frame,
+    ICONS[state],
+    state === 'running' ? 'is-running' : '',
+  )}${stateName(state)}</span>`;
+}

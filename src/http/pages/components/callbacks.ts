@@ -1,0 +1,25 @@
+import { kindOf } from '../../../callbacks/index.ts';
+import type { OutboxEntry } from '../../../store/outbox.ts';
+
+const NAMES: Record<string, string> = {
+  status: 'Commit status',
+  deployment: 'Deployment',
+  'deployment-status': 'Deployment status',
+  dispatch: 'Repository dispatch',
+  webhook: 'Webhook',
+  check: 'Check run',
+};
+
+/** What a callback is called, for people. */
+export function callbackName({ callback }: Pick<OutboxEntry, 'callback'>): string {
+  return NAMES[callback.kind] ?? callback.kind;
+}
+
+/** The state that it tells, in a word. A newer version's kind tells what this one does not know. */
+export function tells({ callback }: Pick<OutboxEntry, 'callback'>): string {
+  try {
+    return kindOf(callback).tells(callback);
+  } catch {
+    return '';
+  }
+}

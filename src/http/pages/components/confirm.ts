@@ -1,0 +1,27 @@
+import type { Context } from 'koa';
+import { html, type Content, type Html } from '../html.ts';
+import type { PageAnswer } from '../page.ts';
+
+/** A question before something is done: a dialog on the page that asked, or a page of its own without a script. */
+export function confirm(
+  ctx: Context,
+  question: {
+    title: string;
+    text: Content;
+    /** Where the form goes. */
+    action: string;
+    button: string;
+    isDangerous: boolean;
+    /** Where "Keep it" leads. */
+    back: string;
+  },
+): PageAnswer {
+  const form: Html = html`<form class="ask" method="post" action="${question.action}">
+<h1 id="ask-title">${question.title}</h1>
+${question.text}
+<div class="buttons"><a class="button" data-close href="${question.back}">Not now</a><button class="button ${question.isDangerous ? 'is-danger is-strong' : 'is-primary'}">${question.button}</button></div>
+</form>`;
+  if (ctx.get('HX-Request') === 'true') return { piece: form };
+  const body = html`<main id="main" class="page"><div class="panel ask-narrow">${form}</div></main>`;
+  return { page: { title: question.title, body } };
+}

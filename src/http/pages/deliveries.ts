@@ -1,0 +1,180 @@
+import type { Intake } from '../../controller/intake/intake.ts';
+import type { Delivery } from '../../model/delivery.ts';
+import type { Store } from '../../store/index.ts';
+import { decodeCursor } from '../../store/page.ts';
+import type { Viewer } from '../auth/viewer.ts';
+import { confirm } from './components/confirm.ts';
+import { environmentPath, runPath } from './components/commit.ts';
+import { empty } from './components/empty.ts';
+import { filterForm, liveList, older, select } from './components/list.ts';
+import { reasonList } from './components/reasons.ts';
+import { stateIcon } from './components/state.ts';
+import { ago, exact } from './components/time.ts';
+import { html, pathTo, type Content, type Html } from './html.ts';
+import { icon, type Frame } from './layout.ts';
+import { allowed, asked, found, type PageRoute } from './page.ts';
+import { payloadView } from './payload.ts';
+
+const EVENTS = ['push', 'release', 'workflow_run', 'ping', 'installation'];
+
+/** What came, what was decided about it, and why. */
+export function deliveryRoutes(deps: { store: Store; intake: Intake }): PageRoute[] {
+  const { store, intake } = deps;
+
+  async function find(id: string, viewer: Viewer) {
+    const entry = await store.inbox.get(id);
+    const isVisible = entry !== undefined && viewer.canSee(entry.delivery.repository);
+    return found(isVisible ? entry : undefined, 'delivery', id);
+  }
+
+  return [
+    {
+      method: 'get',
+      path: '/deliveries',
+      async serve({ frame, query }, viewer) {
+        const filter = {
+          event: asked(query, 'event', 50),
+          state: (['pending', 'processed', 'failed'] as const).find(
+            (state) => state === query.get('state'),
+          ),
+          repository: asked(query, 'repository'),
+        };
+        const cursor = asked(query, 'cursor', 100);
+        const before = cursor === undefined ? undefined : decodeCursor(cursor);
+        const { items, next } = await store.inbox.list(
+          { limit: 50, before },
+          { ...filter, visible: viewer.visible },
+        );
+        const list =
+          items.length === 0
+            ? empty(frame, {
+                sign: 'inbox',
+                title: 'No deliveries',
+                text: 'What GitHub sends is kept here, with what was decided about it. Send one by hand to try it:',
+                command: 'mainsheet send push --repository OWNER/NAME',
+              })
+            : html`<ul class="rows is-alone">${items.map((delivery) => row(frame, delivery))}</ul>`;
+        const body = html`<main id="main" class="page"${cursor === undefined ? html` data-stream="${frame.root}live?of=deliveries"` : ''}>
+<div class="page-head"><h1>Deliveries</h1></div>
+${filterForm(frame, 'deliveries', [
+  html`<div class="grow">${icon(frame, 'repo')}<input class="field" name="repository" value="${filter.repository}" placeholder="owner/name" aria-label="Repository" autocomplete="off"></div>`,
+  select('event', 'All events', EVENTS, filter.event),
+  select('state', 'All states', ['pending', 'processed', 'failed'], filter.state),
+])}
+${liveList(frame, 'deliveries', { ...filter, cursor }, html`<div class="panel">${list}</div>${older(frame, 'deliveries', filter, next)}`)}
+</main>`;
+        return { page: { title: 'Deliveries', section: 'Deliveries', body } };
+      },
+    },
+    {
+      method: 'get',
+      path: '/deliveries/:id',
+      async serve({ frame, params }, viewer) {
+        const { delivery, payload } = await find(params['id'] ?? '', viewer);
+        const mayReplay = viewer.canDo('replay', delivery.repository);
+        const body = html`<main id="main" class="page">
+<ol class="crumbs"><li><a href="${frame.root}deliveries">Deliveries</a></li><li><code class="break">${delivery.id}</code></li></ol>
+<div class="page-head"><div class="run-title"><h1 class="break">${titleOf(delivery)}</h1>
+<p class="meta run-meta">${stateIcon(frame, delivery.state)}${delivery.repository === undefined ? '' : html`<span>${icon(frame, 'repo', 'is-small')}${delivery.repository}</span>`}<span title="${exact(delivery.receivedAt)}">Received ${ago(delivery.receivedAt, frame.now)}</span>${
+          delivery.attempts > 1 ? html`<span>${delivery.attempts} attempts</span>` : ''
+        }</p></div>
+<div class="buttons">${
+          mayReplay
+            ? html`<a class="button" data-dialog href="${frame.root}${pathTo(['deliveries', delivery.id, 'replay'])}">${icon(frame, 'sync')}Replay</a>`
+            : ''
+        }</div></div>
+${
+  delivery.copyOf === undefined
+    ? ''
+    : html`<div class="note is-warning">${icon(frame, 'copy')}<p class="grow">The same body came before as <a href="${frame.root}${pathTo(['deliveries', delivery.copyOf])}">${delivery.copyOf}</a>. Nothing new is made of it.</p></div>`
+}
+${await explanation(frame, store, delivery)}
+${payloadView(frame, payload)}
+</main>`;
+        return { page: { title: titleOf(delivery), section: 'Deliveries', body } };
+      },
+    },
+    {
+      method: 'get',
+      path: '/deliveries/:id/replay',
+      async serve({ ctx, frame, params }, viewer) {
+        const { delivery } = await find(params['id'] ?? '', viewer);
+        allowed(viewer, 'replay', delivery.repository ?? '');
+        const path = frame.root + pathTo(['deliveries', delivery.id]);
+        return confirm(ctx, {
+          title: 'Replay this delivery?',
+          text: html`<p>Its payload is matched with today’s specs once more. What matches is deployed, whatever was deployed since.</p>`,
+          action: `${path}/replay`,
+          button: 'Replay',
+          isDangerous: false,
+          back: path,
+        });
+      },
+    },
+    {
+      method: 'post',
+      path: '/deliveries/:id/replay',
+      async serve({ frame, params }, viewer) {
+        const { delivery } = await find(params['id'] ?? '', viewer);
+        allowed(viewer, 'replay', delivery.repository ?? '');
+        const { runs } = await intake.replay(delivery.id, viewer.actor);
+        const [run] = runs;
+        return {
+          redirect:
+            run === undefined || runs.length > 1
+              ? frame.root + pathTo(['deliveries', delivery.id])
+              : runPath(frame, run.id),
+        };
+      },
+    },
+  ];
+}
+
+function titleOf({ event, action }: Delivery): string {
+  return action === undefined ? event : `${event} · ${action}`;
+}
+
+const SIGNS: Record<string, string> = { push: 'push', release: 'tag', workflow_run: 'workflow' };
+
+function row(frame: Frame, delivery: Delivery): Html {
+  const runs = (delivery.outcome?.specs ?? []).filter(({ run }) => run !== undefined).length;
+  return html`<li class="run-row" id="row-${delivery.id}"><span class="muted">${icon(frame, SIGNS[delivery.event] ?? 'webhook')}</span>
+<div class="cut"><p class="cut"><a class="plain strong row-link" href="${frame.root}${pathTo(['deliveries', delivery.id])}">${titleOf(delivery)}</a> <span class="muted">${delivery.repository ?? ''}</span></p>
+<p class="small muted cut">${delivery.outcome?.summary ?? 'Not processed yet'}</p></div>
+<div class="row-end">${
+    delivery.state === 'processed'
+      ? runs === 0
+        ? ''
+        : html`<span class="badge is-succeeded">${icon(frame, 'rocket', 'is-small')}${runs} ${runs === 1 ? 'run' : 'runs'}</span>`
+      : html`<span class="badge is-${delivery.state}">${delivery.state}</span>`
+  }<p class="small muted row-times">${ago(delivery.receivedAt, frame.now)}</p></div></li>`;
+}
+
+/** Each spec of the repository, and each condition with what it saw. */
+async function explanation(
+  frame: Frame,
+  store: Pick<Store, 'runs'>,
+  { outcome }: Delivery,
+): Promise<Content> {
+  if (outcome === undefined)
+    return html`<div class="note is-pending">${icon(frame, 'queued')}<p>Not processed yet.</p></div>`;
+  const specs = outcome.specs.toSorted(
+    (a, b) => Number(b.verdict.matched) - Number(a.verdict.matched),
+  );
+  const runs = await Promise.all(specs.map(async ({ run }) => run && (await store.runs.get(run))));
+  return html`<section class="panel" aria-label="What was decided">
+<div class="panel-head">${icon(frame, 'info')}<h2>${outcome.summary}</h2></div>
+${
+  specs.length === 0
+    ? ''
+    : html`<ul class="rows">${specs.map(({ spec, verdict }, index) => {
+        const run = runs[index];
+        return html`<li class="verdict"><div class="verdict-head"><span class="tone is-${verdict.matched ? 'held' : 'none'}">${icon(frame, verdict.matched ? 'succeeded' : 'cancelled')}</span><a class="plain strong" href="${environmentPath(frame, spec)}">${spec}</a><span class="muted">${verdict.matched ? 'matched' : 'did not match'}</span>${
+          run === undefined || run === ''
+            ? ''
+            : html`<a class="button is-small end" href="${runPath(frame, run.id)}">${stateIcon(frame, run.state)}Run</a>`
+        }</div>${reasonList(frame, verdict.reasons)}</li>`;
+      })}</ul>`
+}
+</section>`;
+}

@@ -1,0 +1,48 @@
+import { html, type Content } from './html.ts';
+import { icon, type Frame } from './layout.ts';
+
+/** More of a payload helps nobody to read it; the API has all of it. */
+const MOST_SHOWN = 200_000;
+
+/** A payload as GitHub sent it, laid out for people. */
+export function payloadView(frame: Frame, payload: string): Content {
+  const head = html`<div class="panel-head">${icon(frame, 'file-code')}<h2>Payload</h2></div>`;
+  if (payload === '') {
+    return html`<section class="panel">${head}<p class="payload muted">It is no longer kept.</p></section>`;
+  }
+  const text = laidOut(payload);
+  const files = changedFiles(payload);
+  return html`${
+    files.length === 0
+      ? ''
+      : html`<section class="panel"><div class="panel-head">${icon(frame, 'file-code')}<h2>Changed files</h2><span class="count">${files.length}</span></div><ul class="payload mono">${files.map((file) => html`<li class="break">${file}</li>`)}</ul></section>`
+  }<section class="panel">${head}<pre class="payload" tabindex="0">${text.slice(0, MOST_SHOWN)}${text.length > MOST_SHOWN ? '\n…' : ''}</pre></section>`;
+}
+
+function laidOut(payload: string): string {
+  if (payload.length > MOST_SHOWN) return payload;
+  try {
+    return JSON.stringify(JSON.parse(payload), undefined, 2);
+  } catch {
+    // Nested too deep to be written, or not whole.
+    return payload;
+  }
+}
+
+/** What the commits of a push name, each file once. */
+function changedFiles(payload: string): string[] {
+  if (payload.length > 4 * MOST_SHOWN) return [];
+  try {
+    const { commits } = JSON.parse(payload) as { commits?: unknown };
+    if (!Array.isArray(commits)) return [];
+    const names = (commits as Record<string, unknown>[]).flatMap((commit) =>
+      ['added', 'modified', 'removed'].flatMap((kind) => {
+        const list = commit[kind];
+        return Array.isArray(list) ? list.filter((name) => typeof name === 'string') : [];
+      }),
+    );
+    return [...new Set(names)].sort().slice(0, 500);
+  } catch {
+    return [];
+  }
+}

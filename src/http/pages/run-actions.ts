@@ -1,0 +1,102 @@
+import type { Operate } from '../../controller/operator/operate.ts';
+import type { Run } from '../../model/run.ts';
+import type { Store } from '../../store/index.ts';
+import type { Viewer } from '../auth/viewer.ts';
+import type { Commits } from '../read/commits.ts';
+import { runPath, shortSha } from './components/commit.ts';
+import { confirm } from './components/confirm.ts';
+import { ago } from './components/time.ts';
+import { html, type Html } from './html.ts';
+import type { Frame } from './layout.ts';
+import { allowed, found, type PageRoute } from './page.ts';
+
+export interface RunActionDeps {
+  store: Store;
+  operate: Operate;
+  commits: Commits;
+}
+
+interface Action {
+  name: 'cancel' | 'retry' | 'rollback';
+  /** Before the environment's name. */
+  verb: string;
+  isDangerous: boolean;
+  /** What will happen. */
+  explain(frame: Frame, run: Run): Promise<Html>;
+}
+
+/** Cancelling, retrying and rolling back a run, each after it was confirmed with the name of the environment. */
+export function runActionRoutes({ store, operate, commits }: RunActionDeps): PageRoute[] {
+  const actions: Action[] = [
+    {
+      name: 'cancel',
+      verb: 'Cancel the run in',
+      isDangerous: true,
+      explain: async (_frame, run) =>
+        html`<p>${shortSha(run.sha)} of <span class="strong">${run.spec}</span> ${
+          run.state === 'running'
+            ? 'is being deployed. Its step is ended, and what it has done so far stays as it is.'
+            : 'waits to be deployed. It will not be.'
+        }</p>`,
+    },
+    {
+      name: 'retry',
+      verb: 'Deploy again to',
+      isDangerous: false,
+      explain: async (_frame, run) =>
+        html`<p>${shortSha(run.sha)} of <span class="strong">${run.spec}</span> is deployed once more, with the spec as it was then. A newer revision that waits goes first.</p>`,
+    },
+    {
+      name: 'rollback',
+      verb: 'Roll back',
+      isDangerous: true,
+      async explain(frame, run) {
+        const to = await store.runs.lastSuccessBefore(run);
+        if (to === undefined)
+          return html`<p>There is no earlier revision of <span class="strong">${run.spec}</span>.</p>`;
+        const title = async (one: Run) =>
+          html`${shortSha(one.sha)} ${(await commits(one))?.title ?? ''}`;
+        return html`<dl class="facts"><dt>From</dt><dd>${await title(run)}</dd><dt>To</dt><dd>${await title(to)} <span class="muted">${ago(to.createdAt, frame.now)}</span></dd></dl>
+<p class="muted">Its steps are run with the spec as it was then. The lane is paused, unless the spec says otherwise, so that the next push does not undo it.</p>`;
+      },
+    },
+  ];
+
+  async function find(id: string, viewer: Viewer, action: Action['name']): Promise<Run> {
+    const run = await store.runs.get(id);
+    const visible = found(
+      run !== undefined && viewer.canSee(run.repository) ? run : undefined,
+      'run',
+      id,
+    );
+    allowed(viewer, action, visible.repository);
+    return visible;
+  }
+
+  return actions.flatMap((action): PageRoute[] => [
+    {
+      method: 'get',
+      path: `/runs/:id/${action.name}`,
+      async serve({ ctx, frame, params }, viewer) {
+        const run = await find(params['id'] ?? '', viewer, action.name);
+        return confirm(ctx, {
+          title: `${action.verb} ${run.environment}?`,
+          text: await action.explain(frame, run),
+          action: `${runPath(frame, run.id)}/${action.name}`,
+          button: `${action.verb} ${run.environment}`,
+          isDangerous: action.isDangerous,
+          back: runPath(frame, run.id),
+        });
+      },
+    },
+    {
+      method: 'post',
+      path: `/runs/:id/${action.name}`,
+      async serve({ params, frame }, viewer) {
+        const run = await find(params['id'] ?? '', viewer, action.name);
+        const made = await operate[action.name](run.id, viewer.actor);
+        return { redirect: runPath(frame, 'run' in made ? made.run.id : made.id) };
+      },
+    },
+  ]);
+}

@@ -1,0 +1,87 @@
+import type { RunView } from '../read/run.ts';
+import { callbackName, tells } from './components/callbacks.ts';
+import { causeOf, environmentPath, runPath, shortSha } from './components/commit.ts';
+import { reasonList } from './components/reasons.ts';
+import { stateIcon } from './components/state.ts';
+import { ago } from './components/time.ts';
+import { html, pathTo, type Content, type Html } from './html.ts';
+import { icon, type Frame } from './layout.ts';
+
+/** What made a run, what it deployed, and what came of it. */
+export function sidebar(frame: Frame, view: RunView, githubUrl: string): Content {
+  return [
+    revision(frame, view, githubUrl),
+    trigger(frame, view),
+    outputs(view),
+    callbacks(frame, view),
+    audit(frame, view),
+  ];
+}
+
+function part(title: string, body: Content): Html {
+  return html`<section class="side-part"><h2>${title}</h2>${body}</section>`;
+}
+
+function revision(
+  frame: Frame,
+  { run, before, beforeCommit, deployedRun }: RunView,
+  githubUrl: string,
+): Html {
+  const repository = `${githubUrl}/${run.repository.split('/').map(encodeURIComponent).join('/')}`;
+  const out = (path: string, text: Content) =>
+    html`<a href="${repository}/${path}" rel="noreferrer">${text}${icon(frame, 'external', 'is-small')}</a>`;
+  return part(
+    'Revision',
+    html`<dl class="facts"><dt>Repository</dt><dd class="break">${run.repository}</dd><dt>Commit</dt><dd>${out(`commit/${encodeURIComponent(run.sha)}`, shortSha(run.sha))}</dd>${
+      before === undefined
+        ? ''
+        : html`<dt>Before</dt><dd><a href="${runPath(frame, before.id)}">${shortSha(before.sha)}</a> <span class="muted">${beforeCommit?.title ?? ''}</span></dd><dt>Changes</dt><dd>${out(`compare/${encodeURIComponent(before.sha)}...${encodeURIComponent(run.sha)}`, 'Compare')}</dd>`
+    }<dt>Environment</dt><dd><a href="${environmentPath(frame, run.spec)}">${run.environment}</a>${deployedRun === run.id ? html` <span class="badge is-succeeded">Live</span>` : ''}</dd></dl>`,
+  );
+}
+
+function trigger(frame: Frame, { run, delivery, verdict }: RunView): Html {
+  return part(
+    'Trigger',
+    html`<p>${causeOf(run)}${
+      delivery === undefined
+        ? ''
+        : html` · <a href="${frame.root}${pathTo(['deliveries', delivery.id])}">delivery</a>`
+    } <span class="muted">${ago(run.createdAt, frame.now)}</span></p>${verdict === undefined ? '' : reasonList(frame, verdict.reasons)}`,
+  );
+}
+
+function outputs({ run }: RunView): Content {
+  const entries = Object.entries(run.outputs);
+  if (entries.length === 0) return '';
+  return part(
+    'Outputs',
+    html`<dl class="facts">${entries.map(([name, value]) => html`<dt class="mono">${name}</dt><dd class="mono break">${value}</dd>`)}</dl>`,
+  );
+}
+
+function callbacks(frame: Frame, view: RunView): Content {
+  if (view.callbacks.length === 0) return '';
+  return part(
+    'Callbacks',
+    html`<ul class="side-list">${view.callbacks.map(
+      (entry) =>
+        html`<li>${stateIcon(frame, entry.state)}<div><p><a class="plain" href="${frame.root}callbacks/${entry.id}">${callbackName(entry)}</a> <span class="muted">${tells(entry)}</span></p>${
+          entry.error === undefined || entry.state === 'sent'
+            ? ''
+            : html`<p class="small muted break">${entry.error}</p>`
+        }</div><span class="small muted">${ago(entry.finishedAt ?? entry.createdAt, frame.now)}</span></li>`,
+    )}</ul>`,
+  );
+}
+
+function audit(frame: Frame, view: RunView): Content {
+  if (view.audit.length === 0) return '';
+  return part(
+    'Activity',
+    html`<ul class="side-list">${view.audit.map(
+      ({ at, actor, action, detail }) =>
+        html`<li>${icon(frame, 'person')}<div><p><span class="strong">${actor}</span> ${action}</p><p class="small muted break">${detail}</p></div><span class="small muted">${ago(at, frame.now)}</span></li>`,
+    )}</ul>`,
+  );
+}

@@ -1,0 +1,123 @@
+import { hasEnded } from '../../model/run.ts';
+import type { Store } from '../../store/index.ts';
+import type { Viewer } from '../auth/viewer.ts';
+import type { Commits } from '../read/commits.ts';
+import type { RecentRuns } from '../read/recent-runs.ts';
+import { readRun, type RunView } from '../read/run.ts';
+import { causeOf, environmentPath, refOf, shortSha } from './components/commit.ts';
+import { stateBadge } from './components/state.ts';
+import { ago, durationText, since, took } from './components/time.ts';
+import { html, type Content, type Html } from './html.ts';
+import { icon, type Frame } from './layout.ts';
+import { sections } from './log/sections.ts';
+import type { LogIndexes } from './log/log-index.ts';
+import { found, type PageRoute } from './page.ts';
+import { sidebar } from './run-sidebar.ts';
+
+export interface RunPageDeps {
+  store: Store;
+  commits: Commits;
+  recentRuns: RecentRuns;
+  logs: LogIndexes;
+  /** Of GitHub, without a slash at the end. */
+  githubUrl: string;
+}
+
+/** One run: its steps with their logs, what made it, and what came of it. */
+export function runRoutes(deps: RunPageDeps): PageRoute[] {
+  return [
+    {
+      method: 'get',
+      path: '/runs/:id',
+      async serve({ frame, params, query }, viewer) {
+        const id = params['id'] ?? '';
+        const view = found(await readRun(deps, viewer, id), 'run', id);
+        const counts = await deps.logs.count(id);
+        // What is asked for again while the page is looked at is without the log, which it has.
+        const steps = await sections(frame, deps.logs, view, counts, !query.has('live'));
+        const here = `${frame.root}runs/${id}`;
+        const { run } = view;
+        const body = html`<main id="main" class="page run"${
+          hasEnded(run.state) && view.callbacks.every(({ state }) => state !== 'pending')
+            ? ''
+            : html` data-stream="${frame.root}live?run=${id}"`
+        }>
+<div id="run-head" data-live hx-get="${here}?live=1" hx-trigger="refresh" hx-select="#run-head" hx-select-oob="#steps:outerMorph,#run-side:outerMorph" hx-swap="outerMorph">${head(frame, view, viewer)}</div>
+<div class="run-columns">
+<section class="run-log" aria-label="Steps and log">
+${logTools(frame, id)}
+<ol id="steps" class="steps panel" data-run="${here}">${steps}</ol>
+</section>
+<aside id="run-side" class="run-side" aria-label="About this run">${sidebar(frame, view, deps.githubUrl)}</aside>
+</div>
+<button class="button follow" id="follow" hidden>${icon(frame, 'arrow-down')}Follow the log</button>
+</main>`;
+        return {
+          page: { title: `${run.spec} · ${run.state}`, section: 'Runs', body, scripts: ['log.js'] },
+        };
+      },
+    },
+  ];
+}
+
+function head(frame: Frame, view: RunView, viewer: Viewer): Html {
+  const { run, commit } = view;
+  return html`<ol class="crumbs"><li><a href="${frame.root}">Overview</a></li><li><a href="${environmentPath(frame, run.spec)}">${run.spec}</a></li><li><code>${run.id.slice(-8)}</code></li></ol>
+<div class="page-head">
+<div class="run-title">
+<h1 class="break">${commit?.title ?? `${causeOf(run)} of ${run.sha.slice(0, 7)}`}</h1>
+<p class="meta run-meta">${stateBadge(frame, run.state, 'is-large')}<span>${icon(frame, 'server', 'is-small')}${run.environment}</span><span>${icon(frame, 'commit', 'is-small')}${shortSha(run.sha)}</span>${refOf(frame, run)}${
+    commit?.author === undefined
+      ? ''
+      : html`<span>${icon(frame, 'person', 'is-small')}${commit.author}</span>`
+  }<span>${causeOf(run)}, ${ago(run.createdAt, frame.now)}</span>${timing(frame, view)}</p>
+</div>
+<div class="buttons">${buttons(frame, view, viewer)}</div>
+</div>
+${reason(frame, view)}`;
+}
+
+function timing(frame: Frame, { run, usualMs }: RunView): Content {
+  const { startedAt, finishedAt } = run;
+  if (startedAt === undefined) return '';
+  const usual = usualMs === undefined ? '' : ` of ~${durationText(usualMs)}`;
+  return finishedAt === undefined
+    ? html`<span>${icon(frame, 'hourglass', 'is-small')}${since(startedAt, frame.now)}${usual}</span>`
+    : html`<span>${icon(frame, 'hourglass', 'is-small')}${took(finishedAt - startedAt)}</span>`;
+}
+
+/** Why it is as it is, where the state alone does not say it. */
+function reason(frame: Frame, { run }: RunView): Content {
+  if (run.cancelRequested !== undefined && !hasEnded(run.state)) {
+    return html`<div class="note is-warning">${icon(frame, 'stop')}<p class="grow break">${run.cancelRequested}. It stops as soon as its step lets it.</p></div>`;
+  }
+  if (run.state === 'succeeded' || run.state === 'running' || run.reason === '') return '';
+  const sign = { failed: 'alert-fill', blocked: 'blocked', queued: 'queued' }[run.state as string];
+  const whose =
+    run.fault === 'mainsheet'
+      ? ' It was not the fault of a step: its log and that of Mainsheet say more.'
+      : '';
+  return html`<div class="note is-${run.state}">${icon(frame, sign ?? 'info')}<p class="grow break">${run.reason}.${whose}</p></div>`;
+}
+
+function buttons(frame: Frame, { run, before }: RunView, viewer: Viewer): Content {
+  const may = (action: 'cancel' | 'retry' | 'rollback') => viewer.canDo(action, run.repository);
+  const link = (action: string, sign: string, text: string, more = '') =>
+    html`<a class="button ${more}" data-dialog href="${frame.root}runs/${run.id}/${action}">${icon(frame, sign)}${text}</a>`;
+  if (!hasEnded(run.state)) {
+    return run.cancelRequested === undefined && may('cancel')
+      ? link('cancel', 'cancelled', 'Cancel', 'is-danger')
+      : '';
+  }
+  return html`${
+    run.state === 'succeeded' && before !== undefined && may('rollback')
+      ? link('rollback', 'undo', 'Roll back')
+      : ''
+  }${may('retry') ? link('retry', 'sync', run.state === 'succeeded' ? 'Deploy again' : 'Retry') : ''}`;
+}
+
+function logTools(frame: Frame, run: string): Html {
+  const here = `${frame.root}runs/${run}/log`;
+  return html`<div class="log-tools"><form class="grow" role="search" method="get" action="${here}" hx-get="${here}" hx-trigger="input changed delay:300ms, submit" hx-target="#log-hits" hx-swap="innerHTML">${icon(frame, 'search')}<input class="field" type="search" name="q" placeholder="Search the log" aria-label="Search the log" autocomplete="off" maxlength="200"></form><a class="button" href="${here}.txt" download="${run}.log">${icon(frame, 'download')}<span>Raw log</span></a></div>
+<div id="log-hits" aria-live="polite"></div>`;
+}

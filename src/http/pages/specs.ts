@@ -1,0 +1,178 @@
+import type { LoadedSpec } from '../../model/deployment-spec.ts';
+import { isHeldBy, type Pause } from '../../model/pause.ts';
+import type { Catalog } from '../../spec/catalog.ts';
+import type { SpecProblem } from '../../spec/problem.ts';
+import type { Store } from '../../store/index.ts';
+import { decodeCursor } from '../../store/page.ts';
+import type { Viewer } from '../auth/viewer.ts';
+import type { Commits } from '../read/commits.ts';
+import { environmentPath, shortSha } from './components/commit.ts';
+import { empty } from './components/empty.ts';
+import { older } from './components/list.ts';
+import { runRows } from './components/run-rows.ts';
+import { ago } from './components/time.ts';
+import { html, pathTo, type Content, type Html } from './html.ts';
+import { icon, type Frame } from './layout.ts';
+import { asked, found, type PageRoute } from './page.ts';
+
+export interface SpecPagesDeps {
+  store: Store;
+  catalog: Catalog;
+  commits: Commits;
+}
+
+/** The specs in use, what is wrong with those on disk, and what each has deployed. */
+export function specRoutes({ store, catalog, commits }: SpecPagesDeps): PageRoute[] {
+  return [
+    {
+      method: 'get',
+      path: '/specs',
+      async serve({ frame }, viewer) {
+        const { specs, problems, stale } = catalog.current();
+        const pauses = await store.pauses.list();
+        const visible = specs.filter(({ spec }) => viewer.canSee(spec.repository));
+        const body = html`<main id="main" class="page" data-stream="${frame.root}live"><div class="page-head"><h1>Specs</h1></div>
+<div id="list" data-live hx-get="${frame.root}specs" hx-trigger="refresh" hx-select="#list" hx-swap="outerMorph">
+${viewer.visible === undefined ? problemList(frame, problems, stale) : ''}
+<div class="panel">${
+          visible.length === 0
+            ? empty(frame, {
+                sign: 'file-code',
+                title: 'No deployment spec is in use',
+                text: 'Put one into the directory of MAINSHEET_DEPLOYMENTS: it says what is deployed where, and when.',
+                command: 'mainsheet validate deployments/*.yaml',
+              })
+            : html`<ul class="rows is-alone">${visible.map((loaded) => specRow(frame, loaded, pauses))}</ul>`
+        }</div></div></main>`;
+        return { page: { title: 'Specs', section: 'Specs', body } };
+      },
+    },
+    {
+      method: 'get',
+      path: '/specs/:name',
+      async serve({ frame, params, query }, viewer) {
+        const name = params['name'] ?? '';
+        const loaded = catalog.byName(name);
+        const cursor = asked(query, 'cursor', 100);
+        const before = cursor === undefined ? undefined : decodeCursor(cursor);
+        const { items, next } = await store.runs.list(
+          { limit: 30, before },
+          { spec: name, visible: viewer.visible },
+        );
+        const isVisible =
+          loaded === undefined ? items.length > 0 : viewer.canSee(loaded.spec.repository);
+        found(isVisible ? name : undefined, 'spec', name);
+        const places = (await store.environments.list()).filter(
+          (place) => place.spec === name && viewer.canSee(place.repository),
+        );
+        const pauses = await store.pauses.list();
+        const live = places[0]?.run;
+        const body = html`<main id="main" class="page" data-stream="${frame.root}live">
+<div id="spec" data-live hx-get="${environmentPath(frame, name)}" hx-trigger="refresh" hx-select="#spec" hx-swap="outerMorph">
+${head(frame, name, loaded, pauses, viewer, items[0]?.repository)}
+<div class="run-columns"><section aria-label="History"><h2 class="for-readers">History</h2><div class="panel">${
+          items.length === 0
+            ? empty(frame, {
+                sign: 'rocket',
+                title: 'Nothing was deployed yet',
+                text: 'The next event that matches makes a run. Or deploy by hand:',
+                command: `mainsheet deploy ${name}`,
+              })
+            : await runRows(frame, commits, items, live)
+        }</div>${older(frame, pathTo(['specs', name]), {}, next)}</section>
+<aside class="run-side" aria-label="About this spec">${about(loaded, places)}</aside></div>
+${loaded === undefined ? '' : html`<section class="panel spec-source"><div class="panel-head">${icon(frame, 'file-code')}<h2>${loaded.file}</h2><span class="muted small">line ${loaded.line}</span></div><pre class="payload" tabindex="0">${loaded.text.trim()}</pre></section>`}
+</div></main>`;
+        return { page: { title: name, section: 'Specs', body } };
+      },
+    },
+  ];
+}
+
+function problemList(frame: Frame, problems: readonly SpecProblem[], stale: boolean): Content {
+  if (problems.length === 0 && !stale) return '';
+  return html`<section class="panel problems" aria-label="Problems"><div class="panel-head"><span class="tone is-failed">${icon(frame, 'alert-fill')}</span><h2>The specs on disk are not valid. The last valid set stays in use.</h2></div>
+<ul class="rows">${problems.map(
+    ({ file, line, column, message, hint }) =>
+      html`<li><p><code>${file}:${line}:${column}</code></p><p class="break">${message}</p>${hint === undefined ? '' : html`<p class="small muted break">${hint}</p>`}</li>`,
+  )}</ul></section>`;
+}
+
+function triggersOf({ spec }: LoadedSpec): string {
+  return Object.entries(spec.on)
+    .filter(([, trigger]) => trigger !== undefined)
+    .map(([name]) => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
+    .join(', ');
+}
+
+function specRow(frame: Frame, loaded: LoadedSpec, pauses: readonly Pause[]): Html {
+  const { spec } = loaded;
+  const { lane } = spec.concurrency;
+  const pause = pauses.find((one) => isHeldBy({ spec: spec.name, lane }, one));
+  return html`<li class="run-row" id="spec-${spec.name}"><span class="muted">${icon(frame, pause === undefined ? 'file-code' : 'pause')}</span>
+<div class="cut"><p class="cut"><a class="plain strong row-link" href="${environmentPath(frame, spec.name)}">${spec.name}</a></p>
+<p class="meta"><span>${spec.repository}</span><span>${spec.environment}</span><span>on ${triggersOf(loaded)}</span><span>${spec.steps.length} ${spec.steps.length === 1 ? 'step' : 'steps'}</span></p></div>
+<div class="row-end">${pause === undefined ? '' : html`<span class="badge is-paused">Paused</span>`}<p class="small muted row-times mono">${loaded.file}:${loaded.line}</p></div></li>`;
+}
+
+function head(
+  frame: Frame,
+  name: string,
+  loaded: LoadedSpec | undefined,
+  pauses: readonly Pause[],
+  viewer: Viewer,
+  repository: string | undefined,
+): Html {
+  const lane = loaded?.spec.concurrency.lane ?? '';
+  const pause = pauses.find((one) => isHeldBy({ spec: name, lane }, one));
+  const where = loaded?.spec.repository ?? repository ?? '';
+  const link = (
+    kind: string,
+    subject: string,
+    action: 'pause' | 'resume' | 'deploy',
+    sign: string,
+    text: string,
+  ) =>
+    viewer.canDo(action, where)
+      ? html`<a class="button" data-dialog href="${frame.root}${pathTo([kind, subject, action])}">${icon(frame, sign)}${text}</a>`
+      : '';
+  return html`<ol class="crumbs"><li><a href="${frame.root}specs">Specs</a></li><li>${name}</li></ol>
+<div class="page-head"><div class="run-title"><h1 class="break">${name}</h1>
+<p class="meta run-meta"><span>${icon(frame, 'repo', 'is-small')}${where}</span>${
+    loaded === undefined
+      ? html`<span class="badge">No such spec any more</span>`
+      : html`<span>${icon(frame, 'server', 'is-small')}${loaded.spec.environment}</span><span>${icon(frame, 'webhook', 'is-small')}on ${triggersOf(loaded)}</span>`
+  }</p></div>
+<div class="buttons">${
+    pause === undefined
+      ? loaded === undefined
+        ? ''
+        : link('specs', name, 'pause', 'pause', 'Pause')
+      : link(`${pause.kind}s`, pause.name, 'resume', 'play', 'Resume')
+  }${loaded === undefined ? '' : link('specs', name, 'deploy', 'rocket', 'Deploy')}</div></div>
+${
+  pause === undefined
+    ? ''
+    : html`<div class="note is-paused spec-note">${icon(frame, 'pause')}<p class="grow">Paused by <span class="strong">${pause.by}</span> ${ago(pause.since, frame.now)}${pause.kind === 'lane' ? html`, with the lane ${pause.name}` : ''}${pause.reason === '' ? '' : html`: ${pause.reason}`}</p></div>`
+}`;
+}
+
+function about(
+  loaded: LoadedSpec | undefined,
+  places: readonly { lane: string; sha: string }[],
+): Content {
+  const facts: Content[] = places.map(
+    ({ lane, sha }) =>
+      html`<dt>Live</dt><dd>${shortSha(sha)}${places.length > 1 ? html` <span class="muted">${lane}</span>` : ''}</dd>`,
+  );
+  if (loaded !== undefined) {
+    const { spec } = loaded;
+    facts.push(
+      html`<dt>Lane</dt><dd class="break">${spec.concurrency.lane}</dd><dt>Queue</dt><dd>${spec.concurrency.queue === 'newest' ? 'The newest wins' : 'Every run gets its turn'}</dd><dt>Steps</dt><dd>${spec.steps.map(({ name }) => html`<p class="break">${name}</p>`)}</dd>`,
+    );
+    if (spec.secrets.length > 0) {
+      facts.push(html`<dt>Secrets</dt><dd class="mono break">${spec.secrets.join(', ')}</dd>`);
+    }
+  }
+  return html`<section class="side-part"><h2>About</h2><dl class="facts">${facts}</dl></section>`;
+}

@@ -1,0 +1,63 @@
+import type { Delivery } from '../../model/delivery.ts';
+import type { Verdict } from '../../model/verdict.ts';
+import type { Run, Step } from '../../model/run.ts';
+import type { AuditEntry } from '../../store/audit.ts';
+import type { Store } from '../../store/index.ts';
+import type { OutboxEntry } from '../../store/outbox.ts';
+import type { Viewer } from '../auth/viewer.ts';
+import type { Commits, CommitTitle } from './commits.ts';
+import { usualDuration } from './overview.ts';
+import type { RecentRuns } from './recent-runs.ts';
+
+const MOST_AUDITED = 50;
+
+/** Everything that is known of a run. */
+export interface RunView {
+  run: Run;
+  steps: Step[];
+  commit: CommitTitle | undefined;
+  /** What was deployed before it, with another revision. */
+  before: Run | undefined;
+  beforeCommit: CommitTitle | undefined;
+  /** What is deployed there now. */
+  deployedRun: string | undefined;
+  delivery: Delivery | undefined;
+  verdict: Verdict | undefined;
+  callbacks: OutboxEntry[];
+  audit: AuditEntry[];
+  usualMs: number | undefined;
+}
+
+/** Undefined for a run that is not there, or that the viewer may not see. */
+export async function readRun(
+  deps: { store: Store; commits: Commits; recentRuns: RecentRuns },
+  viewer: Viewer,
+  id: string,
+): Promise<RunView | undefined> {
+  const { store, commits } = deps;
+  const run = await store.runs.get(id);
+  if (run === undefined || !viewer.canSee(run.repository)) return undefined;
+  const [steps, before, delivered, callbacks, audit, deployed, recent] = await Promise.all([
+    store.steps.ofRun(id),
+    store.runs.lastSuccessBefore(run),
+    store.inbox.get(run.delivery),
+    store.outbox.ofRun(id),
+    store.audit.ofSubject(id, MOST_AUDITED),
+    store.environments.get(run.lane, run.spec),
+    deps.recentRuns.of(run.spec),
+  ]);
+  const delivery = delivered?.delivery;
+  return {
+    run,
+    steps,
+    commit: await commits(run),
+    before,
+    beforeCommit: before && (await commits(before)),
+    deployedRun: deployed?.run,
+    delivery,
+    verdict: delivery?.outcome?.specs.find(({ spec }) => spec === run.spec)?.verdict,
+    callbacks,
+    audit,
+    usualMs: usualDuration(recent),
+  };
+}

@@ -1,0 +1,53 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { logIn } from '../http/pages/browser.ts';
+import { NOW, startHttp, type Fixture } from '../http/fixture.ts';
+import { fillShowcase } from './showcase.ts';
+
+/** The dashboard with a small company's deployments, or with nothing at all, at the present time. */
+export async function startShowcase(
+  context: Parameters<typeof startHttp>[0],
+  kind: 'full' | 'empty',
+): Promise<Fixture & { paths: Record<string, string>; cookie: string }> {
+  const server = await startHttp(context, {
+    passed: () => Date.now() - NOW,
+    sleep: (ms, signal) => delay(ms, undefined, { signal }).catch(() => undefined),
+  });
+  if (kind === 'full') await fillShowcase(server.store, server.specs, Date.now());
+  const cookie = (await logIn(server.url)).split('=')[1] ?? '';
+  return { ...server, cookie, paths: await pathsOf(server, kind) };
+}
+
+/** The path of each page, by its name. */
+async function pathsOf(
+  { store }: Fixture,
+  kind: 'full' | 'empty',
+): Promise<Record<string, string>> {
+  const lists = {
+    overview: '/',
+    runs: '/runs',
+    deliveries: '/deliveries',
+    specs: '/specs',
+    callbacks: '/callbacks',
+    activity: '/activity',
+  };
+  if (kind === 'empty') return { ...lists, login: '/login', missing: '/runs/unknown' };
+  const paths: Record<string, string> = lists;
+  for (const state of ['failed', 'running', 'succeeded'] as const) {
+    const { items } = await store.runs.list({ limit: 1, before: undefined }, { state });
+    paths[`run-${state}`] = `/runs/${items[0]?.id}`;
+  }
+  const { items } = await store.runs.list({ limit: 1, before: undefined }, { state: 'succeeded' });
+  const { items: deliveries } = await store.inbox.list({ limit: 1, before: undefined });
+  const { items: dead } = await store.outbox.list(
+    { limit: 1, before: undefined },
+    { state: 'dead' },
+  );
+  return {
+    ...paths,
+    rollback: `/runs/${items[0]?.id}/rollback`,
+    delivery: `/deliveries/${deliveries[0]?.id}`,
+    spec: '/specs/infrastructure',
+    deploy: '/specs/storefront-production/deploy',
+    callback: `/callbacks/${dead[0]?.id}`,
+  };
+}
