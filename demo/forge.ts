@@ -148,7 +148,11 @@ export async function createForge(options: ForgeOptions): Promise<Forge> {
     app,
     hooks: createHooks(
       { url },
-      { deliveries: () => webhooks.deliveries.entries, receiver: webhooks.receiver },
+      {
+        deliveries: () => webhooks.deliveries.entries,
+        receiver: webhooks.receiver,
+        hook: webhooks.hook,
+      },
     ),
   });
 

@@ -329,6 +329,10 @@ export async function startApp(deps: {
   });
   // Before the loops: when the address is taken, nothing is under way yet.
   const url = await listen(http.server, config.host, config.port);
+  const tunnel =
+    config.tunnel === undefined
+      ? []
+      : (await import('./app/tunnel.ts')).openTunnel({ config, url, clock, logger });
   const stopping = new AbortController();
   catalog.watch(stopping.signal);
   const scheduled = startCronJobs(
@@ -346,6 +350,7 @@ export async function startApp(deps: {
     createGateLoop({ store, transitions, clock, logger }),
     ...(specSource === undefined ? [] : [specSource]),
     ...(watch === undefined ? [] : [watch]),
+    ...tunnel,
   ].map((loop) => loop.run(stopping.signal));
   // Longer than the loops, because what they do last is for the others to hear too.
   const silenced = new AbortController();

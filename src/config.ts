@@ -31,6 +31,8 @@ export interface Config {
   deployments: DeploymentsSource;
   /** Without a slash at the end. */
   publicUrl: string | undefined;
+  /** A channel of smee.io that deliveries come through, or the address that makes one. */
+  tunnel: string | undefined;
   /** Runs at once in this process. */
   concurrency: number;
   executor: 'local';
@@ -160,6 +162,7 @@ export function readConfig(
     databaseUrl: set.DATABASE_URL,
     deployments: set.MAINSHEET_DEPLOYMENTS ?? { kind: 'directory', path: resolve('./deployments') },
     publicUrl: set.MAINSHEET_PUBLIC_URL,
+    tunnel: set.MAINSHEET_TUNNEL,
     concurrency: set.MAINSHEET_CONCURRENCY ?? 4,
     executor: set.MAINSHEET_EXECUTOR ?? 'local',
     stepUser: set.MAINSHEET_STEP_USER,

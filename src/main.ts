@@ -40,10 +40,11 @@ if (argv[0] === '--version' || argv[0] === '-V') {
 }
 
 /** Exit codes: 0 stopped as asked, 1 asked to and could not in time, 2 the configuration is wrong, 3 it could not start. */
-async function serve(): Promise<number> {
+async function serve(asked: Record<string, string>): Promise<number> {
+  const env = { ...process.env, ...asked };
   const { readConfig } = await import('./config.ts');
   const settings = { isTerminal: process.stderr.isTTY, setup: true };
-  let read = readConfig(process.env, settings);
+  let read = readConfig(env, settings);
   if ('problems' in read) {
     for (const problem of read.problems) process.stderr.write(`mainsheet: ${problem}\n`);
     // A misspelt variable is often why another one is not set.
@@ -60,7 +61,7 @@ async function serve(): Promise<number> {
       const print = (line: string) => void process.stderr.write(`${line}\n`);
       await runSetup({ config, version, logger, print, signal: interrupted.signal });
       if (interrupted.signal.aborted) return 0;
-      read = readConfig(process.env, settings);
+      read = readConfig(env, settings);
       if ('problems' in read) throw new Error(read.problems.join('; '));
       ({ config } = read);
     }

@@ -11,7 +11,11 @@ const FIRST_NUMBER = 170_000_000_000;
  */
 export function createHooks(
   facts: Pick<ForgeFacts, 'url'>,
-  webhooks: { deliveries: () => readonly Delivery[]; receiver: () => Hook | undefined },
+  webhooks: {
+    deliveries: () => readonly Delivery[];
+    receiver: () => Hook | undefined;
+    hook: (hook: Hook) => void;
+  },
 ): Record<string, OperationHandler> {
   const items = (repository?: string) =>
     webhooks
@@ -42,7 +46,19 @@ export function createHooks(
     };
   };
 
+  /** A forge has one webhook, so this is the one from now on. */
+  const set: OperationHandler = ({ repository, params, body }) => {
+    const config = objectIn(body, 'config');
+    const events = Array.isArray(body['events']) ? body['events'].map(String) : ['push'];
+    const hook = { url: textAt(config, 'url'), secret: textAt(config, 'secret'), events };
+    webhooks.hook(hook);
+    const status = params['hook_id'] === undefined ? 201 : 200;
+    return { status, body: describeHook(facts.url, repository, hook) };
+  };
+
   return {
+    'repos/create-webhook': set,
+    'repos/update-webhook': set,
     'apps/list-webhook-deliveries': () => listed(),
     'apps/get-webhook-delivery': ({ params }) => one(params['delivery_id']),
     'repos/list-webhooks': ({ repository }) => {

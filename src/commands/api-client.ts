@@ -46,7 +46,7 @@ import {
   type WhyAnswer,
 } from './api-answers.ts';
 import { createApiRequest, decode, parseJson } from './api-request.ts';
-import { readEventStream } from './read-event-stream.ts';
+import { readEventStream } from '../lib/read-event-stream.ts';
 
 /** What the server asks git for takes five minutes at most. */
 const GIT_MS = 5.5 * 60_000;

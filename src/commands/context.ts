@@ -15,8 +15,8 @@ export interface ProgramDeps {
   directory?: string;
   /** Aborted when the user wants to stop. */
   signal: AbortSignal;
-  /** Runs the controller until the process is to end; gives the exit code. */
-  serve: () => Promise<number>;
+  /** Runs the controller until the process is to end, with `settings` over the environment; gives the exit code. */
+  serve: (settings: Record<string, string>) => Promise<number>;
 }
 
 /** What a command works with. */

@@ -3,6 +3,7 @@ import type { HookAnswer, HooksAnswer, HookTrialAnswer } from './api-answers.ts'
 import { formatVerdict } from '../spec/explain.ts';
 import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import { idArgument, type CommandContext } from './context.ts';
+import { hooksEnsureCommand } from './hooks-ensure.ts';
 import { readPayload } from './payload-file.ts';
 import { printPage } from './page.ts';
 import type { Column } from './table.ts';
@@ -50,6 +51,7 @@ export function hooksCommand(program: Command, context: CommandContext): void {
     .command('hooks')
     .description('list, make, remove and try hooks, at which any sender can start runs');
 
+  hooksEnsureCommand(hooks, context);
   hooks
     .command('list')
     .description('hooks in files, and those that were made here, newest first')

@@ -36,6 +36,7 @@ export const configSchema = z.object({
   DATABASE_URL: variable(databaseUrl),
   MAINSHEET_DEPLOYMENTS: variable(deploymentsSource),
   MAINSHEET_PUBLIC_URL: variable(webUrl),
+  MAINSHEET_TUNNEL: variable(webUrl),
   MAINSHEET_CONCURRENCY: wholeNumber(1, 1000),
   MAINSHEET_EXECUTOR: variable(executor),
   MAINSHEET_STEP_USER: variable((text) => {

@@ -1,4 +1,4 @@
-import { MainsheetError } from '../lib/errors.ts';
+import { MainsheetError } from './errors.ts';
 
 /** One server-sent event. */
 export interface ServerEvent {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readEventStream, type ServerEvent } from '../../src/commands/read-event-stream.ts';
+import { readEventStream, type ServerEvent } from '../../src/lib/read-event-stream.ts';
 
 async function read(bytes: AsyncIterable<Uint8Array>): Promise<ServerEvent[]> {
   const events: ServerEvent[] = [];

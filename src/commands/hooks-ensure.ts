@@ -1,0 +1,132 @@
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { readConfig, type Config } from '../config.ts';
+import { tunnelFile } from '../config/tunnel-file.ts';
+import { ensureHook } from '../github/ensure-hook.ts';
+import { asGitHubFailure } from '../github/failure.ts';
+import { createOctokit } from '../github/octokit.ts';
+import { systemClock } from '../lib/clock.ts';
+import { describeError, hintOf } from '../lib/errors.ts';
+import { silentLogger } from '../lib/logger.ts';
+import { createFetch } from '../lib/way-out.ts';
+import type { LoadedSpec } from '../model/deployment-spec.ts';
+import { cleanLine } from '../lib/clean-text.ts';
+import type { CommandContext } from './context.ts';
+import { allowedLimits, defaultSpecsPath, loadLocalSpecs } from './local-specs.ts';
+import { isHttpUrl } from './settings.ts';
+import { UsageError } from './usage-error.ts';
+import { sayProblems } from './validate.ts';
+
+/** What a spec calls them, and what GitHub does. */
+const EVENTS = { push: 'push', release: 'release', workflowRun: 'workflow_run' } as const;
+const REQUEST_TIMEOUT_MS = 15_000;
+
+/** `mainsheet hooks ensure`: exit code 3 when a repository's webhook could not be looked at, made or repaired. */
+export function hooksEnsureCommand(hooks: Command, context: CommandContext): void {
+  const { terminal, env } = context;
+  hooks
+    .command('ensure')
+    .description("make and repair GitHub's webhooks of the specs' repositories, with a token")
+    .option('--url <url>', 'where GitHub is to deliver')
+    .option('--deployments <path>', 'the specs (default: $MAINSHEET_DEPLOYMENTS)')
+    .addHelpText(
+      'after',
+      `
+A GitHub App has its webhook already. Needs GITHUB_TOKEN, with the right to write webhooks, and
+GITHUB_WEBHOOK_SECRET. Where GitHub delivers is --url, or the webhook at MAINSHEET_PUBLIC_URL, or the channel of
+"mainsheet serve --tunnel". Webhooks with another URL are not touched.
+
+Example:
+  $ mainsheet hooks ensure`,
+    )
+    .action(
+      context.action(async (options: { url?: string; deployments?: string }) => {
+        const config = readSettings(env);
+        const { auth, apiUrl } = config.github;
+        const [secret] = config.webhookSecrets;
+        if (auth?.kind !== 'token' || secret === undefined) {
+          throw new UsageError('no-token', 'GITHUB_TOKEN or GITHUB_WEBHOOK_SECRET is not set', {
+            hint: 'set both; a GitHub App needs no webhook in a repository',
+          });
+        }
+        const url = whereTo(options.url, config);
+        const path = options.deployments ?? defaultSpecsPath(env);
+        const { specs, problems } = await loadLocalSpecs(path, allowedLimits(env));
+        if (problems.length > 0) {
+          sayProblems(terminal, problems);
+          return 1;
+        }
+        const octokit = createOctokit(
+          {
+            apiUrl,
+            clock: systemClock,
+            logger: silentLogger,
+            userAgent: `mainsheet/${context.version}`,
+            requestTimeoutMs: REQUEST_TIMEOUT_MS,
+            fetch: createFetch(config.wayOut),
+          },
+          { auth: auth.token },
+        );
+        let failed = false;
+        for (const [repository, events] of eventsOf(specs)) {
+          try {
+            const done = await ensureHook(octokit, { repository, url, secret, events });
+            const mark = terminal.paint('green', '✓');
+            terminal.line(`${mark} ${repository}: ${done} (${events.join(', ')})`);
+          } catch (error) {
+            failed = true;
+            const doing = `ensure the webhook of ${repository}`;
+            const failure = asGitHubFailure(error, { doing, now: systemClock.now() });
+            terminal.note(`${terminal.paintNote('red', '✗')} ${cleanLine(describeError(failure))}`);
+            const hint = hintOf(failure) ?? 'the token needs the right to write webhooks';
+            terminal.note(`  hint: ${cleanLine(hint)}`);
+          }
+        }
+        if (specs.length === 0) terminal.note(`there is no deployment spec in ${cleanLine(path)}`);
+        return failed ? 3 : 0;
+      }),
+    );
+}
+
+function readSettings(env: Record<string, string | undefined>): Config {
+  const read = readConfig(env, { isTerminal: false, requireWebhookSecret: false });
+  if ('config' in read) return read.config;
+  throw new UsageError('configuration', read.problems.join('; '));
+}
+
+/** Throws UsageError `invalid-url` or `no-url`. */
+function whereTo(asked: string | undefined, { publicUrl, dataDir }: Config): string {
+  if (asked !== undefined && !isHttpUrl(asked)) {
+    throw new UsageError('invalid-url', '--url is not an http or https URL');
+  }
+  const url =
+    asked ?? (publicUrl === undefined ? channel(dataDir) : `${publicUrl}/webhooks/v1/github`);
+  if (url !== undefined) return url;
+  throw new UsageError('no-url', 'it is not known where GitHub is to deliver', {
+    hint: 'give --url, set MAINSHEET_PUBLIC_URL, or start "mainsheet serve --tunnel" first',
+  });
+}
+
+/** Of the tunnel of a server on this machine, once it has made one. */
+function channel(dataDir: string): string | undefined {
+  try {
+    const text = readFileSync(tunnelFile(dataDir), 'utf8').trim();
+    return isHttpUrl(text) ? text : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** By repository what its specs are started by. */
+function eventsOf(specs: readonly LoadedSpec[]): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const { spec } of specs) {
+    const events = found.get(spec.repository) ?? [];
+    for (const [trigger, event] of Object.entries(EVENTS)) {
+      const isStarted = spec.on[trigger as keyof typeof EVENTS] !== undefined;
+      if (isStarted && !events.includes(event)) events.push(event);
+    }
+    found.set(spec.repository, events);
+  }
+  return new Map([...found].filter(([, events]) => events.length > 0));
+}
