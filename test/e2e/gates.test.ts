@@ -92,6 +92,18 @@ test('what was rejected is not deployed, and its status says why', async () => {
   assert.match(late.stderr, /is cancelled: it waits at no gate/);
 });
 
+test('those who asked for a run do not approve it where authors do not count', async () => {
+  const { delivery, sha } = await push('asked for');
+  const replayed = await mainsheet('replay', delivery);
+  assert.equal(replayed.code, 0);
+  const run = await until('the replay waits', async () =>
+    (await world.runs(`&sha=${sha}&state=blocked`)).at(0),
+  );
+  const refused = await mainsheet('approve', run.id);
+  assert.equal(refused.code, 3);
+  assert.match(refused.stderr, /admin may not approve .* asked for the run do not count/);
+});
+
 test('what is not approved in time is cancelled by the clock alone', async () => {
   const sha = await world.sample.commit({ message: 'third', branch: 'late' });
   await world.sample.push('late');
