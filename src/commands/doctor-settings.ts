@@ -19,7 +19,7 @@ export async function checkSpecs(
   }
   const { path } = source;
   try {
-    const { specs, problems } = await loadLocalSpecs(path, allowed);
+    const { specs, hooks, problems } = await loadLocalSpecs(path, allowed);
     if (problems.length > 0) {
       return problems.map((problem) => ({
         subject,
@@ -31,13 +31,20 @@ export async function checkSpecs(
       const hint = 'write one: the README shows how, "mainsheet validate" checks it';
       return [{ subject, state: 'warn', detail: `there is none in ${path}`, hint }];
     }
-    const missing = specs.flatMap(({ spec }) =>
-      spec.secrets
+    const named = [
+      ...specs.map(({ spec }) => ({ name: spec.name, secrets: spec.secrets })),
+      ...hooks.map(({ hook: { id, secrets } }) => ({
+        name: `the hook ${id}`,
+        secrets: secrets.map((secret) => secret.name),
+      })),
+    ];
+    const missing = named.flatMap(({ name: by, secrets }) =>
+      secrets
         .filter((name) => !hasSecret(name))
         .map((name): Check => ({
           subject,
           state: 'fail',
-          detail: `${spec.name} names the secret ${name}, which is not set`,
+          detail: `${by} names the secret ${name}, which is not set`,
           hint: `set MAINSHEET_SECRET_${name}, or put a file ${name} into MAINSHEET_SECRETS_DIR`,
         })),
     );

@@ -40,8 +40,8 @@ Examples:
     .action(
       context.action(async (given: string | undefined, options: Options) => {
         const path = given ?? defaultSpecsPath(env);
-        const { specs, problems, warnings } = await loadLocalSpecs(path, allowedLimits(env));
-        const valid = problems.length === 0 && specs.length > 0;
+        const { specs, hooks, problems, warnings } = await loadLocalSpecs(path, allowedLimits(env));
+        const valid = problems.length === 0 && specs.length + hooks.length > 0;
         if (options.json) {
           const items = specs.map(({ spec, file, line }) => ({
             name: spec.name,
@@ -65,7 +65,11 @@ Examples:
           if (options.format === 'github') sayCount(terminal, problems.length);
           else sayProblems(terminal, problems);
         } else if (valid) {
-          terminal.line(`${terminal.paint('green', '✓')} ${count(specs.length, 'valid spec')}`);
+          const found = [
+            ...(specs.length > 0 || hooks.length === 0 ? [count(specs.length, 'valid spec')] : []),
+            ...(hooks.length > 0 ? [count(hooks.length, 'valid hook')] : []),
+          ];
+          terminal.line(`${terminal.paint('green', '✓')} ${found.join(', ')}`);
         } else {
           terminal.note(`mainsheet: there is no deployment spec in ${cleanLine(path)}`);
           terminal.note('  hint: specs are files that end in .yaml or .yml');

@@ -4,7 +4,7 @@ import type { LoadedHook } from '../model/hook.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { listSpecFiles, readSpecFile, type Listing } from './files.ts';
 import { parseSpecs, type Loaded } from './parse.ts';
-import type { SpecProblem } from './problem.ts';
+import { didYouMean, type SpecProblem } from './problem.ts';
 
 export { parseSpecs, type Loaded } from './parse.ts';
 
@@ -55,7 +55,24 @@ export async function loadListing(
   return {
     ...loaded,
     problems: [...loaded.problems, ...duplicateNames(loaded.specs), ...duplicateIds(loaded.hooks)],
+    warnings: [...loaded.warnings, ...unknownHooks(loaded)],
   };
+}
+
+/** Triggers that nothing will ever start. The hook may stand in a file that was not given, and so this is no problem. */
+function unknownHooks({ specs, hooks }: Loaded): SpecProblem[] {
+  const known = hooks.map(({ hook }) => hook.id);
+  return specs.flatMap(({ spec, file, line }) =>
+    (spec.on.hooks ?? [])
+      .filter(({ id }) => !known.includes(id))
+      .map(({ id }) => ({
+        file,
+        line,
+        column: 1,
+        message: `${spec.name} is started by the hook ${id}, which no file has`,
+        hint: didYouMean(id, known) ?? 'write it: kind: hook',
+      })),
+  );
 }
 
 function duplicateIds(hooks: readonly LoadedHook[]): SpecProblem[] {

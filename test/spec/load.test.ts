@@ -157,3 +157,25 @@ test('a file that is too large or not text is a problem, and a directory called 
     ['the file is larger than 256 KiB', 'the file is not UTF-8 text'],
   );
 });
+
+test('a spec that is started by a hook which no file has is worth a warning', async (t) => {
+  const directory = await directoryWith(t, {
+    'a.yaml':
+      'kind: hook\nid: images\nsender: bearer\n---\nname: a\nrepository: acme/a\non: { hook: { id: image } }\nsteps: [{ run: x }]\n',
+  });
+  const { warnings, problems } = await loadSpecs(directory);
+  assert.deepEqual(problems, []);
+  assert.deepEqual(warnings.map(formatProblem), [
+    'a.yaml:5:1: a is started by the hook image, which no file has — did you mean "images"?',
+  ]);
+});
+
+test('the id of a hook is used once', async (t) => {
+  const hook = 'kind: hook\nid: images\nsender: bearer\n';
+  const directory = await directoryWith(t, { 'a.yaml': `${hook}---\n${hook}` });
+  const { problems } = await loadSpecs(directory);
+  assert.deepEqual(
+    problems.map(({ message }) => message),
+    ['the id "images" is already used at a.yaml:1'],
+  );
+});

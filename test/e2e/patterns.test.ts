@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { until } from '../support/until.ts';
+import { createWorld, SITE, type RunView, type World } from '../support/world.ts';
+
+const TOKEN = 'token-of-sixteen-characters';
+const PAGE = readFileSync(new URL('../../docs/patterns.md', import.meta.url), 'utf8');
+
+/** Each pattern as it is on the page. */
+const SPECS = Object.fromEntries(
+  [...PAGE.matchAll(/^```yaml\n(.*?)^```/gms)].map(([, text = ''], index) => [
+    `pattern-${index}.yaml`,
+    text.replaceAll('acme/storefront', SITE),
+  ]),
+);
+
+let world: World;
+before(async () => {
+  world = await createWorld({ specs: SPECS, env: { MAINSHEET_SECRET_IMAGE_TOKEN: TOKEN } });
+});
+after(() => world.close());
+
+async function send(hook: string, payload: object, headers: Record<string, string> = {}) {
+  return await fetch(new URL(`/webhooks/v1/hooks/${hook}`, world.controller.webhookUrl), {
+    method: 'POST',
+    headers: {
+      'Content-Type': 'application/json',
+      Authorization: `Bearer ${TOKEN}`,
+      ...headers,
+    },
+    body: JSON.stringify(payload),
+  });
+}
+
+async function endedOf(hook: string, payload: object): Promise<RunView[]> {
+  const { delivery } = (await (await send(hook, payload)).json()) as { delivery: string };
+  const { specs } = await world.explained(delivery);
+  const made = specs.filter(({ run }) => run !== null).length;
+  return await until(`the runs of ${hook} have ended`, async () => {
+    const runs = (await world.runs()).filter((run) => run.delivery === delivery);
+    return (
+      runs.length === made && runs.every(({ state }) => /succeeded|failed/.test(state)) && runs
+    );
+  });
+}
+
+test('one to one: a request starts a run with what it says', async () => {
+  const [run] = await endedOf('image', { push_data: { tag: 'v1' } });
+  assert.deepEqual([run?.spec, run?.outputs], ['one', { tag: 'v1' }]);
+});
+
+test('fan-out: each spec decides and ends by itself', async () => {
+  const both = await endedOf('release', { region: 'all' });
+  assert.deepEqual(Object.fromEntries(both.map(({ spec, state }) => [spec, state])), {
+    eu: 'failed',
+    us: 'succeeded',
+  });
+  const one = await endedOf('release', { region: 'us' });
+  assert.deepEqual(
+    one.map(({ spec }) => spec),
+    ['us'],
+  );
+});
+
+test('request and response: the sender gets what the run put out', async () => {
+  const response = await send('quote', { amount: 21 });
+  const { runs } = (await response.json()) as { runs: RunView[] };
+  assert.equal(response.status, 200);
+  assert.deepEqual(
+    runs.map(({ outputs }) => outputs),
+    [{ total: '42' }],
+  );
+});
+
+test('idempotency: what is sent again under its key counts once', async () => {
+  const key = { 'Idempotency-Key': 'k1' };
+  const answers = [await send('order', { n: 1 }, key), await send('order', { n: 2 }, key)];
+  const [first, second] = await Promise.all(answers.map(async (one) => await one.json()));
+  assert.deepEqual(first, { delivery: 'order.k1', duplicate: false });
+  assert.deepEqual(second, { delivery: 'order.k1', duplicate: true });
+  assert.equal((await send('order', { n: 1 })).status, 422);
+});
+
+test('retry: a step that failed once is tried again', async () => {
+  const [run] = await endedOf('flaky', {});
+  assert.equal(run?.state, 'succeeded');
+  assert.match(await world.log(run.id), /attempt 2/);
+});
