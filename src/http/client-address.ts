@@ -11,7 +11,7 @@ export interface Client {
 
 /**
  * The last address that is no trusted proxy's: the connection's, or the rightmost such in `X-Forwarded-For`, to which each proxy
- * adds the one that it hears from. What is left of that anybody can write.
+ * adds the one that it hears from. What is left of that any sender can write.
  */
 export function clientOf(
   request: Pick<IncomingMessage, 'headers' | 'socket'>,

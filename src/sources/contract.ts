@@ -44,6 +44,6 @@ export interface Source {
   verifier(secrets: readonly string[], options: SenderOptions): Verify;
   /** To be asked of a request that was verified. */
   identify(request: Incoming, body: Json): Identity;
-  /** What to answer to a verified request by which the sender only asks whether anybody is there; undefined for any other. */
+  /** What to answer to a verified request by which the sender only asks whether the URL is right; undefined for any other. */
   handshake?(body: Json): string | undefined;
 }

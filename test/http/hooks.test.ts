@@ -151,7 +151,7 @@ test('a form is read as one, and a path may have the secret', async (t) => {
   assert.equal((await send(fixture, { path: 'a', type, body })).status, 401);
 });
 
-test('Slack’s verification of the URL is answered, and stored by nobody', async (t) => {
+test('Slack’s verification of the URL is answered, and not stored', async (t) => {
   const { createHmac } = await import('node:crypto');
   const fixture = await startHttp(t, {
     hooks: [hookOf('sender: slack')],

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Json } from '../../model/event.ts';
 
 /**
- * What a delivery's body is known by when it comes again under another id, which nobody has signed: the same for the same event and
+ * What a delivery's body is known by when it comes again under another id, which is not signed: the same for the same event and
  * the same JSON (`text` is how it came), whether it came through the webhook or from GitHub's list of deliveries, which writes it in its own way.
  */
 export function bodyDigest(event: string, payload: Json, text: string): string {

@@ -2,7 +2,7 @@ import { TerminalError } from '../../lib/errors.ts';
 import { isObjectName, isRepository, isZeroSha, refProblem } from '../../lib/names.ts';
 import type { Json } from '../../model/event.ts';
 
-/** A JSON object whose fields nobody has looked at yet. */
+/** A JSON object whose fields were not looked at yet. */
 export type Fields = { [key: string]: Json };
 
 /** Longer than any ref that GitHub accepts (its limit is 255 bytes for a name), short enough to be kept in rows and logs. */
