@@ -72,5 +72,10 @@ export async function resend(
   const callback = model.callbacks[which];
   if (callback?.state === 'dead') await operate.resend(callback.id, 'me');
   else await assert.rejects(operate.resend(callback?.id ?? -1, 'me'), { code: /^entry-/ });
-  revive(which);
+  if (callback?.state !== 'dead') return;
+  // What died of the same Deployment comes with it.
+  const isShared = callback.target.startsWith('deployment:');
+  for (const [index, { target }] of model.callbacks.entries()) {
+    if (index === which || (isShared && target === callback.target)) revive(index);
+  }
 }
