@@ -10,9 +10,9 @@ import {
 import { causeOf, environmentPath, runPath, shortSha } from './components/commit.ts';
 import { empty } from './components/empty.ts';
 import { select } from './components/list.ts';
-import { historyDots } from './components/history.ts';
-import { stateIcon, stateName } from './components/state.ts';
-import { ago, durationText, exact, since, took } from './components/time.ts';
+import { historyBars } from './components/history.ts';
+import { smallStateIcon, stateIcon, stateName, stateSymbol } from './components/state.ts';
+import { ago, durationText, shortAgo, since } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
 import { asked, type PageRoute } from './page.ts';
@@ -181,30 +181,29 @@ ${
 </li>`;
 }
 
+/** Without what only repeats itself: 200 of them are to be less than 100 KB. */
 function byRepository(frame: Frame, places: readonly Place[]): Content {
   const repositories = [...new Set(places.map(({ repository }) => repository))].sort();
   const groups = repositories.map((repository) => {
     const own = places.filter((place) => place.repository === repository);
-    return html`<section class="group" aria-label="${repository}">
-<h2 class="group-head">${icon(frame, 'repo')}<span class="cut">${repository}</span></h2>
-<ul class="rows">${own.map((place) => row(frame, place))}</ul></section>`;
+    return html`<section><h2 class="cut">${repository}</h2><ul>${own.map((place) => row(frame, place))}</ul></section>`;
   });
-  return html`<div class="panel">${groups}</div>`;
+  const states = new Set(places.map(stateOf));
+  return html`${[...states].map((state) => stateSymbol(state))}<div class="panel places">${groups}</div>`;
+}
+
+function stateOf({ pause, active, state }: Place) {
+  return pause !== undefined && active.length === 0 ? 'paused' : state;
 }
 
 function row(frame: Frame, place: Place): Html {
-  const { spec, environment, deployed, recent, pause } = place;
-  return html`<li class="place" id="place-${spec}-${place.lane}">
-<div class="place-name">${stateIcon(frame, pause !== undefined && place.active.length === 0 ? 'paused' : place.state)}<div class="cut"><a class="plain strong row-link" href="${environmentPath(frame, spec)}">${spec}</a>
-<p class="small muted cut">${environment}${place.isRemoved ? ' · no spec any more' : ''}</p></div></div>
-<div class="place-commit">${
+  const { spec, environment, deployed, recent } = place;
+  const state = stateOf(place);
+  return html`<li>${smallStateIcon(state)}<div><a href="${pathTo(['specs', spec])}">${spec}</a><p>${environment}${place.isRemoved ? ' · no spec any more' : ''}</div><div>${
     deployed === undefined
-      ? html`<p class="muted">Not deployed yet</p>`
-      : html`<p class="cut">${shortSha(deployed.sha)} ${deployed.commit?.title ?? ''}</p><p class="small muted cut">${deployed.commit?.author === undefined ? '' : html`${deployed.commit.author} · `}${ago(deployed.deployedAt, frame.now)}</p>`
-  }</div>
-<div class="place-news small">${news(frame, place)}</div>
-<div class="place-history above">${historyDots(frame, recent)}</div>
-</li>`;
+      ? html`<p>Not deployed yet`
+      : html`<p><code>${deployed.sha.slice(0, 7)}</code> ${deployed.commit?.title ?? ''}<p>${deployed.commit?.author === undefined ? '' : html`${deployed.commit.author} · `}${shortAgo(deployed.deployedAt, frame.now)}`
+  }</div><div>${news(frame, place)}</div>${historyBars(recent)}`;
 }
 
 /** What the last run says that the deployed revision does not. */
@@ -217,11 +216,10 @@ function news(frame: Frame, { active, recent, deployed, usualMs }: Place): Conte
     return html`<p class="tone is-${run.state}">${stateName(run.state)} ${shortSha(run.sha)}</p><p class="muted cut" title="${run.reason}">${run.reason}</p>`;
   }
   const last = recent.find(({ state }) => state !== 'superseded');
-  if (last === undefined || last.id === deployed?.run) {
-    const ms = (last?.finishedAt ?? 0) - (last?.startedAt ?? 0);
-    return last === undefined
-      ? ''
-      : html`<p class="muted" title="${exact(last.finishedAt ?? 0)}">${took(ms)}</p>`;
+  if (last === undefined) return '';
+  const { finishedAt, startedAt } = last;
+  if (last.id === deployed?.run && finishedAt !== undefined) {
+    return html`<p>Succeeded in ${durationText(finishedAt - (startedAt ?? finishedAt))}`;
   }
   return html`<p class="tone is-${last.state}">${stateName(last.state)} ${shortSha(last.sha)}</p><p class="muted cut" title="${last.reason}">${last.reason}</p>`;
 }

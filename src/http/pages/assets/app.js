@@ -42,6 +42,7 @@
     }
     for (const time of document.querySelectorAll('time[datetime]')) {
       write(time, agoText(now - Date.parse(time.dateTime)));
+      time.title ||= `${time.dateTime.slice(0, 16).replace('T', ' ')} UTC`;
     }
     for (const bar of document.querySelectorAll('progress[data-since]')) {
       bar.value = Math.min(bar.max * 0.99, now - Date.parse(bar.dataset.since));

@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import type { RunState, StepState } from '../../../model/run.ts';
-import { html, type Html } from '../html.ts';
+import { Html, html } from '../html.ts';
 import { icon, type Frame } from '../layout.ts';
 
 type State = RunState | StepState | 'paused' | 'sent' | 'dead' | 'obsolete' | 'none' | 'processed';
@@ -44,3 +45,25 @@ export function stateBadge(frame: Frame, state: State, more = ''): Html {
     state === 'running' ? 'is-running' : '',
   )}${stateName(state)}</span>`;
 }
+
+/** The sign of a state for `smallStateIcon`s of the page. */
+export function stateSymbol(state: State): Html {
+  return html`<svg class="for-readers" aria-hidden="true"><symbol id="${symbolId(state)}" viewBox="0 0 16 16">${new Html(SHAPES[ICONS[state]] ?? '')}</symbol></svg>`;
+}
+
+/** A state's sign in fewer bytes, for pages with hundreds of them, which have its `stateSymbol`. Words beside it say the same. */
+export function smallStateIcon(state: State): Html {
+  const tone = state === 'succeeded' ? '' : ` is-${state}`;
+  return html`<svg class="icon${tone}" aria-hidden="true"><use href="#${symbolId(state)}"/></svg>`;
+}
+
+const symbolId = (state: State) => `s${Object.keys(ICONS).indexOf(state)}`;
+
+/** The shapes of the sprite, by name. */
+const SHAPES: Record<string, string> = Object.fromEntries(
+  [
+    ...readFileSync(new URL('../assets/icons.svg', import.meta.url), 'utf8').matchAll(
+      /<symbol id="([\w-]+)"[^>]*>(.*?)<\/symbol>/gs,
+    ),
+  ].map(([, name = '', shape = '']) => [name, shape]),
+);

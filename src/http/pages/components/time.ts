@@ -7,6 +7,11 @@ export function ago(at: number, now: number): Html {
   return html`<time datetime="${iso}" title="${exact(at)}">${agoText(now - at)}</time>`;
 }
 
+/** The same in fewer bytes; the script of the page adds the exact time. */
+export function shortAgo(at: number, now: number): Html {
+  return html`<time datetime="${isoTime(at).slice(0, 16)}Z">${agoText(now - at)}</time>`;
+}
+
 /** How long something took. */
 export function took(ms: number): Html {
   return html`<span class="num">${durationText(ms)}</span>`;

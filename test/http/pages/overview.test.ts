@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseSpecs } from '../../../src/spec/load.ts';
+import { sampleRun } from '../../store/samples.ts';
+import { startHttp, type Fixture } from '../fixture.ts';
+import { logIn } from './browser.ts';
+
+/** So many specs, of which each has deployed `runs` times; the last one of the first failed. */
+async function fill({ store, specs }: Fixture, count: number, runs: number): Promise<void> {
+  const names = Array.from({ length: count }, (_, index) => `service-${index + 1}`);
+  const texts = names.map(
+    (name, index) =>
+      `name: ${name}\nrepository: acme/repository-${Math.floor(index / 4)}\nenvironment: production\non: { push: { branches: [main] } }\nsteps:\n  - run: make\n`,
+  );
+  specs.specs = parseSpecs('all.yaml', texts.join('---\n')).specs;
+  for (const [index, name] of names.entries()) {
+    for (let number = 0; number < runs; number += 1) {
+      const isBroken = index === 0 && number === runs - 1;
+      const run = await store.runs.insert(
+        sampleRun(`r${index}x${number}`, {
+          spec: name,
+          repository: `acme/repository-${Math.floor(index / 4)}`,
+          lane: `${name}-production`,
+          sha: `${index}`.padStart(3, '0').repeat(13) + String(number % 10),
+          state: isBroken ? 'failed' : 'succeeded',
+          reason: isBroken ? 'Step Test failed' : 'Deployed',
+          startedAt: 1000,
+          finishedAt: 61_000,
+        }),
+        ['make'],
+      );
+      if (run !== undefined && !isBroken) await store.environments.record(run, 61_000);
+    }
+  }
+}
+
+async function open({ url }: Fixture, path = '/') {
+  const answer = await fetch(url + path, { headers: { Cookie: await logIn(url) } });
+  assert.equal(answer.status, 200);
+  return await answer.text();
+}
+
+const placesIn = (text: string) => [...text.matchAll(/<li><svg class="icon/g)].length;
+
+test('the overview of 200 specs with ten runs each is smaller than 100 KB', async (t) => {
+  const fixture = await startHttp(t);
+  await fill(fixture, 200, 10);
+  const text = await open(fixture);
+  assert.equal(placesIn(text), 200);
+  assert.ok(text.length < 100 * 1024, `${text.length} characters`);
+  t.diagnostic(`${text.length} characters`);
+});
+
+test('the filter in the address shows what it asks for, and nothing else', async (t) => {
+  const fixture = await startHttp(t);
+  await fill(fixture, 8, 1);
+  assert.equal(placesIn(await open(fixture)), 8);
+  assert.equal(placesIn(await open(fixture, '/?repository=acme%2Frepository-1')), 4);
+  assert.equal(placesIn(await open(fixture, '/?q=SERVICE-3')), 1);
+  assert.equal(placesIn(await open(fixture, '/?state=failed')), 1);
+  assert.match(await open(fixture, '/?state=running'), /No spec matches/);
+});
+
+test('what needs somebody stands first: broken specs, dead callbacks, pauses and rollbacks', async (t) => {
+  const fixture = await startHttp(t);
+  await fill(fixture, 2, 2);
+  const { store, specs } = fixture;
+  specs.stale = true;
+  specs.problems = [{ file: 'x.yaml', line: 3, column: 1, message: 'there is no "stpes"' }];
+  const callback = {
+    kind: 'status',
+    repository: 'acme/repository-0',
+    sha: 'a',
+    context: 'c',
+    state: 'success',
+    description: '',
+    targetUrl: undefined,
+  };
+  await store.outbox.add('r0x0', [{ target: 't', callback }], 1);
+  const [entry] = await store.outbox.ofRun('r0x0');
+  await store.outbox.finish(entry?.id ?? 0, 'dead', 2, 'GitHub answered 403');
+  await store.pauses.add({
+    kind: 'spec',
+    name: 'service-1',
+    since: 1,
+    by: 'ines',
+    reason: 'Inventory',
+  });
+  const back = sampleRun('back', {
+    spec: 'service-2',
+    repository: 'acme/repository-0',
+    lane: 'service-2-production',
+    cause: 'rollback',
+    state: 'succeeded',
+    startedAt: 1,
+    finishedAt: 2,
+  });
+  const run = await store.runs.insert(back, ['make']);
+  assert.ok(run);
+  await store.environments.record(run, 70_000);
+  await store.audit.record({
+    at: 1,
+    actor: 'samir',
+    action: 'run.rollback',
+    subject: 'r1x1',
+    detail: 'made run back: Rollback',
+  });
+
+  const text = await open(fixture);
+  const [, attention = ''] = /aria-label="Needs attention">(.*?)<\/section>/s.exec(text) ?? [];
+  for (const part of [
+    /1 problem in the specs.*x\.yaml:3:1: there is no &quot;stpes&quot;/s,
+    /1 callback was given up.*GitHub answered 403/s,
+    /service-1<\/span> is paused.*By ines.*Inventory/s,
+    /service-2<\/a> was rolled back.*By samir/s,
+  ]) {
+    assert.match(attention, part);
+  }
+});
