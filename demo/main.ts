@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -98,7 +98,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
       if (missing.length > 0) say(`\nNot reached: ${missing.join(', ')}`);
     }
     if (!options.once && !options.json && missing.length === 0 && !options.signal.aborted) {
-      showInvitation(forge, controller, say);
+      showInvitation(forge, controller, await loginLink(controller), say);
       await new Promise((resolve) =>
         options.signal.addEventListener('abort', resolve, { once: true }),
       );
@@ -157,16 +157,28 @@ function showGitHub(seen: ReadBack, say: (line: string) => void): void {
   }
 }
 
+/** Asks the controller for a link that opens its dashboard. */
+async function loginLink({ url, tokenFile }: DemoController): Promise<string> {
+  const token = (await readFile(tokenFile, 'utf8')).trim();
+  const headers = { Authorization: `Bearer ${token}` };
+  const answer = await fetch(`${url}/api/v1/login-links`, { method: 'POST', headers });
+  return `${url}/${((await answer.json()) as { path: string }).path}`;
+}
+
 function showInvitation(
   forge: Forge,
   { url, tokenFile }: DemoController,
+  link: string,
   say: (line: string) => void,
 ): void {
   const clone = new URL(`${forge.url}/${SITE}.git`);
   clone.username = 'x-access-token';
   clone.password = forge.token;
   say(`
-It stays up. Push again, and what becomes of it is shown here too:
+The dashboard, with a link that logs in once:
+  ${link}
+
+It stays up. Push again, and what becomes of it is shown there and here:
   git clone ${clone.href} && cd storefront && git commit --allow-empty -m again && git push
   export MAINSHEET_URL=${url} MAINSHEET_DATA_DIR=${dirname(tokenFile)}
   ${process.argv[1]} runs
