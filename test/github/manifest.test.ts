@@ -17,6 +17,8 @@ const NEEDED: Record<string, [permission: string, access: 'read' | 'write'] | 'n
   'GET /repos/{owner}/{repo}': 'none',
   'GET /repos/{owner}/{repo}/installation': 'none',
   'GET /repos/{owner}/{repo}/hooks': 'none',
+  'POST /repos/{owner}/{repo}/hooks': 'none',
+  'PATCH /repos/{owner}/{repo}/hooks/{hook_id}': 'none',
   'GET /repos/{owner}/{repo}/hooks/{hook_id}/deliveries': 'none',
   'POST /repos/{owner}/{repo}/statuses/{sha}': ['statuses', 'write'],
   'POST /repos/{owner}/{repo}/deployments': ['deployments', 'write'],
