@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { globSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
@@ -49,11 +50,18 @@ describe('the package, installed into an empty folder', () => {
   });
   after(() => rm(root, { recursive: true, force: true }));
 
-  test('it holds JavaScript with source maps, and neither tests nor TypeScript', () => {
-    const scripts = files.filter((path) => path.endsWith('.js') && path.startsWith('dist/'));
+  test('it holds JavaScript with source maps, what that reads, and neither tests nor TypeScript', () => {
+    const read = globSync('src/**/*.*', { cwd: ROOT }).filter((path) => !path.endsWith('.ts'));
+    const scripts = files
+      .filter((path) => path.endsWith('.js') && path.startsWith('dist/'))
+      .filter((path) => !read.includes(path.slice('dist/'.length)));
     assert.ok(scripts.includes('dist/src/main.js'));
     assert.deepEqual(
       scripts.filter((path) => !files.includes(`${path}.map`)),
+      [],
+    );
+    assert.deepEqual(
+      read.filter((path) => !files.includes(`dist/${path}`)),
       [],
     );
     assert.deepEqual(
