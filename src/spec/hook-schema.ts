@@ -1,4 +1,3 @@
-import { query } from 'jsonpath-rfc9535';
 import * as z from 'zod';
 import { describeError } from '../lib/errors.ts';
 import { parseNetwork } from '../lib/networks.ts';
@@ -13,6 +12,7 @@ import {
   type SenderOptions,
 } from '../model/hook.ts';
 import { compileSchema } from './input-schema.ts';
+import { valuesAt } from './json-path.ts';
 import { duration, hookId, oneOrMore, problem, secretName } from './schema-fields.ts';
 
 const MINUTE = 60_000;
@@ -119,7 +119,7 @@ function whyNoPath(path: string): string | undefined {
   if ((path.match(/\.\./g) ?? []).length > 1) return '".." may stand in a path only once';
   if ((path.match(/\?/g) ?? []).length > 1) return 'a path may have one filter';
   try {
-    query({}, path);
+    valuesAt({}, path);
     return undefined;
   } catch {
     return 'is not a JSONPath (RFC 9535), such as $.push_data.tag';

@@ -1,8 +1,8 @@
-import { query } from 'jsonpath-rfc9535';
 import { describeError, TerminalError } from '../../lib/errors.ts';
 import type { Json } from '../../model/event.ts';
 import type { Extract, Hook } from '../../model/hook.ts';
 import { schemaProblems } from '../../spec/input-schema.ts';
+import { valuesAt } from '../../spec/json-path.ts';
 import { evaluateJson } from '../../spec/expressions.ts';
 
 /** UTF-16 units of one input: less than an environment variable holds. */
@@ -90,7 +90,7 @@ function valueOf({ from, type }: Extract, request: RequestContext): Json | undef
         return undefined;
       }
     case 'json': {
-      const found = query(request.body, from.path) as Json[];
+      const found = valuesAt(request.body, from.path);
       if (type === 'list' && !(found.length === 1 && Array.isArray(found[0]))) {
         return found.length === 0 ? undefined : found;
       }
