@@ -12,7 +12,7 @@ import { createBacktest } from '../../src/controller/operator/backtest.ts';
 import { keyOf, type Gates, type Person } from '../../src/controller/operator/gates.ts';
 import type { Operate } from '../../src/controller/operator/operate.ts';
 import type { Pausing } from '../../src/controller/operator/pausing.ts';
-import { createHttpServer } from '../../src/http/server.ts';
+import { createHttpServer, type HttpDeps } from '../../src/http/server.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { createBroadcast, type Broadcast } from '../../src/lib/broadcast.ts';
 import { TerminalError } from '../../src/lib/errors.ts';
@@ -33,6 +33,8 @@ export interface Fixture {
   url: string;
   port: number;
   server: Server;
+  /** What it is made of. */
+  deps: HttpDeps;
   /** Every route, as `GET /runs/:id`. */
   routes: () => readonly string[];
   /** Asks it to stop, as SIGTERM does. */
@@ -64,6 +66,7 @@ export async function startHttp(
     publicUrl?: string;
     intake?: Partial<Intake>;
     operate?: Partial<Operate>;
+    gates?: Partial<Gates>;
     budget?: () => BudgetUsage[];
     /** How much time has passed, in milliseconds; by default none. */
     passed?: () => number;
@@ -82,7 +85,7 @@ export async function startHttp(
   let wakes = 0;
   const now = () => NOW + (options.passed?.() ?? 0);
   const clock = { now, elapsed: now, sleep: options.sleep ?? untilAborted };
-  const { server, routes, stop } = createHttpServer({
+  const deps: HttpDeps = {
     store,
     catalog: catalogOf(specs, options.hooks ?? []),
     intake: {
@@ -96,7 +99,7 @@ export async function startHttp(
       ...options.intake,
     },
     operate: { ...operateOn(store, asked), ...options.operate },
-    gates: gatesOn(store, asked),
+    gates: { ...gatesOn(store, asked), ...options.gates },
     deploy: async (spec, revision, actor) => {
       asked.push(`deploy ${spec} ${revision} as ${actor}`);
       return { ...sampleRun('deployed'), sequence: 1 };
@@ -121,7 +124,8 @@ export async function startHttp(
     ),
     news,
     ended,
-  });
+  };
+  const { server, routes, stop } = createHttpServer(deps);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   t.after(async () => {
@@ -135,6 +139,7 @@ export async function startHttp(
     url: `http://127.0.0.1:${port}`,
     port,
     server,
+    deps,
     routes: () => routes,
     stop,
     store,

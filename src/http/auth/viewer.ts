@@ -1,6 +1,18 @@
+import type { Person } from '../../controller/operator/gates.ts';
+
 /** What changes something. Each is the action of a button, of a route and of the audit. */
 export type Action =
-  'cancel' | 'retry' | 'rollback' | 'deploy' | 'replay' | 'resend' | 'pause' | 'resume';
+  | 'cancel'
+  | 'retry'
+  | 'rollback'
+  | 'approve'
+  | 'reject'
+  | 'override'
+  | 'deploy'
+  | 'replay'
+  | 'resend'
+  | 'pause'
+  | 'resume';
 
 /**
  * Who asks, and what they may see and do (G12). What a viewer may not see does not exist for them: lists are filtered where
@@ -9,6 +21,8 @@ export type Action =
 export interface Viewer {
   /** As the audit table names people. */
   actor: string;
+  /** Who they are to a gate. */
+  person: Person;
   /** The repositories that they may see, in small letters; undefined: all. What belongs to none is then seen too. */
   visible: readonly string[] | undefined;
   canSee(repository: string | undefined): boolean;
@@ -18,5 +32,11 @@ export interface Viewer {
 
 /** The holder of the admin token, or of a session that it began. */
 export function administrator(actor: string): Viewer {
-  return { actor, visible: undefined, canSee: () => true, canDo: () => true };
+  return {
+    actor,
+    person: { administrator: actor },
+    visible: undefined,
+    canSee: () => true,
+    canDo: () => true,
+  };
 }

@@ -3,6 +3,7 @@ import type { Middleware } from 'koa';
 import type { Intake } from '../../controller/intake/intake.ts';
 import type { Deploy } from '../../controller/operator/deploy.ts';
 import type { Pausing } from '../../controller/operator/pausing.ts';
+import type { Gates } from '../../controller/operator/gates.ts';
 import type { Operate } from '../../controller/operator/operate.ts';
 import type { Broadcast } from '../../lib/broadcast.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -38,6 +39,7 @@ export interface DashboardDeps {
   news: Broadcast<News>;
   intake: Intake;
   operate: Operate;
+  gates: Gates;
   deploy: Deploy;
   pausing: Pausing;
   /** Of GitHub, without a slash at the end. */

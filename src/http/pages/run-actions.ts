@@ -1,3 +1,4 @@
+import type { Gates } from '../../controller/operator/gates.ts';
 import type { Operate } from '../../controller/operator/operate.ts';
 import type { Run } from '../../model/run.ts';
 import type { Store } from '../../store/index.ts';
@@ -6,6 +7,7 @@ import type { Commits } from '../read/commits.ts';
 import { runPath, shortSha } from './components/commit.ts';
 import { confirm } from './components/confirm.ts';
 import { ago } from './components/time.ts';
+import { readForm } from './form.ts';
 import { html, type Html } from './html.ts';
 import type { Frame } from './layout.ts';
 import { allowed, found, type PageRoute } from './page.ts';
@@ -13,11 +15,12 @@ import { allowed, found, type PageRoute } from './page.ts';
 export interface RunActionDeps {
   store: Store;
   operate: Operate;
+  gates: Gates;
   commits: Commits;
 }
 
 interface Action {
-  name: 'cancel' | 'retry' | 'rollback';
+  name: 'cancel' | 'retry' | 'rollback' | 'approve' | 'reject' | 'override';
   /** Before the environment's name. */
   verb: string;
   isDangerous: boolean;
@@ -26,7 +29,7 @@ interface Action {
 }
 
 /** Cancelling, retrying and rolling back a run, each after it was confirmed with the name of the environment. */
-export function runActionRoutes({ store, operate, commits }: RunActionDeps): PageRoute[] {
+export function runActionRoutes({ store, operate, gates, commits }: RunActionDeps): PageRoute[] {
   const actions: Action[] = [
     {
       name: 'cancel',
@@ -45,6 +48,27 @@ export function runActionRoutes({ store, operate, commits }: RunActionDeps): Pag
       isDangerous: false,
       explain: async (_frame, run) =>
         html`<p>${shortSha(run.sha)} of <span class="strong">${run.spec}</span> is deployed once more, with the spec as it was then. A newer revision that waits goes first.</p>`,
+    },
+    {
+      name: 'approve',
+      verb: 'Approve for',
+      isDangerous: false,
+      explain: async (_frame, run) =>
+        html`<p>${shortSha(run.sha)} of <span class="strong">${run.spec}</span> is deployed when enough people have approved it.</p>${reasonField('')}`,
+    },
+    {
+      name: 'reject',
+      verb: 'Reject for',
+      isDangerous: true,
+      explain: async (_frame, run) =>
+        html`<p>${shortSha(run.sha)} of <span class="strong">${run.spec}</span> is not deployed.</p>${reasonField('')}`,
+    },
+    {
+      name: 'override',
+      verb: 'Open the window of',
+      isDangerous: true,
+      explain: async (_frame, run) =>
+        html`<p>${shortSha(run.sha)} of <span class="strong">${run.spec}</span> does not wait for its time. Why is shown wherever the run is.</p>${reasonField('required')}`,
     },
     {
       name: 'rollback',
@@ -92,11 +116,21 @@ export function runActionRoutes({ store, operate, commits }: RunActionDeps): Pag
     {
       method: 'post',
       path: `/runs/:id/${action.name}`,
-      async serve({ params, frame }, viewer) {
+      async serve({ ctx, params, frame }, viewer) {
         const run = await find(params['id'] ?? '', viewer, action.name);
-        const made = await operate[action.name](run.id, viewer.actor);
+        const { name } = action;
+        if (name === 'approve' || name === 'reject' || name === 'override') {
+          const reason = (await readForm(ctx)).get('reason')?.trim() ?? '';
+          await gates[name](run.id, viewer.person, reason);
+          return { redirect: runPath(frame, run.id) };
+        }
+        const made = await operate[name](run.id, viewer.actor);
         return { redirect: runPath(frame, 'run' in made ? made.run.id : made.id) };
       },
     },
   ]);
+}
+
+function reasonField(required: '' | 'required'): Html {
+  return html`<div><label class="label-text" for="reason">Why</label><input class="field" id="reason" name="reason" maxlength="200" autocomplete="off"${required === '' ? '' : html` required`}></div>`;
 }

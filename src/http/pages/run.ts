@@ -1,3 +1,5 @@
+import type { Gates } from '../../controller/operator/gates.ts';
+import { describeGate, nameOf } from '../../model/gate.ts';
 import { hasEnded } from '../../model/run.ts';
 import type { Store } from '../../store/index.ts';
 import type { Viewer } from '../auth/viewer.ts';
@@ -19,6 +21,7 @@ export interface RunPageDeps {
   commits: Commits;
   recentRuns: RecentRuns;
   logs: LogIndexes;
+  gates: Pick<Gates, 'view'>;
   /** Of GitHub, without a slash at the end. */
   githubUrl: string;
 }
@@ -74,7 +77,30 @@ function head(frame: Frame, view: RunView, viewer: Viewer): Html {
 </div>
 <div class="buttons">${buttons(frame, view, viewer)}</div>
 </div>
-${reason(frame, view)}`;
+${reason(frame, view)}${gatesOf(frame, view, viewer)}`;
+}
+
+/** What it waits for before it starts, what people have answered, and what may be answered. */
+function gatesOf(frame: Frame, { run, gates }: RunView, viewer: Viewer): Content {
+  if (gates.length === 0) return '';
+  const isWaiting = run.state === 'queued' || run.state === 'blocked';
+  const button = (action: 'approve' | 'reject' | 'override', text: string, more: string) =>
+    isWaiting && viewer.canDo(action, run.repository)
+      ? html`<a class="button is-small ${more}" data-dialog href="${frame.root}runs/${run.id}/${action}">${text}</a>`
+      : '';
+  return html`<ul class="gates panel" aria-label="Gates">${gates.map(
+    ({ gate, isOpen, detail, answers }) =>
+      html`<li><span class="tone is-${isOpen ? 'held' : 'blocked'}">${icon(frame, isOpen ? 'succeeded' : gate.kind === 'window' ? 'queued' : 'shield')}</span><div><p class="break"><span class="strong">${describeGate(gate)}</span></p><p class="small muted break">${detail}${answers.map(
+        ({ person, reason: why, at }) =>
+          html` · ${nameOf(person)}, ${ago(at, frame.now)}${why === '' ? '' : html`: ${why}`}`,
+      )}</p></div><div class="buttons">${
+        isOpen
+          ? ''
+          : gate.kind === 'approve'
+            ? [button('reject', 'Reject', 'is-danger'), button('approve', 'Approve', 'is-primary')]
+            : button('override', 'Open it', '')
+      }</div></li>`,
+  )}</ul>`;
 }
 
 function timing(frame: Frame, { run, usualMs }: RunView): Content {

@@ -1,3 +1,4 @@
+import type { Gates, GateView } from '../../controller/operator/gates.ts';
 import type { Delivery } from '../../model/delivery.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import type { Run, Step } from '../../model/run.ts';
@@ -26,11 +27,12 @@ export interface RunView {
   callbacks: OutboxEntry[];
   audit: AuditEntry[];
   usualMs: number | undefined;
+  gates: GateView[];
 }
 
 /** Undefined for a run that is not there, or that the viewer may not see. */
 export async function readRun(
-  deps: { store: Store; commits: Commits; recentRuns: RecentRuns },
+  deps: { store: Store; commits: Commits; recentRuns: RecentRuns; gates: Pick<Gates, 'view'> },
   viewer: Viewer,
   id: string,
 ): Promise<RunView | undefined> {
@@ -59,5 +61,6 @@ export async function readRun(
     callbacks,
     audit,
     usualMs: usualDuration(recent),
+    gates: await deps.gates.view(run),
   };
 }

@@ -84,6 +84,36 @@ test('each action is asked about with the name of the environment, and is done a
   }
 });
 
+test('a run that waits at a gate says for whom, and is answered with a reason', async (t) => {
+  const gate = {
+    kind: 'approve',
+    from: ['alice'],
+    count: 1,
+    notAuthor: false,
+    timeoutMs: 1,
+  } as never;
+  const view = { gate, isOpen: false, detail: `waits for ${HOSTILE}`, answers: [] };
+  const { url, store, asked } = await startHttp(t, { gates: { view: async () => [view] } });
+  await store.runs.insert(sampleRun('r1', { state: 'blocked' }), ['Build']);
+  const Cookie = await logIn(url);
+  const page = await (await fetch(`${url}/runs/r1`, { headers: { Cookie } })).text();
+  assert.match(page, /waits for &lt;script&gt;/);
+  assert.match(page, /href="[^"]*\/runs\/r1\/approve"/);
+  for (const action of ['approve', 'reject']) {
+    const done = await fetch(`${url}/runs/r1/${action}`, {
+      method: 'POST',
+      redirect: 'manual',
+      headers: { Cookie, ...SAME_SITE },
+      body: new URLSearchParams({ reason: 'because' }),
+    });
+    assert.equal(done.status, 303);
+  }
+  assert.deepEqual(
+    asked.map((one) => one.replace(/ as .*:/, ':')),
+    ['approve r1: because', 'reject r1: because'],
+  );
+});
+
 test('what cannot be done is answered with why', async (t) => {
   const { get, post } = await setUp(t);
   assert.equal((await get('/runs/unknown/cancel')).status, 404);

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import Koa from 'koa';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:http';
+import { createAuth } from '../../../src/http/auth/index.ts';
+import { createDashboard } from '../../../src/http/pages/index.ts';
+import type { Viewer } from '../../../src/http/auth/viewer.ts';
+import { parseSpecs } from '../../../src/spec/load.ts';
+import { sampleDelivery, sampleRun } from '../../store/samples.ts';
+import { startHttp } from '../fixture.ts';
+import { SAME_SITE } from './browser.ts';
+
+const SECRET = 'skunkworks';
+
+/** Somebody who may look at `acme/storefront` and do nothing. */
+const READER: Viewer = {
+  actor: 'github:reader',
+  person: { login: 'reader' },
+  visible: ['acme/storefront'],
+  canSee: (repository) => repository?.toLowerCase() === 'acme/storefront',
+  canDo: () => false,
+};
+
+test('what somebody may not see does not exist on any page, and what they may not do is refused', async (t) => {
+  const fixture = await startHttp(t);
+  const { store, specs, asked } = fixture;
+  const yaml = (name: string, repository: string) =>
+    `name: ${name}\nrepository: ${repository}\nenvironment: ${name}-env\non: { push: {} }\nsteps: [{ run: make }]\n`;
+  const texts = [yaml('storefront', 'acme/storefront'), yaml(SECRET, `acme/${SECRET}`)];
+  specs.specs = parseSpecs('all.yaml', texts.join('---\n')).specs;
+  specs.problems = [{ file: `${SECRET}.yaml`, line: 1, column: 1, message: SECRET }];
+  for (const [id, name] of [
+    ['open', 'storefront'],
+    ['closed', SECRET],
+  ] as const) {
+    const repository = `acme/${name}`;
+    await store.accept(sampleDelivery(`d-${id}`, { repository, payload: `{"x":"${name} ${id}"}` }));
+    const more = {
+      spec: name,
+      repository,
+      lane: name,
+      delivery: `d-${id}`,
+      environment: `${name}-env`,
+    };
+    const run = await store.runs.insert(sampleRun(id, { ...more, state: 'succeeded' }), ['make']);
+    if (run !== undefined) await store.environments.record(run, 1);
+    await store.runs.insert(
+      sampleRun(`${id}2`, { ...more, delivery: `x-${id}`, state: 'failed' }),
+      ['make'],
+    );
+    await store.outbox.add(id, [{ target: repository, callback: { kind: 'status' } }], 1);
+    await store.pauses.add({ kind: 'spec', name, since: 1, by: name, reason: name });
+  }
+  for (const { id } of await store.outbox.ofRun('closed'))
+    await store.outbox.finish(id, 'dead', 1, SECRET);
+  await store.audit.record({
+    at: 1,
+    actor: 'a',
+    action: 'run.retry',
+    subject: SECRET,
+    detail: SECRET,
+  });
+
+  const { deps } = fixture;
+  const auth = createAuth({ ...deps, token: deps.adminToken, sessions: store.sessions });
+  const { pages } = createDashboard({
+    ...deps,
+    auth: { ...auth, authenticate: async () => READER },
+  });
+  const app = new Koa();
+  app.use((ctx, next) => {
+    ctx.state['stopping'] = new AbortController().signal;
+    return next();
+  });
+  app.use(pages.routes());
+  const server = createServer((request, response) => void app.callback()(request, response));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  const [dead] = await store.outbox.ofRun('closed');
+  const lists = [
+    '/',
+    '/?q=x',
+    '/runs',
+    '/deliveries',
+    '/specs',
+    '/callbacks',
+    '/callbacks?state=dead',
+    '/runs/open',
+    '/specs/storefront',
+    '/deliveries/d-open',
+  ];
+  for (const path of lists) {
+    const answer = await fetch(url + path);
+    assert.equal(answer.status, 200, path);
+    const text = await answer.text();
+    assert.doesNotMatch(text, new RegExp(SECRET), path);
+    assert.doesNotMatch(text, /callback was given up|problems? in the specs/, path);
+  }
+  const closed = [
+    '/runs/closed',
+    '/runs/closed/log',
+    '/runs/closed/log.txt',
+    '/runs/closed/log/1',
+    '/runs/closed/cancel',
+    '/live?run=closed',
+    '/deliveries/d-closed',
+    `/specs/${SECRET}`,
+    `/specs/${SECRET}/pause`,
+    `/lanes/${SECRET}/pause`,
+    `/callbacks/${dead?.id}`,
+    '/activity',
+  ];
+  for (const path of closed) {
+    const hidden = await fetch(url + path);
+    assert.equal(hidden.status, 404, path);
+    const unknown = await (await fetch(url + path.replace(/closed|skunkworks/, 'unknown'))).text();
+    const same = (text: string) => text.replaceAll(/closed|skunkworks|unknown/g, '');
+    if (/closed|skunkworks/.test(path))
+      assert.equal(same(await hidden.text()), same(unknown), path);
+  }
+
+  const actions = [
+    '/runs/open/cancel',
+    '/runs/open/retry',
+    '/runs/open/rollback',
+    '/runs/open/approve',
+    '/deliveries/d-open/replay',
+    '/specs/storefront/pause',
+    '/specs/storefront/resume',
+    '/specs/storefront/deploy',
+  ];
+  for (const path of actions) {
+    const answer = await fetch(url + path, { method: 'POST', headers: SAME_SITE, body: '' });
+    assert.equal(answer.status, 403, path);
+  }
+  assert.deepEqual(asked, []);
+});
