@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { queries, type Db, type Row, type Sql } from './query.ts';
+import { assignments, queries, type Db, type Row, type Sql } from './query.ts';
 
 /**
  * A claim: a row that one process works on until its lease ends. It takes the row with its mark in it (the number of the
@@ -10,11 +10,15 @@ export interface Claims {
   take(which: Sql, mark: Sql, until: number, now: number): Promise<Row[]>;
   /** Makes a claim last until then. Undefined when it has ended: its row is closed, given back, or another's. */
   renew(mine: Sql, until: number): Promise<Row | undefined>;
-  /** Gives it back. */
-  release(mine: Sql): Promise<void>;
+  /** Gives it back, with these changes to the row. False when it has ended. */
+  release(mine: Sql, changes?: Row): Promise<boolean>;
   /** Gives back what a process that is gone had taken. Only for an engine that one process owns. */
   releaseAll(): Promise<void>;
 }
+
+/** Of an open row where `attempts` names the claim; without an attempt: whatever claim it has. */
+export const attemptOf = (row: Sql, attempt: number | undefined): Sql =>
+  attempt === undefined ? row : sql`${row} and attempts = ${attempt}`;
 
 /** The claims of a table. `open`: which rows can be worked on at all; text, so that a partial index answers it. */
 export function createClaims(db: Db, name: string, open: Sql): Claims {
@@ -29,8 +33,9 @@ export function createClaims(db: Db, name: string, open: Sql): Claims {
       first`update ${table} set lease_until = ${until}
         where ${mine} and lease_until > 0 and ${open} returning *`,
 
-    async release(mine) {
-      await change`update ${table} set lease_until = 0 where ${mine} and ${open}`;
+    async release(mine, changes = {}) {
+      const row = assignments({ lease_until: 0, ...changes });
+      return (await change`update ${table} set ${row} where ${mine} and ${open}`) > 0;
     },
 
     async releaseAll() {

@@ -1,10 +1,10 @@
-import { sql, type Kysely } from 'kysely';
+import { sql } from 'kysely';
 import { IMPORTANCE, NO_WRITES, type WriteCounts, type WriteLog } from '../model/importance.ts';
 import type { Engine } from './engine.ts';
-import type { Database } from './tables.ts';
+import { queries, values, when, type Db } from './query.ts';
 
 /** Keeps the advisory locks on accounts apart from other locks in the same database. */
-const ACCOUNT_LOCKS = 1_297_238_357;
+const ACCOUNT_LOCKS = 0x4d52_4955;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 /** A write is noted when it is allowed, and is with GitHub up to this much later: it counts until then is out of the window. */
@@ -13,65 +13,68 @@ const UNDER_WAY_MS = 10_000;
 const AHEAD_MS = 10 * MINUTE_MS;
 
 /** The log of writes to GitHub on either engine. With SQLite there is one process, whose transactions wait for each other. */
-export function createGitHubWrites(db: Kysely<Database>, engine: Engine): WriteLog {
+export function createGitHubWrites(db: Db, engine: Engine): WriteLog {
+  const { change } = queries(db);
   return {
     async reserve(account, now, decide) {
       await db.transaction().execute(async (trx) => {
+        const inside = queries(trx);
         if (engine === 'postgres') {
-          await sql`select pg_advisory_xact_lock(${sql.lit(ACCOUNT_LOCKS)}, hashtext(${account}))`.execute(
-            trx,
-          );
+          await inside.all`select pg_advisory_xact_lock(${ACCOUNT_LOCKS}, hashtext(${account}))`;
         }
         const at = now();
         const counts = await count(trx, at, account);
         const writes = decide(counts.get(account) ?? NO_WRITES);
         if (writes.length === 0) return;
         const rows = writes.map((importance) => ({ account, at, importance }));
-        await trx.insertInto('github_writes').values(rows).execute();
+        await inside.change`insert into github_writes ${values(rows)}`;
       });
     },
 
     counts: (now) => count(db, now),
 
     async forget(now) {
-      await sql`delete from github_writes where at < ${now - HOUR_MS - AHEAD_MS}`.execute(db);
-      await sql`delete from github_writes where at > ${now + AHEAD_MS}`.execute(db);
+      await change`delete from github_writes where at < ${now - HOUR_MS - AHEAD_MS}`;
+      await change`delete from github_writes where at > ${now + AHEAD_MS}`;
     },
   };
 }
 
-async function count(
-  db: Kysely<Database>,
-  now: number,
-  account?: string,
-): Promise<Map<string, WriteCounts>> {
-  const minute = sql`at > ${now - MINUTE_MS - UNDER_WAY_MS}`;
+async function count(db: Db, now: number, account?: string): Promise<Map<string, WriteCounts>> {
+  const since = (ms: number) => sql`at > ${now - ms}`;
   const ends = sql`importance <= ${sql.lit(IMPORTANCE.olderFinal)}`;
-  const { rows } = await sql<Record<string, number | string>>`
+  const rows = await queries(db).all<CountRow>`
     select account,
-      count(*) filter (where ${minute}) as minute,
+      count(*) filter (where ${since(MINUTE_MS + UNDER_WAY_MS)}) as minute,
       count(*) as hour,
-      count(*) filter (where ${ends} and ${minute}) as "endsMinute",
-      count(*) filter (where ${ends} and at > ${now - 10 * MINUTE_MS}) as "endsTenMinutes",
-      count(*) filter (where ${ends} and at > ${now - 30 * MINUTE_MS}) as "endsHalfHour",
+      count(*) filter (where ${ends} and ${since(MINUTE_MS + UNDER_WAY_MS)}) as "endsMinute",
+      count(*) filter (where ${ends} and ${since(10 * MINUTE_MS)}) as "endsTenMinutes",
+      count(*) filter (where ${ends} and ${since(30 * MINUTE_MS)}) as "endsHalfHour",
       count(*) filter (where ${ends}) as "endsHour"
     from github_writes
-    where at > ${now - HOUR_MS - UNDER_WAY_MS} and at <= ${now + AHEAD_MS}
-      ${account === undefined ? sql`` : sql`and account = ${account}`}
-    group by account`.execute(db);
+    where ${since(HOUR_MS + UNDER_WAY_MS)} and at <= ${now + AHEAD_MS}
+      ${when(account, () => sql`and account = ${account}`)}
+    group by account`;
   return new Map(
-    rows.map((row) => {
-      const number = (name: string) => Number(row[name]);
-      const ofEnds = {
-        minute: number('endsMinute'),
-        tenMinutes: number('endsTenMinutes'),
-        halfHour: number('endsHalfHour'),
-        hour: number('endsHour'),
+    rows.map(({ account, minute, hour, ...row }) => {
+      const { endsMinute, endsTenMinutes, endsHalfHour, endsHour } = row;
+      const ends = {
+        minute: endsMinute,
+        tenMinutes: endsTenMinutes,
+        halfHour: endsHalfHour,
+        hour: endsHour,
       };
-      return [
-        String(row['account']),
-        { minute: number('minute'), hour: number('hour'), ends: ofEnds },
-      ];
+      return [account, { minute, hour, ends }];
     }),
   );
+}
+
+interface CountRow {
+  account: string;
+  minute: number;
+  hour: number;
+  endsMinute: number;
+  endsTenMinutes: number;
+  endsHalfHour: number;
+  endsHour: number;
 }

@@ -1,8 +1,9 @@
-import { sql, type Kysely } from 'kysely';
+import { sql } from 'kysely';
 import type { Hold } from '../model/importance.ts';
+import { attemptOf, createClaims } from './claims.ts';
 import type { Engine } from './engine.ts';
-import { fromRow, PENDING, type OutboxEntry } from './outbox-rows.ts';
-import type { Database } from './tables.ts';
+import type { OutboxEntry } from './outbox.ts';
+import { list, queries, when, type Db, type Row } from './query.ts';
 
 /** SQLite bounds how deep a condition may be. */
 const MOST_HELD = 200;
@@ -17,167 +18,85 @@ export interface Claimable {
   except?: readonly string[];
 }
 
-/** Who sends what, one process at a time and each target in its order (G5). */
-export interface OutboxClaims {
-  /**
-   * Takes due entries, each the oldest unfinished one of its target, and keeps them for `leaseMs`: the most important first, then
-   * the oldest.
-   */
-  claim(now: number, leaseMs: number, limit: number, which?: Claimable): Promise<OutboxEntry[]>;
-  /** Makes a claim last until `leaseUntil`. False when the entry is finished, or somebody else's by now. */
-  renew(entry: OutboxEntry, leaseUntil: number): Promise<boolean>;
-  /**
-   * Ends an entry. False when it had ended, or, with `attempt`, when that is no longer its latest: the lease of whoever
-   * asks has ended, and somebody else has claimed it.
-   */
-  finish(
-    id: number,
-    state: 'sent' | 'obsolete' | 'dead',
-    now: number,
-    error?: string,
-    attempt?: number,
-  ): Promise<boolean>;
-  /**
-   * Makes the newest sent entry behind the given one in its target pending again: whoever sent this one late may have
-   * overwritten it. False when there is none.
-   */
-  repeatNewest(entry: OutboxEntry, now: number): Promise<boolean>;
-  /** Puts a claimed entry back, to be tried again at `at`; with `attempt` as in `finish`. */
-  postpone(id: number, at: number, error: string, attempt?: number): Promise<void>;
-  /** Gives a claimed entry back, unsent and with the attempt not counted; it is due again at `at`. */
-  giveBack(entry: OutboxEntry, at: number): Promise<void>;
-  releaseAll(): Promise<void>;
-}
+/** What one process sends at a time, each target in its order (G5). */
+export function createOutboxClaims(db: Db, engine: Engine, read: (row: Row) => OutboxEntry) {
+  const { change } = queries(db);
+  const claims = createClaims(db, 'outbox', sql`state = 'pending'`);
+  const mine = ({ id, attempts }: OutboxEntry) => attemptOf(sql`seq = ${id}`, attempts);
 
-export function createOutboxClaims(db: Kysely<Database>, engine: Engine): OutboxClaims {
   return {
-    async claim(now, leaseMs, limit, { to, held = [], except = [] } = {}) {
-      const rows = await db
-        .updateTable('outbox')
-        .set((eb) => ({ lease_until: now + leaseMs, attempts: eb('attempts', '+', 1) }))
-        .where((outer) => {
-          const due = outer
-            .selectFrom('outbox as o')
-            .select('o.seq')
-            .where('o.state', '=', PENDING)
-            .where('o.next_attempt_at', '<=', now)
-            .where('o.lease_until', '<=', now)
-            .where((where) =>
-              where.and(
-                held
-                  .slice(0, MOST_HELD)
-                  .map(({ account, importance }) =>
-                    where.or([
-                      where('o.priority', '<', importance),
-                      where('o.account', 'is', null),
-                      ...(account === undefined ? [] : [where('o.account', '!=', account)]),
-                    ]),
-                  ),
-              ),
-            )
-            .where(({ not, exists, selectFrom }) =>
-              not(
-                exists(
-                  selectFrom('outbox as earlier')
-                    .select('earlier.seq')
-                    .whereRef('earlier.target', '=', 'o.target')
-                    .whereRef('earlier.seq', '<', 'o.seq')
-                    .where('earlier.state', '=', PENDING),
-                ),
-              ),
-            )
-            .$if(to !== undefined, (query) =>
-              query.where('o.account', to === 'github' ? 'is not' : 'is', null),
-            )
-            .$if(except.length > 0, (query) => query.where('o.target', 'not in', except))
-            .orderBy('o.priority')
-            .orderBy('o.seq')
-            .limit(limit);
-          if (engine === 'sqlite') return outer('seq', 'in', due);
-          // What another process is about to take is not waited for. An array is made once; a subquery that "in" reads
-          // again and again would lock others each time.
-          return sql<boolean>`seq = any(array(${due.forUpdate('o').skipLocked()}))`;
-        })
-        .where('state', '=', PENDING)
-        .where('lease_until', '<=', now)
-        .returningAll()
-        .execute();
-      return rows.map(fromRow).sort((a, b) => a.importance - b.importance || a.id - b.id);
+    /**
+     * Takes due entries, each the oldest unfinished one of its target, and keeps them for `leaseMs`: the most important first, then
+     * the oldest.
+     */
+    async claim(
+      now: number,
+      leaseMs: number,
+      limit: number,
+      { to, held = [], except = [] }: Claimable = {},
+    ): Promise<OutboxEntry[]> {
+      const allowed = held.slice(0, MOST_HELD).map(
+        ({ account, importance }) => sql`and (o.priority < ${importance} or o.account is null
+          ${when(account, () => sql`or o.account <> ${account}`)})`,
+      );
+      const due = sql`select o.seq from outbox as o
+        where o.state = 'pending' and o.next_attempt_at <= ${now} and o.lease_until <= ${now}
+        ${sql.join(allowed, sql` `)}
+        and not exists (
+          select 1 from outbox as earlier
+          where earlier.target = o.target and earlier.seq < o.seq and earlier.state = 'pending')
+        ${when(to, () => (to === 'github' ? sql`and o.account is not null` : sql`and o.account is null`))}
+        ${except.length === 0 ? sql`` : sql`and o.target not in ${list(except)}`}
+        order by o.priority, o.seq limit ${limit}`;
+      // What another process is about to take is not waited for. An array is made once; a subquery that "in" reads again and
+      // again would lock others each time.
+      const which =
+        engine === 'sqlite'
+          ? sql`seq in (${due})`
+          : sql`seq = any(array(${due} for update of o skip locked))`;
+      const rows = await claims.take(which, sql`attempts = attempts + 1`, now + leaseMs, now);
+      return rows.map(read).sort((a, b) => a.importance - b.importance || a.id - b.id);
     },
 
-    async renew(entry, leaseUntil) {
-      const result = await db
-        .updateTable('outbox')
-        .set({ lease_until: leaseUntil })
-        .where('seq', '=', entry.id)
-        .where('state', '=', PENDING)
-        .where('attempts', '=', entry.attempts)
-        // Zero: it was given back, which a renewal that was under way then must not undo.
-        .where('lease_until', '>', 0)
-        .executeTakeFirst();
-      return result.numUpdatedRows > 0n;
+    /** Makes a claim last until `leaseUntil`. False when the entry is finished, or another's by now. */
+    async renew(entry: OutboxEntry, leaseUntil: number): Promise<boolean> {
+      return (await claims.renew(mine(entry), leaseUntil)) !== undefined;
     },
 
-    async finish(id, state, now, error, attempt) {
-      const result = await db
-        .updateTable('outbox')
-        .set({ state, finished_at: now, lease_until: 0, error: error ?? null })
-        .where('seq', '=', id)
-        .where('state', '=', PENDING)
-        .$if(attempt !== undefined, (query) => query.where('attempts', '=', attempt ?? 0))
-        .executeTakeFirst();
-      return result.numUpdatedRows > 0n;
-    },
+    /**
+     * Ends an entry. False when it had ended, or, with `attempt`, when that is no longer its latest: the lease of the one that
+     * asks has ended, and another has claimed it.
+     */
+    finish: (
+      id: number,
+      state: 'sent' | 'obsolete' | 'dead',
+      now: number,
+      error?: string,
+      attempt?: number,
+    ) => claims.release(attemptOf(sql`seq = ${id}`, attempt), { state, finished_at: now, error }),
 
-    async repeatNewest(entry, now) {
-      const result = await db
-        .updateTable('outbox')
-        .set({ state: 'pending', next_attempt_at: now, lease_until: 0, finished_at: null })
-        .where('seq', '=', (eb) =>
-          eb
-            .selectFrom('outbox as later')
-            .select((of) => of.fn.max('later.seq').as('newest'))
-            .where('later.target', '=', entry.target)
-            .where('later.seq', '>', entry.id)
-            .where('later.state', 'in', ['pending', 'sent']),
-        )
-        // What still waits is sent anyway.
-        .where('state', '=', 'sent')
-        .executeTakeFirst();
-      return result.numUpdatedRows > 0n;
-    },
+    /** Puts a claimed entry back, to be tried again at `at`; with `attempt` as in `finish`. */
+    postpone: (id: number, at: number, error: string, attempt?: number) =>
+      claims.release(attemptOf(sql`seq = ${id}`, attempt), { next_attempt_at: at, error }),
 
-    async postpone(id, at, error, attempt) {
-      await db
-        .updateTable('outbox')
-        .set({ next_attempt_at: at, lease_until: 0, error })
-        .where('seq', '=', id)
-        .where('state', '=', PENDING)
-        .$if(attempt !== undefined, (query) => query.where('attempts', '=', attempt ?? 0))
-        .execute();
-    },
+    /** Gives a claimed entry back, unsent and with the attempt not counted; it is due again at `at`. */
+    giveBack: (entry: OutboxEntry, at: number) =>
+      claims.release(mine(entry), { next_attempt_at: at, attempts: sql`attempts - 1` }),
 
-    async giveBack(entry, at) {
-      await db
-        .updateTable('outbox')
-        .set((eb) => ({
-          next_attempt_at: at,
-          lease_until: 0,
-          attempts: eb('attempts', '-', 1),
-        }))
-        .where('seq', '=', entry.id)
-        .where('attempts', '=', entry.attempts)
-        .where('state', '=', PENDING)
-        .execute();
-    },
+    releaseAll: claims.releaseAll,
 
-    async releaseAll() {
-      await db
-        .updateTable('outbox')
-        .set({ lease_until: 0 })
-        .where('state', '=', PENDING)
-        .where('lease_until', '>', 0)
-        .execute();
+    /**
+     * Makes the newest sent entry behind the given one in its target pending again: one that sent this late may have
+     * overwritten it. False when there is none.
+     */
+    async repeatNewest({ id, target }: OutboxEntry, now: number): Promise<boolean> {
+      // What still waits is sent anyway.
+      const repeated = await change`update outbox
+        set state = 'pending', next_attempt_at = ${now}, lease_until = 0, finished_at = null
+        where state = 'sent' and seq = (
+          select max(later.seq) from outbox as later
+          where later.target = ${target} and later.seq > ${id} and later.state in ('pending', 'sent'))`;
+      return repeated > 0;
     },
   };
 }

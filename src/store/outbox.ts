@@ -1,14 +1,39 @@
-import { sql, type Kysely } from 'kysely';
+import { sql } from 'kysely';
 import type { Callback } from '../model/callback.ts';
 import { IMPORTANCE, type Importance } from '../model/importance.ts';
 import type { Engine } from './engine.ts';
-import { createOutboxClaims, type OutboxClaims } from './outbox-claims.ts';
-import { fromRow, PENDING, type OutboxEntry, type OutboxState } from './outbox-rows.ts';
+import { createMapping } from './mapping.ts';
+import { createOutboxClaims } from './outbox-claims.ts';
 import { page, repositoriesOf, type Page, type PageRequest } from './page.ts';
-import type { Database } from './tables.ts';
+import { list, queries, values, when, type Db, type Row, type Sql } from './query.ts';
 
 export type { Claimable } from './outbox-claims.ts';
-export type { OutboxEntry, OutboxState } from './outbox-rows.ts';
+
+export type OutboxState = 'pending' | 'sent' | 'obsolete' | 'dead';
+
+/** A callback on its way. */
+export interface OutboxEntry {
+  id: number;
+  run: string;
+  /** Entries of one target are sent one after the other, oldest first. */
+  target: string;
+  callback: Callback;
+  state: OutboxState;
+  attempts: number;
+  nextAttemptAt: number;
+  /** Why the last attempt failed, or why it will never be sent. */
+  error: string | undefined;
+  createdAt: number;
+  finishedAt: number | undefined;
+  importance: Importance;
+}
+
+/** An entry and its row. */
+const entries = createMapping<OutboxEntry>({
+  names: { id: 'seq', run: 'run_id', importance: 'priority' },
+  json: ['callback'],
+  others: ['lease_until', 'account', 'lane'],
+});
 
 /** A callback to be put into the outbox. */
 export interface NewCallback {
@@ -22,195 +47,129 @@ export interface NewCallback {
   lane?: string;
 }
 
-const DEAD = sql.lit('dead' as const);
+export type Outbox = ReturnType<typeof createOutbox>;
 
-export interface Outbox extends OutboxClaims {
-  /**
-   * Puts callbacks in, each behind those of its target. What waits before it in its target becomes as important as it is, since
-   * it has to go first; and the final status of an older run of the lane becomes an older final status.
-   */
-  add(run: string, callbacks: readonly NewCallback[], now: number): Promise<void>;
-  /**
-   * Entries that come after one of the given ones in its target, oldest first: those to be sent and those that were sent, because
-   * a dead entry that is revived must not overwrite what the other side has heard since.
-   */
-  laterInTarget(entries: readonly OutboxEntry[]): Promise<OutboxEntry[]>;
-  /** Finishes all that is pending in a target as `obsolete`, and says why. */
-  abandonTarget(target: string, now: number, reason: string): Promise<void>;
-  /**
-   * Makes a dead entry pending again, as one that was tried once. False when it is not dead. What died of the same
-   * Deployment comes with it: neither its making nor its statuses mean anything alone.
-   */
-  revive(id: number, now: number): Promise<boolean>;
-  /** Makes every dead entry pending again, and says how many there were. */
-  reviveAll(now: number): Promise<number>;
-  get(id: number): Promise<OutboxEntry | undefined>;
-  ofRun(run: string): Promise<OutboxEntry[]>;
-  list(
-    request: PageRequest,
-    filter: {
-      state?: OutboxState | undefined;
-      /** Repositories in small letters: callbacks of runs of others are not in the list. Undefined: all are. */
-      visible?: readonly string[] | undefined;
-    },
-  ): Promise<Page<OutboxEntry>>;
-  /** How many wait, and how many were given up; both are few, however many were sent. */
-  countOpen(): Promise<{ pending: number; dead: number }>;
-}
+export function createOutbox(db: Db, engine: Engine) {
+  const { all, change, first } = queries(db);
 
-export function createOutbox(db: Kysely<Database>, engine: Engine): Outbox {
+  async function select(which: Sql): Promise<OutboxEntry[]> {
+    const rows = await all<Row>`select * from outbox where ${which} order by seq`;
+    return rows.map(entries.read);
+  }
+
+  async function count(which: Sql): Promise<number> {
+    const row = await first<{ count: number }>`select count(*) as count from outbox where ${which}`;
+    return row?.count ?? 0;
+  }
+
+  /** Lets a new callback pull along what has to go before it, and overtake what an older run of its lane has to say. */
+  async function makeWay({
+    target,
+    importance = IMPORTANCE.final,
+    lane,
+  }: NewCallback): Promise<void> {
+    await change`update outbox set priority = ${importance}
+      where target = ${target} and state = 'pending' and priority > ${importance}`;
+    if (importance !== IMPORTANCE.final || lane === undefined) return;
+    await change`update outbox set priority = ${IMPORTANCE.olderFinal}
+      where lane = ${lane} and state = 'pending' and priority = ${IMPORTANCE.final} and target <> ${target}`;
+  }
+
+  /** Still a repetition: what was given up may have arrived, and a Deployment is then looked for before it is made. */
+  const revive = (which: Sql, now: number) =>
+    change`update outbox set state = 'pending', attempts = 1, next_attempt_at = ${now}, finished_at = null
+      where state = 'dead' and ${which}`;
+
   return {
-    ...createOutboxClaims(db, engine),
+    ...createOutboxClaims(db, engine, entries.read),
 
-    async add(run, callbacks, now) {
+    /**
+     * Puts callbacks in, each behind those of its target. What waits before it in its target becomes as important as it is, since
+     * it has to go first; and the final status of an older run of the lane becomes an older final status.
+     */
+    async add(run: string, callbacks: readonly NewCallback[], now: number): Promise<void> {
       if (callbacks.length === 0) return;
-      for (const callback of callbacks) await makeWay(db, callback);
-      await db
-        .insertInto('outbox')
-        .values(
-          callbacks.map(({ target, callback, importance, account, lane }) => ({
-            run_id: run,
-            target,
-            callback: JSON.stringify(callback),
-            state: 'pending' as const,
-            attempts: 0,
-            next_attempt_at: now,
-            lease_until: 0,
-            error: null,
-            created_at: now,
-            finished_at: null,
-            priority: importance ?? IMPORTANCE.final,
-            account: account ?? null,
-            lane: lane ?? null,
-          })),
-        )
-        .execute();
+      for (const callback of callbacks) await makeWay(callback);
+      const rows = callbacks.map(({ target, callback, importance, account, lane }) => ({
+        ...entries.write({
+          run,
+          target,
+          callback,
+          importance: importance ?? IMPORTANCE.final,
+          state: 'pending',
+          attempts: 0,
+          nextAttemptAt: now,
+          createdAt: now,
+        }),
+        lease_until: 0,
+        account,
+        lane,
+      }));
+      await change`insert into outbox ${values(rows)}`;
     },
 
-    async laterInTarget(entries) {
-      const rows = await db
-        .selectFrom('outbox')
-        .selectAll()
-        .where((eb) =>
-          eb.or(
-            entries.map(({ id, target }) =>
-              eb.and([eb('target', '=', target), eb('seq', '>', id)]),
-            ),
-          ),
-        )
-        .where('state', 'in', ['pending', 'sent'])
-        .orderBy('seq')
-        .execute();
-      return rows.map(fromRow);
+    /**
+     * Entries that come after one of the given ones in its target, oldest first: those to be sent and those that were sent, because
+     * a dead entry that is revived must not overwrite what the other side has heard since.
+     */
+    async laterInTarget(of: readonly Pick<OutboxEntry, 'id' | 'target'>[]): Promise<OutboxEntry[]> {
+      if (of.length === 0) return [];
+      const later = of.map(({ id, target }) => sql`target = ${target} and seq > ${id}`);
+      return await select(sql`(${sql.join(later, sql` or `)}) and state in ('pending', 'sent')`);
     },
 
-    async abandonTarget(target, now, reason) {
-      await db
-        .updateTable('outbox')
-        .set({ state: 'obsolete', finished_at: now, lease_until: 0, error: reason })
-        .where('target', '=', target)
-        .where('state', '=', PENDING)
-        .execute();
+    /** Finishes all that is pending in a target as `obsolete`, and says why. */
+    async abandonTarget(target: string, now: number, reason: string): Promise<void> {
+      await change`update outbox
+        set state = 'obsolete', finished_at = ${now}, lease_until = 0, error = ${reason}
+        where target = ${target} and state = 'pending'`;
     },
 
-    async revive(id, now) {
-      const entry = await db
-        .selectFrom('outbox')
-        .select(['target', 'state'])
-        .where('seq', '=', id)
-        .executeTakeFirst();
+    /**
+     * Makes a dead entry pending again, as one that was tried once. False when it is not dead. What died of the same
+     * Deployment comes with it: neither its making nor its statuses mean anything alone.
+     */
+    async revive(id: number, now: number): Promise<boolean> {
+      const entry = await first<{ target: string; state: OutboxState }>`
+        select target, state from outbox where seq = ${id}`;
       if (entry?.state !== 'dead') return false;
       const isShared = entry.target.startsWith('deployment:');
-      const result = await db
-        .updateTable('outbox')
-        // Still a repetition: what was given up may have arrived, and a Deployment is then looked for before it is made.
-        .set({ state: 'pending', attempts: 1, next_attempt_at: now, finished_at: null })
-        .where((eb) => (isShared ? eb('target', '=', entry.target) : eb('seq', '=', id)))
-        .where('state', '=', 'dead')
-        .executeTakeFirst();
-      return result.numUpdatedRows > 0n;
+      const which = isShared ? sql`target = ${entry.target}` : sql`seq = ${id}`;
+      return (await revive(which, now)) > 0;
     },
 
-    async reviveAll(now) {
-      const result = await db
-        .updateTable('outbox')
-        // Counted as tried, for the reason given in `revive`.
-        .set({ state: 'pending', attempts: 1, next_attempt_at: now, finished_at: null })
-        .where('state', '=', 'dead')
-        .executeTakeFirst();
-      return Number(result.numUpdatedRows);
+    /** Makes every dead entry pending again, and says how many there were. */
+    reviveAll: (now: number) => revive(sql`true`, now),
+
+    async get(id: number): Promise<OutboxEntry | undefined> {
+      return (await select(sql`seq = ${id}`))[0];
     },
 
-    async get(id) {
-      const row = await db
-        .selectFrom('outbox')
-        .selectAll()
-        .where('seq', '=', id)
-        .executeTakeFirst();
-      return row && fromRow(row);
+    ofRun: (run: string) => select(sql`run_id = ${run}`),
+
+    /** Newest first. */
+    async list(
+      request: PageRequest,
+      filter: {
+        state?: OutboxState | undefined;
+        /** Repositories in small letters: callbacks of runs of others are not in the list. Undefined: all are. */
+        visible?: readonly string[] | undefined;
+      },
+    ): Promise<Page<OutboxEntry>> {
+      const rows = await all<Row & { seq: number }>`select * from outbox where true
+        ${when(filter.state, (state) => sql`and state = ${sql.lit(state)}`)}
+        ${when(request.before, (before) => sql`and seq < ${before}`)}
+        ${when(repositoriesOf(filter), (names) => sql`and run_id in (select id from runs where lower(repository) in ${list(names)})`)}
+        order by seq desc limit ${request.limit + 1}`;
+      return page(rows, request, entries.read);
     },
 
-    async ofRun(run) {
-      const rows = await db
-        .selectFrom('outbox')
-        .selectAll()
-        .where('run_id', '=', run)
-        .orderBy('seq')
-        .execute();
-      return rows.map(fromRow);
-    },
-
-    async list(request, filter) {
-      let query = db.selectFrom('outbox').selectAll();
-      if (filter.state !== undefined) query = query.where('state', '=', sql.lit(filter.state));
-      if (request.before !== undefined) query = query.where('seq', '<', request.before);
-      const names = repositoriesOf(filter);
-      if (names !== undefined) {
-        query = query.where('run_id', 'in', (eb) =>
-          eb
-            .selectFrom('runs')
-            .select('id')
-            .where((run) => run(run.fn('lower', ['repository']), 'in', names)),
-        );
-      }
-      const rows = await query
-        .orderBy('seq', 'desc')
-        .limit(request.limit + 1)
-        .execute();
-      return page(rows, request, fromRow);
-    },
-
-    async countOpen() {
-      const count = async (state: typeof PENDING | typeof DEAD) => {
-        const row = await db
-          .selectFrom('outbox')
-          .select((eb) => eb.fn.countAll<number | string>().as('count'))
-          .where('state', '=', state)
-          .executeTakeFirstOrThrow();
-        return Number(row.count);
+    /** How many wait, and how many were given up; both are few, however many were sent. */
+    async countOpen(): Promise<{ pending: number; dead: number }> {
+      return {
+        pending: await count(sql`state = 'pending'`),
+        dead: await count(sql`state = 'dead'`),
       };
-      return { pending: await count(PENDING), dead: await count(DEAD) };
     },
   };
-}
-
-/** Lets a new callback pull along what has to go before it, and overtake what an older run of its lane has to say. */
-async function makeWay(db: Kysely<Database>, added: NewCallback): Promise<void> {
-  const { target, importance = IMPORTANCE.final, lane } = added;
-  await db
-    .updateTable('outbox')
-    .set({ priority: importance })
-    .where('target', '=', target)
-    .where('state', '=', PENDING)
-    .where('priority', '>', importance)
-    .execute();
-  if (importance !== IMPORTANCE.final || lane === undefined) return;
-  await db
-    .updateTable('outbox')
-    .set({ priority: IMPORTANCE.olderFinal })
-    .where('lane', '=', lane)
-    .where('state', '=', PENDING)
-    .where('priority', '=', IMPORTANCE.final)
-    .where('target', '!=', target)
-    .execute();
 }
