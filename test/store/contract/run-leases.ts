@@ -183,6 +183,7 @@ export function runLeasesContract(withStore: WithStore): void {
       state: 'succeeded',
       attempts: 1,
       exitCode: 0,
+      kept: undefined,
       reason: '',
       startedAt: 1,
       finishedAt: 2,
