@@ -26,6 +26,7 @@ interface Operation {
 const ROUTES = [
   'post /api/v1/backtest',
   'get /api/v1/why',
+  'get /api/v1/audit',
   'get /api/v1/deliveries',
   'get /api/v1/deliveries/{id}',
   'get /api/v1/deliveries/{id}/explain',
@@ -129,6 +130,13 @@ async function fill({ store, specs }: Fixture): Promise<void> {
   await store.outbox.finish(1, 'dead', 2, 'gone');
   await store.environments.record(run, 1);
   const problem = { file: 'a.yaml', line: 1, column: 1, message: 'x', hint: 'y' };
+  await store.audit.record({
+    at: 1,
+    actor: 'admin',
+    action: 'run.retry',
+    subject: 'r1',
+    detail: '',
+  });
   await store.pauses.add({ kind: 'lane', name: 'main', since: 1, by: 'admin', reason: 'x' });
   await store.hooks.add({
     id: HOOK,

@@ -31,10 +31,14 @@ export function deliveryOperations(deps: { store: Store; intake: Intake }): Oper
       path: '/deliveries',
       name: 'listDeliveries',
       summary: 'Deliveries, newest first',
-      query: pageQuery,
+      query: pageQuery.extend({
+        event: z.string().max(50).optional(),
+        state: z.enum(['pending', 'processed', 'failed']).optional(),
+        repository: z.string().max(200).optional(),
+      }),
       answer: listOf(deliverySchema),
-      async serve(_ctx, { query }) {
-        const { items, next } = await store.inbox.list(toPageRequest(query));
+      async serve(_ctx, { query: { limit, cursor, ...filter } }) {
+        const { items, next } = await store.inbox.list(toPageRequest({ limit, cursor }), filter);
         return { items: items.map(toDelivery), next: next ?? null };
       },
     }),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Broadcast } from '../../lib/broadcast.ts';
+import { isoTime } from '../../lib/clock.ts';
 import { TerminalError } from '../../lib/errors.ts';
 import type { Operate } from '../../controller/operator/operate.ts';
 import type { News } from '../../model/news.ts';
@@ -15,6 +16,18 @@ import {
   toSpec,
 } from './resources.ts';
 import { listOf, operation, pageQuery, toPageRequest, type Operation } from './route.ts';
+
+const MOST_AUDITED = 200;
+
+const auditSchema = z
+  .object({
+    at: z.iso.datetime(),
+    actor: z.string(),
+    action: z.string().describe('`run.cancel`, `spec.pause`, …'),
+    subject: z.string().describe('What it was done to'),
+    detail: z.string(),
+  })
+  .meta({ id: 'AuditEntry' });
 
 /** Events that may wait for a slow listener before it is cut off. */
 const MOST_WAITING = 1000;
@@ -70,6 +83,20 @@ export function overviewOperations(deps: {
         const known = loadedAt === 0 ? undefined : specs;
         const places = await store.environments.list();
         return { items: places.map((place) => toEnvironment(place, known)), next: null };
+      },
+    }),
+    operation({
+      method: 'get',
+      path: '/audit',
+      name: 'listAudit',
+      summary: 'The last 200 things that were done by hand, newest first',
+      answer: listOf(auditSchema),
+      async serve() {
+        const entries = await store.audit.list(MOST_AUDITED);
+        return {
+          items: entries.map(({ at, ...entry }) => ({ at: isoTime(at), ...entry })),
+          next: null,
+        };
       },
     }),
     operation({
