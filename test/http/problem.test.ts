@@ -72,7 +72,13 @@ test('what is thrown need not be an error', async (t) => {
 
 test('where there is nothing, the answer says where the API is described', async (t) => {
   const { url } = await startHttp(t);
-  for (const path of ['/', '/api/v1/unknown', '/favicon.ico', '/webhooks/v1/github/', '/%zz']) {
+  for (const path of [
+    '/nothing',
+    '/api/v1/unknown',
+    '/favicon.ico',
+    '/webhooks/v1/github/',
+    '/%zz',
+  ]) {
     const response = await asAdmin(url + path);
     assert.equal(response.status, 404, path);
     const problem = (await response.json()) as Record<string, unknown>;
