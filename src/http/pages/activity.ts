@@ -30,8 +30,8 @@ export function activityRoutes({ store }: { store: Store }): PageRoute[] {
           entries.length === 0
             ? empty(frame, {
                 sign: 'history',
-                title: 'Nobody has done anything by hand',
-                text: 'Who cancels, retries, rolls back, deploys, pauses or resumes is written down here.',
+                title: 'Nothing was done by hand yet',
+                text: 'Each cancel, retry, rollback, deployment by hand, pause and resume is written down here, with who it was.',
               })
             : html`<ul class="rows is-alone">${entries.map(
                 ({ at, actor, action, subject, detail }) =>

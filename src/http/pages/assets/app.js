@@ -49,6 +49,11 @@
     }
   }
 
+  /* On a narrow screen the page that one is on may be out of sight. */
+  const nav = document.querySelector('.nav');
+  const current = nav?.querySelector('[aria-current]');
+  if (current) nav.scrollLeft = current.offsetLeft - nav.offsetLeft - 16;
+
   setInterval(tick, 1000);
   document.addEventListener('visibilitychange', tick);
 
