@@ -6,7 +6,15 @@ import type { Middleware } from 'koa';
 
 /** What a page loads beside itself. Everything is on this server: no other one is asked. */
 const FILES = {
-  'app.css': ['tokens.css', 'base.css', 'components.css', 'overview.css', 'run.css', 'lists.css'],
+  'app.css': [
+    'tokens.css',
+    'base.css',
+    'components.css',
+    'overview.css',
+    'run.css',
+    'lists.css',
+    'setup.css',
+  ],
   'app.js': ['app.js'],
   'log.js': ['log.js'],
   'icons.svg': ['icons.svg'],

@@ -20,25 +20,28 @@ export function manifestBody(shown: { asked: Asked; action: string; manifest: Ma
   const permissions = Object.entries(manifest.default_permissions);
   return frameOf(html`
 <h1>Set up Mainsheet</h1>
-<p>GitHub will make an App for this server and bring its keys here. You confirm its name there.</p>
+<p class="muted">GitHub makes an App for this server and hands its keys over. You confirm its name there.</p>
 <dl class="facts">
 <dt>Events come to</dt><dd class="mono break">${manifest.hook_attributes.url}</dd>
 <dt>Permissions</dt><dd>${permissions.map(([name, access]) => html`<div>${name.replaceAll('_', ' ')}: ${access}</div>`)}</dd>
 <dt>Events</dt><dd>${manifest.default_events.map((event) => event.replaceAll('_', ' ')).join(', ')}</dd>
 </dl>
-${isLocal(asked.publicUrl) ? html`<p class="flash is-warning">GitHub cannot reach this address. Give a public one below, or receive events with <code>mainsheet serve --tunnel</code>.</p>` : ''}
+${isLocal(asked.publicUrl) ? html`<p class="setup-warning small">GitHub cannot reach this address. Give a public one below, or receive events with <code>mainsheet serve --tunnel</code>.</p>` : ''}
 <form method="post" action="${action}">
 <input type="hidden" name="manifest" value="${JSON.stringify(manifest)}">
 <button class="button is-primary">Create the GitHub App${asked.owner === '' ? '' : ` in ${asked.owner}`}</button>
 </form>
 <details${asked.owner === '' && !asked.hubs ? '' : html` open`}>
 <summary>Change this</summary>
-<form method="get" action="setup" class="ask">
-<label>Organization (empty: your own account)<input name="owner" value="${asked.owner}" autocomplete="off" maxlength="100"></label>
-<label>Name of the App<input name="name" value="${asked.name}" maxlength="34" required></label>
-<label>Address of this server, as GitHub reaches it<input name="url" value="${asked.publicUrl}" required></label>
-<label class="check"><input type="checkbox" name="hubs"${asked.hubs ? html` checked` : ''}> Specs dispatch to hub repositories (contents: write)</label>
-<label class="check"><input type="checkbox" name="keep" value="kubernetes"${asked.keep === 'kubernetes' ? html` checked` : ''}> Show the keys as a Kubernetes Secret, and keep nothing here</label>
+<form method="get" action="setup">
+<div><label class="label-text" for="owner">Organization</label>
+<input class="field" id="owner" name="owner" value="${asked.owner}" autocomplete="off" maxlength="100" placeholder="your own account"></div>
+<div><label class="label-text" for="name">Name of the App</label>
+<input class="field" id="name" name="name" value="${asked.name}" maxlength="34" required></div>
+<div><label class="label-text" for="url">Address of this server, as GitHub reaches it</label>
+<input class="field mono" id="url" name="url" value="${asked.publicUrl}" required></div>
+<label class="setup-check"><input type="checkbox" name="hubs"${asked.hubs ? html` checked` : ''}><span>Specs dispatch to hub repositories (contents: write)</span></label>
+<label class="setup-check"><input type="checkbox" name="keep" value="kubernetes"${asked.keep === 'kubernetes' ? html` checked` : ''}><span>Show the keys as a Kubernetes Secret, and keep nothing here</span></label>
 <button class="button">Apply</button>
 </form>
 </details>`);
@@ -65,7 +68,7 @@ export function secretBody(app: MadeApp, secret: string): Html {
       <p>
         This page is the only place that has its keys. Apply this Secret, then restart Mainsheet.
       </p>
-      <pre class="block" tabindex="0">${secret}</pre>
+      <pre tabindex="0">${secret}</pre>
       <p>
         <a class="button is-primary" href="${app.url}/installations/new"
           >Install it on repositories</a
@@ -95,9 +98,9 @@ export function asSecret(app: MadeApp): string {
 }
 
 function frameOf(content: Html): Html {
-  return html`<main id="main" class="login">
-    <div class="login-card"><div class="panel">${content}</div></div>
-  </main>`;
+  return html`<main id="main" class="login"><div class="setup-card">
+<div class="panel setup">${content}</div>
+</div></main>`;
 }
 
 function isLocal(address: string): boolean {
