@@ -28,6 +28,8 @@ import { keepStepsApart } from './controller/runner/steps-apart.ts';
 import { createBudget } from './github/budget.ts';
 import { createGitHub } from './github/client.ts';
 import { createMayDo } from './github/may-do.ts';
+import { createReadPullRequest } from './github/pull-requests.ts';
+import { createCommented } from './controller/operator/comments.ts';
 import { createPeople } from './github/people.ts';
 import { createSender } from './callbacks/send.ts';
 import { createHttpServer } from './http/server.ts';
@@ -217,14 +219,9 @@ export async function startApp(deps: {
       onCallbacks: () => feedback.wake(),
     });
   const operate = operateOn(store);
-  const deploy = createDeploy({
-    store,
-    catalog,
-    mirrors,
-    transitions,
-    clock,
-    news,
-  });
+  const deployOn = (on: Store) =>
+    createDeploy({ store: on, catalog, mirrors, transitions, clock, news });
+  const deploy = deployOn(store);
   const approvers = createApprovers({ store, people: createPeople({ github, clock }) });
   const gatesOn = (on: Store) =>
     createGates({
@@ -236,6 +233,7 @@ export async function startApp(deps: {
       failpoint,
     });
   const gates = gatesOn(store);
+  const mayDo = createMayDo({ github, clock });
   const intake = createIntake({
     store,
     catalog,
@@ -247,7 +245,19 @@ export async function startApp(deps: {
       transitions,
       operateOn,
       gatesOn,
-      mayDo: createMayDo({ github, clock }),
+      mayDo,
+      clock,
+      onCallbacks: () => feedback.wake(),
+    }),
+    commented: createCommented({
+      store,
+      catalog,
+      operateOn,
+      gatesOn,
+      deployOn,
+      why: createWhy({ store, catalog }),
+      pullRequest: createReadPullRequest({ github, clock }),
+      mayDo,
       clock,
       onCallbacks: () => feedback.wake(),
     }),

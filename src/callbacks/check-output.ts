@@ -81,7 +81,7 @@ function cell(text: string): string {
 }
 
 /** Text in which nothing is Markdown, HTML or a mention: a step's name comes from a repository. */
-function plain(text: string): string {
+export function plain(text: string): string {
   return cleanLine(text)
     .toWellFormed()
     .replaceAll(/[&<>|`*_[\]()#@~\\!:]/g, (character) => `&#${character.charCodeAt(0)};`);

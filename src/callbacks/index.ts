@@ -6,11 +6,12 @@ import { check } from './check.ts';
 import { deployment } from './deployment.ts';
 import { deploymentStatus } from './deployment-status.ts';
 import { dispatch } from './dispatch.ts';
+import { reply } from './reply.ts';
 import { status } from './status.ts';
 import { webhook } from './webhook.ts';
 
 /** Every kind, in the order in which a change is told. */
-const KINDS = [status, deployment, deploymentStatus, check, webhook, dispatch] as const;
+const KINDS = [status, deployment, deploymentStatus, check, webhook, dispatch, reply] as const;
 
 type Kind = (typeof KINDS)[number];
 
@@ -67,7 +68,10 @@ export function withoutDecoration(message: Message): Message | undefined {
 }
 
 /** What GitHub must allow for all that there is to tell. */
-export const PERMISSIONS = permissionsFor(FEEDBACK_KINDS);
+export const PERMISSIONS = [...permissionsFor(FEEDBACK_KINDS), ...reply.permissions];
+
+/** What GitHub must allow when a spec takes commands in comments. */
+export const COMMENT_PERMISSIONS = reply.permissions;
 
 /** What GitHub must allow when specs say `feedback` in these words. */
 export function permissionsFor(feedback: readonly FeedbackKind[]): Permission[] {

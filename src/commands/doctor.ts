@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { permissionsFor } from '../callbacks/index.ts';
+import { COMMENT_PERMISSIONS, permissionsFor } from '../callbacks/index.ts';
 import { readConfig, type Config, type ConfigAnswer, type DeploymentsSource } from '../config.ts';
 import { readWayOut } from '../config/way-out.ts';
 import type { Permission } from '../github/check.ts';
@@ -155,7 +155,11 @@ async function checkGitHub(
   // Without credentials everything but the reports works.
   const bad = config.github.auth === undefined ? 'warn' : 'fail';
   const feedback = [...DEFAULT_FEEDBACK, ...specs.flatMap(({ spec }) => spec.feedback)];
-  const permissions = [...permissionsFor(feedback), ...permissionsOfGates(specs)];
+  const permissions = [
+    ...permissionsFor(feedback),
+    ...permissionsOfGates(specs),
+    ...(specs.some(({ spec }) => spec.comments) ? COMMENT_PERMISSIONS : []),
+  ];
   return (await github.check(permissions)).map(({ ok, detail, hint }) => ({
     subject: 'GitHub',
     state: ok ? 'ok' : bad,

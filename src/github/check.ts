@@ -25,7 +25,7 @@ export interface Permission {
 }
 
 /** The events that are handled: https://docs.github.com/en/webhooks/webhook-events-and-payloads */
-export const EVENTS = ['push', 'release', 'workflow_run'];
+export const EVENTS = ['push', 'release', 'workflow_run', 'issue_comment'];
 
 /** GitHub asks for it before an App may get `workflow_run`. */
 export const ACTIONS: Permission = {
@@ -176,7 +176,7 @@ function checkEvents(events: readonly string[], page: string): GitHubCheck[] {
         }
       : {
           ok: true,
-          detail: `the App does not subscribe to ${event}; specs with on.${event} need it`,
+          detail: `the App does not subscribe to ${event}; specs with ${event === 'issue_comment' ? 'comments: true' : `on.${event}`} need it`,
         },
   );
 }

@@ -21,6 +21,8 @@ export interface DeploymentSpec {
   gates: Gate[];
   /** Whether a rollback pauses its lane, so that the next commit does not undo it. */
   afterRollback: 'hold' | 'continue';
+  /** Whether people with write permission may give commands in comments on pull requests. */
+  comments: boolean;
   /** What becomes of a run whose process died in the middle of a step: the step starts again, or the run fails. */
   onInterrupt: 'restart' | 'fail';
   timeoutMs: number;

@@ -11,6 +11,7 @@ export type Event = (
   | HookEvent
   | PingEvent
   | CheckEvent
+  | CommentEvent
   | InstallationEvent
   | OtherEvent
 ) &
@@ -138,6 +139,27 @@ export interface CheckEvent {
   commit: string;
   /** GitHub's number of the check run, and the run that it is said to be of; undefined: all check runs of the commit. */
   checkRun: { id: number; run: string } | undefined;
+}
+
+/** What a person has written into a comment. `target`: an environment or a spec. */
+export interface CommentCommand {
+  name: 'deploy' | 'rollback' | 'retry' | 'approve' | 'explain';
+  target: string | undefined;
+  /** At least 7 digits of a commit. */
+  revision: string | undefined;
+  reason: string | undefined;
+}
+
+/** A person wrote a command into a comment on a pull request. */
+export interface CommentEvent {
+  kind: 'comment';
+  repository: string;
+  /** The login of the person. What they may do is asked of GitHub. */
+  by: string;
+  /** GitHub's number of the comment. */
+  comment: number;
+  pull: number;
+  command: CommentCommand;
 }
 
 /** What became of an installation of the App, and of the repositories in it. */

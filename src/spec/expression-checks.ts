@@ -107,6 +107,7 @@ const SPEC_FIELDS = {
   concurrency: true,
   gates: true,
   afterRollback: true,
+  comments: true,
   onInterrupt: true,
   timeoutMs: true,
   env: true,

@@ -76,6 +76,12 @@ const written = z.strictObject({
       'What becomes of later commits after a rollback. hold (default): the lane is paused until it is resumed. continue: the next one is deployed.',
     )
     .optional(),
+  comments: z
+    .boolean()
+    .describe(
+      'Whether people with write permission may give commands in comments on pull requests. Default: false.',
+    )
+    .optional(),
   'on-interrupt': z
     .enum(['restart', 'fail'])
     .describe(
@@ -146,6 +152,7 @@ function toSpec(input: z.output<typeof written>): DeploymentSpec {
     },
     gates: input.gates ?? [],
     afterRollback: input['after-rollback'] ?? 'hold',
+    comments: input.comments ?? false,
     onInterrupt: input['on-interrupt'] ?? 'restart',
     timeoutMs: input.timeout ?? 15 * MINUTE,
     env: input.env ?? {},

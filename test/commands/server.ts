@@ -69,6 +69,7 @@ export async function startServer(
   });
   const intake = createIntake({
     pressed: () => assert.fail('nothing is pressed here'),
+    commented: () => assert.fail('nothing is commented here'),
     ordering: { overtaken: async () => new Map() },
     store,
     catalog,

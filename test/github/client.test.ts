@@ -308,6 +308,7 @@ test('doctor learns what the App may do and what it lacks', async (t) => {
       'true: authenticated as the GitHub App "Ship it"',
       'false: the App has deployments: no access, but needs write to record deployments',
       'true: the App does not subscribe to workflow_run; specs with on.workflow_run need it',
+      'true: the App does not subscribe to issue_comment; specs with comments: true need it',
       'false: the App is not installed anywhere',
       'true: contents: read; repository_dispatch needs contents: write',
     ],

@@ -13,6 +13,7 @@ export function sampleLoaded(more: Partial<DeploymentSpec> = {}): LoadedSpec {
     concurrency: { lane: 'main', queue: 'newest', cancelRunning: false },
     gates: [],
     afterRollback: 'hold',
+    comments: false,
     onInterrupt: 'restart',
     timeoutMs: 60_000,
     env: {},

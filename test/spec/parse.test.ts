@@ -60,6 +60,7 @@ test('every default is filled in, and durations are milliseconds', () => {
     ],
     gates: [],
     afterRollback: 'hold',
+    comments: false,
     feedback: ['status', 'deployment'],
     notify: [],
   });

@@ -67,7 +67,8 @@ export async function outcomeOfIdle(
   payload: Json,
 ): Promise<DeliveryOutcome | undefined> {
   const { event, candidates } = recognized;
-  if (event.kind === 'check' || event.kind === 'installation') return undefined;
+  if (event.kind === 'check' || event.kind === 'comment' || event.kind === 'installation')
+    return undefined;
   if (candidates.some(({ spec }) => mayMatch(spec, event))) return undefined;
   return outcomeOf(await judgedBy(recognized, payload), new Map());
 }

@@ -17,6 +17,7 @@ import { createJudge, createRecognize } from './judge.ts';
 import { createLoop, type Loop } from '../loop.ts';
 import { createMakeRuns } from './make-runs.ts';
 import { createProcessDelivery } from './process-delivery.ts';
+import type { Commented } from '../operator/comments.ts';
 import type { Pressed } from '../operator/press.ts';
 import { createReplay, type Replay } from '../operator/replay.ts';
 import type { Resolve } from './resolve.ts';
@@ -52,6 +53,8 @@ export function createIntake(deps: {
   transitions: Transitions;
   /** Does what the buttons of check runs ask for. */
   pressed: Pressed;
+  /** Does what commands in comments ask for. */
+  commented: Commented;
   /** A delivery that a process took and stopped renewing is free again after this, in milliseconds. */
   leaseMs: number;
   clock: Clock;

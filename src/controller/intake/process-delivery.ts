@@ -16,6 +16,7 @@ import { hold } from '../hold.ts';
 import type { Judge } from './judge.ts';
 import { outcomeOf, type Announce, type Judged } from './judged.ts';
 import type { MakeRuns } from './make-runs.ts';
+import type { Commented } from '../operator/comments.ts';
 import type { Pressed } from '../operator/press.ts';
 import { MissingTagError, NOT_THERE_YET } from './resolve.ts';
 
@@ -45,6 +46,7 @@ export function createProcessDelivery(deps: {
   ordering: Pick<Ordering, 'overtaken'>;
   makeRuns: MakeRuns;
   pressed: Pressed;
+  commented: Commented;
   announce: Announce;
   /** A delivery that a process took and stopped renewing is free again after this, in milliseconds. */
   leaseMs: number;
@@ -74,7 +76,11 @@ export function createProcessDelivery(deps: {
         },
       );
       const { event } = judged;
-      isPress = event.kind === 'check';
+      isPress = event.kind === 'check' || event.kind === 'comment';
+      if (event.kind === 'comment') {
+        announce(claimed.delivery, await deps.commented(claimed.delivery, event), []);
+        return;
+      }
       if (event.kind === 'check') {
         announce(claimed.delivery, await pressed(claimed.delivery, event), []);
         return;

@@ -22,6 +22,7 @@ const SHAPES = new Map<string, Shape>([
   ],
   ['check_run', { has: ['action', 'check_run', 'repository'], hasNot: ['deployment'] }],
   ['check_suite', { has: ['action', 'check_suite', 'repository'], hasNot: [] }],
+  ['issue_comment', { has: ['action', 'issue', 'comment', 'repository'], hasNot: [] }],
   ...['installation', 'installation_repositories', 'installation_target'].map(
     (name): [string, Shape] => [
       name,

@@ -3,6 +3,7 @@ import type { Event, Json, PingEvent, ReleaseEvent, WorkflowRunEvent } from '../
 import { describePayload } from './describe-delivery.ts';
 import { whyAnotherEvent } from './event-shape.ts';
 import { parseCheck } from './parse-check.ts';
+import { parseComment } from './parse-comment.ts';
 import { parseInstallation } from './parse-installation.ts';
 import { parsePush } from './parse-push.ts';
 import {
@@ -32,6 +33,9 @@ export function parseEvent(name: string, payload: Json): Event {
     if (name === 'check_run' || name === 'check_suite') {
       const reason = 'nothing was asked of Mainsheet on a check run';
       return parseCheck(name, fields) ?? other(name, payload, reason);
+    }
+    if (name === 'issue_comment') {
+      return parseComment(fields) ?? other(name, payload, 'it is no new command on a pull request');
     }
     if (/^installation(?:_repositories|_target)?$/.test(name)) {
       const reason = 'nothing changed for Mainsheet';

@@ -93,6 +93,7 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
   const failing = new Set<string>();
   const intake = createIntake({
     pressed: () => assert.fail('nothing is pressed here'),
+    commented: () => assert.fail('nothing is commented here'),
     store: failingFor(store, failing),
     catalog: {
       current: () => ({ specs, problems: [], stale: false, loadedAt: 1 }),

@@ -36,6 +36,7 @@ async function createFixture(t: TestContext) {
   const intake = createIntake({
     store,
     pressed: () => assert.fail('nothing is pressed here'),
+    commented: () => assert.fail('nothing is commented here'),
     catalog: {
       current: () => state,
       forRepository: (name: string) => (name.toLowerCase() === REPOSITORY ? state.specs : []),

@@ -1,0 +1,233 @@
+import assert from 'node:assert/strict';
+import { describe, test, type TestContext } from 'node:test';
+import type { ReplyCallback } from '../../../src/callbacks/reply.ts';
+import { createApprovers } from '../../../src/controller/operator/approvers.ts';
+import { createCommented } from '../../../src/controller/operator/comments.ts';
+import { createDeploy } from '../../../src/controller/operator/deploy.ts';
+import { createGates } from '../../../src/controller/operator/gates.ts';
+import { createOperate } from '../../../src/controller/operator/operate.ts';
+import { createBroadcast } from '../../../src/lib/broadcast.ts';
+import { RetryableError, TerminalError } from '../../../src/lib/errors.ts';
+import type { CommentCommand } from '../../../src/model/event.ts';
+import type { ApproveGate } from '../../../src/model/gate.ts';
+import type { News } from '../../../src/model/news.ts';
+import type { RunCommand } from '../../../src/model/run-state.ts';
+import { createTransitions } from '../../../src/runs/transition.ts';
+import type { Store } from '../../../src/store/index.ts';
+import { sampleLoaded } from '../../runs/samples.ts';
+import { sampleDelivery, sampleRun } from '../../store/samples.ts';
+import { bothEngines } from '../../support/engines.ts';
+
+const REPOSITORY = 'acme/storefront';
+const HEAD = 'a'.repeat(40);
+const FORKED = 'f'.repeat(40);
+const APPROVE: ApproveGate = {
+  kind: 'approve',
+  from: ['alice'],
+  count: 1,
+  notAuthor: false,
+  timeoutMs: undefined,
+};
+
+for (const [engine, open] of bothEngines()) {
+  describe(`commands in comments on ${engine}`, () => {
+    async function setUp(
+      t: TestContext,
+      { gates = [], comments = true }: { gates?: ApproveGate[]; comments?: boolean } = {},
+    ) {
+      const store = await open(t);
+      const loaded = sampleLoaded({ gates, comments });
+      const { spec } = loaded;
+      const clock = { now: () => 1000, elapsed: () => 1000, sleep: async () => undefined };
+      const news = createBroadcast<News>();
+      const specOf = async () => spec;
+      const settings = { publicUrl: undefined, feedback: 'app' } as const;
+      const transitions = createTransitions({ store, specOf, clock, news, ...settings });
+      const people = { isMember: async () => false, committers: async () => [] };
+      const onCallbacks = () => undefined;
+      let head = HEAD;
+      let failing = false;
+      const commented = createCommented({
+        store: {
+          ...store,
+          atomically: (work) =>
+            store.atomically(async (tables) => {
+              const result = await work(tables);
+              if (failing) throw new RetryableError('store-away', 'the database is away');
+              return result;
+            }),
+        },
+        catalog: { forRepository: () => [loaded] },
+        operateOn: (on: Store) =>
+          createOperate({
+            store: on,
+            catalog: { byName: () => loaded },
+            transitions,
+            specOf,
+            clock,
+            onCallbacks,
+          }),
+        gatesOn: (on: Store) =>
+          createGates({
+            store: on,
+            transitions,
+            specOf,
+            approvers: createApprovers({ store, people }),
+            clock,
+          }),
+        deployOn: (on: Store) =>
+          createDeploy({
+            store: on,
+            catalog: { byName: () => loaded },
+            mirrors: {
+              async findRevision(_repository, name) {
+                if (name === HEAD) return { sha: HEAD, ref: 'refs/heads/main' };
+                throw new TerminalError('revision-unknown', `no branch or tag leads to ${name}`);
+              },
+              commit: async () => ({ message: 'm', author: 'a', committer: 'c' }) as never,
+            },
+            transitions,
+            clock,
+            news,
+          }),
+        why: async () => [
+          {
+            spec: spec.name,
+            environment: spec.environment,
+            fate: 'never-heard-of',
+            summary: 'No delivery names it, @everyone',
+            hint: undefined,
+            run: undefined,
+            delivery: undefined,
+            reasons: [],
+          },
+        ],
+        pullRequest: async () => ({ head, merged: undefined }),
+        async mayDo(_repository, login) {
+          const permission = login === 'eve' ? 'read' : 'write';
+          return { allowed: login !== 'eve', permission, needed: 'write' };
+        },
+        clock,
+        onCallbacks,
+      });
+      let count = 0;
+      return {
+        store,
+        spec,
+        fail: (on: boolean) => (failing = on),
+        forked: () => (head = FORKED),
+        async run(id: string, ...commands: RunCommand[]) {
+          const planned = sampleRun(id, { sha: HEAD, delivery: `d-${id}`, spec: spec.name });
+          const [made] = await store.atomically((tables) =>
+            transitions.create(tables, planned, loaded),
+          );
+          assert.ok(made);
+          let run = made;
+          for (const command of commands) run = await transitions.commit(run, command);
+        },
+        async say(name: CommentCommand['name'], more: Partial<CommentCommand> = {}, by = 'alice') {
+          count += 1;
+          const id = `comment-${count}`;
+          await store.accept(sampleDelivery(id, { event: 'issue_comment' }));
+          const claimed = await store.inbox.claim(1000, 60_000);
+          assert.equal(claimed?.delivery.id, id);
+          const again = () =>
+            commented(claimed.delivery, {
+              kind: 'comment',
+              repository: REPOSITORY,
+              by,
+              comment: count,
+              pull: 12,
+              command: { name, target: undefined, revision: undefined, reason: undefined, ...more },
+            });
+          return { again, id };
+        },
+        runs: async () =>
+          (await store.runs.list({ limit: 50, before: undefined }, {})).items.map(
+            ({ state, cause }) => `${cause} ${state}`,
+          ),
+        audit: async () =>
+          (await store.audit.list(20)).map(({ actor, action }) => `${actor} ${action}`),
+        async replies() {
+          const { items } = await store.outbox.list({ limit: 50, before: undefined }, {});
+          return items
+            .map(({ callback }) => callback)
+            .filter(({ kind }) => kind === 'reply') as ReplyCallback[];
+        },
+      };
+    }
+
+    const START: RunCommand = { type: 'start' };
+    const SUCCEED: RunCommand = { type: 'succeed', outputs: {} };
+
+    test('a person with write permission deploys, and is answered once', async (t) => {
+      const { say, runs, replies, audit, fail, spec } = await setUp(t);
+      const { again } = await say('deploy', { target: spec.environment });
+      fail(true);
+      await assert.rejects(again(), RetryableError);
+      assert.deepEqual([await runs(), await replies(), await audit()], [[], [], []]);
+      fail(false);
+      await again();
+      await assert.rejects(again());
+      assert.deepEqual(await runs(), ['deploy queued']);
+      assert.deepEqual(
+        (await replies()).map(({ reaction, pull }) => [reaction, pull]),
+        [['+1', 12]],
+      );
+      assert.ok((await audit()).includes('github:alice comment.deploy'));
+    });
+
+    test('a person without the permission gets a refusal and an audit entry for each command', async (t) => {
+      const { say, run, runs, replies, audit, spec } = await setUp(t, { gates: [APPROVE] });
+      await run('r1');
+      const before = await runs();
+      for (const name of ['deploy', 'rollback', 'retry', 'approve', 'explain'] as const) {
+        const { again } = await say(name, { target: spec.environment }, 'eve');
+        assert.match((await again()).summary, /^Not done: eve may not/);
+        assert.ok((await audit()).includes(`github:eve comment.${name}.refused`));
+      }
+      assert.deepEqual(await runs(), before);
+      assert.deepEqual(
+        new Set((await replies()).map(({ reaction }) => reaction)),
+        new Set(['confused']),
+      );
+      assert.equal((await replies()).length, 5);
+      assert.equal((await audit()).length, 5);
+    });
+
+    test('what stands in a fork alone is not deployed', async (t) => {
+      const { say, run, runs, replies, forked, spec } = await setUp(t);
+      await run('r1', START, SUCCEED);
+      forked();
+      const { again } = await say('deploy', { target: spec.environment });
+      assert.match((await again()).summary, /no branch or tag leads to/);
+      assert.equal((await runs()).length, 1);
+      assert.equal((await replies())[0]?.reaction, 'confused');
+    });
+
+    test('a spec that does not take commands is neither changed nor spoken of', async (t) => {
+      const { say, run, runs, replies, spec } = await setUp(t, { comments: false });
+      await run('r1', START, SUCCEED);
+      const { again } = await say('deploy', { target: spec.environment });
+      assert.match((await again()).summary, /says comments: true/);
+      assert.deepEqual([(await runs()).length, await replies()], [1, []]);
+    });
+
+    test('/retry runs again what has ended, /approve starts what waits', async (t) => {
+      const { say, run, runs } = await setUp(t, { gates: [APPROVE] });
+      await run('r1');
+      assert.match((await (await say('retry')).again()).summary, /no run that has ended/);
+      await (await say('approve')).again();
+      assert.deepEqual(await runs(), ['event queued']);
+    });
+
+    test('/explain answers with text in which nothing is Markdown or a mention', async (t) => {
+      const { say, run, replies } = await setUp(t);
+      await run('r1', START, SUCCEED);
+      await (await say('explain')).again();
+      const [told] = await replies();
+      assert.match(told?.text ?? '', /^- a{7}, .*No delivery names it/);
+      assert.doesNotMatch(told?.text ?? '', /@/);
+    });
+  });
+}
