@@ -109,14 +109,9 @@ test('no mutation of a real payload makes the parser throw or gives a name that 
     runs(6000),
   );
   // Mutations that break everything would prove nothing.
-  assert.deepEqual([...kinds].sort(), [
-    'other',
-    'ping',
-    'push',
-    'push with its files',
-    'release',
-    'workflow_run',
-  ]);
+  for (const kind of ['other', 'ping', 'push', 'push with its files', 'release', 'workflow_run']) {
+    assert.ok(kinds.has(kind), kind);
+  }
 });
 
 test('another name for the same payload gives an event or a reason too', () => {
