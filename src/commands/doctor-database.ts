@@ -1,10 +1,10 @@
 import { stat, statfs } from 'node:fs/promises';
-import { sql, type Kysely } from 'kysely';
+import { sql } from 'kysely';
 import type { Engine } from '../store/engine.ts';
 import { openSqlite } from '../store/engine.ts';
 import { migrationState } from '../store/migrations.ts';
 import { openPostgres } from '../store/postgres.ts';
-import type { Database } from '../store/tables.ts';
+import type { Db } from '../store/query.ts';
 import { failedCheck, type Check } from './doctor-check.ts';
 
 const subject = 'store';
@@ -86,10 +86,7 @@ interface ServerFacts {
   may_create: boolean;
 }
 
-async function withDatabase(
-  open: () => Kysely<Database>,
-  look: (db: Kysely<Database>) => Promise<Check[]>,
-): Promise<Check[]> {
+async function withDatabase(open: () => Db, look: (db: Db) => Promise<Check[]>): Promise<Check[]> {
   try {
     const db = open();
     try {
@@ -129,11 +126,8 @@ function checkDurability({ durable }: ServerFacts): Check[] {
   return [{ subject, state: 'warn', detail, hint }];
 }
 
-async function checkMigrations(db: Kysely<Database>, engine: Engine): Promise<Check> {
-  const { pending, unknown, refusal, isEmpty } = await migrationState(
-    db as Kysely<unknown>,
-    engine,
-  );
+async function checkMigrations(db: Db, engine: Engine): Promise<Check> {
+  const { pending, unknown, refusal, isEmpty } = await migrationState(db, engine);
   if (refusal !== undefined) return failedCheck(subject, refusal);
   if (unknown.length > 0) {
     const detail = `a newer Mainsheet has changed it (${unknown.join(', ')}), which this one can bear`;

@@ -23,7 +23,7 @@ export interface Delivery {
   attempts: number;
   outcome: DeliveryOutcome | undefined;
   /** The delivery that brought the same body before. This one makes nothing new, and its payload is there. */
-  copyOf?: string;
+  copyOf: string | undefined;
 }
 
 /** What became of a delivery: the answer to "why did (not) this deploy?". */

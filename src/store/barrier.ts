@@ -1,9 +1,9 @@
 import { closeSync, fdatasync, openSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { sql, type Kysely } from 'kysely';
+import { sql } from 'kysely';
 import { MainsheetError, RetryableError } from '../lib/errors.ts';
 import type { Engine } from './engine.ts';
-import type { Database } from './tables.ts';
+import type { Db } from './query.ts';
 
 /**
  * Waits for the disk. A commit hands its changes to the operating system; what the world may see of them waits here (G1).
@@ -50,7 +50,7 @@ export function createBarrier(flush: () => Promise<void>): Barrier {
 }
 
 /** The barrier of an open database. */
-export function barrierOf(db: Kysely<Database>, engine: Engine): Barrier {
+export function barrierOf(db: Db, engine: Engine): Barrier {
   return createBarrier(engine === 'sqlite' ? sqliteFlush(db) : () => postgresFlush(db));
 }
 
@@ -58,7 +58,7 @@ export function barrierOf(db: Kysely<Database>, engine: Engine): Barrier {
  * With `synchronous=NORMAL` a commit is in SQLite's write-ahead log, but perhaps not on the disk: flushing that file is what
  * `FULL` does after each commit (https://www.sqlite.org/pragma.html#pragma_synchronous). Here the event loop goes on meanwhile.
  */
-function sqliteFlush(db: Kysely<Database>): () => Promise<void> {
+function sqliteFlush(db: Db): () => Promise<void> {
   let flushed: number | undefined;
 
   return async () => {
@@ -87,7 +87,7 @@ function openLog(path: string): number {
   }
 }
 
-async function fileOf(db: Kysely<Database>): Promise<string> {
+async function fileOf(db: Db): Promise<string> {
   const { rows } = await sql<{ file: string }>`pragma database_list`.execute(db);
   return rows[0]?.file ?? '';
 }
@@ -96,7 +96,7 @@ async function fileOf(db: Kysely<Database>): Promise<string> {
  * A commit that waits for the disk, of a record that means nothing: the server's log is flushed up to it, so also what
  * others have committed without waiting (https://www.postgresql.org/docs/current/wal-async-commit.html).
  */
-async function postgresFlush(db: Kysely<Database>): Promise<void> {
+async function postgresFlush(db: Db): Promise<void> {
   const { rows } = await sql<{ flushed: boolean }>`
     select pg_current_wal_insert_lsn() <= pg_current_wal_flush_lsn() as flushed`.execute(db);
   if (rows[0]?.flushed === true) return;

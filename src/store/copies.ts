@@ -1,36 +1,34 @@
-import type { Insertable, Kysely } from 'kysely';
 import { RetryableError } from '../lib/errors.ts';
 import type { DeliveryOutcome } from '../model/delivery.ts';
-import type { Database, DeliveryTable } from './tables.ts';
+import { list, queries, values, type Db, type Row } from './query.ts';
 
-type Row = Insertable<DeliveryTable>;
+/** The row of a delivery that is to be stored. */
+interface NewRow extends Row {
+  id: string;
+  digest: string | null;
+  received_at: number;
+}
 
 /**
  * Of these rows either the id or the digest was there already. Those of which it is the digest are stored as closed copies, without
  * the payload. Throws RetryableError `delivery-not-stored` for one of which neither is there any more.
  */
-export async function noteCopies(db: Kysely<Database>, rows: readonly Row[]): Promise<void> {
+export async function noteCopies(db: Db, rows: readonly NewRow[]): Promise<void> {
   const ids = rows.map(({ id }) => id);
   const digests = rows.map(({ digest }) => digest ?? '');
-  const there = await db
-    .selectFrom('deliveries')
-    .select(['id', 'digest'])
-    .where((eb) => eb.or([eb('id', 'in', ids), eb('digest', 'in', digests)]))
-    .execute();
+  const { all, change } = queries(db);
+  const there = await all<{ id: string; digest: string | null }>`select id, digest from deliveries
+    where id in ${list(ids)} or digest in ${list(digests)}`;
   const known = new Set(there.map(({ id }) => id));
   const originals = new Map(there.map(({ id, digest }) => [digest, id]));
   const copies = rows
     .filter(({ id }) => !known.has(id))
     .map((row) => toCopy(row, originals.get(row.digest ?? '')));
   if (copies.length === 0) return;
-  await db
-    .insertInto('deliveries')
-    .values(copies)
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
+  await change`insert into deliveries ${values(copies)} on conflict do nothing`;
 }
 
-function toCopy(row: Row, original: string | undefined): Row {
+function toCopy(row: NewRow, original: string | undefined): NewRow {
   if (original === undefined) {
     throw new RetryableError('delivery-not-stored', 'what was there is being removed');
   }

@@ -1,17 +1,16 @@
 import SQLite from 'better-sqlite3';
-import { sql, type Kysely, type Transaction } from 'kysely';
+import { sql } from 'kysely';
 import { MainsheetError, TerminalError } from '../lib/errors.ts';
 import { openSqlite } from './engine.ts';
 import { migrate } from './migrations.ts';
 import { openPostgres } from './postgres.ts';
+import type { Db } from './query.ts';
 
 /** Rows of one statement: few, because one delivery may have 25 MB. */
 const ROWS_AT_ONCE = 20;
 /** What the probe writes tells nothing, and each database knows its own schema. */
 const NOT_COPIED = new Set(['store_probe', 'schema_version']);
 const LEASED = ['deliveries', 'runs', 'outbox', 'leases'];
-
-type AnyTables = Record<string, Record<string, unknown>>;
 
 export interface CopiedTable {
   table: string;
@@ -26,11 +25,11 @@ export interface CopiedTable {
  */
 export async function copySqliteToPostgres(file: string, url: string): Promise<CopiedTable[]> {
   checkAlone(file);
-  const from = openSqlite(file) as unknown as Kysely<AnyTables>;
-  const to = openPostgres(url) as unknown as Kysely<AnyTables>;
+  const from = openSqlite(file);
+  const to = openPostgres(url);
   try {
-    await migrate(from as unknown as Kysely<unknown>, 'sqlite');
-    await migrate(to as unknown as Kysely<unknown>, 'postgres');
+    await migrate(from, 'sqlite');
+    await migrate(to, 'postgres');
     const tables = (await from.introspection.getTables()).map(({ name }) => name);
     const names = tables.filter((name) => !NOT_COPIED.has(name)).sort();
     return await to.transaction().execute(async (target) => {
@@ -72,7 +71,7 @@ function checkAlone(file: string): void {
   }
 }
 
-async function checkEmpty(target: Transaction<AnyTables>, names: readonly string[]): Promise<void> {
+async function checkEmpty(target: Db, names: readonly string[]): Promise<void> {
   for (const table of names) {
     // A server that has started on it waits here, and finds everything.
     await sql`lock table ${sql.table(table)} in exclusive mode`.execute(target);
@@ -83,11 +82,7 @@ async function checkEmpty(target: Transaction<AnyTables>, names: readonly string
   }
 }
 
-async function copyTable(
-  from: Kysely<AnyTables>,
-  target: Transaction<AnyTables>,
-  table: string,
-): Promise<number> {
+async function copyTable(from: Db, target: Db, table: string): Promise<number> {
   let rows: Record<string, unknown>[] = [];
   const flush = async () => {
     if (rows.length > 0) await target.insertInto(table).values(rows).execute();
@@ -104,11 +99,7 @@ async function copyTable(
 }
 
 /** SQLite remembers the highest number that it gave out, even of a row that is gone: cursors must stay true. */
-async function continueSequence(
-  from: Kysely<AnyTables>,
-  target: Transaction<AnyTables>,
-  table: string,
-): Promise<void> {
+async function continueSequence(from: Db, target: Db, table: string): Promise<void> {
   const { rows } = await sql<{ seq: number }>`
     select seq from sqlite_sequence where name = ${table}`.execute(from);
   const last = rows[0]?.seq ?? 0;
@@ -118,7 +109,7 @@ async function continueSequence(
   );
 }
 
-async function count(db: Kysely<AnyTables>, table: string): Promise<number> {
+async function count(db: Db, table: string): Promise<number> {
   const row = await db
     .selectFrom(table)
     .select((eb) => eb.fn.countAll<number>().as('count'))

@@ -7,7 +7,7 @@ import { MainsheetError } from '../lib/errors.ts';
 import { withPreparedStatements } from './prepared-statements.ts';
 import { sqliteDialect, type Patience } from './sqlite-driver.ts';
 import { withGuard } from './sqlite-guard.ts';
-import type { Database } from './tables.ts';
+import type { Db, Row } from './query.ts';
 
 /** At start, while nothing else is to be done, another program may hold the file for this long, in milliseconds. */
 const OPEN_TIMEOUT_MS = 2000;
@@ -29,7 +29,7 @@ export type Engine = 'sqlite' | 'postgres';
 export function openSqlite(
   file: string,
   patience: Patience = { clock: systemClock, patienceMs: PATIENCE_MS },
-): Kysely<Database> {
+): Db {
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     const sqlite = new SQLite(file, { timeout: OPEN_TIMEOUT_MS });
@@ -47,7 +47,7 @@ export function openSqlite(
     // SQLite itself would wait in the event loop's thread.
     sqlite.pragma('busy_timeout = 0');
     const database = withPreparedStatements(withGuard(sqlite));
-    return new Kysely<Database>({ dialect: sqliteDialect(database, patience) });
+    return new Kysely<Record<string, Row>>({ dialect: sqliteDialect(database, patience) });
   } catch (error) {
     throw new MainsheetError('store-unavailable', `cannot open the database ${file}`, {
       cause: error,

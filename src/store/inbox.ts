@@ -1,9 +1,11 @@
-import { sql, type CompiledQuery, type Kysely, type Selectable } from 'kysely';
+import { sql, type CompiledQuery } from 'kysely';
 import type { Delivery, DeliveryOutcome } from '../model/delivery.ts';
+import { attemptOf, createClaims } from './claims.ts';
 import { noteCopies } from './copies.ts';
 import type { Engine } from './engine.ts';
+import { createMapping } from './mapping.ts';
 import { page, repositoriesOf, type Page, type PageRequest } from './page.ts';
-import type { Database, DeliveryTable } from './tables.ts';
+import { list, queries, values, when, type Db, type Row } from './query.ts';
 
 /** A verified webhook request, ready to be stored. */
 export interface IncomingDelivery {
@@ -57,169 +59,85 @@ const MOST_GIVEN_UP = 50;
 /** Deliveries that are tried again before one that is about to deploy: each takes the time of a request to git. */
 const MOST_RECALLED = 20;
 
-/** A literal and not a parameter: with a parameter SQLite cannot use the index of pending rows. */
-const PENDING = sql.lit('pending' as const);
+// Text and not a parameter: with a parameter SQLite cannot use the index of pending rows.
+const PENDING = sql`state = 'pending'`;
 
-export interface Inbox {
-  /**
-   * Stores deliveries in one transaction. Left out of the answer are the ids that were already there, and those whose body was there
-   * under another id: their rows say of which delivery they are a copy, and are closed.
-   */
-  store(deliveries: readonly IncomingDelivery[]): Promise<ReadonlySet<string>>;
-  /**
-   * Takes the oldest delivery that is due. Deliveries of one repository are taken strictly in the order they came, so
-   * that "newest" means what it says; but for those that have stepped aside and are not due. None of the repositories in `except`.
-   */
-  claim(
-    now: number,
-    leaseMs: number,
-    except?: readonly string[],
-  ): Promise<ClaimedDelivery | undefined>;
-  /** The first `limit` deliveries after number `after` that nothing was done about yet, in the order they came. */
-  waiting(after: number, now: number, limit: number): Promise<WaitingDelivery[]>;
-  /** Closes deliveries that nobody has claimed, and answers those of them that it closed. */
-  closeIdle(
-    outcomes: ReadonlyMap<WaitingDelivery, DeliveryOutcome>,
-    now: number,
-  ): Promise<WaitingDelivery[]>;
-  /** Makes a claim last until `leaseUntil`. False when the delivery is closed, or somebody else's by now. */
-  renew(claimed: ClaimedDelivery, leaseUntil: number): Promise<boolean>;
-  /**
-   * Closes a delivery. False when it was closed already, or, with `attempt`, when that is no longer its latest: the lease
-   * of whoever asks has ended, and somebody else has claimed it. `missing` is what it was given up for, if it was.
-   */
-  close(
-    id: string,
-    state: 'processed' | 'failed',
-    outcome: DeliveryOutcome,
-    now: number,
-    attempt?: number,
-    missing?: MissingRef,
-  ): Promise<boolean>;
-  /** Deliveries that came since then and were closed because git did not show what they name. The newest of many. */
-  givenUp(since: number): Promise<(MissingRef & { id: string; repository: string })[]>;
-  /** Makes a delivery that was given up pending again: git shows now what it names. */
-  reopen(id: string): Promise<void>;
-  /** A delivery that was given up is not to be opened again. */
-  forgetMissing(id: string): Promise<void>;
-  /**
-   * Puts a claimed delivery back, to be tried again at `at`; with `attempt` as in `close`. With `aside` it steps aside from now
-   * on: until it is tried again, those that came after it go on without it.
-   */
-  postpone(
-    id: string,
-    at: number,
-    reason: string,
-    attempt?: number,
-    aside?: boolean,
-  ): Promise<void>;
-  /** Makes those due now that have stepped aside before a delivery of the same repository, the newest of many, and says how many. */
-  recall(delivery: Delivery, now: number): Promise<number>;
-  /** Gives back what a process that is gone had claimed. Only for an engine that one process owns. */
-  releaseAll(): Promise<void>;
-  get(id: string): Promise<ClaimedDelivery | undefined>;
-  /** Which of these deliveries are there. */
-  known(ids: readonly string[]): Promise<ReadonlySet<string>>;
-  /** Whether a repository has deliveries that are not processed yet; those that have stepped aside do not count. */
-  hasPending(repository: string): Promise<boolean>;
-  /** Newest first. */
-  list(request: PageRequest, filter?: DeliveryFilter): Promise<Page<Delivery>>;
-  countPending(): Promise<number>;
-}
+export type Inbox = ReturnType<typeof createInbox>;
 
-export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
-  const statements = new Map<number, CompiledQuery<{ id: string }>>();
-  // Said so often that building it would cost more than running it.
-  const closing = db
-    .updateTable('deliveries')
-    .set({
-      attempts: sql.lit(1),
-      state: sql.lit('processed' as const),
-      processed_at: 0,
-      outcome: '',
-    })
-    .where('seq', '=', 0)
-    .where('state', '=', PENDING)
-    .where('attempts', '=', sql.lit(0))
-    .compile();
+export function createInbox(db: Db, engine: Engine) {
+  const { all, change, first } = queries(db);
+  const claims = createClaims(db, 'deliveries', PENDING);
+  const byId = (id: string, attempt?: number) => attemptOf(sql`id = ${id}`, attempt);
+  // Building these costs as much as running them: of one the text depends on the number of rows alone, of the other on nothing.
+  const insertions = new Map<number, CompiledQuery<{ id: string }>>();
+  const closing = sql`update deliveries
+    set attempts = 1, state = 'processed', processed_at = ${0}, outcome = ${''}
+    where seq = ${0} and ${PENDING} and attempts = 0`.compile(db);
+
   return {
-    async store(deliveries) {
+    /**
+     * Stores deliveries in one transaction. Left out of the answer are the ids that were already there, and those whose body was there
+     * under another id: their rows say of which delivery they are a copy, and are closed.
+     */
+    async store(deliveries: readonly IncomingDelivery[]): Promise<ReadonlySet<string>> {
       const rows = deliveries.map(toRow);
-      // The statement depends on the number of rows alone, and building it costs as much as running it.
-      let statement = statements.get(rows.length);
-      if (statement === undefined) {
-        statement = insertion(db, rows);
-        statements.set(rows.length, statement);
+      let insertion = insertions.get(rows.length);
+      if (insertion === undefined) {
+        // Neither an id nor a digest is there twice. Columns that are left out have their defaults: a row that is free.
+        insertion = sql<{ id: string }>`insert into deliveries ${values(rows)}
+          on conflict do nothing returning id`.compile(db);
+        insertions.set(rows.length, insertion);
       }
       const parameters = rows.flatMap((row) => Object.values(row));
-      const stored = await db.executeQuery<{ id: string }>({ ...statement, parameters });
-      const fresh = new Set(stored.rows.map((row) => row.id));
+      const stored = await db.executeQuery<{ id: string }>({ ...insertion, parameters });
+      const fresh = new Set(stored.rows.map(({ id }) => id));
       const others = rows.filter(({ id }) => !fresh.has(id));
       if (others.length > 0) await noteCopies(db, others);
       return fresh;
     },
 
-    async claim(now, leaseMs, except = []) {
-      const row = await db
-        .updateTable('deliveries')
-        .set((eb) => ({ lease_until: now + leaseMs, attempts: eb('attempts', '+', 1) }))
-        .where('seq', '=', (eb) =>
-          eb
-            .selectFrom('deliveries as d')
-            .select('d.seq')
-            .where('d.state', '=', PENDING)
-            .where('d.next_attempt_at', '<=', now)
-            .where('d.lease_until', '<=', now)
-            .$if(except.length > 0, (query) =>
-              query.where((eb) =>
-                eb.or([eb('d.repository', 'is', null), eb('d.repository', 'not in', except)]),
-              ),
-            )
-            .where(({ not, exists, selectFrom }) =>
-              not(
-                exists(
-                  selectFrom('deliveries as earlier')
-                    .select('earlier.seq')
-                    .whereRef('earlier.repository', '=', 'd.repository')
-                    .whereRef('earlier.seq', '<', 'd.seq')
-                    .where('earlier.state', '=', PENDING)
-                    .where((eb) =>
-                      eb.or([
-                        eb('earlier.deferred', '=', 0),
-                        eb('earlier.next_attempt_at', '<=', now),
-                        eb('earlier.lease_until', '>', now),
-                      ]),
-                    ),
-                ),
-              ),
-            )
-            .orderBy('d.seq')
-            .limit(1)
-            // What another process is about to take is not waited for.
-            .$if(engine === 'postgres', (query) => query.forUpdate('d').skipLocked()),
-        )
-        .where('state', '=', PENDING)
-        .where('lease_until', '<=', now)
-        .returningAll()
-        .executeTakeFirst();
-      return row && { delivery: fromRow(row), payload: row.payload };
+    /**
+     * Takes the oldest delivery that is due. Deliveries of one repository are taken strictly in the order they came, so
+     * that "newest" means what it says; but for those that are deferred and not due. None of the repositories in `except`.
+     */
+    async claim(
+      now: number,
+      leaseMs: number,
+      except: readonly string[] = [],
+    ): Promise<ClaimedDelivery | undefined> {
+      const others =
+        except.length === 0
+          ? sql``
+          : sql`and (d.repository is null or d.repository not in ${list(except)})`;
+      // What another process is about to take is not waited for.
+      const [row] = await claims.take(
+        sql`seq = (select d.seq from deliveries as d
+          where d.state = 'pending' and d.next_attempt_at <= ${now} and d.lease_until <= ${now} ${others}
+          and not exists (
+            select 1 from deliveries as earlier
+            where earlier.repository = d.repository and earlier.seq < d.seq and earlier.state = 'pending'
+            and (earlier.deferred = 0 or earlier.next_attempt_at <= ${now} or earlier.lease_until > ${now}))
+          order by d.seq limit 1 ${engine === 'postgres' ? sql`for update of d skip locked` : sql``})`,
+        sql`attempts = attempts + 1`,
+        now + leaseMs,
+        now,
+      );
+      return row && fromRow(row);
     },
 
-    async waiting(after, now, limit) {
-      const rows = await db
-        .selectFrom('deliveries')
-        .selectAll()
-        .where('state', '=', PENDING)
-        .where('seq', '>', after)
-        .where('attempts', '=', 0)
-        .where('lease_until', '<=', now)
-        .orderBy('seq')
-        .limit(limit)
-        .execute();
-      return rows.map((row) => ({ delivery: fromRow(row), payload: row.payload, seq: row.seq }));
+    /** The first `limit` deliveries after number `after` that nothing was done about yet, in the order they came. */
+    async waiting(after: number, now: number, limit: number): Promise<WaitingDelivery[]> {
+      const rows = await all<Row & { seq: number }>`select * from deliveries
+        where ${PENDING} and seq > ${after} and attempts = 0 and lease_until <= ${now}
+        order by seq limit ${limit}`;
+      return rows.map((row) => ({ ...fromRow(row), seq: row.seq }));
     },
 
-    async closeIdle(outcomes, now) {
+    /** Closes deliveries that no process has claimed, and answers those of them that it closed. */
+    async closeIdle(
+      outcomes: ReadonlyMap<WaitingDelivery, DeliveryOutcome>,
+      now: number,
+    ): Promise<WaitingDelivery[]> {
       const closed: WaitingDelivery[] = [];
       for (const [one, outcome] of outcomes) {
         const parameters = [now, JSON.stringify(outcome), one.seq];
@@ -229,195 +147,141 @@ export function createInbox(db: Kysely<Database>, engine: Engine): Inbox {
       return closed;
     },
 
-    async renew({ delivery }, leaseUntil) {
-      const result = await db
-        .updateTable('deliveries')
-        .set({ lease_until: leaseUntil })
-        .where('id', '=', delivery.id)
-        .where('state', '=', PENDING)
-        // Only a claim counts an attempt, so its number names the claim.
-        .where('attempts', '=', delivery.attempts)
-        // Zero: it was given back, which a renewal that was under way then must not undo.
-        .where('lease_until', '>', 0)
-        .executeTakeFirst();
-      return result.numUpdatedRows > 0n;
+    /** Makes a claim last until `leaseUntil`. False when the delivery is closed, or another's by now. */
+    async renew({ delivery }: ClaimedDelivery, leaseUntil: number): Promise<boolean> {
+      const row = await claims.renew(byId(delivery.id, delivery.attempts), leaseUntil);
+      return row !== undefined;
     },
 
-    async close(id, state, outcome, now, attempt, missing) {
-      const result = await db
-        .updateTable('deliveries')
-        .set({
-          state,
-          outcome: JSON.stringify(outcome),
-          processed_at: now,
-          lease_until: 0,
-          missing: missing === undefined ? null : [missing.ref, missing.sha ?? ''].join(' '),
-        })
-        .where('id', '=', id)
-        .where('state', '=', PENDING)
-        .$if(attempt !== undefined, (query) => query.where('attempts', '=', attempt ?? 0))
-        .executeTakeFirst();
-      return result.numUpdatedRows > 0n;
-    },
+    /**
+     * Closes a delivery. False when it was closed already, or, with `attempt`, when that is no longer its latest: the lease
+     * of the one that asks has ended, and another has claimed it. `missing` is what it was given up for, if it was.
+     */
+    close: (
+      id: string,
+      state: 'processed' | 'failed',
+      outcome: DeliveryOutcome,
+      now: number,
+      attempt?: number,
+      missing?: MissingRef,
+    ) =>
+      claims.release(byId(id, attempt), {
+        state,
+        outcome: JSON.stringify(outcome),
+        processed_at: now,
+        missing: missing && [missing.ref, missing.sha ?? ''].join(' '),
+      }),
 
-    async givenUp(since) {
-      const rows = await db
-        .selectFrom('deliveries')
-        .select(['id', 'repository', 'missing'])
-        .where('missing', 'is not', null)
-        .where('received_at', '>=', since)
-        .orderBy('received_at', 'desc')
-        .limit(MOST_GIVEN_UP)
-        .execute();
+    /** Deliveries that came since then and were closed because git did not show what they name. The newest of many. */
+    async givenUp(since: number): Promise<(MissingRef & { id: string; repository: string })[]> {
+      const rows = await all<{ id: string; repository: string | null; missing: string }>`
+        select id, repository, missing from deliveries
+        where missing is not null and received_at >= ${since}
+        order by received_at desc limit ${MOST_GIVEN_UP}`;
       return rows.map(({ id, repository, missing }) => {
-        const [ref = '', sha = ''] = (missing ?? '').split(' ');
+        const [ref = '', sha = ''] = missing.split(' ');
         return { id, repository: repository ?? '', ref, sha: sha === '' ? undefined : sha };
       });
     },
 
-    async reopen(id) {
-      await db
-        .updateTable('deliveries')
-        .set({ state: PENDING, missing: null, processed_at: null, next_attempt_at: 0 })
-        .where('id', '=', id)
-        .where('missing', 'is not', null)
-        // Without a payload there is nothing to judge.
-        .where('pruned_at', 'is', null)
-        .execute();
+    /** Makes a delivery that was given up pending again: git shows now what it names. Without a payload there is nothing to judge. */
+    async reopen(id: string): Promise<void> {
+      await change`update deliveries
+        set state = 'pending', missing = null, processed_at = null, next_attempt_at = 0
+        where id = ${id} and missing is not null and pruned_at is null`;
     },
 
-    async forgetMissing(id) {
-      await db.updateTable('deliveries').set({ missing: null }).where('id', '=', id).execute();
+    /** A delivery that was given up is not to be opened again. */
+    async forgetMissing(id: string): Promise<void> {
+      await change`update deliveries set missing = null where id = ${id}`;
     },
 
-    async postpone(id, at, reason, attempt, aside = false) {
-      await db
-        .updateTable('deliveries')
-        .set({
-          next_attempt_at: at,
-          lease_until: 0,
-          outcome: JSON.stringify({ summary: reason, specs: [] } satisfies DeliveryOutcome),
-          ...(aside ? { deferred: 1 } : {}),
-        })
-        .where('id', '=', id)
-        .where('state', '=', PENDING)
-        .$if(attempt !== undefined, (query) => query.where('attempts', '=', attempt ?? 0))
-        .execute();
+    /**
+     * Gives a claimed delivery back, to be tried again at `at`; with `attempt` as in `close`. One that is `deferred` is from now
+     * on not waited for by those that came after it, until it is due.
+     */
+    async postpone(
+      id: string,
+      at: number,
+      reason: string,
+      attempt?: number,
+      deferred = false,
+    ): Promise<void> {
+      await claims.release(byId(id, attempt), {
+        next_attempt_at: at,
+        outcome: JSON.stringify({ summary: reason, specs: [] } satisfies DeliveryOutcome),
+        ...(deferred ? { deferred: 1 } : {}),
+      });
     },
 
-    async recall({ id, repository }, now) {
+    /** Makes those due now that were deferred before a delivery of the same repository, the newest of many, and says how many. */
+    async recall({ id, repository }: Delivery, now: number): Promise<number> {
       if (repository === undefined) return 0;
-      const result = await db
-        .updateTable('deliveries')
-        .set({ next_attempt_at: now })
-        .where('seq', 'in', (eb) =>
-          eb
-            .selectFrom('deliveries as earlier')
-            .select('earlier.seq')
-            .where('earlier.repository', '=', repository)
-            .where('earlier.state', '=', PENDING)
-            .where('earlier.deferred', '=', 1)
-            .where('earlier.lease_until', '<=', now)
-            .where('earlier.seq', '<', ({ selectFrom }) =>
-              selectFrom('deliveries as d').select('d.seq').where('d.id', '=', id),
-            )
-            .orderBy('earlier.seq', 'desc')
-            .limit(MOST_RECALLED),
-        )
-        .executeTakeFirst();
-      return Number(result.numUpdatedRows);
+      return await change`update deliveries set next_attempt_at = ${now} where seq in (
+        select earlier.seq from deliveries as earlier
+        where earlier.repository = ${repository} and earlier.state = 'pending' and earlier.deferred = 1
+        and earlier.lease_until <= ${now}
+        and earlier.seq < (select d.seq from deliveries as d where d.id = ${id})
+        order by earlier.seq desc limit ${MOST_RECALLED})`;
     },
 
-    async releaseAll() {
-      await db
-        .updateTable('deliveries')
-        .set({ lease_until: 0 })
-        .where('state', '=', PENDING)
-        .where('lease_until', '>', 0)
-        .execute();
+    /** Gives back what a process that is gone had claimed. Only for an engine that one process owns. */
+    releaseAll: claims.releaseAll,
+
+    async get(id: string): Promise<ClaimedDelivery | undefined> {
+      const row = await first<Row>`select * from deliveries where id = ${id}`;
+      return row && fromRow(row);
     },
 
-    async get(id) {
-      const row = await db
-        .selectFrom('deliveries')
-        .selectAll()
-        .where('id', '=', id)
-        .executeTakeFirst();
-      return row && { delivery: fromRow(row), payload: row.payload };
-    },
-
-    async known(ids) {
+    /** Which of these deliveries are there. */
+    async known(ids: readonly string[]): Promise<ReadonlySet<string>> {
       if (ids.length === 0) return new Set();
-      const rows = await db.selectFrom('deliveries').select('id').where('id', 'in', ids).execute();
+      const rows = await all<{ id: string }>`select id from deliveries where id in ${list(ids)}`;
       return new Set(rows.map((row) => row.id));
     },
 
-    async hasPending(repository) {
-      const row = await db
-        .selectFrom('deliveries')
-        .select('seq')
-        .where('repository', '=', repository.toLowerCase())
-        .where('state', '=', PENDING)
-        .where('deferred', '=', 0)
-        .limit(1)
-        .executeTakeFirst();
+    /** Whether a repository has deliveries that are not processed yet; those that are deferred do not count. */
+    async hasPending(repository: string): Promise<boolean> {
+      const row = await first`select seq from deliveries
+        where repository = ${repository.toLowerCase()} and ${PENDING} and deferred = 0 limit 1`;
       return row !== undefined;
     },
 
-    async list(request, filter = {}) {
-      let query = db
-        .selectFrom('deliveries')
-        .select([
-          'seq',
-          'id',
-          'event',
-          'action',
-          'repository',
-          'state',
-          'received_at',
-          'processed_at',
-          'attempts',
-          'outcome',
-          'copy_of',
-        ])
-        .orderBy('seq', 'desc')
-        .limit(request.limit + 1);
-      if (request.before !== undefined) query = query.where('seq', '<', request.before);
-      if (filter.event !== undefined) query = query.where('event', '=', filter.event);
-      if (filter.state !== undefined) query = query.where('state', '=', filter.state);
-      const names = repositoriesOf(filter);
-      if (names !== undefined) {
-        query = query.where((eb) => eb(eb.fn('lower', ['repository']), 'in', names));
-      }
-      return page(await query.execute(), request, fromRow);
+    /** Newest first. */
+    async list(request: PageRequest, filter: DeliveryFilter = {}): Promise<Page<Delivery>> {
+      const rows = await all<Row & { seq: number }>`
+        select seq, id, event, action, repository, state, received_at, processed_at, attempts, outcome, copy_of
+        from deliveries where true
+        ${when(request.before, (before) => sql`and seq < ${before}`)}
+        ${when(filter.event, (event) => sql`and event = ${event}`)}
+        ${when(filter.state, (state) => sql`and state = ${state}`)}
+        ${when(repositoriesOf(filter), (names) => sql`and lower(repository) in ${list(names)}`)}
+        order by seq desc limit ${request.limit + 1}`;
+      return page(rows, request, (row) => fromRow(row).delivery);
     },
 
-    async countPending() {
-      const row = await db
-        .selectFrom('deliveries')
-        .select((eb) => eb.fn.countAll<number | string>().as('count'))
-        .where('state', '=', PENDING)
-        .executeTakeFirstOrThrow();
-      return Number(row.count);
+    async countPending(): Promise<number> {
+      const row = await first<{ count: number }>`
+        select count(*) as count from deliveries where ${PENDING}`;
+      return row?.count ?? 0;
     },
   };
 }
 
-/** Columns that are left out have their defaults: a row that nobody has taken yet. */
-function insertion(
-  db: Kysely<Database>,
-  rows: ReturnType<typeof toRow>[],
-): CompiledQuery<{ id: string }> {
-  return (
-    db
-      .insertInto('deliveries')
-      .values(rows)
-      // Neither an id nor a digest is there twice.
-      .onConflict((conflict) => conflict.doNothing())
-      .returning('id')
-      .compile()
-  );
-}
+/** A delivery and its row. */
+const deliveries = createMapping<Delivery>({
+  json: ['outcome'],
+  others: [
+    'seq',
+    'payload',
+    'next_attempt_at',
+    'lease_until',
+    'pruned_at',
+    'digest',
+    'deferred',
+    'missing',
+  ],
+});
 
 function toRow(delivery: IncomingDelivery) {
   return {
@@ -439,22 +303,9 @@ function toRow(delivery: IncomingDelivery) {
   };
 }
 
-function fromRow(
-  row: Omit<
-    Selectable<DeliveryTable>,
-    'payload' | 'lease_until' | 'next_attempt_at' | 'pruned_at' | 'digest' | 'deferred' | 'missing'
-  >,
-): Delivery {
-  return {
-    id: row.id,
-    event: row.event,
-    action: row.action ?? undefined,
-    repository: row.repository?.includes(':') === true ? undefined : (row.repository ?? undefined),
-    state: row.state,
-    receivedAt: row.received_at,
-    processedAt: row.processed_at ?? undefined,
-    attempts: row.attempts,
-    outcome: row.outcome === null ? undefined : (JSON.parse(row.outcome) as DeliveryOutcome),
-    ...(row.copy_of === null ? {} : { copyOf: row.copy_of }),
-  };
+/** The column of the repository holds the queue of one that has none. */
+function fromRow(row: Row): ClaimedDelivery {
+  const delivery = deliveries.read(row);
+  if (delivery.repository?.includes(':') === true) delivery.repository = undefined;
+  return { delivery, payload: row['payload'] as string };
 }

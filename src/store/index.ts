@@ -1,4 +1,4 @@
-import { sql, type Kysely, type RawBuilder } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
 import { createAudit, type Audit } from './audit.ts';
 import { barrierOf, type Barrier } from './barrier.ts';
@@ -32,7 +32,7 @@ import { createRuns, type Runs } from './runs.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 import { createSnapshots, type Snapshots } from './snapshots.ts';
 import { createSteps, type Steps } from './steps.ts';
-import type { Database } from './tables.ts';
+import type { Db } from './query.ts';
 import type { WriteLog } from '../model/importance.ts';
 
 /** Every table's operations, on one connection or inside one transaction. */
@@ -95,11 +95,11 @@ const GIVE_WAY = sql`set local lock_timeout = '100ms'`;
 
 /** Brings the database up to date and opens the store on it. Takes `db` over: `close` closes it. */
 export async function createStore(
-  db: Kysely<Database>,
+  db: Db,
   engine: Engine,
   failpoint: Failpoint = noFailpoint,
 ): Promise<Store> {
-  await migrate(db as Kysely<unknown>, engine);
+  await migrate(db, engine);
   const tables = createTables(db, engine);
   const flushed = barrierOf(db, engine);
   const probe = createProbe(db);
@@ -170,7 +170,7 @@ export async function createStore(
   };
 }
 
-function createTables(db: Kysely<Database>, engine: Engine): Tables {
+function createTables(db: Db, engine: Engine): Tables {
   return {
     inbox: createInbox(db, engine),
     runs: createRuns(db, engine),

@@ -1,7 +1,8 @@
-import { sql, type Kysely } from 'kysely';
+import { sql } from 'kysely';
 import { DEFAULT_MIGRATION_TABLE, Migrator, type Migration } from 'kysely/migration';
 import { MainsheetError, RetryableError } from '../lib/errors.ts';
 import { isNoDatabase, type Engine } from './engine.ts';
+import type { Db } from './query.ts';
 import { hooks } from './migrations/0032-hooks.ts';
 import { first } from './migrations/0001-first.ts';
 import { checkRuns } from './migrations/0031-check-runs.ts';
@@ -25,7 +26,7 @@ export interface SchemaChange extends Migration {
  * `older-at-work`; RetryableError `store-away` while PostgreSQL cannot be reached.
  */
 export async function migrate(
-  db: Kysely<unknown>,
+  db: Db,
   engine: Engine,
   changes: Record<string, SchemaChange> = migrations(engine),
 ): Promise<void> {
@@ -42,7 +43,7 @@ export async function migrate(
 }
 
 async function migrateToLatest(
-  db: Kysely<unknown>,
+  db: Db,
   engine: Engine,
   changes: Record<string, SchemaChange>,
 ): Promise<void> {
@@ -87,7 +88,7 @@ interface MigrationState {
 
 /** Compares a database with the migrations of this Mainsheet. Changes nothing. */
 export async function migrationState(
-  db: Kysely<unknown>,
+  db: Db,
   engine: Engine,
   changes: Record<string, SchemaChange> = migrations(engine),
 ): Promise<MigrationState> {

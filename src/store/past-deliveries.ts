@@ -1,6 +1,5 @@
-import { sql, type Kysely } from 'kysely';
 import type { DeliveryOutcome } from '../model/delivery.ts';
-import type { Database } from './tables.ts';
+import { queries, type Db } from './query.ts';
 
 /** A delivery that was decided on, with the payload that is still kept of it. */
 export interface PastDelivery {
@@ -24,10 +23,10 @@ export interface PastDeliveries {
   after(after: number, since: number, limit: number): Promise<PastDelivery[]>;
 }
 
-export function createPastDeliveries(db: Kysely<Database>): PastDeliveries {
+export function createPastDeliveries(db: Db): PastDeliveries {
   return {
     async after(after, since, limit) {
-      const { rows } = await sql<{
+      const rows = await queries(db).all<{
         seq: number;
         id: string;
         event: string;
@@ -42,7 +41,7 @@ export function createPastDeliveries(db: Kysely<Database>): PastDeliveries {
           and d.payload <> '' and d.copy_of is null and d.outcome is not null
           and not exists (select 1 from pushes p where p.delivery = d.id and p.told_by is not null)
         order by d.seq
-        limit ${limit}`.execute(db);
+        limit ${limit}`;
       return rows.map(({ repository, received_at: receivedAt, outcome, ...row }) => ({
         ...row,
         repository: repository ?? undefined,

@@ -1,7 +1,7 @@
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely';
 import { Pool, types, type ClientConfig, type PoolClient } from 'pg';
 import { describeError, MainsheetError, RetryableError } from '../lib/errors.ts';
-import type { Database } from './tables.ts';
+import type { Db, Row } from './query.ts';
 
 /** Connections of one process at most, besides the one that listens. */
 const MOST_CONNECTIONS = 10;
@@ -31,10 +31,7 @@ const INT8: number = types.builtins.INT8;
  * when others hold for too long what they need; a transaction is then undone.
  * `onLost` hears of idle connections that broke.
  */
-export function openPostgres(
-  url: string,
-  onLost: (reason: string) => void = () => undefined,
-): Kysely<Database> {
+export function openPostgres(url: string, onLost: (reason: string) => void = () => undefined): Db {
   const pool = new Pool({
     ...connectionConfig(url),
     max: MOST_CONNECTIONS,
@@ -54,7 +51,7 @@ export function openPostgres(
   });
   // Without a listener an idle connection that breaks would end the process.
   pool.on('error', (error) => onLost(describeError(error)));
-  return new Kysely<Database>({ dialect: new PostgresDialect({ pool: guarded(pool) }) });
+  return new Kysely<Record<string, Row>>({ dialect: new PostgresDialect({ pool: guarded(pool) }) });
 }
 
 /** How to reach the server, for the pool and for a connection of its own. What the URL says of the same wins. */

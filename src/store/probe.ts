@@ -1,5 +1,4 @@
-import { sql, type Kysely } from 'kysely';
-import type { Database } from './tables.ts';
+import { queries, type Db } from './query.ts';
 
 /** Whoever asks may ask often: the disk is written to at most once in this time. */
 const VALID_MS = 1000;
@@ -11,9 +10,10 @@ const FILLER = 16 * 1024;
  * threw. What was found out about writing counts for a second, for whoever asks.
  */
 export function createProbe(
-  db: Kysely<Database>,
+  db: Db,
   now: () => number = () => performance.now(),
 ): () => Promise<void> {
+  const { all, change } = queries(db);
   let writing: Promise<void> | undefined;
   let writtenAt = 0;
 
@@ -21,15 +21,12 @@ export function createProbe(
     const at = Date.now();
     // Another text each time: what stays the same need not be written.
     const filler = String(at % 10).repeat(FILLER);
-    await db
-      .insertInto('store_probe')
-      .values({ id: 1, at, filler })
-      .onConflict((conflict) => conflict.column('id').doUpdateSet({ at, filler }))
-      .execute();
+    await change`insert into store_probe (id, at, filler) values (1, ${at}, ${filler})
+      on conflict (id) do update set at = excluded.at, filler = excluded.filler`;
   }
 
   return async () => {
-    await sql`select 1`.execute(db);
+    await all`select 1`;
     if (writing === undefined || now() - writtenAt > VALID_MS) {
       writtenAt = now();
       writing = write();

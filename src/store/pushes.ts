@@ -1,8 +1,8 @@
-import { sql, type Kysely } from 'kysely';
+import { sql } from 'kysely';
 import { NO_COMMIT, type Move, type PushHistory } from '../model/push-history.ts';
 import type { Engine } from './engine.ts';
+import { queries, values, type Db } from './query.ts';
 import { createRepositories } from './repositories.ts';
-import type { Database } from './tables.ts';
 
 /** A move of a ref that some delivery tells of. */
 export interface SeenPush extends Move {
@@ -27,137 +27,90 @@ const KEPT_MS = 30 * 86_400_000;
 const MOST_MOVES = 1000;
 
 /** The moves of refs that were taken in, so that one that is told of twice counts once. A repository has any of its names. */
-export interface Pushes {
-  /**
-   * Until the transaction's end nobody else notes pushes of this repository or looks at it, so that what `history` says
-   * stays true. Nothing on SQLite, where one transaction is under way at a time.
-   */
-  lock(repository: string): Promise<void>;
-  /** Notes a push once for each delivery, and forgets what is a month old. */
-  record(push: SeenPush): Promise<void>;
-  /** The refs of which deliveries have told moves since they were last looked at. */
-  movedSinceLook(repository: string): Promise<ReadonlySet<string>>;
-  /** What is known of a ref: its moves since the last look, and those found before with their parts. */
-  history(repository: string, ref: string): Promise<PushHistory>;
-  /** Whether a delivery's push was noted. */
-  isNoted(delivery: string): Promise<boolean>;
-  /** The number of the last push of any ref, which grows; 0 before the first. */
-  last(): Promise<number>;
-}
+export type Pushes = ReturnType<typeof createPushes>;
 
-export function createPushes(db: Kysely<Database>, engine: Engine): Pushes {
+export function createPushes(db: Db, engine: Engine) {
+  const { all, change, first } = queries(db);
   const { namesOf } = createRepositories(db);
   /** A delivery that comes late may have a former name. */
   const nameNow = async (repository: string) => (await namesOf(repository))[0].toLowerCase();
 
   return {
-    async lock(repository) {
+    /**
+     * Until the transaction's end no other notes pushes of this repository or looks at it, so that what `history` says
+     * stays true. Nothing on SQLite, where one transaction is under way at a time.
+     */
+    async lock(repository: string): Promise<void> {
       if (engine === 'sqlite') return;
-      const key = sql`hashtext(${await nameNow(repository)})`;
-      await sql`select pg_advisory_xact_lock(${PUSH_LOCKS}, ${key})`.execute(db);
+      await all`select pg_advisory_xact_lock(${PUSH_LOCKS}, hashtext(${await nameNow(repository)}))`;
     },
 
-    async record({ ref, before, after, delivery, found, toldBy, seenAt, ...push }) {
+    /** Notes a push once for each delivery, and forgets what is a month old. */
+    async record({
+      ref,
+      before,
+      after,
+      delivery,
+      found,
+      toldBy,
+      seenAt,
+      ...push
+    }: SeenPush): Promise<void> {
       const repository = await nameNow(push.repository);
-      await db
-        .insertInto('pushes')
-        .values({
-          repository,
-          ref,
-          before,
-          after,
-          delivery,
-          found: found ? 1 : 0,
-          told_by: toldBy ?? null,
-          seen_at: seenAt,
-        })
-        .onConflict((conflict) => conflict.column('delivery').doNothing())
-        .execute();
-      await db
-        .deleteFrom('pushes')
-        .where('repository', '=', repository)
-        .where('ref', '=', ref)
-        .where('seen_at', '<', seenAt - KEPT_MS)
-        .execute();
+      const move = { repository, ref, before, after, delivery };
+      const row = { ...move, found: found ? 1 : 0, told_by: toldBy, seen_at: seenAt };
+      await change`insert into pushes ${values([row])} on conflict (delivery) do nothing`;
+      await change`delete from pushes
+        where repository = ${repository} and ref = ${ref} and seen_at < ${seenAt - KEPT_MS}`;
     },
 
-    async movedSinceLook(name) {
-      const rows = await db
-        .selectFrom('branch_heads as head')
-        .select('head.ref')
-        .where('head.repository', '=', await nameNow(name))
-        .where(({ exists, selectFrom }) =>
-          exists(
-            selectFrom('pushes as push')
-              .select('push.seq')
-              .whereRef('push.repository', '=', 'head.repository')
-              .whereRef('push.ref', '=', 'head.ref')
-              .whereRef('push.seq', '>', 'head.push_seq')
-              .where('push.found', '=', 0)
-              .where('push.told_by', 'is', null),
-          ),
-        )
-        .execute();
-      return new Set(rows.map((row) => row.ref));
+    /** The refs of which deliveries have told moves since they were last looked at. */
+    async movedSinceLook(repository: string): Promise<ReadonlySet<string>> {
+      const rows = await all<{ ref: string }>`select head.ref from branch_heads as head
+        where head.repository = ${await nameNow(repository)} and exists (
+          select 1 from pushes as push
+          where push.repository = head.repository and push.ref = head.ref and push.seq > head.push_seq
+          and push.found = 0 and push.told_by is null)`;
+      return new Set(rows.map(({ ref }) => ref));
     },
 
-    async history(name, ref) {
-      const repository = await nameNow(name);
-      const seen = await db
-        .selectFrom('branch_heads')
-        .select(['sha', 'push_seq as seq'])
-        .where('repository', '=', repository)
-        .where('ref', '=', ref)
-        .executeTakeFirst();
-      const rows = await db
-        .selectFrom('pushes')
-        .select([
-          'seq',
-          'before',
-          'after',
-          'delivery',
-          'found',
-          'told_by as toldBy',
-          'seen_at as seenAt',
-        ])
-        .where('repository', '=', repository)
-        .where('ref', '=', ref)
-        .where((eb) =>
-          eb.or([
-            eb('seq', '>', seen?.seq ?? 0),
-            eb('found', '=', 1),
-            eb('told_by', 'is not', null),
-          ]),
-        )
-        .orderBy('seq', 'desc')
-        .limit(MOST_MOVES)
-        .execute();
-      return {
-        seen,
-        pushes: rows.toReversed().map(({ found, before, toldBy, ...row }) => ({
-          ...row,
-          before: before ?? NO_COMMIT,
-          found: found === 1,
-          toldBy: toldBy ?? undefined,
-        })),
-      };
+    /** What is known of a ref: its moves since the last look, and those found before with their parts. */
+    async history(name: string, ref: string): Promise<PushHistory> {
+      const isThere = sql`repository = ${await nameNow(name)} and ref = ${ref}`;
+      const seen = await first<{ sha: string; seq: number }>`
+        select sha, push_seq as seq from branch_heads where ${isThere}`;
+      const rows = await all<PushRow>`
+        select seq, before, after, delivery, found, told_by as "toldBy", seen_at as "seenAt"
+        from pushes where ${isThere} and (seq > ${seen?.seq ?? 0} or found = 1 or told_by is not null)
+        order by seq desc limit ${MOST_MOVES}`;
+      const pushes = rows.toReversed().map(({ found, before, toldBy, ...row }) => ({
+        ...row,
+        before: before ?? NO_COMMIT,
+        found: found === 1,
+        toldBy: toldBy ?? undefined,
+      }));
+      return { seen, pushes };
     },
 
-    async isNoted(delivery) {
-      const row = await db
-        .selectFrom('pushes')
-        .select('seq')
-        .where('delivery', '=', delivery)
-        .executeTakeFirst();
-      return row !== undefined;
+    /** Whether a delivery's push was noted. */
+    async isNoted(delivery: string): Promise<boolean> {
+      return (await first`select seq from pushes where delivery = ${delivery}`) !== undefined;
     },
 
-    async last() {
-      const row = await db
-        .selectFrom('pushes')
-        .select((eb) => eb.fn.max('seq').as('seq'))
-        .executeTakeFirst();
+    /** The number of the last push of any ref, which grows; 0 before the first. */
+    async last(): Promise<number> {
+      const row = await first<{ seq: number | null }>`select max(seq) as seq from pushes`;
       return row?.seq ?? 0;
     },
   };
+}
+
+interface PushRow {
+  seq: number;
+  before: string | null;
+  after: string;
+  delivery: string;
+  found: number;
+  toldBy: string | null;
+  seenAt: number;
 }

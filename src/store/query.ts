@@ -1,8 +1,7 @@
 import { sql, type Kysely, type RawBuilder } from 'kysely';
-import type { Database } from './tables.ts';
 
-/** A database, or one transaction in it. */
-export type Db = Kysely<Database>;
+/** A database, or one transaction in it. What is in its tables stands in the migrations. */
+export type Db = Kysely<Record<string, Row>>;
 
 /** A part of a statement. */
 export type Sql = RawBuilder<unknown>;

@@ -1,7 +1,7 @@
-import { sql, type Kysely } from 'kysely';
+import { sql } from 'kysely';
 import { MainsheetError } from '../lib/errors.ts';
 import type { Engine } from './engine.ts';
-import type { Database } from './tables.ts';
+import type { Db } from './query.ts';
 
 /** What a connection is called that every process at work on a PostgreSQL database has, and only one at work. */
 const AT_WORK = 'mainsheet at work';
@@ -11,21 +11,18 @@ const AT_WORK = 'mainsheet at work';
  * one has to know to work on it.
  */
 export async function declareSchema(
-  db: Kysely<unknown>,
+  db: Db,
   schema: { newest: string; needs: string },
 ): Promise<void> {
   const declared = await declaration(db);
   if (declared?.newest === schema.newest && declared.needs === schema.needs) return;
-  await (db as Kysely<Database>)
-    .insertInto('schema_version')
-    .values({ id: 1, ...schema })
-    .onConflict((conflict) => conflict.column('id').doUpdateSet(schema))
-    .execute();
+  await sql`insert into schema_version (id, newest, needs) values (1, ${schema.newest}, ${schema.needs})
+    on conflict (id) do update set newest = excluded.newest, needs = excluded.needs`.execute(db);
 }
 
 /** Whether a Mainsheet that knows only the migrations `known` can work on a database that a newer one has brought to `newest`. */
 export async function isBearable(
-  db: Kysely<unknown>,
+  db: Db,
   known: readonly string[],
   newest: string,
 ): Promise<boolean> {
@@ -33,11 +30,9 @@ export async function isBearable(
   return declared?.newest === newest && known.includes(declared.needs);
 }
 
-async function declaration(db: Kysely<unknown>): Promise<Declaration | undefined> {
-  return await (db as Kysely<Database>)
-    .selectFrom('schema_version')
-    .select(['newest', 'needs'])
-    .executeTakeFirst();
+async function declaration(db: Db): Promise<Declaration | undefined> {
+  const { rows } = await sql<Declaration>`select newest, needs from schema_version`.execute(db);
+  return rows[0];
 }
 
 interface Declaration {
@@ -52,11 +47,7 @@ export const SAY_AT_WORK = `set application_name = '${AT_WORK}'`;
  * Throws MainsheetError `older-at-work` while any process works on a PostgreSQL database. A SQLite file has one process only.
  * `change` names what would be done to it.
  */
-export async function checkAlone(
-  db: Kysely<unknown>,
-  engine: Engine,
-  change: string,
-): Promise<void> {
+export async function checkAlone(db: Db, engine: Engine, change: string): Promise<void> {
   if (engine === 'sqlite') return;
   const { rows } = await sql`
     select pid from pg_stat_activity

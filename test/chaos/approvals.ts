@@ -3,6 +3,7 @@ import { asAdmin } from '../support/admin.ts';
 import type { RunView } from '../support/world.ts';
 import { readBook } from './book.ts';
 import type { ChaosWorld } from './world.ts';
+import { queries } from '../../src/store/query.ts';
 
 /** The spec whose runs wait for approval. */
 export const GATED = 'approved';
@@ -44,15 +45,13 @@ export function createApprovals(world: ChaosWorld): Approvals {
     async problems() {
       const db = world.open();
       try {
-        const answers = await db.selectFrom('gate_answers').selectAll().execute();
-        const audit = await db
-          .selectFrom('audit')
-          .select('subject')
-          .where('action', '=', 'run.approve')
-          .execute();
-        const runs = await db.selectFrom('runs').select('id').where('spec', '=', GATED).execute();
-        const answered = new Set(answers.map(({ run_id: run }) => run));
-        const counted = Map.groupBy(audit, ({ subject }) => subject);
+        const { all } = queries(db);
+        const answers = await all<{ run: string }>`select run_id as run from gate_answers`;
+        const audit = await all<{ run: string }>`
+          select subject as run from audit where action = 'run.approve'`;
+        const runs = await all<{ id: string }>`select id from runs where spec = ${GATED}`;
+        const answered = new Set(answers.map(({ run }) => run));
+        const counted = Map.groupBy(audit, ({ run }) => run);
         const started = new Set((await readBook(world.book)).map(({ run }) => run));
         return [
           ...[...acknowledged]

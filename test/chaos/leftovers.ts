@@ -1,6 +1,6 @@
 import { globSync } from 'node:fs';
-import { sql, type Kysely } from 'kysely';
-import type { Database } from '../../src/store/tables.ts';
+import { sql } from 'kysely';
+import { queries, type Db } from '../../src/store/query.ts';
 import { until } from '../support/until.ts';
 import { processesOf } from './processes.ts';
 import type { ChaosWorld } from './world.ts';
@@ -28,31 +28,20 @@ function leftFiles(dataDir: string): string[] {
 async function openRows(world: ChaosWorld): Promise<string[]> {
   const db = world.open();
   try {
-    const deliveries = await db
-      .selectFrom('deliveries')
-      .select('id')
-      .where((eb) => eb.or([eb('state', '=', 'pending'), eb('lease_until', '>', 0)]))
-      .execute();
-    const callbacks = await db
-      .selectFrom('outbox')
-      .select('seq')
-      .where((eb) => eb.or([eb('state', 'in', ['pending', 'dead']), eb('lease_until', '>', 0)]))
-      .execute();
-    const runs = await db
-      .selectFrom('runs')
-      .select('id')
-      .where('state', 'in', ['queued', 'blocked', 'running'])
-      .execute();
-    const steps = await db
-      .selectFrom('steps')
-      .select('run_id')
-      .where('state', 'in', ['pending', 'running'])
-      .execute();
+    const { all } = queries(db);
+    const deliveries = await all<{ id: string }>`
+      select id from deliveries where state = 'pending' or lease_until > 0`;
+    const callbacks = await all<{ seq: number }>`
+      select seq from outbox where state in ('pending', 'dead') or lease_until > 0`;
+    const runs = await all<{ id: string }>`
+      select id from runs where state in ('queued', 'blocked', 'running')`;
+    const steps = await all<{ run: string }>`
+      select run_id as run from steps where state in ('pending', 'running')`;
     return [
       ...deliveries.map(({ id }) => `open delivery ${id}`),
       ...callbacks.map(({ seq }) => `open or dead callback ${seq}`),
       ...runs.map(({ id }) => `open run ${id}`),
-      ...steps.map((step) => `open step of run ${step.run_id}`),
+      ...steps.map((step) => `open step of run ${step.run}`),
       ...(world.isPostgres ? await heldOnServer(db) : []),
     ];
   } finally {
@@ -61,7 +50,7 @@ async function openRows(world: ChaosWorld): Promise<string[]> {
 }
 
 /** What the dead still hold on the server: locks, and transactions that nobody will end. It learns of a death a moment later. */
-async function heldOnServer(db: Kysely<Database>): Promise<string[]> {
+async function heldOnServer(db: Db): Promise<string[]> {
   let held: string[] = [];
   await until('the server has let go', async () => {
     held = await heldNow(db);
@@ -70,7 +59,7 @@ async function heldOnServer(db: Kysely<Database>): Promise<string[]> {
   return held;
 }
 
-async function heldNow(db: Kysely<Database>): Promise<string[]> {
+async function heldNow(db: Db): Promise<string[]> {
   const { rows } = await sql<{ pid: number; what: string }>`
     select pid, 'advisory lock' as what from pg_locks where locktype = 'advisory'
     union all

@@ -1,12 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Kysely } from 'kysely';
 import { createForge, type Forge } from '../../demo/forge.ts';
 import { createSample, type Sample } from '../../demo/sample.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
-import type { Database } from '../../src/store/tables.ts';
+import type { Db } from '../../src/store/query.ts';
 import { startBalancer } from '../support/balancer.ts';
 import { startController, type Controller } from '../support/controller.ts';
 import { appCredentials } from '../support/world.ts';
@@ -39,7 +38,7 @@ export interface ChaosWorld {
   witness(): Controller;
   isPostgres: boolean;
   /** Everybody's database, opened besides them. */
-  open(): Kysely<Database>;
+  open(): Db;
   /** The file that steps write into. */
   book: string;
   /** The `mark` in each commit that was pushed to a `main`. */

@@ -3,12 +3,12 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { sql, type Kysely } from 'kysely';
+import { sql } from 'kysely';
 import { checkPostgres, checkSqlite } from '../../src/commands/doctor-database.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore } from '../../src/store/index.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
-import type { Database } from '../../src/store/tables.ts';
+import type { Db } from '../../src/store/query.ts';
 import { startPostgres, type PostgresServer } from '../support/postgres.ts';
 
 let directory: string;
@@ -25,7 +25,7 @@ after(async () => {
 const told = (checks: { state: string; detail: string }[]) =>
   checks.map(({ state, detail }) => `${state}: ${detail}`).join('\n');
 
-async function change(db: Kysely<Database>, statement: string): Promise<void> {
+async function change(db: Db, statement: string): Promise<void> {
   await sql.raw(statement).execute(db);
   await db.destroy();
 }

@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import { Kysely, PostgresDialect, type CompiledQuery } from 'kysely';
 import { Client, Pool, types } from 'pg';
 import { createStore, type Store } from '../../src/store/index.ts';
-import type { Database } from '../../src/store/tables.ts';
+import type { Row } from '../../src/store/query.ts';
 import { startPostgres, type PostgresServer } from '../support/postgres.ts';
 import { sampleDelivery, sampleRun } from './samples.ts';
 
@@ -31,7 +31,7 @@ describe('on PostgreSQL with ten thousand closed rows', () => {
     const pool = new Pool({ connectionString });
     // A connection that is being closed may hear that the server stops.
     pool.on('error', () => undefined);
-    const db = new Kysely<Database>({
+    const db = new Kysely<Record<string, Row>>({
       dialect: new PostgresDialect({ pool }),
       log: ({ query }) => void queries.push(query),
     });

@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import SQLite from 'better-sqlite3';
 import { Kysely, SqliteDialect, type CompiledQuery } from 'kysely';
 import { createStore, type Store } from '../../src/store/index.ts';
-import type { Database } from '../../src/store/tables.ts';
+import type { Row } from '../../src/store/query.ts';
 import { sampleRun, sampleStatus } from './samples.ts';
 
 const PAGE = { limit: 9, before: undefined };
@@ -23,7 +23,7 @@ describe('with ten thousand closed rows', () => {
     directory = await mkdtemp(join(tmpdir(), 'mainsheet-plans-'));
     sqlite = new SQLite(join(directory, 'mainsheet.db'));
     sqlite.pragma('journal_mode = WAL');
-    const db = new Kysely<Database>({
+    const db = new Kysely<Record<string, Row>>({
       dialect: new SqliteDialect({ database: sqlite }),
       log: ({ query }) => void queries.push(query),
     });

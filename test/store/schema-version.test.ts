@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { sql, type Kysely } from 'kysely';
+import { sql } from 'kysely';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore } from '../../src/store/index.ts';
 import {
@@ -29,7 +29,7 @@ async function setUp(t: TestContext) {
   t.after(() => rm(directory, { recursive: true, force: true }));
   /** Starts a Mainsheet that knows these changes too, and stops it. */
   async function newer(changes: Record<string, SchemaChange>) {
-    const db = openSqlite(file) as unknown as Kysely<unknown>;
+    const db = openSqlite(file);
     await migrate(db, 'sqlite', { ...migrations('sqlite'), ...changes });
     await db.destroy();
   }
@@ -63,7 +63,7 @@ test('a database that a newer Mainsheet has changed in a way that this one canno
     message: /9001-why, 9002-mood/,
     hint: /start the newer version/,
   });
-  const db = openSqlite(file) as unknown as Kysely<unknown>;
+  const db = openSqlite(file);
   const state = await migrationState(db, 'sqlite');
   assert.deepEqual(state.unknown, ['9001-why', '9002-mood']);
   await db.destroy();

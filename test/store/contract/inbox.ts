@@ -25,6 +25,7 @@ export function inboxContract(withStore: WithStore): void {
             processedAt: undefined,
             attempts: 0,
             outcome: undefined,
+            copyOf: undefined,
           },
           payload: sent.payload,
         });
