@@ -1,7 +1,6 @@
 import { Webhook } from 'standardwebhooks';
-import { parseRetryAfter } from '../github/failure.ts';
 import { isoTime } from '../lib/clock.ts';
-import { RetryableError, TerminalError } from '../lib/errors.ts';
+import { TerminalError } from '../lib/errors.ts';
 import type { Json } from '../model/event.ts';
 import { IMPORTANCE } from '../model/importance.ts';
 import type { Run } from '../model/run.ts';
@@ -14,6 +13,7 @@ import {
   rendering,
   type NotifyCallback,
 } from './notify.ts';
+import { postJson } from './post.ts';
 
 interface Rendered {
   kind: 'webhook';
@@ -59,61 +59,16 @@ export const webhook: CallbackKind<NotifyCallback<'webhook'>, Rendered> = {
  * Posts a message as JSON with the headers of Standard Webhooks (https://www.standardwebhooks.com): `webhook-id`, the same for every
  * try, `webhook-timestamp`, the time of this try (receivers refuse what is older than five minutes), and, with a key,
  * `webhook-signature`. A key `whsec_…` is base64, as the standard writes it; any other key counts as its own bytes.
- *
- * The URL may itself be a secret, so that errors name its host alone. Redirects are not followed: they would carry the message
- * to a receiver that the spec does not name. The answer's body is not read.
- *
- * As the standard has it, every answer but 2xx and 410 is asked about again, since what is wrong with a receiver is mended there.
- * Throws TerminalError (`webhook-url`, `webhook-key`, `webhook-gone` for 410) or RetryableError (`webhook-timeout`,
- * `webhook-aborted`, `webhook-unreachable`, `webhook-unavailable` for 408, 429 and 5xx, `webhook-redirected`, `webhook-refused`).
+ * Throws as `postJson`, and TerminalError `webhook-key`.
  */
 async function post(message: Rendered, way: Way): Promise<void> {
-  const url = readUrl(message.url);
   const body = JSON.stringify(message.body);
   const headers = signedHeaders(message, body, way.clock.now());
-  const timeout = AbortSignal.timeout(way.timeoutMs);
-  const signal = AbortSignal.any([timeout, way.signal]);
-  let response;
-  try {
-    response = await way.fetch(url.href, {
-      method: 'POST',
-      headers,
-      body,
-      signal,
-      redirect: 'manual',
-    });
-  } catch (cause) {
-    const failure = failureBefore(url.host, timeout, signal, way.timeoutMs);
-    throw new RetryableError(failure.code, failure.message, { cause });
-  }
-  // The status says all; an endless or hostile body is none of our concern.
-  await response.body?.cancel().catch(() => {});
-  if (!response.ok) throw refusal(url.host, response, way.clock.now());
-}
-
-function readUrl(text: string): URL {
-  const url = URL.parse(text);
-  if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new TerminalError('webhook-url', 'the webhook has no http or https URL', {
-      hint: 'check the secret or template that its `url` is made of',
-    });
-  }
-  if (url.username !== '' || url.password !== '') {
-    throw new TerminalError(
-      'webhook-url',
-      `the webhook URL of ${url.host} holds a user or password`,
-      {
-        hint: 'sign the webhook with `secret` instead',
-      },
-    );
-  }
-  return url;
+  await postJson({ url: message.url, headers, body }, way);
 }
 
 function signedHeaders({ id, key }: Rendered, body: string, now: number): Record<string, string> {
   const headers = {
-    'content-type': 'application/json',
-    'user-agent': 'mainsheet',
     'webhook-id': id,
     'webhook-timestamp': String(Math.floor(now / 1000)),
   };
@@ -133,40 +88,6 @@ function signerOf(key: string): Webhook {
       hint: 'after `whsec_` there is to be base64; any other key must not be empty',
     });
   }
-}
-
-function failureBefore(
-  host: string,
-  timeout: AbortSignal,
-  signal: AbortSignal,
-  timeoutMs: number,
-): { code: string; message: string } {
-  if (timeout.aborted) {
-    const message = `the webhook at ${host} did not answer within ${timeoutMs} ms`;
-    return { code: 'webhook-timeout', message };
-  }
-  return signal.aborted
-    ? { code: 'webhook-aborted', message: `the webhook to ${host} was called off` }
-    : { code: 'webhook-unreachable', message: `the webhook at ${host} cannot be reached` };
-}
-
-function refusal(host: string, { status, headers }: Response, now: number): Error {
-  const message = `the webhook at ${host} answered ${status}`;
-  if (status === 410) {
-    return new TerminalError('webhook-gone', `${message}: it is there no more`, {
-      hint: 'take the webhook out of the spec',
-    });
-  }
-  const retryAfterMs = parseRetryAfter(headers.get('retry-after') ?? undefined, now);
-  if (status < 400) {
-    return new RetryableError('webhook-redirected', `${message}, and redirects are not followed`, {
-      retryAfterMs,
-      hint: 'name the final URL in the spec',
-    });
-  }
-  const inTrouble = status === 408 || status === 429 || status >= 500;
-  const code = inTrouble ? 'webhook-unavailable' : 'webhook-refused';
-  return new RetryableError(code, message, { retryAfterMs });
 }
 
 /** What a receiver is told. */

@@ -1,0 +1,101 @@
+import { parseRetryAfter } from '../github/failure.ts';
+import { RetryableError, TerminalError } from '../lib/errors.ts';
+import type { Way } from './contract.ts';
+
+interface Request {
+  url: string;
+  /** Beside those that say what is sent and by what. */
+  headers?: Record<string, string>;
+  /** JSON. */
+  body: string;
+}
+
+/**
+ * Posts JSON to a receiver that is not GitHub.
+ *
+ * The URL may itself be a secret, so that errors name its host alone. Redirects are not followed: they would carry the message
+ * to a receiver that the spec does not name. The answer's body is not read.
+ *
+ * As Standard Webhooks (https://www.standardwebhooks.com) have it, every answer but 2xx and 410 is asked about again, since what is
+ * wrong with a receiver is mended there. Throws TerminalError (`webhook-url`, `webhook-gone` for 410) or RetryableError
+ * (`webhook-timeout`, `webhook-aborted`, `webhook-unreachable`, `webhook-unavailable` for 408, 429 and 5xx, `webhook-redirected`,
+ * `webhook-refused`), with `retryAfterMs` where the answer has `Retry-After`.
+ */
+export async function postJson(request: Request, way: Way): Promise<void> {
+  const url = readUrl(request.url);
+  const timeout = AbortSignal.timeout(way.timeoutMs);
+  const signal = AbortSignal.any([timeout, way.signal]);
+  let response;
+  try {
+    response = await way.fetch(url.href, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'user-agent': 'mainsheet',
+        ...request.headers,
+      },
+      body: request.body,
+      signal,
+      redirect: 'manual',
+    });
+  } catch (cause) {
+    const failure = failureBefore(url.host, timeout, signal, way.timeoutMs);
+    throw new RetryableError(failure.code, failure.message, { cause });
+  }
+  // The status says all; an endless or hostile body is none of our concern.
+  await response.body?.cancel().catch(() => {});
+  if (!response.ok) throw refusal(url.host, response, way.clock.now());
+}
+
+function readUrl(text: string): URL {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new TerminalError('webhook-url', 'the webhook has no http or https URL', {
+      hint: 'check the secret or template that its URL is made of',
+    });
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new TerminalError(
+      'webhook-url',
+      `the webhook URL of ${url.host} holds a user or password`,
+      {
+        hint: 'take them out; a webhook is signed with `secret`',
+      },
+    );
+  }
+  return url;
+}
+
+function failureBefore(
+  host: string,
+  timeout: AbortSignal,
+  signal: AbortSignal,
+  timeoutMs: number,
+): { code: string; message: string } {
+  if (timeout.aborted) {
+    const message = `the webhook at ${host} did not answer within ${timeoutMs} ms`;
+    return { code: 'webhook-timeout', message };
+  }
+  return signal.aborted
+    ? { code: 'webhook-aborted', message: `the webhook to ${host} was called off` }
+    : { code: 'webhook-unreachable', message: `the webhook at ${host} cannot be reached` };
+}
+
+function refusal(host: string, { status, headers }: Response, now: number): Error {
+  const message = `the webhook at ${host} answered ${status}`;
+  if (status === 410) {
+    return new TerminalError('webhook-gone', `${message}: it is there no more`, {
+      hint: 'take the webhook out of the spec',
+    });
+  }
+  const retryAfterMs = parseRetryAfter(headers.get('retry-after') ?? undefined, now);
+  if (status < 400) {
+    return new RetryableError('webhook-redirected', `${message}, and redirects are not followed`, {
+      retryAfterMs,
+      hint: 'name the final URL in the spec',
+    });
+  }
+  const inTrouble = status === 408 || status === 429 || status >= 500;
+  const code = inTrouble ? 'webhook-unavailable' : 'webhook-refused';
+  return new RetryableError(code, message, { retryAfterMs });
+}
