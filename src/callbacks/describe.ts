@@ -40,7 +40,8 @@ export function linkTo(run: string, publicUrl: string | undefined): string | und
   return publicUrl === undefined ? undefined : `${publicUrl.replace(/\/+$/, '')}/runs/${run}`;
 }
 
-function labelOf(run: Run): string {
+/** What happened, without why: `Deployed to production in 12s`. */
+export function labelOf(run: Run): string {
   const labels: Record<RunState, string> = {
     queued: 'Queued',
     blocked: /^(?:Paused|Waiting)(?= )/.exec(run.reason)?.[0] ?? 'Blocked',

@@ -5,13 +5,27 @@ import type { CallbackKind, Message, RunChange } from './contract.ts';
 import { check } from './check.ts';
 import { deployment } from './deployment.ts';
 import { deploymentStatus } from './deployment-status.ts';
+import { discord } from './discord.ts';
 import { dispatch } from './dispatch.ts';
 import { reply } from './reply.ts';
+import { slack } from './slack.ts';
 import { status } from './status.ts';
+import { teams } from './teams.ts';
 import { webhook } from './webhook.ts';
 
 /** Every kind, in the order in which a change is told. */
-const KINDS = [status, deployment, deploymentStatus, check, webhook, dispatch, reply] as const;
+const KINDS = [
+  status,
+  deployment,
+  deploymentStatus,
+  check,
+  webhook,
+  dispatch,
+  slack,
+  discord,
+  teams,
+  reply,
+] as const;
 
 type Kind = (typeof KINDS)[number];
 

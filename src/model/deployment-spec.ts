@@ -156,7 +156,12 @@ export interface JenkinsStepSpec extends StepCommon {
   secret: string;
 }
 
-export type NotifySpec = DispatchNotify | WebhookNotify;
+export type NotifySpec =
+  | DispatchNotify
+  | WebhookNotify
+  | ChatNotify<'slack'>
+  | ChatNotify<'discord'>
+  | ChatNotify<'teams'>;
 
 export interface DispatchNotify {
   kind: 'dispatch';
@@ -174,6 +179,16 @@ export interface WebhookNotify {
   url: string;
   /** Name of the secret that signs it (Standard Webhooks). */
   secret: string | undefined;
+}
+
+/** A message in a chat's channel, through the incoming webhook that the channel has. */
+export interface ChatNotify<Kind extends string> {
+  kind: Kind;
+  on: RunState[];
+  /** Name of the secret that is the webhook's URL. */
+  secret: string;
+  /** What is said beside the facts. May hold `${{ … }}`. */
+  text: string | undefined;
 }
 
 /** A spec with where it came from. */

@@ -66,7 +66,7 @@ function checkText(path: Path, text: string, secrets: ReadonlySet<string>): Issu
     {
       path,
       message: '"${{ … }}" is not evaluated here',
-      hint: 'it works in "env", in an http step\'s "url", "headers" and "body", in a dispatch\'s "payload" and "event-type", and in a webhook\'s "url"',
+      hint: 'it works in "env", in an http step\'s "url", "headers" and "body", in a dispatch\'s "payload" and "event-type", in a webhook\'s "url", and in the "text" of slack, discord and teams',
       offset: text.indexOf('${{'),
     },
   ];
@@ -74,7 +74,7 @@ function checkText(path: Path, text: string, secrets: ReadonlySet<string>): Issu
 
 const UNTIL = ['steps', '*', 'http', 'until', 'expression'];
 const SECRETS = [
-  ['notify', '*', 'webhook', 'secret'],
+  ...['webhook', 'slack', 'discord', 'teams'].map((kind) => ['notify', '*', kind, 'secret']),
   ['steps', '*', 'http', 'secret'],
   ['steps', '*', 'awx', 'secret'],
   ['steps', '*', 'jenkins', 'secret'],
@@ -87,6 +87,7 @@ const TEMPLATED = [
   ['env', '*'],
   ['steps', '*', 'env', '*'],
   ['notify', '*', 'dispatch', 'event-type'],
+  ...['slack', 'discord', 'teams'].map((kind) => ['notify', '*', kind, 'text']),
   ['steps', '*', 'http', 'headers', '*'],
   ['steps', '*', 'jenkins', 'parameters', '*'],
   ...URLS,

@@ -130,6 +130,9 @@ const EXAMPLES: Record<string, string> = {
   'notify[]': '- webhook: { url: "https://example.com/hook" }',
   dispatch: 'dispatch: { repository: acme/hub, event-type: deployed }',
   webhook: 'webhook: { url: "https://example.com/hook" }',
+  slack: 'slack: { secret: SLACK_URL }',
+  discord: 'discord: { secret: DISCORD_URL }',
+  teams: 'teams: { secret: TEAMS_URL }',
   payload: 'payload: { sha: "${{ run.sha }}" }',
 };
 

@@ -36,6 +36,18 @@ const webhook = z.strictObject({
     .optional(),
 });
 
+const chat = z.strictObject({
+  secret: secretName.describe(
+    'Name of the secret that holds the URL of the incoming webhook; must be in "secrets".',
+  ),
+  text: z
+    .string()
+    .min(1, 'is empty')
+    .max(1500, 'more than 1500 characters')
+    .describe('What is said beside the facts. May hold ${{ … }}.')
+    .optional(),
+});
+
 /** One written entry of `notify:`. */
 export const notify = z
   .strictObject({
@@ -44,28 +56,47 @@ export const notify = z
       .optional(),
     dispatch: dispatch.describe('A repository_dispatch event at another repository.').optional(),
     webhook: webhook.describe('A signed HTTP request.').optional(),
+    slack: chat.describe('A message in a channel of Slack.').optional(),
+    discord: chat.describe('A message in a channel of Discord.').optional(),
+    teams: chat.describe('A card in a channel or chat of Microsoft Teams.').optional(),
   })
-  .transform((written, context): NotifySpec => {
-    const on: RunState[] = written.on ?? ['succeeded'];
-    if (written.dispatch !== undefined && written.webhook === undefined) {
-      return {
-        kind: 'dispatch',
-        on,
-        repository: written.dispatch.repository,
-        eventType: written.dispatch['event-type'],
-        payload: written.dispatch.payload ?? {},
-      };
-    }
-    if (written.webhook !== undefined && written.dispatch === undefined) {
-      return { kind: 'webhook', on, url: written.webhook.url, secret: written.webhook.secret };
-    }
+  .transform(({ on = ['succeeded'], ...kinds }, context): NotifySpec => {
+    const [entry, ...more] = entriesOf(kinds, on);
+    if (entry !== undefined && more.length === 0) return entry;
     problem(
       context,
-      'a notification is exactly one of "dispatch" and "webhook"',
+      'a notification is exactly one of "dispatch", "webhook", "slack", "discord" and "teams"',
       'make an entry for each',
     );
     return z.NEVER;
   });
+
+interface Kinds {
+  dispatch?: z.output<typeof dispatch> | undefined;
+  webhook?: z.output<typeof webhook> | undefined;
+  slack?: z.output<typeof chat> | undefined;
+  discord?: z.output<typeof chat> | undefined;
+  teams?: z.output<typeof chat> | undefined;
+}
+
+function entriesOf(written: Kinds, on: RunState[]): NotifySpec[] {
+  const entries: NotifySpec[] = [];
+  const { dispatch: event, webhook: request } = written;
+  if (event !== undefined) {
+    const { repository, 'event-type': eventType, payload = {} } = event;
+    entries.push({ kind: 'dispatch', on, repository, eventType, payload });
+  }
+  if (request !== undefined) {
+    entries.push({ kind: 'webhook', on, url: request.url, secret: request.secret });
+  }
+  for (const kind of ['slack', 'discord', 'teams'] as const) {
+    const message = written[kind];
+    if (message !== undefined) {
+      entries.push({ kind, on, secret: message.secret, text: message.text });
+    }
+  }
+  return entries;
+}
 
 function checkPayload(
   payload: Record<string, unknown>,

@@ -99,6 +99,10 @@ notify:
     dispatch: { repository: acme/hub, event-type: component-updated, payload: { component: storefront, sha: "\${{ run.sha }}" } }
   - on: failed
     webhook: { url: "\${{ secrets.DEPLOY_HOOK }}", secret: DEPLOY_HOOK_KEY }
+  - on: failed
+    slack: { secret: DEPLOY_HOOK, text: "\${{ run.reason }}" }
+  - discord: { secret: DEPLOY_HOOK }
+  - teams: { secret: DEPLOY_HOOK }
 `,
   );
   assert.deepEqual(problems, []);
@@ -123,6 +127,9 @@ notify:
       url: '${{ secrets.DEPLOY_HOOK }}',
       secret: 'DEPLOY_HOOK_KEY',
     },
+    { kind: 'slack', on: ['failed'], secret: 'DEPLOY_HOOK', text: '${{ run.reason }}' },
+    { kind: 'discord', on: ['succeeded'], secret: 'DEPLOY_HOOK', text: undefined },
+    { kind: 'teams', on: ['succeeded'], secret: 'DEPLOY_HOOK', text: undefined },
   ]);
 });
 
@@ -326,7 +333,7 @@ steps:
     'a template where none is evaluated is refused',
     `environment: "\${{ run.branch }}"${REST}`,
     [
-      'x.yaml:4:15: "${{ … }}" is not evaluated here — it works in "env", in an http step\'s "url", "headers" and "body", in a dispatch\'s "payload" and "event-type", and in a webhook\'s "url"',
+      'x.yaml:4:15: "${{ … }}" is not evaluated here — it works in "env", in an http step\'s "url", "headers" and "body", in a dispatch\'s "payload" and "event-type", in a webhook\'s "url", and in the "text" of slack, discord and teams',
     ],
   ],
   [
@@ -342,10 +349,17 @@ steps:
     ],
   ],
   [
-    'a notification is one of dispatch and webhook',
+    'the secret of a chat has to be listed',
+    `notify: [{ slack: { secret: SLACK_URL } }]${REST}`,
+    [
+      'x.yaml:4:29: the secret SLACK_URL is not in this spec\'s "secrets" — add it: secrets: [SLACK_URL]',
+    ],
+  ],
+  [
+    'a notification is one of its kinds',
     `notify: [{ on: succeeded }]${REST}`,
     [
-      'x.yaml:4:10: notify[0]: a notification is exactly one of "dispatch" and "webhook" — make an entry for each',
+      'x.yaml:4:10: notify[0]: a notification is exactly one of "dispatch", "webhook", "slack", "discord" and "teams" — make an entry for each',
     ],
   ],
   [
