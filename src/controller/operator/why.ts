@@ -10,32 +10,33 @@ import type { Store } from '../../store/index.ts';
 import { parseEvent } from '../../sources/github/events.ts';
 
 /** What became of a commit by one spec. */
-export type Fate =
+export const FATES = [
   /** It is what is deployed. */
-  | 'live'
+  'live',
   /** It was deployed, and something else since. */
-  | 'replaced'
+  'replaced',
   /** Its run has not ended. */
-  | 'waiting'
-  | 'running'
+  'waiting',
+  'running',
   /** Its run ended otherwise. */
-  | 'failed'
-  | 'cancelled'
-  | 'superseded'
+  'failed',
+  'cancelled',
+  'superseded',
   /** A condition of the spec did not hold. */
-  | 'not-matched'
+  'not-matched',
   /** It came together with a newer commit, and only the newest of a push is deployed. */
-  | 'not-newest'
+  'not-newest',
   /** A delivery named it and nothing came of that, or not yet. */
-  | 'not-decided'
+  'not-decided',
   /** No delivery that is kept has named it. */
-  | 'never-heard-of';
+  'never-heard-of',
+] as const;
 
 /** Why a commit was or was not deployed by a spec. */
 export interface Why {
   spec: string;
   environment: string;
-  fate: Fate;
+  fate: (typeof FATES)[number];
   /** One sentence. */
   summary: string;
   /** What to do about it, if there is anything. */

@@ -1,21 +1,7 @@
 import { z } from 'zod';
-import type { AskWhy } from '../../controller/operator/why.ts';
+import { FATES, type AskWhy } from '../../controller/operator/why.ts';
 import { reasonSchema, runSchema, toRun } from './resources.ts';
 import { operation, type Operation } from './route.ts';
-
-const FATES = [
-  'live',
-  'replaced',
-  'waiting',
-  'running',
-  'failed',
-  'cancelled',
-  'superseded',
-  'not-matched',
-  'not-newest',
-  'not-decided',
-  'never-heard-of',
-] as const;
 
 /** Why a commit was or was not deployed. */
 export function whyOperations({ why }: { why: AskWhy }): Operation[] {

@@ -11,6 +11,8 @@ import { ProblemError, problems } from '../problem.ts';
 import { asSecret, doneBody, manifestBody, secretBody, type Asked } from './page.ts';
 
 const COOKIE = 'mainsheet-setup';
+/** Pages of the button that are open at once; of more the oldest is forgotten. */
+const MOST_STATES = 100;
 const LOGIN = /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/;
 
 export interface SetupDeps {
@@ -99,6 +101,8 @@ export function createSetupServer(deps: SetupDeps): SetupServer {
     const asked = readAsked(ctx, deps.publicUrl);
     const state = randomBytes(16).toString('base64url');
     states.set(state, asked.keep);
+    const [oldest = ''] = states.keys();
+    if (states.size > MOST_STATES) states.delete(oldest);
     const place = asked.owner === '' ? 'settings' : `organizations/${asked.owner}/settings`;
     const action = `${deps.serverUrl}/${place}/apps/new?state=${state}`;
     const manifest = deps.manifest({
