@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { constants, open, rename, rm, type FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { constants, open, type FileHandle } from 'node:fs/promises';
 import type { Config } from '../config.ts';
 import { adminTokenFile, isToken } from '../config/admin-token-file.ts';
 import { MainsheetError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { makePrivate, writePrivate } from './private-file.ts';
 
 /**
  * The API's token: the one that is set, else the one in the data directory, which is made at the first start. Its file is
@@ -48,32 +48,9 @@ async function kept(file: string): Promise<string | undefined> {
   }
 }
 
-/** Whole or not at all, also when the power fails: an empty token must never be one. */
+/** An empty token must never be one. */
 async function make(file: string): Promise<string> {
   const token = randomBytes(32).toString('base64url');
-  const unfinished = `${file}.new`;
-  await rm(unfinished, { force: true });
-  const handle = await open(unfinished, 'wx', 0o600);
-  try {
-    await makePrivate(handle);
-    await handle.writeFile(`${token}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(unfinished, file);
-  const directory = await open(dirname(file), 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
+  await writePrivate(file, `${token}\n`);
   return token;
-}
-
-/** There are disks that keep no modes. */
-async function makePrivate(handle: FileHandle): Promise<void> {
-  await handle.chmod(0o600);
-  const { mode } = await handle.stat();
-  if ((mode & 0o077) !== 0) throw new Error('others can read it, whatever its mode is set to');
 }

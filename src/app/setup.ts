@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
 import { PERMISSIONS } from '../callbacks/index.ts';
 import type { Config } from '../config.ts';
 import { storedAppFile, writtenApp } from '../config/stored-app.ts';
@@ -12,6 +11,7 @@ import { createFetch } from '../lib/way-out.ts';
 import { CONTENTS, ACTIONS } from '../github/check.ts';
 import { makeDataDirectory } from './data-directory.ts';
 import { listen } from './listen.ts';
+import { writePrivate } from './private-file.ts';
 
 const REQUEST_MS = 30_000;
 
@@ -67,19 +67,9 @@ export async function runSetup(deps: {
   await closed;
 }
 
-/** Whole or not at all, and for this user only. */
 async function keep(file: string, text: string): Promise<void> {
-  const unfinished = `${file}.new`;
   try {
-    await rm(unfinished, { force: true });
-    const handle = await open(unfinished, 'wx', 0o600);
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(unfinished, file);
+    await writePrivate(file, text);
   } catch (cause) {
     throw new MainsheetError('stored-app', `the App cannot be kept in ${file}`, {
       cause,
