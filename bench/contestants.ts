@@ -6,26 +6,30 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import SQLite from 'better-sqlite3';
+import { freePort } from './free-port.ts';
 
 /** The receivers that the intake bench compares. Started as `node bench/contestants.ts NAME`; prints its port. */
 
 const SECRET = process.env['BENCH_SECRET'] ?? '';
 const name = process.argv[2] ?? '';
-const starters: Record<string, () => Promise<Server>> = {
-  bare,
-  durable,
+const starters: Record<string, () => Promise<number>> = {
+  bare: async () => await listen(bare()),
+  durable: async () => await listen(durable()),
   probot,
-  sink,
+  sink: async () => await listen(sink()),
 };
 const start = starters[name];
 if (start === undefined)
   throw new Error(`no contestant ${name}: ${Object.keys(starters).join(', ')}`);
-const server = await start();
-if (!server.listening) await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-process.stdout.write(`${(server.address() as AddressInfo).port}\n`);
+process.stdout.write(`${await start()}\n`);
+
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as AddressInfo).port;
+}
 
 /** node:http and the HMAC: the least that any receiver has to do. Keeps nothing. */
-async function bare(): Promise<Server> {
+function bare(): Server {
   return createServer((request, response) => {
     void readBody(request).then((body) => {
       response.statusCode = verified(request, body) ? 202 : 401;
@@ -35,7 +39,7 @@ async function bare(): Promise<Server> {
 }
 
 /** The same with a durable row for each request: SQLite, `synchronous=FULL`, group commit. */
-async function durable(): Promise<Server> {
+function durable(): Server {
   const database = new SQLite(join(mkdtempSync(join(tmpdir(), 'bench-')), 'bench.db'));
   database.pragma('journal_mode = WAL');
   database.pragma('synchronous = FULL');
@@ -71,27 +75,29 @@ interface Waiting {
   done: () => void;
 }
 
-/** Probot, which runs handlers in memory and stores nothing. Not a dependency: the bench says how to add it. */
-async function probot(): Promise<Server> {
+/**
+ * Probot as `probot run` starts it, with its log: it runs handlers in memory and stores nothing. Not a dependency: the bench says how
+ * to add it.
+ */
+async function probot(): Promise<number> {
   const { generateKeyPairSync } = await import('node:crypto');
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  const specifier = probotFrom(process.env['BENCH_PEERS']);
-  const { createNodeMiddleware, createProbot } = (await import(specifier)) as Probot;
-  const app = createProbot({
-    overrides: {
-      appId: 1,
-      privateKey: privateKey.export({ type: 'pkcs1', format: 'pem' }).toString(),
-      secret: SECRET,
-      logLevel: 'fatal',
-    },
-  });
-  const middleware = await createNodeMiddleware(
-    (bot) => {
-      bot.on('push', () => undefined);
-    },
-    { probot: app, webhooksPath: '/webhooks/v1/github' },
-  );
-  return createServer((request, response) => void middleware(request, response));
+  const port = await freePort();
+  const { run } = (await import(probotFrom(process.env['BENCH_PEERS']))) as Probot;
+  const env = {
+    APP_ID: '1',
+    PRIVATE_KEY: privateKey.export({ type: 'pkcs1', format: 'pem' }).toString(),
+    WEBHOOK_SECRET: SECRET,
+    WEBHOOK_PATH: '/webhooks/v1/github',
+    HOST: '127.0.0.1',
+    PORT: String(port),
+    NODE_ENV: 'production',
+  };
+  const app = (bot: { on(event: string, handler: () => void): void }) => {
+    bot.on('push', () => undefined);
+  };
+  await run(app, { env });
+  return port;
 }
 
 /** `directory`: where `npm install probot` was done, if not here. */
@@ -102,15 +108,11 @@ function probotFrom(directory: string | undefined): string {
 }
 
 interface Probot {
-  createProbot(options: object): object;
-  createNodeMiddleware(
-    app: (bot: { on(event: string, handler: () => void): void }) => void,
-    options: object,
-  ): Promise<(request: unknown, response: unknown) => unknown>;
+  run(app: object, options: { env: Record<string, string> }): Promise<unknown>;
 }
 
 /** Answers without looking: what the loader reaches here is what it could ask of a receiver. */
-async function sink(): Promise<Server> {
+function sink(): Server {
   const answer = Buffer.from('HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n');
   return createRawServer({ noDelay: true }, (socket) => {
     let missing = 0;

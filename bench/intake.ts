@@ -1,10 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from './free-port.ts';
 import { CONNECTIONS, load, median, row, SECRET, startReceiver, type Receiver } from './load.ts';
 import type { LoadResult } from './loader.ts';
 import { startServe, type Serve } from './serve.ts';
@@ -115,7 +114,7 @@ function check(goal: string, met: boolean): void {
 async function startPeers(): Promise<Receiver[]> {
   const found: Receiver[] = [];
   try {
-    found.push(await startReceiver('probot', 'Probot (keeps nothing)'));
+    found.push(await startReceiver('probot', 'Probot, as `probot run` starts it (keeps nothing)'));
   } catch {
     console.log('Probot is left out: npm install --no-save probot adds it.\n');
   }
@@ -148,13 +147,4 @@ async function startWebhook(name: string, label: string): Promise<Receiver> {
     await delay(25);
   }
   return { name, label, url, child, keeps: false };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

@@ -1,6 +1,8 @@
 import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Load, LoadResult } from './loader.ts';
 
@@ -35,11 +37,20 @@ export async function startReceiver(name: string, label: string, keeps = false):
     env: { ...process.env, BENCH_SECRET: SECRET },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const [line] = (await Promise.race([
-    once(child.stdout, 'data'),
+  const port = await Promise.race([
+    portOf(child.stdout),
     once(child, 'exit').then(() => Promise.reject(new Error(`${name} did not start`))),
-  ])) as [Buffer];
-  return { name, label, child, keeps, url: `http://127.0.0.1:${line.toString().trim()}${PATH}` };
+  ]);
+  return { name, label, child, keeps, url: `http://127.0.0.1:${port}${PATH}` };
+}
+
+/** The first line that is a number. What it prints besides is read, as a log is. */
+async function portOf(output: Readable): Promise<string> {
+  return await new Promise((resolve) => {
+    createInterface(output).on('line', (line) => {
+      if (/^\d+$/.test(line)) resolve(line);
+    });
+  });
 }
 
 /** Loads one receiver from a process of its own. */
