@@ -56,6 +56,7 @@ import { createJenkinsStep } from './steps/jenkins.ts';
 import { createHttpStep } from './steps/http.ts';
 import { createTargets } from './steps/targets.ts';
 import { createShellStep, findShell } from './steps/shell.ts';
+import { createWorkflowStep } from './steps/workflow.ts';
 import { createSteps } from './steps/index.ts';
 import type { Store } from './store/index.ts';
 import { lockDataDirectory } from './store/data-lock.ts';
@@ -163,6 +164,7 @@ export async function startApp(deps: {
       http: createHttpStep({ ask, clock }),
       awx: createAwxStep({ ask, clock }),
       jenkins: createJenkinsStep({ ask, clock }),
+      workflow: createWorkflowStep({ github, budget, clock }),
       shell: createShellStep({
         clock,
         shell,

@@ -35,10 +35,14 @@ export async function runSetup(deps: {
     serverUrl: config.github.serverUrl,
     version: deps.version,
     logger,
-    manifest: ({ hubs, ...app }) =>
+    manifest: ({ hubs, workflows, ...app }) =>
       manifestOf({
         ...app,
-        permissions: [...PERMISSIONS, ACTIONS, { ...CONTENTS, least: hubs ? 'write' : 'read' }],
+        permissions: [
+          ...PERMISSIONS,
+          { ...ACTIONS, least: workflows ? 'write' : 'read' },
+          { ...CONTENTS, least: hubs ? 'write' : 'read' },
+        ],
       }),
     convert: (code) =>
       convertManifest(

@@ -10,6 +10,7 @@ import { silentLogger } from '../lib/logger.ts';
 import { createFetch } from '../lib/way-out.ts';
 import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import { DEFAULT_FEEDBACK, type LoadedSpec } from '../model/deployment-spec.ts';
+import { workflowPermissions } from '../steps/workflow.ts';
 import type { CommandContext } from './context.ts';
 import type { Check } from './doctor-check.ts';
 import { checkPostgres, checkSqlite } from './doctor-database.ts';
@@ -159,6 +160,7 @@ async function checkGitHub(
     ...permissionsFor(feedback),
     ...permissionsOfGates(specs),
     ...(specs.some(({ spec }) => spec.comments) ? COMMENT_PERMISSIONS : []),
+    ...specs.flatMap(({ spec }) => spec.steps.flatMap(workflowPermissions)),
   ];
   return (await github.check(permissions)).map(({ ok, detail, hint }) => ({
     subject: 'GitHub',

@@ -121,7 +121,7 @@ function refusalCode({ status, response }: RequestError): string {
 function hintFor(status: number): { hint?: string } {
   if (status === 403) {
     return {
-      hint: 'the App or token needs commit statuses, deployments and contents: read and write',
+      hint: 'the App or token needs commit statuses, deployments, contents and for workflows actions: read and write',
     };
   }
   return status === 404

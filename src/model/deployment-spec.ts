@@ -96,7 +96,8 @@ export interface Concurrency {
 }
 
 /** A step. One `kind` for each file in `steps/`. */
-export type StepSpec = ShellStepSpec | HttpStepSpec | AwxStepSpec | JenkinsStepSpec;
+export type StepSpec =
+  ShellStepSpec | HttpStepSpec | AwxStepSpec | JenkinsStepSpec | WorkflowStepSpec;
 
 export interface StepCommon {
   name: string;
@@ -154,6 +155,32 @@ export interface JenkinsStepSpec extends StepCommon {
   /** Values may hold `${{ … }}`. */
   parameters: Record<string, string>;
   secret: string;
+}
+
+/** A workflow of GitHub Actions. `repository`: `owner/name`. */
+export interface WorkflowStepSpec extends StepCommon {
+  kind: 'workflow';
+  repository: string;
+  start: WorkflowDispatchStart | EventStart;
+}
+
+export interface WorkflowDispatchStart {
+  by: 'workflow';
+  /** Its file's name, or its number. */
+  workflow: string;
+  /** A branch or tag. May hold `${{ … }}`, as values of inputs may. */
+  ref: string;
+  inputs: Record<string, string>;
+  /** The input that gets the id by which the run is found. */
+  idInput: string | undefined;
+}
+
+/** By `repository_dispatch`: whichever workflow listens to it. */
+export interface EventStart {
+  by: 'event';
+  /** May hold `${{ … }}`, as strings of the payload may. */
+  eventType: string;
+  payload: Record<string, Json>;
 }
 
 export type NotifySpec =

@@ -66,7 +66,7 @@ function checkText(path: Path, text: string, secrets: ReadonlySet<string>): Issu
     {
       path,
       message: '"${{ … }}" is not evaluated here',
-      hint: 'it works in "env", in an http step\'s "url", "headers" and "body", in a dispatch\'s "payload" and "event-type", in a webhook\'s "url", and in the "text" of slack, discord and teams',
+      hint: 'it works in "env", in an http step\'s "url", "headers" and "body", in a workflow step\'s "ref", "inputs" and "client-payload", in a dispatch\'s "payload" and "event-type", in a webhook\'s "url", and in the "text" of slack, discord and teams',
       offset: text.indexOf('${{'),
     },
   ];
@@ -90,6 +90,9 @@ const TEMPLATED = [
   ...['slack', 'discord', 'teams'].map((kind) => ['notify', '*', kind, 'text']),
   ['steps', '*', 'http', 'headers', '*'],
   ['steps', '*', 'jenkins', 'parameters', '*'],
+  ['steps', '*', 'workflow', 'ref'],
+  ['steps', '*', 'workflow', 'inputs', '*'],
+  ['steps', '*', 'workflow', 'event-type'],
   ...URLS,
 ];
 /** Texts at any depth below these. */
@@ -97,6 +100,7 @@ const TEMPLATED_BELOW = [
   ['notify', '*', 'dispatch', 'payload'],
   ['steps', '*', 'http', 'body'],
   ['steps', '*', 'awx', 'extra-vars'],
+  ['steps', '*', 'workflow', 'client-payload'],
 ];
 
 function isTemplated(path: Path): boolean {

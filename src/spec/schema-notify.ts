@@ -1,24 +1,14 @@
 import * as z from 'zod';
 import type { NotifySpec } from '../model/deployment-spec.ts';
 import { RUN_STATES, type RunState } from '../model/run.ts';
+import { clientPayload, eventType } from './schema-dispatch.ts';
 import { oneOrMore, problem, repositoryName, secretName } from './schema-fields.ts';
 import { hasTemplate } from './template.ts';
 
-/** https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event */
-const PAYLOAD_KEYS = 10;
-/** Fewer than 64 KB; what is sent is checked against the same figure. */
-const PAYLOAD_BYTES = 64 * 1024 - 1;
-
 const dispatch = z.strictObject({
   repository: repositoryName.describe('The repository that hears of it: owner/name.'),
-  'event-type': z
-    .string()
-    .min(1, 'is empty')
-    .max(100, 'more than 100 characters, which is all that GitHub accepts')
-    .describe('The event_type of the repository_dispatch. May hold ${{ … }}.'),
-  payload: z
-    .record(z.string(), z.json())
-    .superRefine(checkPayload)
+  'event-type': eventType.describe('The event_type of the repository_dispatch. May hold ${{ … }}.'),
+  payload: clientPayload(10)
     .describe(
       'The client_payload: at most ten keys, less than 64 KB. Strings in it may hold ${{ … }}.',
     )
@@ -96,24 +86,6 @@ function entriesOf(written: Kinds, on: RunState[]): NotifySpec[] {
     }
   }
   return entries;
-}
-
-function checkPayload(
-  payload: Record<string, unknown>,
-  context: Parameters<typeof problem>[0],
-): void {
-  const keys = Object.keys(payload).length;
-  if (keys > PAYLOAD_KEYS) {
-    problem(
-      context,
-      `a dispatch payload has at most ${PAYLOAD_KEYS} keys, this one has ${keys}`,
-      'that is GitHub’s limit; put some of them into a map under one key',
-    );
-  }
-  const bytes = Buffer.byteLength(JSON.stringify(payload));
-  if (bytes > PAYLOAD_BYTES) {
-    problem(context, `a dispatch payload has less than 64 KB, this one has ${bytes} bytes`);
-  }
 }
 
 function checkUrl(url: string, context: Parameters<typeof problem>[0]): void {

@@ -12,6 +12,7 @@ import {
   secretName,
   timeout,
 } from './schema-fields.ts';
+import { toWorkflow, workflow } from './schema-step-workflow.ts';
 import { hasTemplate } from './template.ts';
 
 const HOUR = 3_600_000;
@@ -131,7 +132,7 @@ const jenkins = z.strictObject({
 });
 
 /** What a step does: exactly one of these. */
-const KINDS = ['run', 'http', 'awx', 'jenkins'] as const;
+const KINDS = ['run', 'http', 'awx', 'jenkins', 'workflow'] as const;
 
 /** One step of a spec as it is written. */
 export const step = z
@@ -149,6 +150,7 @@ export const step = z
     http: http.describe('A request, and what its answer must be.').optional(),
     awx: awx.describe('A job of AWX that is waited for.').optional(),
     jenkins: jenkins.describe('A build of Jenkins that is waited for.').optional(),
+    workflow: workflow.describe('A workflow of GitHub Actions that is waited for.').optional(),
     timeout: timeout.describe('Limit for this step, such as 5m.').optional(),
     env: environmentVariables
       .describe('Environment variables of this step. May hold ${{ … }}.')
@@ -185,6 +187,7 @@ export function toStep(
     const { parameters = {}, ...rest } = input.jenkins;
     return { ...shared, kind: 'jenkins', ...rest, parameters };
   }
+  if (input.workflow !== undefined) return { ...shared, ...toWorkflow(input.workflow) };
   const own = defined({ ...common, ...input.limits });
   return {
     ...shared,

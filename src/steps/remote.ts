@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
-import { describeError, hintOf } from '../lib/errors.ts';
+import { describeError, hintOf, RetryableError } from '../lib/errors.ts';
 import { AskError, type Ask, type Answer, type Question } from './ask.ts';
 import type { StepContext, StepResult } from './contract.ts';
 
-/** Between two looks at what was started. */
+/** Between two looks at what was started, unless the other system wants more time. */
 const LOOK_EVERY_MS = 5000;
 /** How often another system may fail to answer in a row before the step fails. */
 const MOST_FAILURES = 12;
-/** How often what may have been started is looked for, before it is started again. */
+/** How often what may have been started is looked for before it is started again, unless the other system wants more time. */
 const FIND_TRIES = 3;
 
 /** What was started, as the step keeps it. `work` is undefined while it is not known whether it was started. */
@@ -35,13 +35,19 @@ export interface Remote {
   cancel(work: string): Promise<void>;
 }
 
+interface Pace {
+  clock: Clock;
+  lookEveryMs?: number;
+  findTries?: number;
+}
+
 /**
  * Has another system do the step's work, and waits for its end. What was started is on the disk before it is waited for, so that
  * a step that goes on after a restart finds it and does not start it twice. A cancelled step cancels it; a controller that stops
  * leaves it going.
  */
 export async function runRemote(
-  { clock }: { clock: Clock },
+  { clock, lookEveryMs = LOOK_EVERY_MS, findTries = FIND_TRIES }: Pace,
   context: Pick<StepContext, 'signal' | 'timeoutMs' | 'kept' | 'keep' | 'log'>,
   remote: (signal: AbortSignal) => Remote,
 ): Promise<StepResult> {
@@ -50,8 +56,9 @@ export async function runRemote(
   let begun: Required<Kept> | undefined;
   try {
     const system = remote(signal);
-    begun = await begin({ clock }, context, system, signal);
+    begun = await begin({ clock, lookEveryMs, findTries }, context, system, signal);
     for (let failures = 0; ;) {
+      let pauseMs = lookEveryMs;
       try {
         const found = await system.look(begun.work);
         if (found.state === 'over') return found.result;
@@ -62,11 +69,11 @@ export async function runRemote(
         }
       } catch (error) {
         failures += 1;
-        if (signal.aborted || !(error instanceof AskError) || failures >= MOST_FAILURES)
-          throw error;
+        if (signal.aborted || !mayPass(error) || failures >= MOST_FAILURES) throw error;
+        if (error instanceof RetryableError) pauseMs = Math.max(pauseMs, error.retryAfterMs ?? 0);
         context.log('stderr', `${describeError(error)}; looking again\n`);
       }
-      await clock.sleep(LOOK_EVERY_MS, signal);
+      await clock.sleep(pauseMs, signal);
       signal.throwIfAborted();
     }
   } catch (error) {
@@ -82,7 +89,7 @@ export async function runRemote(
 }
 
 async function begin(
-  { clock }: { clock: Clock },
+  pace: Required<Pace>,
   context: Pick<StepContext, 'kept' | 'keep' | 'log'>,
   system: Remote,
   signal: AbortSignal,
@@ -94,16 +101,36 @@ async function begin(
   }
   const id = kept?.id ?? `mainsheet-${randomUUID()}`;
   if (kept === undefined) await context.keep(JSON.stringify({ id } satisfies Kept));
-  let work: string | undefined;
-  for (let tries = kept === undefined ? FIND_TRIES : 0; tries < FIND_TRIES; tries += 1) {
-    // What was started a moment ago may be shown only later.
-    await clock.sleep(LOOK_EVERY_MS, signal);
-    signal.throwIfAborted();
-    work ??= await system.find(id);
-  }
-  work ??= await system.start(id);
+  const found = kept === undefined ? undefined : await find(pace, system, id, signal);
+  const work = found ?? (await system.start(id));
   await context.keep(JSON.stringify({ id, work } satisfies Kept));
   return { id, work };
+}
+
+/** What was started a moment ago may be shown only later. */
+async function find(
+  { clock, lookEveryMs, findTries }: Required<Pace>,
+  system: Remote,
+  id: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  for (let [tries, failures] = [0, 0]; tries < findTries;) {
+    await clock.sleep(lookEveryMs, signal);
+    signal.throwIfAborted();
+    try {
+      const work = await system.find(id);
+      if (work !== undefined) return work;
+      tries += 1;
+    } catch (error) {
+      failures += 1;
+      if (signal.aborted || !mayPass(error) || failures >= MOST_FAILURES) throw error;
+    }
+  }
+  return undefined;
+}
+
+function mayPass(error: unknown): boolean {
+  return error instanceof AskError || error instanceof RetryableError;
 }
 
 /** With a signal of its own: that of the step is aborted already. */

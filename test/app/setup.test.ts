@@ -159,10 +159,11 @@ test('deliveries that come before there is an App are told to come again', async
   assert.equal((await fetch(new URL('/healthz', link))).status, 200);
 });
 
-test('an organization, another address and write access for hubs are asked for in the address', async (t) => {
+test('an organization, another address and write access for hubs and workflows are asked for in the address', async (t) => {
   const { open, button, ask } = await setUp(t, { GITHUB_SERVER_URL: 'https://ghe.acme.example' });
   const cookie = await open();
-  const query = '?owner=acme&hubs=on&name=Ship%22it&url=https%3A%2F%2Fship.acme.example%2Fhooks%2F';
+  const query =
+    '?owner=acme&hubs=on&workflows=on&name=Ship%22it&url=https%3A%2F%2Fship.acme.example%2Fhooks%2F';
   const { action, manifest } = await button(cookie, query);
   assert.equal(
     action.origin + action.pathname,
@@ -171,6 +172,7 @@ test('an organization, another address and write access for hubs are asked for i
   assert.equal(manifest.name, 'Ship"it');
   assert.equal(manifest.hook_attributes.url, 'https://ship.acme.example/hooks/webhooks/v1/github');
   assert.equal(manifest.default_permissions['contents'], 'write');
+  assert.equal(manifest.default_permissions['actions'], 'write');
   assert.equal((await ask('/setup?owner=../x', cookie)).status, 400);
   assert.equal((await ask('/setup?url=javascript:alert(1)', cookie)).status, 400);
 });

@@ -371,7 +371,7 @@ test(
   },
 );
 
-test('an App needs to see who is in a team when a gate names one, and only then', async (t) => {
+test('an App needs what gates and steps of the specs need, and only then', async (t) => {
   const forge = await createForge({ repositories: ['acme/storefront'], app: true });
   t.after(() => forge.close());
   const env: Record<string, string> = {
@@ -381,15 +381,22 @@ test('an App needs to see who is in a team when a gate names one, and only then'
     GITHUB_APP_ID: forge.appId ?? '',
     GITHUB_APP_PRIVATE_KEY: forge.privateKey ?? '',
   };
-  const aboutMembers = async () =>
+  const aboutThem = async () =>
     (await examined(env))
       .of('GitHub')
-      .flatMap(({ detail }) => (/\bmembers\b/.test(detail) ? detail : []));
-  assert.deepEqual(await aboutMembers(), []);
+      .flatMap(({ detail }) => (/\b(?:members|workflows)\b/.test(detail) ? detail : []));
+  assert.deepEqual(await aboutThem(), []);
   const file = join(env['MAINSHEET_DEPLOYMENTS'] ?? '', 'a.yaml');
   await writeFile(file, `${SPEC}gates: [{ approve: { from: [team:acme/release] } }]\n`);
-  assert.deepEqual(await aboutMembers(), [
+  assert.deepEqual(await aboutThem(), [
     'the App has members: no access, but needs read to look up who is in a team that a gate names',
     'the installation in acme has not accepted members: read',
+  ]);
+  await writeFile(
+    file,
+    SPEC.replace('run: echo hello', 'workflow: { repository: acme/infra, workflow: apply.yml }'),
+  );
+  assert.deepEqual(await aboutThem(), [
+    'the App has actions: read, but needs write to start and cancel workflows',
   ]);
 });

@@ -24,7 +24,7 @@ import { sampleRun } from '../store/samples.ts';
 import { sampleLoaded } from './samples.ts';
 
 const notHere = () => Promise.reject(new Error('no test has such a step'));
-const NO_OTHERS = { http: notHere, awx: notHere, jenkins: notHere };
+const NO_OTHERS = { http: notHere, awx: notHere, jenkins: notHere, workflow: notHere };
 
 // To root nothing is read-only, so root becomes somebody else for this file, which has a process of its own.
 const NOBODY = 65_534;

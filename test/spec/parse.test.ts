@@ -202,7 +202,21 @@ const CASES: [what: string, lines: string, expected: string[]][] = [
   [
     'a missing key is told where it is missing',
     'on: push\nsteps: [{ name: x }]',
-    ['x.yaml:5:9: steps[0]: a step needs one of "run", "http", "awx", "jenkins"'],
+    ['x.yaml:5:9: steps[0]: a step needs one of "run", "http", "awx", "jenkins", "workflow"'],
+  ],
+  [
+    'a workflow step is started in one way',
+    `on: push
+steps:
+  - workflow: { repository: acme/infra }
+  - workflow: { repository: acme/infra, event-type: x, inputs: { a: b } }
+  - workflow: { repository: acme/infra, workflow: ../x, client-payload: { a: b } }`,
+    [
+      'x.yaml:6:15: steps[0].workflow: a workflow step has either "workflow" or "event-type"',
+      'x.yaml:7:15: steps[1].workflow: "inputs" belongs to "workflow"',
+      'x.yaml:8:15: steps[2].workflow: "client-payload" belongs to "event-type"',
+      "x.yaml:8:51: steps[2].workflow.workflow: is no name of a workflow's file: deploy.yml",
+    ],
   ],
   [
     'a trigger is needed',
@@ -333,7 +347,7 @@ steps:
     'a template where none is evaluated is refused',
     `environment: "\${{ run.branch }}"${REST}`,
     [
-      'x.yaml:4:15: "${{ … }}" is not evaluated here — it works in "env", in an http step\'s "url", "headers" and "body", in a dispatch\'s "payload" and "event-type", in a webhook\'s "url", and in the "text" of slack, discord and teams',
+      'x.yaml:4:15: "${{ … }}" is not evaluated here — it works in "env", in an http step\'s "url", "headers" and "body", in a workflow step\'s "ref", "inputs" and "client-payload", in a dispatch\'s "payload" and "event-type", in a webhook\'s "url", and in the "text" of slack, discord and teams',
     ],
   ],
   [

@@ -10,6 +10,8 @@ import { createAwxStep } from '../../src/steps/awx.ts';
 import type { StepKind, StepResult } from '../../src/steps/contract.ts';
 import { createJenkinsStep } from '../../src/steps/jenkins.ts';
 import { createTargets } from '../../src/steps/targets.ts';
+import { createWorkflowStep } from '../../src/steps/workflow.ts';
+import { connect, TOKEN } from '../github/support.ts';
 
 /** Another system, by its documented routes: what it was asked to start, and how that goes. */
 interface Stand {
@@ -106,6 +108,72 @@ function jenkinsStand(): Stand {
   return stand;
 }
 
+/** https://docs.github.com/en/rest/actions. `tells`: whether it says which run it has started. */
+function actionsStand(tells: boolean): Stand {
+  const path = '/repos/acme/infra/actions';
+  const title = (id: string) => ({ id: 90, display_title: `Apply ${id}` });
+  const stand: Stand = {
+    starts: [],
+    cancelled: [],
+    looks: 2,
+    end: 'good',
+    answer(request, body, response) {
+      assert.equal(request.headers.authorization, `token ${TOKEN}`);
+      const { pathname, searchParams } = new URL(request.url ?? '', 'http://github');
+      const given = body === '' ? {} : (JSON.parse(body) as Record<string, unknown>);
+      if (pathname === `${path}/workflows/apply.yml/dispatches`) {
+        const { ref, inputs, return_run_details: isAsked } = given;
+        assert.equal(ref, 'main');
+        if (!tells && isAsked !== undefined) {
+          const message = 'Invalid request: "return_run_details" is not a permitted key.';
+          return json(response, 422, { message });
+        }
+        const { sha, id } = inputs as Record<string, string>;
+        assert.equal(sha, 'abc');
+        stand.starts.push(id ?? '');
+        if (!tells) return void response.writeHead(204).end();
+        json(response, 200, { workflow_run_id: 90, run_url: 'x', html_url: 'x' });
+      } else if (pathname === '/repos/acme/infra/dispatches') {
+        const { event_type: type, client_payload: payload } = given;
+        const { sha, mainsheet_id: id } = payload as Record<string, string>;
+        assert.deepEqual([type, sha], ['apply', 'abc']);
+        stand.starts.push(id ?? '');
+        response.writeHead(204).end();
+      } else if (pathname.endsWith('/runs')) {
+        assert.match(searchParams.get('event') ?? '', /^(?:workflow|repository)_dispatch$/);
+        json(response, 200, { workflow_runs: stand.starts.map(title) });
+      } else if (pathname === `${path}/runs/90/cancel`) {
+        stand.cancelled.push('90');
+        json(response, 202, {});
+      } else if (pathname === `${path}/runs/90/jobs`) {
+        const conclusion = stand.looks > 0 ? null : stand.end === 'good' ? 'success' : 'failure';
+        const state = { status: stand.looks > 0 ? 'in_progress' : 'completed', conclusion };
+        json(response, 200, { jobs: [{ name: 'PLAY', html_url: 'https://job', ...state }] });
+      } else {
+        assert.equal(pathname, `${path}/runs/90`);
+        stand.looks -= 1;
+        const conclusion = stand.end === 'good' ? 'success' : 'failure';
+        json(response, 200, {
+          html_url: 'https://github.com/acme/infra/actions/runs/90',
+          ...(stand.looks > 0
+            ? { status: 'in_progress', conclusion: null }
+            : { status: 'completed', conclusion }),
+        });
+      }
+    },
+  };
+  return stand;
+}
+
+const FREE = { take: async () => ({ sent() {}, failed() {} }) };
+
+const ACTIONS = {
+  secret: 'the-secret',
+  kind: ({ clock, url }: { clock: Clock; url: string }) =>
+    createWorkflowStep({ github: connect(url).github, budget: FREE, clock }),
+  bad: /^workflow run 90 ended with failure: PLAY \(failure\)$/,
+};
+
 const SYSTEMS = [
   {
     name: 'AWX',
@@ -124,6 +192,27 @@ const SYSTEMS = [
       `jenkins: { server: '${url}', job: deploy/shop, parameters: { SHA: '\${{ run.sha }}' }, secret: TOKEN }`,
     kind: createJenkinsStep,
     bad: /^Jenkins build 12 is FAILURE$/,
+  },
+  {
+    ...ACTIONS,
+    name: 'A workflow',
+    stand: () => actionsStand(true),
+    yaml: () =>
+      "workflow: { repository: acme/infra, workflow: apply.yml, inputs: { sha: '${{ run.sha }}' }, id-input: id }",
+  },
+  {
+    ...ACTIONS,
+    name: 'A workflow of a server that does not say which run it has started',
+    stand: () => actionsStand(false),
+    yaml: () =>
+      "workflow: { repository: acme/infra, workflow: apply.yml, inputs: { sha: '${{ run.sha }}' }, id-input: id }",
+  },
+  {
+    ...ACTIONS,
+    name: 'What listens to a repository_dispatch',
+    stand: () => actionsStand(true),
+    yaml: () =>
+      "workflow: { repository: acme/infra, event-type: apply, client-payload: { sha: '${{ run.sha }}' } }",
   },
 ];
 
@@ -146,7 +235,7 @@ for (const system of SYSTEMS) {
       assert.ok(step);
       const clock: Clock = { now: () => 0, elapsed: () => 0, sleep: async () => {} };
       const ask = createAsk({ targets: createTargets(['127.0.0.0/8']), fetch });
-      const kind = system.kind({ ask, clock }) as StepKind<StepSpec>;
+      const kind = system.kind({ ask, clock, url }) as StepKind<StepSpec>;
       const disk: { kept?: string } = {};
       const lines: string[] = [];
       return {
@@ -226,3 +315,27 @@ for (const system of SYSTEMS) {
     });
   });
 }
+
+test('a workflow that is not passed an id is not started again when it is not known whether it was', async () => {
+  // GitHub is not even asked.
+  const github = { octokit: () => Promise.reject(new Error('asked')), forget() {} };
+  const clock: Clock = { now: () => 0, elapsed: () => 0, sleep: async () => {} };
+  const text = `name: x\nrepository: a/b\non: { push: {} }\nsteps:\n  - workflow: { repository: a/b, workflow: x.yml }\n`;
+  const step = parseSpecs('x.yaml', text).specs[0]?.spec.steps[0];
+  assert.ok(step?.kind === 'workflow');
+  const result = await createWorkflowStep({ github, budget: FREE, clock })({
+    step,
+    directory: '/',
+    scratch: '/',
+    env: {},
+    values: {},
+    secrets: {},
+    kept: JSON.stringify({ id: 'mainsheet-1' }),
+    keep: async () => {},
+    log() {},
+    signal: new AbortController().signal,
+    timeoutMs: 60_000,
+  });
+  assert.ok(result.outcome === 'failed');
+  assert.match(result.reason, /restarted before it knew which run of a\/b was started .*id-input/);
+});

@@ -10,6 +10,8 @@ export interface Asked {
   publicUrl: string;
   /** Specs dispatch to hub repositories. */
   hubs: boolean;
+  /** Specs have steps that start workflows. */
+  workflows: boolean;
   /** Where the App's secrets go. */
   keep: 'here' | 'kubernetes';
 }
@@ -31,7 +33,7 @@ ${isLocal(asked.publicUrl) ? html`<p class="setup-warning small">GitHub cannot r
 <input type="hidden" name="manifest" value="${JSON.stringify(manifest)}">
 <button class="button is-primary">Create the GitHub App${asked.owner === '' ? '' : ` in ${asked.owner}`}</button>
 </form>
-<details${asked.owner === '' && !asked.hubs ? '' : html` open`}>
+<details${asked.owner === '' && !asked.hubs && !asked.workflows ? '' : html` open`}>
 <summary>Change this</summary>
 <form method="get" action="setup">
 <div><label class="label-text" for="owner">Organization</label>
@@ -41,6 +43,7 @@ ${isLocal(asked.publicUrl) ? html`<p class="setup-warning small">GitHub cannot r
 <div><label class="label-text" for="url">Address of this server, as GitHub reaches it</label>
 <input class="field mono" id="url" name="url" value="${asked.publicUrl}" required></div>
 <label class="setup-check"><input type="checkbox" name="hubs"${asked.hubs ? html` checked` : ''}><span>Specs dispatch to hub repositories (contents: write)</span></label>
+<label class="setup-check"><input type="checkbox" name="workflows"${asked.workflows ? html` checked` : ''}><span>Steps start workflows of GitHub Actions (actions: write)</span></label>
 <label class="setup-check"><input type="checkbox" name="keep" value="kubernetes"${asked.keep === 'kubernetes' ? html` checked` : ''}><span>Show the keys as a Kubernetes Secret, and keep nothing here</span></label>
 <button class="button">Apply</button>
 </form>

@@ -23,8 +23,10 @@ export interface SetupDeps {
   serverUrl: string;
   version: string;
   logger: Logger;
-  /** What GitHub is to make. `hubs`: specs dispatch to other repositories. */
-  manifest(app: { name: string; publicUrl: string; redirectUrl: string; hubs: boolean }): Manifest;
+  /** What GitHub is to make. */
+  manifest(
+    app: Pick<Asked, 'name' | 'publicUrl' | 'hubs' | 'workflows'> & { redirectUrl: string },
+  ): Manifest;
   /** Exchanges the code that GitHub's redirect has brought. */
   convert(code: string): Promise<MadeApp>;
   /** Keeps the App, so that the next start finds it. */
@@ -176,6 +178,7 @@ function readAsked(ctx: Context, publicUrl: string | undefined): Asked {
     name: (query.get('name')?.trim() ?? '').slice(0, 34) || 'Mainsheet',
     publicUrl: (url.origin + url.pathname).replace(/\/+$/, ''),
     hubs: query.has('hubs'),
+    workflows: query.has('workflows'),
     keep: query.get('keep') === 'kubernetes' ? 'kubernetes' : 'here',
   };
 }
