@@ -21,6 +21,7 @@ import { createPressed } from './controller/operator/press.ts';
 import { createPausing } from './controller/operator/pausing.ts';
 import { createResolve } from './controller/intake/resolve.ts';
 import { createWhy } from './controller/operator/why.ts';
+import { createSchedules } from './controller/maintenance/schedules.ts';
 import { createTidy } from './controller/maintenance/retention.ts';
 import { createRunner } from './controller/runner/runner.ts';
 import { startCronJobs } from './controller/maintenance/cron-jobs.ts';
@@ -314,6 +315,14 @@ export async function startApp(deps: {
     logger,
   });
 
+  const schedules = createSchedules({
+    store,
+    catalog,
+    onAccepted: () => intake.wake(),
+    clock,
+    logger,
+  });
+
   const http = createHttpServer({
     store,
     catalog,
@@ -349,6 +358,7 @@ export async function startApp(deps: {
   catalog.watch(stopping.signal);
   const scheduled = startCronJobs(
     [
+      { name: 'schedules', cron: '* * * * *', atStart: true, act: schedules },
       { name: 'tidy', cron: '17 * * * *', act: tidy },
       { name: 'expire', cron: '47 * * * *', atStart: true, act: expire },
     ],

@@ -2,6 +2,7 @@ import type { StepLimits } from '../lib/step-limits.ts';
 import type { Json } from './event.ts';
 import type { Gate } from './gate.ts';
 import type { RunState } from './run.ts';
+import type { ScheduleTrigger } from './schedule.ts';
 
 /** One valid deployment spec: every default filled in, every duration in milliseconds. The YAML form is in `spec/schema`. */
 export interface DeploymentSpec {
@@ -49,6 +50,8 @@ export interface Triggers {
   workflowRun: WorkflowRunTrigger | undefined;
   /** Left out: no hook starts it. */
   hooks?: HookTrigger[];
+  /** Left out: no time starts it. */
+  schedules?: ScheduleTrigger[];
 }
 
 /** GitHub's filter patterns. An empty list restricts nothing; a list and its `Ignore` twin are never both filled. */

@@ -9,6 +9,7 @@ export type Event = (
   | ReleaseEvent
   | WorkflowRunEvent
   | HookEvent
+  | ScheduleEvent
   | PingEvent
   | CheckEvent
   | CommentEvent
@@ -109,16 +110,34 @@ export interface HookEvent {
   verdict: Verdict;
   /** The only specs that it may start. */
   scope?: readonly string[];
-  /** By spec: what it deploys. Left out until `controller/resolve` asked git, which it does only where the spec may run. */
-  revisions?: ReadonlyMap<string, HeadRevision>;
+  revisions?: HeadRevisions;
 }
+
+/** A time that the schedule of a spec means. It belongs to no repository, as a request to a hook. */
+export interface ScheduleEvent {
+  kind: 'schedule';
+  repository: undefined;
+  /** The spec's name. */
+  spec: string;
+  cron: string;
+  timeZone: string;
+  /** The time that was meant, in milliseconds since the epoch. */
+  due: number;
+  revisions?: HeadRevisions;
+}
+
+/** Events that name no commit: each spec deploys what a ref of its own is at. */
+export type HeadEvent = HookEvent | ScheduleEvent;
+
+/** By spec: what it deploys. Left out until `controller/resolve` asked git, which it does only where the spec may run. */
+export type HeadRevisions = ReadonlyMap<string, HeadRevision>;
 
 /** Where a ref is; or why that is not known. */
 export type HeadRevision = { ref: string; sha: string } | { problem: string };
 
 /** A spec's own ref, at which an event found it that names no commit. */
 export interface AtHead {
-  kind: 'hook';
+  kind: HeadEvent['kind'];
   repository: string;
   /** The whole ref. */
   ref: string;

@@ -1,5 +1,6 @@
 import { formatDuration } from '../lib/duration.ts';
-import { formatWall, windowAt, type TimeWindow } from './window.ts';
+import { formatWall } from '../lib/wall-clock.ts';
+import { windowAt, type TimeWindow } from './window.ts';
 
 /** What a run waits for before it may start. */
 export type Gate = ApproveGate | WindowGate;

@@ -1,3 +1,5 @@
+import { DAY_MS, instantsOf, MINUTE_MS, wallIn, type Wall } from '../lib/wall-clock.ts';
+
 /** A part of the week, or a stretch of days, by the clock on the wall. */
 export type TimeRange =
   | {
@@ -35,8 +37,6 @@ export interface WindowState {
   opensAt: number | undefined;
 }
 
-const MINUTE = 60_000;
-const DAY = 24 * 60 * MINUTE;
 /** A week has every weekly range, and the day after it the end of the last. */
 const DAYS_AHEAD = 8;
 
@@ -45,27 +45,6 @@ export function windowAt(window: TimeWindow, now: number): WindowState {
   const wallAt = wallIn(window.timeZone);
   const { isOpen, denied } = stateAt(window, wallAt(now));
   return { isOpen, denied, opensAt: isOpen ? undefined : opening(window, now, wallAt) };
-}
-
-/** What the clock on the wall shows, as if it were UTC, in whole minutes. */
-type Wall = (instant: number) => number;
-
-function wallIn(timeZone: string): Wall {
-  const format = new Intl.DateTimeFormat('en-US', {
-    timeZone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: 'numeric',
-  });
-  return (instant) => {
-    const parts: Record<string, number> = {};
-    for (const { type, value } of format.formatToParts(instant)) parts[type] = Number(value);
-    const { year = 0, month = 1, day = 1, hour = 0, minute = 0 } = parts;
-    return Date.UTC(year, month - 1, day, hour, minute);
-  };
 }
 
 function stateAt({ allow, deny }: TimeWindow, wall: number) {
@@ -77,48 +56,35 @@ function stateAt({ allow, deny }: TimeWindow, wall: number) {
 function contains(range: TimeRange, wall: number): boolean {
   if (range.kind === 'dates') return wall >= wallOf(range.from) && wall < wallOf(range.to);
   const { days, from, to } = range;
-  const midnight = wall - (wall % DAY);
-  const minute = (wall - midnight) / MINUTE;
+  const midnight = wall - (wall % DAY_MS);
+  const minute = (wall - midnight) / MINUTE_MS;
   const isOn = (day: number) => days.includes(new Date(day).getUTCDay());
   if (from < to) return isOn(midnight) && minute >= from && minute < to;
-  return (isOn(midnight) && minute >= from) || (isOn(midnight - DAY) && minute < to);
+  return (isOn(midnight) && minute >= from) || (isOn(midnight - DAY_MS) && minute < to);
 }
 
 /** The first time at which a range begins or ends and the window is open. */
 function opening(window: TimeWindow, now: number, wallAt: Wall): number | undefined {
   const ranges = [...window.allow, ...window.deny];
-  const today = wallAt(now) - (wallAt(now) % DAY);
+  const today = wallAt(now) - (wallAt(now) % DAY_MS);
   const ends = ranges.flatMap((range) =>
     range.kind === 'dates' ? [wallOf(range.from), wallOf(range.to)] : [],
   );
   const days = new Set<number>();
-  for (const from of [today, ...ends.map((end) => end - (end % DAY))]) {
-    for (let ahead = 0; ahead <= DAYS_AHEAD; ahead += 1) days.add(from + ahead * DAY);
+  for (const from of [today, ...ends.map((end) => end - (end % DAY_MS))]) {
+    for (let ahead = 0; ahead <= DAYS_AHEAD; ahead += 1) days.add(from + ahead * DAY_MS);
   }
   const minutes = new Set(
     ranges.flatMap((range) => (range.kind === 'weekly' ? [range.from, range.to] : [])),
   );
-  const walls = [...days].flatMap((day) => [...minutes].map((minute) => day + minute * MINUTE));
+  const walls = [...days].flatMap((day) => [...minutes].map((minute) => day + minute * MINUTE_MS));
   return [...walls, ...ends]
-    .map((wall) => instantOf(wall, wallAt))
+    .flatMap((wall) => instantsOf(wall, wallAt))
     .filter((instant) => instant > now)
     .sort((a, b) => a - b)
     .find((instant) => stateAt(window, wallAt(instant)).isOpen);
 }
 
-/** When the clock shows `wall`; for a time that summer time skips, when it would have. */
-function instantOf(wall: number, wallAt: Wall): number {
-  const guess = wall - (wallAt(wall) - wall);
-  return wall - (wallAt(guess) - guess);
-}
-
 function wallOf(text: string): number {
   return Date.parse(`${text}Z`);
-}
-
-/** `Mon 2026-11-30 09:00 Europe/Berlin`. Pure. */
-export function formatWall(instant: number, timeZone: string): string {
-  const wall = new Date(wallIn(timeZone)(instant)).toISOString();
-  const day = new Date(wall).toLocaleDateString('en-US', { weekday: 'short', timeZone: 'UTC' });
-  return `${day} ${wall.slice(0, 16).replace('T', ' ')} ${timeZone}`;
 }

@@ -50,6 +50,7 @@ function refOf(event: RunSeed['event']): string {
     case 'push':
     case 'deploy':
     case 'hook':
+    case 'schedule':
       return event.ref;
     case 'release':
       return `refs/tags/${event.tag}`;

@@ -57,7 +57,8 @@ export function subjectOf(
       return { ...event, event: event.kind, ref: `refs/tags/${event.tag}` };
     case 'workflow_run':
       return { ...event, event: event.kind, ref: undefined };
-    case 'hook': {
+    case 'hook':
+    case 'schedule': {
       const at = event.revisions?.get(spec.name);
       const found = at === undefined || 'problem' in at ? { ref: undefined, sha: undefined } : at;
       return { event: event.kind, repository: spec.repository, ...found };

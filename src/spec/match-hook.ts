@@ -43,7 +43,6 @@ export function matchesHook(spec: DeploymentSpec, event: HookEvent, payload: unk
     event.verdict,
     inScope(spec, event),
     matchesHookCondition('on.hook.if', trigger.if, payload),
-    matchesRevision(spec, event),
   ]);
 }
 
@@ -52,12 +51,4 @@ function inScope({ name }: DeploymentSpec, { scope = [] }: HookEvent): Verdict {
   return scope.includes(name)
     ? held('hook.specs', `the hook was made for ${scope.join(', ')}`)
     : failed('hook.specs', `the hook was made for ${scope.join(', ')} alone`);
-}
-
-function matchesRevision({ name, repository }: DeploymentSpec, event: HookEvent): Verdict {
-  const found = event.revisions?.get(name);
-  if (found === undefined) return allOf([]);
-  if ('problem' in found) return failed('on.hook.ref', found.problem);
-  const ref = found.ref.replace(/^refs\/(?:heads|tags)\//, '');
-  return held('on.hook.ref', `${ref} of ${repository} is at ${found.sha.slice(0, 7)}`);
 }

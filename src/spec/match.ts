@@ -4,7 +4,7 @@ import {
   isFrom,
   sameRepository,
   type Event,
-  type HookEvent,
+  type HeadEvent,
   type Json,
   type ReleaseEvent,
 } from '../model/event.ts';
@@ -14,7 +14,7 @@ import { githubFieldsIn } from './expression-checks.ts';
 import { evaluateCondition } from './expressions.ts';
 import { githubContext, subjectOf, type GithubContext } from './github-context.ts';
 import type { PathAnswers } from './match-paths.ts';
-import { matchesHook } from './match-hook.ts';
+import { matchesHead } from './match-head.ts';
 import { matchesPush, pushRefMatches } from './match-push.ts';
 import { matchesWorkflowRun } from './match-workflow-run.ts';
 
@@ -28,7 +28,9 @@ export function matchSpec(
   payload: unknown,
   answers?: PathAnswers,
 ): Verdict {
-  if (event.kind === 'hook') return matchesHookEvent(spec, event, payload);
+  if (event.kind === 'hook' || event.kind === 'schedule') {
+    return matchesHeadEvent(spec, event, payload);
+  }
   const repository = matchesRepository(spec, event);
   if (!repository.matched) return repository;
   const trigger = matchesTrigger(spec, event, answers);
@@ -55,9 +57,9 @@ export function needsChangedPaths(specs: readonly DeploymentSpec[], event: Event
   });
 }
 
-/** Of a request to a hook: the hook's own condition, the trigger, and the spec's condition over what is stored of the request. */
-function matchesHookEvent(spec: DeploymentSpec, event: HookEvent, payload: unknown): Verdict {
-  const trigger = matchesHook(spec, event, payload);
+/** Of a request to a hook, or a time: the trigger, and the spec's condition over what is stored of it. */
+function matchesHeadEvent(spec: DeploymentSpec, event: HeadEvent, payload: unknown): Verdict {
+  const trigger = matchesHead(spec, event, payload);
   return trigger.matched ? allOf([trigger, matchesCondition(spec, event, payload)]) : trigger;
 }
 
@@ -98,8 +100,13 @@ function matchesTrigger(
 function noTrigger(spec: DeploymentSpec, event: Event): Verdict {
   if (event.kind === 'other') return failed('on', event.reason);
   const { push, release, workflowRun } = spec.on;
-  const hook = spec.on.hooks === undefined ? undefined : 'hook';
-  const names = [push && 'push', release && 'release', workflowRun && 'workflow_run', hook];
+  const names = [
+    push && 'push',
+    release && 'release',
+    workflowRun && 'workflow_run',
+    spec.on.hooks && 'hook',
+    spec.on.schedules && 'schedule',
+  ];
   return failed(
     'on',
     `the event is a ${event.kind}; the spec is started by ${names.filter(Boolean).join(', ')}`,

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { parseDuration } from '../lib/duration.ts';
 import { REPOSITORY, REPOSITORY_RULE } from '../lib/names.ts';
 import { LIMIT_FORMS, parseLimit, type LimitName } from '../lib/step-limits.ts';
+import { didYouMean } from './problem.ts';
 
 const HOUR = 3_600_000;
 
@@ -170,5 +171,27 @@ function checkReserved(name: string, context: Parameters<typeof problem>[0]): vo
       `${name} is reserved: it decides which programs a step really starts`,
       `set it inside "run" where it is needed: export ${name}=…`,
     );
+  }
+}
+
+/** An IANA name. */
+export const timeZone = z
+  .string()
+  .max(100, 'more than 100 characters')
+  .superRefine((name, context) => {
+    if (isTimeZone(name)) return;
+    problem(
+      context,
+      `"${name}" is no time zone`,
+      didYouMean(name, Intl.supportedValuesOf('timeZone')) ?? 'write it like Europe/Berlin, or UTC',
+    );
+  });
+
+function isTimeZone(name: string): boolean {
+  try {
+    Intl.DateTimeFormat('en-US', { timeZone: name });
+    return true;
+  } catch {
+    return false;
   }
 }

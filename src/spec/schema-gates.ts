@@ -1,8 +1,7 @@
 import * as z from 'zod';
 import type { ApproveGate, Gate, WindowGate } from '../model/gate.ts';
 import type { TimeRange } from '../model/window.ts';
-import { didYouMean } from './problem.ts';
-import { oneOrMore, problem, wait } from './schema-fields.ts';
+import { oneOrMore, problem, timeZone, wait } from './schema-fields.ts';
 
 /** https://docs.github.com/en/enterprise-cloud@latest/admin/managing-iam/iam-configuration-reference/username-considerations-for-external-authentication */
 const LOGIN = /^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,98}[A-Za-z0-9])?$/;
@@ -54,18 +53,6 @@ const timeRange = z
 
 const ranges = z.array(timeRange).min(1, 'the list is empty').max(20, 'more than 20 entries');
 
-const timeZone = z
-  .string()
-  .max(100, 'more than 100 characters')
-  .superRefine((name, context) => {
-    if (isTimeZone(name)) return;
-    problem(
-      context,
-      `"${name}" is no time zone`,
-      didYouMean(name, Intl.supportedValuesOf('timeZone')) ?? 'write it like Europe/Berlin, or UTC',
-    );
-  });
-
 const window = z
   .strictObject({
     allow: ranges
@@ -116,15 +103,6 @@ function toWindow({
   timezone = 'UTC',
 }: z.output<typeof window>): WindowGate {
   return { kind: 'window', allow, deny, timeZone: timezone };
-}
-
-function isTimeZone(name: string): boolean {
-  try {
-    Intl.DateTimeFormat('en-US', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];

@@ -163,8 +163,7 @@ const WORKFLOW = 'use workflow_run with the workflow that is to have succeeded';
 /** Events of GitHub Actions that start nothing here, and what does. */
 const EVENTS: Record<string, string> = {
   workflow_dispatch: 'nothing has to be set for that: deploy by hand with mainsheet deploy <spec>',
-  schedule:
-    'let a workflow in GitHub Actions run by "schedule", and use workflow_run with its name',
+  schedule: 'write it as a map: on: { schedule: { cron: "0 6 * * 1-5" } }',
   pull_request: NO_PULL_REQUEST,
   pull_request_target: NO_PULL_REQUEST,
   pull_request_review: NO_PULL_REQUEST,

@@ -1,5 +1,4 @@
 import * as z from 'zod';
-import { MainsheetError } from '../lib/errors.ts';
 import type {
   HookTrigger,
   PushTrigger,
@@ -7,76 +6,11 @@ import type {
   Triggers,
   WorkflowRunTrigger,
 } from '../model/deployment-spec.ts';
-import { compilePattern } from './filter-pattern.ts';
-import { asList, hookId, oneOrMore, partsOf, problem, refuseList } from './schema-fields.ts';
+import { hookId, oneOrMore, problem, refuseList } from './schema-fields.ts';
+import { MOST_PATTERNS, patterns, refPattern } from './schema-patterns.ts';
+import { schedules, toSchedule } from './schema-schedule.ts';
 
-const MOST_PATTERNS = 200;
 const MOST_HOOKS = 20;
-
-const pattern = z.string().superRefine((text, context) => {
-  try {
-    compilePattern(text);
-  } catch (error) {
-    if (!(error instanceof MainsheetError)) throw error;
-    problem(context, error.message, error.hint);
-  }
-});
-
-/** A pattern for branches or tags: in their names there is no space, so one with a space never matches. */
-const refPattern = pattern.superRefine((text, context) => {
-  if (!/\s/.test(text) || text.includes(',')) return;
-  const parts = partsOf(text);
-  problem(
-    context,
-    `"${text.slice(0, 100)}" matches nothing: names of branches and tags have no spaces`,
-    parts.length > 1 ? `write a list: ${asList(parts)}` : undefined,
-  );
-});
-
-const COMMA_HINT = 'a comma that belongs to the name is written "\\,"';
-
-/** An entry of a list that is a list itself: `main, dev`. */
-function entry(of: typeof pattern) {
-  return of.superRefine((text, context) => {
-    if (/,\s/.test(unescaped(text))) refuse(text, 'make an entry of each', context);
-  });
-}
-
-/** A pattern that stands alone, where a list was perhaps meant. */
-function alone(of: typeof pattern) {
-  return of.superRefine((text, context) => {
-    if (unescaped(text).includes(',')) refuse(text, 'write a list', context);
-  });
-}
-
-/** Without what is in a set or stands behind a backslash: there a comma is meant as one. */
-function unescaped(text: string): string {
-  return text.replaceAll(/\\.|\[[^\]]*\]/gs, '');
-}
-
-function refuse(text: string, todo: string, context: Parameters<typeof problem>[0]): void {
-  const parts = text.split(',').map((part) => part.trim());
-  problem(
-    context,
-    `"${text.slice(0, 100)}" is one pattern and not a list`,
-    `${todo}: ${asList(parts.filter((part) => part !== ''))}; ${COMMA_HINT}`,
-  );
-}
-
-function patterns(what: string, of = pattern) {
-  return oneOrMore(entry(of), MOST_PATTERNS, alone(of))
-    .superRefine((list, context) => {
-      if (list.length > 0 && list.every((entry) => entry.startsWith('!'))) {
-        problem(
-          context,
-          'a list of nothing but "!" patterns matches nothing',
-          `put a pattern for what is wanted before them, such as "**", or use the list's "-ignore" twin`,
-        );
-      }
-    })
-    .describe(what)
-    .optional();
-}
 
 const push = z
   .strictObject({
@@ -192,6 +126,9 @@ const eventMap = z
     hook: hooks
       .describe('A request to a hook; a branch or tag is deployed as it is then.')
       .optional(),
+    schedule: schedules
+      .describe('Certain times; a branch or tag is deployed as it is then.')
+      .optional(),
   })
   .superRefine((written, context) => {
     if (Object.keys(written).length === 0) needsTrigger(context);
@@ -214,6 +151,9 @@ export const triggers = z
         workflowRun:
           written.workflow_run === undefined ? undefined : toWorkflowRun(written.workflow_run),
         ...(written.hook === undefined ? {} : { hooks: [written.hook].flat().map(toHook) }),
+        ...(written.schedule === undefined
+          ? {}
+          : { schedules: [written.schedule].flat().map(toSchedule) }),
       };
     }
     const names = Array.isArray(written) ? written : [written];
@@ -233,7 +173,11 @@ export const triggers = z
   });
 
 function needsTrigger(context: Parameters<typeof problem>[0]): void {
-  problem(context, '"on" needs at least one trigger', `use ${EVENT_NAMES.join(', ')} or hook`);
+  problem(
+    context,
+    '"on" needs at least one trigger',
+    `use ${EVENT_NAMES.join(', ')}, hook or schedule`,
+  );
 }
 
 /** As on GitHub, a list and its `-ignore` twin cannot be used together. */

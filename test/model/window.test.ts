@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatWall, windowAt } from '../../src/model/window.ts';
+import { formatWall } from '../../src/lib/wall-clock.ts';
+import { windowAt } from '../../src/model/window.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
 
 /** As a spec says it. */

@@ -49,7 +49,13 @@ test('editors find a description at every key of a spec and of a push trigger', 
 
 test('the known keys of a place are found through short forms and lists', () => {
   const schema = specJsonSchema();
-  assert.deepEqual(knownKeys(schema, ['on']), ['push', 'release', 'workflow_run', 'hook']);
+  assert.deepEqual(knownKeys(schema, ['on']), [
+    'push',
+    'release',
+    'workflow_run',
+    'hook',
+    'schedule',
+  ]);
   assert.ok(knownKeys(schema, ['on', 'push']).includes('branches-ignore'));
   assert.deepEqual(knownKeys(schema, ['steps', 3, 'retry']), ['attempts', 'backoff']);
   assert.deepEqual(knownKeys(schema, ['env']), []);

@@ -110,7 +110,7 @@ for (const [what, lines, expected] of [
     `on: [push, workflow_dispatch]${STEPS}`,
     /by hand with mainsheet deploy <spec>$/,
   ],
-  ['schedule', `on: { schedule: [{ cron: '0 0 * * *' }] }${STEPS}`, /and use workflow_run/],
+  ['schedule', `on: [push, schedule]${STEPS}`, /write it as a map: on: \{ schedule/],
   ['pull_request', `on: pull_request${STEPS}`, /pull requests never deploy; use push/],
   ['merge_group', `on: { push: , merge_group: }${STEPS}`, /use push: what the merge queue merges/],
 ] as const) {

@@ -221,7 +221,9 @@ steps:
   [
     'a trigger is needed',
     'on: {}\nsteps: [{ run: x }]',
-    ['x.yaml:4:5: on: "on" needs at least one trigger — use push, release, workflow_run or hook'],
+    [
+      'x.yaml:4:5: on: "on" needs at least one trigger — use push, release, workflow_run, hook or schedule',
+    ],
   ],
   [
     'an unknown event is refused',

@@ -85,6 +85,8 @@ function mayMatch(spec: DeploymentSpec, event: Event): boolean {
       return on.workflowRun !== undefined && matchesWorkflowRun(on.workflowRun, event).matched;
     case 'hook':
       return event.verdict.matched && hookTriggerOf(spec, event.hook) !== undefined;
+    case 'schedule':
+      return true;
     default:
       return false;
   }

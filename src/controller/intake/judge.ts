@@ -5,6 +5,7 @@ import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import { sameRepository, type Event, type Json } from '../../model/event.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import { hookOfEvent, scopeOf } from '../../model/hook.ts';
+import { scheduleOfEvent, type SchedulePayload } from '../../model/schedule.ts';
 import { failed } from '../../model/verdict.ts';
 import { matchesHookCondition } from '../../spec/match-hook.ts';
 import { matchSpecs } from '../../spec/match-specs.ts';
@@ -34,7 +35,7 @@ export type Judge = (
 ) => Promise<Judged>;
 
 export function createRecognize(deps: {
-  catalog: Pick<Catalog, 'forRepository' | 'forHook' | 'hook'>;
+  catalog: Pick<Catalog, 'forRepository' | 'forHook' | 'hook' | 'byName'>;
   repositories: Pick<RepositoriesInMemory, 'namesSeen' | 'namesKept'>;
   clock: Clock;
 }): Recognize {
@@ -43,8 +44,13 @@ export function createRecognize(deps: {
   /** With the repository whose names decide on the candidates, if any. */
   function read(name: string, payload: Json): Recognized & { repository: string | undefined } {
     const hook = hookOfEvent(name);
-    if (hook !== undefined)
+    if (hook !== undefined) {
       return { ...recognizeHook(catalog, hook, payload), repository: undefined };
+    }
+    const spec = scheduleOfEvent(name);
+    if (spec !== undefined) {
+      return { ...recognizeSchedule(catalog, spec, payload), repository: undefined };
+    }
     const event = github.toEvent(name, payload);
     return { event, candidates: [], repository: event.repository };
   }
@@ -90,6 +96,21 @@ export function recognizeHook(
   return {
     event: { kind: 'hook', hook, repository: undefined, verdict, scope: scopeOf(payload) },
     candidates: [...catalog.forHook(hook)],
+  };
+}
+
+/** What a stored time of a spec's schedule means. */
+function recognizeSchedule(
+  catalog: Pick<Catalog, 'byName'>,
+  spec: string,
+  payload: Json,
+): Recognized {
+  const { schedule, timezone, due } = payload as unknown as SchedulePayload;
+  const event = { kind: 'schedule', repository: undefined, spec, cron: schedule } as const;
+  const loaded = catalog.byName(spec);
+  return {
+    event: { ...event, timeZone: timezone, due: Date.parse(due) },
+    candidates: loaded === undefined ? [] : [loaded],
   };
 }
 

@@ -58,6 +58,7 @@ function summarize(
   if (event.kind === 'installation') return `An installation of the App: ${event.change}`;
   if (event.kind === 'other') return `Not deployed: ${event.reason}`;
   if (verdicts.length === 0) {
+    if (event.kind === 'schedule') return `Not deployed: there is no spec ${event.spec} any more`;
     const source = event.kind === 'hook' ? `the hook ${event.hook}` : event.repository;
     return `Not deployed: no deployment spec names ${source}`;
   }

@@ -64,10 +64,10 @@ function revisionFor(
   event: Event,
   { spec: { name, repository } }: LoadedSpec,
 ): Pick<RunSeed, 'event' | 'sha'> | undefined {
-  if (event.kind === 'hook') {
+  if (event.kind === 'hook' || event.kind === 'schedule') {
     const at = event.revisions?.get(name);
     if (at === undefined || 'problem' in at) return undefined;
-    return { event: { kind: 'hook', repository, ref: at.ref }, sha: at.sha };
+    return { event: { kind: event.kind, repository, ref: at.ref }, sha: at.sha };
   }
   return 'sha' in event && event.sha !== undefined ? { event, sha: event.sha } : undefined;
 }

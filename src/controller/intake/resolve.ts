@@ -4,8 +4,8 @@ import type { Mirrors } from '../../git/mirrors.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import type {
   Event,
+  HeadEvent,
   HeadRevision,
-  HookEvent,
   Json,
   PushEvent,
   ReleaseEvent,
@@ -13,7 +13,7 @@ import type {
   WorkflowRunEvent,
 } from '../../model/event.ts';
 import { moveOf, partOf, wasLeft } from '../../model/push-history.ts';
-import { hookTriggerOf, matchesHook } from '../../spec/match-hook.ts';
+import { matchesHead, refOfTrigger } from '../../spec/match-head.ts';
 import { needsChangedPaths } from '../../spec/match.ts';
 import { matchesPush, pushRefMatches } from '../../spec/match-push.ts';
 import { matchesWorkflowRun } from '../../spec/match-workflow-run.ts';
@@ -60,7 +60,9 @@ export function createResolve(deps: {
   return async (event, payload, candidates, signal, patient) => {
     if (candidates.length === 0) return event;
     const asking = { candidates, signal, patient };
-    if (event.kind === 'hook') return await resolveHook(event, payload, asking);
+    if (event.kind === 'hook' || event.kind === 'schedule') {
+      return await resolveHeads(event, payload, asking);
+    }
     if (event.kind === 'release') return await resolveRelease(event, asking);
     if (event.kind === 'workflow_run') return await resolveHead(event, asking);
     if (event.kind !== 'push' || event.deleted || event.sha === undefined) return event;
@@ -69,15 +71,15 @@ export function createResolve(deps: {
     return needsChangedPaths(specs, push) ? await resolvePaths(push, asking) : push;
   };
 
-  async function resolveHook(
-    event: HookEvent,
+  async function resolveHeads(
+    event: HeadEvent,
     payload: Json,
     { candidates, signal }: Asking,
-  ): Promise<HookEvent> {
+  ): Promise<HeadEvent> {
     const revisions = new Map<string, HeadRevision>();
     for (const { spec } of candidates) {
-      if (!matchesHook(spec, event, payload).matched) continue;
-      const { ref } = hookTriggerOf(spec, event.hook) ?? {};
+      if (!matchesHead(spec, event, payload).matched) continue;
+      const ref = refOfTrigger(spec, event);
       revisions.set(spec.name, await headOf(spec.repository, ref, signal));
     }
     return { ...event, revisions };

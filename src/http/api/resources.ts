@@ -102,7 +102,7 @@ export const runSchema = z
     branch: z.string().nullable(),
     tag: z.string().nullable(),
     sha: z.string(),
-    event: z.enum(['push', 'release', 'workflow_run', 'hook', 'deploy']),
+    event: z.enum(['push', 'release', 'workflow_run', 'hook', 'schedule', 'deploy']),
     delivery: z.string(),
     cause: z.enum(['event', 'retry', 'rollback', 'replay', 'deploy']),
     state: z.enum(RUN_STATES),
@@ -279,7 +279,7 @@ export const specSchema = z
       .enum(['installed', 'suspended', 'removed'])
       .nullable()
       .describe('Whether the App is on its repository; null when no event has told'),
-    events: z.array(z.enum(['push', 'release', 'workflow_run', 'hook'])),
+    events: z.array(z.enum(['push', 'release', 'workflow_run', 'hook', 'schedule'])),
     gates: z.array(z.string()).describe('What its runs wait for before they start, each in a line'),
     steps: z.array(z.string()),
     file: z.string(),
@@ -298,6 +298,7 @@ export function toSpec(
   if (spec.on.release !== undefined) events.push('release');
   if (spec.on.workflowRun !== undefined) events.push('workflow_run');
   if (spec.on.hooks !== undefined) events.push('hook');
+  if (spec.on.schedules !== undefined) events.push('schedule');
   const { lane } = spec.concurrency;
   const pause = pauses.find((one) => isHeldBy({ spec: spec.name, lane }, one));
   return {
