@@ -24,6 +24,8 @@ export interface RunChange {
   wasDeployed: boolean;
   /** Who has overridden its window, and why; undefined when it started in its time. */
   overridden?: string | undefined;
+  /** Of a new run that takes back what was deployed: to what, and why. */
+  asked?: string | undefined;
   /** Base of the links on GitHub; without it there are none. */
   publicUrl: string | undefined;
 }

@@ -33,7 +33,7 @@ export const deployment: CallbackKind<DeploymentCallback, DeploymentCallback> = 
   kind: 'deployment',
   chosenAs: 'deployment',
 
-  due({ run, spec, previous }) {
+  due({ run, spec, previous, asked }) {
     if (previous !== undefined || hasEnded(run.state)) return [];
     return [
       {
@@ -45,7 +45,10 @@ export const deployment: CallbackKind<DeploymentCallback, DeploymentCallback> = 
         environment: run.environment,
         production: spec.productionEnvironment,
         transient: spec.transientEnvironment,
-        description: cutText(`Mainsheet: ${run.spec}`, MAX_DESCRIPTION),
+        description: cutText(
+          `Mainsheet: ${[run.spec, ...(asked === undefined ? [] : [asked])].join('. ')}`,
+          MAX_DESCRIPTION,
+        ),
       },
     ];
   },

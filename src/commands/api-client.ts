@@ -77,7 +77,7 @@ export interface Api {
   rollback(
     kind: 'runs' | 'specs',
     name: string,
-    how: { to?: string | undefined; resume?: true | undefined },
+    how: { to?: string | undefined; resume?: true | undefined; reason?: string | undefined },
   ): Promise<RolledBackAnswer>;
   /** The server may have to ask git for minutes. */
   deploy(spec: string, revision: string | undefined): Promise<RunAnswer>;
@@ -141,8 +141,8 @@ export function createApi(deps: {
     deliveries: (page) => request.ask(deliveriesAnswer, `/api/v1/deliveries${queryOf(page)}`),
     act: (action, run, reason) =>
       request.ask(runAnswer, path('runs', run, `${action}${queryOf({ reason })}`), post),
-    rollback: (kind, name, { to, resume }) => {
-      const query = queryOf({ to, resume: resume && 'true' });
+    rollback: (kind, name, { to, resume, reason }) => {
+      const query = queryOf({ to, resume: resume && 'true', reason });
       return request.ask(rolledBackAnswer, path(kind, name, `rollback${query}`), post);
     },
     deploy: (spec, revision) =>

@@ -8,6 +8,7 @@ import { idArgument, type CommandContext } from './context.ts';
 interface Options {
   to?: string | undefined;
   resume?: true | undefined;
+  reason?: string | undefined;
   json?: true;
 }
 
@@ -20,6 +21,7 @@ export function rollbackCommand(program: Command, context: CommandContext): void
     .argument('<spec or run>', 'a deployment spec, or the run to go back behind', idArgument)
     .option('--to <run>', 'the successful run whose revision is deployed again', idArgument)
     .option('--resume', 'let the next commit be deployed: the lane is not paused')
+    .option('--reason <text>', 'why, for people; GitHub shows it')
     .option('--json', 'print the run as JSON')
     .addHelpText(
       'after',
@@ -29,13 +31,13 @@ than what is deployed, and of another revision. The lane is paused, so that the 
 does not undo it: "mainsheet resume --lane" lets newer commits be deployed again.
 
 Examples:
-  $ mainsheet rollback storefront
+  $ mainsheet rollback storefront --reason "the cart is empty"
   $ mainsheet runs --spec storefront --state succeeded
   $ mainsheet rollback storefront --to 01k8m3z0q4vtb1f8s6w2y9xk3d`,
     )
     .action(
-      context.action(async (name: string, { to, resume, json }: Options) => {
-        const run = await rollBack(await context.api(), name, { to, resume });
+      context.action(async (name: string, { to, resume, reason, json }: Options) => {
+        const run = await rollBack(await context.api(), name, { to, resume, reason });
         terminal.line(json ? cleanJson(run) : tell(run).split('\n').map(cleanLine).join('\n'));
         return 0;
       }),

@@ -84,11 +84,13 @@ export function createTransitions(deps: {
     run: Run,
     previous: RunState | undefined,
     spec: ToldSpec,
+    asked?: string,
   ): Promise<void> {
     const { publicUrl } = deps;
     const wasDeployed = await wasDeployedBefore(tables, run);
     const overridden = await overrideOf(tables, run, spec.gates);
-    const callbacks = callbacksFor({ run, spec, previous, wasDeployed, overridden, publicUrl });
+    const change = { run, spec, previous, wasDeployed, overridden, asked, publicUrl };
+    const callbacks = callbacksFor(change);
     await add(tables, run.id, callbacks, run, spec.notify);
   }
 
@@ -215,7 +217,8 @@ export function createTransitions(deps: {
       if (hasEnded(run.state)) await tables.steps.endOpen(run.id, clock.now());
       const others = hasEnded(run.state) ? [] : await makeRoom(tables, run, spec.concurrency);
       // Last, so that where an older run told of the same commit, the new run has the last word.
-      await addCallbacks(tables, run, undefined, spec);
+      const asked = planned.cause === 'rollback' ? planned.reason : undefined;
+      await addCallbacks(tables, run, undefined, spec, asked);
       return [run, ...others];
     },
     async hold(tables, run) {

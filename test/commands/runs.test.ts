@@ -151,16 +151,19 @@ test('a run that waits can be cancelled, retried, and never cancelled twice', as
   assert.deepEqual([run.state, run.cause, run.sha], ['queued', 'retry', '3'.repeat(40)]);
 });
 
-test('a rollback deploys what was deployed before', async () => {
+test('a rollback deploys what was deployed before, and why is kept with the pause that follows', async () => {
   await finished(await pushed('4'), 'succeed');
   const bad = await pushed('5');
   await finished(bad, 'succeed');
-  const { code, stdout, stderr } = await runCommand(['rollback', bad], here());
+  const why = ['--reason', 'the cart is empty'];
+  const { code, stdout, stderr } = await runCommand(['rollback', bad, ...why], here());
   assert.equal(code, 0, stderr);
   assert.match(
     stdout,
     /^run \S+ takes storefront back to 4444444; watch it with "mainsheet logs -f/,
   );
+  const { stdout: paused } = await runCommand(['pauses'], here());
+  assert.match(paused, /rolled back to 4444444: the cart is empty$/m);
 });
 
 test('a run that is not there is said so', async () => {

@@ -199,6 +199,8 @@ function gatesOn(store: Store, asked: string[]): Gates {
   };
 }
 
+const because = (actor: string, reason = '') => (reason === '' ? actor : `${actor}: ${reason}`);
+
 /** Answers with the run itself; throws what the real one throws for what is not there. */
 function operateOn(store: Store, asked: string[]): Operate {
   const ask = (what: string) => async (id: string, actor: string) => {
@@ -210,9 +212,12 @@ function operateOn(store: Store, asked: string[]): Operate {
   return {
     cancel: ask('cancel'),
     retry: ask('retry'),
-    rollback: async (id, actor) => ({ run: await ask('rollback')(id, actor), pause: undefined }),
-    rollbackSpec: async (name, actor) => ({
-      run: await ask('rollback spec')(name, actor),
+    rollback: async (id, actor, how) => ({
+      run: await ask('rollback')(id, because(actor, how?.reason)),
+      pause: undefined,
+    }),
+    rollbackSpec: async (name, actor, how) => ({
+      run: await ask('rollback spec')(name, because(actor, how?.reason)),
       pause: undefined,
     }),
     async resendAll(actor) {

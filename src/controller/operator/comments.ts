@@ -176,7 +176,9 @@ export function createCommented(deps: {
       const spec = theSpec(specs, target);
       if (name === 'rollback') {
         const said = `roll back ${spec.name}`;
-        await deps.operateOn(closing(said)).rollbackSpec(spec.name, actor);
+        await deps
+          .operateOn(closing(said))
+          .rollbackSpec(spec.name, actor, { reason: command.reason });
         return said;
       }
       const [newest] = revision === undefined ? await commits() : [revision];

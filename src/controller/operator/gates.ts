@@ -12,9 +12,8 @@ import { hasEnded, type Run } from '../../model/run.ts';
 import type { SpecReader } from '../../runs/snapshot.ts';
 import type { Transitions } from '../../runs/transition.ts';
 import type { Store, Tables } from '../../store/index.ts';
+import { readReason } from './reason.ts';
 import { findRun } from './rollback-target.ts';
-
-const LONGEST_REASON = 200;
 
 /** A person who answers. An administrator counts for every gate, as one person; of others GitHub says who they are. */
 export type Person = { login: string } | { administrator: string };
@@ -146,10 +145,10 @@ export function createGates(deps: {
   }
 
   return {
-    approve: async (id, by, reason) => await answer('approve', id, by, checkReason(reason)),
+    approve: async (id, by, reason) => await answer('approve', id, by, readReason(reason)),
 
     async override(id, by, given) {
-      const reason = checkReason(given);
+      const reason = readReason(given);
       if (reason !== '') return await answer('override', id, by, reason);
       throw new TerminalError('reason-missing', 'a window is overridden for a reason only', {
         hint: 'say why: the audit table and the Deployment on GitHub show it',
@@ -169,7 +168,7 @@ export function createGates(deps: {
     },
 
     async reject(id, by, given) {
-      const reason = checkReason(given);
+      const reason = readReason(given);
       const run = await findRun(store.runs, id);
       checkWaiting(run);
       await counted(run, 'approve', by, 'run.reject');
@@ -192,14 +191,4 @@ function checkWaiting({ id, state }: Run): void {
   throw new TerminalError('illegal-transition', `run ${id} is ${state}: it waits at no gate`, {
     hint: hasEnded(state) ? 'a run that has ended never changes' : 'cancel it to stop it',
   });
-}
-
-/** One line, for people. */
-function checkReason(given: string): string {
-  const reason = given.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
-  if (reason.length <= LONGEST_REASON) return reason;
-  throw new TerminalError(
-    'reason-too-long',
-    `the reason has ${reason.length} characters; it may have ${LONGEST_REASON}`,
-  );
 }

@@ -11,6 +11,7 @@ import type { Transitions } from '../../runs/transition.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store, Tables } from '../../store/index.ts';
 import { settleLane, type RolledBack } from './after-rollback.ts';
+import { readReason } from './reason.ts';
 import { deployedNow, findRun, rollbackTarget } from './rollback-target.ts';
 
 /** What an operator may do to runs and callbacks by hand. Everything is written down in the audit table. */
@@ -25,7 +26,7 @@ export interface Operate {
   /**
    * Deploys what had been deployed before `run`: the newest successful run of its spec that is older and of another
    * revision; or what the run `to` deployed. Supersedes what waits, and pauses the lane for what comes after it, unless its
-   * spec or `resume` says otherwise. Throws `nothing-to-roll-back-to`.
+   * spec or `resume` says otherwise. Throws `nothing-to-roll-back-to`, `reason-too-long`.
    */
   rollback(run: string, actor: string, how?: HowToRollBack): Promise<RolledBack>;
   /**
@@ -44,6 +45,8 @@ export interface HowToRollBack {
   to?: string | undefined;
   /** The next commit is deployed, whatever the spec says. */
   resume?: boolean | undefined;
+  /** Why, for people: the lane's pause, the audit and the Deployment say it. */
+  reason?: string | undefined;
 }
 
 export function createOperate(deps: {
@@ -86,11 +89,13 @@ export function createOperate(deps: {
     tables: Tables,
     from: Run,
     actor: string,
-    { to, resume = false }: HowToRollBack,
+    { to, resume = false, reason: given = '' }: HowToRollBack,
   ): Promise<{ runs: Run[]; pause: Pause | undefined }> {
+    const why = readReason(given);
     await tables.pauses.lock('to change');
     const target = await rollbackTarget(tables, from, to);
-    const back = target.sha.slice(0, 7);
+    const said = why === '' ? '' : `: ${why}`;
+    const back = `${target.sha.slice(0, 7)}${said}`;
     const reason = `Rollback to ${back} (run ${target.id})`;
     // What the rollback before has left: this one has its own, or none.
     await tables.pauses.releaseRollback(target.lane);

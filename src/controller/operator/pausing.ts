@@ -6,8 +6,7 @@ import type { Run } from '../../model/run.ts';
 import type { Transitions } from '../../runs/transition.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store, Tables } from '../../store/index.ts';
-
-const LONGEST_REASON = 200;
+import { readReason } from './reason.ts';
 
 /** A pause that was made or lifted, and the runs that wait because of it, or wait no longer. */
 export interface Paused {
@@ -66,13 +65,7 @@ export function createPausing(deps: {
 
   return {
     async pause(target, actor, given) {
-      const reason = given.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
-      if (reason.length > LONGEST_REASON) {
-        throw new TerminalError(
-          'reason-too-long',
-          `the reason has ${reason.length} characters; it may have ${LONGEST_REASON}`,
-        );
-      }
+      const reason = readReason(given);
       const paused = await store.atomically(async (tables) => {
         await tables.pauses.lock('to change');
         const earlier = await tables.pauses.get(target);

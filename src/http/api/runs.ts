@@ -25,6 +25,7 @@ const rollbackQuery = z.object({
     .stringbool()
     .default(false)
     .describe('Whether the next commit is deployed, whatever the spec says'),
+  reason: z.string().max(1000).default('').describe('Why, for people; GitHub shows it'),
 });
 
 /** `paused`: what keeps the lane as it is after the rollback. */

@@ -207,13 +207,16 @@ function row(frame: Frame, place: Place): Html {
 }
 
 /** What the last run says that the deployed revision does not. */
-function news(frame: Frame, { active, recent, deployed, usualMs }: Place): Content {
+function news(frame: Frame, { active, recent, deployed, pause, usualMs }: Place): Content {
   const run = active.find(({ state }) => state === 'running') ?? active[0];
   if (run?.state === 'running') {
     return html`<p class="tone is-running">Running ${shortSha(run.sha)}</p><p class="muted">${since(run.startedAt ?? frame.now, frame.now)}${usualMs === undefined ? '' : html` of ~${durationText(usualMs)}`}</p>`;
   }
   if (run !== undefined) {
     return html`<p class="tone is-${run.state}">${stateName(run.state)} ${shortSha(run.sha)}</p><p class="muted cut" title="${run.reason}">${run.reason}</p>`;
+  }
+  if (pause !== undefined) {
+    return html`<p class="tone is-paused">Paused</p><p class="muted cut" title="${pause.reason}">${pause.reason}</p>`;
   }
   const last = recent.find(({ state }) => state !== 'superseded');
   if (last === undefined) return '';

@@ -1,3 +1,4 @@
+import type { Context } from 'koa';
 import type { Gates } from '../../controller/operator/gates.ts';
 import type { Operate } from '../../controller/operator/operate.ts';
 import type { Run } from '../../model/run.ts';
@@ -81,7 +82,7 @@ export function runActionRoutes({ store, operate, gates, commits }: RunActionDep
         const title = async (one: Run) =>
           html`${shortSha(one.sha)} ${(await commits(one))?.title ?? ''}`;
         return html`<dl class="facts"><dt>From</dt><dd>${await title(run)}</dd><dt>To</dt><dd>${await title(to)} <span class="muted">${ago(to.createdAt, frame.now)}</span></dd></dl>
-<p class="muted">Its steps are run with the spec as it was then. The lane is paused, unless the spec says otherwise, so that the next push does not undo it.</p>`;
+<p class="muted">Its steps are run with the spec as it was then. The lane is paused, unless the spec says otherwise, so that the next push does not undo it.</p>${reasonField('')}`;
       },
     },
   ];
@@ -120,15 +121,23 @@ export function runActionRoutes({ store, operate, gates, commits }: RunActionDep
         const run = await find(params['id'] ?? '', viewer, action.name);
         const { name } = action;
         if (name === 'approve' || name === 'reject' || name === 'override') {
-          const reason = (await readForm(ctx)).get('reason')?.trim() ?? '';
-          await gates[name](run.id, viewer.person, reason);
+          await gates[name](run.id, viewer.person, await reasonOf(ctx));
           return { redirect: runPath(frame, run.id) };
         }
+        if (name === 'rollback') {
+          const reason = await reasonOf(ctx);
+          const { run: back } = await operate.rollback(run.id, viewer.actor, { reason });
+          return { redirect: runPath(frame, back.id) };
+        }
         const made = await operate[name](run.id, viewer.actor);
-        return { redirect: runPath(frame, 'run' in made ? made.run.id : made.id) };
+        return { redirect: runPath(frame, made.id) };
       },
     },
   ]);
+}
+
+async function reasonOf(ctx: Context): Promise<string> {
+  return (await readForm(ctx)).get('reason')?.trim() ?? '';
 }
 
 function reasonField(required: '' | 'required'): Html {

@@ -7,9 +7,10 @@ import type { Commits } from '../read/commits.ts';
 import type { RecentRuns } from '../read/recent-runs.ts';
 import { readRun, type RunView } from '../read/run.ts';
 import { causeOf, environmentPath, refOf, shortSha } from './components/commit.ts';
+import { pauseNote } from './components/pause.ts';
 import { stateBadge } from './components/state.ts';
 import { ago, durationText, since, took } from './components/time.ts';
-import { html, type Content, type Html } from './html.ts';
+import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
 import { sections } from './log/sections.ts';
 import type { LogIndexes } from './log/log-index.ts';
@@ -77,7 +78,20 @@ function head(frame: Frame, view: RunView, viewer: Viewer): Html {
 </div>
 <div class="buttons">${buttons(frame, view, viewer)}</div>
 </div>
-${reason(frame, view)}${gatesOf(frame, view, viewer)}`;
+${reason(frame, view)}${pauseOf(frame, view, viewer)}${gatesOf(frame, view, viewer)}`;
+}
+
+/** What keeps the next run there from starting, where the run's own reason does not say it. */
+function pauseOf(frame: Frame, { run, pause }: RunView, viewer: Viewer): Content {
+  if (pause === undefined || run.reason.startsWith('Paused ')) return '';
+  const { kind, name } = pause;
+  return pauseNote(
+    frame,
+    pause,
+    viewer.canDo('resume', run.repository)
+      ? html`<a class="button is-small" data-dialog href="${frame.root}${pathTo([`${kind}s`, name, 'resume'])}">Resume</a>`
+      : '',
+  );
 }
 
 /** What it waits for before it starts, what people have answered, and what may be answered. */

@@ -1,5 +1,6 @@
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import { isHeldBy, type Pause } from '../../model/pause.ts';
+import type { Run } from '../../model/run.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { SpecProblem } from '../../spec/problem.ts';
 import type { Store } from '../../store/index.ts';
@@ -10,7 +11,7 @@ import { environmentPath, shortSha } from './components/commit.ts';
 import { empty } from './components/empty.ts';
 import { older } from './components/list.ts';
 import { runRows } from './components/run-rows.ts';
-import { ago } from './components/time.ts';
+import { pauseNote } from './components/pause.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
 import { asked, found, type PageRoute } from './page.ts';
@@ -69,7 +70,7 @@ ${viewer.visible === undefined ? problemList(frame, problems, stale) : ''}
         const live = places[0]?.run;
         const body = html`<main id="main" class="page" data-stream="${frame.root}live">
 <div id="spec" data-live hx-get="${environmentPath(frame, name)}" hx-trigger="refresh" hx-select="#spec" hx-swap="outerMorph">
-${head(frame, name, loaded, pauses, viewer, items[0]?.repository)}
+${head(frame, name, loaded, pauses, viewer, items[0])}
 <div class="run-columns"><section aria-label="History"><h2 class="for-readers">History</h2><div class="panel">${
           items.length === 0
             ? empty(frame, {
@@ -111,7 +112,7 @@ function specRow(frame: Frame, loaded: LoadedSpec, pauses: readonly Pause[]): Ht
   const pause = pauses.find((one) => isHeldBy({ spec: spec.name, lane }, one));
   return html`<li class="run-row" id="spec-${spec.name}"><span class="muted">${icon(frame, pause === undefined ? 'file-code' : 'pause')}</span>
 <div class="cut"><p class="cut"><a class="plain strong row-link" href="${environmentPath(frame, spec.name)}">${spec.name}</a></p>
-<p class="meta"><span>${spec.repository}</span><span>${spec.environment}</span><span>on ${triggersOf(loaded)}</span><span>${spec.steps.length} ${spec.steps.length === 1 ? 'step' : 'steps'}</span></p></div>
+<p class="meta"><span>${spec.repository}</span><span>${spec.environment}</span><span>on ${triggersOf(loaded)}</span><span>${spec.steps.length} ${spec.steps.length === 1 ? 'step' : 'steps'}</span></p>${pause === undefined || pause.reason === '' ? '' : html`<p class="small muted cut">Paused: ${pause.reason}</p>`}</div>
 <div class="row-end">${pause === undefined ? '' : html`<span class="badge is-paused">Paused</span>`}<p class="small muted row-times mono">${loaded.file}:${loaded.line}</p></div></li>`;
 }
 
@@ -121,11 +122,11 @@ function head(
   loaded: LoadedSpec | undefined,
   pauses: readonly Pause[],
   viewer: Viewer,
-  repository: string | undefined,
+  newest: Run | undefined,
 ): Html {
-  const lane = loaded?.spec.concurrency.lane ?? '';
+  const lane = loaded?.spec.concurrency.lane ?? newest?.lane ?? '';
   const pause = pauses.find((one) => isHeldBy({ spec: name, lane }, one));
-  const where = loaded?.spec.repository ?? repository ?? '';
+  const where = loaded?.spec.repository ?? newest?.repository ?? '';
   const link = (
     kind: string,
     subject: string,
@@ -150,11 +151,7 @@ function head(
         : link('specs', name, 'pause', 'pause', 'Pause')
       : link(`${pause.kind}s`, pause.name, 'resume', 'play', 'Resume')
   }${loaded === undefined ? '' : link('specs', name, 'deploy', 'rocket', 'Deploy')}</div></div>
-${
-  pause === undefined
-    ? ''
-    : html`<div class="note is-paused spec-note">${icon(frame, 'pause')}<p class="grow">Paused by <span class="strong">${pause.by}</span> ${ago(pause.since, frame.now)}${pause.kind === 'lane' ? html`, with the lane ${pause.name}` : ''}${pause.reason === '' ? '' : html`: ${pause.reason}`}</p></div>`
-}`;
+${pause === undefined ? '' : pauseNote(frame, pause)}`;
 }
 
 function about(

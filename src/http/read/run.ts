@@ -1,5 +1,6 @@
 import type { Gates, GateView } from '../../controller/operator/gates.ts';
 import type { Delivery } from '../../model/delivery.ts';
+import { isHeldBy, type Pause } from '../../model/pause.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import type { Run, Step } from '../../model/run.ts';
 import type { AuditEntry } from '../../store/audit.ts';
@@ -28,6 +29,8 @@ export interface RunView {
   audit: AuditEntry[];
   usualMs: number | undefined;
   gates: GateView[];
+  /** What keeps its spec or its lane as it is. */
+  pause: Pause | undefined;
 }
 
 /** Undefined for a run that is not there, or that the viewer may not see. */
@@ -39,7 +42,7 @@ export async function readRun(
   const { store, commits } = deps;
   const run = await store.runs.get(id);
   if (run === undefined || !viewer.canSee(run.repository)) return undefined;
-  const [steps, before, delivered, callbacks, audit, deployed, recent] = await Promise.all([
+  const [steps, before, delivered, callbacks, audit, deployed, recent, pauses] = await Promise.all([
     store.steps.ofRun(id),
     store.runs.lastSuccessBefore(run),
     store.inbox.get(run.delivery),
@@ -47,6 +50,7 @@ export async function readRun(
     store.audit.ofSubject(id, MOST_AUDITED),
     store.environments.get(run.lane, run.spec),
     deps.recentRuns.of(run.spec),
+    store.pauses.list(),
   ]);
   const delivery = delivered?.delivery;
   return {
@@ -62,5 +66,6 @@ export async function readRun(
     audit,
     usualMs: usualDuration(recent),
     gates: await deps.gates.view(run),
+    pause: pauses.find((pause) => isHeldBy(run, pause)),
   };
 }

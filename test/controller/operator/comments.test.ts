@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
+import type { DeploymentCallback } from '../../../src/callbacks/deployment.ts';
 import type { ReplyCallback } from '../../../src/callbacks/reply.ts';
 import { createApprovers } from '../../../src/controller/operator/approvers.ts';
 import { createCommented } from '../../../src/controller/operator/comments.ts';
@@ -20,6 +21,7 @@ import { bothEngines } from '../../support/engines.ts';
 
 const REPOSITORY = 'acme/storefront';
 const HEAD = 'a'.repeat(40);
+const OLDER = 'b'.repeat(40);
 const FORKED = 'f'.repeat(40);
 const APPROVE: ApproveGate = {
   kind: 'approve',
@@ -116,8 +118,8 @@ for (const [engine, open] of bothEngines()) {
         spec,
         fail: (on: boolean) => (failing = on),
         forked: () => (head = FORKED),
-        async run(id: string, ...commands: RunCommand[]) {
-          const planned = sampleRun(id, { sha: HEAD, delivery: `d-${id}`, spec: spec.name });
+        async run(id: string, sha: string, ...commands: RunCommand[]) {
+          const planned = sampleRun(id, { sha, delivery: `d-${id}`, spec: spec.name });
           const [made] = await store.atomically((tables) =>
             transitions.create(tables, planned, loaded),
           );
@@ -179,7 +181,7 @@ for (const [engine, open] of bothEngines()) {
 
     test('a person without the permission gets a refusal and an audit entry for each command', async (t) => {
       const { say, run, runs, replies, audit, spec } = await setUp(t, { gates: [APPROVE] });
-      await run('r1');
+      await run('r1', HEAD);
       const before = await runs();
       for (const name of ['deploy', 'rollback', 'retry', 'approve', 'explain'] as const) {
         const { again } = await say(name, { target: spec.environment }, 'eve');
@@ -195,9 +197,31 @@ for (const [engine, open] of bothEngines()) {
       assert.equal((await audit()).length, 5);
     });
 
+    test('why somebody rolls back is said by the pause, the audit and the Deployment, also of a run that waits', async (t) => {
+      const { say, run, store, spec } = await setUp(t, { gates: [APPROVE] });
+      await run('r1', OLDER, { type: 'unblock' }, START, SUCCEED);
+      await run('r2', HEAD, { type: 'unblock' }, START, SUCCEED);
+      const reason = 'the cart is empty';
+      await (await say('rollback', { target: spec.environment, reason })).again();
+      const [pause] = await store.pauses.list();
+      assert.equal(pause?.reason, `rolled back to ${OLDER.slice(0, 7)}: ${reason}`);
+      const told = (await store.audit.list(20)).map(({ action, detail }) => `${action} ${detail}`);
+      assert.ok(told.some((line) => /^run\.rollback .*: the cart is empty \(run r1\)/.test(line)));
+      const [made] = (await store.runs.list({ limit: 1, before: undefined }, {})).items;
+      assert.ok(made);
+      assert.deepEqual([made.cause, made.state], ['rollback', 'blocked']);
+      const deployment = (await store.outbox.ofRun(made.id))
+        .map(({ callback }) => callback as DeploymentCallback)
+        .find(({ kind }) => kind === 'deployment');
+      assert.equal(
+        deployment?.description,
+        `Mainsheet: ${spec.name}. Rollback to ${OLDER.slice(0, 7)}: ${reason} (run r1)`,
+      );
+    });
+
     test('what stands in a fork alone is not deployed', async (t) => {
       const { say, run, runs, replies, forked, spec } = await setUp(t);
-      await run('r1', START, SUCCEED);
+      await run('r1', HEAD, START, SUCCEED);
       forked();
       const { again } = await say('deploy', { target: spec.environment });
       assert.match((await again()).summary, /no branch or tag leads to/);
@@ -207,7 +231,7 @@ for (const [engine, open] of bothEngines()) {
 
     test('a spec that does not take commands is neither changed nor spoken of', async (t) => {
       const { say, run, runs, replies, spec } = await setUp(t, { comments: false });
-      await run('r1', START, SUCCEED);
+      await run('r1', HEAD, START, SUCCEED);
       const { again } = await say('deploy', { target: spec.environment });
       assert.match((await again()).summary, /says comments: true/);
       assert.deepEqual([(await runs()).length, await replies()], [1, []]);
@@ -215,7 +239,7 @@ for (const [engine, open] of bothEngines()) {
 
     test('/retry runs again what has ended, /approve starts what waits', async (t) => {
       const { say, run, runs } = await setUp(t, { gates: [APPROVE] });
-      await run('r1');
+      await run('r1', HEAD);
       assert.match((await (await say('retry')).again()).summary, /no run that has ended/);
       await (await say('approve')).again();
       assert.deepEqual(await runs(), ['event queued']);
@@ -223,7 +247,7 @@ for (const [engine, open] of bothEngines()) {
 
     test('/explain answers with text in which nothing is Markdown or a mention', async (t) => {
       const { say, run, replies } = await setUp(t);
-      await run('r1', START, SUCCEED);
+      await run('r1', HEAD, START, SUCCEED);
       await (await say('explain')).again();
       const [told] = await replies();
       assert.match(told?.text ?? '', /^- a{7}, .*No delivery names it/);

@@ -61,6 +61,21 @@ test('the filter in the address shows what it asks for, and nothing else', async
   assert.match(await open(fixture, '/?state=running'), /No spec matches/);
 });
 
+test('a pause says why at its place, in the list of specs and on the page of the spec', async (t) => {
+  const fixture = await startHttp(t);
+  await fill(fixture, 2, 2);
+  const reason = 'rolled back to aaaaaaa: the cart is empty';
+  const target = { kind: 'lane', name: 'service-2-production' } as const;
+  await fixture.store.pauses.add({ ...target, since: 1, by: 'ines', reason });
+  assert.match(await open(fixture), new RegExp(`<p class="tone is-paused">Paused</p>.*${reason}`));
+  for (const path of ['/specs', '/specs/service-2']) {
+    assert.match(await open(fixture, path), new RegExp(reason), path);
+  }
+  // Once its spec is gone, too.
+  fixture.specs.specs = fixture.specs.specs.slice(0, 1);
+  assert.match(await open(fixture, '/specs/service-2'), new RegExp(reason));
+});
+
 test('what needs somebody stands first: broken specs, dead callbacks, pauses and rollbacks', async (t) => {
   const fixture = await startHttp(t);
   await fill(fixture, 2, 2);

@@ -114,6 +114,31 @@ test('a run that waits at a gate says for whom, and is answered with a reason', 
   );
 });
 
+test('a rollback asks why, and its page says what keeps the lane as it is', async (t) => {
+  const { url, store, asked, get } = await setUp(t, {
+    state: 'succeeded',
+    sha: 'a'.repeat(40),
+    lane: 'main',
+  });
+  const later = { state: 'succeeded', sha: 'b'.repeat(40), lane: 'main', delivery: 'd2' } as const;
+  await store.runs.insert(sampleRun('r2', later), ['Build']);
+  assert.match(await (await get('/runs/r2/rollback')).text(), /name="reason"/);
+  const done = await fetch(`${url}/runs/r2/rollback`, {
+    method: 'POST',
+    redirect: 'manual',
+    headers: { Cookie: await logIn(url), ...SAME_SITE },
+    body: new URLSearchParams({ reason: ' it is slow ' }),
+  });
+  assert.equal(done.status, 303);
+  assert.deepEqual(asked, ['rollback r2 as admin: it is slow']);
+
+  const reason = `rolled back to aaaaaaa: ${HOSTILE}`;
+  await store.pauses.add({ kind: 'lane', name: 'main', since: 1, by: 'ines', reason }, 'r1');
+  const page = await (await get('/runs/r1')).text();
+  assert.match(page, /ines<\/span>.*with the lane main: rolled back to aaaaaaa: &lt;script&gt;/);
+  assert.match(page, /href="[^"]*\/lanes\/main\/resume"/);
+});
+
 test('what cannot be done is answered with why', async (t) => {
   const { get, post } = await setUp(t);
   assert.equal((await get('/runs/unknown/cancel')).status, 404);

@@ -1,0 +1,13 @@
+import { TerminalError } from '../../lib/errors.ts';
+
+const LONGEST_REASON = 200;
+
+/** Why something was asked for, as one line for people. Throws TerminalError `reason-too-long`. */
+export function readReason(given: string): string {
+  const reason = given.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
+  if (reason.length <= LONGEST_REASON) return reason;
+  throw new TerminalError(
+    'reason-too-long',
+    `the reason has ${reason.length} characters; it may have ${LONGEST_REASON}`,
+  );
+}
