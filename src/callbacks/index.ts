@@ -3,6 +3,7 @@ import type { Callback } from '../model/callback.ts';
 import { FEEDBACK_KINDS, type FeedbackKind } from '../model/deployment-spec.ts';
 import type { CallbackKind, Message, RunChange } from './contract.ts';
 import { check } from './check.ts';
+import { cloudevents } from './cloudevents.ts';
 import { deployment } from './deployment.ts';
 import { deploymentStatus } from './deployment-status.ts';
 import { discord } from './discord.ts';
@@ -20,6 +21,7 @@ const KINDS = [
   deploymentStatus,
   check,
   webhook,
+  cloudevents,
   dispatch,
   slack,
   discord,

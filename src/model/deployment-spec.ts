@@ -187,11 +187,7 @@ export interface EventStart {
 }
 
 export type NotifySpec =
-  | DispatchNotify
-  | WebhookNotify
-  | ChatNotify<'slack'>
-  | ChatNotify<'discord'>
-  | ChatNotify<'teams'>;
+  DispatchNotify | PostNotify | ChatNotify<'slack'> | ChatNotify<'discord'> | ChatNotify<'teams'>;
 
 export interface DispatchNotify {
   kind: 'dispatch';
@@ -202,8 +198,9 @@ export interface DispatchNotify {
   payload: Record<string, Json>;
 }
 
-export interface WebhookNotify {
-  kind: 'webhook';
+/** A request to a URL of the spec's, in one of two formats. */
+export interface PostNotify {
+  kind: 'webhook' | 'cloudevents';
   on: RunState[];
   /** May hold `${{ … }}`, secrets too: it is rendered when it is sent and stored only as written. */
   url: string;

@@ -66,7 +66,7 @@ function checkText(path: Path, text: string, secrets: ReadonlySet<string>): Issu
     {
       path,
       message: '"${{ … }}" is not evaluated here',
-      hint: 'it works in "env", in an http step\'s "url", "headers" and "body", in a workflow step\'s "ref", "inputs" and "client-payload", in a dispatch\'s "payload" and "event-type", in a webhook\'s "url", and in the "text" of slack, discord and teams',
+      hint: 'it works in "env", in an http step\'s "url", "headers" and "body", in a workflow step\'s "ref", "inputs" and "client-payload", in a dispatch\'s "payload" and "event-type", in the "url" of webhook and cloudevents, and in the "text" of slack, discord and teams',
       offset: text.indexOf('${{'),
     },
   ];
@@ -74,13 +74,19 @@ function checkText(path: Path, text: string, secrets: ReadonlySet<string>): Issu
 
 const UNTIL = ['steps', '*', 'http', 'until', 'expression'];
 const SECRETS = [
-  ...['webhook', 'slack', 'discord', 'teams'].map((kind) => ['notify', '*', kind, 'secret']),
+  ...['webhook', 'cloudevents', 'slack', 'discord', 'teams'].map((kind) => [
+    'notify',
+    '*',
+    kind,
+    'secret',
+  ]),
   ['steps', '*', 'http', 'secret'],
   ['steps', '*', 'awx', 'secret'],
   ['steps', '*', 'jenkins', 'secret'],
 ];
 const URLS = [
   ['notify', '*', 'webhook', 'url'],
+  ['notify', '*', 'cloudevents', 'url'],
   ['steps', '*', 'http', 'url'],
 ];
 const TEMPLATED = [

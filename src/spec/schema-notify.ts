@@ -15,7 +15,7 @@ const dispatch = z.strictObject({
     .optional(),
 });
 
-const webhook = z.strictObject({
+const post = z.strictObject({
   url: z
     .string()
     .max(4096, 'more than 4096 characters')
@@ -38,6 +38,8 @@ const chat = z.strictObject({
     .optional(),
 });
 
+const KINDS = ['dispatch', 'webhook', 'cloudevents', 'slack', 'discord', 'teams'];
+
 /** One written entry of `notify:`. */
 export const notify = z
   .strictObject({
@@ -45,7 +47,8 @@ export const notify = z
       .describe('Run states at which it is sent. Default: succeeded.')
       .optional(),
     dispatch: dispatch.describe('A repository_dispatch event at another repository.').optional(),
-    webhook: webhook.describe('A signed HTTP request.').optional(),
+    webhook: post.describe('A signed HTTP request.').optional(),
+    cloudevents: post.describe('The same as a CloudEvent, in structured mode.').optional(),
     slack: chat.describe('A message in a channel of Slack.').optional(),
     discord: chat.describe('A message in a channel of Discord.').optional(),
     teams: chat.describe('A card in a channel or chat of Microsoft Teams.').optional(),
@@ -55,7 +58,7 @@ export const notify = z
     if (entry !== undefined && more.length === 0) return entry;
     problem(
       context,
-      'a notification is exactly one of "dispatch", "webhook", "slack", "discord" and "teams"',
+      `a notification is exactly one of ${KINDS.map((kind) => `"${kind}"`).join(', ')}`,
       'make an entry for each',
     );
     return z.NEVER;
@@ -63,7 +66,8 @@ export const notify = z
 
 interface Kinds {
   dispatch?: z.output<typeof dispatch> | undefined;
-  webhook?: z.output<typeof webhook> | undefined;
+  webhook?: z.output<typeof post> | undefined;
+  cloudevents?: z.output<typeof post> | undefined;
   slack?: z.output<typeof chat> | undefined;
   discord?: z.output<typeof chat> | undefined;
   teams?: z.output<typeof chat> | undefined;
@@ -71,13 +75,16 @@ interface Kinds {
 
 function entriesOf(written: Kinds, on: RunState[]): NotifySpec[] {
   const entries: NotifySpec[] = [];
-  const { dispatch: event, webhook: request } = written;
+  const { dispatch: event } = written;
   if (event !== undefined) {
     const { repository, 'event-type': eventType, payload = {} } = event;
     entries.push({ kind: 'dispatch', on, repository, eventType, payload });
   }
-  if (request !== undefined) {
-    entries.push({ kind: 'webhook', on, url: request.url, secret: request.secret });
+  for (const kind of ['webhook', 'cloudevents'] as const) {
+    const request = written[kind];
+    if (request !== undefined) {
+      entries.push({ kind, on, url: request.url, secret: request.secret });
+    }
   }
   for (const kind of ['slack', 'discord', 'teams'] as const) {
     const message = written[kind];
