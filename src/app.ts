@@ -18,6 +18,9 @@ import { createGates } from './controller/operator/gates.ts';
 import { createIntake } from './controller/intake/intake.ts';
 import { createOperate } from './controller/operator/operate.ts';
 import { createPressed } from './controller/operator/press.ts';
+import { createMakePlan } from './controller/plans/make-plan.ts';
+import { createPlanner } from './controller/plans/planner.ts';
+import { createWhyNoPlan } from './controller/plans/wanted.ts';
 import { createPausing } from './controller/operator/pausing.ts';
 import { createResolve } from './controller/intake/resolve.ts';
 import { createWhy } from './controller/operator/why.ts';
@@ -237,7 +240,29 @@ export async function startApp(deps: {
     });
   const gates = gatesOn(store);
   const mayDo = createMayDo({ github, clock });
+  const home = deployments.kind === 'github' ? deployments : undefined;
+  const backtest = createBacktest({ store, catalog });
+  const planner = createPlanner({
+    store,
+    catalog,
+    makePlan: createMakePlan({
+      catalog,
+      mirrors,
+      backtest,
+      home,
+      stepLimits: config.stepLimits,
+      clock,
+    }),
+    feedback: config.github.auth?.kind,
+    publicUrl: config.publicUrl,
+    leaseMs: config.leaseMs,
+    clock,
+    logger,
+    onCallbacks: () => feedback.wake(),
+  });
   const intake = createIntake({
+    whyNoPlan: createWhyNoPlan({ home, canTell: config.github.auth !== undefined }),
+    onPull: () => planner.wake(),
     store,
     catalog,
     resolve: createResolve({ mirrors, pushes: store.pushes, logger }),
@@ -304,7 +329,7 @@ export async function startApp(deps: {
     catalog,
     mirrors,
     checkouts,
-    specRepository: deployments.kind === 'github' ? deployments.repository : undefined,
+    specRepository: home?.repository,
     logger,
   });
 
@@ -330,7 +355,7 @@ export async function startApp(deps: {
     operate,
     gates,
     deploy,
-    backtest: createBacktest({ store }),
+    backtest,
     why: createWhy({ store, catalog }),
     stepLimits: config.stepLimits,
     budget: () => budget.usage(),
@@ -369,6 +394,7 @@ export async function startApp(deps: {
     intake,
     runner,
     feedback,
+    planner,
     createGateLoop({ store, transitions, clock, logger }),
     ...(specSource === undefined ? [] : [specSource]),
     ...(watch === undefined ? [] : [watch]),

@@ -50,6 +50,7 @@ const PERMISSIONS = {
   contents: 'write',
   deployments: 'write',
   metadata: 'read',
+  pull_requests: 'write',
   statuses: 'write',
 };
 /** Of these emulate knows all that there is: what it does not find is not there. */

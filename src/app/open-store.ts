@@ -24,6 +24,7 @@ export async function openStore(
   await store.inbox.releaseAll();
   await store.runs.releaseAll();
   await store.outbox.releaseAll();
+  await store.plans.releaseAll();
   await store.leases.releaseAll();
   return store;
 }

@@ -4,6 +4,9 @@ export interface Annotation {
   path: string;
   start_line: number;
   end_line: number;
+  /** Only where the lines are one. */
+  start_column?: number;
+  end_column?: number;
   annotation_level: 'failure' | 'warning' | 'notice';
   message: string;
 }

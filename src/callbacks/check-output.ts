@@ -82,9 +82,13 @@ function cell(text: string): string {
 
 /** Text in which nothing is Markdown, HTML or a mention: a step's name comes from a repository. */
 export function plain(text: string): string {
-  return cleanLine(text)
-    .toWellFormed()
-    .replaceAll(/[&<>|`*_[\]()#@~\\!:]/g, (character) => `&#${character.charCodeAt(0)};`);
+  return (
+    cleanLine(text)
+      .toWellFormed()
+      .replaceAll(/[&<>|`*_[\]()#@~\\!:]/g, (character) => `&#${character.charCodeAt(0)};`)
+      // GitHub looks for mentions when entities are characters already: a zero-width space keeps them apart.
+      .replaceAll('&#64;', '&#64;&#8203;')
+  );
 }
 
 /** A code block that nothing in the text can end. */

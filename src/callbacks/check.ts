@@ -1,14 +1,14 @@
 import type { Octokit } from '@octokit/rest';
-import { unreadableAnswer } from '../github/failure.ts';
 import { isoTime } from '../lib/clock.ts';
 import { TerminalError } from '../lib/errors.ts';
 import { IMPORTANCE } from '../model/importance.ts';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
 import { buttonsFor, type Button } from './check-buttons.ts';
+import { findCheck, isAnnotated } from './check-lookup.ts';
 import { outputOf, type CheckOutput } from './check-output.ts';
 import type { CallbackKind, Place, RunChange } from './contract.ts';
 import { alreadyDeployed, linkTo } from './describe.ts';
-import { context, description, fieldOf, given, link, madeId } from './fields.ts';
+import { context, description, given, link, madeId } from './fields.ts';
 
 /** A run's check run: https://docs.github.com/en/rest/checks/runs */
 export interface CheckCallback {
@@ -49,10 +49,6 @@ const STATUSES: Record<RunState, Rendered['status']> = {
   cancelled: 'completed',
   superseded: 'completed',
 };
-
-const PER_PAGE = 100;
-/** The newest 500 check runs of one commit and name: one made minutes ago is among them. */
-const MAX_PAGES = 5;
 
 /**
  * One check run for each run: its state, its steps, the end of what the failing one printed, and annotations, and buttons. What is in it
@@ -99,7 +95,7 @@ export const check: CallbackKind<CheckCallback, Rendered> = {
     ),
   }),
 
-  keep: ({ runs }, run, id) => runs.setCheckRunId(run, id),
+  keep: ({ runs }, { runId }, id) => runs.setCheckRunId(runId, id),
   permissions: [{ name: 'checks', least: 'write', why: 'to show check runs' }],
 };
 
@@ -148,7 +144,10 @@ async function set(
 ): Promise<number> {
   const { checkRunId } = message;
   const mayBeThere = checkRunId === undefined && (inDoubt || !message.isFirst);
-  const known = mayBeThere ? await find(octokit, place, message) : checkRunId;
+  const { sha, runId: externalId } = message;
+  const known = mayBeThere
+    ? await findCheck(octokit, place, { sha, name: nameOf(message), externalId })
+    : checkRunId;
   const told = inDoubt && known !== undefined && (await isAnnotated(octokit, place, known));
   const fields = fieldsOf(message, told);
   if (known === undefined) {
@@ -192,38 +191,4 @@ function fieldsOf(message: Rendered, isAnnotated: boolean) {
 
 function nameOf({ spec }: CheckCallback): string {
   return context(`deploy/${spec}`);
-}
-
-async function find(
-  octokit: Octokit,
-  place: Place,
-  message: CheckCallback,
-): Promise<number | undefined> {
-  for (let page = 1; page <= MAX_PAGES; page += 1) {
-    const { status, data } = await octokit.request(
-      'GET /repos/{owner}/{repo}/commits/{ref}/check-runs',
-      {
-        ...place,
-        ref: message.sha,
-        check_name: nameOf(message),
-        filter: 'all',
-        per_page: PER_PAGE,
-        page,
-      },
-    );
-    const runs: unknown = fieldOf(data, 'check_runs');
-    if (!Array.isArray(runs)) throw unreadableAnswer(status);
-    const found: unknown = runs.find((each) => fieldOf(each, 'external_id') === message.runId);
-    if (found !== undefined) return madeId(status, found);
-    if (runs.length < PER_PAGE) return undefined;
-  }
-  return undefined;
-}
-
-async function isAnnotated(octokit: Octokit, place: Place, id: number): Promise<boolean> {
-  const { data } = await octokit.request('GET /repos/{owner}/{repo}/check-runs/{check_run_id}', {
-    ...place,
-    check_run_id: id,
-  });
-  return data.output.annotations_count > 0;
 }

@@ -44,7 +44,7 @@ export interface Place {
 
 /** What a message is made from when it is sent. */
 export interface Sources {
-  store: Pick<Tables, 'runs' | 'steps' | 'logs'>;
+  store: Pick<Tables, 'runs' | 'steps' | 'logs' | 'plans'>;
   publicUrl: string | undefined;
   /** The entry of `notify` in the run's spec, and what its templates may speak of. Throws TerminalError `notify-missing`. */
   notify(run: Run, position: number): Promise<NotifyContext>;
@@ -117,6 +117,6 @@ export interface CallbackKind<
   /** Throws RetryableError or TerminalError. */
   send(message: Rendered, way: Way): Promise<Sent>;
   /** Keeps the number that GitHub gave it, in the transaction that says it was sent. */
-  keep?(tables: Pick<Tables, 'runs'>, run: string, id: number): Promise<void>;
+  keep?(tables: Pick<Tables, 'runs' | 'plans'>, callback: Stored, id: number): Promise<void>;
   permissions: readonly Permission[];
 }

@@ -69,7 +69,7 @@ export const deployment: CallbackKind<DeploymentCallback, DeploymentCallback> = 
       create(octokit, place, message, way.retried),
     ),
   }),
-  keep: ({ runs }, run, id) => runs.setDeploymentId(run, id),
+  keep: ({ runs }, { runId }, id) => runs.setDeploymentId(runId, id),
   permissions: [{ name: 'deployments', least: 'write', why: 'to record deployments' }],
 };
 

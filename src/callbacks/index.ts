@@ -8,6 +8,8 @@ import { deployment } from './deployment.ts';
 import { deploymentStatus } from './deployment-status.ts';
 import { discord } from './discord.ts';
 import { dispatch } from './dispatch.ts';
+import { planCheck } from './plan-check.ts';
+import { planComment } from './plan-comment.ts';
 import { reply } from './reply.ts';
 import { slack } from './slack.ts';
 import { status } from './status.ts';
@@ -27,6 +29,8 @@ const KINDS = [
   discord,
   teams,
   reply,
+  planCheck,
+  planComment,
 ] as const;
 
 type Kind = (typeof KINDS)[number];
@@ -88,6 +92,9 @@ export const PERMISSIONS = [...permissionsFor(FEEDBACK_KINDS), ...reply.permissi
 
 /** What GitHub must allow when a spec takes commands in comments. */
 export const COMMENT_PERMISSIONS = reply.permissions;
+
+/** What GitHub must allow for plans on pull requests. */
+export const PLAN_PERMISSIONS = [...planCheck.permissions, ...planComment.permissions];
 
 /** What GitHub must allow when specs say `feedback` in these words. */
 export function permissionsFor(feedback: readonly FeedbackKind[]): Permission[] {

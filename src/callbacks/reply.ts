@@ -1,5 +1,6 @@
 import type { Octokit } from '@octokit/rest';
 import { IMPORTANCE } from '../model/importance.ts';
+import { findComment } from './comment-lookup.ts';
 import type { CallbackKind, Place } from './contract.ts';
 
 /** The answer to a command in a comment on a pull request. */
@@ -12,9 +13,6 @@ export interface ReplyCallback {
   /** Markdown. */
   text: string;
 }
-
-const PER_PAGE = 100;
-const MAX_PAGES = 3;
 
 /** A reaction to the comment and a comment below it, once: where a try before may have arrived, it is looked for first. */
 export const reply: CallbackKind<ReplyCallback, ReplyCallback> = {
@@ -49,19 +47,11 @@ export const reply: CallbackKind<ReplyCallback, ReplyCallback> = {
 
 const markOf = ({ comment }: ReplyCallback) => `<!-- mainsheet: answers ${comment} -->`;
 
-/** Comments are told oldest first: those since the command are asked for. */
 async function isThere(octokit: Octokit, place: Place, message: ReplyCallback): Promise<boolean> {
   const { data: asked } = await octokit.request(
     'GET /repos/{owner}/{repo}/issues/comments/{comment_id}',
     { ...place, comment_id: message.comment },
   );
-  for (let page = 1; page <= MAX_PAGES; page += 1) {
-    const { data } = await octokit.request(
-      'GET /repos/{owner}/{repo}/issues/{issue_number}/comments',
-      { ...place, issue_number: message.pull, since: asked.created_at, per_page: PER_PAGE, page },
-    );
-    if (data.some(({ body }) => body?.endsWith(markOf(message)))) return true;
-    if (data.length < PER_PAGE) return false;
-  }
-  return false;
+  const isIt = (text: string) => text.endsWith(markOf(message));
+  return (await findComment(octokit, place, message.pull, isIt, asked.created_at)) !== undefined;
 }

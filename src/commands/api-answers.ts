@@ -189,7 +189,7 @@ export type PausedAnswer = z.infer<typeof pausedAnswer>;
 
 export const callbackAnswer = z.looseObject({
   id: z.string(),
-  run: z.string(),
+  run: z.string().nullable(),
   kind: z.string(),
   state: z.string(),
   tells: z.string(),

@@ -56,7 +56,7 @@ const COLUMNS: Column<CallbackAnswer>[] = [
   { title: 'STATE', cell: (entry) => entry.state },
   { title: 'KIND', cell: (entry) => entry.kind },
   { title: 'TELLS', cell: (entry) => entry.tells },
-  { title: 'RUN', cell: (entry) => entry.run },
+  { title: 'RUN', cell: (entry) => entry.run ?? '-' },
   { title: 'TRIES', cell: (entry) => String(entry.attempts) },
   { title: 'ERROR', cell: (entry) => entry.error ?? '-' },
 ];

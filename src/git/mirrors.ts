@@ -10,9 +10,11 @@ import { findRevision } from './find-revision.ts';
 import { isAncestor, kindOfHead, readCommit, resolveTag, standing } from './history.ts';
 import type { Inherited } from './git-process.ts';
 import { createLocalGit } from './local-git.ts';
+import { mergePreview } from './merge-preview.ts';
 import { createOpenMirror, type Mirror } from './mirror.ts';
 import { sweepMirrors } from './mirror-directory.ts';
 import { createMirrorFetch } from './mirror-fetch.ts';
+import { readTexts } from './read-texts.ts';
 import { createRemoteGit, type GitServer } from './remote-git.ts';
 import { createServerRefs, type Stoppable } from './server-refs.ts';
 
@@ -96,6 +98,8 @@ export function createMirrors(
     changedPaths: ask(changedPaths),
     findRevision: ask(findRevision),
     commit: ask(readCommit),
+    mergePreview: ask(mergePreview),
+    readTexts: ask(readTexts),
 
     /** Removes the mirrors of all other repositories, but for those that are being fetched. */
     async retain(repositories: ReadonlySet<string>): Promise<void> {

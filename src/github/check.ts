@@ -25,7 +25,7 @@ export interface Permission {
 }
 
 /** The events that are handled: https://docs.github.com/en/webhooks/webhook-events-and-payloads */
-export const EVENTS = ['push', 'release', 'workflow_run', 'issue_comment'];
+export const EVENTS = ['push', 'release', 'workflow_run', 'issue_comment', 'pull_request'];
 
 /** GitHub asks for it before an App may get `workflow_run`. */
 export const ACTIONS: Permission = {
@@ -165,6 +165,12 @@ function pageOf({ html_url: url, slug, owner }: z.output<typeof appAnswer>): str
   return ` (${origin}/${place}/apps/${slug}/permissions)`;
 }
 
+/** What is written in a spec for events that are no triggers. */
+const KEYS = new Map([
+  ['issue_comment', 'comments: true'],
+  ['pull_request', 'plan: true'],
+]);
+
 function checkEvents(events: readonly string[], page: string): GitHubCheck[] {
   const missing = EVENTS.filter((event) => !events.includes(event));
   return missing.map((event) =>
@@ -176,7 +182,7 @@ function checkEvents(events: readonly string[], page: string): GitHubCheck[] {
         }
       : {
           ok: true,
-          detail: `the App does not subscribe to ${event}; specs with ${event === 'issue_comment' ? 'comments: true' : `on.${event}`} need it`,
+          detail: `the App does not subscribe to ${event}; specs with ${KEYS.get(event) ?? `on.${event}`} need it`,
         },
   );
 }

@@ -24,6 +24,8 @@ export interface DeploymentSpec {
   afterRollback: 'hold' | 'continue';
   /** Whether people with write permission may give commands in comments on pull requests. */
   comments: boolean;
+  /** Whether pull requests of the repository say what merging them would deploy. */
+  plan: boolean;
   /** What becomes of a run whose process died in the middle of a step: the step starts again, or the run fails. */
   onInterrupt: 'restart' | 'fail';
   timeoutMs: number;

@@ -13,6 +13,7 @@ export type Event = (
   | PingEvent
   | CheckEvent
   | CommentEvent
+  | PullRequestEvent
   | InstallationEvent
   | OtherEvent
 ) &
@@ -179,6 +180,25 @@ export interface CommentEvent {
   comment: number;
   pull: number;
   command: CommentCommand;
+}
+
+/** A pull request as an event has told of it last. */
+export interface PullRequestEvent {
+  kind: 'pull_request';
+  repository: string;
+  number: number;
+  /** Whether it is open and no draft. */
+  isReady: boolean;
+  /** The branch that it is to be merged into. */
+  base: string;
+  /** The newest commit of its branch, which may be a fork's. */
+  head: string;
+  headBranch: string;
+  /** One line; what people wrote. */
+  title: string;
+  defaultBranch: string | undefined;
+  /** When it last changed, by GitHub's clock, in milliseconds since the epoch. */
+  changedAt: number;
 }
 
 /** What became of an installation of the App, and of the repositories in it. */

@@ -108,6 +108,7 @@ const SPEC_FIELDS = {
   gates: true,
   afterRollback: true,
   comments: true,
+  plan: true,
   onInterrupt: true,
   timeoutMs: true,
   env: true,

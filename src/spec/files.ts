@@ -49,6 +49,16 @@ export async function listSpecFiles(directory: string): Promise<Listing> {
   return listing;
 }
 
+/** Whether a path below the directory is one of those that `listSpecFiles` finds, links left aside. */
+export function isSpecPath(path: string): boolean {
+  const names = path.split('/');
+  if (names.length > DEPTH_LIMIT + 1) return false;
+  return isSpecName(path) && names.every((name) => !isPassedOver(name));
+}
+
+const isSpecName = (name: string) => /\.ya?ml$/i.test(name);
+const isPassedOver = (name: string) => name.startsWith('.') || name === LOST_AND_FOUND;
+
 /** A file's text, or the problem with it. Never reads more than the size limit. */
 export async function readSpecFile(
   file: SpecFile,
@@ -82,10 +92,10 @@ interface Walk {
 
 async function walk(state: Walk, names: string[], below: string, depth: number): Promise<void> {
   for (const name of names.sort()) {
-    if (name.startsWith('.') || name === LOST_AND_FOUND) continue;
+    if (isPassedOver(name)) continue;
     if (state.listing.files.length > FILE_COUNT_LIMIT) return;
     const path = below === '' ? name : `${below}/${name}`;
-    const isSpec = /\.ya?ml$/i.test(name);
+    const isSpec = isSpecName(name);
     try {
       await visit(state, path, isSpec, depth);
     } catch (error) {

@@ -30,28 +30,33 @@ export async function loadListing(
     parsed = new Map(),
   }: { allowed?: StepLimits | undefined; parsed?: ParsedFiles } = {},
 ): Promise<Loaded> {
-  const loaded: Loaded = {
-    specs: [],
-    hooks: [],
-    problems: [...listing.problems],
-    warnings: [],
-  };
+  const problems = [...listing.problems];
+  const read: Loaded[] = [];
   const before = new Map(parsed);
   parsed.clear();
   for (const file of listing.files) {
-    const read = await readSpecFile(file);
-    if ('problem' in read) {
-      loaded.problems.push(read.problem);
+    const found = await readSpecFile(file);
+    if ('problem' in found) {
+      problems.push(found.problem);
       continue;
     }
-    const key = `${file.path}\0${createHash('sha256').update(read.text).digest('base64')}`;
-    const known = before.get(key) ?? parseSpecs(file.path, read.text, allowed);
+    const key = `${file.path}\0${createHash('sha256').update(found.text).digest('base64')}`;
+    const known = before.get(key) ?? parseSpecs(file.path, found.text, allowed);
     parsed.set(key, known);
-    loaded.specs.push(...known.specs);
-    loaded.hooks.push(...known.hooks);
-    loaded.problems.push(...known.problems);
-    loaded.warnings.push(...known.warnings);
+    read.push(known);
   }
+  const whole = combine(read);
+  return { ...whole, problems: [...problems, ...whole.problems] };
+}
+
+/** What several files have together: names used twice are problems, triggers that nothing starts are warnings. */
+export function combine(files: readonly Loaded[]): Loaded {
+  const loaded: Loaded = {
+    specs: files.flatMap(({ specs }) => specs),
+    hooks: files.flatMap(({ hooks }) => hooks),
+    problems: files.flatMap(({ problems }) => problems),
+    warnings: files.flatMap(({ warnings }) => warnings),
+  };
   return {
     ...loaded,
     problems: [...loaded.problems, ...duplicateNames(loaded.specs), ...duplicateIds(loaded.hooks)],

@@ -82,6 +82,12 @@ const written = z.strictObject({
       'Whether people with write permission may give commands in comments on pull requests. Default: false.',
     )
     .optional(),
+  plan: z
+    .boolean()
+    .describe(
+      'Whether a check run and a comment on pull requests say what merging them would deploy. Default: false.',
+    )
+    .optional(),
   'on-interrupt': z
     .enum(['restart', 'fail'])
     .describe(
@@ -153,6 +159,7 @@ function toSpec(input: z.output<typeof written>): DeploymentSpec {
     gates: input.gates ?? [],
     afterRollback: input['after-rollback'] ?? 'hold',
     comments: input.comments ?? false,
+    plan: input.plan ?? false,
     onInterrupt: input['on-interrupt'] ?? 'restart',
     timeoutMs: input.timeout ?? 15 * MINUTE,
     env: input.env ?? {},

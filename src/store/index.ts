@@ -18,6 +18,7 @@ import { migrate } from './migrations.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { createPastDeliveries, type PastDeliveries } from './past-deliveries.ts';
 import { createInstallations } from './installations.ts';
+import { createPlans, type Plans } from './plans.ts';
 import { createPauses, type Pauses } from './pauses.ts';
 import { createProbe } from './probe.ts';
 import { createPushes, type Pushes } from './pushes.ts';
@@ -54,6 +55,7 @@ export interface Tables {
   hooks: DynamicHooks;
   installations: ReturnType<typeof createInstallations>;
   gates: Gates;
+  plans: Plans;
   sessions: Sessions;
 }
 
@@ -189,6 +191,7 @@ function createTables(db: Db, engine: Engine): Tables {
     hooks: createDynamicHooks(db),
     installations: createInstallations(db),
     gates: createGates(db),
+    plans: createPlans(db, engine),
     sessions: createSessions(db),
   };
 }

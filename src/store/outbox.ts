@@ -125,6 +125,18 @@ export function createOutbox(db: Db, engine: Engine) {
         where target = ${target} and state = 'pending'`;
     },
 
+    /** Finishes all of a run that is pending as `obsolete`, and says why. */
+    async abandon(run: string, now: number, reason: string): Promise<void> {
+      await change`update outbox
+        set state = 'obsolete', finished_at = ${now}, lease_until = 0, error = ${reason}
+        where run_id = ${run} and state = 'pending'`;
+    },
+
+    /** Removes what is over of a run. */
+    async forgetEnded(run: string): Promise<void> {
+      await change`delete from outbox where run_id = ${run} and state <> 'pending'`;
+    },
+
     /**
      * Makes a dead entry pending again, as one that was tried once. False when it is not dead. What died of the same
      * Deployment comes with it: neither its making nor its statuses mean anything alone.

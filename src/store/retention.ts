@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { DeliveryOutcome } from '../model/delivery.ts';
 import type { Engine } from './engine.ts';
+import { planOwner } from './plans.ts';
 import { list, queries, type Db, type Sql } from './query.ts';
 
 /**
@@ -111,6 +112,22 @@ export function createRetention(db: Db, engine: Engine) {
     audit: removal(sql`audit`, sql`seq`, sql`at`, sql`true`),
     /** Moves of branches that deliveries told of. */
     pushes: removal(sql`pushes`, sql`seq`, sql`seen_at`, sql`true`),
+
+    /** Pull requests that were last told of before, with what is over of their callbacks. */
+    async plans(before: number, limit: number): Promise<number> {
+      return await db.transaction().execute(async (trx) => {
+        const inside = queries(trx);
+        const gone = await inside.all<{
+          id: string;
+        }>`delete from plans where due_at is null and id in (
+          select id from plans where noted_at < ${before} and due_at is null order by noted_at limit ${limit})
+          returning id`;
+        if (gone.length === 0) return 0;
+        const owners = gone.map(({ id }) => planOwner(id));
+        await inside.change`delete from outbox where run_id in ${list(owners)}`;
+        return gone.length;
+      });
+    },
 
     /** Gives up to `limit` free pages of the file back to the disk, and says whether there are more. PostgreSQL does it itself. */
     async giveBack(limit: number): Promise<boolean> {

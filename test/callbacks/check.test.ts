@@ -248,7 +248,7 @@ test('annotations that a try before may have brought are not added again', async
     note: '@eve may not <b>',
   });
   assert.equal(noted.output.annotations, undefined);
-  assert.match(noted.output.summary, /^> &#64;eve may not &#60;b&#62;/);
+  assert.match(noted.output.summary, /^> &#64;&#8203;eve may not &#60;b&#62;/);
 });
 
 test('what is sent is the run as it is then, however late it is sent (G5)', async (t) => {

@@ -68,6 +68,8 @@ export async function startServer(
     feedback: undefined,
   });
   const intake = createIntake({
+    whyNoPlan: () => 'no plans here',
+    onPull: () => undefined,
     pressed: () => assert.fail('nothing is pressed here'),
     commented: () => assert.fail('nothing is commented here'),
     ordering: { overtaken: async () => new Map() },
@@ -128,7 +130,7 @@ export async function startServer(
     operate,
     gates,
     deploy,
-    backtest: createBacktest({ store }),
+    backtest: createBacktest({ store, catalog }),
     why: createWhy({ store, catalog }),
     stepLimits: {},
     budget: () => [],

@@ -109,7 +109,7 @@ test('a run has one check run, whose buttons do what they say for those who may'
   assert.match((await world.explained(refused.id)).summary, /^Not done: @mallory may not retry/);
   await world.settled();
   const shown = ((await checkOf(run.id)) as { output: JsonObject }).output;
-  assert.match(textAt(shown, 'summary'), /^> &#64;mallory may not retry/);
+  assert.match(textAt(shown, 'summary'), /^> &#64;&#8203;mallory may not retry/);
   assert.equal((await world.runs()).length, 2);
 
   const taken = await world.forge.deliver('check_run', pressed(check, run.id, 'retry', 'demo'));

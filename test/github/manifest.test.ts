@@ -36,6 +36,7 @@ const NEEDED: Record<string, [permission: string, access: 'read' | 'write'] | 'n
   'GET /repos/{owner}/{repo}/pulls/{pull_number}': ['pull_requests', 'read'],
   // These take "Issues" or, for a pull request, "Pull requests".
   'GET /repos/{owner}/{repo}/issues/comments/{comment_id}': ['pull_requests', 'read'],
+  'PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}': ['pull_requests', 'write'],
   'POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions': ['pull_requests', 'write'],
   'GET /repos/{owner}/{repo}/issues/{issue_number}/comments': ['pull_requests', 'read'],
   'POST /repos/{owner}/{repo}/issues/{issue_number}/comments': ['pull_requests', 'write'],

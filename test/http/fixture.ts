@@ -104,7 +104,7 @@ export async function startHttp(
       asked.push(`deploy ${spec} ${revision} as ${actor}`);
       return { ...sampleRun('deployed'), sequence: 1 };
     },
-    backtest: createBacktest({ store }),
+    backtest: createBacktest({ store, catalog: catalogOf(specs, options.hooks ?? []) }),
     why: createWhy({ store, catalog: catalogOf(specs, options.hooks ?? []) }),
     stepLimits: {},
     budget: options.budget ?? (() => []),

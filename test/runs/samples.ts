@@ -14,6 +14,7 @@ export function sampleLoaded(more: Partial<DeploymentSpec> = {}): LoadedSpec {
     gates: [],
     afterRollback: 'hold',
     comments: false,
+    plan: false,
     onInterrupt: 'restart',
     timeoutMs: 60_000,
     env: {},

@@ -61,6 +61,7 @@ test('every default is filled in, and durations are milliseconds', () => {
     gates: [],
     afterRollback: 'hold',
     comments: false,
+    plan: false,
     feedback: ['status', 'deployment'],
     notify: [],
   });

@@ -133,7 +133,7 @@ export function createDeliver(
     if (!(await tables.outbox.finish(entry.id, 'sent', now, undefined, entry.attempts))) {
       return await tables.outbox.repeatNewest(entry, now);
     }
-    if (id !== undefined) await kindOf(entry.callback).keep?.(tables, entry.run, id);
+    if (id !== undefined) await kindOf(entry.callback).keep?.(tables, entry.callback, id);
     return false;
   }
 

@@ -10,6 +10,13 @@ import type { Store } from '../../store/index.ts';
 import { judgedBy, type Recognize, type Recognized } from './judge.ts';
 import { outcomeOf, type Announce } from './judged.ts';
 
+/** Events that change more than what is deployed. */
+const HAVE_THEIR_TURN: ReadonlySet<Event['kind']> = new Set([
+  'check',
+  'comment',
+  'installation',
+  'pull_request',
+]);
 /** Deliveries that are looked at together. */
 const MOST_AT_ONCE = 256;
 
@@ -67,8 +74,7 @@ export async function outcomeOfIdle(
   payload: Json,
 ): Promise<DeliveryOutcome | undefined> {
   const { event, candidates } = recognized;
-  if (event.kind === 'check' || event.kind === 'comment' || event.kind === 'installation')
-    return undefined;
+  if (HAVE_THEIR_TURN.has(event.kind)) return undefined;
   if (candidates.some(({ spec }) => mayMatch(spec, event))) return undefined;
   return outcomeOf(await judgedBy(recognized, payload), new Map());
 }

@@ -17,6 +17,7 @@ import { createJudge, createRecognize } from './judge.ts';
 import { createLoop, type Loop } from '../loop.ts';
 import { createMakeRuns } from './make-runs.ts';
 import { createProcessDelivery } from './process-delivery.ts';
+import type { WhyNoPlan } from '../plans/wanted.ts';
 import type { Commented } from '../operator/comments.ts';
 import type { Pressed } from '../operator/press.ts';
 import { createReplay, type Replay } from '../operator/replay.ts';
@@ -55,6 +56,9 @@ export function createIntake(deps: {
   pressed: Pressed;
   /** Does what commands in comments ask for. */
   commented: Commented;
+  whyNoPlan: WhyNoPlan;
+  /** Called when a pull request is to be planned, or not any more. */
+  onPull: () => void;
   /** A delivery that a process took and stopped renewing is free again after this, in milliseconds. */
   leaseMs: number;
   clock: Clock;

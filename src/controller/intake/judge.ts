@@ -10,6 +10,7 @@ import { failed } from '../../model/verdict.ts';
 import { matchesHookCondition } from '../../spec/match-hook.ts';
 import { matchSpecs } from '../../spec/match-specs.ts';
 import type { RepositoriesInMemory } from '../../store/repositories.ts';
+import type { WhyNoPlan } from '../plans/wanted.ts';
 import type { Judged } from './judged.ts';
 import type { Resolve } from './resolve.ts';
 
@@ -37,9 +38,10 @@ export type Judge = (
 export function createRecognize(deps: {
   catalog: Pick<Catalog, 'forRepository' | 'forHook' | 'hook' | 'byName'>;
   repositories: Pick<RepositoriesInMemory, 'namesSeen' | 'namesKept'>;
+  whyNoPlan: WhyNoPlan;
   clock: Clock;
 }): Recognize {
-  const { catalog, repositories, clock } = deps;
+  const { catalog, repositories, clock, whyNoPlan } = deps;
 
   /** With the repository whose names decide on the candidates, if any. */
   function read(name: string, payload: Json): Recognized & { repository: string | undefined } {
@@ -73,10 +75,14 @@ export function createRecognize(deps: {
   /** `names`: those that the event's repository has and had. */
   function called(event: Event, repository: string, names: readonly string[]): Recognized {
     const formerly = names.filter((one) => !sameRepository(one, repository));
-    return {
-      event: formerly.length === 0 ? event : { ...event, formerly },
-      candidates: [repository, ...formerly].flatMap((one) => catalog.forRepository(one)),
-    };
+    const renamed = formerly.length === 0 ? event : { ...event, formerly };
+    const candidates = [repository, ...formerly].flatMap((one) => catalog.forRepository(one));
+    if (renamed.kind !== 'pull_request') return { event: renamed, candidates };
+    const reason = whyNoPlan(renamed, candidates);
+    const other = { kind: 'other', name: 'pull_request', action: undefined, repository } as const;
+    return reason === undefined
+      ? { event: renamed, candidates: [] }
+      : { event: { ...other, reason }, candidates };
   }
 
   return Object.assign(recognize, { atOnce });

@@ -56,6 +56,9 @@ function summarize(
   if (late !== undefined) return `Not deployed: ${late.reason}`;
   if (event.kind === 'ping') return 'GitHub said hello: the webhook works';
   if (event.kind === 'installation') return `An installation of the App: ${event.change}`;
+  if (event.kind === 'pull_request') {
+    return `Pull request #${event.number} ${event.isReady ? 'is planned' : 'is left alone'}`;
+  }
   if (event.kind === 'other') return `Not deployed: ${event.reason}`;
   if (verdicts.length === 0) {
     if (event.kind === 'schedule') return `Not deployed: there is no spec ${event.spec} any more`;

@@ -16,6 +16,7 @@ import { hold } from '../hold.ts';
 import type { Judge } from './judge.ts';
 import { outcomeOf, type Announce, type Judged } from './judged.ts';
 import type { MakeRuns } from './make-runs.ts';
+import { notePull } from '../plans/note-pull.ts';
 import type { Commented } from '../operator/comments.ts';
 import type { Pressed } from '../operator/press.ts';
 import { MissingTagError, NOT_THERE_YET } from './resolve.ts';
@@ -47,6 +48,8 @@ export function createProcessDelivery(deps: {
   makeRuns: MakeRuns;
   pressed: Pressed;
   commented: Commented;
+  /** Called when a pull request is to be planned, or not any more. */
+  onPull: () => void;
   announce: Announce;
   /** A delivery that a process took and stopped renewing is free again after this, in milliseconds. */
   leaseMs: number;
@@ -140,6 +143,7 @@ export function createProcessDelivery(deps: {
       if (judged.event.kind === 'installation') {
         await tables.installations.note(judged.event, clock.now());
       }
+      if (judged.event.kind === 'pull_request') await notePull(tables, judged.event, clock.now());
       failpoint('intake.inside');
       const { outcome: summary } = made;
       const missing = missingBranch(judged.event);
@@ -151,6 +155,7 @@ export function createProcessDelivery(deps: {
     });
     failpoint('intake.after');
     announce(claimed.delivery, outcome, changed);
+    if (judged.event.kind === 'pull_request') deps.onPull();
   }
 
   async function decide(

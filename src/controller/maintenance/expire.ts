@@ -12,6 +12,8 @@ const IDS_MS = 35 * DAY_MS;
 const DEAD_MS = 90 * DAY_MS;
 const AUDIT_MS = 365 * DAY_MS;
 const PUSHES_MS = 35 * DAY_MS;
+/** A pull request that is told of later than that gets another comment. */
+const PLANS_MS = 90 * DAY_MS;
 /** Runs that have just ended stay although there are too many: somebody may be looking for them. */
 const FRESH_MS = 2 * 3_600_000;
 
@@ -65,6 +67,7 @@ export function createExpire(deps: {
       snapshots: await pace.all((limit) => retention.snapshots(ago(2 * DAY_MS), limit)),
       audit: await pace.all((limit) => retention.audit(ago(AUDIT_MS), limit)),
       pushes: await pace.all((limit) => retention.pushes(now - PUSHES_MS, limit)),
+      plans: await pace.all((limit) => retention.plans(ago(PLANS_MS), limit)),
     };
     while (await pace.once((limit) => retention.giveBack(limit)));
     if (Object.values(removed).some((count) => count > 0)) {

@@ -1,8 +1,11 @@
-import { hookOfEvent } from '../../model/hook.ts';
+import { hookOfEvent, type LoadedHook } from '../../model/hook.ts';
 import { parseEvent } from '../../sources/github/events.ts';
 import { createFairTurn } from '../../lib/fair-turn.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import { sameRepository, type Event, type Json } from '../../model/event.ts';
+import type { Catalog } from '../../spec/catalog.ts';
+import { hookTriggerOf } from '../../spec/match-hook.ts';
+import { recognizeHook } from '../intake/judge.ts';
 import type { Reason } from '../../model/verdict.ts';
 import { matchSpecs } from '../../spec/match-specs.ts';
 import { needsChangedPaths } from '../../spec/match.ts';
@@ -52,10 +55,18 @@ export type Backtest = (
   specs: readonly LoadedSpec[],
   since: number,
   signal: AbortSignal,
+  more?: {
+    /** Hooks that take the place of those in use. */
+    hooks?: readonly LoadedHook[];
+    /** Names of the only specs to compare; default all, those too that are no longer there. */
+    only?: ReadonlySet<string>;
+  },
 ) => Promise<BacktestResult>;
 
-export function createBacktest({ store }: { store: Store }): Backtest {
-  return async (specs, since, signal) => {
+export function createBacktest(deps: { store: Store; catalog: Pick<Catalog, 'hook'> }): Backtest {
+  const { store, catalog } = deps;
+
+  return async (specs, since, signal, { hooks = [], only } = {}) => {
     const result: BacktestResult = {
       deliveries: 0,
       deployed: 0,
@@ -65,13 +76,26 @@ export function createBacktest({ store }: { store: Store }): Backtest {
     };
     const fairTurn = createFairTurn();
     const candidatesOf = createCandidates(specs, store);
+    const changed = new Map(hooks.map((loaded) => [loaded.hook.id, loaded]));
+    const set = {
+      forHook: (id: string) => specs.filter(({ spec }) => hookTriggerOf(spec, id) !== undefined),
+      hook: (id: string) => changed.get(id) ?? catalog.hook(id),
+    };
     let after = 0;
     for (;;) {
       signal.throwIfAborted();
       const past = await store.pastDeliveries.after(after, since, AT_ONCE);
       for (const delivery of past) {
         await fairTurn();
-        await judge(delivery, await candidatesOf(delivery.repository), result);
+        const hook = hookOfEvent(delivery.event);
+        const recognize =
+          hook === undefined
+            ? recognizeAs(await candidatesOf(delivery.repository), delivery.event)
+            : {
+                candidates: set.forHook(hook),
+                event: (payload: Json) => recognizeHook(set, hook, payload).event,
+              };
+        await judge(delivery, recognize, only, result);
       }
       after = past.at(-1)?.seq ?? after;
       if (past.length < AT_ONCE) break;
@@ -97,19 +121,29 @@ function createCandidates(specs: readonly LoadedSpec[], store: Store) {
   };
 }
 
+/** What may start, and how the payload is read. */
+interface Recognizing {
+  candidates: readonly LoadedSpec[];
+  event(payload: Json): Event;
+}
+
+function recognizeAs(candidates: readonly LoadedSpec[], name: string): Recognizing {
+  const formerly = candidates.map(({ spec }) => spec.repository);
+  return { candidates, event: (payload) => ({ ...parseEvent(name, payload), formerly }) };
+}
+
 async function judge(
   delivery: PastDelivery,
-  candidates: readonly LoadedSpec[],
+  { candidates, event: read }: Recognizing,
+  only: ReadonlySet<string> | undefined,
   result: BacktestResult,
 ): Promise<void> {
-  // What a hook's request would start stands in no repository.
-  if (hookOfEvent(delivery.event) !== undefined) return;
   result.deliveries += 1;
-  const then = new Map(delivery.outcome.specs.map((decided) => [decided.spec, decided]));
+  const decisions = delivery.outcome.specs.filter(({ spec }) => only?.has(spec) ?? true);
+  const then = new Map(decisions.map((decided) => [decided.spec, decided]));
   if (candidates.length === 0 && then.size === 0) return;
   const payload = JSON.parse(delivery.payload) as Json;
-  const formerly = candidates.map(({ spec }) => spec.repository);
-  const event: Event = { ...parseEvent(delivery.event, payload), formerly };
+  const event = read(payload);
   const specs = candidates.map(({ spec }) => spec);
   const verdicts = await matchSpecs(specs, event, payload);
   const now = new Map(

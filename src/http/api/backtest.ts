@@ -74,7 +74,10 @@ export function backtestOperations(deps: {
         try {
           const since = deps.clock.now() - body.days * DAY_MS;
           const specs = loaded.flatMap((one) => one.specs);
-          const result = await inTime(deps.backtest(specs, since, AbortSignal.timeout(LONGEST_MS)));
+          const hooks = loaded.flatMap((one) => one.hooks);
+          const result = await inTime(
+            deps.backtest(specs, since, AbortSignal.timeout(LONGEST_MS), { hooks }),
+          );
           return {
             ...result,
             since: isoTime(since),

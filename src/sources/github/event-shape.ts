@@ -23,6 +23,7 @@ const SHAPES = new Map<string, Shape>([
   ['check_run', { has: ['action', 'check_run', 'repository'], hasNot: ['deployment'] }],
   ['check_suite', { has: ['action', 'check_suite', 'repository'], hasNot: [] }],
   ['issue_comment', { has: ['action', 'issue', 'comment', 'repository'], hasNot: [] }],
+  ['pull_request', { has: ['action', 'number', 'pull_request', 'repository'], hasNot: [] }],
   ...['installation', 'installation_repositories', 'installation_target'].map(
     (name): [string, Shape] => [
       name,

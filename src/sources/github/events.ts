@@ -5,6 +5,7 @@ import { whyAnotherEvent } from './event-shape.ts';
 import { parseCheck } from './parse-check.ts';
 import { parseComment } from './parse-comment.ts';
 import { parseInstallation } from './parse-installation.ts';
+import { parsePullRequest } from './parse-pull-request.ts';
 import { parsePush } from './parse-push.ts';
 import {
   type Fields,
@@ -36,6 +37,10 @@ export function parseEvent(name: string, payload: Json): Event {
     }
     if (name === 'issue_comment') {
       return parseComment(fields) ?? other(name, payload, 'it is no new command on a pull request');
+    }
+    if (name === 'pull_request') {
+      const reason = 'nothing changed that a plan is about';
+      return parsePullRequest(fields) ?? other(name, payload, reason);
     }
     if (/^installation(?:_repositories|_target)?$/.test(name)) {
       const reason = 'nothing changed for Mainsheet';

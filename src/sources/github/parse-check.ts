@@ -1,6 +1,12 @@
-import { TerminalError } from '../../lib/errors.ts';
 import { PRESSES, type CheckEvent, type Press } from '../../model/event.ts';
-import { type Fields, readCommit, readFields, readName, readRepository } from './payload.ts';
+import {
+  type Fields,
+  readCommit,
+  readFields,
+  readName,
+  readNumber,
+  readRepository,
+} from './payload.ts';
 
 /**
  * A button or GitHub's own "Re-run" that was pressed; undefined for what else GitHub tells of check runs and
@@ -24,7 +30,10 @@ export function parseCheck(
     checkRun:
       name === 'check_suite'
         ? undefined
-        : { id: readId(checked.id), run: readName(checked.external_id, 'check_run.external_id') },
+        : {
+            id: readNumber(checked.id, 'check_run.id'),
+            run: readName(checked.external_id, 'check_run.external_id'),
+          },
   };
 }
 
@@ -33,9 +42,4 @@ function pressOf(name: string, payload: Fields): Press | undefined {
   if (name !== 'check_run' || payload.action !== 'requested_action') return undefined;
   const { identifier } = readFields(payload.requested_action, 'requested_action');
   return PRESSES.find((known) => known === identifier);
-}
-
-function readId(value: Fields[string] | undefined): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value;
-  throw new TerminalError('payload-unreadable', 'check_run.id is no number');
 }

@@ -1,6 +1,5 @@
-import { TerminalError } from '../../lib/errors.ts';
 import type { CommentCommand, CommentEvent } from '../../model/event.ts';
-import { type Fields, readFields, readName, readRepository } from './payload.ts';
+import { type Fields, readFields, readName, readNumber, readRepository } from './payload.ts';
 
 const NAME = '[A-Za-z0-9][A-Za-z0-9._/-]{0,99}';
 const COMMANDS = {
@@ -48,9 +47,4 @@ function commandOf(body: Fields[string] | undefined): CommentCommand | undefined
     return { name, target, revision, reason: reason?.toWellFormed() };
   }
   return undefined;
-}
-
-function readNumber(value: Fields[string] | undefined, where: string): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value;
-  throw new TerminalError('payload-unreadable', `${where} is no number`);
 }

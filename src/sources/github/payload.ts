@@ -64,6 +64,12 @@ export function readRef(value: Json | undefined, where: string): string {
   return ref;
 }
 
+/** GitHub's number of something. */
+export function readNumber(value: Json | undefined, where: string): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value;
+  throw unreadable(where, 'is no number');
+}
+
 /** What `read` makes of a value; null or a missing field is undefined. */
 export function readOptional(
   read: (value: Json, where: string) => string,

@@ -92,6 +92,8 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
   };
   const failing = new Set<string>();
   const intake = createIntake({
+    whyNoPlan: () => 'no plans here',
+    onPull: () => undefined,
     pressed: () => assert.fail('nothing is pressed here'),
     commented: () => assert.fail('nothing is commented here'),
     store: failingFor(store, failing),

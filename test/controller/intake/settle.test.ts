@@ -34,6 +34,8 @@ async function createFixture(t: TestContext) {
   const news = createBroadcast<News>();
   const unused = () => assert.fail('nothing has to be asked');
   const intake = createIntake({
+    whyNoPlan: () => 'no plans here',
+    onPull: () => undefined,
     store,
     pressed: () => assert.fail('nothing is pressed here'),
     commented: () => assert.fail('nothing is commented here'),

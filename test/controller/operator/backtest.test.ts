@@ -41,7 +41,11 @@ function setUp(store: Store) {
       return id;
     },
     backtest: (texts: string[], since = 0) =>
-      createBacktest({ store })(load(...texts), since, new AbortController().signal),
+      createBacktest({ store, catalog: { hook: () => undefined } })(
+        load(...texts),
+        since,
+        new AbortController().signal,
+      ),
   };
 }
 

@@ -8,6 +8,8 @@ const NAMES: Record<string, string> = {
   dispatch: 'Repository dispatch',
   webhook: 'Webhook',
   check: 'Check run',
+  'plan-check': 'Check run of a plan',
+  'plan-comment': 'Comment of a plan',
 };
 
 /** What a callback is called, for people. */

@@ -1,0 +1,144 @@
+import type { Annotation } from '../../callbacks/annotations.ts';
+import type { PlanCheckCallback } from '../../callbacks/plan-check.ts';
+import { codeSpan } from '../../lib/code-span.ts';
+import { cutText } from '../../lib/cut-text.ts';
+import type { SpecProblem } from '../../spec/problem.ts';
+import type { PulledEvent } from '../../store/plans.ts';
+import type { Judged } from '../intake/judged.ts';
+import { backtestLines } from './backtest-text.ts';
+import type { Plan } from './make-plan.ts';
+import { specLines } from './spec-text.ts';
+
+/** What is said on a pull request: `text` in the comment and the check run, the rest on the check run alone. */
+export type PlanText = Pick<PlanCheckCallback, 'title' | 'text' | 'conclusion' | 'annotations'>;
+
+/** GitHub takes 65,535 characters, and the comment's mark comes to it. */
+const MOST_TEXT = 60_000;
+/** As many as GitHub takes in one request. */
+const MOST_ANNOTATIONS = 50;
+const MOST_LISTED = 20;
+const MOST_MESSAGE = 2000;
+const HEADING = '### What merging would do';
+
+/** A plan in words. What others wrote stands in code spans, so that it is neither Markdown nor a mention. Pure. */
+export function planText(plan: Plan, { publicUrl }: { publicUrl: string | undefined }): PlanText {
+  const { pull, base, verdicts, change } = plan;
+  const deploying = verdicts.filter(({ verdict }) => verdict.matched).map(nameOf);
+  const problems = change?.problems ?? [];
+  const merging = `Merging ${codeSpan(pull.head.slice(0, 7))} into ${codeSpan(pull.base)} (at ${codeSpan(base.slice(0, 7))})`;
+  const deploys = deploying.length === 0 ? 'deploys nothing' : `deploys ${deploying.join(', ')}`;
+  const sections = [
+    `${HEADING}\n\n${merging} ${deploying.length === 0 ? 'deploys nothing' : `deploys ${deploying.map((name) => codeSpan(name)).join(', ')}`}.`,
+    ...(problems.length === 0 ? [] : [problemLines(problems)]),
+    ...verdicts.map(verdictLines),
+    ...(change === undefined ? [] : changeLines(plan, change)),
+    ...backtestLines(plan, publicUrl),
+  ];
+  return {
+    title:
+      problems.length > 0
+        ? `${count(problems.length, 'problem')} in deployment specs`
+        : `Merging ${deploys}`,
+    conclusion: problems.length > 0 ? 'failure' : 'success',
+    text: within(sections),
+    annotations: [
+      ...problems.map((problem) => annotationOf(problem, 'failure')),
+      ...(change?.warnings ?? []).map((problem) => annotationOf(problem, 'warning')),
+    ].slice(0, MOST_ANNOTATIONS),
+  };
+}
+
+/** Where something was said before, and nothing is true of it any more. */
+export function nothingText({ head }: PulledEvent): PlanText {
+  const title = 'Merging deploys nothing';
+  const text = `${HEADING}\n\nMerging ${codeSpan(head.slice(0, 7))} deploys nothing.`;
+  return { title, text, conclusion: 'success', annotations: [] };
+}
+
+/** What could not be found out. `code`: an error's, never its message, which may say what is not for all. */
+export function failedText(code: string): PlanText {
+  const title = 'It is not known what merging would do';
+  const text = `${HEADING}\n\n${title} (${codeSpan(code)}). Mainsheet's log says why.`;
+  return { title, text, conclusion: 'neutral', annotations: [] };
+}
+
+const nameOf = ({ loaded }: Judged['verdicts'][number]) => loaded.spec.name;
+
+function verdictLines({ loaded, verdict }: Judged['verdicts'][number]): string {
+  const { spec } = loaded;
+  const mark = (held: boolean) => (held ? '✓' : '✗');
+  const reasons = verdict.reasons.map(
+    ({ condition, held, detail }) => `- ${mark(held)} ${codeSpan(condition)}: ${codeSpan(detail)}`,
+  );
+  const title = verdict.matched
+    ? `#### ✓ ${codeSpan(spec.name)} deploys to ${codeSpan(spec.environment)}`
+    : `#### ✗ ${codeSpan(spec.name)} does not deploy`;
+  const why = ['<details><summary>Why</summary>', '', ...reasons, '', '</details>'];
+  return [title, '', ...(verdict.matched ? [...specLines(spec), ''] : []), ...why].join('\n');
+}
+
+function changeLines({ pull }: Plan, { changed, problems }: NonNullable<Plan['change']>): string[] {
+  const intro =
+    problems.length > 0
+      ? 'They are not used while any file has a problem: the specs in use stay.'
+      : `${count(changed.length, 'spec')} ${changed.length === 1 ? 'is' : 'are'} not what ${changed.length === 1 ? 'it was' : 'they were'}.`;
+  return [
+    `### Specs that change\n\n${intro}`,
+    ...changed.map(({ name, how, now }) => {
+      const title = `#### ${codeSpan(name)} is ${how}`;
+      if (now === undefined) return title;
+      const { repository, environment } = now.spec;
+      const isOwn = repository.toLowerCase() === pull.repository.toLowerCase();
+      const from = isOwn ? '' : `- Deploys ${codeSpan(repository)} to ${codeSpan(environment)}\n`;
+      return `${title}\n\n${from}${specLines(now.spec).join('\n')}`;
+    }),
+  ];
+}
+
+function problemLines(problems: readonly SpecProblem[]): string {
+  const listed = problems
+    .slice(0, MOST_LISTED)
+    .map(
+      ({ file, line, column, message }) =>
+        `- ${codeSpan(`${file}:${line}:${column}`)} ${codeSpan(message, 500)}`,
+    );
+  const rest = problems.length - listed.length;
+  return [
+    `#### ${count(problems.length, 'problem')} in the specs`,
+    '',
+    ...listed,
+    ...(rest === 0 ? [] : [`- … and ${rest} more`]),
+  ].join('\n');
+}
+
+function annotationOf(
+  { file, line, column, message, hint }: SpecProblem,
+  level: Annotation['annotation_level'],
+): Annotation {
+  return {
+    path: file,
+    start_line: line,
+    end_line: line,
+    start_column: column,
+    end_column: column,
+    annotation_level: level,
+    message: cutText(
+      hint === undefined ? message : `${message} — ${hint}`,
+      MOST_MESSAGE,
+    ).toWellFormed(),
+  };
+}
+
+/** As many sections as GitHub takes. */
+function within(sections: readonly string[]): string {
+  let room = MOST_TEXT;
+  const shown = sections.filter((section) => (room -= section.length + 2) > 0);
+  const hidden = sections.length - shown.length;
+  return [...shown, ...(hidden === 0 ? [] : [`… and ${count(hidden, 'section')} more`])].join(
+    '\n\n',
+  );
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
+}

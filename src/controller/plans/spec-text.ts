@@ -1,0 +1,35 @@
+import { codeSpan } from '../../lib/code-span.ts';
+import type { DeploymentSpec, FeedbackKind, NotifySpec } from '../../model/deployment-spec.ts';
+import { describeGate } from '../../model/gate.ts';
+
+const FEEDBACK: Record<FeedbackKind, string> = {
+  status: 'commit status',
+  deployment: 'Deployment',
+  check: 'check run',
+};
+/** Steps that are named; the rest is counted. */
+const MOST_STEPS = 20;
+
+/** What a run of a spec does, as lines of Markdown: no script, URL, value or secret. Pure. */
+export function specLines(spec: DeploymentSpec): string[] {
+  const named = spec.steps
+    .slice(0, MOST_STEPS)
+    .map(({ name, kind }) => `${codeSpan(name)} (${kind})`);
+  const more = spec.steps.length - named.length;
+  const told = [
+    ...spec.feedback.map((word) => FEEDBACK[word]),
+    ...spec.notify.map((entry) => `${whom(entry)} (${entry.on.join(', ')})`),
+  ];
+  return [
+    `- Steps: ${[...named, ...(more === 0 ? [] : [`${more} more`])].join(', ')}`,
+    ...spec.gates.map((gate) => `- Waits for: ${codeSpan(describeGate(gate))}`),
+    `- Tells: ${told.length === 0 ? 'no one' : told.join(', ')}`,
+  ];
+}
+
+/** The URLs of webhooks are for no one to read. */
+function whom(entry: NotifySpec): string {
+  return entry.kind === 'dispatch'
+    ? `repository_dispatch to ${codeSpan(entry.repository)}`
+    : entry.kind;
+}

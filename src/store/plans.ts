@@ -1,0 +1,112 @@
+import { sql } from 'kysely';
+import type { PullRequestEvent, Renamed } from '../model/event.ts';
+import { attemptOf, createClaims } from './claims.ts';
+import type { Engine } from './engine.ts';
+import { createMapping } from './mapping.ts';
+import { queries, values, type Db, type Row } from './query.ts';
+
+/** A pull request as it was told of last. */
+export type PulledEvent = PullRequestEvent & Renamed;
+
+/** A pull request whose plan is to be made. */
+export interface ClaimedPlan {
+  id: string;
+  pull: PulledEvent;
+  /** Which claim this is. */
+  attempts: number;
+  /** How often its plan could not be made. */
+  failures: number;
+}
+
+/** What GitHub has of a plan already. */
+export interface ToldPlan {
+  commentId: number | undefined;
+  checkRunId: number | undefined;
+  /** The commit that the check run is on. */
+  checkSha: string | undefined;
+}
+
+const mapping = createMapping<ClaimedPlan & ToldPlan>({
+  json: ['pull'],
+  others: ['repository', 'number', 'changed_at', 'noted_at', 'due_at', 'lease_until'],
+});
+
+/** As what the outbox knows the callbacks of a plan, which belong to no run. */
+export const planOwner = (id: string): string => `plan:${id}`;
+
+/** Whether it is one of these, and no run's id. */
+export const isOfPlan = (owner: string): boolean => owner.startsWith('plan:');
+
+export type Plans = ReturnType<typeof createPlans>;
+
+/** The pull requests that plans are made of, each with its newest state and what GitHub has of it. */
+export function createPlans(db: Db, engine: Engine) {
+  const { change, first } = queries(db);
+  const claims = createClaims(db, 'plans', sql`due_at is not null`);
+  const mine = ({ id, attempts }: ClaimedPlan) => attemptOf(sql`id = ${id}`, attempts);
+
+  return {
+    /**
+     * Notes what an event has told, under `id` when it is the first of its pull request; its plan is due at once when that is ready.
+     * A claim from before ends. What is older than what is known changes nothing. `now` in milliseconds. Answers the id that it has.
+     */
+    async note(id: string, pull: PulledEvent, now: number): Promise<string | undefined> {
+      const { repository, number, changedAt, isReady } = pull;
+      const row = {
+        id,
+        repository: repository.toLowerCase(),
+        number,
+        pull: JSON.stringify(pull),
+        changed_at: changedAt,
+        noted_at: now,
+        due_at: isReady ? now : null,
+      };
+      const noted = await first<{ id: string }>`insert into plans ${values([row])}
+        on conflict (repository, number) do update set pull = excluded.pull,
+          changed_at = excluded.changed_at, noted_at = excluded.noted_at, due_at = excluded.due_at,
+          attempts = plans.attempts + 1, failures = 0, lease_until = 0
+        where excluded.changed_at >= plans.changed_at
+        returning id`;
+      return noted?.id;
+    },
+
+    /** Takes the one that has been due for the longest time, and keeps it for `leaseMs`. */
+    async claim(now: number, leaseMs: number): Promise<ClaimedPlan | undefined> {
+      const due = sql`select id from plans where due_at <= ${now} and lease_until <= ${now}
+        order by due_at limit 1`;
+      const which =
+        engine === 'sqlite'
+          ? sql`id in (${due})`
+          : sql`id = any(array(${due} for update skip locked))`;
+      const [row] = await claims.take(which, sql`attempts = attempts + 1`, now + leaseMs, now);
+      return row && mapping.read(row);
+    },
+
+    async renew(plan: ClaimedPlan, leaseUntil: number): Promise<boolean> {
+      return (await claims.renew(mine(plan), leaseUntil)) !== undefined;
+    },
+
+    /** False when the pull request has changed since, or another process has claimed it. */
+    finish: (plan: ClaimedPlan) => claims.release(mine(plan), { due_at: null, failures: 0 }),
+
+    /** Gives it back, to be tried again at `at`; with false as `finish`. */
+    postpone: (plan: ClaimedPlan, at: number) =>
+      claims.release(mine(plan), { due_at: at, failures: plan.failures + 1 }),
+
+    releaseAll: claims.releaseAll,
+
+    /** Undefined when it is no longer kept. */
+    async told(id: string): Promise<ToldPlan | undefined> {
+      const row = await first<Row>`select * from plans where id = ${id}`;
+      return row && mapping.read(row);
+    },
+
+    async setComment(id: string, comment: number): Promise<void> {
+      await change`update plans set comment_id = ${comment} where id = ${id}`;
+    },
+
+    async setCheck(id: string, check: number, sha: string): Promise<void> {
+      await change`update plans set check_run_id = ${check}, check_sha = ${sha} where id = ${id}`;
+    },
+  };
+}
