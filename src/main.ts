@@ -24,6 +24,9 @@ process.on('SIGXFSZ', () => undefined);
 const argv = process.argv.slice(2);
 if (argv[0] === '--version' || argv[0] === '-V') {
   process.stdout.on('error', () => undefined).write(`${version}\n`);
+} else if (argv[0] === 'serve' && argv.length === 1) {
+  // What lives long does not keep in memory what reads command lines.
+  process.exitCode = await serve({});
 } else {
   const { runProgram } = await import('./commands/program.ts');
   process.exitCode = await runProgram(

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { PerformanceObserver } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -10,6 +11,9 @@ import { runInNewContext } from 'node:vm';
 export async function startLean<Started>(start: () => Promise<Started>): Promise<Started> {
   setFlagsFromString('--semi-space-growth-factor=1');
   const started = await start();
+  // Node keeps on disk what it has compiled only when it ends by itself, and such a process is often killed: then each start would
+  // compile everything once more, and have the compiler in its memory.
+  flushCompileCache();
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as NonNullable<typeof gc>;
   setFlagsFromString('--no-expose-gc');

@@ -1,5 +1,5 @@
-import { EvaluationError } from '@marcbachmann/cel-js';
 import type { ASTNode } from '@marcbachmann/cel-js';
+import { cel } from './cel-library.ts';
 import { compileRegularExpression } from './regular-expression.ts';
 import { sizeOf } from './value-size.ts';
 
@@ -35,7 +35,7 @@ interface Checked {
  */
 export function meter(ast: ASTNode): Meter {
   let left = STEP_LIMIT;
-  const over = new EvaluationError({ code: 'too_many_steps', message: 'too many steps' });
+  const over = new (cel().EvaluationError)({ code: 'too_many_steps', message: 'too many steps' });
   const spend = (steps: number): void => {
     left -= steps;
     if (left < 0) throw over;

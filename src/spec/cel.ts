@@ -1,13 +1,13 @@
-import { createContext, Script } from 'node:vm';
-import {
+import { createContext, Script, type Context } from 'node:vm';
+import type {
+  ASTNode,
   Environment,
-  EvaluationError,
   ParseError,
+  ParseResult,
   TypeError as CelTypeError,
-  serialize,
 } from '@marcbachmann/cel-js';
-import type { ASTNode, ParseResult } from '@marcbachmann/cel-js';
 import { TerminalError } from '../lib/errors.ts';
+import { cel } from './cel-library.ts';
 import { meter, STEP_LIMIT, type Meter } from './cel-meter.ts';
 import { didYouMean } from './problem.ts';
 
@@ -41,13 +41,8 @@ const MOST_ATTEMPTS = 5;
 
 const LIMITS = { maxAstNodes: 2000, maxDepth: 50, maxListElements: 200, maxMapEntries: 200 };
 
-const ENVIRONMENTS: Record<Scope, Environment> = {
-  condition: createEnvironment(SCOPES.condition),
-  template: createEnvironment(SCOPES.template),
-  request: createEnvironment(SCOPES.request),
-  hook: createEnvironment(SCOPES.hook),
-  response: createEnvironment(SCOPES.response),
-};
+/** Each is made with its first expression. */
+const environments: Partial<Record<Scope, Environment>> = {};
 
 /** An expression that is wrong, or that could not be evaluated. Its message holds no value of the context. */
 export class ExpressionError extends TerminalError {
@@ -98,15 +93,19 @@ export function parseExpression(source: string, scope: Scope = 'template'): Expr
   };
 }
 
-function createEnvironment(roots: readonly Root[]): Environment {
-  const environment = new Environment({ homogeneousAggregateLiterals: false, limits: LIMITS });
-  for (const root of roots) environment.registerVariable(root, 'dyn');
+function createEnvironment(scope: Scope): Environment {
+  const environment = new (cel().Environment)({
+    homogeneousAggregateLiterals: false,
+    limits: LIMITS,
+  });
+  for (const root of SCOPES[scope]) environment.registerVariable(root, 'dyn');
   return environment;
 }
 
 function parse(source: string, scope: Scope): ParseResult {
+  const environment = (environments[scope] ??= createEnvironment(scope));
   try {
-    return ENVIRONMENTS[scope].parse(source);
+    return environment.parse(source);
   } catch (error) {
     throw translateFault(error, source, scope);
   }
@@ -114,7 +113,8 @@ function parse(source: string, scope: Scope): ParseResult {
 
 /** The library's word for what is wrong with the expression itself, in ours. */
 function translateFault(error: unknown, source: string, scope: Scope): ExpressionError {
-  const known = error instanceof ParseError || error instanceof CelTypeError ? error : undefined;
+  const { ParseError: Parsing, TypeError: Typing } = cel();
+  const known = error instanceof Parsing || error instanceof Typing ? error : undefined;
   const offset = Math.min(known?.range?.start ?? 0, source.length);
   const summary = known?.summary ?? 'it cannot be read';
   const unknownName = /^Unknown variable: (\w+)$/.exec(summary)?.[1];
@@ -161,7 +161,7 @@ function unknownNameHint(name: string, scope: Scope): string {
 
 /** Runs the evaluation inside a script with a time limit: V8 then interrupts whatever is running. */
 const arena: { evaluate: (() => unknown) | undefined } = { evaluate: undefined };
-const realm = createContext(arena);
+let realm: Context | undefined;
 const script = new Script('evaluate()');
 
 function evaluate(
@@ -185,6 +185,7 @@ function evaluate(
 
 /** V8 measures by the wall clock: on a starved machine the time may be over although hardly anything was done in it. */
 function inTime(steps: Meter): unknown {
+  realm ??= createContext(arena);
   for (let attempt = 1; ; attempt += 1) {
     const before = process.threadCpuUsage();
     try {
@@ -206,7 +207,7 @@ function translateFailure(error: unknown, source: string): ExpressionError {
   if (error instanceof TerminalError && error.code === 'bad-regular-expression') {
     return failure(`${quote(source)} has no valid regular expression`, 0, error.hint);
   }
-  if (!(error instanceof EvaluationError))
+  if (!(error instanceof cel().EvaluationError))
     return failure(`${quote(source)} could not be evaluated`);
   const offset = error.range?.start ?? 0;
   const place = nodeText(error.node) ?? source;
@@ -248,7 +249,7 @@ function failure(message: string, offset = 0, hint?: string): ExpressionError {
 function nodeText(node: ASTNode | undefined): string | undefined {
   if (node === undefined) return undefined;
   try {
-    return serialize(node);
+    return cel().serialize(node);
   } catch {
     // The library writes macros back only in part.
     return undefined;

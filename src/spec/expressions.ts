@@ -1,4 +1,4 @@
-import { Duration, UnsignedInt } from '@marcbachmann/cel-js/evaluator';
+import type { Duration, UnsignedInt } from '@marcbachmann/cel-js/evaluator';
 import type { Json } from '../model/event.ts';
 import {
   ExpressionError,
@@ -7,6 +7,7 @@ import {
   type ExpressionContext,
   type Scope,
 } from './cel.ts';
+import { celValues } from './cel-library.ts';
 import { hasTemplate, parseTemplate } from './template.ts';
 import { sizeOf } from './value-size.ts';
 
@@ -134,7 +135,8 @@ function isPlain(value: unknown): boolean {
 }
 
 function isPrintable(value: unknown): value is Duration | UnsignedInt {
-  return value instanceof Duration || value instanceof UnsignedInt;
+  const values = celValues();
+  return value instanceof values.Duration || value instanceof values.UnsignedInt;
 }
 
 function nameOf(value: unknown): string {

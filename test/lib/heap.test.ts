@@ -1,14 +1,28 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const MIB = 1024 * 1024;
-const CHILD = fileURLToPath(new URL('heap-child.ts', import.meta.url));
+const run = promisify(execFile);
+const childIn = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 test('the space for new objects grows as work needs it, and never to the 128 MB that V8 would give it', async () => {
-  const { stdout } = await promisify(execFile)(process.execPath, [CHILD]);
+  const { stdout } = await run(process.execPath, [childIn('heap-child.ts')]);
   const bytes = Number(stdout);
   assert.ok(bytes >= 8 * MIB && bytes <= 40 * MIB, `${bytes / MIB} MB`);
+});
+
+test('a server that is killed has kept what it compiled, for the next start', async (t) => {
+  const cache = await mkdtemp(join(tmpdir(), 'mainsheet-heap-'));
+  t.after(() => rm(cache, { recursive: true, force: true }));
+  const env = { ...process.env, NODE_COMPILE_CACHE: cache };
+  const child = run(process.execPath, [childIn('heap-cache-child.ts')], { env });
+  await assert.rejects(child, { signal: 'SIGKILL' });
+  const kept = await readdir(cache, { recursive: true, withFileTypes: true });
+  assert.ok(kept.some((entry) => entry.isFile()));
 });
