@@ -152,6 +152,7 @@ export async function startApp(deps: {
     news,
     publicUrl: config.publicUrl,
     feedback: config.github.auth?.kind,
+    traced: config.traces !== undefined,
     onEnd: (run) => ended.publish(run),
     failpoint,
   });
@@ -207,7 +208,13 @@ export async function startApp(deps: {
   const feedback = createFeedback({
     store,
     sender: createSender({ github, fetch, clock }),
-    render: createRender({ store, specOf, secret, publicUrl: config.publicUrl }),
+    render: createRender({
+      store,
+      specOf,
+      secret,
+      publicUrl: config.publicUrl,
+      traces: config.traces,
+    }),
     leaseMs: config.leaseMs,
     budget,
     clock,

@@ -66,6 +66,8 @@ export interface Config {
   secretFiles: string[];
   /** Addresses and networks of proxies whose `X-Forwarded-For` counts. */
   trustedProxies: string[];
+  /** Where the spans of runs go, as OTLP over HTTP; undefined: nowhere. */
+  traces: { url: string; headers: Record<string, string>; service: string } | undefined;
   logLevel: string;
   logFormat: 'json' | 'pretty';
   /** How often branches are compared with what is known of them, in milliseconds; 0: never. */
@@ -186,6 +188,7 @@ export function readConfig(
     secrets,
     secretFiles: secretFiles(env),
     trustedProxies: set.MAINSHEET_TRUSTED_PROXIES ?? [],
+    traces: tracesOf(set),
     logLevel: set.LOG_LEVEL ?? 'info',
     logFormat: set.LOG_FORMAT ?? (options.isTerminal ? 'pretty' : 'json'),
     reconcileIntervalMs: set.MAINSHEET_RECONCILE_INTERVAL ?? 60_000,
@@ -211,6 +214,22 @@ function githubUrls(api: string | undefined, server: string | undefined) {
     return { apiUrl: api, serverUrl: api.slice(0, -suffix.length) };
   }
   return { apiUrl: api ?? 'https://api.github.com', serverUrl: server ?? 'https://github.com' };
+}
+
+/** https://opentelemetry.io/docs/specs/otel/protocol/exporter/#endpoint-urls-for-otlphttp */
+function tracesOf(set: {
+  OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
+  OTEL_EXPORTER_OTLP_HEADERS?: Record<string, string> | undefined;
+  OTEL_SERVICE_NAME?: string | undefined;
+}): Config['traces'] {
+  const base = set.OTEL_EXPORTER_OTLP_ENDPOINT;
+  return base === undefined
+    ? undefined
+    : {
+        url: `${base}/v1/traces`,
+        headers: set.OTEL_EXPORTER_OTLP_HEADERS ?? {},
+        service: set.OTEL_SERVICE_NAME ?? 'mainsheet',
+      };
 }
 
 function authOf(set: {

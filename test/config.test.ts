@@ -65,6 +65,7 @@ test('with nothing but the webhook secret set, the documented defaults count', (
     needsSetup: false,
     sessionKeys: [],
     trustedProxies: [],
+    traces: undefined,
     logLevel: 'info',
     logFormat: 'json',
     reconcileIntervalMs: 60_000,
@@ -94,11 +95,18 @@ test('every variable arrives where it belongs', () => {
     GITHUB_TOKEN: 'ghp_token',
     GITHUB_API_URL: 'http://127.0.0.1:4000/',
     GITHUB_SERVER_URL: 'http://127.0.0.1:4001',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'https://otel.example:4318/',
+    OTEL_EXPORTER_OTLP_HEADERS: 'Authorization=Basic%20abc, x-scope=main',
     LOG_LEVEL: 'DEBUG',
     LOG_FORMAT: 'pretty',
   });
   assert.equal(set.host, '0.0.0.0');
   assert.equal(set.port, 0);
+  assert.deepEqual(set.traces, {
+    url: 'https://otel.example:4318/v1/traces',
+    headers: { authorization: 'Basic abc', 'x-scope': 'main' },
+    service: 'mainsheet',
+  });
   assert.equal(set.dataDir, '/var/lib/mainsheet');
   assert.equal(set.databaseUrl, 'postgres://user:pw@db/mainsheet');
   assert.deepEqual(set.deployments, { kind: 'directory', path: '/etc/mainsheet' });

@@ -8,6 +8,7 @@ import type { Run, RunState } from '../model/run.ts';
 import type { ExpressionContext } from '../spec/expressions.ts';
 import type { Tables } from '../store/index.ts';
 import type { OutboxEntry } from '../store/outbox.ts';
+import type { TraceTarget } from './trace.ts';
 
 /** What a spec says of how the world is told. */
 export type ToldSpec = Pick<
@@ -28,6 +29,8 @@ export interface RunChange {
   asked?: string | undefined;
   /** Base of the links on GitHub; without it there are none. */
   publicUrl: string | undefined;
+  /** Whether a collector gets the spans of runs. */
+  traced?: boolean | undefined;
 }
 
 /** A callback with all filled in: what is really sent. Lives in memory only. `repository`: it goes to GitHub; `url`: elsewhere. */
@@ -44,8 +47,10 @@ export interface Place {
 
 /** What a message is made from when it is sent. */
 export interface Sources {
-  store: Pick<Tables, 'runs' | 'steps' | 'logs' | 'plans'>;
+  store: Pick<Tables, 'runs' | 'steps' | 'logs' | 'plans' | 'inbox'>;
   publicUrl: string | undefined;
+  /** Where spans go. */
+  traces?: TraceTarget | undefined;
   /** The entry of `notify` in the run's spec, and what its templates may speak of. Throws TerminalError `notify-missing`. */
   notify(run: Run, position: number): Promise<NotifyContext>;
   /** Throws MainsheetError `secret-missing`. */

@@ -14,6 +14,7 @@ import { reply } from './reply.ts';
 import { slack } from './slack.ts';
 import { status } from './status.ts';
 import { teams } from './teams.ts';
+import { trace } from './trace.ts';
 import { webhook } from './webhook.ts';
 
 /** Every kind, in the order in which a change is told. */
@@ -31,6 +32,7 @@ const KINDS = [
   reply,
   planCheck,
   planComment,
+  trace,
 ] as const;
 
 type Kind = (typeof KINDS)[number];

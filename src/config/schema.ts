@@ -56,6 +56,9 @@ export const configSchema = z.object({
   MAINSHEET_RETENTION_DELIVERIES: wholeNumber(1, 100_000_000),
   MAINSHEET_RETENTION_RUNS: wholeNumber(1, 100_000_000),
   MAINSHEET_TRUSTED_PROXIES: variable(networks),
+  OTEL_EXPORTER_OTLP_ENDPOINT: variable(webUrl),
+  OTEL_EXPORTER_OTLP_HEADERS: variable(otlpHeaders),
+  OTEL_SERVICE_NAME: variable((text) => text),
   MAINSHEET_SHUTDOWN_GRACE: variable(grace),
   MAINSHEET_LEASE: variable(lease),
   MAINSHEET_GITHUB_WRITES_PER_MINUTE: wholeNumber(1, 100_000),
@@ -228,4 +231,19 @@ function privateKey(text: string): string | Wrong {
     'is no RSA private key in PEM form',
     'use the whole .pem file that GitHub gave for the App, in GITHUB_APP_PRIVATE_KEY_FILE if need be',
   );
+}
+
+/** `name=value,name=value`, percent-encoded: https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specifying-headers-via-environment-variables */
+function otlpHeaders(text: string): Record<string, string> | Wrong {
+  const headers: Record<string, string> = {};
+  for (const part of text.split(',')) {
+    const [, name, value = ''] = /^\s*([\w-]+)\s*=(.*)$/s.exec(part) ?? [];
+    if (name === undefined) return wrong('is no list of headers', 'write name=value,name=value');
+    try {
+      headers[name.toLowerCase()] = decodeURIComponent(value.trim());
+    } catch {
+      return wrong(`has a value of ${name} that is not percent-encoded`, 'write % as %25');
+    }
+  }
+  return headers;
 }

@@ -5,7 +5,7 @@ export type DeliveryState = 'pending' | 'processed' | 'failed';
 
 /** Whether an id is of the form in which Mainsheet names what it tells itself of; GitHub's are UUIDs. */
 export function isOwnId(id: string): boolean {
-  return /^(?:reconcile|deploy)-/.test(id);
+  return /^(?:reconcile-|deploy-|schedule:)/.test(id);
 }
 
 /** One webhook request that was verified and stored. */

@@ -1,5 +1,6 @@
 import type { Message } from '../callbacks/contract.ts';
 import { kindOf } from '../callbacks/index.ts';
+import type { TraceTarget } from '../callbacks/trace.ts';
 import { MainsheetError } from '../lib/errors.ts';
 import type { OutboxEntry } from '../store/outbox.ts';
 import type { Store } from '../store/index.ts';
@@ -14,8 +15,10 @@ export function createRender(deps: {
   specOf: SpecReader;
   secret: (name: string) => string | undefined;
   publicUrl: string | undefined;
+  /** Where the spans of runs go. */
+  traces?: TraceTarget | undefined;
 }): Render {
-  const { store, specOf, publicUrl } = deps;
+  const { store, specOf, publicUrl, traces } = deps;
 
   function secret(name: string): string {
     const value = deps.secret(name);
@@ -25,5 +28,11 @@ export function createRender(deps: {
 
   const notify = createNotifyContext({ store, specOf, secret });
   return (entry) =>
-    kindOf(entry.callback).render(entry.callback, entry, { store, publicUrl, notify, secret });
+    kindOf(entry.callback).render(entry.callback, entry, {
+      store,
+      publicUrl,
+      traces,
+      notify,
+      secret,
+    });
 }

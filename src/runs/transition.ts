@@ -73,6 +73,8 @@ export function createTransitions(deps: {
   publicUrl: string | undefined;
   /** As what GitHub is told: without credentials nothing is put in the outbox that only GitHub could take. */
   feedback: 'app' | 'token' | undefined;
+  /** Whether a collector gets the spans of runs. */
+  traced?: boolean;
   /** Hears of each run that this process has ended, once that is on disk. */
   onEnd?: (run: Run) => void;
   failpoint?: Failpoint;
@@ -86,10 +88,10 @@ export function createTransitions(deps: {
     spec: ToldSpec,
     asked?: string,
   ): Promise<void> {
-    const { publicUrl } = deps;
+    const { publicUrl, traced } = deps;
     const wasDeployed = await wasDeployedBefore(tables, run);
     const overridden = await overrideOf(tables, run, spec.gates);
-    const change = { run, spec, previous, wasDeployed, overridden, asked, publicUrl };
+    const change = { run, spec, previous, wasDeployed, overridden, asked, publicUrl, traced };
     const callbacks = callbacksFor(change);
     await add(tables, run.id, callbacks, run, spec.notify);
   }

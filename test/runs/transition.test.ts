@@ -76,6 +76,7 @@ async function callbacksOf(store: Store, run: string): Promise<string[]> {
 }
 
 function tells(callback: AnyCallback): string {
+  if (callback.kind === 'trace') return callback.kind;
   const state = 'state' in callback ? callback.state : 'run' in callback ? callback.run.state : '';
   return `${callback.kind} ${state}`.trim();
 }
