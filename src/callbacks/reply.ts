@@ -1,43 +1,42 @@
+import { RequestError } from '@octokit/request-error';
 import type { Octokit } from '@octokit/rest';
 import { IMPORTANCE } from '../model/importance.ts';
 import { findComment } from './comment-lookup.ts';
-import type { CallbackKind, Place } from './contract.ts';
+import type { CallbackKind, Place, Way } from './contract.ts';
 
-/** The answer to a command in a comment on a pull request. */
+/** The answer to a command in a comment on a pull request or a commit. */
 export interface ReplyCallback {
   kind: 'reply';
   repository: string;
-  pull: number;
+  /** The pull request's number; undefined where the comment stands on `commit`. */
+  pull?: number | undefined;
+  commit?: string | undefined;
   comment: number;
   reaction: '+1' | 'confused';
   /** Markdown. */
   text: string;
 }
 
+const PER_PAGE = 100;
+/** The oldest come first. */
+const MAX_PAGES = 10;
+
 /** A reaction to the comment and a comment below it, once: where a try before may have arrived, it is looked for first. */
 export const reply: CallbackKind<ReplyCallback, ReplyCallback> = {
   kind: 'reply',
   due: () => [],
-  target: ({ repository, pull }) => `reply:${repository.toLowerCase()}#${pull}`,
+  target: ({ repository, pull, commit }) =>
+    `reply:${repository.toLowerCase()}${commit === undefined ? `#${pull}` : `@${commit}`}`,
   tells: ({ reaction }) => (reaction === '+1' ? 'done' : 'refused'),
   importance: () => IMPORTANCE.notification,
   payer: ({ repository }) => repository,
   render: async (callback) => callback,
 
   async send(message, way) {
+    const { pull, commit } = message;
     await way.github(message.repository, 'answer a comment in', async (octokit, place) => {
-      // GitHub answers the same for a reaction that is there.
-      await octokit.request('POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions', {
-        ...place,
-        comment_id: message.comment,
-        content: message.reaction,
-      });
-      if (way.retried && (await isThere(octokit, place, message))) return;
-      await octokit.request('POST /repos/{owner}/{repo}/issues/{issue_number}/comments', {
-        ...place,
-        issue_number: message.pull,
-        body: `${message.text}\n\n${markOf(message)}`,
-      });
+      if (commit !== undefined) await answerCommit(octokit, place, { ...message, commit }, way);
+      else if (pull !== undefined) await answerPull(octokit, place, { ...message, pull }, way);
     });
     return {};
   },
@@ -45,13 +44,79 @@ export const reply: CallbackKind<ReplyCallback, ReplyCallback> = {
   permissions: [{ name: 'pull_requests', least: 'write', why: 'to answer commands in comments' }],
 };
 
+const bodyOf = (message: ReplyCallback) => `${message.text}\n\n${markOf(message)}`;
 const markOf = ({ comment }: ReplyCallback) => `<!-- mainsheet: answers ${comment} -->`;
+const isAnswer = (message: ReplyCallback) => (text: string) => text.endsWith(markOf(message));
 
-async function isThere(octokit: Octokit, place: Place, message: ReplyCallback): Promise<boolean> {
+async function answerPull(
+  octokit: Octokit,
+  place: Place,
+  message: ReplyCallback & { pull: number },
+  { retried }: Pick<Way, 'retried'>,
+): Promise<void> {
+  // GitHub answers the same for a reaction that is there.
+  await octokit.request('POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions', {
+    ...place,
+    comment_id: message.comment,
+    content: message.reaction,
+  });
+  if (retried && (await isOnPull(octokit, place, message))) return;
+  await octokit.request('POST /repos/{owner}/{repo}/issues/{issue_number}/comments', {
+    ...place,
+    issue_number: message.pull,
+    body: bodyOf(message),
+  });
+}
+
+/** To react there an App needs `contents: write`, to answer only `contents: read`. */
+async function answerCommit(
+  octokit: Octokit,
+  place: Place,
+  message: ReplyCallback & { commit: string },
+  { retried }: Pick<Way, 'retried'>,
+): Promise<void> {
+  const of = { ...place, commit_sha: message.commit };
+  try {
+    await octokit.request('POST /repos/{owner}/{repo}/comments/{comment_id}/reactions', {
+      ...place,
+      comment_id: message.comment,
+      content: message.reaction,
+    });
+  } catch (error) {
+    if (!(error instanceof RequestError && error.status === 403)) throw error;
+  }
+  if (retried && (await isOnCommit(octokit, of, message))) return;
+  await octokit.request('POST /repos/{owner}/{repo}/commits/{commit_sha}/comments', {
+    ...of,
+    body: bodyOf(message),
+  });
+}
+
+async function isOnCommit(
+  octokit: Octokit,
+  of: Place & { commit_sha: string },
+  message: ReplyCallback,
+): Promise<boolean> {
+  for (let page = 1; page <= MAX_PAGES; page += 1) {
+    const { data } = await octokit.request(
+      'GET /repos/{owner}/{repo}/commits/{commit_sha}/comments',
+      { ...of, per_page: PER_PAGE, page },
+    );
+    if (data.some(({ body }) => isAnswer(message)(body))) return true;
+    if (data.length < PER_PAGE) return false;
+  }
+  return false;
+}
+
+async function isOnPull(
+  octokit: Octokit,
+  place: Place,
+  message: ReplyCallback & { pull: number },
+): Promise<boolean> {
   const { data: asked } = await octokit.request(
     'GET /repos/{owner}/{repo}/issues/comments/{comment_id}',
     { ...place, comment_id: message.comment },
   );
-  const isIt = (text: string) => text.endsWith(markOf(message));
-  return (await findComment(octokit, place, message.pull, isIt, asked.created_at)) !== undefined;
+  const { created_at: since } = asked;
+  return (await findComment(octokit, place, message.pull, isAnswer(message), since)) !== undefined;
 }

@@ -25,7 +25,14 @@ export interface Permission {
 }
 
 /** The events that are handled: https://docs.github.com/en/webhooks/webhook-events-and-payloads */
-export const EVENTS = ['push', 'release', 'workflow_run', 'issue_comment', 'pull_request'];
+export const EVENTS = [
+  'push',
+  'release',
+  'workflow_run',
+  'issue_comment',
+  'commit_comment',
+  'pull_request',
+];
 
 /** GitHub asks for it before an App may get `workflow_run`. */
 export const ACTIONS: Permission = {
@@ -168,6 +175,7 @@ function pageOf({ html_url: url, slug, owner }: z.output<typeof appAnswer>): str
 /** What is written in a spec for events that are no triggers. */
 const KEYS = new Map([
   ['issue_comment', 'comments: true'],
+  ['commit_comment', 'comments: true'],
   ['pull_request', 'plan: true'],
 ]);
 

@@ -161,16 +161,19 @@ export interface CheckEvent {
   checkRun: { id: number; run: string } | undefined;
 }
 
+/** What comments may command. */
+export const COMMANDS = ['deploy', 'rollback', 'retry', 'approve', 'explain'] as const;
+
 /** What a person has written into a comment. `target`: an environment or a spec. */
 export interface CommentCommand {
-  name: 'deploy' | 'rollback' | 'retry' | 'approve' | 'explain';
+  name: (typeof COMMANDS)[number];
   target: string | undefined;
   /** At least 7 digits of a commit. */
   revision: string | undefined;
   reason: string | undefined;
 }
 
-/** A person wrote a command into a comment on a pull request. */
+/** A person wrote a command into a comment on a pull request or a commit. */
 export interface CommentEvent {
   kind: 'comment';
   repository: string;
@@ -178,7 +181,10 @@ export interface CommentEvent {
   by: string;
   /** GitHub's number of the comment. */
   comment: number;
-  pull: number;
+  /** Where it stands: a pull request's number, or a commit. */
+  on: { pull: number } | { commit: string };
+  /** The command was not there when the comment was written. Such a one is never obeyed. */
+  isEdited: boolean;
   command: CommentCommand;
 }
 

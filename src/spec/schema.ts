@@ -79,7 +79,7 @@ const written = z.strictObject({
   comments: z
     .boolean()
     .describe(
-      'Whether people with write permission may give commands in comments on pull requests. Default: false.',
+      'Whether people with write permission may give commands in comments on pull requests and commits. Default: false.',
     )
     .optional(),
   plan: z

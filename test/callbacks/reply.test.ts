@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { RequestError } from '@octokit/request-error';
 import type { Way } from '../../src/callbacks/contract.ts';
 import { reply, type ReplyCallback } from '../../src/callbacks/reply.ts';
 
@@ -12,12 +13,22 @@ const MESSAGE: ReplyCallback = {
   text: 'Done',
 };
 
+function forbidden(): RequestError {
+  const request = { method: 'POST' as const, url: 'https://api.github.com', headers: {} };
+  return new RequestError('Resource not accessible by integration', 403, { request });
+}
+
 /** Sends the answer to a pull request with these comments. */
-async function send(comments: { body: string }[], retried: boolean): Promise<string[]> {
+async function send(
+  comments: { body: string }[],
+  retried: boolean,
+  { message = MESSAGE, mayReact = true }: { message?: ReplyCallback; mayReact?: boolean } = {},
+): Promise<string[]> {
   const asked: string[] = [];
   const octokit = {
     async request(route: string, { body }: { body?: string }) {
-      asked.push(route.replace('/repos/{owner}/{repo}/issues/', ''));
+      asked.push(route.replace(/\/repos\/\{owner\}\/\{repo\}\/(issues\/)?/, ''));
+      if (route.endsWith('/reactions') && !mayReact) throw forbidden();
       if (route.startsWith('GET')) {
         return { data: route.endsWith('}') ? { created_at: '2026-01-01T00:00:00Z' } : comments };
       }
@@ -30,7 +41,7 @@ async function send(comments: { body: string }[], retried: boolean): Promise<str
     github: async (_repository: string, _doing: string, act: (...given: unknown[]) => unknown) =>
       await act(octokit, { owner: 'acme', repo: 'shop' }),
   } as unknown as Way;
-  await reply.send(MESSAGE, way);
+  await reply.send(message, way);
   return asked;
 }
 
@@ -40,5 +51,16 @@ test('an answer is a reaction and a comment; one that has arrived is not written
   const WRITE = 'POST {issue_number}/comments';
   assert.deepEqual(await send(comments, false), [REACT, WRITE]);
   assert.ok(!(await send(comments, true)).includes(WRITE));
+  assert.equal(comments.length, 1);
+});
+
+test('an answer on a commit is written also where the App may not react, and no more than once', async () => {
+  const message: ReplyCallback = { ...MESSAGE, pull: undefined, commit: 'a'.repeat(40) };
+  const comments: { body: string }[] = [];
+  const REACT = 'POST comments/{comment_id}/reactions';
+  const READ = 'GET commits/{commit_sha}/comments';
+  const WRITE = 'POST commits/{commit_sha}/comments';
+  assert.deepEqual(await send(comments, false, { message, mayReact: false }), [REACT, WRITE]);
+  assert.deepEqual(await send(comments, true, { message }), [REACT, READ]);
   assert.equal(comments.length, 1);
 });

@@ -309,6 +309,8 @@ test('doctor learns what the App may do and what it lacks', async (t) => {
       'false: the App has deployments: no access, but needs write to record deployments',
       'true: the App does not subscribe to workflow_run; specs with on.workflow_run need it',
       'true: the App does not subscribe to issue_comment; specs with comments: true need it',
+      'true: the App does not subscribe to commit_comment; specs with comments: true need it',
+      'true: the App does not subscribe to pull_request; specs with plan: true need it',
       'false: the App is not installed anywhere',
       'true: contents: read; repository_dispatch needs contents: write',
     ],

@@ -16,7 +16,7 @@ import type { Gates } from './gates.ts';
 import type { Operate } from './operate.ts';
 import type { AskWhy } from './why.ts';
 
-/** Does what commands in comments on pull requests ask for. */
+/** Does what commands in comments on pull requests and commits ask for. */
 export type Commented = (
   delivery: Pick<Delivery, 'id' | 'attempts'>,
   event: CommentEvent & Renamed,
@@ -48,7 +48,7 @@ export function createCommented(deps: {
   const { store, clock } = deps;
 
   return async (delivery, event) => {
-    const { command, repository } = event;
+    const { command, repository, on } = event;
     const actor = `github:${event.by.toLowerCase()}`;
     const specs = [repository, ...(event.formerly ?? [])]
       .flatMap((name) => deps.catalog.forRepository(name))
@@ -64,11 +64,11 @@ export function createCommented(deps: {
       const { reaction, text, summary } = told;
       const carrier = run ?? (await newestRun(tables));
       if (carrier !== undefined && specs.length > 0) {
-        const { pull, comment } = event;
+        const { comment } = event;
         const callback: ReplyCallback = {
           kind: 'reply',
           repository,
-          pull,
+          ...on,
           comment,
           reaction,
           text,
@@ -124,7 +124,7 @@ export function createCommented(deps: {
       await store.atomically(async (tables) => {
         if (!isRecorded) {
           const action = `comment.${command.name}.refused`;
-          const subject = `${repository}#${event.pull}`;
+          const subject = `${repository}${'pull' in on ? `#${on.pull}` : `@${on.commit}`}`;
           const detail = why.slice(0, LONGEST_DETAIL);
           await tables.audit.record({ at: clock.now(), actor, action, subject, detail });
         }
@@ -135,11 +135,12 @@ export function createCommented(deps: {
     }
 
     async function commits(): Promise<string[]> {
-      const { head, merged } = await deps.pullRequest(repository, event.pull);
+      if ('commit' in on) return [on.commit];
+      const { head, merged } = await deps.pullRequest(repository, on.pull);
       return merged === undefined ? [head] : [merged, head];
     }
 
-    /** The one spec's newest run of the pull request's commits that `fits`. */
+    /** The one spec's newest run of these commits that `fits`. */
     async function theRun(fits: (run: Run) => boolean, what: string): Promise<Run> {
       const names = new Set(aimedAt(specs, command.target).map(({ name }) => name));
       const newest = new Map<string, Run>();
@@ -155,7 +156,8 @@ export function createCommented(deps: {
       if (only !== undefined && others.length === 0) return only;
       const which =
         only === undefined ? 'no run' : `runs of ${found.map(({ spec }) => spec).join(', ')}`;
-      throw new TerminalError('no-such-run', `this pull request has ${which} that ${what}`);
+      const here = 'pull' in on ? 'pull request' : 'commit';
+      throw new TerminalError('no-such-run', `this ${here} has ${which} that ${what}`);
     }
 
     async function act(): Promise<string> {
@@ -216,6 +218,9 @@ export function createCommented(deps: {
           close(tables, { reaction: 'confused', text: '', summary }, undefined),
         );
         return summary;
+      }
+      if (event.isEdited) {
+        return await refuse('a comment that was edited gives no command; write a new one', false);
       }
       const action = command.name === 'explain' ? 'deploy' : command.name;
       const permit = await deps.mayDo(repository, event.by, action);

@@ -24,6 +24,13 @@ const SHAPES = new Map<string, Shape>([
   ['check_suite', { has: ['action', 'check_suite', 'repository'], hasNot: [] }],
   ['issue_comment', { has: ['action', 'issue', 'comment', 'repository'], hasNot: [] }],
   ['pull_request', { has: ['action', 'number', 'pull_request', 'repository'], hasNot: [] }],
+  [
+    'commit_comment',
+    {
+      has: ['action', 'comment', 'repository'],
+      hasNot: ['issue', 'pull_request', 'discussion'],
+    },
+  ],
   ...['installation', 'installation_repositories', 'installation_target'].map(
     (name): [string, Shape] => [
       name,

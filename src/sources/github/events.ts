@@ -35,8 +35,9 @@ export function parseEvent(name: string, payload: Json): Event {
       const reason = 'nothing was asked of Mainsheet on a check run';
       return parseCheck(name, fields) ?? other(name, payload, reason);
     }
-    if (name === 'issue_comment') {
-      return parseComment(fields) ?? other(name, payload, 'it is no new command on a pull request');
+    if (name === 'issue_comment' || name === 'commit_comment') {
+      const reason = 'it is no new command on a pull request or a commit';
+      return parseComment(name, fields) ?? other(name, payload, reason);
     }
     if (name === 'pull_request') {
       const reason = 'nothing changed that a plan is about';

@@ -9,7 +9,7 @@ import { createGates } from '../../../src/controller/operator/gates.ts';
 import { createOperate } from '../../../src/controller/operator/operate.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import { RetryableError, TerminalError } from '../../../src/lib/errors.ts';
-import type { CommentCommand } from '../../../src/model/event.ts';
+import { COMMANDS, type CommentCommand, type CommentEvent } from '../../../src/model/event.ts';
 import type { ApproveGate } from '../../../src/model/gate.ts';
 import type { News } from '../../../src/model/news.ts';
 import type { RunCommand } from '../../../src/model/run-state.ts';
@@ -127,7 +127,11 @@ for (const [engine, open] of bothEngines()) {
           let run = made;
           for (const command of commands) run = await transitions.commit(run, command);
         },
-        async say(name: CommentCommand['name'], more: Partial<CommentCommand> = {}, by = 'alice') {
+        async say(
+          name: CommentCommand['name'],
+          more: Partial<CommentCommand> = {},
+          how: Partial<Pick<CommentEvent, 'by' | 'on' | 'isEdited'>> = {},
+        ) {
           count += 1;
           const id = `comment-${count}`;
           await store.accept(sampleDelivery(id, { event: 'issue_comment' }));
@@ -137,9 +141,11 @@ for (const [engine, open] of bothEngines()) {
             commented(claimed.delivery, {
               kind: 'comment',
               repository: REPOSITORY,
-              by,
+              by: 'alice',
               comment: count,
-              pull: 12,
+              on: { pull: 12 },
+              isEdited: false,
+              ...how,
               command: { name, target: undefined, revision: undefined, reason: undefined, ...more },
             });
           return { again, id };
@@ -179,22 +185,58 @@ for (const [engine, open] of bothEngines()) {
       assert.ok((await audit()).includes('github:alice comment.deploy'));
     });
 
-    test('a person without the permission gets a refusal and an audit entry for each command', async (t) => {
-      const { say, run, runs, replies, audit, spec } = await setUp(t, { gates: [APPROVE] });
-      await run('r1', HEAD);
-      const before = await runs();
-      for (const name of ['deploy', 'rollback', 'retry', 'approve', 'explain'] as const) {
-        const { again } = await say(name, { target: spec.environment }, 'eve');
-        assert.match((await again()).summary, /^Not done: eve may not/);
-        assert.ok((await audit()).includes(`github:eve comment.${name}.refused`));
+    const REFUSED = [
+      ['a person without the permission', { by: 'eve' }, /^Not done: eve may not/],
+      ['an edit', { isEdited: true }, /^Not done: a comment that was edited gives no command/],
+    ] as const;
+    for (const [what, how, refusal] of REFUSED) {
+      for (const on of [{ pull: 12 }, { commit: HEAD }]) {
+        const where = 'pull' in on ? 'a pull request' : 'a commit';
+        test(`each command of ${what} on ${where} comes to a refusal and an audit entry, and nothing else (G12)`, async (t) => {
+          const { say, run, runs, replies, audit, store, spec } = await setUp(t, {
+            gates: [APPROVE],
+          });
+          await run('r1', OLDER, { type: 'unblock' }, START, SUCCEED);
+          await run('r2', HEAD, { type: 'unblock' }, START, SUCCEED);
+          await run('r3', HEAD);
+          const before = [await runs(), await store.pauses.list()];
+          for (const name of COMMANDS) {
+            const { again } = await say(name, { target: spec.environment }, { on, ...how });
+            assert.match((await again()).summary, refusal);
+            const by = 'by' in how ? how.by : 'alice';
+            assert.ok((await audit()).includes(`github:${by} comment.${name}.refused`));
+          }
+          assert.deepEqual([await runs(), await store.pauses.list()], before);
+          const told = await replies();
+          assert.deepEqual(
+            told.map(({ reaction, pull, commit }) => [reaction, pull, commit]),
+            COMMANDS.map(() => ['confused', on.pull, on.commit]),
+          );
+          assert.equal((await audit()).length, COMMANDS.length);
+          assert.deepEqual(await store.gates.answersTo('r3'), []);
+        });
       }
-      assert.deepEqual(await runs(), before);
-      assert.deepEqual(
-        new Set((await replies()).map(({ reaction }) => reaction)),
-        new Set(['confused']),
+    }
+
+    test('a command on a commit is about that commit', async (t) => {
+      const { say, run, runs, replies, spec } = await setUp(t, { gates: [APPROVE] });
+      const on = { commit: OLDER };
+      await run('r1', OLDER, { type: 'unblock' }, START, SUCCEED);
+      await run('r2', HEAD);
+      assert.match(
+        (await (await say('approve', {}, { on })).again()).summary,
+        /this commit has no/,
       );
-      assert.equal((await replies()).length, 5);
-      assert.equal((await audit()).length, 5);
+      await (await say('approve', {}, { on: { commit: HEAD } })).again();
+      await (await say('retry', {}, { on })).again();
+      await (await say('explain', {}, { on })).again();
+      assert.deepEqual((await runs()).slice(0, 2), ['retry superseded', 'event queued']);
+      await (await say('deploy', { target: spec.environment }, { on: { commit: HEAD } })).again();
+      assert.match((await runs())[0] ?? '', /^deploy /);
+      const told = await replies();
+      assert.ok(
+        told.some(({ text, commit }) => commit === OLDER && text.startsWith('- bbbbbbb, ')),
+      );
     });
 
     test('why somebody rolls back is said by the pause, the audit and the Deployment, also of a run that waits', async (t) => {

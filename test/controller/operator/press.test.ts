@@ -184,7 +184,7 @@ for (const [engine, open] of bothEngines()) {
       }
       assert.deepEqual(await world.runs(), before);
       const audit = await world.audit();
-      assert.equal(audit.length, 10);
+      assert.equal(audit.length, 2 * PRESSES.length);
       assert.ok(audit.every((line) => line.includes('.refused r1')));
     });
 

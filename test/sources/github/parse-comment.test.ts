@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import type { Json } from '../../../src/model/event.ts';
 import { parseEvent } from '../../../src/sources/github/events.ts';
@@ -12,6 +14,17 @@ function written(body: string, more: { [key: string]: Json } = {}) {
     sender: { login: 'alice', type: 'User' },
     ...more,
   });
+}
+
+/** GitHub's own example of a comment on a commit. */
+function onCommit(body: string): Json {
+  const path = createRequire(import.meta.url).resolve('@octokit/webhooks-examples');
+  const definitions: { name: string; examples: { [key: string]: Json }[] }[] = JSON.parse(
+    readFileSync(path, 'utf8'),
+  );
+  const [example] = definitions.find(({ name }) => name === 'commit_comment')?.examples ?? [];
+  const comment = example?.['comment'] as { [key: string]: Json };
+  return { ...example, comment: { ...comment, body } };
 }
 
 function commandIn(body: string): unknown {
@@ -54,15 +67,38 @@ test('what is not exactly a command is none', () => {
   }
 });
 
-test('edited comments, comments on issues, and those of bots and Apps are not heard', () => {
+test('a comment on a commit names it', () => {
+  const event = parseEvent('commit_comment', onCommit('/deploy production'));
+  assert.partialDeepStrictEqual(event, {
+    kind: 'comment',
+    by: 'Codertocat',
+    comment: 33548674,
+    on: { commit: '6113728f27ae82c7b1a177c8d03f9e96e0adf246' },
+    command: { name: 'deploy', target: 'production' },
+  });
+  assert.equal(parseEvent('commit_comment', onCommit('a good change')).kind, 'other');
+  assert.equal(parseEvent('issue_comment', onCommit('/retry')).kind, 'other');
+});
+
+test('an edit is told as one, where it has made the command', () => {
+  const edit = (from: string) =>
+    written('/deploy production\n', { action: 'edited', changes: { body: { from } } });
+  assert.partialDeepStrictEqual(edit('thank you'), { kind: 'comment', isEdited: true });
+  assert.partialDeepStrictEqual(edit('/deploy staging'), { kind: 'comment', isEdited: true });
+  assert.equal(edit('/deploy production\nplease').kind, 'other', 'it stood there before');
+  const untouched = written('/deploy production', { action: 'edited', changes: {} });
+  assert.equal(untouched.kind, 'other');
+});
+
+test('deleted comments, comments on issues, and those of bots and Apps are not heard', () => {
   const body = '/deploy production';
   for (const more of [
-    { action: 'edited' },
+    { action: 'deleted' },
     { issue: { number: 12 } },
     { sender: { login: 'mainsheet[bot]', type: 'Bot' } },
     { comment: { id: 99, body, performed_via_github_app: { id: 5 } } },
   ]) {
     assert.equal(written(body, more).kind, 'other', JSON.stringify(more));
   }
-  assert.equal(written(body).kind, 'comment');
+  assert.partialDeepStrictEqual(written(body), { kind: 'comment', isEdited: false });
 });
