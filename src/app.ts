@@ -153,6 +153,7 @@ export async function startApp(deps: {
     publicUrl: config.publicUrl,
     feedback: config.github.auth?.kind,
     traced: config.traces !== undefined,
+    servers: config.servers,
     onEnd: (run) => ended.publish(run),
     failpoint,
   });
@@ -214,6 +215,7 @@ export async function startApp(deps: {
       secret,
       publicUrl: config.publicUrl,
       traces: config.traces,
+      servers: config.servers,
     }),
     leaseMs: config.leaseMs,
     budget,
@@ -374,6 +376,7 @@ export async function startApp(deps: {
     adminToken,
     publicUrl: config.publicUrl,
     githubUrl: config.github.serverUrl,
+    servers: config.servers,
     version: deps.version,
     clock,
     logger,

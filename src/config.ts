@@ -4,6 +4,7 @@ import { describeError } from './lib/errors.ts';
 import type { FailpointPlan } from './lib/failpoint.ts';
 import { createSecrets, type Secrets } from './config/secrets.ts';
 import { configSchema, type DeploymentsSource } from './config/schema.ts';
+import { readServers } from './config/servers.ts';
 import type { StepUser } from './config/step-user.ts';
 import type { StepLimits } from './lib/step-limits.ts';
 import { readStoredApp, type StoredApp } from './config/stored-app.ts';
@@ -11,6 +12,7 @@ import { readVariables, secretFiles, type Environment } from './config/variables
 import { unknownVariables } from './config/unknown.ts';
 import { webhookSecretWarnings } from './config/webhook-secrets.ts';
 import { readWayOut } from './config/way-out.ts';
+import type { GitServers } from './lib/servers.ts';
 import type { WayOutSettings } from './lib/way-out.ts';
 
 export type { DeploymentsSource } from './config/schema.ts';
@@ -58,6 +60,8 @@ export interface Config {
     /** Requests that create content, for each installation (or the token). */
     writes: { perMinute: number; perHour: number };
   };
+  /** Beside GitHub. */
+  servers: GitServers;
   /** How git, requests to GitHub and webhooks get out. */
   wayOut: WayOutSettings;
   /** The secrets that specs may name. */
@@ -103,8 +107,14 @@ export function readConfig(
   const { values, problems } = readVariables(env);
   const { secrets, ...found } = createSecrets(env);
   const out = readWayOut(env);
-  const warnings = [...unknownVariables(env), ...found.warnings, ...out.warnings];
-  problems.push(...found.problems, ...out.problems);
+  const { servers, ...listed } = readServers(env);
+  const warnings = [
+    ...unknownVariables(env),
+    ...found.warnings,
+    ...listed.warnings,
+    ...out.warnings,
+  ];
+  problems.push(...found.problems, ...listed.problems, ...out.problems);
 
   const parsed = configSchema.safeParse(values);
   if (!parsed.success) {
@@ -184,6 +194,7 @@ export function readConfig(
         perHour: set.MAINSHEET_GITHUB_WRITES_PER_HOUR ?? 500,
       },
     },
+    servers,
     wayOut: out.wayOut,
     secrets,
     secretFiles: secretFiles(env),
@@ -256,7 +267,11 @@ function hideSecrets(config: Config): Config {
     config.webhookSecrets,
     config.webhookSecrets.map(() => '***'),
   );
-  const { wayOut } = config;
+  const { wayOut, servers } = config;
+  for (const server of servers.values()) {
+    printAs(server, { ...server, token: server.token && '***' });
+  }
+  printAs(servers, [...servers.values()]);
   printAs(wayOut, {
     ...wayOut,
     httpsProxy: wayOut.httpsProxy && '***',

@@ -53,6 +53,7 @@ test('with nothing but the webhook secret set, the documented defaults count', (
     stepTargets: [],
     stepLimits: {},
     wayOut: { httpsProxy: undefined, httpProxy: undefined, noProxy: [], certificates: [] },
+    servers: new Map(),
     secretFiles: [],
     adminToken: undefined,
     webhookSecrets: ['the-secret-of-the-hook'],
@@ -550,5 +551,48 @@ test('every mistake in the limits of steps is listed, each once', () => {
     'MAINSHEET_STEP_LIMITS has "lots" for cpu: write whole seconds from 1s to 24h, such as 10m',
     'MAINSHEET_STEP_LIMITS names "disk": write it like cpu=10m,memory=2Gi,processes=512,files=1024',
     'MAINSHEET_STEP_LIMITS names memory twice: write it like cpu=10m,memory=2Gi,processes=512,files=1024',
+  ]);
+});
+
+test('git servers are named with type, URL and token; the token is in no printed form', async (t) => {
+  const path = await directory(t, { token: 'glpat-secret\n' });
+  const env = {
+    MAINSHEET_SERVERS:
+      'work gitlab https://gitlab.example.com/,\n my-forge  gitea http://forge:3000',
+    MAINSHEET_SERVER_WORK_TOKEN_FILE: join(path, 'token'),
+  };
+  const { servers, secretFiles } = config(env);
+  assert.deepEqual(servers.get('work'), {
+    name: 'work',
+    type: 'gitlab',
+    url: 'https://gitlab.example.com',
+    token: 'glpat-secret',
+  });
+  assert.equal(servers.get('my-forge')?.token, undefined);
+  assert.deepEqual(secretFiles, [join(path, 'token')]);
+  for (const value of [config(env), servers, servers.get('work')]) {
+    for (const text of [JSON.stringify(value), inspect(value, { depth: 9 })]) {
+      assert.doesNotMatch(text, /glpat-secret/);
+    }
+  }
+  assert.equal(
+    config({ ...env, MAINSHEET_SERVER_MY_FORGE_TOKEN: 'abc' }).servers.get('my-forge')?.token,
+    'abc',
+  );
+});
+
+test('what is wrong with git servers is said, without a token', () => {
+  const wrongOf = (servers: string, more = {}) =>
+    problems({ ...needed, MAINSHEET_SERVERS: servers, ...more }).join('\n');
+  assert.match(wrongOf('work https://x.example'), /whose type is none of gitlab, bitbucket, gitea/);
+  assert.match(wrongOf('work gitlab'), /the URL of work is no http or https URL/);
+  assert.match(wrongOf('work gitlab https://u:p@x.example'), /has a user/);
+  assert.match(wrongOf('Work gitlab https://x.example'), /the name "Work"/);
+  assert.match(wrongOf('a gitlab https://x.example, a gitea https://y.example'), /"a" twice/);
+  const token = { MAINSHEET_SERVER_A_TOKEN: 'two words' };
+  assert.match(wrongOf('a gitlab https://x.example', token), /TOKEN is no token: copy it whole/);
+  assert.doesNotMatch(wrongOf('a gitlab https://x.example', token), /two words/);
+  assert.deepEqual(warnings({ MAINSHEET_SERVER_WROK_TOKEN: 'x' }), [
+    'MAINSHEET_SERVER_WROK_TOKEN is of no server in MAINSHEET_SERVERS: name the server there, or remove it',
   ]);
 });

@@ -4,9 +4,11 @@ import type { Loop } from '../controller/loop.ts';
 import { createSpecSource } from '../controller/maintenance/spec-source.ts';
 import { createCheckouts, type Checkouts } from '../git/checkouts.ts';
 import { createMirrors, type Mirrors } from '../git/mirrors.ts';
+import type { GitServer } from '../git/remote-git.ts';
 import type { GitHub } from '../github/client.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { gitUserOf } from '../lib/servers.ts';
 import { gitWayOut } from '../lib/way-out.ts';
 import type { Repositories } from '../store/repositories.ts';
 import { createCatalog, type Catalog } from '../spec/catalog.ts';
@@ -39,6 +41,7 @@ export async function openSources(deps: {
       of: async (repository) => (await repositories.namesOf(repository))[0],
       ask: (repository) => github.currentName(repository),
     },
+    others: await othersOf(config),
     environment,
     wayOut: await gitWayOut(config.wayOut, config.github.serverUrl, config.dataDir),
     logger,
@@ -60,6 +63,7 @@ export async function openSources(deps: {
       ? { directory: deployments.path }
       : { directory: specsLink, repository: deployments.repository }),
     stepLimits: config.stepLimits,
+    servers: config.servers,
     logger,
     clock,
   });
@@ -70,4 +74,20 @@ export async function openSources(deps: {
   // Specs of a repository are read when the first checkout is there; deliveries wait for them in the inbox.
   if (specSource === undefined) await catalog.reload();
   return { mirrors, checkouts, catalog, specSource };
+}
+
+/** How git reaches the servers that are not GitHub. */
+async function othersOf({ servers, wayOut, dataDir }: Config): Promise<Map<string, GitServer>> {
+  const others = new Map<string, GitServer>();
+  for (const server of servers.values()) {
+    const { token: password, url: serverUrl } = server;
+    const credential =
+      password === undefined ? undefined : { username: gitUserOf(server), password };
+    others.set(server.name, {
+      serverUrl,
+      credentials: async () => credential,
+      wayOut: await gitWayOut(wayOut, serverUrl, dataDir),
+    });
+  }
+  return others;
 }

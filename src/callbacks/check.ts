@@ -58,6 +58,7 @@ const STATUSES: Record<RunState, Rendered['status']> = {
 export const check: CallbackKind<CheckCallback, Rendered> = {
   kind: 'check',
   chosenAs: 'check',
+  at: 'github',
   appOnly: true,
   due: (change) => [checkOf(change)],
   target: ({ runId }) => `check:${runId}`,

@@ -1,6 +1,7 @@
 import type { Octokit } from '@octokit/rest';
 import type { Permission } from '../github/check.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { GitServers, ServerType } from '../lib/servers.ts';
 import type { Callback } from '../model/callback.ts';
 import type { DeploymentSpec, FeedbackKind, NotifySpec } from '../model/deployment-spec.ts';
 import type { Importance } from '../model/importance.ts';
@@ -31,6 +32,8 @@ export interface RunChange {
   publicUrl: string | undefined;
   /** Whether a collector gets the spans of runs. */
   traced?: boolean | undefined;
+  /** The type of the run's server, where that is not GitHub and may be told of commit statuses. */
+  server?: ServerType | undefined;
 }
 
 /** A callback with all filled in: what is really sent. Lives in memory only. `repository`: it goes to GitHub; `url`: elsewhere. */
@@ -51,6 +54,7 @@ export interface Sources {
   publicUrl: string | undefined;
   /** Where spans go. */
   traces?: TraceTarget | undefined;
+  servers: GitServers;
   /** The entry of `notify` in the run's spec, and what its templates may speak of. Throws TerminalError `notify-missing`. */
   notify(run: Run, position: number): Promise<NotifyContext>;
   /** Throws MainsheetError `secret-missing`. */
@@ -98,6 +102,8 @@ export interface CallbackKind<
   kind: Stored['kind'];
   /** The word in a spec's `feedback` that asks for it. Without one it is told whatever that says. */
   chosenAs?: FeedbackKind;
+  /** The servers on which it shows what becomes of a run there; undefined: it has nothing to do with where the repository is. */
+  at?: 'github' | ServerType;
   /** Whether only an App may do it, no token of a person. */
   appOnly?: true;
   /** What is to be told of a run's change of state, which is never to the same state. */

@@ -40,6 +40,7 @@ const STATES: Record<RunState, DeploymentStatusCallback['state'] | undefined> = 
 export const deploymentStatus: CallbackKind<DeploymentStatusCallback, Rendered> = {
   kind: 'deployment-status',
   chosenAs: 'deployment',
+  at: 'github',
 
   due({ run, previous, overridden, publicUrl }) {
     const state = STATES[run.state];

@@ -32,6 +32,7 @@ const MAX_PAGES = 5;
 export const deployment: CallbackKind<DeploymentCallback, DeploymentCallback> = {
   kind: 'deployment',
   chosenAs: 'deployment',
+  at: 'github',
 
   due({ run, spec, previous, asked }) {
     if (previous !== undefined || hasEnded(run.state)) return [];

@@ -1,7 +1,9 @@
 import type { Permission } from '../github/check.ts';
+import { elsewhere } from '../lib/names.ts';
 import type { Callback } from '../model/callback.ts';
 import { FEEDBACK_KINDS, type FeedbackKind } from '../model/deployment-spec.ts';
 import type { CallbackKind, Message, RunChange } from './contract.ts';
+import { bitbucketStatus } from './bitbucket-status.ts';
 import { check } from './check.ts';
 import { cloudevents } from './cloudevents.ts';
 import { deployment } from './deployment.ts';
@@ -10,6 +12,8 @@ import { discord } from './discord.ts';
 import { dispatch } from './dispatch.ts';
 import { planCheck } from './plan-check.ts';
 import { planComment } from './plan-comment.ts';
+import { giteaStatus } from './gitea-status.ts';
+import { gitlabStatus } from './gitlab-status.ts';
 import { reply } from './reply.ts';
 import { slack } from './slack.ts';
 import { status } from './status.ts';
@@ -23,6 +27,9 @@ const KINDS = [
   deployment,
   deploymentStatus,
   check,
+  gitlabStatus,
+  bitbucketStatus,
+  giteaStatus,
   webhook,
   cloudevents,
   dispatch,
@@ -66,11 +73,12 @@ export function kindOf({ kind }: Pick<Callback | Message, 'kind'>): Known {
 export function callbacksFor(change: RunChange): AnyCallback[] {
   if (change.run.state === change.previous) return [];
   const { feedback } = change.spec;
-  return KINDS.flatMap((kind: CallbackKind): AnyCallback[] =>
-    kind.chosenAs === undefined || feedback.includes(kind.chosenAs)
-      ? (kind.due(change) as AnyCallback[])
-      : [],
-  );
+  const here = elsewhere(change.run.repository) === undefined ? 'github' : change.server;
+  return KINDS.flatMap((kind: CallbackKind): AnyCallback[] => {
+    const isChosen = kind.chosenAs === undefined || feedback.includes(kind.chosenAs);
+    const isHere = kind.at === undefined || kind.at === here;
+    return isChosen && isHere ? (kind.due(change) as AnyCallback[]) : [];
+  });
 }
 
 /** Whether `later`, waiting for the same target, says all that `callback` would have. */

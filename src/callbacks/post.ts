@@ -2,6 +2,9 @@ import { parseRetryAfter } from '../github/failure.ts';
 import { RetryableError, TerminalError } from '../lib/errors.ts';
 import type { Way } from './contract.ts';
 
+/** Characters of an answer that are read. */
+const MOST_READ = 4096;
+
 interface Request {
   url: string;
   /** Beside those that say what is sent and by what. */
@@ -21,30 +24,49 @@ interface Request {
  * (`webhook-timeout`, `webhook-aborted`, `webhook-unreachable`, `webhook-unavailable` for 408, 429 and 5xx, `webhook-redirected`,
  * `webhook-refused`), with `retryAfterMs` where the answer has `Retry-After`.
  */
-export async function postJson(request: Request, way: Way): Promise<void> {
-  const url = readUrl(request.url);
+export async function postJson(posted: Request, way: Way): Promise<void> {
+  const response = await request(posted, way, 'webhook');
+  // The status says all; an endless or hostile body is none of our concern.
+  await response.body?.cancel().catch(() => {});
+  if (!response.ok) throw refusal(new URL(posted.url).host, response, way.clock.now());
+}
+
+/** What a receiver answers, whatever that is. `what`: as in "the webhook at host did not answer". Throws as `postJson` for the rest. */
+export async function request(posted: Request, way: Way, what: string): Promise<Response> {
+  const url = readUrl(posted.url);
   const timeout = AbortSignal.timeout(way.timeoutMs);
   const signal = AbortSignal.any([timeout, way.signal]);
-  let response;
   try {
-    response = await way.fetch(url.href, {
+    return await way.fetch(url.href, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
         'user-agent': 'mainsheet',
-        ...request.headers,
+        ...posted.headers,
       },
-      body: request.body,
+      body: posted.body,
       signal,
       redirect: 'manual',
     });
   } catch (cause) {
-    const failure = failureBefore(url.host, timeout, signal, way.timeoutMs);
+    const failure = failureBefore({ host: url.host, what }, timeout, signal, way.timeoutMs);
     throw new RetryableError(failure.code, failure.message, { cause });
   }
-  // The status says all; an endless or hostile body is none of our concern.
-  await response.body?.cancel().catch(() => {});
-  if (!response.ok) throw refusal(url.host, response, way.clock.now());
+}
+
+/** The beginning of an answer's body, as text; empty when it breaks off. */
+export async function readSome(response: Response): Promise<string> {
+  let text = '';
+  const decoder = new TextDecoder();
+  try {
+    for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+      text += decoder.decode(chunk, { stream: true });
+      if (text.length > MOST_READ) break;
+    }
+  } catch {
+    return '';
+  }
+  return text.slice(0, MOST_READ);
 }
 
 function readUrl(text: string): URL {
@@ -67,18 +89,18 @@ function readUrl(text: string): URL {
 }
 
 function failureBefore(
-  host: string,
+  { host, what }: { host: string; what: string },
   timeout: AbortSignal,
   signal: AbortSignal,
   timeoutMs: number,
 ): { code: string; message: string } {
   if (timeout.aborted) {
-    const message = `the webhook at ${host} did not answer within ${timeoutMs} ms`;
+    const message = `the ${what} at ${host} did not answer within ${timeoutMs} ms`;
     return { code: 'webhook-timeout', message };
   }
   return signal.aborted
-    ? { code: 'webhook-aborted', message: `the webhook to ${host} was called off` }
-    : { code: 'webhook-unreachable', message: `the webhook at ${host} cannot be reached` };
+    ? { code: 'webhook-aborted', message: `the ${what} to ${host} was called off` }
+    : { code: 'webhook-unreachable', message: `the ${what} at ${host} cannot be reached` };
 }
 
 function refusal(host: string, { status, headers }: Response, now: number): Error {

@@ -37,6 +37,7 @@ const STATES: Record<RunState, StatusCallback['state']> = {
 export const status: CallbackKind<StatusCallback, StatusCallback> = {
   kind: 'status',
   chosenAs: 'status',
+  at: 'github',
 
   due(change) {
     const { run, publicUrl } = change;

@@ -7,6 +7,7 @@ import type { Permission } from '../github/check.ts';
 import { createGitHub, type GitHub } from '../github/client.ts';
 import { systemClock } from '../lib/clock.ts';
 import { silentLogger } from '../lib/logger.ts';
+import { elsewhere } from '../lib/names.ts';
 import { createFetch } from '../lib/way-out.ts';
 import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import { DEFAULT_FEEDBACK, type LoadedSpec } from '../model/deployment-spec.ts';
@@ -183,10 +184,12 @@ function permissionsOfGates(specs: readonly LoadedSpec[]): Permission[] {
 
 const isTeam = (approver: string) => approver.startsWith('team:');
 
-/** Those that Mainsheet fetches, as they are named. */
+/** Those that Mainsheet fetches from GitHub, as they are named. */
 function repositoriesOf({ deployments }: Config, specs: readonly LoadedSpec[]): Set<string> {
   if (deployments.kind === 'github') return new Set([deployments.repository]);
-  return new Set(specs.map(({ spec }) => spec.repository));
+  return new Set(
+    specs.map(({ spec }) => spec.repository).filter((name) => elsewhere(name) === undefined),
+  );
 }
 
 /** Those on this machine. */

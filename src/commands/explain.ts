@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { parseEvent } from '../sources/github/events.ts';
+import { toEvent } from '../sources/events.ts';
 import { describeGate } from '../model/gate.ts';
 import { sameRepository, type Event, type Json } from '../model/event.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
@@ -107,7 +107,7 @@ async function judge(
   payload: Json,
   specs: readonly LoadedSpec[],
 ): Promise<Explanation> {
-  const event = parseEvent(name, payload);
+  const event = toEvent(name, payload);
   const { repository } = event;
   const candidates =
     repository === undefined

@@ -9,6 +9,7 @@ import { systemClock } from '../lib/clock.ts';
 import { describeError, hintOf } from '../lib/errors.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { createFetch } from '../lib/way-out.ts';
+import { elsewhere } from '../lib/names.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { cleanLine } from '../lib/clean-text.ts';
 import type { CommandContext } from './context.ts';
@@ -117,10 +118,11 @@ function channel(dataDir: string): string | undefined {
   }
 }
 
-/** By repository what its specs are started by. */
+/** By repository of GitHub what its specs are started by. */
 function eventsOf(specs: readonly LoadedSpec[]): Map<string, string[]> {
   const found = new Map<string, string[]>();
   for (const { spec } of specs) {
+    if (elsewhere(spec.repository) !== undefined) continue;
     const events = found.get(spec.repository) ?? [];
     for (const [trigger, event] of Object.entries(EVENTS)) {
       const isStarted = spec.on[trigger as keyof typeof EVENTS] !== undefined;

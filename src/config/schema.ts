@@ -10,6 +10,7 @@ import { isToken } from './admin-token-file.ts';
 import { parseStepLimits } from './step-limits.ts';
 import { findStepUser } from './step-user.ts';
 import { splitWebhookSecrets } from './webhook-secrets.ts';
+import { webUrl } from './web-url.ts';
 import { quote, wrong, Wrong } from './wrong.ts';
 
 const HOUR = 3_600_000;
@@ -156,18 +157,6 @@ function retention(text: string): number | Wrong {
   const ms = text === '0' ? 0 : parseDuration(text);
   if (ms === 0 || (ms !== undefined && ms >= 24 * HOUR && ms <= 10 * 365 * 24 * HOUR)) return ms;
   return wrong(`is ${quote(text)}`, 'set a duration from 1d to 3650d, such as 30d, or 0 for ever');
-}
-
-/** Not quoted in messages: it may hold a password. */
-function webUrl(text: string): string | Wrong {
-  const url = URL.parse(text);
-  if (url === null || !/^https?:$/.test(url.protocol)) {
-    return wrong('is no http or https URL', 'write it whole, such as https://mainsheet.example');
-  }
-  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
-    return wrong('has a user, a query or a fragment', 'leave only https://host/path');
-  }
-  return url.href.replace(/\/+$/, '');
 }
 
 function databaseUrl(text: string): string | Wrong {

@@ -1,4 +1,5 @@
 import leven from 'leven';
+import { isServerToken } from './servers.ts';
 import { PLAIN_VARIABLES, SECRET_VARIABLES, type Environment } from './variables.ts';
 
 const PREFIX = 'MAINSHEET_';
@@ -18,6 +19,7 @@ export function unknownVariables(env: Environment): string[] {
   return Object.keys(env)
     .filter((name) => name.startsWith(PREFIX) && env[name] !== undefined)
     .filter((name) => !KNOWN.includes(name) && !name.startsWith('MAINSHEET_SECRET_'))
+    .filter((name) => !isServerToken(name))
     .filter((name) => !ELSEWHERE.test(name) && !KUBERNETES.test(name))
     .filter((name) => !/^(?:tcp|udp|sctp):\/\//.test(env[name] ?? ''))
     .sort()

@@ -33,6 +33,7 @@ export const PLAIN_VARIABLES = [
   'MAINSHEET_RETENTION_DELIVERIES',
   'MAINSHEET_RETENTION_RUNS',
   'MAINSHEET_SECRETS_DIR',
+  'MAINSHEET_SERVERS',
   'MAINSHEET_TRUSTED_PROXIES',
   'MAINSHEET_SHUTDOWN_GRACE',
   'MAINSHEET_LEASE',
@@ -71,7 +72,9 @@ export function secretFiles(env: Environment): string[] {
   const names = [
     'MAINSHEET_SECRETS_DIR',
     ...SECRET_VARIABLES.map((name) => `${name}_FILE`),
-    ...Object.keys(env).filter((name) => /^MAINSHEET_SECRET_.+_FILE$/.test(name)),
+    ...Object.keys(env).filter((name) =>
+      /^MAINSHEET_(?:SECRET_.+|SERVER_.+_TOKEN)_FILE$/.test(name),
+    ),
   ];
   return names.flatMap((name) => {
     const path = env[name]?.trim() ?? '';
@@ -79,7 +82,12 @@ export function secretFiles(env: Environment): string[] {
   });
 }
 
-function secretVariable(env: Environment, name: string, problems: string[]): string | undefined {
+/** The text of a variable, or of the file that `<name>_FILE` names; undefined where neither is set. */
+export function secretVariable(
+  env: Environment,
+  name: string,
+  problems: string[],
+): string | undefined {
   const value = env[name] ?? '';
   const path = env[`${name}_FILE`] ?? '';
   if (path === '') return value === '' ? undefined : value;

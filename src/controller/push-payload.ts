@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { CommitFacts } from '../git/history.ts';
 import type { Json } from '../model/event.ts';
+import { elsewhere } from '../lib/names.ts';
 import { NO_COMMIT } from '../model/push-history.ts';
+import { serverEventName } from '../model/server-event.ts';
 
 /** A branch that was found elsewhere than it was last seen. */
 export interface BranchMove {
@@ -13,6 +15,12 @@ export interface BranchMove {
   after: string;
   /** The number of the last push that was told of before. */
   since: number;
+}
+
+/** The event of a delivery with such a payload. */
+export function pushEventName(repository: string): string {
+  const place = elsewhere(repository);
+  return place === undefined ? 'push' : serverEventName(place.server, 'push');
 }
 
 /** Another one when the branch makes the same move again later. */
@@ -31,7 +39,8 @@ export function pushPayload(
   head: CommitFacts,
   forced: boolean,
 ): Record<string, Json> {
-  const [owner = '', name = ''] = move.repository.split('/');
+  const path = elsewhere(move.repository)?.path ?? move.repository;
+  const [owner = '', name = ''] = path.split('/');
   return {
     ref: move.ref,
     before: move.before,
@@ -48,7 +57,7 @@ export function pushPayload(
       author: head.author,
       committer: head.committer,
     },
-    repository: { name, full_name: move.repository, owner: { login: owner } },
+    repository: { name, full_name: path, owner: { login: owner } },
     pusher: head.committer,
     sender: { login: 'mainsheet', type: 'Bot' },
   };

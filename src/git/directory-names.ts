@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { checkRepository } from '../lib/names.ts';
 
 /**
- * The directory name of a repository's mirror or checkout. GitHub's names differ in more than case, so lower case it is;
- * "+" is no character of GitHub's names, so no two repositories share a directory. Throws TerminalError
+ * The directory name of a repository's mirror or checkout. Names differ in more than case, so lower case it is; "+" is no
+ * character of names, and ":" becomes two, so no two repositories share a directory. Throws TerminalError
  * `invalid-repository`.
  */
 export function repositoryDirectory(repository: string): string {
-  return checkRepository(repository).toLowerCase().replace('/', '+');
+  return checkRepository(repository).toLowerCase().replace(':', '++').replaceAll('/', '+');
 }
 
 /** The directory name of a lane, whatever the lane is called: what a person can read of it, and what makes it unique. */

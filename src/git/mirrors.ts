@@ -15,7 +15,7 @@ import { createOpenMirror, type Mirror } from './mirror.ts';
 import { sweepMirrors } from './mirror-directory.ts';
 import { createMirrorFetch } from './mirror-fetch.ts';
 import { readTexts } from './read-texts.ts';
-import { createRemoteGit, type GitServer } from './remote-git.ts';
+import { createRemoteGit, createServersGit, type GitServer } from './remote-git.ts';
 import { createServerRefs, type Stoppable } from './server-refs.ts';
 
 /** What bounds the work on a mirror: times in milliseconds. */
@@ -40,11 +40,12 @@ export type MirrorLimits = typeof LIMITS;
  */
 export type Mirrors = ReturnType<typeof createMirrors>;
 
-/** The mirrors in `directory`. Throws as `createRemoteGit` does. */
+/** The mirrors in `directory`. `others`: servers beside the first, by their names. Throws as `createRemoteGit` does. */
 export function createMirrors(
   deps: GitServer &
     Inherited & {
       directory: string;
+      others?: ReadonlyMap<string, GitServer>;
       logger: Logger;
       clock: Clock;
       limits?: Partial<MirrorLimits>;
@@ -55,7 +56,14 @@ export function createMirrors(
   const { queryTimeoutMs: timeoutMs, maxBytes, killAfterMs } = limits;
   const directory = resolve(deps.directory);
   const local = createLocalGit({ ...deps, timeoutMs, maxBytes, killAfterMs });
-  const remote = createRemoteGit({ ...deps, maxBytes, killAfterMs });
+  const { environment } = deps;
+  const others = [...(deps.others ?? [])].map(([name, server]) => {
+    return [name, createRemoteGit({ ...server, environment, maxBytes, killAfterMs })] as const;
+  });
+  const remote = createServersGit(
+    createRemoteGit({ ...deps, maxBytes, killAfterMs }),
+    new Map(others),
+  );
   const mirrorFetch = createMirrorFetch({ ...deps, directory, local, remote, limits });
   const serverRefs = createServerRefs(remote, timeoutMs);
   const open = createOpenMirror({ directory, local, mirrorFetch, serverRefs, limits });
@@ -107,7 +115,7 @@ export function createMirrors(
       const wanted = new Set([...repositories].map((name) => repositoryDirectory(name)));
       for (const name of await readdir(directory)) {
         if (name.startsWith('.') || wanted.has(name) || mirrorFetch.isBusy(name)) continue;
-        logger.info({ repository: name.replace('+', '/') }, 'mirror removed');
+        logger.info({ repository: name.replace('++', ':').replaceAll('+', '/') }, 'mirror removed');
         await discard(join(directory, name), directory);
       }
     },

@@ -1,5 +1,5 @@
 import { errorCode, TerminalError } from '../lib/errors.ts';
-import { checkRepository } from '../lib/names.ts';
+import { checkRepository, elsewhere } from '../lib/names.ts';
 import type { GitWayOut } from '../lib/way-out.ts';
 import { MIRROR, setBack } from './git-directory.ts';
 import { gitEnvironment } from './git-environment.ts';
@@ -65,7 +65,7 @@ export function createRemoteGit(
   };
 
   async function withCredential(call: RemoteCall, name: string): Promise<string> {
-    const url = `${server}/${checkRepository(name)}.git`;
+    const url = `${server}/${elsewhere(name)?.path ?? checkRepository(name)}.git`;
     const credential = await credentials(name);
     try {
       return await run(call, url, credential);
@@ -91,6 +91,25 @@ export function createRemoteGit(
     const call = { doing, args: args(url), env, cwd: '/', secrets, signal, onStart };
     return (await runGit({ ...call, timeoutMs, killAfterMs, maxBytes })).stdout.toString();
   }
+}
+
+/**
+ * git against several servers: a call goes to the one that its repository names, and never to another. Throws TerminalError
+ * `server-unknown`.
+ */
+export function createServersGit(
+  github: RemoteGit,
+  others: ReadonlyMap<string, RemoteGit>,
+): RemoteGit {
+  return async (call) => {
+    const place = elsewhere(checkRepository(call.repository));
+    if (place === undefined) return await github(call);
+    const other = others.get(place.server);
+    if (other !== undefined) return await other(call);
+    throw new TerminalError('server-unknown', `there is no server called ${place.server}`, {
+      hint: 'name it in MAINSHEET_SERVERS, with its type and URL',
+    });
+  };
 }
 
 /** The URL without a slash at its end, when it is plain HTTP(S). */

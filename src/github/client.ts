@@ -5,7 +5,7 @@ import * as z from 'zod';
 import type { Clock } from '../lib/clock.ts';
 import { MainsheetError, TerminalError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import { checkRepository } from '../lib/names.ts';
+import { isRepository, REPOSITORY_RULE } from '../lib/names.ts';
 import { asGitHubFailure } from './failure.ts';
 import { checkApp, checkToken, type GitHubCheck, type Permission } from './check.ts';
 import { createInstallations } from './installations.ts';
@@ -190,10 +190,16 @@ async function lookUp(
     const { data } = await client.request('GET /repos/{owner}/{repo}', { owner, repo });
     const found = repositoryAnswer.parse(data);
     // It becomes part of paths and URLs.
-    checkRepository(found.full_name);
+    if (!isRepository(found.full_name)) throw unusableName();
     await names.called(found.id, found.full_name, repository);
     return found;
   } catch (error) {
     throw asGitHubFailure(error, { doing: `look up ${repository}`, now });
   }
+}
+
+function unusableName(): TerminalError {
+  return new TerminalError('invalid-repository', 'GitHub gave a name that no repository can have', {
+    hint: REPOSITORY_RULE,
+  });
 }

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import type { Context, Middleware } from 'koa';
 import { readPayload } from '../controller/hooks/read-payload.ts';
 import { toDelivery } from '../controller/hooks/to-delivery.ts';
+import { toServerDeliveries } from '../controller/hooks/to-server-deliveries.ts';
 import type { WaitForResult } from '../controller/hooks/results.ts';
 import type { Run } from '../model/run.ts';
 import type { Hooks, OpenHook } from '../controller/hooks/hooks.ts';
@@ -9,6 +10,7 @@ import type { Clock } from '../lib/clock.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Source } from '../sources/contract.ts';
+import type { IncomingDelivery } from '../store/inbox.ts';
 import { SOURCES } from '../sources/index.ts';
 import { isPrivateAddress } from '../lib/networks.ts';
 import { clientOf, type Client } from './client-address.ts';
@@ -97,20 +99,34 @@ export function hookRoute(deps: {
     const identity = SOURCES[open.hook.sender].identify(incoming, body);
     const context = { body, headers: headersOf(ctx, open), query: queryOf(ctx) };
     const { signed } = check;
-    const delivery = toDelivery(open, { context, text, bytes, identity, signed, now });
-    const { isNew, copyOf } = await deps.takeIn(delivery);
-    deps.metrics.deliveries.inc({ event: 'hook', result: isNew ? 'accepted' : 'duplicate' });
+    const request = { context, text, bytes, identity, signed, now };
+    const { server } = open.hook;
+    if (server !== undefined) {
+      const found = toServerDeliveries(open.hook, server, request);
+      const [first, ...others] = await Promise.all(found.map(takeIn));
+      ctx.status = 202;
+      ctx.body = others.length === 0 ? first : { ...first, others };
+      return;
+    }
+    const delivery = toDelivery(open, request);
+    const taken = await takeIn(delivery);
     ctx.status = 202;
-    const taken = {
-      delivery: delivery.id,
-      duplicate: !isNew,
-      ...(copyOf === undefined ? {} : { copyOf }),
-    };
     ctx.body = taken;
     if (open.hook.waitMs === 0) return;
     const result = await deps.waitForResult(delivery.id, open.hook.waitMs, endOf(ctx));
     if (result.isOver) ctx.status = 200;
     ctx.body = { ...taken, runs: result.runs.map(toResult) };
+  }
+
+  /** What is answered when it is stored. */
+  async function takeIn(delivery: IncomingDelivery): Promise<object> {
+    const { isNew, copyOf } = await deps.takeIn(delivery);
+    deps.metrics.deliveries.inc({ event: 'hook', result: isNew ? 'accepted' : 'duplicate' });
+    return {
+      delivery: delivery.id,
+      duplicate: !isNew,
+      ...(copyOf === undefined ? {} : { copyOf }),
+    };
   }
 }
 

@@ -41,6 +41,7 @@ const STATUS_BY_CODE: Record<string, number> = {
   'delivery-unknown': 404,
   'hook-unknown': 404,
   'hook-key-missing': 409,
+  'hook-unsuitable': 409,
   'run-unknown': 404,
   'entry-unknown': 404,
   'spec-unknown': 404,

@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http';
+import type { GitServers } from '../lib/servers.ts';
 import type { Router } from '@koa/router';
 import Koa from 'koa';
 import type { Broadcast } from '../lib/broadcast.ts';
@@ -73,6 +74,8 @@ export interface HttpDeps {
   publicUrl: string | undefined;
   /** Of GitHub, without a slash at the end. */
   githubUrl: string;
+  /** Git servers beside it; default none. */
+  servers?: GitServers;
   version: string;
   clock: Clock;
   logger: Logger;

@@ -16,9 +16,37 @@ const MAX_REF_BYTES = 1024;
 /** What to do about a name that `isRepository` refuses. */
 export const REPOSITORY_RULE = 'a repository is written owner/name, without ".git"';
 
-/** Whether it is `owner/name` as GitHub allows it. */
+/** A server that is not GitHub, as the operator calls it. */
+const SERVER = '[a-z][a-z0-9-]{0,29}';
+/** GitLab's groups may stand in each other (https://docs.gitlab.com/user/reserved_names/); the whole is short enough for a file's name. */
+const PATH = String.raw`(?=.{3,180}$)[A-Za-z0-9_][A-Za-z0-9_.-]*(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9_.-]+){1,20}(?<!\.[Gg][Ii][Tt])`;
+const SERVER_NAME = new RegExp(`^${SERVER}$`);
+const REPOSITORY_PATH = new RegExp(`^${PATH}$`);
+
+/** `owner/name`, or `server:path` on a server that is not GitHub. */
+export const ANY_REPOSITORY = new RegExp(`${REPOSITORY.source}|^${SERVER}:${PATH}$`);
+export const ANY_REPOSITORY_RULE = `${REPOSITORY_RULE}; on another server than GitHub, server:path`;
+
+/** Whether it can be the name of a server that is not GitHub. */
+export function isServerName(value: string): boolean {
+  return SERVER_NAME.test(value);
+}
+
+/** Whether it is the path of a repository on a server that is not GitHub: `group/project`, `group/sub/project`. */
+export function isRepositoryPath(value: unknown): value is string {
+  return typeof value === 'string' && REPOSITORY_PATH.test(value);
+}
+
+/** Whether it is `owner/name` as GitHub allows it. No repository of another server is. */
 export function isRepository(value: unknown): value is string {
   return typeof value === 'string' && REPOSITORY.test(value);
+}
+
+/** The parts of `server:path`; undefined for a repository of GitHub, and for what is neither. */
+export function elsewhere(repository: string): { server: string; path: string } | undefined {
+  const colon = Math.max(0, repository.indexOf(':'));
+  const [server, path] = [repository.slice(0, colon), repository.slice(colon + 1)];
+  return isServerName(server) && isRepositoryPath(path) ? { server, path } : undefined;
 }
 
 /** Whether it is the full name of an object as git and GitHub write it: SHA-1, all zeros (which means "none") included. */
@@ -70,9 +98,9 @@ export function checkSha(value: string): string {
   });
 }
 
-/** Returns `value` when `isRepository`. Throws TerminalError `invalid-repository` otherwise. */
+/** Returns `value` when it is `owner/name` or `server:path`. Throws TerminalError `invalid-repository` otherwise. */
 export function checkRepository(value: string): string {
-  if (isRepository(value)) return value;
+  if (isRepository(value) || elsewhere(value) !== undefined) return value;
   throw new TerminalError('invalid-repository', `${quote(value)} is not a repository's name`, {
     hint: REPOSITORY_RULE,
   });

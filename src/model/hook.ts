@@ -72,6 +72,8 @@ export interface Extract {
 export interface Hook {
   id: string;
   sender: SenderName;
+  /** The git server that sends: its pushes and releases are those of its repositories. */
+  server?: string | undefined;
   options: SenderOptions;
   /** Empty: only hooks of it that are made through the API take requests. */
   secrets: HookSecret[];

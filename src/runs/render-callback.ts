@@ -2,6 +2,7 @@ import type { Message } from '../callbacks/contract.ts';
 import { kindOf } from '../callbacks/index.ts';
 import type { TraceTarget } from '../callbacks/trace.ts';
 import { MainsheetError } from '../lib/errors.ts';
+import type { GitServers } from '../lib/servers.ts';
 import type { OutboxEntry } from '../store/outbox.ts';
 import type { Store } from '../store/index.ts';
 import { createNotifyContext } from './notify-context.ts';
@@ -17,8 +18,10 @@ export function createRender(deps: {
   publicUrl: string | undefined;
   /** Where the spans of runs go. */
   traces?: TraceTarget | undefined;
+  /** Git servers beside GitHub; default none. */
+  servers?: GitServers;
 }): Render {
-  const { store, specOf, publicUrl, traces } = deps;
+  const { store, specOf, publicUrl, traces, servers = new Map() } = deps;
 
   function secret(name: string): string {
     const value = deps.secret(name);
@@ -27,12 +30,6 @@ export function createRender(deps: {
   }
 
   const notify = createNotifyContext({ store, specOf, secret });
-  return (entry) =>
-    kindOf(entry.callback).render(entry.callback, entry, {
-      store,
-      publicUrl,
-      traces,
-      notify,
-      secret,
-    });
+  const sources = { store, publicUrl, traces, servers, notify, secret };
+  return (entry) => kindOf(entry.callback).render(entry.callback, entry, sources);
 }

@@ -7,6 +7,7 @@ import { checkOf } from '../callbacks/check.ts';
 import { replacementOf } from '../callbacks/deployment-status.ts';
 import { callbacksFor, kindOf } from '../callbacks/index.ts';
 import { ownerOf } from '../lib/names.ts';
+import { placeOf, type GitServers, type ServerType } from '../lib/servers.ts';
 import type { Callback } from '../model/callback.ts';
 import {
   DEFAULT_FEEDBACK,
@@ -22,6 +23,8 @@ import { laneEffects } from './ordering/rules.ts';
 import { blockedAsMade } from './plan.ts';
 import type { SpecReader } from './snapshot.ts';
 import { overrideOf, waitOf, type Wait } from './waits.ts';
+
+const NONE: GitServers = new Map();
 
 /** The run is somebody else's by now: whoever held it must stop and write nothing more. */
 export class LostRunError extends MainsheetError {
@@ -75,11 +78,18 @@ export function createTransitions(deps: {
   feedback: 'app' | 'token' | undefined;
   /** Whether a collector gets the spans of runs. */
   traced?: boolean;
+  /** Those that are not GitHub: the ones with a token are told. Default none. */
+  servers?: GitServers;
   /** Hears of each run that this process has ended, once that is on disk. */
   onEnd?: (run: Run) => void;
   failpoint?: Failpoint;
 }): Transitions {
   const { store, specOf, clock, news, failpoint = noFailpoint } = deps;
+
+  function serverOf({ repository }: Run): ServerType | undefined {
+    const { server } = placeOf(repository, deps.servers ?? NONE) ?? {};
+    return server?.token === undefined ? undefined : server.type;
+  }
 
   async function addCallbacks(
     tables: Tables,
@@ -91,7 +101,9 @@ export function createTransitions(deps: {
     const { publicUrl, traced } = deps;
     const wasDeployed = await wasDeployedBefore(tables, run);
     const overridden = await overrideOf(tables, run, spec.gates);
-    const change = { run, spec, previous, wasDeployed, overridden, asked, publicUrl, traced };
+    const server = serverOf(run);
+    const told = { wasDeployed, overridden, asked, publicUrl, traced, server };
+    const change = { run, spec, previous, ...told };
     const callbacks = callbacksFor(change);
     await add(tables, run.id, callbacks, run, spec.notify);
   }

@@ -1,4 +1,5 @@
-import type { Source } from './contract.ts';
+import type { Json } from '../model/event.ts';
+import type { Incoming, Source } from './contract.ts';
 import { required } from './signature.ts';
 import { standardVerifier } from './standard-webhooks.ts';
 import { tokenVerifier } from './token.ts';
@@ -20,8 +21,14 @@ export const gitlab: Source = {
         : token(request, now);
   },
 
-  identify: ({ header }) => ({
-    id: header('webhook-id') || header('Idempotency-Key') || undefined,
+  identify: ({ header }, body) => ({
+    id: header('webhook-id') || header('Idempotency-Key') || ofEvent(header, body),
     type: header('X-Gitlab-Event') || undefined,
   }),
 };
+
+/** All that follows from one request to GitLab has one `X-Gitlab-Event-UUID`: only with the body it names a delivery. */
+function ofEvent(header: Incoming['header'], body: Json): string | undefined {
+  const id = header('X-Gitlab-Event-UUID');
+  return id === '' ? undefined : `${id} ${JSON.stringify(body)}`;
+}

@@ -3,6 +3,7 @@ import { watch as watchDirectory } from 'node:fs';
 import type { Clock } from '../lib/clock.ts';
 import { describeError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { GitServers } from '../lib/servers.ts';
 import type { StepLimits } from '../lib/step-limits.ts';
 import type { LoadedHook } from '../model/hook.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
@@ -46,6 +47,8 @@ export interface CatalogDeps {
   repository?: string;
   /** What steps may ask for at most. */
   stepLimits?: StepLimits;
+  /** Undefined: those of other servers than GitHub are not looked at. */
+  servers?: GitServers;
   logger: Logger;
   clock: Clock;
   /** Milliseconds between looks where the system does not tell of changes, as on network volumes. */
@@ -82,7 +85,8 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     const looks = marksOf(listing);
     // What could not be read may be readable again without any file looking different.
     if (onlyWhenChanged && looks === seen && !state.stale) return state;
-    const loaded = await loadListing(listing, { allowed: deps.stepLimits, parsed });
+    const { stepLimits: allowed, servers } = deps;
+    const loaded = await loadListing(listing, { allowed, servers, parsed });
     const first = seen === undefined;
     seen = looks;
     const before = fingerprint(state, index);

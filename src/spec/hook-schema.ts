@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { describeError } from '../lib/errors.ts';
 import { parseNetwork } from '../lib/networks.ts';
+import { SERVER_TYPES } from '../lib/servers.ts';
 import type { Json } from '../model/event.ts';
 import {
   INPUT_TYPES,
@@ -13,7 +14,7 @@ import {
 } from '../model/hook.ts';
 import { compileSchema } from './input-schema.ts';
 import { valuesAt } from './json-path.ts';
-import { duration, hookId, oneOrMore, problem, secretName } from './schema-fields.ts';
+import { duration, hookId, oneOrMore, problem, secretName, serverName } from './schema-fields.ts';
 
 const MINUTE = 60_000;
 const HEADER = /^[A-Za-z0-9-]{1,100}$/;
@@ -146,6 +147,11 @@ const written = z.strictObject({
   kind: z.literal('hook').describe('What this document is.'),
   id: hookId.describe('The last part of the URL: /webhooks/v1/hooks/<id>.'),
   sender: sender.describe('Who sends, and so how a request is checked.'),
+  server: serverName
+    .describe(
+      'The git server that sends, as MAINSHEET_SERVERS calls it: its pushes and releases start what the specs of its repositories say.',
+    )
+    .optional(),
   secrets: z
     .union([secret, z.array(secret).min(1, 'the list is empty').max(10, 'more than 10 entries')])
     .describe(
@@ -214,6 +220,7 @@ export const hookSchema = written.transform((input, context): Hook => {
   const contentTypes = (input['content-types'] ?? ['application/json']).map((type) =>
     type.toLowerCase(),
   );
+  checkServer(input, context);
   const isSigned = !TOKEN_SENDERS.includes(name);
   if (isSigned && new Set(contentTypes.map(readingOf)).size > 1) {
     problem(
@@ -225,6 +232,7 @@ export const hookSchema = written.transform((input, context): Hook => {
   return {
     id: input.id,
     sender: name,
+    server: input.server,
     options,
     secrets: [input.secrets ?? []].flat().map((one) => ({
       name: typeof one === 'string' ? one : one.name,
@@ -242,6 +250,21 @@ export const hookSchema = written.transform((input, context): Hook => {
     dedupe: input.dedupe,
   };
 });
+
+/** What hooks of servers cannot have, since specs themselves say what a push starts. */
+const NOT_OF_SERVERS = ['extract', 'schema', 'if', 'dedupe', 'respond'] as const;
+
+function checkServer(input: z.output<typeof written>, context: Parameters<typeof problem>[0]) {
+  if (input.server === undefined) return;
+  if (!(SERVER_TYPES as readonly unknown[]).includes(input.sender)) {
+    problem(context, `server: its sender is one of ${SERVER_TYPES.join(', ')}`);
+  }
+  if (input.secrets === undefined) problem(context, 'server: it needs secrets');
+  for (const key of NOT_OF_SERVERS) {
+    if (input[key] === undefined) continue;
+    problem(context, `${key}: the hook of a server has none`, "remove it, or remove 'server'");
+  }
+}
 
 const PLAIN: SenderOptions = {
   header: undefined,

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
+import type { GitServers } from '../lib/servers.ts';
 import type { StepLimits } from '../lib/step-limits.ts';
 import type { LoadedHook } from '../model/hook.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { listSpecFiles, readSpecFile, type Listing } from './files.ts';
 import { parseSpecs, type Loaded } from './parse.ts';
 import { didYouMean, type SpecProblem } from './problem.ts';
+import { checkServers, serverHookWarnings } from './server-checks.ts';
 
 export { parseSpecs, type Loaded } from './parse.ts';
 
@@ -28,7 +30,13 @@ export async function loadListing(
   {
     allowed = {},
     parsed = new Map(),
-  }: { allowed?: StepLimits | undefined; parsed?: ParsedFiles } = {},
+    servers,
+  }: {
+    allowed?: StepLimits | undefined;
+    parsed?: ParsedFiles;
+    /** Undefined where they are not known. */
+    servers?: GitServers | undefined;
+  } = {},
 ): Promise<Loaded> {
   const problems = [...listing.problems];
   const read: Loaded[] = [];
@@ -46,7 +54,8 @@ export async function loadListing(
     read.push(known);
   }
   const whole = combine(read);
-  return { ...whole, problems: [...problems, ...whole.problems] };
+  const unset = servers === undefined ? [] : checkServers(whole, servers);
+  return { ...whole, problems: [...problems, ...whole.problems, ...unset] };
 }
 
 /** What several files have together: names used twice are problems, triggers that nothing starts are warnings. */
@@ -60,7 +69,7 @@ export function combine(files: readonly Loaded[]): Loaded {
   return {
     ...loaded,
     problems: [...loaded.problems, ...duplicateNames(loaded.specs), ...duplicateIds(loaded.hooks)],
-    warnings: [...loaded.warnings, ...unknownHooks(loaded)],
+    warnings: [...loaded.warnings, ...unknownHooks(loaded), ...serverHookWarnings(loaded)],
   };
 }
 

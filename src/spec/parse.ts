@@ -12,6 +12,7 @@ import type { LoadedHook } from '../model/hook.ts';
 import { positionOf, type Source } from './position.ts';
 import { hookJsonSchema, specJsonSchema } from './json-schema.ts';
 import type { Issue, SpecProblem } from './problem.ts';
+import { checkElsewhere } from './server-checks.ts';
 import { schemaIssues } from './schema-issues.ts';
 import { deploymentSchema } from './schema.ts';
 import { yamlIssues } from './yaml-issues.ts';
@@ -140,6 +141,7 @@ function readDocument(
   if (issues.length === 0) {
     if (result.success) issues.push(...unique(checkLimits(result.data, raw, allowed)));
     else issues.push(...schemaIssues(result.error, { raw, schema: specJsonSchema }, PROBLEM_LIMIT));
+    if (result.success) issues.push(...checkElsewhere(result.data, raw));
     issues.push(...checkDocument(raw), ...checkNumbers(document, raw));
   }
   if (issues.length > 0 || !result.success) {

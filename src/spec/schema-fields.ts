@@ -1,6 +1,12 @@
 import * as z from 'zod';
 import { parseDuration } from '../lib/duration.ts';
-import { REPOSITORY, REPOSITORY_RULE } from '../lib/names.ts';
+import {
+  ANY_REPOSITORY,
+  ANY_REPOSITORY_RULE,
+  isServerName,
+  REPOSITORY,
+  REPOSITORY_RULE,
+} from '../lib/names.ts';
 import { LIMIT_FORMS, parseLimit, type LimitName } from '../lib/step-limits.ts';
 import { didYouMean } from './problem.ts';
 
@@ -103,7 +109,14 @@ export const hookId = z
     'a hook\'s id has 1 to 63 characters: a-z, 0-9 and, between those, "-"',
   );
 
+/** A repository of GitHub. */
 export const repositoryName = z.string().regex(REPOSITORY, REPOSITORY_RULE);
+
+export const anyRepository = z.string().regex(ANY_REPOSITORY, ANY_REPOSITORY_RULE);
+
+export const serverName = z
+  .string()
+  .refine(isServerName, 'a server is called as in MAINSHEET_SERVERS: a-z, 0-9 and "-"');
 
 /** Environments and lanes: free text on one line, as GitHub's environment names are. */
 export function label(most: number) {

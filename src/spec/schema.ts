@@ -1,12 +1,13 @@
 import * as z from 'zod';
 import { DEFAULT_FEEDBACK, FEEDBACK_KINDS, type DeploymentSpec } from '../model/deployment-spec.ts';
+import { elsewhere } from '../lib/names.ts';
 import {
+  anyRepository,
   environmentVariables,
   label,
   limits,
   oneOrMore,
   problem,
-  repositoryName,
   secretName,
   specName,
   timeout,
@@ -42,7 +43,9 @@ const concurrency = z.union([
 
 const written = z.strictObject({
   name: specName.describe('Unique name of this spec.'),
-  repository: repositoryName.describe('The repository whose events deploy: owner/name.'),
+  repository: anyRepository.describe(
+    'The repository whose events deploy: owner/name, or server:path on a server that is not GitHub.',
+  ),
   environment: label(255).describe('GitHub environment. Default: production.').optional(),
   production_environment: z
     .boolean()
@@ -165,7 +168,12 @@ function toSpec(input: z.output<typeof written>): DeploymentSpec {
     env: input.env ?? {},
     secrets: input.secrets ?? [],
     steps: input.steps.map((one, index) => toStep(one, index, input.limits ?? {})),
-    feedback: input.feedback ?? DEFAULT_FEEDBACK,
+    feedback: input.feedback ?? defaultFeedback(input.repository),
     notify: input.notify ?? [],
   };
+}
+
+/** Other servers than GitHub are told of commit statuses alone. */
+function defaultFeedback(repository: string): DeploymentSpec['feedback'] {
+  return elsewhere(repository) === undefined ? DEFAULT_FEEDBACK : ['status'];
 }

@@ -1,4 +1,5 @@
 import { sql, type CompiledQuery } from 'kysely';
+import { elsewhere } from '../lib/names.ts';
 import type { Delivery, DeliveryOutcome } from '../model/delivery.ts';
 import { attemptOf, createClaims } from './claims.ts';
 import { noteCopies } from './copies.ts';
@@ -13,7 +14,7 @@ export interface IncomingDelivery {
   event: string;
   action: string | undefined;
   repository: string | undefined;
-  /** Of a delivery without a repository: those of one queue are taken in the order they came. Has a ":", as no repository does. */
+  /** Of a delivery without a repository: those of one queue are taken in the order they came. Has a ":", and no "/" after it, as repositories have. */
   queue?: string;
   /** The JSON text of the payload. */
   payload: string;
@@ -306,6 +307,9 @@ function toRow(delivery: IncomingDelivery) {
 /** The column of the repository holds the queue of one that has none. */
 function fromRow(row: Row): ClaimedDelivery {
   const delivery = deliveries.read(row);
-  if (delivery.repository?.includes(':') === true) delivery.repository = undefined;
+  const { repository = '' } = delivery;
+  if (repository.includes(':') && elsewhere(repository) === undefined) {
+    delivery.repository = undefined;
+  }
   return { delivery, payload: row['payload'] as string };
 }

@@ -97,3 +97,45 @@ for (const [what, next, works] of [
     assert.equal(tried.size, works ? 2 : 1);
   });
 }
+
+test('each server is asked for its own repositories with its own credential, and for no others', async (t) => {
+  const first = await createFixture(t);
+  const second = await createFixture(t);
+  const theirs = { username: 'oauth2', password: 'token of the other' };
+  second.server.requireAuth(theirs.username, theirs.password);
+  await second.commit({ 'README.md': 'another shop\n' });
+  const mirrors = createMirrors({
+    directory: join(first.data, 'others'),
+    serverUrl: first.server.url,
+    credentials: async () => await Promise.resolve(CREDENTIAL),
+    others: new Map([['work', { serverUrl: second.server.url, credentials: async () => theirs }]]),
+    logger: silent,
+    clock: systemClock,
+    environment: process.env,
+  });
+  const [here, there] = ['acme/shop', 'work:acme/shop'];
+  const [head, other] = [await mirrors.heads(here), await mirrors.heads(there)];
+  assert.equal(head.get('main'), await first.git('rev-parse', 'HEAD'));
+  assert.equal(other.get('main'), await second.git('rev-parse', 'HEAD'));
+  await mirrors.fetch(here);
+  await mirrors.ensureCommit(there, other.get('main') ?? '');
+  await assert.rejects(
+    mirrors.ensureCommit(here, other.get('main') ?? ''),
+    (error) => error instanceof TerminalError && error.code === 'commit-missing',
+  );
+  assert.notEqual(mirrors.directoryOf(here), mirrors.directoryOf(there));
+  const sentTo = ({ server }: typeof first) =>
+    new Set(server.requests.map(({ authorization }) => authorization));
+  assert.deepEqual(sentTo(first), new Set([`Basic ${BASIC}`]));
+  const theirBasic = Buffer.from(`${theirs.username}:${theirs.password}`).toString('base64');
+  assert.deepEqual(sentTo(second), new Set([`Basic ${theirBasic}`]));
+
+  await mirrors.retain(new Set([here]));
+  assert.deepEqual(await readdir(join(first.data, 'others')), ['acme+shop']);
+  const asked = first.server.requests.length;
+  await assert.rejects(
+    mirrors.heads('unknown:acme/shop'),
+    (error) => error instanceof TerminalError && error.code === 'server-unknown',
+  );
+  assert.equal(first.server.requests.length, asked);
+});

@@ -7,6 +7,12 @@ test('a repository has one directory whatever the case it is written in', () => 
   assert.equal(repositoryDirectory('acme/shop.JS'), 'acme+shop.js');
 });
 
+test('a repository of another server has a directory of its own', () => {
+  assert.equal(repositoryDirectory('work:Acme/Web/shop'), 'work++acme+web+shop');
+  const names = ['a/b', 'a:b/c', 'b:a/b', 'a:a/b'].map((name) => repositoryDirectory(name));
+  assert.equal(new Set(names).size, names.length);
+});
+
 test("a lane's directory is a plain name, another one for each lane, whatever the lane is called", () => {
   const lanes = [
     'a',

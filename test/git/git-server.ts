@@ -9,6 +9,12 @@ export type Fault =
   /** The connection breaks in the middle of a longer answer. */
   | { kind: 'cut'; afterBytes: number };
 
+export interface ApiAnswer {
+  status: number;
+  body?: object;
+  headers?: Record<string, string>;
+}
+
 export interface GitServer {
   url: string;
   /** Method, path and `Authorization` of every request, in order. */
@@ -17,6 +23,8 @@ export interface GitServer {
   requireAuth(username: string, password: string): void;
   /** Asked for each request; undefined: it is answered as it should be. */
   fault: ((line: string) => Fault | undefined) | undefined;
+  /** Answers what is not git's; undefined: it is. */
+  api: ((request: IncomingMessage) => Promise<ApiAnswer | undefined>) | undefined;
   close(): Promise<void>;
 }
 
@@ -38,6 +46,7 @@ export async function startGitServer(root: string): Promise<GitServer> {
       expected = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
     },
     fault: undefined,
+    api: undefined,
     async close() {
       server.close();
       server.closeAllConnections();
@@ -50,6 +59,11 @@ export async function startGitServer(root: string): Promise<GitServer> {
     const line = `${request.method} ${request.url}`;
     const { authorization } = request.headers;
     gitServer.requests.push({ line, authorization });
+    const told = await gitServer.api?.(request);
+    if (told !== undefined) {
+      response.writeHead(told.status, told.headers).end(JSON.stringify(told.body ?? {}));
+      return;
+    }
     const fault = gitServer.fault?.(line);
     if (fault?.kind === 'hang') await fault.until;
     if (fault?.kind === 'status') {

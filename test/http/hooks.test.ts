@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
 import type { Hook } from '../../src/model/hook.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
 import { sampleRun } from '../store/samples.ts';
+import { asAdmin } from '../support/admin.ts';
 import { until } from '../support/until.ts';
 import { NOW, startHttp, type Fixture } from './fixture.ts';
 
@@ -241,4 +243,64 @@ test('what is not signed uses up nothing of a hook’s rate', async (t) => {
     assert.equal((await send(fixture, { token: 'x' })).status, 401);
   }
   assert.equal((await send(fixture)).status, 202);
+});
+
+const FORGE = 'sender: gitea\nserver: forge';
+const signed = (body: string) => ({
+  'Content-Type': 'application/json',
+  'X-Gitea-Signature': createHmac('sha256', TOKEN).update(body).digest('hex'),
+});
+
+test('the push of a git server is a delivery of its repository, and the same signed body counts once at all its hooks', async (t) => {
+  const hooks = [hookOf(FORGE), { ...hookOf(FORGE), id: 'b' }];
+  const { url, store } = await startHttp(t, { hooks, hookSecrets: { T: TOKEN } });
+  const [from, to] = ['a'.repeat(40), 'b'.repeat(40)];
+  const push = { ref: 'refs/heads/main', before: from, after: to };
+  const body = JSON.stringify({ ...push, repository: { id: 7, full_name: 'Acme/Shop' } });
+  const post = async (hook: string, id: string) => {
+    const headers = { ...signed(body), 'X-Gitea-Delivery': id };
+    const answer = await fetch(`${url}/webhooks/v1/hooks/${hook}`, {
+      method: 'POST',
+      headers,
+      body,
+    });
+    assert.equal(answer.status, 202);
+    return (await answer.json()) as object;
+  };
+  assert.deepEqual(await post('a', 'id-1'), { delivery: 'a.id-1', duplicate: false });
+  assert.deepEqual(await post('a', 'id-1'), { delivery: 'a.id-1', duplicate: true });
+  for (const [hook, id] of [
+    ['a', 'id-2'],
+    ['b', 'id-1'],
+  ] as const) {
+    const expected = { delivery: `${hook}.${id}`, duplicate: true, copyOf: 'a.id-1' };
+    assert.deepEqual(await post(hook, id), expected);
+  }
+  const stored = await store.inbox.get('a.id-1');
+  assert.equal(stored?.payload, body);
+  assert.equal(stored.delivery.event, 'push@forge');
+  assert.equal(stored.delivery.repository, 'forge:acme/shop');
+});
+
+test('what a git server tells beside pushes and releases is kept with no repository', async (t) => {
+  const fixture = await startHttp(t, { hooks: [hookOf(FORGE)], hookSecrets: { T: TOKEN } });
+  const body = JSON.stringify({ action: 'opened', issue: {} });
+  const answer = await fetch(`${fixture.url}/webhooks/v1/hooks/a`, {
+    method: 'POST',
+    headers: { ...signed(body), 'X-Gitea-Delivery': 'id' },
+    body,
+  });
+  assert.equal(answer.status, 202);
+  const { delivery } = (await fixture.store.inbox.get('a.id')) ?? {};
+  assert.deepEqual([delivery?.event, delivery?.repository], ['other@forge', undefined]);
+});
+
+test('the hook of a git server is not to be had at other ids, whose scope no push has', async (t) => {
+  const fixture = await startHttp(t, { hooks: [hookOf(FORGE)], hookSecrets: { T: TOKEN } });
+  const answer = await asAdmin(`${fixture.url}/api/v1/hooks`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ hook: 'a', owner: 'acme' }),
+  });
+  assert.deepEqual(await codeOf(answer), [409, 'hook-unsuitable']);
 });

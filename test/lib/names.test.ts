@@ -3,7 +3,13 @@ import { test } from 'node:test';
 import { TerminalError } from '../../src/lib/errors.ts';
 import { readConfig } from '../../src/config.ts';
 import { parseEvent } from '../../src/sources/github/events.ts';
-import { checkRef, checkRepository, checkSha } from '../../src/lib/names.ts';
+import {
+  checkRef,
+  checkRepository,
+  checkSha,
+  elsewhere,
+  isRepository,
+} from '../../src/lib/names.ts';
 import type { Json } from '../../src/model/event.ts';
 import { parseSpecs } from '../../src/spec/parse.ts';
 
@@ -150,4 +156,39 @@ test('a message about a refused value is one bounded line', () => {
     (error) =>
       error instanceof Error && error.message.length < 200 && !error.message.includes('\n'),
   );
+});
+
+test('a repository of another server is named by the server and its path, and is none of GitHub', () => {
+  const deep = `a${'/b'.repeat(20)}`;
+  for (const name of ['work:acme/shop', 'gl-2:a/b/c', 'x:_a/.b', `x:${deep}`]) {
+    const [server, path] = name.split(':');
+    assert.deepEqual(elsewhere(name), { server, path });
+    assert.equal(checkRepository(name), name);
+    assert.equal(isRepository(name), false);
+    assert.deepEqual(parseSpecs('x.yaml', specOf(name)).problems, [], name);
+  }
+  const odd = [
+    'Work:acme/shop',
+    ':acme/shop',
+    'work:acme',
+    'work:/acme/shop',
+    'work:acme/shop/',
+    'work:acme//shop',
+    'work:acme/../shop',
+    'work:./acme/shop',
+    'work:-acme/shop',
+    'work:acme/shop.git',
+    'work:acme/sh op',
+    'work:acme/a+b',
+    'work:other:acme/shop',
+    `work:${deep}/c`,
+    `work:acme/${'x'.repeat(200)}`,
+    'https://evil.example/acme/shop',
+  ];
+  assert.equal(elsewhere('work:acme/shop\n'), undefined);
+  for (const name of odd) {
+    assert.equal(elsewhere(name), undefined, name);
+    refused('invalid-repository', () => checkRepository(name));
+    assert.equal(parseSpecs('x.yaml', specOf(name)).problems.length, 1, name);
+  }
 });

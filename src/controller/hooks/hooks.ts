@@ -62,7 +62,7 @@ export function createHooks(deps: {
       const dynamic = await deps.store.get(id);
       if (dynamic === undefined || dynamic.expiresAt <= deps.clock.now()) return undefined;
       const hook = catalog.hook(dynamic.hook)?.hook;
-      return hook && open(hook, dynamic);
+      return hook === undefined || hook.server !== undefined ? undefined : open(hook, dynamic);
     },
   };
 }

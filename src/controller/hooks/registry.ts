@@ -26,7 +26,7 @@ export interface NewHook {
 
 /** Makes and removes hooks while Mainsheet runs: one for a tenant, a session, a transaction. */
 export interface HookRegistry {
-  /** Throws TerminalError `hook-unknown`, `input-unknown`, `spec-unknown`, `hook-key-missing`. The secret is never told again. */
+  /** Throws TerminalError `hook-unknown`, `hook-unsuitable`, `input-unknown`, `spec-unknown`, `hook-key-missing`. The secret is never told again. */
   create(request: NewHook, actor: string): Promise<{ hook: DynamicHook; secret: string }>;
   /** A new secret; those before it count for `overlapMs` more. Throws as `create`. */
   rotate(
@@ -75,6 +75,10 @@ export function createHookRegistry(deps: {
   return {
     async create({ hook: name, owner, specs, inputs, lastsMs }, actor) {
       const hook = known(name);
+      if (hook.server !== undefined) {
+        const reason = `the hook ${name} is that of the server ${hook.server}, which starts what any spec says`;
+        throw new TerminalError('hook-unsuitable', reason, { hint: 'make one of another hook' });
+      }
       const secrets = maker();
       const startable = catalog.forHook(name).map(({ spec }) => spec.name);
       const wrongSpec = specs.find((one) => !startable.includes(one));

@@ -60,7 +60,7 @@ function payloadText(
 }
 
 /** A sender's id within ours, which stand in paths. */
-function inId(name: string): string {
+export function inId(name: string): string {
   if (/^[\w-]{1,100}$/.test(name)) return name;
   return `sha256-${createHash('sha256').update(name).digest('hex')}`;
 }

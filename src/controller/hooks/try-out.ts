@@ -3,12 +3,14 @@ import { describeError, TerminalError } from '../../lib/errors.ts';
 import type { Json } from '../../model/event.ts';
 import { inputsOf } from '../../model/hook.ts';
 import type { DeliveryOutcome } from '../../model/delivery.ts';
+import { toEvent } from '../../sources/events.ts';
 import { SOURCES } from '../../sources/index.ts';
 import type { Catalog } from '../../spec/catalog.ts';
-import { judgedBy, recognizeHook } from '../intake/judge.ts';
+import { judgedBy, recognizeHook, type Recognized } from '../intake/judge.ts';
 import { readPayload } from './read-payload.ts';
 import type { Hooks } from './hooks.ts';
 import { toDelivery } from './to-delivery.ts';
+import { toServerDeliveries } from './to-server-deliveries.ts';
 
 /** A request that has not been sent. */
 export interface TriedRequest {
@@ -32,7 +34,7 @@ export type TryHook = (id: string, request: TriedRequest) => Promise<Trial>;
 
 export function createTryHook(deps: {
   hooks: Hooks;
-  catalog: Pick<Catalog, 'forHook' | 'hook'>;
+  catalog: Pick<Catalog, 'forHook' | 'forRepository' | 'hook'>;
   clock: Pick<Clock, 'now'>;
 }): TryHook {
   return async (id, request) => {
@@ -47,15 +49,30 @@ export function createTryHook(deps: {
     const { body, text } = readPayload(bytes, request.contentType);
     const identity = SOURCES[open.hook.sender].identify(incoming, body);
     const context = { body, headers, query: request.query };
-    const delivery = toDelivery(open, { context, text, bytes, identity, signed: undefined, now });
+    const read = { context, text, bytes, identity, signed: undefined, now };
+    const { server } = open.hook;
+    // Of a push of several refs the first.
+    const [delivery = toDelivery(open, read)] =
+      server === undefined ? [] : toServerDeliveries(open.hook, server, read);
     const payload = JSON.parse(delivery.payload) as Json;
-    const judged = await judgedBy(recognizeHook(deps.catalog, open.hook.id, payload), payload);
+    const recognized =
+      server === undefined
+        ? recognizeHook(deps.catalog, open.hook.id, payload)
+        : recognizePush(delivery.event, payload);
+    const judged = await judgedBy(recognized, payload);
     return {
       refused: await refusal(),
       delivery: delivery.id,
-      inputs: inputsOf(payload),
+      inputs: server === undefined ? inputsOf(payload) : {},
       specs: judged.verdicts.map(({ loaded, verdict }) => ({ spec: loaded.spec.name, verdict })),
     };
+
+    function recognizePush(event: string, pushed: Json): Recognized {
+      const meant = toEvent(event, pushed);
+      const { repository } = meant;
+      const candidates = repository === undefined ? [] : deps.catalog.forRepository(repository);
+      return { event: meant, candidates: [...candidates] };
+    }
 
     async function refusal(): Promise<string | undefined> {
       try {

@@ -1,11 +1,12 @@
 import { repositoryIdOf } from '../../sources/github/describe-delivery.ts';
-import { github } from '../../sources/github/source.ts';
+import { toEvent } from '../../sources/events.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import { sameRepository, type Event, type Json } from '../../model/event.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import { hookOfEvent, scopeOf } from '../../model/hook.ts';
 import { scheduleOfEvent, type SchedulePayload } from '../../model/schedule.ts';
+import { serverOfEvent } from '../../model/server-event.ts';
 import { failed } from '../../model/verdict.ts';
 import { matchesHookCondition } from '../../spec/match-hook.ts';
 import { matchSpecs } from '../../spec/match-specs.ts';
@@ -53,14 +54,14 @@ export function createRecognize(deps: {
     if (spec !== undefined) {
       return { ...recognizeSchedule(catalog, spec, payload), repository: undefined };
     }
-    const event = github.toEvent(name, payload);
+    const event = toEvent(name, payload);
     return { event, candidates: [], repository: event.repository };
   }
 
   async function recognize(name: string, payload: Json): Promise<Recognized> {
     const { repository, ...recognized } = read(name, payload);
     if (repository === undefined) return recognized;
-    const id = repositoryIdOf(payload);
+    const id = numberOf(name, payload);
     const names = await repositories.namesSeen(id, repository, clock.now());
     return called(recognized.event, repository, names);
   }
@@ -68,7 +69,7 @@ export function createRecognize(deps: {
   function atOnce(name: string, payload: Json): Recognized | undefined {
     const { repository, ...recognized } = read(name, payload);
     if (repository === undefined) return recognized;
-    const names = repositories.namesKept(repositoryIdOf(payload), repository);
+    const names = repositories.namesKept(numberOf(name, payload), repository);
     return names && called(recognized.event, repository, names);
   }
 
@@ -86,6 +87,11 @@ export function createRecognize(deps: {
   }
 
   return Object.assign(recognize, { atOnce });
+}
+
+/** Other servers number their repositories as GitHub does. */
+function numberOf(name: string, payload: Json): number | undefined {
+  return serverOfEvent(name) === undefined ? repositoryIdOf(payload) : undefined;
 }
 
 /** What a stored request to a hook means. */

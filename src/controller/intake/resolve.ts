@@ -1,5 +1,6 @@
 import { RetryableError, TerminalError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { elsewhere } from '../../lib/names.ts';
 import type { Mirrors } from '../../git/mirrors.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import type {
@@ -124,7 +125,7 @@ export function createResolve(deps: {
     }
   }
 
-  /** Without `head_commit` the payload of an annotated tag names the tag object only. */
+  /** Without `head_commit` the payload of an annotated tag names the tag object only, as other servers than GitHub do anyway. */
   async function resolveTagPush(
     event: PushEvent,
     payload: Json,
@@ -132,6 +133,7 @@ export function createResolve(deps: {
   ): Promise<PushEvent> {
     const { tag } = event;
     const hasCommit =
+      elsewhere(event.repository) === undefined &&
       typeof payload === 'object' &&
       payload !== null &&
       !Array.isArray(payload) &&

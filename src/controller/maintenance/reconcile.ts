@@ -9,7 +9,7 @@ import { endOf, isWholeWay, leadsTo, leftAt, NO_COMMIT } from '../../model/push-
 import type { IncomingDelivery } from '../../store/inbox.ts';
 import type { Store, Tables } from '../../store/index.ts';
 import type { Repositories } from '../../store/repositories.ts';
-import { deliveryIdOf, pushPayload, type BranchMove } from '../push-payload.ts';
+import { deliveryIdOf, pushEventName, pushPayload, type BranchMove } from '../push-payload.ts';
 import { createReopenGivenUp } from './reopen-given-up.ts';
 
 /** Repositories that are looked at at once. */
@@ -119,7 +119,7 @@ export function createReconcile(deps: {
       before !== NO_COMMIT && !(await mirrors.isAncestor(repository, before, after, { signal }));
     return {
       id: deliveryIdOf(move),
-      event: 'push',
+      event: pushEventName(repository),
       action: undefined,
       repository,
       payload: JSON.stringify(pushPayload(move, head, forced)),

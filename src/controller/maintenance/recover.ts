@@ -1,5 +1,6 @@
 import type { Clock } from '../../lib/clock.ts';
 import { describeError, RetryableError } from '../../lib/errors.ts';
+import { elsewhere } from '../../lib/names.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { GitHub } from '../../github/client.ts';
 import { findHooks, type Hook } from '../../github/deliveries.ts';
@@ -145,8 +146,8 @@ export function createRecover(deps: {
     const isApp = github.app !== undefined;
     if (!isApp && deps.publicUrl === undefined) return;
     const { specs } = deps.catalog.current();
-    const named = specs.map(
-      ({ spec }) => [spec.repository.toLowerCase(), spec.repository] as const,
+    const named = specs.flatMap(({ spec: { repository } }) =>
+      elsewhere(repository) === undefined ? [[repository.toLowerCase(), repository] as const] : [],
     );
     const repositories = isApp ? [''] : new Map(named).values();
     for (const repository of repositories) await recoverOf(repository, signal);

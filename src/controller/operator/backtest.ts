@@ -1,5 +1,5 @@
 import { hookOfEvent, type LoadedHook } from '../../model/hook.ts';
-import { parseEvent } from '../../sources/github/events.ts';
+import { toEvent } from '../../sources/events.ts';
 import { createFairTurn } from '../../lib/fair-turn.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import { sameRepository, type Event, type Json } from '../../model/event.ts';
@@ -129,7 +129,7 @@ interface Recognizing {
 
 function recognizeAs(candidates: readonly LoadedSpec[], name: string): Recognizing {
   const formerly = candidates.map(({ spec }) => spec.repository);
-  return { candidates, event: (payload) => ({ ...parseEvent(name, payload), formerly }) };
+  return { candidates, event: (payload) => ({ ...toEvent(name, payload), formerly }) };
 }
 
 async function judge(

@@ -7,7 +7,7 @@ import type { Catalog } from '../../spec/catalog.ts';
 import type { NamingDelivery } from '../../store/commits.ts';
 import type { Environment } from '../../store/environments.ts';
 import type { Store } from '../../store/index.ts';
-import { parseEvent } from '../../sources/github/events.ts';
+import { toEvent } from '../../sources/events.ts';
 
 /** What became of a commit by one spec. */
 export const FATES = [
@@ -167,7 +167,7 @@ function byDeliveries(
 
 function byDelivery(spec: string, sha: string, delivery: NamingDelivery): Found | undefined {
   const payload = JSON.parse(delivery.payload) as Json;
-  const event = parseEvent(delivery.event, payload);
+  const event = toEvent(delivery.event, payload);
   const newest = 'sha' in event ? event.sha : undefined;
   const isNewest = newest?.startsWith(sha) === true;
   if (!isNewest && !(event.kind === 'push' && hasCommit(payload, sha))) return undefined;

@@ -1,3 +1,4 @@
+import type { GitServers } from '../../lib/servers.ts';
 import type { Router } from '@koa/router';
 import type { Middleware } from 'koa';
 import type { Intake } from '../../controller/intake/intake.ts';
@@ -44,6 +45,8 @@ export interface DashboardDeps {
   pausing: Pausing;
   /** Of GitHub, without a slash at the end. */
   githubUrl: string;
+  /** Git servers beside it; default none. */
+  servers?: GitServers;
   auth: Auth;
   adminToken: string;
   /** Networks whose `X-Forwarded-For` counts. */

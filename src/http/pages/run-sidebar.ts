@@ -1,3 +1,5 @@
+import { elsewhere } from '../../lib/names.ts';
+import { commitUrl, compareUrl, placeOf, type GitServers } from '../../lib/servers.ts';
 import type { RunView } from '../read/run.ts';
 import { callbackName, tells } from './components/callbacks.ts';
 import { causeOf, environmentPath, runPath, shortSha } from './components/commit.ts';
@@ -7,10 +9,18 @@ import { ago } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
 
+/** Where revisions are shown. */
+interface Servers {
+  /** Of GitHub, without a slash at the end. */
+  githubUrl: string;
+  /** Git servers beside it. */
+  servers?: GitServers;
+}
+
 /** What made a run, what it deployed, and what came of it. */
-export function sidebar(frame: Frame, view: RunView, githubUrl: string): Content {
+export function sidebar(frame: Frame, view: RunView, at: Servers): Content {
   return [
-    revision(frame, view, githubUrl),
+    revision(frame, view, at),
     trigger(frame, view),
     outputs(view),
     callbacks(frame, view),
@@ -25,19 +35,39 @@ function part(title: string, body: Content): Html {
 function revision(
   frame: Frame,
   { run, before, beforeCommit, deployedRun }: RunView,
-  githubUrl: string,
+  at: Servers,
 ): Html {
-  const repository = `${githubUrl}/${run.repository.split('/').map(encodeURIComponent).join('/')}`;
-  const out = (path: string, text: Content) =>
-    html`<a href="${repository}/${path}" rel="noreferrer">${text}${icon(frame, 'external', 'is-small')}</a>`;
+  const pages = pagesOf(run.repository, at);
+  const out = (url: string | undefined, text: Content) =>
+    url === undefined
+      ? text
+      : html`<a href="${url}" rel="noreferrer">${text}${icon(frame, 'external', 'is-small')}</a>`;
   return part(
     'Revision',
-    html`<dl class="facts"><dt>Repository</dt><dd class="break">${run.repository}</dd><dt>Commit</dt><dd>${out(`commit/${encodeURIComponent(run.sha)}`, shortSha(run.sha))}</dd>${
+    html`<dl class="facts"><dt>Repository</dt><dd class="break">${run.repository}</dd><dt>Commit</dt><dd>${out(pages?.commit(run.sha), shortSha(run.sha))}</dd>${
       before === undefined
         ? ''
-        : html`<dt>Before</dt><dd><a href="${runPath(frame, before.id)}">${shortSha(before.sha)}</a> <span class="muted">${beforeCommit?.title ?? ''}</span></dd><dt>Changes</dt><dd>${out(`compare/${encodeURIComponent(before.sha)}...${encodeURIComponent(run.sha)}`, 'Compare')}</dd>`
+        : html`<dt>Before</dt><dd><a href="${runPath(frame, before.id)}">${shortSha(before.sha)}</a> <span class="muted">${beforeCommit?.title ?? ''}</span></dd><dt>Changes</dt><dd>${out(pages?.compare(before.sha, run.sha), 'Compare')}</dd>`
     }<dt>Environment</dt><dd><a href="${environmentPath(frame, run.spec)}">${run.environment}</a>${deployedRun === run.id ? html` <span class="badge is-succeeded">Live</span>` : ''}</dd></dl>`,
   );
+}
+
+/** Undefined for a server that is not set any more. */
+function pagesOf(repository: string, { githubUrl, servers = new Map() }: Servers) {
+  if (elsewhere(repository) === undefined) {
+    const home = `${githubUrl}/${repository.split('/').map(encodeURIComponent).join('/')}`;
+    return {
+      commit: (sha: string) => `${home}/commit/${encodeURIComponent(sha)}`,
+      compare: (before: string, after: string) =>
+        `${home}/compare/${encodeURIComponent(before)}...${encodeURIComponent(after)}`,
+    };
+  }
+  const place = placeOf(repository, servers);
+  if (place === undefined) return undefined;
+  return {
+    commit: (sha: string) => commitUrl(place, sha),
+    compare: (before: string, after: string) => compareUrl(place, before, after),
+  };
 }
 
 function trigger(frame: Frame, { run, delivery, verdict }: RunView): Html {

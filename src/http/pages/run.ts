@@ -1,3 +1,4 @@
+import type { GitServers } from '../../lib/servers.ts';
 import type { Gates } from '../../controller/operator/gates.ts';
 import { describeGate, nameOf } from '../../model/gate.ts';
 import { hasEnded } from '../../model/run.ts';
@@ -25,6 +26,8 @@ export interface RunPageDeps {
   gates: Pick<Gates, 'view'>;
   /** Of GitHub, without a slash at the end. */
   githubUrl: string;
+  /** Git servers beside it; default none. */
+  servers?: GitServers;
 }
 
 /** One run: its steps with their logs, what made it, and what came of it. */
@@ -52,7 +55,7 @@ export function runRoutes(deps: RunPageDeps): PageRoute[] {
 ${logTools(frame, id)}
 <ol id="steps" class="steps panel" data-run="${here}">${steps}</ol>
 </section>
-<aside id="run-side" class="run-side" aria-label="About this run">${sidebar(frame, view, deps.githubUrl)}</aside>
+<aside id="run-side" class="run-side" aria-label="About this run">${sidebar(frame, view, deps)}</aside>
 </div>
 <button class="button follow" id="follow" hidden>${icon(frame, 'arrow-down')}Follow the log</button>
 </main>`;

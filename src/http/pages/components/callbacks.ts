@@ -3,6 +3,9 @@ import type { OutboxEntry } from '../../../store/outbox.ts';
 
 const NAMES: Record<string, string> = {
   status: 'Commit status',
+  'gitlab-status': 'Commit status',
+  'bitbucket-status': 'Commit status',
+  'gitea-status': 'Commit status',
   deployment: 'Deployment',
   'deployment-status': 'Deployment status',
   dispatch: 'Repository dispatch',
