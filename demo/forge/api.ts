@@ -1,9 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { createEmulator } from 'emulate';
-import { isJsonObject, parseJson, textAt, type Json } from '../json.ts';
+import { isJsonObject, objectAt, parseJson, textAt, type Json } from '../json.ts';
 import { findOperation } from '../openapi-document.ts';
 import type { Credentials } from './credentials.ts';
 import { listChecks } from './checks.ts';
+import { createComments } from './comments.ts';
 import { createDeployments } from './deployments.ts';
 import { createDispatches } from './dispatches.ts';
 import { toSimulatorHandlers, type ForgeFacts, type OperationHandler } from './operations.ts';
@@ -76,6 +77,7 @@ export async function createGitHubApi(options: {
   const handlers = {
     ...statuses.handlers,
     ...createDeployments(facts, statuses),
+    ...createComments(facts),
     ...dispatches.handlers,
     ...hooks,
   };
@@ -115,6 +117,23 @@ export async function createGitHubApi(options: {
     return isRead || caller === 'token' ? undefined : refusal('Requires authentication');
   }
 
+  /** GitHub's example of one, with the commit that its ref leads to. */
+  async function pullRequest(pathname: string, example: ApiAnswer): Promise<ApiAnswer> {
+    const [, repository = '', number = ''] = /^\/repos\/(.+)\/pulls\/(\d+)$/.exec(pathname) ?? [];
+    const sha = await facts.resolveCommit(facts.spell(repository), `refs/pull/${number}/head`);
+    if (sha === undefined) return errorAnswer(404, { message: 'Not Found' });
+    const shown = parseJson(example.body);
+    if (!isJsonObject(shown)) return example;
+    const pull = {
+      ...shown,
+      number: Number(number),
+      merged: false,
+      merge_commit_sha: null,
+      head: { ...objectAt(shown, 'head'), sha },
+    };
+    return { ...example, body: JSON.stringify(pull) };
+  }
+
   return {
     privateKey: emulator.generatedSecrets.find((each) => each.kind === 'github.app_private_key')
       ?.value,
@@ -146,7 +165,8 @@ export async function createGitHubApi(options: {
       if (request.problems.length > 0) return invalid(request.problems);
       if (operation in handlers) return forward(simulator.url, request, 'simulacrum');
       examples ??= startExamples();
-      return forward((await examples).url, request, 'example');
+      const example = await forward((await examples).url, request, 'example');
+      return operation === 'pulls/get' ? await pullRequest(pathname, example) : example;
     },
     async read(path) {
       const response = await fetch(`${simulator.url}${path}`);

@@ -169,7 +169,11 @@ describe('forge: API', () => {
       '/repos/acme/storefront/deployments',
       `/repos/acme/storefront/deployments/${id}`,
       `/repos/acme/storefront/deployments/${id}/statuses`,
+      `/repos/acme/storefront/commits/${sha}/comments`,
+      `/repos/acme/storefront/comments/1/reactions`,
     ];
+    await rest.repos.createCommitComment({ ...to, commit_sha: sha, body: 'x' });
+    await rest.reactions.createForCommitComment({ ...to, comment_id: 1, content: '+1' });
     for (const path of paths) {
       const response = await fetch(forge.url + path);
       const body: unknown = await response.json();
