@@ -12,7 +12,12 @@ import { createGitServer, type GitServer, type Push } from './forge/git-server.t
 import { createHooks } from './forge/hooks.ts';
 import { createJournal } from './forge/journal.ts';
 import type { ForgeFacts } from './forge/operations.ts';
-import { createPayloads, type ReleaseFacts, type WorkflowRunFacts } from './forge/payloads.ts';
+import {
+  createPayloads,
+  type ProtectionFacts,
+  type ReleaseFacts,
+  type WorkflowRunFacts,
+} from './forge/payloads.ts';
 import { GITHUB_COMMIT_CAP, readPushEvents } from './forge/push-events.ts';
 import {
   createWebhooks,
@@ -72,6 +77,9 @@ export interface Forge {
   /** Dispatches, oldest first: `{event_type, client_payload, created_at}`. GitHub's API has no read for them. */
   dispatches: (repository: string) => Promise<JsonObject[]>;
 
+  /** What jobs of Actions were answered, oldest first: `{run_id, environment_name, state, comment}`. */
+  reviews: (repository: string) => Promise<JsonObject[]>;
+
   /** Sets the receiver of webhooks; there is one, as for a GitHub App. From then on every `git push` is sent to it. */
   hook: (hook: Hook) => void;
   deliveries: readonly Delivery[];
@@ -86,6 +94,7 @@ export interface Forge {
   /** Payloads to deliver. */
   release: (repository: string, tag: string, facts?: ReleaseFacts) => JsonObject;
   workflowRun: (repository: string, facts: WorkflowRunFacts) => JsonObject;
+  protectionRule: (repository: string, facts: ProtectionFacts) => JsonObject;
 
   /** Ends servers, processes and open connections, and removes the repositories. Once is enough, twice does no harm. */
   close: () => Promise<void>;
@@ -200,6 +209,7 @@ export async function createForge(options: ForgeOptions): Promise<Forge> {
     redeliver: webhooks.redeliver,
     release: (repository, tag, facts = {}) => payloads.release(repository, tag, facts),
     workflowRun: payloads.workflowRun,
+    protectionRule: payloads.protectionRule,
     close() {
       closing ??= closeAll({
         server,
@@ -244,7 +254,9 @@ function forgeFacts(parts: {
   };
 }
 
-function readBacks(api: GitHubApi): Pick<Forge, 'statuses' | 'deployments' | 'dispatches'> {
+function readBacks(
+  api: GitHubApi,
+): Pick<Forge, 'statuses' | 'deployments' | 'dispatches' | 'reviews'> {
   const list = async (path: string) => {
     const items = await api.read(path);
     return Array.isArray(items) ? items.filter(isJsonObject) : [];
@@ -264,6 +276,7 @@ function readBacks(api: GitHubApi): Pick<Forge, 'statuses' | 'deployments' | 'di
       );
     },
     dispatches: (repository) => list(`/forge/dispatches/${repository}`),
+    reviews: (repository) => list(`/forge/reviews/${repository}`),
   };
 }
 

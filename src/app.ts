@@ -298,6 +298,7 @@ export async function startApp(deps: {
       clock,
       onCallbacks: () => feedback.wake(),
     }),
+    apiUrl: config.github.apiUrl,
     leaseMs: config.leaseMs,
     clock,
     logger,

@@ -9,6 +9,7 @@ import { createDeployments } from './deployments.ts';
 import { createDispatches } from './dispatches.ts';
 import { toSimulatorHandlers, type ForgeFacts, type OperationHandler } from './operations.ts';
 import { startExamples, startSimulator, type Simulator } from './simulator.ts';
+import { createReviews } from './reviews.ts';
 import { createStatuses } from './statuses.ts';
 
 interface ApiRequest {
@@ -74,17 +75,22 @@ export async function createGitHubApi(options: {
   const { facts, repositories, credentials, app, hooks } = options;
   const statuses = createStatuses(facts);
   const dispatches = createDispatches();
+  const reviews = createReviews();
   const handlers = {
     ...statuses.handlers,
     ...createDeployments(facts, statuses),
     ...createComments(facts),
     ...dispatches.handlers,
+    ...reviews.handlers,
     ...hooks,
   };
   const limitless = createLimitless(credentials.token);
   const [emulator, simulator] = await Promise.all([
     createEmulator({ service: 'github', port: 0, seed: seed(repositories, limitless.tokens, app) }),
-    startSimulator(toSimulatorHandlers(facts, handlers), { dispatches: dispatches.received }),
+    startSimulator(toSimulatorHandlers(facts, handlers), {
+      dispatches: dispatches.received,
+      reviews: reviews.received,
+    }),
   ]);
   // It names itself "localhost", which may mean ::1, but listens on IPv4.
   const emulatorUrl = `http://127.0.0.1:${new URL(emulator.url).port}`;

@@ -25,11 +25,20 @@ export interface WorkflowRunFacts {
   headRepository?: string | null;
 }
 
+export interface ProtectionFacts {
+  sha: string;
+  environment: string;
+  /** GitHub's number of the workflow run that waits. */
+  workflowRun: number;
+}
+
 /** Payloads in the shape that GitHub sends, made from the examples of @octokit/webhooks-examples. */
 export interface Payloads {
   push: (repository: string, facts: PushFacts) => JsonObject;
   release: (repository: string, tag: string, facts: ReleaseFacts) => JsonObject;
   workflowRun: (repository: string, facts: WorkflowRunFacts) => JsonObject;
+  /** A job that waits at an environment. There is no example of it: its deployment is that of the example of `deployment`. */
+  protectionRule: (repository: string, facts: ProtectionFacts) => JsonObject;
   /** The user or app that did something, as the API shows it. */
   account: (login: string) => JsonObject;
   repository: (name: string) => JsonObject;
@@ -46,6 +55,8 @@ export function createPayloads(options: {
   const pushed = findExample('push', (example) => 'organization' in example);
   const released = findExample('release', (example) => example['action'] === 'published');
   const ran = findExample('workflow_run', (example) => example['action'] === 'completed');
+
+  const deployed = findExample('deployment', (example) => example['action'] === 'created');
 
   const repository: Payloads['repository'] = (name) => {
     const [owner = '', short = ''] = name.split('/');
@@ -118,6 +129,24 @@ export function createPayloads(options: {
           created_at: at,
           published_at: draft ? null : at,
         },
+        ...common(name),
+      };
+    },
+    protectionRule(name, { sha, environment, workflowRun }) {
+      const names = { url, from: 'Codertocat/Hello-World', to: name };
+      return {
+        action: 'requested',
+        environment,
+        event: 'push',
+        deployment_callback_url: `${url}/repos/${name}/actions/runs/${workflowRun}/deployment_protection_rule`,
+        deployment: {
+          ...rewrite(objectAt(deployed, 'deployment'), names),
+          sha,
+          ref: 'main',
+          environment,
+          original_environment: environment,
+        },
+        pull_requests: [],
         ...common(name),
       };
     },

@@ -1,6 +1,7 @@
 import type { Permission } from '../github/check.ts';
 import { elsewhere } from '../lib/names.ts';
 import type { Callback } from '../model/callback.ts';
+import { isProtection } from '../model/protection.ts';
 import { FEEDBACK_KINDS, type FeedbackKind } from '../model/deployment-spec.ts';
 import type { CallbackKind, Message, RunChange } from './contract.ts';
 import { bitbucketStatus } from './bitbucket-status.ts';
@@ -14,6 +15,7 @@ import { planCheck } from './plan-check.ts';
 import { planComment } from './plan-comment.ts';
 import { giteaStatus } from './gitea-status.ts';
 import { gitlabStatus } from './gitlab-status.ts';
+import { protection } from './protection.ts';
 import { reply } from './reply.ts';
 import { slack } from './slack.ts';
 import { status } from './status.ts';
@@ -40,6 +42,7 @@ const KINDS = [
   planCheck,
   planComment,
   trace,
+  protection,
 ] as const;
 
 type Kind = (typeof KINDS)[number];
@@ -72,6 +75,8 @@ export function kindOf({ kind }: Pick<Callback | Message, 'kind'>): Known {
  */
 export function callbacksFor(change: RunChange): AnyCallback[] {
   if (change.run.state === change.previous) return [];
+  // Of a job of Actions GitHub itself shows what becomes of it.
+  if (isProtection(change.run)) return protection.due(change);
   const { feedback } = change.spec;
   const here = elsewhere(change.run.repository) === undefined ? 'github' : change.server;
   return KINDS.flatMap((kind: CallbackKind): AnyCallback[] => {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { toEvent } from '../sources/events.ts';
 import { describeGate } from '../model/gate.ts';
 import { sameRepository, type Event, type Json } from '../model/event.ts';
+import { PROTECTION } from '../model/protection.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import type { Verdict } from '../model/verdict.ts';
 import { formatVerdict } from '../spec/explain.ts';
@@ -136,6 +137,9 @@ function summarize(
   candidates: number,
   matched: readonly string[],
 ): string {
+  if (event.kind === PROTECTION && matched.length > 0) {
+    return `Would answer the job of Actions by the gates of ${matched.join(', ')}`;
+  }
   if (matched.length > 0) return `Would deploy ${matched.join(', ')}`;
   if (event.kind === 'ping') return 'Would not deploy: a ping only says hello';
   if (event.kind === 'other') return `Would not deploy: ${event.reason}`;

@@ -32,6 +32,8 @@ export const EVENTS = [
   'issue_comment',
   'commit_comment',
   'pull_request',
+  'deployment_protection_rule',
+  'deployment_review',
 ];
 
 /** GitHub asks for it before an App may get `workflow_run`. */
@@ -177,6 +179,8 @@ const KEYS = new Map([
   ['issue_comment', 'comments: true'],
   ['commit_comment', 'comments: true'],
   ['pull_request', 'plan: true'],
+  ['deployment_protection_rule', 'gates for environments of Actions'],
+  ['deployment_review', 'gates for environments of Actions'],
 ]);
 
 function checkEvents(events: readonly string[], page: string): GitHubCheck[] {

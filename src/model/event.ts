@@ -1,3 +1,4 @@
+import type { PROTECTION } from './protection.ts';
 import type { Verdict } from './verdict.ts';
 
 /** A JSON value, as payloads, specs and API bodies hold them. */
@@ -14,13 +15,14 @@ export type Event = (
   | CheckEvent
   | CommentEvent
   | PullRequestEvent
+  | ProtectionEvent
   | InstallationEvent
   | OtherEvent
 ) &
   Renamed;
 
 /** Events that can start a run. */
-export type DeployableEvent = PushEvent | ReleaseEvent | WorkflowRunEvent;
+export type DeployableEvent = PushEvent | ReleaseEvent | WorkflowRunEvent | ProtectionEvent;
 
 /** No event: an operator named a commit that a ref leads to. */
 export interface ByHand {
@@ -149,7 +151,23 @@ export const PRESSES = ['retry', 'rollback', 'cancel', 'approve', 'reject'] as c
 
 export type Press = (typeof PRESSES)[number];
 
-/** A person pressed a button of a check run, or GitHub's own "Re-run". */
+/** A job of GitHub Actions waits at an environment until it is said that it may deploy. */
+export interface ProtectionEvent {
+  kind: typeof PROTECTION;
+  repository: string;
+  environment: string;
+  sha: string;
+  /** What started the workflow: `push`, `pull_request`, … */
+  trigger: string;
+  /** A branch, a tag or a commit, as Actions names it. */
+  ref: string;
+  /** GitHub's number of the workflow run. */
+  workflowRun: number;
+  /** The API that waits for the answer, as the payload says. */
+  apiUrl: string;
+}
+
+/** A person pressed a button of a check run, or GitHub's own "Re-run"; or answered whether a job of Actions may deploy. */
 export interface CheckEvent {
   kind: 'check';
   repository: string;
@@ -159,6 +177,8 @@ export interface CheckEvent {
   commit: string;
   /** GitHub's number of the check run, and the run that it is said to be of; undefined: all check runs of the commit. */
   checkRun: { id: number; run: string } | undefined;
+  /** The workflow run that was answered, and the environments that it may or may not deploy to. */
+  review?: { workflowRun: number; environments: readonly string[]; comment: string };
 }
 
 /** What comments may command. */

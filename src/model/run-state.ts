@@ -6,7 +6,7 @@ export type RunCommand =
   | { type: 'start' }
   | { type: 'block'; reason: string }
   | { type: 'unblock' }
-  | { type: 'succeed'; outputs: Record<string, string> }
+  | { type: 'succeed'; outputs: Record<string, string>; reason?: string }
   | { type: 'fail'; fault: 'step' | 'mainsheet'; reason: string }
   | { type: 'cancel'; reason: string }
   | { type: 'supersede'; reason: string };
@@ -50,7 +50,7 @@ export function applyCommand(run: Run, command: RunCommand, now: number): Run {
     case 'unblock':
       return { ...run, state: 'queued', reason: `Waiting in lane ${run.lane}` };
     case 'succeed':
-      return end(run, 'succeeded', 'Deployed', now, { outputs: command.outputs });
+      return end(run, 'succeeded', command.reason ?? 'Deployed', now, { outputs: command.outputs });
     case 'fail':
       return end(run, 'failed', command.reason, now, { fault: command.fault });
     case 'cancel':

@@ -38,7 +38,14 @@ export interface Run {
   tag: string | undefined;
   sha: string;
   /** What started it; `deploy`: nothing but an operator, who named the commit. */
-  event: 'push' | 'release' | 'workflow_run' | 'hook' | 'schedule' | 'deploy';
+  event:
+    | 'push'
+    | 'release'
+    | 'workflow_run'
+    | 'hook'
+    | 'schedule'
+    | 'deploy'
+    | 'deployment_protection_rule';
   delivery: string;
   cause: RunCause;
   state: RunState;

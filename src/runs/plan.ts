@@ -1,6 +1,7 @@
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import type { AtHead, ByHand, DeployableEvent } from '../model/event.ts';
 import { LONGEST_REASON } from '../model/run-state.ts';
+import { PROTECTION, protectionLane } from '../model/protection.ts';
 import { newRun, type NewRun, type Run } from '../model/run.ts';
 
 /** What a run is made from. */
@@ -16,13 +17,17 @@ export interface RunSeed {
 export function planRun(seed: RunSeed, loaded: LoadedSpec, id: string, now: number): NewRun {
   const { spec } = loaded;
   const ref = refOf(seed.event);
+  const { environment, lane } =
+    seed.event.kind === PROTECTION
+      ? { ...seed.event, lane: protectionLane(seed.event.workflowRun, seed.event.environment) }
+      : { ...spec, lane: spec.concurrency.lane };
   return newRun({
     id,
     spec: spec.name,
     specDigest: loaded.digest,
     repository: seed.event.repository,
-    environment: spec.environment,
-    lane: spec.concurrency.lane,
+    environment,
+    lane,
     ref,
     branch: ref.startsWith('refs/heads/') ? ref.slice('refs/heads/'.length) : undefined,
     tag: ref.startsWith('refs/tags/') ? ref.slice('refs/tags/'.length) : undefined,
@@ -30,7 +35,7 @@ export function planRun(seed: RunSeed, loaded: LoadedSpec, id: string, now: numb
     event: seed.event.kind,
     delivery: seed.delivery,
     cause: seed.cause,
-    reason: `Waiting in lane ${spec.concurrency.lane}`,
+    reason: `Waiting in lane ${lane}`,
     createdAt: now,
   });
 }
@@ -51,6 +56,7 @@ function refOf(event: RunSeed['event']): string {
     case 'deploy':
     case 'hook':
     case 'schedule':
+    case 'deployment_protection_rule':
       return event.ref;
     case 'release':
       return `refs/tags/${event.tag}`;

@@ -15,10 +15,13 @@ import {
   type LoadedSpec,
   type NotifySpec,
 } from '../model/deployment-spec.ts';
+import type { Gate } from '../model/gate.ts';
 import type { News } from '../model/news.ts';
 import { applyCommand, LONGEST_REASON, type RunCommand } from '../model/run-state.ts';
+import { isProtection } from '../model/protection.ts';
 import { hasEnded, type NewRun, type Run, type RunState } from '../model/run.ts';
 import type { Store, Tables } from '../store/index.ts';
+import { alsoRefused, consentOf, isLastWord } from './protection.ts';
 import { laneEffects } from './ordering/rules.ts';
 import { blockedAsMade } from './plan.ts';
 import type { SpecReader } from './snapshot.ts';
@@ -99,6 +102,7 @@ export function createTransitions(deps: {
     asked?: string,
   ): Promise<void> {
     const { publicUrl, traced } = deps;
+    if (isProtection(run) && !(await isLastWord(tables, run, previous === undefined))) return;
     const wasDeployed = await wasDeployedBefore(tables, run);
     const overridden = await overrideOf(tables, run, spec.gates);
     const server = serverOf(run);
@@ -172,13 +176,37 @@ export function createTransitions(deps: {
     if (next.state !== run.state) {
       const spec = await readable(tables, run);
       await addCallbacks(tables, next, run.state, spec ?? GITHUB_ALONE);
-      if (next.state === 'succeeded') await recordDeployed(tables, next);
+      if (next.state === 'succeeded' && !isProtection(next)) await recordDeployed(tables, next);
     } else if (next.state === 'blocked') {
       // It waits for something else now: GitHub says so, nobody else is told twice.
       const spec = (await readable(tables, run)) ?? GITHUB_ALONE;
       await addCallbacks(tables, next, 'queued', { ...spec, notify: [] });
     }
+    if (hasEnded(next.state)) {
+      for (const other of await alsoRefused(tables, next)) {
+        await apply(tables, other, {
+          type: 'cancel',
+          reason: `Refused by ${next.spec}: ${next.reason}`,
+        });
+      }
+    }
     return next;
+  }
+
+  /** Lets a job of Actions go on: nothing else is done by its run. */
+  async function letGoOn(
+    tables: Tables,
+    run: Run,
+    gates: readonly Gate[] | undefined,
+  ): Promise<Run> {
+    if (gates === undefined) {
+      const reason = 'Its gates cannot be read any more';
+      return await apply(tables, run, { type: 'cancel', reason });
+    }
+    const reason = (await consentOf(tables, run, gates, clock.now())).slice(0, LONGEST_REASON);
+    const queued = await apply(tables, run, { type: 'unblock' });
+    const started = await apply(tables, queued, { type: 'start' });
+    return await apply(tables, started, { type: 'succeed', outputs: {}, reason });
   }
 
   /** Says what a run waits for, and when to look at it again. */
@@ -220,16 +248,20 @@ export function createTransitions(deps: {
       // The order in a lane is the order of making, and what is superseded is not taken up meanwhile, on every replica.
       await tables.runs.lockLane(planned.lane);
       await tables.snapshots.keep({ digest, name: spec.name, file, text }, planned.createdAt);
-      const names = spec.steps.map((step) => step.name);
+      const isJob = isProtection(planned);
+      const names = isJob ? [] : spec.steps.map((step) => step.name);
       const waits = hasEnded(planned.state)
         ? undefined
         : await waitOf(tables, planned, spec.gates, clock.now());
-      const placed = waits === undefined ? planned : blockedAsMade(planned, waits.reason);
+      // A job of Actions goes on when the other specs of its environment are asked, too.
+      const holds = waits?.reason ?? (isJob ? 'Its gates are open' : undefined);
+      const placed = holds === undefined ? planned : blockedAsMade(planned, holds);
       const run = await tables.runs.insert(placed, names);
       if (run === undefined) return [];
       if (waits?.lookAt !== undefined) await tables.gates.lookAt(run.id, waits.lookAt);
       if (hasEnded(run.state)) await tables.steps.endOpen(run.id, clock.now());
-      const others = hasEnded(run.state) ? [] : await makeRoom(tables, run, spec.concurrency);
+      const others =
+        isJob || hasEnded(run.state) ? [] : await makeRoom(tables, run, spec.concurrency);
       // Last, so that where an older run told of the same commit, the new run has the last word.
       const asked = planned.cause === 'rollback' ? planned.reason : undefined;
       await addCallbacks(tables, run, undefined, spec, asked);
@@ -240,6 +272,7 @@ export function createTransitions(deps: {
       const waits = await waitOf(tables, run, spec?.gates ?? [], clock.now());
       if (waits !== undefined) return [await wait(tables, run, waits)];
       if (run.state === 'queued') return [run];
+      if (isProtection(run)) return [await letGoOn(tables, run, spec?.gates)];
       const queued = await apply(tables, run, { type: 'unblock' });
       return [
         queued,
@@ -259,6 +292,7 @@ export function createTransitions(deps: {
       return next;
     },
     async note(tables, run, text) {
+      if (isProtection(run)) return;
       const spec = await readable(tables, run);
       if (spec?.feedback.includes('check') !== true) return;
       const change = { run, spec, previous: run.state, publicUrl: deps.publicUrl };

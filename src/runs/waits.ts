@@ -1,5 +1,6 @@
 import { judgeGates, overrideText, type Gate } from '../model/gate.ts';
 import { pauseReason } from '../model/pause.ts';
+import { isProtection, LONGEST_WAIT_MS } from '../model/protection.ts';
 import type { NewRun, Run } from '../model/run.ts';
 import type { Tables } from '../store/index.ts';
 
@@ -10,8 +11,22 @@ export interface Wait {
   expired?: string | undefined;
 }
 
-/** What keeps a run from starting now: a pause, or the gates of the spec that it was made from. */
+/** What keeps a run from starting now: a pause, or the gates of the spec that it was made from. A job of Actions waits only as long as GitHub lets it. */
 export async function waitOf(
+  tables: Pick<Tables, 'pauses' | 'gates'>,
+  run: NewRun,
+  gates: readonly Gate[],
+  now: number,
+): Promise<Wait | undefined> {
+  const wait = await heldBy(tables, run, gates, now);
+  if (wait === undefined || !isProtection(run)) return wait;
+  const until = run.createdAt + LONGEST_WAIT_MS;
+  return now < until
+    ? { ...wait, lookAt: Math.min(wait.lookAt ?? until, until) }
+    : { ...wait, expired: 'GitHub Actions has waited for 30 days, and waits no longer' };
+}
+
+async function heldBy(
   tables: Pick<Tables, 'pauses' | 'gates'>,
   run: NewRun,
   gates: readonly Gate[],

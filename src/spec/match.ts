@@ -6,8 +6,11 @@ import {
   type Event,
   type HeadEvent,
   type Json,
+  type ProtectionEvent,
   type ReleaseEvent,
 } from '../model/event.ts';
+import { PROTECTION } from '../model/protection.ts';
+import { describeGate } from '../model/gate.ts';
 import { inputsOf } from '../model/hook.ts';
 import { allOf, failed, held, type Verdict } from '../model/verdict.ts';
 import { githubFieldsIn } from './expression-checks.ts';
@@ -33,6 +36,8 @@ export function matchSpec(
   }
   const repository = matchesRepository(spec, event);
   if (!repository.matched) return repository;
+  // Actions has decided what is deployed: only the gates are asked.
+  if (event.kind === PROTECTION) return allOf([repository, guards(spec, event)]);
   const trigger = matchesTrigger(spec, event, answers);
   // Without a trigger for this kind of event the payload is not the one that `if` was written for.
   if (trigger === undefined) return allOf([repository, noTrigger(spec, event)]);
@@ -82,6 +87,25 @@ function matchesRepository(spec: DeploymentSpec, event: Event): Verdict {
         'repository',
         `the event is from ${event.repository}, the spec is for ${spec.repository}`,
       );
+}
+
+/** Whether the gates of the spec are those of the environment that a job of Actions waits at. GitHub's names of environments have no case. */
+function guards({ environment, gates }: DeploymentSpec, event: ProtectionEvent): Verdict {
+  const isItsOwn = environment.toLowerCase() === event.environment.toLowerCase();
+  // Its code is not accepted yet, and may be a stranger's.
+  const isOfPullRequest = event.trigger.startsWith('pull_request');
+  const where = `the job waits at ${event.environment}`;
+  return allOf([
+    isItsOwn
+      ? held('environment', where)
+      : failed('environment', `${where}, the spec deploys to ${environment}`),
+    gates.length > 0
+      ? held('gates', `the job waits for ${gates.map(describeGate).join('; ')}`)
+      : failed('gates', 'the spec has no gates, and so it answers for no job of Actions'),
+    isOfPullRequest && !gates.some(({ kind }) => kind === 'approve')
+      ? failed('gates', `the job runs for ${event.trigger}, and no gate asks a person`)
+      : held('gates', `the job runs for ${event.trigger}`),
+  ]);
 }
 
 /** Undefined when the spec has no trigger for this kind of event. */

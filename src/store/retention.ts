@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { DeliveryOutcome } from '../model/delivery.ts';
+import { PROTECTION } from '../model/protection.ts';
 import type { Engine } from './engine.ts';
 import { planOwner } from './plans.ts';
 import { list, queries, type Db, type Sql } from './query.ts';
@@ -185,7 +186,7 @@ const IS_REMOVABLE = sql`
         )
       )
     )
-    and not (r.state = 'succeeded' and (
+    and not (r.state = 'succeeded' and r.event <> ${sql.lit(PROTECTION)} and (
       not exists (
         select 1 from runs later
         where later.spec = r.spec and later.lane = r.lane and later.state = 'succeeded' and later.seq > r.seq

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { PROTECTION } from '../model/protection.ts';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
 import { page, repositoriesOf, type Page, type PageRequest } from './page.ts';
 import { list, queries, when, type Db, type Row, type Sql } from './query.ts';
@@ -20,6 +21,9 @@ export interface RunFilter {
   /** Repositories in small letters: runs of others are not in the list. Undefined: all are. */
   visible?: readonly string[] | undefined;
 }
+
+/** Of a job of Actions, whose run deploys nothing. */
+const DEPLOYS = sql`event <> ${sql.lit(PROTECTION)}`;
 
 /** What was deployed, and in which order: nothing here writes. */
 export function createRunHistory(db: Db) {
@@ -54,14 +58,14 @@ export function createRunHistory(db: Db) {
     /** Whether another run of the spec has deployed the same commit. */
     async hasDeployed({ id, spec, sha }: Pick<Run, 'id' | 'spec' | 'sha'>): Promise<boolean> {
       const row = await first`select seq from runs
-        where sha = ${sha} and spec = ${spec} and state = 'succeeded' and id <> ${id} limit 1`;
+        where sha = ${sha} and spec = ${spec} and state = 'succeeded' and id <> ${id} and ${DEPLOYS} limit 1`;
       return row !== undefined;
     },
 
     /** The newest other run that has deployed its spec to its environment, in whatever lane. */
     lastToDeploy: ({ id, spec, environment }: Run) =>
       newest(sql`spec = ${spec} and environment = ${environment} and state = 'succeeded'
-        and id <> ${id}`),
+        and id <> ${id} and ${DEPLOYS}`),
 
     /**
      * What its spec had before a run that was made by hand went back: the revisions, newest first, that events brought

@@ -77,6 +77,7 @@ export async function startServer(
     catalog,
     resolve: async (event) => event,
     transitions,
+    apiUrl: 'https://api.github.com',
     leaseMs: 30_000,
     clock,
     logger,

@@ -24,7 +24,7 @@ const READ = new Set(
   ).split(' '),
 );
 
-const DEPLOYABLE = ['push', 'release', 'workflow_run', 'ping'];
+const DEPLOYABLE = ['push', 'release', 'workflow_run', 'ping', 'deployment_review'];
 const examples = readExamples();
 const deployable = examples.filter(({ name }) => DEPLOYABLE.includes(name));
 

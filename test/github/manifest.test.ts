@@ -25,6 +25,10 @@ const NEEDED: Record<string, [permission: string, access: 'read' | 'write'] | 'n
   'GET /repos/{owner}/{repo}/deployments': ['deployments', 'read'],
   'POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses': ['deployments', 'write'],
   'GET /repos/{owner}/{repo}/commits/{ref}': ['contents', 'read'],
+  'POST /repos/{owner}/{repo}/actions/runs/{run_id}/deployment_protection_rule': [
+    'deployments',
+    'write',
+  ],
   'POST /repos/{owner}/{repo}/check-runs': ['checks', 'write'],
   'PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}': ['checks', 'write'],
   'GET /repos/{owner}/{repo}/check-runs/{check_run_id}': ['checks', 'read'],

@@ -2,6 +2,8 @@ import type { Clock } from '../../lib/clock.ts';
 import type { DeploymentSpec } from '../../model/deployment-spec.ts';
 import type { DeliveryOutcome } from '../../model/delivery.ts';
 import type { Event, Json } from '../../model/event.ts';
+import { PROTECTION } from '../../model/protection.ts';
+import { matchSpec } from '../../spec/match.ts';
 import { hookTriggerOf } from '../../spec/match-hook.ts';
 import { pushRefMatches } from '../../spec/match-push.ts';
 import { matchesWorkflowRun } from '../../spec/match-workflow-run.ts';
@@ -89,6 +91,8 @@ function mayMatch(spec: DeploymentSpec, event: Event): boolean {
       return on.release?.types.includes(event.action) ?? false;
     case 'workflow_run':
       return on.workflowRun !== undefined && matchesWorkflowRun(on.workflowRun, event).matched;
+    case PROTECTION:
+      return matchSpec(spec, event, undefined).matched;
     case 'hook':
       return event.verdict.matched && hookTriggerOf(spec, event.hook) !== undefined;
     case 'schedule':

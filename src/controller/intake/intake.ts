@@ -59,6 +59,8 @@ export function createIntake(deps: {
   whyNoPlan: WhyNoPlan;
   /** Called when a pull request is to be planned, or not any more. */
   onPull: () => void;
+  /** GitHub's API, without a slash at the end. */
+  apiUrl: string;
   /** A delivery that a process took and stopped renewing is free again after this, in milliseconds. */
   leaseMs: number;
   clock: Clock;

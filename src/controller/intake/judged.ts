@@ -1,6 +1,7 @@
 import type { Delivery, DeliveryOutcome } from '../../model/delivery.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
-import type { Event } from '../../model/event.ts';
+import type { Event, ProtectionEvent } from '../../model/event.ts';
+import { PROTECTION } from '../../model/protection.ts';
 import { hasEnded, type Run } from '../../model/run.ts';
 import type { Verdict } from '../../model/verdict.ts';
 
@@ -43,6 +44,7 @@ function summarize(
   verdicts: readonly SpecVerdict[],
   made: ReadonlyMap<string, Run>,
 ): string {
+  if (event.kind === PROTECTION) return answered(event, verdicts, [...made.values()]);
   const active = [...made.values()].filter((run) => !hasEnded(run.state));
   const waiting = active.filter((run) => run.state === 'blocked');
   const deploying = active.filter((run) => run.state !== 'blocked');
@@ -67,4 +69,23 @@ function summarize(
   }
   const first = verdicts.flatMap(({ verdict }) => verdict.reasons).find((reason) => !reason.held);
   return `Not deployed: ${first?.detail ?? 'no deployment spec matched'}`;
+}
+
+/** What a job of Actions is told. */
+function answered(
+  event: ProtectionEvent,
+  verdicts: readonly SpecVerdict[],
+  made: readonly Run[],
+): string {
+  if (made.length === 0) {
+    const failed = verdicts.flatMap(({ verdict }) => verdict.reasons).find(({ held }) => !held);
+    const why = failed?.detail ?? `no deployment spec names ${event.repository}`;
+    return `Not answered, so that the job of Actions goes on waiting: ${why}`;
+  }
+  const waiting = made.filter(({ state }) => state !== 'succeeded');
+  return waiting.length === 0
+    ? made.map(({ spec, reason }) => `${spec}: ${reason}`).join('; ')
+    : waiting
+        .map(({ spec, reason }) => `The job of Actions waits for ${spec}. ${reason}`)
+        .join('; ');
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import { newId } from '../../lib/ids.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
+import { isProtection } from '../../model/protection.ts';
 import type { NewRun, Run, RunCause } from '../../model/run.ts';
 import type { Event } from '../../model/event.ts';
 import { overtakenInLane } from '../../runs/ordering/ordering.ts';
@@ -49,11 +50,18 @@ export function createMakeRuns(deps: { transitions: Transitions; clock: Clock })
       if (!verdict.matched || revision === undefined) continue;
       const now = clock.now();
       const planned = planRun({ ...origin, ...revision }, loaded, newId(now), now);
-      const placed = await place(tables, origin, planned, loaded);
+      const placed = isProtection(planned) ? planned : await place(tables, origin, planned, loaded);
       const [run, ...others] = await transitions.create(tables, placed, loaded);
       if (run === undefined) continue;
       bySpec.set(loaded.spec.name, run);
       changed.push(run, ...others);
+    }
+    // Each spec has a say before one of them lets the job go on.
+    for (const run of [...changed].filter(isProtection)) {
+      for (const now of await transitions.hold(tables, run)) {
+        changed[changed.findIndex(({ id }) => id === now.id)] = now;
+        bySpec.set(now.spec, now);
+      }
     }
     return { bySpec, changed };
   };

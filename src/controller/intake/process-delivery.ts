@@ -6,6 +6,7 @@ import { noFailpoint, type Failpoint } from '../../lib/failpoint.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { DeliveryOutcome } from '../../model/delivery.ts';
 import type { Event, Json } from '../../model/event.ts';
+import { PROTECTION } from '../../model/protection.ts';
 import type { News } from '../../model/news.ts';
 import type { Run } from '../../model/run.ts';
 import type { Store, Tables } from '../../store/index.ts';
@@ -50,6 +51,8 @@ export function createProcessDelivery(deps: {
   commented: Commented;
   /** Called when a pull request is to be planned, or not any more. */
   onPull: () => void;
+  /** GitHub's API, without a slash at the end. */
+  apiUrl: string;
   announce: Announce;
   /** A delivery that a process took and stopped renewing is free again after this, in milliseconds. */
   leaseMs: number;
@@ -80,6 +83,10 @@ export function createProcessDelivery(deps: {
       );
       const { event } = judged;
       isPress = event.kind === 'check' || event.kind === 'comment';
+      if (event.kind === PROTECTION && event.apiUrl !== deps.apiUrl.replace(/\/+$/, '')) {
+        const reason = `the job of Actions waits for an answer at ${event.apiUrl}, which is not GITHUB_API_URL`;
+        throw new TerminalError('foreign-callback', reason);
+      }
       if (event.kind === 'comment') {
         announce(claimed.delivery, await deps.commented(claimed.delivery, event), []);
         return;

@@ -76,6 +76,7 @@ function namedIn(payload: Json): string[] {
     at(payload, 'sender', 'login'),
     at(payload, 'pusher', 'name'),
     at(payload, 'release', 'author', 'login'),
+    at(payload, 'deployment', 'creator', 'login'),
     at(payload, 'workflow_run', 'actor', 'login'),
     at(payload, 'workflow_run', 'triggering_actor', 'login'),
     ...[at(payload, 'head_commit'), ...(Array.isArray(commits) ? commits : [])].flatMap(

@@ -2,6 +2,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { TerminalError } from '../../lib/errors.ts';
 import { newId } from '../../lib/ids.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
+import { isProtection } from '../../model/protection.ts';
 import type { Pause } from '../../model/pause.ts';
 import { hasEnded, newRun, type Run, type RunCause } from '../../model/run.ts';
 import { overtakenInLane } from '../../runs/ordering/ordering.ts';
@@ -68,6 +69,13 @@ export function createOperate(deps: {
     reason: string,
     actor: string,
   ): Promise<Run[]> {
+    if (isProtection(source)) {
+      throw new TerminalError(
+        'illegal-transition',
+        `run ${source.id} stands for a job of GitHub Actions, which only GitHub runs again`,
+        { hint: 're-run the job on GitHub' },
+      );
+    }
     const now = clock.now();
     const { sequence: _, ...same } = source;
     const planned = newRun({ ...same, id: newId(now), cause, reason, createdAt: now });

@@ -3,13 +3,14 @@ import { isoTime, type Clock } from '../../lib/clock.ts';
 import { RetryableError, TerminalError } from '../../lib/errors.ts';
 import type { Delivery } from '../../model/delivery.ts';
 import { isFrom, type CheckEvent, type Renamed } from '../../model/event.ts';
+import { protectionLane } from '../../model/protection.ts';
 import { hasEnded, type Run } from '../../model/run.ts';
 import type { Transitions } from '../../runs/transition.ts';
 import type { Store, Tables } from '../../store/index.ts';
 import type { Gates } from './gates.ts';
 import type { Operate } from './operate.ts';
 
-/** Does what the buttons of check runs ask for. */
+/** Does what the buttons of check runs ask for, and what people answer on GitHub to jobs of Actions. */
 export type Pressed = (
   delivery: Pick<Delivery, 'id' | 'attempts'>,
   event: CheckEvent & Renamed,
@@ -91,7 +92,7 @@ export function createPressed(deps: {
       if (press === 'retry') await deps.operateOn(on).retry(run.id, actor);
       else if (press === 'cancel') await deps.operateOn(on).cancel(run.id, actor);
       else if (press === 'rollback') await deps.operateOn(on).rollback(run.id, actor);
-      else await deps.gatesOn(on)[press](run.id, { login }, '');
+      else await deps.gatesOn(on)[press](run.id, { login }, event.review?.comment ?? '');
     }
 
     async function answer(): Promise<string> {
@@ -146,7 +147,8 @@ interface Found {
 
 /** The run of the check run that was pressed; of a whole suite each spec's newest run of the commit, when it has ended. */
 async function runsOf({ runs }: Pick<Store, 'runs'>, event: CheckEvent & Renamed): Promise<Found> {
-  const { checkRun, commit, repository } = event;
+  const { checkRun, commit, repository, review } = event;
+  if (review !== undefined) return await reviewed({ runs }, event, review);
   if (checkRun === undefined) {
     const { items } = await runs.list({ limit: MOST_RUNS, before: undefined }, { sha: commit });
     const newest = new Map<string, Run>();
@@ -169,4 +171,20 @@ async function runsOf({ runs }: Pick<Store, 'runs'>, event: CheckEvent & Renamed
     (await runs.checkRunId(run.id)) === checkRun.id;
   const why = `check run ${checkRun.id} of ${repository} is not that of run ${run.id}`;
   return isOwn ? { runs: [run], claimed: undefined, why } : { runs: [], claimed: run, why };
+}
+
+/** What stands for the jobs of Actions that a person has answered on GitHub. */
+async function reviewed(
+  { runs }: Pick<Store, 'runs'>,
+  event: CheckEvent & Renamed,
+  { workflowRun, environments }: NonNullable<CheckEvent['review']>,
+): Promise<Found> {
+  const waiting: Run[] = [];
+  for (const environment of environments) {
+    const lane = protectionLane(workflowRun, environment);
+    const active = await runs.active(lane);
+    waiting.push(...active.filter((run) => isFrom(event, run.repository)));
+  }
+  const why = `no gate is waited at by workflow run ${workflowRun} for ${environments.join(', ')}`;
+  return { runs: waiting, claimed: undefined, why };
 }

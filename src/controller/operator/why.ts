@@ -1,6 +1,7 @@
 import { checkRepository } from '../../lib/names.ts';
 import { TerminalError } from '../../lib/errors.ts';
 import type { Json } from '../../model/event.ts';
+import { isProtection } from '../../model/protection.ts';
 import { hasEnded, type Run } from '../../model/run.ts';
 import type { Reason } from '../../model/verdict.ts';
 import type { Catalog } from '../../spec/catalog.ts';
@@ -15,6 +16,8 @@ export const FATES = [
   'live',
   /** It was deployed, and something else since. */
   'replaced',
+  /** A job of GitHub Actions may deploy it. */
+  'let-go-on',
   /** Its run has not ended. */
   'waiting',
   'running',
@@ -83,8 +86,12 @@ export function createWhy(deps: {
       const place = environments.find(
         (one) => one.spec === spec && one.environment === environment,
       );
+      const [jobs, deployed] = [own.filter(isProtection), own.filter((run) => !isProtection(run))];
       const found =
-        byRuns(own, place) ?? byDeliveries(spec, sha, deliveries, own) ?? unheard(spec, sha);
+        byRuns(deployed, place) ??
+        byJob(jobs[0]) ??
+        byDeliveries(spec, sha, deliveries, own) ??
+        unheard(spec, sha);
       return { spec, environment, ...found };
     });
   };
@@ -92,6 +99,22 @@ export function createWhy(deps: {
 
 type Found = Omit<Why, 'spec' | 'environment'>;
 const NOTHING = { hint: undefined, run: undefined, delivery: undefined, reasons: [] };
+
+/** What a job of Actions was answered that deploys the commit. */
+function byJob(run: Run | undefined): Found | undefined {
+  if (run === undefined) return undefined;
+  const base = { ...NOTHING, run, delivery: run.delivery };
+  if (run.state === 'succeeded') {
+    const summary = `A job of GitHub Actions was let go on to ${run.environment} by run ${run.id}: ${run.reason}`;
+    return { ...base, fate: 'let-go-on', summary, hint: 'GitHub shows what became of the job' };
+  }
+  if (hasEnded(run.state)) {
+    const summary = `A job of GitHub Actions was refused by run ${run.id}: ${run.reason}`;
+    return { ...base, fate: 'cancelled', summary, hint: 're-run the job on GitHub' };
+  }
+  const summary = `A job of GitHub Actions waits for run ${run.id}: ${run.reason}`;
+  return { ...base, fate: 'waiting', summary, hint: whatBlocks(run) };
+}
 
 /** By its newest run that has deployed it or may still do so; else by the newest. */
 function byRuns(runs: readonly Run[], place: Environment | undefined): Found | undefined {

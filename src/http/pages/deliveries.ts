@@ -15,7 +15,14 @@ import { icon, type Frame } from './layout.ts';
 import { allowed, asked, found, type PageRoute } from './page.ts';
 import { payloadView } from './payload.ts';
 
-const EVENTS = ['push', 'release', 'workflow_run', 'ping', 'installation'];
+const EVENTS = [
+  'push',
+  'release',
+  'workflow_run',
+  'deployment_protection_rule',
+  'ping',
+  'installation',
+];
 
 /** What came, what was decided about it, and why. */
 export function deliveryRoutes(deps: { store: Store; intake: Intake }): PageRoute[] {

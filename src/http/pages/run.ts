@@ -1,6 +1,7 @@
 import type { GitServers } from '../../lib/servers.ts';
 import type { Gates } from '../../controller/operator/gates.ts';
 import { describeGate, nameOf } from '../../model/gate.ts';
+import { isProtection } from '../../model/protection.ts';
 import { hasEnded } from '../../model/run.ts';
 import type { Store } from '../../store/index.ts';
 import type { Viewer } from '../auth/viewer.ts';
@@ -152,6 +153,7 @@ function buttons(frame: Frame, { run, before }: RunView, viewer: Viewer): Conten
       ? link('cancel', 'cancelled', 'Cancel', 'is-danger')
       : '';
   }
+  if (isProtection(run)) return '';
   return html`${
     run.state === 'succeeded' && before !== undefined && may('rollback')
       ? link('rollback', 'undo', 'Roll back')

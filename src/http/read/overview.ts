@@ -1,3 +1,4 @@
+import { isProtection } from '../../model/protection.ts';
 import { hasEnded, type Run, type RunState, type Step } from '../../model/run.ts';
 import { isHeldBy, type Pause } from '../../model/pause.ts';
 import type { Catalog } from '../../spec/catalog.ts';
@@ -162,7 +163,7 @@ function firstOf(active: readonly Run[]): RunState | undefined {
 /** The median of those that succeeded. */
 export function usualDuration(runs: readonly Run[]): number | undefined {
   const durations = runs
-    .filter(({ state }) => state === 'succeeded')
+    .filter((run) => run.state === 'succeeded' && !isProtection(run))
     .map(({ startedAt, finishedAt }) => (finishedAt ?? 0) - (startedAt ?? 0))
     .sort((a, b) => a - b);
   return durations[Math.floor(durations.length / 2)];

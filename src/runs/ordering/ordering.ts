@@ -2,6 +2,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { RetryableError, TerminalError } from '../../lib/errors.ts';
 import type { Concurrency, LoadedSpec } from '../../model/deployment-spec.ts';
 import type { Event } from '../../model/event.ts';
+import { PROTECTION } from '../../model/protection.ts';
 import type { NewRun, Run } from '../../model/run.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import type { Store, Tables } from '../../store/index.ts';
@@ -113,6 +114,7 @@ export function createOrdering(deps: {
     async overtaken({ event, verdicts }, signal) {
       const reasons = new Map<string, string>();
       if (!('sha' in event) || event.sha === undefined) return reasons;
+      if (event.kind === PROTECTION) return reasons;
       const { repository, sha } = event;
       const branch = 'branch' in event ? event.branch : undefined;
       const candidate = { cause: 'event', repository, branch, sha } as const;

@@ -22,6 +22,11 @@ const SHAPES = new Map<string, Shape>([
   ],
   ['check_run', { has: ['action', 'check_run', 'repository'], hasNot: ['deployment'] }],
   ['check_suite', { has: ['action', 'check_suite', 'repository'], hasNot: [] }],
+  [
+    'deployment_protection_rule',
+    { has: ['action', 'environment', 'deployment_callback_url', 'repository'], hasNot: [] },
+  ],
+  ['deployment_review', { has: ['action', 'workflow_run', 'since', 'repository'], hasNot: [] }],
   ['issue_comment', { has: ['action', 'issue', 'comment', 'repository'], hasNot: [] }],
   ['pull_request', { has: ['action', 'number', 'pull_request', 'repository'], hasNot: [] }],
   [
@@ -40,7 +45,12 @@ const SHAPES = new Map<string, Shape>([
 ]);
 
 /** The events that can start a run. */
-export const DEPLOYING_EVENTS: ReadonlySet<string> = new Set(['push', 'release', 'workflow_run']);
+export const DEPLOYING_EVENTS: ReadonlySet<string> = new Set([
+  'push',
+  'release',
+  'workflow_run',
+  'deployment_protection_rule',
+]);
 
 /**
  * Why a body cannot be that of the event it is said to be; undefined when it can. `name` comes in a header (`X-GitHub-Event`) that

@@ -6,6 +6,7 @@ import { parseCheck } from './parse-check.ts';
 import { parseComment } from './parse-comment.ts';
 import { parseInstallation } from './parse-installation.ts';
 import { parsePullRequest } from './parse-pull-request.ts';
+import { parseProtection, parseReview } from './parse-protection.ts';
 import { parsePush } from './parse-push.ts';
 import {
   type Fields,
@@ -34,6 +35,12 @@ export function parseEvent(name: string, payload: Json): Event {
     if (name === 'check_run' || name === 'check_suite') {
       const reason = 'nothing was asked of Mainsheet on a check run';
       return parseCheck(name, fields) ?? other(name, payload, reason);
+    }
+    if (name === 'deployment_protection_rule') {
+      return parseProtection(fields) ?? other(name, payload, 'no job waits for an answer');
+    }
+    if (name === 'deployment_review') {
+      return parseReview(fields) ?? other(name, payload, 'nobody has answered yet');
     }
     if (name === 'issue_comment' || name === 'commit_comment') {
       const reason = 'it is no new command on a pull request or a commit';

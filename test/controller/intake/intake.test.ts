@@ -111,6 +111,7 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
       publicUrl: undefined,
       feedback: undefined,
     }),
+    apiUrl: 'https://api.github.com',
     leaseMs: 30_000,
     clock,
     logger: silent,

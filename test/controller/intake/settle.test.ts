@@ -46,6 +46,7 @@ async function createFixture(t: TestContext) {
     resolve: unused,
     ordering: { overtaken: unused },
     transitions: { announce: unused, create: unused } as never,
+    apiUrl: 'https://api.github.com',
     leaseMs: 30_000,
     clock: systemClock,
     logger: silent,

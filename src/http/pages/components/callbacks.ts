@@ -13,6 +13,7 @@ const NAMES: Record<string, string> = {
   check: 'Check run',
   'plan-check': 'Check run of a plan',
   'plan-comment': 'Comment of a plan',
+  protection: 'Answer to Actions',
 };
 
 /** What a callback is called, for people. */
