@@ -157,7 +157,8 @@ export async function startApp(deps: {
     onEnd: (run) => ended.publish(run),
     failpoint,
   });
-  const secret = (name: string) => config.secrets.get(name);
+  // What is set for this process goes before what stands beside the specs.
+  const secret = (name: string) => config.secrets.get(name) ?? catalog.secret(name);
   const ordering = createOrdering({ store, mirrors, clock });
   const targets = createTargets(config.stepTargets);
   const ask = createAsk({ targets, fetch: createFetch(config.wayOut, targets.lookup) });
@@ -371,7 +372,7 @@ export async function startApp(deps: {
     budget: () => budget.usage(),
     pausing,
     webhookSecrets: config.webhookSecrets,
-    ...(await openHooks({ config, store, catalog, clock })),
+    ...(await openHooks({ config, store, catalog, secret, clock })),
     trustedProxies: config.trustedProxies,
     spoolDirectory: config.dataDir,
     adminToken,

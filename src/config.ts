@@ -50,6 +50,8 @@ export interface Config {
   needsSetup: boolean;
   /** The first seals what is kept of secrets in the data directory, all of them open it. Empty: it is only private. */
   sessionKeys: string[];
+  /** Keys of age that open the encrypted secrets beside the specs. */
+  sopsKeys: string[];
   /** All of them are accepted. Empty only when `webhookSecret` was not `required`. */
   webhookSecrets: string[];
   github: {
@@ -183,6 +185,7 @@ export function readConfig(
     adminToken: set.MAINSHEET_ADMIN_TOKEN,
     needsSetup,
     sessionKeys: set.MAINSHEET_SESSION_KEY ?? [],
+    sopsKeys: set.MAINSHEET_SOPS_AGE_KEY ?? [],
     webhookSecrets:
       set.GITHUB_WEBHOOK_SECRET ?? (stored === undefined ? [] : [stored.webhookSecret]),
     github: {

@@ -65,6 +65,7 @@ test('with nothing but the webhook secret set, the documented defaults count', (
     },
     needsSetup: false,
     sessionKeys: [],
+    sopsKeys: [],
     trustedProxies: [],
     traces: undefined,
     logLevel: 'info',

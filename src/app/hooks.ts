@@ -12,14 +12,14 @@ export async function openHooks(deps: {
   config: Config;
   store: Store;
   catalog: Catalog;
+  secret: (name: string) => string | undefined;
   clock: Clock;
 }): Promise<{ hooks: Hooks; hookRegistry: HookRegistry }> {
-  const { config, store, catalog, clock } = deps;
+  const { config, store, catalog, secret, clock } = deps;
   const { sessionKeys, databaseUrl, dataDir } = config;
   const ownKeys = databaseUrl === undefined ? [await hooksKey(dataDir)] : [];
   const keys = [...sessionKeys, ...ownKeys];
   const secrets = keys.length === 0 ? undefined : createDynamicSecrets(keys);
-  const secret = (name: string) => config.secrets.get(name);
   return {
     hooks: createHooks({ catalog, store: store.hooks, secrets, secret, clock }),
     hookRegistry: createHookRegistry({ store, catalog, secrets, clock }),

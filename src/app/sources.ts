@@ -62,6 +62,7 @@ export async function openSources(deps: {
     ...(deployments.kind === 'directory'
       ? { directory: deployments.path }
       : { directory: specsLink, repository: deployments.repository }),
+    identities: config.sopsKeys,
     stepLimits: config.stepLimits,
     servers: config.servers,
     logger,

@@ -1,17 +1,19 @@
 import { SHORTEST_SAFE_SECRET } from '../config/webhook-secrets.ts';
-import type { DeploymentsSource } from '../config.ts';
-import type { StepLimits } from '../lib/step-limits.ts';
+import type { Config } from '../config.ts';
 import { isLoopback } from '../lib/way-out.ts';
+import { listSpecFiles } from '../spec/files.ts';
 import { formatProblem } from '../spec/problem.ts';
+import { openSealedFiles } from '../spec/sealed-files.ts';
 import { failedCheck, type Check } from './doctor-check.ts';
 import { loadLocalSpecs } from './local-specs.ts';
 
 /** Whether the specs are valid, and the secrets that they name are there. */
-export async function checkSpecs(
-  source: DeploymentsSource,
-  hasSecret: (name: string) => boolean,
-  allowed: StepLimits,
-): Promise<Check[]> {
+export async function checkSpecs({
+  deployments: source,
+  secrets: set,
+  sopsKeys,
+  stepLimits,
+}: Pick<Config, 'deployments' | 'secrets' | 'sopsKeys' | 'stepLimits'>): Promise<Check[]> {
   const subject = 'specs';
   if (source.kind === 'github') {
     const detail = `kept in ${source.repository}: only the server reads them`;
@@ -19,7 +21,10 @@ export async function checkSpecs(
   }
   const { path } = source;
   try {
-    const { specs, hooks, problems } = await loadLocalSpecs(path, allowed);
+    const { specs, hooks, ...loaded } = await loadLocalSpecs(path, stepLimits);
+    const sealed = await openSealedFiles((await listSpecFiles(path)).sealed, sopsKeys);
+    const problems = [...loaded.problems, ...sealed.problems];
+    const isSet = (name: string) => set.get(name) !== undefined || sealed.secrets.has(name);
     if (problems.length > 0) {
       return problems.map((problem) => ({
         subject,
@@ -40,7 +45,7 @@ export async function checkSpecs(
     ];
     const missing = named.flatMap(({ name: by, secrets }) =>
       secrets
-        .filter((name) => !hasSecret(name))
+        .filter((name) => !isSet(name))
         .map((name): Check => ({
           subject,
           state: 'fail',
@@ -48,7 +53,13 @@ export async function checkSpecs(
           hint: `set MAINSHEET_SECRET_${name}, or put a file ${name} into MAINSHEET_SECRETS_DIR`,
         })),
     );
-    return [{ subject, state: 'ok', detail: `${specs.length} valid in ${path}` }, ...missing];
+    const locked = sealed.warnings.map((warning): Check => ({
+      subject,
+      state: 'warn',
+      detail: formatProblem(warning),
+    }));
+    const found: Check = { subject, state: 'ok', detail: `${specs.length} valid in ${path}` };
+    return [found, ...locked, ...missing];
   } catch (error) {
     return [failedCheck(subject, error)];
   }

@@ -87,8 +87,7 @@ async function* examine(context: CommandContext, program: Command): AsyncGenerat
     yield checkPublicUrl(config.publicUrl);
     yield* await checkDataDirectory(config.dataDir);
     yield await checkStepUser(config);
-    const hasSecret = (name: string) => config.secrets.get(name) !== undefined;
-    specs = await checkSpecs(config.deployments, hasSecret, config.stepLimits);
+    specs = await checkSpecs(config);
     yield* specs;
   }
   const server = await checkServer({

@@ -52,6 +52,7 @@ export const configSchema = z.object({
       : wrong('has a space or a character outside ASCII', 'take one that fits into an HTTP header'),
   ),
   MAINSHEET_SESSION_KEY: variable(sessionKeys),
+  MAINSHEET_SOPS_AGE_KEY: variable(ageKeys),
   MAINSHEET_RECONCILE_INTERVAL: variable(interval),
   MAINSHEET_RETENTION: variable(retention),
   MAINSHEET_RETENTION_DELIVERIES: wholeNumber(1, 100_000_000),
@@ -201,6 +202,15 @@ function sessionKeys(text: string): string[] | Wrong {
   const todo = 'set 32 or more random characters, such as those of "openssl rand -hex 32"';
   if (keys.length === 0) return wrong('holds no key', todo);
   return keys.some((key) => key.length < 32) ? wrong('can be guessed', todo) : keys;
+}
+
+/** As `age-keygen` writes them: one a line, comments begin with `#`. */
+function ageKeys(text: string): string[] | Wrong {
+  const keys = text.split(/\s*\n\s*/).filter((line) => line !== '' && !line.startsWith('#'));
+  const isKey = (line: string) => /^AGE-SECRET-KEY-(?:PQ-)?1[A-Z\d]+$/.test(line);
+  return keys.length > 0 && keys.every(isKey)
+    ? keys
+    : wrong('is no key of age', 'take the lines AGE-SECRET-KEY-… that age-keygen writes');
 }
 
 function webhookSecrets(text: string): string[] | Wrong {

@@ -1,13 +1,12 @@
 import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describeError, MainsheetError } from '../lib/errors.ts';
+import { SECRET_NAME } from '../lib/names.ts';
 import { readSecretFile } from './secret-file.ts';
 import type { Environment } from './variables.ts';
 
 const PREFIX = 'MAINSHEET_SECRET_';
 const FILE_SUFFIX = '_FILE';
-/** The names that specs can write; none of them is a path. */
-const NAME = /^[A-Z][A-Z0-9_]{0,99}$/;
 const NAME_RULE = 'use A-Z, 0-9 and _, beginning with a letter';
 
 /** The secrets that specs may name. */
@@ -41,7 +40,7 @@ export function createSecrets(env: Environment): {
     const rest = variable.slice(PREFIX.length);
     const isFile = rest.endsWith(FILE_SUFFIX);
     const name = isFile ? rest.slice(0, -FILE_SUFFIX.length) : rest;
-    if (!NAME.test(name)) {
+    if (!SECRET_NAME.test(name)) {
       problems.push(`${variable} does not name a secret that a spec can use: ${NAME_RULE}`);
     } else if (!isFile) {
       values.set(name, value);
@@ -69,7 +68,7 @@ export function createSecrets(env: Environment): {
 
   const secrets: Secrets = {
     get(name) {
-      if (!NAME.test(name)) return undefined;
+      if (!SECRET_NAME.test(name)) return undefined;
       const path = paths.get(name) ?? (directory && join(directory, name));
       const value = values.get(name) ?? (path && lookUp(name, path));
       return value === '' ? undefined : value;
@@ -98,7 +97,7 @@ function lookUp(name: string, path: string): string | undefined {
 
 function listFiles(directory: string): string[] {
   try {
-    return readdirSync(directory).filter((name) => NAME.test(name));
+    return readdirSync(directory).filter((name) => SECRET_NAME.test(name));
   } catch (error) {
     throw unreadable('the directory of the secrets cannot be read', error);
   }
@@ -106,7 +105,7 @@ function listFiles(directory: string): string[] {
 
 /** Names that begin with a dot are how Kubernetes swaps a mounted secret. */
 function unusableFiles(directory: string): string[] {
-  return readdirSync(directory).filter((name) => !NAME.test(name) && !name.startsWith('.'));
+  return readdirSync(directory).filter((name) => !SECRET_NAME.test(name) && !name.startsWith('.'));
 }
 
 function unreadable(message: string, cause: unknown): MainsheetError {

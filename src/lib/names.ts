@@ -9,6 +9,8 @@ import { TerminalError } from './errors.ts';
  */
 export const REPOSITORY =
   /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}\/(?!\.{1,2}$)(?!.*\.[Gg][Ii][Tt]$)[A-Za-z0-9._-]{1,100}$/;
+/** A secret as specs name it; never a path, and fit for an environment variable. */
+export const SECRET_NAME = /^[A-Z][A-Z0-9_]{0,99}$/;
 const OBJECT_NAME = /^[0-9a-f]{40}$/;
 const ZEROS = /^0+$/;
 const MAX_REF_BYTES = 1024;

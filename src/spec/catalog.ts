@@ -9,6 +9,7 @@ import type { LoadedHook } from '../model/hook.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { listSpecFiles, type Listing } from './files.ts';
 import { loadListing, type Loaded, type ParsedFiles } from './load.ts';
+import { openSealedFiles } from './sealed-files.ts';
 import { formatProblem, type SpecProblem } from './problem.ts';
 
 export interface CatalogState {
@@ -33,6 +34,8 @@ export interface Catalog {
   hook(id: string): LoadedHook | undefined;
   /** The hooks of the set in use. */
   hooks(): readonly LoadedHook[];
+  /** The value of a secret that stands encrypted beside the specs. */
+  secret(name: string): string | undefined;
   /** Reads the files now. Never throws: what is wrong is in the state. */
   reload(): Promise<CatalogState>;
   /** Reloads when the files change, until the signal aborts. */
@@ -45,6 +48,8 @@ export interface CatalogDeps {
   directory: string;
   /** From where the directory is checked out; a directory that is not there is then not for people to make. */
   repository?: string;
+  /** Keys that open encrypted secrets: `AGE-SECRET-KEY-…`. */
+  identities?: readonly string[];
   /** What steps may ask for at most. */
   stepLimits?: StepLimits;
   /** Undefined: those of other servers than GitHub are not looked at. */
@@ -67,13 +72,14 @@ interface Index {
   byName: Map<string, LoadedSpec>;
   byHook: Map<string, LoadedSpec[]>;
   hooks: Map<string, LoadedHook>;
+  secrets: ReadonlyMap<string, string>;
 }
 
 export function createCatalog(deps: CatalogDeps): Catalog {
   const { directory, logger, clock, pollMs = 15_000, settleMs = 100 } = deps;
   const listeners = new Set<(state: CatalogState) => void>();
   let state: CatalogState = { specs: [], problems: [], loadedAt: 0, stale: true };
-  let index = indexOf([], []);
+  let index = indexOf([], [], new Map());
   const parsed: ParsedFiles = new Map();
   /** What the files looked like when they were last read. */
   let seen: string | undefined;
@@ -87,18 +93,22 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     if (onlyWhenChanged && looks === seen && !state.stale) return state;
     const { stepLimits: allowed, servers } = deps;
     const loaded = await loadListing(listing, { allowed, servers, parsed });
+    const sealed = await openSealedFiles(listing.sealed, deps.identities ?? []);
     const first = seen === undefined;
     seen = looks;
     const before = fingerprint(state, index);
-    const problems = isGone(loaded) ? [gone(state.specs.length)] : loaded.problems.map(named);
+    const problems = isGone(loaded)
+      ? [gone(state.specs.length)]
+      : [...loaded.problems.map(named), ...sealed.problems];
     if (problems.length === 0) {
       const { specs, hooks } = loaded;
       state = { specs, problems: [], loadedAt: clock.now(), stale: false };
-      if (loaded.warnings.length > 0) {
-        const warnings = loaded.warnings.slice(0, 50).map(formatProblem);
+      const all = [...loaded.warnings, ...sealed.warnings];
+      if (all.length > 0) {
+        const warnings = all.slice(0, 50).map(formatProblem);
         logger.warn({ warnings }, 'deployment specs have what is hardly meant');
       }
-      index = indexOf(specs, hooks);
+      index = indexOf(specs, hooks, sealed.secrets);
     } else {
       state = { ...state, problems, stale: true };
     }
@@ -175,6 +185,7 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     forHook: (id) => index.byHook.get(id) ?? [],
     hook: (id) => index.hooks.get(id),
     hooks: () => [...index.hooks.values()],
+    secret: (name) => index.secrets.get(name),
     reload: () => enqueue(false),
     watch(signal) {
       follow(signal).catch((error: unknown) => {
@@ -203,7 +214,11 @@ function listen(directory: string, signal: AbortSignal, logger: Logger, changed:
   }
 }
 
-function indexOf(specs: readonly LoadedSpec[], hooks: readonly LoadedHook[]): Index {
+function indexOf(
+  specs: readonly LoadedSpec[],
+  hooks: readonly LoadedHook[],
+  secrets: Index['secrets'],
+): Index {
   const byRepository = Map.groupBy(specs, (loaded) => loaded.spec.repository.toLowerCase());
   const byHook = new Map<string, LoadedSpec[]>();
   for (const loaded of specs) {
@@ -216,6 +231,7 @@ function indexOf(specs: readonly LoadedSpec[], hooks: readonly LoadedHook[]): In
     byName: new Map(specs.map((loaded) => [loaded.spec.name, loaded])),
     byHook,
     hooks: new Map(hooks.map((loaded) => [loaded.hook.id, loaded])),
+    secrets,
   };
 }
 
@@ -230,7 +246,8 @@ function gone(count: number): SpecProblem {
 }
 
 function marksOf(listing: Listing): string {
-  return JSON.stringify([listing.files.map((file) => [file.path, file.mark]), listing.problems]);
+  const files = [...listing.files, ...listing.sealed];
+  return JSON.stringify([files.map(({ path, mark }) => [path, mark]), listing.problems]);
 }
 
 function fingerprint(state: CatalogState, { hooks }: Index): string {

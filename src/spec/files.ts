@@ -16,6 +16,8 @@ export interface SpecFile {
 
 export interface Listing {
   files: SpecFile[];
+  /** Files of encrypted secrets. */
+  sealed: SpecFile[];
   problems: SpecProblem[];
 }
 
@@ -29,10 +31,10 @@ const LEADS_NOWHERE = new Set(['ENOENT', 'ELOOP']);
 /**
  * Finds every `*.yaml` and `*.yml` below a directory, sorted by path. Names that begin with a dot are passed over: that
  * is where a Kubernetes ConfigMap volume keeps the real files (`..data` and what it links to), which are reached by
- * their visible links. Links that lead out of the directory are not followed.
+ * their visible links. Links that lead out of the directory are not followed. `*.sops.yaml` are no specs, but secrets.
  */
 export async function listSpecFiles(directory: string): Promise<Listing> {
-  const listing: Listing = { files: [], problems: [] };
+  const listing: Listing = { files: [], sealed: [], problems: [] };
   let root: string;
   try {
     root = await realpath(directory);
@@ -41,7 +43,9 @@ export async function listSpecFiles(directory: string): Promise<Listing> {
   } catch (error) {
     listing.problems.push(unreadableDirectory(directory, error));
   }
-  listing.files.sort((a, b) => (a.path < b.path ? -1 : 1));
+  for (const files of [listing.files, listing.sealed]) {
+    files.sort((a, b) => (a.path < b.path ? -1 : 1));
+  }
   if (listing.files.length > FILE_COUNT_LIMIT) {
     listing.problems.push(fileProblem('.', `more than ${FILE_COUNT_LIMIT} files of specs`));
     listing.files.length = FILE_COUNT_LIMIT;
@@ -53,10 +57,11 @@ export async function listSpecFiles(directory: string): Promise<Listing> {
 export function isSpecPath(path: string): boolean {
   const names = path.split('/');
   if (names.length > DEPTH_LIMIT + 1) return false;
-  return isSpecName(path) && names.every((name) => !isPassedOver(name));
+  return isSpecName(path) && !isSealed(path) && names.every((name) => !isPassedOver(name));
 }
 
 const isSpecName = (name: string) => /\.ya?ml$/i.test(name);
+const isSealed = (name: string) => /\.sops\.ya?ml$/i.test(name);
 const isPassedOver = (name: string) => name.startsWith('.') || name === LOST_AND_FOUND;
 
 /** A file's text, or the problem with it. Never reads more than the size limit. */
@@ -129,7 +134,8 @@ async function visit(state: Walk, path: string, isSpec: boolean, depth: number):
     await walk(state, await readdir(realPath), path, depth + 1);
   } else if (isSpec && info.isFile()) {
     const mark = `${realPath}\0${info.ino}\0${info.size}\0${info.mtimeMs}`;
-    state.listing.files.push({ path, realPath, mark });
+    const { files, sealed } = state.listing;
+    (isSealed(path) ? sealed : files).push({ path, realPath, mark });
   }
 }
 

@@ -6,6 +6,7 @@ import {
   isServerName,
   REPOSITORY,
   REPOSITORY_RULE,
+  SECRET_NAME,
 } from '../lib/names.ts';
 import { LIMIT_FORMS, parseLimit, type LimitName } from '../lib/step-limits.ts';
 import { didYouMean } from './problem.ts';
@@ -129,7 +130,6 @@ export function label(most: number) {
     .regex(/^[^\p{Cc}\p{Zl}\p{Zp}]*$/u, 'has a control character or a line break');
 }
 
-const SECRET_NAME = /^[A-Z][A-Z0-9_]*$/;
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Names that decide which code a shell or the dynamic loader runs before the step's own first line. */
 const STARTUP_NAMES = /^(?:PATH|HOME|IFS|ENV|BASH_ENV|SHELLOPTS|BASHOPTS|PS4|LD_.*|DYLD_.*)$/;

@@ -165,6 +165,7 @@ function catalogOf(state: CatalogState, hooks: readonly Hook[]): Catalog {
     forHook: () => [],
     hook: (id) => loaded.find(({ hook }) => hook.id === id),
     hooks: () => loaded,
+    secret: () => undefined,
     reload: async () => state,
     watch: () => undefined,
     onChange: () => () => undefined,
