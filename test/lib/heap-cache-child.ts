@@ -1,5 +1,6 @@
 import { startLean } from '../../src/lib/heap.ts';
 
-/** Starts, and is killed. */
+/** Starts, says so, and is there until it is killed. */
 await startLean(async () => undefined);
-process.kill(process.pid, 'SIGKILL');
+process.stdout.write('up');
+setInterval(() => undefined, 60_000);

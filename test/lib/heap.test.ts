@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,8 +22,10 @@ test('a server that is killed has kept what it compiled, for the next start', as
   const cache = await mkdtemp(join(tmpdir(), 'mainsheet-heap-'));
   t.after(() => rm(cache, { recursive: true, force: true }));
   const env = { ...process.env, NODE_COMPILE_CACHE: cache };
-  const child = run(process.execPath, [childIn('heap-cache-child.ts')], { env });
-  await assert.rejects(child, { signal: 'SIGKILL' });
+  const child = spawn(process.execPath, [childIn('heap-cache-child.ts')], { env });
+  await once(child.stdout, 'data');
+  child.kill('SIGKILL');
+  await once(child, 'close');
   const kept = await readdir(cache, { recursive: true, withFileTypes: true });
   assert.ok(kept.some((entry) => entry.isFile()));
 });
