@@ -275,6 +275,7 @@ export async function startApp(deps: {
     onPull: () => planner.wake(),
     store,
     catalog,
+    mirrors,
     resolve: createResolve({ mirrors, pushes: store.pushes, logger }),
     ordering,
     transitions,

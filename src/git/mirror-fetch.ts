@@ -31,12 +31,14 @@ export function createMirrorFetch(deps: {
   const { directory, local, remote, logger, clock } = deps;
   const { fetchTimeoutMs: timeoutMs, maxPacks } = deps.limits;
   const mutex = createMutex();
-  const [fetches, renewals] = [createSingleFlight(mutex), createSingleFlight(mutex)];
+  const createFlight = () => createSingleFlight(mutex, () => clock.now());
+  const [fetches, renewals] = [createFlight(), createFlight()];
 
   return {
     /**
      * Brings all branches and tags, deletions and forced updates too, as they are on the server after this call. Makes a mirror
-     * that is missing, and makes one again that git calls damaged. Those who ask before the fetch has started share it.
+     * that is missing, and makes one again that git calls damaged. Those who ask before the fetch has started share it, and with
+     * `since` those for whom one under way that was asked for at that time or later will do.
      */
     fetch: (repository: string, options?: Stoppable) => share(fetches, false, repository, options),
 
@@ -67,7 +69,7 @@ export function createMirrorFetch(deps: {
     flight: ReturnType<typeof createSingleFlight>,
     again: boolean,
     repository: string,
-    { signal }: Stoppable = {},
+    { signal, since }: Stoppable = {},
   ): Promise<void> {
     const key = repositoryDirectory(repository);
     const path = join(directory, key);
@@ -85,7 +87,10 @@ export function createMirrorFetch(deps: {
       logger.debug({ repository, ms: clock.now() - startedAt }, 'fetched');
     }
     try {
-      await flight(key, (stop, started) => cleanly(path, () => work(stop, started)), signal);
+      await flight(key, (stop, started) => cleanly(path, () => work(stop, started)), {
+        signal,
+        since,
+      });
     } catch (error) {
       throw signal?.aborted ? gitStopped(`fetching ${repository}`, signal) : error;
     }

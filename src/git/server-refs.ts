@@ -5,6 +5,8 @@ import type { RemoteGit } from './remote-git.ts';
 /** What can be told to stop. */
 export interface Stoppable {
   signal?: AbortSignal | undefined;
+  /** Where a mirror is fetched for it: a fetch under way that was asked for at that time or later will do, in milliseconds. */
+  since?: number | undefined;
 }
 
 export type ServerRefs = ReturnType<typeof createServerRefs>;

@@ -36,10 +36,16 @@ export async function checkOut(
   log.say(-1, `Checking out ${repository} at ${sha}`);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const superseded = await deps.ordering.whyNotToDeploy(run, begun, bounded);
-      if (superseded !== undefined) return { superseded };
       const request = { lane, repository, sha, keep, owner: deps.stepUser, signal: bounded };
-      return await deps.checkouts.prepare(request);
+      // Both at once, for no step starts before both are over. Of what is not to be deployed nothing may be there any more.
+      const [late, checkout] = await Promise.allSettled([
+        deps.ordering.whyNotToDeploy(run, begun, bounded),
+        deps.checkouts.prepare(request),
+      ]);
+      if (late.status === 'rejected') throw late.reason;
+      if (late.value !== undefined) return { superseded: late.value };
+      if (checkout.status === 'rejected') throw checkout.reason;
+      return checkout.value;
     } catch (error) {
       if (signal.aborted) return undefined;
       if (limit.aborted) {

@@ -75,6 +75,7 @@ export async function startServer(
     ordering: { overtaken: async () => new Map() },
     store,
     catalog,
+    mirrors: { fetch: async () => undefined },
     resolve: async (event) => event,
     transitions,
     apiUrl: 'https://api.github.com',

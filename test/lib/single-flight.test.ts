@@ -21,10 +21,12 @@ function controlled() {
       });
     };
   const mutex = createMutex();
-  const flight = createSingleFlight(mutex);
-  const ask = (key: string, signal?: AbortSignal) => flight(key, work(key), signal);
+  const clock = { now: 10 };
+  const flight = createSingleFlight(mutex, () => clock.now);
+  const ask = (key: string, signal?: AbortSignal, since?: number) =>
+    flight(key, work(key), { signal, since });
   const turn = async () => await new Promise((resolve) => setImmediate(resolve));
-  return { calls, ask, mutex, turn };
+  return { calls, ask, mutex, turn, clock };
 }
 
 test('asks that come before the work has started share it', async () => {
@@ -54,6 +56,42 @@ test('asks that come while the work goes on share the next one, which starts whe
   calls[1]?.end();
   await Promise.all(later);
   assert.equal(calls.length, 2);
+});
+
+test('work under way is shared by those for whom it was asked for late enough, and by nobody when it is over', async () => {
+  const { calls, ask, turn, clock } = controlled();
+  const first = ask('a/b');
+  await turn();
+  calls[0]?.started();
+  clock.now = 11;
+  const content = ask('a/b', undefined, 10);
+  const tooEarly = ask('a/b', undefined, 11);
+  calls[0]?.end();
+  await Promise.all([first, content]);
+  await turn();
+  assert.equal(calls.length, 2);
+  calls[1]?.end();
+  await tooEarly;
+  const late = ask('a/b', undefined, 10);
+  await turn();
+  assert.equal(calls.length, 3);
+  calls[2]?.end();
+  await late;
+});
+
+test('work under way whose askers have left is not shared any more', async () => {
+  const { calls, ask, turn } = controlled();
+  const leaving = new AbortController();
+  const left = ask('a/b', leaving.signal);
+  await turn();
+  calls[0]?.started();
+  leaving.abort(new Error('enough'));
+  const next = ask('a/b', undefined, 10);
+  await assert.rejects(left);
+  await turn();
+  assert.equal(calls.length, 2);
+  calls[1]?.end();
+  await next;
 });
 
 test('failed work fails those who shared it, and not those who come later', async () => {

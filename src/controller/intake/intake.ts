@@ -4,7 +4,8 @@ import { describeError, hintOf } from '../../lib/errors.ts';
 import type { Failpoint } from '../../lib/failpoint.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Delivery, DeliveryOutcome } from '../../model/delivery.ts';
-import type { Json } from '../../model/event.ts';
+import type { Mirrors } from '../../git/mirrors.ts';
+import type { Event, Json } from '../../model/event.ts';
 import type { News } from '../../model/news.ts';
 import type { Run } from '../../model/run.ts';
 import type { Ordering } from '../../runs/ordering/ordering.ts';
@@ -50,6 +51,7 @@ export function createIntake(deps: {
   store: Store;
   catalog: Catalog;
   resolve: Resolve;
+  mirrors: Pick<Mirrors, 'fetch'>;
   ordering: Pick<Ordering, 'overtaken'>;
   transitions: Transitions;
   /** Does what the buttons of check runs ask for. */
@@ -77,6 +79,8 @@ export function createIntake(deps: {
   const slots = createSlots(PARALLEL, () => loop.wake());
   /** Repositories of deliveries that are worked on: one that had stepped aside may be due again meanwhile. */
   const busy = new Set<string>();
+  const stopped = new AbortController();
+  let ahead: Promise<void> | undefined;
 
   // Without one valid set of specs nothing can be said of a delivery: it waits instead of being judged by none.
   const isReady = () => catalog.current().loadedAt > 0;
@@ -112,6 +116,16 @@ export function createIntake(deps: {
     }
   }
 
+  /** While nothing else is to be done, git is on its way to the server before the delivery is stored: `resolve` waits for it. */
+  function fetchAhead(event: Event): void {
+    if (event.kind !== 'push' || event.deleted || busy.size > 0) return;
+    ahead ??= deps.mirrors
+      .fetch(event.repository, { signal: stopped.signal })
+      // Then the delivery fetches for itself, and says why it cannot.
+      .catch(() => undefined)
+      .finally(() => (ahead = undefined));
+  }
+
   function announce(delivery: Delivery, outcome: DeliveryOutcome, changed: readonly Run[]): void {
     const { id, event, repository } = delivery;
     const runs = changed.filter((run) => run.state === 'queued').map((run) => run.id);
@@ -138,7 +152,9 @@ export function createIntake(deps: {
     async settle(event, payload, length) {
       if (!isReady() || length > LARGE) return undefined;
       const recognized = recognize.atOnce(event, payload);
-      return recognized && (await outcomeOfIdle(recognized, payload));
+      const outcome = recognized && (await outcomeOfIdle(recognized, payload));
+      if (recognized !== undefined && outcome === undefined) fetchAhead(recognized.event);
+      return outcome;
     },
     accepted({ id, event, repository, outcome }) {
       if (outcome === undefined) return wake();
@@ -148,6 +164,8 @@ export function createIntake(deps: {
     async run(signal) {
       await Promise.all([loop.run(signal), idle.run(signal)]);
       await slots.settled();
+      stopped.abort();
+      await ahead;
     },
     replay: createReplay({ store, judge, makeRuns, announce, clock }),
   };

@@ -28,12 +28,13 @@ export interface Recognize {
   atOnce(eventName: string, payload: Json): Recognized | undefined;
 }
 
-/** Asks every spec of the event's repository for its verdict. `patient` and what is thrown as in `Resolve`. */
+/** Asks every spec of the event's repository for its verdict. `patient`, `since` and what is thrown as in `Resolve`. */
 export type Judge = (
   eventName: string,
   payload: Json,
   signal: AbortSignal,
   patient: boolean,
+  since?: number,
 ) => Promise<Judged>;
 
 export function createRecognize(deps: {
@@ -127,9 +128,9 @@ function recognizeSchedule(
 }
 
 export function createJudge(deps: { recognize: Recognize; resolve: Resolve }): Judge {
-  return async (name, payload, signal, patient) => {
+  return async (name, payload, signal, patient, since) => {
     const { event: parsed, candidates } = await deps.recognize(name, payload);
-    const event = await deps.resolve(parsed, payload, candidates, signal, patient);
+    const event = await deps.resolve(parsed, payload, candidates, signal, patient, since);
     return await judgedBy({ event, candidates }, payload);
   };
 }

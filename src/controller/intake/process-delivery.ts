@@ -77,7 +77,10 @@ export function createProcessDelivery(deps: {
         },
         async (held) => {
           const patient = ageOf(claimed) < PATIENCE_MS;
-          const judgement = await judge(name, JSON.parse(claimed.payload) as Json, held, patient);
+          const payload = JSON.parse(claimed.payload) as Json;
+          // Another try is to see what has happened since the last.
+          const since = attempts === 1 ? claimed.delivery.receivedAt : undefined;
+          const judgement = await judge(name, payload, held, patient, since);
           return { judged: judgement, overtaken: await ordering.overtaken(judgement, held) };
         },
       );

@@ -37,7 +37,7 @@ export class MissingTagError extends TerminalError {
  * Fills in what a payload leaves open and only git knows: whether the ref that it names has the commit, the files of a push
  * whose payload does not list them all, the commit behind a tag, and whether a workflow ran for the branch or for a tag of
  * that name. Asks git only when one of the specs depends on it. With `patient` RetryableError `not-there-yet` says that the
- * server does not show what the event names, which may be because it was told of too soon. Throws RetryableError while git
+ * server does not show what the event names, which may be because it was told of too soon. A fetch that was asked for at `since` or later is new enough. Throws RetryableError while git
  * cannot be reached.
  */
 export type Resolve = (
@@ -46,6 +46,7 @@ export type Resolve = (
   candidates: readonly LoadedSpec[],
   signal: AbortSignal,
   patient: boolean,
+  since?: number,
 ) => Promise<Event>;
 
 export function createResolve(deps: {
@@ -58,9 +59,9 @@ export function createResolve(deps: {
 }): Resolve {
   const { mirrors, pushes, logger } = deps;
 
-  return async (event, payload, candidates, signal, patient) => {
+  return async (event, payload, candidates, signal, patient, since) => {
     if (candidates.length === 0) return event;
-    const asking = { candidates, signal, patient };
+    const asking = { candidates, signal, patient, since };
     if (event.kind === 'hook' || event.kind === 'schedule') {
       return await resolveHeads(event, payload, asking);
     }
@@ -176,10 +177,10 @@ export function createResolve(deps: {
   async function standingOf(
     { repository, ref }: PushEvent,
     sha: string,
-    { signal }: Asking,
+    { signal, since }: Asking,
   ): Promise<Standing> {
     try {
-      return await mirrors.standing(repository, ref, sha, { signal });
+      return await mirrors.standing(repository, ref, sha, { signal, since });
     } catch (error) {
       if (!(error instanceof TerminalError)) throw error;
       if (isMissing(error)) return { head: undefined, reached: false };
@@ -220,6 +221,7 @@ interface Asking {
   signal: AbortSignal;
   /** Whether to wait for what is not there. */
   patient: boolean;
+  since: number | undefined;
 }
 
 function notYet(sha: string, ref: string): RetryableError {

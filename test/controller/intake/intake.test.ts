@@ -101,6 +101,7 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
       current: () => ({ specs, problems: [], stale: false, loadedAt: 1 }),
       forRepository: () => specs,
     } as never,
+    mirrors,
     resolve,
     ordering: createOrdering({ store, mirrors, clock }),
     transitions: createTransitions({

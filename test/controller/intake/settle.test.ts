@@ -32,6 +32,7 @@ async function createFixture(t: TestContext) {
   };
   const state = { specs: [sampleLoaded({ on })], problems: [], stale: false, loadedAt: 1 };
   const news = createBroadcast<News>();
+  const fetched: string[] = [];
   const unused = () => assert.fail('nothing has to be asked');
   const intake = createIntake({
     whyNoPlan: () => 'no plans here',
@@ -43,6 +44,7 @@ async function createFixture(t: TestContext) {
       current: () => state,
       forRepository: (name: string) => (name.toLowerCase() === REPOSITORY ? state.specs : []),
     } as never,
+    mirrors: { fetch: async (name) => void fetched.push(name) },
     resolve: unused,
     ordering: { overtaken: unused },
     transitions: { announce: unused, create: unused } as never,
@@ -53,7 +55,7 @@ async function createFixture(t: TestContext) {
     news,
   });
   const see = (id: number, name: string) => store.repositories.namesSeen(id, name, 1);
-  return { intake, news, state, see };
+  return { intake, news, state, see, fetched };
 }
 
 const push = (ref: string, repository: { id: number; full_name: string }): Json => ({
@@ -74,6 +76,24 @@ test('a push that no spec names is settled with the reasons of each spec; one th
     [['storefront', false, undefined]],
   );
   assert.equal(await intake.settle('push', push('refs/heads/main', shop), 100), undefined);
+});
+
+test('git is sent for a push that a spec may deploy before it is stored, and for no other', async (t) => {
+  const { intake, see, fetched } = await createFixture(t);
+  await see(7, REPOSITORY);
+  await intake.settle('push', push('refs/heads/feature', shop), 100);
+  const gone = {
+    ...(push('refs/heads/main', shop) as object),
+    deleted: true,
+    after: '0'.repeat(40),
+  };
+  await intake.settle('push', gone, 100);
+  assert.deepEqual(fetched, []);
+  await Promise.all([
+    intake.settle('push', push('refs/heads/main', shop), 100),
+    intake.settle('push', push('refs/heads/main', shop), 100),
+  ]);
+  assert.deepEqual(fetched, [REPOSITORY]);
 });
 
 test('without specs, of a repository whose names are not known, or when it is large, a delivery has its turn', async (t) => {
