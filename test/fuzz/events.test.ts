@@ -20,11 +20,11 @@ const READ = new Set(
   (
     'ref before after created deleted forced head_commit id commits added modified removed size distinct_size ' +
     'repository full_name action release tag_name draft prerelease workflow workflow_run name conclusion ' +
-    'head_branch head_sha head_repository event'
+    'head_branch head_sha head_repository event pull_request number state base head sha title updated_at'
   ).split(' '),
 );
 
-const DEPLOYABLE = ['push', 'release', 'workflow_run', 'ping', 'deployment_review'];
+const DEPLOYABLE = ['push', 'release', 'workflow_run', 'ping', 'deployment_review', 'pull_request'];
 const examples = readExamples();
 const deployable = examples.filter(({ name }) => DEPLOYABLE.includes(name));
 
@@ -109,7 +109,15 @@ test('no mutation of a real payload makes the parser throw or gives a name that 
     runs(6000),
   );
   // Mutations that break everything would prove nothing.
-  for (const kind of ['other', 'ping', 'push', 'push with its files', 'release', 'workflow_run']) {
+  for (const kind of [
+    'other',
+    'ping',
+    'pull_request',
+    'push',
+    'push with its files',
+    'release',
+    'workflow_run',
+  ]) {
     assert.ok(kinds.has(kind), kind);
   }
 });
@@ -154,6 +162,11 @@ function checkEvent(event: Event): void {
       for (const name of [event.action, event.workflow, event.trigger]) checkName(name);
       for (const name of [event.conclusion, event.branch]) if (name !== undefined) checkName(name);
       if (event.headRepository !== undefined) checkRepositoryName(event.headRepository);
+      break;
+    case 'pull_request':
+      checkCommit(event.head);
+      for (const name of [event.base, event.headBranch]) checkName(name);
+      assert.ok(event.number > 0 && !/\p{Cc}/u.test(event.title) && event.title.isWellFormed());
       break;
     case 'other':
       checkReason(event.reason);

@@ -59,7 +59,7 @@ function summarize(
   if (event.kind === 'ping') return 'GitHub said hello: the webhook works';
   if (event.kind === 'installation') return `An installation of the App: ${event.change}`;
   if (event.kind === 'pull_request') {
-    return `Pull request #${event.number} ${event.isReady ? 'is planned' : 'is left alone'}`;
+    return `Not deployed: pull request #${event.number} is not merged`;
   }
   if (event.kind === 'other') return `Not deployed: ${event.reason}`;
   if (verdicts.length === 0) {

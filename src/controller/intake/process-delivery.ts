@@ -153,7 +153,6 @@ export function createProcessDelivery(deps: {
       if (judged.event.kind === 'installation') {
         await tables.installations.note(judged.event, clock.now());
       }
-      if (judged.event.kind === 'pull_request') await notePull(tables, judged.event, clock.now());
       failpoint('intake.inside');
       const { outcome: summary } = made;
       const missing = missingBranch(judged.event);
@@ -174,6 +173,10 @@ export function createProcessDelivery(deps: {
     judged: Judged,
     overtaken: ReadonlyMap<string, string>,
   ): Promise<{ outcome: DeliveryOutcome; changed: Run[] }> {
+    if (judged.event.kind === 'pull_request') {
+      const summary = await notePull(tables, judged.event, clock.now());
+      return { outcome: { summary, specs: [] }, changed: [] };
+    }
     const made = await makeRuns(tables, { delivery, cause: 'event', overtaken }, judged);
     return { outcome: outcomeOf(judged, made.bySpec), changed: made.changed };
   }

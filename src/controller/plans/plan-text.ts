@@ -2,6 +2,7 @@ import type { Annotation } from '../../callbacks/annotations.ts';
 import type { PlanCheckCallback } from '../../callbacks/plan-check.ts';
 import { codeSpan } from '../../lib/code-span.ts';
 import { cutText } from '../../lib/cut-text.ts';
+import { isFrom } from '../../model/event.ts';
 import type { SpecProblem } from '../../spec/problem.ts';
 import type { PulledEvent } from '../../store/plans.ts';
 import type { Judged } from '../intake/judged.ts';
@@ -25,20 +26,20 @@ export function planText(plan: Plan, { publicUrl }: { publicUrl: string | undefi
   const { pull, base, verdicts, change } = plan;
   const deploying = verdicts.filter(({ verdict }) => verdict.matched).map(nameOf);
   const problems = change?.problems ?? [];
-  const merging = `Merging ${codeSpan(pull.head.slice(0, 7))} into ${codeSpan(pull.base)} (at ${codeSpan(base.slice(0, 7))})`;
-  const deploys = deploying.length === 0 ? 'deploys nothing' : `deploys ${deploying.join(', ')}`;
+  const head = codeSpan(pull.head.slice(0, 7));
+  const into = `${codeSpan(pull.base)} (at ${codeSpan(base.slice(0, 7))})`;
+  const named = deploying.slice(0, MOST_LISTED).map((name) => codeSpan(name));
+  const more = deploying.length - named.length;
+  const names = [...named, ...(more === 0 ? [] : [`${more} more`])].join(', ') || 'nothing';
   const sections = [
-    `${HEADING}\n\n${merging} ${deploying.length === 0 ? 'deploys nothing' : `deploys ${deploying.map((name) => codeSpan(name)).join(', ')}`}.`,
+    `${HEADING}\n\nMerging ${head} into ${into} deploys ${names}.`,
     ...(problems.length === 0 ? [] : [problemLines(problems)]),
     ...verdicts.map(verdictLines),
-    ...(change === undefined ? [] : changeLines(plan, change)),
+    ...changeLines(plan),
     ...backtestLines(plan, publicUrl),
   ];
   return {
-    title:
-      problems.length > 0
-        ? `${count(problems.length, 'problem')} in deployment specs`
-        : `Merging ${deploys}`,
+    title: titleOf(deploying, change),
     conclusion: problems.length > 0 ? 'failure' : 'success',
     text: within(sections),
     annotations: [
@@ -62,6 +63,14 @@ export function failedText(code: string): PlanText {
   return { title, text, conclusion: 'neutral', annotations: [] };
 }
 
+function titleOf(deploying: readonly string[], change: Plan['change']): string {
+  const problems = change?.problems.length ?? 0;
+  if (problems > 0) return `${count(problems, 'problem')} in deployment specs`;
+  if (deploying.length > 0) return `Merging deploys ${deploying.join(', ')}`;
+  const changed = change?.changed.length ?? 0;
+  return changed > 0 ? `${count(changed, 'deployment spec')} to change` : 'Merging deploys nothing';
+}
+
 const nameOf = ({ loaded }: Judged['verdicts'][number]) => loaded.spec.name;
 
 function verdictLines({ loaded, verdict }: Judged['verdicts'][number]): string {
@@ -77,18 +86,17 @@ function verdictLines({ loaded, verdict }: Judged['verdicts'][number]): string {
   return [title, '', ...(verdict.matched ? [...specLines(spec), ''] : []), ...why].join('\n');
 }
 
-function changeLines({ pull }: Plan, { changed, problems }: NonNullable<Plan['change']>): string[] {
-  const intro =
-    problems.length > 0
-      ? 'They are not used while any file has a problem: the specs in use stay.'
-      : `${count(changed.length, 'spec')} ${changed.length === 1 ? 'is' : 'are'} not what ${changed.length === 1 ? 'it was' : 'they were'}.`;
+function changeLines({ pull, change }: Plan): string[] {
+  if (change === undefined || change.problems.length > 0) return [];
+  const { changed } = change;
+  if (changed.length === 0) return ['Files of specs change, and no spec does.'];
   return [
-    `### Specs that change\n\n${intro}`,
+    `### ${count(changed.length, 'spec')} to change`,
     ...changed.map(({ name, how, now }) => {
       const title = `#### ${codeSpan(name)} is ${how}`;
       if (now === undefined) return title;
       const { repository, environment } = now.spec;
-      const isOwn = repository.toLowerCase() === pull.repository.toLowerCase();
+      const isOwn = isFrom(pull, repository);
       const from = isOwn ? '' : `- Deploys ${codeSpan(repository)} to ${codeSpan(environment)}\n`;
       return `${title}\n\n${from}${specLines(now.spec).join('\n')}`;
     }),
@@ -104,7 +112,9 @@ function problemLines(problems: readonly SpecProblem[]): string {
     );
   const rest = problems.length - listed.length;
   return [
-    `#### ${count(problems.length, 'problem')} in the specs`,
+    `### ${count(problems.length, 'problem')} in the specs`,
+    '',
+    'The specs in use stay until there is none.',
     '',
     ...listed,
     ...(rest === 0 ? [] : [`- … and ${rest} more`]),

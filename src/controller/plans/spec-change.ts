@@ -19,6 +19,7 @@ export interface ChangedSpec {
 
 /** What a change of files does to the specs in use. Files are named from the root of the repository. */
 export interface SpecChange {
+  /** None while there are problems: the set in use stays then. */
   changed: ChangedSpec[];
   hooks: readonly LoadedHook[];
   problems: SpecProblem[];
@@ -65,7 +66,8 @@ export async function readSpecChange(
   const parsed = [...replaced].map((path) => parse(path, texts.get(path), deps.stepLimits));
   const whole = combine([rest, ...parsed]);
   return {
-    changed: changesOf(inUse, whole.specs),
+    // What is in a broken file is not removed.
+    changed: whole.problems.length > 0 ? [] : changesOf(inUse, whole.specs),
     hooks: whole.hooks,
     problems: whole.problems,
     warnings: [

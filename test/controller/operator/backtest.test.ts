@@ -127,6 +127,41 @@ for (const [engine, open] of bothEngines()) {
       );
     });
 
+    test('requests to hooks are judged by the hook that is given, else by the one in use', async (t) => {
+      const store = await open(t);
+      const hook = (condition: string) =>
+        parseSpecs(
+          'hooks.yaml',
+          `kind: hook\nid: alerts\nsender: github\nsecrets: [KEY]\nif: ${condition}\n`,
+        ).hooks;
+      const payload = { hook: 'alerts', type: null, inputs: {}, body: { status: 'ok' } };
+      await store.accept(
+        sampleDelivery('alerts.1', {
+          event: 'hook:alerts',
+          repository: undefined,
+          payload: JSON.stringify(payload),
+          receivedAt: 10 * DAY,
+        }),
+      );
+      await store.inbox.close('alerts.1', 'processed', decided('shop', false), 10 * DAY);
+      const specs = parseSpecs(
+        'specs.yaml',
+        "name: shop\nrepository: acme/storefront\non: { hook: { id: alerts } }\nsteps: [{ run: 'true' }]\n",
+      ).specs;
+      const [inUse] = hook('"body.status == \'bad\'"');
+      const backtest = createBacktest({ store, catalog: { hook: () => inUse } });
+      const { signal } = new AbortController();
+      assert.equal((await backtest(specs, 0, signal)).total, 0);
+      const given = hook('"body.status == \'ok\'"');
+      const { differences } = await backtest(specs, 0, signal, { hooks: given });
+      assert.deepEqual(
+        differences.map(({ delivery, would }) => [delivery, would]),
+        [['alerts.1', true]],
+      );
+      const others = { hooks: given, only: new Set(['site']) };
+      assert.equal((await backtest([], 0, signal, others)).total, 0);
+    });
+
     test('more deliveries than are read at once are all looked at', async (t) => {
       const { came, backtest } = setUp(await open(t));
       for (let index = 0; index < 205; index += 1) await came(decided('shop', true), {});
