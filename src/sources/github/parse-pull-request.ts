@@ -42,7 +42,7 @@ export function parsePullRequest(payload: Fields): PullRequestEvent | undefined 
     base: readRefName(base.ref, 'pull_request.base.ref'),
     head: readCommit(head.sha, 'pull_request.head.sha'),
     headBranch: readRefName(head.ref, 'pull_request.head.ref'),
-    title: typeof pull.title === 'string' ? cutText(cleanLine(pull.title), MOST_TITLE) : '',
+    title: titleIn(pull),
     defaultBranch: readOptional(
       readRefName,
       repository.default_branch,
@@ -50,6 +50,11 @@ export function parsePullRequest(payload: Fields): PullRequestEvent | undefined 
     ),
     changedAt: readTime(pull.updated_at),
   };
+}
+
+/** It decides nothing but what a condition may ask for, and may be anything. */
+function titleIn({ title }: Fields): string {
+  return typeof title === 'string' ? cutText(cleanLine(title), MOST_TITLE).toWellFormed() : '';
 }
 
 /** `edited` is also said of its title. */
