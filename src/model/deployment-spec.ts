@@ -18,6 +18,8 @@ export interface DeploymentSpec {
   /** A CEL expression that must be true. */
   if: string | undefined;
   concurrency: Concurrency;
+  /** Left out: every event has a run of its own. */
+  batch?: BatchSpec;
   /** What a run waits for before it starts; all of them. */
   gates: Gate[];
   /** Whether a rollback pauses its lane, so that the next commit does not undo it. */
@@ -98,6 +100,16 @@ export interface Concurrency {
   queue: 'newest' | 'all';
   /** Whether a newer run cancels the running one. */
   cancelRunning: boolean;
+}
+
+/** Which events of a spec have one run together. */
+export interface BatchSpec {
+  /** From the first event on, in milliseconds. */
+  windowMs: number;
+  /** With so many events the run does not wait any longer. */
+  most: number;
+  /** A CEL expression as `if` has it: events with the same text go together. Undefined: all do. */
+  key: string | undefined;
 }
 
 /** A step. One `kind` for each file in `steps/`. */

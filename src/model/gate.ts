@@ -13,7 +13,7 @@ export interface ApproveGate {
   count: number;
   /** Whether those who made the commits, sent the event or asked for the run do not count. */
   notAuthor: boolean;
-  /** How long it waits, in milliseconds since the run was made; undefined: for ever. */
+  /** How long it waits, in milliseconds since the run was made, or has all of its batch; undefined: for ever. */
   timeoutMs: number | undefined;
 }
 

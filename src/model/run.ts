@@ -47,6 +47,8 @@ export interface Run {
     | 'deploy'
     | 'deployment_protection_rule';
   delivery: string;
+  /** The run that has gathered its events, by its id: itself, or the one that it repeats. Undefined: it has one event alone. */
+  batch: string | undefined;
   cause: RunCause;
   state: RunState;
   /** Why it is in this state, for people; at most 500 characters. */
@@ -98,6 +100,11 @@ export interface Step {
   finishedAt: number | undefined;
   /** What it has started elsewhere, as its kind writes it down. */
   kept?: string | undefined;
+}
+
+/** Whether it waits for more events, or has: a run that repeats one of these has its events. */
+export function isGathering({ id, batch, state }: Pick<Run, 'id' | 'batch' | 'state'>): boolean {
+  return batch === id && state === 'blocked';
 }
 
 export function hasEnded(state: RunState): boolean {

@@ -53,8 +53,9 @@ export function createExecute(deps: ExecuteDeps): Execute {
       mask = (text) => whole.push(text) + whole.flush();
       log = await openLog(createMasker);
       if (run.attempts > 1) await clearAway(deps, run, scratch, log);
-      const payload = await payloadOf(deps.store, run);
-      await makeScratch({ ...deps, run: run.id, payload });
+      const payload = await payloadOf(deps.store, run.delivery);
+      const events = spec.batch && eventsOf(deps.store, run, payload);
+      await makeScratch({ ...deps, run: run.id, payload, events });
       const outcome = await runPipeline(deps, {
         run,
         spec,
@@ -120,10 +121,17 @@ async function clearAway(
   await discard(scratch, deps.scratchDirectory).catch(() => undefined);
 }
 
-async function payloadOf(store: Store, run: Run): Promise<string> {
-  const payload = (await store.inbox.get(run.delivery))?.payload;
+async function payloadOf(store: Store, delivery: string): Promise<string> {
+  const payload = (await store.inbox.get(delivery))?.payload;
   // Of an old delivery only the row is kept.
   return payload === undefined || payload === '' ? '{}' : payload;
+}
+
+/** The payloads of a run's batch, or its own alone. */
+async function* eventsOf(store: Store, { batch }: Run, own: string): AsyncGenerator<string> {
+  const gathered = batch === undefined ? undefined : await store.batches.view(batch);
+  if (gathered === undefined) yield own;
+  for (const delivery of gathered?.deliveries ?? []) yield await payloadOf(store, delivery);
 }
 
 /** Every step hands on the outputs of those before it, too: each text is looked at once. */

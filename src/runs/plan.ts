@@ -34,6 +34,7 @@ export function planRun(seed: RunSeed, loaded: LoadedSpec, id: string, now: numb
     sha: seed.sha,
     event: seed.event.kind,
     delivery: seed.delivery,
+    batch: undefined,
     cause: seed.cause,
     reason: `Waiting in lane ${lane}`,
     createdAt: now,

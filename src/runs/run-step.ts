@@ -10,7 +10,7 @@ import { expressionContext, inputsOfRun } from './expression-context.ts';
 import type { StepResult } from '../steps/contract.ts';
 import { stepEnvironment } from '../steps/environment.ts';
 import { saveStep, type Pipeline, type PipelineDeps } from './pipeline-context.ts';
-import { eventPathOf, homeOf } from './scratch.ts';
+import { eventPathOf, eventsPathOf, homeOf } from './scratch.ts';
 
 /** A retry never waits longer than this between two attempts of a step. */
 const LONGEST_BACKOFF_MS = 5 * 60_000;
@@ -91,6 +91,7 @@ async function attemptStep(
     env: stepEnvironment({
       run,
       eventPath: eventPathOf(pipeline.scratch),
+      eventsPath: spec.batch === undefined ? '' : eventsPathOf(pipeline.scratch),
       outputPath: join(scratch, 'output'),
       workspace: directory,
       inherited: { ...deps.inherited, ...home },

@@ -7,6 +7,11 @@ export function eventPathOf(scratch: string): string {
   return join(scratch, 'event.json');
 }
 
+/** The events of a batch, for the steps to read: a JSON array. */
+export function eventsPathOf(scratch: string): string {
+  return join(scratch, 'events.json');
+}
+
 /** HOME of steps that have a user of their own: what one run leaves there, no other run reads. */
 export function homeOf(scratch: string): string {
   return join(scratch, 'home');
@@ -20,6 +25,8 @@ export async function makeScratch(deps: {
   scratchDirectory: string;
   run: string;
   payload: string;
+  /** The payloads of a batch, in the order in which they came; undefined where the spec gathers none. */
+  events: AsyncIterable<string> | undefined;
   stepUser?: Owner | undefined;
 }): Promise<void> {
   const { stepUser } = deps;
@@ -28,9 +35,23 @@ export async function makeScratch(deps: {
   await makeOwn(deps.scratchDirectory, stepUser);
   await makeOwn(scratch, stepUser);
   await writeFile(event, deps.payload, { mode: 0o600 });
+  const events = eventsPathOf(scratch);
+  if (deps.events !== undefined) await writeFile(events, inArray(deps.events), { mode: 0o600 });
   if (stepUser === undefined) return;
-  await lchown(event, -1, stepUser.gid);
-  await chmod(event, 0o640);
+  for (const file of deps.events === undefined ? [event] : [event, events]) {
+    await lchown(file, -1, stepUser.gid);
+    await chmod(file, 0o640);
+  }
   await mkdir(homeOf(scratch), { recursive: true, mode: 0o700 });
   await lchown(homeOf(scratch), stepUser.uid, stepUser.gid);
+}
+
+/** One payload after the other: all together may be more than is to be in memory. */
+async function* inArray(payloads: AsyncIterable<string>): AsyncGenerator<string> {
+  let before = '[';
+  for await (const payload of payloads) {
+    yield before + payload;
+    before = ',\n';
+  }
+  yield before === '[' ? '[]' : ']';
 }

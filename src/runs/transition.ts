@@ -19,7 +19,7 @@ import type { Gate } from '../model/gate.ts';
 import type { News } from '../model/news.ts';
 import { applyCommand, LONGEST_REASON, type RunCommand } from '../model/run-state.ts';
 import { isProtection } from '../model/protection.ts';
-import { hasEnded, type NewRun, type Run, type RunState } from '../model/run.ts';
+import { hasEnded, isGathering, type NewRun, type Run, type RunState } from '../model/run.ts';
 import type { Store, Tables } from '../store/index.ts';
 import { alsoRefused, consentOf, isLastWord } from './protection.ts';
 import { laneEffects } from './ordering/rules.ts';
@@ -43,13 +43,13 @@ export interface Transitions {
    * Makes a run with its snapshot, its steps and its first callbacks, and makes room for it in its lane: what it supersedes
    * is superseded, what it cancels is asked to stop. A run that is made ended changes nothing in its lane; one whose spec
    * or lane is paused is blocked. Answers every run that changed, the new one first; none when the delivery made its run
-   * of this spec before (G2).
+   * of this spec before (G2). One that gathers events (`isGathering`) is told of when it ends to.
    */
   create(tables: Tables, run: NewRun, loaded: LoadedSpec): Promise<Run[]>;
   /**
    * A run that waits, as pauses and gates are now: blocked while one keeps it from starting, else queued, with what that
-   * means for its lane; cancelled when a gate will not open any more. Answers every run that changed, this one first. Only
-   * with the lock of pauses.
+   * means for its lane; cancelled when a gate will not open any more. One that gathers events does so until its time is over.
+   * Answers every run that changed, this one first. Only with the lock of pauses.
    */
   hold(tables: Tables, run: Run): Promise<Run[]>;
   /**
@@ -171,11 +171,12 @@ export function createTransitions(deps: {
       throw new LostRunError('run-lost', `run ${run.id} has changed meanwhile`);
     }
     failpoint('change.inside');
+    const isUntold = isGathering(run) && (await tables.batches.close(run.id, now));
     // A process that died may have left one open that nobody has come to since.
     if (hasEnded(next.state)) await tables.steps.endOpen(next.id, now);
     if (next.state !== run.state) {
       const spec = await readable(tables, run);
-      await addCallbacks(tables, next, run.state, spec ?? GITHUB_ALONE);
+      await addCallbacks(tables, next, isUntold ? undefined : run.state, spec ?? GITHUB_ALONE);
       if (next.state === 'succeeded' && !isProtection(next)) await recordDeployed(tables, next);
     } else if (next.state === 'blocked') {
       // It waits for something else now: GitHub says so, nobody else is told twice.
@@ -236,6 +237,25 @@ export function createTransitions(deps: {
     return [...superseded, ...effects.cancel];
   }
 
+  async function hold(tables: Tables, run: Run): Promise<Run[]> {
+    const gathersUntil = isGathering(run) ? await tables.batches.openUntil(run.id) : undefined;
+    if (gathersUntil !== undefined) {
+      return gathersUntil > clock.now() ? [run] : await hold(tables, await unblock(tables, run));
+    }
+    const spec = await readable(tables, run);
+    const waits = await waitOf(tables, run, spec?.gates ?? [], clock.now());
+    if (waits !== undefined) return [await wait(tables, run, waits)];
+    if (run.state === 'queued') return [run];
+    if (isProtection(run)) return [await letGoOn(tables, run, spec?.gates)];
+    const queued = await unblock(tables, run);
+    return [
+      queued,
+      ...(spec === undefined ? [] : await makeRoom(tables, queued, spec.concurrency)),
+    ];
+  }
+
+  const unblock = (tables: Tables, run: Run) => apply(tables, run, { type: 'unblock' });
+
   function announce(run: Run): void {
     news.publish({ kind: 'run', run: run.id, state: run.state, spec: run.spec });
     if (hasEnded(run.state)) deps.onEnd?.(run);
@@ -250,14 +270,16 @@ export function createTransitions(deps: {
       await tables.snapshots.keep({ digest, name: spec.name, file, text }, planned.createdAt);
       const isJob = isProtection(planned);
       const names = isJob ? [] : spec.steps.map((step) => step.name);
-      const waits = hasEnded(planned.state)
-        ? undefined
-        : await waitOf(tables, planned, spec.gates, clock.now());
+      const waits =
+        hasEnded(planned.state) || isGathering(planned)
+          ? undefined
+          : await waitOf(tables, planned, spec.gates, clock.now());
       // A job of Actions goes on when the other specs of its environment are asked, too.
       const holds = waits?.reason ?? (isJob ? 'Its gates are open' : undefined);
       const placed = holds === undefined ? planned : blockedAsMade(planned, holds);
       const run = await tables.runs.insert(placed, names);
       if (run === undefined) return [];
+      if (isGathering(run)) return [run];
       if (waits?.lookAt !== undefined) await tables.gates.lookAt(run.id, waits.lookAt);
       if (hasEnded(run.state)) await tables.steps.endOpen(run.id, clock.now());
       const others =
@@ -267,18 +289,7 @@ export function createTransitions(deps: {
       await addCallbacks(tables, run, undefined, spec, asked);
       return [run, ...others];
     },
-    async hold(tables, run) {
-      const spec = await readable(tables, run);
-      const waits = await waitOf(tables, run, spec?.gates ?? [], clock.now());
-      if (waits !== undefined) return [await wait(tables, run, waits)];
-      if (run.state === 'queued') return [run];
-      if (isProtection(run)) return [await letGoOn(tables, run, spec?.gates)];
-      const queued = await apply(tables, run, { type: 'unblock' });
-      return [
-        queued,
-        ...(spec === undefined ? [] : await makeRoom(tables, queued, spec.concurrency)),
-      ];
-    },
+    hold,
     async stopAtGate(tables, run) {
       const gates = (await readable(tables, run))?.gates ?? [];
       if (gates.length === 0) return undefined;

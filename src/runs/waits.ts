@@ -13,7 +13,7 @@ export interface Wait {
 
 /** What keeps a run from starting now: a pause, or the gates of the spec that it was made from. A job of Actions waits only as long as GitHub lets it. */
 export async function waitOf(
-  tables: Pick<Tables, 'pauses' | 'gates'>,
+  tables: Pick<Tables, 'pauses' | 'gates' | 'batches'>,
   run: NewRun,
   gates: readonly Gate[],
   now: number,
@@ -27,7 +27,7 @@ export async function waitOf(
 }
 
 async function heldBy(
-  tables: Pick<Tables, 'pauses' | 'gates'>,
+  tables: Pick<Tables, 'pauses' | 'gates' | 'batches'>,
   run: NewRun,
   gates: readonly Gate[],
   now: number,
@@ -36,8 +36,17 @@ async function heldBy(
   if (pause !== undefined) return { reason: pauseReason(pause), lookAt: undefined };
   if (gates.length === 0) return undefined;
   const answers = await tables.gates.answersTo(run.id);
-  const verdict = judgeGates(gates, { answers, since: run.createdAt, now });
+  const verdict = judgeGates(gates, { answers, since: await waitingSince(tables, run), now });
   return verdict.isOpen ? undefined : verdict;
+}
+
+/** Since when a run waits at its gates: since it was made, or since it has all of its events. */
+export async function waitingSince(
+  { batches }: Pick<Tables, 'batches'>,
+  { id, batch, createdAt }: NewRun,
+): Promise<number> {
+  if (batch !== id) return createdAt;
+  return (await batches.view(id))?.closedAt ?? createdAt;
 }
 
 /** Who has overridden the windows of a run, and why. */

@@ -39,6 +39,9 @@ function checkText(path: Path, text: string, secrets: ReadonlySet<string>): Issu
   if (matches(path, ['on', 'hook', 'if']) || matches(path, ['on', 'hook', '*', 'if'])) {
     return checkCondition(text, 'hook').map((issue) => ({ path, ...issue }));
   }
+  if (matches(path, ['batch', 'key'])) {
+    return checkExpression(text, 'condition', secrets).map((issue) => ({ path, ...issue }));
+  }
   if (matches(path, ['steps', '*', 'run'])) {
     return checkRunText(text, secrets).map((issue) => ({ path, ...issue }));
   }

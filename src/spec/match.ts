@@ -13,6 +13,7 @@ import { PROTECTION } from '../model/protection.ts';
 import { describeGate } from '../model/gate.ts';
 import { inputsOf } from '../model/hook.ts';
 import { allOf, failed, held, type Verdict } from '../model/verdict.ts';
+import { matchesBatch } from './batch-key.ts';
 import { githubFieldsIn } from './expression-checks.ts';
 import { evaluateCondition } from './expressions.ts';
 import { githubContext, subjectOf, type GithubContext } from './github-context.ts';
@@ -44,7 +45,12 @@ export function matchSpec(
   if (event.kind === 'push' && (event.deleted || event.sha === undefined)) {
     return allOf([repository, trigger]);
   }
-  return allOf([repository, trigger, matchesCondition(spec, event, payload)]);
+  return allOf([
+    repository,
+    trigger,
+    matchesCondition(spec, event, payload),
+    matchesBatch(spec, event, payload),
+  ]);
 }
 
 /**
@@ -65,7 +71,12 @@ export function needsChangedPaths(specs: readonly DeploymentSpec[], event: Event
 /** Of a request to a hook, or a time: the trigger, and the spec's condition over what is stored of it. */
 function matchesHeadEvent(spec: DeploymentSpec, event: HeadEvent, payload: unknown): Verdict {
   const trigger = matchesHead(spec, event, payload);
-  return trigger.matched ? allOf([trigger, matchesCondition(spec, event, payload)]) : trigger;
+  if (!trigger.matched) return trigger;
+  return allOf([
+    trigger,
+    matchesCondition(spec, event, payload),
+    matchesBatch(spec, event, payload),
+  ]);
 }
 
 function matchesRepository(spec: DeploymentSpec, event: Event): Verdict {

@@ -15,6 +15,7 @@ import {
 import { gate } from './schema-gates.ts';
 import { notify } from './schema-notify.ts';
 import { step, toStep } from './schema-steps.ts';
+import { batch, checkBatch } from './schema-batch.ts';
 import { triggers } from './schema-triggers.ts';
 
 const MINUTE = 60_000;
@@ -67,6 +68,9 @@ const written = z.strictObject({
     .optional(),
   concurrency: concurrency
     .describe('Which runs wait for each other, or the name of their lane.')
+    .optional(),
+  batch: batch
+    .describe('Gathers the events of a time in one run. Each batch has its turn.')
     .optional(),
   gates: z
     .array(gate)
@@ -140,7 +144,9 @@ const written = z.strictObject({
  * rest of the code knows it, with every default filled in and durations in milliseconds. Rules that need more than one
  * value (secrets that expressions use) are in `document-checks`.
  */
-export const deploymentSchema = written.transform(toSpec) satisfies z.ZodType<DeploymentSpec>;
+export const deploymentSchema = written
+  .superRefine(checkBatch)
+  .transform(toSpec) satisfies z.ZodType<DeploymentSpec>;
 
 function toSpec(input: z.output<typeof written>): DeploymentSpec {
   const environment = input.environment ?? 'production';
@@ -156,9 +162,10 @@ function toSpec(input: z.output<typeof written>): DeploymentSpec {
     if: input.if,
     concurrency: {
       lane: concurrency.lane ?? `${input.name}-${environment}`,
-      queue: concurrency.queue ?? 'newest',
+      queue: concurrency.queue ?? (input.batch === undefined ? 'newest' : 'all'),
       cancelRunning: concurrency['cancel-running'] ?? false,
     },
+    ...(input.batch === undefined ? {} : { batch: input.batch }),
     gates: input.gates ?? [],
     afterRollback: input['after-rollback'] ?? 'hold',
     comments: input.comments ?? false,

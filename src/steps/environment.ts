@@ -20,6 +20,8 @@ export function stepEnvironment(input: {
   run: Run;
   /** The file that holds the event's payload. */
   eventPath: string;
+  /** The file with all events of a batch; '' where the spec gathers none. */
+  eventsPath: string;
   /** The file into which the step writes its outputs: `output` in the step's scratch directory. */
   outputPath: string;
   /** The checkout. */
@@ -48,6 +50,7 @@ export function stepEnvironment(input: {
     MAINSHEET_EVENT: run.event,
     MAINSHEET_DELIVERY: run.delivery,
     MAINSHEET_EVENT_PATH: input.eventPath,
+    MAINSHEET_EVENTS_PATH: input.eventsPath,
     MAINSHEET_OUTPUT: input.outputPath,
     MAINSHEET_WORKSPACE: input.workspace,
   };

@@ -2,6 +2,7 @@ import { sql, type RawBuilder } from 'kysely';
 import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
 import { createAudit, type Audit } from './audit.ts';
 import { barrierOf, type Barrier } from './barrier.ts';
+import { createBatches, type Batches } from './batches.ts';
 import { createBranchHeads, type BranchHeads } from './branch-heads.ts';
 import { createCommits } from './commits.ts';
 import { createCursors, type Cursors } from './cursors.ts';
@@ -56,6 +57,7 @@ export interface Tables {
   installations: ReturnType<typeof createInstallations>;
   gates: Gates;
   plans: Plans;
+  batches: Batches;
   sessions: Sessions;
 }
 
@@ -192,6 +194,7 @@ function createTables(db: Db, engine: Engine): Tables {
     installations: createInstallations(db),
     gates: createGates(db),
     plans: createPlans(db, engine),
+    batches: createBatches(db, engine),
     sessions: createSessions(db),
   };
 }

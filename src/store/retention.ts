@@ -4,7 +4,7 @@ import type { DeliveryOutcome } from '../model/delivery.ts';
 import { PROTECTION } from '../model/protection.ts';
 import type { Engine } from './engine.ts';
 import { planOwner } from './plans.ts';
-import { list, queries, type Db, type Sql } from './query.ts';
+import { list, queries, type Db, type Queries, type Sql } from './query.ts';
 
 /**
  * Newest successes of a spec in a lane that stay whatever their age: what one rolls back to. Those that were made by hand push
@@ -94,7 +94,8 @@ export function createRetention(db: Db, engine: Engine) {
       const removed = await change`
         update deliveries set payload = '', outcome = ${JSON.stringify(FORGOTTEN)}, pruned_at = ${now}
         where seq in ${list(old.map(({ seq }) => seq))} and state <> 'pending'
-        and not exists (select 1 from runs where runs.delivery = deliveries.id)`;
+        and not exists (select 1 from runs where runs.delivery = deliveries.id)
+        and not exists (select 1 from batch_deliveries b where b.delivery = deliveries.id)`;
       return { removed, last: rows.at(-1)?.seq };
     },
 
@@ -165,12 +166,22 @@ async function removeRun(db: Db, id: string, limit: number): Promise<boolean> {
   }
   return await db.transaction().execute(async (trx) => {
     const inside = queries(trx);
-    if ((await inside.change`delete from runs where seq in (${run})`) === 0) return false;
+    const [gone] = await inside.all<{ batch: string | null }>`
+      delete from runs where seq in (${run}) returning batch`;
+    if (gone === undefined) return false;
     await inside.change`delete from steps where run_id = ${id}`;
     await inside.change`delete from gate_answers where run_id = ${id}`;
     await inside.change`delete from outbox where run_id = ${id}`;
+    if (gone.batch !== null) await forgetBatch(inside, gone.batch);
     return true;
   });
+}
+
+/** What a batch took, when no run has it or repeats it. */
+async function forgetBatch({ change }: Queries, batch: string): Promise<void> {
+  const isGone = sql`not exists (select 1 from runs where runs.batch = ${batch})`;
+  await change`delete from batch_deliveries where batch = ${batch} and ${isGone}`;
+  await change`delete from batches where run_id = ${batch} and ${isGone}`;
 }
 
 /** Of a row `r` of runs: whether nothing needs it any more. */

@@ -73,6 +73,16 @@ export function createRuns(db: Db, engine: Engine) {
       return changed > 0;
     },
 
+    /** Gives a run that gathers events the revision of another one of them. */
+    async move(run: Run): Promise<void> {
+      const { id, repository, ref, branch, tag, sha, event, delivery, reason } = run;
+      await write(id, {
+        ...runs.write({ repository, ref, sha, event, delivery, reason }),
+        branch: branch ?? null,
+        tag: tag ?? null,
+      });
+    },
+
     /** Asks a running run to stop. False when it is not running, or was asked before. */
     async requestCancel(id: string, reason: string): Promise<boolean> {
       const changed = await change`update runs set cancel_requested = ${reason}

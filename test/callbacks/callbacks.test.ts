@@ -21,6 +21,7 @@ function runWith(changes: Partial<Run> = {}): Run {
     sha: SHA,
     event: 'push',
     delivery: 'x',
+    batch: undefined,
     cause: 'event',
     state: 'queued',
     reason: '',

@@ -87,3 +87,9 @@ test('retry: a step that failed once is tried again', async () => {
   assert.equal(run?.state, 'succeeded');
   assert.match(await world.log(run.id), /attempt 2/);
 });
+
+test('batch: many requests have one run', async () => {
+  for (const size of [1, 2]) await send('report', { size });
+  const [run] = await endedOf('report', { size: 3 });
+  assert.deepEqual(run?.outputs, { sizes: '[ 1, 2, 3 ]' });
+});

@@ -36,6 +36,7 @@ test('a planned run holds all that the spec and the event say, and waits', () =>
     sha: 'b'.repeat(40),
     event: 'push',
     delivery: 'd1',
+    batch: undefined,
     cause: 'event',
     state: 'queued',
     reason: 'Waiting in lane main',

@@ -260,6 +260,28 @@ steps:
     ],
   ],
   [
+    'a batch is bounded',
+    `batch: { window: 25h, max: 1 }
+on: push
+steps: [{ run: x }]`,
+    [
+      'x.yaml:4:18: batch.window: a duration of 25h is out of bounds — at least 1s and at most 24h',
+      'x.yaml:4:28: batch.max: at least 2',
+    ],
+  ],
+  [
+    'a batch loses no event to a newer one, and its key is an expression',
+    `batch: { window: 5m, key: inputs.tenant + }
+concurrency: { queue: newest, cancel-running: true }
+on: push
+steps: [{ run: x }]`,
+    [
+      'x.yaml:4:42: the expression is not valid CEL: unexpected token: EOF',
+      'x.yaml:5:23: concurrency.queue: "newest" would lose the events of a batch — take it out: with "batch" every run has its turn',
+      'x.yaml:5:47: concurrency.cancel-running: "cancel-running" would lose the events of a batch — take it out: with "batch" every run has its turn',
+    ],
+  ],
+  [
     'a duration has a unit and bounds',
     'timeout: 25h\non: push\nsteps: [{ run: x, timeout: 5 }]',
     [

@@ -16,6 +16,7 @@ const run: Run = {
 const base = {
   run,
   eventPath: '/scratch/event.json',
+  eventsPath: '/scratch/events.json',
   outputPath: '/scratch/output',
   workspace: '/work',
   inherited: {},
@@ -48,6 +49,7 @@ test('a step sees what DESIGN §4 lists, and of the controller only PATH, HOME, 
     MAINSHEET_EVENT: 'push',
     MAINSHEET_DELIVERY: 'delivery-1',
     MAINSHEET_EVENT_PATH: '/scratch/event.json',
+    MAINSHEET_EVENTS_PATH: '/scratch/events.json',
     MAINSHEET_OUTPUT: '/scratch/output',
     MAINSHEET_WORKSPACE: '/work',
   });

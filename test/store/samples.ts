@@ -30,6 +30,7 @@ export function sampleRun(id: string, more: Partial<NewRun> = {}): NewRun {
     sha: 'a'.repeat(40),
     event: 'push' as const,
     delivery: `delivery of ${id}`,
+    batch: undefined,
     cause: 'event' as const,
     reason: 'Waiting in lane main',
     createdAt: 1000,

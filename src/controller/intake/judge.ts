@@ -8,6 +8,7 @@ import { hookOfEvent, scopeOf } from '../../model/hook.ts';
 import { scheduleOfEvent, type SchedulePayload } from '../../model/schedule.ts';
 import { serverOfEvent } from '../../model/server-event.ts';
 import { failed } from '../../model/verdict.ts';
+import { batchKeyOf } from '../../spec/batch-key.ts';
 import { matchesHookCondition } from '../../spec/match-hook.ts';
 import { matchSpecs } from '../../spec/match-specs.ts';
 import type { RepositoriesInMemory } from '../../store/repositories.ts';
@@ -143,7 +144,11 @@ export async function judgedBy({ event, candidates }: Recognized, payload: Json)
     event,
     verdicts: candidates.flatMap((loaded, index) => {
       const verdict = verdicts[index];
-      return verdict === undefined ? [] : [{ loaded, verdict }];
+      if (verdict === undefined) return [];
+      const { spec } = loaded;
+      const isGathered = spec.batch !== undefined && verdict.matched;
+      const batchKey = isGathered ? batchKeyOf(spec, event, payload) : undefined;
+      return [{ loaded, verdict, batchKey }];
     }),
   };
 }

@@ -3,12 +3,14 @@ import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import type { Event, ProtectionEvent } from '../../model/event.ts';
 import { PROTECTION } from '../../model/protection.ts';
 import { hasEnded, type Run } from '../../model/run.ts';
-import type { Verdict } from '../../model/verdict.ts';
+import { allOf, held, type Verdict } from '../../model/verdict.ts';
 
 /** One spec's answer to an event. */
 interface SpecVerdict {
   loaded: LoadedSpec;
   verdict: Verdict;
+  /** Where it gathers events: the events with the same one go together. */
+  batchKey?: string | undefined;
 }
 
 /** An event with every answer to it. */
@@ -24,19 +26,26 @@ export type Announce = (
   changed: readonly Run[],
 ) => void;
 
-/** What became of a delivery, in words and by spec; `made` has the runs by spec. Pure. */
+/**
+ * What became of a delivery, in words and by spec; `made` has the runs by spec, `batched` the places in batches. Pure.
+ */
 export function outcomeOf(
   { event, verdicts }: Judged,
   made: ReadonlyMap<string, Run>,
+  batched: ReadonlyMap<string, string> = new Map(),
 ): DeliveryOutcome {
   return {
     summary: summarize(event, verdicts, made),
     specs: verdicts.map(({ loaded, verdict }) => ({
       spec: loaded.spec.name,
-      verdict,
+      verdict: withBatch(verdict, batched.get(loaded.spec.name)),
       run: made.get(loaded.spec.name)?.id,
     })),
   };
+}
+
+function withBatch(verdict: Verdict, place: string | undefined): Verdict {
+  return place === undefined ? verdict : allOf([verdict, held('batch', place)]);
 }
 
 function summarize(

@@ -8,6 +8,7 @@ import { overtakenInLane } from '../../runs/ordering/ordering.ts';
 import { planRun, supersededAsMade, type RunSeed } from '../../runs/plan.ts';
 import type { Transitions } from '../../runs/transition.ts';
 import type { Tables } from '../../store/index.ts';
+import { gather, type Taken } from './gather.ts';
 import type { Judged } from './judged.ts';
 
 /** What runs are made of, besides the event. */
@@ -22,6 +23,8 @@ export interface Origin {
 export interface MadeRuns {
   bySpec: ReadonlyMap<string, Run>;
   changed: Run[];
+  /** By spec: which place an event has in which batch. */
+  batched: ReadonlyMap<string, string>;
 }
 
 /** Makes a run for every spec that matched, within the transaction of `tables`. */
@@ -42,18 +45,44 @@ export function createMakeRuns(deps: { transitions: Transitions; clock: Clock })
     return overtaken === undefined ? planned : supersededAsMade(planned, overtaken);
   }
 
+  async function alone(
+    tables: Tables,
+    origin: Origin,
+    planned: NewRun,
+    loaded: LoadedSpec,
+  ): Promise<Taken> {
+    const placed = isProtection(planned) ? planned : await place(tables, origin, planned, loaded);
+    return { changed: await transitions.create(tables, placed, loaded), note: undefined };
+  }
+
   return async (tables, origin, { event, verdicts }) => {
     const bySpec = new Map<string, Run>();
+    const batched = new Map<string, string>();
     const changed: Run[] = [];
-    for (const { loaded, verdict } of verdicts) {
+    for (const { loaded, verdict, batchKey } of verdicts) {
       const revision = revisionFor(event, loaded);
       if (!verdict.matched || revision === undefined) continue;
       const now = clock.now();
       const planned = planRun({ ...origin, ...revision }, loaded, newId(now), now);
-      const placed = isProtection(planned) ? planned : await place(tables, origin, planned, loaded);
-      const [run, ...others] = await transitions.create(tables, placed, loaded);
+      const { name, batch } = loaded.spec;
+      // What is done by hand is done at once.
+      const isGathered = batch !== undefined && origin.cause === 'event' && !isProtection(planned);
+      const {
+        changed: [run, ...others],
+        note,
+      } = isGathered
+        ? await gather(transitions, tables, {
+            planned,
+            loaded,
+            batch,
+            key: batchKey ?? '',
+            late: origin.overtaken.get(name),
+            now,
+          })
+        : await alone(tables, origin, planned, loaded);
       if (run === undefined) continue;
-      bySpec.set(loaded.spec.name, run);
+      bySpec.set(name, run);
+      if (note !== undefined) batched.set(name, note);
       changed.push(run, ...others);
     }
     // Each spec has a say before one of them lets the job go on.
@@ -63,7 +92,7 @@ export function createMakeRuns(deps: { transitions: Transitions; clock: Clock })
         bySpec.set(now.spec, now);
       }
     }
-    return { bySpec, changed };
+    return { bySpec, changed, batched };
   };
 }
 

@@ -178,7 +178,7 @@ export function createProcessDelivery(deps: {
       return { outcome: { summary, specs: [] }, changed: [] };
     }
     const made = await makeRuns(tables, { delivery, cause: 'event', overtaken }, judged);
-    return { outcome: outcomeOf(judged, made.bySpec), changed: made.changed };
+    return { outcome: outcomeOf(judged, made.bySpec, made.batched), changed: made.changed };
   }
 
   /** Notes the move of a branch. Answers with the move that was found by looking, if this is one or a part of it. */

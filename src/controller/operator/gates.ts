@@ -8,8 +8,9 @@ import {
   type GateAnswer,
   type GateState,
 } from '../../model/gate.ts';
-import { hasEnded, type Run } from '../../model/run.ts';
+import { hasEnded, isGathering, type Run } from '../../model/run.ts';
 import type { SpecReader } from '../../runs/snapshot.ts';
+import { waitingSince } from '../../runs/waits.ts';
 import type { Transitions } from '../../runs/transition.ts';
 import type { Store, Tables } from '../../store/index.ts';
 import { readReason } from './reason.ts';
@@ -64,6 +65,11 @@ export function createGates(deps: {
     by: Person,
     what: string,
   ): Promise<number[]> {
+    if (isGathering(run) && (await store.batches.openUntil(run.id)) !== undefined) {
+      throw new TerminalError('illegal-transition', `run ${run.id} still gathers events`, {
+        hint: 'answer when it has all of them; cancel it to stop it',
+      });
+    }
     const gates = await gatesOf(run);
     const own = [...gates.entries()].filter(([, gate]) => gate.kind === kind);
     if (own.length === 0) {
@@ -160,7 +166,8 @@ export function createGates(deps: {
       if (gates.length === 0) return [];
       const answers = await store.gates.answersTo(run.id);
       const at = run.startedAt ?? run.finishedAt ?? clock.now();
-      const verdict = judgeGates(gates, { answers, since: run.createdAt, now: at });
+      const since = await waitingSince(store, run);
+      const verdict = judgeGates(gates, { answers, since, now: at });
       return verdict.gates.map((state, position) => ({
         ...state,
         answers: answers.filter(({ gates: counted }) => counted.includes(position)),

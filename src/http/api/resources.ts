@@ -7,6 +7,7 @@ import { RUN_STATES, type Run, type Step } from '../../model/run.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import { describeGate, nameOf } from '../../model/gate.ts';
 import { isHeldBy, type Pause } from '../../model/pause.ts';
+import type { BatchView } from '../../store/batches.ts';
 import type { Environment } from '../../store/environments.ts';
 import type { InstallationState } from '../../store/installations.ts';
 import type { OutboxEntry } from '../../store/outbox.ts';
@@ -244,6 +245,14 @@ export const runDetailSchema = runSchema
     steps: z.array(stepSchema),
     callbacks: z.array(callbackSchema),
     gates: z.array(gateSchema).describe('What it waits for, or had to wait for, before it starts'),
+    batch: z
+      .object({
+        deliveries: z.array(z.string()).describe('In the order in which they came'),
+        until: time.describe('When it ends, or was to end'),
+        open: z.boolean().describe('Whether more may come'),
+      })
+      .nullable()
+      .describe('Whose events it has, where the spec gathers them'),
   })
   .meta({ id: 'RunDetail' });
 
@@ -253,6 +262,7 @@ export function toRunDetail(
     steps: readonly Step[];
     callbacks: readonly OutboxEntry[];
     gates: readonly GateView[];
+    batch: BatchView | undefined;
   },
 ): z.infer<typeof runDetailSchema> {
   return {
@@ -260,7 +270,12 @@ export function toRunDetail(
     steps: parts.steps.map(toStep),
     callbacks: parts.callbacks.map(toCallback),
     gates: parts.gates.map(toGate),
+    batch: parts.batch === undefined ? null : toBatch(parts.batch),
   };
+}
+
+function toBatch({ deliveries, closesAt, closedAt }: BatchView) {
+  return { deliveries, until: isoTime(closesAt), open: closedAt === undefined };
 }
 
 export const pauseSchema = z

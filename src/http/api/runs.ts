@@ -94,6 +94,7 @@ export function runOperations(deps: {
           steps: await store.steps.ofRun(id),
           callbacks: await store.outbox.ofRun(id),
           gates: await deps.gates.view(run),
+          batch: run.batch === undefined ? undefined : await store.batches.view(run.batch),
         });
       },
     }),

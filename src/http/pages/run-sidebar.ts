@@ -22,6 +22,7 @@ export function sidebar(frame: Frame, view: RunView, at: Servers): Content {
   return [
     revision(frame, view, at),
     trigger(frame, view),
+    batch(frame, view),
     outputs(view),
     callbacks(frame, view),
     audit(frame, view),
@@ -78,6 +79,23 @@ function trigger(frame: Frame, { run, delivery, verdict }: RunView): Html {
         ? ''
         : html` · <a href="${frame.root}${pathTo(['deliveries', delivery.id])}">delivery</a>`
     } <span class="muted">${ago(run.createdAt, frame.now)}</span></p>${verdict === undefined ? '' : reasonList(frame, verdict.reasons)}`,
+  );
+}
+
+const MOST_LISTED = 20;
+
+function batch(frame: Frame, { batch: taken }: RunView): Content {
+  if (taken === undefined) return '';
+  const { deliveries, closedAt } = taken;
+  const more = deliveries.length - MOST_LISTED;
+  return part(
+    closedAt === undefined ? `${deliveries.length} events so far` : `${deliveries.length} events`,
+    html`<ul class="side-list">${deliveries
+      .slice(0, MOST_LISTED)
+      .map(
+        (id) =>
+          html`<li>${icon(frame, 'webhook')}<a class="plain break" href="${frame.root}${pathTo(['deliveries', id])}">${id}</a></li>`,
+      )}</ul>${more > 0 ? html`<p class="small muted">and ${more} more</p>` : ''}`,
   );
 }
 

@@ -4,6 +4,7 @@ import { isHeldBy, type Pause } from '../../model/pause.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import type { Run, Step } from '../../model/run.ts';
 import type { AuditEntry } from '../../store/audit.ts';
+import type { BatchView } from '../../store/batches.ts';
 import type { Store } from '../../store/index.ts';
 import type { OutboxEntry } from '../../store/outbox.ts';
 import type { Viewer } from '../auth/viewer.ts';
@@ -31,6 +32,7 @@ export interface RunView {
   gates: GateView[];
   /** What keeps its spec or its lane as it is. */
   pause: Pause | undefined;
+  batch: BatchView | undefined;
 }
 
 /** Undefined for a run that is not there, or that the viewer may not see. */
@@ -67,5 +69,6 @@ export async function readRun(
     usualMs: usualDuration(recent),
     gates: await deps.gates.view(run),
     pause: pauses.find((pause) => isHeldBy(run, pause)),
+    batch: run.batch === undefined ? undefined : await store.batches.view(run.batch),
   };
 }

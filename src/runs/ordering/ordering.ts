@@ -88,7 +88,7 @@ export function createOrdering(deps: {
 
   /** Why a new run of the spec would displace a later one. */
   async function whyLateAmong(
-    { name, concurrency }: LoadedSpec['spec'],
+    { name, concurrency, batch }: LoadedSpec['spec'],
     candidate: Candidate,
     signal: AbortSignal,
   ): Promise<string | undefined> {
@@ -100,7 +100,9 @@ export function createOrdering(deps: {
       cause: 'event',
       state: 'queued',
     } as const;
-    const { supersede, cancel } = laneEffects(next, active, concurrency);
+    // A batch takes no other's place, but no older event takes a batch back either.
+    const order = batch === undefined ? concurrency : { ...concurrency, queue: 'newest' as const };
+    const { supersede, cancel } = laneEffects(next, active, order);
     for (const displaced of [...cancel, ...supersede].toReversed()) {
       const late = await laterThan(candidate, { run: displaced.id, sha: displaced.sha }, signal);
       if (late === undefined) continue;
