@@ -13,17 +13,17 @@ export interface MergePreview {
 
 /**
  * Fetches the base branch (`refs/heads/main`) and the pull request's newest commit, and compares. The commit of a fork is asked of
- * the repository itself, which has it as `refs/pull/<number>/head`. Throws TerminalError `ref-missing` when there is no such branch,
- * `commit-missing` when the pull request has other commits by now, and `too-many-changes`.
+ * the repository itself, which has it at `refs/pull/<number>/head`; it gets no ref here. Throws TerminalError `ref-missing` when there
+ * is no such branch, `commit-missing` when the pull request has other commits by now, and `too-many-changes`.
  */
 export async function mergePreview(
   mirror: Mirror,
-  { number, base, head }: { number: number; base: string; head: string },
+  base: string,
+  head: string,
 ): Promise<MergePreview> {
   checkSha(head);
   checkRef(base);
   await mirror.fetch();
-  if (!(await mirror.has(head))) await mirror.fetchPull(number);
   await mirror.ensure(head);
   const at = await mirror.commitOf(base);
   if (at === undefined) {

@@ -45,13 +45,10 @@ export function createMirrorFetch(deps: {
     /** The same with a new mirror, for a reader that found it damaged. */
     renew: (repository: string, options?: Stoppable) => share(renewals, true, repository, options),
 
-    /**
-     * One commit that no branch or tag leads to, by its name or that of another ref, without a ref of our own; the mirror has to be
-     * there.
-     */
-    async fetchCommit(repository: string, name: string, { signal }: Stoppable): Promise<void> {
-      const doing = `fetching ${name} of ${repository}`;
-      const args = (url: string) => [...FETCH, '--end-of-options', url, name];
+    /** One commit that no branch or tag leads to, without a ref; the mirror has to be there. */
+    async fetchCommit(repository: string, sha: string, { signal }: Stoppable): Promise<void> {
+      const doing = `fetching ${sha} of ${repository}`;
+      const args = (url: string) => [...FETCH, '--end-of-options', url, sha];
       const key = repositoryDirectory(repository);
       const gitDirectory = join(directory, key);
       await mutex.run(key, async () => {

@@ -82,15 +82,6 @@ export function createOpenMirror(deps: {
       throw new TerminalError('commit-missing', message, { hint });
     }
 
-    /** The newest commit of a pull request, which may be a fork's. That there is none, or no ref of it, is no error. */
-    async function fetchPull(number: number): Promise<void> {
-      try {
-        await mirrorFetch.fetchCommit(repository, `refs/pull/${number}/head`, options);
-      } catch (error) {
-        if (errorCode(error) !== 'commit-missing') throw error;
-      }
-    }
-
     /** The best common ancestor of two commits, '' without one. Asked once for both directions. */
     async function mergeBase(one: string, two: string): Promise<string> {
       const key = [one, two].toSorted().join(' ');
@@ -121,7 +112,7 @@ export function createOpenMirror(deps: {
     }
 
     const defaultBranch = async () => await serverRefs.defaultBranch(repository, options);
-    const server = { fetch, fetchPull, ensure, defaultBranch, maxPaths: limits.maxPaths };
+    const server = { fetch, ensure, defaultBranch, maxPaths: limits.maxPaths };
     return {
       repository,
       directory,

@@ -14,23 +14,21 @@ async function setUp(t: TestContext, files: Record<string, string>) {
   await git('push', '--quiet', 'origin', 'HEAD:refs/pull/7/head', ':refs/heads/feature');
   await git('checkout', '--quiet', 'main');
   const base = await commit({ 'on-main.txt': 'later' });
-  return { ...fixture, head, base, pull: { number: 7, base: 'refs/heads/main', head } };
+  return { ...fixture, head, base };
 }
 
 test('merging brings what the pull request changes, and not what the base has since', async (t) => {
-  const { mirrors, repository, base, pull } = await setUp(t, { 'src/a.js': 'x' });
-  const preview = await mirrors.mergePreview(repository, pull);
+  const { mirrors, repository, base, head } = await setUp(t, { 'src/a.js': 'x' });
+  const preview = await mirrors.mergePreview(repository, 'refs/heads/main', head);
   assert.deepEqual(preview, { base, paths: ['src/a.js'] });
 });
 
 test('a base that is not there, and a commit that the pull request no longer has, are said', async (t) => {
-  const { mirrors, repository, pull } = await setUp(t, { a: 'x' });
-  const codeOf = async (more: object) =>
-    errorCode(
-      await mirrors.mergePreview(repository, { ...pull, ...more }).catch((error: unknown) => error),
-    );
-  assert.equal(await codeOf({ base: 'refs/heads/none' }), 'ref-missing');
-  assert.equal(await codeOf({ head: 'd'.repeat(40) }), 'commit-missing');
+  const { mirrors, repository, head } = await setUp(t, { a: 'x' });
+  const codeOf = async (base: string, sha: string) =>
+    errorCode(await mirrors.mergePreview(repository, base, sha).catch((error: unknown) => error));
+  assert.equal(await codeOf('refs/heads/none', head), 'ref-missing');
+  assert.equal(await codeOf('refs/heads/main', 'd'.repeat(40)), 'commit-missing');
 });
 
 test('files of a commit are read as they are, links and what is no text aside', async (t) => {

@@ -47,7 +47,7 @@ export function createMakePlan(deps: {
   const { catalog, mirrors, home, clock } = deps;
 
   return async (pull, signal) => {
-    const { repository, number, base: branch, head } = pull;
+    const { repository, base: branch, head } = pull;
     const ref = `refs/heads/${branch}`;
     const planned = catalog
       .current()
@@ -58,11 +58,7 @@ export function createMakePlan(deps: {
       );
     const isHome = changesSpecs(pull, home);
     if (planned.length === 0 && !isHome) return undefined;
-    const { base, paths } = await mirrors.mergePreview(
-      repository,
-      { number, base: ref, head },
-      { signal },
-    );
+    const { base, paths } = await mirrors.mergePreview(repository, ref, head, { signal });
     const change = isHome
       ? await readSpecChange(deps, home.path, paths, (files, maxBytes) =>
           mirrors.readTexts(repository, head, files, maxBytes, { signal }),

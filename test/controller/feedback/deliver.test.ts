@@ -148,6 +148,7 @@ test('whoever lost a Deployment to another process keeps its number to himself',
   const deployment = {
     kind: 'deployment',
     repository: 'acme/storefront',
+    runId: 'r1',
     sha: 'a'.repeat(40),
     ref: 'main',
     environment: 'production',
