@@ -161,7 +161,8 @@ export async function startApp(deps: {
   const secret = (name: string) => config.secrets.get(name) ?? catalog.secret(name);
   const ordering = createOrdering({ store, mirrors, clock });
   const targets = createTargets(config.stepTargets);
-  const ask = createAsk({ targets, fetch: createFetch(config.wayOut, targets.lookup) });
+  const outside = createFetch(config.wayOut, targets.lookup);
+  const ask = createAsk({ targets, fetch: outside });
   const execute = createExecute({
     store,
     checkouts,
@@ -209,7 +210,7 @@ export async function startApp(deps: {
   });
   const feedback = createFeedback({
     store,
-    sender: createSender({ github, fetch, clock }),
+    sender: createSender({ github, fetch, fetchAsked: targets.guard(outside), clock }),
     render: createRender({
       store,
       specOf,

@@ -8,6 +8,7 @@ import type { Importance } from '../model/importance.ts';
 import type { Run, RunState } from '../model/run.ts';
 import type { ExpressionContext } from '../spec/expressions.ts';
 import type { Tables } from '../store/index.ts';
+import type { AnswerTo } from './answer.ts';
 import type { OutboxEntry } from '../store/outbox.ts';
 import type { TraceTarget } from './trace.ts';
 
@@ -28,6 +29,8 @@ export interface RunChange {
   overridden?: string | undefined;
   /** Of a new run that takes back what was deployed: to what, and why. */
   asked?: string | undefined;
+  /** Who sent the requests that started it, and wants to hear of its end. */
+  answerTo?: readonly AnswerTo[];
   /** Base of the links on GitHub; without it there are none. */
   publicUrl: string | undefined;
   /** Whether a collector gets the spans of runs. */
@@ -81,6 +84,8 @@ export interface Way {
     longThere?: boolean,
   ): Promise<Result>;
   fetch: typeof fetch;
+  /** For a URL that a request named: it does not reach this machine, or what only this machine may ask. Throws TerminalError `closed-address`. */
+  fetchAsked: typeof fetch;
   clock: Clock;
   signal: AbortSignal;
   /** For one answer of a receiver, in milliseconds. */

@@ -5,6 +5,7 @@ import { isProtection } from '../model/protection.ts';
 import { FEEDBACK_KINDS, type FeedbackKind } from '../model/deployment-spec.ts';
 import type { CallbackKind, Message, RunChange } from './contract.ts';
 import { bitbucketStatus } from './bitbucket-status.ts';
+import { answer } from './answer.ts';
 import { check } from './check.ts';
 import { cloudevents } from './cloudevents.ts';
 import { deployment } from './deployment.ts';
@@ -39,6 +40,7 @@ const KINDS = [
   discord,
   teams,
   reply,
+  answer,
   planCheck,
   planComment,
   trace,

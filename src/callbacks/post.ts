@@ -49,6 +49,8 @@ export async function request(posted: Request, way: Way, what: string): Promise<
       redirect: 'manual',
     });
   } catch (cause) {
+    const closed = closedIn(cause);
+    if (closed !== undefined) throw closed;
     const failure = failureBefore({ host: url.host, what }, timeout, signal, way.timeoutMs);
     throw new RetryableError(failure.code, failure.message, { cause });
   }
@@ -67,6 +69,12 @@ export async function readSome(response: Response): Promise<string> {
     return '';
   }
   return text.slice(0, MOST_READ);
+}
+
+/** That the address may not be asked, which no further try changes. */
+function closedIn(error: unknown): TerminalError | undefined {
+  if (error instanceof TerminalError) return error;
+  return error instanceof Error ? closedIn(error.cause) : undefined;
 }
 
 function readUrl(text: string): URL {

@@ -2,6 +2,7 @@ import type { Octokit } from '@octokit/rest';
 import type { GitHub } from '../github/client.ts';
 import { asGitHubFailure, isAboutCredentials } from '../github/failure.ts';
 import type { Clock } from '../lib/clock.ts';
+import { TerminalError } from '../lib/errors.ts';
 import type { Message, Place, Sent } from './contract.ts';
 import { kindOf } from './index.ts';
 
@@ -35,6 +36,8 @@ const LONGEST_SEND_MS = 60_000;
 export function createSender(deps: {
   github: GitHub;
   fetch?: typeof fetch;
+  /** See `Way`. Without it no such URL is asked. */
+  fetchAsked?: typeof fetch;
   clock: Clock;
   /** Default twenty seconds. */
   webhookTimeoutMs?: number;
@@ -66,6 +69,7 @@ export function createSender(deps: {
           return await toGitHub(repository, attempt, act);
         },
         fetch: deps.fetch ?? fetch,
+        fetchAsked: deps.fetchAsked ?? refuse,
         clock,
         signal,
         timeoutMs: deps.webhookTimeoutMs ?? 20_000,
@@ -73,4 +77,8 @@ export function createSender(deps: {
       });
     },
   };
+}
+
+async function refuse(): Promise<never> {
+  throw new TerminalError('closed-address', 'URLs that requests name are not asked');
 }

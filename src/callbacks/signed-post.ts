@@ -15,7 +15,8 @@ import {
 } from './notify.ts';
 import { postJson } from './post.ts';
 
-interface Rendered<Kind> {
+/** What is posted. */
+export interface SignedPost<Kind> {
   kind: Kind;
   id: string;
   url: string;
@@ -34,7 +35,7 @@ interface Format {
 export function signedPost<Kind extends PostNotify['kind']>(
   kind: Kind,
   format: Format,
-): CallbackKind<NotifyCallback<Kind>, Rendered<Kind>> {
+): CallbackKind<NotifyCallback<Kind>, SignedPost<Kind>> {
   return {
     kind,
     due: (change) => dueNotifications(kind, change),
@@ -61,7 +62,7 @@ export function signedPost<Kind extends PostNotify['kind']>(
     },
 
     async send(message, way) {
-      await post(message, format.contentType, way);
+      await postSigned(message, format.contentType, way);
       return {};
     },
 
@@ -75,7 +76,11 @@ export function signedPost<Kind extends PostNotify['kind']>(
  * `webhook-signature`. A key `whsec_…` is base64, as the standard writes it; any other key counts as its own bytes.
  * Throws as `postJson`, and TerminalError `webhook-key`.
  */
-async function post(message: Rendered<string>, contentType: string, way: Way): Promise<void> {
+export async function postSigned(
+  message: SignedPost<string>,
+  contentType: string,
+  way: Way,
+): Promise<void> {
   const body = JSON.stringify(message.body);
   const headers = {
     'content-type': contentType,
@@ -85,7 +90,7 @@ async function post(message: Rendered<string>, contentType: string, way: Way): P
 }
 
 function signedHeaders(
-  { id, key }: Rendered<string>,
+  { id, key }: SignedPost<string>,
   body: string,
   now: number,
 ): Record<string, string> {

@@ -88,6 +88,8 @@ export interface Hook {
   schema: { [key: string]: Json } | undefined;
   /** Milliseconds that the answer waits for the runs to end; 0: it is given at once. */
   waitMs: number;
+  /** Where the result of a run is posted: a CEL expression over the request, and the name of the secret that signs. */
+  callback: { url: string; secret: string } | undefined;
   /** A CEL expression that must be true for anything to start. */
   if: string | undefined;
   /** A CEL expression whose value is the delivery's id. */

@@ -2,6 +2,7 @@ import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
 import { MainsheetError } from '../lib/errors.ts';
 import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
+import type { AnswerTo } from '../callbacks/answer.ts';
 import type { ToldSpec } from '../callbacks/contract.ts';
 import { checkOf } from '../callbacks/check.ts';
 import { replacementOf } from '../callbacks/deployment-status.ts';
@@ -106,7 +107,8 @@ export function createTransitions(deps: {
     const wasDeployed = await wasDeployedBefore(tables, run);
     const overridden = await overrideOf(tables, run, spec.gates);
     const server = serverOf(run);
-    const told = { wasDeployed, overridden, asked, publicUrl, traced, server };
+    const answerTo = await answersTo(tables, run);
+    const told = { wasDeployed, overridden, asked, publicUrl, traced, server, answerTo };
     const change = { run, spec, previous, ...told };
     const callbacks = callbacksFor(change);
     await add(tables, run.id, callbacks, run, spec.notify);
@@ -321,6 +323,17 @@ const GITHUB_ALONE: ToldSpec = {
   productionEnvironment: false,
   transientEnvironment: false,
 };
+
+/** The senders that want to hear of a run's end: of all requests that it was made for. A rollback is no answer to what it goes back to. */
+async function answersTo(tables: Tables, run: Run): Promise<AnswerTo[]> {
+  if (!hasEnded(run.state) || run.cause === 'rollback') return [];
+  const batch = run.batch === undefined ? undefined : await tables.batches.view(run.batch);
+  const found = await tables.inbox.callbacks(batch?.deliveries ?? [run.delivery]);
+  return [...found].map(([delivery, text]) => {
+    const { url, secret } = JSON.parse(text) as Omit<AnswerTo, 'delivery'>;
+    return { delivery, url, secret };
+  });
+}
 
 /** Whether a run that is over without having deployed its commit is of one that was deployed before. */
 async function wasDeployedBefore(tables: Tables, run: Run): Promise<boolean> {

@@ -8,10 +8,11 @@ export function checkHookDocument(raw: unknown): Issue[] {
     issues.map((issue) => ({ path, ...issue }));
   const request = (path: string[], value: unknown): Issue[] =>
     typeof value === 'string' ? at(path, checkExpression(value, 'request', new Set())) : [];
-  const { if: condition, dedupe, extract } = document;
+  const { if: condition, dedupe, extract, respond } = document;
   return [
     ...(typeof condition === 'string' ? at(['if'], checkCondition(condition, 'hook')) : []),
     ...request(['dedupe'], dedupe),
+    ...request(['respond', 'callback'], asRecord(respond)['callback']),
     ...Object.entries(asRecord(extract)).flatMap(([name, input]) =>
       request(['extract', name, 'expression'], asRecord(input)['expression']),
     ),

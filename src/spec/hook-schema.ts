@@ -195,9 +195,22 @@ const written = z.strictObject({
     .optional(),
   respond: z
     .strictObject({
-      wait: duration(1000, 30_000, 'at least 1s and at most 30s').describe(
-        'Answer with the outputs when all runs have ended within this time.',
-      ),
+      wait: duration(1000, 30_000, 'at least 1s and at most 30s')
+        .describe('Answer with the outputs when all runs have ended within this time.')
+        .optional(),
+      callback: z
+        .string()
+        .describe(
+          'A CEL expression over body, headers and query: the URL to which the result of each run is posted. Empty: to none.',
+        )
+        .optional(),
+      secret: secretName.describe('Name of the secret that signs what is posted.').optional(),
+    })
+    .superRefine(({ wait, callback, secret: key }, context) => {
+      if (wait === undefined && callback === undefined) problem(context, 'needs wait or callback');
+      if ((callback === undefined) !== (key === undefined)) {
+        problem(context, '"callback" and "secret" belong together: what is posted is signed');
+      }
     })
     .describe('How a request is answered. Default: at once.')
     .optional(),
@@ -246,10 +259,18 @@ export const hookSchema = written.transform((input, context): Hook => {
     extract: input.extract ?? {},
     schema: input.schema as Hook['schema'],
     waitMs: input.respond?.wait ?? 0,
+    callback: toCallback(input.respond),
     if: input.if,
     dedupe: input.dedupe,
   };
 });
+
+function toCallback({
+  callback,
+  secret: key,
+}: z.output<typeof written>['respond'] = {}): Hook['callback'] {
+  return callback === undefined || key === undefined ? undefined : { url: callback, secret: key };
+}
 
 /** What hooks of servers cannot have, since specs themselves say what a push starts. */
 const NOT_OF_SERVERS = ['extract', 'schema', 'if', 'dedupe', 'respond'] as const;

@@ -26,6 +26,8 @@ export interface Targets {
   check(host: string): void;
   /** `dns.lookup` that finds only addresses steps may ask, so that a name cannot lead elsewhere after it was looked at. */
   lookup(host: string, options: LookupOptions, answer: Answer): void;
+  /** A `fetch` that finds hosts with `lookup`, for URLs that may be written with an address. */
+  guard(looking: typeof fetch): typeof fetch;
 }
 
 /** `allowed`: CIDRs that the operator has opened all the same. */
@@ -43,10 +45,16 @@ export function createTargets(allowed: readonly string[]): Targets {
     return closedNow().check(address, family);
   }
 
+  function check(host: string): void {
+    const address = host.replace(/^\[|\]$/g, '');
+    if (isIP(address) !== 0 && isClosed(address)) throw closed(host);
+  }
+
   return {
-    check(host) {
-      const address = host.replace(/^\[|\]$/g, '');
-      if (isIP(address) !== 0 && isClosed(address)) throw closed(host);
+    check,
+    guard: (looking) => async (url, init) => {
+      check(new URL(url instanceof Request ? url.url : url).hostname);
+      return await looking(url, init);
     },
     lookup(host, options, answer) {
       lookUp(host, { ...options, all: true }, (error, found) => {

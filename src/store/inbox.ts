@@ -21,6 +21,8 @@ export interface IncomingDelivery {
   receivedAt: number;
   /** What its body is known by under whatever id it comes. Without one no other delivery is a copy of it. */
   digest?: string;
+  /** JSON: where its sender wants to hear what came of it. */
+  callback?: string;
   /** What became of it, where nothing has to be done about it: then it is stored as processed. */
   outcome?: DeliveryOutcome | undefined;
 }
@@ -241,6 +243,14 @@ export function createInbox(db: Db, engine: Engine) {
       return new Set(rows.map((row) => row.id));
     },
 
+    /** Of these deliveries, those whose sender wants to hear what came of it: JSON, by the delivery. */
+    async callbacks(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+      if (ids.length === 0) return new Map();
+      const rows = await all<{ id: string; callback: string }>`
+        select id, callback from deliveries where id in ${list(ids)} and callback is not null`;
+      return new Map(rows.map(({ id, callback }) => [id, callback]));
+    },
+
     /** Whether a repository has deliveries that are not processed yet; those that are deferred do not count. */
     async hasPending(repository: string): Promise<boolean> {
       const row = await first`select seq from deliveries
@@ -281,6 +291,7 @@ const deliveries = createMapping<Delivery>({
     'digest',
     'deferred',
     'missing',
+    'callback',
   ],
 });
 
@@ -293,6 +304,7 @@ function toRow(delivery: IncomingDelivery) {
     payload: delivery.payload,
     received_at: delivery.receivedAt,
     digest: delivery.digest ?? null,
+    callback: delivery.callback ?? null,
     ...(delivery.outcome === undefined
       ? { state: 'pending' as const, attempts: 0, processed_at: null, outcome: null }
       : {

@@ -11,6 +11,7 @@ import { sessions } from './migrations/0034-sessions.ts';
 import { installations } from './migrations/0036-installations.ts';
 import { plans } from './migrations/0042-plans.ts';
 import { batches } from './migrations/0045-batches.ts';
+import { callbacks } from './migrations/0045-callbacks.ts';
 import { checkAlone, declareSchema, isBearable } from './schema-version.ts';
 
 /** Every database from before the first release has it; `0001-first` has become all that was there then. */
@@ -141,5 +142,6 @@ export function migrations(engine: Engine): Record<string, SchemaChange> {
     '0036-installations': { up: installations },
     '0042-plans': { up: plans },
     '0045-batches': { up: batches },
+    '0045-callbacks': { up: callbacks },
   };
 }

@@ -92,7 +92,7 @@ export function createRetention(db: Db, engine: Engine) {
       const old = rows.filter(({ seq, at }) => at < age.before || seq <= newest - age.count);
       if (old.length === 0) return { removed: 0, last: undefined };
       const removed = await change`
-        update deliveries set payload = '', outcome = ${JSON.stringify(FORGOTTEN)}, pruned_at = ${now}
+        update deliveries set payload = '', callback = null, outcome = ${JSON.stringify(FORGOTTEN)}, pruned_at = ${now}
         where seq in ${list(old.map(({ seq }) => seq))} and state <> 'pending'
         and not exists (select 1 from runs where runs.delivery = deliveries.id)
         and not exists (select 1 from batch_deliveries b where b.delivery = deliveries.id)`;

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
+import { Webhook } from 'standardwebhooks';
+import { startStandIn } from '../github/stand-in.ts';
 import { until } from '../support/until.ts';
 import { createWorld, SITE, type RunView, type World } from '../support/world.ts';
 
@@ -17,7 +19,10 @@ const SPECS = Object.fromEntries(
 
 let world: World;
 before(async () => {
-  world = await createWorld({ specs: SPECS, env: { MAINSHEET_SECRET_IMAGE_TOKEN: TOKEN } });
+  world = await createWorld({
+    specs: SPECS,
+    env: { MAINSHEET_SECRET_IMAGE_TOKEN: TOKEN, MAINSHEET_STEP_TARGETS: '127.0.0.0/8' },
+  });
 });
 after(() => world.close());
 
@@ -86,6 +91,29 @@ test('retry: a step that failed once is tried again', async () => {
   const [run] = await endedOf('flaky', {});
   assert.equal(run?.state, 'succeeded');
   assert.match(await world.log(run.id), /attempt 2/);
+});
+
+test('request and callback: the result is posted where the request says, signed', async (t) => {
+  let failures = 1;
+  const receiver = await startStandIn(t, () => ({ status: failures-- > 0 ? 503 : 200 }), {
+    validate: false,
+  });
+  await send('build', { size: 21, reply_to: `${receiver.url}/reply` });
+  const [first, again] = await until(
+    'the result has come twice, since the first was refused',
+    () => receiver.requests.length === 2 && receiver.requests,
+  );
+  assert.ok(first && again);
+  assert.equal(again.headers['webhook-id'], first.headers['webhook-id']);
+  const headers = Object.fromEntries(
+    Object.entries(again.headers).map(([name, value]) => [name, String(value)]),
+  );
+  const key = new Webhook(Buffer.from(TOKEN), { format: 'raw' });
+  const { type, data } = key.verify(again.text, headers) as {
+    type: string;
+    data: { outputs: object };
+  };
+  assert.deepEqual([type, data.outputs], ['run.succeeded', { built: '42' }]);
 });
 
 test('batch: many requests have one run', async () => {

@@ -219,13 +219,37 @@ test('inputs that are not as the schema has them are refused, all at once and wi
   assert.equal((await send(fixture, { body: '{"a":"v12","b":1}' })).status, 202);
 });
 
+test('a URL for the result is kept, and what is none is refused without being repeated', async (t) => {
+  const fixture = await start(
+    t,
+    "respond: { callback: 'has(body.url) ? body.url : null', secret: REPLY_KEY }",
+  );
+  for (const url of ['ftp://x', 'javascript:alert(1)', 'https://user:pw@x.example', 7, '/path']) {
+    const refused = await send(fixture, { body: JSON.stringify({ url }) });
+    assert.equal(refused.status, 422, String(url));
+    assert.doesNotMatch(await refused.text(), /javascript|user:pw/);
+  }
+  const urlOf = async (body: object) => {
+    const response = await send(fixture, { body: JSON.stringify(body) });
+    const { delivery } = (await response.json()) as { delivery: string };
+    return (await fixture.store.inbox.callbacks([delivery])).get(delivery);
+  };
+  assert.equal(
+    await urlOf({ url: 'https://x.example/a b' }),
+    '{"url":"https://x.example/a%20b","secret":"REPLY_KEY"}',
+  );
+  assert.equal(await urlOf({}), undefined);
+});
+
 test('a sender that waits is answered when its delivery is over, and told where its runs are when it is not', async (t) => {
   const fixture = await start(t, 'respond: { wait: 5s }\ndedupe: body.id');
   const waiting = send(fixture, { body: '{"id":"d1"}' });
   await until('it is stored', async () => (await fixture.store.inbox.countPending()) === 1);
   const run = await fixture.store.runs.insert(sampleRun('r1', { delivery: 'a.d1' }), ['Build']);
   assert.ok(run);
-  await fixture.store.inbox.close('a.d1', 'processed', { summary: '', specs: [] }, NOW);
+  const verdict = { matched: true, reasons: [] };
+  const outcome = { summary: '', specs: [{ spec: 'x', verdict, run: 'r1' }] };
+  await fixture.store.inbox.close('a.d1', 'processed', outcome, NOW);
   await fixture.store.runs.update({ ...run, state: 'succeeded' }, { state: 'queued' });
   fixture.news.publish({ kind: 'run', run: 'r1', spec: 'x', state: 'succeeded' });
   const response = await waiting;

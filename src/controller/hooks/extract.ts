@@ -65,15 +65,39 @@ export function dedupeId(
   request: RequestContext,
 ): string | undefined {
   if (dedupe === undefined) return undefined;
-  let value: Json;
-  try {
-    value = evaluateJson(dedupe, request);
-  } catch (error) {
-    throw new TerminalError('bad-inputs', `dedupe: ${describeError(error)}`, { cause: error });
-  }
+  const value = valueFor('dedupe', dedupe, request);
   if (typeof value === 'string' && value !== '') return value;
   if (typeof value === 'number') return String(value);
   throw new TerminalError('bad-inputs', 'dedupe gives neither a text nor a number');
+}
+
+/** Characters. */
+const LONGEST_URL = 2000;
+
+/** The URL that the hook's `respond.callback` gives; undefined for none. Throws TerminalError `bad-inputs`, without the URL. */
+export function callbackUrl(
+  { callback }: Pick<Hook, 'callback'>,
+  request: RequestContext,
+): string | undefined {
+  if (callback === undefined) return undefined;
+  const value = valueFor('respond.callback', callback.url, request);
+  if (value === null || value === '') return undefined;
+  const url = typeof value === 'string' && value.length <= LONGEST_URL ? URL.parse(value) : null;
+  if (url !== null && /^https?:$/.test(url.protocol) && url.username + url.password === '') {
+    return url.href;
+  }
+  throw new TerminalError(
+    'bad-inputs',
+    `respond.callback gives no http or https URL of at most ${LONGEST_URL} characters without a user`,
+  );
+}
+
+function valueFor(name: string, expression: string, request: RequestContext): Json {
+  try {
+    return evaluateJson(expression, request);
+  } catch (error) {
+    throw new TerminalError('bad-inputs', `${name}: ${describeError(error)}`, { cause: error });
+  }
 }
 
 function valueOf({ from, type }: Extract, request: RequestContext): Json | undefined {

@@ -30,13 +30,14 @@ export function createWaitForResult(deps: {
 
   async function look(id: string): Promise<Result> {
     const found = await store.inbox.get(id);
-    const of = found?.delivery.copyOf ?? id;
-    const { items } = await store.runs.list(
-      { limit: MOST_RUNS, before: undefined },
-      { delivery: of },
-    );
-    const isProcessed = found !== undefined && found.delivery.state !== 'pending';
-    return { isOver: isProcessed && items.every(({ state }) => hasEnded(state)), runs: items };
+    const copied = found?.delivery.copyOf;
+    const of = copied === undefined ? found : await store.inbox.get(copied);
+    // By what was made of it: the run of a batch names another delivery.
+    const ids = (of?.delivery.outcome?.specs ?? []).flatMap(({ run }) => run ?? []);
+    const asked = await Promise.all(ids.slice(0, MOST_RUNS).map((run) => store.runs.get(run)));
+    const runs = asked.filter((run) => run !== undefined);
+    const isProcessed = of !== undefined && of.delivery.state !== 'pending';
+    return { isOver: isProcessed && runs.every(({ state }) => hasEnded(state)), runs };
   }
 
   return async (delivery, ms, signal) => {

@@ -5,7 +5,13 @@ import { hookEventName, type HookPayload } from '../../model/hook.ts';
 import type { Identity } from '../../sources/contract.ts';
 import type { IncomingDelivery } from '../../store/inbox.ts';
 import type { OpenHook } from './hooks.ts';
-import { checkInputs, dedupeId, extractInputs, type RequestContext } from './extract.ts';
+import {
+  callbackUrl,
+  checkInputs,
+  dedupeId,
+  extractInputs,
+  type RequestContext,
+} from './extract.ts';
 
 /** A request to a hook that was verified. */
 export interface VerifiedRequest {
@@ -31,6 +37,7 @@ export function toDelivery(
   const fixed = dynamic?.inputs ?? {};
   const inputs = { ...extractInputs(hook, context, fixed), ...fixed };
   checkInputs(hook, inputs);
+  const url = callbackUrl(hook, context);
   const via =
     dynamic === undefined
       ? {}
@@ -47,6 +54,7 @@ export function toDelivery(
     queue: hookEventName(id),
     payload: payloadText({ hook: hook.id, ...via, type, inputs }, text),
     receivedAt: now,
+    ...(url === undefined ? {} : { callback: JSON.stringify({ ...hook.callback, url }) }),
     ...(signed === undefined ? {} : { digest: digest.digest('base64url') }),
   };
 }

@@ -10,6 +10,7 @@ const NAMES: Record<string, string> = {
   'deployment-status': 'Deployment status',
   dispatch: 'Repository dispatch',
   webhook: 'Webhook',
+  answer: 'Answer to the sender',
   check: 'Check run',
   'plan-check': 'Check run of a plan',
   'plan-comment': 'Comment of a plan',
