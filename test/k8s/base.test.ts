@@ -160,11 +160,14 @@ describe('pod security', () => {
 });
 
 describe('the network', () => {
-  test('only the webhook route is reachable through the ingress', () => {
+  test('only the webhook routes are reachable through the ingress', () => {
     const paths = find('Ingress').spec.rules.flatMap(({ http }) => http.paths);
     assert.deepEqual(
       paths.map(({ path, pathType }) => [path, pathType]),
-      [['/webhooks/v1/github', 'Exact']],
+      [
+        ['/webhooks/v1/github', 'Exact'],
+        ['/webhooks/v1/hooks/', 'Prefix'],
+      ],
     );
   });
 
