@@ -25,6 +25,7 @@ import { createPausing } from './controller/operator/pausing.ts';
 import { createResolve } from './controller/intake/resolve.ts';
 import { createWhy } from './controller/operator/why.ts';
 import { createSchedules } from './controller/maintenance/schedules.ts';
+import { createTellSpecs } from './controller/maintenance/spec-check.ts';
 import { createTidy } from './controller/maintenance/retention.ts';
 import { createRunner } from './controller/runner/runner.ts';
 import { startCronJobs } from './controller/maintenance/cron-jobs.ts';
@@ -135,11 +136,21 @@ export async function startApp(deps: {
   await orphans.endBelow(config.dataDir);
   await clearScratch(config.dataDir, logger);
 
+  const home = deployments.kind === 'github' ? deployments : undefined;
   const { mirrors, checkouts, catalog, specSource } = await openSources({
     config,
     environment,
     github,
     repositories: store.repositories,
+    tellSpecs:
+      home &&
+      createTellSpecs({
+        ...home,
+        store,
+        feedback: config.github.auth?.kind,
+        clock,
+        onCallbacks: () => feedback.wake(),
+      }),
     clock,
     logger,
   });
@@ -251,7 +262,6 @@ export async function startApp(deps: {
     });
   const gates = gatesOn(store);
   const mayDo = createMayDo({ github, clock });
-  const home = deployments.kind === 'github' ? deployments : undefined;
   const backtest = createBacktest({ store, catalog });
   const planner = createPlanner({
     store,

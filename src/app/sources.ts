@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import type { Loop } from '../controller/loop.ts';
+import type { TellSpecs } from '../controller/maintenance/spec-check.ts';
 import { createSpecSource } from '../controller/maintenance/spec-source.ts';
 import { createCheckouts, type Checkouts } from '../git/checkouts.ts';
 import { createMirrors, type Mirrors } from '../git/mirrors.ts';
@@ -28,6 +29,8 @@ export async function openSources(deps: {
   environment: Record<string, string | undefined>;
   github: Pick<GitHub, 'gitCredential' | 'forget' | 'currentName'>;
   repositories: Repositories;
+  /** Hears what is wrong with the specs of a commit. */
+  tellSpecs: TellSpecs | undefined;
   clock: Clock;
   logger: Logger;
 }): Promise<Sources> {
@@ -70,7 +73,15 @@ export async function openSources(deps: {
   });
   const specSource =
     deployments.kind === 'github'
-      ? createSpecSource({ ...deployments, link: specsLink, mirrors, checkouts, catalog, logger })
+      ? createSpecSource({
+          ...deployments,
+          link: specsLink,
+          mirrors,
+          checkouts,
+          catalog,
+          tell: deps.tellSpecs ?? (async () => undefined),
+          logger,
+        })
       : undefined;
   // Specs of a repository are read when the first checkout is there; deliveries wait for them in the inbox.
   if (specSource === undefined) await catalog.reload();

@@ -19,6 +19,7 @@ import { gitlabStatus } from './gitlab-status.ts';
 import { protection } from './protection.ts';
 import { reply } from './reply.ts';
 import { slack } from './slack.ts';
+import { specCheck } from './spec-check.ts';
 import { status } from './status.ts';
 import { teams } from './teams.ts';
 import { trace } from './trace.ts';
@@ -43,6 +44,7 @@ const KINDS = [
   answer,
   planCheck,
   planComment,
+  specCheck,
   trace,
   protection,
 ] as const;
@@ -112,6 +114,9 @@ export const COMMENT_PERMISSIONS = reply.permissions;
 
 /** What GitHub must allow for plans on pull requests. */
 export const PLAN_PERMISSIONS = [...planCheck.permissions, ...planComment.permissions];
+
+/** What GitHub must allow when specs come from a repository. */
+export const SPEC_PERMISSIONS = specCheck.permissions;
 
 /** What GitHub must allow when specs say `feedback` in these words. */
 export function permissionsFor(feedback: readonly FeedbackKind[]): Permission[] {

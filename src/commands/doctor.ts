@@ -1,6 +1,11 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { COMMENT_PERMISSIONS, permissionsFor, PLAN_PERMISSIONS } from '../callbacks/index.ts';
+import {
+  COMMENT_PERMISSIONS,
+  permissionsFor,
+  PLAN_PERMISSIONS,
+  SPEC_PERMISSIONS,
+} from '../callbacks/index.ts';
 import { readConfig, type Config, type ConfigAnswer, type DeploymentsSource } from '../config.ts';
 import { readWayOut } from '../config/way-out.ts';
 import type { Permission } from '../github/check.ts';
@@ -162,6 +167,7 @@ async function checkGitHub(
     ...(specs.some(({ spec }) => spec.comments) ? COMMENT_PERMISSIONS : []),
     ...specs.flatMap(({ spec }) => spec.steps.flatMap(workflowPermissions)),
     ...(specs.some(({ spec }) => spec.plan) ? PLAN_PERMISSIONS : []),
+    ...(config.deployments.kind === 'github' ? SPEC_PERMISSIONS : []),
   ];
   return (await github.check(permissions)).map(({ ok, detail, hint }) => ({
     subject: 'GitHub',

@@ -14,6 +14,7 @@ export type OutboxState = 'pending' | 'sent' | 'obsolete' | 'dead';
 /** A callback on its way. */
 export interface OutboxEntry {
   id: number;
+  /** Its run's id; of what belongs to no run a name with a colon: see `isOfRun`. */
   run: string;
   /** Entries of one target are sent one after the other, oldest first. */
   target: string;
@@ -27,6 +28,9 @@ export interface OutboxEntry {
   finishedAt: number | undefined;
   importance: Importance;
 }
+
+/** Whether an entry's `run` is the id of one. */
+export const isOfRun = (run: string): boolean => !run.includes(':');
 
 /** An entry and its row. */
 const entries = createMapping<OutboxEntry>({

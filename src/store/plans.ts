@@ -34,9 +34,6 @@ const mapping = createMapping<ClaimedPlan & ToldPlan>({
 /** As what the outbox knows the callbacks of a plan, which belong to no run. */
 export const planOwner = (id: string): string => `plan:${id}`;
 
-/** Whether it is one of these, and no run's id. */
-export const isOfPlan = (owner: string): boolean => owner.startsWith('plan:');
-
 export type Plans = ReturnType<typeof createPlans>;
 
 /** The pull requests that plans are made of, each with its newest state and what GitHub has of it. */

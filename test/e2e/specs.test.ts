@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { textAt, type JsonObject } from '../../demo/json.ts';
 import { createSample, type Sample } from '../../demo/sample.ts';
 import { asAdmin } from '../support/admin.ts';
 import { until } from '../support/until.ts';
@@ -65,6 +66,55 @@ test('a broken spec leaves the last valid set in use and says so on /readyz, in 
   await writeFile(join(world.controller.specsDir, 'site.yaml'), spec('three'));
   await until('it is ready again', async () => (await readiness()).status === 200);
   assert.match(await deployed(world, 'mended'), /^three$/m);
+});
+
+/** The check runs of a commit, newest first. */
+async function checksOf(of: World, sha: string): Promise<JsonObject[]> {
+  const url = `${of.forge.url}/repos/${DEPLOYS}/commits/${sha}/check-runs?filter=all`;
+  const answer = await fetch(url, { headers: { authorization: `Bearer ${of.forge.token}` } });
+  return ((await answer.json()) as { check_runs: JsonObject[] }).check_runs;
+}
+
+test('a commit that breaks the specs of a repository has a check run that says where, and so has the one that mends them', async () => {
+  const other = await createWorld({
+    specs: {},
+    env: { MAINSHEET_DEPLOYMENTS: `github:${DEPLOYS}/specs@main` },
+    credentials: 'app',
+    forge: { app: true, repositories: [SITE, 'acme/hub', DEPLOYS] },
+  });
+  const deploys: Sample = await createSample(other.forge, DEPLOYS);
+  const push = async (text: string) => {
+    const sha = await deploys.commit({ files: { 'specs/site.yaml': text }, message: 'Specs' });
+    await deploys.push('main');
+    return sha;
+  };
+  const told = (sha: string) =>
+    until(`${sha} has its check run`, async () => {
+      const [check, ...more] = await checksOf(other, sha);
+      assert.deepEqual(more, []);
+      return check;
+    });
+  try {
+    const first = await push(spec('valid'));
+    assert.match(await deployed(other, 'valid'), /^valid$/m);
+    const broken = await push(spec('x').replace('steps', 'stpes'));
+    const check = await told(broken);
+    const { output } = check as { output: JsonObject };
+    assert.deepEqual([check['name'], check['conclusion']], ['mainsheet/specs', 'failure']);
+    assert.match(textAt(output, 'summary'), /`specs\/site\.yaml:4:1` `.*stpes/);
+    assert.equal(output['annotations_count'], 2);
+    await other.controller.stop();
+    await other.controller.restart();
+    other.hear();
+    const mended = await push(spec('mended'));
+    assert.equal((await told(mended))['conclusion'], 'success');
+    assert.match(await deployed(other, 'mended'), /^mended$/m);
+    assert.deepEqual(await checksOf(other, first), []);
+    assert.equal((await checksOf(other, broken)).length, 1);
+  } finally {
+    await deploys.close();
+    await other.close();
+  }
 });
 
 test('specs of a repository are in use, and a push to it changes them', async () => {

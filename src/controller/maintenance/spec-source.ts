@@ -6,6 +6,7 @@ import type { Checkouts } from '../../git/checkouts.ts';
 import { laneDirectory } from '../../git/directory-names.ts';
 import type { Mirrors } from '../../git/mirrors.ts';
 import type { Catalog } from '../../spec/catalog.ts';
+import type { TellSpecs } from './spec-check.ts';
 import { createLoop, type Loop } from '../loop.ts';
 
 /** How old the specs may be when no push told of a newer commit. */
@@ -34,6 +35,7 @@ export function createSpecSource(deps: {
   mirrors: Mirrors;
   checkouts: Checkouts;
   catalog: Pick<Catalog, 'reload'>;
+  tell: TellSpecs;
   logger: Logger;
 }): Loop {
   const { repository, mirrors, checkouts, logger } = deps;
@@ -44,10 +46,11 @@ export function createSpecSource(deps: {
     if (sha === current) return false;
     const lane = await spareLane(deps.link);
     const { directory } = await checkouts.prepare({ lane, repository, sha, signal });
-    await point(deps.link, await specsIn(directory));
-    current = sha;
+    await point(deps.link, await told(sha, specsIn(directory)));
     logger.info({ repository, sha }, 'deployment specs checked out');
-    await deps.catalog.reload();
+    const { problems } = await deps.catalog.reload();
+    await deps.tell(sha, problems);
+    current = sha;
     return false;
   }
 
@@ -60,6 +63,17 @@ export function createSpecSource(deps: {
         cause: error,
         hint: 'name a branch, a tag or a commit in MAINSHEET_DEPLOYMENTS: github:owner/repo@ref',
       });
+    }
+  }
+
+  /** Where there are no specs to be read, the commit says so too. */
+  async function told(sha: string, found: Promise<string>): Promise<string> {
+    try {
+      return await found;
+    } catch (error) {
+      const { message } = error as MainsheetError;
+      await deps.tell(sha, [{ file: '.', line: 1, column: 1, message }]);
+      throw error;
     }
   }
 

@@ -1,11 +1,9 @@
-import type { Annotation } from '../../callbacks/annotations.ts';
 import type { PlanCheckCallback } from '../../callbacks/plan-check.ts';
 import { codeSpan } from '../../lib/code-span.ts';
-import { cutText } from '../../lib/cut-text.ts';
 import { isFrom } from '../../model/event.ts';
-import type { SpecProblem } from '../../spec/problem.ts';
 import type { PulledEvent } from '../../store/plans.ts';
 import type { Judged } from '../intake/judged.ts';
+import { annotationOf, count, MOST_ANNOTATIONS, problemLines } from '../spec-problems.ts';
 import { backtestLines } from './backtest-text.ts';
 import type { Plan } from './make-plan.ts';
 import { specLines } from './spec-text.ts';
@@ -15,10 +13,7 @@ export type PlanText = Pick<PlanCheckCallback, 'title' | 'text' | 'conclusion' |
 
 /** GitHub takes 65,535 characters, and the comment's mark comes to it. */
 const MOST_TEXT = 60_000;
-/** As many as GitHub takes in one request. */
-const MOST_ANNOTATIONS = 50;
 const MOST_LISTED = 20;
-const MOST_MESSAGE = 2000;
 const HEADING = '### What merging would do';
 
 /** A plan in words. What others wrote stands in code spans, so that it is neither Markdown nor a mention. Pure. */
@@ -103,42 +98,6 @@ function changeLines({ pull, change }: Plan): string[] {
   ];
 }
 
-function problemLines(problems: readonly SpecProblem[]): string {
-  const listed = problems
-    .slice(0, MOST_LISTED)
-    .map(
-      ({ file, line, column, message }) =>
-        `- ${codeSpan(`${file}:${line}:${column}`)} ${codeSpan(message, 500)}`,
-    );
-  const rest = problems.length - listed.length;
-  return [
-    `### ${count(problems.length, 'problem')} in the specs`,
-    '',
-    'The specs in use stay until there is none.',
-    '',
-    ...listed,
-    ...(rest === 0 ? [] : [`- … and ${rest} more`]),
-  ].join('\n');
-}
-
-function annotationOf(
-  { file, line, column, message, hint }: SpecProblem,
-  level: Annotation['annotation_level'],
-): Annotation {
-  return {
-    path: file,
-    start_line: line,
-    end_line: line,
-    start_column: column,
-    end_column: column,
-    annotation_level: level,
-    message: cutText(
-      hint === undefined ? message : `${message} — ${hint}`,
-      MOST_MESSAGE,
-    ).toWellFormed(),
-  };
-}
-
 /** As many sections as GitHub takes. */
 function within(sections: readonly string[]): string {
   let room = MOST_TEXT;
@@ -147,8 +106,4 @@ function within(sections: readonly string[]): string {
   return [...shown, ...(hidden === 0 ? [] : [`… and ${count(hidden, 'section')} more`])].join(
     '\n\n',
   );
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? '' : 's'}`;
 }

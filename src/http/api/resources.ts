@@ -10,8 +10,7 @@ import { isHeldBy, type Pause } from '../../model/pause.ts';
 import type { BatchView } from '../../store/batches.ts';
 import type { Environment } from '../../store/environments.ts';
 import type { InstallationState } from '../../store/installations.ts';
-import type { OutboxEntry } from '../../store/outbox.ts';
-import { isOfPlan } from '../../store/plans.ts';
+import { isOfRun, type OutboxEntry } from '../../store/outbox.ts';
 
 /** The API's resources: one schema each, from which both the types and the OpenAPI description come. */
 
@@ -178,7 +177,7 @@ function toStep(step: Step): z.infer<typeof stepSchema> {
 export const callbackSchema = z
   .object({
     id: z.string(),
-    run: z.string().nullable().describe('Null for what is said on a pull request'),
+    run: z.string().nullable().describe('Null for what is said of no run'),
     kind: z.enum(CALLBACK_KINDS),
     target: z.string().describe('Callbacks of one target are sent in order'),
     state: z.enum(['pending', 'sent', 'obsolete', 'dead']),
@@ -195,7 +194,7 @@ export function toCallback(entry: OutboxEntry): z.infer<typeof callbackSchema> {
   const { callback } = entry;
   return {
     id: String(entry.id),
-    run: isOfPlan(entry.run) ? null : entry.run,
+    run: isOfRun(entry.run) ? entry.run : null,
     kind: kindOf(callback).kind,
     target: entry.target,
     state: entry.state,

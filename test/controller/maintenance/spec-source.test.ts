@@ -34,8 +34,10 @@ async function createFixture(t: TestContext) {
   const { logger, log } = recordLog();
 
   /** Starts a source, which says what was in use each time that it had the specs loaded. */
-  function start(options: { ref?: string; path?: string } = {}) {
+  function start(options: { ref?: string; path?: string; storeAway?: true } = {}) {
     const loads: string[] = [];
+    const told: [sha: string, problems: string][] = [];
+    let storeAway = options.storeAway === true;
     const source = createSpecSource({
       repository,
       path: options.path ?? 'specs',
@@ -49,6 +51,10 @@ async function createFixture(t: TestContext) {
           return { specs: [], problems: [], stale: false, loadedAt: 1 };
         },
       },
+      tell: async (sha, problems) => {
+        if (storeAway) throw new Error('the database is away');
+        told.push([sha, problems.map(({ message }) => message).join()]);
+      },
       logger,
     });
     const stopping = new AbortController();
@@ -58,7 +64,8 @@ async function createFixture(t: TestContext) {
       await running;
     };
     t.after(stop);
-    return { loads, wake: () => source.wake(), stop };
+    const storeBack = () => (storeAway = false);
+    return { loads, told, storeBack, wake: () => source.wake(), stop };
   }
 
   /** Which version of the specs is loaded with `@ref`. */
@@ -152,6 +159,22 @@ test('a commit that could not be checked out is tried again', async (t) => {
   assert.deepEqual(loads, ['1']);
 });
 
+test('each commit is told of with what is wrong, also that it has no specs, and again while that cannot be kept', async (t) => {
+  const { commit, git, start, root } = await createFixture(t);
+  const first = await commit({ 'specs/version': '1\n' });
+  const { told, storeBack, wake } = start({ storeAway: true });
+  storeBack();
+  await until('the first is told', () => told.length > 0);
+  assert.deepEqual(told, [[first, '']]);
+  await git('rm', '--quiet', '-r', 'specs');
+  const second = await commit({ other: 'x\n' });
+  wake();
+  await until('the second is told', () => told.length > 1);
+  assert.equal(told[1]?.[0], second);
+  assert.match(told[1]?.[1] ?? '', /^"specs" is not a path inside .*: there is no such directory$/);
+  assert.ok(!told[1]?.[1].includes(root), 'nothing of this machine');
+});
+
 test('a name that the repository does not have, or a path that leads out of it, is said and loads nothing', async (t) => {
   const { commit, start, log } = await createFixture(t);
   await commit({ 'specs/version': '1\n' });
@@ -223,6 +246,7 @@ test('a repository that cannot be reached is asked less and less often, and at o
     },
     checkouts,
     catalog: { reload: async () => ({ specs: [], problems: [], stale: false, loadedAt: 1 }) },
+    tell: async () => undefined,
     logger,
   });
   t.mock.timers.enable({ apis: ['setTimeout'] });

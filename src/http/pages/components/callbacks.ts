@@ -13,6 +13,7 @@ const NAMES: Record<string, string> = {
   answer: 'Answer to the sender',
   check: 'Check run',
   'plan-check': 'Check run of a plan',
+  'spec-check': 'Check run of specs',
   'plan-comment': 'Comment of a plan',
   protection: 'Answer to Actions',
 };
