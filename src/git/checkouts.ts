@@ -88,8 +88,7 @@ export function createCheckouts(
       }
       for (const place of await placesIn(directory)) {
         // What has no name was not brought to its commit: git may have left its locks there.
-        const name = await nameOf(place).catch(() => undefined);
-        if (name === undefined) await clear(place.directory);
+        if (nameOf(place) === undefined) await clear(place.directory);
       }
     },
   };
@@ -98,17 +97,17 @@ export function createCheckouts(
     const { repository, sha, keep, signal } = request;
     const startedAt = clock.now();
     const place = placeOf(join(directory, lane, repositoryDirectory(repository)));
-    if (keep !== undefined && (await isKept(place, keep))) {
+    if (keep !== undefined && isKept(place, keep)) {
       return { directory: place.tree, sha, name: keep, kept: true };
     }
     await mirrors.ensureCommit(repository, sha, { signal });
     await makeLaneDirectory(lane, request.owner);
     await unname(place);
     // What belongs to another user is made again for each run.
-    const isUsable = request.owner === undefined && (await isWorkTree(place));
+    const isUsable = request.owner === undefined && isWorkTree(place);
     await bring(place, request, !isUsable);
     logger.debug({ lane, repository, sha, ms: clock.now() - startedAt }, 'checked out');
-    return { directory: place.tree, sha, name: await giveName(place), kept: false };
+    return { directory: place.tree, sha, name: giveName(place), kept: false };
   }
 
   /** In the work tree that is there or, `again`, a new one; when that fails for want of objects, with a new mirror too. */
@@ -145,7 +144,7 @@ export function createCheckouts(
   async function makeLaneDirectory(lane: string, owner: Owner | undefined): Promise<void> {
     const path = join(directory, lane);
     await makeOwn(directory, owner);
-    if (!(await isUsableDirectory(path))) await clear(path);
+    if (!isUsableDirectory(path)) await clear(path);
     await makeOwn(path, owner);
   }
 
@@ -160,18 +159,16 @@ export function createCheckouts(
 }
 
 /** Whether this very checkout stands there. Also one that was handed over: its own run goes on in it, and we do nothing there. */
-async function isKept(place: Place, name: string): Promise<boolean> {
-  for (const part of [place.directory, place.git, place.tree]) {
-    if (!(await isUsableDirectory(part))) return false;
-  }
-  return (await nameOf(place)) === name;
+function isKept(place: Place, name: string): boolean {
+  const isUsable = [place.directory, place.git, place.tree].every(isUsableDirectory);
+  return isUsable && nameOf(place) === name;
 }
 
 /** Of all lanes. A link that a step put there is none: it would lead elsewhere. */
 async function placesIn(directory: string): Promise<Place[]> {
   const places: Place[] = [];
   for (const lane of await readdir(directory)) {
-    if (lane.startsWith('.') || !(await isUsableDirectory(join(directory, lane)))) continue;
+    if (lane.startsWith('.') || !isUsableDirectory(join(directory, lane))) continue;
     // Of another user it may not be read; it is made again when its lane is deployed.
     for (const name of await readdir(join(directory, lane)).catch(() => [])) {
       places.push(placeOf(join(directory, lane, name)));

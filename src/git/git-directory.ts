@@ -1,4 +1,15 @@
-import { lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+  type Dirent,
+} from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRealDirectory, isUsableDirectory } from '../lib/discard.ts';
 import { errorCode, RetryableError } from '../lib/errors.ts';
@@ -47,14 +58,14 @@ const IN_USE = /\.lock$|^packed-refs\.new$/;
  * `commondir`, `config.worktree`, `hooks`, `logs`, `modules`, `worktrees`, `shallow`, `sharedindex.*`, the state of merges,
  * rebases and sequencers; in `info` `grafts`, `exclude` and `sparse-checkout`; in `objects/info` `alternates`, `http-alternates`
  * and `commit-graph`. `refs/replace` and a multi-pack-index are switched off in the environment. A directory that is not
- * there, or cannot be read, is git's to complain of. Throws RetryableError `git-failed`.
+ * there, or cannot be read, is git's to complain of. Looks at once, which is a tenth of the work; what it removes may be large.
+ * Throws RetryableError `git-failed`.
  */
 export async function setBack(gitDirectory: string, layout: Layout): Promise<void> {
-  if (!(await isRealDirectory(gitDirectory))) return;
+  if (!isRealDirectory(gitDirectory)) return;
   for (const [below, ours] of Object.entries(layout.entries)) {
     const directory = join(gitDirectory, below);
-    const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
-    for (const entry of entries) {
+    for (const entry of entriesOf(directory)) {
       const isOurs = entry.isDirectory()
         ? ours.includes(`${entry.name}/`)
         : entry.isFile() && (ours.includes(entry.name) || IN_USE.test(entry.name));
@@ -62,7 +73,7 @@ export async function setBack(gitDirectory: string, layout: Layout): Promise<voi
       await rm(join(directory, entry.name), { recursive: true, force: true });
     }
   }
-  if (!(await isUsableDirectory(gitDirectory))) return;
+  if (!isUsableDirectory(gitDirectory)) return;
   try {
     for (const [name, content] of Object.entries(layout.contents)) {
       await keepFile(join(gitDirectory, name), content);
@@ -72,35 +83,53 @@ export async function setBack(gitDirectory: string, layout: Layout): Promise<voi
   }
 }
 
+function entriesOf(directory: string): Dirent[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true });
+  } catch {
+    return [];
+  }
+}
+
 /** Makes an empty git directory of a work tree, without HEAD. Fails when there is anything already, a link for example. */
 export async function makeGitDirectory(path: string): Promise<void> {
-  await mkdir(path, { mode: 0o700 });
+  mkdirSync(path, { mode: 0o700 });
   for (const name of ['objects/info', 'refs', 'info']) {
-    await mkdir(join(path, name), { recursive: true });
+    mkdirSync(join(path, name), { recursive: true });
   }
   await setBack(path, WORK_TREE);
 }
 
 /** Writes `content` to `path` unless that is what it says. */
 export async function keepFile(path: string, content: string): Promise<void> {
-  if ((await textOf(path)) === content) return;
+  if (textOf(path, Buffer.byteLength(content)) === content) return;
   // Not through a link, should it have become one, and not into a directory.
   await rm(path, { recursive: true, force: true });
-  await writeFile(path, content, { flag: 'wx', mode: 0o600 }).catch((error: unknown) => {
+  try {
+    writeFileSync(path, content, { flag: 'wx', mode: 0o600 });
+  } catch (error) {
     // Another call sets it back as well.
     if (errorCode(error) !== 'EEXIST') throw error;
-  });
+  }
 }
 
+/** Neither through a link nor waiting for the other end of a pipe that a step made. */
+const TO_READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
 /**
- * What a file says; undefined when it may not be read, or is no file: reading a pipe that a step made would never end. Throws
- * when no file can be read now.
+ * What a file says; undefined when it may not be read, is no file, or is larger than `mostBytes`. Throws when no file can be read
+ * now.
  */
-export async function textOf(path: string): Promise<string | undefined> {
+export function textOf(path: string, mostBytes = Infinity): string | undefined {
+  let file: number | undefined;
   try {
-    return (await lstat(path)).isFile() ? await readFile(path, 'utf8') : undefined;
+    file = openSync(path, TO_READ);
+    const status = fstatSync(file);
+    return status.isFile() && status.size <= mostBytes ? readFileSync(file, 'utf8') : undefined;
   } catch (error) {
     if (['EMFILE', 'ENFILE'].includes(errorCode(error) ?? '')) throw error;
     return undefined;
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }

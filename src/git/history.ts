@@ -50,7 +50,7 @@ export async function standing(mirror: Mirror, ref: string, sha: string): Promis
   const head = (await readRefs(mirror.directory)).get(ref);
   if (head === undefined) return { head, reached: false };
   // git does not fetch a ref without what it leads to.
-  await mirror.remember(head);
+  mirror.remember(head);
   return { head, reached: head === sha || (await mirror.leadsTo(head, sha)) };
 }
 

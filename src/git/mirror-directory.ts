@@ -17,7 +17,7 @@ const UNUSUAL = /[\0-\x20\x7f]/;
  * never is half a mirror. Written here and not by `git init`, which would bring hooks.
  */
 export async function makeMirror(path: string, parent: string): Promise<void> {
-  if (await isMirror(path)) return;
+  if (isMirror(path)) return;
   const made = placeForNew(parent);
   await mkdir(join(made, 'objects', 'info'), { recursive: true, mode: 0o700 });
   await mkdir(join(made, 'objects', 'pack'));
@@ -29,8 +29,8 @@ export async function makeMirror(path: string, parent: string): Promise<void> {
 }
 
 /** Whether a mirror was made at `path` that can be used. */
-export async function isMirror(path: string): Promise<boolean> {
-  return (await isUsableDirectory(path)) && (await isUsableDirectory(join(path, 'objects')));
+export function isMirror(path: string): boolean {
+  return isUsableDirectory(path) && isUsableDirectory(join(path, 'objects'));
 }
 
 /**
@@ -50,15 +50,15 @@ export async function sweepMirrors(parent: string): Promise<Error[]> {
  * which may be as large as the repository. Only while no git writes there.
  */
 export async function cleanMirror(path: string): Promise<void> {
-  if (!(await isMirror(path))) return;
-  const found = [
-    ...(await listFiles(path, LOCK)),
+  if (!isMirror(path)) return;
+  const found = await Promise.all([
+    listFiles(path, LOCK),
     // A branch may be called anything else.
-    ...(await listFiles(join(path, 'refs'), /\.lock$/, true)),
-    ...(await listFiles(join(path, 'objects', 'info'), LOCK)),
-    ...(await listFiles(join(path, 'objects', 'pack'), UNFINISHED_PACK)),
-  ];
-  for (const file of found) await rm(file, { force: true });
+    listFiles(join(path, 'refs'), /\.lock$/, true),
+    listFiles(join(path, 'objects', 'info'), LOCK),
+    listFiles(join(path, 'objects', 'pack'), UNFINISHED_PACK),
+  ]);
+  for (const file of found.flat()) await rm(file, { force: true });
 }
 
 /** How many packs the mirror has. */
@@ -77,11 +77,11 @@ export async function readRefs(mirror: string): Promise<Map<string, string>> {
   for (const kind of ['heads', 'tags']) {
     for (const path of await listFiles(join(mirror, 'refs', kind), /(?:)/, true)) {
       const ref = path.slice(mirror.length + 1);
-      const sha = UNUSUAL.test(ref) ? undefined : (await textOf(path))?.trimEnd();
+      const sha = UNUSUAL.test(ref) ? undefined : textOf(path)?.trimEnd();
       if (isObjectName(sha)) refs.set(ref, sha);
     }
   }
-  const packed = (await textOf(join(mirror, 'packed-refs'))) ?? '';
+  const packed = textOf(join(mirror, 'packed-refs')) ?? '';
   for (const [, sha = '', ref = ''] of packed.matchAll(PACKED)) {
     if (!refs.has(ref)) refs.set(ref, sha);
   }

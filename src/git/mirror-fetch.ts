@@ -111,7 +111,7 @@ export function createMirrorFetch(deps: {
     signal: AbortSignal,
     onStart: () => void,
   ): Promise<void> {
-    const isNew = !(await isMirror(path));
+    const isNew = !isMirror(path);
     await makeMirror(path, directory);
     const doing = `fetching ${repository}`;
     const args = (url: string) => [...FETCH, ...ALL, '--end-of-options', url, ...REFSPECS];

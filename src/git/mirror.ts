@@ -1,4 +1,4 @@
-import { lstat } from 'node:fs/promises';
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, TerminalError } from '../lib/errors.ts';
 import { checkSha } from '../lib/names.ts';
@@ -41,24 +41,24 @@ export function createOpenMirror(deps: {
     /** Whether the commit is there. Throws TerminalError `commit-missing` for the name of another object. */
     async function has(sha: string): Promise<boolean> {
       checkSha(sha);
-      if (!(await isMirror(directory))) return false;
-      if (known.has(await keyOf(sha))) return true;
+      if (!isMirror(directory)) return false;
+      if (known.has(keyOf(sha))) return true;
       const args = ['cat-file', '-t', '--end-of-options', sha];
       const { exitCode, stdout } = await git(args, [0, 1, 128]);
       if (exitCode !== 0) return false;
       if (stdout.toString().trim() !== 'commit') {
         throw new TerminalError('commit-missing', `${sha} in ${repository} is not a commit`);
       }
-      await remember(sha);
+      remember(sha);
       return true;
     }
 
     /** The commit is there: nothing need be asked about it. */
-    const remember = async (sha: string) => keep(known, await keyOf(sha), true);
+    const remember = (sha: string) => keep(known, keyOf(sha), true);
 
     /** A mirror that was made again is another one. */
-    async function keyOf(sha: string): Promise<string> {
-      const { dev, ino, birthtimeMs } = await lstat(join(directory, 'objects'));
+    function keyOf(sha: string): string {
+      const { dev, ino, birthtimeMs } = lstatSync(join(directory, 'objects'));
       return `${dev}:${ino}:${birthtimeMs} ${sha}`;
     }
 

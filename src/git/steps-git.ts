@@ -31,8 +31,10 @@ export async function giveStepsGit(
   if (owner === undefined) await keepFile(join(path, 'objects/info/alternates'), `${objects}\n`);
   // After the refs were read, so that no object that they need is missed.
   else await linkObjects(objects, join(path, 'objects'));
-  await writeFile(join(path, 'packed-refs'), lines.join(''));
-  await writeFile(join(path, 'index'), index);
+  await Promise.all([
+    writeFile(join(path, 'packed-refs'), lines.join('')),
+    writeFile(join(path, 'index'), index),
+  ]);
   // Last, for without HEAD git does not take the directory for a repository.
   await writeFile(join(path, 'HEAD'), `${sha}\n`);
 }

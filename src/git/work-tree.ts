@@ -1,4 +1,5 @@
-import { lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { lstatSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isUsableDirectory, placeForNew } from '../lib/discard.ts';
 import { errorCode, RetryableError, TerminalError } from '../lib/errors.ts';
@@ -30,13 +31,11 @@ export function placeOf(directory: string): Place {
  * A tree that was handed over is never taken again: its owner may have left in it what works later (links to files,
  * access control lists, processes that are still there).
  */
-export async function isWorkTree(place: Place): Promise<boolean> {
+export function isWorkTree(place: Place): boolean {
   // All that we write into: a link in their place would lead our writing elsewhere.
   const own = ['objects', 'objects/info', 'info'].map((name) => join(place.git, name));
-  for (const part of [place.directory, place.git, place.tree, ...own]) {
-    if (!(await isUsableDirectory(part))) return false;
-  }
-  return (await lstat(place.tree)).uid === (await lstat(place.git)).uid;
+  const isUsable = [place.directory, place.git, place.tree, ...own].every(isUsableDirectory);
+  return isUsable && lstatSync(place.tree).uid === lstatSync(place.git).uid;
 }
 
 /** Makes an empty checkout under another name in `workDirectory` and renames it, so that there never is half of one. */

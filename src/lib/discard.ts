@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { lstatSync } from 'node:fs';
+import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from './errors.ts';
 import { takeBack } from './owner.ts';
@@ -22,7 +23,7 @@ export async function discard(path: string, trash: string): Promise<void> {
   const out = join(trash, `${OLD_PREFIX}${randomBytes(8).toString('hex')}`);
   try {
     // Only who may write to a directory may move it elsewhere, and a step may have changed that.
-    if (await isRealDirectory(path)) await chmod(path, 0o700).catch(unlessForeign);
+    if (isRealDirectory(path)) await chmod(path, 0o700).catch(unlessForeign);
     await rename(path, out);
   } catch (error) {
     if (isMissing(error)) return;
@@ -46,19 +47,19 @@ export async function discardLeftovers(directory: string): Promise<Error[]> {
 }
 
 /** Whether `path` is a directory itself, not a link to one. */
-export async function isRealDirectory(path: string): Promise<boolean> {
-  return (await modeOfDirectory(path)) !== undefined;
+export function isRealDirectory(path: string): boolean {
+  return modeOfDirectory(path) !== undefined;
 }
 
 /** Whether `path` is a directory itself, and its owner has all rights to it. */
-export async function isUsableDirectory(path: string): Promise<boolean> {
-  return ((await modeOfDirectory(path)) ?? 0) >= 0o700;
+export function isUsableDirectory(path: string): boolean {
+  return (modeOfDirectory(path) ?? 0) >= 0o700;
 }
 
 /** The rights to a directory, three octal digits; undefined when there is none, or a link to one; 0 when nobody may know. */
-async function modeOfDirectory(path: string): Promise<number | undefined> {
+function modeOfDirectory(path: string): number | undefined {
   try {
-    const status = await lstat(path);
+    const status = lstatSync(path);
     return status.isDirectory() ? status.mode & 0o777 : undefined;
   } catch (error) {
     if (isMissing(error)) return undefined;
