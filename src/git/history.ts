@@ -3,7 +3,6 @@ import { checkRef, checkSha } from '../lib/names.ts';
 import type { Standing } from '../model/event.ts';
 import type { Mirror } from './mirror.ts';
 import { readRefs } from './mirror-directory.ts';
-import { checkWhole } from './server-refs.ts';
 
 // What is asked of a mirror about commits and what leads to them. All throw TerminalError `invalid-sha` or `invalid-ref` before
 // git is started, and as `gitFailure` says.
@@ -41,7 +40,8 @@ export async function isAncestor(
  */
 export async function standing(mirror: Mirror, ref: string, sha: string): Promise<Standing> {
   checkSha(sha);
-  checkWhole(ref);
+  // It cannot be taken for an option of git, however its branch is called.
+  if (!ref.startsWith('refs/')) throw new TerminalError('invalid-ref', `${ref} is no whole ref`);
   await mirror.fetch();
   if (ref.startsWith('refs/tags/')) {
     const head = await mirror.commitOf(ref);

@@ -32,7 +32,7 @@ export interface Reconcile {
 
 export function createReconcile(deps: {
   store: Store;
-  mirrors: Pick<Mirrors, 'heads' | 'isAncestor' | 'commit' | 'tip' | 'standing' | 'resolveTag'>;
+  mirrors: Pick<Mirrors, 'heads' | 'isAncestor' | 'commit' | 'standing' | 'resolveTag'>;
   catalog: Pick<Catalog, 'current'>;
   intervalMs: number;
   onAccepted: () => void;

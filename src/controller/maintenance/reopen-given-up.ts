@@ -15,7 +15,7 @@ export type ReopenGivenUp = (signal: AbortSignal) => Promise<void>;
 
 export function createReopenGivenUp(deps: {
   store: Pick<Store, 'inbox'>;
-  mirrors: Pick<Mirrors, 'tip' | 'standing' | 'resolveTag'>;
+  mirrors: Pick<Mirrors, 'standing' | 'resolveTag'>;
   onAccepted: () => void;
   clock: Clock;
   logger: Logger;
@@ -23,12 +23,11 @@ export function createReopenGivenUp(deps: {
   const { store, mirrors, clock, logger } = deps;
 
   async function isTagThere(repository: string, ref: string, signal: AbortSignal) {
-    if ((await mirrors.tip(repository, ref, { signal })) === undefined) return false;
     try {
       await mirrors.resolveTag(repository, ref, { signal });
       return true;
     } catch (error) {
-      // There are tags without a commit, of a file for example.
+      // There may also be a tag without a commit, of a file for example.
       if (error instanceof TerminalError) return false;
       throw error;
     }

@@ -485,10 +485,10 @@ test('of a repository that does not answer only one thing that was given up is l
     meddle: (_store, mirrors) => ({
       mirrors: {
         ...mirrors,
-        async tip(name, ...rest) {
+        async resolveTag(name, ...rest) {
           asked.push(name);
           if (name === 'acme/slow') throw new RetryableError('git-timeout', 'it took too long');
-          return await mirrors.tip(name, ...rest);
+          return await mirrors.resolveTag(name, ...rest);
         },
       },
     }),
