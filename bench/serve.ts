@@ -42,8 +42,6 @@ export async function startServe(
     // The pushes are made up: there is no repository to look at.
     MAINSHEET_RECONCILE_INTERVAL: '0',
     LOG_FORMAT: 'json',
-    // `--cpu-prof`, for one who wants to know where the time goes.
-    NODE_OPTIONS: process.env['BENCH_NODE_OPTIONS'] ?? '',
   };
   const log = join(root, 'log');
   let { child, url } = await start(environment, log);
@@ -83,7 +81,9 @@ async function start(
 ): Promise<{ child: ChildProcess; url: string }> {
   const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
   const output = openSync(log, 'w');
-  const child = spawn(process.execPath, [main, 'serve'], {
+  // `--cpu-prof` or `--trace-gc`, for one who wants to know where the time goes.
+  const options = (process.env['BENCH_NODE_OPTIONS'] ?? '').split(' ').filter((one) => one !== '');
+  const child = spawn(process.execPath, [...options, main, 'serve'], {
     env: environment,
     stdio: ['ignore', output, 'inherit'],
   });

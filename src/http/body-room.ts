@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { createChain, type Link } from '../lib/chain.ts';
 import type { Clock } from '../lib/clock.ts';
 import { ProblemError } from './problem.ts';
 
@@ -49,7 +50,7 @@ export function createBodyRoom(
   clock: Pick<Clock, 'elapsed' | 'sleep'>,
   limits: BodyLimits,
 ): BodyRoom {
-  const bodies = new Set<Body>();
+  const bodies = createChain<Body>();
   let held = 0;
   let heldByLarge = 0;
   /** Aborted when no body is left to be watched. */
@@ -58,7 +59,8 @@ export function createBodyRoom(
   let isSoon = false;
 
   function remove(body: Body): void {
-    if (!bodies.delete(body)) return;
+    if (body.link === undefined || !bodies.remove(body.link)) return;
+    body.link = undefined;
     held -= body.bytes;
     if (body.isLarge) heldByLarge -= body.bytes;
     if (bodies.size > 0) return;
@@ -72,7 +74,7 @@ export function createBodyRoom(
   }
 
   function take(body: Body, bytes: number): void {
-    if (!bodies.has(body)) return;
+    if (body.link === undefined) return;
     body.bytes += bytes;
     held += bytes;
     if (body.isLarge) heldByLarge += bytes;
@@ -125,8 +127,9 @@ export function createBodyRoom(
         isLarge: false,
         isHeldUp: false,
         end: onEnd,
+        link: undefined,
       };
-      bodies.add(body);
+      body.link = bodies.add(body);
       watchSoon();
       return {
         take: (bytes) => take(body, bytes),
@@ -154,13 +157,15 @@ interface Body {
   isLarge: boolean;
   isHeldUp: boolean;
   end: (problem: ProblemError) => void;
+  /** Its place among those that are being read, as long as it is. */
+  link: Link<Body> | undefined;
 }
 
 /**
  * The slowest of the large ones if there are any; else the largest, because a small body of GitHub's is often the slower one: it is
  * over before its connection has become fast.
  */
-function worstOf(bodies: ReadonlySet<Body>, now: number): Body | undefined {
+function worstOf(bodies: Iterable<Body>, now: number): Body | undefined {
   const rate = ({ bytes, began }: Body) => bytes / Math.max(1, now - began);
   let worst: Body | undefined;
   for (const body of bodies) {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { createChain, type Link } from '../lib/chain.ts';
 
 /** All connections together, a few KB of memory each; half of them may wait for their client, the rest are answered. */
 const MOST = 4096;
@@ -30,31 +31,36 @@ export function boundConnections(
 ): void {
   const { mostWaiting, most, stalledMs = STALLED_MS } = limits;
   /** In the order in which they began to wait. */
-  const waiting = new Set<Socket>();
+  const waiting = createChain<Socket>();
+  const places = new WeakMap<Socket, Link<Socket>>();
   server.maxConnections = most;
   server.maxRequestsPerSocket = MOST_REQUESTS;
   server.timeout = stalledMs;
 
+  function work(socket: Socket): void {
+    const place = places.get(socket);
+    if (place !== undefined) waiting.remove(place);
+  }
+
   function wait(socket: Socket): void {
+    work(socket);
     if (socket.destroyed) return;
-    waiting.delete(socket);
-    waiting.add(socket);
+    places.set(socket, waiting.add(socket));
     if (waiting.size <= mostWaiting) return;
-    const [longest] = waiting;
-    waiting.delete(longest ?? socket);
-    longest?.destroy();
+    const longest = waiting.first() ?? socket;
+    work(longest);
+    longest.destroy();
   }
 
   server.on('connection', (socket: Socket) => {
     wait(socket);
-    socket.once('close', () => waiting.delete(socket));
+    socket.once('close', () => work(socket));
   });
   server.on('request', (request, response) => {
     const { socket } = request;
+    if (!hasBody(request)) work(socket);
     // What is left of a body after its answer is thrown away: then the connection waits for the next request already.
-    const work = () => response.closed || waiting.delete(socket);
-    if (hasBody(request)) request.once('end', work);
-    else work();
+    else request.once('end', () => response.closed || work(socket));
     response.once('close', () => wait(socket));
     // Nothing went either way. What has no answer yet is still being worked on.
     response.on('timeout', () => {

@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'n
 import { Server as NetServer } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import type { Middleware } from 'koa';
+import { createChain } from '../lib/chain.ts';
 import type { Clock } from '../lib/clock.ts';
 import { ProblemError } from './problem.ts';
 
@@ -31,7 +32,7 @@ export interface Stopping {
 export function createStopping(clock: Pick<Clock, 'elapsed' | 'sleep'>): Stopping {
   const stopping = new AbortController();
   const { signal } = stopping;
-  const underWay = new Set<ServerResponse>();
+  const underWay = createChain<ServerResponse>();
   let count = 0;
 
   function turnAway(): void {
@@ -55,13 +56,13 @@ export function createStopping(clock: Pick<Clock, 'elapsed' | 'sleep'>): Stoppin
   return {
     serve: (handle) => (request, response) => {
       count += 1;
-      underWay.add(response);
+      const link = underWay.add(response);
       if (signal.aborted) response.setHeader('Connection', 'close');
       // Its handler may go on when the client has gone.
       let open = 2;
       const over = () => {
         open -= 1;
-        if (open === 0) underWay.delete(response);
+        if (open === 0) underWay.remove(link);
       };
       response.once('close', over);
       handle(request, response).then(over, over);

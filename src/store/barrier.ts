@@ -59,14 +59,17 @@ export function barrierOf(db: Db, engine: Engine): Barrier {
  * `FULL` does after each commit (https://www.sqlite.org/pragma.html#pragma_synchronous). Here the event loop goes on meanwhile.
  */
 function sqliteFlush(db: Db): () => Promise<void> {
-  let flushed: number | undefined;
+  let flushed = '';
+  let file: string | undefined;
 
   return async () => {
-    // Asked between two transactions, because each has the one connection to itself: what it counts is committed.
-    const { rows } = await sql<{ changes: number }>`select total_changes() as changes`.execute(db);
-    const changes = rows[0]?.changes;
+    // Asked between two transactions: what is counted, of this connection and of others, is committed.
+    const own = await sql<{ changes: number }>`select total_changes() as changes`.execute(db);
+    const others = await sql<{ data_version: number }>`pragma data_version`.execute(db);
+    const changes = `${own.rows[0]?.changes} ${others.rows[0]?.data_version}`;
     if (changes === flushed) return;
-    const log = openLog(`${await fileOf(db)}-wal`);
+    file ??= await fileOf(db);
+    const log = openLog(`${file}-wal`);
     try {
       await flushFile(log);
     } finally {

@@ -7,6 +7,7 @@ import { MainsheetError } from '../lib/errors.ts';
 import { withPreparedStatements } from './prepared-statements.ts';
 import { sqliteDialect, type Patience } from './sqlite-driver.ts';
 import { withGuard } from './sqlite-guard.ts';
+import { createWriter } from './writer.ts';
 import type { Db, Row } from './query.ts';
 
 /** At start, while nothing else is to be done, another program may hold the file for this long, in milliseconds. */
@@ -17,6 +18,8 @@ const PATIENCE_MS = 5000;
 const JOURNAL_SIZE_LIMIT = 16 * 1024 * 1024;
 
 const PAGE_BYTES = 8192;
+/** Pages in the log after which a commit brings them into the file: the writer, which holds nothing up, has done so before when there is much to write. */
+const CHECKPOINT_PAGES = 2000;
 
 /** The engines that the one store runs on. */
 export type Engine = 'sqlite' | 'postgres';
@@ -46,8 +49,10 @@ export function openSqlite(
     sqlite.pragma(`journal_size_limit = ${JOURNAL_SIZE_LIMIT}`);
     // SQLite itself would wait in the event loop's thread.
     sqlite.pragma('busy_timeout = 0');
+    sqlite.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     const database = withPreparedStatements(withGuard(sqlite));
-    return new Kysely<Record<string, Row>>({ dialect: sqliteDialect(database, patience) });
+    const dialect = sqliteDialect(database, createWriter(file), patience);
+    return new Kysely<Record<string, Row>>({ dialect });
   } catch (error) {
     throw new MainsheetError('store-unavailable', `cannot open the database ${file}`, {
       cause: error,

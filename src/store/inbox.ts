@@ -7,6 +7,7 @@ import type { Engine } from './engine.ts';
 import { createMapping } from './mapping.ts';
 import { page, repositoriesOf, type Page, type PageRequest } from './page.ts';
 import { list, queries, values, when, type Db, type Row } from './query.ts';
+import { largeQuery } from './writer.ts';
 
 /** A verified webhook request, ready to be stored. */
 export interface IncomingDelivery {
@@ -56,6 +57,9 @@ export interface DeliveryFilter {
   visible?: readonly string[] | undefined;
 }
 
+/** So many deliveries are stored beside the event loop; for fewer, the way there takes longer. */
+const MANY = 8;
+
 /** Deliveries given up that are looked for at once: each is a request to git. */
 const MOST_GIVEN_UP = 50;
 
@@ -92,7 +96,8 @@ export function createInbox(db: Db, engine: Engine) {
         insertions.set(rows.length, insertion);
       }
       const parameters = rows.flatMap((row) => Object.values(row));
-      const stored = await db.executeQuery<{ id: string }>({ ...insertion, parameters });
+      const query: CompiledQuery<{ id: string }> = { ...insertion, parameters };
+      const stored = await db.executeQuery(rows.length < MANY ? query : largeQuery(query));
       const fresh = new Set(stored.rows.map(({ id }) => id));
       const others = rows.filter(({ id }) => !fresh.has(id));
       if (others.length > 0) await noteCopies(db, others);

@@ -5,11 +5,13 @@ import {
   type DatabaseConnection,
   type Dialect,
   type Driver,
+  type QueryResult,
   type SqliteDatabase,
 } from 'kysely';
 import { backoffDelay } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isBusy } from './sqlite-guard.ts';
+import { isLarge, type Writer } from './writer.ts';
 
 /** https://www.sqlite.org/lang_transaction.html#immediate */
 const BEGIN = CompiledQuery.raw('begin immediate');
@@ -33,10 +35,14 @@ interface Transaction {
  * again a moment later, and meanwhile everything else has its turn. A transaction takes the right to write before it does
  * anything, so only its begin has to wait. What comes from outside of it waits until it is over.
  */
-export function sqliteDialect(database: SqliteDatabase, patience: Patience): Dialect {
+export function sqliteDialect(
+  database: SqliteDatabase,
+  writer: Writer,
+  patience: Patience,
+): Dialect {
   const dialect = new SqliteDialect({ database });
   return {
-    createDriver: () => createDriver(dialect.createDriver(), patience),
+    createDriver: () => createDriver(dialect.createDriver(), writer, patience),
     createAdapter: () => new SharedConnectionAdapter(),
     createQueryCompiler: () => dialect.createQueryCompiler(),
     createIntrospector: (db) => dialect.createIntrospector(db),
@@ -50,7 +56,7 @@ class SharedConnectionAdapter extends SqliteAdapter {
   }
 }
 
-function createDriver(driver: Driver, { clock, patienceMs }: Patience): Driver {
+function createDriver(driver: Driver, writer: Writer, { clock, patienceMs }: Patience): Driver {
   let transaction: Transaction | undefined;
 
   /** Does `statement`, which needs no turn of the event loop, when neither a transaction of another nor another program is in the way. */
@@ -76,6 +82,11 @@ function createDriver(driver: Driver, { clock, patienceMs }: Patience): Driver {
     return transaction?.owner === owner ? undefined : transaction;
   }
 
+  function begin(owner: DatabaseConnection): void {
+    const { promise: over, resolve: finish } = Promise.withResolvers<void>();
+    transaction = { owner, over, finish };
+  }
+
   function end(owner: DatabaseConnection): void {
     if (transaction?.owner !== owner) return;
     const { finish } = transaction;
@@ -83,12 +94,27 @@ function createDriver(driver: Driver, { clock, patienceMs }: Patience): Driver {
     finish();
   }
 
+  /** Does what is large beside the event loop. It is a transaction of its own, for which others wait as for any. */
+  function elsewhere<Row>(query: CompiledQuery, owner: DatabaseConnection) {
+    return patiently(owner, async (): Promise<QueryResult<Row>> => {
+      begin(owner);
+      try {
+        return { rows: (await writer.execute(query)) as Row[] };
+      } finally {
+        end(owner);
+      }
+    });
+  }
+
   return {
     init: (options) => driver.init(options),
     async acquireConnection() {
       const connection = await driver.acquireConnection();
       const own: DatabaseConnection = {
-        executeQuery: (query) => patiently(own, () => connection.executeQuery(query)),
+        executeQuery: (query) =>
+          isLarge(query) && transaction?.owner !== own
+            ? elsewhere(query, own)
+            : patiently(own, () => connection.executeQuery(query)),
         streamQuery: (query, chunkSize) => connection.streamQuery(query, chunkSize),
       };
       return own;
@@ -96,9 +122,8 @@ function createDriver(driver: Driver, { clock, patienceMs }: Patience): Driver {
     async beginTransaction(owner) {
       const connection = await driver.acquireConnection();
       await patiently(owner, async () => {
-        const { promise: over, resolve: finish } = Promise.withResolvers<void>();
         const begun = connection.executeQuery(BEGIN);
-        transaction = { owner, over, finish };
+        begin(owner);
         try {
           await begun;
         } catch (error) {
@@ -110,6 +135,9 @@ function createDriver(driver: Driver, { clock, patienceMs }: Patience): Driver {
     commitTransaction: (owner) => driver.commitTransaction(owner),
     rollbackTransaction: (owner) => driver.rollbackTransaction(owner),
     releaseConnection: async (owner) => end(owner),
-    destroy: (options) => driver.destroy(options),
+    async destroy(options) {
+      await writer.close();
+      await driver.destroy(options);
+    },
   };
 }

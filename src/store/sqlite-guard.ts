@@ -51,14 +51,19 @@ function guarded<Result>(work: () => Result): Result {
   try {
     return work();
   } catch (error) {
-    if (!(error instanceof SQLite.SqliteError) || !AWAY_CODES.test(error.code)) throw error;
-    throw new RetryableError('store-away', `the database cannot be used (${error.code})`, {
-      cause: error,
-      hint: BUSY_CODES.test(error.code)
-        ? 'another program holds mainsheet.db: end what it does there, such as a transaction in the sqlite3 shell'
-        : 'look at the disk of MAINSHEET_DATA_DIR: is it full, read-only or gone?',
-    });
+    throw asAway(error);
   }
+}
+
+/** The error to throw in place of one that a statement has thrown. */
+export function asAway(error: unknown): unknown {
+  if (!(error instanceof SQLite.SqliteError) || !AWAY_CODES.test(error.code)) return error;
+  return new RetryableError('store-away', `the database cannot be used (${error.code})`, {
+    cause: error,
+    hint: BUSY_CODES.test(error.code)
+      ? 'another program holds mainsheet.db: end what it does there, such as a transaction in the sqlite3 shell'
+      : 'look at the disk of MAINSHEET_DATA_DIR: is it full, read-only or gone?',
+  });
 }
 
 /** Whether a statement was refused, and did nothing, because another program has the database for itself just now. */

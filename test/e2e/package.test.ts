@@ -75,6 +75,19 @@ describe('the package, installed into an empty folder', () => {
     assert.deepEqual(JSON.parse(stdout).missing, []);
   });
 
+  test('its thread writes what comes in large groups', async () => {
+    const script = `
+      import { openSqlite } from './node_modules/mainsheet/dist/src/store/engine.js';
+      import { createStore } from './node_modules/mainsheet/dist/src/store/index.js';
+      const store = await createStore(openSqlite('./large.db'), 'sqlite');
+      const common = { event: 'push', payload: '{}', receivedAt: 1 };
+      const ids = Array.from({ length: 20 }, (_, index) => 'd' + index);
+      console.log(new Set(await Promise.all(ids.map((id) => store.accept({ id, ...common })))));
+      await store.close();`;
+    const { stdout } = await run('node', ['--input-type=module', '-e', script], { cwd: home, env });
+    assert.match(stdout, /^Set\(1\) \{ true \}/);
+  });
+
   test('specs are validated, and an error is traced to a line of TypeScript', async () => {
     await cp(join(ROOT, 'demo/specs'), join(home, 'deployments'), { recursive: true });
     assert.match((await mainsheet(['validate'])).stdout, /1 valid spec/);

@@ -8,7 +8,7 @@ const store = await openAt(place);
 const payload = JSON.stringify({ filler: 'x'.repeat(8 * 1024) });
 
 for (let turn = 0; ; turn += 1) {
-  const group = Array.from({ length: 1 + (turn % 7) }, (_, index) => `${round}-${turn}-${index}`);
+  const group = Array.from({ length: 1 + (turn % 20) }, (_, index) => `${round}-${turn}-${index}`);
   await Promise.all(
     group.map(async (id) => {
       await store.accept(sampleDelivery(id, { payload }));

@@ -41,8 +41,11 @@ test('while another program holds the database reads and everything else go on, 
   await store.accept(sampleDelivery('before'));
   other.exec('begin immediate');
   const done: string[] = [];
+  // So many are written beside the event loop.
+  const many = Array.from({ length: 20 }, (_, index) => `m${index}`);
   const writes = [
     store.accept(sampleDelivery('d1')).then((isNew) => done.push(`accepted ${isNew}`)),
+    ...many.map((id) => store.accept(sampleDelivery(id))),
     store.atomically(async (tables) => {
       await tables.runs.insert(sampleRun('r1'), ['Build']);
       done.push('inserted');

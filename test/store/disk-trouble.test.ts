@@ -3,11 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { sql } from 'kysely';
+import { CompiledQuery, sql } from 'kysely';
 import { RetryableError } from '../../src/lib/errors.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createProbe } from '../../src/store/probe.ts';
 import { createStore } from '../../src/store/index.ts';
+import { largeQuery } from '../../src/store/writer.ts';
 import { sampleDelivery, sampleRun } from './samples.ts';
 
 const LARGE = JSON.stringify({ filler: 'x'.repeat(200_000) });
@@ -21,12 +22,16 @@ async function setUp(t: TestContext) {
     await store.close();
     await rm(directory, { recursive: true, force: true });
   });
+  const allow = async (pages: number) => {
+    const pragma = CompiledQuery.raw(`pragma max_page_count = ${pages}`);
+    for (const connection of [pragma, largeQuery(pragma)]) await db.executeQuery(connection);
+  };
   return {
     store,
     db,
     /** The file may have no more pages than it has: what SQLite finds when the disk is full. */
-    fill: async () => void (await sql`pragma max_page_count = 1`.execute(db)),
-    makeRoom: async () => void (await sql`pragma max_page_count = 1000000`.execute(db)),
+    fill: () => allow(1),
+    makeRoom: () => allow(1_000_000),
   };
 }
 

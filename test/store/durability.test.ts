@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { cutPower, POWERED } from '../support/cut-power.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { openAt } from './open-at.ts';
 
@@ -21,6 +22,19 @@ test('every acknowledged delivery is there after kill -9 at any moment (G1)', as
   const acknowledged: string[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
     acknowledged.push(...(await acceptUntilKilled(t, file, round)));
+  }
+  await checkAllThere(t, file, acknowledged);
+});
+
+test('every acknowledged delivery is there after a power cut at any moment (G1)', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'mainsheet-power-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const file = join(directory, 'mainsheet.db');
+  const acknowledged: string[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const environment = { ...POWERED, MAINSHEET_DATA_DIR: directory };
+    acknowledged.push(...(await acceptUntilKilled(t, file, round, undefined, environment)));
+    cutPower(directory);
   }
   await checkAllThere(t, file, acknowledged);
 });
@@ -59,10 +73,12 @@ async function acceptUntilKilled(
   place: string,
   round: number,
   crash?: () => Promise<void>,
+  environment: NodeJS.ProcessEnv = {},
 ): Promise<string[]> {
   const killAt = 1 + Math.floor(Math.random() * MOST_ACKNOWLEDGED);
   t.diagnostic(`round ${round}: ended at acknowledgement ${killAt}`);
   const child = spawn(process.execPath, [CHILD, place, `${round}`], {
+    env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', crash === undefined ? 'inherit' : 'ignore'],
   });
   t.after(() => child.kill('SIGKILL'));

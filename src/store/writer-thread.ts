@@ -1,0 +1,45 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import SQLite from 'better-sqlite3';
+
+/** A connection of its own, in a thread of its own: does one statement after the other (`writer.ts`). */
+
+/** A statement that answers rows. */
+export interface ThreadStatement {
+  sql: string;
+  parameters: readonly unknown[];
+}
+
+/** What became of it. An error of SQLite's as what it is made of: a copy of it would be one of no kind. */
+export type ThreadAnswer =
+  { rows: unknown[] } | { error: unknown; code?: undefined } | { error: string; code: string };
+
+/** Pages in the log after which a commit here brings them into the file: 8 MB, as SQLite does by itself. */
+const CHECKPOINT_PAGES = 1000;
+
+const sqlite = new SQLite(String(workerData), { fileMustExist: true, timeout: 0 });
+sqlite.pragma('synchronous = NORMAL');
+sqlite.pragma('foreign_keys = ON');
+sqlite.pragma('cache_size = -16000');
+sqlite.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+const statements = new Map<string, SQLite.Statement>();
+
+parentPort?.on('message', (statement: ThreadStatement | 'close') => {
+  if (statement === 'close') {
+    sqlite.close();
+    parentPort?.close();
+    return;
+  }
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+  parentPort?.postMessage(answerTo(statement));
+});
+
+function answerTo({ sql, parameters }: ThreadStatement): ThreadAnswer {
+  try {
+    let statement = statements.get(sql);
+    if (statement === undefined) statements.set(sql, (statement = sqlite.prepare(sql)));
+    return { rows: statement.all(parameters) };
+  } catch (error) {
+    if (error instanceof SQLite.SqliteError) return { error: error.message, code: error.code };
+    return { error };
+  }
+}

@@ -1,0 +1,91 @@
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import SQLite from 'better-sqlite3';
+import type { CompiledQuery } from 'kysely';
+import { RetryableError } from '../lib/errors.ts';
+import { asAway } from './sqlite-guard.ts';
+import type { ThreadAnswer, ThreadStatement } from './writer-thread.ts';
+
+/** Marks statements that are worth a thread of their own. */
+interface LargeQuery<Row> extends CompiledQuery<Row> {
+  isLarge: true;
+}
+
+/**
+ * A statement that writes much, to be done by the writer where it is in no transaction. It must answer rows. On other engines it
+ * is one like any other.
+ */
+export function largeQuery<Row>(query: CompiledQuery<Row>): CompiledQuery<Row> {
+  const large: LargeQuery<Row> = { ...query, isLarge: true };
+  return large;
+}
+
+/** Whether a statement is to be done by the writer. */
+export function isLarge(query: CompiledQuery): query is LargeQuery<unknown> {
+  return 'isLarge' in query;
+}
+
+/** Writes beside the event loop. The thread is started by the first statement. */
+export interface Writer {
+  /** Rejects as a statement of the database itself does. */
+  execute(query: CompiledQuery): Promise<unknown[]>;
+  /** Resolves when the thread has ended. */
+  close(): Promise<void>;
+}
+
+/** Memory of the thread: its objects are the groups on their way. */
+const LIMITS = { maxYoungGenerationSizeMb: 8 };
+
+export function createWriter(file: string): Writer {
+  let thread: Worker | undefined;
+  /** Of those on their way, in their order. */
+  const waiting: PromiseWithResolvers<unknown[]>[] = [];
+
+  function start(): Worker {
+    const entry = new URL(`./writer-thread${extname(import.meta.url)}`, import.meta.url);
+    const started = new Worker(entry, { workerData: file, resourceLimits: LIMITS, execArgv: [] });
+    let cause: unknown;
+    started.on('message', (answer: ThreadAnswer) => {
+      const asked = waiting.shift();
+      if (waiting.length === 0) started.unref();
+      if ('rows' in answer) asked?.resolve(answer.rows);
+      else asked?.reject(asAway(errorOf(answer)));
+    });
+    started.on('error', (error) => (cause = error));
+    started.on('exit', () => {
+      thread = undefined;
+      for (const asked of waiting.splice(0)) {
+        asked.reject(
+          new RetryableError('store-away', 'the thread that writes has ended', { cause }),
+        );
+      }
+    });
+    return started;
+  }
+
+  return {
+    execute({ sql, parameters }) {
+      thread ??= start();
+      thread.ref();
+      const asked = Promise.withResolvers<unknown[]>();
+      waiting.push(asked);
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+      thread.postMessage({ sql, parameters } satisfies ThreadStatement);
+      return asked.promise;
+    },
+    async close() {
+      if (thread === undefined) return;
+      const ended = new Promise((resolve) => thread?.once('exit', resolve));
+      thread.ref();
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+      thread.postMessage('close');
+      await ended;
+    },
+  };
+}
+
+function errorOf(answer: Exclude<ThreadAnswer, { rows: unknown[] }>): unknown {
+  return answer.code === undefined
+    ? answer.error
+    : new SQLite.SqliteError(answer.error, answer.code);
+}

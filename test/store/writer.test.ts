@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import SQLite from 'better-sqlite3';
+import { CompiledQuery } from 'kysely';
+import { openSqlite } from '../../src/store/engine.ts';
+import { createStore } from '../../src/store/index.ts';
+import { createWriter, largeQuery } from '../../src/store/writer.ts';
+import { sampleDelivery } from './samples.ts';
+
+async function newFile(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'mainsheet-writer-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  return join(directory, 'mainsheet.db');
+}
+
+test('when a large group cannot be stored every one in it hears so, none of it is there, and the next is stored', async (t) => {
+  const store = await createStore(openSqlite(await newFile(t)), 'sqlite');
+  t.after(() => store.close());
+  const ids = Array.from({ length: 20 }, (_, index) => `d${index}`);
+  const broken = sampleDelivery('broken', { event: null as never });
+  const answers = await Promise.allSettled(
+    [...ids.map((id) => sampleDelivery(id)), broken].map((one) => store.accept(one)),
+  );
+  for (const one of answers) {
+    assert.ok(one.status === 'rejected' && /NOT NULL/.test(String(one.reason)));
+  }
+  assert.equal((await store.inbox.known(ids)).size, 0);
+  const again = await Promise.all(ids.map((id) => store.accept(sampleDelivery(id))));
+  assert.deepEqual(new Set(again), new Set([true]));
+});
+
+test('what is large waits until the transaction under way is over, and is part of one that it is in', async (t) => {
+  const db = openSqlite(await newFile(t));
+  const store = await createStore(db, 'sqlite');
+  t.after(() => store.close());
+  const insert = (name: string) =>
+    largeQuery(
+      CompiledQuery.raw(
+        'insert into cursors (name, value, updated_at) values (?, 1, 1) returning name',
+        [name],
+      ),
+    );
+  const order: string[] = [];
+  let large: Promise<unknown> = Promise.resolve();
+  await store.lazily(async ({ cursors }) => {
+    await cursors.set('first', '1', 1);
+    large = db.executeQuery(insert('second')).then(() => order.push('large'));
+    for (let turn = 0; turn < 100; turn += 1) await nextTurn();
+    order.push('inside');
+  });
+  await large;
+  assert.deepEqual(order, ['inside', 'large']);
+  assert.equal(await store.cursors.get('second'), '1');
+  await assert.rejects(
+    db.transaction().execute(async (trx) => {
+      await trx.executeQuery(insert('third'));
+      throw new Error('not after all');
+    }),
+    /not after all/,
+  );
+  assert.equal(await store.cursors.get('third'), undefined);
+});
+
+test('a thread that could not do its work is started again for the next statement', async (t) => {
+  const file = await newFile(t);
+  const writer = createWriter(file);
+  t.after(() => writer.close());
+  const statement = CompiledQuery.raw('insert into a values (?) returning b', [1]);
+  await assert.rejects(writer.execute(statement), { code: 'store-away' });
+  const other = new SQLite(file);
+  other.exec('create table a (b)');
+  assert.deepEqual(await writer.execute(statement), [{ b: 1 }]);
+  other.exec('begin immediate');
+  await assert.rejects(writer.execute(statement), {
+    code: 'store-away',
+    hint: /another program holds/,
+  });
+  other.close();
+});
