@@ -59,6 +59,7 @@ import { createAsk } from './steps/ask.ts';
 import { createAwxStep } from './steps/awx.ts';
 import { createJenkinsStep } from './steps/jenkins.ts';
 import { createHttpStep } from './steps/http.ts';
+import { createRunProgram } from './steps/run-program.ts';
 import { createTargets } from './steps/targets.ts';
 import { createShellStep, findShell } from './steps/shell.ts';
 import { createWorkflowStep } from './steps/workflow.ts';
@@ -174,6 +175,13 @@ export async function startApp(deps: {
   const targets = createTargets(config.stepTargets);
   const outside = createFetch(config.wayOut, targets.lookup);
   const ask = createAsk({ targets, fetch: outside });
+  const runProgram = createRunProgram({
+    clock,
+    shell,
+    user: stepUser,
+    setpriv,
+    killGraceMs: killGrace(config),
+  });
   const execute = createExecute({
     store,
     checkouts,
@@ -184,14 +192,7 @@ export async function startApp(deps: {
       awx: createAwxStep({ ask, clock }),
       jenkins: createJenkinsStep({ ask, clock }),
       workflow: createWorkflowStep({ github, budget, clock }),
-      shell: createShellStep({
-        clock,
-        shell,
-        user: stepUser,
-        setpriv,
-        limits: config.stepLimits,
-        killGraceMs: killGrace(config),
-      }),
+      shell: createShellStep({ runProgram, shell, user: stepUser, limits: config.stepLimits }),
     }),
     specOf,
     secret,

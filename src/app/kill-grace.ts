@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts';
-import { KILL_GRACE_MS } from '../steps/shell.ts';
+import { KILL_GRACE_MS } from '../steps/run-program.ts';
 
 /**
  * How long a step that is to end may take over it, in milliseconds. Where another replica may take its run up, it has to be

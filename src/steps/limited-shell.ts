@@ -31,20 +31,21 @@ const OPTIONS: Record<LimitName, (value: number) => [string, number, number]> = 
 };
 
 /**
- * The command that runs `path args` under limits: Node cannot set them, a shell can, and it becomes the program then. Every
+ * The command that runs `path args` under limits: Node cannot set them, `shell` can, and it becomes the program then. Every
  * value is a whole number; nothing else gets into the shell's text.
  */
 export function underLimits(
   limits: StepLimits,
   path: string,
   args: string[],
+  shell = path,
 ): { path: string; args: string[] } {
   const set = LIMIT_NAMES.flatMap((name) => {
     const value = limits[name];
     return value === undefined ? [] : OPTIONS[name](value).map(String);
   });
   if (set.length === 0) return { path, args };
-  return { path, args: ['-c', WRAPPER, 'mainsheet', ...set, '--', path, ...args] };
+  return { path: shell, args: ['-c', WRAPPER, 'mainsheet', ...set, '--', path, ...args] };
 }
 
 /** What programs say when the system refuses them something: https://man7.org/linux/man-pages/man3/errno.3.html */

@@ -17,6 +17,7 @@ import { createExecute } from '../../src/runs/execute.ts';
 import { toKeep } from '../../src/runs/outputs.ts';
 import type { Outcome } from '../../src/runs/outcome.ts';
 import { createSteps } from '../../src/steps/index.ts';
+import { createRunProgram } from '../../src/steps/run-program.ts';
 import { createShellStep, findShell } from '../../src/steps/shell.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
@@ -380,6 +381,8 @@ async function executed(options: {
     const spec = specOf(options, Object.keys(secrets), timeoutMs);
     const scratchDirectory = join(root, 'scratch');
     let keep: string | undefined;
+    const shell = await findShell();
+    const runProgram = createRunProgram({ clock: systemClock, shell });
     const execute = createExecute({
       store,
       ordering: { whyNotToDeploy: async () => undefined },
@@ -396,7 +399,7 @@ async function executed(options: {
         sweep: async () => {},
       },
       steps: createSteps({
-        shell: createShellStep({ clock: systemClock, shell: await findShell() }),
+        shell: createShellStep({ runProgram, shell }),
         ...NO_OTHERS,
       }),
       inherited: { PATH: process.env['PATH'] },

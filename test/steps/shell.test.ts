@@ -310,8 +310,10 @@ test('when the controller exits, a running step is killed with it', async (t) =>
     JSON.stringify(fileURLToPath(new URL(`../../src/${path}`, import.meta.url)));
   const program = `
     import { createShellStep, findShell } from ${source('steps/shell.ts')};
+    import { createRunProgram } from ${source('steps/run-program.ts')};
     import { systemClock } from ${source('lib/clock.ts')};
-    createShellStep({ clock: systemClock, shell: await findShell() })({
+    const shell = await findShell();
+    createShellStep({ runProgram: createRunProgram({ clock: systemClock, shell }), shell })({
       step: { kind: 'shell', run: 'echo $$; sleep 1000' }, directory: ${JSON.stringify(root)},
       scratch: ${JSON.stringify(join(root, 'scratch'))}, env: { PATH: process.env.PATH },
       log: (stream, text) => process.stdout.write(text, () => process.exit(0)),

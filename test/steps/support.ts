@@ -7,6 +7,7 @@ import { systemClock, type Clock } from '../../src/lib/clock.ts';
 import type { Owner } from '../../src/lib/owner.ts';
 import type { StepLimits } from '../../src/lib/step-limits.ts';
 import type { StepResult } from '../../src/steps/contract.ts';
+import { createRunProgram } from '../../src/steps/run-program.ts';
 import { createShellStep, findShell, type ShellProgram } from '../../src/steps/shell.ts';
 
 export interface Attempt {
@@ -54,14 +55,16 @@ export async function runScript(
   await options.prepare?.(scratch);
   const pieces: Attempt['pieces'] = [];
   const controller = new AbortController();
-  const step = createShellStep({
+  const shell = options.shell ?? (await findShell());
+  const { user, setpriv } = options;
+  const runProgram = createRunProgram({
     clock: options.clock ?? systemClock,
-    shell: options.shell ?? (await findShell()),
-    user: options.user,
-    setpriv: options.setpriv,
+    shell,
+    user,
+    setpriv,
     killGraceMs: options.killGraceMs ?? 60_000,
-    ...(options.allowed === undefined ? {} : { limits: options.allowed }),
   });
+  const step = createShellStep({ runProgram, shell, user, limits: options.allowed });
   const result = step({
     step: {
       kind: 'shell',

@@ -1,0 +1,187 @@
+import type { Clock } from '../lib/clock.ts';
+import { formatDuration } from '../lib/duration.ts';
+import { describeError } from '../lib/errors.ts';
+import { makeOwn, type Owner } from '../lib/owner.ts';
+import type { StepLimits } from '../lib/step-limits.ts';
+import type { StepContext, StepResult } from './contract.ts';
+import { createLimitWatch, underLimits } from './limited-shell.ts';
+import { withoutNewPrivileges } from './no-new-privileges.ts';
+import { openOutputPipes } from './output-pipe.ts';
+import { createProcessGroup, type ProcessGroup } from './process-group.ts';
+import { startProgram, type Ended } from './program.ts';
+
+/** How long a step that got SIGTERM may take over ending, unless the options say otherwise. */
+export const KILL_GRACE_MS = 10_000;
+/** How long output may still come after the script has ended, from what it left in the background. */
+const DRAIN_MS = 500;
+/** And while more comes, at most this long. */
+const MOST_DRAIN_MS = 10_000;
+/** How long a process may take from closing its output to being gone. */
+const SETTLE_MS = 50;
+/** How long processes that a script left behind have between SIGTERM and SIGKILL, at most. */
+const LEFTOVER_GRACE_MS = 1000;
+const LEFTOVERS = 'Mainsheet ends what the script has left in the background.';
+/** The longest time a timer can run. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** What a program is run with, beside what its step has. */
+export interface ProgramRun {
+  /** Absolute. */
+  path: string;
+  args: string[];
+  cwd: string;
+  /** The step's file of outputs, which marks its processes. */
+  output: string;
+  limits: StepLimits;
+  /** Called with what it prints, as it comes. */
+  see?(stream: 'stdout' | 'stderr', text: string): void;
+}
+
+/** `blame`: the limit that made it fail, as far as that is known. A `result` is of a program that did not end by itself. */
+export type ProgramEnd = { ended: Ended; blame: string } | { result: StepResult };
+
+/**
+ * Runs a program in a process group of its own that gets exactly the step's environment, no input, and pipes for its output. What it
+ * left in the background is ended after it. On timeout and cancel everything gets SIGTERM, and SIGKILL `killGraceMs` (default 10 s)
+ * later. stdout and stderr are two pipes: each is in order, but lines that are written to both at nearly the same time may change
+ * places. Throws MainsheetError `step-start` when it could not be started at all.
+ */
+export type RunProgram = (
+  context: Pick<StepContext, 'scratch' | 'env' | 'log' | 'signal' | 'timeoutMs'>,
+  run: ProgramRun,
+) => Promise<ProgramEnd>;
+
+export function createRunProgram(deps: {
+  clock: Clock;
+  /** Sets limits, which Node cannot. */
+  shell: { path: string };
+  user?: Owner | undefined;
+  /** As `findSetpriv` finds it: takes from programs the way to more rights. */
+  setpriv?: string | undefined;
+  killGraceMs?: number;
+}): RunProgram {
+  const { clock, shell, user } = deps;
+  const killGraceMs = deps.killGraceMs ?? KILL_GRACE_MS;
+  const watch = createExitWatch();
+
+  return async (context, run) => {
+    if (context.signal.aborted) return { result: cancelled(context.signal) };
+    const limitWatch = createLimitWatch(run.limits);
+    await makeOwn(context.scratch, user);
+    const pipes = await openOutputPipes(context.scratch, user);
+    const over = new AbortController();
+    let atLineStart = true;
+    try {
+      const limited = underLimits(run.limits, run.path, run.args, shell.path);
+      const command = withoutNewPrivileges(deps.setpriv, limited);
+      const program = startProgram(command.path, command.args, {
+        cwd: run.cwd,
+        env: { ...context.env, MAINSHEET_OUTPUT: run.output },
+        stdio: ['ignore', pipes.stdout, pipes.stderr],
+        ...user,
+      });
+      pipes.handedOver();
+      const id = await program.started;
+      const group = createProcessGroup({ clock, id, mark: `MAINSHEET_OUTPUT=${run.output}` });
+      using _ = watch(group);
+
+      try {
+        let seen = 0;
+        const forwarded = pipes.forward((stream, text) => {
+          seen += text.length;
+          if (text !== '') atLineStart = text.endsWith('\n');
+          if (stream === 'stderr') limitWatch.see(text);
+          run.see?.(stream, text);
+          context.log(stream, text);
+        });
+        const end = await Promise.race([
+          program.ended.then(() => 'exited' as const),
+          timeout(context.timeoutMs, over.signal).then(() => 'late' as const),
+          aborted(context.signal, over.signal).then(() => 'cancelled' as const),
+          // Only for its error: a script may close its output long before it ends.
+          forwarded.then(() => new Promise<never>(() => {})),
+        ]);
+        if (end === 'exited') {
+          await within(DRAIN_MS, forwarded);
+          if (!(await group.vanishes(SETTLE_MS))) {
+            context.log('stderr', `${atLineStart ? '' : '\n'}${LEFTOVERS}\n`);
+            await group.end(Math.min(killGraceMs, LEFTOVER_GRACE_MS));
+          }
+        } else {
+          await group.end(killGraceMs);
+        }
+        await drained(forwarded, () => seen);
+        pipes.close();
+        await forwarded;
+
+        if (end === 'cancelled') return { result: cancelled(context.signal) };
+        if (end === 'late') return { result: late(context.timeoutMs) };
+        const ended = await program.ended;
+        return { ended, blame: limitWatch.blame(ended) };
+      } catch (error) {
+        // The log cannot be written: nothing may go on behind its back.
+        await group.end(0);
+        throw error;
+      }
+    } finally {
+      over.abort();
+      pipes.close();
+    }
+  };
+
+  function timeout(ms: number, over: AbortSignal): Promise<void> {
+    return clock.sleep(Math.min(ms, MAX_TIMER_MS), over);
+  }
+
+  /** What an ended step has printed is read to its end, however slow this machine is; only what goes on printing is not. */
+  async function drained(forwarded: Promise<void>, seen: () => number): Promise<void> {
+    const until = clock.elapsed() + MOST_DRAIN_MS;
+    for (let before = -1; before !== seen() && clock.elapsed() < until;) {
+      before = seen();
+      await within(DRAIN_MS, forwarded);
+    }
+  }
+
+  async function within(ms: number, promise: Promise<void>): Promise<void> {
+    const done = new AbortController();
+    await Promise.race([promise, clock.sleep(ms, done.signal)]).finally(() => done.abort());
+  }
+}
+
+/** Kills the groups of steps that are running when the process exits without waiting for them. */
+function createExitWatch(): (group: ProcessGroup) => Disposable {
+  const groups = new Set<ProcessGroup>();
+  const killAll = () => groups.forEach((group) => group.killNow());
+  return (group) => {
+    if (groups.size === 0) process.on('exit', killAll);
+    groups.add(group);
+    return {
+      [Symbol.dispose]() {
+        groups.delete(group);
+        if (groups.size === 0) process.off('exit', killAll);
+      },
+    };
+  };
+}
+
+/** Resolves when `signal` aborts; never, but without leaving anything behind, when `over` aborts first. */
+async function aborted(signal: AbortSignal, over: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true, signal: over });
+  });
+}
+
+function late(timeoutMs: number): StepResult {
+  return { outcome: 'timed-out', reason: `it took longer than its ${formatDuration(timeoutMs)}` };
+}
+
+/** The step's end when its signal is aborted. */
+export function cancelled(signal: AbortSignal): StepResult {
+  const reason: unknown = signal.reason;
+  if (typeof reason === 'string') return { outcome: 'cancelled', reason };
+  if (reason instanceof Error) return { outcome: 'cancelled', reason: describeError(reason) };
+  const given =
+    typeof reason === 'object' && reason !== null && 'reason' in reason ? reason.reason : undefined;
+  return { outcome: 'cancelled', reason: typeof given === 'string' ? given : 'cancelled' };
+}
