@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import { openAdminToken } from './app/admin-token.ts';
 import { clearScratch, makeDataDirectory, scratchIn } from './app/data-directory.ts';
 import { killGrace } from './app/kill-grace.ts';
@@ -40,6 +41,7 @@ import { createSender } from './callbacks/send.ts';
 import { createHttpServer } from './http/server.ts';
 import { createBroadcast } from './lib/broadcast.ts';
 import { systemClock } from './lib/clock.ts';
+import { describeError } from './lib/errors.ts';
 import { createFailpoint } from './lib/failpoint.ts';
 import type { Logger } from './lib/logger.ts';
 import { createSeal } from './lib/seal.ts';
@@ -60,8 +62,10 @@ import { createAwxStep } from './steps/awx.ts';
 import { createJenkinsStep } from './steps/jenkins.ts';
 import { createHttpStep } from './steps/http.ts';
 import { createRunProgram } from './steps/run-program.ts';
+import { createPlanFiles } from './steps/plan-files.ts';
 import { createTargets } from './steps/targets.ts';
 import { createShellStep, findShell } from './steps/shell.ts';
+import { createTerraformStep } from './steps/terraform.ts';
 import { createWorkflowStep } from './steps/workflow.ts';
 import { createSteps } from './steps/index.ts';
 import type { Store } from './store/index.ts';
@@ -175,6 +179,13 @@ export async function startApp(deps: {
   const targets = createTargets(config.stepTargets);
   const outside = createFetch(config.wayOut, targets.lookup);
   const ask = createAsk({ targets, fetch: outside });
+  const seal = createSeal(await outputsKey(config.dataDir));
+  const plans = createPlanFiles(join(config.dataDir, 'plans'), seal);
+  ended.subscribe((run) => {
+    plans.removeOf(run.id).catch((error: unknown) => {
+      logger.warn({ run: run.id, error: describeError(error) }, 'plan cannot be removed');
+    });
+  });
   const runProgram = createRunProgram({
     clock,
     shell,
@@ -186,12 +197,19 @@ export async function startApp(deps: {
     store,
     checkouts,
     ordering,
-    seal: createSeal(await outputsKey(config.dataDir)),
+    seal,
     steps: createSteps({
       http: createHttpStep({ ask, clock }),
       awx: createAwxStep({ ask, clock }),
       jenkins: createJenkinsStep({ ask, clock }),
       workflow: createWorkflowStep({ github, budget, clock }),
+      terraform: createTerraformStep({
+        runProgram,
+        plans,
+        clock,
+        user: stepUser,
+        limits: config.stepLimits,
+      }),
       shell: createShellStep({ runProgram, shell, user: stepUser, limits: config.stepLimits }),
     }),
     specOf,
@@ -350,6 +368,7 @@ export async function startApp(deps: {
   });
   const tidy = createTidy({
     store,
+    plans,
     catalog,
     mirrors,
     checkouts,

@@ -20,7 +20,7 @@ const MOST_CELL = 200;
 /** Characters of the table; steps for which there is no more room are counted. */
 const MOST_TABLE = 50_000;
 
-/** The run's facts, its steps as a table, and, when a step failed, the end of what it has printed. Both Markdown. */
+/** The run's facts, its steps as a table, and the end of what the step has printed that failed or waits for people. Both Markdown. */
 export async function outputOf(
   run: Run,
   wasDeployed: boolean,
@@ -34,18 +34,28 @@ export async function outputOf(
     factsOf(run),
     ...(steps.length === 0 ? [] : [tableOf(steps)]),
   ].join('\n\n');
-  const failed = steps.findLast((step) => step.state === 'failed');
-  if (!hasEnded(run.state) || failed === undefined) return { title, summary };
-  const log = cleanText(lastOf(await store.logs.end(run.id, failed.index, LOG_BYTES), LOG_BYTES));
+  const shown = stepToShow(run, steps);
+  if (shown === undefined) return { title, summary };
+  const log = cleanText(lastOf(await store.logs.end(run.id, shown.index, LOG_BYTES), LOG_BYTES));
   return {
     title,
     summary,
     ...(log === ''
       ? {}
-      : { text: `The end of the log of ${plain(failed.name)}:\n\n${fenced(log)}` }),
+      : { text: `The end of the log of ${plain(shown.name)}:\n\n${fenced(log)}` }),
     // They stay on the check run: a note is no reason to say them twice.
-    ...(note === undefined ? { annotations: annotationsIn(log) } : {}),
+    ...(note === undefined && hasEnded(run.state) ? { annotations: annotationsIn(log) } : {}),
   };
+}
+
+/** The one that has failed, or that waits for people, who want to see what it is about to do. */
+function stepToShow({ state }: Run, steps: readonly Step[]): Step | undefined {
+  if (hasEnded(state)) return steps.findLast((step) => step.state === 'failed');
+  return state === 'blocked' ? steps.find((step) => isBegun(step)) : undefined;
+}
+
+function isBegun({ state, attempts }: Step): boolean {
+  return state === 'pending' && attempts > 0;
 }
 
 function factsOf(run: Run): string {

@@ -24,7 +24,7 @@ export interface CheckCallback {
   isFirst: boolean;
   /** Whether a commit status says the same. */
   hasStatus: boolean;
-  /** Whether people have to approve its runs. */
+  /** Whether people have to approve it. */
   hasGate: boolean;
   /** What is said to someone who asked in vain for something. */
   note?: string | undefined;
@@ -115,7 +115,8 @@ export function checkOf(
     detailsUrl: linkTo(run.id, publicUrl),
     isFirst: previous === undefined,
     hasStatus: spec.feedback.includes('status'),
-    hasGate: spec.gates.some(({ kind }) => kind === 'approve'),
+    // What waits after it has begun waits for people.
+    hasGate: run.startedAt !== undefined || spec.gates.some(({ kind }) => kind === 'approve'),
     ...(note === undefined ? {} : { note }),
   };
 }

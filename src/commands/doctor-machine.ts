@@ -2,7 +2,9 @@ import { access, constants, mkdtemp, rmdir, stat, statfs } from 'node:fs/promise
 import { dirname, join, resolve } from 'node:path';
 import { openGit } from '../git/own-git.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
+import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { findShell } from '../steps/shell.ts';
+import { findProgram } from '../steps/terraform-program.ts';
 import { failedCheck, type Check } from './doctor-check.ts';
 
 /** Older ones do not read configuration from the environment, which is where credentials are. */
@@ -10,6 +12,24 @@ const LEAST_GIT = [2, 31] as const;
 const MB = 1024 * 1024;
 const TOO_LITTLE_SPACE = 100 * MB;
 const LITTLE_SPACE = 1024 * MB;
+
+/** Whether the programs are there that steps of the specs name. */
+export async function checkPrograms(
+  specs: readonly Pick<LoadedSpec, 'spec'>[],
+  path: string,
+): Promise<Check[]> {
+  const named = specs.flatMap(({ spec }) =>
+    spec.steps.flatMap((step) => (step.kind === 'terraform' ? step.program : [])),
+  );
+  return await Promise.all(
+    [...new Set(named)].map(async (subject): Promise<Check> => {
+      const found = await findProgram(subject, path);
+      if (found !== undefined) return { subject, state: 'ok', detail: found };
+      const hint = 'install it, or correct the PATH that Mainsheet is started with';
+      return { subject, state: 'fail', detail: 'a step needs it, and it is not on the PATH', hint };
+    }),
+  );
+}
 
 /** Whether git is there and new enough. */
 export async function checkGit(env: Record<string, string | undefined>): Promise<Check> {

@@ -21,7 +21,7 @@ import type { CommandContext } from './context.ts';
 import type { Check } from './doctor-check.ts';
 import { checkPostgres, checkSqlite } from './doctor-database.ts';
 import { checkNames } from './doctor-names.ts';
-import { checkDataDirectory, checkGit, checkShell } from './doctor-machine.ts';
+import { checkDataDirectory, checkGit, checkPrograms, checkShell } from './doctor-machine.ts';
 import { checkServer } from './doctor-server.ts';
 import { checkStepUser } from './doctor-steps.ts';
 import { checkPublicUrl, checkSpecs, checkWebhookSecrets } from './doctor-settings.ts';
@@ -111,6 +111,7 @@ async function* examine(context: CommandContext, program: Command): AsyncGenerat
   else if (!server.answers) yield* await checkSqlite(join(config.dataDir, 'mainsheet.db'));
   const github = githubOf(config, version);
   const used = await specsOf(config);
+  yield* await checkPrograms(used, env['PATH'] ?? '');
   yield* await checkGitHub(config, github, used);
   const repositories = repositoriesOf(config, used);
   if (config.github.auth !== undefined) yield* await checkNames(github, repositories);

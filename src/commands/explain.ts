@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { toEvent } from '../sources/events.ts';
-import { describeGate } from '../model/gate.ts';
+import { describeWaits } from '../model/step-gate.ts';
 import { sameRepository, type Event, type Json } from '../model/event.ts';
 import { PROTECTION } from '../model/protection.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
@@ -120,7 +120,7 @@ async function judge(
     matched,
     run: null,
     reasons,
-    gates: candidates[index]?.gates.map(describeGate) ?? [],
+    gates: candidates[index] === undefined ? [] : describeWaits(candidates[index]),
   }));
   const matched = verdicts.filter((verdict) => verdict.matched).map((verdict) => verdict.spec);
   return {

@@ -1,6 +1,6 @@
 import type { StepLimits } from '../lib/step-limits.ts';
 import type { Json } from './event.ts';
-import type { Gate } from './gate.ts';
+import type { ApproveGate, Gate } from './gate.ts';
 import type { RunState } from './run.ts';
 import type { ScheduleTrigger } from './schedule.ts';
 
@@ -114,7 +114,12 @@ export interface BatchSpec {
 
 /** A step. One `kind` for each file in `steps/`. */
 export type StepSpec =
-  ShellStepSpec | HttpStepSpec | AwxStepSpec | JenkinsStepSpec | WorkflowStepSpec;
+  | ShellStepSpec
+  | HttpStepSpec
+  | AwxStepSpec
+  | JenkinsStepSpec
+  | WorkflowStepSpec
+  | TerraformStepSpec;
 
 export interface StepCommon {
   name: string;
@@ -190,6 +195,21 @@ export interface WorkflowDispatchStart {
   inputs: Record<string, string>;
   /** The input that gets the id by which the run is found. */
   idInput: string | undefined;
+}
+
+/** Plans changes of infrastructure, and applies the very plan that people have seen. */
+export interface TerraformStepSpec extends StepCommon {
+  kind: 'terraform';
+  /** Below the checkout. */
+  path: string;
+  program: 'terraform' | 'tofu';
+  /** When people have to approve a plan. */
+  approve: 'changes' | 'always' | 'never';
+  /** Who they are, then; also for a plan that is made because the apply of another was cut short. */
+  gate: ApproveGate;
+  /** May hold `${{ … }}`, as strings of `vars` may. */
+  workspace: string | undefined;
+  vars: Record<string, Json>;
 }
 
 /** By `repository_dispatch`: whichever workflow listens to it. */

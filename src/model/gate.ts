@@ -21,11 +21,11 @@ export interface WindowGate extends TimeWindow {
   kind: 'window';
 }
 
-/** What a person has answered to the gates of one run. `override` opens its windows. */
+/** What a person has answered to the gates of one run. `override` opens its windows, `step:` lets a step go on. */
 export interface GateAnswer {
   /** `github:login` in small letters, or `admin:name`. */
   person: string;
-  kind: 'approve' | 'override';
+  kind: 'approve' | 'override' | `step:${string}`;
   /** Which of the spec's gates it counts for, by their positions. */
   gates: readonly number[];
   reason: string;

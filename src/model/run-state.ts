@@ -6,6 +6,8 @@ export type RunCommand =
   | { type: 'start' }
   | { type: 'block'; reason: string }
   | { type: 'unblock' }
+  /** A step in its middle waits for people. */
+  | { type: 'park'; reason: string }
   | { type: 'succeed'; outputs: Record<string, string>; reason?: string }
   | { type: 'fail'; fault: 'step' | 'mainsheet'; reason: string }
   | { type: 'cancel'; reason: string }
@@ -16,6 +18,7 @@ const ALLOWED: Record<RunCommand['type'], readonly RunState[]> = {
   start: ['queued', 'running'],
   block: ['queued', 'blocked'],
   unblock: ['blocked'],
+  park: ['running'],
   succeed: ['running'],
   fail: ['queued', 'blocked', 'running'],
   cancel: ['queued', 'blocked', 'running'],
@@ -46,6 +49,7 @@ export function applyCommand(run: Run, command: RunCommand, now: number): Run {
         startedAt: run.startedAt ?? now,
       };
     case 'block':
+    case 'park':
       return { ...run, state: 'blocked', reason: cut(command.reason) };
     case 'unblock':
       return { ...run, state: 'queued', reason: `Waiting in lane ${run.lane}` };

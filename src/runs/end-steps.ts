@@ -66,7 +66,7 @@ export async function stop(
 
 /** Why a step failed, for people. `runIsOver`: the run's own time is up. Pure. */
 export function failureReason(
-  result: Exclude<StepResult, { outcome: 'succeeded' | 'cancelled' }>,
+  result: Exclude<StepResult, { outcome: 'succeeded' | 'cancelled' | 'waiting' }>,
   spec: DeploymentSpec,
   step: StepSpec,
   runIsOver: boolean,

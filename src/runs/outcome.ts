@@ -1,9 +1,13 @@
-/** How an execution ended. `interrupted`: not over, somebody else (or this process, later) goes on with it. */
+import type { Step } from '../model/run.ts';
+import type { StepGate } from '../model/step-gate.ts';
+
+/** How an execution ended. `waiting`: its step goes on, as `step` says, when people have approved. `interrupted`: not over, somebody else (or this process, later) goes on with it. */
 export type Outcome =
   | { kind: 'succeeded'; outputs: Record<string, string> }
   | { kind: 'failed'; fault: 'step' | 'mainsheet'; reason: string }
   | { kind: 'cancelled'; reason: string }
   | { kind: 'superseded'; reason: string }
+  | { kind: 'waiting'; step: Step; gate: StepGate }
   | { kind: 'interrupted' };
 
 /** Why a run's signal was aborted: the `reason` given to `AbortController.abort`. */

@@ -14,6 +14,7 @@ import {
 } from './pipeline-context.ts';
 import { runStep } from './run-step.ts';
 import { alreadyOver, settle } from './take-up.ts';
+import { stepGateOf } from './waits.ts';
 
 /** Checks the revision out, unless it came late, and runs the steps that have not succeeded yet, one after the other. */
 export async function runPipeline(deps: PipelineDeps, pipeline: Pipeline): Promise<Outcome> {
@@ -58,6 +59,8 @@ async function runSteps(
 ): Promise<Outcome> {
   const { run, spec, log, signal, mask, maskLong } = pipeline;
   const isOver = () => deps.clock.elapsed() >= deadline;
+  const gate = await stepGateOf(deps.store, run, spec.steps, deps.clock.now());
+  const approved = gate?.verdict.isOpen === true ? gate.held : undefined;
   let outputs = before;
   for (const [index, stepSpec] of spec.steps.entries()) {
     const step = steps[index];
@@ -67,9 +70,25 @@ async function runSteps(
 
     const result = isOver()
       ? ({ outcome: 'timed-out', reason: 'no time was left for it' } as const)
-      : await runStep(deps, pipeline, { step, stepSpec, directory, deadline, outputs });
+      : await runStep(deps, pipeline, {
+          step,
+          stepSpec,
+          directory,
+          deadline,
+          outputs,
+          approved: approved?.step === index ? approved.id : undefined,
+        });
     if (result.outcome === 'cancelled') return await stop(deps, pipeline, steps, step);
 
+    if (result.outcome === 'waiting') {
+      const detail = mask(`${step.name}: ${result.detail}`);
+      log.say(index, `Waiting for approval: ${detail}`);
+      return {
+        kind: 'waiting',
+        step: { ...step, state: 'pending', startedAt: undefined, kept: result.kept },
+        gate: { step: index, id: result.id, since: deps.clock.now(), detail },
+      };
+    }
     if (result.outcome !== 'succeeded') {
       const exitCode = result.outcome === 'failed' ? result.exitCode : undefined;
       const reason = mask(failureReason(result, spec, stepSpec, isOver()));

@@ -23,6 +23,8 @@ interface StepTurn {
   /** By the clock's `elapsed`. */
   deadline: number;
   outputs: Record<string, string>;
+  /** As `StepContext.approved`. */
+  approved: string | undefined;
 }
 
 /** All attempts of one step. */
@@ -50,9 +52,9 @@ export async function runStep(
     const timeLeft = deadline - deps.clock.elapsed();
     const result = await attemptStep(deps, pipeline, turn, attempt, timeLeft);
     log.endStep(step.index);
-    const final = result.outcome === 'succeeded' || result.outcome === 'cancelled';
-    if (final || attempt >= stepSpec.retry.attempts || deps.clock.elapsed() >= deadline)
+    if ('kept' in result || result.outcome === 'succeeded' || result.outcome === 'cancelled')
       return result;
+    if (attempt >= stepSpec.retry.attempts || deps.clock.elapsed() >= deadline) return result;
 
     const delay = backoffDelay(attempt, {
       baseMs: stepSpec.retry.backoffMs,
@@ -101,6 +103,7 @@ async function attemptStep(
     }),
     values: context,
     kept: step.kept,
+    approved: turn.approved,
     keep: async (text) => {
       step.kept = text;
       await saveStep(deps, run, step);

@@ -20,7 +20,15 @@ import type { Gate } from '../model/gate.ts';
 import type { News } from '../model/news.ts';
 import { applyCommand, LONGEST_REASON, type RunCommand } from '../model/run-state.ts';
 import { isProtection } from '../model/protection.ts';
-import { hasEnded, isGathering, type NewRun, type Run, type RunState } from '../model/run.ts';
+import {
+  hasEnded,
+  isGathering,
+  type NewRun,
+  type Run,
+  type RunState,
+  type Step,
+} from '../model/run.ts';
+import type { StepGate } from '../model/step-gate.ts';
 import type { Store, Tables } from '../store/index.ts';
 import { alsoRefused, consentOf, isLastWord } from './protection.ts';
 import { laneEffects } from './ordering/rules.ts';
@@ -65,6 +73,11 @@ export interface Transitions {
   apply(tables: Tables, run: Run, command: RunCommand, holder?: string): Promise<Run>;
   /** `apply` in a transaction of its own. */
   commit(run: Run, command: RunCommand, holder?: string): Promise<Run>;
+  /**
+   * A running run waits for people: its step is kept, its lease given back. One that was asked to stop meanwhile is cancelled.
+   * Throws LostRunError when `holder` does not hold it any more.
+   */
+  park(run: Run, holder: string, wait: { step: Step; gate: StepGate }): Promise<Run>;
   /** Says something on the run's check run, where it has one: to someone who has asked for something. */
   note(tables: Tables, run: Run, text: string): Promise<void>;
   /** Tells the process about changes; call it after the transaction they were made in has committed. */
@@ -245,7 +258,7 @@ export function createTransitions(deps: {
       return gathersUntil > clock.now() ? [run] : await hold(tables, await unblock(tables, run));
     }
     const spec = await readable(tables, run);
-    const waits = await waitOf(tables, run, spec?.gates ?? [], clock.now());
+    const waits = await waitOf(tables, run, spec ?? GITHUB_ALONE, clock.now());
     if (waits !== undefined) return [await wait(tables, run, waits)];
     if (run.state === 'queued') return [run];
     if (isProtection(run)) return [await letGoOn(tables, run, spec?.gates)];
@@ -275,7 +288,7 @@ export function createTransitions(deps: {
       const waits =
         hasEnded(planned.state) || isGathering(planned)
           ? undefined
-          : await waitOf(tables, planned, spec.gates, clock.now());
+          : await waitOf(tables, planned, spec, clock.now());
       // A job of Actions goes on when the other specs of its environment are asked, too.
       const holds = waits?.reason ?? (isJob ? 'Its gates are open' : undefined);
       const placed = holds === undefined ? planned : blockedAsMade(planned, holds);
@@ -293,9 +306,9 @@ export function createTransitions(deps: {
     },
     hold,
     async stopAtGate(tables, run) {
-      const gates = (await readable(tables, run))?.gates ?? [];
-      if (gates.length === 0) return undefined;
-      const waits = await waitOf(tables, run, gates, clock.now());
+      const spec = (await readable(tables, run)) ?? GITHUB_ALONE;
+      if (spec.gates.length === 0 && run.startedAt === undefined) return undefined;
+      const waits = await waitOf(tables, run, spec, clock.now());
       return waits && (await wait(tables, run, waits));
     },
     apply,
@@ -303,6 +316,30 @@ export function createTransitions(deps: {
       const next = await store.lazily((tables) => apply(tables, run, command, holder));
       announce(next);
       return next;
+    },
+    async park({ id, lane, attempts }, holder, { step, gate }) {
+      const parked = await store.lazily(async (tables) => {
+        await tables.runs.lockLane(lane);
+        const run = await tables.runs.get(id);
+        if (run?.attempts !== attempts || !(await tables.steps.update(id, step, attempts)))
+          throw new LostRunError('run-lost', `run ${id} has changed meanwhile`);
+        const { cancelRequested: reason } = run;
+        if (reason !== undefined)
+          return await apply(tables, run, { type: 'cancel', reason }, holder);
+        await tables.gates.holdStep(id, gate);
+        const spec = (await readable(tables, run)) ?? GITHUB_ALONE;
+        const waits = await waitOf(tables, run, spec, clock.now());
+        await tables.gates.lookAt(id, waits?.lookAt);
+        await tables.runs.release(id, holder);
+        return await apply(
+          tables,
+          run,
+          { type: 'park', reason: waits?.reason ?? gate.detail },
+          holder,
+        );
+      });
+      announce(parked);
+      return parked;
     },
     async note(tables, run, text) {
       if (isProtection(run)) return;
@@ -316,7 +353,8 @@ export function createTransitions(deps: {
 }
 
 /** For a run whose spec cannot be read; a Deployment is made before that. */
-const GITHUB_ALONE: ToldSpec = {
+const GITHUB_ALONE: ToldSpec & Pick<DeploymentSpec, 'steps'> = {
+  steps: [],
   feedback: DEFAULT_FEEDBACK,
   notify: [],
   gates: [],

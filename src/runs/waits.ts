@@ -1,7 +1,9 @@
-import { judgeGates, overrideText, type Gate } from '../model/gate.ts';
+import type { DeploymentSpec } from '../model/deployment-spec.ts';
+import { judgeGates, overrideText, type Gate, type GatesVerdict } from '../model/gate.ts';
 import { pauseReason } from '../model/pause.ts';
 import { isProtection, LONGEST_WAIT_MS } from '../model/protection.ts';
 import type { NewRun, Run } from '../model/run.ts';
+import { approvalOf, judgeStepGate, type StepGate } from '../model/step-gate.ts';
 import type { Tables } from '../store/index.ts';
 
 /** Why a run does not start, and when to look again; `expired`: why it never will. */
@@ -11,14 +13,17 @@ export interface Wait {
   expired?: string | undefined;
 }
 
-/** What keeps a run from starting now: a pause, or the gates of the spec that it was made from. A job of Actions waits only as long as GitHub lets it. */
+/**
+ * What keeps a run from starting or going on now: a pause, what its step waits for, or the gates of its spec. A job of Actions waits
+ * only as long as GitHub lets it.
+ */
 export async function waitOf(
   tables: Pick<Tables, 'pauses' | 'gates' | 'batches'>,
   run: NewRun,
-  gates: readonly Gate[],
+  spec: Pick<DeploymentSpec, 'gates' | 'steps'>,
   now: number,
 ): Promise<Wait | undefined> {
-  const wait = await heldBy(tables, run, gates, now);
+  const wait = await heldBy(tables, run, spec, now);
   if (wait === undefined || !isProtection(run)) return wait;
   const until = run.createdAt + LONGEST_WAIT_MS;
   return now < until
@@ -29,11 +34,13 @@ export async function waitOf(
 async function heldBy(
   tables: Pick<Tables, 'pauses' | 'gates' | 'batches'>,
   run: NewRun,
-  gates: readonly Gate[],
+  { gates, steps }: Pick<DeploymentSpec, 'gates' | 'steps'>,
   now: number,
 ): Promise<Wait | undefined> {
   const pause = await tables.pauses.holding(run);
   if (pause !== undefined) return { reason: pauseReason(pause), lookAt: undefined };
+  const { verdict: step } = (await stepGateOf(tables, run, steps, now)) ?? {};
+  if (step?.isOpen === false) return step;
   if (gates.length === 0) return undefined;
   const answers = await tables.gates.answersTo(run.id);
   const verdict = judgeGates(gates, { answers, since: await waitingSince(tables, run), now });
@@ -47,6 +54,20 @@ export async function waitingSince(
 ): Promise<number> {
   if (batch !== id) return createdAt;
   return (await batches.view(id))?.closedAt ?? createdAt;
+}
+
+/** What a step of a run that has begun waits for, or waited for last, as it is now. */
+export async function stepGateOf(
+  tables: Pick<Tables, 'gates'>,
+  run: Pick<Run, 'id' | 'startedAt'>,
+  steps: DeploymentSpec['steps'],
+  now: number,
+): Promise<{ held: StepGate; verdict: GatesVerdict } | undefined> {
+  const held = run.startedAt === undefined ? undefined : await tables.gates.ofStep(run.id);
+  const gate = held && approvalOf(steps[held.step]);
+  if (held === undefined || gate === undefined) return undefined;
+  const answers = await tables.gates.answersTo(run.id);
+  return { held, verdict: judgeStepGate(gate, held, { answers, now }) };
 }
 
 /** Who has overridden the windows of a run, and why. */

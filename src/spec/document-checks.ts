@@ -69,7 +69,7 @@ function checkText(path: Path, text: string, secrets: ReadonlySet<string>): Issu
     {
       path,
       message: '"${{ … }}" is not evaluated here',
-      hint: 'it works in "env", in an http step\'s "url", "headers" and "body", in a workflow step\'s "ref", "inputs" and "client-payload", in a dispatch\'s "payload" and "event-type", in the "url" of webhook and cloudevents, and in the "text" of slack, discord and teams',
+      hint: 'it works in "env", in an http step\'s "url", "headers" and "body", in a workflow step\'s "ref", "inputs" and "client-payload", in a terraform step\'s "workspace" and "vars", in a dispatch\'s "payload" and "event-type", in the "url" of webhook and cloudevents, and in the "text" of slack, discord and teams',
       offset: text.indexOf('${{'),
     },
   ];
@@ -100,6 +100,7 @@ const TEMPLATED = [
   ['steps', '*', 'http', 'headers', '*'],
   ['steps', '*', 'jenkins', 'parameters', '*'],
   ['steps', '*', 'workflow', 'ref'],
+  ['steps', '*', 'terraform', 'workspace'],
   ['steps', '*', 'workflow', 'inputs', '*'],
   ['steps', '*', 'workflow', 'event-type'],
   ...URLS,
@@ -110,6 +111,7 @@ const TEMPLATED_BELOW = [
   ['steps', '*', 'http', 'body'],
   ['steps', '*', 'awx', 'extra-vars'],
   ['steps', '*', 'workflow', 'client-payload'],
+  ['steps', '*', 'terraform', 'vars'],
 ];
 
 function isTemplated(path: Path): boolean {

@@ -16,7 +16,7 @@ const approver = z.string().superRefine((text, context) => {
   );
 });
 
-const approve = z.strictObject({
+export const approve = z.strictObject({
   from: oneOrMore(approver, 50)
     .describe(
       'Who may approve: GitHub users, and teams as team:org/slug. Default: every person who may write to the repository.',
@@ -87,7 +87,8 @@ export const gate = z
     return z.NEVER;
   });
 
-function toApprove(written: z.output<typeof approve>): ApproveGate {
+/** With its defaults. */
+export function toApprove(written: z.output<typeof approve>): ApproveGate {
   return {
     kind: 'approve',
     from: written.from ?? [],

@@ -12,6 +12,7 @@ import {
   secretName,
   timeout,
 } from './schema-fields.ts';
+import { terraform, toTerraform } from './schema-step-terraform.ts';
 import { toWorkflow, workflow } from './schema-step-workflow.ts';
 import { hasTemplate } from './template.ts';
 
@@ -132,7 +133,7 @@ const jenkins = z.strictObject({
 });
 
 /** What a step does: exactly one of these. */
-const KINDS = ['run', 'http', 'awx', 'jenkins', 'workflow'] as const;
+const KINDS = ['run', 'http', 'awx', 'jenkins', 'workflow', 'terraform'] as const;
 
 /** One step of a spec as it is written. */
 export const step = z
@@ -151,6 +152,9 @@ export const step = z
     awx: awx.describe('A job of AWX that is waited for.').optional(),
     jenkins: jenkins.describe('A build of Jenkins that is waited for.').optional(),
     workflow: workflow.describe('A workflow of GitHub Actions that is waited for.').optional(),
+    terraform: terraform
+      .describe('A plan of Terraform or OpenTofu that is applied when people have approved it.')
+      .optional(),
     timeout: timeout.describe('Limit for this step, such as 5m.').optional(),
     env: environmentVariables
       .describe('Environment variables of this step. May hold ${{ … }}.')
@@ -189,12 +193,9 @@ export function toStep(
   }
   if (input.workflow !== undefined) return { ...shared, ...toWorkflow(input.workflow) };
   const own = defined({ ...common, ...input.limits });
-  return {
-    ...shared,
-    kind: 'shell',
-    run: input.run ?? '',
-    ...(Object.keys(own).length === 0 ? {} : { limits: own }),
-  };
+  const limited = Object.keys(own).length === 0 ? shared : { ...shared, limits: own };
+  if (input.terraform !== undefined) return { ...limited, ...toTerraform(input.terraform) };
+  return { ...limited, kind: 'shell', run: input.run ?? '' };
 }
 
 function toHttp({ until, expect, ...input }: z.output<typeof http>) {

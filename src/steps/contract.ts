@@ -18,6 +18,8 @@ export interface StepContext<Spec extends StepSpec = StepSpec> {
   kept?: string | undefined;
   /** Keeps a text with the step, for an attempt that goes on after a restart. Resolves when it is on the disk. */
   keep(text: string): Promise<void>;
+  /** The `id` of what it waited for, when people have approved that. */
+  approved?: string | undefined;
   /** Called with decoded text as it comes; masking and bounding happen behind it. */
   log: (stream: 'stdout' | 'stderr', text: string) => void;
   /** Aborted on cancel, with a reason, and when the controller shuts down. */
@@ -31,7 +33,12 @@ export type StepResult =
   | { outcome: 'succeeded'; exitCode: number; outputs: Record<string, string> }
   | { outcome: 'failed'; exitCode: number | undefined; reason: string }
   | { outcome: 'timed-out'; reason: string }
-  | { outcome: 'cancelled'; reason: string };
+  | { outcome: 'cancelled'; reason: string }
+  /**
+   * It goes on with `kept` when people have approved what it is about to do: `id` names that, and comes back as `approved`;
+   * `detail` says it to people.
+   */
+  | { outcome: 'waiting'; kept: string; id: string; detail: string };
 
 /** A step kind: one file in `steps/`. */
 export type StepKind<Spec extends StepSpec> = (context: StepContext<Spec>) => Promise<StepResult>;

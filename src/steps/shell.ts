@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
-import { chmod, lchown, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, lchown, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
 import { MainsheetError } from '../lib/errors.ts';
@@ -12,6 +12,7 @@ import { OutputsError, readOutputs } from './outputs.ts';
 import { exitReason, signalReason } from './exit-reason.ts';
 import type { Ended } from './program.ts';
 import { cancelled, type RunProgram } from './run-program.ts';
+import { writeNew } from './write-new.ts';
 
 /** What scripts are run with: `<path> <args> <script>`. */
 export interface ShellProgram {
@@ -62,11 +63,10 @@ export function createShellStep(deps: {
     const output = join(scratch, 'output');
     await makeOwn(scratch, user);
     await writeNew(script, step.run);
-    await writeNew(output, '');
+    await writeNew(output, '', user);
     if (user !== undefined) {
       await lchown(script, -1, user.gid);
       await chmod(script, 0o640);
-      await lchown(output, user.uid, user.gid);
     }
     const end = await runProgram(context, {
       path: shell.path,
@@ -79,12 +79,6 @@ export function createShellStep(deps: {
     if (end.ended.exitCode === 0 && !(await isThere(directory))) return gone(0);
     return await resultOf(end.ended, output, end.blame);
   };
-}
-
-/** Writes a file in the place of whatever is there: a former attempt may have left a link to somewhere else. */
-async function writeNew(path: string, text: string): Promise<void> {
-  await rm(path, { recursive: true, force: true });
-  await writeFile(path, text, { mode: 0o600, flag: 'wx' });
 }
 
 async function resultOf(ended: Ended, output: string, blame: string): Promise<StepResult> {

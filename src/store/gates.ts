@@ -1,4 +1,5 @@
 import type { GateAnswer } from '../model/gate.ts';
+import type { StepGate } from '../model/step-gate.ts';
 import { createMapping } from './mapping.ts';
 import { assignments, queries, values, type Db, type Row } from './query.ts';
 
@@ -6,11 +7,13 @@ type KeptAnswer = GateAnswer & { run: string };
 
 const mapping = createMapping<KeptAnswer>({ names: { run: 'run_id' }, json: ['gates'] });
 
+const held = createMapping<StepGate>({ others: ['run_id'] });
+
 export type Gates = ReturnType<typeof createGates>;
 
 /** What people have answered to the gates of runs, and when runs are to be looked at again. */
 export function createGates(db: Db) {
-  const { all, change } = queries(db);
+  const { all, change, first } = queries(db);
   return {
     /** False when the person has given this answer before, which stays as it is. */
     async answer(run: string, answer: GateAnswer): Promise<boolean> {
@@ -23,6 +26,18 @@ export function createGates(db: Db) {
       const rows = await all<Row>`
         select * from gate_answers where run_id = ${run} order by at, person, kind`;
       return rows.map((row) => mapping.read(row));
+    },
+
+    /** What a step of the run waits for from now on. */
+    async holdStep(run: string, gate: StepGate): Promise<void> {
+      await change`delete from step_gates where run_id = ${run}`;
+      await change`insert into step_gates ${values([{ run_id: run, ...held.write(gate) }])}`;
+    },
+
+    /** What a step of the run waits for, or waited for last. */
+    async ofStep(run: string): Promise<StepGate | undefined> {
+      const row = await first<Row>`select * from step_gates where run_id = ${run}`;
+      return row && held.read(row);
     },
 
     /** When time alone may change what the run waits for; undefined: never. */

@@ -12,6 +12,7 @@ import { installations } from './migrations/0036-installations.ts';
 import { plans } from './migrations/0042-plans.ts';
 import { batches } from './migrations/0045-batches.ts';
 import { callbacks } from './migrations/0045-callbacks.ts';
+import { stepGates } from './migrations/0047-step-gates.ts';
 import { checkAlone, declareSchema, isBearable } from './schema-version.ts';
 
 /** Every database from before the first release has it; `0001-first` has become all that was there then. */
@@ -143,5 +144,6 @@ export function migrations(engine: Engine): Record<string, SchemaChange> {
     '0042-plans': { up: plans },
     '0045-batches': { up: batches },
     '0045-callbacks': { up: callbacks },
+    '0047-step-gates': { up: stepGates },
   };
 }

@@ -171,6 +171,7 @@ async function removeRun(db: Db, id: string, limit: number): Promise<boolean> {
     if (gone === undefined) return false;
     await inside.change`delete from steps where run_id = ${id}`;
     await inside.change`delete from gate_answers where run_id = ${id}`;
+    await inside.change`delete from step_gates where run_id = ${id}`;
     await inside.change`delete from outbox where run_id = ${id}`;
     if (gone.batch !== null) await forgetBatch(inside, gone.batch);
     return true;

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { createForge } from '../../demo/forge.ts';
+import { checkPrograms } from '../../src/commands/doctor-machine.ts';
+import { parseSpecs } from '../../src/spec/load.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore } from '../../src/store/index.ts';
 import { sampleRun, sampleStatus } from '../store/samples.ts';
@@ -399,4 +401,20 @@ test('an App needs what gates and steps of the specs need, and only then', async
   assert.deepEqual(await aboutThem(), [
     'the App has actions: read, but needs write to start and cancel workflows',
   ]);
+});
+
+test('a program that a step names has to be on the PATH', async (t) => {
+  const bin = await mkdtemp(join(tmpdir(), 'mainsheet-doctor-'));
+  t.after(() => rm(bin, { recursive: true, force: true }));
+  await writeFile(join(bin, 'tofu'), '#!/bin/sh\n', { mode: 0o755 });
+  const specs = ['{ program: tofu }', '{}'].flatMap(
+    (step) => parseSpecs('a.yaml', SPEC.replace('run: echo hello', `terraform: ${step}`)).specs,
+  );
+  assert.deepEqual(
+    (await checkPrograms(specs, bin)).map(({ subject, state }) => [subject, state]),
+    [
+      ['tofu', 'ok'],
+      ['terraform', 'fail'],
+    ],
+  );
 });

@@ -16,6 +16,7 @@ const COMMANDS: Record<RunCommand['type'], RunCommand> = {
   start: { type: 'start' },
   block: { type: 'block', reason: 'Paused by admin' },
   unblock: { type: 'unblock' },
+  park: { type: 'park', reason: 'x' },
   succeed: { type: 'succeed', outputs: { url: 'https://shop.example' } },
   fail: { type: 'fail', fault: 'step', reason: 'exit code 1' },
   cancel: { type: 'cancel', reason: 'Cancelled by admin' },
@@ -40,6 +41,7 @@ const TABLE: Record<RunState, Partial<Record<RunCommand['type'], RunState>>> = {
   },
   running: {
     start: 'running',
+    park: 'blocked',
     succeed: 'succeeded',
     fail: 'failed',
     cancel: 'cancelled',

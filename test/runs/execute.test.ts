@@ -25,7 +25,13 @@ import { sampleRun } from '../store/samples.ts';
 import { sampleLoaded } from './samples.ts';
 
 const notHere = () => Promise.reject(new Error('no test has such a step'));
-const NO_OTHERS = { http: notHere, awx: notHere, jenkins: notHere, workflow: notHere };
+const NO_OTHERS = {
+  http: notHere,
+  awx: notHere,
+  jenkins: notHere,
+  workflow: notHere,
+  terraform: notHere,
+};
 
 // To root nothing is read-only, so root becomes somebody else for this file, which has a process of its own.
 const NOBODY = 65_534;

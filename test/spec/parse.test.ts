@@ -203,7 +203,9 @@ const CASES: [what: string, lines: string, expected: string[]][] = [
   [
     'a missing key is told where it is missing',
     'on: push\nsteps: [{ name: x }]',
-    ['x.yaml:5:9: steps[0]: a step needs one of "run", "http", "awx", "jenkins", "workflow"'],
+    [
+      'x.yaml:5:9: steps[0]: a step needs one of "run", "http", "awx", "jenkins", "workflow", "terraform"',
+    ],
   ],
   [
     'a workflow step is started in one way',
@@ -217,6 +219,20 @@ steps:
       'x.yaml:7:15: steps[1].workflow: "inputs" belongs to "workflow"',
       'x.yaml:8:15: steps[2].workflow: "client-payload" belongs to "event-type"',
       "x.yaml:8:51: steps[2].workflow.workflow: is no name of a workflow's file: deploy.yml",
+    ],
+  ],
+  [
+    'a terraform step stays in the checkout and says who approves as gates do',
+    `on: push
+steps:
+  - terraform: { path: infra/../.., workspace: "\${{ outputs.x }}" }
+  - terraform: { approve: sometimes }
+  - terraform: { approve: { when: changes, count: 0 }, plan: x }`,
+    [
+      'x.yaml:6:24: steps[0].terraform.path: is not below the checkout',
+      'x.yaml:7:27: steps[1].terraform.approve: "sometimes" is not one of changes, always, never',
+      'x.yaml:8:51: steps[2].terraform.approve.count: at least 1',
+      'x.yaml:8:56: unknown key "plan" — known keys here: path, approve, program, workspace, vars',
     ],
   ],
   [
@@ -372,7 +388,7 @@ steps:
     'a template where none is evaluated is refused',
     `environment: "\${{ run.branch }}"${REST}`,
     [
-      'x.yaml:4:15: "${{ … }}" is not evaluated here — it works in "env", in an http step\'s "url", "headers" and "body", in a workflow step\'s "ref", "inputs" and "client-payload", in a dispatch\'s "payload" and "event-type", in the "url" of webhook and cloudevents, and in the "text" of slack, discord and teams',
+      'x.yaml:4:15: "${{ … }}" is not evaluated here — it works in "env", in an http step\'s "url", "headers" and "body", in a workflow step\'s "ref", "inputs" and "client-payload", in a terraform step\'s "workspace" and "vars", in a dispatch\'s "payload" and "event-type", in the "url" of webhook and cloudevents, and in the "text" of slack, discord and teams',
     ],
   ],
   [

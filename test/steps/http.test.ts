@@ -200,6 +200,6 @@ steps:
     '6: the expression is not valid CEL: expected IDENTIFIER, got EOF',
     '6: the secret TOKEN is not in this spec\'s "secrets"',
     '7: a value of the event, the run or its outputs would belong to the host',
-    '7: steps[1]: a step is only one of "run", "http", "awx", "jenkins", "workflow"',
+    '7: steps[1]: a step is only one of "run", "http", "awx", "jenkins", "workflow", "terraform"',
   ]);
 });

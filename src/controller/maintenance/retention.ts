@@ -2,6 +2,7 @@ import type { Logger } from '../../lib/logger.ts';
 import type { Checkouts } from '../../git/checkouts.ts';
 import type { Mirrors } from '../../git/mirrors.ts';
 import type { Catalog } from '../../spec/catalog.ts';
+import type { PlanFiles } from '../../steps/plan-files.ts';
 import type { Store } from '../../store/index.ts';
 import { SPEC_LANES } from './spec-source.ts';
 
@@ -17,6 +18,7 @@ export function createTidy(deps: {
   catalog: Catalog;
   mirrors: Mirrors;
   checkouts: Checkouts;
+  plans: Pick<PlanFiles, 'retain'>;
   /** The repository that specs come from, if any. */
   specRepository: string | undefined;
   logger: Logger;
@@ -40,6 +42,7 @@ export function createTidy(deps: {
       const [current] = await deps.store.repositories.namesOf(repository);
       repositories.add(current);
     }
+    await deps.plans.retain(new Set(active.map(({ id }) => id)));
     await deps.checkouts.retain(lanes);
     await deps.mirrors.retain(repositories);
     await deps.store.branchHeads.retain(repositories);

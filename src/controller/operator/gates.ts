@@ -1,5 +1,6 @@
 import type { Clock } from '../../lib/clock.ts';
 import { MainsheetError, TerminalError } from '../../lib/errors.ts';
+import type { DeploymentSpec } from '../../model/deployment-spec.ts';
 import { noFailpoint, type Failpoint } from '../../lib/failpoint.ts';
 import {
   judgeGates,
@@ -9,9 +10,10 @@ import {
   type GateState,
 } from '../../model/gate.ts';
 import { hasEnded, isGathering, type Run } from '../../model/run.ts';
+import { answerKind, answersToStep, approvalOf, type StepGate } from '../../model/step-gate.ts';
 import type { SpecReader } from '../../runs/snapshot.ts';
-import { waitingSince } from '../../runs/waits.ts';
 import type { Transitions } from '../../runs/transition.ts';
+import { stepGateOf, waitingSince } from '../../runs/waits.ts';
 import type { Store, Tables } from '../../store/index.ts';
 import { readReason } from './reason.ts';
 import { findRun } from './rollback-target.ts';
@@ -58,19 +60,21 @@ export function createGates(deps: {
 }): Gates {
   const { store, transitions, clock, failpoint = noFailpoint } = deps;
 
-  /** Which gates of the run the answer counts for. What is refused is written down too. */
+  /** Which gates of the run the answer counts for, or of its step that waits. What is refused is written down too. */
   async function counted(
     run: Run,
     kind: Gate['kind'],
     by: Person,
     what: string,
+    step: StepGate | undefined,
   ): Promise<number[]> {
     if (isGathering(run) && (await store.batches.openUntil(run.id)) !== undefined) {
       throw new TerminalError('illegal-transition', `run ${run.id} still gathers events`, {
         hint: 'answer when it has all of them; cancel it to stop it',
       });
     }
-    const gates = await gatesOf(run);
+    const { gates: all, steps } = await specOf(run);
+    const gates = step === undefined ? all : [approvalOf(steps[step.step])].filter(isThere);
     const own = [...gates.entries()].filter(([, gate]) => gate.kind === kind);
     if (own.length === 0) {
       throw new TerminalError('no-gate', `run ${run.id} of ${run.spec} has no gate "${kind}"`);
@@ -90,11 +94,18 @@ export function createGates(deps: {
     );
   }
 
-  async function gatesOf({ specDigest }: Run): Promise<readonly Gate[]> {
+  /** What a step of the run waits for, that an answer of this kind is to. */
+  async function heldStep({ id, startedAt }: Run, kind: Gate['kind']) {
+    const isAsked = kind === 'approve' && startedAt !== undefined;
+    return isAsked ? await store.gates.ofStep(id) : undefined;
+  }
+
+  async function specOf({ specDigest }: Run): Promise<Pick<DeploymentSpec, 'gates' | 'steps'>> {
     try {
-      return (await deps.specOf(store, specDigest)).gates;
+      return await deps.specOf(store, specDigest);
     } catch (error) {
-      if (error instanceof MainsheetError && error.code === 'spec-unreadable') return [];
+      if (error instanceof MainsheetError && error.code === 'spec-unreadable')
+        return { gates: [], steps: [] };
       throw error;
     }
   }
@@ -140,9 +151,12 @@ export function createGates(deps: {
   ): Promise<Run> {
     const run = await findRun(store.runs, id);
     checkWaiting(run);
-    const gates = await counted(run, kind === 'approve' ? 'approve' : 'window', by, `run.${kind}`);
+    const asked = kind === 'approve' ? 'approve' : 'window';
+    const step = await heldStep(run, asked);
+    const gates = await counted(run, asked, by, `run.${kind}`, step);
     return await change(run, async (tables, now) => {
-      const answered = { person: keyOf(by), kind, gates, reason, at: clock.now() };
+      const how = step === undefined ? kind : answerKind(step);
+      const answered = { person: keyOf(by), kind: how, gates, reason, at: clock.now() };
       if (!(await tables.gates.answer(id, answered))) return [now];
       failpoint('gate.inside');
       await record(tables, by, `run.${kind}`, now, reason);
@@ -162,23 +176,34 @@ export function createGates(deps: {
     },
 
     async view(run) {
-      const gates = await gatesOf(run);
-      if (gates.length === 0) return [];
+      const { gates, steps } = await specOf(run);
+      const now = run.finishedAt ?? clock.now();
+      const step = await stepGateOf(store, run, steps, now);
+      if (gates.length === 0 && step === undefined) return [];
       const answers = await store.gates.answersTo(run.id);
-      const at = run.startedAt ?? run.finishedAt ?? clock.now();
+      const isWaiting = run.state === 'blocked' || run.state === 'queued';
+      const at = isWaiting ? now : (run.startedAt ?? now);
       const since = await waitingSince(store, run);
       const verdict = judgeGates(gates, { answers, since, now: at });
-      return verdict.gates.map((state, position) => ({
+      const ofSpec = verdict.gates.map((state, position) => ({
         ...state,
-        answers: answers.filter(({ gates: counted }) => counted.includes(position)),
+        answers: answers.filter(
+          ({ kind, gates: to }) => !kind.startsWith('step:') && to.includes(position),
+        ),
       }));
+      const ofStep = (step?.verdict.gates ?? []).map((state) => ({
+        ...state,
+        detail: `${state.detail}: ${step?.held.detail}`,
+        answers: step === undefined ? [] : answersToStep(answers, step.held),
+      }));
+      return [...ofSpec, ...ofStep];
     },
 
     async reject(id, by, given) {
       const reason = readReason(given);
       const run = await findRun(store.runs, id);
       checkWaiting(run);
-      await counted(run, 'approve', by, 'run.reject');
+      await counted(run, 'approve', by, 'run.reject', await heldStep(run, 'approve'));
       return await change(run, async (tables, now) => {
         await record(tables, by, 'run.reject', now, reason);
         const said = `Rejected by ${nameOf(keyOf(by))}${reason === '' ? '' : `: ${reason}`}`;
@@ -198,4 +223,8 @@ function checkWaiting({ id, state }: Run): void {
   throw new TerminalError('illegal-transition', `run ${id} is ${state}: it waits at no gate`, {
     hint: hasEnded(state) ? 'a run that has ended never changes' : 'cancel it to stop it',
   });
+}
+
+function isThere<Value>(value: Value | undefined): value is Value {
+  return value !== undefined;
 }

@@ -170,6 +170,8 @@ export function createOperate(deps: {
     async cancel(id, actor) {
       const reason = `Cancelled by ${actor}`;
       const run = await store.atomically(async (tables) => {
+        // What runs may come to wait in its middle.
+        await tables.runs.lockLane((await findRun(tables.runs, id)).lane);
         const found = await findRun(tables.runs, id);
         await record(tables, actor, 'run.cancel', id, `was ${found.state}`);
         if (found.state === 'running') {

@@ -1,6 +1,6 @@
 import { codeSpan } from '../../lib/code-span.ts';
 import type { DeploymentSpec, FeedbackKind, NotifySpec } from '../../model/deployment-spec.ts';
-import { describeGate } from '../../model/gate.ts';
+import { describeWaits } from '../../model/step-gate.ts';
 
 const FEEDBACK: Record<FeedbackKind, string> = {
   status: 'commit status',
@@ -22,7 +22,7 @@ export function specLines(spec: DeploymentSpec): string[] {
   ];
   return [
     `- Steps: ${[...named, ...(more === 0 ? [] : [`${more} more`])].join(', ')}`,
-    ...spec.gates.map((gate) => `- Waits for: ${codeSpan(describeGate(gate))}`),
+    ...describeWaits(spec).map((one) => `- Waits for: ${codeSpan(one)}`),
     `- Tells: ${told.length === 0 ? 'no one' : told.join(', ')}`,
   ];
 }

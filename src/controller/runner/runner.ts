@@ -139,6 +139,14 @@ export function createRunner(deps: {
       logger.info({ run: run.id, spec: run.spec }, 'run handed over');
       return;
     }
+    if (outcome.kind === 'waiting') {
+      const parked = await retry(waiting, () => transitions.park(run, owner, outcome));
+      logger.info(
+        { run: run.id, spec: run.spec, reason: parked.reason },
+        'run waits in its middle',
+      );
+      return;
+    }
     failpoint('end.before');
     const ended = await retry(waiting, async () => {
       // Read again: the steps that did succeed have put out values meanwhile, which the end must not overwrite.
@@ -177,7 +185,7 @@ export function createRunner(deps: {
   };
 }
 
-function commandFor(outcome: Exclude<Outcome, { kind: 'interrupted' }>): RunCommand {
+function commandFor(outcome: Exclude<Outcome, { kind: 'interrupted' | 'waiting' }>): RunCommand {
   switch (outcome.kind) {
     case 'succeeded':
       return { type: 'succeed', outputs: outcome.outputs };

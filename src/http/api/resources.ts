@@ -6,6 +6,7 @@ import type { GateView } from '../../controller/operator/gates.ts';
 import { RUN_STATES, type Run, type Step } from '../../model/run.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import { describeGate, nameOf } from '../../model/gate.ts';
+import { describeWaits } from '../../model/step-gate.ts';
 import { isHeldBy, type Pause } from '../../model/pause.ts';
 import type { BatchView } from '../../store/batches.ts';
 import type { Environment } from '../../store/environments.ts';
@@ -232,7 +233,7 @@ function toGate({ gate, isOpen, detail, answers }: GateView): z.infer<typeof gat
     detail,
     answers: answers.map(({ person, kind, reason, at: given }) => ({
       by: nameOf(person),
-      kind,
+      kind: kind === 'override' ? kind : 'approve',
       reason,
       at: isoTime(given),
     })),
@@ -243,7 +244,9 @@ export const runDetailSchema = runSchema
   .extend({
     steps: z.array(stepSchema),
     callbacks: z.array(callbackSchema),
-    gates: z.array(gateSchema).describe('What it waits for, or had to wait for, before it starts'),
+    gates: z
+      .array(gateSchema)
+      .describe('What it waits for, or had to wait for, before it starts and in its middle'),
     batch: z
       .object({
         deliveries: z.array(z.string()).describe('In the order in which they came'),
@@ -303,7 +306,7 @@ export const specSchema = z
       .nullable()
       .describe('Whether the App is on its repository; null when no event has told'),
     events: z.array(z.enum(['push', 'release', 'workflow_run', 'hook', 'schedule'])),
-    gates: z.array(z.string()).describe('What its runs wait for before they start, each in a line'),
+    gates: z.array(z.string()).describe('What its runs wait for, each in a line'),
     steps: z.array(z.string()),
     file: z.string(),
     line: z.int(),
@@ -332,7 +335,7 @@ export function toSpec(
     paused: pause === undefined ? null : toPause(pause),
     installation: installation ?? null,
     events,
-    gates: spec.gates.map(describeGate),
+    gates: describeWaits(spec),
     steps: spec.steps.map((step) => step.name),
     file,
     line,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -7,6 +8,8 @@ import { openSqlite } from '../../../src/store/engine.ts';
 import { createStore } from '../../../src/store/index.ts';
 import { createFixture as createGit, silent } from '../../git/fixture.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
+import { createSeal, SEAL_KEY_BYTES } from '../../../src/lib/seal.ts';
+import { createPlanFiles } from '../../../src/steps/plan-files.ts';
 import { sampleRun } from '../../store/samples.ts';
 
 const MAIN = 'refs/heads/main';
@@ -23,6 +26,7 @@ async function createFixture(t: TestContext) {
     catalog: { current: () => ({ ...now, problems: [], loadedAt: 1 }) } as never,
     mirrors: git.mirrors,
     checkouts: git.checkouts,
+    plans: createPlanFiles(join(git.root, 'plans'), createSeal(randomBytes(SEAL_KEY_BYTES))),
     specRepository: 'Acme/Specs',
     logger: silent,
   });

@@ -5,10 +5,13 @@ import { createGateLoop } from '../../../src/controller/operator/gate-loop.ts';
 import { createGates, type Person } from '../../../src/controller/operator/gates.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
-import type { DeploymentSpec } from '../../../src/model/deployment-spec.ts';
+import { kindOf } from '../../../src/callbacks/index.ts';
+import type { DeploymentSpec, StepSpec } from '../../../src/model/deployment-spec.ts';
+import type { StepGate } from '../../../src/model/step-gate.ts';
 import type { ApproveGate, Gate } from '../../../src/model/gate.ts';
 import type { News } from '../../../src/model/news.ts';
 import type { NewRun, Run } from '../../../src/model/run.ts';
+import { stepGateOf } from '../../../src/runs/waits.ts';
 import { createTransitions } from '../../../src/runs/transition.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
 import { sampleDelivery, sampleRun } from '../../store/samples.ts';
@@ -309,6 +312,147 @@ for (const [engine, open] of bothEngines()) {
         [['github:alice', 'go']],
       );
       assert.equal(window?.detail, 'Outside its window: opens Mon 2026-11-30 09:00 Europe/Berlin');
+    });
+
+    describe('in the middle of a run', () => {
+      const ASKS: ApproveGate = { ...APPROVE, from: ['alice', 'bob'], count: 1 };
+      const PLAN: StepGate = { step: 0, id: 'plan1', since: MONDAY, detail: 'Infra: 1 to add' };
+
+      /** A run whose first step, which asks people, is at work. */
+      async function begin(
+        t: TestContext,
+        asks: Partial<ApproveGate> = {},
+        more: Partial<DeploymentSpec> = {},
+      ) {
+        const { steps } = sampleLoaded().spec;
+        const gated: StepSpec = {
+          ...(steps[0] as StepSpec),
+          kind: 'terraform',
+          path: '.',
+          program: 'terraform',
+          approve: 'changes',
+          gate: { ...ASKS, ...asks },
+          workspace: undefined,
+          vars: {},
+        };
+        const all = await setUp(t, more.gates ?? [], { steps: [gated], ...more });
+        await all.create('r1');
+        const { store, transitions } = all;
+        return {
+          ...all,
+          /** As the runner does it when the step waits. */
+          async park(gate = PLAN) {
+            const [step] = await store.steps.ofRun('r1');
+            assert.ok(step);
+            const kept = { ...step, attempts: 1, kept: gate.id };
+            return await transitions.park(await all.get('r1'), 'me', { step: kept, gate });
+          },
+          /** What the run may go on with. */
+          async open() {
+            const found = await stepGateOf(store, await all.get('r1'), [gated], MONDAY);
+            return found?.verdict.isOpen === true ? found.held.id : undefined;
+          },
+        };
+      }
+
+      test('its lane is free for other specs, and it goes on once people have approved', async (t) => {
+        const { store, operator, claim, park, open, get } = await begin(t);
+        await claim();
+        const parked = await park();
+        assert.equal(parked.state, 'blocked');
+        assert.equal(parked.reason, 'Waiting for 1 approval by alice, bob: Infra: 1 to add');
+        assert.equal((await store.steps.ofRun('r1'))[0]?.kept, 'plan1');
+        const told = (await store.outbox.ofRun('r1')).map(({ callback }) => callback);
+        assert.deepEqual(
+          told.slice(-2).map((callback) => kindOf(callback).tells(callback)),
+          ['pending', 'queued'],
+        );
+        assert.equal(await claim(), undefined);
+        assert.equal(await open(), undefined);
+        await operator.approve('r1', person('alice'), '');
+        assert.equal((await claim())?.attempts, 2);
+        assert.equal(await open(), 'plan1');
+        const [gate] = await operator.view(await get('r1'));
+        assert.equal(gate?.detail, 'Approved by alice: Infra: 1 to add');
+      });
+
+      test('an approval of the start, or of an earlier plan, does not count', async (t) => {
+        const { store, operator, claim, park, open } = await begin(t, {}, { gates: [ASKS] });
+        await operator.approve('r1', person('alice'), '');
+        await claim();
+        await park();
+        await operator.approve('r1', person('alice'), '');
+        await claim();
+        await park({ ...PLAN, id: 'plan2' });
+        assert.equal(await claim(), undefined);
+        assert.equal(await open(), undefined);
+        await operator.approve('r1', person('alice'), '');
+        assert.equal(await open(), 'plan2');
+        assert.equal((await store.gates.answersTo('r1')).length, 3);
+      });
+
+      test('who may not approve it changes nothing; who may can reject it', async (t) => {
+        const { operator, claim, park } = await begin(t);
+        await claim();
+        await park();
+        await assert.rejects(operator.approve('r1', person('mallory'), ''), {
+          code: 'not-an-approver',
+        });
+        assert.equal((await operator.reject('r1', person('bob'), '')).reason, 'Rejected by bob');
+      });
+
+      test('what is not approved in time, counted from when it was asked, is cancelled', async (t) => {
+        const { claim, park, get, look, tick } = await begin(t, { timeoutMs: MINUTE });
+        await claim();
+        tick(10 * MINUTE);
+        await park({ ...PLAN, since: MONDAY + 10 * MINUTE });
+        await look();
+        assert.equal((await get('r1')).state, 'blocked');
+        tick(MINUTE);
+        await look();
+        assert.equal((await get('r1')).state, 'cancelled');
+      });
+
+      test('it waits for its window too before it goes on', async (t) => {
+        const { operator, claim, park, get, look, tick } = await begin(t, {}, { gates: [WINDOW] });
+        tick(MINUTE);
+        await look();
+        await claim();
+        await park();
+        tick(60 * MINUTE);
+        await operator.approve('r1', person('alice'), '');
+        assert.match((await get('r1')).reason, /^Outside its window/);
+        assert.equal(await claim(), undefined);
+      });
+
+      test('one that was asked to stop meanwhile is cancelled', async (t) => {
+        const { store, claim, park } = await begin(t);
+        await claim();
+        await store.runs.requestCancel('r1', 'Cancelled by admin');
+        assert.equal((await park()).state, 'cancelled');
+      });
+
+      test('a newer run takes its place, or waits for it, as the spec says', async (t) => {
+        for (const queue of ['newest', 'all'] as const) {
+          const concurrency = { lane: 'main', queue, cancelRunning: false };
+          const { create, claim, park, get } = await begin(t, {}, { concurrency });
+          await claim();
+          await park();
+          await create('r2', { sha: 'b'.repeat(40) });
+          assert.equal((await get('r1')).state, queue === 'newest' ? 'superseded' : 'blocked');
+          assert.equal((await claim())?.id, queue === 'newest' ? 'r2' : undefined);
+        }
+      });
+
+      test('a process that lost the run parks nothing', async (t) => {
+        const { store, claim, park, get } = await begin(t);
+        await claim();
+        await store.runs.release('r1', 'me');
+        assert.ok(await store.runs.own('r1', 'other', MONDAY + MINUTE, MONDAY));
+        await assert.rejects(park(), { code: 'run-lost' });
+        assert.equal((await get('r1')).state, 'running');
+        assert.equal(await store.gates.ofStep('r1'), undefined);
+      });
     });
   });
 }

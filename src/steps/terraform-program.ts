@@ -1,0 +1,103 @@
+import { constants } from 'node:fs';
+import { access, realpath } from 'node:fs/promises';
+import { delimiter, isAbsolute, join, sep } from 'node:path';
+import type { Clock } from '../lib/clock.ts';
+import { limitsWithin, type StepLimits } from '../lib/step-limits.ts';
+import type { TerraformStepSpec } from '../model/deployment-spec.ts';
+import type { StepContext, StepResult } from './contract.ts';
+import { exitReason, signalReason } from './exit-reason.ts';
+import { failedStep } from './remote.ts';
+import type { RunProgram } from './run-program.ts';
+
+/** Characters of what it prints that are looked through. */
+const MOST_SEEN = 256 * 1024;
+
+/** Nothing is asked at a terminal, and nobody is told that there is a newer version: https://developer.hashicorp.com/terraform/cli/config/environment-variables */
+const ENVIRONMENT = { TF_IN_AUTOMATION: '1', TF_INPUT: '0', CHECKPOINT_DISABLE: '1' };
+
+/** What a command that ended as it may has printed; or how the step ends. */
+export type Said = { exitCode: number; stdout: string } | { result: StepResult };
+
+/** One command of Terraform or OpenTofu. `good`: exit codes that are no failure. */
+export type Terraform = (args: [string, ...string[]], good?: readonly number[]) => Promise<Said>;
+
+/** The program, in the folder of the step and with all the time that the step has. A text says why not. */
+export async function openTerraform(
+  deps: { runProgram: RunProgram; clock: Clock; limits?: StepLimits | undefined },
+  context: StepContext<TerraformStepSpec>,
+): Promise<Terraform | string> {
+  const { step, directory, scratch } = context;
+  const { program } = step;
+  const path = await findProgram(program, context.env['PATH'] ?? '');
+  if (path === undefined) return `there is no ${program} on the PATH`;
+  const cwd = await folderOf(directory, step.path);
+  if (cwd === undefined) return `the checkout has no folder ${step.path}`;
+  const until = deps.clock.elapsed() + context.timeoutMs;
+  const limits = limitsWithin(step.limits ?? {}, deps.limits ?? {});
+
+  return async (args, good = [0]) => {
+    const seen = { stdout: '', stderr: '' };
+    const end = await deps.runProgram(
+      {
+        ...context,
+        env: { ...context.env, ...ENVIRONMENT },
+        timeoutMs: Math.max(1, until - deps.clock.elapsed()),
+      },
+      {
+        path,
+        args,
+        cwd,
+        output: join(scratch, 'output'),
+        limits,
+        see: (stream, text) => (seen[stream] = (seen[stream] + text).slice(-MOST_SEEN)),
+      },
+    );
+    if ('result' in end) return end;
+    const { exitCode, signal } = end.ended;
+    if (exitCode !== null && good.includes(exitCode)) return { exitCode, stdout: seen.stdout };
+    const how = exitCode === null ? signalReason(signal) : exitReason(exitCode);
+    const blame = end.blame === '' ? '' : `, ${end.blame}`;
+    const said = whatIsWrong(seen.stderr, program);
+    return { result: failedStep(`${program} ${args[0]}: ${said}${how}${blame}`) };
+  };
+}
+
+/** The first error that it names. A lock is told with who has it, and what to do. */
+function whatIsWrong(stderr: string, program: string): string {
+  const errors = [...stderr.matchAll(/^\W*Error: (.+)$/gm)].map(([, text = '']) => text.trim());
+  // Of init the first one says only that others follow.
+  const error = errors.find((text) => !text.includes('encountered problems')) ?? errors[0];
+  if (error === undefined) return '';
+  if (!/acquiring the state lock/.test(error)) return `${error}, `;
+  const id = /^\W*ID:\s+(\S+)/m.exec(stderr)?.[1];
+  const who = /^\W*Who:\s+(.+)$/m.exec(stderr)?.[1]?.trim();
+  if (id === undefined || who === undefined) {
+    const why = /^\W*Error message: (.+)$/m.exec(stderr)?.[1]?.trim();
+    return `the state cannot be locked: ${why ?? error}, `;
+  }
+  return `the state is locked by ${who}: wait for its end, or if that is gone, free it: ${program} force-unlock ${id}; `;
+}
+
+/** Its absolute path; undefined when no folder of the PATH has it. */
+export async function findProgram(name: string, path: string): Promise<string | undefined> {
+  for (const directory of path.split(delimiter).filter(isAbsolute)) {
+    const file = join(directory, name);
+    const isThere = await access(file, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return file;
+  }
+  return undefined;
+}
+
+/** No link in the checkout leads out of it. */
+async function folderOf(checkout: string, path: string): Promise<string | undefined> {
+  try {
+    const top = await realpath(checkout);
+    const folder = await realpath(join(top, path));
+    return folder === top || folder.startsWith(top + sep) ? folder : undefined;
+  } catch {
+    return undefined;
+  }
+}
