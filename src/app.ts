@@ -240,13 +240,20 @@ export async function startApp(deps: {
   });
   const feedback = createFeedback({
     store,
-    sender: createSender({ github, fetch, fetchAsked: targets.guard(outside), clock }),
+    sender: createSender({
+      github,
+      fetch,
+      fetchAsked: targets.guard(outside),
+      smtp: config.smtp,
+      clock,
+    }),
     render: createRender({
       store,
       specOf,
       secret,
       publicUrl: config.publicUrl,
       traces: config.traces,
+      smtp: config.smtp,
       servers: config.servers,
     }),
     leaseMs: config.leaseMs,

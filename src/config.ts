@@ -72,6 +72,8 @@ export interface Config {
   secretFiles: string[];
   /** Addresses and networks of proxies whose `X-Forwarded-For` counts. */
   trustedProxies: string[];
+  /** The mail server: whole, without user and password, and who mails are from. */
+  smtp: { url: string; address: string; from: string } | undefined;
   /** Where the spans of runs go, as OTLP over HTTP; undefined: nowhere. */
   traces: { url: string; headers: Record<string, string>; service: string } | undefined;
   logLevel: string;
@@ -203,6 +205,7 @@ export function readConfig(
     secretFiles: secretFiles(env),
     trustedProxies: set.MAINSHEET_TRUSTED_PROXIES ?? [],
     traces: tracesOf(set),
+    smtp: smtpOf(set),
     logLevel: set.LOG_LEVEL ?? 'info',
     logFormat: set.LOG_FORMAT ?? (options.isTerminal ? 'pretty' : 'json'),
     reconcileIntervalMs: set.MAINSHEET_RECONCILE_INTERVAL ?? 60_000,
@@ -228,6 +231,17 @@ function githubUrls(api: string | undefined, server: string | undefined) {
     return { apiUrl: api, serverUrl: api.slice(0, -suffix.length) };
   }
   return { apiUrl: api ?? 'https://api.github.com', serverUrl: server ?? 'https://github.com' };
+}
+
+function smtpOf(set: {
+  MAINSHEET_SMTP_URL?: string | undefined;
+  MAINSHEET_SMTP_FROM?: string | undefined;
+}): Config['smtp'] {
+  const url = set.MAINSHEET_SMTP_URL;
+  if (url === undefined) return undefined;
+  const { protocol, host, hostname } = new URL(url);
+  const from = set.MAINSHEET_SMTP_FROM ?? `Mainsheet <mainsheet@${hostname}>`;
+  return { url, address: `${protocol}//${host}`, from };
 }
 
 /** https://opentelemetry.io/docs/specs/otel/protocol/exporter/#endpoint-urls-for-otlphttp */

@@ -68,6 +68,7 @@ test('with nothing but the webhook secret set, the documented defaults count', (
     sopsKeys: [],
     trustedProxies: [],
     traces: undefined,
+    smtp: undefined,
     logLevel: 'info',
     logFormat: 'json',
     reconcileIntervalMs: 60_000,
@@ -97,6 +98,7 @@ test('every variable arrives where it belongs', () => {
     GITHUB_TOKEN: 'ghp_token',
     GITHUB_API_URL: 'http://127.0.0.1:4000/',
     GITHUB_SERVER_URL: 'http://127.0.0.1:4001',
+    MAINSHEET_SMTP_URL: 'smtps://user:s3cret@mail.example:465',
     OTEL_EXPORTER_OTLP_ENDPOINT: 'https://otel.example:4318/',
     OTEL_EXPORTER_OTLP_HEADERS: 'Authorization=Basic%20abc, x-scope=main',
     LOG_LEVEL: 'DEBUG',
@@ -104,6 +106,11 @@ test('every variable arrives where it belongs', () => {
   });
   assert.equal(set.host, '0.0.0.0');
   assert.equal(set.port, 0);
+  assert.deepEqual(set.smtp, {
+    url: 'smtps://user:s3cret@mail.example:465',
+    address: 'smtps://mail.example:465',
+    from: 'Mainsheet <mainsheet@mail.example>',
+  });
   assert.deepEqual(set.traces, {
     url: 'https://otel.example:4318/v1/traces',
     headers: { authorization: 'Basic abc', 'x-scope': 'main' },

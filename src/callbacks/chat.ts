@@ -109,7 +109,8 @@ export function chat<Kind extends ChatKind>(
   };
 }
 
-function factsOf(run: Run, actor: unknown): Fact[] {
+/** What there is to say of a run, each on one line. */
+export function factsOf(run: Run, actor: unknown): Fact[] {
   // Of a retry or a rollback the event tells who pushed and not who asked for it.
   const startedBy = run.cause === 'event' ? actor : `a ${run.cause}`;
   const facts = {

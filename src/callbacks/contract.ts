@@ -10,6 +10,7 @@ import type { ExpressionContext } from '../spec/expressions.ts';
 import type { Tables } from '../store/index.ts';
 import type { AnswerTo } from './answer.ts';
 import type { OutboxEntry } from '../store/outbox.ts';
+import type { Mail } from './send-mail.ts';
 import type { TraceTarget } from './trace.ts';
 
 /** What a spec says of how the world is told. */
@@ -53,10 +54,12 @@ export interface Place {
 
 /** What a message is made from when it is sent. */
 export interface Sources {
-  store: Pick<Tables, 'runs' | 'steps' | 'logs' | 'plans' | 'inbox'>;
+  store: Pick<Tables, 'runs' | 'steps' | 'logs' | 'plans' | 'inbox' | 'outbox'>;
   publicUrl: string | undefined;
   /** Where spans go. */
   traces?: TraceTarget | undefined;
+  /** The mail server without user and password; undefined: there is none. */
+  smtp?: { address: string } | undefined;
   servers: GitServers;
   /** The entry of `notify` in the run's spec, and what its templates may speak of. Throws TerminalError `notify-missing`. */
   notify(run: Run, position: number): Promise<NotifyContext>;
@@ -86,6 +89,8 @@ export interface Way {
   fetch: typeof fetch;
   /** For a URL that a request named: it does not reach this machine, or what only this machine may ask. Throws TerminalError `closed-address`. */
   fetchAsked: typeof fetch;
+  /** Throws as `sendMail`. */
+  mail(mail: Mail): Promise<void>;
   clock: Clock;
   signal: AbortSignal;
   /** For one answer of a receiver, in milliseconds. */
@@ -97,6 +102,8 @@ export interface Way {
 /** What came of sending. `id`: the number of what GitHub has made, where the kind keeps it. */
 export interface Sent {
   id?: number;
+  /** Entries behind this one in its target that it has told of as well. */
+  covers?: readonly number[];
 }
 
 /** One kind of callback: all that Mainsheet knows of it. `Stored` stands in the outbox, `Rendered` is sent. */
@@ -124,6 +131,8 @@ export interface CallbackKind<
   isState?: true;
   /** Whether it shows as deployed what may not be any more: it is dropped when its run has ended and a newer one was deployed. */
   showsDeployed?: true;
+  /** How long it waits before it is sent first, in milliseconds, so that others of its target can be told with it. */
+  delayMs?(callback: Stored): number;
   /** Whether those of many runs wait for each other, so that old ones are given up sooner. */
   waitsForOtherRuns?: true;
   /** Fills in what only memory may hold. Throws TerminalError when it can never be sent. */

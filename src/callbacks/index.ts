@@ -17,6 +17,7 @@ import { planComment } from './plan-comment.ts';
 import { giteaStatus } from './gitea-status.ts';
 import { gitlabStatus } from './gitlab-status.ts';
 import { protection } from './protection.ts';
+import { email } from './email.ts';
 import { reply } from './reply.ts';
 import { slack } from './slack.ts';
 import { specCheck } from './spec-check.ts';
@@ -40,6 +41,7 @@ const KINDS = [
   slack,
   discord,
   teams,
+  email,
   reply,
   answer,
   planCheck,

@@ -5,6 +5,7 @@ import type { Clock } from '../lib/clock.ts';
 import { TerminalError } from '../lib/errors.ts';
 import type { Message, Place, Sent } from './contract.ts';
 import { kindOf } from './index.ts';
+import { sendMail, type MailServer } from './send-mail.ts';
 
 interface SendOptions {
   /** Aborted when the process stops. */
@@ -38,6 +39,7 @@ export function createSender(deps: {
   fetch?: typeof fetch;
   /** See `Way`. Without it no such URL is asked. */
   fetchAsked?: typeof fetch;
+  smtp?: MailServer | undefined;
   clock: Clock;
   /** Default twenty seconds. */
   webhookTimeoutMs?: number;
@@ -70,6 +72,9 @@ export function createSender(deps: {
         },
         fetch: deps.fetch ?? fetch,
         fetchAsked: deps.fetchAsked ?? refuse,
+        async mail(mail) {
+          if (deps.smtp !== undefined) await sendMail(deps.smtp, mail, signal);
+        },
         clock,
         signal,
         timeoutMs: deps.webhookTimeoutMs ?? 20_000,

@@ -58,6 +58,14 @@ export const configSchema = z.object({
   MAINSHEET_RETENTION_DELIVERIES: wholeNumber(1, 100_000_000),
   MAINSHEET_RETENTION_RUNS: wholeNumber(1, 100_000_000),
   MAINSHEET_TRUSTED_PROXIES: variable(networks),
+  MAINSHEET_SMTP_URL: variable(smtpUrl),
+  MAINSHEET_SMTP_FROM: variable((text) =>
+    /^(?:[^<>@\p{Cc}]*<[^\s@<>\p{Cc}]+@[^\s@<>\p{Cc}]+>|[^\s@<>\p{Cc}]+@[^\s@<>\p{Cc}]+)$/u.test(
+      text,
+    )
+      ? text
+      : wrong('is no sender of mail', 'write it like Mainsheet <deploy@acme.example>'),
+  ),
   OTEL_EXPORTER_OTLP_ENDPOINT: variable(webUrl),
   OTEL_EXPORTER_OTLP_HEADERS: variable(otlpHeaders),
   OTEL_SERVICE_NAME: variable((text) => text),
@@ -245,4 +253,14 @@ function otlpHeaders(text: string): Record<string, string> | Wrong {
     }
   }
   return headers;
+}
+
+function smtpUrl(text: string): string | Wrong {
+  const url = URL.parse(text);
+  return url === null || !/^smtps?:$/.test(url.protocol) || url.hostname === ''
+    ? wrong(
+        'is no address of a mail server',
+        'write it like smtps://user:password@mail.example:465',
+      )
+    : text;
 }

@@ -221,7 +221,12 @@ export interface EventStart {
 }
 
 export type NotifySpec =
-  DispatchNotify | PostNotify | ChatNotify<'slack'> | ChatNotify<'discord'> | ChatNotify<'teams'>;
+  | DispatchNotify
+  | PostNotify
+  | ChatNotify<'slack'>
+  | ChatNotify<'discord'>
+  | ChatNotify<'teams'>
+  | EmailNotify;
 
 export interface DispatchNotify {
   kind: 'dispatch';
@@ -240,6 +245,16 @@ export interface PostNotify {
   url: string;
   /** Name of the secret that signs it (Standard Webhooks). */
   secret: string | undefined;
+}
+
+export interface EmailNotify {
+  kind: 'email';
+  on: RunState[];
+  to: string[];
+  /** What is said beside the facts. May hold `${{ … }}`. */
+  text: string | undefined;
+  /** Milliseconds for which changes are gathered into one mail; 0: each has its own. */
+  batchMs: number;
 }
 
 /** A message in a chat's channel, through the incoming webhook that the channel has. */

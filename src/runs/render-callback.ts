@@ -18,10 +18,12 @@ export function createRender(deps: {
   publicUrl: string | undefined;
   /** Where the spans of runs go. */
   traces?: TraceTarget | undefined;
+  /** The mail server without user and password. */
+  smtp?: { address: string } | undefined;
   /** Git servers beside GitHub; default none. */
   servers?: GitServers;
 }): Render {
-  const { store, specOf, publicUrl, traces, servers = new Map() } = deps;
+  const { store, specOf, publicUrl, traces, smtp, servers = new Map() } = deps;
 
   function secret(name: string): string {
     const value = deps.secret(name);
@@ -30,6 +32,6 @@ export function createRender(deps: {
   }
 
   const notify = createNotifyContext({ store, specOf, secret });
-  const sources = { store, publicUrl, traces, servers, notify, secret };
+  const sources = { store, publicUrl, traces, smtp, servers, notify, secret };
   return (entry) => kindOf(entry.callback).render(entry.callback, entry, sources);
 }

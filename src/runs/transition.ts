@@ -144,6 +144,7 @@ export function createTransitions(deps: {
         importance: kind.importance(callback),
         account: payer && ownerOf(payer),
         lane: `${lane} ${spec}`,
+        delayMs: kind.delayMs?.(callback),
       };
     });
     await tables.outbox.add(run, added, clock.now());

@@ -69,7 +69,7 @@ function checkText(path: Path, text: string, secrets: ReadonlySet<string>): Issu
     {
       path,
       message: '"${{ … }}" is not evaluated here',
-      hint: 'it works in "env", in an http step\'s "url", "headers" and "body", in a workflow step\'s "ref", "inputs" and "client-payload", in a terraform step\'s "workspace" and "vars", in a dispatch\'s "payload" and "event-type", in the "url" of webhook and cloudevents, and in the "text" of slack, discord and teams',
+      hint: 'it works in "env", in an http step\'s "url", "headers" and "body", in a workflow step\'s "ref", "inputs" and "client-payload", in a terraform step\'s "workspace" and "vars", in a dispatch\'s "payload" and "event-type", in the "url" of webhook and cloudevents, and in the "text" of slack, discord, teams and email',
       offset: text.indexOf('${{'),
     },
   ];
@@ -96,7 +96,7 @@ const TEMPLATED = [
   ['env', '*'],
   ['steps', '*', 'env', '*'],
   ['notify', '*', 'dispatch', 'event-type'],
-  ...['slack', 'discord', 'teams'].map((kind) => ['notify', '*', kind, 'text']),
+  ...['slack', 'discord', 'teams', 'email'].map((kind) => ['notify', '*', kind, 'text']),
   ['steps', '*', 'http', 'headers', '*'],
   ['steps', '*', 'jenkins', 'parameters', '*'],
   ['steps', '*', 'workflow', 'ref'],

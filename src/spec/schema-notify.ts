@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { NotifySpec } from '../model/deployment-spec.ts';
 import { RUN_STATES, type RunState } from '../model/run.ts';
 import { clientPayload, eventType } from './schema-dispatch.ts';
-import { oneOrMore, problem, repositoryName, secretName } from './schema-fields.ts';
+import { oneOrMore, problem, repositoryName, secretName, wait } from './schema-fields.ts';
 import { hasTemplate } from './template.ts';
 
 const dispatch = z.strictObject({
@@ -38,7 +38,28 @@ const chat = z.strictObject({
     .optional(),
 });
 
-const KINDS = ['dispatch', 'webhook', 'cloudevents', 'slack', 'discord', 'teams'];
+/** One mailbox: nothing that a list, a comment or a header could begin with. */
+const ADDRESS = /^[^\s@<>,;:"()[\]\\\p{Cc}]+@[^\s@<>,;:"()[\]\\\p{Cc}]+$/u;
+
+const email = z.strictObject({
+  to: oneOrMore(
+    z.string().max(254, 'more than 254 characters').regex(ADDRESS, 'is no e-mail address'),
+    50,
+  ).describe('Who gets it.'),
+  text: z
+    .string()
+    .min(1, 'is empty')
+    .max(10_000, 'more than 10000 characters')
+    .describe('What is said beside the facts. May hold ${{ … }}.')
+    .optional(),
+  batch: wait
+    .describe(
+      'Gathers what comes in this time into one mail, such as 15m. Default: each has its own.',
+    )
+    .optional(),
+});
+
+const KINDS = ['dispatch', 'webhook', 'cloudevents', 'slack', 'discord', 'teams', 'email'];
 
 /** One written entry of `notify:`. */
 export const notify = z
@@ -51,6 +72,7 @@ export const notify = z
     cloudevents: post.describe('The same as a CloudEvent, in structured mode.').optional(),
     slack: chat.describe('A message in a channel of Slack.').optional(),
     discord: chat.describe('A message in a channel of Discord.').optional(),
+    email: email.describe('A mail, by the server of MAINSHEET_SMTP_URL.').optional(),
     teams: chat.describe('A card in a channel or chat of Microsoft Teams.').optional(),
   })
   .transform(({ on = ['succeeded'], ...kinds }, context): NotifySpec => {
@@ -71,6 +93,7 @@ interface Kinds {
   slack?: z.output<typeof chat> | undefined;
   discord?: z.output<typeof chat> | undefined;
   teams?: z.output<typeof chat> | undefined;
+  email?: z.output<typeof email> | undefined;
 }
 
 function entriesOf(written: Kinds, on: RunState[]): NotifySpec[] {
@@ -91,6 +114,10 @@ function entriesOf(written: Kinds, on: RunState[]): NotifySpec[] {
     if (message !== undefined) {
       entries.push({ kind, on, secret: message.secret, text: message.text });
     }
+  }
+  const mail = written.email;
+  if (mail !== undefined) {
+    entries.push({ kind: 'email', on, to: mail.to, text: mail.text, batchMs: mail.batch ?? 0 });
   }
   return entries;
 }

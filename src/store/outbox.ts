@@ -49,6 +49,8 @@ export interface NewCallback {
   account?: string | undefined;
   /** Lane and spec of its run. */
   lane?: string;
+  /** Milliseconds before it is sent first. */
+  delayMs?: number | undefined;
 }
 
 export type Outbox = ReturnType<typeof createOutbox>;
@@ -94,21 +96,23 @@ export function createOutbox(db: Db, engine: Engine) {
     async add(run: string, callbacks: readonly NewCallback[], now: number): Promise<void> {
       if (callbacks.length === 0) return;
       for (const callback of callbacks) await makeWay(callback);
-      const rows = callbacks.map(({ target, callback, importance, account, lane }) => ({
-        ...entries.write({
-          run,
-          target,
-          callback,
-          importance: importance ?? IMPORTANCE.final,
-          state: 'pending',
-          attempts: 0,
-          nextAttemptAt: now,
-          createdAt: now,
+      const rows = callbacks.map(
+        ({ target, callback, importance, account, lane, delayMs = 0 }) => ({
+          ...entries.write({
+            run,
+            target,
+            callback,
+            importance: importance ?? IMPORTANCE.final,
+            state: 'pending',
+            attempts: 0,
+            nextAttemptAt: now + delayMs,
+            createdAt: now,
+          }),
+          lease_until: 0,
+          account,
+          lane,
         }),
-        lease_until: 0,
-        account,
-        lane,
-      }));
+      );
       await change`insert into outbox ${values(rows)}`;
     },
 

@@ -388,7 +388,7 @@ steps:
     'a template where none is evaluated is refused',
     `environment: "\${{ run.branch }}"${REST}`,
     [
-      'x.yaml:4:15: "${{ … }}" is not evaluated here — it works in "env", in an http step\'s "url", "headers" and "body", in a workflow step\'s "ref", "inputs" and "client-payload", in a terraform step\'s "workspace" and "vars", in a dispatch\'s "payload" and "event-type", in the "url" of webhook and cloudevents, and in the "text" of slack, discord and teams',
+      'x.yaml:4:15: "${{ … }}" is not evaluated here — it works in "env", in an http step\'s "url", "headers" and "body", in a workflow step\'s "ref", "inputs" and "client-payload", in a terraform step\'s "workspace" and "vars", in a dispatch\'s "payload" and "event-type", in the "url" of webhook and cloudevents, and in the "text" of slack, discord, teams and email',
     ],
   ],
   [
@@ -414,7 +414,7 @@ steps:
     'a notification is one of its kinds',
     `notify: [{ on: succeeded }]${REST}`,
     [
-      'x.yaml:4:10: notify[0]: a notification is exactly one of "dispatch", "webhook", "cloudevents", "slack", "discord", "teams" — make an entry for each',
+      'x.yaml:4:10: notify[0]: a notification is exactly one of "dispatch", "webhook", "cloudevents", "slack", "discord", "teams", "email" — make an entry for each',
     ],
   ],
   [

@@ -111,7 +111,7 @@ export function createDeliver(
     }
     try {
       failpoint('callback.sent');
-      const isLate = await settle((tables) => noteSent(tables, entry, sent.id));
+      const isLate = await settle((tables) => noteSent(tables, entry, sent));
       if (isLate) {
         const fields = { callback: entry.id, run: entry.run };
         logger.warn(fields, 'callback was late: the newest is sent again');
@@ -127,13 +127,14 @@ export function createDeliver(
   async function noteSent(
     tables: Tables,
     entry: OutboxEntry,
-    id: number | undefined,
+    { id, covers = [] }: Sent,
   ): Promise<boolean> {
     const now = clock.now();
     if (!(await tables.outbox.finish(entry.id, 'sent', now, undefined, entry.attempts))) {
       return await tables.outbox.repeatNewest(entry, now);
     }
     if (id !== undefined) await kindOf(entry.callback).keep?.(tables, entry.callback, id);
+    for (const other of covers) await tables.outbox.finish(other, 'sent', now);
     return false;
   }
 
