@@ -15,6 +15,7 @@ import { createExpire } from './controller/maintenance/expire.ts';
 import { createFeedback } from './controller/feedback/feedback.ts';
 import { createApprovers } from './controller/operator/approvers.ts';
 import { createGateLoop } from './controller/operator/gate-loop.ts';
+import { createChainLoop } from './controller/maintenance/chains.ts';
 import { createGates } from './controller/operator/gates.ts';
 import { createIntake } from './controller/intake/intake.ts';
 import { createOperate } from './controller/operator/operate.ts';
@@ -46,9 +47,10 @@ import { createFailpoint } from './lib/failpoint.ts';
 import type { Logger } from './lib/logger.ts';
 import { createSeal } from './lib/seal.ts';
 import { createFetch } from './lib/way-out.ts';
+import { followersOf } from './model/chain.ts';
 import { sameRepository } from './model/event.ts';
 import type { News } from './model/news.ts';
-import type { Run } from './model/run.ts';
+import { hasEnded, type Run } from './model/run.ts';
 import { createExecute } from './runs/execute.ts';
 import { createOrdering } from './runs/ordering/ordering.ts';
 import { createRender } from './runs/render-callback.ts';
@@ -170,6 +172,7 @@ export async function startApp(deps: {
     feedback: config.github.auth?.kind,
     traced: config.traces !== undefined,
     servers: config.servers,
+    followersOf: (spec) => followersOf(spec, catalog.current().specs),
     onEnd: (run) => ended.publish(run),
     failpoint,
   });
@@ -350,8 +353,10 @@ export async function startApp(deps: {
     catalog,
     clock,
   });
+  const chains = createChainLoop({ store, onAccepted: () => intake.wake(), clock, logger });
   news.subscribe((item) => {
     if (item.kind !== 'run') return;
+    if (hasEnded(item.state)) chains.wake();
     feedback.wake();
     runner.wake();
     if (item.state === 'running') runner.look(item.run);
@@ -447,6 +452,7 @@ export async function startApp(deps: {
     feedback,
     planner,
     createGateLoop({ store, transitions, clock, logger }),
+    chains,
     ...(specSource === undefined ? [] : [specSource]),
     ...(watch === undefined ? [] : [watch]),
     ...tunnel,

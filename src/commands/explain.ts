@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { toEvent } from '../sources/events.ts';
+import { describeChain, followersOf } from '../model/chain.ts';
 import { describeWaits } from '../model/step-gate.ts';
 import { sameRepository, type Event, type Json } from '../model/event.ts';
 import { PROTECTION } from '../model/protection.ts';
@@ -36,6 +37,8 @@ interface Explanation {
     runReason?: string | null | undefined;
     /** What a run of it would wait for before it starts, each in a line. */
     gates?: string[];
+    /** The specs that it would start when it has ended. */
+    starts?: string[];
   })[];
   /** What this answer does not take into account. */
   notes?: string[];
@@ -121,6 +124,9 @@ async function judge(
     run: null,
     reasons,
     gates: candidates[index] === undefined ? [] : describeWaits(candidates[index]),
+    starts: followersOf(candidates[index]?.name ?? '', specs).map(
+      ({ spec, trigger }) => `${spec} (${describeChain(trigger)})`,
+    ),
   }));
   const matched = verdicts.filter((verdict) => verdict.matched).map((verdict) => verdict.spec);
   return {
@@ -157,7 +163,16 @@ function unknownPaths(event: Event): string {
 
 function say(terminal: Terminal, explanation: Explanation): void {
   terminal.line(terminal.paint('bold', cleanLine(explanation.summary)));
-  for (const { spec, matched, run, reasons, runState, runReason, gates } of explanation.specs) {
+  for (const {
+    spec,
+    matched,
+    run,
+    reasons,
+    runState,
+    runReason,
+    gates,
+    starts,
+  } of explanation.specs) {
     const cleaned = reasons.map((reason) => ({
       condition: cleanLine(reason.condition),
       held: reason.held,
@@ -168,6 +183,9 @@ function say(terminal: Terminal, explanation: Explanation): void {
       terminal.line(paintMark(terminal, line));
     }
     for (const gate of matched ? (gates ?? []) : []) terminal.line(`  → waits: ${cleanLine(gate)}`);
+    for (const other of matched ? (starts ?? []) : []) {
+      terminal.line(`  → starts: ${cleanLine(other)}`);
+    }
     if (run !== null) terminal.line(`  → run ${cleanLine(run)}`);
     if (typeof runState === 'string')
       terminal.line(`    ${cleanLine(`${runState}: ${runReason ?? ''}`)}`);

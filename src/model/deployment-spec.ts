@@ -1,5 +1,6 @@
 import type { StepLimits } from '../lib/step-limits.ts';
 import type { Json } from './event.ts';
+import type { ChainTrigger } from './chain.ts';
 import type { ApproveGate, Gate } from './gate.ts';
 import type { RunState } from './run.ts';
 import type { ScheduleTrigger } from './schedule.ts';
@@ -56,6 +57,8 @@ export interface Triggers {
   hooks?: HookTrigger[];
   /** Left out: no time starts it. */
   schedules?: ScheduleTrigger[];
+  /** Left out: no run of another spec starts it. */
+  deployments?: ChainTrigger[];
 }
 
 /** GitHub's filter patterns. An empty list restricts nothing; a list and its `Ignore` twin are never both filled. */

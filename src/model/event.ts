@@ -1,3 +1,4 @@
+import type { ChainState } from './chain.ts';
 import type { PROTECTION } from './protection.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -11,6 +12,7 @@ export type Event = (
   | WorkflowRunEvent
   | HookEvent
   | ScheduleEvent
+  | ChainEvent
   | PingEvent
   | CheckEvent
   | CommentEvent
@@ -22,7 +24,8 @@ export type Event = (
   Renamed;
 
 /** Events that can start a run. */
-export type DeployableEvent = PushEvent | ReleaseEvent | WorkflowRunEvent | ProtectionEvent;
+export type DeployableEvent =
+  PushEvent | ReleaseEvent | WorkflowRunEvent | ProtectionEvent | ChainEvent;
 
 /** No event: an operator named a commit that a ref leads to. */
 export interface ByHand {
@@ -101,6 +104,20 @@ export interface WorkflowRunEvent {
   trigger: string;
   /** The repository the commit came from; another one than `repository` for forks, undefined when it was deleted. */
   headRepository: string | undefined;
+}
+
+/** A run of another spec has ended, and starts a spec at its revision. */
+export interface ChainEvent {
+  kind: 'deployment';
+  repository: string;
+  /** The spec that it may start. */
+  starts: string;
+  /** The run that has ended, and how. */
+  after: { run: string; spec: string; state: ChainState };
+  /** The whole ref, as that of the other run. */
+  ref: string;
+  branch: string | undefined;
+  sha: string;
 }
 
 /** A request to a configured hook. It belongs to no repository: each spec that names the hook deploys from its own. */

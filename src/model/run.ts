@@ -44,6 +44,7 @@ export interface Run {
     | 'workflow_run'
     | 'hook'
     | 'schedule'
+    | 'deployment'
     | 'deploy'
     | 'deployment_protection_rule';
   delivery: string;

@@ -57,6 +57,7 @@ function refOf(event: RunSeed['event']): string {
     case 'deploy':
     case 'hook':
     case 'schedule':
+    case 'deployment':
     case 'deployment_protection_rule':
       return event.ref;
     case 'release':

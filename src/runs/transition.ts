@@ -16,6 +16,7 @@ import {
   type LoadedSpec,
   type NotifySpec,
 } from '../model/deployment-spec.ts';
+import type { Follower } from '../model/chain.ts';
 import type { Gate } from '../model/gate.ts';
 import type { News } from '../model/news.ts';
 import { applyCommand, LONGEST_REASON, type RunCommand } from '../model/run-state.ts';
@@ -97,6 +98,8 @@ export function createTransitions(deps: {
   traced?: boolean;
   /** Those that are not GitHub: the ones with a token are told. Default none. */
   servers?: GitServers;
+  /** What a spec starts when it has ended. */
+  followersOf?: (spec: string) => readonly Follower[];
   /** Hears of each run that this process has ended, once that is on disk. */
   onEnd?: (run: Run) => void;
   failpoint?: Failpoint;
@@ -200,6 +203,7 @@ export function createTransitions(deps: {
       await addCallbacks(tables, next, 'queued', { ...spec, notify: [] });
     }
     if (hasEnded(next.state)) {
+      await startOthers(tables, next);
       for (const other of await alsoRefused(tables, next)) {
         await apply(tables, other, {
           type: 'cancel',
@@ -208,6 +212,15 @@ export function createTransitions(deps: {
       }
     }
     return next;
+  }
+
+  /** Notes which specs the end of a run starts. A rollback starts none: what is behind it in the chain is rolled back by hand. */
+  async function startOthers(tables: Tables, run: Run): Promise<void> {
+    if (isProtection(run) || run.cause === 'rollback') return;
+    const chains = (deps.followersOf?.(run.spec) ?? [])
+      .filter(({ trigger }) => trigger.states.some((state) => state === run.state))
+      .map(({ spec, trigger }) => ({ run: run.id, spec, dueAt: clock.now() + trigger.soakMs }));
+    await tables.chains.add(chains);
   }
 
   /** Lets a job of Actions go on: nothing else is done by its run. */

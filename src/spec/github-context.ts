@@ -52,6 +52,7 @@ export function subjectOf(
 ): Subject | undefined {
   switch (event.kind) {
     case 'push':
+    case 'deployment':
       return { ...event, event: event.kind };
     case 'release':
       return { ...event, event: event.kind, ref: `refs/tags/${event.tag}` };

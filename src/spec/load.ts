@@ -3,6 +3,7 @@ import type { GitServers } from '../lib/servers.ts';
 import type { StepLimits } from '../lib/step-limits.ts';
 import type { LoadedHook } from '../model/hook.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
+import { chainProblems, unknownChains } from './chain-checks.ts';
 import { listSpecFiles, readSpecFile, type Listing } from './files.ts';
 import { parseSpecs, type Loaded } from './parse.ts';
 import { didYouMean, type SpecProblem } from './problem.ts';
@@ -68,8 +69,18 @@ export function combine(files: readonly Loaded[]): Loaded {
   };
   return {
     ...loaded,
-    problems: [...loaded.problems, ...duplicateNames(loaded.specs), ...duplicateIds(loaded.hooks)],
-    warnings: [...loaded.warnings, ...unknownHooks(loaded), ...serverHookWarnings(loaded)],
+    problems: [
+      ...loaded.problems,
+      ...duplicateNames(loaded.specs),
+      ...duplicateIds(loaded.hooks),
+      ...chainProblems(loaded.specs),
+    ],
+    warnings: [
+      ...loaded.warnings,
+      ...unknownHooks(loaded),
+      ...unknownChains(loaded.specs),
+      ...serverHookWarnings(loaded),
+    ],
   };
 }
 

@@ -18,6 +18,7 @@ import { githubFieldsIn } from './expression-checks.ts';
 import { evaluateCondition } from './expressions.ts';
 import { githubContext, subjectOf, type GithubContext } from './github-context.ts';
 import type { PathAnswers } from './match-paths.ts';
+import { matchesChain } from './match-chain.ts';
 import { matchesHead } from './match-head.ts';
 import { matchesPush, pushRefMatches } from './match-push.ts';
 import { matchesWorkflowRun } from './match-workflow-run.ts';
@@ -34,6 +35,10 @@ export function matchSpec(
 ): Verdict {
   if (event.kind === 'hook' || event.kind === 'schedule') {
     return matchesHeadEvent(spec, event, payload);
+  }
+  if (event.kind === 'deployment') {
+    const trigger = matchesChain(spec, event);
+    return trigger.matched ? allOf([trigger, matchesCondition(spec, event, payload)]) : trigger;
   }
   const repository = matchesRepository(spec, event);
   if (!repository.matched) return repository;
@@ -141,6 +146,7 @@ function noTrigger(spec: DeploymentSpec, event: Event): Verdict {
     workflowRun && 'workflow_run',
     spec.on.hooks && 'hook',
     spec.on.schedules && 'schedule',
+    spec.on.deployments && 'deployment',
   ];
   return failed(
     'on',

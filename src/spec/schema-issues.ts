@@ -179,7 +179,8 @@ const EVENTS: Record<string, string> = {
   tags: 'use push with "tags"',
   branches: 'it belongs below "push"',
   registry_package: WORKFLOW,
-  deployment: 'Mainsheet makes the Deployments itself; use push, release or workflow_run',
+  deployment:
+    'write it as a map, with the spec whose runs start this one: on: { deployment: { spec: staging } }',
   deployment_status: 'Mainsheet makes the Deployments itself; use push, release or workflow_run',
 };
 

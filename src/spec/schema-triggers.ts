@@ -8,6 +8,7 @@ import type {
 } from '../model/deployment-spec.ts';
 import { hookId, oneOrMore, problem, refuseList } from './schema-fields.ts';
 import { MOST_PATTERNS, patterns, refPattern } from './schema-patterns.ts';
+import { chains, toChain } from './schema-chain.ts';
 import { schedules, toSchedule } from './schema-schedule.ts';
 
 const MOST_HOOKS = 20;
@@ -129,6 +130,9 @@ const eventMap = z
     schedule: schedules
       .describe('Certain times; a branch or tag is deployed as it is then.')
       .optional(),
+    deployment: chains
+      .describe('The end of a run of another spec; the same revision is deployed.')
+      .optional(),
   })
   .superRefine((written, context) => {
     if (Object.keys(written).length === 0) needsTrigger(context);
@@ -154,6 +158,9 @@ export const triggers = z
         ...(written.schedule === undefined
           ? {}
           : { schedules: [written.schedule].flat().map(toSchedule) }),
+        ...(written.deployment === undefined
+          ? {}
+          : { deployments: [written.deployment].flat().map(toChain) }),
       };
     }
     const names = Array.isArray(written) ? written : [written];
@@ -176,7 +183,7 @@ function needsTrigger(context: Parameters<typeof problem>[0]): void {
   problem(
     context,
     '"on" needs at least one trigger',
-    `use ${EVENT_NAMES.join(', ')}, hook or schedule`,
+    `use ${EVENT_NAMES.join(', ')}, hook, schedule or deployment`,
   );
 }
 

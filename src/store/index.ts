@@ -4,6 +4,7 @@ import { createAudit, type Audit } from './audit.ts';
 import { barrierOf, type Barrier } from './barrier.ts';
 import { createBatches, type Batches } from './batches.ts';
 import { createBranchHeads, type BranchHeads } from './branch-heads.ts';
+import { createChains, type Chains } from './chains.ts';
 import { createCommits } from './commits.ts';
 import { createCursors, type Cursors } from './cursors.ts';
 import type { Engine } from './engine.ts';
@@ -56,6 +57,7 @@ export interface Tables {
   hooks: DynamicHooks;
   installations: ReturnType<typeof createInstallations>;
   gates: Gates;
+  chains: Chains;
   plans: Plans;
   batches: Batches;
   sessions: Sessions;
@@ -193,6 +195,7 @@ function createTables(db: Db, engine: Engine): Tables {
     hooks: createDynamicHooks(db),
     installations: createInstallations(db),
     gates: createGates(db),
+    chains: createChains(db),
     plans: createPlans(db, engine),
     batches: createBatches(db, engine),
     sessions: createSessions(db),

@@ -9,6 +9,7 @@ import { checkRuns } from './migrations/0031-check-runs.ts';
 import { gates } from './migrations/0033-gates.ts';
 import { sessions } from './migrations/0034-sessions.ts';
 import { installations } from './migrations/0036-installations.ts';
+import { chains } from './migrations/0044-chains.ts';
 import { plans } from './migrations/0042-plans.ts';
 import { batches } from './migrations/0045-batches.ts';
 import { callbacks } from './migrations/0045-callbacks.ts';
@@ -142,6 +143,7 @@ export function migrations(engine: Engine): Record<string, SchemaChange> {
     '0034-sessions': { up: sessions },
     '0036-installations': { up: installations },
     '0042-plans': { up: plans },
+    '0044-chains': { up: chains },
     '0045-batches': { up: batches },
     '0045-callbacks': { up: callbacks },
     '0047-step-gates': { up: stepGates },

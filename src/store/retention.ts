@@ -172,6 +172,7 @@ async function removeRun(db: Db, id: string, limit: number): Promise<boolean> {
     await inside.change`delete from steps where run_id = ${id}`;
     await inside.change`delete from gate_answers where run_id = ${id}`;
     await inside.change`delete from step_gates where run_id = ${id}`;
+    await inside.change`delete from chains where run_id = ${id}`;
     await inside.change`delete from outbox where run_id = ${id}`;
     if (gone.batch !== null) await forgetBatch(inside, gone.batch);
     return true;
@@ -189,6 +190,7 @@ async function forgetBatch({ change }: Queries, batch: string): Promise<void> {
 const IS_REMOVABLE = sql`
     r.finished_at is not null
     and not exists (select 1 from environments e where e.lane = r.lane and e.spec = r.spec and e.run_id = r.id)
+    and not exists (select 1 from chains c where c.run_id = r.id and c.state = 'waiting')
     and not exists (
       select 1 from outbox o where o.run_id = r.id and (
         o.state in ('pending', 'dead')

@@ -13,7 +13,7 @@ const PAGE = readFileSync(new URL('../../docs/patterns.md', import.meta.url), 'u
 const SPECS = Object.fromEntries(
   [...PAGE.matchAll(/^```yaml\n(.*?)^```/gms)].map(([, text = ''], index) => [
     `pattern-${index}.yaml`,
-    text.replaceAll('acme/storefront', SITE),
+    text.replaceAll('acme/storefront', SITE).replace('soak: 30m', 'soak: 1s'),
   ]),
 );
 
@@ -120,4 +120,29 @@ test('batch: many requests have one run', async () => {
   for (const size of [1, 2]) await send('report', { size });
   const [run] = await endedOf('report', { size: 3 });
   assert.deepEqual(run?.outputs, { sizes: '[ 1, 2, 3 ]' });
+});
+
+test('chain and promotion: staging, soak, approval, production at the same commit, and what its failure starts', async () => {
+  const sha = await world.sample.commit({ message: 'promoted' });
+  await world.sample.push('main');
+  const staging = await world.ended(sha, 'promote-staging');
+  assert.equal(staging.state, 'succeeded');
+  const waiting = await until('production waits for a person', async () =>
+    (await world.runs(`&sha=${sha}`)).find(({ spec }) => spec === 'promote-production'),
+  );
+  assert.equal(waiting.state, 'blocked');
+  const approved = await world.controller.post(`/runs/${waiting.id}/approve`);
+  assert.equal(approved.status, 200);
+  const production = await world.ended(sha, 'promote-production');
+  assert.deepEqual([production.id, production.state], [waiting.id, 'failed']);
+  const alarm = await world.ended(sha, 'promote-alarm');
+  assert.deepEqual(alarm.outputs, { sha });
+  const seen = await world.controller.get<{ startedBy: string; starts: object[] }>(
+    `/runs/${production.id}`,
+  );
+  assert.equal(seen.startedBy, staging.id);
+  assert.deepEqual(
+    seen.starts.map((one) => ({ ...one, dueAt: undefined })),
+    [{ spec: 'promote-alarm', state: 'started', reason: '', run: alarm.id, dueAt: undefined }],
+  );
 });

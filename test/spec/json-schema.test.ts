@@ -55,6 +55,7 @@ test('the known keys of a place are found through short forms and lists', () => 
     'workflow_run',
     'hook',
     'schedule',
+    'deployment',
   ]);
   assert.ok(knownKeys(schema, ['on', 'push']).includes('branches-ignore'));
   assert.deepEqual(knownKeys(schema, ['steps', 3, 'retry']), ['attempts', 'backoff']);

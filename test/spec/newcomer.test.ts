@@ -111,6 +111,7 @@ for (const [what, lines, expected] of [
     /by hand with mainsheet deploy <spec>$/,
   ],
   ['schedule', `on: [push, schedule]${STEPS}`, /write it as a map: on: \{ schedule/],
+  ['deployment', `on: [push, deployment]${STEPS}`, /write it as a map, with the spec whose runs/],
   ['pull_request', `on: pull_request${STEPS}`, /pull requests never deploy; use push/],
   ['merge_group', `on: { push: , merge_group: }${STEPS}`, /use push: what the merge queue merges/],
 ] as const) {

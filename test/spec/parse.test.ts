@@ -239,7 +239,7 @@ steps:
     'a trigger is needed',
     'on: {}\nsteps: [{ run: x }]',
     [
-      'x.yaml:4:5: on: "on" needs at least one trigger — use push, release, workflow_run, hook or schedule',
+      'x.yaml:4:5: on: "on" needs at least one trigger — use push, release, workflow_run, hook, schedule or deployment',
     ],
   ],
   [

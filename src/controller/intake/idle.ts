@@ -96,6 +96,7 @@ function mayMatch(spec: DeploymentSpec, event: Event): boolean {
     case 'hook':
       return event.verdict.matched && hookTriggerOf(spec, event.hook) !== undefined;
     case 'schedule':
+    case 'deployment':
       return true;
     default:
       return false;

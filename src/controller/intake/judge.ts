@@ -4,6 +4,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import { sameRepository, type Event, type Json } from '../../model/event.ts';
 import type { Catalog } from '../../spec/catalog.ts';
+import { chainOfEvent, type ChainPayload } from '../../model/chain.ts';
 import { hookOfEvent, scopeOf } from '../../model/hook.ts';
 import { scheduleOfEvent, type SchedulePayload } from '../../model/schedule.ts';
 import { serverOfEvent } from '../../model/server-event.ts';
@@ -55,6 +56,10 @@ export function createRecognize(deps: {
     const spec = scheduleOfEvent(name);
     if (spec !== undefined) {
       return { ...recognizeSchedule(catalog, spec, payload), repository: undefined };
+    }
+    const started = chainOfEvent(name);
+    if (started !== undefined) {
+      return { ...recognizeChain(catalog, payload), repository: undefined };
     }
     const event = toEvent(name, payload);
     return { event, candidates: [], repository: event.repository };
@@ -110,6 +115,19 @@ export function recognizeHook(
   return {
     event: { kind: 'hook', hook, repository: undefined, verdict, scope: scopeOf(payload) },
     candidates: [...catalog.forHook(hook)],
+  };
+}
+
+/** What a stored end of a run means to the spec that it starts. */
+function recognizeChain(catalog: Pick<Catalog, 'byName'>, payload: Json): Recognized {
+  const { spec: starts, deployment } = payload as unknown as ChainPayload;
+  const { run, spec, state, repository, ref, sha } = deployment;
+  const branch = ref.startsWith('refs/heads/') ? ref.slice('refs/heads/'.length) : undefined;
+  const after = { run, spec, state };
+  const loaded = catalog.byName(starts);
+  return {
+    event: { kind: 'deployment', repository, starts, after, ref, branch, sha },
+    candidates: loaded === undefined ? [] : [loaded],
   };
 }
 

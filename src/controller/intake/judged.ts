@@ -72,6 +72,8 @@ function summarize(
   }
   if (event.kind === 'other') return `Not deployed: ${event.reason}`;
   if (verdicts.length === 0) {
+    if (event.kind === 'deployment')
+      return `Not deployed: there is no spec ${event.starts} any more`;
     if (event.kind === 'schedule') return `Not deployed: there is no spec ${event.spec} any more`;
     const source = event.kind === 'hook' ? `the hook ${event.hook}` : event.repository;
     return `Not deployed: no deployment spec names ${source}`;

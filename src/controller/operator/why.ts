@@ -1,3 +1,4 @@
+import { isoTime } from '../../lib/clock.ts';
 import { checkRepository } from '../../lib/names.ts';
 import { TerminalError } from '../../lib/errors.ts';
 import type { Json } from '../../model/event.ts';
@@ -5,6 +6,7 @@ import { isProtection } from '../../model/protection.ts';
 import { hasEnded, type Run } from '../../model/run.ts';
 import type { Reason } from '../../model/verdict.ts';
 import type { Catalog } from '../../spec/catalog.ts';
+import type { Chain } from '../../store/chains.ts';
 import type { NamingDelivery } from '../../store/commits.ts';
 import type { Environment } from '../../store/environments.ts';
 import type { Store } from '../../store/index.ts';
@@ -58,10 +60,31 @@ export interface Why {
 export type AskWhy = (repository: string, sha: string) => Promise<Why[]>;
 
 export function createWhy(deps: {
-  store: Pick<Store, 'commits' | 'environments' | 'repositories'>;
+  store: Pick<Store, 'commits' | 'environments' | 'repositories' | 'chains' | 'inbox'>;
   catalog: Pick<Catalog, 'forRepository'>;
 }): AskWhy {
   const { store, catalog } = deps;
+
+  /** What the end of another spec's run means to a spec without a run of its own. */
+  async function byChain(chain: Chain | undefined, sha: string): Promise<Found | undefined> {
+    if (chain === undefined) return undefined;
+    const { run, spec, state, dueAt, reason } = chain;
+    const hint = byHand(spec, sha);
+    if (state === 'waiting') {
+      const summary = `Run ${run} starts it at ${isoTime(dueAt)}, if what it has deployed stays healthy`;
+      return { ...NOTHING, fate: 'waiting', summary, hint };
+    }
+    if (state === 'skipped') {
+      const summary = `Run ${run} was to start it, but ${reason}`;
+      return { ...NOTHING, fate: 'not-matched', summary, hint };
+    }
+    const { delivery } = (await store.inbox.get(chain.delivery ?? '')) ?? {};
+    if (delivery === undefined) return undefined;
+    const decided = delivery.outcome?.specs.find((one) => one.spec === spec);
+    const summary = `Run ${run} has started it: ${delivery.outcome?.summary ?? 'not processed yet'}`;
+    const reasons = decided?.verdict.reasons ?? [];
+    return { ...NOTHING, fate: 'not-decided', summary, hint, delivery: delivery.id, reasons };
+  }
 
   return async (repository, given) => {
     checkRepository(repository);
@@ -77,11 +100,12 @@ export function createWhy(deps: {
       store.commits.deliveries(names, sha),
       store.environments.list(),
     ]);
+    const chains = await store.chains.ofRuns(runs.map(({ id }) => id));
     const specs = names.flatMap((name) => catalog.forRepository(name)).map(({ spec }) => spec);
     const current = new Map(specs.map((spec) => [spec.name, spec.environment]));
     // A spec that is gone still answers for what it did.
     for (const run of runs) if (!current.has(run.spec)) current.set(run.spec, run.environment);
-    return [...current].map(([spec, environment]) => {
+    const answers = [...current].map(async ([spec, environment]) => {
       const own = runs.filter((run) => run.spec === spec);
       const place = environments.find(
         (one) => one.spec === spec && one.environment === environment,
@@ -90,10 +114,15 @@ export function createWhy(deps: {
       const found =
         byRuns(deployed, place) ??
         byJob(jobs[0]) ??
+        (await byChain(
+          chains.findLast((chain) => chain.spec === spec),
+          sha,
+        )) ??
         byDeliveries(spec, sha, deliveries, own) ??
         unheard(spec, sha);
       return { spec, environment, ...found };
     });
+    return await Promise.all(answers);
   };
 }
 

@@ -12,6 +12,7 @@ import type { BatchView } from '../../store/batches.ts';
 import type { Environment } from '../../store/environments.ts';
 import type { InstallationState } from '../../store/installations.ts';
 import { isOfRun, type OutboxEntry } from '../../store/outbox.ts';
+import type { ChainView } from '../read/run.ts';
 
 /** The API's resources: one schema each, from which both the types and the OpenAPI description come. */
 
@@ -110,6 +111,7 @@ export const runSchema = z
       'workflow_run',
       'hook',
       'schedule',
+      'deployment',
       'deploy',
       'deployment_protection_rule',
     ]),
@@ -240,6 +242,14 @@ function toGate({ gate, isOpen, detail, answers }: GateView): z.infer<typeof gat
   };
 }
 
+const startedSchema = z.object({
+  spec: z.string(),
+  state: z.enum(['waiting', 'started', 'skipped']),
+  dueAt: time.describe('When it starts, if what was deployed is healthy until then'),
+  reason: z.string().describe('Why it was not started'),
+  run: z.string().nullable().describe('What came of it'),
+});
+
 export const runDetailSchema = runSchema
   .extend({
     steps: z.array(stepSchema),
@@ -255,6 +265,10 @@ export const runDetailSchema = runSchema
       })
       .nullable()
       .describe('Whose events it has, where the spec gathers them'),
+    startedBy: z.string().nullable().describe('The run of another spec that has started it'),
+    starts: z
+      .array(startedSchema)
+      .describe('The specs that it starts, or was to start, when it has ended'),
   })
   .meta({ id: 'RunDetail' });
 
@@ -265,7 +279,7 @@ export function toRunDetail(
     callbacks: readonly OutboxEntry[];
     gates: readonly GateView[];
     batch: BatchView | undefined;
-  },
+  } & ChainView,
 ): z.infer<typeof runDetailSchema> {
   return {
     ...toRun(run),
@@ -273,6 +287,14 @@ export function toRunDetail(
     callbacks: parts.callbacks.map(toCallback),
     gates: parts.gates.map(toGate),
     batch: parts.batch === undefined ? null : toBatch(parts.batch),
+    startedBy: parts.startedBy?.id ?? null,
+    starts: parts.starts.map(({ chain: { spec, state, dueAt, reason }, run: started }) => ({
+      spec,
+      state,
+      dueAt: isoTime(dueAt),
+      reason,
+      run: started?.id ?? null,
+    })),
   };
 }
 
@@ -305,7 +327,7 @@ export const specSchema = z
       .enum(['installed', 'suspended', 'removed'])
       .nullable()
       .describe('Whether the App is on its repository; null when no event has told'),
-    events: z.array(z.enum(['push', 'release', 'workflow_run', 'hook', 'schedule'])),
+    events: z.array(z.enum(['push', 'release', 'workflow_run', 'hook', 'schedule', 'deployment'])),
     gates: z.array(z.string()).describe('What its runs wait for, each in a line'),
     steps: z.array(z.string()),
     file: z.string(),
@@ -325,6 +347,7 @@ export function toSpec(
   if (spec.on.workflowRun !== undefined) events.push('workflow_run');
   if (spec.on.hooks !== undefined) events.push('hook');
   if (spec.on.schedules !== undefined) events.push('schedule');
+  if (spec.on.deployments !== undefined) events.push('deployment');
   const { lane } = spec.concurrency;
   const pause = pauses.find((one) => isHeldBy({ spec: spec.name, lane }, one));
   return {

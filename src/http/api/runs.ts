@@ -8,6 +8,7 @@ import type { Operate } from '../../controller/operator/operate.ts';
 import type { News } from '../../model/news.ts';
 import { RUN_STATES, type Run } from '../../model/run.ts';
 import type { Store } from '../../store/index.ts';
+import { readChain } from '../read/run.ts';
 import { logText, streamLog } from './log.ts';
 import {
   pauseSchema,
@@ -95,6 +96,7 @@ export function runOperations(deps: {
           callbacks: await store.outbox.ofRun(id),
           gates: await deps.gates.view(run),
           batch: run.batch === undefined ? undefined : await store.batches.view(run.batch),
+          ...(await readChain(store, run)),
         });
       },
     }),

@@ -1,11 +1,13 @@
 import { elsewhere } from '../../lib/names.ts';
 import { commitUrl, compareUrl, placeOf, type GitServers } from '../../lib/servers.ts';
+import type { Run } from '../../model/run.ts';
+import type { Chain } from '../../store/chains.ts';
 import type { RunView } from '../read/run.ts';
 import { callbackName, tells } from './components/callbacks.ts';
 import { causeOf, environmentPath, runPath, shortSha } from './components/commit.ts';
 import { reasonList } from './components/reasons.ts';
 import { stateIcon } from './components/state.ts';
-import { ago } from './components/time.ts';
+import { ago, exact } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
 
@@ -23,6 +25,7 @@ export function sidebar(frame: Frame, view: RunView, at: Servers): Content {
     revision(frame, view, at),
     trigger(frame, view),
     batch(frame, view),
+    chain(frame, view),
     outputs(view),
     callbacks(frame, view),
     audit(frame, view),
@@ -97,6 +100,34 @@ function batch(frame: Frame, { batch: taken }: RunView): Content {
           html`<li>${icon(frame, 'webhook')}<a class="plain break" href="${frame.root}${pathTo(['deliveries', id])}">${id}</a></li>`,
       )}</ul>${more > 0 ? html`<p class="small muted">and ${more} more</p>` : ''}`,
   );
+}
+
+function chain(frame: Frame, { starts, startedBy }: RunView): Content {
+  if (starts.length === 0 && startedBy === undefined) return '';
+  const link = ({ id, spec, state }: Run) =>
+    html`${stateIcon(frame, state)}<div><p><a class="plain" href="${runPath(frame, id)}">${spec}</a></p></div>`;
+  const before =
+    startedBy === undefined
+      ? ''
+      : html`<p class="muted small">Started by</p><ul class="side-list"><li>${link(startedBy)}</li></ul>`;
+  const after =
+    starts.length === 0
+      ? ''
+      : html`<p class="muted small">Starts</p><ul class="side-list">${starts.map(
+          (one) =>
+            html`<li>${one.run === undefined ? notStarted(frame, one.chain) : link(one.run)}</li>`,
+        )}</ul>`;
+  return part('Chain', html`${before}${after}`);
+}
+
+function notStarted(frame: Frame, { spec, state, dueAt, reason, delivery }: Chain): Html {
+  const why =
+    state === 'waiting'
+      ? html`${exact(dueAt)}, if it is healthy until then`
+      : delivery === undefined
+        ? html`Not started: ${reason}`
+        : html`<a href="${frame.root}${pathTo(['deliveries', delivery])}">No run came of it</a>`;
+  return html`${icon(frame, state === 'waiting' ? 'hourglass' : 'cancelled')}<div><p><a class="plain" href="${environmentPath(frame, spec)}">${spec}</a></p><p class="small muted break">${why}</p></div>`;
 }
 
 function outputs({ run }: RunView): Content {

@@ -1,3 +1,4 @@
+import { describeChain, followersOf, type ChainTrigger } from '../../model/chain.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import { isHeldBy, type Pause } from '../../model/pause.ts';
 import type { Run } from '../../model/run.ts';
@@ -81,7 +82,7 @@ ${head(frame, name, loaded, pauses, viewer, items[0])}
               })
             : await runRows(frame, commits, items, live)
         }</div>${older(frame, pathTo(['specs', name]), {}, next)}</section>
-<aside class="run-side" aria-label="About this spec">${about(loaded, places)}</aside></div>
+<aside class="run-side" aria-label="About this spec">${about(frame, loaded, places, catalog.current().specs)}</aside></div>
 ${loaded === undefined ? '' : html`<section class="panel spec-source"><div class="panel-head">${icon(frame, 'file-code')}<h2>${loaded.file}</h2><span class="muted small">line ${loaded.line}</span></div><pre class="payload" tabindex="0">${loaded.text.trim()}</pre></section>`}
 </div></main>`;
         return { page: { title: name, section: 'Specs', body } };
@@ -155,8 +156,10 @@ ${pause === undefined ? '' : pauseNote(frame, pause)}`;
 }
 
 function about(
+  frame: Frame,
   loaded: LoadedSpec | undefined,
   places: readonly { lane: string; sha: string }[],
+  all: readonly LoadedSpec[],
 ): Content {
   const facts: Content[] = places.map(
     ({ lane, sha }) =>
@@ -167,6 +170,16 @@ function about(
     facts.push(
       html`<dt>Lane</dt><dd class="break">${spec.concurrency.lane}</dd><dt>Queue</dt><dd>${spec.concurrency.queue === 'newest' ? 'The newest wins' : 'Every run gets its turn'}</dd><dt>Steps</dt><dd>${spec.steps.map(({ name }) => html`<p class="break">${name}</p>`)}</dd>`,
     );
+    const other = (name: string, trigger: ChainTrigger) =>
+      html`<p class="break"><a href="${environmentPath(frame, name)}">${name}</a> <span class="muted">${describeChain(trigger)}</span></p>`;
+    const before = spec.on.deployments ?? [];
+    const after = followersOf(spec.name, all);
+    if (before.length > 0) {
+      facts.push(html`<dt>Started by</dt><dd>${before.map((one) => other(one.spec, one))}</dd>`);
+    }
+    if (after.length > 0) {
+      facts.push(html`<dt>Starts</dt><dd>${after.map((one) => other(one.spec, one.trigger))}</dd>`);
+    }
     if (spec.secrets.length > 0) {
       facts.push(html`<dt>Secrets</dt><dd class="mono break">${spec.secrets.join(', ')}</dd>`);
     }

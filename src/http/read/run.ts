@@ -3,6 +3,7 @@ import type { Delivery } from '../../model/delivery.ts';
 import { isHeldBy, type Pause } from '../../model/pause.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import type { Run, Step } from '../../model/run.ts';
+import type { Chain } from '../../store/chains.ts';
 import type { AuditEntry } from '../../store/audit.ts';
 import type { BatchView } from '../../store/batches.ts';
 import type { Store } from '../../store/index.ts';
@@ -15,7 +16,7 @@ import type { RecentRuns } from './recent-runs.ts';
 const MOST_AUDITED = 50;
 
 /** Everything that is known of a run. */
-export interface RunView {
+export interface RunView extends ChainView {
   run: Run;
   steps: Step[];
   commit: CommitTitle | undefined;
@@ -33,6 +34,18 @@ export interface RunView {
   /** What keeps its spec or its lane as it is. */
   pause: Pause | undefined;
   batch: BatchView | undefined;
+}
+
+/** What has started a run, and what it starts. */
+export interface ChainView {
+  startedBy: Run | undefined;
+  starts: StartedView[];
+}
+
+/** A spec that a run starts, and the run that came of it. */
+interface StartedView {
+  chain: Chain;
+  run: Run | undefined;
 }
 
 /** Undefined for a run that is not there, or that the viewer may not see. */
@@ -68,7 +81,26 @@ export async function readRun(
     audit,
     usualMs: usualDuration(recent),
     gates: await deps.gates.view(run),
+    ...(await readChain(store, run)),
     pause: pauses.find((pause) => isHeldBy(run, pause)),
     batch: run.batch === undefined ? undefined : await store.batches.view(run.batch),
   };
+}
+
+/** What has started a run, and what it starts: all in the repository of the run. */
+export async function readChain(
+  { chains, runs }: Pick<Store, 'chains' | 'runs'>,
+  run: Run,
+): Promise<ChainView> {
+  const [from, after] = await Promise.all([
+    chains.ofDelivery(run.delivery),
+    chains.ofRuns([run.id]),
+  ]);
+  const starts = after.map(async (chain): Promise<StartedView> => {
+    if (chain.delivery === undefined) return { chain, run: undefined };
+    const page = { limit: 1, before: undefined };
+    const { items } = await runs.list(page, { delivery: chain.delivery });
+    return { chain, run: items[0] };
+  });
+  return { startedBy: from && (await runs.get(from.run)), starts: await Promise.all(starts) };
 }

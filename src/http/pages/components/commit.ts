@@ -27,6 +27,7 @@ const EVENTS: Record<string, string> = {
   workflow_run: 'Workflow',
   deploy: 'By hand',
   hook: 'Hook',
+  deployment: 'Chain',
   deployment_protection_rule: 'Actions job',
 };
 

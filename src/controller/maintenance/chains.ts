@@ -1,0 +1,109 @@
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { CHAIN_STATES, chainEventName, type ChainPayload } from '../../model/chain.ts';
+import type { Json } from '../../model/event.ts';
+import type { Run } from '../../model/run.ts';
+import type { Chain } from '../../store/chains.ts';
+import type { Store, Tables } from '../../store/index.ts';
+import { createLoop, type Loop } from '../loop.ts';
+
+const POLL_MS = 1000;
+/** Chains that are looked at in one turn. */
+const MOST = 50;
+/** Newest runs of a spec among which one that failed later is looked for. */
+const MOST_LATER = 50;
+
+/**
+ * Makes deliveries of the runs that start other specs, when their time has come and what they deployed is healthy. The row's end and
+ * the delivery are one transaction: each starts once, among replicas too.
+ */
+export function createChainLoop(deps: {
+  store: Pick<Store, 'chains' | 'lazily'>;
+  onAccepted: () => void;
+  clock: Clock;
+  logger: Logger;
+}): Loop {
+  const { store, clock, logger } = deps;
+
+  async function turn(): Promise<boolean> {
+    const due = await store.chains.due(clock.now(), MOST);
+    for (const chain of due) await look(chain);
+    return due.length === MOST;
+  }
+
+  async function look(chain: Chain): Promise<void> {
+    const said = await store.lazily((tables) => start(tables, chain, clock.now()));
+    if (said === undefined) return;
+    const { run, spec } = chain;
+    logger.info({ run, spec, ...said }, 'a run has started another spec, or was not to');
+    if ('delivery' in said) deps.onAccepted();
+  }
+
+  return createLoop({ name: 'chains', turn, pollMs: POLL_MS, logger });
+}
+
+async function start(
+  tables: Tables,
+  chain: Chain,
+  now: number,
+): Promise<{ delivery: string } | { skipped: string } | undefined> {
+  const run = await tables.runs.get(chain.run);
+  const skipped = run === undefined ? 'its run is gone' : await whyUnwell(tables, run);
+  if (skipped !== undefined || run === undefined) {
+    const reason = skipped ?? '';
+    return (await tables.chains.end(chain, { state: 'skipped', reason }))
+      ? { skipped: reason }
+      : undefined;
+  }
+  const event = chainEventName(chain.spec);
+  const delivery = `${event}:${run.id}`;
+  if (!(await tables.chains.end(chain, { state: 'started', delivery }))) return undefined;
+  await tables.inbox.store([
+    {
+      id: delivery,
+      event,
+      action: undefined,
+      repository: run.repository,
+      payload: JSON.stringify(await payloadOf(tables, chain, run)),
+      receivedAt: now,
+    },
+  ]);
+  return { delivery };
+}
+
+/** Why what a run has deployed is not what should go further. Only of what was deployed. */
+async function whyUnwell(tables: Tables, run: Run): Promise<string | undefined> {
+  if (run.state !== 'succeeded') return undefined;
+  const live = await tables.environments.get(run.lane, run.spec);
+  if (live !== undefined && live.run !== run.id) {
+    return `run ${live.run} has deployed ${live.sha.slice(0, 7)} since`;
+  }
+  const page = { limit: MOST_LATER, before: undefined };
+  const { items } = await tables.runs.list(page, { spec: run.spec, lane: run.lane });
+  const failed = items.find(({ state, sequence }) => state === 'failed' && sequence > run.sequence);
+  return failed && `run ${failed.id} has failed since to deploy ${failed.sha.slice(0, 7)}`;
+}
+
+/** With what the first delivery tells of the commit and of who sent it. */
+async function payloadOf(tables: Tables, { spec }: Chain, run: Run): Promise<Json> {
+  const { id, environment, repository, ref, sha } = run;
+  const state = CHAIN_STATES.find((one) => one === run.state) ?? 'succeeded';
+  const deployment: ChainPayload['deployment'] = {
+    run: id,
+    spec: run.spec,
+    environment,
+    state,
+    repository,
+    ref,
+    sha,
+  };
+  const first = JSON.parse((await tables.inbox.get(run.delivery))?.payload || '{}') as {
+    [key: string]: Json;
+  };
+  const told = ['head_commit', 'sender', 'pusher'].filter((key) => Object.hasOwn(first, key));
+  return {
+    ...Object.fromEntries(told.map((key) => [key, first[key] ?? null])),
+    spec,
+    deployment,
+  };
+}

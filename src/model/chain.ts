@@ -1,0 +1,73 @@
+import { formatDuration } from '../lib/duration.ts';
+import type { DeploymentSpec, LoadedSpec } from './deployment-spec.ts';
+
+/** How a run ended that starts another spec. What was superseded did nothing. */
+export const CHAIN_STATES = ['succeeded', 'failed', 'cancelled'] as const;
+
+export type ChainState = (typeof CHAIN_STATES)[number];
+
+/** One entry of `on.deployment`: the spec is started at the revision of another spec's run. */
+export interface ChainTrigger {
+  /** The other spec. */
+  spec: string;
+  states: readonly ChainState[];
+  /** How long the other's deployment has to be healthy first, in milliseconds. */
+  soakMs: number;
+}
+
+/** What is stored of a run that starts a spec: the payload of its delivery, and what expressions call `event`. */
+export interface ChainPayload {
+  /** The spec that is started. */
+  spec: string;
+  deployment: {
+    run: string;
+    spec: string;
+    environment: string;
+    state: ChainState;
+    repository: string;
+    ref: string;
+    sha: string;
+  };
+}
+
+const EVENT_PREFIX = 'deployment:';
+
+/** What a delivery that starts a spec has as its event: no sender can spell it. */
+export const chainEventName = (spec: string) => `${EVENT_PREFIX}${spec}`;
+
+/** The spec that a delivery starts, by its event's name; undefined for others. */
+export function chainOfEvent(name: string): string | undefined {
+  return name.startsWith(EVENT_PREFIX) ? name.slice(EVENT_PREFIX.length) : undefined;
+}
+
+/** The trigger of a spec that a run of another one fires when it ends so. */
+export function chainTriggerOf(
+  { on }: Pick<DeploymentSpec, 'on'>,
+  spec: string,
+  state: string,
+): ChainTrigger | undefined {
+  return on.deployments?.find(
+    (trigger) => trigger.spec === spec && trigger.states.some((one) => one === state),
+  );
+}
+
+/** A spec that another one starts. */
+export interface Follower {
+  spec: string;
+  trigger: ChainTrigger;
+}
+
+/** What a spec starts, of all specs. Pure. */
+export function followersOf(name: string, specs: readonly LoadedSpec[]): Follower[] {
+  return specs.flatMap(({ spec }) =>
+    (spec.on.deployments ?? [])
+      .filter((trigger) => trigger.spec === name)
+      .map((trigger) => ({ spec: spec.name, trigger })),
+  );
+}
+
+/** When a trigger starts its spec, for people: `succeeded, healthy for 30m`. Pure. */
+export function describeChain({ states, soakMs }: ChainTrigger): string {
+  const soak = soakMs === 0 ? '' : `, healthy for ${formatDuration(soakMs)}`;
+  return `${states.join(' or ')}${soak}`;
+}

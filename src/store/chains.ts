@@ -1,0 +1,68 @@
+import { createMapping } from './mapping.ts';
+import { list, queries, values, type Db, type Row } from './query.ts';
+
+/** A spec that a run starts, or would have started. */
+export interface Chain {
+  run: string;
+  /** The spec. */
+  spec: string;
+  state: 'waiting' | 'started' | 'skipped';
+  /** When it starts, in milliseconds since the epoch. */
+  dueAt: number;
+  /** Why it was skipped. */
+  reason: string;
+  /** What has started it. */
+  delivery: string | undefined;
+}
+
+const mapping = createMapping<Chain>({ names: { run: 'run_id' } });
+
+export type Chains = ReturnType<typeof createChains>;
+
+/** What runs start when they have ended. */
+export function createChains(db: Db) {
+  const { all, change, first } = queries(db);
+  return {
+    async add(chains: readonly Pick<Chain, 'run' | 'spec' | 'dueAt'>[]): Promise<void> {
+      if (chains.length === 0) return;
+      const rows = chains.map((chain) =>
+        mapping.write({ ...chain, state: 'waiting', reason: '', delivery: undefined }),
+      );
+      await change`insert into chains ${values(rows)} on conflict do nothing`;
+    },
+
+    /** Those whose time has come, the one that waits longest first. */
+    async due(now: number, most: number): Promise<Chain[]> {
+      const rows = await all<Row>`select * from chains where state = 'waiting' and due_at <= ${now}
+        order by due_at, run_id, spec limit ${most}`;
+      return rows.map(mapping.read);
+    },
+
+    /** Ends the wait of one. False when another process has done so. */
+    async end(
+      { run, spec }: Pick<Chain, 'run' | 'spec'>,
+      as: { state: 'started'; delivery: string } | { state: 'skipped'; reason: string },
+    ): Promise<boolean> {
+      const { state } = as;
+      const [reason, delivery] = state === 'started' ? ['', as.delivery] : [as.reason, null];
+      const ended = await change`update chains
+        set state = ${state}, reason = ${reason}, delivery = ${delivery}
+        where run_id = ${run} and spec = ${spec} and state = 'waiting'`;
+      return ended > 0;
+    },
+
+    /** What these runs start. */
+    async ofRuns(runs: readonly string[]): Promise<Chain[]> {
+      if (runs.length === 0) return [];
+      const rows = await all<Row>`select * from chains where run_id in ${list(runs)}
+        order by run_id, spec`;
+      return rows.map(mapping.read);
+    },
+
+    /** What a delivery was made from. */
+    async ofDelivery(delivery: string): Promise<Chain | undefined> {
+      const row = await first<Row>`select * from chains where delivery = ${delivery}`;
+      return row && mapping.read(row);
+    },
+  };
+}

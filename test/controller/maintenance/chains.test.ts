@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { describe, test, type TestContext } from 'node:test';
+import { createChainLoop } from '../../../src/controller/maintenance/chains.ts';
+import { createBroadcast } from '../../../src/lib/broadcast.ts';
+import { silentLogger } from '../../../src/lib/logger.ts';
+import type { Follower } from '../../../src/model/chain.ts';
+import type { News } from '../../../src/model/news.ts';
+import type { RunCommand } from '../../../src/model/run-state.ts';
+import type { NewRun } from '../../../src/model/run.ts';
+import { createTransitions } from '../../../src/runs/transition.ts';
+import type { Store } from '../../../src/store/index.ts';
+import { sampleLoaded } from '../../runs/samples.ts';
+import { sampleDelivery, sampleRun } from '../../store/samples.ts';
+import { bothEngines } from '../../support/engines.ts';
+
+const MINUTE = 60_000;
+const START = 1_000_000;
+const FOLLOWERS: Follower[] = [
+  {
+    spec: 'production',
+    trigger: { spec: 'storefront', states: ['succeeded'], soakMs: 30 * MINUTE },
+  },
+  { spec: 'alarm', trigger: { spec: 'storefront', states: ['failed'], soakMs: 0 } },
+];
+const DONE: RunCommand = { type: 'succeed', outputs: {} };
+const FAILED: RunCommand = { type: 'fail', fault: 'step', reason: 'Smoke failed' };
+
+for (const [engine, open] of bothEngines()) {
+  describe(`chains on ${engine}`, () => {
+    async function setUp(t: TestContext) {
+      const store = await open(t);
+      const loaded = sampleLoaded();
+      let now = START;
+      const clock = { now: () => now, elapsed: () => now, sleep: async () => undefined };
+      const transitions = createTransitions({
+        store,
+        specOf: async () => loaded.spec,
+        clock,
+        news: createBroadcast<News>(),
+        publicUrl: undefined,
+        feedback: undefined,
+        followersOf: (spec) => (spec === 'storefront' ? FOLLOWERS : []),
+      });
+      return {
+        store,
+        tick: (ms: number) => (now += ms),
+        /** A run that ends by the commands, in one transaction with `more`. */
+        async deploy(
+          id: string,
+          run: Partial<NewRun>,
+          end: RunCommand,
+          more = async () => undefined as void,
+        ) {
+          await store.atomically(async (tables) => {
+            const planned = sampleRun(id, { createdAt: now, ...run });
+            const [made] = await transitions.create(tables, planned, loaded);
+            assert.ok(made);
+            const started = await transitions.apply(tables, made, { type: 'start' });
+            await transitions.apply(tables, started, end);
+            await more();
+          });
+        },
+        /** One look, as every replica has it. */
+        async look(on: Pick<Store, 'chains' | 'lazily'> = store) {
+          const stopping = new AbortController();
+          const ending = { ...clock, now: () => (stopping.abort(), now) };
+          const onAccepted = () => undefined;
+          await createChainLoop({ store: on, onAccepted, clock: ending, logger: silentLogger }).run(
+            stopping.signal,
+          );
+        },
+        delivered: async () =>
+          (await store.inbox.list({ limit: 50, before: undefined })).items
+            .map(({ event, id, repository }) => `${event} ${id} ${repository}`)
+            .filter((text) => text.startsWith('deployment:')),
+        chains: async (run: string) =>
+          (await store.chains.ofRuns([run])).map(
+            ({ spec, state, reason }) => `${spec} ${state}${reason === '' ? '' : `: ${reason}`}`,
+          ),
+      };
+    }
+
+    test('what was healthy for the soak starts the other spec, once among replicas, at the same revision', async (t) => {
+      const { store, deploy, tick, look, delivered, chains } = await setUp(t);
+      const payload = JSON.stringify({ sender: { login: 'alice' }, head_commit: { id: 'x' } });
+      await store.accept(sampleDelivery('d1', { payload }));
+      await deploy('r1', { delivery: 'd1', ref: 'refs/heads/main' }, DONE);
+      tick(30 * MINUTE - 1);
+      await look();
+      assert.deepEqual(await delivered(), []);
+      assert.deepEqual(await chains('r1'), ['production waiting']);
+      tick(1);
+      await Promise.all([look(), look(), look()]);
+      const id = 'deployment:production:r1';
+      assert.deepEqual(await delivered(), [`deployment:production ${id} acme/storefront`]);
+      assert.deepEqual(await chains('r1'), ['production started']);
+      assert.equal((await store.chains.ofDelivery(id))?.run, 'r1');
+      const run = await store.runs.get('r1');
+      const stored = JSON.parse((await store.inbox.get(id))?.payload ?? '{}') as object;
+      assert.deepEqual(stored, {
+        sender: { login: 'alice' },
+        head_commit: { id: 'x' },
+        spec: 'production',
+        deployment: {
+          run: 'r1',
+          spec: 'storefront',
+          environment: 'production',
+          state: 'succeeded',
+          repository: 'acme/storefront',
+          ref: 'refs/heads/main',
+          sha: run?.sha,
+        },
+      });
+    });
+
+    test('each state starts the specs that name it, and a rollback starts none', async (t) => {
+      const { deploy, chains } = await setUp(t);
+      await deploy('r1', {}, FAILED);
+      await deploy('r2', { cause: 'rollback', delivery: 'd2' }, DONE);
+      await deploy('r3', { delivery: 'd3' }, { type: 'cancel', reason: 'Cancelled' });
+      assert.deepEqual(await Promise.all(['r1', 'r2', 'r3'].map(chains)), [
+        ['alarm waiting'],
+        [],
+        [],
+      ]);
+    });
+
+    for (const [what, next, end, reason] of [
+      ['rolled back', { cause: 'rollback', sha: 'c'.repeat(40) }, DONE, /^run r2 has deployed ccc/],
+      ['replaced', { sha: 'd'.repeat(40) }, DONE, /^run r2 has deployed ddddddd since$/],
+      ['followed by a failure', { sha: 'e'.repeat(40) }, FAILED, /^run r2 has failed since to/],
+    ] as const) {
+      test(`what was ${what} before the soak was over starts nothing, and says why`, async (t) => {
+        const { deploy, tick, look, delivered, chains } = await setUp(t);
+        await deploy('r1', {}, DONE);
+        tick(MINUTE);
+        await deploy('r2', { ...next, delivery: 'd2' }, end);
+        tick(29 * MINUTE);
+        await look();
+        const [first = ''] = await chains('r1');
+        assert.match(first.replace('production skipped: ', ''), reason);
+        assert.ok((await delivered()).every((text) => !text.includes('production:r1')));
+      });
+    }
+
+    test('the end of a run and what it starts are one transaction, and so are its start and the delivery', async (t) => {
+      const { store, deploy, tick, look, delivered, chains } = await setUp(t);
+      const dies = async () => {
+        throw new Error('killed');
+      };
+      await assert.rejects(deploy('r1', {}, DONE, dies), /killed/);
+      assert.deepEqual(await chains('r1'), []);
+      await deploy('r1', {}, DONE);
+      tick(30 * MINUTE);
+      const lazily: Store['lazily'] = (work) =>
+        store.lazily(async (tables) => {
+          await work(tables);
+          return await dies();
+        });
+      await look({ ...store, lazily });
+      assert.deepEqual([await delivered(), await chains('r1')], [[], ['production waiting']]);
+      await look();
+      assert.equal((await delivered()).length, 1);
+    });
+  });
+}

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { runCommand } from '../commands/run-command.ts';
+import { until } from '../support/until.ts';
+import { createWorld, SITE, type World } from '../support/world.ts';
+
+let world: World;
+before(async () => {
+  world = await createWorld({
+    specs: {
+      'chain.yaml': `
+name: first
+repository: ${SITE}
+environment: staging
+on: { push: { branches: [main] } }
+steps: [{ run: "true" }]
+---
+name: second
+repository: ${SITE}
+environment: production
+on: { deployment: { spec: first } }
+steps: [{ run: "true" }]
+---
+name: later
+repository: ${SITE}
+environment: later
+on: { deployment: { spec: second, soak: 1h } }
+steps: [{ run: "true" }]
+`,
+    },
+  });
+});
+after(() => world.close());
+
+async function push(message: string): Promise<string> {
+  const sha = await world.sample.commit({ message });
+  await world.sample.push('main');
+  return sha;
+}
+
+const mainsheet = (...argv: string[]) =>
+  runCommand(argv, { env: { MAINSHEET_URL: world.controller.url } });
+
+test('a run starts the next spec at its commit, and the pages and "why" show the chain', async () => {
+  const sha = await push('chained');
+  const second = await world.ended(sha, 'second');
+  assert.equal(second.state, 'succeeded');
+  const why = await mainsheet('why', sha, '--repository', SITE);
+  assert.match(why.stdout, new RegExp(`Run ${second.id} starts it at 20\\d\\d-.* stays healthy`));
+  const explained = await world.explained(second.delivery);
+  assert.deepEqual(
+    explained.specs.map(({ spec, matched }) => [spec, matched]),
+    [['second', true]],
+  );
+  assert.match(explained.specs[0]?.reasons[0]?.detail ?? '', /^run \w+ of first has deployed/);
+});
+
+for (const place of [
+  'end.before',
+  'end.after',
+  'intake.before:2',
+  'intake.inside:2',
+  'intake.after:2',
+]) {
+  test(`killed at ${place}, a chain goes on after a restart, once`, async () => {
+    await world.controller.stop();
+    await world.controller.restart({ MAINSHEET_FAILPOINTS: place });
+    world.hear();
+    const sha = await push(place);
+    await world.controller.exited();
+    await world.controller.restart();
+    world.hear();
+    assert.equal((await world.ended(sha, 'second')).state, 'succeeded');
+    await until('nothing is pending', async () => {
+      const { items } = await world.controller.get<{ items: object[] }>(
+        '/deliveries?state=pending',
+      );
+      return items.length === 0;
+    });
+    const specs = (await world.runs(`&sha=${sha}`)).map(({ spec }) => spec).sort();
+    assert.deepEqual(specs, ['first', 'second']);
+  });
+}
