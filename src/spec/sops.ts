@@ -24,7 +24,7 @@ export async function openSops(
   const hash = createHash('sha512');
   for (const [name, sealed] of values) {
     // The name is sealed with its value, so that none can be put in another's place.
-    const value = open(key, sealed, `${name}:`, name);
+    const value = sealed === '' ? Buffer.alloc(0) : open(key, sealed, `${name}:`, name);
     hash.update(value);
     secrets.set(name, value.toString('utf8'));
   }
@@ -55,7 +55,8 @@ function read(text: string): { values: [string, string][]; meta: Record<string, 
       throw unreadable(`"${name.slice(0, 100)}" is no name of a secret: use A-Z, 0-9 and _`);
     }
     const value = isScalar(pair.value) ? pair.value.value : undefined;
-    if (typeof value !== 'string' || !SEALED.test(value)) {
+    // SOPS leaves an empty text as it is.
+    if (typeof value !== 'string' || (value !== '' && !SEALED.test(value))) {
       throw unreadable(
         `the value of ${name} is not an encrypted text: let SOPS encrypt all of them`,
       );

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { before, test } from 'node:test';
 import { generateIdentity, identityToRecipient } from 'age-encryption';
 import { openSops } from '../../src/spec/sops.ts';
@@ -15,6 +16,20 @@ before(async () => {
 test('what SOPS has encrypted for age is decrypted with any of several keys', async () => {
   const keys = [await generateIdentity(), identity];
   assert.deepEqual(Object.fromEntries(await openSops(sealed, keys)), SECRETS);
+});
+
+test('a file that sops 3.9.4 has made is decrypted: texts of several lines, numbers, comments, what is empty', async () => {
+  const file = new URL('fixtures/made-by-sops.sops.yaml', import.meta.url);
+  // Made for this test with age-keygen, and opens nothing else.
+  const key = 'AGE-SECRET-KEY-1SY2VGH95UHLPS5JNCKT50CQ4V540JZ4H375FGDRL8FSA8S8XKTLQ4J4N04';
+  assert.deepEqual(Object.fromEntries(await openSops(await readFile(file, 'utf8'), [key])), {
+    API_TOKEN: 'tok: en',
+    DB_PASSWORD: 'ü',
+    MANY: 'two\nlines\n',
+    PORT: '5432',
+    ON: 'True',
+    EMPTY: '',
+  });
 });
 
 const valueOf = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(sealed)?.[1] ?? '';
