@@ -418,6 +418,7 @@ export async function startApp(deps: {
     webhookSecrets: config.webhookSecrets,
     ...(await openHooks({ config, store, catalog, secret, clock })),
     trustedProxies: config.trustedProxies,
+    clientCertificates: config.clientCertificates,
     spoolDirectory: config.dataDir,
     adminToken,
     publicUrl: config.publicUrl,
@@ -431,6 +432,9 @@ export async function startApp(deps: {
   });
   // Before the loops: when the address is taken, nothing is under way yet.
   const url = await listen(http.server, config.host, config.port);
+  const secureUrl =
+    http.secureServer &&
+    (await listen(http.secureServer, config.host, config.clientCertificates?.listener?.port ?? 0));
   const tunnel =
     config.tunnel === undefined
       ? []
@@ -461,7 +465,13 @@ export async function startApp(deps: {
   const silenced = new AbortController();
   const relaying = relay?.run(silenced.signal);
   logger.info(
-    { url, version: deps.version, specs: catalog.current().specs.length, dataDir: config.dataDir },
+    {
+      url,
+      secureUrl,
+      version: deps.version,
+      specs: catalog.current().specs.length,
+      dataDir: config.dataDir,
+    },
     'listening',
   );
   if (config.github.auth === undefined) {

@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { describeError } from './lib/errors.ts';
 import type { FailpointPlan } from './lib/failpoint.ts';
 import { createSecrets, type Secrets } from './config/secrets.ts';
+import { readClientCertificates, type ClientCertificates } from './config/client-certificates.ts';
 import { configSchema, type DeploymentsSource } from './config/schema.ts';
 import { readServers } from './config/servers.ts';
 import type { StepUser } from './config/step-user.ts';
@@ -74,6 +75,8 @@ export interface Config {
   trustedProxies: string[];
   /** The mail server: whole, without user and password, and who mails are from. */
   smtp: { url: string; address: string; from: string } | undefined;
+  /** How clients of hooks show certificates; undefined: they cannot. */
+  clientCertificates: ClientCertificates | undefined;
   /** Where the spans of runs go, as OTLP over HTTP; undefined: nowhere. */
   traces: { url: string; headers: Record<string, string>; service: string } | undefined;
   logLevel: string;
@@ -112,13 +115,14 @@ export function readConfig(
   const { secrets, ...found } = createSecrets(env);
   const out = readWayOut(env);
   const { servers, ...listed } = readServers(env);
+  const { clientCertificates, ...shown } = readClientCertificates(env);
   const warnings = [
     ...unknownVariables(env),
     ...found.warnings,
     ...listed.warnings,
     ...out.warnings,
   ];
-  problems.push(...found.problems, ...listed.problems, ...out.problems);
+  problems.push(...found.problems, ...listed.problems, ...shown.problems, ...out.problems);
 
   const parsed = configSchema.safeParse(values);
   if (!parsed.success) {
@@ -204,6 +208,7 @@ export function readConfig(
     secrets,
     secretFiles: secretFiles(env),
     trustedProxies: set.MAINSHEET_TRUSTED_PROXIES ?? [],
+    clientCertificates,
     traces: tracesOf(set),
     smtp: smtpOf(set),
     logLevel: set.LOG_LEVEL ?? 'info',
@@ -288,6 +293,8 @@ function hideSecrets(config: Config): Config {
   for (const server of servers.values()) {
     printAs(server, { ...server, token: server.token && '***' });
   }
+  const listener = config.clientCertificates?.listener;
+  if (listener !== undefined) printAs(listener, { ...listener, key: '***' });
   printAs(servers, [...servers.values()]);
   printAs(wayOut, {
     ...wayOut,

@@ -67,6 +67,7 @@ test('with nothing but the webhook secret set, the documented defaults count', (
     sessionKeys: [],
     sopsKeys: [],
     trustedProxies: [],
+    clientCertificates: undefined,
     traces: undefined,
     smtp: undefined,
     logLevel: 'info',
@@ -603,4 +604,38 @@ test('what is wrong with git servers is said, without a token', () => {
   assert.deepEqual(warnings({ MAINSHEET_SERVER_WROK_TOKEN: 'x' }), [
     'MAINSHEET_SERVER_WROK_TOKEN is of no server in MAINSHEET_SERVERS: name the server there, or remove it',
   ]);
+});
+
+test('client certificates need an authority, and a key that is that of the certificate', async (t) => {
+  const tls = new URL('support/tls/', import.meta.url).pathname;
+  const path = await directory(t, { 'other.key': pem });
+  const ca = { MAINSHEET_CLIENT_CA_FILE: join(tls, 'ca.pem') };
+  const listener = {
+    ...ca,
+    MAINSHEET_TLS_PORT: '8443',
+    MAINSHEET_TLS_CERT_FILE: join(tls, 'server.pem'),
+    MAINSHEET_TLS_KEY_FILE: join(tls, 'server-key.pem'),
+  };
+  const read = config(listener);
+  assert.equal(read.clientCertificates?.listener?.port, 8443);
+  assert.deepEqual(read.secretFiles, [join(tls, 'server-key.pem')]);
+  for (const text of [JSON.stringify(read), inspect(read, { depth: 9 })]) {
+    assert.doesNotMatch(text, /PRIVATE KEY/);
+  }
+  const header = { ...ca, MAINSHEET_CLIENT_CERTIFICATE_HEADER: 'Ssl-Client-Cert' };
+  const proxies = { MAINSHEET_TRUSTED_PROXIES: '10.0.0.0/8' };
+  assert.equal(config({ ...header, ...proxies }).clientCertificates?.header, 'ssl-client-cert');
+  const wrongOf = (env: object) => problems({ ...needed, ...env }).join('\n');
+  assert.match(wrongOf(header), /MAINSHEET_TRUSTED_PROXIES is not set/);
+  assert.match(wrongOf({ ...listener, MAINSHEET_CLIENT_CA_FILE: '' }), /CLIENT_CA_FILE is not set/);
+  assert.match(
+    wrongOf({ ...ca, MAINSHEET_CLIENT_CA_FILE: join(tls, 'server.pem') }),
+    /no certificates of authorities/,
+  );
+  assert.match(wrongOf({ ...listener, MAINSHEET_TLS_KEY_FILE: '' }), /TLS_KEY_FILE is not set/);
+  assert.match(
+    wrongOf({ ...listener, MAINSHEET_TLS_KEY_FILE: join(path, 'other.key') }),
+    /is not the key of MAINSHEET_TLS_CERT_FILE/,
+  );
+  assert.match(wrongOf({ ...listener, MAINSHEET_TLS_PORT: '99999' }), /is no port/);
 });

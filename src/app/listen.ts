@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import { MainsheetError } from '../lib/errors.ts';
 
 /** By the system's code. */
@@ -29,5 +30,5 @@ export async function listen(server: Server, host: string, port: number): Promis
   }
   const address = server.address() as AddressInfo;
   const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
-  return `http://${name}:${address.port}`;
+  return `${server instanceof TlsServer ? 'https' : 'http'}://${name}:${address.port}`;
 }

@@ -37,6 +37,11 @@ export const PLAIN_VARIABLES = [
   'MAINSHEET_SECRETS_DIR',
   'MAINSHEET_SERVERS',
   'MAINSHEET_TRUSTED_PROXIES',
+  'MAINSHEET_CLIENT_CA_FILE',
+  'MAINSHEET_CLIENT_CERTIFICATE_HEADER',
+  'MAINSHEET_TLS_PORT',
+  'MAINSHEET_TLS_CERT_FILE',
+  'MAINSHEET_TLS_KEY_FILE',
   'MAINSHEET_SHUTDOWN_GRACE',
   'MAINSHEET_LEASE',
   'MAINSHEET_GITHUB_WRITES_PER_MINUTE',
@@ -74,6 +79,7 @@ export function readVariables(env: Environment): {
 export function secretFiles(env: Environment): string[] {
   const names = [
     'MAINSHEET_SECRETS_DIR',
+    'MAINSHEET_TLS_KEY_FILE',
     ...SECRET_VARIABLES.map((name) => `${name}_FILE`),
     ...Object.keys(env).filter((name) =>
       /^MAINSHEET_(?:SECRET_.+|SERVER_.+_TOKEN)_FILE$/.test(name),

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { Context, Middleware } from 'koa';
+import { whyNotAdmitted } from '../controller/hooks/admits.ts';
 import { readPayload } from '../controller/hooks/read-payload.ts';
 import { toDelivery } from '../controller/hooks/to-delivery.ts';
 import { toServerDeliveries } from '../controller/hooks/to-server-deliveries.ts';
@@ -13,6 +14,7 @@ import type { Source } from '../sources/contract.ts';
 import type { IncomingDelivery } from '../store/inbox.ts';
 import { SOURCES } from '../sources/index.ts';
 import { isPrivateAddress } from '../lib/networks.ts';
+import type { ClientCertificate } from './client-certificate.ts';
 import { clientOf, type Client } from './client-address.ts';
 import type { Metrics } from './metrics.ts';
 import { ProblemError } from './problem.ts';
@@ -26,7 +28,12 @@ const PATH = /^\/webhooks\/v1\/hooks\/([a-z0-9-]{1,64})(?:\/([\w.~-]{1,200}))?$/
 const MOST_FAILURES = { count: 30, perMs: 60_000 };
 
 /** What a sender with the right secret does not bring about. */
-const FAILURES = new Set(['hook-unknown', 'bad-signature', 'address-refused']);
+const FAILURES = new Set([
+  'hook-unknown',
+  'bad-signature',
+  'address-refused',
+  'certificate-refused',
+]);
 
 /** Headers in which senders put secrets: no expression sees them. */
 const SECRET_HEADERS = ['authorization', 'proxy-authorization', 'cookie', 'x-gitlab-token'];
@@ -45,6 +52,7 @@ export function hookRoute(deps: {
   waitForResult: WaitForResult;
   /** Whose `X-Forwarded-For` counts. */
   isProxy: (address: string) => boolean;
+  clientCertificate: ClientCertificate;
 }): Middleware {
   const limits = createRateLimit(deps.clock);
   return async (ctx, next) => {
@@ -77,6 +85,9 @@ export function hookRoute(deps: {
       throw new ProblemError(404, 'hook-unknown', 'there is no such hook');
     }
     const contentType = checkRequest(ctx, open, client);
+    const { clientCertificate: wanted } = open.hook;
+    const why = wanted && whyNotAdmitted(wanted, deps.clientCertificate(ctx.req));
+    if (why !== undefined) throw new ProblemError(403, 'certificate-refused', why);
     const { rate } = open.hook;
     if (rate !== undefined) {
       refuseOver(limits.wait(`hook ${id}`, rate), 'hook');

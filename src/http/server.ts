@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http';
+import type { ClientCertificates } from '../config/client-certificates.ts';
 import type { GitServers } from '../lib/servers.ts';
 import type { Router } from '@koa/router';
 import Koa from 'koa';
@@ -31,6 +32,7 @@ import { pauseOperations } from './api/pauses.ts';
 import { whyOperations } from './api/why.ts';
 import { apiRouter } from './api/route.ts';
 import { runOperations } from './api/runs.ts';
+import { createClientCertificate } from './client-certificate.ts';
 import { boundConnections } from './connections.ts';
 import type { Hooks } from '../controller/hooks/hooks.ts';
 import type { HookRegistry } from '../controller/hooks/registry.ts';
@@ -44,9 +46,18 @@ import { createMetrics } from './metrics.ts';
 import { createDashboard } from './pages/index.ts';
 import { problems } from './problem.ts';
 import { createReadBody } from './read-body.ts';
+import { createSecureServer } from './secure-server.ts';
 import { createStopping } from './stopping.ts';
 import { createTakeIn } from './take-in.ts';
 import { createWebhookHandler, isWebhook } from './webhooks.ts';
+
+/** A sender that is slow on purpose holds a connection only this long: Node looks for such every five seconds. */
+const TIMES = {
+  headersTimeout: 10_000,
+  requestTimeout: 60_000,
+  keepAliveTimeout: 10_000,
+  connectionsCheckingInterval: 5000,
+};
 
 export interface HttpDeps {
   store: Store;
@@ -69,6 +80,8 @@ export interface HttpDeps {
   spoolDirectory: string;
   /** Addresses and networks of proxies whose `X-Forwarded-For` counts. */
   trustedProxies: readonly string[];
+  /** How clients of hooks show certificates. */
+  clientCertificates?: ClientCertificates | undefined;
   adminToken: string;
   /** Where people reach it. Without a slash at the end. */
   publicUrl: string | undefined;
@@ -87,6 +100,8 @@ export interface HttpDeps {
 export interface HttpServer {
   /** Not yet listening. */
   server: Server;
+  /** For hooks alone, over TLS with a certificate of the client; undefined where none is set. */
+  secureServer: Server | undefined;
   /** Every route but that of webhooks and the files of the dashboard: `GET /runs/:id`. */
   routes: readonly string[];
   /** Answers what is under way, turns away the rest, and closes it: `Stopping`. */
@@ -119,11 +134,14 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
     clock,
     logger,
   });
+  const isProxy = createNetworks(deps.trustedProxies);
+  const { authorities = [], header, listener } = deps.clientCertificates ?? {};
   app.use(
     hookRoute({
       hooks: deps.hooks,
       waitForResult: createWaitForResult({ store, news, clock }),
-      isProxy: createNetworks(deps.trustedProxies),
+      isProxy,
+      clientCertificate: createClientCertificate({ authorities, header, isProxy, clock }),
       readBody,
       takeIn,
       clock,
@@ -172,14 +190,8 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
     logger,
     metrics,
   });
-  // A sender that is slow on purpose holds a connection only this long: Node looks for such every five seconds.
   const server = createServer(
-    {
-      headersTimeout: 10_000,
-      requestTimeout: 60_000,
-      keepAliveTimeout: 10_000,
-      connectionsCheckingInterval: 5000,
-    },
+    TIMES,
     stopping.serve((request, response) =>
       isWebhook(request.url) ? takeWebhook(request, response) : handle(request, response),
     ),
@@ -188,7 +200,15 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   boundConnections(server);
   lingerAfterRefusals(server, clock);
   const routes = [health, api, pages].flatMap(routesOf);
-  return { server, routes, stop: () => stopping.stop(server) };
+  const secureServer =
+    listener === undefined
+      ? undefined
+      : createSecureServer({ ...TIMES, ...listener, authorities }, stopping.serve(handle));
+  const servers = secureServer === undefined ? [server] : [server, secureServer];
+  async function stop(): Promise<void> {
+    await Promise.all(servers.map((one) => stopping.stop(one)));
+  }
+  return { server, secureServer, routes, stop };
 }
 
 function routesOf(router: Router): string[] {

@@ -68,6 +68,15 @@ export interface Extract {
   required: boolean;
 }
 
+interface ClientCertificateRule {
+  /** `CN=a,O=b`: all attributes. */
+  subject: string[];
+  /** `DNS:a`, `URI:b`, as OpenSSL writes them. */
+  san: string[];
+  /** SHA-256 in hex, small letters and no colons. */
+  fingerprint: string[];
+}
+
 /** One valid hook: an endpoint at which a sender can start what specs say. */
 export interface Hook {
   id: string;
@@ -81,6 +90,8 @@ export interface Hook {
   contentTypes: string[];
   /** CIDRs; empty: any. */
   addresses: string[];
+  /** What the client's certificate must be: one of each list that is not empty. Undefined: none is asked for. */
+  clientCertificate?: ClientCertificateRule | undefined;
   /** How many requests it takes. */
   rate: { count: number; perMs: number } | undefined;
   extract: Record<string, Extract>;

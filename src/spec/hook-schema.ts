@@ -143,6 +143,34 @@ const rate = z.string().transform((text, context): Hook['rate'] => {
   return { count: Number(count), perMs: { s: 1000, m: 60_000, h: 3_600_000 }[unit] ?? 0 };
 });
 
+const line = z.string().regex(/^[^\p{Cc}]{1,500}$/u, 'must be one line of at most 500 characters');
+
+const clientCertificate = z
+  .strictObject({
+    subject: oneOrMore(line, 50)
+      .describe('All of its subject, such as CN=alerts,O=Acme.')
+      .optional(),
+    san: oneOrMore(line, 50)
+      .describe('An alternative name, such as DNS:alerts.example or URI:spiffe://acme/alerts.')
+      .optional(),
+    fingerprint: oneOrMore(
+      z
+        .string()
+        .transform((text) => text.replaceAll(':', '').toLowerCase())
+        .refine((text) => /^[0-9a-f]{64}$/.test(text), 'is no SHA-256 in hex'),
+      50,
+    )
+      .describe('Its SHA-256.')
+      .optional(),
+  })
+  .transform((given, context) => {
+    const { subject = [], san = [], fingerprint = [] } = given;
+    if (subject.length + san.length + fingerprint.length === 0) {
+      problem(context, 'needs one of subject, san, fingerprint');
+    }
+    return { subject, san, fingerprint };
+  });
+
 const written = z.strictObject({
   kind: z.literal('hook').describe('What this document is.'),
   id: hookId.describe('The last part of the URL: /webhooks/v1/hooks/<id>.'),
@@ -166,6 +194,9 @@ const written = z.strictObject({
     .optional(),
   addresses: oneOrMore(address, 200)
     .describe('From where requests may come. Default: anywhere.')
+    .optional(),
+  'client-certificate': clientCertificate
+    .describe('What the certificate of the client must be. Default: none is asked for.')
     .optional(),
   rate: rate.describe('How many requests it takes, such as 100/m. Default: no limit.').optional(),
   extract: z
@@ -255,6 +286,7 @@ export const hookSchema = written.transform((input, context): Hook => {
     methods: input.methods ?? ['POST'],
     contentTypes,
     addresses: input.addresses ?? [],
+    clientCertificate: input['client-certificate'],
     rate: input.rate,
     extract: input.extract ?? {},
     schema: input.schema as Hook['schema'],

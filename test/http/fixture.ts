@@ -33,6 +33,7 @@ export interface Fixture {
   url: string;
   port: number;
   server: Server;
+  secureServer: Server | undefined;
   /** What it is made of. */
   deps: HttpDeps;
   /** Every route, as `GET /runs/:id`. */
@@ -60,6 +61,9 @@ export async function startHttp(
   options: {
     secrets?: string[];
     trustedProxies?: string[];
+    clientCertificates?: HttpDeps['clientCertificates'];
+    /** When it is, in milliseconds since the epoch. */
+    now?: number;
     hooks?: Hook[];
     hookSecrets?: Record<string, string>;
     adminToken?: string;
@@ -83,7 +87,7 @@ export async function startHttp(
   const log: Record<string, unknown>[] = [];
   const asked: string[] = [];
   let wakes = 0;
-  const now = () => NOW + (options.passed?.() ?? 0);
+  const now = () => (options.now ?? NOW) + (options.passed?.() ?? 0);
   const clock = { now, elapsed: now, sleep: options.sleep ?? untilAborted };
   const deps: HttpDeps = {
     store,
@@ -113,6 +117,7 @@ export async function startHttp(
     ...hooksOf(store, catalogOf(specs, options.hooks ?? []), clock, options.hookSecrets),
     spoolDirectory: directory,
     trustedProxies: options.trustedProxies ?? [],
+    clientCertificates: options.clientCertificates,
     adminToken: options.adminToken ?? ADMIN_TOKEN,
     publicUrl: options.publicUrl,
     githubUrl: 'https://github.com',
@@ -125,7 +130,7 @@ export async function startHttp(
     news,
     ended,
   };
-  const { server, routes, stop } = createHttpServer(deps);
+  const { server, secureServer, routes, stop } = createHttpServer(deps);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   t.after(async () => {
@@ -139,6 +144,7 @@ export async function startHttp(
     url: `http://127.0.0.1:${port}`,
     port,
     server,
+    secureServer,
     deps,
     routes: () => routes,
     stop,
