@@ -27,9 +27,16 @@ function issue(
   options: { by?: string; extensions?: string[]; config?: string } = {},
 ) {
   const { by, extensions = [], config } = options;
+  const key = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2'.split(' ');
   openssl(
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
-    ...['-keyout', `${name}.key`, '-out', `${name}.pem`, '-subj', subject, '-days', '2'],
+    'req',
+    ...key,
+    '-keyout',
+    `${name}.key`,
+    '-out',
+    `${name}.pem`,
+    '-subj',
+    subject,
     ...(by === undefined ? [] : ['-CA', `${by}.pem`, '-CAkey', `${by}.key`]),
     ...(config === undefined ? [] : ['-config', config]),
     ...extensions.flatMap((one) => ['-addext', one]),
@@ -193,7 +200,12 @@ test('the listener with TLS takes a client by its certificate, and no header and
           : { cert: pem(name), key: readFileSync(inDirectory(`${name}.key`), 'utf8') };
       const asked = request(
         {
-          ...{ host: '127.0.0.1', port, path, method: 'POST', ca: pem('ca'), agent: false },
+          host: '127.0.0.1',
+          port,
+          path,
+          method: 'POST',
+          ca: pem('ca'),
+          agent: false,
           ...client,
           headers: { 'Content-Type': 'application/json', 'X-Token': TOKEN, ...headers },
         },
