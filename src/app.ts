@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { openAdminToken } from './app/admin-token.ts';
 import { clearScratch, makeDataDirectory, scratchIn } from './app/data-directory.ts';
+import { watchGitHubAddresses } from './app/github-addresses.ts';
 import { killGrace } from './app/kill-grace.ts';
 import { listen } from './app/listen.ts';
 import { watchForMissed } from './app/missed.ts';
@@ -403,6 +404,8 @@ export async function startApp(deps: {
     logger,
   });
 
+  const addresses = watchGitHubAddresses({ config, catalog, fetch, clock, logger });
+  const { isGitHub } = addresses;
   const http = createHttpServer({
     store,
     catalog,
@@ -416,7 +419,8 @@ export async function startApp(deps: {
     budget: () => budget.usage(),
     pausing,
     webhookSecrets: config.webhookSecrets,
-    ...(await openHooks({ config, store, catalog, secret, clock })),
+    ...(await openHooks({ config, store, catalog, secret, isGitHub, clock })),
+    isFromGitHub: addresses.route,
     trustedProxies: config.trustedProxies,
     clientCertificates: config.clientCertificates,
     spoolDirectory: config.dataDir,
@@ -446,6 +450,7 @@ export async function startApp(deps: {
       { name: 'schedules', cron: '* * * * *', atStart: true, act: schedules },
       { name: 'tidy', cron: '17 * * * *', act: tidy },
       { name: 'expire', cron: '47 * * * *', atStart: true, act: expire },
+      addresses.job,
     ],
     logger,
     stopping.signal,

@@ -59,6 +59,8 @@ export interface Config {
     /** Without a slash at the end, as `serverUrl`. */
     apiUrl: string;
     serverUrl: string;
+    /** From where webhooks may come: networks, or what GitHub says of itself. Undefined: from anywhere. */
+    webhookAddresses: 'github' | string[] | undefined;
     auth: GitHubAuth | undefined;
     /** Requests that create content, for each installation (or the token). */
     writes: { perMinute: number; perHour: number };
@@ -196,6 +198,7 @@ export function readConfig(
       set.GITHUB_WEBHOOK_SECRET ?? (stored === undefined ? [] : [stored.webhookSecret]),
     github: {
       ...githubUrls(set.GITHUB_API_URL, set.GITHUB_SERVER_URL),
+      webhookAddresses: set.GITHUB_WEBHOOK_ADDRESSES,
       auth: stored === undefined ? authOf(set) : appOf(stored),
       // https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
       writes: {

@@ -60,6 +60,7 @@ test('with nothing but the webhook secret set, the documented defaults count', (
     github: {
       apiUrl: 'https://api.github.com',
       serverUrl: 'https://github.com',
+      webhookAddresses: undefined,
       auth: undefined,
       writes: { perMinute: 80, perHour: 500 },
     },
@@ -128,6 +129,7 @@ test('every variable arrives where it belongs', () => {
   assert.deepEqual(set.github, {
     apiUrl: 'http://127.0.0.1:4000',
     serverUrl: 'http://127.0.0.1:4001',
+    webhookAddresses: undefined,
     auth: { kind: 'token', token: 'ghp_token' },
     writes: { perMinute: 160, perHour: 1000 },
   });
@@ -638,4 +640,14 @@ test('client certificates need an authority, and a key that is that of the certi
     /is not the key of MAINSHEET_TLS_CERT_FILE/,
   );
   assert.match(wrongOf({ ...listener, MAINSHEET_TLS_PORT: '99999' }), /is no port/);
+});
+
+test("GitHub's webhooks may be kept to networks, or to what GitHub says of itself", () => {
+  const of = (text: string) => config({ GITHUB_WEBHOOK_ADDRESSES: text }).github.webhookAddresses;
+  assert.equal(of('github'), 'github');
+  assert.deepEqual(of('192.0.2.0/24, 2001:db8::/32'), ['192.0.2.0/24', '2001:db8::/32']);
+  assert.match(
+    problems({ ...needed, GITHUB_WEBHOOK_ADDRESSES: 'github, x' }).join(),
+    /GITHUB_WEBHOOK_ADDRESSES has "github", which is no address or network/,
+  );
 });

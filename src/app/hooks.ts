@@ -13,15 +13,16 @@ export async function openHooks(deps: {
   store: Store;
   catalog: Catalog;
   secret: (name: string) => string | undefined;
+  isGitHub: (address: string) => boolean;
   clock: Clock;
 }): Promise<{ hooks: Hooks; hookRegistry: HookRegistry }> {
-  const { config, store, catalog, secret, clock } = deps;
+  const { config, store, catalog, secret, isGitHub, clock } = deps;
   const { sessionKeys, databaseUrl, dataDir } = config;
   const ownKeys = databaseUrl === undefined ? [await hooksKey(dataDir)] : [];
   const keys = [...sessionKeys, ...ownKeys];
   const secrets = keys.length === 0 ? undefined : createDynamicSecrets(keys);
   return {
-    hooks: createHooks({ catalog, store: store.hooks, secrets, secret, clock }),
+    hooks: createHooks({ catalog, store: store.hooks, secrets, secret, isGitHub, clock }),
     hookRegistry: createHookRegistry({ store, catalog, secrets, clock }),
   };
 }

@@ -86,6 +86,7 @@ export const configSchema = z.object({
   ),
   GITHUB_API_URL: variable(webUrl),
   GITHUB_SERVER_URL: variable(webUrl),
+  GITHUB_WEBHOOK_ADDRESSES: variable((text) => (text === 'github' ? text : networks(text))),
   LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
   LOG_FORMAT: oneOf('json', 'pretty'),
 });

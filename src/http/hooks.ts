@@ -1,4 +1,3 @@
-import { isIP } from 'node:net';
 import type { Context, Middleware } from 'koa';
 import { whyNotAdmitted } from '../controller/hooks/admits.ts';
 import { readPayload } from '../controller/hooks/read-payload.ts';
@@ -8,32 +7,19 @@ import type { WaitForResult } from '../controller/hooks/results.ts';
 import type { Run } from '../model/run.ts';
 import type { Hooks, OpenHook } from '../controller/hooks/hooks.ts';
 import type { Clock } from '../lib/clock.ts';
-import { describeError, MainsheetError } from '../lib/errors.ts';
-import type { Logger } from '../lib/logger.ts';
 import type { Source } from '../sources/contract.ts';
 import type { IncomingDelivery } from '../store/inbox.ts';
 import { SOURCES } from '../sources/index.ts';
-import { isPrivateAddress } from '../lib/networks.ts';
 import type { ClientCertificate } from './client-certificate.ts';
 import { clientOf, type Client } from './client-address.ts';
 import type { Metrics } from './metrics.ts';
 import { ProblemError } from './problem.ts';
 import { createRateLimit } from './rate-limit.ts';
 import type { ReadBody } from './read-body.ts';
+import { refuseOver, type Refusals } from './refusals.ts';
 import type { TakeIn } from './take-in.ts';
 
 const PATH = /^\/webhooks\/v1\/hooks\/([a-z0-9-]{1,64})(?:\/([\w.~-]{1,200}))?$/;
-
-/** Refused requests of one address before it has to wait. */
-const MOST_FAILURES = { count: 30, perMs: 60_000 };
-
-/** What a sender with the right secret does not bring about. */
-const FAILURES = new Set([
-  'hook-unknown',
-  'bad-signature',
-  'address-refused',
-  'certificate-refused',
-]);
 
 /** Headers in which senders put secrets: no expression sees them. */
 const SECRET_HEADERS = ['authorization', 'proxy-authorization', 'cookie', 'x-gitlab-token'];
@@ -47,8 +33,8 @@ export function hookRoute(deps: {
   readBody: ReadBody;
   takeIn: TakeIn;
   clock: Clock;
-  logger: Logger;
   metrics: Metrics;
+  refusals: Refusals;
   waitForResult: WaitForResult;
   /** Whose `X-Forwarded-For` counts. */
   isProxy: (address: string) => boolean;
@@ -59,21 +45,11 @@ export function hookRoute(deps: {
     const [, id, token = ''] = PATH.exec(ctx.path) ?? [];
     if (id === undefined) return await next();
     const client = clientOf(ctx.req, deps.isProxy);
-    const failures = failuresOf(client);
     try {
-      if (failures !== undefined) refuseOver(limits.wait(failures, MOST_FAILURES), 'address');
+      deps.refusals.check(() => client);
       await receive(ctx, id, token, client);
     } catch (error) {
-      const code = error instanceof MainsheetError ? error.code : 'internal';
-      deps.metrics.rejected.inc({ code });
-      if (failures !== undefined && FAILURES.has(code)) limits.take(failures, MOST_FAILURES);
-      // Of what is refused for its rate the reason was logged before.
-      if (code !== 'too-many-requests') {
-        deps.logger.warn(
-          { hook: id, from: client.address, code, error: describeError(error) },
-          'request to a hook refused',
-        );
-      }
+      deps.refusals.note(client, { hook: id }, error);
       if (!ctx.req.complete) ctx.set('Connection', 'close');
       throw error;
     }
@@ -90,7 +66,7 @@ export function hookRoute(deps: {
     if (why !== undefined) throw new ProblemError(403, 'certificate-refused', why);
     const { rate } = open.hook;
     if (rate !== undefined) {
-      refuseOver(limits.wait(`hook ${id}`, rate), 'hook');
+      refuseOver(limits.wait(`hook ${id}`, rate), 'the hook takes no more requests for now');
     }
     const now = deps.clock.now();
     const incoming = { header: (name: string) => ctx.get(name), token };
@@ -151,34 +127,6 @@ function endOf(ctx: Context): AbortSignal {
 
 function toResult({ id, spec, state, reason, outputs }: Run) {
   return { run: id, spec, state, reason, outputs, path: `runs/${id}` };
-}
-
-/** What of an address fails counts by this key; undefined for one that may be a proxy's, behind which others stand. */
-function failuresOf({ address, isForwarded }: Client): string | undefined {
-  if (!isForwarded && isPrivateAddress(address)) return undefined;
-  // Who has one address of IPv6 has as many as there are in its /64.
-  return isIP(address) === 6 ? networkOf(address) : address;
-}
-
-/** The first 64 bits of an address of IPv6. */
-function networkOf(address: string): string {
-  const [head = '', tail] = address.split('::');
-  const left = head.split(':');
-  const right = tail === undefined ? [] : tail.split(':');
-  const zeros = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0');
-  return [...left, ...zeros, ...right].slice(0, 4).join(':');
-}
-
-/** Throws ProblemError 429. */
-function refuseOver(waitMs: number, what: 'address' | 'hook'): void {
-  if (waitMs === 0) return;
-  const message =
-    what === 'hook'
-      ? 'the hook takes no more requests for now'
-      : 'too many requests from this address were refused';
-  throw new ProblemError(429, 'too-many-requests', message, {
-    headers: { 'Retry-After': String(Math.ceil(waitMs / 1000)) },
-  });
 }
 
 /** The content type. Throws ProblemError 403, 405, 415. */

@@ -47,6 +47,7 @@ import { createDashboard } from './pages/index.ts';
 import { problems } from './problem.ts';
 import { createReadBody } from './read-body.ts';
 import { createSecureServer } from './secure-server.ts';
+import { createRefusals } from './refusals.ts';
 import { createStopping } from './stopping.ts';
 import { createTakeIn } from './take-in.ts';
 import { createWebhookHandler, isWebhook } from './webhooks.ts';
@@ -74,6 +75,8 @@ export interface HttpDeps {
   budget: () => BudgetUsage[];
   pausing: Pausing;
   webhookSecrets: readonly string[];
+  /** Whether GitHub's webhooks may come from an address; undefined: from any. */
+  isFromGitHub?: ((address: string) => boolean) | undefined;
   hooks: Hooks;
   hookRegistry: HookRegistry;
   /** Where bodies may be kept in files while they are read. */
@@ -136,16 +139,17 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   });
   const isProxy = createNetworks(deps.trustedProxies);
   const { authorities = [], header, listener } = deps.clientCertificates ?? {};
+  const refusals = createRefusals({ clock, logger, metrics });
   app.use(
     hookRoute({
       hooks: deps.hooks,
       waitForResult: createWaitForResult({ store, news, clock }),
       isProxy,
+      refusals,
       clientCertificate: createClientCertificate({ authorities, header, isProxy, clock }),
       readBody,
       takeIn,
       clock,
-      logger,
       metrics,
     }),
   );
@@ -186,6 +190,9 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
     takeIn,
     settle: (event, payload, length) => intake.settle(event, payload, length),
     turnAway: () => stopping.turnAway(),
+    isProxy,
+    isFromGitHub: deps.isFromGitHub,
+    refusals,
     clock,
     logger,
     metrics,

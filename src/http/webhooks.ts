@@ -2,16 +2,17 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Intake } from '../controller/intake/intake.ts';
 import type { Clock } from '../lib/clock.ts';
-import { MainsheetError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { bodyDigest } from '../sources/github/body-digest.ts';
 import { DEPLOYING_EVENTS } from '../sources/github/event-shape.ts';
 import { github } from '../sources/github/source.ts';
 import type { Json } from '../model/event.ts';
 import type { IncomingDelivery } from '../store/inbox.ts';
+import { clientOf } from './client-address.ts';
 import type { Metrics } from './metrics.ts';
 import { explainError, PROBLEM_TYPE, problemBody, ProblemError } from './problem.ts';
 import type { ReadBody } from './read-body.ts';
+import type { Refusals } from './refusals.ts';
 import type { TakeIn } from './take-in.ts';
 
 const WEBHOOK_PATH = '/webhooks/v1/github';
@@ -39,6 +40,11 @@ export function createWebhookHandler(deps: {
   settle: Intake['settle'];
   /** Throws what is answered instead while the server is being stopped. */
   turnAway: () => void;
+  /** Whose `X-Forwarded-For` counts. */
+  isProxy: (address: string) => boolean;
+  /** Whether GitHub may send from an address; undefined: from any. */
+  isFromGitHub: ((address: string) => boolean) | undefined;
+  refusals: Refusals;
   clock: Clock;
   logger: Logger;
   metrics: Metrics;
@@ -49,13 +55,14 @@ export function createWebhookHandler(deps: {
   return async (request, response) => {
     try {
       deps.turnAway();
+      deps.refusals.check(() => clientOf(request, deps.isProxy));
+      checkAddress(request);
       send(response, 202, 'application/json; charset=utf-8', await take(request));
     } catch (error) {
       const about = { method: request.method ?? '', path: WEBHOOK_PATH };
       const problem = explainError(about, error, deps.logger);
       if (problem.code !== 'stopping') {
-        const code = error instanceof MainsheetError ? error.code : 'internal';
-        metrics.rejected.inc({ code });
+        deps.refusals.note(clientOf(request, deps.isProxy), about, error);
       }
       // What is left of a refused body is not worth reading, so the connection cannot be used again.
       if (!request.complete) response.setHeader('Connection', 'close');
@@ -63,6 +70,15 @@ export function createWebhookHandler(deps: {
       send(response, problem.status, PROBLEM_TYPE, problemBody(problem));
     }
   };
+
+  /** Throws ProblemError 403. */
+  function checkAddress(request: IncomingMessage): void {
+    if (deps.isFromGitHub === undefined) return;
+    if (deps.isFromGitHub(clientOf(request, deps.isProxy).address)) return;
+    throw new ProblemError(403, 'address-refused', 'GitHub does not send from this address', {
+      hint: 'GITHUB_WEBHOOK_ADDRESSES and MAINSHEET_TRUSTED_PROXIES say from where',
+    });
+  }
 
   async function take(request: IncomingMessage): Promise<object> {
     const delivery = await read(request);

@@ -88,7 +88,7 @@ export interface Hook {
   secrets: HookSecret[];
   methods: string[];
   contentTypes: string[];
-  /** CIDRs; empty: any. */
+  /** CIDRs, and `github` for those that GitHub sends from; empty: any. */
   addresses: string[];
   /** What the client's certificate must be: one of each list that is not empty. Undefined: none is asked for. */
   clientCertificate?: ClientCertificateRule | undefined;

@@ -128,8 +128,9 @@ function whyNoPath(path: string): string | undefined {
 }
 
 const address = z.string().superRefine((text, context) => {
-  if (parseNetwork(text) === undefined) {
-    problem(context, `"${text.slice(0, 60)}" is no address or network`, 'write it like 10.0.0.0/8');
+  if (text !== 'github' && parseNetwork(text) === undefined) {
+    const hint = 'write it like 10.0.0.0/8, or github for those that GitHub sends from';
+    problem(context, `"${text.slice(0, 60)}" is no address or network`, hint);
   }
 });
 
@@ -193,7 +194,9 @@ const written = z.strictObject({
     .describe('Default: application/json.')
     .optional(),
   addresses: oneOrMore(address, 200)
-    .describe('From where requests may come. Default: anywhere.')
+    .describe(
+      'From where requests may come; github: from where GitHub says that it sends. Default: anywhere.',
+    )
     .optional(),
   'client-certificate': clientCertificate
     .describe('What the certificate of the client must be. Default: none is asked for.')

@@ -62,6 +62,10 @@ export async function startHttp(
     secrets?: string[];
     trustedProxies?: string[];
     clientCertificates?: HttpDeps['clientCertificates'];
+    /** From where GitHub sends, as it says. */
+    isGitHub?: (address: string) => boolean;
+    /** Whether its own route takes nothing from elsewhere. */
+    onlyFromGitHub?: boolean;
     /** When it is, in milliseconds since the epoch. */
     now?: number;
     hooks?: Hook[];
@@ -114,7 +118,11 @@ export async function startHttp(
     budget: options.budget ?? (() => []),
     pausing: pausingOf(asked),
     webhookSecrets: options.secrets ?? ['secret'],
-    ...hooksOf(store, catalogOf(specs, options.hooks ?? []), clock, options.hookSecrets),
+    ...hooksOf(store, catalogOf(specs, options.hooks ?? []), clock, {
+      values: options.hookSecrets,
+      isGitHub: options.isGitHub,
+    }),
+    isFromGitHub: options.onlyFromGitHub === true ? options.isGitHub : undefined,
     spoolDirectory: directory,
     trustedProxies: options.trustedProxies ?? [],
     clientCertificates: options.clientCertificates,

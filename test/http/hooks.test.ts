@@ -70,7 +70,7 @@ test('what a hook does not take is refused before the body is read, and nothing 
   assert.deepEqual(await codeOf(await send(fixture, { body: deep })), [400, 'payload-unreadable']);
   assert.equal(await fixture.store.inbox.countPending(), 0);
   assert.equal(fixture.wakes(), 0);
-  const reasons = fixture.log.filter(({ msg }) => msg === 'request to a hook refused');
+  const reasons = fixture.log.filter(({ msg }) => msg === 'webhook refused');
   assert.deepEqual(reasons.map(({ code }) => code).slice(0, 2), [
     'hook-unknown',
     'method-not-allowed',
@@ -327,4 +327,16 @@ test('the hook of a git server is not to be had at other ids, whose scope no pus
     body: JSON.stringify({ hook: 'a', owner: 'acme' }),
   });
   assert.deepEqual(await codeOf(answer), [409, 'hook-unsuitable']);
+});
+
+test('a hook may be kept to the addresses that GitHub sends from, and others beside them', async (t) => {
+  const fixture = await startHttp(t, {
+    hooks: [hookOf('sender: { header: X-Token }\naddresses: [github, 198.51.100.0/24]')],
+    hookSecrets: { T: TOKEN },
+    trustedProxies: ['127.0.0.1'],
+    isGitHub: (address) => address === '192.30.252.1',
+  });
+  assert.equal((await send(fixture, { from: '192.30.252.1' })).status, 202);
+  assert.equal((await send(fixture, { from: '198.51.100.1' })).status, 202);
+  assert.equal((await send(fixture, { from: '203.0.113.1' })).status, 403);
 });

@@ -10,12 +10,18 @@ export function hooksOf(
   store: Store,
   catalog: Catalog,
   clock: Clock,
-  values: Record<string, string> = {},
+  {
+    values = {},
+    isGitHub = () => false,
+  }: {
+    values?: Record<string, string> | undefined;
+    isGitHub?: ((address: string) => boolean) | undefined;
+  } = {},
 ) {
   const secrets = createDynamicSecrets(['a key that makes secrets']);
   const secret = (name: string) => values[name];
   return {
-    hooks: createHooks({ catalog, store: store.hooks, secrets, secret, clock }),
+    hooks: createHooks({ catalog, store: store.hooks, secrets, secret, isGitHub, clock }),
     hookRegistry: createHookRegistry({ store, catalog, secrets, clock }),
   };
 }

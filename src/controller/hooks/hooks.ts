@@ -28,6 +28,8 @@ export function createHooks(deps: {
   secrets: DynamicSecrets | undefined;
   /** The value of a configured secret, by its name. */
   secret: (name: string) => string | undefined;
+  /** Whether GitHub says that it sends from an address; default no. */
+  isGitHub?: (address: string) => boolean;
   clock: Pick<Clock, 'now'>;
 }): Hooks {
   const { catalog } = deps;
@@ -39,7 +41,9 @@ export function createHooks(deps: {
   }
 
   function open(hook: Hook, dynamic: DynamicHook | undefined): OpenHook {
-    const isAllowed = createNetworks(hook.addresses);
+    const { addresses } = hook;
+    const isListed = createNetworks(addresses);
+    const isGitHub = addresses.includes('github') ? deps.isGitHub : undefined;
     return {
       hook,
       dynamic,
@@ -50,7 +54,8 @@ export function createHooks(deps: {
             : (deps.secrets?.current(hook, dynamic, now) ?? []);
         return SOURCES[hook.sender].verifier(secrets, hook.options)(request, now);
       },
-      allows: (address) => hook.addresses.length === 0 || isAllowed(address),
+      allows: (address) =>
+        addresses.length === 0 || isListed(address) || isGitHub?.(address) === true,
     };
   }
 

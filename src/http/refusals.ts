@@ -1,0 +1,91 @@
+import { isIP } from 'node:net';
+import type { Clock } from '../lib/clock.ts';
+import { describeError, MainsheetError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import { isPrivateAddress } from '../lib/networks.ts';
+import type { Client } from './client-address.ts';
+import type { Metrics } from './metrics.ts';
+import { ProblemError } from './problem.ts';
+import { createRateLimit } from './rate-limit.ts';
+
+/** Refused requests of one address before it has to wait, and lines that the log has of one. */
+const MOST = { count: 30, perMs: 60_000 };
+
+/** What a sender with the right secret does not bring about. */
+const FAILURES = new Set([
+  'hook-unknown',
+  'bad-signature',
+  'address-refused',
+  'certificate-refused',
+]);
+
+/** Of what is refused for its rate the reason was logged before; what went wrong inside is logged where it did. */
+const LOGGED_ELSEWHERE = new Set(['too-many-requests', 'not-stored', 'internal']);
+
+/** What becomes of requests that are not taken: counted, logged with the reason, and held off where they are many. */
+export interface Refusals {
+  /** Throws ProblemError 429 for an address of which many were refused. */
+  check(client: () => Client): void;
+  /** `about`: what the log says of it beside the reason. */
+  note(client: Client, about: object, error: unknown): void;
+}
+
+export function createRefusals(deps: {
+  clock: Clock;
+  logger: Logger;
+  metrics: Pick<Metrics, 'rejected'>;
+}): Refusals {
+  const limits = createRateLimit(deps.clock);
+  let isQuiet = true;
+
+  return {
+    check(client) {
+      // Nothing was refused yet: it need not be found out who asks.
+      if (isQuiet) return;
+      const key = keyOf(client());
+      if (key === undefined) return;
+      const what = 'too many requests from this address were refused';
+      refuseOver(limits.wait(key, MOST), what);
+    },
+
+    note(client, about, error) {
+      const code = error instanceof MainsheetError ? error.code : 'internal';
+      deps.metrics.rejected.inc({ code });
+      const key = keyOf(client);
+      if (key !== undefined && FAILURES.has(code)) {
+        isQuiet = false;
+        limits.take(key, MOST);
+      }
+      if (LOGGED_ELSEWHERE.has(code)) return;
+      const line = `log ${client.address}`;
+      if (limits.wait(line, MOST) > 0) return;
+      limits.take(line, MOST);
+      const fields = { ...about, from: client.address, code, error: describeError(error) };
+      deps.logger.warn(fields, 'webhook refused');
+    },
+  };
+}
+
+/** Throws ProblemError 429 when there is something to wait for. */
+export function refuseOver(waitMs: number, message: string): void {
+  if (waitMs === 0) return;
+  throw new ProblemError(429, 'too-many-requests', message, {
+    headers: { 'Retry-After': String(Math.ceil(waitMs / 1000)) },
+  });
+}
+
+/** What of an address fails counts by this key; undefined for one that may be a proxy's, behind which others stand. */
+function keyOf({ address, isForwarded }: Client): string | undefined {
+  if (!isForwarded && isPrivateAddress(address)) return undefined;
+  // Who has one address of IPv6 has as many as there are in its /64.
+  return isIP(address) === 6 ? networkOf(address) : address;
+}
+
+/** The first 64 bits of an address of IPv6. */
+function networkOf(address: string): string {
+  const [head = '', tail] = address.split('::');
+  const left = head.split(':');
+  const right = tail === undefined ? [] : tail.split(':');
+  const zeros = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0');
+  return [...left, ...zeros, ...right].slice(0, 4).join(':');
+}
