@@ -102,6 +102,8 @@ export const deliveriesAnswer = z.looseObject({
 
 export type DeliveriesAnswer = z.infer<typeof deliveriesAnswer>;
 
+const saysAnswer = z.array(z.looseObject({ key: z.string(), detail: z.string() })).optional();
+
 export const explanationAnswer = z.looseObject({
   delivery: z.string(),
   event: z.string(),
@@ -117,6 +119,7 @@ export const explanationAnswer = z.looseObject({
       reasons: z.array(
         z.looseObject({ condition: z.string(), held: z.boolean(), detail: z.string() }),
       ),
+      says: saysAnswer,
     }),
   ),
 });
@@ -155,6 +158,7 @@ export const whyAnswer = z.looseObject({
       fate: z.string(),
       summary: z.string(),
       hint: z.string().nullable(),
+      says: saysAnswer,
     }),
   ),
 });

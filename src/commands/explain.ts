@@ -9,11 +9,13 @@ import type { Verdict } from '../model/verdict.ts';
 import { formatVerdict } from '../spec/explain.ts';
 import { matchSpecs } from '../spec/match-specs.ts';
 import { needsChangedPaths } from '../spec/match.ts';
+import { saysOf, type Said } from '../spec/says.ts';
 import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import { idArgument, type CommandContext } from './context.ts';
 import { allowedLimits, defaultSpecsPath, loadLocalSpecs } from './local-specs.ts';
 import { payloadOfPush, readPayload } from './payload-file.ts';
 import type { Terminal } from './terminal.ts';
+import { sayWhatItSays } from './says.ts';
 import { sayProblems } from './validate.ts';
 
 interface Options {
@@ -39,6 +41,8 @@ interface Explanation {
     gates?: string[];
     /** The specs that it would start when it has ended. */
     starts?: string[];
+    /** What the spec says beside what starts it. */
+    says?: Said[] | undefined;
   })[];
   /** What this answer does not take into account. */
   notes?: string[];
@@ -127,6 +131,7 @@ async function judge(
     starts: followersOf(candidates[index]?.name ?? '', specs).map(
       ({ spec, trigger }) => `${spec} (${describeChain(trigger)})`,
     ),
+    says: candidates.slice(index, index + 1).flatMap(saysOf),
   }));
   const matched = verdicts.filter((verdict) => verdict.matched).map((verdict) => verdict.spec);
   return {
@@ -170,7 +175,7 @@ function say(terminal: Terminal, explanation: Explanation): void {
     reasons,
     runState,
     runReason,
-    gates,
+    says,
     starts,
   } of explanation.specs) {
     const cleaned = reasons.map((reason) => ({
@@ -182,7 +187,7 @@ function say(terminal: Terminal, explanation: Explanation): void {
     for (const line of formatVerdict(cleanLine(spec), { matched, reasons: cleaned }).split('\n')) {
       terminal.line(paintMark(terminal, line));
     }
-    for (const gate of matched ? (gates ?? []) : []) terminal.line(`  → waits: ${cleanLine(gate)}`);
+    if (matched) sayWhatItSays(terminal, says);
     for (const other of matched ? (starts ?? []) : []) {
       terminal.line(`  → starts: ${cleanLine(other)}`);
     }

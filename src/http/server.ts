@@ -164,7 +164,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
         registry: deps.hookRegistry,
         tryHook: createTryHook({ hooks: deps.hooks, catalog, clock }),
       }),
-      ...deliveryOperations({ store, intake }),
+      ...deliveryOperations({ store, intake, catalog }),
       ...runOperations({ store, operate, gates: deps.gates, deploy: deps.deploy, news }),
       ...gateOperations(deps.gates),
       ...pauseOperations({ store, pausing: deps.pausing }),

@@ -196,6 +196,12 @@ test('why says of a commit what became of it, spec by spec', async () => {
   const { code, stdout } = await ask();
   assert.equal(code, 0);
   assert.match(stdout, /^✓ storefront \(production\): waiting\n {2}Run \w+ waits: /);
+  for (const { stdout: said } of [
+    { stdout },
+    await runCommand(['explain', 'sent-why'], { env: here() }),
+  ]) {
+    assert.match(said, /^ {2}→ after-rollback: a rollback pauses the lane \S+$/m);
+  }
   assert.equal((await ask('--exit-code')).code, 1, 'it is not deployed yet');
 });
 

@@ -33,6 +33,9 @@ test('an event is explained without a server: every spec, every condition', asyn
   assert.match(stdout, /^Would deploy storefront\n/);
   assert.match(stdout, /^✓ storefront: deploys$/m);
   assert.match(stdout, /^ {2}✓ on\.push\.branches +main/m);
+  assert.match(stdout, /^ {2}→ feedback: GitHub shows a commit status, a Deployment$/m);
+  assert.match(stdout, /^ {2}→ comments: takes no commands in comments$/m);
+  assert.match(stdout, /^ {2}→ after-rollback: a rollback pauses the lane \S+$/m);
   assert.match(stdout, /^✗ docs: does not deploy$/m);
   assert.match(stdout, /^ {2}✗ on\.push\.paths /m);
 });

@@ -198,7 +198,17 @@ test('a delivery shows its payload and what became of it', async (t) => {
     event: 'push',
     state: 'processed',
     summary: 'Not deployed',
-    specs: [{ spec: 'docs', matched: false, run: null, runState: null, runReason: null, reasons }],
+    specs: [
+      {
+        spec: 'docs',
+        matched: false,
+        run: null,
+        runState: null,
+        runReason: null,
+        reasons,
+        says: [],
+      },
+    ],
   });
 });
 

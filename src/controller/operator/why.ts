@@ -7,6 +7,7 @@ import { hasEnded, type Run } from '../../model/run.ts';
 import type { Reason } from '../../model/verdict.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Chain } from '../../store/chains.ts';
+import { saysOf, type Said } from '../../spec/says.ts';
 import type { NamingDelivery } from '../../store/commits.ts';
 import type { Environment } from '../../store/environments.ts';
 import type { Store } from '../../store/index.ts';
@@ -51,6 +52,8 @@ export interface Why {
   delivery: string | undefined;
   /** What it decided by. */
   reasons: readonly Reason[];
+  /** What the spec says of its runs; nothing once it is gone. */
+  says: readonly Said[];
 }
 
 /**
@@ -120,13 +123,14 @@ export function createWhy(deps: {
         )) ??
         byDeliveries(spec, sha, deliveries, own) ??
         unheard(spec, sha);
-      return { spec, environment, ...found };
+      const now = specs.find(({ name }) => name === spec);
+      return { spec, environment, ...found, says: now === undefined ? [] : saysOf(now) };
     });
     return await Promise.all(answers);
   };
 }
 
-type Found = Omit<Why, 'spec' | 'environment'>;
+type Found = Omit<Why, 'spec' | 'environment' | 'says'>;
 const NOTHING = { hint: undefined, run: undefined, delivery: undefined, reasons: [] };
 
 /** What a job of Actions was answered that deploys the commit. */

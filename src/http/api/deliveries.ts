@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { TerminalError } from '../../lib/errors.ts';
 import type { Intake } from '../../controller/intake/intake.ts';
+import type { Catalog } from '../../spec/catalog.ts';
+import { saysOf } from '../../spec/says.ts';
 import type { Store } from '../../store/index.ts';
 import type { ClaimedDelivery } from '../../store/inbox.ts';
 import {
@@ -14,7 +16,11 @@ import {
 import { listOf, operation, pageQuery, toPageRequest, type Operation } from './route.ts';
 
 /** Deliveries: what came, what was decided, and why. */
-export function deliveryOperations(deps: { store: Store; intake: Intake }): Operation[] {
+export function deliveryOperations(deps: {
+  store: Store;
+  intake: Intake;
+  catalog: Pick<Catalog, 'byName'>;
+}): Operation[] {
   const { store } = deps;
 
   async function find(id: string): Promise<ClaimedDelivery> {
@@ -69,6 +75,10 @@ export function deliveryOperations(deps: { store: Store; intake: Intake }): Oper
         return toExplanation(
           delivery,
           runs.filter((run) => run !== undefined),
+          (name) => {
+            const loaded = deps.catalog.byName(name);
+            return loaded === undefined ? [] : saysOf(loaded.spec);
+          },
         );
       },
     }),

@@ -8,6 +8,7 @@ import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import { describeGate, nameOf } from '../../model/gate.ts';
 import { describeWaits } from '../../model/step-gate.ts';
 import { isHeldBy, type Pause } from '../../model/pause.ts';
+import type { Said } from '../../spec/says.ts';
 import type { BatchView } from '../../store/batches.ts';
 import type { Environment } from '../../store/environments.ts';
 import type { InstallationState } from '../../store/installations.ts';
@@ -53,6 +54,10 @@ export function toDelivery(delivery: Delivery): z.infer<typeof deliverySchema> {
   };
 }
 
+export const saysSchema = z
+  .array(z.object({ key: z.string(), detail: z.string() }))
+  .describe('What the spec, as it is now, says of its runs; empty once it is gone');
+
 export const explanationSchema = z
   .object({
     delivery: z.string(),
@@ -67,6 +72,7 @@ export const explanationSchema = z
         runState: z.enum(RUN_STATES).nullable().describe('How that run is now'),
         runReason: z.string().nullable().describe('Why it is so: what it waits for, for one'),
         reasons: z.array(reasonSchema),
+        says: saysSchema,
       }),
     ),
   })
@@ -76,6 +82,7 @@ export const explanationSchema = z
 export function toExplanation(
   delivery: Delivery,
   runs: readonly Run[],
+  says: (spec: string) => Said[],
 ): z.infer<typeof explanationSchema> {
   const runOf = (id: string | undefined) => runs.find((run) => run.id === id);
   return {
@@ -90,6 +97,7 @@ export function toExplanation(
       runState: runOf(run)?.state ?? null,
       runReason: runOf(run)?.reason ?? null,
       reasons: verdict.reasons,
+      says: says(spec),
     })),
   };
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FATES, type AskWhy } from '../../controller/operator/why.ts';
-import { reasonSchema, runSchema, toRun } from './resources.ts';
+import { reasonSchema, runSchema, saysSchema, toRun } from './resources.ts';
 import { operation, type Operation } from './route.ts';
 
 /** Why a commit was or was not deployed. */
@@ -28,6 +28,7 @@ export function whyOperations({ why }: { why: AskWhy }): Operation[] {
             run: runSchema.nullable(),
             delivery: z.string().nullable().describe('The delivery that decided'),
             reasons: z.array(reasonSchema).describe('What it decided by'),
+            says: saysSchema,
           }),
         ),
       }),
@@ -42,6 +43,7 @@ export function whyOperations({ why }: { why: AskWhy }): Operation[] {
             run: one.run === undefined ? null : toRun(one.run),
             delivery: one.delivery ?? null,
             reasons: [...one.reasons],
+            says: [...one.says],
           })),
         };
       },

@@ -102,6 +102,7 @@ for (const [engine, open] of bothEngines()) {
             run: undefined,
             delivery: undefined,
             reasons: [],
+            says: [],
           },
         ],
         pullRequest: async () => ({ head, merged: undefined }),

@@ -1,0 +1,40 @@
+import type { DeploymentSpec, FeedbackKind } from '../model/deployment-spec.ts';
+import { describeWaits } from '../model/step-gate.ts';
+
+/** What a key of a spec means for its runs, in a sentence. */
+export interface Said {
+  key: string;
+  detail: string;
+}
+
+const FEEDBACK: Record<FeedbackKind, string> = {
+  status: 'a commit status',
+  deployment: 'a Deployment',
+  check: 'a check run',
+};
+
+/** What a spec says of its runs beside what starts them and what they do: also where it leaves that to the default. Pure. */
+export function saysOf(spec: DeploymentSpec): Said[] {
+  const { feedback, comments, afterRollback, concurrency } = spec;
+  const told = feedback.map((kind) => FEEDBACK[kind]).join(', ');
+  return [
+    ...describeWaits(spec).map((detail) => ({ key: 'gates', detail })),
+    {
+      key: 'feedback',
+      detail: told === '' ? 'GitHub shows nothing of it' : `GitHub shows ${told}`,
+    },
+    {
+      key: 'comments',
+      detail: comments
+        ? 'people with write permission may give commands in comments'
+        : 'takes no commands in comments',
+    },
+    {
+      key: 'after-rollback',
+      detail:
+        afterRollback === 'hold'
+          ? `a rollback pauses the lane ${concurrency.lane}`
+          : 'after a rollback the next commit is deployed',
+    },
+  ];
+}

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseSpecs } from '../../src/spec/load.ts';
+import { saysOf } from '../../src/spec/says.ts';
+
+function saidBy(more: string): string[] {
+  const text = `name: shop\nrepository: acme/shop\non: push\nsteps: [{ run: x }]\n${more}`;
+  const { specs, problems } = parseSpecs('shop.yaml', text);
+  assert.deepEqual(problems, []);
+  return specs.flatMap(({ spec }) => saysOf(spec)).map(({ key, detail }) => `${key}: ${detail}`);
+}
+
+test('what a spec says of its gates, feedback, comments and rollbacks is told', () => {
+  assert.deepEqual(
+    saidBy(`
+gates: [{ approve: { from: [alice] } }, { window: { allow: ['Mon-Fri 09:00-16:00'] } }]
+feedback: [check]
+comments: true
+after-rollback: continue
+`),
+    [
+      'gates: 1 approval by alice',
+      'gates: starts in Mon-Fri 09:00-16:00 (UTC)',
+      'feedback: GitHub shows a check run',
+      'comments: people with write permission may give commands in comments',
+      'after-rollback: after a rollback the next commit is deployed',
+    ],
+  );
+});
+
+test('so is what it leaves to the default', () => {
+  assert.deepEqual(saidBy(''), [
+    'feedback: GitHub shows a commit status, a Deployment',
+    'comments: takes no commands in comments',
+    'after-rollback: a rollback pauses the lane shop-production',
+  ]);
+});
