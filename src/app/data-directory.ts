@@ -1,4 +1,4 @@
-import { chmod, mkdir, stat } from 'node:fs/promises';
+import { chmod, mkdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { discard, discardLeftovers } from '../lib/discard.ts';
@@ -17,6 +17,7 @@ export async function makeDataDirectory(
   const { dataDir: directory, stepUser } = config;
   try {
     await makeDirectories(directory);
+    await keepOutOfGit(directory);
   } catch (error) {
     throw new MainsheetError('data-directory', `cannot make the data directory ${directory}`, {
       cause: error,
@@ -32,6 +33,11 @@ export async function makeDataDirectory(
       'data directory cannot be made private; use a directory below it as MAINSHEET_DATA_DIR',
     );
   }
+}
+
+/** It has keys, and may stand in a clone of which everything is added. What cannot be written here, its owner will hear from the store. */
+async function keepOutOfGit(directory: string): Promise<void> {
+  await writeFile(join(directory, '.gitignore'), '*\n', { flag: 'wx' }).catch(() => undefined);
 }
 
 /**

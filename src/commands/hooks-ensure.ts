@@ -18,6 +18,10 @@ import { isHttpUrl } from './settings.ts';
 import { UsageError } from './usage-error.ts';
 import { sayProblems } from './validate.ts';
 
+/** For so long the channel of a server that starts is waited for, in milliseconds; it is looked for so often. */
+const CHANNEL_WAIT_MS = 10_000;
+const LOOK_AGAIN_MS = 200;
+
 /** What a spec calls them, and what GitHub does. */
 const EVENTS = { push: 'push', release: 'release', workflowRun: 'workflow_run' } as const;
 const REQUEST_TIMEOUT_MS = 15_000;
@@ -50,7 +54,7 @@ Example:
             hint: 'set both; a GitHub App needs no webhook in a repository',
           });
         }
-        const url = whereTo(options.url, config);
+        const url = await whereTo(options.url, config, context);
         const path = options.deployments ?? defaultSpecsPath(env);
         const { specs, problems } = await loadLocalSpecs(path, allowedLimits(env));
         if (problems.length > 0) {
@@ -95,14 +99,25 @@ function readSettings(env: Record<string, string | undefined>): Config {
   throw new UsageError('configuration', read.problems.join('; '));
 }
 
-/** Throws UsageError `invalid-url` or `no-url`. */
-function whereTo(asked: string | undefined, { publicUrl, dataDir }: Config): string {
+/** A server that is just starting may not have its channel yet. Throws UsageError `invalid-url` or `no-url`. */
+async function whereTo(
+  asked: string | undefined,
+  { publicUrl, dataDir }: Config,
+  { signal, terminal }: Pick<CommandContext, 'signal' | 'terminal'>,
+): Promise<string> {
   if (asked !== undefined && !isHttpUrl(asked)) {
     throw new UsageError('invalid-url', '--url is not an http or https URL');
   }
-  const url =
-    asked ?? (publicUrl === undefined ? channel(dataDir) : `${publicUrl}/webhooks/v1/github`);
-  if (url !== undefined) return url;
+  if (asked !== undefined) return asked;
+  if (publicUrl !== undefined) return `${publicUrl}/webhooks/v1/github`;
+  const until = systemClock.elapsed() + CHANNEL_WAIT_MS;
+  for (let isSaid = false; ; isSaid = true) {
+    const url = channel(dataDir);
+    if (url !== undefined) return url;
+    if (systemClock.elapsed() >= until || signal.aborted) break;
+    if (!isSaid) terminal.note('waiting for the channel of "mainsheet serve --tunnel"');
+    await systemClock.sleep(LOOK_AGAIN_MS, signal);
+  }
   throw new UsageError('no-url', 'it is not known where GitHub is to deliver', {
     hint: 'give --url, set MAINSHEET_PUBLIC_URL, or start "mainsheet serve --tunnel" first',
   });

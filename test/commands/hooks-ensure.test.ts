@@ -98,12 +98,16 @@ describe('the webhooks of the repositories that specs name', () => {
     assert.deepEqual([left?.config.url, left?.active], ['https://other.example', false]);
   });
 
-  test('are made for the channel of the tunnel when there is no public URL', async () => {
-    const without = await ensure({ MAINSHEET_PUBLIC_URL: '' });
-    assert.equal(without.code, 2);
-    assert.match(without.stderr, /serve --tunnel/);
-    await writeFile(join(directory, 'tunnel-url'), 'https://smee.example/abc\n');
-    assert.match((await ensure({ MAINSHEET_PUBLIC_URL: '' })).stdout, /: made /);
+  test('are made for the channel of the tunnel when there is no public URL, as soon as it is there', async () => {
+    const here = { env: { ...env, MAINSHEET_PUBLIC_URL: '' } };
+    let isThere: Promise<void> | undefined;
+    const onNote = () => {
+      isThere ??= writeFile(join(directory, 'tunnel-url'), 'https://smee.example/abc\n');
+    };
+    const waited = await runCommand(['hooks', 'ensure'], { ...here, onNote });
+    await isThere;
+    assert.match(waited.stderr, /^waiting for the channel/);
+    assert.match(waited.stdout, /: made /);
     const urls = (await hooks()).map(({ config }) => config.url);
     assert.ok(urls.includes('https://smee.example/abc'));
   });

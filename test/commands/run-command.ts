@@ -18,18 +18,23 @@ export interface RunOptions {
   directory?: string;
   /** Called with all of standard output whenever there is more of it. */
   onOutput?: (stdout: string) => void;
+  /** The same of standard error. */
+  onNote?: (stderr: string) => void;
 }
 
 /** Runs one command line in this process, with nothing of this process's environment but PATH, and the token of the servers of the tests. */
 export async function runCommand(argv: string[], options: RunOptions = {}): Promise<Ran> {
-  const { env, columns, stdin = '', signal, onOutput, directory = process.cwd() } = options;
+  const { env, columns, stdin = '', signal, onOutput, onNote, directory = process.cwd() } = options;
   let written = '';
   const stdout = collector(columns, (text) => {
     written += text;
     onOutput?.(written);
   });
   let said = '';
-  const stderr = collector(columns, (text) => (said += text));
+  const stderr = collector(columns, (text) => {
+    said += text;
+    onNote?.(said);
+  });
   const code = await runProgram(
     {
       env: { PATH: process.env['PATH'] ?? '', MAINSHEET_ADMIN_TOKEN: ADMIN_TOKEN, ...env },
