@@ -25,6 +25,7 @@ const COMMANDS: Record<string, Record<string, () => Promise<Register>>> = {
     backtest: async () => (await import('./backtest.ts')).backtestCommand,
     send: async () => (await import('./send.ts')).sendCommand,
     schema: async () => (await import('./schema.ts')).schemaCommand,
+    import: async () => (await import('./import.ts')).importCommand,
   },
   'Look after deployments:': {
     runs: async () => (await import('./runs.ts')).runsCommand,
