@@ -20,6 +20,7 @@ export function checkElsewhere(spec: DeploymentSpec, raw: unknown): Issue[] {
   return [
     ...more.map((kind) => issue(['feedback'], `"${kind}"`, 'write feedback: [status]')),
     ...(spec.comments ? [issue(['comments'], 'commands in comments', 'remove it')] : []),
+    ...(spec.plan ? [issue(['plan'], 'plans of pull requests', 'remove it')] : []),
     ...(spec.on.workflowRun === undefined
       ? []
       : [issue(['on', 'workflow_run'], 'workflow runs', 'start it by push, release or hook')]),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { pushEventName, pushPayload } from '../../src/controller/push-payload.ts';
 import type { Event, Json } from '../../src/model/event.ts';
 import { serverDeliveries, toEvent } from '../../src/sources/events.ts';
 
@@ -213,4 +214,14 @@ test('a push of several refs to Bitbucket is a delivery for each, in their order
       ['refs/tags/v1', B],
     ],
   );
+});
+
+test('a push that was found by looking is one of the server', () => {
+  const move = { repository: 'work:a/b/c', ref: 'refs/heads/main', before: A, after: B, since: 1 };
+  const by = { name: 'a', email: 'a@example.com' };
+  const facts = { message: 'x', committedAt: '2026-01-01T00:00:00Z', author: by, committer: by };
+  const name = pushEventName(move.repository);
+  const found = toEvent(name, pushPayload(move, facts, false));
+  assert.deepEqual(found, push({ repository: 'work:a/b/c' }));
+  assert.equal(pushEventName('a/b'), 'push');
 });

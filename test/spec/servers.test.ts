@@ -18,6 +18,7 @@ test('a spec of another server tells commit statuses alone, and asks for nothing
     ['on: { workflow_run: { workflows: [CI] } }', /x.yaml:4:\d+: workflow runs only GitHub has/],
     ['on: push\nfeedback: [status, check]', /x.yaml:5:\d+: "check" only GitHub has/],
     ['on: push\ncomments: true', /x.yaml:5:\d+: commands in comments/],
+    ['on: push\nplan: true', /x.yaml:5:\d+: plans of pull requests/],
     ['on: push\ngates: [{ approve: { not-author: true } }]', /x.yaml:5:\d+: authors with a log-in/],
     ['on: push\ngates: [{ approve: { from: [team:a/b] } }]', /x.yaml:5:\d+: teams only/],
   ] as const) {

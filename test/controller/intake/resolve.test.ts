@@ -5,7 +5,7 @@ import { TerminalError } from '../../../src/lib/errors.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
 import type { Standing, WorkflowRunEvent } from '../../../src/model/event.ts';
 import type { ToldPush } from '../../../src/model/push-history.ts';
-import { parseEvent } from '../../../src/sources/github/events.ts';
+import { toEvent } from '../../../src/sources/events.ts';
 import { matchSpec } from '../../../src/spec/match.ts';
 import { parseSpecs } from '../../../src/spec/load.ts';
 
@@ -79,7 +79,7 @@ function createAsk(git: {
     logger: silentLogger,
   });
   return async (name: string, payload: object, patient: boolean) =>
-    await resolve(parseEvent(name, payload as never), payload as never, SPECS, SIGNAL, patient);
+    await resolve(toEvent(name, payload as never), payload as never, SPECS, SIGNAL, patient);
 }
 
 const MAIN = push('refs/heads/main', A, B);
@@ -176,4 +176,11 @@ test('a tag that is called like a whole ref is not taken for the ref', async () 
   );
   await assert.rejects(answer, { code: 'not-there-yet' });
   assert.deepEqual(asked, ['refs/tags/refs/tags/v1']);
+});
+
+test('of a tag on another server than GitHub git is asked which commit it leads to, whatever the payload says', async () => {
+  const asked: string[] = [];
+  const tag = push('refs/tags/v1', A, B);
+  await assert.rejects(createAsk({ asked })('push@work', tag, true), { code: 'not-there-yet' });
+  assert.deepEqual(asked, ['refs/tags/v1']);
 });
