@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -17,6 +17,7 @@ import { startServe, type Serve } from './serve.ts';
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5);
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 10);
 const LOADER_MARGIN = 3;
+const TICK_US = 10_000;
 
 const sink = await startReceiver('sink', 'nothing but an answer');
 const serves = [await startServe('mainsheet', 'mainsheet serve, 100 specs, none matches')];
@@ -28,6 +29,9 @@ const receivers: Receiver[] = [
 ];
 
 interface Round extends LoadResult {
+  /** CPU time for one delivery of the thread that has the event loop, and of all threads, in microseconds. */
+  main: number;
+  all: number;
   /** Milliseconds until everything accepted was processed. */
   settled: number;
   /** Megabytes. */
@@ -53,17 +57,31 @@ async function measure(receiver: Receiver, seconds: number): Promise<Round> {
   const sampling = setInterval(() => {
     memory = Math.max(memory, (receiver as Partial<Serve>).memory?.() ?? 0);
   }, 200);
+  const before = cpuOf(receiver);
   const result = await load(receiver, seconds);
   const settled = (await receiver.settle?.()) ?? 0;
   clearInterval(sampling);
-  return { ...result, settled, memory };
+  const after = cpuOf(receiver);
+  const each = (which: 'main' | 'all') => (after[which] - before[which]) / result.answered;
+  return { ...result, main: each('main'), all: each('all'), settled, memory };
+}
+
+/** CPU time that a receiver has taken so far, in microseconds (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html). */
+function cpuOf({ child: { pid } }: Receiver): { main: number; all: number } {
+  const of = (path: string) => {
+    const fields = readFileSync(path, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return (Number(fields[11]) + Number(fields[12])) * TICK_US;
+  };
+  return { main: of(`/proc/${pid}/task/${pid}/stat`), all: of(`/proc/${pid}/stat`) };
 }
 
 function report(): void {
   console.log(
     `signed 8 KB push, ${CONNECTIONS} connections, median of ${ROUNDS} rounds of ${SECONDS} s\n`,
   );
-  console.log(row('receiver', ['req/s', 'p50 ms', 'p99 ms', 'failed', 'then s', 'MB']));
+  console.log(
+    row('receiver', ['req/s', 'p50 ms', 'p99 ms', 'failed', 'main µs', 'all µs', 'then s', 'MB']),
+  );
   const results = receivers.map((receiver) => {
     const of = rounds.get(receiver) ?? [];
     const middle = (pick: (round: Round) => number) => median(of.map(pick));
@@ -73,7 +91,8 @@ function report(): void {
     const failed = of.reduce((sum, round) => sum + round.failed, 0);
     const p50 = middle((round) => round.p50).toFixed(1);
     const memory = middle((round) => round.memory);
-    const cells = [Math.round(rate), p50, p99.toFixed(1), failed];
+    const cpu = [middle((round) => round.main), middle((round) => round.all)].map(Math.round);
+    const cells = [Math.round(rate), p50, p99.toFixed(1), failed, ...cpu];
     const work = receiver.settle === undefined ? [] : [settled.toFixed(2), memory];
     console.log(row(receiver.label, [...cells, ...work]));
     return { receiver, rate, p99, settled, memory };

@@ -89,5 +89,5 @@ export function median(values: readonly number[]): number {
 
 /** One line of a table. */
 export function row(label: string, cells: readonly (string | number)[]): string {
-  return label.padEnd(48) + cells.map((cell) => String(cell).padStart(10)).join('');
+  return label.padEnd(48) + cells.map((cell) => String(cell).padStart(9)).join('');
 }

@@ -6,12 +6,12 @@ const TURN_MS = 5;
 /**
  * For work that goes on for long: called now and then, it lets everything else in the process have its turn when this work
  * had the event loop for some milliseconds. By time, since how long a step takes depends on the machine.
+ * Answers undefined as long as there is nothing to wait for.
  */
-export function createFairTurn(): () => Promise<void> {
+export function createFairTurn(): () => Promise<void> | undefined {
   let since = performance.now();
-  return async () => {
-    if (performance.now() - since < TURN_MS) return;
-    await nextTurn();
-    since = performance.now();
+  return () => {
+    if (performance.now() - since < TURN_MS) return undefined;
+    return nextTurn().then(() => void (since = performance.now()));
   };
 }

@@ -23,8 +23,11 @@ export function failed(condition: string, detail: string): Verdict {
 
 /** All must hold; every reason is kept, also those after the first that did not hold. */
 export function allOf(verdicts: readonly Verdict[]): Verdict {
-  return {
-    matched: verdicts.every((verdict) => verdict.matched),
-    reasons: verdicts.flatMap((verdict) => verdict.reasons),
-  };
+  // Loops, because this is done for each spec and delivery: `every` and `flatMap` took a fiftieth of the time of a delivery.
+  const all: Verdict = { matched: true, reasons: [] };
+  for (const { matched, reasons } of verdicts) {
+    all.matched &&= matched;
+    all.reasons.push(...reasons);
+  }
+  return all;
 }

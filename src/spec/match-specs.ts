@@ -19,7 +19,8 @@ export async function matchSpecs(
   const answers = await answersFor(specs, event, fairTurn);
   const verdicts: Verdict[] = [];
   for (const spec of specs) {
-    await fairTurn();
+    const turn = fairTurn();
+    if (turn !== undefined) await turn;
     verdicts.push(matchSpec(spec, event, payload, answers));
   }
   return verdicts;
@@ -29,7 +30,7 @@ export async function matchSpecs(
 async function answersFor(
   specs: readonly DeploymentSpec[],
   event: Event,
-  fairTurn: () => Promise<void>,
+  fairTurn: () => Promise<void> | undefined,
 ): Promise<PathAnswers | undefined> {
   if (event.kind !== 'push' || !event.changedPaths.complete) return undefined;
   const lists = specs.flatMap(({ on }) => (on.push && pathListOf(on.push)) ?? []);

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Json } from '../../model/event.ts';
 
 /**
@@ -6,10 +6,7 @@ import type { Json } from '../../model/event.ts';
  * the same JSON (`text` is how it came), whether it came through the webhook or from GitHub's list of deliveries, which writes it in its own way.
  */
 export function bodyDigest(event: string, payload: Json, text: string): string {
-  return createHash('sha256')
-    .update(`${event}\n`)
-    .update(canonical(payload, text))
-    .digest('base64url');
+  return hash('sha256', `${event}\n${canonical(payload, text)}`, 'base64url');
 }
 
 function canonical(payload: Json, text: string): string {
