@@ -53,10 +53,14 @@ export function createTakeIn(deps: {
     }
   }
 
-  return async (delivery) => {
+  async function answer(stored: Promise<boolean>, delivery: Omit<IncomingDelivery, 'payload'>) {
+    const isNew = await store(stored, delivery);
+    return { isNew, copyOf: isNew ? undefined : await deps.originalOf(delivery.id) };
+  }
+
+  return (delivery) => {
+    // No function that waits for the disk has the payload: it would hold it that long.
     const { payload, ...rest } = delivery;
-    // While the disk is waited for nothing here holds the payload.
-    const isNew = await store(deps.accept({ ...rest, payload }), rest);
-    return { isNew, copyOf: isNew ? undefined : await deps.originalOf(rest.id) };
+    return answer(deps.accept({ ...rest, payload }), rest);
   };
 }

@@ -81,12 +81,15 @@ export function createWebhookHandler(deps: {
   }
 
   async function take(request: IncomingMessage): Promise<object> {
-    const delivery = await read(request);
-    const { id, event } = delivery;
-    const { isNew, copyOf } = await deps.takeIn(delivery);
+    const { id, event, taken } = handOver(await read(request));
+    const { isNew, copyOf } = await taken;
     const label = DEPLOYING_EVENTS.has(event) ? event : 'other';
     metrics.deliveries.inc({ event: label, result: isNew ? 'accepted' : 'duplicate' });
     return { delivery: id, duplicate: !isNew, ...(copyOf === undefined ? {} : { copyOf }) };
+  }
+
+  function handOver(delivery: IncomingDelivery) {
+    return { id: delivery.id, event: delivery.event, taken: deps.takeIn(delivery) };
   }
 
   /** What it leaves is all that is kept of a request while it waits for the disk. */

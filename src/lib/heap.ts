@@ -21,8 +21,8 @@ export async function startLean<Started>(start: () => Promise<Started>): Promise
   growNewSpace(MOST_NEW_BYTES);
   // V8's threads for new objects are waited for, and where all cores are busy that takes longer than the work itself.
   setFlagsFromString('--no-parallel-scavenge');
-  // Everything is collected when this much is old besides what was left the last time, in percent: V8 would let it grow fourfold.
-  setFlagsFromString('--heap-growing-percent=50');
+  // Everything is collected when this much is old besides what was left the last time, in percent: V8 would let it grow to four times that.
+  setFlagsFromString('--heap-growing-percent=100');
   return started;
 }
 

@@ -13,8 +13,8 @@ export interface ThreadStatement {
 export type ThreadAnswer =
   { rows: unknown[] } | { error: unknown; code?: undefined } | { error: string; code: string };
 
-/** Pages in the log after which a commit here brings them into the file: 8 MB, as SQLite does by itself. */
-const CHECKPOINT_PAGES = 1000;
+/** Pages in the log after which a commit here brings them into the file: 16 MB, because a page that is written often meanwhile is brought once. */
+const CHECKPOINT_PAGES = 2000;
 
 const sqlite = new SQLite(String(workerData), { fileMustExist: true, timeout: 0 });
 sqlite.pragma('synchronous = NORMAL');
