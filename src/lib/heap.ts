@@ -19,8 +19,6 @@ export async function startLean<Started>(start: () => Promise<Started>): Promise
   setFlagsFromString('--no-expose-gc');
   collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
   growNewSpace(MOST_NEW_BYTES);
-  // V8's threads for new objects are waited for, and where all cores are busy that takes longer than the work itself.
-  setFlagsFromString('--no-parallel-scavenge');
   // Everything is collected when this much is old besides what was left the last time, in percent: V8 would let it grow to four times that.
   setFlagsFromString('--heap-growing-percent=100');
   return started;
