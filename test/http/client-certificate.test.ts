@@ -47,7 +47,11 @@ const LEAF = 'basicConstraints=critical,CA:FALSE';
 issue('ca', '/CN=Authority');
 issue('other-ca', '/CN=Authority');
 issue('alerts', '/O=Acme/CN=alerts', { by: 'ca', extensions: [LEAF, NAMES] });
-issue('impostor', '/O=Acme/CN=alerts', { by: 'other-ca', extensions: [LEAF, NAMES] });
+// Only its signature says that another one of that name has issued it.
+issue('impostor', '/O=Acme/CN=alerts', {
+  by: 'other-ca',
+  extensions: [LEAF, NAMES, 'authorityKeyIdentifier=none'],
+});
 issue('own', '/O=Acme/CN=alerts', { extensions: [NAMES] });
 issue('robot', '/O=Acme/CN=robot', { by: 'ca', extensions: [LEAF] });
 // One name that reads like two.
