@@ -57,6 +57,7 @@ async function portOf(output: Readable): Promise<string> {
 export async function load(
   { url, keeps }: Pick<Receiver, 'url' | 'keeps'>,
   seconds: number,
+  more: Partial<Load> = {},
 ): Promise<LoadResult> {
   const child = fork(fileURLToPath(new URL('loader.ts', import.meta.url)), {
     execArgv: [],
@@ -71,6 +72,7 @@ export async function load(
     requests,
     repeat: !keeps,
     serial,
+    ...more,
   };
   serial += requests;
   child.send(order);

@@ -18,6 +18,12 @@ export interface Load {
   repeat: boolean;
   /** Sets this load's deliveries apart from those of any other. */
   serial: number;
+  /** Requests a second of all connections together; undefined: as fast as they are answered. */
+  pace?: number | undefined;
+  /** Whole lines that each request has besides. */
+  headers?: string | undefined;
+  /** Paths that requests take in turn, instead of the URL's. */
+  paths?: readonly string[] | undefined;
 }
 
 export interface LoadResult {
@@ -53,17 +59,20 @@ async function run(load: Load): Promise<LoadResult> {
   function work(first: Socket): Promise<void> {
     return new Promise((resolve, reject) => {
       let socket = first;
-      let sent = performance.now();
+      let sent = 0;
       let received = '';
       watch();
 
       function watch(): void {
         socket.on('error', reject).on('data', take);
         socket.on('close', () => reject(new Error('the receiver closed a connection')));
-        socket.write(requests[next++ % load.requests] ?? '');
+        write();
       }
 
       function write(): void {
+        const wait =
+          load.pace === undefined ? 0 : start + (next / load.pace) * 1000 - performance.now();
+        if (wait > 1) return void setTimeout(write, wait);
         sent = performance.now();
         socket.write(requests[next++ % load.requests] ?? '');
       }
@@ -85,7 +94,6 @@ async function run(load: Load): Promise<LoadResult> {
       }
 
       function again(): void {
-        sent = performance.now();
         open(load.url).then((opened) => {
           socket = opened;
           watch();
@@ -117,15 +125,16 @@ async function open(url: string): Promise<Socket> {
 }
 
 /** Each push goes on from the one before it. */
-function build({ url, secret, requests, serial }: Load): Buffer[] {
+function build({ url, secret, requests, serial, headers = '', paths }: Load): Buffer[] {
   const { host, pathname } = new URL(url);
   return Array.from({ length: requests }, (_, index) => {
     const id = serial + index;
     const body = Buffer.from(pushOf(shaOf(id - 1), shaOf(id)));
     const signature = createHmac('sha256', secret).update(body).digest('hex');
     const head =
-      `POST ${pathname} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\n` +
+      `POST ${paths?.[index % paths.length] ?? pathname} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\n` +
       `X-GitHub-Event: push\r\nX-GitHub-Delivery: bench-${id}\r\n` +
+      headers +
       `X-Hub-Signature-256: sha256=${signature}\r\nContent-Length: ${body.length}\r\n\r\n`;
     return Buffer.concat([Buffer.from(head), body]);
   });

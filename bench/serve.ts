@@ -13,20 +13,29 @@ export interface Serve extends Receiver {
   settle: () => Promise<number>;
   /** Resident memory of the process, in megabytes. */
   memory: () => number;
+  /** CPU time that the process has used, in milliseconds. */
+  cpu: () => number;
   remove: () => Promise<void>;
 }
+
+/** Of `/proc/PID/stat` on Linux. */
+const TICK_MS = 10;
 
 export const TOKEN = 'bench-admin-token-of-32-characters';
 
 export async function startServe(
   name: string,
   label: string,
-  options: { prepare?: (database: string) => void } = {},
+  options: {
+    prepare?: (database: string) => void;
+    env?: Record<string, string>;
+    specs?: string;
+  } = {},
 ): Promise<Serve> {
   const root = mkdtempSync(join(tmpdir(), 'bench-'));
   const specs = join(root, 'specs');
   mkdirSync(specs);
-  writeFileSync(join(specs, 'bench.yaml'), specTexts().join('---\n'));
+  writeFileSync(join(specs, 'bench.yaml'), [...specTexts(), options.specs ?? ''].join('---\n'));
   const github = await answering();
   const environment = {
     PATH: process.env['PATH'],
@@ -42,6 +51,7 @@ export async function startServe(
     // The pushes are made up: there is no repository to look at.
     MAINSHEET_RECONCILE_INTERVAL: '0',
     LOG_FORMAT: 'json',
+    ...options.env,
   };
   const log = join(root, 'log');
   let { child, url } = await start(environment, log);
@@ -65,6 +75,11 @@ export async function startServe(
     memory() {
       const status = readFileSync(`/proc/${pid}/status`, 'utf8');
       return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024);
+    },
+    cpu() {
+      const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
+      const [user = 0, system = 0] = fields.split(' ').slice(11, 13).map(Number);
+      return (user + system) * TICK_MS;
     },
     async remove() {
       await stop(child);
