@@ -18,7 +18,9 @@ function leftFiles(dataDir: string): string[] {
   return [
     ...find('scratch/*').map((path) => `scratch directory ${path}`),
     ...find('{mirrors,work}/**/*.lock').map((path) => `lock ${path}`),
-    ...find('{,mirrors/,work/}.*').map((path) => `half made or half removed: ${path}`),
+    ...find('{,mirrors/,work/}.*')
+      .filter((path) => path !== '.gitignore')
+      .map((path) => `half made or half removed: ${path}`),
     ...find('mirrors/**/{tmp_*,.tmp-*,packed-refs.new}').map((path) => `unfinished ${path}`),
     ...processesOf(dataDir).map((process) => `process ${process}`),
   ];
