@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { emitterEventNames } from '@octokit/webhooks';
 import { PERMISSIONS } from '../../src/callbacks/index.ts';
 import { ACTIONS, CONTENTS, EVENTS } from '../../src/github/check.ts';
 import { manifestOf } from '../../src/github/manifest.ts';
+import { parseEvent } from '../../src/sources/github/events.ts';
 
 /**
  * What each route that is called needs: https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps. Without
@@ -56,6 +58,12 @@ const NEEDED: Record<string, [permission: string, access: 'read' | 'write'] | 'n
   'POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel': ['actions', 'write'],
 };
 
+/** What each App gets without asking for it, those of check runs with "Checks: write". */
+const UNASKED =
+  /^(?:ping|check_run|check_suite|installation|installation_repositories|installation_target)$/;
+/** What is said of an event that nothing reads. */
+const UNREAD = 'Mainsheet deploys on push, release and workflow_run';
+
 test('the manifest asks for what the routes that are called need, and for nothing else', () => {
   const called = new Set(
     globSync('src/**/*.ts').flatMap((file) =>
@@ -81,4 +89,13 @@ test('the manifest asks for what the routes that are called need, and for nothin
   });
   assert.deepEqual(asked, Object.fromEntries(needed));
   assert.deepEqual(events, EVENTS);
+});
+
+test('it asks for the events that are read, and for no other', () => {
+  const names = emitterEventNames.filter((name) => !name.includes('.') && !UNASKED.test(name));
+  const read = names.filter((name) => {
+    const event = parseEvent(name, {});
+    return event.kind !== 'other' || event.reason !== UNREAD;
+  });
+  assert.deepEqual(EVENTS.toSorted(), read.toSorted());
 });
