@@ -261,6 +261,33 @@ test('callbacks that were given up and what is paused are warnings, with what to
   }
 });
 
+test('a spec whose repository the App was taken from is told of, with what to do, and so in the list of specs', async () => {
+  const here = await healthy();
+  const server = await startServer();
+  try {
+    const env = { ...here, MAINSHEET_URL: server.url };
+    const one = { kind: 'installation', installation: 7 } as const;
+    const repositories = ['acme/storefront'];
+    const told = async () => (await examined(env)).of('installations');
+    await server.store.installations.note({ ...one, change: 'added', repositories }, 1);
+    assert.deepEqual(await told(), []);
+    await server.store.installations.note({ ...one, change: 'suspended' }, 2);
+    assert.match((await told())[0]?.detail ?? '', /^the App is suspended for acme\/storefront/);
+    await server.store.installations.note({ ...one, change: 'deleted' }, 3);
+    assert.deepEqual(await told(), [
+      {
+        subject: 'installations',
+        state: 'warn',
+        detail: 'the App is not installed on acme/storefront, so storefront does not deploy',
+        hint: 'install it there again, or remove the spec',
+      },
+    ]);
+    assert.match((await runCommand(['specs'], { env })).stdout, /acme\/storefront \(App removed\)/);
+  } finally {
+    await server.close();
+  }
+});
+
 test('more dead callbacks than a page holds are told as at least so many', async () => {
   const server = await startServer();
   try {
