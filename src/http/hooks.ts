@@ -12,6 +12,7 @@ import type { IncomingDelivery } from '../store/inbox.ts';
 import { SOURCES } from '../sources/index.ts';
 import type { ClientCertificate } from './client-certificate.ts';
 import { clientOf, type Client } from './client-address.ts';
+import { isOver } from './linger.ts';
 import type { Metrics } from './metrics.ts';
 import { ProblemError } from './problem.ts';
 import { createRateLimit } from './rate-limit.ts';
@@ -50,7 +51,7 @@ export function hookRoute(deps: {
       await receive(ctx, id, token, client);
     } catch (error) {
       deps.refusals.note(client, { hook: id }, error);
-      if (!ctx.req.complete) ctx.set('Connection', 'close');
+      if (isOver(ctx.req)) ctx.set('Connection', 'close');
       throw error;
     }
   };

@@ -1,4 +1,4 @@
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { Socket } from 'node:net';
 import type { Clock } from '../lib/clock.ts';
 
@@ -22,6 +22,17 @@ export function lingerAfterRefusals(server: Server, clock: Pick<Clock, 'sleep'>)
       void closeWithin(LINGER_MS, socket, clock);
     };
   });
+}
+
+/** Bytes of a refused body that are thrown away, so that its connection serves the next request. */
+const SMALL = 64 * 1024;
+
+/**
+ * Whether the connection of a refused request has to be closed: what is left of its body is not worth reading. What is small is read
+ * and thrown away, by Node.js itself, since a new connection costs more.
+ */
+export function isOver({ complete, headers }: IncomingMessage): boolean {
+  return !complete && !(Number(headers['content-length']) <= SMALL);
 }
 
 async function closeWithin(ms: number, socket: Socket, clock: Pick<Clock, 'sleep'>): Promise<void> {

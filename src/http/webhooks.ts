@@ -9,6 +9,7 @@ import { github } from '../sources/github/source.ts';
 import type { Json } from '../model/event.ts';
 import type { IncomingDelivery } from '../store/inbox.ts';
 import { clientOf } from './client-address.ts';
+import { isOver } from './linger.ts';
 import type { Metrics } from './metrics.ts';
 import { explainError, PROBLEM_TYPE, problemBody, ProblemError } from './problem.ts';
 import type { ReadBody } from './read-body.ts';
@@ -64,8 +65,7 @@ export function createWebhookHandler(deps: {
       if (problem.code !== 'stopping') {
         deps.refusals.note(clientOf(request, deps.isProxy), about, error);
       }
-      // What is left of a refused body is not worth reading, so the connection cannot be used again.
-      if (!request.complete) response.setHeader('Connection', 'close');
+      if (isOver(request)) response.setHeader('Connection', 'close');
       for (const [name, value] of Object.entries(problem.headers)) response.setHeader(name, value);
       send(response, problem.status, PROBLEM_TYPE, problemBody(problem));
     }

@@ -12,7 +12,7 @@ import { installations } from './migrations/0036-installations.ts';
 import { chains } from './migrations/0044-chains.ts';
 import { plans } from './migrations/0042-plans.ts';
 import { batches } from './migrations/0045-batches.ts';
-import { callbacks } from './migrations/0045-callbacks.ts';
+import { callbacks } from './migrations/0046-callbacks.ts';
 import { stepGates } from './migrations/0047-step-gates.ts';
 import { checkAlone, declareSchema, isBearable } from './schema-version.ts';
 
@@ -145,7 +145,7 @@ export function migrations(engine: Engine): Record<string, SchemaChange> {
     '0042-plans': { up: plans },
     '0044-chains': { up: chains },
     '0045-batches': { up: batches },
-    '0045-callbacks': { up: callbacks },
+    '0046-callbacks': { up: callbacks },
     '0047-step-gates': { up: stepGates },
   };
 }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Agent, request, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { LINGER_MS } from '../../src/http/linger.ts';
@@ -116,12 +118,29 @@ test('a sender that closes after fewer bytes than it said is told so', async (t)
   assert.equal(answer.status, 400);
 });
 
-test('after a refusal before the body was read, the connection is not used again', async (t) => {
+test('after a refusal before a large body was read, the connection is not used again', async (t) => {
   const { port } = await startHttp(t);
-  const text = head('Content-Length: 1000').replace('X-GitHub-Event: push\r\n', '');
+  const text = head('Content-Length: 100000').replace('X-GitHub-Event: push\r\n', '');
   const answer = await rawRequest(port, `${text}${'x'.repeat(10)}`);
   assert.equal(answer.status, 400);
   assert.equal(answer.headers['connection'], 'close');
+});
+
+test('a small body that was refused unread is thrown away: the connection serves the next request', async (t) => {
+  const { port } = await startHttp(t);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.after(() => agent.destroy());
+  const ask = async (path: string) => {
+    const sent = request({ port, path, method: 'POST', agent });
+    sent.end('x'.repeat(1000));
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+    answer.resume();
+    await once(answer, 'end');
+    return { status: answer.statusCode, reused: sent.reusedSocket };
+  };
+  assert.deepEqual(await ask('/webhooks/v1/hooks/nothing'), { status: 404, reused: false });
+  assert.deepEqual(await ask('/webhooks/v1/github'), { status: 415, reused: true });
+  assert.deepEqual(await ask('/webhooks/v1/hooks/nothing'), { status: 404, reused: true });
 });
 
 test('what does not speak HTTP is refused', async (t) => {
