@@ -1,12 +1,12 @@
 import { hookOfEvent, type LoadedHook } from '../../model/hook.ts';
 import { toEvent } from '../../sources/events.ts';
 import { createFairTurn } from '../../lib/fair-turn.ts';
-import type { LoadedSpec } from '../../model/deployment-spec.ts';
+import type { DeploymentSpec, LoadedSpec } from '../../model/deployment-spec.ts';
 import { sameRepository, type Event, type Json } from '../../model/event.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import { hookTriggerOf } from '../../spec/match-hook.ts';
 import { recognizeHook } from '../intake/judge.ts';
-import type { Reason } from '../../model/verdict.ts';
+import type { Reason, Verdict } from '../../model/verdict.ts';
 import { matchSpecs } from '../../spec/match-specs.ts';
 import { needsChangedPaths } from '../../spec/match.ts';
 import type { Store } from '../../store/index.ts';
@@ -145,7 +145,7 @@ async function judge(
   const payload = JSON.parse(delivery.payload) as Json;
   const event = read(payload);
   const specs = candidates.map(({ spec }) => spec);
-  const verdicts = await matchSpecs(specs, event, payload);
+  const verdicts = await matchUntilSure(specs, event, payload);
   const now = new Map(
     specs.map((spec, index) => [
       spec.name,
@@ -176,6 +176,23 @@ async function judge(
     });
     if (result.differences.length > MOST_DIFFERENCES) result.differences.shift();
   }
+}
+
+/** A condition costs more than all else, so `if` is looked at, and among the reasons, only where all else holds. */
+async function matchUntilSure(
+  specs: readonly DeploymentSpec[],
+  event: Event,
+  payload: Json,
+): Promise<Verdict[]> {
+  const unconditional = specs.map((spec) => ({ ...spec, if: undefined }));
+  const verdicts = await matchSpecs(unconditional, event, payload);
+  const open = specs.filter((spec, index) => spec.if !== undefined && verdicts[index]?.matched);
+  const decided = (await matchSpecs(open, event, payload)).values();
+  return verdicts.map((verdict, index) => {
+    if (specs[index]?.if === undefined) return verdict;
+    if (verdict.matched) return decided.next().value ?? verdict;
+    return { ...verdict, reasons: verdict.reasons.filter(({ condition }) => condition !== 'if') };
+  });
 }
 
 function notThere(name: string): Reason {

@@ -72,6 +72,25 @@ for (const [engine, open] of bothEngines()) {
       );
     });
 
+    test('a condition is looked at where it decides', async (t) => {
+      const { came, backtest } = setUp(await open(t));
+      await came(decided('shop', true), { branch: 'next' });
+      await came(decided('shop', true), { branch: 'main' });
+      await came(decided('shop', false), { branch: 'main' });
+      const { differences } = await backtest([`${spec('shop', 'branches: [main]')}if: 'false'\n`]);
+      assert.deepEqual(
+        differences.map(({ did, would, reasons }) => [
+          did,
+          would,
+          reasons.filter(({ held }) => !held).map(({ condition }) => condition),
+        ]),
+        [
+          [true, false, ['if']],
+          [true, false, ['on.push.branches']],
+        ],
+      );
+    });
+
     test('the same specs make no difference', async (t) => {
       const { came, backtest } = setUp(await open(t));
       await came(decided('shop', true), { branch: 'main' });
