@@ -21,6 +21,7 @@ import type { Run } from '../model/run.ts';
 import type { Catalog } from '../spec/catalog.ts';
 import type { Store } from '../store/index.ts';
 import { access } from './access.ts';
+import { atAGlanceOperations } from './api/at-a-glance.ts';
 import { backtestOperations } from './api/backtest.ts';
 import { createAuth } from './auth/index.ts';
 import { loginLinkOperations } from './api/login-links.ts';
@@ -45,6 +46,8 @@ import { lingerAfterRefusals } from './linger.ts';
 import { createMetrics } from './metrics.ts';
 import { createDashboard } from './pages/index.ts';
 import { problems } from './problem.ts';
+import { createCommits } from './read/commits.ts';
+import { createRecentRuns } from './read/recent-runs.ts';
 import { createReadBody } from './read-body.ts';
 import { createSecureServer } from './secure-server.ts';
 import { createRefusals } from './refusals.ts';
@@ -156,6 +159,10 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   const health = healthRoutes({ store, catalog, metrics, adminToken: deps.adminToken });
   app.use(health.routes());
 
+  const reading = {
+    commits: createCommits(store),
+    recentRuns: createRecentRuns({ store, news, clock }),
+  };
   const operations = withOpenApi(
     [
       ...hookOperations({
@@ -168,6 +175,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
       ...runOperations({ store, operate, gates: deps.gates, deploy: deps.deploy, news }),
       ...gateOperations(deps.gates),
       ...pauseOperations({ store, pausing: deps.pausing }),
+      ...atAGlanceOperations({ store, catalog, ...reading, gates: deps.gates, clock }),
       ...overviewOperations({ store, catalog, operate, news }),
       ...whyOperations({ why: deps.why }),
       ...backtestOperations({ backtest: deps.backtest, clock, stepLimits: deps.stepLimits }),
@@ -178,7 +186,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   const api = apiRouter('/api/v1', access(auth.authenticate), operations, logger, store.flushed);
   app.use(api.routes());
   app.use(api.allowedMethods());
-  const { assets, pages } = createDashboard({ ...deps, auth });
+  const { assets, pages } = createDashboard({ ...deps, ...reading, auth });
   app.use(assets);
   app.use(pages.routes());
   app.use(pages.allowedMethods());

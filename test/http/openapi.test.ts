@@ -41,6 +41,7 @@ const ROUTES = [
   'get /api/v1/openapi.json',
   'post /api/v1/login-links',
   'get /api/v1/outbox',
+  'get /api/v1/overview',
   'get /api/v1/outbox/{id}',
   'post /api/v1/outbox/retry',
   'post /api/v1/outbox/{id}/retry',

@@ -10,6 +10,7 @@ import { eventStream } from './event-stream.ts';
 import {
   callbackSchema,
   environmentSchema,
+  problemSchema,
   specSchema,
   toCallback,
   toEnvironment,
@@ -50,15 +51,7 @@ export function overviewOperations(deps: {
         stale: z
           .boolean()
           .describe('The specs on disk are not valid; the last valid set is in use'),
-        problems: z.array(
-          z.object({
-            file: z.string(),
-            line: z.int(),
-            column: z.int(),
-            message: z.string(),
-            hint: z.string().optional(),
-          }),
-        ),
+        problems: z.array(problemSchema),
       }),
       async serve() {
         const { specs, stale, problems } = catalog.current();

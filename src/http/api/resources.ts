@@ -218,7 +218,7 @@ export function toCallback(entry: OutboxEntry): z.infer<typeof callbackSchema> {
   };
 }
 
-const gateSchema = z
+export const gateSchema = z
   .object({
     kind: z.enum(['approve', 'window']),
     asks: z.string().describe('What the spec says, in a line'),
@@ -235,7 +235,7 @@ const gateSchema = z
   })
   .meta({ id: 'Gate' });
 
-function toGate({ gate, isOpen, detail, answers }: GateView): z.infer<typeof gateSchema> {
+export function toGate({ gate, isOpen, detail, answers }: GateView): z.infer<typeof gateSchema> {
   return {
     kind: gate.kind,
     asks: describeGate(gate),
@@ -323,6 +323,15 @@ export const pauseSchema = z
 export function toPause(pause: Pause): z.infer<typeof pauseSchema> {
   return { ...pause, since: isoTime(pause.since) };
 }
+
+/** What is wrong with a spec on disk, and where. */
+export const problemSchema = z.object({
+  file: z.string(),
+  line: z.int(),
+  column: z.int(),
+  message: z.string(),
+  hint: z.string().optional(),
+});
 
 export const specSchema = z
   .object({

@@ -15,8 +15,8 @@ import { createNetworks } from '../../lib/networks.ts';
 import type { Store } from '../../store/index.ts';
 import type { Auth } from '../auth/index.ts';
 import { clientOf } from '../client-address.ts';
-import { createCommits } from '../read/commits.ts';
-import { createRecentRuns } from '../read/recent-runs.ts';
+import type { Commits } from '../read/commits.ts';
+import type { RecentRuns } from '../read/recent-runs.ts';
 import { activityRoutes } from './activity.ts';
 import { callbackRoutes } from './callbacks.ts';
 import { deliveryRoutes } from './deliveries.ts';
@@ -37,6 +37,8 @@ import { pageRouter } from './router.ts';
 export interface DashboardDeps {
   store: Store;
   catalog: Catalog;
+  commits: Commits;
+  recentRuns: RecentRuns;
   news: Broadcast<News>;
   intake: Intake;
   operate: Operate;
@@ -59,7 +61,7 @@ export interface DashboardDeps {
 
 /** The pages, and what they load. */
 export function createDashboard(deps: DashboardDeps): { assets: Middleware; pages: Router } {
-  const { store, auth } = deps;
+  const { store, auth, commits, recentRuns } = deps;
   const assets = createAssets();
   let happened = 0;
   deps.news.subscribe(({ kind }) => {
@@ -67,8 +69,6 @@ export function createDashboard(deps: DashboardDeps): { assets: Middleware; page
   });
   const isProxy = createNetworks(deps.trustedProxies);
   const seen = () => happened;
-  const recentRuns = createRecentRuns(deps);
-  const commits = createCommits(store);
   const logs = createLogIndexes(store);
   const routes: PageRoute[] = [
     ...loginRoutes({

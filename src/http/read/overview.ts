@@ -53,8 +53,13 @@ export interface Overview {
   /** Waiting, with a reason that an operator may do something about. */
   blocked: Run[];
   pauses: Pause[];
-  /** Places where an older revision was brought back, with who did it, when that is known. */
-  rolledBack: { place: Place; by: string | undefined; at: number }[];
+  /** Places where an older revision was brought back, with who did it and why, when that is known. */
+  rolledBack: {
+    place: Place;
+    by: string | undefined;
+    reason: string | undefined;
+    at: number;
+  }[];
   dead: OutboxEntry[];
   problems: readonly SpecProblem[];
   /** The specs on disk are not those in use. */
@@ -197,6 +202,7 @@ async function findRolledBack(
     const entry = entries.find(
       ({ action, detail }) => action === 'run.rollback' && detail.startsWith(made),
     );
-    return { place, by: entry?.actor, at: place.deployed?.deployedAt ?? 0 };
+    const reason = entry?.detail.slice(made.length).trim();
+    return { place, by: entry?.actor, reason, at: place.deployed?.deployedAt ?? 0 };
   });
 }

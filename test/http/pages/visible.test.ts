@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:http';
 import { createAuth } from '../../../src/http/auth/index.ts';
 import { createDashboard } from '../../../src/http/pages/index.ts';
+import { createCommits } from '../../../src/http/read/commits.ts';
+import { createRecentRuns } from '../../../src/http/read/recent-runs.ts';
 import type { Viewer } from '../../../src/http/auth/viewer.ts';
 import { parseSpecs } from '../../../src/spec/load.ts';
 import { sampleDelivery, sampleRun } from '../../store/samples.ts';
@@ -66,6 +68,8 @@ test('what somebody may not see does not exist on any page, and what they may no
   const auth = createAuth({ ...deps, token: deps.adminToken, sessions: store.sessions });
   const { pages } = createDashboard({
     ...deps,
+    commits: createCommits(store),
+    recentRuns: createRecentRuns(deps),
     auth: { ...auth, authenticate: async () => READER },
   });
   const app = new Koa();

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Context } from 'koa';
+import { atAGlanceOperations } from '../../src/http/api/at-a-glance.ts';
+import type { Viewer } from '../../src/http/auth/viewer.ts';
+import { createCommits } from '../../src/http/read/commits.ts';
+import { createRecentRuns } from '../../src/http/read/recent-runs.ts';
+import { parseSpecs } from '../../src/spec/load.ts';
+import { sampleDelivery, sampleRun } from '../store/samples.ts';
+import { asAdmin } from '../support/admin.ts';
+import { NOW, startHttp, type Fixture } from './fixture.ts';
+
+const SECRET = 'skunkworks';
+
+/** May see `acme/storefront` only. */
+const READER: Viewer = {
+  actor: 'reader',
+  person: { administrator: 'reader' },
+  visible: ['acme/storefront'],
+  canSee: (repository) => repository === 'acme/storefront',
+  canDo: () => false,
+};
+
+const specOf = (name: string, repository: string) =>
+  `name: ${name}\nrepository: ${repository}\nenvironment: production\non: { push: { branches: [main] } }\nsteps:\n  - run: make\n`;
+
+/** One spec that runs after a rollback, one that waits for approval, and one that never ran. */
+async function fill({ store, specs }: Fixture): Promise<void> {
+  specs.specs = parseSpecs(
+    'all.yaml',
+    [
+      specOf('storefront', 'acme/storefront'),
+      specOf(SECRET, `acme/${SECRET}`),
+      specOf('docs', 'acme/docs'),
+    ].join('---\n'),
+  ).specs;
+  specs.problems = [{ file: `${SECRET}.yaml`, line: 3, column: 1, message: 'no "stpes"' }];
+  const sha = 'a'.repeat(40);
+  const head = { id: sha, message: 'Mend the cart\n\nmore', author: { username: 'ines' } };
+  await store.accept({ ...sampleDelivery('d1'), payload: JSON.stringify({ head_commit: head }) });
+  const own = { spec: 'storefront', lane: 'storefront-production', sha, delivery: 'd1' };
+  const back = await store.runs.insert(
+    sampleRun('back', {
+      ...own,
+      cause: 'rollback',
+      state: 'succeeded',
+      startedAt: 1,
+      finishedAt: 9,
+    }),
+    ['make'],
+  );
+  assert.ok(back);
+  await store.environments.record(back, 9);
+  await store.audit.record({
+    at: 1,
+    actor: 'samir',
+    action: 'run.rollback',
+    subject: 'bad',
+    detail: 'made run back: Rollback to aaaaaaa: the cart is empty (run r0)',
+  });
+  await store.runs.insert(sampleRun('now', { ...own, state: 'running', startedAt: NOW - 5000 }), [
+    'make',
+  ]);
+  await store.runs.insert(
+    sampleRun('waits', {
+      spec: SECRET,
+      repository: `acme/${SECRET}`,
+      lane: `${SECRET}-production`,
+      state: 'blocked',
+      reason: 'Waits for approval',
+    }),
+    ['make'],
+  );
+  const callback = {
+    kind: 'status',
+    repository: `acme/${SECRET}`,
+    sha,
+    context: 'c',
+    state: 'success',
+    description: '',
+    targetUrl: undefined,
+  } as const;
+  await store.outbox.add('waits', [{ target: 't', callback }], 1);
+  const [entry] = await store.outbox.ofRun('waits');
+  await store.outbox.finish(entry?.id ?? 0, 'dead', 2, 'GitHub answered 403');
+  await store.pauses.add({ kind: 'spec', name: SECRET, since: 1, by: 'ines', reason: 'Count' });
+}
+
+const closedGate = {
+  gate: { kind: 'approve', from: [], count: 1, notAuthor: false, timeoutMs: undefined },
+  isOpen: false,
+  detail: 'Waits for 1 approval',
+  answers: [],
+} as never;
+
+test('the overview tells what is deployed, what runs, what is blocked by which gate, and what went wrong', async (t) => {
+  const fixture = await startHttp(t, {
+    gates: { view: async () => [closedGate, { ...(closedGate as object), isOpen: true } as never] },
+  });
+  await fill(fixture);
+  const answer = await asAdmin(`${fixture.url}/api/v1/overview`);
+  assert.equal(answer.status, 200);
+  const overview = (await answer.json()) as Record<string, unknown[]>;
+  assert.partialDeepStrictEqual(overview, {
+    at: new Date(NOW).toISOString(),
+    running: [{ run: 'now', title: 'Mend the cart', author: 'ines', elapsedMs: 5000, steps: 1 }],
+    blocked: [{ run: 'waits', reason: 'Waits for approval' }],
+    pauses: [{ name: SECRET, by: 'ines', reason: 'Count' }],
+    rolledBack: [
+      {
+        spec: 'storefront',
+        by: 'samir',
+        reason: 'Rollback to aaaaaaa: the cart is empty (run r0)',
+      },
+    ],
+    dead: [{ error: 'GitHub answered 403' }],
+    problems: [{ file: `${SECRET}.yaml`, line: 3 }],
+  });
+  assert.partialDeepStrictEqual(overview['places'], [
+    {
+      spec: 'storefront',
+      state: 'running',
+      deployed: { run: 'back', title: 'Mend the cart', author: 'ines', cause: 'rollback' },
+      active: [{ id: 'now' }],
+    },
+    { spec: SECRET, state: 'blocked', paused: { by: 'ines' }, deployed: null },
+    { spec: 'docs', state: 'none', last: null },
+  ]);
+  const [{ gates }] = overview['blocked'] as [{ gates: unknown[] }];
+  assert.partialDeepStrictEqual(gates, [{ kind: 'approve', detail: 'Waits for 1 approval' }]);
+  assert.equal(gates.length, 1);
+});
+
+test('to a reader the overview tells nothing of a repository that they may not see', async (t) => {
+  const fixture = await startHttp(t);
+  await fill(fixture);
+  const { deps, store } = fixture;
+  const [operation] = atAGlanceOperations({
+    ...deps,
+    commits: createCommits(store),
+    recentRuns: createRecentRuns(deps),
+  });
+  const ctx = { state: { viewer: READER } } as unknown as Context;
+  const answer = await operation?.serve(ctx, { id: '', query: {} as never, body: {} as never });
+  assert.doesNotMatch(JSON.stringify(answer), new RegExp(SECRET));
+  assert.match(JSON.stringify(answer), /storefront/);
+});
