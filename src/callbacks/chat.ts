@@ -5,7 +5,7 @@ import type { Json } from '../model/event.ts';
 import { IMPORTANCE } from '../model/importance.ts';
 import type { Run } from '../model/run.ts';
 import { renderTemplate } from '../spec/expressions.ts';
-import type { CallbackKind } from './contract.ts';
+import type { CallbackKind, NotifyContext } from './contract.ts';
 import { labelOf, linkTo } from './describe.ts';
 import { fieldOf, link, wellFormed } from './fields.ts';
 import {
@@ -78,25 +78,13 @@ export function chat<Kind extends ChatKind>(
     async render({ run, notify: position }, entry, sources) {
       const from = await sources.notify(run, position);
       const { secret, text } = entryOf<ChatKind>(from.notify, kind);
-      const said = rendering(from, () =>
-        text === undefined
-          ? undefined
-          : renderTemplate(text, from.context, (value) => format.escape(cutText(value, MAX_TEXT))),
-      );
-      const actor = fieldOf(from.context.github, 'actor');
+      const { publicUrl } = sources;
+      const at = entry.createdAt;
+      const said = announcementOf({ run, from, text, escape: format.escape, publicUrl, at });
       return {
         kind,
         url: withQuery(sources.secret(secret), format.query),
-        body: wellFormed(
-          format.body({
-            title: cutText(`${run.spec}: ${labelOf(run)}`, MAX_TITLE),
-            text: said === undefined || said.trim() === '' ? undefined : cutText(said, MAX_TEXT),
-            facts: factsOf(run, actor),
-            url: link(linkTo(run.id, sources.publicUrl)),
-            mood: moodOf(run),
-            time: isoTime(entry.createdAt),
-          }),
-        ),
+        body: wellFormed(format.body(said)),
       };
     },
 
@@ -106,6 +94,32 @@ export function chat<Kind extends ChatKind>(
     },
 
     permissions: [],
+  };
+}
+
+/** What a chat is told of a run. `text`: the spec's template; `at`: milliseconds since the epoch. Throws as `rendering`. */
+export function announcementOf(of: {
+  run: Run;
+  from: NotifyContext;
+  text: string | undefined;
+  escape: Format['escape'];
+  publicUrl: string | undefined;
+  at: number;
+}): Announcement {
+  const { run, from, text, escape } = of;
+  const said = rendering(from, () =>
+    text === undefined
+      ? undefined
+      : renderTemplate(text, from.context, (value) => escape(cutText(value, MAX_TEXT))),
+  );
+  const actor = fieldOf(from.context.github, 'actor');
+  return {
+    title: cutText(`${run.spec}: ${labelOf(run)}`, MAX_TITLE),
+    text: said === undefined || said.trim() === '' ? undefined : cutText(said, MAX_TEXT),
+    facts: factsOf(run, actor),
+    url: link(linkTo(run.id, of.publicUrl)),
+    mood: moodOf(run),
+    time: isoTime(of.at),
   };
 }
 

@@ -19,6 +19,8 @@ import { gitlabStatus } from './gitlab-status.ts';
 import { protection } from './protection.ts';
 import { email } from './email.ts';
 import { reply } from './reply.ts';
+import { slackApp } from './slack-app.ts';
+import { slackThread } from './slack-thread.ts';
 import { slack } from './slack.ts';
 import { specCheck } from './spec-check.ts';
 import { status } from './status.ts';
@@ -39,6 +41,8 @@ const KINDS = [
   cloudevents,
   dispatch,
   slack,
+  slackApp,
+  slackThread,
   discord,
   teams,
   email,

@@ -56,19 +56,19 @@ export async function request(posted: Request, way: Way, what: string): Promise<
   }
 }
 
-/** The beginning of an answer's body, as text; empty when it breaks off. */
-export async function readSome(response: Response): Promise<string> {
+/** The beginning of an answer's body, as text; empty when it breaks off. `most`: characters. */
+export async function readSome(response: Response, most = MOST_READ): Promise<string> {
   let text = '';
   const decoder = new TextDecoder();
   try {
     for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
       text += decoder.decode(chunk, { stream: true });
-      if (text.length > MOST_READ) break;
+      if (text.length > most) break;
     }
   } catch {
     return '';
   }
-  return text.slice(0, MOST_READ);
+  return text.slice(0, most);
 }
 
 /** That the address may not be asked, which no further try changes. */

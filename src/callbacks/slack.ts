@@ -1,5 +1,5 @@
 import type { Json } from '../model/event.ts';
-import { chat } from './chat.ts';
+import { chat, type Announcement } from './chat.ts';
 
 const SIGNS = {
   good: ':large_green_circle:',
@@ -11,28 +11,22 @@ const SIGNS = {
  * A message of Slack: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks. `text` is mrkdwn and what
  * notifications show.
  */
-export const slack = chat('slack', {
-  escape,
-  body({ title, text, facts, url, mood }) {
-    const name = `*${escape(title)}*`;
-    const heading = url === undefined ? name : `${name}  <${escape(url)}|Open the run>`;
-    return {
-      text: escape(title),
-      blocks: [
-        section(`${SIGNS[mood]} ${heading}`),
-        ...(text === undefined ? [] : [section(text)]),
-        {
-          type: 'section',
-          fields: facts.map((fact) => mrkdwn(`*${fact.name}*\n${escape(fact.value)}`)),
-        },
-      ],
-      unfurl_links: false,
-      unfurl_media: false,
-    };
-  },
-});
+export const slack = chat('slack', { escape, body: slackBody });
 
-function section(text: string): Json {
+/** A message, however it gets there. */
+export function slackBody({ title, text, facts, url, mood }: Announcement) {
+  const name = `*${escape(title)}*`;
+  const heading = url === undefined ? name : `${name}  <${escape(url)}|Open the run>`;
+  const fields = facts.map((fact) => mrkdwn(`*${fact.name}*\n${escape(fact.value)}`));
+  const blocks: Json[] = [
+    section(`${SIGNS[mood]} ${heading}`),
+    ...(text === undefined ? [] : [section(text)]),
+    { type: 'section', fields },
+  ];
+  return { text: escape(title), blocks, unfurl_links: false, unfurl_media: false };
+}
+
+export function section(text: string): Json {
   return { type: 'section', text: mrkdwn(text) };
 }
 
@@ -42,6 +36,6 @@ function mrkdwn(text: string): Json {
 }
 
 /** https://docs.slack.dev/messaging/formatting-message-text#escaping */
-function escape(text: string): string {
+export function escape(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

@@ -229,6 +229,7 @@ export type NotifySpec =
   | ChatNotify<'slack'>
   | ChatNotify<'discord'>
   | ChatNotify<'teams'>
+  | SlackAppNotify
   | EmailNotify;
 
 export interface DispatchNotify {
@@ -268,6 +269,20 @@ export interface ChatNotify<Kind extends string> {
   secret: string;
   /** What is said beside the facts. May hold `${{ … }}`. */
   text: string | undefined;
+}
+
+/** One message a run in a channel of Slack, changed as the run goes on, by an app with a bot token. */
+export interface SlackAppNotify {
+  kind: 'slack-app';
+  on: RunState[];
+  /** Name of the secret that is the bot token. */
+  token: string;
+  /** The channel's id. */
+  channel: string;
+  /** What is said beside the facts. May hold `${{ … }}`. */
+  text: string | undefined;
+  /** Whether each step gets a reply in the message's thread, and not only the failed one. */
+  steps: boolean;
 }
 
 /** A spec with where it came from. */

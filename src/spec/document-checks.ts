@@ -83,6 +83,7 @@ const SECRETS = [
     kind,
     'secret',
   ]),
+  ['notify', '*', 'slack', 'token'],
   ['steps', '*', 'http', 'secret'],
   ['steps', '*', 'awx', 'secret'],
   ['steps', '*', 'jenkins', 'secret'],

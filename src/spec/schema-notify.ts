@@ -38,6 +38,37 @@ const chat = z.strictObject({
     .optional(),
 });
 
+/** Ids of channels, public and private, as Slack's Web API takes them: names may change. */
+const CHANNEL = /^[CG][A-Z\d]{5,30}$/;
+
+const slack = chat
+  .extend({
+    secret: chat.shape.secret.optional(),
+    token: secretName
+      .describe('Name of the secret that holds the bot token of an app; must be in "secrets".')
+      .optional(),
+    channel: z
+      .string()
+      .regex(CHANNEL, 'is no id of a channel, such as C0123456789')
+      .describe('Where the app posts: the id of the channel.')
+      .optional(),
+    steps: z
+      .boolean()
+      .describe('Whether each step gets a reply in the thread. Default: only one that fails.')
+      .optional(),
+  })
+  .superRefine(({ secret, token, channel, steps }, context) => {
+    const isApp = token !== undefined && channel !== undefined && secret === undefined;
+    const isWebhook =
+      secret !== undefined && token === undefined && channel === undefined && steps === undefined;
+    if (isApp || isWebhook) return;
+    problem(
+      context,
+      'a message to Slack has either "secret", or "token" and "channel"',
+      'slack: { secret: SLACK_URL }, or slack: { token: SLACK_BOT_TOKEN, channel: C0123456789 }',
+    );
+  });
+
 /** One mailbox: nothing that a list, a comment or a header could begin with. */
 const ADDRESS = /^[^\s@<>,;:"()[\]\\\p{Cc}]+@[^\s@<>,;:"()[\]\\\p{Cc}]+$/u;
 
@@ -65,17 +96,19 @@ const KINDS = ['dispatch', 'webhook', 'cloudevents', 'slack', 'discord', 'teams'
 export const notify = z
   .strictObject({
     on: oneOrMore(z.enum(RUN_STATES), RUN_STATES.length)
-      .describe('Run states at which it is sent. Default: succeeded.')
+      .describe(
+        'Run states at which it is sent. Default: succeeded; all for a message that an app of Slack posts.',
+      )
       .optional(),
     dispatch: dispatch.describe('A repository_dispatch event at another repository.').optional(),
     webhook: post.describe('A signed HTTP request.').optional(),
     cloudevents: post.describe('The same as a CloudEvent, in structured mode.').optional(),
-    slack: chat.describe('A message in a channel of Slack.').optional(),
+    slack: slack.describe('A message in a channel of Slack.').optional(),
     discord: chat.describe('A message in a channel of Discord.').optional(),
     email: email.describe('A mail, by the server of MAINSHEET_SMTP_URL.').optional(),
     teams: chat.describe('A card in a channel or chat of Microsoft Teams.').optional(),
   })
-  .transform(({ on = ['succeeded'], ...kinds }, context): NotifySpec => {
+  .transform(({ on, ...kinds }, context): NotifySpec => {
     const [entry, ...more] = entriesOf(kinds, on);
     if (entry !== undefined && more.length === 0) return entry;
     problem(
@@ -90,13 +123,14 @@ interface Kinds {
   dispatch?: z.output<typeof dispatch> | undefined;
   webhook?: z.output<typeof post> | undefined;
   cloudevents?: z.output<typeof post> | undefined;
-  slack?: z.output<typeof chat> | undefined;
+  slack?: z.output<typeof slack> | undefined;
   discord?: z.output<typeof chat> | undefined;
   teams?: z.output<typeof chat> | undefined;
   email?: z.output<typeof email> | undefined;
 }
 
-function entriesOf(written: Kinds, on: RunState[]): NotifySpec[] {
+function entriesOf(written: Kinds, chosen: RunState[] | undefined): NotifySpec[] {
+  const on: RunState[] = chosen ?? ['succeeded'];
   const entries: NotifySpec[] = [];
   const { dispatch: event } = written;
   if (event !== undefined) {
@@ -111,9 +145,13 @@ function entriesOf(written: Kinds, on: RunState[]): NotifySpec[] {
   }
   for (const kind of ['slack', 'discord', 'teams'] as const) {
     const message = written[kind];
-    if (message !== undefined) {
+    if (message?.secret !== undefined) {
       entries.push({ kind, on, secret: message.secret, text: message.text });
     }
+  }
+  const { token, channel, text, steps = false } = written.slack ?? {};
+  if (token !== undefined && channel !== undefined) {
+    entries.push({ kind: 'slack-app', on: chosen ?? [...RUN_STATES], token, channel, text, steps });
   }
   const mail = written.email;
   if (mail !== undefined) {

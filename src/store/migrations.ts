@@ -14,6 +14,7 @@ import { plans } from './migrations/0042-plans.ts';
 import { batches } from './migrations/0045-batches.ts';
 import { callbacks } from './migrations/0046-callbacks.ts';
 import { stepGates } from './migrations/0047-step-gates.ts';
+import { chatMessages } from './migrations/0051-chat-messages.ts';
 import { checkAlone, declareSchema, isBearable } from './schema-version.ts';
 
 /** Every database from before the first release has it; `0001-first` has become all that was there then. */
@@ -147,5 +148,6 @@ export function migrations(engine: Engine): Record<string, SchemaChange> {
     '0045-batches': { up: batches },
     '0046-callbacks': { up: callbacks },
     '0047-step-gates': { up: stepGates },
+    '0051-chat-messages': { up: chatMessages },
   };
 }

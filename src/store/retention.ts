@@ -172,6 +172,7 @@ async function removeRun(db: Db, id: string, limit: number): Promise<boolean> {
     await inside.change`delete from steps where run_id = ${id}`;
     await inside.change`delete from gate_answers where run_id = ${id}`;
     await inside.change`delete from step_gates where run_id = ${id}`;
+    await inside.change`delete from chat_messages where run_id = ${id}`;
     await inside.change`delete from chains where run_id = ${id}`;
     await inside.change`delete from outbox where run_id = ${id}`;
     if (gone.batch !== null) await forgetBatch(inside, gone.batch);

@@ -139,5 +139,16 @@ export function createRuns(db: Db, engine: Engine) {
     async setCheckRunId(run: string, id: number): Promise<void> {
       await write(run, { check_run_id: id });
     },
+
+    /** The message in a chat that it has for an entry of `notify`. */
+    async chatMessage(run: string, notify: number): Promise<number | undefined> {
+      const row = await first<{ message: number }>`select message from chat_messages
+        where run_id = ${run} and notify = ${notify}`;
+      return row?.message;
+    },
+    async setChatMessage(run: string, notify: number, message: number): Promise<void> {
+      await change`insert into chat_messages ${values([{ run_id: run, notify, message }])}
+        on conflict (run_id, notify) do update set message = excluded.message`;
+    },
   };
 }

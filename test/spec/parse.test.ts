@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { RUN_STATES } from '../../src/model/run.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
 import { FILE_LIMIT } from '../../src/spec/parse.ts';
 import { formatProblem } from '../../src/spec/problem.ts';
@@ -102,6 +103,7 @@ notify:
     webhook: { url: "\${{ secrets.DEPLOY_HOOK }}", secret: DEPLOY_HOOK_KEY }
   - on: failed
     slack: { secret: DEPLOY_HOOK, text: "\${{ run.reason }}" }
+  - slack: { token: DEPLOY_HOOK, channel: C0123456789, steps: true }
   - discord: { secret: DEPLOY_HOOK }
   - teams: { secret: DEPLOY_HOOK }
 `,
@@ -129,6 +131,14 @@ notify:
       secret: 'DEPLOY_HOOK_KEY',
     },
     { kind: 'slack', on: ['failed'], secret: 'DEPLOY_HOOK', text: '${{ run.reason }}' },
+    {
+      kind: 'slack-app',
+      on: [...RUN_STATES],
+      token: 'DEPLOY_HOOK',
+      channel: 'C0123456789',
+      text: undefined,
+      steps: true,
+    },
     { kind: 'discord', on: ['succeeded'], secret: 'DEPLOY_HOOK', text: undefined },
     { kind: 'teams', on: ['succeeded'], secret: 'DEPLOY_HOOK', text: undefined },
   ]);
@@ -408,6 +418,16 @@ steps:
     `notify: [{ slack: { secret: SLACK_URL } }]${REST}`,
     [
       'x.yaml:4:29: the secret SLACK_URL is not in this spec\'s "secrets" — add it: secrets: [SLACK_URL]',
+    ],
+  ],
+  [
+    'an app of Slack has a listed token and the id of a channel',
+    `secrets: [URL]\nnotify: [{ slack: { token: BOT, channel: C0123456789 } }, { slack: { secret: URL, channel: C0123456789 } }, { slack: { secret: URL, channel: "#ops" } }]${REST}`,
+    [
+      'x.yaml:5:28: the secret BOT is not in this spec\'s "secrets" — add it: secrets: [URL, BOT]',
+      'x.yaml:5:68: notify[1].slack: a message to Slack has either "secret", or "token" and "channel" — slack: { secret: SLACK_URL }, or slack: { token: SLACK_BOT_TOKEN, channel: C0123456789 }',
+      'x.yaml:5:118: notify[2].slack: a message to Slack has either "secret", or "token" and "channel" — slack: { secret: SLACK_URL }, or slack: { token: SLACK_BOT_TOKEN, channel: C0123456789 }',
+      'x.yaml:5:142: notify[2].slack.channel: is no id of a channel, such as C0123456789',
     ],
   ],
   [

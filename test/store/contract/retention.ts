@@ -32,6 +32,20 @@ export function retentionContract(withStore: WithStore): void {
     );
 
     test(
+      'the message that a run has in a chat goes with the run',
+      withStore(async (store) => {
+        await store.runs.insert(sampleRun('r1', { state: 'failed', finishedAt: 1000 }), []);
+        await store.runs.setChatMessage('r1', 0, 1_700_000_000_000_001);
+        await store.runs.setChatMessage('r1', 0, 1_700_000_000_000_002);
+        assert.equal(await store.runs.chatMessage('r1', 0), 1_700_000_000_000_002);
+        assert.equal(await store.runs.chatMessage('r1', 1), undefined);
+        await store.retention.runs(OLD, 0, 100);
+        assert.equal(await store.runs.get('r1'), undefined);
+        assert.equal(await store.runs.chatMessage('r1', 0), undefined);
+      }),
+    );
+
+    test(
       'only the newest deliveries keep their payload, as many as are to',
       withStore(async (store) => {
         for (const id of ['d1', 'd2', 'd3', 'd4']) await processed(store, id, 1000);

@@ -16,6 +16,8 @@ const NAMES: Record<string, string> = {
   'spec-check': 'Check run of specs',
   'plan-comment': 'Comment of a plan',
   protection: 'Answer to Actions',
+  'slack-app': 'Message in Slack',
+  'slack-thread': 'Replies in Slack',
 };
 
 /** What a callback is called, for people. */

@@ -1,0 +1,98 @@
+import { IMPORTANCE } from '../model/importance.ts';
+import { announcementOf } from './chat.ts';
+import type { CallbackKind, Way } from './contract.ts';
+import { fieldOf, wellFormed } from './fields.ts';
+import { dueNotifications, entryOf, type NotifyCallback } from './notify.ts';
+import { SLACK_API } from './slack-api.ts';
+import {
+  changeMessage,
+  findMessage,
+  postMessage,
+  type SlackBody,
+  type SlackChannel,
+} from './slack-messages.ts';
+import { escape, slackBody } from './slack.ts';
+
+/** One message for each run and entry of `notify`. */
+export interface SlackAppCallback extends NotifyCallback<'slack-app'> {
+  /** Whether no earlier state of the run was told. */
+  isFirst: boolean;
+}
+
+interface Rendered extends SlackChannel {
+  kind: 'slack-app';
+  url: string;
+  body: SlackBody;
+  run: string;
+  notify: number;
+  /** When the run was made, in milliseconds since the epoch: its message is no older. */
+  since: number;
+  isFirst: boolean;
+  /** The message that it has, as far as is known. */
+  message: number | undefined;
+}
+
+/** How far Slack's clock may be from ours. */
+const SKEW_MS = 300_000;
+
+/** Posted when a run begins, and changed as it goes on, so that a channel has one message a run. What is in it is read when it is sent. */
+export const slackApp: CallbackKind<SlackAppCallback, Rendered> = {
+  kind: 'slack-app',
+  due: (change) =>
+    dueNotifications('slack-app', change).map((told) => ({
+      ...told,
+      isFirst: change.previous === undefined,
+    })),
+  target: slackTarget,
+  tells: ({ run }) => run.state,
+  importance: () => IMPORTANCE.notification,
+  payer: () => undefined,
+  isState: true,
+
+  async render({ run: then, notify, isFirst }, entry, sources) {
+    const { store, publicUrl } = sources;
+    const run = (await store.runs.get(then.id)) ?? then;
+    const from = await sources.notify(run, notify);
+    const { token, channel, text } = entryOf(from.notify, 'slack-app');
+    const said = announcementOf({ run, from, text, escape, publicUrl, at: entry.createdAt });
+    return {
+      kind: 'slack-app',
+      url: SLACK_API,
+      token: sources.secret(token),
+      channel,
+      body: wellFormed(slackBody(said)),
+      run: run.id,
+      notify,
+      since: run.createdAt - SKEW_MS,
+      isFirst,
+      message: await store.runs.chatMessage(run.id, notify),
+    };
+  },
+
+  send: async (message, way) => ({ id: await set(message, way) }),
+  keep: ({ runs }, { run, notify }, id) => runs.setChatMessage(run.id, notify, id),
+  permissions: [],
+};
+
+/** The message first, then what is said in its thread. */
+export function slackTarget({ run, notify }: Pick<SlackAppCallback, 'run' | 'notify'>): string {
+  return `slack-app:${run.id}:${notify}`;
+}
+
+/** Changes the message, or posts one where none is there to be changed: what a try before has posted is looked for first. */
+async function set(message: Rendered, way: Way): Promise<number> {
+  const { run, notify, since, body, message: known } = message;
+  const mark = { run, notify };
+  if (known !== undefined && (await changeMessage(message, { number: known, body, mark }, way))) {
+    return known;
+  }
+  const mayBeThere = way.retried || (known === undefined && !message.isFirst);
+  if (mayBeThere) {
+    const isIt = (each: unknown) =>
+      fieldOf(each, 'run') === run && fieldOf(each, 'notify') === notify;
+    const number = await findMessage(message, { since }, isIt, way);
+    const isOther = number !== undefined && number !== known;
+    if (isOther && (await changeMessage(message, { number, body, mark }, way))) return number;
+  }
+  return await postMessage(message, { body, mark }, way);
+}

@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { inspect } from 'node:util';
+import { callbacksFor, isObsolete, kindOf } from '../../src/callbacks/index.ts';
+import { createSender } from '../../src/callbacks/send.ts';
+import { RetryableError } from '../../src/lib/errors.ts';
+import { RUN_STATES, type Run, type RunState } from '../../src/model/run.ts';
+import { createRender } from '../../src/runs/render-callback.ts';
+import { openSqlite } from '../../src/store/engine.ts';
+import { createStore } from '../../src/store/index.ts';
+import type { OutboxEntry } from '../../src/store/outbox.ts';
+import { connect, createTestClock, failureOf, isRetryable } from '../github/support.ts';
+import { sampleLoaded } from '../runs/samples.ts';
+import { sampleRun } from '../store/samples.ts';
+import { BOT_TOKEN, startSlack } from './slack-stand-in.ts';
+
+interface Options {
+  steps?: boolean;
+  token?: string;
+}
+
+/** A run, and a Slack that hears of it. */
+async function world(t: TestContext, { steps = false, token = BOT_TOKEN }: Options = {}) {
+  const directory = await mkdtemp(join(tmpdir(), 'mainsheet-slack-'));
+  const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
+  t.after(async () => {
+    await store.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+  const slack = await startSlack(t);
+  await store.runs.insert(sampleRun('r1', { createdAt: 1_700_000_000_000 }), ['Build', 'Ship <b>']);
+  const { spec } = sampleLoaded({
+    notify: [
+      {
+        kind: 'slack-app',
+        on: [...RUN_STATES],
+        token: 'BOT',
+        channel: 'C0123456789',
+        text: undefined,
+        steps,
+      },
+    ],
+    secrets: ['BOT'],
+  });
+  const render = createRender({
+    store,
+    specOf: async () => spec,
+    secret: (name) => (name === 'BOT' ? token : undefined),
+    publicUrl: undefined,
+  });
+  const { github } = connect('http://127.0.0.1:1', { auth: undefined });
+  const sender = createSender({ github, clock: createTestClock(), fetch: slack.fetch });
+  const signal = new AbortController().signal;
+
+  /** Moves the run on, and gives what is to be told of it. */
+  async function become(state: RunState, previous: RunState | undefined) {
+    const now = await store.runs.get('r1');
+    assert.ok(now);
+    const run: Run = { ...now, state };
+    await store.runs.update(run, { state: now.state });
+    return callbacksFor({
+      run,
+      spec: { ...spec, feedback: [] },
+      previous,
+      wasDeployed: false,
+      publicUrl: undefined,
+    });
+  }
+
+  /** One try. `isKept`: whether the process lives long enough to write down what came of it. */
+  async function send(
+    callback: Awaited<ReturnType<typeof become>>[number] | undefined,
+    { retried = false, isKept = true } = {},
+  ) {
+    assert.ok(callback);
+    const entry: Partial<OutboxEntry> = { id: 1, run: 'r1', callback, createdAt: 0 };
+    const message = await render(entry as OutboxEntry);
+    const { id } = await sender.send(message, { retried, ageMs: 0, signal });
+    if (id !== undefined && isKept) await kindOf(callback).keep?.(store, callback, id);
+  }
+
+  /** As the runner leaves them: the first succeeded, the second failed. */
+  async function runSteps() {
+    const times = { attempts: 1, startedAt: 0, finishedAt: 3000 };
+    await store.steps.update('r1', {
+      ...times,
+      index: 0,
+      name: 'Build',
+      state: 'succeeded',
+      exitCode: 0,
+      reason: '',
+    });
+    await store.steps.update('r1', {
+      ...times,
+      index: 1,
+      name: 'Ship <b>',
+      state: 'failed',
+      exitCode: 1,
+      reason: 'exited with 1',
+    });
+    const chunk = { seq: 0, at: 0, step: 1, stream: 'stderr', text: '<!here> ``` no\n' } as const;
+    await store.logs.append('r1', [chunk]);
+  }
+
+  return { slack, store, become, send, runSteps };
+}
+
+test('a run has one message in the channel, which follows it', async (t) => {
+  const { slack, become, send } = await world(t);
+  await send((await become('queued', undefined))[0]);
+  await send((await become('running', 'queued'))[0]);
+  await send((await become('succeeded', 'running'))[0]);
+  assert.deepEqual(slack.calls, ['chat.postMessage', 'chat.update', 'chat.update']);
+  assert.deepEqual(
+    slack.messages.map(({ text }) => text),
+    ['storefront: Deployed to production'],
+  );
+});
+
+test('a state that was not told yet is told by the one after it', async (t) => {
+  const { become } = await world(t);
+  const [queued] = await become('queued', undefined);
+  const [failed, thread] = await become('failed', 'running');
+  assert.ok(queued && failed && thread);
+  assert.equal(isObsolete(queued, failed), true);
+  assert.equal(isObsolete(queued, thread), false);
+  // The replies wait for the message.
+  assert.equal(kindOf(thread).target(thread), kindOf(failed).target(failed));
+});
+
+test('a kill between the posting and the writing down leaves one message', async (t) => {
+  const { slack, become, send } = await world(t);
+  const [queued] = await become('queued', undefined);
+  await send(queued, { isKept: false });
+  await send(queued, { retried: true });
+  await send((await become('running', 'queued'))[0]);
+  assert.equal(slack.messages.length, 1);
+  assert.equal(slack.messages[0]?.text, 'storefront: Deploying to production');
+});
+
+test('the message of a state that was dropped after it was posted is found by the next', async (t) => {
+  const { slack, become, send } = await world(t);
+  await send((await become('queued', undefined))[0], { isKept: false });
+  await send((await become('running', 'queued'))[0]);
+  assert.equal(slack.messages.length, 1);
+});
+
+test('an answer that is lost leaves one message, among those of other runs', async (t) => {
+  const { slack, become, send } = await world(t);
+  const [queued] = await become('queued', undefined);
+  slack.troubles.push('lost');
+  assert.equal(isRetryable(await failureOf(send(queued))), true);
+  const other = { ...slack.messages[0], ts: '1700000000.900000' } as (typeof slack.messages)[0];
+  const metadata = { event_type: 'mainsheet_run', event_payload: { run: 'r2', notify: 0 } };
+  slack.messages.push({ ...other, metadata });
+  await send(queued, { retried: true });
+  assert.equal(slack.messages.length, 2);
+});
+
+test('a message that was deleted is posted again, once', async (t) => {
+  const { slack, become, send } = await world(t);
+  await send((await become('queued', undefined))[0]);
+  slack.messages.length = 0;
+  const [running] = await become('running', 'queued');
+  slack.messages.push({
+    ts: '1700000000.500000',
+    text: 'of a person',
+    blocks: [],
+    metadata: { event_type: '', event_payload: {} },
+  });
+  await send(running, { isKept: false });
+  await send(running, { retried: true });
+  assert.deepEqual(
+    slack.messages.map(({ text }) => text),
+    ['of a person', 'storefront: Deploying to production'],
+  );
+});
+
+test('a failed step is told in the thread with the end of its log, in which nothing is markup', async (t) => {
+  const { slack, become, send, runSteps } = await world(t);
+  await runSteps();
+  const [message, thread] = await become('failed', 'running');
+  await send(message);
+  await send(thread);
+  const [first, reply, ...more] = slack.messages;
+  assert.deepEqual(more, []);
+  assert.equal(reply?.thread_ts, first?.ts);
+  const title = '*Ship &lt;b&gt;* failed in 3.0s: exited with 1';
+  const element = { type: 'text', text: '<!here> ``` no' };
+  assert.deepEqual(reply?.blocks, [
+    { type: 'section', text: { type: 'mrkdwn', text: title, verbatim: true } },
+    { type: 'rich_text', elements: [{ type: 'rich_text_preformatted', elements: [element] }] },
+  ]);
+});
+
+test('each step is told when the spec asks, and a try that was cut off goes on where it was', async (t) => {
+  const { slack, become, send, runSteps } = await world(t, { steps: true });
+  await runSteps();
+  const [message, thread] = await become('failed', 'running');
+  await send(message);
+  // The first reply arrives, and the answer does not.
+  slack.troubles.push('lost');
+  assert.equal(isRetryable(await failureOf(send(thread))), true);
+  await send(thread, { retried: true });
+  const replies = slack.messages.filter(({ thread_ts }) => thread_ts !== undefined);
+  assert.deepEqual(
+    replies.map(({ text }) => text),
+    ['*Build* succeeded in 3.0s', '*Ship &lt;b&gt;* failed in 3.0s: exited with 1'],
+  );
+});
+
+test('Slack’s refusals are asked about again when it says, but not what it takes for no message', async (t) => {
+  const { slack, become, send } = await world(t);
+  const [queued] = await become('queued', undefined);
+  slack.troubles.push({ status: 429, headers: { 'retry-after': '30' } });
+  const busy = await failureOf(send(queued));
+  assert.ok(busy instanceof RetryableError);
+  assert.equal(busy.retryAfterMs, 30_000);
+  slack.troubles.push({ status: 200, body: { ok: false, error: 'not_in_channel' } });
+  const outside = await failureOf(send(queued));
+  assert.deepEqual([outside.code, isRetryable(outside)], ['slack-refused', true]);
+  slack.troubles.push({ status: 200, body: { ok: false, error: 'invalid_blocks' } });
+  const invalid = await failureOf(send(queued));
+  assert.deepEqual([invalid.code, isRetryable(invalid)], ['slack-invalid', false]);
+});
+
+test('the token follows no redirect and is in no error or row', async (t) => {
+  const { slack, become, send } = await world(t, { token: 'xoxb-wrong' });
+  const callbacks = await become('queued', undefined);
+  slack.troubles.push({ status: 307, headers: { location: 'https://evil.example/' } });
+  const redirected = await failureOf(send(callbacks[0]));
+  const refused = await failureOf(send(callbacks[0]));
+  assert.match(refused.message, /invalid_auth/);
+  assert.deepEqual(slack.calls, ['chat.postMessage', 'chat.postMessage']);
+  assert.doesNotMatch(inspect([redirected, refused, callbacks], { depth: 20 }), /xoxb/);
+});
