@@ -111,6 +111,7 @@ async function attemptStep(
     secrets,
     log: (stream, text) => log.write(step.index, stream, text),
     signal,
-    timeoutMs: Math.max(1, Math.min(stepSpec.timeoutMs ?? timeLeft, timeLeft)),
+    // What is left by the monotonic clock has fractions, which timers of signals refuse.
+    timeoutMs: Math.ceil(Math.max(1, Math.min(stepSpec.timeoutMs ?? timeLeft, timeLeft))),
   });
 }

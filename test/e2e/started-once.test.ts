@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, request as ask } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { after, test } from 'node:test';
+import { actionsStand, awxStand, jenkinsStand, type Stand } from '../steps/stands.ts';
+import { until } from '../support/until.ts';
+import { createWorld, SITE } from '../support/world.ts';
+
+const closing: (() => Promise<void> | void)[] = [];
+after(async () => {
+  for (const close of closing.toReversed()) await close();
+});
+
+/** The stand over HTTP. What starts work is done and not answered; what is not the stand's goes on to `others`. */
+async function listen(stand: Stand, own = '/', others = (): string => ''): Promise<string> {
+  const server = createServer((request, response) => {
+    if (!request.url?.startsWith(own)) {
+      const { method, headers } = request;
+      const on = ask(new URL(request.url ?? '', others()), { method, headers }, (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(response);
+      });
+      request.pipe(on);
+      return;
+    }
+    void buffer(request).then((body) => {
+      const before = stand.starts.length;
+      const { writeHead, end } = response;
+      const isStart = () => stand.starts.length > before;
+      response.writeHead = (...args: never[]) =>
+        isStart() ? response : Reflect.apply(writeHead, response, args);
+      response.end = (...args: never[]) =>
+        isStart() ? response : Reflect.apply(end, response, args);
+      stand.answer(request, body.toString(), response);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  closing.push(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const spec = (name: string, step: string) => `
+name: ${name}
+repository: ${SITE}
+environment: ${name}
+on: { push: { branches: [main] } }
+secrets: [AWX, JENKINS]
+steps: [{ ${step} }]
+`;
+
+test('AWX, Jenkins and a workflow that were asked to start as the controller was killed have started once, and their ends are the runs’', async () => {
+  let [forge, token] = ['', ''];
+  const stands = {
+    awx: awxStand(),
+    jenkins: jenkinsStand(),
+    workflow: actionsStand(true, () => token),
+  };
+  const [awx, jenkins] = [await listen(stands.awx), await listen(stands.jenkins)];
+
+  const github = await listen(stands.workflow, '/repos/acme/infra/', () => forge);
+  const world = await createWorld({
+    specs: {
+      'awx.yaml': spec(
+        'awx',
+        `awx: { server: '${awx}', template: 42, extra-vars: { sha: abc }, secret: AWX }`,
+      ),
+      'jenkins.yaml': spec(
+        'jenkins',
+        `jenkins: { server: '${jenkins}', job: deploy/shop, parameters: { SHA: abc }, secret: JENKINS }`,
+      ),
+      'workflow.yaml': spec(
+        'workflow',
+        'workflow: { repository: acme/infra, workflow: apply.yml, inputs: { sha: abc }, id-input: id }',
+      ),
+    },
+    env: {
+      GITHUB_API_URL: github,
+      MAINSHEET_CONCURRENCY: '3',
+      MAINSHEET_STEP_TARGETS: '127.0.0.0/8',
+      MAINSHEET_SECRET_AWX: 'the-secret',
+      MAINSHEET_SECRET_JENKINS: 'bot:the-secret',
+    },
+  });
+  closing.push(() => world.close());
+  ({ url: forge, token } = world.forge);
+
+  const sha = await world.sample.commit({ message: 'once' });
+  await world.sample.push('main');
+  await until('all three were started', () =>
+    Object.values(stands).every(({ starts }) => starts.length === 1),
+  );
+  await world.controller.kill();
+  await world.controller.restart();
+  const runs = await until(
+    'all three have ended',
+    async () => {
+      const found = await world.runs(`&sha=${sha}`);
+      return found.every(({ state }) => /succeeded|failed/.test(state)) && found;
+    },
+    120_000,
+  );
+  assert.deepEqual(Object.fromEntries(runs.map((run) => [run.spec, run.state])), {
+    awx: 'succeeded',
+    jenkins: 'succeeded',
+    workflow: 'succeeded',
+  });
+  assert.deepEqual(
+    Object.values(stands).map(({ starts }) => starts.length),
+    [1, 1, 1],
+  );
+});
