@@ -31,6 +31,8 @@ import { withOpenApi } from './api/openapi.ts';
 import { overviewOperations } from './api/overview.ts';
 import { pauseOperations } from './api/pauses.ts';
 import { whyOperations } from './api/why.ts';
+import { insightOperations } from './api/insights.ts';
+import { createReadInsights } from './read/insights.ts';
 import { apiRouter } from './api/route.ts';
 import { runOperations } from './api/runs.ts';
 import { createClientCertificate } from './client-certificate.ts';
@@ -129,6 +131,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   app.on('error', (error: Error) =>
     logger.debug({ error: error.message }, 'connection ended early'),
   );
+  const readInsights = createReadInsights(store);
   const stopping = createStopping(clock);
   app.use(problems(logger));
   app.use(stopping.guard);
@@ -178,6 +181,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
       ...atAGlanceOperations({ store, catalog, ...reading, gates: deps.gates, clock }),
       ...overviewOperations({ store, catalog, operate, news }),
       ...whyOperations({ why: deps.why }),
+      ...insightOperations({ readInsights, clock }),
       ...backtestOperations({ backtest: deps.backtest, clock, stepLimits: deps.stepLimits }),
       ...loginLinkOperations(auth.logIns),
     ],

@@ -19,6 +19,7 @@ import { createLogs, type Logs } from './logs.ts';
 import { migrate } from './migrations.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { createPastDeliveries, type PastDeliveries } from './past-deliveries.ts';
+import { createInsights } from './insights.ts';
 import { createInstallations } from './installations.ts';
 import { createPlans, type Plans } from './plans.ts';
 import { createPauses, type Pauses } from './pauses.ts';
@@ -73,6 +74,7 @@ export interface Store extends Tables {
   retention: Retention;
   pastDeliveries: PastDeliveries;
   commits: ReturnType<typeof createCommits>;
+  insights: ReturnType<typeof createInsights>;
   githubWrites: WriteLog;
   /** Stores a delivery; resolves after its commit has reached the disk (G1), false for an id or a body that was there before. */
   accept(delivery: IncomingDelivery): Promise<boolean>;
@@ -153,6 +155,7 @@ export async function createStore(
     retention: createRetention(db, engine),
     pastDeliveries: createPastDeliveries(db),
     commits: createCommits(db),
+    insights: createInsights(db),
     githubWrites: createGitHubWrites(db, engine),
     async each(group) {
       try {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
+import { isoTime } from '../../src/lib/clock.ts';
 import type { Run } from '../../src/model/run.ts';
 import { sampleLoaded } from '../runs/samples.ts';
 import { sampleDelivery, sampleRun, sampleStatus } from '../store/samples.ts';
@@ -26,6 +27,7 @@ interface Operation {
 const ROUTES = [
   'post /api/v1/backtest',
   'get /api/v1/why',
+  'get /api/v1/insights',
   'get /api/v1/audit',
   'get /api/v1/deliveries',
   'get /api/v1/deliveries/{id}',
@@ -250,6 +252,8 @@ test('every query parameter that is described is taken, with its default where i
     repository: 'acme/storefront',
     sha: 'a'.repeat(40),
     overlap: '1h',
+    from: isoTime(NOW - 1),
+    to: isoTime(NOW),
   };
   for (const [method, path, { parameters }] of operationsOf(document)) {
     for (const { name, in: place, required, schema } of parameters) {

@@ -80,7 +80,7 @@ function describeOperation(one: Operation, schemas: Record<string, Json>): Json 
       ? {}
       : { requestBody: { required: true, content: jsonOf(one.body, 'input', schemas) } }),
     responses: {
-      [String(one.status)]: { description: 'Done', content: contentOf(one.answer, schemas) },
+      [String(one.status)]: { description: 'Done', content: contentOf(one, schemas) },
       default: PROBLEM,
     },
   };
@@ -96,15 +96,21 @@ function queryParameters(query: z.ZodObject): Json[] {
   }));
 }
 
-function contentOf(answer: Operation['answer'], schemas: Record<string, Json>): Json {
+function contentOf({ answer, alsoAnswers }: Operation, schemas: Record<string, Json>): Json {
   if (answer === undefined) return {};
-  if (answer instanceof z.ZodType) return jsonOf(answer, 'output', schemas);
-  return Object.fromEntries(
-    answer.contentTypes.map((type) => [type, { schema: { type: 'string' } }]),
-  );
+  const isJson = answer instanceof z.ZodType;
+  const types = isJson ? alsoAnswers : answer.contentTypes;
+  return {
+    ...(isJson ? jsonOf(answer, 'output', schemas) : {}),
+    ...Object.fromEntries(types.map((type) => [type, { schema: { type: 'string' } }])),
+  };
 }
 
-function jsonOf(type: z.ZodType, io: 'input' | 'output', schemas: Record<string, Json>): Json {
+function jsonOf(
+  type: z.ZodType,
+  io: 'input' | 'output',
+  schemas: Record<string, Json>,
+): Record<string, Json> {
   const text = JSON.stringify(z.toJSONSchema(type, { io, reused: 'inline' }));
   // A reference is looked up from the root of the whole document, not of the schema that it stands in.
   const {

@@ -21,6 +21,8 @@ export interface Operation {
   status: number;
   /** The schema of a JSON answer; for anything else the content types. */
   answer: z.ZodType | { contentTypes: string[] } | undefined;
+  /** Content types beside JSON, in which `serve` answers by itself. */
+  alsoAnswers: readonly string[];
   serve(ctx: Context, input: { id: string; query: never; body: never }): Promise<unknown>;
 }
 
@@ -38,12 +40,20 @@ export function operation<
   body?: Body;
   status?: number;
   answer?: Answer | { contentTypes: string[] };
+  alsoAnswers?: readonly string[];
   serve: (
     ctx: Context,
     input: { id: string; query: z.output<Query>; body: z.output<Body> },
-  ) => Promise<z.input<Answer>>;
+  ) => Promise<z.input<Answer> | undefined>;
 }): Operation {
-  return { query: z.object({}), body: undefined, status: 200, answer: undefined, ...definition };
+  return {
+    query: z.object({}),
+    body: undefined,
+    status: 200,
+    answer: undefined,
+    alsoAnswers: [],
+    ...definition,
+  };
 }
 
 /** What every list takes. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LogChunk } from '../../../src/store/logs.ts';
 import type { WithStore } from '../contract.ts';
-import { sampleRun } from '../samples.ts';
+import { sampleDelivery, sampleRun } from '../samples.ts';
 
 const chunk = (seq: number, text = `line ${seq}\n`): LogChunk => ({
   seq,
@@ -13,6 +13,34 @@ const chunk = (seq: number, text = `line ${seq}\n`): LogChunk => ({
 });
 
 export function recordsContract(withStore: WithStore): void {
+  test(
+    'the runs that ended within a range are told of with their push and how long their steps took',
+    withStore(async (store) => {
+      await store.accept(sampleDelivery('d1'));
+      const times = { startedAt: 3000, finishedAt: 9000 };
+      await store.runs.insert(
+        sampleRun('r1', { ...times, createdAt: 2000, delivery: 'd1', state: 'succeeded' }),
+        ['Build'],
+      );
+      const [step] = await store.steps.ofRun('r1');
+      assert.ok(step);
+      await store.steps.update('r1', { ...step, ...times, state: 'succeeded' });
+      const filter = { spec: 'storefront', environment: 'production' };
+      const { runs } = await store.insights.runs({ from: 9000, to: 9001 }, filter);
+      assert.deepEqual(
+        runs.map(({ id, pushedAt, finishedAt }) => [id, pushedAt, finishedAt]),
+        [['r1', 1000, 9000]],
+      );
+      assert.deepEqual((await store.insights.runs({ from: 0, to: 9000 }, filter)).runs, []);
+      const visible = { visible: ['acme/other'] };
+      assert.deepEqual((await store.insights.runs({ from: 0, to: 9001 }, visible)).runs, []);
+      assert.deepEqual(await store.insights.steps(['r1']), [
+        { spec: 'storefront', step: 'Build', took: 6000 },
+      ]);
+      assert.equal((await store.insights.pushes(['d1', 'd2'])).length, 1);
+    }),
+  );
+
   test(
     "a run's log is read in order, from any place on, in bounded pieces",
     withStore(async (store) => {

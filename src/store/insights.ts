@@ -1,0 +1,81 @@
+import { sql } from 'kysely';
+import type { EndedRun, Range } from '../model/insights.ts';
+import { PROTECTION } from '../model/protection.ts';
+import { repositoriesOf } from './page.ts';
+import { list, queries, when, type Db } from './query.ts';
+
+/** Newest runs, of all specs, among which those of the range are looked for. */
+const LOOKED_AT = 100_000;
+/** Runs that are told of, the newest. */
+const MOST_RUNS = 5000;
+/** Ids in one statement. */
+const AT_ONCE = 500;
+/** Characters of a payload that is read for the time of a commit. */
+const LONGEST_PAYLOAD = 65_536;
+
+export interface InsightFilter {
+  spec?: string | undefined;
+  environment?: string | undefined;
+  /** Repositories in small letters: runs of others are not counted. Undefined: all are. */
+  visible?: readonly string[] | undefined;
+}
+
+/** A run that deployed, as far as the store tells by itself. */
+export type StoredRun = Omit<EndedRun, 'committedAt'> & { delivery: string };
+
+export interface StepTime {
+  spec: string;
+  step: string;
+  /** Milliseconds. */
+  took: number;
+}
+
+/** What the metrics are computed from: nothing here writes. */
+export function createInsights(db: Db) {
+  const { all } = queries(db);
+  return {
+    /** The runs that succeeded or failed within the range, newest first. `isWhole`: there were no more than are told. */
+    async runs(
+      { from, to }: Range,
+      filter: InsightFilter,
+    ): Promise<{ runs: StoredRun[]; isWhole: boolean }> {
+      const rows = await all<StoredRun>`
+        select r.id, r.spec, r.environment, r.lane, r.cause, r.state, r.sha, r.delivery,
+          r.created_at as "createdAt", r.started_at as "startedAt", r.finished_at as "finishedAt",
+          case when d.event = 'push' then d.received_at end as "pushedAt"
+        from runs r left join deliveries d on d.id = r.delivery
+        where r.seq > (select coalesce(max(seq), 0) - ${LOOKED_AT} from runs)
+        and r.state in ('succeeded', 'failed') and r.event <> ${sql.lit(PROTECTION)}
+        and r.finished_at >= ${from} and r.finished_at < ${to}
+        ${when(filter.spec, (spec) => sql`and r.spec = ${spec}`)}
+        ${when(filter.environment, (environment) => sql`and r.environment = ${environment}`)}
+        ${when(repositoriesOf(filter), (names) => sql`and lower(r.repository) in ${list(names)}`)}
+        order by r.seq desc limit ${MOST_RUNS + 1}`;
+      const runs = rows.slice(0, MOST_RUNS).map((row) => ({
+        ...row,
+        startedAt: row.startedAt ?? undefined,
+        pushedAt: row.pushedAt ?? undefined,
+      }));
+      return { runs, isWhole: rows.length <= MOST_RUNS };
+    },
+
+    /** How long each step took that succeeded in one of the runs. */
+    async steps(runs: readonly string[]): Promise<StepTime[]> {
+      const times: StepTime[] = [];
+      for (let at = 0; at < runs.length; at += AT_ONCE) {
+        const rows = await all<StepTime>`
+          select r.spec, s.name as step, s.finished_at - s.started_at as took
+          from steps s join runs r on r.id = s.run_id
+          where s.run_id in ${list(runs.slice(at, at + AT_ONCE))} and s.state = 'succeeded'
+          and s.finished_at >= s.started_at`;
+        times.push(...rows);
+      }
+      return times;
+    },
+
+    /** What pushes brought, as they told it. One that is very large is left out. */
+    pushes: (deliveries: readonly string[]) =>
+      all<{ id: string; payload: string }>`select id, payload from deliveries
+        where id in ${list(deliveries)} and event = 'push' and length(payload) <= ${LONGEST_PAYLOAD}`,
+  };
+}

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Run } from '../../src/model/run.ts';
+import { sampleDelivery, sampleRun } from '../store/samples.ts';
+import { asAdmin } from '../support/admin.ts';
+import { NOW, startHttp, type Fixture } from './fixture.ts';
+
+const HOUR = 3_600_000;
+const SHA = 'b'.repeat(40);
+
+/** A push that was committed two hours ago and pushed an hour ago; its run ends now, after a step of 30 s. */
+async function fill({ store }: Fixture, more: Partial<Run> = {}): Promise<void> {
+  const timestamp = new Date(NOW - 2 * HOUR).toISOString();
+  const payload = JSON.stringify({ head_commit: { id: SHA, timestamp } });
+  await store.accept(sampleDelivery('d1', { payload, receivedAt: NOW - HOUR }));
+  await insert({ store }, 'r1', { delivery: 'd1', ...more });
+  const [step] = await store.steps.ofRun('r1');
+  assert.ok(step);
+  const times = { startedAt: NOW - 40_000, finishedAt: NOW - 10_000 };
+  await store.steps.update('r1', { ...step, state: 'succeeded', ...times });
+}
+
+async function insert({ store }: Pick<Fixture, 'store'>, id: string, more: Partial<Run>) {
+  const times = { createdAt: NOW - 60_000, startedAt: NOW - 50_000, finishedAt: NOW - 1 };
+  const run = sampleRun(id, { state: 'succeeded', sha: SHA, ...times, ...more });
+  assert.ok(await store.runs.insert(run, ['Build']));
+}
+
+interface Answer {
+  all: Record<string, unknown> & { deployments: number; pushToLive: { count: number } };
+  steps: unknown;
+  whole: boolean;
+}
+
+async function read(fixture: Fixture, query = ''): Promise<Answer> {
+  return (await (await ask(fixture, query)).json()) as Answer;
+}
+
+function ask({ url }: Fixture, query = '', headers: Record<string, string> = {}) {
+  return asAdmin(`${url}/api/v1/insights${query}`, { headers });
+}
+
+test('the metrics come from the runs, their steps and the push that brought the commit', async (t) => {
+  const fixture = await startHttp(t);
+  await fill(fixture);
+  const answer = await read(fixture);
+  const once = (seconds: number) => ({ count: 1, p50: seconds, p90: seconds, p99: seconds });
+  assert.deepEqual(answer.all['commitToLive'], once(7199.999));
+  assert.deepEqual(answer.all.pushToLive, once(3599.999));
+  assert.deepEqual(answer.all['queue'], once(10));
+  assert.deepEqual(answer.steps, [{ spec: 'storefront', step: 'Build', ...once(30) }]);
+  assert.equal(answer.whole, true);
+});
+
+test('runs that were cancelled or superseded, of a job of Actions, or not asked for are not counted', async (t) => {
+  const fixture = await startHttp(t);
+  await insert(fixture, 'r1', { state: 'cancelled' });
+  await insert(fixture, 'r2', { state: 'superseded' });
+  await insert(fixture, 'r3', { event: 'deployment_protection_rule' });
+  await insert(fixture, 'r4', { spec: 'other' });
+  await insert(fixture, 'r5', { environment: 'staging' });
+  await insert(fixture, 'r6', { finishedAt: NOW - 40 * 24 * HOUR });
+  const count = async (query: string) => (await read(fixture, query)).all.deployments;
+  assert.equal(await count('?spec=storefront&environment=production'), 0);
+  assert.equal(await count(''), 2);
+});
+
+test('a time of a commit that is no time, or of another commit, is not known', async (t) => {
+  const fixture = await startHttp(t);
+  for (const [id, head] of Object.entries({
+    d1: { id: SHA, timestamp: 'soon' },
+    d2: { id: 'c', timestamp: new Date(NOW).toISOString() },
+    d3: null,
+  })) {
+    const payload = JSON.stringify({ head_commit: head });
+    await fixture.store.accept(sampleDelivery(id, { payload }));
+    await insert(fixture, `r of ${id}`, { delivery: id, lane: id });
+  }
+  const { all } = await read(fixture);
+  assert.deepEqual([all['commitToLive'], all.pushToLive.count], [null, 3]);
+});
+
+test('the same is CSV when that is accepted or asked for, and no formula', async (t) => {
+  const fixture = await startHttp(t);
+  await fill(fixture, { environment: '=HYPERLINK("x")' });
+  for (const response of [
+    await ask(fixture, '?format=csv'),
+    await ask(fixture, '', { Accept: 'text/csv' }),
+  ]) {
+    assert.match(response.headers.get('Content-Type') ?? '', /^text\/csv/);
+    const [head = '', row = ''] = (await response.text()).split('\r\n');
+    assert.match(head, /^spec,environment,deployments,.*,commitToLive p50,/);
+    assert.match(row, /^storefront,"'=HYPERLINK\(""x""\)",1,1,0,/);
+  }
+});
+
+test('a range that is empty, too long or no range is refused', async (t) => {
+  const fixture = await startHttp(t);
+  for (const query of ['?from=2026-02-02&to=2026-02-01', '?from=2020-01-01', '?from=yesterday']) {
+    assert.equal((await ask(fixture, query)).status, 400, query);
+  }
+});
