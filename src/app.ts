@@ -22,6 +22,7 @@ import { createIntake } from './controller/intake/intake.ts';
 import { createOperate } from './controller/operator/operate.ts';
 import { createPressed } from './controller/operator/press.ts';
 import { createMakePlan } from './controller/plans/make-plan.ts';
+import { createTeardownLoop } from './controller/previews/teardown-loop.ts';
 import { createPlanner } from './controller/plans/planner.ts';
 import { createWhyNoPlan } from './controller/plans/wanted.ts';
 import { createPausing } from './controller/operator/pausing.ts';
@@ -313,7 +314,11 @@ export async function startApp(deps: {
   });
   const intake = createIntake({
     whyNoPlan: createWhyNoPlan({ home, canTell: config.github.auth !== undefined }),
-    onPull: () => planner.wake(),
+    onPull: () => {
+      planner.wake();
+      teardowns.wake();
+    },
+    stepsApart: stepUser !== undefined,
     store,
     catalog,
     mirrors,
@@ -355,6 +360,13 @@ export async function startApp(deps: {
     clock,
   });
   const chains = createChainLoop({ store, onAccepted: () => intake.wake(), clock, logger });
+  const teardowns = createTeardownLoop({
+    store,
+    catalog,
+    onAccepted: () => intake.wake(),
+    clock,
+    logger,
+  });
   news.subscribe((item) => {
     if (item.kind !== 'run') return;
     if (hasEnded(item.state)) chains.wake();
@@ -462,6 +474,7 @@ export async function startApp(deps: {
     planner,
     createGateLoop({ store, transitions, clock, logger }),
     chains,
+    teardowns,
     ...(specSource === undefined ? [] : [specSource]),
     ...(watch === undefined ? [] : [watch]),
     ...tunnel,

@@ -54,7 +54,7 @@ export interface Place {
 
 /** What a message is made from when it is sent. */
 export interface Sources {
-  store: Pick<Tables, 'runs' | 'steps' | 'logs' | 'plans' | 'inbox' | 'outbox'>;
+  store: Pick<Tables, 'runs' | 'steps' | 'logs' | 'plans' | 'previews' | 'inbox' | 'outbox'>;
   publicUrl: string | undefined;
   /** Where spans go. */
   traces?: TraceTarget | undefined;
@@ -142,6 +142,10 @@ export interface CallbackKind<
   /** Throws RetryableError or TerminalError. */
   send(message: Rendered, way: Way): Promise<Sent>;
   /** Keeps the number that GitHub gave it, in the transaction that says it was sent. */
-  keep?(tables: Pick<Tables, 'runs' | 'plans'>, callback: Stored, id: number): Promise<void>;
+  keep?(
+    tables: Pick<Tables, 'runs' | 'plans' | 'previews'>,
+    callback: Stored,
+    id: number,
+  ): Promise<void>;
   permissions: readonly Permission[];
 }

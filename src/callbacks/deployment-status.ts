@@ -111,7 +111,7 @@ export const deploymentStatus: CallbackKind<DeploymentStatusCallback, Rendered> 
 };
 
 /**
- * What ends the Deployment that a run has just taken the place of. GitHub could do it by itself (`auto_inactive`), but ends the
+ * What ends the Deployment that a run has just taken the place of, or taken down. GitHub could do it by itself (`auto_inactive`), but ends the
  * Deployments of other specs in the environment too, and none of a production environment.
  */
 export function replacementOf(
@@ -119,18 +119,19 @@ export function replacementOf(
   run: Run,
   publicUrl: string | undefined,
 ): DeploymentStatusCallback {
+  const isGone = run.event === 'teardown';
   return {
     kind: 'deployment-status',
     repository: previous.repository,
     runId: previous.id,
     environment: previous.environment,
     state: 'inactive',
-    description: `Replaced by ${run.sha.slice(0, 7)}`,
+    description: isGone ? 'Taken down' : `Replaced by ${run.sha.slice(0, 7)}`,
     logUrl: linkTo(previous.id, publicUrl),
   };
 }
 
 /** Where a step says that what was deployed can be seen; an address in which a secret was masked is none. */
-function addressOf({ outputs, maskedOutputs = [] }: Run): string | undefined {
+export function addressOf({ outputs, maskedOutputs = [] }: Run): string | undefined {
   return maskedOutputs.includes('environment_url') ? undefined : outputs['environment_url'];
 }

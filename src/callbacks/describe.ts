@@ -42,11 +42,12 @@ export function linkTo(run: string, publicUrl: string | undefined): string | und
 
 /** What happened, without why: `Deployed to production in 12s`. */
 export function labelOf(run: Run): string {
+  const isGoing = run.event === 'teardown';
   const labels: Record<RunState, string> = {
     queued: 'Queued',
     blocked: /^(?:Paused|Waiting)(?= )/.exec(run.reason)?.[0] ?? 'Blocked',
-    running: `Deploying to ${run.environment}`,
-    succeeded: `Deployed to ${run.environment}${duration(run)}`,
+    running: isGoing ? `Taking down ${run.environment}` : `Deploying to ${run.environment}`,
+    succeeded: `${isGoing ? 'Took down' : 'Deployed to'} ${run.environment}${duration(run)}`,
     failed: isOwnFault(run) ? 'Mainsheet failed' : 'Failed',
     cancelled: 'Cancelled',
     superseded: 'Superseded',

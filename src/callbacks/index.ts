@@ -14,6 +14,7 @@ import { discord } from './discord.ts';
 import { dispatch } from './dispatch.ts';
 import { planCheck } from './plan-check.ts';
 import { planComment } from './plan-comment.ts';
+import { previewComment } from './preview-comment.ts';
 import { giteaStatus } from './gitea-status.ts';
 import { gitlabStatus } from './gitlab-status.ts';
 import { protection } from './protection.ts';
@@ -50,6 +51,7 @@ const KINDS = [
   answer,
   planCheck,
   planComment,
+  previewComment,
   specCheck,
   trace,
   protection,
@@ -87,7 +89,8 @@ export function callbacksFor(change: RunChange): AnyCallback[] {
   if (change.run.state === change.previous) return [];
   // Of a job of Actions GitHub itself shows what becomes of it.
   if (isProtection(change.run)) return protection.due(change);
-  const { feedback } = change.spec;
+  // What a teardown does is nothing that its commit is judged by.
+  const feedback = change.run.event === 'teardown' ? [] : change.spec.feedback;
   const here = elsewhere(change.run.repository) === undefined ? 'github' : change.server;
   return KINDS.flatMap((kind: CallbackKind): AnyCallback[] => {
     const isChosen = kind.chosenAs === undefined || feedback.includes(kind.chosenAs);
@@ -120,6 +123,9 @@ export const COMMENT_PERMISSIONS = reply.permissions;
 
 /** What GitHub must allow for plans on pull requests. */
 export const PLAN_PERMISSIONS = [...planCheck.permissions, ...planComment.permissions];
+
+/** What GitHub must allow when a spec deploys pull requests. */
+export const PREVIEW_PERMISSIONS = previewComment.permissions;
 
 /** What GitHub must allow when specs come from a repository. */
 export const SPEC_PERMISSIONS = specCheck.permissions;

@@ -19,7 +19,9 @@ export async function checkPrograms(
   path: string,
 ): Promise<Check[]> {
   const named = specs.flatMap(({ spec }) =>
-    spec.steps.flatMap((step) => (step.kind === 'terraform' ? step.program : [])),
+    [...spec.steps, ...(spec.teardown ?? [])].flatMap((step) =>
+      step.kind === 'terraform' ? step.program : [],
+    ),
   );
   return await Promise.all(
     [...new Set(named)].map(async (subject): Promise<Check> => {

@@ -4,6 +4,7 @@ import {
   COMMENT_PERMISSIONS,
   permissionsFor,
   PLAN_PERMISSIONS,
+  PREVIEW_PERMISSIONS,
   SPEC_PERMISSIONS,
 } from '../callbacks/index.ts';
 import { readConfig, type Config, type ConfigAnswer, type DeploymentsSource } from '../config.ts';
@@ -166,8 +167,11 @@ async function checkGitHub(
     ...permissionsFor(feedback),
     ...permissionsOfGates(specs),
     ...(specs.some(({ spec }) => spec.comments) ? COMMENT_PERMISSIONS : []),
-    ...specs.flatMap(({ spec }) => spec.steps.flatMap(workflowPermissions)),
+    ...specs.flatMap(({ spec }) =>
+      [...spec.steps, ...(spec.teardown ?? [])].flatMap(workflowPermissions),
+    ),
     ...(specs.some(({ spec }) => spec.plan) ? PLAN_PERMISSIONS : []),
+    ...(specs.some(({ spec }) => spec.on.pullRequest) ? PREVIEW_PERMISSIONS : []),
     ...(config.deployments.kind === 'github' ? SPEC_PERMISSIONS : []),
   ];
   return (await github.check(permissions)).map(({ ok, detail, hint }) => ({

@@ -143,7 +143,8 @@ function eventsOf(specs: readonly LoadedSpec[]): Map<string, string[]> {
       const isStarted = spec.on[trigger as keyof typeof EVENTS] !== undefined;
       if (isStarted && !events.includes(event)) events.push(event);
     }
-    if (spec.plan && !events.includes('pull_request')) events.push('pull_request');
+    const isPulled = spec.plan || spec.on.pullRequest !== undefined;
+    if (isPulled && !events.includes('pull_request')) events.push('pull_request');
     found.set(spec.repository, events);
   }
   return new Map([...found].filter(([, events]) => events.length > 0));

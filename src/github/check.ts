@@ -178,7 +178,7 @@ function pageOf({ html_url: url, slug, owner }: z.output<typeof appAnswer>): str
 const KEYS = new Map([
   ['issue_comment', 'comments: true'],
   ['commit_comment', 'comments: true'],
-  ['pull_request', 'plan: true'],
+  ['pull_request', 'plan: true, or on: pull_request'],
   ['deployment_protection_rule', 'gates for environments of Actions'],
   ['deployment_review', 'gates for environments of Actions'],
 ]);

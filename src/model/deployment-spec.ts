@@ -2,6 +2,7 @@ import type { StepLimits } from '../lib/step-limits.ts';
 import type { Json } from './event.ts';
 import type { ChainTrigger } from './chain.ts';
 import type { ApproveGate, Gate } from './gate.ts';
+import type { PullTrigger } from './preview.ts';
 import type { RunState } from './run.ts';
 import type { ScheduleTrigger } from './schedule.ts';
 
@@ -36,6 +37,8 @@ export interface DeploymentSpec {
   /** Names of the secrets that steps and templates may see. */
   secrets: string[];
   steps: StepSpec[];
+  /** How the preview of a pull request is taken down. */
+  teardown?: StepSpec[];
   /** Where GitHub shows what becomes of a run. */
   feedback: readonly FeedbackKind[];
   notify: NotifySpec[];
@@ -59,6 +62,8 @@ export interface Triggers {
   schedules?: ScheduleTrigger[];
   /** Left out: no run of another spec starts it. */
   deployments?: ChainTrigger[];
+  /** Left out: pull requests are not deployed. It stands alone. */
+  pullRequest?: PullTrigger;
 }
 
 /** GitHub's filter patterns. An empty list restricts nothing; a list and its `Ignore` twin are never both filled. */

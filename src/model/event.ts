@@ -17,6 +17,7 @@ export type Event = (
   | CheckEvent
   | CommentEvent
   | PullRequestEvent
+  | TeardownEvent
   | ProtectionEvent
   | InstallationEvent
   | OtherEvent
@@ -25,7 +26,13 @@ export type Event = (
 
 /** Events that can start a run. */
 export type DeployableEvent =
-  PushEvent | ReleaseEvent | WorkflowRunEvent | ProtectionEvent | ChainEvent;
+  | PushEvent
+  | ReleaseEvent
+  | WorkflowRunEvent
+  | ProtectionEvent
+  | ChainEvent
+  | PullRequestEvent
+  | TeardownEvent;
 
 /** No event: an operator named a commit that a ref leads to. */
 export interface ByHand {
@@ -232,16 +239,34 @@ export interface PullRequestEvent {
   number: number;
   /** Whether it is open and no draft. */
   isReady: boolean;
+  /** Whether it is merged, or was given up. */
+  isClosed: boolean;
   /** The branch that it is to be merged into. */
   base: string;
   /** The newest commit of its branch, which may be a fork's. */
   head: string;
   headBranch: string;
+  /** Where its branch is; another repository than `repository` for forks, undefined when it was deleted. */
+  headRepository: string | undefined;
   /** One line; what people wrote. */
   title: string;
   defaultBranch: string | undefined;
   /** When it last changed, by GitHub's clock, in milliseconds since the epoch. */
   changedAt: number;
+  /** Why nothing is said on it of what merging it would deploy. */
+  noPlan?: string;
+}
+
+/** The preview of a pull request is to be taken down. */
+export interface TeardownEvent {
+  kind: 'teardown';
+  repository: string;
+  /** The spec that has deployed it. */
+  spec: string;
+  number: number;
+  reason: string;
+  sha: string;
+  fork: boolean;
 }
 
 /** What became of an installation of the App, and of the repositories in it. */

@@ -45,6 +45,8 @@ export interface Run {
     | 'hook'
     | 'schedule'
     | 'deployment'
+    | 'pull_request'
+    | 'teardown'
     | 'deploy'
     | 'deployment_protection_rule';
   delivery: string;

@@ -7,6 +7,7 @@ import type { Json } from '../model/event.ts';
 import type { Run } from '../model/run.ts';
 import type { Orphans } from '../steps/orphans.ts';
 import type { Store } from '../store/index.ts';
+import { guardFork } from './fork-guard.ts';
 import { interrupted, type Outcome } from './outcome.ts';
 import type { PipelineDeps } from './pipeline-context.ts';
 import { runPipeline } from './pipeline.ts';
@@ -47,6 +48,7 @@ export function createExecute(deps: ExecuteDeps): Execute {
       });
     try {
       const spec = await deps.specOf(deps.store, run.specDigest);
+      await guardFork(deps, run, spec);
       const secrets = readSecrets(spec, deps.secret);
       const createMasker = createMaskers(Object.values(secrets));
       const whole = createMasker();

@@ -1,6 +1,7 @@
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import type { AtHead, ByHand, DeployableEvent } from '../model/event.ts';
 import { LONGEST_REASON } from '../model/run-state.ts';
+import { previewPlace, pullRef } from '../model/preview.ts';
 import { PROTECTION, protectionLane } from '../model/protection.ts';
 import { newRun, type NewRun, type Run } from '../model/run.ts';
 
@@ -17,10 +18,7 @@ export interface RunSeed {
 export function planRun(seed: RunSeed, loaded: LoadedSpec, id: string, now: number): NewRun {
   const { spec } = loaded;
   const ref = refOf(seed.event);
-  const { environment, lane } =
-    seed.event.kind === PROTECTION
-      ? { ...seed.event, lane: protectionLane(seed.event.workflowRun, seed.event.environment) }
-      : { ...spec, lane: spec.concurrency.lane };
+  const { environment, lane } = placeOf(seed.event, spec);
   return newRun({
     id,
     spec: spec.name,
@@ -39,6 +37,21 @@ export function planRun(seed: RunSeed, loaded: LoadedSpec, id: string, now: numb
     reason: `Waiting in lane ${lane}`,
     createdAt: now,
   });
+}
+
+function placeOf(
+  event: RunSeed['event'],
+  spec: LoadedSpec['spec'],
+): Pick<Run, 'environment' | 'lane'> {
+  switch (event.kind) {
+    case PROTECTION:
+      return { ...event, lane: protectionLane(event.workflowRun, event.environment) };
+    case 'pull_request':
+    case 'teardown':
+      return previewPlace(spec, event.number);
+    default:
+      return { ...spec, lane: spec.concurrency.lane };
+  }
 }
 
 /** A run that is not to start, and why. Pure. */
@@ -60,6 +73,9 @@ function refOf(event: RunSeed['event']): string {
     case 'deployment':
     case 'deployment_protection_rule':
       return event.ref;
+    case 'pull_request':
+    case 'teardown':
+      return pullRef(event.number);
     case 'release':
       return `refs/tags/${event.tag}`;
     case 'workflow_run':

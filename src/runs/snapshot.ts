@@ -1,5 +1,6 @@
 import { MainsheetError } from '../lib/errors.ts';
 import type { DeploymentSpec } from '../model/deployment-spec.ts';
+import { ofDigest } from '../model/preview.ts';
 import { parseSpecs } from '../spec/load.ts';
 import type { Tables } from '../store/index.ts';
 
@@ -20,8 +21,8 @@ export function createSpecReader(): SpecReader {
     if (known !== undefined) return known;
     const snapshot = await tables.snapshots.get(digest);
     const loaded = snapshot && parseSpecs(snapshot.file, snapshot.text);
-    const spec = loaded?.specs[0]?.spec;
-    if (spec === undefined) {
+    const written = loaded?.specs[0]?.spec;
+    if (written === undefined) {
       throw new MainsheetError(
         'spec-unreadable',
         'the snapshot of the deployment spec cannot be read',
@@ -31,6 +32,7 @@ export function createSpecReader(): SpecReader {
         },
       );
     }
+    const spec = ofDigest(digest, written);
     if (cache.size >= CACHED) cache.delete(cache.keys().next().value ?? '');
     cache.set(digest, spec);
     return spec;

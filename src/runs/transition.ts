@@ -20,6 +20,7 @@ import type { Follower } from '../model/chain.ts';
 import type { Gate } from '../model/gate.ts';
 import type { News } from '../model/news.ts';
 import { applyCommand, LONGEST_REASON, type RunCommand } from '../model/run-state.ts';
+import { pullOf } from '../model/preview.ts';
 import { isProtection } from '../model/protection.ts';
 import {
   hasEnded,
@@ -159,9 +160,17 @@ export function createTransitions(deps: {
     return kind.appOnly === true ? deps.feedback === 'app' : deps.feedback !== undefined;
   }
 
-  /** Records what the run has deployed. The Deployment that this takes the place of in the environment is not active any more. */
+  /**
+   * Records what the run has deployed, or that it has taken a preview down. The Deployment that was in the environment before is not
+   * active any more.
+   */
   async function recordDeployed(tables: Tables, run: Run): Promise<void> {
-    await tables.environments.record(run, clock.now());
+    const number = run.event === 'teardown' ? pullOf(run) : undefined;
+    if (number === undefined) await tables.environments.record(run, clock.now());
+    else {
+      await tables.environments.remove(run);
+      await tables.previews.end({ ...run, number }, clock.now());
+    }
     const previous = await tables.runs.lastToDeploy(run);
     if (previous === undefined || !(await hasDeployment(tables, previous.id))) return;
     await add(tables, previous.id, [replacementOf(previous, run, deps.publicUrl)], run, []);
@@ -216,7 +225,8 @@ export function createTransitions(deps: {
 
   /** Notes which specs the end of a run starts. A rollback starts none: what is behind it in the chain is rolled back by hand. */
   async function startOthers(tables: Tables, run: Run): Promise<void> {
-    if (isProtection(run) || run.cause === 'rollback') return;
+    // What is not merged goes no further.
+    if (isProtection(run) || run.cause === 'rollback' || pullOf(run) !== undefined) return;
     const chains = (deps.followersOf?.(run.spec) ?? [])
       .filter(({ trigger }) => trigger.states.some((state) => state === run.state))
       .map(({ spec, trigger }) => ({ run: run.id, spec, dueAt: clock.now() + trigger.soakMs }));

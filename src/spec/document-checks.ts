@@ -34,7 +34,13 @@ export function checkNumbers(document: Document.Parsed, raw: unknown): Issue[] {
   return issues;
 }
 
-function checkText(path: Path, text: string, secrets: ReadonlySet<string>): Issue[] {
+function checkText(at: Path, text: string, secrets: ReadonlySet<string>): Issue[] {
+  // The rules of both are the same.
+  const path = at[0] === 'teardown' ? ['steps', ...at.slice(1)] : at;
+  return checkAt(path, text, secrets).map((issue) => ({ ...issue, path: at }));
+}
+
+function checkAt(path: Path, text: string, secrets: ReadonlySet<string>): Issue[] {
   if (matches(path, ['if'])) return checkCondition(text).map((issue) => ({ path, ...issue }));
   if (matches(path, ['on', 'hook', 'if']) || matches(path, ['on', 'hook', '*', 'if'])) {
     return checkCondition(text, 'hook').map((issue) => ({ path, ...issue }));
@@ -139,10 +145,12 @@ function* stringsIn(value: unknown, path: Path): Generator<[Path, string]> {
 function* envPaths(raw: unknown): Generator<Path> {
   if (!isRecord(raw)) return;
   for (const name of Object.keys(asRecord(raw['env']))) yield ['env', name];
-  const steps: unknown[] = Array.isArray(raw['steps']) ? raw['steps'] : [];
-  for (const [index, step] of steps.entries()) {
-    for (const name of Object.keys(asRecord(asRecord(step)['env'])))
-      yield ['steps', index, 'env', name];
+  for (const list of ['steps', 'teardown']) {
+    const steps: unknown[] = Array.isArray(raw[list]) ? raw[list] : [];
+    for (const [index, step] of steps.entries()) {
+      for (const name of Object.keys(asRecord(asRecord(step)['env'])))
+        yield [list, index, 'env', name];
+    }
   }
 }
 

@@ -116,6 +116,7 @@ const SPEC_FIELDS = {
   env: true,
   secrets: true,
   steps: true,
+  teardown: true,
   feedback: true,
   notify: true,
 } satisfies Record<keyof DeploymentSpec, true>;

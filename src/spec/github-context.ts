@@ -1,5 +1,6 @@
 import type { DeploymentSpec } from '../model/deployment-spec.ts';
 import type { Event } from '../model/event.ts';
+import { pullRef } from '../model/preview.ts';
 
 /** What expressions know as `github`: the fields of Actions' context of this name that have a meaning here. */
 export interface GithubContext {
@@ -56,6 +57,8 @@ export function subjectOf(
       return { ...event, event: event.kind };
     case 'release':
       return { ...event, event: event.kind, ref: `refs/tags/${event.tag}` };
+    case 'pull_request':
+      return { ...event, event: event.kind, ref: pullRef(event.number), sha: event.head };
     case 'workflow_run':
       return { ...event, event: event.kind, ref: undefined };
     case 'hook':

@@ -20,6 +20,7 @@ import { githubContext, subjectOf, type GithubContext } from './github-context.t
 import type { PathAnswers } from './match-paths.ts';
 import { matchesChain } from './match-chain.ts';
 import { matchesHead } from './match-head.ts';
+import { matchesPull, matchesTeardown } from './match-pull.ts';
 import { matchesPush, pushRefMatches } from './match-push.ts';
 import { matchesWorkflowRun } from './match-workflow-run.ts';
 
@@ -40,6 +41,7 @@ export function matchSpec(
     const trigger = matchesChain(spec, event);
     return trigger.matched ? allOf([trigger, matchesCondition(spec, event, payload)]) : trigger;
   }
+  if (event.kind === 'teardown') return matchesTeardown(spec, event);
   const repository = matchesRepository(spec, event);
   if (!repository.matched) return repository;
   // Actions has decided what is deployed: only the gates are asked.
@@ -130,7 +132,8 @@ function matchesTrigger(
   event: Event,
   answers: PathAnswers | undefined,
 ): Verdict | undefined {
-  const { push, release, workflowRun } = spec.on;
+  const { push, release, workflowRun, pullRequest } = spec.on;
+  if (event.kind === 'pull_request') return pullRequest && matchesPull(spec, pullRequest, event);
   if (event.kind === 'push') return push && matchesPush(push, event, answers);
   if (event.kind === 'release') return release && matchesRelease(release.types, event);
   if (event.kind === 'workflow_run') return workflowRun && matchesWorkflowRun(workflowRun, event);
@@ -147,6 +150,7 @@ function noTrigger(spec: DeploymentSpec, event: Event): Verdict {
     spec.on.hooks && 'hook',
     spec.on.schedules && 'schedule',
     spec.on.deployments && 'deployment',
+    spec.on.pullRequest && 'pull_request',
   ];
   return failed(
     'on',

@@ -1,4 +1,6 @@
 import type { DeploymentSpec, FeedbackKind } from '../model/deployment-spec.ts';
+import { formatDuration } from '../lib/duration.ts';
+import type { PullTrigger } from '../model/preview.ts';
 import { describeWaits } from '../model/step-gate.ts';
 
 /** What a key of a spec means for its runs, in a sentence. */
@@ -15,10 +17,11 @@ const FEEDBACK: Record<FeedbackKind, string> = {
 
 /** What a spec says of its runs beside what starts them and what they do: also where it leaves that to the default. Pure. */
 export function saysOf(spec: DeploymentSpec): Said[] {
-  const { feedback, comments, afterRollback, concurrency } = spec;
+  const { feedback, comments, afterRollback, concurrency, on } = spec;
   const told = feedback.map((kind) => FEEDBACK[kind]).join(', ');
   return [
     ...describeWaits(spec).map((detail) => ({ key: 'gates', detail })),
+    ...(on.pullRequest === undefined ? [] : [previews(spec, on.pullRequest)]),
     {
       key: 'feedback',
       detail: told === '' ? 'GitHub shows nothing of it' : `GitHub shows ${told}`,
@@ -37,4 +40,13 @@ export function saysOf(spec: DeploymentSpec): Said[] {
           : 'after a rollback the next commit is deployed',
     },
   ];
+}
+
+function previews({ environment }: DeploymentSpec, { ttlMs, most, forks }: PullTrigger): Said {
+  const whose = forks ? 'those of forks too' : 'none of forks';
+  const until = `until it is closed, or ${formatDuration(ttlMs)} after its last commit`;
+  return {
+    key: 'pull_request',
+    detail: `each is deployed to ${environment}-<number>, ${until}; at most ${most} at once, ${whose}`,
+  };
 }

@@ -164,7 +164,7 @@ const WORKFLOW = 'use workflow_run with the workflow that is to have succeeded';
 const EVENTS: Record<string, string> = {
   workflow_dispatch: 'nothing has to be set for that: deploy by hand with mainsheet deploy <spec>',
   schedule: 'write it as a map: on: { schedule: { cron: "0 6 * * 1-5" } }',
-  pull_request: NO_PULL_REQUEST,
+  pull_request: 'write it as a map, in a spec of its own: on: { pull_request: {} }',
   pull_request_target: NO_PULL_REQUEST,
   pull_request_review: NO_PULL_REQUEST,
   merge_group: 'use push: what the merge queue merges is pushed to the branch',

@@ -9,6 +9,7 @@ import type {
 import { hookId, oneOrMore, problem, refuseList } from './schema-fields.ts';
 import { MOST_PATTERNS, patterns, refPattern } from './schema-patterns.ts';
 import { chains, toChain } from './schema-chain.ts';
+import { pullRequest, toPullRequest } from './schema-pull-request.ts';
 import { schedules, toSchedule } from './schema-schedule.ts';
 
 const MOST_HOOKS = 20;
@@ -133,9 +134,22 @@ const eventMap = z
     deployment: chains
       .describe('The end of a run of another spec; the same revision is deployed.')
       .optional(),
+    pull_request: z
+      .union([z.null(), pullRequest])
+      .describe(
+        'Pull requests: each is deployed to an environment of its own, preview-<number>, until it is closed. No other trigger beside it.',
+      )
+      .optional(),
   })
   .superRefine((written, context) => {
     if (Object.keys(written).length === 0) needsTrigger(context);
+    if ('pull_request' in written && Object.keys(written).length > 1) {
+      problem(
+        context,
+        '"pull_request" stands alone: its runs have environments of their own',
+        'write a spec of its own for previews',
+      );
+    }
   });
 
 /** The written `on:`, in any of GitHub's three forms: one name, a list of names, a map. */
@@ -161,6 +175,9 @@ export const triggers = z
         ...(written.deployment === undefined
           ? {}
           : { deployments: [written.deployment].flat().map(toChain) }),
+        ...('pull_request' in written
+          ? { pullRequest: toPullRequest(written.pull_request ?? {}) }
+          : {}),
       };
     }
     const names = Array.isArray(written) ? written : [written];
@@ -183,7 +200,7 @@ function needsTrigger(context: Parameters<typeof problem>[0]): void {
   problem(
     context,
     '"on" needs at least one trigger',
-    `use ${EVENT_NAMES.join(', ')}, hook, schedule or deployment`,
+    `use ${EVENT_NAMES.join(', ')}, hook, schedule, deployment or pull_request`,
   );
 }
 

@@ -16,6 +16,7 @@ import { gate } from './schema-gates.ts';
 import { notify } from './schema-notify.ts';
 import { step, toStep } from './schema-steps.ts';
 import { batch, checkBatch } from './schema-batch.ts';
+import { checkPreview } from './schema-pull-request.ts';
 import { triggers } from './schema-triggers.ts';
 
 const MINUTE = 60_000;
@@ -47,7 +48,9 @@ const written = z.strictObject({
   repository: anyRepository.describe(
     'The repository whose events deploy: owner/name, or server:path on a server that is not GitHub.',
   ),
-  environment: label(255).describe('GitHub environment. Default: production.').optional(),
+  environment: label(255)
+    .describe('GitHub environment. Default: production; preview with on.pull_request.')
+    .optional(),
   production_environment: z
     .boolean()
     .describe(
@@ -125,6 +128,12 @@ const written = z.strictObject({
     .min(1, '"steps" needs at least one step')
     .max(100, 'more than 100 steps')
     .describe('What a run does, one after the other.'),
+  teardown: z
+    .array(step)
+    .min(1, '"teardown" needs at least one step')
+    .max(100, 'more than 100 steps')
+    .describe('How the preview of a pull request is taken down (on.pull_request).')
+    .optional(),
   feedback: z
     .array(z.enum(FEEDBACK_KINDS))
     .max(FEEDBACK_KINDS.length, `at most ${FEEDBACK_KINDS.length}`)
@@ -146,10 +155,12 @@ const written = z.strictObject({
  */
 export const deploymentSchema = written
   .superRefine(checkBatch)
+  .superRefine(checkPreview)
   .transform(toSpec) satisfies z.ZodType<DeploymentSpec>;
 
 function toSpec(input: z.output<typeof written>): DeploymentSpec {
-  const environment = input.environment ?? 'production';
+  const isPreview = input.on.pullRequest !== undefined;
+  const environment = input.environment ?? (isPreview ? 'preview' : 'production');
   const concurrency =
     typeof input.concurrency === 'string' ? { lane: input.concurrency } : (input.concurrency ?? {});
   return {
@@ -157,7 +168,7 @@ function toSpec(input: z.output<typeof written>): DeploymentSpec {
     repository: input.repository,
     environment,
     productionEnvironment: input.production_environment ?? environment === 'production',
-    transientEnvironment: input.transient_environment ?? false,
+    transientEnvironment: input.transient_environment ?? isPreview,
     on: input.on,
     if: input.if,
     concurrency: {
@@ -175,6 +186,9 @@ function toSpec(input: z.output<typeof written>): DeploymentSpec {
     env: input.env ?? {},
     secrets: input.secrets ?? [],
     steps: input.steps.map((one, index) => toStep(one, index, input.limits ?? {})),
+    ...(input.teardown === undefined
+      ? {}
+      : { teardown: input.teardown.map((one, index) => toStep(one, index, input.limits ?? {})) }),
     feedback: input.feedback ?? defaultFeedback(input.repository),
     notify: input.notify ?? [],
   };

@@ -32,6 +32,11 @@ export function createEnvironments(db: Db) {
         repository = excluded.repository, run_id = excluded.run_id, ref = excluded.ref, deployed_at = excluded.deployed_at`;
     },
 
+    /** Nothing is deployed there any more. */
+    async remove({ lane, spec }: Pick<Run, 'lane' | 'spec'>): Promise<void> {
+      await change`delete from environments where lane = ${lane} and spec = ${spec}`;
+    },
+
     get: (lane: string, spec: string) =>
       first<Environment>`select ${COLUMNS} from environments where lane = ${lane} and spec = ${spec}`,
 

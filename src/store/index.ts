@@ -22,6 +22,7 @@ import { createPastDeliveries, type PastDeliveries } from './past-deliveries.ts'
 import { createInsights } from './insights.ts';
 import { createInstallations } from './installations.ts';
 import { createPlans, type Plans } from './plans.ts';
+import { createPreviews, type Previews } from './previews.ts';
 import { createPauses, type Pauses } from './pauses.ts';
 import { createProbe } from './probe.ts';
 import { createPushes, type Pushes } from './pushes.ts';
@@ -60,6 +61,7 @@ export interface Tables {
   gates: Gates;
   chains: Chains;
   plans: Plans;
+  previews: Previews;
   batches: Batches;
   sessions: Sessions;
 }
@@ -200,6 +202,7 @@ function createTables(db: Db, engine: Engine): Tables {
     gates: createGates(db),
     chains: createChains(db),
     plans: createPlans(db, engine),
+    previews: createPreviews(db),
     batches: createBatches(db, engine),
     sessions: createSessions(db),
   };

@@ -10,6 +10,7 @@ import { gates } from './migrations/0033-gates.ts';
 import { sessions } from './migrations/0034-sessions.ts';
 import { installations } from './migrations/0036-installations.ts';
 import { chains } from './migrations/0044-chains.ts';
+import { previews } from './migrations/0050-previews.ts';
 import { plans } from './migrations/0042-plans.ts';
 import { batches } from './migrations/0045-batches.ts';
 import { callbacks } from './migrations/0046-callbacks.ts';
@@ -148,6 +149,7 @@ export function migrations(engine: Engine): Record<string, SchemaChange> {
     '0045-batches': { up: batches },
     '0046-callbacks': { up: callbacks },
     '0047-step-gates': { up: stepGates },
+    '0050-previews': { up: previews },
     '0051-chat-messages': { up: chatMessages },
   };
 }

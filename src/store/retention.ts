@@ -131,6 +131,12 @@ export function createRetention(db: Db, engine: Engine) {
       });
     },
 
+    /** Previews of which nothing is left since. */
+    previews: (before: number, limit: number): Promise<number> =>
+      change`delete from previews where state = 'ended' and noted_at < ${before}
+        and noted_at <= (select max(noted_at) from (select noted_at from previews
+          where noted_at < ${before} and state = 'ended' order by noted_at limit ${limit}) as oldest)`,
+
     /** Gives up to `limit` free pages of the file back to the disk, and says whether there are more. PostgreSQL does it itself. */
     async giveBack(limit: number): Promise<boolean> {
       if (engine === 'postgres') return false;

@@ -310,7 +310,7 @@ test('doctor learns what the App may do and what it lacks', async (t) => {
       'true: the App does not subscribe to workflow_run; specs with on.workflow_run need it',
       'true: the App does not subscribe to issue_comment; specs with comments: true need it',
       'true: the App does not subscribe to commit_comment; specs with comments: true need it',
-      'true: the App does not subscribe to pull_request; specs with plan: true need it',
+      'true: the App does not subscribe to pull_request; specs with plan: true, or on: pull_request need it',
       'true: the App does not subscribe to deployment_protection_rule; specs with gates for environments of Actions need it',
       'true: the App does not subscribe to deployment_review; specs with gates for environments of Actions need it',
       'false: the App is not installed anywhere',

@@ -56,6 +56,7 @@ test('the known keys of a place are found through short forms and lists', () => 
     'hook',
     'schedule',
     'deployment',
+    'pull_request',
   ]);
   assert.ok(knownKeys(schema, ['on', 'push']).includes('branches-ignore'));
   assert.deepEqual(knownKeys(schema, ['steps', 3, 'retry']), ['attempts', 'backoff']);

@@ -112,7 +112,7 @@ for (const [what, lines, expected] of [
   ],
   ['schedule', `on: [push, schedule]${STEPS}`, /write it as a map: on: \{ schedule/],
   ['deployment', `on: [push, deployment]${STEPS}`, /write it as a map, with the spec whose runs/],
-  ['pull_request', `on: pull_request${STEPS}`, /pull requests never deploy; use push/],
+  ['pull_request', `on: pull_request${STEPS}`, /write it as a map, in a spec of its own/],
   ['merge_group', `on: { push: , merge_group: }${STEPS}`, /use push: what the merge queue merges/],
 ] as const) {
   test(`the message about ${what} says where and what to write`, () => {

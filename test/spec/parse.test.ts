@@ -218,6 +218,36 @@ const CASES: [what: string, lines: string, expected: string[]][] = [
     ],
   ],
   [
+    'previews say how they are taken down',
+    'on: { pull_request: { max: 0, ttl: 1s } }\nsteps: [{ run: x }]',
+    [
+      'x.yaml:4:28: on.pull_request.max: less than 1',
+      'x.yaml:4:36: on.pull_request.ttl: a duration of 1s is out of bounds — at least 1m and at most 90d',
+    ],
+  ],
+  [
+    'previews have a spec of their own',
+    'on: { push: , pull_request: }\nsteps: [{ run: x }]',
+    [
+      'x.yaml:4:5: on: "pull_request" stands alone: its runs have environments of their own — write a spec of its own for previews',
+    ],
+  ],
+  [
+    'previews need a teardown',
+    'on: { pull_request: }\nsteps: [{ run: x }]',
+    [
+      'x.yaml:4:21: on.pull_request: previews need "teardown" — write steps that take away what "steps" have made',
+    ],
+  ],
+  [
+    'a teardown is for previews, and its steps are held to the rules of steps',
+    "on: push\nsteps: [{ run: x }]\nteardown: [{ run: '${{ github.sha }}' }]",
+    [
+      'x.yaml:6:11: teardown: "teardown" is for specs with on.pull_request — take it out',
+      'x.yaml:6:20: "${{ … }}" is not allowed in "run", where a value would become code — use "$MAINSHEET_SHA"',
+    ],
+  ],
+  [
     'a workflow step is started in one way',
     `on: push
 steps:
@@ -249,7 +279,7 @@ steps:
     'a trigger is needed',
     'on: {}\nsteps: [{ run: x }]',
     [
-      'x.yaml:4:5: on: "on" needs at least one trigger — use push, release, workflow_run, hook, schedule or deployment',
+      'x.yaml:4:5: on: "on" needs at least one trigger — use push, release, workflow_run, hook, schedule, deployment or pull_request',
     ],
   ],
   [

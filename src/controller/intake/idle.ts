@@ -97,6 +97,7 @@ function mayMatch(spec: DeploymentSpec, event: Event): boolean {
       return event.verdict.matched && hookTriggerOf(spec, event.hook) !== undefined;
     case 'schedule':
     case 'deployment':
+    case 'teardown':
       return true;
     default:
       return false;

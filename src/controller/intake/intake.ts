@@ -59,6 +59,8 @@ export function createIntake(deps: {
   /** Does what commands in comments ask for. */
   commented: Commented;
   whyNoPlan: WhyNoPlan;
+  /** Whether steps run as another user than Mainsheet itself. Default: no. */
+  stepsApart?: boolean;
   /** Called when a pull request is to be planned, or not any more. */
   onPull: () => void;
   /** GitHub's API, without a slash at the end. */

@@ -6,6 +6,7 @@ import { sameRepository, type Event, type Json } from '../../model/event.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import { chainOfEvent, type ChainPayload } from '../../model/chain.ts';
 import { hookOfEvent, scopeOf } from '../../model/hook.ts';
+import { asTeardown, teardownOfEvent, type TeardownPayload } from '../../model/preview.ts';
 import { scheduleOfEvent, type SchedulePayload } from '../../model/schedule.ts';
 import { serverOfEvent } from '../../model/server-event.ts';
 import { failed } from '../../model/verdict.ts';
@@ -61,6 +62,9 @@ export function createRecognize(deps: {
     if (started !== undefined) {
       return { ...recognizeChain(catalog, payload), repository: undefined };
     }
+    if (teardownOfEvent(name) !== undefined) {
+      return { ...recognizeTeardown(catalog, payload), repository: undefined };
+    }
     const event = toEvent(name, payload);
     return { event, candidates: [], repository: event.repository };
   }
@@ -87,6 +91,9 @@ export function createRecognize(deps: {
     const candidates = [repository, ...formerly].flatMap((one) => catalog.forRepository(one));
     if (renamed.kind !== 'pull_request') return { event: renamed, candidates };
     const reason = whyNoPlan(renamed, candidates);
+    if (candidates.some(({ spec }) => spec.on.pullRequest !== undefined)) {
+      return { event: { ...renamed, ...(reason && { noPlan: reason }) }, candidates };
+    }
     const other = { kind: 'other', name: 'pull_request', action: undefined, repository } as const;
     return reason === undefined
       ? { event: renamed, candidates: [] }
@@ -128,6 +135,16 @@ function recognizeChain(catalog: Pick<Catalog, 'byName'>, payload: Json): Recogn
   return {
     event: { kind: 'deployment', repository, starts, after, ref, branch, sha },
     candidates: loaded === undefined ? [] : [loaded],
+  };
+}
+
+/** What the stored end of a preview means to its spec. */
+function recognizeTeardown(catalog: Pick<Catalog, 'byName'>, payload: Json): Recognized {
+  const { spec, number, reason, repository, sha, fork } = payload as unknown as TeardownPayload;
+  const loaded = catalog.byName(spec);
+  return {
+    event: { kind: 'teardown', repository, spec, number, reason, sha, fork },
+    candidates: loaded === undefined ? [] : [asTeardown(loaded)],
   };
 }
 

@@ -3,7 +3,7 @@ import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import type { Event, ProtectionEvent } from '../../model/event.ts';
 import { PROTECTION } from '../../model/protection.ts';
 import { hasEnded, type Run } from '../../model/run.ts';
-import { allOf, held, type Verdict } from '../../model/verdict.ts';
+import { allOf, failed, held, type Verdict } from '../../model/verdict.ts';
 
 /** One spec's answer to an event. */
 interface SpecVerdict {
@@ -26,6 +26,9 @@ export type Announce = (
   changed: readonly Run[],
 ) => void;
 
+/** The condition of a spec that matched, and yet has no run. */
+const REFUSED = 'preview';
+
 /**
  * What became of a delivery, in words and by spec; `made` has the runs by spec, `batched` the places in batches. Pure.
  */
@@ -33,15 +36,24 @@ export function outcomeOf(
   { event, verdicts }: Judged,
   made: ReadonlyMap<string, Run>,
   batched: ReadonlyMap<string, string> = new Map(),
+  refused: ReadonlyMap<string, string> = new Map(),
 ): DeliveryOutcome {
+  const answers = verdicts.map(({ loaded, verdict }) => ({
+    loaded,
+    verdict: withRefusal(verdict, refused.get(loaded.spec.name)),
+  }));
   return {
-    summary: summarize(event, verdicts, made),
-    specs: verdicts.map(({ loaded, verdict }) => ({
+    summary: summarize(event, answers, made),
+    specs: answers.map(({ loaded, verdict }) => ({
       spec: loaded.spec.name,
       verdict: withBatch(verdict, batched.get(loaded.spec.name)),
       run: made.get(loaded.spec.name)?.id,
     })),
   };
+}
+
+function withRefusal(verdict: Verdict, refusal: string | undefined): Verdict {
+  return refusal === undefined ? verdict : allOf([verdict, failed(REFUSED, refusal)]);
 }
 
 function withBatch(verdict: Verdict, place: string | undefined): Verdict {
@@ -67,18 +79,23 @@ function summarize(
   if (late !== undefined) return `Not deployed: ${late.reason}`;
   if (event.kind === 'ping') return 'GitHub said hello: the webhook works';
   if (event.kind === 'installation') return `An installation of the App: ${event.change}`;
-  if (event.kind === 'pull_request') {
-    return `Not deployed: pull request #${event.number} is not merged`;
-  }
   if (event.kind === 'other') return `Not deployed: ${event.reason}`;
   if (verdicts.length === 0) {
     if (event.kind === 'deployment')
       return `Not deployed: there is no spec ${event.starts} any more`;
+    if (event.kind === 'teardown') return `Not taken down: there is no spec ${event.spec} any more`;
     if (event.kind === 'schedule') return `Not deployed: there is no spec ${event.spec} any more`;
     const source = event.kind === 'hook' ? `the hook ${event.hook}` : event.repository;
     return `Not deployed: no deployment spec names ${source}`;
   }
-  const first = verdicts.flatMap(({ verdict }) => verdict.reasons).find((reason) => !reason.held);
+  if (event.kind === 'pull_request' && event.isClosed) {
+    return `Pull request #${event.number} is closed: its previews are taken down`;
+  }
+  const against = verdicts
+    .flatMap(({ verdict }) => verdict.reasons)
+    .filter((reason) => !reason.held);
+  // It is of the one spec that was meant.
+  const first = against.find(({ condition }) => condition === REFUSED) ?? against[0];
   return `Not deployed: ${first?.detail ?? 'no deployment spec matched'}`;
 }
 

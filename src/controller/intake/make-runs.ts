@@ -8,6 +8,7 @@ import { overtakenInLane } from '../../runs/ordering/ordering.ts';
 import { planRun, supersededAsMade, type RunSeed } from '../../runs/plan.ts';
 import type { Transitions } from '../../runs/transition.ts';
 import type { Tables } from '../../store/index.ts';
+import { notePreview, whyNoTeardown, type PreviewRequest } from '../previews/note-preview.ts';
 import { gather, type Taken } from './gather.ts';
 import type { Judged } from './judged.ts';
 
@@ -25,12 +26,19 @@ export interface MadeRuns {
   changed: Run[];
   /** By spec: which place an event has in which batch. */
   batched: ReadonlyMap<string, string>;
+  /** By spec: why it has no run although it matched. */
+  refused: ReadonlyMap<string, string>;
 }
 
 /** Makes a run for every spec that matched, within the transaction of `tables`. */
 export type MakeRuns = (tables: Tables, origin: Origin, judged: Judged) => Promise<MadeRuns>;
 
-export function createMakeRuns(deps: { transitions: Transitions; clock: Clock }): MakeRuns {
+export function createMakeRuns(deps: {
+  transitions: Transitions;
+  clock: Clock;
+  /** Whether steps run as another user than Mainsheet itself. Default: no. */
+  stepsApart?: boolean;
+}): MakeRuns {
   const { transitions, clock } = deps;
 
   /** The planned run, or superseded as it is made, when it came too late (G4). */
@@ -58,12 +66,19 @@ export function createMakeRuns(deps: { transitions: Transitions; clock: Clock })
   return async (tables, origin, { event, verdicts }) => {
     const bySpec = new Map<string, Run>();
     const batched = new Map<string, string>();
+    const refused = new Map<string, string>();
     const changed: Run[] = [];
     for (const { loaded, verdict, batchKey } of verdicts) {
       const revision = revisionFor(event, loaded);
-      if (!verdict.matched || revision === undefined) continue;
       const now = clock.now();
-      const planned = planRun({ ...origin, ...revision }, loaded, newId(now), now);
+      const id = newId(now);
+      const { stepsApart = false } = deps;
+      const { delivery } = origin;
+      const asked = { loaded, matched: verdict.matched, run: id, delivery, now, stepsApart };
+      const refusal = await previewed(tables, event, asked);
+      if (refusal !== undefined) refused.set(loaded.spec.name, refusal);
+      if (!verdict.matched || revision === undefined || refusal !== undefined) continue;
+      const planned = planRun({ ...origin, ...revision }, loaded, id, now);
       const { name, batch } = loaded.spec;
       // What is done by hand is done at once.
       const isGathered = batch !== undefined && origin.cause === 'event' && !isProtection(planned);
@@ -92,8 +107,20 @@ export function createMakeRuns(deps: { transitions: Transitions; clock: Clock })
         bySpec.set(now.spec, now);
       }
     }
-    return { bySpec, changed, batched };
+    return { bySpec, changed, batched, refused };
   };
+}
+
+/** Notes what an event means to the preview of a pull request. Answers why there is to be no run; undefined when there may. */
+async function previewed(
+  tables: Tables,
+  event: Event,
+  asked: PreviewRequest,
+): Promise<string | undefined> {
+  if (event.kind === 'pull_request') return await notePreview(tables, event, asked);
+  return event.kind === 'teardown' && asked.matched
+    ? await whyNoTeardown(tables, event, asked)
+    : undefined;
 }
 
 /** What a spec deploys for an event; undefined for none. */
@@ -106,5 +133,6 @@ function revisionFor(
     if (at === undefined || 'problem' in at) return undefined;
     return { event: { kind: event.kind, repository, ref: at.ref }, sha: at.sha };
   }
+  if (event.kind === 'pull_request') return { event, sha: event.head };
   return 'sha' in event && event.sha !== undefined ? { event, sha: event.sha } : undefined;
 }

@@ -173,12 +173,16 @@ export function createProcessDelivery(deps: {
     judged: Judged,
     overtaken: ReadonlyMap<string, string>,
   ): Promise<{ outcome: DeliveryOutcome; changed: Run[] }> {
-    if (judged.event.kind === 'pull_request') {
-      const summary = await notePull(tables, judged.event, clock.now());
-      return { outcome: { summary, specs: [] }, changed: [] };
+    const { event, verdicts } = judged;
+    const isPlanned = event.kind === 'pull_request' && event.noPlan === undefined;
+    const planned = isPlanned ? await notePull(tables, event, clock.now()) : undefined;
+    if (planned !== undefined && verdicts.length === 0) {
+      return { outcome: { summary: planned, specs: [] }, changed: [] };
     }
     const made = await makeRuns(tables, { delivery, cause: 'event', overtaken }, judged);
-    return { outcome: outcomeOf(judged, made.bySpec, made.batched), changed: made.changed };
+    const outcome = outcomeOf(judged, made.bySpec, made.batched, made.refused);
+    const summary = [outcome.summary, planned ?? []].flat().join('; ');
+    return { outcome: { ...outcome, summary }, changed: made.changed };
   }
 
   /** Notes the move of a branch. Answers with the move that was found by looking, if this is one or a part of it. */

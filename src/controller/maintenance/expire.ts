@@ -68,6 +68,7 @@ export function createExpire(deps: {
       audit: await pace.all((limit) => retention.audit(ago(AUDIT_MS), limit)),
       pushes: await pace.all((limit) => retention.pushes(now - PUSHES_MS, limit)),
       plans: await pace.all((limit) => retention.plans(ago(PLANS_MS), limit)),
+      previews: await pace.all((limit) => retention.previews(ago(PLANS_MS), limit)),
     };
     while (await pace.once((limit) => retention.giveBack(limit)));
     if (Object.values(removed).some((count) => count > 0)) {

@@ -114,6 +114,13 @@ export function createDeploy(deps: {
         hint: '"mainsheet specs" lists them',
       });
     }
+    if (loaded.spec.on.pullRequest !== undefined) {
+      throw new TerminalError(
+        'revision-missing',
+        `${name} deploys pull requests, and nothing by hand`,
+        { hint: 'push to the pull request, or replay its delivery' },
+      );
+    }
     const wanted = revision ?? branchOf(loaded.spec);
     if (wanted === undefined) {
       throw new TerminalError(

@@ -2,6 +2,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { TerminalError } from '../../lib/errors.ts';
 import { newId } from '../../lib/ids.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
+import { pullOf } from '../../model/preview.ts';
 import { isProtection } from '../../model/protection.ts';
 import type { Pause } from '../../model/pause.ts';
 import { hasEnded, newRun, type Run, type RunCause } from '../../model/run.ts';
@@ -76,6 +77,7 @@ export function createOperate(deps: {
         { hint: 're-run the job on GitHub' },
       );
     }
+    await checkPreview(tables, source, cause);
     const now = clock.now();
     const { sequence: _, ...same } = source;
     const planned = newRun({ ...same, id: newId(now), cause, reason, createdAt: now });
@@ -135,6 +137,20 @@ export function createOperate(deps: {
   ): Promise<RolledBack> {
     const { runs, pause } = await made;
     return { run: announce(runs), pause };
+  }
+
+  /** Of a preview that is gone nothing is done again; nor is one rolled back. */
+  async function checkPreview({ previews }: Tables, run: Run, cause: RunCause): Promise<void> {
+    const number = pullOf(run);
+    if (number === undefined) return;
+    const preview = await previews.get({ ...run, number });
+    const wanted = run.event === 'teardown' ? 'ending' : 'live';
+    if (cause !== 'rollback' && preview?.state === wanted) return;
+    const is =
+      cause === 'rollback' ? 'is not rolled back' : `is ${preview?.state ?? 'ended'} by now`;
+    throw new TerminalError('illegal-transition', `the preview of pull request #${number} ${is}`, {
+      hint: 'push to the pull request, or open it again',
+    });
   }
 
   async function loadedFrom(tables: Tables, run: Run): Promise<LoadedSpec> {

@@ -42,7 +42,7 @@ export function createReplay(deps: {
       const origin = { delivery, cause: 'replay', overtaken: new Map() } as const;
       const runs = await makeRuns(tables, origin, judged);
       for (const { id } of runs.bySpec.values()) await tables.runs.setAskedBy(id, actor);
-      const result = outcomeOf(judged, runs.bySpec);
+      const result = outcomeOf(judged, runs.bySpec, runs.batched, runs.refused);
       await tables.audit.record({
         at: clock.now(),
         actor,

@@ -2,6 +2,7 @@ import { isoTime } from '../../lib/clock.ts';
 import { checkRepository } from '../../lib/names.ts';
 import { TerminalError } from '../../lib/errors.ts';
 import type { Json } from '../../model/event.ts';
+import { pullOf } from '../../model/preview.ts';
 import { isProtection } from '../../model/protection.ts';
 import { hasEnded, type Run } from '../../model/run.ts';
 import type { Reason } from '../../model/verdict.ts';
@@ -107,9 +108,12 @@ export function createWhy(deps: {
     const specs = names.flatMap((name) => catalog.forRepository(name)).map(({ spec }) => spec);
     const current = new Map(specs.map((spec) => [spec.name, spec.environment]));
     // A spec that is gone still answers for what it did.
-    for (const run of runs) if (!current.has(run.spec)) current.set(run.spec, run.environment);
+    for (const run of runs) {
+      if (!current.has(run.spec) || pullOf(run) !== undefined)
+        current.set(run.spec, run.environment);
+    }
     const answers = [...current].map(async ([spec, environment]) => {
-      const own = runs.filter((run) => run.spec === spec);
+      const own = runs.filter((run) => run.spec === spec && run.event !== 'teardown');
       const place = environments.find(
         (one) => one.spec === spec && one.environment === environment,
       );
@@ -156,6 +160,10 @@ function byRuns(runs: readonly Run[], place: Environment | undefined): Found | u
   const base = { ...NOTHING, run, delivery: run.delivery };
   switch (run.state) {
     case 'succeeded':
+      if (place === undefined && pullOf(run) !== undefined) {
+        const summary = `Deployed to ${run.environment} by run ${run.id}, and taken down since`;
+        return { ...base, fate: 'replaced', summary };
+      }
       if (place === undefined || place.sha === run.sha) {
         return {
           ...base,

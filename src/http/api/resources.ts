@@ -120,6 +120,8 @@ export const runSchema = z
       'hook',
       'schedule',
       'deployment',
+      'pull_request',
+      'teardown',
       'deploy',
       'deployment_protection_rule',
     ]),
@@ -344,7 +346,9 @@ export const specSchema = z
       .enum(['installed', 'suspended', 'removed'])
       .nullable()
       .describe('Whether the App is on its repository; null when no event has told'),
-    events: z.array(z.enum(['push', 'release', 'workflow_run', 'hook', 'schedule', 'deployment'])),
+    events: z.array(
+      z.enum(['push', 'release', 'workflow_run', 'hook', 'schedule', 'deployment', 'pull_request']),
+    ),
     gates: z.array(z.string()).describe('What its runs wait for, each in a line'),
     steps: z.array(z.string()),
     file: z.string(),
@@ -365,6 +369,7 @@ export function toSpec(
   if (spec.on.hooks !== undefined) events.push('hook');
   if (spec.on.schedules !== undefined) events.push('schedule');
   if (spec.on.deployments !== undefined) events.push('deployment');
+  if (spec.on.pullRequest !== undefined) events.push('pull_request');
   const { lane } = spec.concurrency;
   const pause = pauses.find((one) => isHeldBy({ spec: spec.name, lane }, one));
   return {

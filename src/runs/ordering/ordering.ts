@@ -2,6 +2,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { RetryableError, TerminalError } from '../../lib/errors.ts';
 import type { Concurrency, LoadedSpec } from '../../model/deployment-spec.ts';
 import type { Event } from '../../model/event.ts';
+import { pullOf } from '../../model/preview.ts';
 import { PROTECTION } from '../../model/protection.ts';
 import type { NewRun, Run } from '../../model/run.ts';
 import type { Verdict } from '../../model/verdict.ts';
@@ -116,7 +117,7 @@ export function createOrdering(deps: {
     async overtaken({ event, verdicts }, signal) {
       const reasons = new Map<string, string>();
       if (!('sha' in event) || event.sha === undefined) return reasons;
-      if (event.kind === PROTECTION) return reasons;
+      if (event.kind === PROTECTION || event.kind === 'teardown') return reasons;
       const { repository, sha } = event;
       const branch = 'branch' in event ? event.branch : undefined;
       const candidate = { cause: 'event', repository, branch, sha } as const;
@@ -139,6 +140,8 @@ export function createOrdering(deps: {
 
     async whyNotToDeploy(run, begun, signal) {
       const { cause, lane, spec, repository, ref, sha } = run;
+      // Their order is that of what GitHub has told of the pull request.
+      if (pullOf(run) !== undefined) return undefined;
       const late = await whyLateFor(lane, spec, run, signal);
       if (late !== undefined) return late;
       // A workflow may have run for no branch: then intake has looked for one.

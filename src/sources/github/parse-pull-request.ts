@@ -39,9 +39,11 @@ export function parsePullRequest(payload: Fields): PullRequestEvent | undefined 
     repository: readRepository(repository, 'repository'),
     number: readNumber(pull.number, 'pull_request.number'),
     isReady: pull.state === 'open' && pull.draft !== true,
+    isClosed: pull.state === 'closed',
     base: readRefName(base.ref, 'pull_request.base.ref'),
     head: readCommit(head.sha, 'pull_request.head.sha'),
     headBranch: readRefName(head.ref, 'pull_request.head.ref'),
+    headRepository: repositoryOf(head),
     title: titleIn(pull),
     defaultBranch: readOptional(
       readRefName,
@@ -50,6 +52,12 @@ export function parsePullRequest(payload: Fields): PullRequestEvent | undefined 
     ),
     changedAt: readTime(pull.updated_at),
   };
+}
+
+/** A fork that was deleted is null. */
+function repositoryOf({ repo }: Fields): string | undefined {
+  if (repo === null || repo === undefined) return undefined;
+  return readRepository(readFields(repo, 'pull_request.head.repo'), 'pull_request.head.repo');
 }
 
 /** It decides nothing but what a condition may ask for, and may be anything. */

@@ -30,13 +30,17 @@ test('a pull request has its base, its newest commit and whether it is ready', (
     repository: 'acme/shop',
     number: 12,
     isReady: true,
+    isClosed: false,
     base: 'main',
     head: HEAD,
     headBranch: 'feature',
+    headRepository: undefined,
     title: 'A title @eve',
     defaultBranch: 'main',
     changedAt: Date.parse('2026-01-01T00:00:00Z'),
   });
+  const fork = told({}, { head: { ref: 'feature', sha: HEAD, repo: { full_name: 'eve/shop' } } });
+  assert.equal(fork.kind === 'pull_request' && fork.headRepository, 'eve/shop');
   const isReady = (event: ReturnType<typeof told>) =>
     event.kind === 'pull_request' && event.isReady;
   assert.equal(isReady(told({ action: 'closed' }, { state: 'closed' })), false);

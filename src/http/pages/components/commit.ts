@@ -28,6 +28,8 @@ const EVENTS: Record<string, string> = {
   deploy: 'By hand',
   hook: 'Hook',
   deployment: 'Chain',
+  pull_request: 'Pull request',
+  teardown: 'Teardown',
   deployment_protection_rule: 'Actions job',
 };
 
