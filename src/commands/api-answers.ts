@@ -32,7 +32,7 @@ export const rolledBackAnswer = runAnswer.extend({
 export type RolledBackAnswer = z.infer<typeof rolledBackAnswer>;
 
 export const runDetailAnswer = runAnswer.extend({
-  steps: z.array(z.looseObject({ startedAt: z.string().nullable() })),
+  steps: z.array(z.looseObject({ name: z.string().optional(), startedAt: z.string().nullable() })),
 });
 
 export type RunDetailAnswer = z.infer<typeof runDetailAnswer>;
@@ -239,7 +239,75 @@ export const problemAnswer = z.looseObject({
   hint: z.string().optional(),
 });
 
-export const logEvent = z.looseObject({ seq: z.int(), at: z.string(), text: z.string() });
+export const logEvent = z.looseObject({
+  seq: z.int(),
+  at: z.string(),
+  step: z.int().optional(),
+  text: z.string(),
+});
+
+const stateAndWhy = z.looseObject({
+  id: z.string(),
+  sha: z.string(),
+  state: z.string(),
+  reason: z.string(),
+});
+
+const placeAnswer = z.looseObject({
+  spec: z.string(),
+  repository: z.string(),
+  environment: z.string(),
+  state: z.string(),
+  paused: z.looseObject({ by: z.string(), reason: z.string() }).nullable(),
+  deployed: z
+    .looseObject({
+      sha: z.string(),
+      title: z.string().nullable(),
+      author: z.string().nullable(),
+      deployedAt: z.string(),
+    })
+    .nullable(),
+  active: z.array(stateAndWhy),
+  last: stateAndWhy.nullable(),
+});
+
+export type PlaceAnswer = z.infer<typeof placeAnswer>;
+
+export const overviewAnswer = z.looseObject({
+  at: z.string(),
+  places: z.array(placeAnswer),
+  running: z.array(
+    z.looseObject({
+      run: z.string(),
+      sha: z.string(),
+      elapsedMs: z.number(),
+      usualMs: z.number().nullable(),
+      step: z.looseObject({ index: z.int(), name: z.string() }).nullable(),
+      steps: z.int(),
+    }),
+  ),
+  blocked: z.array(
+    z.looseObject({
+      run: z.string(),
+      sha: z.string(),
+      reason: z.string(),
+      gates: z.array(z.looseObject({ detail: z.string() })),
+    }),
+  ),
+  rolledBack: z.array(
+    z.looseObject({
+      spec: z.string(),
+      environment: z.string(),
+      sha: z.string(),
+      by: z.string().nullable(),
+      reason: z.string().nullable(),
+    }),
+  ),
+  dead: z.array(z.looseObject({ error: z.string().nullable() })),
+  problems: z.array(z.looseObject({ file: z.string(), line: z.int(), message: z.string() })),
+});
+
+export type OverviewAnswer = z.infer<typeof overviewAnswer>;
 
 export const endEvent = z.looseObject({ state: z.string() });
 

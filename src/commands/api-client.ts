@@ -12,6 +12,7 @@ import {
   logEvent,
   loginLinkAnswer,
   outboxAnswer,
+  overviewAnswer,
   pausedAnswer,
   pausesAnswer,
   readinessAnswer,
@@ -33,6 +34,7 @@ import {
   type ExplanationAnswer,
   type LoginLinkAnswer,
   type OutboxAnswer,
+  type OverviewAnswer,
   type PausedAnswer,
   type PausesAnswer,
   type ReadinessAnswer,
@@ -53,7 +55,8 @@ const GIT_MS = 5.5 * 60_000;
 
 /** What a live log tells. `seq` numbers the pieces of text. */
 export type LogNews =
-  { kind: 'log'; seq: number; at: string; text: string } | { kind: 'end'; state: string };
+  | { kind: 'log'; seq: number; at: string; step?: number | undefined; text: string }
+  | { kind: 'end'; state: string };
 
 /**
  * The running server, over its API. Everything throws RetryableError when the server cannot be reached or is not able to answer,
@@ -67,6 +70,7 @@ export interface Api {
   run(id: string): Promise<RunDetailAnswer>;
   specs(): Promise<SpecsAnswer>;
   environments(): Promise<EnvironmentsAnswer>;
+  overview(): Promise<OverviewAnswer>;
   deliveries(page: Record<string, string | undefined>): Promise<DeliveriesAnswer>;
   act(
     action: 'cancel' | 'retry' | 'approve' | 'reject' | 'override',
@@ -138,6 +142,7 @@ export function createApi(deps: {
     run: (id) => request.ask(runDetailAnswer, `/api/v1/runs/${encodeURIComponent(id)}`),
     specs: () => request.ask(specsAnswer, '/api/v1/specs'),
     environments: () => request.ask(environmentsAnswer, '/api/v1/environments'),
+    overview: () => request.ask(overviewAnswer, '/api/v1/overview'),
     deliveries: (page) => request.ask(deliveriesAnswer, `/api/v1/deliveries${queryOf(page)}`),
     act: (action, run, reason) =>
       request.ask(runAnswer, path('runs', run, `${action}${queryOf({ reason })}`), post),

@@ -27,7 +27,7 @@ export function logsCommand(program: Command, context: CommandContext): void {
       'after',
       `
 With --follow the exit code is 0 when the run succeeded and 1 when it did not; without it, 1 when
-the run ended before its first step. Where there is no log, its state says why. On a terminal, colours in the log are kept; every other control sequence is taken out.
+the run ended before its first step. Where there is no log, its state says why. On a terminal, colours in the log are kept, and what is followed has a line before each step; every other control sequence is taken out.
 
 Example:
   $ mainsheet logs -f 01k8m3z0q4vtb1f8s6w2y9xk3d`,
@@ -67,7 +67,9 @@ async function follow(
   run: string,
   options: Options,
 ): Promise<number> {
-  const filter = logFilter(terminal);
+  let filter = logFilter(terminal);
+  let names: (string | undefined)[] | undefined;
+  let step: number | undefined;
   let last: number | undefined;
   let lineStart = true;
   let failures = 0;
@@ -85,8 +87,10 @@ async function follow(
           return await conclude(item.state);
         }
         failures = 0;
+        if (terminal.isTerminal) await head(item.step);
         last = item.seq;
         await terminal.write(filter.push(options.timestamps ? stamped(item) : item.text));
+        lineStart = item.text.endsWith('\n');
       }
     } catch (error) {
       if (signal.aborted || !connected || !(error instanceof RetryableError)) throw error;
@@ -100,11 +104,23 @@ async function follow(
     signal.throwIfAborted();
   }
 
+  /** A line with the name of a step, where its part of the log begins. */
+  async function head(next: number | undefined): Promise<void> {
+    if (next === undefined || next === step) return;
+    // What is said before the first step has none.
+    if (next >= 0) names ??= (await api.run(run)).steps.map(({ name }) => name);
+    step = next;
+    if (names === undefined) return;
+    const name = cleanLine(names[next] ?? `step ${next + 1}`);
+    const end = `${filter.flush()}${lineStart ? '' : '\n'}`;
+    filter = logFilter(terminal);
+    lineStart = true;
+    await terminal.write(`${end}${terminal.paint('bold', `── ${name} ──`)}\n`);
+  }
+
   function stamped({ at, text }: { at: string; text: string }): string {
     const stamp = `${at} `;
-    const result = (lineStart ? stamp : '') + text.replaceAll(/\n(?!$)/g, `\n${stamp}`);
-    lineStart = text.endsWith('\n');
-    return result;
+    return (lineStart ? stamp : '') + text.replaceAll(/\n(?!$)/g, `\n${stamp}`);
   }
 
   async function conclude(state: string): Promise<number> {

@@ -5,7 +5,7 @@ import type { RunAnswer } from './api-answers.ts';
 import { limitArgument, type CommandContext } from './context.ts';
 import { age, printPage } from './page.ts';
 import type { Column } from './table.ts';
-import type { Style } from './terminal.ts';
+import { STATE_STYLES } from './state-styles.ts';
 
 interface Options {
   spec?: string;
@@ -14,19 +14,10 @@ interface Options {
   limit?: string;
   cursor?: string;
   json?: true;
+  watch?: true;
 }
 
-const STYLES: Record<string, Style> = {
-  queued: 'yellow',
-  blocked: 'yellow',
-  running: 'cyan',
-  succeeded: 'green',
-  failed: 'red',
-  cancelled: 'dim',
-  superseded: 'dim',
-};
-
-/** `mainsheet runs`: newest first. */
+/** `mainsheet runs`: newest first; with `--watch` the overview. */
 export function runsCommand(program: Command, context: CommandContext): void {
   program
     .command('runs')
@@ -37,15 +28,26 @@ export function runsCommand(program: Command, context: CommandContext): void {
     .option('--limit <number>', 'how many, 1 to 200', limitArgument, '20')
     .option('--cursor <cursor>', 'go on where a page ended')
     .option('--json', 'print JSON: {items, next}')
+    .addOption(
+      new Option('--watch', 'what is deployed where and what moves, until Ctrl-C').conflicts([
+        'json',
+        'limit',
+        'cursor',
+      ]),
+    )
     .addHelpText(
       'after',
       `
+With --watch the overview of all specs is shown instead, drawn again in place on a terminal; elsewhere each change is a line.
+
 Examples:
+  $ mainsheet runs --watch
   $ mainsheet runs --spec storefront --state failed
   $ mainsheet runs --json | jq -r '.items[] | select(.state == "running").id'`,
     )
     .action(
-      context.action(async ({ json, ...filter }: Options) => {
+      context.action(async ({ json, watch, ...filter }: Options) => {
+        if (watch) return await (await import('./watch.ts')).watchOverview(context, filter);
         const api = await context.api();
         const page = await api.runs({ ...filter });
         printPage(context.terminal, page, { json, columns: columns(), none: 'no runs' });
@@ -58,7 +60,7 @@ function columns(): Column<RunAnswer>[] {
   const now = systemClock.now();
   return [
     { title: 'RUN', cell: (run) => run.id },
-    { title: 'STATE', cell: (run) => run.state, style: (run) => STYLES[run.state] },
+    { title: 'STATE', cell: (run) => run.state, style: (run) => STATE_STYLES[run.state] },
     { title: 'SPEC', cell: (run) => run.spec },
     { title: 'ENVIRONMENT', cell: (run) => run.environment },
     { title: 'REF', cell: (run) => run.branch ?? run.tag ?? run.ref },

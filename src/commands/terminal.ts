@@ -1,7 +1,11 @@
 import { once } from 'node:events';
 import { styleText } from 'node:util';
 
-export type OutputStream = NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
+export type OutputStream = NodeJS.WritableStream & {
+  isTTY?: boolean;
+  columns?: number;
+  rows?: number;
+};
 
 /** `styleText`'s names, as far as commands use them. */
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'blue' | 'cyan' | 'magenta';
@@ -14,6 +18,8 @@ export interface Terminal {
   colour: boolean;
   /** Its width in characters; undefined when it is not a terminal. */
   columns: number | undefined;
+  /** Its height in lines, as it is now; undefined when it is not a terminal. */
+  rows(): number | undefined;
   /** Text as it is. Resolves when the reader can take more. */
   write(text: string): Promise<void>;
   /** One line of a result. */
@@ -38,6 +44,7 @@ export function createTerminal(deps: {
     isTerminal: stdout.isTTY === true,
     colour,
     columns: stdout.isTTY === true ? stdout.columns : undefined,
+    rows: () => (stdout.isTTY === true ? stdout.rows : undefined),
     async write(text) {
       if (text === '' || !stdout.writable) return;
       // A reader that has gone ends the wait too: `mainsheet logs RUN | head`.

@@ -32,9 +32,9 @@ async function running(t: TestContext, sha: string) {
   t.after(() => end('succeed'));
   return {
     id: run.id,
-    async write(text: string) {
+    async write(text: string, step = 0) {
       const at = Date.UTC(2030, 0, 1, 12, 0, seq);
-      await server.store.logs.append(run.id, [{ seq, at, step: 0, stream: 'stdout', text }]);
+      await server.store.logs.append(run.id, [{ seq, at, step, stream: 'stdout', text }]);
       seq += 1;
       server.news.publish({ kind: 'log', run: run.id });
     },
@@ -98,6 +98,18 @@ test('a followed log is printed as it grows, until the run ends, and tells how',
   const { code, stderr } = await following;
   assert.equal(code, 0);
   assert.equal(stderr, `mainsheet: run ${run.id}: succeeded\n`);
+});
+
+test('on a terminal a followed log has a line before each step, and one alone', async (t) => {
+  const run = await running(t, 'a');
+  await run.write('fetching\n', -1);
+  await run.write('one\n');
+  await run.write('two');
+  await run.write('three\n', 1);
+  await run.end('succeed');
+  const env = { ...here().env, NO_COLOR: '1' };
+  const { stdout } = await runCommand(['logs', '-f', run.id], { env, columns: 80 });
+  assert.equal(stdout, 'fetching\n── Step 1 ──\none\ntwo\n── step 2 ──\nthree\n');
 });
 
 test('following a run that fails has exit code 1', async (t) => {

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { until } from '../support/until.ts';
+import { ADMIN_TOKEN, asAdmin } from '../support/admin.ts';
+import { sampleRun } from '../store/samples.ts';
+import { nobodyAt, startServer, type TestServer } from './server.ts';
+import { runCommand } from './run-command.ts';
+
+const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
+
+/** A run of the spec of the server that has just started. */
+async function start({ url, store, transitions }: TestServer) {
+  const answer = await asAdmin(`${url}/api/v1/specs`);
+  const { items } = (await answer.json()) as { items: { lane: string }[] };
+  const waiting = await store.runs.insert(sampleRun('a', { lane: items[0]?.lane ?? '' }), [
+    'Build',
+  ]);
+  assert.ok(waiting);
+  const run = await transitions.commit(waiting, { type: 'start' });
+  transitions.announce(run);
+  return {
+    async fail(reason: string) {
+      const command = { type: 'fail', fault: 'step', reason } as const;
+      transitions.announce(await transitions.commit(run, command));
+    },
+  };
+}
+
+test('watched into a file each change is a line, and Ctrl-C ends with exit code 0', async (t) => {
+  const server = await startServer();
+  t.after(() => server.close());
+  const child = spawn(process.execPath, [MAIN, 'runs', '--watch'], {
+    env: { MAINSHEET_URL: server.url, MAINSHEET_ADMIN_TOKEN: ADMIN_TOKEN },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  let seen = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (seen += text));
+  await until('the place is shown', () => / storefront production none\n/.test(seen));
+  const run = await start(server);
+  await until('it runs', () => / storefront production running aaaaaaa Checkout\n/.test(seen));
+  await run.fail('Broken:\u001b[2J\nbadly');
+  await until('it failed', () => /failed aaaaaaa .*\n/.test(seen));
+  child.kill('SIGINT');
+  assert.deepEqual(await once(child, 'exit'), [0, null]);
+  const lines = seen.trimEnd().split('\n');
+  assert.equal(lines.length, 3);
+  for (const line of lines) assert.match(line, /^\d{4}-\d\d-\d\dT\S+Z storefront production /);
+  assert.match(lines[2] ?? '', /failed aaaaaaa Broken: badly$/);
+});
+
+test('on a terminal the overview is drawn again in place, and the terminal is left as it was', async (t) => {
+  const server = await startServer();
+  t.after(() => server.close());
+  const stop = new AbortController();
+  let seen = '';
+  const watching = runCommand(['runs', '--watch'], {
+    env: { MAINSHEET_URL: server.url, NO_COLOR: '1' },
+    columns: 120,
+    signal: stop.signal,
+    onOutput: (stdout) => (seen = stdout),
+  });
+  await until('the place is shown', () => /storefront +production +- +- +- +none/.test(seen));
+  await start(server);
+  await until('it runs', () => /storefront .* running +aaaaaaa Checkout, \d/.test(seen));
+  stop.abort();
+  assert.equal((await watching).code, 0);
+  const pictures = seen.split('\u001b[H').slice(1);
+  assert.ok(pictures.length > 1);
+  assert.equal(seen.match(/\u001b\[2J/g)?.length, 1);
+  for (const picture of pictures) assert.equal(picture.match(/SPEC +ENVIRONMENT/g)?.length, 1);
+  assert.ok(seen.endsWith('\u001b[?7h'));
+});
+
+test('watching a server that cannot be reached is an error, and a page cannot be watched', async () => {
+  const env = { MAINSHEET_URL: await nobodyAt() };
+  const { code, stdout } = await runCommand(['runs', '--watch'], { env, columns: 80 });
+  assert.deepEqual({ code, stdout }, { code: 3, stdout: '' });
+  assert.equal((await runCommand(['runs', '--watch', '--json'], { env })).code, 2);
+});
