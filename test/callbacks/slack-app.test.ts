@@ -157,7 +157,13 @@ test('an answer that is lost leaves one message, among those of other runs', asy
   const metadata = { event_type: 'mainsheet_run', event_payload: { run: 'r2', notify: 0 } };
   slack.messages.push({ ...other, metadata });
   await send(queued, { retried: true });
-  assert.equal(slack.messages.length, 2);
+  assert.deepEqual(
+    slack.messages.map((message) => message.metadata.event_payload),
+    [
+      { run: 'r1', notify: 0 },
+      { run: 'r2', notify: 0 },
+    ],
+  );
 });
 
 test('a message that was deleted is posted again, once', async (t) => {
@@ -233,6 +239,7 @@ test('the token follows no redirect and is in no error or row', async (t) => {
   slack.troubles.push({ status: 307, headers: { location: 'https://evil.example/' } });
   const redirected = await failureOf(send(callbacks[0]));
   const refused = await failureOf(send(callbacks[0]));
+  assert.match(redirected.message, /Slack answered 307/);
   assert.match(refused.message, /invalid_auth/);
   assert.deepEqual(slack.calls, ['chat.postMessage', 'chat.postMessage']);
   assert.doesNotMatch(inspect([redirected, refused, callbacks], { depth: 20 }), /xoxb/);
