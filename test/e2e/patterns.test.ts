@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer, request as ask } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { Webhook } from 'standardwebhooks';
 import { startStandIn } from '../github/stand-in.ts';
+import { ADMIN_TOKEN } from '../support/admin.ts';
 import { until } from '../support/until.ts';
 import { createWorld, SITE, type RunView, type World } from '../support/world.ts';
 
@@ -18,13 +22,38 @@ const SPECS = Object.fromEntries(
 );
 
 let world: World;
+/** Where the specs say that Mainsheet is, which has a port only when they have been read. */
+const front = createServer((request, response) => {
+  const { method, headers, url = '' } = request;
+  const on = ask(new URL(url, world.controller.url), { method, headers }, (answer) => {
+    response.writeHead(answer.statusCode ?? 502, answer.headers);
+    answer.pipe(response);
+  });
+  request.pipe(on);
+});
 before(async () => {
+  front.listen(0, '127.0.0.1');
+  await once(front, 'listening');
+  const here = `http://127.0.0.1:${(front.address() as AddressInfo).port}`;
   world = await createWorld({
-    specs: SPECS,
-    env: { MAINSHEET_SECRET_IMAGE_TOKEN: TOKEN, MAINSHEET_STEP_TARGETS: '127.0.0.0/8' },
+    specs: Object.fromEntries(
+      Object.entries(SPECS).map(([file, text]) => [
+        file,
+        text.replace('https://mainsheet.example.com', here),
+      ]),
+    ),
+    env: {
+      MAINSHEET_SECRET_IMAGE_TOKEN: TOKEN,
+      MAINSHEET_SECRET_ADMIN_TOKEN: ADMIN_TOKEN,
+      MAINSHEET_STEP_TARGETS: '127.0.0.0/8',
+    },
   });
 });
-after(() => world.close());
+after(async () => {
+  await world.close();
+  front.close();
+  front.closeAllConnections();
+});
 
 async function send(hook: string, payload: object, headers: Record<string, string> = {}) {
   return await fetch(new URL(`/webhooks/v1/hooks/${hook}`, world.controller.webhookUrl), {
@@ -145,4 +174,54 @@ test('chain and promotion: staging, soak, approval, production at the same commi
     seen.starts.map((one) => ({ ...one, dueAt: undefined })),
     [{ spec: 'promote-alarm', state: 'started', reason: '', run: alarm.id, dueAt: undefined }],
   );
+});
+
+test('alert and roll back: what Alertmanager sends rolls the spec back once, and one that is resolved does nothing', async () => {
+  const deployed: string[] = [];
+  for (const message of ['good', 'bad']) {
+    deployed.push(await world.sample.commit({ message, branch: 'guarded' }));
+    await world.sample.push('guarded');
+    assert.equal((await world.ended(deployed.at(-1) ?? '', 'guarded')).state, 'succeeded');
+  }
+  // https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
+  const alert = {
+    version: '4',
+    groupKey: '{}:{alertname="TooManyErrors"}',
+    truncatedAlerts: 0,
+    status: 'firing',
+    receiver: 'mainsheet',
+    groupLabels: { alertname: 'TooManyErrors' },
+    commonLabels: { alertname: 'TooManyErrors', severity: 'page' },
+    commonAnnotations: {},
+    externalURL: 'http://alertmanager.example',
+    alerts: [
+      {
+        status: 'firing',
+        labels: { alertname: 'TooManyErrors' },
+        annotations: {},
+        startsAt: '2026-01-02T03:04:05.678Z',
+        endsAt: '0001-01-01T00:00:00Z',
+        generatorURL: 'http://prometheus.example',
+        fingerprint: 'f00',
+      },
+    ],
+  };
+  const [asked] = await endedOf('alert', alert);
+  assert.equal(asked?.state, 'succeeded', asked?.reason);
+  await until('it is rolled back', async () => {
+    const { items } = await world.controller.get<{
+      items: { cause: string; state: string; sha: string }[];
+    }>('/runs?spec=guarded&state=succeeded');
+    return items.some(({ cause, sha }) => cause === 'rollback' && sha === deployed[0]);
+  });
+  const { duplicate } = (await (await send('alert', alert)).json()) as { duplicate: boolean };
+  assert.equal(duplicate, true);
+  const { items } = await world.controller.get<{ items: { action: string; detail: string }[] }>(
+    '/audit',
+  );
+  const written = items.filter(({ action }) => action === 'run.rollback');
+  assert.equal(written.length, 1);
+  assert.match(written[0]?.detail ?? '', /TooManyErrors.*the lane .* is paused/);
+  const alerts = [{ ...alert.alerts[0], startsAt: '2026-01-03T00:00:00Z' }];
+  assert.deepEqual(await endedOf('alert', { ...alert, status: 'resolved', alerts }), []);
 });
