@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { runCommand } from '../commands/run-command.ts';
 import { createPulls, type Pull } from '../support/pulls.ts';
 import { until } from '../support/until.ts';
 import { createWorld, SITE, type RunView, type World } from '../support/world.ts';
@@ -96,6 +97,17 @@ test('a pull request is deployed and commented, changed in place with it, and ta
     .filter(({ environment }) => environment === `preview-${number}`)
     .map(({ statuses }) => statuses[0]?.['state']);
   assert.deepEqual(states, ['inactive', 'inactive']);
+
+  const [deployed] = await world.runs(`&spec=preview&sha=${opened.head}`);
+  assert.ok(deployed);
+  for (const what of ['retry', 'rollback']) {
+    const { status } = await world.controller.post(`/runs/${deployed.id}/${what}`);
+    assert.equal(status, 409, `${what} of what is gone`);
+  }
+  const why = await runCommand(['why', opened.head, '--repository', SITE], {
+    env: { MAINSHEET_URL: world.controller.url },
+  });
+  assert.match(why.stdout, new RegExp(`Deployed to preview-${number} by run \\w+, and taken down`));
 });
 
 test('of a fork nothing is run that has secrets, or that could read those of Mainsheet', async () => {
