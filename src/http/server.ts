@@ -35,6 +35,7 @@ import { insightOperations } from './api/insights.ts';
 import { createReadInsights } from './read/insights.ts';
 import { apiRouter } from './api/route.ts';
 import { runOperations } from './api/runs.ts';
+import { badgeRoutes } from './badge.ts';
 import { createClientCertificate } from './client-certificate.ts';
 import { boundConnections } from './connections.ts';
 import type { Hooks } from '../controller/hooks/hooks.ts';
@@ -190,6 +191,8 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   const api = apiRouter('/api/v1', access(auth.authenticate), operations, logger, store.flushed);
   app.use(api.routes());
   app.use(api.allowedMethods());
+  const badges = badgeRoutes({ catalog, recentRuns: reading.recentRuns });
+  app.use(badges.routes());
   const { assets, pages } = createDashboard({ ...deps, ...reading, auth });
   app.use(assets);
   app.use(pages.routes());
@@ -218,7 +221,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   server.maxHeadersCount = 100;
   boundConnections(server);
   lingerAfterRefusals(server, clock);
-  const routes = [health, api, pages].flatMap(routesOf);
+  const routes = [health, api, badges, pages].flatMap(routesOf);
   const secureServer =
     listener === undefined
       ? undefined

@@ -26,6 +26,8 @@ export interface DeploymentSpec {
   gates: Gate[];
   /** Whether a rollback pauses its lane, so that the next commit does not undo it. */
   afterRollback: 'hold' | 'continue';
+  /** Whether everyone may see how its last run is; left out: no. */
+  badge?: boolean;
   /** Whether people with write permission may give commands in comments on pull requests. */
   comments: boolean;
   /** Whether pull requests of the repository say what merging them would deploy. */

@@ -109,6 +109,7 @@ const SPEC_FIELDS = {
   batch: true,
   gates: true,
   afterRollback: true,
+  badge: true,
   comments: true,
   plan: true,
   onInterrupt: true,

@@ -17,7 +17,7 @@ const FEEDBACK: Record<FeedbackKind, string> = {
 
 /** What a spec says of its runs beside what starts them and what they do: also where it leaves that to the default. Pure. */
 export function saysOf(spec: DeploymentSpec): Said[] {
-  const { feedback, comments, afterRollback, concurrency, on } = spec;
+  const { feedback, comments, afterRollback, concurrency, on, name, badge } = spec;
   const told = feedback.map((kind) => FEEDBACK[kind]).join(', ');
   return [
     ...describeWaits(spec).map((detail) => ({ key: 'gates', detail })),
@@ -39,6 +39,9 @@ export function saysOf(spec: DeploymentSpec): Said[] {
           ? `a rollback pauses the lane ${concurrency.lane}`
           : 'after a rollback the next commit is deployed',
     },
+    ...(badge === true
+      ? [{ key: 'badge', detail: `everyone may see its state at /badge/${name}.svg` }]
+      : []),
   ];
 }
 

@@ -86,6 +86,12 @@ const written = z.strictObject({
       'What becomes of later commits after a rollback. hold (default): the lane is paused until it is resumed. continue: the next one is deployed.',
     )
     .optional(),
+  badge: z
+    .boolean()
+    .describe(
+      'Whether everyone may see how its last run is, as a picture at /badge/NAME.svg. Default: false.',
+    )
+    .optional(),
   comments: z
     .boolean()
     .describe(
@@ -179,6 +185,7 @@ function toSpec(input: z.output<typeof written>): DeploymentSpec {
     ...(input.batch === undefined ? {} : { batch: input.batch }),
     gates: input.gates ?? [],
     afterRollback: input['after-rollback'] ?? 'hold',
+    ...(input.badge === true ? { badge: true } : {}),
     comments: input.comments ?? false,
     plan: input.plan ?? false,
     onInterrupt: input['on-interrupt'] ?? 'restart',

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { until } from '../support/until.ts';
 import { ADMIN_TOKEN, asAdmin } from '../support/admin.ts';
 import { sampleRun } from '../store/samples.ts';
-import { nobodyAt, startServer, type TestServer } from './server.ts';
+import { nobodyAt, startAnswering, startServer, type TestServer } from './server.ts';
 import { runCommand } from './run-command.ts';
 
 const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
@@ -49,6 +49,24 @@ test('watched into a file each change is a line, and Ctrl-C ends with exit code 
   assert.equal(lines.length, 3);
   for (const line of lines) assert.match(line, /^\d{4}-\d\d-\d\dT\S+Z storefront production /);
   assert.match(lines[2] ?? '', /failed aaaaaaa Broken: badly$/);
+});
+
+test('watched into a file what stays as it is is told once', async (t) => {
+  let asked = 0;
+  const overview = { places: [], running: [], blocked: [], rolledBack: [], problems: [] };
+  const answering = await startAnswering((_request, response) => {
+    asked += 1;
+    response.setHeader('Content-Type', 'application/json');
+    response.end(JSON.stringify({ ...overview, at: String(asked), dead: [{ error: '403' }] }));
+  });
+  t.after(answering.close);
+  const stop = new AbortController();
+  const env = { MAINSHEET_URL: answering.url };
+  const watching = runCommand(['runs', '--watch'], { env, signal: stop.signal });
+  await until('it was asked twice and the answer is read', () => asked === 3);
+  stop.abort();
+  const { code, stdout } = await watching;
+  assert.deepEqual({ code, stdout }, { code: 0, stdout: '1 ! 1 callback given up: 403\n' });
 });
 
 test('on a terminal the overview is drawn again in place, and the terminal is left as it was', async (t) => {

@@ -51,6 +51,7 @@ const PAGES: Record<string, Anonymous> = {
   'POST /runs/:id/cancel': 'login',
   'POST /runs/:id/retry': 'login',
   'POST /runs/:id/rollback': 'login',
+  'GET /badge/:spec.svg': 'open',
   'GET /login': 'open',
   'POST /login': 'open',
   'POST /logout': 'open',

@@ -17,6 +17,7 @@ gates: [{ approve: { from: [alice] } }, { window: { allow: ['Mon-Fri 09:00-16:00
 feedback: [check]
 comments: true
 after-rollback: continue
+badge: true
 `),
     [
       'gates: 1 approval by alice',
@@ -24,6 +25,7 @@ after-rollback: continue
       'feedback: GitHub shows a check run',
       'comments: people with write permission may give commands in comments',
       'after-rollback: after a rollback the next commit is deployed',
+      'badge: everyone may see its state at /badge/shop.svg',
     ],
   );
 });
