@@ -132,7 +132,6 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   app.on('error', (error: Error) =>
     logger.debug({ error: error.message }, 'connection ended early'),
   );
-  const readInsights = createReadInsights(store);
   const stopping = createStopping(clock);
   app.use(problems(logger));
   app.use(stopping.guard);
@@ -166,6 +165,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   const reading = {
     commits: createCommits(store),
     recentRuns: createRecentRuns({ store, news, clock }),
+    readInsights: createReadInsights(store),
   };
   const operations = withOpenApi(
     [
@@ -182,7 +182,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
       ...atAGlanceOperations({ store, catalog, ...reading, gates: deps.gates, clock }),
       ...overviewOperations({ store, catalog, operate, news }),
       ...whyOperations({ why: deps.why }),
-      ...insightOperations({ readInsights, clock }),
+      ...insightOperations({ ...reading, clock }),
       ...backtestOperations({ backtest: deps.backtest, clock, stepLimits: deps.stepLimits }),
       ...loginLinkOperations(auth.logIns),
     ],

@@ -28,6 +28,7 @@ async function pathsOf(
     deliveries: '/deliveries',
     specs: '/specs',
     callbacks: '/callbacks',
+    insights: '/insights',
     activity: '/activity',
   };
   if (kind === 'empty') return { ...lists, login: '/login', missing: '/runs/unknown' };

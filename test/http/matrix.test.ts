@@ -34,6 +34,7 @@ const PAGES: Record<string, Anonymous> = {
   'POST /callbacks/resend': 'login',
   'GET /callbacks/:id': 'login',
   'POST /callbacks/:id/resend': 'login',
+  'GET /insights': 'login',
   'GET /activity': 'login',
   'GET /runs/:id': 'login',
   'GET /runs/:id/log': 'login',

@@ -13,6 +13,7 @@ const FILES = {
     'overview.css',
     'run.css',
     'lists.css',
+    'insights.css',
     'setup.css',
   ],
   'app.js': ['app.js'],

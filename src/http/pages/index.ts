@@ -16,6 +16,7 @@ import type { Store } from '../../store/index.ts';
 import type { Auth } from '../auth/index.ts';
 import { clientOf } from '../client-address.ts';
 import type { Commits } from '../read/commits.ts';
+import type { ReadInsights } from '../read/insights.ts';
 import type { RecentRuns } from '../read/recent-runs.ts';
 import { activityRoutes } from './activity.ts';
 import { callbackRoutes } from './callbacks.ts';
@@ -28,6 +29,7 @@ import { createLogIndexes } from './log/log-index.ts';
 import { logRoutes } from './log/routes.ts';
 import { runActionRoutes } from './run-actions.ts';
 import { runRoutes } from './run.ts';
+import { insightRoutes } from './insights.ts';
 import { liveRoutes } from './live.ts';
 import { loginRoutes } from './login.ts';
 import { overviewRoutes } from './overview.ts';
@@ -39,6 +41,7 @@ export interface DashboardDeps {
   catalog: Catalog;
   commits: Commits;
   recentRuns: RecentRuns;
+  readInsights: ReadInsights;
   news: Broadcast<News>;
   intake: Intake;
   operate: Operate;
@@ -85,6 +88,7 @@ export function createDashboard(deps: DashboardDeps): { assets: Middleware; page
     ...specRoutes({ ...deps, commits }),
     ...specActionRoutes(deps),
     ...callbackRoutes(deps),
+    ...insightRoutes(deps),
     ...activityRoutes(deps),
     ...overviewRoutes({ store, catalog: deps.catalog, recentRuns, commits }),
   ];

@@ -25,6 +25,7 @@ export const SECTIONS = [
   { name: 'Deliveries', path: 'deliveries', icon: 'inbox' },
   { name: 'Specs', path: 'specs', icon: 'file-code' },
   { name: 'Callbacks', path: 'callbacks', icon: 'callback' },
+  { name: 'Insights', path: 'insights', icon: 'pulse' },
   { name: 'Activity', path: 'activity', icon: 'history' },
 ] as const;
 

@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import { createAuth } from '../../../src/http/auth/index.ts';
 import { createDashboard } from '../../../src/http/pages/index.ts';
 import { createCommits } from '../../../src/http/read/commits.ts';
+import { createReadInsights } from '../../../src/http/read/insights.ts';
 import { createRecentRuns } from '../../../src/http/read/recent-runs.ts';
 import type { Viewer } from '../../../src/http/auth/viewer.ts';
 import { parseSpecs } from '../../../src/spec/load.ts';
@@ -70,6 +71,7 @@ test('what somebody may not see does not exist on any page, and what they may no
     ...deps,
     commits: createCommits(store),
     recentRuns: createRecentRuns(deps),
+    readInsights: createReadInsights(store),
     auth: { ...auth, authenticate: async () => READER },
   });
   const app = new Koa();
@@ -91,6 +93,7 @@ test('what somebody may not see does not exist on any page, and what they may no
     '/deliveries',
     '/specs',
     '/callbacks',
+    '/insights',
     '/callbacks?state=dead',
     '/runs/open',
     '/specs/storefront',
