@@ -45,7 +45,7 @@ export function createInsights(db: Db) {
           case when d.event = 'push' then d.received_at end as "pushedAt"
         from runs r left join deliveries d on d.id = r.delivery
         where r.seq > (select coalesce(max(seq), 0) - ${LOOKED_AT} from runs)
-        and r.state in ('succeeded', 'failed') and r.event <> ${sql.lit(PROTECTION)}
+        and r.state in ('succeeded', 'failed') and r.event not in (${sql.lit(PROTECTION)}, 'teardown')
         and r.finished_at >= ${from} and r.finished_at < ${to}
         ${when(filter.spec, (spec) => sql`and r.spec = ${spec}`)}
         ${when(filter.environment, (environment) => sql`and r.environment = ${environment}`)}

@@ -52,11 +52,12 @@ test('the metrics come from the runs, their steps and the push that brought the 
   assert.equal(answer.whole, true);
 });
 
-test('runs that were cancelled or superseded, of a job of Actions, or not asked for are not counted', async (t) => {
+test('runs that were cancelled or superseded, of a job of Actions, of a preview that is taken down, or not asked for are not counted', async (t) => {
   const fixture = await startHttp(t);
   await insert(fixture, 'r1', { state: 'cancelled' });
   await insert(fixture, 'r2', { state: 'superseded' });
   await insert(fixture, 'r3', { event: 'deployment_protection_rule' });
+  await insert(fixture, 'r7', { event: 'teardown' });
   await insert(fixture, 'r4', { spec: 'other' });
   await insert(fixture, 'r5', { environment: 'staging' });
   await insert(fixture, 'r6', { finishedAt: NOW - 40 * 24 * HOUR });
