@@ -75,7 +75,7 @@ test('a rollback restores, and what it took away has failed', () => {
 });
 
 test('a rollback after a failure restores that failure, and what was live before has not failed', () => {
-  const all = metrics(ended('a', 1000), ended('b', 2000, failed), ended('a', 5000, rollback));
+  const all = metrics(ended('b', 1000), ended('c', 2000, failed), ended('a', 5000, rollback));
   assert.equal(all.timeToRestore?.p50, 3000);
   assert.equal(all.failed, 1);
 });
