@@ -140,6 +140,11 @@ export async function startApp(deps: {
       },
     },
     onPrimaryLimit: (account, primary) => budget.observe(account, primary),
+    onInstallation(repository, isThere) {
+      store.installations.noteAsked(repository, isThere, clock.now()).catch((error: unknown) => {
+        logger.warn({ repository, error: describeError(error) }, 'installation not noted');
+      });
+    },
   });
   const orphans = createOrphans({ clock });
   await orphans.endBelow(config.dataDir);

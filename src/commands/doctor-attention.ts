@@ -48,10 +48,10 @@ function checkPause({ kind, name, since, by, reason }: PauseAnswer): Check {
 }
 
 function checkInstallation({ name, repository, installation }: SpecAnswer): Check[] {
-  if (installation !== 'removed' && installation !== 'suspended') return [];
+  if (installation === null || installation === 'installed') return [];
   const subject = 'installations';
-  const what = installation === 'removed' ? 'is not installed on' : 'is suspended for';
-  const hint = 'install it there again, or remove the spec';
+  const what = installation === 'suspended' ? 'is suspended for' : 'is not installed on';
+  const hint = 'install it there, or remove the spec';
   return [
     {
       subject,

@@ -11,7 +11,8 @@ export interface RepositoryFacts extends Pick<OwnCheckout, 'repository' | 'branc
 
 interface Step {
   name: string;
-  run: string;
+  /** A script, or the lines of a step of another kind. */
+  run: string | { lines: string[] };
   /** What in the repository it comes from. */
   because: string;
   /** It changes something outside of the checkout, so the user is to switch it on. */
@@ -81,7 +82,8 @@ export function proposeSpec(facts: RepositoryFacts): string {
 const EMPTY = 'nothing to build was found: write here what deploys this repository';
 
 function linesOf({ name, run, because, isOff }: Step): string[] {
-  const lines = [`- name: ${quoted(name)}`, `  run: ${quoted(run)}`];
+  const does = typeof run === 'string' ? [`run: ${quoted(run)}`] : run.lines;
+  const lines = [`- name: ${quoted(name)}`, ...does.map((line) => `  ${line}`)];
   const mark = isOff ? '  # ' : '  ';
   return [`  # ${because}`, ...lines.map((line) => mark + line)];
 }
@@ -141,11 +143,11 @@ function clusterSteps({ files }: RepositoryFacts): Step[] {
     steps.push({ name: 'Apply', run: `kubectl apply ${how} ${folder}`, because, isOff: true });
   }
   if (terraform !== undefined) {
-    const where = terraform.includes('/') ? `-chdir=${terraform.split('/')[0]} ` : '';
+    const path = terraform.includes('/') ? (terraform.split('/')[0] ?? '.') : '.';
     steps.push({
       name: 'Apply with Terraform',
-      run: `terraform ${where}init -input=false && terraform ${where}apply -input=false -auto-approve`,
-      because: `${terraform} is there; read a plan before you switch this on`,
+      run: { lines: [`terraform: { path: ${quoted(path)}, approve: changes }`] },
+      because: `${terraform} is there; what changes something waits for an approval of its plan`,
       isOff: true,
     });
   }

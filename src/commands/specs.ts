@@ -9,9 +9,9 @@ const COLUMNS: Column<SpecAnswer>[] = [
   {
     title: 'REPOSITORY',
     cell: ({ repository, installation }) =>
-      installation === 'removed' || installation === 'suspended'
-        ? `${repository} (App ${installation})`
-        : repository,
+      installation === null || installation === 'installed'
+        ? repository
+        : `${repository} (App ${installation})`,
   },
   { title: 'ENVIRONMENT', cell: (spec) => spec.environment },
   { title: 'LANE', cell: (spec) => spec.lane },

@@ -52,6 +52,8 @@ export interface GitHubDeps {
   /** Default: the platform's. */
   fetch?: typeof fetch;
   onPrimaryLimit?: OctokitSettings['onPrimaryLimit'];
+  /** GitHub has just said whether the App is installed on the repository. */
+  onInstallation?: (repository: string, isThere: boolean) => void;
 }
 
 /** Where repositories' numbers and names are kept. */
@@ -83,7 +85,7 @@ export function createGitHub(deps: GitHubDeps): GitHub {
   const { names = NO_NAMES } = deps;
   return deps.auth.kind === 'token'
     ? withToken(settings, deps.auth.token, names)
-    : withApp(settings, deps.auth, names);
+    : withApp(settings, deps.auth, names, deps.onInstallation);
 }
 
 function withoutAuth(): GitHub {
@@ -119,8 +121,9 @@ function withApp(
   settings: OctokitSettings,
   app: { appId: string; privateKey: string },
   names: RepositoryNames,
+  onInstallation: GitHubDeps['onInstallation'],
 ): GitHub {
-  const installations = createInstallations(settings, app);
+  const installations = createInstallations(settings, app, onInstallation);
 
   /** By its number where that is known: GitHub makes no token for a name that the repository had before. */
   async function tokenFor(client: Octokit, repository: string): Promise<string> {

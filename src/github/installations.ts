@@ -33,6 +33,8 @@ const MAX_REMEMBERED = 10_000;
 export function createInstallations(
   settings: OctokitSettings,
   app: { appId: string; privateKey: string },
+  /** Hears of what GitHub has said. */
+  onAsked?: (repository: string, isThere: boolean) => void,
 ): Installations {
   const { clock } = settings;
   // What the App itself asks is not counted against any installation.
@@ -50,11 +52,15 @@ export function createInstallations(
         owner,
         repo,
       });
+      onAsked?.(repository, true);
       if (data.suspended_at) throw suspended(repository);
       return data.id;
     } catch (error) {
       const isMissing = error instanceof RequestError && error.status === 404;
-      if (isMissing && !isPage(error.response?.data)) throw notInstalled(repository);
+      if (isMissing && !isPage(error.response?.data)) {
+        onAsked?.(repository, false);
+        throw notInstalled(repository);
+      }
       throw asAppFailure(error, repository, clock.now());
     }
   }

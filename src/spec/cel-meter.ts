@@ -14,6 +14,8 @@ const TIME_ZONE_STEPS = 1000;
 const DURATION_LIMIT = 100;
 
 export interface Meter {
+  /** Whether a macro does something for each element of a list: without one, each operation is done once at most. */
+  repeats: boolean;
   /** Before each evaluation. */
   start(): void;
   /** Whether the evaluation was stopped. `||` and macros hold errors back, so their result alone does not say it. */
@@ -41,7 +43,9 @@ export function meter(ast: ASTNode): Meter {
     if (left < 0) throw over;
   };
   const matches = createMatches(spend);
+  let repeats = false;
   for (const node of nodesBelow(ast)) {
+    if (node.op === 'comprehension') repeats = true;
     const { handle } = node;
     if (handle === undefined) continue;
     node.handle = (...operands) => {
@@ -61,6 +65,7 @@ export function meter(ast: ASTNode): Meter {
     };
   }
   return {
+    repeats,
     start: () => {
       left = STEP_LIMIT;
     },

@@ -5,9 +5,10 @@ import { queries, type Db } from './query.ts';
 /** Rows that one statement writes. */
 const AT_ONCE = 500;
 
-export type InstallationState = 'installed' | 'suspended' | 'removed';
+/** `missing`: no event told of it, but GitHub, when it was asked, knew of none. */
+export type InstallationState = 'installed' | 'suspended' | 'removed' | 'missing';
 
-/** On which repositories the App is installed, as far as events have told. */
+/** On which repositories the App is installed, as far as events or GitHub's answers have told. */
 export function createInstallations(db: Db) {
   const { all, change, first } = queries(db);
 
@@ -52,7 +53,20 @@ export function createInstallations(db: Db) {
       }
     },
 
-    /** Undefined when no event has told. */
+    /** Notes what GitHub has said when it was asked for the repository's installation. */
+    async noteAsked(repository: string, isThere: boolean, now: number): Promise<void> {
+      const name = repository.toLowerCase();
+      if (isThere) {
+        await change`delete from installations where repository = ${name} and state = 'missing'`;
+        return;
+      }
+      await change`insert into installations (repository, installation, state, changed_at)
+        values (${name}, 0, 'missing', ${now})
+        on conflict (repository) do update set state = 'missing', changed_at = ${now}
+          where installations.state = 'installed'`;
+    },
+
+    /** Undefined when nothing has told. */
     async stateOf(repository: string): Promise<InstallationState | undefined> {
       const row = await first<{ state: InstallationState }>`
         select state from installations where repository = ${repository.toLowerCase()}`;

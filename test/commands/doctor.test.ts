@@ -279,7 +279,7 @@ test('a spec whose repository the App was taken from is told of, with what to do
         subject: 'installations',
         state: 'warn',
         detail: 'the App is not installed on acme/storefront, so storefront does not deploy',
-        hint: 'install it there again, or remove the spec',
+        hint: 'install it there, or remove the spec',
       },
     ]);
     assert.match((await runCommand(['specs'], { env })).stdout, /acme\/storefront \(App removed\)/);

@@ -103,7 +103,9 @@ describe('a proposal', () => {
     ]) {
       const text = propose(files);
       const before = valid(text)?.steps.length ?? 0;
-      const on = valid(text.replaceAll(/^( {2})# (- name: |  run: )/gm, '$1$2'))?.steps.length ?? 0;
+      const on =
+        valid(text.replaceAll(/^( {2})# (- name: | {2}(?:run|terraform): )/gm, '$1$2'))?.steps
+          .length ?? 0;
       assert.ok(before > 0 && on >= before, text);
     }
   });

@@ -75,7 +75,9 @@ test('an App looks a repository’s installation up once and uses one token for 
 test('that the App is not installed is remembered for a minute, and said with what to do', async (t) => {
   const server = await startStandIn(t, appServer());
   const clock = createTestClock();
-  const { github } = connect(server.url, { auth: APP, clock });
+  const heard: [string, boolean][] = [];
+  const onInstallation = (...said: [string, boolean]) => void heard.push(said);
+  const { github } = connect(server.url, { auth: APP, clock, onInstallation });
   const ask = () => failureOf(github.octokit('other/shop'));
   const failure = await ask();
   assert.equal(failure.code, 'github-not-installed');
@@ -85,6 +87,12 @@ test('that the App is not installed is remembered for a minute, and said with wh
   clock.advance(61_000);
   await ask();
   assert.equal(server.requests.length, 2);
+  await github.octokit('acme/shop');
+  assert.deepEqual(heard, [
+    ['other/shop', false],
+    ['other/shop', false],
+    ['acme/shop', true],
+  ]);
 });
 
 test('a failed look-up is not remembered', async (t) => {

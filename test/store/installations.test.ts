@@ -30,4 +30,23 @@ for (const [engine, open] of bothEngines()) {
     await installations.note({ ...one, change: 'deleted' }, 7);
     assert.deepEqual(await states('acme-inc/shop'), ['removed']);
   });
+
+  test(`a repository on which GitHub knows no installation is missing until it does, on ${engine}`, async (t) => {
+    const { installations } = await open(t);
+    const state = async () => await installations.stateOf('acme/shop');
+    await installations.noteAsked('Acme/Shop', true, 1);
+    assert.equal(await state(), undefined);
+    await installations.noteAsked('Acme/Shop', false, 2);
+    assert.equal(await state(), 'missing');
+    await installations.noteAsked('acme/shop', true, 3);
+    assert.equal(await state(), undefined);
+    const repositories = ['acme/shop'];
+    const event = { kind: 'installation', installation: 7, repositories } as const;
+    await installations.note({ ...event, change: 'added' }, 4);
+    await installations.noteAsked('acme/shop', false, 5);
+    assert.equal(await state(), 'missing');
+    await installations.note({ ...event, change: 'removed' }, 6);
+    await installations.noteAsked('acme/shop', false, 7);
+    assert.equal(await state(), 'removed', 'what an event told is more than an answer');
+  });
 }

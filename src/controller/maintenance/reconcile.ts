@@ -140,7 +140,12 @@ export function createReconcile(deps: {
           await lookAt(repository, specs, signal);
         } catch (error) {
           if (signal.aborted) return;
-          logger.warn({ repository, error: describeError(error) }, 'branches cannot be looked at');
+          // That is a state which is shown, and not an error each minute.
+          const level = installation === 'missing' ? 'debug' : 'warn';
+          logger[level](
+            { repository, error: describeError(error) },
+            'branches cannot be looked at',
+          );
         }
       }
     };

@@ -343,7 +343,7 @@ export const specSchema = z
     lane: z.string(),
     paused: pauseSchema.nullable().describe('What keeps its runs from starting'),
     installation: z
-      .enum(['installed', 'suspended', 'removed'])
+      .enum(['installed', 'suspended', 'removed', 'missing'])
       .nullable()
       .describe('Whether the App is on its repository; null when no event has told'),
     events: z.array(
