@@ -7,7 +7,7 @@ import { madeId } from './fields.ts';
 /** A comment of Mainsheet's that is changed when there is more to say. */
 export interface PullComment {
   pull: number;
-  /** A line of HTML's comments that it is known by. Nobody else's ends with it before ours does. */
+  /** A line of HTML's comments that it is known by. No other comment ends with it before ours does. */
   mark: string;
   /** Markdown. */
   text: string;

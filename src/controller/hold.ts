@@ -3,7 +3,7 @@ import type { Clock } from '../lib/clock.ts';
 /**
  * Does `work` on something that was claimed just now for `leaseMs`, and makes the claim last while it goes on: `renew` is
  * called three times in a lease and says whether the claim still holds. The signal that `work` gets aborts with `signal`,
- * and when the claim is lost or could not be renewed until its end, because from then on it may be somebody else's.
+ * and when the claim is lost or could not be renewed until its end, because from then on it may be another's.
  */
 export async function hold<Result>(
   deps: {

@@ -31,7 +31,7 @@ export function deliveryIdOf({ repository, ref, before, after, since }: BranchMo
 
 /**
  * The payload that GitHub would have sent for the move, as far as git knows it:
- * https://docs.github.com/en/webhooks/webhook-events-and-payloads#push. Without commits, so that whoever wants to know the
+ * https://docs.github.com/en/webhooks/webhook-events-and-payloads#push. Without commits, so that who wants to know the
  * changed files asks git.
  */
 export function pushPayload(

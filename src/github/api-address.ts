@@ -15,7 +15,7 @@ export function refusalOf(error: unknown): string | undefined {
   return refusal.safeParse(error.response?.data).data?.message;
 }
 
-/** Whether somebody has answered, and it was not the API: a page that is not there, or not to be had as JSON. */
+/** Whether there was an answer, and not from the API: a page that is not there, or not to be had as JSON. */
 export function isFromElsewhere(error: unknown): boolean {
   if (error instanceof RetryableError) return error.code === 'github-unreadable';
   if (!(error instanceof RequestError) || SAID_BY_OTHERS.has(error.status)) return false;

@@ -11,7 +11,7 @@ import { checkApp, checkToken, type GitHubCheck, type Permission } from './check
 import { createInstallations } from './installations.ts';
 import { createOctokit, type OctokitSettings } from './octokit.ts';
 
-/** One GitHub, as whoever the configuration says we are. */
+/** One GitHub, as the one that the configuration says we are. */
 export interface GitHub {
   /** A client that may act on the repository. Throws RetryableError or TerminalError, `github-not-configured` among them. */
   octokit(repository: string): Promise<Octokit>;

@@ -21,7 +21,7 @@ const LONGEST_MESSAGE = 500;
  * https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
  */
 const LEAST_PAUSE_MS = 60_000;
-/** Primary limits are counted by the hour, so that nobody has to wait longer, whatever a clock says. */
+/** Primary limits are counted by the hour, so that nothing has to wait longer, whatever a clock says. */
 const LONGEST_PAUSE_MS = 60 * 60_000;
 
 /**

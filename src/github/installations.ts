@@ -9,7 +9,7 @@ import { createOctokit, type OctokitSettings } from './octokit.ts';
 export interface Installations {
   /** The client of the installation that covers the repository. */
   octokit(repository: string): Promise<Octokit>;
-  /** Forgets the repository's installation and its token, both of which are asked for anew next time. */
+  /** Forgets the repository's installation and its token, both of which are asked for again next time. */
   forget(repository: string): void;
 }
 
@@ -21,7 +21,7 @@ interface Found {
 
 /** An App may be removed and installed again, which gives it another number. */
 const FOUND_FOR_MS = 60 * 60_000;
-/** Somebody who has just installed the App does not want to wait; a repository without it must not cost a request each time. */
+/** A person who has just installed the App does not want to wait; a repository without it must not cost a request each time. */
 const MISSING_FOR_MS = 60_000;
 const MAX_REMEMBERED = 10_000;
 

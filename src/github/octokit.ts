@@ -34,10 +34,10 @@ export type Credentials =
       auth: { appId: string; privateKey: string; installationId?: number };
     };
 
-/** Pages of deliveries with their payloads are the longest answers that anybody here asks for. */
+/** Pages of deliveries with their payloads are the longest answers that are asked for here. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
-/** Answers that asking again a second later will not better; rate limits are waited for by whoever asked. */
+/** Answers that asking again a second later will not better; rate limits are waited for by the caller. */
 const NOT_RETRIED_HERE = [400, 401, 403, 404, 409, 410, 422, 429, 451];
 
 type ResponseHeaders = Record<string, string | number | undefined>;
@@ -120,7 +120,7 @@ function primaryLimitOf(headers: ResponseHeaders): PrimaryLimit | undefined {
     : undefined;
 }
 
-/** Octokit's own lines: its requests are logged above, its warnings (deprecations, clock skew) matter to nobody on call. */
+/** Octokit's own lines: its requests are logged above, its warnings (deprecations, clock skew) do not matter to people on call. */
 function octokitLog(logger: Logger) {
   const ignore = () => {};
   const warn = (message: string) => logger.debug({ message }, 'Octokit warning');

@@ -24,7 +24,7 @@ export interface WorkflowEvent {
 }
 
 /**
- * The workflows of one repository, as whoever may act there: an App where it is installed. What is written is paid from the budget
+ * The workflows of one repository, as what may act there: an App where it is installed. What is written is paid from the budget
  * and waits for it. Everything throws RetryableError or TerminalError as `asGitHubFailure` does.
  */
 export interface Workflows {

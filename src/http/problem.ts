@@ -116,7 +116,7 @@ export interface Problem {
   hint: string | undefined;
 }
 
-/** Says what a client is told of an error, and logs it when nobody expected it. */
+/** Says what a client is told of an error, and logs it when it was not expected. */
 export function explainError(
   request: Pick<Context, 'method' | 'path'>,
   error: unknown,

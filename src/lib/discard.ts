@@ -17,7 +17,7 @@ export function placeForNew(directory: string): string {
 /**
  * Removes whatever is at `path`: a directory, a file, or a symbolic link (never what it points to); nothing happens when
  * there is nothing. It is moved into `trash` (same file system) first: `path` is free even when this then rejects because
- * something in it cannot be removed, and nobody meets a half-removed directory.
+ * something in it cannot be removed, and no process meets a half-removed directory.
  */
 export async function discard(path: string, trash: string): Promise<void> {
   const out = join(trash, `${OLD_PREFIX}${randomBytes(8).toString('hex')}`);
@@ -56,7 +56,7 @@ export function isUsableDirectory(path: string): boolean {
   return (modeOfDirectory(path) ?? 0) >= 0o700;
 }
 
-/** The rights to a directory, three octal digits; undefined when there is none, or a link to one; 0 when nobody may know. */
+/** The rights to a directory, three octal digits; undefined when there is none, or a link to one; 0 when they cannot be known. */
 function modeOfDirectory(path: string): number | undefined {
   try {
     const status = lstatSync(path);
@@ -81,7 +81,7 @@ async function removeAll(path: string): Promise<void> {
   }
 }
 
-/** What is somebody else's can often be moved all the same. */
+/** What is another user's can often be moved all the same. */
 function unlessForeign(error: unknown): void {
   if (errorCode(error) !== 'EPERM') throw error;
 }

@@ -18,7 +18,7 @@ import { LostRunError } from './transition.ts';
 
 /**
  * Runs the steps of a run that is claimed. Changes step rows and the log; the run's own state is the caller's. Throws
- * LostRunError when somebody else has taken the run up meanwhile.
+ * LostRunError when another process has taken the run up meanwhile.
  */
 export type Execute = (run: Run, signal: AbortSignal) => Promise<Outcome>;
 
@@ -74,7 +74,7 @@ export function createExecute(deps: ExecuteDeps): Execute {
     } catch (error) {
       if (error instanceof LostRunError) throw error;
       if (signal.aborted) return interrupted(signal);
-      // The run goes on where it was when the database is back; whoever takes it up skips the steps that are done.
+      // The run goes on where it was when the database is back; the one that takes it up skips the steps that are done.
       if (isStoreAway(error)) return { kind: 'interrupted' };
       const reason = mask(describeError(error));
       // What goes wrong before the first step is for the reader of the log too.

@@ -1,7 +1,7 @@
 import type { Step } from '../model/run.ts';
 import type { StepGate } from '../model/step-gate.ts';
 
-/** How an execution ended. `waiting`: its step goes on, as `step` says, when people have approved. `interrupted`: not over, somebody else (or this process, later) goes on with it. */
+/** How an execution ended. `waiting`: its step goes on, as `step` says, when people have approved. `interrupted`: not over, another process (or this one, later) goes on with it. */
 export type Outcome =
   | { kind: 'succeeded'; outputs: Record<string, string> }
   | { kind: 'failed'; fault: 'step' | 'mainsheet'; reason: string }

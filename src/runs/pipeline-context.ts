@@ -50,7 +50,7 @@ export interface Pipeline {
 /** How long a run waits for a database that is away, in milliseconds, before it is handed over. */
 export const STORE_TIMEOUT_MS = 20_000;
 
-/** Writes a step's row and tells who listens. Throws LostRunError when the run is somebody else's by now. */
+/** Writes a step's row and tells who listens. Throws LostRunError when the run is another's by now. */
 export async function saveStep(
   deps: Pick<PipelineDeps, 'store' | 'news' | 'clock' | 'failpoint'>,
   run: Run,

@@ -24,7 +24,7 @@ export interface RunLog {
   endStep(step: number): void;
   /**
    * Resolves when everything is stored, also when it is called again. Throws what the store threw, and LostRunError when
-   * somebody else has taken the run up: then nothing more is written.
+   * another process has taken the run up: then nothing more is written.
    */
   close(): Promise<void>;
 }

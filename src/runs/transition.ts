@@ -40,7 +40,7 @@ import { overrideOf, waitOf, type Wait } from './waits.ts';
 
 const NONE: GitServers = new Map();
 
-/** The run is somebody else's by now: whoever held it must stop and write nothing more. */
+/** The run is another process's by now: the one that held it must stop and write nothing more. */
 export class LostRunError extends MainsheetError {
   override readonly name = 'LostRunError';
 }
@@ -200,14 +200,14 @@ export function createTransitions(deps: {
     }
     failpoint('change.inside');
     const isUntold = isGathering(run) && (await tables.batches.close(run.id, now));
-    // A process that died may have left one open that nobody has come to since.
+    // A process that died may have left one open that no other has come to since.
     if (hasEnded(next.state)) await tables.steps.endOpen(next.id, now);
     if (next.state !== run.state) {
       const spec = await readable(tables, run);
       await addCallbacks(tables, next, isUntold ? undefined : run.state, spec ?? GITHUB_ALONE);
       if (next.state === 'succeeded' && !isProtection(next)) await recordDeployed(tables, next);
     } else if (next.state === 'blocked') {
-      // It waits for something else now: GitHub says so, nobody else is told twice.
+      // It waits for something else now: GitHub says so, and no other is told twice.
       const spec = (await readable(tables, run)) ?? GITHUB_ALONE;
       await addCallbacks(tables, next, 'queued', { ...spec, notify: [] });
     }

@@ -12,7 +12,7 @@ import type { RunProgram } from './run-program.ts';
 /** Characters of what it prints that are looked through. */
 const MOST_SEEN = 256 * 1024;
 
-/** Nothing is asked at a terminal, and nobody is told that there is a newer version: https://developer.hashicorp.com/terraform/cli/config/environment-variables */
+/** Nothing is asked at a terminal, and no newer version is told of: https://developer.hashicorp.com/terraform/cli/config/environment-variables */
 const ENVIRONMENT = { TF_IN_AUTOMATION: '1', TF_INPUT: '0', CHECKPOINT_DISABLE: '1' };
 
 /** What a command that ended as it may has printed; or how the step ends. */

@@ -8,7 +8,7 @@ import { isNoDatabase } from './engine.ts';
 const PATIENCE_MS = 2000;
 
 /**
- * Makes the data directory this process's alone until it calls what is returned, or ends in any way. Whoever starts there
+ * Makes the data directory this process's alone until it calls what is returned, or ends in any way. A process that starts there
  * frees what was claimed and ends the steps that are left over: of a process that lives, these are at work. The lock is one
  * that the operating system takes back, held through SQLite. Throws MainsheetError `data-directory-in-use`, `data-directory`.
  */

@@ -85,7 +85,7 @@ export interface Store extends Tables {
    * tables it is given.
    */
   atomically<Result>(work: Work<Result>): Promise<Result>;
-  /** The same without waiting for the disk: for what nobody outside hears of before `flushed`. */
+  /** The same without waiting for the disk: for what is not heard of outside before `flushed`. */
   lazily<Result>(work: Work<Result>): Promise<Result>;
   /** Resolves when all that was committed before, by whatever way, is on the disk. */
   flushed: Barrier;

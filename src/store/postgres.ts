@@ -120,7 +120,7 @@ function guardedClient(client: PoolClient): PostgresPoolClient {
   return {
     // Cursors, the other form, are not used.
     query: query as unknown as PostgresPoolClient['query'],
-    // A connection of which nobody knows in which state it is must not be used again.
+    // A connection whose state is not known must not be used again.
     release: (destroy) => client.release(broken || destroy === true),
   };
 }

@@ -4,7 +4,7 @@ import type { SqliteDatabase, SqliteStatement } from 'kysely';
 const MOST_STATEMENTS = 500;
 
 /**
- * The database with its statements kept, because Kysely prepares each anew and most of what Mainsheet says to SQLite it
+ * The database with its statements kept, because Kysely prepares each again and most of what Mainsheet says to SQLite it
  * says again and again. Safe because Kysely runs one statement at a time to its end.
  */
 export function withPreparedStatements(database: SqliteDatabase): SqliteDatabase {

@@ -1,13 +1,13 @@
 import { queries, type Db } from './query.ts';
 
-/** Whoever asks may ask often: the disk is written to at most once in this time. */
+/** It may be asked often: the disk is written to at most once in this time. */
 const VALID_MS = 1000;
 /** A full disk often has room for a few bytes more. */
 const FILLER = 16 * 1024;
 
 /**
  * Whether the database answers, and whether something written to it would reach the disk: it throws what reading or writing
- * threw. What was found out about writing counts for a second, for whoever asks.
+ * threw. What was found out about writing counts for a second, for all that ask.
  */
 export function createProbe(
   db: Db,

@@ -14,7 +14,7 @@ const RECONNECT_AFTER_MS = 1000;
 const END_WITHIN_MS = 1000;
 const ASK_EVERY_MS = 30_000;
 const ANSWER_WITHIN_MS = 10_000;
-/** News that wait to be sent at most; what is more is left out, because whoever waits for it looks by himself too. */
+/** News that wait to be sent at most; what is more is left out, because those that wait for it look by themselves too. */
 const MOST_WAITING = 1000;
 
 /**
@@ -68,7 +68,7 @@ export function createRelay(deps: {
     return sending;
   }
 
-  /** Says what waits. When nothing does it asks all the same, and so learns whether anybody is there. */
+  /** Says what waits. When nothing does it asks all the same, and so learns whether another is there. */
   async function sendAll(): Promise<void> {
     do {
       if (line === undefined) return;
@@ -86,7 +86,7 @@ export function createRelay(deps: {
     } while (waiting.size > 0);
   }
 
-  /** A link that forwards nothing any more looks like one on which nobody speaks, so it is tried until `signal` aborts. */
+  /** A link that forwards nothing any more looks like one on which nothing is said, so it is tried until `signal` aborts. */
   async function keepAsking(signal: AbortSignal): Promise<void> {
     for (;;) {
       await clock.sleep(askEveryMs, signal);

@@ -48,7 +48,7 @@ export function createSessions(db: Db) {
       await change`delete from sessions where digest = ${digest}`;
     },
 
-    /** Every session of somebody, and says how many there were. */
+    /** Every session of a person, and says how many there were. */
     removeOf: (actor: string) => change`delete from sessions where actor = ${actor}`,
 
     /** Those whose log-in was before `created`, or that were last seen before `seen`, or replaced before `replaced`. */

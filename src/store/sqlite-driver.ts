@@ -60,7 +60,7 @@ function createDriver(driver: Driver, writer: Writer, { clock, patienceMs }: Pat
   let transaction: Transaction | undefined;
 
   /** Does `statement`, which needs no turn of the event loop, when neither a transaction of another nor another program is in the way. */
-  async function patiently<Result>(
+  async function inTurn<Result>(
     owner: DatabaseConnection,
     statement: () => Promise<Result>,
   ): Promise<Result> {
@@ -96,7 +96,7 @@ function createDriver(driver: Driver, writer: Writer, { clock, patienceMs }: Pat
 
   /** Does what is large beside the event loop. It is a transaction of its own, for which others wait as for any. */
   function elsewhere<Row>(query: CompiledQuery, owner: DatabaseConnection) {
-    return patiently(owner, async (): Promise<QueryResult<Row>> => {
+    return inTurn(owner, async (): Promise<QueryResult<Row>> => {
       begin(owner);
       try {
         return { rows: (await writer.execute(query)) as Row[] };
@@ -114,14 +114,14 @@ function createDriver(driver: Driver, writer: Writer, { clock, patienceMs }: Pat
         executeQuery: (query) =>
           isLarge(query) && transaction?.owner !== own
             ? elsewhere(query, own)
-            : patiently(own, () => connection.executeQuery(query)),
+            : inTurn(own, () => connection.executeQuery(query)),
         streamQuery: (query, chunkSize) => connection.streamQuery(query, chunkSize),
       };
       return own;
     },
     async beginTransaction(owner) {
       const connection = await driver.acquireConnection();
-      await patiently(owner, async () => {
+      await inTurn(owner, async () => {
         const begun = connection.executeQuery(BEGIN);
         begin(owner);
         try {

@@ -122,9 +122,10 @@ steps: [{ terraform: { path: slow, approve: never } }]
     const sha = await push('slow');
     await until('the apply has begun', () => existsSync(file('begun')));
     await world.controller.kill();
-    await writeFile(file('go'), '');
     await world.controller.restart();
     world.hear();
+    // Only now: what was left of the killed one has been ended, and did not finish in between.
+    await writeFile(file('go'), '');
     const { id, reason } = await waiting(sha);
     assert.match(reason, /^Waiting for 1 approval by .*: Step 1: \d to add/);
     assert.match(await world.log(id), /Mainsheet was stopped while a plan was applied/);

@@ -12,7 +12,7 @@ const TO_GITHUB = 8;
 const TO_RECEIVERS = 64;
 const POLL_MS = 1000;
 
-/** The loop, and its single steps for whoever has a clock of his own. */
+/** The loop, and its single steps for callers with a clock of their own. */
 export interface Feedback extends Loop {
   /** Claims what there is room for and starts to send it. True when there may be more. */
   turn(signal: AbortSignal): Promise<boolean>;

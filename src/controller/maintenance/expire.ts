@@ -14,7 +14,7 @@ const AUDIT_MS = 365 * DAY_MS;
 const PUSHES_MS = 35 * DAY_MS;
 /** A pull request that is told of later than that gets another comment. */
 const PLANS_MS = 90 * DAY_MS;
-/** Runs that have just ended stay although there are too many: somebody may be looking for them. */
+/** Runs that have just ended stay although there are too many: people may be looking for them. */
 const FRESH_MS = 2 * 3_600_000;
 
 /** A batch is made as large as fits into this time, in milliseconds: nothing else is written meanwhile. */

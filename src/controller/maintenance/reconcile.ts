@@ -19,7 +19,7 @@ const MOST_BRANCHES = 10_000;
 /** So long after a delivery told that a branch has left a commit, in milliseconds, git is believed that it is there. */
 const BELIEVED_AFTER_MS = 5 * 60_000;
 /**
- * Looks where the branches are that push triggers name, and puts the push that nobody told of into the inbox, where it is
+ * Looks where the branches are that push triggers name, and puts the push of which no delivery told into the inbox, where it is
  * matched, ordered and explained like any other. One request for each repository. The first look at a repository only
  * notes where its branches are. What a delivery has told, or waits to tell, is left to it.
  */

@@ -36,7 +36,7 @@ export function createRecover(deps: {
   store: Store;
   github: GitHub;
   catalog: Pick<Catalog, 'current'>;
-  /** Without it nobody knows which of a repository's webhooks is ours; an App has only one. */
+  /** Without it none of a repository's webhooks is known to be ours; an App has only one. */
   publicUrl: string | undefined;
   /** Called when something was taken in. */
   onAccepted: () => void;

@@ -10,7 +10,7 @@ import { SPEC_LANES } from './spec-source.ts';
 export type Tidy = () => Promise<void>;
 
 /**
- * Work trees and mirrors are only copies of what GitHub has, so they go as soon as nobody names them. Nothing is removed
+ * Work trees and mirrors are only copies of what GitHub has, so they go as soon as no spec names them. Nothing is removed
  * while the specs on disk are broken: a spec that cannot be read may still need its work tree.
  */
 export function createTidy(deps: {

@@ -98,14 +98,14 @@ export function createSpecSource(deps: {
   return createLoop({ name: 'specs', turn, pollMs: POLL_MS, backoff: BACKOFF, logger });
 }
 
-/** The one that `link` does not lead into, whoever made it: the process before this one has left it behind. */
+/** The one that `link` does not lead into: the process before this one has left it behind. */
 async function spareLane(link: string): Promise<string> {
   const [a, b] = SPEC_LANES;
   const inUse = await readlink(link).catch(() => '');
   return inUse.split(sep).includes(laneDirectory(a)) ? b : a;
 }
 
-/** Makes `link` point at `target`, in one step for whoever reads it. */
+/** Makes `link` point at `target`, in one step for each reader. */
 async function point(link: string, target: string): Promise<void> {
   await mkdir(dirname(link), { recursive: true });
   const next = join(dirname(link), '.next-specs');

@@ -6,7 +6,7 @@ import { hold } from '../hold.ts';
 
 /** Does what one process is enough for, for as long as no other one does it. */
 export interface Watch {
-  /** Works, or waits until whoever works has stopped or died, until `signal` aborts. */
+  /** Works, or waits until the one that works has stopped or died, until `signal` aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
 

@@ -22,7 +22,7 @@ export interface Runner {
   look(run: string): void;
   /**
    * Works until `signal` aborts, then takes nothing more, waits up to `graceMs` for what runs, and hands the rest over:
-   * whoever comes next goes on at the first unfinished step, or where the work tree is another one at the first.
+   * the next process goes on at the first unfinished step, or where the work tree is another one at the first.
    */
   run(signal: AbortSignal): Promise<void>;
   active(): number;

@@ -31,7 +31,7 @@ export async function keepStepsApart(deps: {
     );
     return;
   }
-  // What git and steps write has the same mode everywhere, and nobody else may write it before it is handed over.
+  // What git and steps write has the same mode everywhere, and no other user may write it before it is handed over.
   process.umask(0o022);
   await proveStepUser({ user: stepUser, shell, setpriv, directory: deps.scratchDirectory, clock });
   if (setpriv === undefined) {

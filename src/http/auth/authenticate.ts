@@ -5,7 +5,7 @@ import { SESSION_MS, type LogIns } from './log-ins.ts';
 import { checkSameOrigin } from './same-origin.ts';
 import { administrator, type Viewer } from './viewer.ts';
 
-/** Who asks: the holder of the bearer token, or a browser that is logged in; undefined for anybody else. */
+/** Who asks: the holder of the bearer token, or a browser that is logged in; undefined for others. */
 export type Authenticate = (ctx: Context) => Promise<Viewer | undefined>;
 
 /** Throws ProblemError `cross-origin` for a change that another site makes a logged-in browser ask for. */

@@ -21,9 +21,9 @@ export interface LogIns {
   /** Whose session it is, and the id that takes the place of this one when it is time for that. */
   find(id: string): Promise<{ actor: string; renewed: string | undefined } | undefined>;
   end(id: string): Promise<void>;
-  /** Ends every session of somebody. */
+  /** Ends every session of a person. */
   endAll(actor: string): Promise<void>;
-  /** A code that logs somebody in once, for 15 minutes. */
+  /** A code that logs a person in once, for 15 minutes. */
   invite(actor: string): Promise<{ code: string; expiresAt: number }>;
   /** Whom a code logs in; undefined when it was used, or is too old. */
   redeem(code: string): Promise<string | undefined>;

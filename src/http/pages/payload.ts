@@ -1,7 +1,7 @@
 import { html, type Content } from './html.ts';
 import { icon, type Frame } from './layout.ts';
 
-/** More of a payload helps nobody to read it; the API has all of it. */
+/** More of a payload is not easier to read; the API has all of it. */
 const MOST_SHOWN = 200_000;
 
 /** A payload as GitHub sent it, laid out for people. */

@@ -73,7 +73,7 @@ function serving(route: PageRoute, deps: PageRouterDeps): Middleware {
   };
 }
 
-/** What somebody did is in the log, as it is when it was asked for through the API. */
+/** What a person did is in the log, as it is when it was asked for through the API. */
 async function act(
   doing: Promise<PageAnswer>,
   ctx: Context,

@@ -73,7 +73,7 @@ export interface OverviewDeps {
   commits: Commits;
 }
 
-/** What is deployed where, what moves, and what needs somebody, as far as a viewer may see it. */
+/** What is deployed where, what moves, and what needs people, as far as a viewer may see it. */
 export async function readOverview(deps: OverviewDeps, viewer: Viewer): Promise<Overview> {
   const { store, catalog } = deps;
   const { specs, problems, stale, loadedAt } = catalog.current();
