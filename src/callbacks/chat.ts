@@ -2,19 +2,12 @@ import { isoTime } from '../lib/clock.ts';
 import { cutText } from '../lib/cut-text.ts';
 import type { ChatNotify, NotifySpec } from '../model/deployment-spec.ts';
 import type { Json } from '../model/event.ts';
-import { IMPORTANCE } from '../model/importance.ts';
 import type { Run } from '../model/run.ts';
 import { renderTemplate } from '../spec/expressions.ts';
 import type { CallbackKind, NotifyContext } from './contract.ts';
 import { labelOf, linkTo } from './describe.ts';
 import { fieldOf, link, wellFormed } from './fields.ts';
-import {
-  dueNotifications,
-  entryOf,
-  notifyTarget,
-  rendering,
-  type NotifyCallback,
-} from './notify.ts';
+import { entryOf, notification, rendering, type NotifyCallback } from './notify.ts';
 import { postJson } from './post.ts';
 
 type ChatKind = Extract<NotifySpec, ChatNotify<string>>['kind'];
@@ -67,13 +60,7 @@ export function chat<Kind extends ChatKind>(
   format: Format,
 ): CallbackKind<NotifyCallback<Kind>, Rendered<Kind>> {
   return {
-    kind,
-    due: (change) => dueNotifications(kind, change),
-    target: notifyTarget,
-    tells: ({ run }) => run.state,
-    importance: () => IMPORTANCE.notification,
-    payer: () => undefined,
-    waitsForOtherRuns: true,
+    ...notification(kind),
 
     async render({ run, notify: position }, entry, sources) {
       const from = await sources.notify(run, position);

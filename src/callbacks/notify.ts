@@ -1,5 +1,6 @@
 import { hintOf, TerminalError } from '../lib/errors.ts';
 import type { NotifySpec } from '../model/deployment-spec.ts';
+import { IMPORTANCE } from '../model/importance.ts';
 import type { Run } from '../model/run.ts';
 import type { NotifyContext, RunChange } from './contract.ts';
 
@@ -18,6 +19,19 @@ export function dueNotifications<Kind extends NotifySpec['kind']>(
   return spec.notify.flatMap((entry, notify) =>
     entry.kind === kind && entry.on.includes(run.state) ? [{ kind, notify, run }] : [],
   );
+}
+
+/** What notifications have in common: all changes are told, each entry's in order, and GitHub's budget has no part in it. */
+export function notification<Kind extends NotifySpec['kind']>(kind: Kind) {
+  return {
+    kind,
+    due: (change: RunChange) => dueNotifications(kind, change),
+    target: notifyTarget,
+    tells: ({ run }: NotifyCallback<Kind>) => run.state,
+    importance: () => IMPORTANCE.notification,
+    payer: () => undefined,
+    waitsForOtherRuns: true as const,
+  };
 }
 
 /** One entry of one spec: its notifications arrive in order. */

@@ -2,17 +2,10 @@ import { Webhook } from 'standardwebhooks';
 import { TerminalError } from '../lib/errors.ts';
 import type { Json } from '../model/event.ts';
 import type { PostNotify } from '../model/deployment-spec.ts';
-import { IMPORTANCE } from '../model/importance.ts';
 import type { Run } from '../model/run.ts';
 import { renderUrl } from '../spec/render-url.ts';
 import type { CallbackKind, Way } from './contract.ts';
-import {
-  dueNotifications,
-  entryOf,
-  notifyTarget,
-  rendering,
-  type NotifyCallback,
-} from './notify.ts';
+import { entryOf, notification, rendering, type NotifyCallback } from './notify.ts';
 import { postJson } from './post.ts';
 
 /** What is posted. */
@@ -37,13 +30,7 @@ export function signedPost<Kind extends PostNotify['kind']>(
   format: Format,
 ): CallbackKind<NotifyCallback<Kind>, SignedPost<Kind>> {
   return {
-    kind,
-    due: (change) => dueNotifications(kind, change),
-    target: notifyTarget,
-    tells: ({ run }) => run.state,
-    importance: () => IMPORTANCE.notification,
-    payer: () => undefined,
-    waitsForOtherRuns: true,
+    ...notification(kind),
 
     async render({ run, notify: position }, entry, sources) {
       const from = await sources.notify(run, position);

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Environment } from '@marcbachmann/cel-js';
+import { meter } from '../../src/spec/cel-meter.ts';
 import {
   evaluateCondition,
   ExpressionError,
@@ -218,4 +220,18 @@ test('a syntax error has its offset', () => {
   assert.equal(failureOf(() => parseExpression('event.ref == ')).offset, 13);
   assert.match(failureOf(() => parseExpression('')).message, /empty/);
   assert.match(failureOf(() => renderTemplate('a ${{ b', context)).message, /without its/);
+});
+
+test('whatever repeats work for each element of a list runs under the limit of time, and nothing else costs a thread', () => {
+  const repeats = (source: string) => {
+    const environment = new Environment({}).registerVariable('event', 'dyn');
+    const parsed = environment.parse(source);
+    assert.equal(parsed.check().valid, true, source);
+    return meter(parsed.ast).repeats;
+  };
+  for (const macro of ['all', 'exists', 'exists_one', 'filter', 'map']) {
+    assert.equal(repeats(`event.list.${macro}(x, x == 1.0)`), true, macro);
+    assert.equal(repeats(`event.a == 'b' || [event.list.${macro}(x, x == 1.0)].size() == 1`), true);
+  }
+  assert.equal(repeats("has(event.a) && event.a.contains('b') && event.a.matches('b+')"), false);
 });
