@@ -26,7 +26,8 @@ steps:
         yes "a line of the log that says nothing new, but is as long as such lines are" | head -c ${FLOOD / 2} > $to || true
       done
       until [ -e "$NOTES/go-on" ]; do yes "and still more of it" | head -c 1000000 || true; done
-      echo this is the end
+      # On both: which of two pipes is read last is not known.
+      for to in /dev/stdout /dev/stderr; do echo this is the end > $to; done
 ---
 name: other
 repository: ${SITE}
