@@ -8,13 +8,13 @@ export interface Sample {
   token?: string;
 }
 
-/** One sender: its documented example, and how it signs. A new sender joins the suite by a row. */
+/** One sender: an example that is not ours, and how it signs. A new sender joins the suite by a row. */
 export interface Row {
   sender: SenderName;
   what?: string;
   options?: Partial<SenderOptions>;
-  /** From the sender's documentation: a request that verifies at that time. */
-  documented?: Sample & { secret: string; at: number };
+  /** A request that verifies at that time, and where it is from: a document, or a library of the sender (run once). */
+  example?: Sample & { from: string; secret: string; at: number };
   secrets: [string, string];
   /** Makes a request, signed at `at` (milliseconds) under `secret`. */
   make: (secret: string, body: string, at: number) => Sample;
@@ -58,8 +58,8 @@ const SECRETS: [string, string] = ['one secret of sixteen', 'other secret of six
 export const ROWS: Row[] = [
   {
     sender: 'github',
-    // https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
-    documented: {
+    example: {
+      from: 'https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries',
       secret: "It's a Secret to Everybody",
       at: 0,
       body: 'Hello, World!',
@@ -79,8 +79,8 @@ export const ROWS: Row[] = [
   },
   {
     sender: 'bitbucket',
-    // https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/
-    documented: {
+    example: {
+      from: 'https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/',
       secret: "It's a Secret to Everybody",
       at: 0,
       body: 'Hello World!',
@@ -110,6 +110,18 @@ export const ROWS: Row[] = [
   {
     sender: 'gitlab',
     what: 'with a signing token',
+    example: {
+      from: 'standardwebhooks 1.1.1, with which GitLab checks its own signing tokens',
+      secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+      at: 1_776_088_493_000,
+      body: '{"object_kind":"push","ref":"refs/heads/main","checkout_sha":"da1560886d4f094c3e6c9ef40349f7d38b5d27d7"}',
+      headers: {
+        'x-gitlab-event': 'Push Hook',
+        'webhook-id': '0f4b9b4a-6f0e-4c52-a0c2-2f3f1f1f6a11',
+        'webhook-timestamp': '1776088493',
+        'webhook-signature': 'v1,4gdsIzK08qzXK+TdBPOS4WTNQhV9We8qdEfkJTzse4c=',
+      },
+    },
     secrets: [whsec(SECRETS[0]), whsec(SECRETS[1])],
     make: standard,
     header: 'webhook-signature',
@@ -119,6 +131,16 @@ export const ROWS: Row[] = [
   ...(['x-gitea-signature', 'x-forgejo-signature'] as const).map((header) => ({
     sender: 'gitea' as const,
     what: header,
+    example: {
+      from: {
+        'x-gitea-signature': 'VerifyWebhookSignature of Gitea’s SDK 0.25.1 takes it',
+        'x-forgejo-signature': 'as Gitea’s: no library of Forgejo’s own was found',
+      }[header],
+      secret: 's3cr3t',
+      at: 0,
+      body: '{"foo": "bar", "baz": true}',
+      headers: { [header]: '289e6b19c3e5862cc99e5b9fb733d2e7881638ba92e582dd1e2bf3a80b5618c5' },
+    },
     secrets: SECRETS,
     // They send GitHub's headers too.
     make: (secret: string, body: string) => ({
@@ -134,6 +156,16 @@ export const ROWS: Row[] = [
   })),
   {
     sender: 'stripe',
+    example: {
+      from: 'generateTestHeaderString of stripe-node 23.1.0',
+      secret: 'whsec_test_secret',
+      at: 1_700_000_000_000,
+      body: '{"id":"evt_test_webhook","object":"event"}',
+      headers: {
+        'stripe-signature':
+          't=1700000000,v1=d95c6b7477fbd7e9f90b1b0ef5f9c7ac25abca5382460e0d988c2b2a5b71b990',
+      },
+    },
     secrets: SECRETS,
     make: (secret, body, at) => ({
       headers: {
@@ -147,8 +179,8 @@ export const ROWS: Row[] = [
   },
   {
     sender: 'slack',
-    // https://docs.slack.dev/authentication/verifying-requests-from-slack
-    documented: {
+    example: {
+      from: 'https://docs.slack.dev/authentication/verifying-requests-from-slack',
       secret: '8f742231b10e8888abcd99yyyzzz85a5',
       at: 1_531_420_618_000,
       body: 'token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c',
@@ -171,6 +203,13 @@ export const ROWS: Row[] = [
   },
   {
     sender: 'shopify',
+    example: {
+      from: 'createSHA256HMAC of shopify-api 13.1.0, which its webhooks.validate takes',
+      secret: 'hush',
+      at: 0,
+      body: '{"id":820982911946154508,"email":"jon@example.com","total_price":"398.00"}',
+      headers: { 'x-shopify-hmac-sha256': 'Mvmtl2wadKG9VmH8cT3MvvWnxzkJESq9u41HXmyRL4U=' },
+    },
     secrets: SECRETS,
     make: (secret, body) => ({
       headers: { 'x-shopify-hmac-sha256': digest(secret, body, 'base64') },
@@ -182,6 +221,16 @@ export const ROWS: Row[] = [
   },
   {
     sender: 'pagerduty',
+    example: {
+      from: 'the test of webhookv3 in PagerDuty’s go-pagerduty',
+      secret: 'lDQHScfUeXUKaQRNF+8XIiDKZ7XX3itBAYzwU0TARw8lJqRnkKl2iB1anSb0Z+IK',
+      at: 0,
+      body: '{"event":{"id":"01BWDWL3NYY7LUFPZCC28QUCMK","event_type":"incident.priority_updated","resource_type":"incident","occurred_at":"2021-04-26T17:36:27.458Z","agent":{"html_url":"https://acme.pagerduty.com/users/PLH1HKV","id":"PLH1HKV","self":"https://api.pagerduty.com/users/PLH1HKV","summary":"Tenex Engineer","type":"user_reference"},"client":null,"data":{"id":"PGR0VU2","type":"incident","self":"https://api.pagerduty.com/incidents/PGR0VU2","html_url":"https://acme.pagerduty.com/incidents/PGR0VU2","number":2,"status":"triggered","title":"A little bump in the road","service":{"html_url":"https://acme.pagerduty.com/services/PF9KMXH","id":"PF9KMXH","self":"https://api.pagerduty.com/services/PF9KMXH","summary":"API Service","type":"service_reference"},"assignees":[{"html_url":"https://acme.pagerduty.com/users/PTUXL6G","id":"PTUXL6G","self":"https://api.pagerduty.com/users/PTUXL6G","summary":"User 123","type":"user_reference"}],"escalation_policy":{"html_url":"https://acme.pagerduty.com/escalation_policies/PUS0KTE","id":"PUS0KTE","self":"https://api.pagerduty.com/escalation_policies/PUS0KTE","summary":"Default","type":"escalation_policy_reference"},"teams":[{"html_url":"https://acme.pagerduty.com/teams/PFCVPS0","id":"PFCVPS0","self":"https://api.pagerduty.com/teams/PFCVPS0","summary":"Engineering","type":"team_reference"}],"priority":{"html_url":"https://acme.pagerduty.com/account/incident_priorities","id":"PSO75BM","self":"https://api.pagerduty.com/priorities/PSO75BM","summary":"P1","type":"priority_reference"},"urgency":"high","conference_bridge":{"conference_number":1000,"conference_url":"https://example.com"},"resolve_reason":null}}}',
+      headers: {
+        'x-pagerduty-signature':
+          'v1=0c0b9495b893a39e70d1fea2fe11fbe0a825f88b9f67846f6cc07dd2bc5476cd',
+      },
+    },
     secrets: SECRETS,
     make: (secret, body) => ({
       headers: { 'x-pagerduty-signature': `v1=${'0'.repeat(64)},v1=${digest(secret, body)}` },
@@ -193,8 +242,8 @@ export const ROWS: Row[] = [
   },
   {
     sender: 'standard-webhooks',
-    // https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
-    documented: {
+    example: {
+      from: 'https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md',
       secret: 'whsec_plJ3nmyCDGBKInavdOK15jsl',
       at: 1_731_705_121_000,
       body: '{"event_type":"ping","data":{"success":true}}',
@@ -213,6 +262,18 @@ export const ROWS: Row[] = [
   {
     sender: 'standard-webhooks',
     what: 'with ed25519',
+    example: {
+      from: 'test_asymmetric_key_signing of the Svix server, whose authors wrote the specification',
+      secret: 'whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=',
+      at: 1_614_265_330_000,
+      body: '{"test": 2432232314}',
+      headers: {
+        'webhook-id': 'msg_p5jXN8AQM9LWM0D4loKWxJek',
+        'webhook-timestamp': '1614265330',
+        'webhook-signature':
+          'v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==',
+      },
+    },
     secrets: [whpk(publicKey), whpk(otherKey)],
     make(secret, body, at) {
       const text = `msg_1.${seconds(at)}.${body}`;
@@ -230,6 +291,23 @@ export const ROWS: Row[] = [
     },
     header: 'webhook-signature',
     timed: true,
+    signed: true,
+  },
+  {
+    sender: 'hmac',
+    what: 'of the body alone',
+    options: { header: 'X-Sig' },
+    example: {
+      from: 'https://www.rfc-editor.org/rfc/rfc4231#section-4.3',
+      secret: 'Jefe',
+      at: 0,
+      body: 'what do ya want for nothing?',
+      headers: { 'x-sig': '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843' },
+    },
+    secrets: SECRETS,
+    make: (secret, body) => ({ headers: { 'x-sig': digest(secret, body) }, body }),
+    header: 'x-sig',
+    timed: false,
     signed: true,
   },
   ...(['sha256', 'sha512', 'sha1'] as const).flatMap((algorithm) =>
@@ -259,6 +337,13 @@ export const ROWS: Row[] = [
   ),
   {
     sender: 'bearer',
+    example: {
+      from: 'https://www.rfc-editor.org/rfc/rfc6750#section-2.1',
+      secret: 'mF_9.B5f-4.1JqM',
+      at: 0,
+      body: '{}',
+      headers: { authorization: 'Bearer mF_9.B5f-4.1JqM' },
+    },
     secrets: ['one-secret-of-sixteen', 'other-secret-of-sixteen'],
     make: (secret, body) => ({ headers: { authorization: `Bearer ${secret}` }, body }),
     header: 'authorization',
@@ -267,8 +352,8 @@ export const ROWS: Row[] = [
   },
   {
     sender: 'basic',
-    // https://www.rfc-editor.org/rfc/rfc7617#section-2
-    documented: {
+    example: {
+      from: 'https://www.rfc-editor.org/rfc/rfc7617#section-2',
       secret: 'Aladdin:open sesame',
       at: 0,
       body: '{}',
