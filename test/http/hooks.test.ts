@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
 import type { Hook } from '../../src/model/hook.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
+import { matchesHookCondition } from '../../src/spec/match-hook.ts';
 import { sampleRun } from '../store/samples.ts';
 import { asAdmin } from '../support/admin.ts';
 import { until } from '../support/until.ts';
@@ -153,26 +154,84 @@ test('a form is read as one, and a path may have the secret', async (t) => {
   assert.equal((await send(fixture, { path: 'a', type, body })).status, 401);
 });
 
-test('Slack’s verification of the URL is answered, and not stored', async (t) => {
-  const { createHmac } = await import('node:crypto');
-  const fixture = await startHttp(t, {
-    hooks: [hookOf('sender: slack')],
-    hookSecrets: { T: 'slack secret' },
+const hmacOf = (text: string) => createHmac('sha256', TOKEN).update(text).digest('hex');
+/** As each asks whether a URL is right. */
+const GREETINGS = [
+  {
+    name: 'Slack’s verification of a URL is answered with its challenge',
+    sender: 'slack',
+    body: JSON.stringify({ type: 'url_verification', challenge: '3eZb' }),
+    headers: (body: string) => ({
+      'X-Slack-Signature': `v0=${hmacOf(`v0:1767323045:${body}`)}`,
+      'X-Slack-Request-Timestamp': '1767323045',
+    }),
+    answer: '3eZb',
+  },
+  {
+    name: 'GitHub’s ping is answered that it starts nothing',
+    sender: 'github\nextract: { tag: { json: $.release.tag_name, required: true } }',
+    body: JSON.stringify({
+      zen: 'Design for failure.',
+      hook_id: 7,
+      hook: { type: 'Repository', id: 7, events: ['package'] },
+      repository: { full_name: 'acme/shop' },
+    }),
+    headers: (body: string) => ({
+      'X-GitHub-Event': 'ping',
+      'X-GitHub-Delivery': '72d3162e-cc78-11e3-81ab-4c9367dc0958',
+      'X-Hub-Signature-256': `sha256=${hmacOf(body)}`,
+    }),
+    answer: 'The hook works. A ping starts nothing.',
+  },
+];
+
+for (const { name, sender, body, headers, answer } of GREETINGS) {
+  test(`${name}, once it is verified, and not stored`, async (t) => {
+    const hooks = [hookOf(`sender: ${sender}`)];
+    const fixture = await startHttp(t, { hooks, hookSecrets: { T: TOKEN } });
+    const post = async (signed: string) =>
+      await fetch(`${fixture.url}/webhooks/v1/hooks/a`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json', ...headers(signed) },
+        body,
+      });
+    const response = await post(body);
+    assert.deepEqual([response.status, await response.text()], [200, answer]);
+    assert.equal((await post(`${body} `)).status, 401);
+    assert.equal(await fixture.store.inbox.countPending(), 0);
   });
-  const body = JSON.stringify({ type: 'url_verification', challenge: '3eZb' });
-  const time = '1767323045';
-  const signature = createHmac('sha256', 'slack secret').update(`v0:${time}:${body}`).digest('hex');
+}
+
+test('Grafana has no handshake: the test of a contact point is an alert, answered 202, that a condition keeps out', async (t) => {
+  const header = 'X-Grafana-Alerting-Signature';
+  const timestamp = `${header}-Timestamp`;
+  const sender = `sender: { hmac: { header: ${header}, timestamp: ${timestamp}, signed: '{timestamp}:{body}' } }`;
+  const hook = hookOf(`${sender}\nif: body.commonLabels.alertname != 'TestAlert'`);
+  const fixture = await startHttp(t, { hooks: [hook], hookSecrets: { T: TOKEN } });
+  const labels = { alertname: 'TestAlert', instance: 'Grafana' };
+  const body = JSON.stringify({
+    receiver: 'test',
+    status: 'firing',
+    alerts: [{ status: 'firing', labels, annotations: { summary: 'Notification test' } }],
+    groupLabels: labels,
+    commonLabels: labels,
+    title: '[FIRING:1] TestAlert Grafana',
+    state: 'alerting',
+  });
   const response = await fetch(`${fixture.url}/webhooks/v1/hooks/a`, {
     method: 'POST',
     headers: {
       'Content-Type': 'application/json',
-      'X-Slack-Signature': `v0=${signature}`,
-      'X-Slack-Request-Timestamp': time,
+      [header]: hmacOf(`1767323045:${body}`),
+      [timestamp]: '1767323045',
     },
     body,
   });
-  assert.deepEqual([response.status, await response.text()], [200, '3eZb']);
-  assert.equal(await fixture.store.inbox.countPending(), 0);
+  assert.equal(response.status, 202);
+  const { delivery } = (await response.json()) as { delivery: string };
+  const stored = await fixture.store.inbox.get(delivery);
+  const verdict = matchesHookCondition('hook.if', hook.if, JSON.parse(stored?.payload ?? ''));
+  assert.equal(verdict.matched, false);
 });
 
 test('large numbers of a payload stay as they are', async (t) => {

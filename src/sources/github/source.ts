@@ -2,6 +2,7 @@ import { TerminalError } from '../../lib/errors.ts';
 import { isOwnId } from '../../model/delivery.ts';
 import type { Event, Json } from '../../model/event.ts';
 import type { Incoming, Source, Verify } from '../contract.ts';
+import { textAt } from '../signature.ts';
 import { describePayload } from './describe-delivery.ts';
 import { whyAnotherEvent } from './event-shape.ts';
 import { parseEvent } from './events.ts';
@@ -48,6 +49,12 @@ export const github: GitHubSource = {
     id: header('X-GitHub-Delivery') || undefined,
     type: header('X-GitHub-Event') || undefined,
   }),
+
+  /** Sent when a webhook is made, whatever it is for: https://docs.github.com/en/webhooks/webhook-events-and-payloads#ping */
+  handshake: (body) =>
+    textAt(body, 'zen') === undefined || textAt(body, 'hook', 'type') === undefined
+      ? undefined
+      : 'The hook works. A ping starts nothing.',
 
   readHeaders({ header }) {
     const event = named(header('X-GitHub-Event'), 'X-GitHub-Event', EVENT);
