@@ -71,7 +71,7 @@ test('a delivery that comes after a rollback does not undo it, unless it is newe
   await between.deliver();
   const late = await world.ended(between.sha);
   assert.equal(late.state, 'superseded');
-  const why = `Superseded: ${late.sha.slice(0, 7)} is contained in ${three.sha.slice(0, 7)}, from which somebody went back to the deployed ${one.sha.slice(0, 7)}`;
+  const why = `Superseded: ${late.sha.slice(0, 7)} is contained in ${three.sha.slice(0, 7)}, from which a rollback went back to the deployed ${one.sha.slice(0, 7)}`;
   assert.equal(late.reason, why);
   assert.equal(await world.statusOf(late.sha, 'mainsheet/storefront', 'error'), why);
   assert.equal(await deployed(), one.sha);

@@ -47,7 +47,7 @@ export interface Overtaken {
 /** Why a run that came too late for what is deployed is superseded. Pure. */
 export function lateReason(sha: string, { deployed, later, why }: Overtaken): string {
   const [late, newer, now] = [sha, later, deployed].map((one) => one.slice(0, 7));
-  const back = `from which somebody went back to the deployed ${now}`;
+  const back = `from which a rollback went back to the deployed ${now}`;
   if (why === 'dropped') {
     const has = later === deployed ? `the deployed ${now}` : `${newer}, ${back}`;
     return `Superseded: ${late} is no longer on its branch, which has ${has}`;

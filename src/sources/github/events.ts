@@ -40,7 +40,7 @@ export function parseEvent(name: string, payload: Json): Event {
       return parseProtection(fields) ?? other(name, payload, 'no job waits for an answer');
     }
     if (name === 'deployment_review') {
-      return parseReview(fields) ?? other(name, payload, 'nobody has answered yet');
+      return parseReview(fields) ?? other(name, payload, 'it has not been answered yet');
     }
     if (name === 'issue_comment' || name === 'commit_comment') {
       const reason = 'it is no new command on a pull request or a commit';

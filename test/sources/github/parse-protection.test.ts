@@ -72,7 +72,7 @@ test('an answer on GitHub names who gave it, the workflow run and the environmen
 test('what asks nothing, or cannot be such a job, is recorded with the reason', () => {
   for (const [event, reason] of [
     [asked({ action: 'cancelled' }), /no job waits/],
-    [reviewed({ action: 'requested' }), /nobody has answered yet/],
+    [reviewed({ action: 'requested' }), /it has not been answered yet/],
     [asked({ deployment_callback_url: CALLBACK.replace('shop', 'other') }), /none of a workflow/],
     [asked({ deployment_callback_url: `${CALLBACK}/../../43` }), /none of a workflow run/],
     [asked({ deployment_callback_url: CALLBACK.replace('42', '0') }), /is no number/],
