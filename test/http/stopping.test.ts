@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import type { Clock } from '../../src/lib/clock.ts';
 import { asAdmin } from '../support/admin.ts';
+import { until } from '../support/until.ts';
 import { startHttp } from './fixture.ts';
 import { rawRequest, readAnswer } from './raw.ts';
 
@@ -24,11 +25,15 @@ const HEAD = [
 /** Only what the end waits for passes, and only when the test lets it. */
 function makeTime() {
   const gate = Promise.withResolvers<void>();
+  let rests = 0;
   const sleep: Clock['sleep'] = async (ms, signal) => {
-    if (ms === 200) return await gate.promise;
+    if (ms === 200) {
+      rests += 1;
+      return await gate.promise;
+    }
     await new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve()));
   };
-  return { sleep, pass: () => gate.resolve() };
+  return { sleep, pass: () => gate.resolve(), rests: () => rests };
 }
 
 test('what is under way is answered and its connection closed, what comes later is told to come again, then the listener is closed', async (t) => {
@@ -55,6 +60,21 @@ test('what is under way is answered and its connection closed, what comes later 
   assert.equal(await store.inbox.countPending(), 1);
   const [error] = (await once(connect(port, '127.0.0.1'), 'error')) as [NodeJS.ErrnoException];
   assert.equal(error.code, 'ECONNREFUSED');
+});
+
+test('a new connection is waited for until its request has come, and is told to come again', async (t) => {
+  const { sleep, pass, rests } = makeTime();
+  const { port, server, stop } = await startHttp(t, { sleep });
+  const stopped = stop();
+  const accepted = once(server, 'connection');
+  const socket = connect(port, '127.0.0.1');
+  const answer = readAnswer(socket);
+  await accepted;
+  pass();
+  await until('it is waited for longer than for others', () => rests() > 3);
+  socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+  assert.equal((await answer).status, 503);
+  await stopped;
 });
 
 test('a stream of events ends when the server is stopped', async (t) => {
