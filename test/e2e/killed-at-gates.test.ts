@@ -103,15 +103,13 @@ const WAYS = {
   },
 };
 
+/** Each before and after the transaction of the answer, and while what the world hears of it is sent. */
 const PLACES = ['gate.inside', 'gate.after', 'callback.sent:1', 'callback.sent:2'];
-const CASES = (Object.keys(WAYS) as (keyof typeof WAYS)[]).flatMap((way) =>
-  PLACES.map((place) => ({ way, place })),
-);
 
-for (const { way, place } of CASES) {
-  test(`an approval by ${way} counts once and is answered once, also when the controller dies at ${place} (G6)`, async () => {
+for (const way of Object.keys(WAYS) as (keyof typeof WAYS)[]) {
+  test(`an approval by ${way} counts once and is answered once, although the controller dies at each place of it (G6)`, async () => {
     const { controller, forge, sample } = world;
-    const sha = await sample.commit({ message: `${way} ${place}` });
+    const sha = await sample.commit({ message: way });
     await sample.push('main');
     await world.explainedPush(sha);
     const run = await until('the run waits', async () => (await world.runs(`&sha=${sha}`))[0]);
@@ -120,14 +118,8 @@ for (const { way, place } of CASES) {
     const { name, payload, answers } = await WAYS[way](run);
 
     await controller.stop();
-    await controller.restart({ MAINSHEET_FAILPOINTS: place });
-    world.hear();
-    const died = controller.exited();
-    const { id, status } = await forge.deliver(name, payload);
-    await died;
-    await controller.restart();
-    world.hear();
-    if (status !== 202) await forge.redeliver(id);
+    let id = '';
+    await world.survives(PLACES, async () => void ({ id } = await forge.deliver(name, payload)));
 
     assert.match((await world.explained(id)).summary, /^@demo asked to approve/);
     assert.equal((await world.ended(sha)).state, 'succeeded');

@@ -158,23 +158,17 @@ test('there are no more previews than the spec says, until one is taken down', a
   }
 });
 
-for (const point of ['intake.inside', 'intake.inside:2', 'end.before', 'end.after']) {
-  test(`killed at ${point}, a preview is taken down after a restart, once`, async () => {
-    const pull = await open(point);
-    await commented(pull, /example/);
-    await world.settled();
-    await world.controller.stop();
-    await world.controller.restart({ MAINSHEET_FAILPOINTS: point });
-    world.hear();
-    await close(pull);
-    await world.controller.exited();
-    await world.controller.restart();
-    world.hear();
-    await commented(pull, /is taken down/);
-    await world.settled();
-    assert.deepEqual(
-      (await teardownsOf(pull)).map(({ state }) => state),
-      ['succeeded'],
-    );
-  });
-}
+test('a preview whose controller is killed at each place of its end is taken down after that, once', async () => {
+  const pull = await open('killed');
+  await commented(pull, /example/);
+  await world.settled();
+  await world.controller.stop();
+  const places = ['intake.inside', 'intake.inside:2', 'end.before', 'end.after'];
+  await world.survives(places, () => close(pull));
+  await commented(pull, /is taken down/);
+  await world.settled();
+  assert.deepEqual(
+    (await teardownsOf(pull)).map(({ state }) => state),
+    ['succeeded'],
+  );
+});

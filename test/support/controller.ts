@@ -42,6 +42,11 @@ export interface Controller {
   kill(): Promise<void>;
   /** Starts it again on the same data; `more` is added to its environment for this time. */
   restart(more?: Record<string, string>): Promise<void>;
+  /**
+   * Starts it again and waits until it has killed itself at the failpoint (`name` or `name:pass`). `listening` is done as soon as it
+   * listens, which it may not live to do when what it finds on the disk brings it there.
+   */
+  dieAt(failpoint: string, listening?: () => Promise<unknown>): Promise<void>;
   /** Of the process that is, or was. */
   pid: number;
   /** Resolves when that process has ended. */
@@ -140,14 +145,27 @@ export async function startController(options: {
 
   const hasExited = () => child.exitCode !== null || child.signalCode !== null;
 
+  async function exited(): Promise<void> {
+    if (!hasExited()) await once(child, 'exit');
+    await allRead;
+  }
+
   await start();
   return {
     get pid() {
       return child.pid ?? 0;
     },
-    async exited() {
-      if (!hasExited()) await once(child, 'exit');
-      await allRead;
+    exited,
+    async dieAt(failpoint, listening) {
+      try {
+        await start({ MAINSHEET_FAILPOINTS: failpoint });
+      } catch (error) {
+        if (child.signalCode === 'SIGKILL') return;
+        throw error;
+      }
+      await listening?.();
+      await exited();
+      if (child.signalCode !== 'SIGKILL') throw new Error(`it has not died at ${failpoint}`);
     },
     get url() {
       return url;

@@ -42,6 +42,8 @@ export interface World {
   runs: (filter?: string) => Promise<RunView[]>;
   /** Sends what is pushed from now on to the controller: one that was started again listens at another port. */
   hear: () => void;
+  /** `controller.dieAt` for each of the failpoints in turn, then starts it again. `listening` is done once, by the first. */
+  survives: (failpoints: readonly string[], listening: () => Promise<unknown>) => Promise<void>;
   /** Pushes a commit whose delivery does not arrive; `deliver` makes it arrive. */
   pushUnheard: (
     branch: string,
@@ -117,6 +119,16 @@ export async function createWorld(options: {
     sample,
     runs,
     hear,
+    async survives(failpoints, listening) {
+      for (const [index, failpoint] of failpoints.entries()) {
+        await controller.dieAt(failpoint, async () => {
+          hear();
+          if (index === 0) await listening();
+        });
+      }
+      await controller.restart();
+      hear();
+    },
     async pushUnheard(branch, message) {
       forge.hook({ url: await deafUrl(), secret: controller.secret });
       const sha = await sample.commit({ message, branch });
