@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, request as ask } from 'node:http';
+import { createServer, request as ask, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { Webhook } from 'standardwebhooks';
+import { runCommand } from '../commands/run-command.ts';
 import { startStandIn } from '../github/stand-in.ts';
 import { ADMIN_TOKEN } from '../support/admin.ts';
 import { until } from '../support/until.ts';
@@ -21,6 +22,14 @@ const SPECS = Object.fromEntries(
   ]),
 );
 
+/** The receiver of notifications. */
+let refuses = false;
+const received: { id: unknown; path: string }[] = [];
+const stock = createServer((request, response) => {
+  received.push({ id: request.headers['webhook-id'], path: request.url ?? '' });
+  response.writeHead(refuses ? 410 : 204).end();
+});
+
 let world: World;
 /** Where the specs say that Mainsheet is, which has a port only when they have been read. */
 const front = createServer((request, response) => {
@@ -32,14 +41,14 @@ const front = createServer((request, response) => {
   request.pipe(on);
 });
 before(async () => {
-  front.listen(0, '127.0.0.1');
-  await once(front, 'listening');
-  const here = `http://127.0.0.1:${(front.address() as AddressInfo).port}`;
+  const [here, there] = [await listening(front), await listening(stock)];
   world = await createWorld({
     specs: Object.fromEntries(
       Object.entries(SPECS).map(([file, text]) => [
         file,
-        text.replace('https://mainsheet.example.com', here),
+        text
+          .replace('https://mainsheet.example.com', here)
+          .replace('https://stock.example.com', there),
       ]),
     ),
     env: {
@@ -51,9 +60,20 @@ before(async () => {
 });
 after(async () => {
   await world.close();
-  front.close();
-  front.closeAllConnections();
+  for (const server of [front, stock]) {
+    server.close();
+    server.closeAllConnections();
+  }
 });
+
+async function listening(server: Server): Promise<string> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const mainsheet = (...argv: string[]) =>
+  runCommand(argv, { env: { MAINSHEET_URL: world.controller.url } });
 
 async function send(hook: string, payload: object, headers: Record<string, string> = {}) {
   return await fetch(new URL(`/webhooks/v1/hooks/${hook}`, world.controller.webhookUrl), {
@@ -78,6 +98,16 @@ async function endedOf(hook: string, payload: object): Promise<RunView[]> {
     );
   });
 }
+
+test('the page has a section with YAML for each pattern in its table', () => {
+  const anchors = [...PAGE.matchAll(/\]\(#([a-z-]+)\)/g)].map(([, anchor]) => anchor);
+  const sections = PAGE.split(/^## /m).slice(1);
+  const shown = sections.filter((section) => section.includes('```yaml'));
+  const names = shown.map((section) =>
+    (section.split('\n')[0] ?? '').toLowerCase().replaceAll(' ', '-'),
+  );
+  assert.deepEqual(new Set(anchors), new Set(names));
+});
 
 test('one to one: a request starts a run with what it says', async () => {
   const [run] = await endedOf('image', { push_data: { tag: 'v1' } });
@@ -149,6 +179,51 @@ test('batch: many requests have one run', async () => {
   for (const size of [1, 2]) await send('report', { size });
   const [run] = await endedOf('report', { size: 3 });
   assert.deepEqual(run?.outputs, { sizes: '[ 1, 2, 3 ]' });
+});
+
+test('dead letter: what a receiver refused is listed with its answer, and sent again by hand', async () => {
+  refuses = true;
+  const [run] = await endedOf('restock', {});
+  const dead = await until('the notification is dead', async () => {
+    const { items } = JSON.parse((await mainsheet('outbox', '--json')).stdout) as {
+      items: { id: string; run: string; error: string }[];
+    };
+    return items.find((entry) => entry.run === run?.id);
+  });
+  assert.match(JSON.stringify(dead), /410/);
+  const [refused] = received;
+  refuses = false;
+  assert.equal((await mainsheet('resend', String(dead.id))).code, 0);
+  const again = await until('it has come', () => received[1]);
+  assert.equal(again.id, refused?.id);
+  assert.equal(again.path, '/restocked');
+});
+
+test('event log: a hook that no spec names keeps what came, once', async () => {
+  for (const id of ['e1', 'e2', 'e2']) await send('events', { id, text: 'kept' });
+  const log = await until('both are processed', async () => {
+    const { stdout } = await mainsheet('deliveries', '--hook', 'events', '--json');
+    const { items } = JSON.parse(stdout) as {
+      items: { id: string; state: string; summary: string }[];
+    };
+    return items.every(({ state }) => state === 'processed') && items;
+  });
+  assert.deepEqual(
+    log.map(({ id, summary }) => [id, summary]),
+    ['events.e2', 'events.e1'].map((id) => [
+      id,
+      'Not deployed: no deployment spec names the hook events',
+    ]),
+  );
+  const { payload } = await world.controller.get<{ payload: { body: object; inputs: object } }>(
+    '/deliveries/events.e1',
+  );
+  assert.deepEqual(payload, {
+    hook: 'events',
+    type: null,
+    inputs: { level: 'info' },
+    body: { id: 'e1', text: 'kept' },
+  });
 });
 
 test('chain and promotion: staging, soak, approval, production at the same commit, and what its failure starts', async () => {

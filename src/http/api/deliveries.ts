@@ -38,7 +38,7 @@ export function deliveryOperations(deps: {
       name: 'listDeliveries',
       summary: 'Deliveries, newest first',
       query: pageQuery.extend({
-        event: z.string().max(50).optional(),
+        event: z.string().max(100).optional(),
         state: z.enum(['pending', 'processed', 'failed']).optional(),
         repository: z.string().max(200).optional(),
       }),
