@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { runCommand } from '../commands/run-command.ts';
+import { logIn } from '../http/pages/browser.ts';
 import { until } from '../support/until.ts';
 import { createWorld, SITE, type World } from '../support/world.ts';
 
@@ -41,7 +42,7 @@ async function push(message: string): Promise<string> {
 const mainsheet = (...argv: string[]) =>
   runCommand(argv, { env: { MAINSHEET_URL: world.controller.url } });
 
-test('a run starts the next spec at its commit, and the pages and "why" show the chain', async () => {
+test('a run starts the next spec at its commit, and its page, "why" and "explain" show the chain', async () => {
   const sha = await push('chained');
   const second = await world.ended(sha, 'second');
   assert.equal(second.state, 'succeeded');
@@ -53,6 +54,12 @@ test('a run starts the next spec at its commit, and the pages and "why" show the
     [['second', true]],
   );
   assert.match(explained.specs[0]?.reasons[0]?.detail ?? '', /^run \w+ of first has deployed/);
+  const { url } = world.controller;
+  const page = await fetch(`${url}/runs/${second.id}`, { headers: { Cookie: await logIn(url) } });
+  assert.match(
+    (await page.text()).replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' '),
+    / Chain Started by first Starts later .*, if it is healthy until then /,
+  );
 });
 
 test('a chain whose controller is killed at each place of its way goes on after that, once', async () => {
