@@ -58,7 +58,7 @@ test('a run starts the next spec at its commit, and its page, "why" and "explain
   const page = await fetch(`${url}/runs/${second.id}`, { headers: { Cookie: await logIn(url) } });
   assert.match(
     (await page.text()).replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' '),
-    / Chain Started by first Starts later .*, if it is healthy until then /,
+    / Chain Started by Succeeded first Starts later .*, if it is healthy until then /,
   );
 });
 
