@@ -193,7 +193,7 @@ test('dead letter: what a receiver refused is listed with its answer, and sent a
   assert.match(JSON.stringify(dead), /410/);
   const [refused] = received;
   refuses = false;
-  assert.equal((await mainsheet('resend', String(dead.id))).code, 0);
+  assert.equal((await mainsheet('resend', dead.id)).code, 0);
   const again = await until('it has come', () => received[1]);
   assert.equal(again.id, refused?.id);
   assert.equal(again.path, '/restocked');
