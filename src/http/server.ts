@@ -21,6 +21,7 @@ import type { Run } from '../model/run.ts';
 import type { Catalog } from '../spec/catalog.ts';
 import type { Store } from '../store/index.ts';
 import { access } from './access.ts';
+import { automationOperations } from './api/automation.ts';
 import { atAGlanceOperations } from './api/at-a-glance.ts';
 import { backtestOperations } from './api/backtest.ts';
 import { createAuth } from './auth/index.ts';
@@ -180,6 +181,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
       ...gateOperations(deps.gates),
       ...pauseOperations({ store, pausing: deps.pausing }),
       ...atAGlanceOperations({ store, catalog, ...reading, gates: deps.gates, clock }),
+      ...automationOperations({ store, catalog, ...reading, clock }),
       ...overviewOperations({ store, catalog, operate, news }),
       ...whyOperations({ why: deps.why }),
       ...insightOperations({ ...reading, clock }),

@@ -13,6 +13,14 @@ export interface OpenBatch {
   bytes: number;
 }
 
+/** A run that gathers events, with what they have in common. */
+export interface GatheringBatch extends OpenBatch {
+  spec: string;
+  lane: string;
+  /** Empty: the spec gathers all events of the lane. */
+  key: string;
+}
+
 /** What a batch took, and until when. */
 export interface BatchView {
   /** In the order in which they came. */
@@ -35,6 +43,13 @@ export function createBatches(db: Db, engine: Engine) {
         from batches
         where spec = ${spec} and lane = ${lane} and key = ${key} and closed_at is null`;
     },
+
+    /** Every one that gathers events, the one that ends first before the others. */
+    gathering: (most: number): Promise<GatheringBatch[]> =>
+      all<GatheringBatch>`
+        select run_id as run, spec, lane, key, closes_at as "closesAt", bytes,
+          (select count(*) from batch_deliveries d where d.batch = batches.run_id) as events
+        from batches where closed_at is null order by closes_at, run_id limit ${most}`,
 
     async begin(batch: { run: string; spec: string; lane: string; key: string; closesAt: number }) {
       const { run, closesAt, ...rest } = batch;

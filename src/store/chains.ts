@@ -38,6 +38,13 @@ export function createChains(db: Db) {
       return rows.map(mapping.read);
     },
 
+    /** Those that wait, the one whose time comes first before the others. */
+    async waiting(most: number): Promise<Chain[]> {
+      const rows = await all<Row>`select * from chains where state = 'waiting'
+        order by due_at, run_id, spec limit ${most}`;
+      return rows.map(mapping.read);
+    },
+
     /** Ends the wait of one. False when another process has done so. */
     async end(
       { run, spec }: Pick<Chain, 'run' | 'spec'>,

@@ -70,6 +70,13 @@ export function createPreviews(db: Db) {
       return Number(row?.count ?? 0);
     },
 
+    /** Those that are there, and those that are being taken down, the one that ends first before the others. */
+    async open(most: number): Promise<Preview[]> {
+      const rows = await all<Row>`select * from previews where state <> 'ended'
+        order by due_at, spec, number limit ${most}`;
+      return rows.map(read);
+    },
+
     /** Those whose time has come, the one that waits longest first. */
     async due(now: number, most: number): Promise<Preview[]> {
       const rows = await all<Row>`select * from previews where state = 'live' and due_at <= ${now}

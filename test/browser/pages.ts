@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { logIn } from '../http/pages/browser.ts';
 import { NOW, startHttp, type Fixture } from '../http/fixture.ts';
+import { showcaseHooks } from './showcase-automation.ts';
 import { fillShowcase } from './showcase.ts';
 
 /** The dashboard with a small company's deployments, or with nothing at all, at the present time. */
@@ -10,6 +11,7 @@ export async function startShowcase(
 ): Promise<Fixture & { paths: Record<string, string>; cookie: string }> {
   const server = await startHttp(context, {
     passed: () => Date.now() - NOW,
+    ...(kind === 'full' ? { hooks: showcaseHooks() } : {}),
     sleep: (ms, signal) => delay(ms, undefined, { signal }).catch(() => undefined),
   });
   if (kind === 'full') await fillShowcase(server.store, server.specs, Date.now());
@@ -30,6 +32,7 @@ async function pathsOf(
     callbacks: '/callbacks',
     insights: '/insights',
     activity: '/activity',
+    automation: '/automation',
   };
   if (kind === 'empty') return { ...lists, login: '/login', missing: '/runs/unknown' };
   const paths: Record<string, string> = lists;

@@ -4,6 +4,7 @@ import type { Run, RunState, Step } from '../../src/model/run.ts';
 import type { Store } from '../../src/store/index.ts';
 import { sampleRun } from '../store/samples.ts';
 import { createRandom, type Random } from '../support/random.ts';
+import { fillAutomation, PREVIEW_SPEC, TRIGGERS } from './showcase-automation.ts';
 import { buildLog, failingLog } from './showcase-logs.ts';
 
 const MINUTE = 60_000;
@@ -21,6 +22,7 @@ const SPECS: {
   ago: number;
 }[] = [
   spec('storefront-staging', 'acme/storefront', 'staging', 's s s s s s s s s r', 95_000, 0.8),
+  spec('storefront-canary', 'acme/storefront', 'canary', 's s s s s s s s s', 71_000, 12),
   spec(
     'storefront-production',
     'acme/storefront',
@@ -81,7 +83,9 @@ const COMMITS = [
 /** Fills a store with what a small company's deployments look like at `now`, the same each time but for the ids. */
 export async function fillShowcase(store: Store, specs: CatalogState, now: number): Promise<void> {
   const random = createRandom(7);
-  const { specs: loaded } = parseSpecs('deployments.yaml', SPECS.map(yamlOf).join('---\n'));
+  const texts = [...SPECS.map(yamlOf), PREVIEW_SPEC];
+  const { specs: loaded, problems } = parseSpecs('deployments.yaml', texts.join('---\n'));
+  if (problems.length > 0) throw new Error(JSON.stringify(problems));
   Object.assign(specs, { specs: loaded, loadedAt: now });
   for (const { text, digest, spec: named, file } of loaded) {
     await store.snapshots.keep({ digest, name: named.name, file, text }, now);
@@ -112,15 +116,14 @@ export async function fillShowcase(store: Store, specs: CatalogState, now: numbe
     by: 'ines-r',
     reason: 'Waiting for the maintenance window of the database',
   });
+  await fillAutomation(store, now);
 }
 
 function yamlOf({ name, repository, environment, steps }: (typeof SPECS)[number]): string {
   return `name: ${name}
 repository: ${repository}
 environment: ${environment}
-on:
-  push:
-    branches: [main]
+${TRIGGERS[name] ?? 'on:\n  push:\n    branches: [main]'}
 steps:
 ${steps.map((step) => `  - name: ${step}\n    run: make ${step.toLowerCase()}`).join('\n')}
 `;
@@ -141,7 +144,7 @@ async function addRun(
   const sha = Array.from({ length: 40 }, () => random.int(0, 15).toString(16)).join('');
   const [title, author] = COMMITS[(index * 5 + one.name.length) % COMMITS.length] ?? COMMITS[0];
   const delivery = uuid(random);
-  await addDelivery(store, { one, state, at, sha, title, author, delivery, run: id });
+  await addDelivery(store, random, { one, at, sha, title, author, delivery, run: id });
   const startedAt = state === 'blocked' || state === 'superseded' ? undefined : at + 1800;
   const durations = STEPS.map(
     (_, step) => one.usualMs * ([0.2, 0.35, 0.3, 0.1][step] ?? 0) * (0.85 + random.next() * 0.3),
@@ -240,9 +243,9 @@ function layOut(
 
 async function addDelivery(
   store: Store,
+  random: Random,
   {
     one,
-    state,
     at,
     sha,
     title,
@@ -251,7 +254,6 @@ async function addDelivery(
     run,
   }: {
     one: (typeof SPECS)[number];
-    state: RunState;
     at: number;
     sha: string;
     title: string;
@@ -263,6 +265,7 @@ async function addDelivery(
   const commit = {
     id: sha,
     message: `${title}\n\nReviewed-by: the team`,
+    timestamp: new Date(at - random.int(2, 40) * MINUTE).toISOString(),
     author: { name: author, username: author },
     added: [],
     removed: [],
@@ -332,7 +335,6 @@ async function addDelivery(
     },
     at,
   );
-  void state;
 }
 
 async function addCallbacks(

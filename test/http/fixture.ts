@@ -176,7 +176,8 @@ function catalogOf(state: CatalogState, hooks: readonly Hook[]): Catalog {
     current: () => state,
     forRepository: (repository) => state.specs.filter(({ spec }) => spec.repository === repository),
     byName: (name) => state.specs.find(({ spec }) => spec.name === name),
-    forHook: () => [],
+    forHook: (id) =>
+      state.specs.filter(({ spec }) => spec.on.hooks?.some((hook) => hook.id === id)),
     hook: (id) => loaded.find(({ hook }) => hook.id === id),
     hooks: () => loaded,
     secret: () => undefined,

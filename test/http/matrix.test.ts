@@ -36,6 +36,7 @@ const PAGES: Record<string, Anonymous> = {
   'POST /callbacks/:id/resend': 'login',
   'GET /insights': 'login',
   'GET /activity': 'login',
+  'GET /automation': 'login',
   'GET /runs/:id': 'login',
   'GET /runs/:id/log': 'login',
   'GET /runs/:id/log.txt': 'login',

@@ -29,6 +29,7 @@ const ROUTES = [
   'get /api/v1/why',
   'get /api/v1/insights',
   'get /api/v1/audit',
+  'get /api/v1/automation',
   'get /api/v1/deliveries',
   'get /api/v1/deliveries/{id}',
   'get /api/v1/deliveries/{id}/explain',

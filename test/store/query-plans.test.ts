@@ -112,6 +112,8 @@ describe('with ten thousand closed rows', () => {
     ['hooks.get', ['sqlite_autoindex_hooks_1'], () => store.hooks.get('x')],
     ['hooks.list of an owner', ['hooks_by_owner'], () => store.hooks.list(PAGE, 'x')],
     ['hooks.removeExpired', ['hooks_by_expiry'], () => store.hooks.removeExpired(1, 9)],
+    ['chains.waiting', ['chains_due'], () => store.chains.waiting(9)],
+    ['batches.gathering', ['batches_open'], () => store.batches.gathering(9)],
     ['runs.countOpen', ['runs_waiting'], () => store.runs.countOpen()],
     ['inbox.countPending', ['deliveries_waiting'], () => store.inbox.countPending()],
     ['runs.active', ['runs_active'], () => store.runs.active('main')],
@@ -177,7 +179,7 @@ describe('with ten thousand closed rows', () => {
       assert.deepEqual(scans, [], plans.join('\n'));
       // An index scan is a scan too, unless the index holds only what is open.
       const wide = plans.filter(
-        (line) => line.startsWith('SCAN') && !/_(?:waiting|dead|obsolete)$/.test(line),
+        (line) => line.startsWith('SCAN') && !/_(?:waiting|dead|obsolete|open|due)$/.test(line),
       );
       assert.deepEqual(wide, [], plans.join('\n'));
       for (const index of indexes) {

@@ -34,6 +34,10 @@ export function createSchedules(deps: {
     const isSkipped = due !== undefined && schedule.missed === 'skip' && now - due > LATE_MS;
     const id = await store.lazily(async (tables) => {
       await tables.cursors.set(name, next === undefined ? '' : new Date(next).toISOString(), now);
+      if (isSkipped) {
+        const missed = new Date(due).toISOString();
+        await tables.cursors.set(missedCursor(spec, schedule), missed, now);
+      }
       return due === undefined || isSkipped ? undefined : await come(tables, spec, schedule, due);
     });
     const fields = { spec, schedule: schedule.cron, due: due && new Date(due).toISOString() };
@@ -81,6 +85,10 @@ export function createSchedules(deps: {
 function cursorOf(spec: string, { cron, timeZone }: ScheduleTrigger): string {
   return `schedule ${spec} ${timeZone} ${cron}`;
 }
+
+/** Where the newest time of a schedule stands that was skipped. */
+export const missedCursor = (spec: string, schedule: ScheduleTrigger) =>
+  `missed ${cursorOf(spec, schedule)}`;
 
 /** Undefined: it was never looked at. */
 function timeOf(value: string | undefined): number | undefined {

@@ -14,6 +14,7 @@ const FILES = {
     'run.css',
     'lists.css',
     'insights.css',
+    'automation.css',
     'setup.css',
   ],
   'app.js': ['app.js'],

@@ -19,6 +19,7 @@ import type { Commits } from '../read/commits.ts';
 import type { ReadInsights } from '../read/insights.ts';
 import type { RecentRuns } from '../read/recent-runs.ts';
 import { activityRoutes } from './activity.ts';
+import { automationRoutes } from './automation.ts';
 import { callbackRoutes } from './callbacks.ts';
 import { deliveryRoutes } from './deliveries.ts';
 import { runListRoutes } from './runs.ts';
@@ -89,6 +90,7 @@ export function createDashboard(deps: DashboardDeps): { assets: Middleware; page
     ...specActionRoutes(deps),
     ...callbackRoutes(deps),
     ...insightRoutes(deps),
+    ...automationRoutes({ ...deps, recentRuns, commits }),
     ...activityRoutes(deps),
     ...overviewRoutes({ store, catalog: deps.catalog, recentRuns, commits }),
   ];

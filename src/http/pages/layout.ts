@@ -8,6 +8,8 @@ export interface Frame {
   assets: Assets;
   /** Undefined: not logged in. */
   actor: string | undefined;
+  /** Whether the one who looks may see every repository. */
+  seesAll: boolean;
   theme: Theme;
   /** Milliseconds since the epoch. */
   now: number;
@@ -18,16 +20,28 @@ export interface Frame {
 
 export type Theme = 'auto' | 'light' | 'dark';
 
+interface Section {
+  name: string;
+  path: string;
+  /** In the menu at the end: the bar is short on a narrow screen, too. */
+  isMore?: true;
+  /** Only for those who may see every repository. */
+  isForAll?: true;
+}
+
 /** The pages that can be reached from everywhere. */
-export const SECTIONS = [
-  { name: 'Overview', path: '', icon: 'apps' },
-  { name: 'Runs', path: 'runs', icon: 'rocket' },
-  { name: 'Deliveries', path: 'deliveries', icon: 'inbox' },
-  { name: 'Specs', path: 'specs', icon: 'file-code' },
-  { name: 'Callbacks', path: 'callbacks', icon: 'callback' },
-  { name: 'Insights', path: 'insights', icon: 'pulse' },
-  { name: 'Activity', path: 'activity', icon: 'history' },
-] as const;
+const SECTIONS = [
+  { name: 'Overview', path: '' },
+  { name: 'Runs', path: 'runs' },
+  { name: 'Deliveries', path: 'deliveries' },
+  { name: 'Specs', path: 'specs' },
+  { name: 'Insights', path: 'insights' },
+  { name: 'Automation', path: 'automation', isMore: true },
+  { name: 'Hooks', path: 'hooks', isMore: true },
+  { name: 'Callbacks', path: 'callbacks', isMore: true },
+  { name: 'Activity', path: 'activity', isMore: true, isForAll: true },
+  { name: 'Settings', path: 'settings', isMore: true, isForAll: true },
+] as const satisfies Section[];
 
 export interface PageContent {
   title: string;
@@ -69,14 +83,22 @@ ${frame.actor === undefined ? '' : bottom(frame)}
 
 function topBar(frame: Frame, section: PageContent['section']): Html {
   const { root } = frame;
+  const sections: readonly Section[] = SECTIONS;
+  const bar = sections.filter(({ isMore }) => isMore === undefined);
+  const more = sections.filter(
+    ({ isMore, isForAll }) => isMore && (isForAll === undefined || frame.seesAll),
+  );
+  const links = (some: readonly Section[]) =>
+    some.map(
+      ({ name, path }) =>
+        html`<a href="${root}${path}"${name === section ? html` aria-current="page"` : ''}>${name}</a>`,
+    );
   return html`<header class="top"><div class="top-in">
 <a class="brand" href="${root}">${icon(frame, 'logo')}<span>Mainsheet</span></a>
-<nav class="nav" aria-label="Pages">
-${SECTIONS.map(
-  ({ name, path }) =>
-    html`<a href="${root}${path}"${name === section ? html` aria-current="page"` : ''}>${name}</a>`,
-)}
-</nav>
+<nav class="nav" aria-label="Pages"><div class="nav-links">
+${links(bar)}
+</div><details class="menu nav-more"><summary${more.some(({ name }) => name === section) ? html` class="is-current"` : ''}>${icon(frame, 'menu')}<span>More</span></summary>
+<div class="menu-list">${links(more)}</div></details></nav>
 <div class="top-end">
 <form method="post" action="${root}theme" data-theme-form>
 <button class="button is-quiet is-square" title="Colours: ${frame.theme}">${icon(

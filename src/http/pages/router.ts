@@ -53,6 +53,7 @@ function serving(route: PageRoute, deps: PageRouterDeps): Middleware {
       if (ctx.get('Authorization') === '') checkSameOrigin(ctx, deps.publicUrl);
       const viewer = await deps.authenticate(ctx);
       frame.actor = viewer?.actor;
+      frame.seesAll = viewer !== undefined && viewer.visible === undefined;
       const request = {
         ctx,
         frame,
@@ -137,6 +138,7 @@ function frameOf(ctx: Context, { assets, clock, version, seen }: PageRouterDeps)
     root: depth <= 0 ? './' : '../'.repeat(depth),
     assets,
     actor: undefined,
+    seesAll: false,
     theme: themeOf(ctx),
     now: clock.now(),
     version,

@@ -4,7 +4,7 @@ import type { Run } from '../../model/run.ts';
 import type { Chain } from '../../store/chains.ts';
 import type { RunView } from '../read/run.ts';
 import { callbackName, tells } from './components/callbacks.ts';
-import { causeOf, environmentPath, runPath, shortSha } from './components/commit.ts';
+import { causeOf, environmentPath, githubHome, runPath, shortSha } from './components/commit.ts';
 import { reasonList } from './components/reasons.ts';
 import { stateIcon } from './components/state.ts';
 import { ago, exact } from './components/time.ts';
@@ -59,7 +59,7 @@ function revision(
 /** Undefined for a server that is not set any more. */
 function pagesOf(repository: string, { githubUrl, servers = new Map() }: Servers) {
   if (elsewhere(repository) === undefined) {
-    const home = `${githubUrl}/${repository.split('/').map(encodeURIComponent).join('/')}`;
+    const home = githubHome(githubUrl, repository);
     return {
       commit: (sha: string) => `${home}/commit/${encodeURIComponent(sha)}`,
       compare: (before: string, after: string) =>

@@ -65,6 +65,7 @@ export function createSetupServer(deps: SetupDeps): SetupServer {
       root: '../'.repeat(ctx.path.split('/').length - 2) || './',
       assets,
       actor: undefined,
+      seesAll: false,
       theme: 'auto',
       now: Date.now(),
       version: deps.version,

@@ -111,6 +111,8 @@ for (const [engine, open] of bothEngines()) {
           ({ msg, schedule }) => /skipped/.test(String(msg)) && schedule === '30 * * * *',
         ),
       );
+      const skipped = await store.cursors.get('missed schedule nightly UTC 30 * * * *');
+      assert.equal(skipped, '2026-11-30T06:30:00.000Z');
       await one.lookAt('2026-11-30T12:30:30Z');
       assert.deepEqual(
         (await delivered(store)).slice(1).map(([id]) => id),

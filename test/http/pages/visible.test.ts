@@ -30,7 +30,11 @@ test('what somebody may not see does not exist on any page, and what they may no
   const { store, specs, asked } = fixture;
   const yaml = (name: string, repository: string) =>
     `name: ${name}\nrepository: ${repository}\nenvironment: ${name}-env\non: { push: {} }\nsteps: [{ run: make }]\n`;
-  const texts = [yaml('storefront', 'acme/storefront'), yaml(SECRET, `acme/${SECRET}`)];
+  const chained = yaml(`${SECRET}-next`, `acme/${SECRET}`).replace(
+    'push: {}',
+    `deployment: { spec: ${SECRET} }, schedule: { cron: "0 6 * * *" }`,
+  );
+  const texts = [yaml('storefront', 'acme/storefront'), yaml(SECRET, `acme/${SECRET}`), chained];
   specs.specs = parseSpecs('all.yaml', texts.join('---\n')).specs;
   specs.problems = [{ file: `${SECRET}.yaml`, line: 1, column: 1, message: SECRET }];
   for (const [id, name] of [
@@ -57,6 +61,22 @@ test('what somebody may not see does not exist on any page, and what they may no
   }
   for (const { id } of await store.outbox.ofRun('closed'))
     await store.outbox.finish(id, 'dead', 1, SECRET);
+  await store.chains.add([{ run: 'closed', spec: SECRET, dueAt: 9e12 }]);
+  await store.batches.begin({ run: 'closed2', spec: SECRET, lane: 'x', key: SECRET, closesAt: 1 });
+  await store.previews.note({
+    spec: SECRET,
+    repository: `acme/${SECRET}`,
+    number: 1,
+    state: 'live',
+    runId: 'closed',
+    sha: SECRET,
+    fork: false,
+    changedAt: 1,
+    notedAt: 1,
+    dueAt: 1,
+    reason: SECRET,
+    delivery: undefined,
+  });
   await store.audit.record({
     at: 1,
     actor: 'a',
@@ -94,6 +114,7 @@ test('what somebody may not see does not exist on any page, and what they may no
     '/specs',
     '/callbacks',
     '/insights',
+    '/automation',
     '/callbacks?state=dead',
     '/runs/open',
     '/specs/storefront',

@@ -2,7 +2,7 @@
 'use strict';
 
 (() => {
-  /* As `agoText` and `durationText` in components/time.ts. */
+  /* As `agoText`, `untilText` and `durationText` in components/time.ts. */
   const UNITS = [
     ['y', 31536000],
     ['mo', 2592000],
@@ -17,6 +17,14 @@
       if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ago`;
     }
     return seconds < 10 ? 'just now' : `${seconds} s ago`;
+  }
+
+  function untilText(ms) {
+    const seconds = Math.floor(ms / 1000);
+    for (const [unit, size] of UNITS) {
+      if (seconds >= size) return `in ${Math.floor(seconds / size)} ${unit}`;
+    }
+    return seconds < 1 ? 'now' : `in ${seconds} s`;
   }
 
   function durationText(ms) {
@@ -40,6 +48,9 @@
     for (const time of document.querySelectorAll('time[data-since]')) {
       write(time, durationText(now - Date.parse(time.dataset.since)));
     }
+    for (const time of document.querySelectorAll('time[data-until]')) {
+      write(time, untilText(Date.parse(time.dataset.until) - now));
+    }
     for (const time of document.querySelectorAll('time[datetime]')) {
       write(time, agoText(now - Date.parse(time.dateTime)));
       time.title ||= `${time.dateTime.slice(0, 16).replace('T', ' ')} UTC`;
@@ -50,7 +61,7 @@
   }
 
   /* On a narrow screen the page that one is on may be out of sight. */
-  const nav = document.querySelector('.nav');
+  const nav = document.querySelector('.nav-links');
   const current = nav?.querySelector('[aria-current]');
   if (current) nav.scrollLeft = current.offsetLeft - nav.offsetLeft - 16;
 

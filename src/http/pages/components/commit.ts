@@ -21,12 +21,18 @@ export function environmentPath(frame: Frame, spec: string): string {
   return frame.root + pathTo(['specs', spec]);
 }
 
+/** Where a repository is on GitHub. */
+export function githubHome(githubUrl: string, repository: string): string {
+  return `${githubUrl}/${repository.split('/').map(encodeURIComponent).join('/')}`;
+}
+
 const EVENTS: Record<string, string> = {
   push: 'Push',
   release: 'Release',
   workflow_run: 'Workflow',
   deploy: 'By hand',
   hook: 'Hook',
+  schedule: 'Schedule',
   deployment: 'Chain',
   pull_request: 'Pull request',
   teardown: 'Teardown',

@@ -37,6 +37,12 @@ export function stateIcon(frame: Frame, state: State): Html {
   )}<span class="for-readers">${stateName(state)}</span></span>`;
 }
 
+/** A state's sign in a picture, at a place in it. Words beside it have to say the same. */
+export function stateIconIn(frame: Frame, state: State, at: { x: number; y: number }): Html {
+  const { root, assets } = frame;
+  return html`<svg class="tone is-${state} icon" x="${at.x}" y="${at.y}" width="16" height="16" aria-hidden="true"><use href="${root}${assets.path('icons.svg')}#${ICONS[state]}"></use></svg>`;
+}
+
 /** A state with its sign and its name. */
 export function stateBadge(frame: Frame, state: State, more = ''): Html {
   return html`<span class="badge is-${state} ${more}">${icon(

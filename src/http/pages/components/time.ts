@@ -22,6 +22,20 @@ export function since(at: number, now: number): Html {
   return html`<time data-since="${isoTime(at)}" title="Since ${exact(at)}">${durationText(now - at)}</time>`;
 }
 
+/** "in 18 min" until it has come; the script of the page keeps it true. */
+export function until(at: number, now: number): Html {
+  return html`<time data-until="${isoTime(at)}" title="${exact(at)}">${untilText(at - now)}</time>`;
+}
+
+/** As `untilText` in `app.js`. */
+function untilText(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  for (const [unit, size] of UNITS) {
+    if (seconds >= size) return `in ${Math.floor(seconds / size)} ${unit}`;
+  }
+  return seconds < 1 ? 'now' : `in ${seconds} s`;
+}
+
 export function exact(at: number): string {
   return `${isoTime(at).slice(0, 19).replace('T', ' ')} UTC`;
 }

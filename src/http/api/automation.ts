@@ -1,0 +1,169 @@
+import { z } from 'zod';
+import { isoTime, type Clock } from '../../lib/clock.ts';
+import { CHAIN_STATES } from '../../model/chain.ts';
+import { RUN_STATES } from '../../model/run.ts';
+import { describeWaits } from '../../model/step-gate.ts';
+import type { Viewer } from '../auth/viewer.ts';
+import { readAutomation, type Automation } from '../read/automation.ts';
+import type { OverviewDeps } from '../read/overview.ts';
+import { operation, type Operation } from './route.ts';
+
+const time = z.iso.datetime().describe('ISO 8601, UTC');
+
+const automationSchema = z
+  .object({
+    chains: z
+      .array(
+        z.object({
+          specs: z.array(
+            z.object({
+              spec: z.string(),
+              environment: z.string(),
+              state: z.enum([...RUN_STATES, 'none']),
+              sha: z.string().nullable().describe('What is live'),
+            }),
+          ),
+          links: z.array(
+            z.object({
+              from: z.string(),
+              to: z.string(),
+              states: z.array(z.enum(CHAIN_STATES)),
+              soakSeconds: z.number(),
+              gates: z.array(z.string()).describe('What it waits for then, each in a line'),
+            }),
+          ),
+        }),
+      )
+      .describe('Specs that start each other, in the order in which they do'),
+    promotions: z
+      .array(
+        z.object({
+          kind: z
+            .enum(['soak', 'gate'])
+            .describe('Whether a time has to pass, or its run waits at a gate'),
+          from: z.string().nullable(),
+          to: z.string(),
+          sha: z.string(),
+          run: z.string().describe('What is promoted, or waits'),
+          at: time.nullable().describe('When it starts, where that is known'),
+          reason: z.string(),
+        }),
+      )
+      .describe('Specs that are to be started and are not yet'),
+    batches: z
+      .array(
+        z.object({
+          spec: z.string(),
+          environment: z.string(),
+          key: z.string().describe('What its events have in common; empty: the spec says nothing'),
+          events: z.int(),
+          most: z.int().nullable(),
+          until: time,
+          run: z.string(),
+        }),
+      )
+      .describe('Runs that gather events'),
+    schedules: z.array(
+      z.object({
+        spec: z.string(),
+        environment: z.string(),
+        cron: z.string(),
+        timezone: z.string(),
+        ref: z.string().nullable(),
+        missed: z.enum(['once', 'skip']),
+        next: z.array(time).describe('Its next times, three at most'),
+        last: z.object({ due: time, run: z.string() }).nullable(),
+        lastSkipped: time.nullable().describe('The newest time that passed and was left out'),
+      }),
+    ),
+    previews: z.array(
+      z.object({
+        spec: z.string(),
+        repository: z.string(),
+        number: z.int(),
+        state: z.enum(['live', 'ending']),
+        sha: z.string(),
+        fork: z.boolean(),
+        url: z.string().nullable(),
+        run: z.string().nullable(),
+        until: time.describe('When it is taken down'),
+      }),
+    ),
+  })
+  .meta({ id: 'Automation' });
+
+/** What the page of what starts by itself shows, from the same reading. */
+export function automationOperations(
+  deps: OverviewDeps & { clock: Pick<Clock, 'now'> },
+): Operation[] {
+  return [
+    operation({
+      method: 'get',
+      path: '/automation',
+      name: 'getAutomation',
+      summary: 'What starts by itself, and what waits before: chains, batches, schedules, previews',
+      answer: automationSchema,
+      serve: async (ctx) => toAutomation(await readAutomation(deps, ctx.state['viewer'] as Viewer)),
+    }),
+  ];
+}
+
+function toAutomation(view: Automation): z.infer<typeof automationSchema> {
+  return {
+    chains: view.chains.map(({ nodes, edges }) => ({
+      specs: nodes.map(({ spec: { name, environment } }) => ({
+        spec: name,
+        environment,
+        state: view.places.get(name)?.state ?? 'none',
+        sha: view.places.get(name)?.deployed?.sha ?? null,
+      })),
+      links: edges.map(({ from, to, trigger }) => {
+        const spec = nodes.find(({ spec: { name } }) => name === to)?.spec;
+        return {
+          from,
+          to,
+          states: [...trigger.states],
+          soakSeconds: trigger.soakMs / 1000,
+          gates: spec === undefined ? [] : describeWaits(spec),
+        };
+      }),
+    })),
+    promotions: view.promotions.map(({ from, run, at, ...one }) => ({
+      ...one,
+      from: from ?? null,
+      run: run.id,
+      at: at === undefined ? null : isoTime(at),
+    })),
+    batches: view.batches.map(({ spec, of, key, events, most, closesAt, run }) => ({
+      spec,
+      environment: of.environment,
+      key,
+      events,
+      most: most ?? null,
+      until: isoTime(closesAt),
+      run,
+    })),
+    schedules: view.schedules.map(({ spec, environment, schedule, next, last, missed }) => ({
+      spec,
+      environment,
+      cron: schedule.cron,
+      timezone: schedule.timeZone,
+      ref: schedule.ref ?? null,
+      missed: schedule.missed,
+      next: next.map(isoTime),
+      last: last === undefined ? null : { due: isoTime(last.due), run: last.run.id },
+      lastSkipped: missed === undefined ? null : isoTime(missed),
+    })),
+    previews: view.previews.map(({ preview, run, url }) => ({
+      spec: preview.spec,
+      repository: preview.repository,
+      number: preview.number,
+      state: preview.state === 'ending' ? 'ending' : 'live',
+      sha: preview.sha,
+      fork: preview.fork,
+      url: url ?? null,
+      run: run?.id ?? null,
+      until: isoTime(preview.dueAt),
+    })),
+  };
+}

@@ -1,0 +1,230 @@
+import { scheduleEventName } from '../../src/model/schedule.ts';
+import { chainEventName } from '../../src/model/chain.ts';
+import { hookEventName, type DynamicHook, type Hook } from '../../src/model/hook.ts';
+import type { NewRun, Run } from '../../src/model/run.ts';
+import { parseSpecs } from '../../src/spec/load.ts';
+import type { Store } from '../../src/store/index.ts';
+import { sampleDelivery, sampleRun } from '../store/samples.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+/** What starts the specs of the showcase that a push alone does not start. */
+export const TRIGGERS: Record<string, string> = {
+  'storefront-canary': `on:
+  deployment: { spec: storefront-staging }
+gates:
+  - approve: { from: [lena-k, samirb], count: 1 }`,
+  'storefront-production': `on:
+  deployment: { spec: storefront-canary, soak: 30m }
+gates:
+  - window: { allow: ["Mon-Fri 09:00-16:00"], timezone: Europe/Berlin }`,
+  'checkout-api-production': `on:
+  deployment: { spec: checkout-api-staging, soak: 1h }`,
+  'search-indexer': `on:
+  push: { branches: [main] }
+  schedule:
+    - { cron: "0 6 * * 1-5", timezone: Europe/Berlin }
+    - { cron: "30 2 * * 0", missed: skip }
+  hook: { id: grafana-alerts }`,
+  docs: `on:
+  push: { branches: [main] }
+batch: { window: 10m, max: 50 }`,
+  'mobile-gateway': `on:
+  push: { branches: [main] }
+  hook: { id: registry }`,
+};
+
+export const PREVIEW_SPEC = `name: storefront-preview
+repository: acme/storefront
+on:
+  pull_request: { branches: [main] }
+steps:
+  - run: make preview
+teardown:
+  - run: make unpreview
+`;
+
+/** The hooks of the showcase. */
+export function showcaseHooks(): Hook[] {
+  const { hooks } = parseSpecs(
+    'hooks.yaml',
+    `kind: hook
+id: registry
+sender: { hmac: { header: X-Signature, prefix: "sha256=" } }
+secrets: [REGISTRY_SECRET]
+extract:
+  tag: { json: $.push_data.tag, type: string, required: true }
+  image: { json: $.repository.name, type: string }
+if: "!inputs.tag.startsWith('dev-')"
+dedupe: body.id
+---
+kind: hook
+id: grafana-alerts
+sender: bearer
+secrets: [GRAFANA_TOKEN]
+extract:
+  status: { json: $.status, type: string }
+`,
+  );
+  return hooks.map(({ hook }) => hook);
+}
+
+/** Chains, batches, schedules, previews and hooks, with what waits in each. */
+export async function fillAutomation(store: Store, now: number): Promise<void> {
+  const newest = async (spec: string) => {
+    const { items } = await store.runs.list(
+      { limit: 1, before: undefined },
+      { spec, state: 'succeeded' },
+    );
+    return items[0] as Run;
+  };
+  const add = async (id: string, more: Partial<NewRun>) =>
+    await store.runs.insert(sampleRun(id, { lane: id, delivery: `of ${id}`, ...more }), ['Deploy']);
+
+  const staging = await newest('storefront-staging');
+  const canary = await newest('storefront-canary');
+  const delivery = `${chainEventName('storefront-canary')}:${staging.id}`;
+  await store.chains.add([
+    { run: staging.id, spec: 'storefront-canary', dueAt: now - 22 * MINUTE },
+    { run: canary.id, spec: 'storefront-production', dueAt: now + 18 * MINUTE },
+  ]);
+  await store.chains.end(
+    { run: staging.id, spec: 'storefront-canary' },
+    { state: 'started', delivery },
+  );
+  await store.inbox.store([sampleDelivery(delivery, { receivedAt: now - 22 * MINUTE })]);
+  await add('01kpromotion', {
+    spec: 'storefront-canary',
+    environment: 'canary',
+    lane: 'storefront-canary-canary',
+    sha: staging.sha,
+    event: 'deployment',
+    delivery,
+    state: 'blocked',
+    reason: 'Waits for 1 approval by lena-k, samirb',
+    createdAt: now - 22 * MINUTE,
+  });
+
+  await add('01kgathers', {
+    spec: 'docs',
+    repository: 'acme/docs',
+    environment: 'pages',
+    state: 'blocked',
+    reason: 'Gathers events: 3 so far',
+    createdAt: now - 4 * MINUTE,
+    batch: '01kgathers',
+  });
+  const closesAt = now + 6 * MINUTE;
+  const batch = { run: '01kgathers', spec: 'docs', lane: '01kgathers', key: '', closesAt };
+  await store.batches.begin(batch);
+  for (const one of ['a', 'b', 'c']) await store.batches.add(batch.run, batch.spec, one, 900);
+
+  const monday = Date.UTC(2026, 10, 30, 5);
+  const due = new Date(monday - Math.ceil((monday - now) / (7 * 24 * HOUR)) * 7 * 24 * HOUR);
+  await add('01kscheduled', {
+    spec: 'search-indexer',
+    repository: 'acme/search',
+    event: 'schedule',
+    delivery: `${scheduleEventName('search-indexer')}:${due.toISOString()}`,
+    state: 'succeeded',
+    createdAt: due.getTime(),
+    startedAt: due.getTime() + 900,
+    finishedAt: due.getTime() + 42_000,
+  });
+
+  for (const [number, ago, state, title] of [
+    [412, 2, 'live', 'a1b2c3d'],
+    [409, 26, 'live', '77e0f19'],
+    [398, 140, 'ending', 'c0ffee1'],
+  ] as const) {
+    const sha = title.padEnd(40, '0');
+    await add(`01kpreview${number}`, {
+      spec: 'storefront-preview',
+      environment: `preview-${number}`,
+      sha,
+      ref: `refs/pull/${number}/head`,
+      branch: undefined,
+      event: 'pull_request',
+      state: 'succeeded',
+      createdAt: now - ago * HOUR,
+      startedAt: now - ago * HOUR + 900,
+      finishedAt: now - ago * HOUR + 61_000,
+      outputs: { environment_url: `https://pr-${number}.storefront.acme.example` },
+    });
+    await store.previews.note({
+      spec: 'storefront-preview',
+      repository: 'acme/storefront',
+      number,
+      state,
+      runId: `01kpreview${number}`,
+      sha,
+      fork: number === 409,
+      changedAt: now - ago * HOUR,
+      notedAt: now - ago * HOUR,
+      dueAt: state === 'live' ? now + (168 - ago) * HOUR : now - MINUTE,
+      reason: state === 'live' ? 'its time is over' : 'the pull request was closed',
+      delivery: undefined,
+    });
+  }
+  await fillHooks(store, now);
+}
+
+async function fillHooks(store: Store, now: number): Promise<void> {
+  const hook = (more: Partial<DynamicHook>): DynamicHook => ({
+    id: '',
+    hook: 'registry',
+    owner: 'acme/mobile',
+    specs: ['mobile-gateway'],
+    inputs: {},
+    secrets: [{ id: '91c2a7d40be35f68', createdAt: now - 20 * 24 * HOUR, until: null }],
+    createdAt: now - 20 * 24 * HOUR,
+    createdBy: 'ines-r',
+    expiresAt: now + 10 * 24 * HOUR,
+    ...more,
+  });
+  await store.hooks.add(
+    hook({ id: '3f9d0c51b7e24a8896d1e0f5a2c47b13', inputs: { image: 'gateway' } }),
+  );
+  await store.hooks.add(
+    hook({
+      id: 'b05e7719ac3d4f02a41f98d3607ce5d8',
+      owner: 'the night shift',
+      specs: [],
+      secrets: [
+        { id: '0a1f3b5c7d9e2468', createdAt: now - 9 * 24 * HOUR, until: now + 20 * HOUR },
+        { id: '5566778899aabbcc', createdAt: now - 4 * HOUR, until: null },
+      ],
+      createdAt: now - 9 * 24 * HOUR,
+      expiresAt: now + 21 * 24 * HOUR,
+    }),
+  );
+  const event = hookEventName('registry');
+  await store.inbox.store([
+    sampleDelivery('registry.4711', {
+      event,
+      repository: undefined,
+      queue: event,
+      receivedAt: now - 3 * HOUR,
+      payload: JSON.stringify({ hook: 'registry', type: null, inputs: { tag: '1.8.2' }, body: {} }),
+    }),
+  ]);
+  await store.inbox.close(
+    'registry.4711',
+    'processed',
+    {
+      summary: 'Made 1 run: mobile-gateway',
+      specs: [
+        {
+          spec: 'mobile-gateway',
+          run: undefined,
+          verdict: {
+            matched: true,
+            reasons: [{ condition: 'on.hook', held: true, detail: 'the hook is registry' }],
+          },
+        },
+      ],
+    },
+    now - 3 * HOUR,
+  );
+}
