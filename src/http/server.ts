@@ -31,6 +31,7 @@ import { gateOperations } from './api/gates.ts';
 import { withOpenApi } from './api/openapi.ts';
 import { overviewOperations } from './api/overview.ts';
 import { pauseOperations } from './api/pauses.ts';
+import { historyOperations } from './api/history.ts';
 import { whyOperations } from './api/why.ts';
 import { insightOperations } from './api/insights.ts';
 import { createReadInsights } from './read/insights.ts';
@@ -183,6 +184,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
       ...atAGlanceOperations({ store, catalog, ...reading, gates: deps.gates, clock }),
       ...automationOperations({ store, catalog, ...reading, clock }),
       ...overviewOperations({ store, catalog, operate, news }),
+      ...historyOperations({ ...deps, ...reading }),
       ...whyOperations({ why: deps.why }),
       ...insightOperations({ ...reading, clock }),
       ...backtestOperations({ backtest: deps.backtest, clock, stepLimits: deps.stepLimits }),

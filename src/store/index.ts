@@ -6,6 +6,7 @@ import { createBatches, type Batches } from './batches.ts';
 import { createBranchHeads, type BranchHeads } from './branch-heads.ts';
 import { createChains, type Chains } from './chains.ts';
 import { createCommits } from './commits.ts';
+import { createDeployed } from './deployed.ts';
 import { createCursors, type Cursors } from './cursors.ts';
 import type { Engine } from './engine.ts';
 import { createEnvironments, type Environments } from './environments.ts';
@@ -76,6 +77,7 @@ export interface Store extends Tables {
   retention: Retention;
   pastDeliveries: PastDeliveries;
   commits: ReturnType<typeof createCommits>;
+  deployed: ReturnType<typeof createDeployed>;
   insights: ReturnType<typeof createInsights>;
   githubWrites: WriteLog;
   /** Stores a delivery; resolves after its commit has reached the disk (G1), false for an id or a body that was there before. */
@@ -157,6 +159,7 @@ export async function createStore(
     retention: createRetention(db, engine),
     pastDeliveries: createPastDeliveries(db),
     commits: createCommits(db),
+    deployed: createDeployed(db),
     insights: createInsights(db),
     githubWrites: createGitHubWrites(db, engine),
     async each(group) {

@@ -16,6 +16,7 @@ import { batches } from './migrations/0045-batches.ts';
 import { callbacks } from './migrations/0046-callbacks.ts';
 import { stepGates } from './migrations/0047-step-gates.ts';
 import { chatMessages } from './migrations/0051-chat-messages.ts';
+import { deployed } from './migrations/0056-deployed.ts';
 import { checkAlone, declareSchema, isBearable } from './schema-version.ts';
 
 /** Every database from before the first release has it; `0001-first` has become all that was there then. */
@@ -151,5 +152,6 @@ export function migrations(engine: Engine): Record<string, SchemaChange> {
     '0047-step-gates': { up: stepGates },
     '0050-previews': { up: previews },
     '0051-chat-messages': { up: chatMessages },
+    '0056-deployed': { up: deployed },
   };
 }

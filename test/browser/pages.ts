@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { isoTime } from '../../src/lib/clock.ts';
 import { logIn } from '../http/pages/browser.ts';
 import { NOW, startHttp, type Fixture } from '../http/fixture.ts';
 import { showcaseHooks } from './showcase-automation.ts';
@@ -42,6 +43,10 @@ async function pathsOf(
   }
   const { items } = await store.runs.list({ limit: 1, before: undefined }, { state: 'succeeded' });
   const { items: deliveries } = await store.inbox.list({ limit: 1, before: undefined });
+  const at = { spec: 'storefront-production', lane: 'storefront-production-production' };
+  const { items: live } = await store.deployed.list(at, { limit: 4, before: undefined });
+  const day = isoTime(live[2]?.run.finishedAt ?? 0).slice(0, 10);
+  const compared = `from=${live[3]?.run.id}&to=${live[0]?.run.id}`;
   const { items: dead } = await store.outbox.list(
     { limit: 1, before: undefined },
     { state: 'dead' },
@@ -51,6 +56,8 @@ async function pathsOf(
     rollback: `/runs/${items[0]?.id}/rollback`,
     delivery: `/deliveries/${deliveries[0]?.id}`,
     spec: '/specs/infrastructure',
+    history: `/specs/storefront-production/history?day=${day}&${compared}`,
+    'history-none': '/specs/mobile-gateway/history',
     deploy: '/specs/storefront-production/deploy',
     callback: `/callbacks/${dead[0]?.id}`,
   };

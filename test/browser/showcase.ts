@@ -10,13 +10,16 @@ import { buildLog, failingLog } from './showcase-logs.ts';
 const MINUTE = 60_000;
 const STEPS = ['Install', 'Build', 'Test', 'Deploy'];
 
+/** How a run came to be and to its end: `u` brings back what was deployed before. */
+type End = RunState | 'back';
+
 /** How each spec of the showcase stands: its last runs, oldest first, and how long they take. */
 const SPECS: {
   name: string;
   repository: string;
   environment: string;
   steps: string[];
-  ends: RunState[];
+  ends: End[];
   usualMs: number;
   /** How many minutes ago the last run was made. */
   ago: number;
@@ -27,7 +30,7 @@ const SPECS: {
     'storefront-production',
     'acme/storefront',
     'production',
-    's s s f s s s s s s',
+    's s s s s f u s s s',
     132_000,
     34,
   ),
@@ -54,8 +57,9 @@ function spec(
   usualMs: number,
   ago: number,
 ) {
-  const names: Record<string, RunState> = {
+  const names: Record<string, End> = {
     s: 'succeeded',
+    u: 'back',
     f: 'failed',
     x: 'superseded',
     r: 'running',
@@ -91,15 +95,15 @@ export async function fillShowcase(store: Store, specs: CatalogState, now: numbe
     await store.snapshots.keep({ digest, name: named.name, file, text }, now);
   }
   const history = SPECS.flatMap((one) =>
-    one.ends.map((state, index) => {
+    one.ends.map((end, index) => {
       const back = one.ends.length - 1 - index;
       const at = now - (one.ago + back * back * 41 + back * 97) * MINUTE;
-      return { one, state, at, index };
+      return { one, end, at, index };
     }),
   ).sort((a, b) => a.at - b.at);
-  for (const { one, state, at, index } of history) {
+  for (const { one, end, at, index } of history) {
     const digest = loaded.find((entry) => entry.spec.name === one.name)?.digest ?? '';
-    await addRun(store, random, { one, state, at, index, digest });
+    await addRun(store, random, { one, end, at, index, digest });
   }
   const audited = [
     ['run.retry', '01k9checkoutapi', 'made run 01k9checkoutapi2', 190],
@@ -134,17 +138,26 @@ async function addRun(
   random: Random,
   {
     one,
-    state,
+    end,
     at,
     index,
     digest,
-  }: { one: (typeof SPECS)[number]; state: RunState; at: number; index: number; digest: string },
+  }: { one: (typeof SPECS)[number]; end: End; at: number; index: number; digest: string },
 ): Promise<void> {
+  const state = end === 'back' ? 'succeeded' : end;
   const id = `01k${at.toString(36)}${one.name.replaceAll('-', '').slice(0, 6)}${index}`;
-  const sha = Array.from({ length: 40 }, () => random.int(0, 15).toString(16)).join('');
+  const target = end === 'back' ? await deployedBefore(store, one.name) : undefined;
+  const sha =
+    target?.sha ?? Array.from({ length: 40 }, () => random.int(0, 15).toString(16)).join('');
   const [title, author] = COMMITS[(index * 5 + one.name.length) % COMMITS.length] ?? COMMITS[0];
-  const delivery = uuid(random);
-  await addDelivery(store, random, { one, at, sha, title, author, delivery, run: id });
+  const delivery = target?.delivery ?? uuid(random);
+  if (target === undefined) {
+    await addDelivery(store, random, { one, at, sha, title, author, delivery, run: id });
+  } else {
+    const detail = `made run ${id}: Rollback to ${sha.slice(0, 7)}: ${WHY_BACK} (run ${target.id})`;
+    const row = { action: 'run.rollback', subject: target.id, detail };
+    await store.audit.record({ at, actor: 'ines-r', ...row });
+  }
   const startedAt = state === 'blocked' || state === 'superseded' ? undefined : at + 1800;
   const durations = STEPS.map(
     (_, step) => one.usualMs * ([0.2, 0.35, 0.3, 0.1][step] ?? 0) * (0.85 + random.next() * 0.3),
@@ -166,6 +179,7 @@ async function addRun(
     lane: `${one.name}-${one.environment}`,
     sha,
     delivery,
+    cause: target === undefined ? 'event' : 'rollback',
     state,
     reason: REASONS[state] ?? '',
     fault: state === 'failed' ? 'step' : undefined,
@@ -179,6 +193,7 @@ async function addRun(
         : {},
   });
   const stored = await store.runs.insert(run, STEPS);
+  if (target !== undefined) await store.runs.setAskedBy(id, 'ines-r');
   for (const step of steps) await store.steps.update(id, step);
   const log = state === 'failed' ? failingLog : buildLog;
   const lines = steps.filter(({ startedAt: begun }) => begun !== undefined);
@@ -194,6 +209,14 @@ async function addRun(
     await store.environments.record(stored, finishedAt ?? at);
   }
 }
+
+/** The newest but one: the newest is what is to be undone. */
+async function deployedBefore(store: Store, spec: string): Promise<Run | undefined> {
+  const page = { limit: 2, before: undefined };
+  return (await store.runs.list(page, { spec, state: 'succeeded' })).items[1];
+}
+
+const WHY_BACK = 'prices without VAT are shown to one customer in ten';
 
 const REASONS: Partial<Record<RunState, string>> = {
   succeeded: 'Deployed',

@@ -110,7 +110,7 @@ test('the overview tells what is deployed, what runs, what is blocked by which g
       {
         spec: 'storefront',
         by: 'samir',
-        reason: 'Rollback to aaaaaaa: the cart is empty (run r0)',
+        reason: 'the cart is empty',
       },
     ],
     dead: [{ error: 'GitHub answered 403' }],

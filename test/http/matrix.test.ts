@@ -19,6 +19,7 @@ const PAGES: Record<string, Anonymous> = {
   'POST /deliveries/:id/replay': 'login',
   'GET /specs': 'login',
   'GET /specs/:name': 'login',
+  'GET /specs/:name/history': 'login',
   'GET /specs/:name/pause': 'login',
   'POST /specs/:name/pause': 'login',
   'GET /specs/:name/resume': 'login',

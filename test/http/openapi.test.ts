@@ -40,6 +40,7 @@ const ROUTES = [
   'post /api/v1/hooks/{id}/test',
   'delete /api/v1/hooks/{id}',
   'get /api/v1/environments',
+  'get /api/v1/environments/{spec}/history',
   'get /api/v1/events',
   'get /api/v1/openapi.json',
   'post /api/v1/login-links',
@@ -133,6 +134,10 @@ async function fill({ store, specs }: Fixture): Promise<void> {
   );
   await store.outbox.finish(1, 'dead', 2, 'gone');
   await store.environments.record(run, 1);
+  for (const [id, sha] of ['b', 'c'].entries()) {
+    const ended = { sha: sha.repeat(40), state: 'succeeded' as const, finishedAt: NOW + id };
+    await store.runs.insert(sampleRun(['old', 'new'][id] ?? '', ended), []);
+  }
   const problem = { file: 'a.yaml', line: 1, column: 1, message: 'x', hint: 'y' };
   await store.audit.record({
     at: 1,
@@ -158,6 +163,7 @@ async function fill({ store, specs }: Fixture): Promise<void> {
 
 function idIn(path: string): string {
   if (path.includes('/hooks/')) return HOOK;
+  if (path.includes('/environments/')) return 'storefront';
   if (/\/runs\/|rollback/.test(path)) return 'r1';
   return path.includes('/outbox/') ? '1' : 'd1';
 }
@@ -253,6 +259,7 @@ test('every query parameter that is described is taken, with its default where i
     repository: 'acme/storefront',
     sha: 'a'.repeat(40),
     overlap: '1h',
+    at: isoTime(NOW),
     from: isoTime(NOW - 1),
     to: isoTime(NOW),
   };
@@ -263,7 +270,8 @@ test('every query parameter that is described is taken, with its default where i
       assert.equal(required, needed.includes(`${name}=`), `${path} ${name}`);
       const value =
         samples[name] ?? ('enum' in schema ? String((schema.enum as unknown[])[0]) : 'x');
-      const url = `${fixture.url}${path.replace(/\{\w+\}/, path.includes('/hooks/') ? HOOK : 'r1')}${needed.replace(new RegExp(`${name}=[^&]*&?`), '') || '?'}&${name}=${value}`;
+      const id = /hooks|environments/.test(path) ? idIn(path) : 'r1';
+      const url = `${fixture.url}${path.replace(/\{\w+\}/, id)}${needed.replace(new RegExp(`${name}=[^&]*&?`), '') || '?'}&${name}=${value}`;
       assert.ok((await asAdmin(url, { method })).ok, url);
     }
   }

@@ -1,6 +1,7 @@
 import { describe } from 'node:test';
 import type { Store } from '../../src/store/index.ts';
 import { atomicallyContract } from './contract/atomically.ts';
+import { deployedContract } from './contract/deployed.ts';
 import { githubWritesContract } from './contract/github-writes.ts';
 import { hooksContract } from './contract/hooks.ts';
 import { inboxContract } from './contract/inbox.ts';
@@ -29,6 +30,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     inboxContract(withStore);
     runsContract(withStore);
     runLeasesContract(withStore);
+    deployedContract(withStore);
     outboxContract(withStore);
     outboxOrderContract(withStore);
     githubWritesContract(withStore);

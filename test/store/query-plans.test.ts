@@ -70,6 +70,30 @@ describe('with ten thousand closed rows', () => {
       ['runs_waiting', 'runs_one_per_lane', 'runs_active'],
       () => store.runs.nextRunnable(2000),
     ],
+    [
+      'deployed.list',
+      ['runs_deployed'],
+      () => store.deployed.list({ spec: 'x', lane: 'y' }, { limit: 9, before: 5 }),
+    ],
+    [
+      'deployed.at',
+      ['runs_deployed'],
+      () => store.deployed.at({ spec: 'storefront', lane: 'main', visible: ['a/b'] }, 5),
+    ],
+    [
+      'deployed.within',
+      ['runs_deployed'],
+      () => store.deployed.within({ spec: 'x', lane: 'y' }, 1, 5, 9),
+    ],
+    [
+      'deployed.between',
+      ['runs_by_spec'],
+      async () => {
+        const [older, newer] = [await store.runs.get('closed1'), await store.runs.get('closed9')];
+        return store.deployed.between({ spec: 'x', lane: 'y' }, older as never, newer as never, 9);
+      },
+    ],
+    ['audit.ofMade', ['audit_by_time'], () => store.audit.ofMade({ id: 'x', createdAt: 5 })],
     ['gates.due', ['runs_to_look_at'], () => store.gates.due(2000, 50)],
     ['outbox.claim', ['outbox_waiting', 'outbox_pending'], () => store.outbox.claim(2000, 100, 8)],
     [

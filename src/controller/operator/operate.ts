@@ -14,6 +14,7 @@ import type { Catalog } from '../../spec/catalog.ts';
 import type { Store, Tables } from '../../store/index.ts';
 import { settleLane, type RolledBack } from './after-rollback.ts';
 import { readReason } from './reason.ts';
+import { sayRollback } from './rollback-reason.ts';
 import { deployedNow, findRun, rollbackTarget } from './rollback-target.ts';
 
 /** What an operator may do to runs and callbacks by hand. Everything is written down in the audit table. */
@@ -126,8 +127,8 @@ export function createOperate(deps: {
           }
         : undefined,
     );
-    const after = pause === undefined ? '' : `; the lane ${made.lane} is paused`;
-    await record(tables, actor, 'run.rollback', from.id, `made run ${made.id}: ${reason}${after}`);
+    const detail = sayRollback(made, reason, pause !== undefined);
+    await record(tables, actor, 'run.rollback', from.id, detail);
     const own = changed.find(({ id }) => id === made.id) ?? made;
     return { runs: [own, ...others, ...changed.filter(({ id }) => id !== made.id)], pause };
   }

@@ -15,6 +15,7 @@ const FILES = {
     'lists.css',
     'insights.css',
     'automation.css',
+    'asks.css',
     'setup.css',
   ],
   'app.js': ['app.js'],

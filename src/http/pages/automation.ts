@@ -10,7 +10,8 @@ import {
 } from '../read/automation.ts';
 import type { OverviewDeps } from '../read/overview.ts';
 import { chainPicture } from './components/chain-picture.ts';
-import { environmentPath, githubHome, runPath, shortSha } from './components/commit.ts';
+import { githubHome } from '../read/web-pages.ts';
+import { environmentPath, runPath, shortSha } from './components/commit.ts';
 import { empty } from './components/empty.ts';
 import { stateIcon } from './components/state.ts';
 import { ago, exact, until } from './components/time.ts';

@@ -24,6 +24,7 @@ import { callbackRoutes } from './callbacks.ts';
 import { deliveryRoutes } from './deliveries.ts';
 import { runListRoutes } from './runs.ts';
 import { specActionRoutes } from './spec-actions.ts';
+import { historyRoutes } from './history.ts';
 import { specRoutes } from './specs.ts';
 import { createAssets } from './assets.ts';
 import { createLogIndexes } from './log/log-index.ts';
@@ -87,6 +88,7 @@ export function createDashboard(deps: DashboardDeps): { assets: Middleware; page
     ...runListRoutes({ ...deps, commits }),
     ...deliveryRoutes(deps),
     ...specRoutes({ ...deps, commits }),
+    ...historyRoutes({ ...deps, commits }),
     ...specActionRoutes(deps),
     ...callbackRoutes(deps),
     ...insightRoutes(deps),

@@ -7,7 +7,7 @@ import {
   type Place,
   type Running,
 } from '../read/overview.ts';
-import { causeOf, environmentPath, runPath, shortSha } from './components/commit.ts';
+import { causeOf, environmentPath, historyPath, runPath, shortSha } from './components/commit.ts';
 import { empty } from './components/empty.ts';
 import { select } from './components/list.ts';
 import { historyBars } from './components/history.ts';
@@ -138,11 +138,12 @@ function attention(frame: Frame, overview: Overview): Content {
       }),
     );
   }
-  for (const { place, by, at } of rolledBack) {
+  for (const { place, by, reason, at } of rolledBack) {
     notes.push(
       note(frame, 'warning', 'undo', {
         title: html`<a class="plain strong" href="${environmentPath(frame, place.spec)}">${place.spec}</a> was rolled back to ${shortSha(place.deployed?.sha ?? '')}`,
-        text: html`${by === undefined ? '' : html`By ${by}, `}${ago(at, frame.now)}`,
+        text: html`${by === undefined ? '' : html`By ${by}, `}${ago(at, frame.now)}${reason === undefined ? '' : html`: <span class="break">${reason}</span>`}`,
+        link: html`<a class="button is-small" href="${historyPath(frame, place.spec)}">History</a>`,
       }),
     );
   }

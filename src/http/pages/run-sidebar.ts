@@ -1,26 +1,17 @@
-import { elsewhere } from '../../lib/names.ts';
-import { commitUrl, compareUrl, placeOf, type GitServers } from '../../lib/servers.ts';
 import type { Run } from '../../model/run.ts';
 import type { Chain } from '../../store/chains.ts';
 import type { RunView } from '../read/run.ts';
+import { webPagesOf, type WebServers } from '../read/web-pages.ts';
 import { callbackName, tells } from './components/callbacks.ts';
-import { causeOf, environmentPath, githubHome, runPath, shortSha } from './components/commit.ts';
+import { causeOf, environmentPath, runPath, shortSha } from './components/commit.ts';
 import { reasonList } from './components/reasons.ts';
 import { stateIcon } from './components/state.ts';
 import { ago, exact } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
 
-/** Where revisions are shown. */
-interface Servers {
-  /** Of GitHub, without a slash at the end. */
-  githubUrl: string;
-  /** Git servers beside it. */
-  servers?: GitServers;
-}
-
 /** What made a run, what it deployed, and what came of it. */
-export function sidebar(frame: Frame, view: RunView, at: Servers): Content {
+export function sidebar(frame: Frame, view: RunView, at: WebServers): Content {
   return [
     revision(frame, view, at),
     trigger(frame, view),
@@ -39,9 +30,9 @@ function part(title: string, body: Content): Html {
 function revision(
   frame: Frame,
   { run, before, beforeCommit, deployedRun }: RunView,
-  at: Servers,
+  at: WebServers,
 ): Html {
-  const pages = pagesOf(run.repository, at);
+  const pages = webPagesOf(run.repository, at);
   const out = (url: string | undefined, text: Content) =>
     url === undefined
       ? text
@@ -54,24 +45,6 @@ function revision(
         : html`<dt>Before</dt><dd><a href="${runPath(frame, before.id)}">${shortSha(before.sha)}</a> <span class="muted">${beforeCommit?.title ?? ''}</span></dd><dt>Changes</dt><dd>${out(pages?.compare(before.sha, run.sha), 'Compare')}</dd>`
     }<dt>Environment</dt><dd><a href="${environmentPath(frame, run.spec)}">${run.environment}</a>${deployedRun === run.id ? html` <span class="badge is-succeeded">Live</span>` : ''}</dd></dl>`,
   );
-}
-
-/** Undefined for a server that is not set any more. */
-function pagesOf(repository: string, { githubUrl, servers = new Map() }: Servers) {
-  if (elsewhere(repository) === undefined) {
-    const home = githubHome(githubUrl, repository);
-    return {
-      commit: (sha: string) => `${home}/commit/${encodeURIComponent(sha)}`,
-      compare: (before: string, after: string) =>
-        `${home}/compare/${encodeURIComponent(before)}...${encodeURIComponent(after)}`,
-    };
-  }
-  const place = placeOf(repository, servers);
-  if (place === undefined) return undefined;
-  return {
-    commit: (sha: string) => commitUrl(place, sha),
-    compare: (before: string, after: string) => compareUrl(place, before, after),
-  };
 }
 
 function trigger(frame: Frame, { run, delivery, verdict }: RunView): Html {

@@ -8,7 +8,7 @@ import type { Store } from '../../store/index.ts';
 import { decodeCursor } from '../../store/page.ts';
 import type { Viewer } from '../auth/viewer.ts';
 import type { Commits } from '../read/commits.ts';
-import { environmentPath, shortSha } from './components/commit.ts';
+import { environmentPath, historyPath, shortSha } from './components/commit.ts';
 import { empty } from './components/empty.ts';
 import { older } from './components/list.ts';
 import { runRows } from './components/run-rows.ts';
@@ -145,7 +145,7 @@ function head(
       ? html`<span class="badge">No such spec any more</span>`
       : html`<span>${icon(frame, 'server', 'is-small')}${loaded.spec.environment}</span><span>${icon(frame, 'webhook', 'is-small')}on ${triggersOf(loaded)}</span>`
   }</p></div>
-<div class="buttons">${
+<div class="buttons"><a class="button" href="${historyPath(frame, name)}">${icon(frame, 'history')}History</a>${
     pause === undefined
       ? loaded === undefined
         ? ''

@@ -1,3 +1,4 @@
+import { whyRolledBack } from '../../controller/operator/rollback-reason.ts';
 import { isProtection } from '../../model/protection.ts';
 import { hasEnded, type Run, type RunState, type Step } from '../../model/run.ts';
 import { isHeldBy, type Pause } from '../../model/pause.ts';
@@ -12,9 +13,6 @@ import type { RecentRuns } from './recent-runs.ts';
 
 /** Dead callbacks that are counted; more are as bad. */
 const MOST_DEAD = 100;
-
-/** Newest rows of the audit in which the one of a rollback is looked for. */
-const MOST_AUDITED = 500;
 
 /** One spec in its environment. */
 export interface Place {
@@ -189,20 +187,18 @@ async function describeRunning(
   };
 }
 
-/** A rollback is told by who asked for it, in the audit of the run that was rolled back. */
+/** A rollback is told by who asked for it, as the audit has it. */
 async function findRolledBack(
-  store: Store,
+  store: Pick<Store, 'runs' | 'audit'>,
   places: readonly Place[],
 ): Promise<Overview['rolledBack']> {
   const back = places.filter(({ deployed }) => deployed?.cause === 'rollback');
-  if (back.length === 0) return [];
-  const entries = await store.audit.list(MOST_AUDITED);
-  return back.map((place) => {
-    const made = `made run ${place.deployed?.run}:`;
-    const entry = entries.find(
-      ({ action, detail }) => action === 'run.rollback' && detail.startsWith(made),
-    );
-    const reason = entry?.detail.slice(made.length).trim();
-    return { place, by: entry?.actor, reason, at: place.deployed?.deployedAt ?? 0 };
-  });
+  return await Promise.all(
+    back.map(async (place) => {
+      const run = await store.runs.get(place.deployed?.run ?? '');
+      const entry = run && (await store.audit.ofMade(run));
+      const reason = entry && whyRolledBack(entry.detail);
+      return { place, by: entry?.actor, reason, at: place.deployed?.deployedAt ?? 0 };
+    }),
+  );
 }

@@ -118,7 +118,7 @@ test('what needs somebody stands first: broken specs, dead callbacks, pauses and
     actor: 'samir',
     action: 'run.rollback',
     subject: 'r1x1',
-    detail: 'made run back: Rollback',
+    detail: 'made run back: Rollback to aaaaaaa: the <cart> is empty (run r0)',
   });
 
   const text = await open(fixture);
@@ -127,7 +127,7 @@ test('what needs somebody stands first: broken specs, dead callbacks, pauses and
     /1 problem in the specs.*x\.yaml:3:1: there is no &quot;stpes&quot;/s,
     /1 callback was given up.*GitHub answered 403/s,
     /service-1<\/span> is paused.*By ines.*Inventory/s,
-    /service-2<\/a> was rolled back.*By samir/s,
+    /service-2<\/a> was rolled back.*By samir.*the &lt;cart&gt; is empty.*specs\/service-2\/history/s,
   ]) {
     assert.match(attention, part);
   }

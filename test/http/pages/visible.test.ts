@@ -118,6 +118,7 @@ test('what somebody may not see does not exist on any page, and what they may no
     '/callbacks?state=dead',
     '/runs/open',
     '/specs/storefront',
+    '/specs/storefront/history',
     '/deliveries/d-open',
   ];
   for (const path of lists) {
@@ -136,6 +137,7 @@ test('what somebody may not see does not exist on any page, and what they may no
     '/live?run=closed',
     '/deliveries/d-closed',
     `/specs/${SECRET}`,
+    `/specs/${SECRET}/history`,
     `/specs/${SECRET}/pause`,
     `/lanes/${SECRET}/pause`,
     `/callbacks/${dead?.id}`,

@@ -21,9 +21,9 @@ export function environmentPath(frame: Frame, spec: string): string {
   return frame.root + pathTo(['specs', spec]);
 }
 
-/** Where a repository is on GitHub. */
-export function githubHome(githubUrl: string, repository: string): string {
-  return `${githubUrl}/${repository.split('/').map(encodeURIComponent).join('/')}`;
+/** What a spec had deployed, and when. */
+export function historyPath(frame: Frame, spec: string): string {
+  return frame.root + pathTo(['specs', spec, 'history']);
 }
 
 const EVENTS: Record<string, string> = {
