@@ -335,6 +335,7 @@ export async function startApp(deps: {
       transitions,
       operateOn,
       gatesOn,
+      specOf,
       mayDo,
       clock,
       onCallbacks: () => feedback.wake(),

@@ -1,3 +1,4 @@
+import type { DeploymentSpec } from '../model/deployment-spec.ts';
 import type { Press } from '../model/event.ts';
 import { hasEnded, type Run } from '../model/run.ts';
 
@@ -10,7 +11,7 @@ export interface Button {
   identifier: Press;
 }
 
-const BUTTONS = {
+export const BUTTONS = {
   retry: { label: 'Retry', description: 'Deploy this commit again' },
   rollback: { label: 'Roll back', description: 'Deploy what was deployed before' },
   cancel: { label: 'Cancel', description: 'Stop this run' },
@@ -18,14 +19,26 @@ const BUTTONS = {
   reject: { label: 'Reject', description: 'Cancel this run' },
 } as const satisfies Record<Press, Omit<Button, 'identifier'>>;
 
-/** What may be asked of a run as it is. `hasGate`: whether people have to approve it. */
-export function buttonsFor(run: Pick<Run, 'state' | 'reason'>, hasGate: boolean): Button[] {
-  return pressesFor(run, hasGate).map((identifier) => ({ ...BUTTONS[identifier], identifier }));
+/** What may be asked of a run as it is. `isGated`: whether people have to approve it. */
+export function buttonsFor(run: Pick<Run, 'state' | 'reason'>, isGated: boolean): Button[] {
+  return pressesFor(run, isGated).map((identifier) => ({ ...BUTTONS[identifier], identifier }));
 }
 
-function pressesFor({ state, reason }: Pick<Run, 'state' | 'reason'>, hasGate: boolean): Press[] {
+/** Whether people have to approve a run. What waits after it has begun waits for people. */
+export function hasGate(
+  { startedAt }: Pick<Run, 'startedAt'>,
+  { gates }: Pick<DeploymentSpec, 'gates'>,
+): boolean {
+  return startedAt !== undefined || gates.some(({ kind }) => kind === 'approve');
+}
+
+/** The buttons that a run has, on its check run as in a chat. */
+export function pressesFor(
+  { state, reason }: Pick<Run, 'state' | 'reason'>,
+  isGated: boolean,
+): Press[] {
   // A pause holds it for another reason, and is not for people to approve.
-  const waits = state === 'blocked' && hasGate && !reason.startsWith('Paused ');
+  const waits = state === 'blocked' && isGated && !reason.startsWith('Paused ');
   if (!hasEnded(state)) return waits ? ['approve', 'reject'] : ['cancel'];
   return state === 'succeeded' || state === 'failed' ? ['retry', 'rollback'] : ['retry'];
 }

@@ -3,7 +3,7 @@ import { isoTime } from '../lib/clock.ts';
 import { TerminalError } from '../lib/errors.ts';
 import { IMPORTANCE } from '../model/importance.ts';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
-import { buttonsFor, type Button } from './check-buttons.ts';
+import { buttonsFor, hasGate, type Button } from './check-buttons.ts';
 import { findCheck, isAnnotated } from './check-lookup.ts';
 import { outputOf, type CheckOutput } from './check-output.ts';
 import type { CallbackKind, Place, RunChange } from './contract.ts';
@@ -115,8 +115,7 @@ export function checkOf(
     detailsUrl: linkTo(run.id, publicUrl),
     isFirst: previous === undefined,
     hasStatus: spec.feedback.includes('status'),
-    // What waits after it has begun waits for people.
-    hasGate: run.startedAt !== undefined || spec.gates.some(({ kind }) => kind === 'approve'),
+    hasGate: hasGate(run, spec),
     ...(note === undefined ? {} : { note }),
   };
 }

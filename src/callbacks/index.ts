@@ -21,6 +21,7 @@ import { protection } from './protection.ts';
 import { email } from './email.ts';
 import { reply } from './reply.ts';
 import { slackApp } from './slack-app.ts';
+import { slackReply } from './slack-reply.ts';
 import { slackThread } from './slack-thread.ts';
 import { slack } from './slack.ts';
 import { specCheck } from './spec-check.ts';
@@ -44,6 +45,7 @@ const KINDS = [
   slack,
   slackApp,
   slackThread,
+  slackReply,
   discord,
   teams,
   email,

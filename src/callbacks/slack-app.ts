@@ -1,9 +1,11 @@
 import { IMPORTANCE } from '../model/importance.ts';
 import { announcementOf } from './chat.ts';
 import type { CallbackKind, Way } from './contract.ts';
+import { hasGate } from './check-buttons.ts';
 import { fieldOf, wellFormed } from './fields.ts';
 import { dueNotifications, entryOf, type NotifyCallback } from './notify.ts';
 import { SLACK_API } from './slack-api.ts';
+import { slackButtons } from './slack-buttons.ts';
 import {
   changeMessage,
   findMessage,
@@ -17,6 +19,8 @@ import { escape, slackBody } from './slack.ts';
 export interface SlackAppCallback extends NotifyCallback<'slack-app'> {
   /** Whether no earlier state of the run was told. */
   isFirst: boolean;
+  /** Whether people have to approve the run. */
+  hasGate: boolean;
 }
 
 interface Rendered extends SlackChannel {
@@ -42,6 +46,7 @@ export const slackApp: CallbackKind<SlackAppCallback, Rendered> = {
     dueNotifications('slack-app', change).map((told) => ({
       ...told,
       isFirst: change.previous === undefined,
+      hasGate: hasGate(change.run, change.spec),
     })),
   target: slackTarget,
   tells: ({ run }) => run.state,
@@ -49,18 +54,20 @@ export const slackApp: CallbackKind<SlackAppCallback, Rendered> = {
   payer: () => undefined,
   isState: true,
 
-  async render({ run: then, notify, isFirst }, entry, sources) {
+  async render({ run: then, notify, isFirst, hasGate: isGated }, entry, sources) {
     const { store, publicUrl } = sources;
     const run = (await store.runs.get(then.id)) ?? then;
     const from = await sources.notify(run, notify);
-    const { token, channel, text } = entryOf(from.notify, 'slack-app');
+    const { token, channel, text, buttons } = entryOf(from.notify, 'slack-app');
     const said = announcementOf({ run, from, text, escape, publicUrl, at: entry.createdAt });
+    const body = slackBody(said);
+    if (buttons !== undefined) body.blocks.push(slackButtons(run, notify, isGated));
     return {
       kind: 'slack-app',
       url: SLACK_API,
       token: sources.secret(token),
       channel,
-      body: wellFormed(slackBody(said)),
+      body: wellFormed(body),
       run: run.id,
       notify,
       since: run.createdAt - SKEW_MS,

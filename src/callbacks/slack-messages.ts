@@ -98,7 +98,7 @@ function markOf(message: unknown): unknown {
 }
 
 /** A message's timestamp, which is its id in the channel, without the point: microseconds since the epoch. */
-function numberOf(timestamp: unknown): number | undefined {
+export function numberOf(timestamp: unknown): number | undefined {
   const isOne = typeof timestamp === 'string' && /^\d{10}\.\d{6}$/.test(timestamp);
   return isOne ? Number(timestamp.replace('.', '')) : undefined;
 }

@@ -21,7 +21,10 @@ export async function loadLocalSpecs(path: string, allowed: StepLimits = {}): Pr
   const kind = await kindOf(path);
   if (kind === 'file') {
     const file = { path, realPath: await realpath(path), mark: '' };
-    return await loadListing({ files: [file], sealed: [], problems: [] }, { allowed });
+    return await loadListing(
+      { files: [file], sealed: [], problems: [] },
+      { allowed, isWhole: false },
+    );
   }
   const { specs, hooks, problems, warnings } = await loadListing(await listSpecFiles(path), {
     allowed,

@@ -1,5 +1,6 @@
 import type { Context, Middleware } from 'koa';
 import { whyNotAdmitted } from '../controller/hooks/admits.ts';
+import { toPressDelivery } from '../controller/hooks/press.ts';
 import { readPayload } from '../controller/hooks/read-payload.ts';
 import { toDelivery } from '../controller/hooks/to-delivery.ts';
 import { toServerDeliveries } from '../controller/hooks/to-server-deliveries.ts';
@@ -88,7 +89,14 @@ export function hookRoute(deps: {
     const context = { body, headers: headersOf(ctx, open), query: queryOf(ctx) };
     const { signed } = check;
     const request = { context, text, bytes, identity, signed, now };
-    const { server } = open.hook;
+    const { server, people } = open.hook;
+    if (people !== undefined) {
+      await takeIn(toPressDelivery(open.hook, request));
+      // Slack shows an error to who pressed for any other answer, and for none within three seconds.
+      ctx.status = 200;
+      ctx.body = '';
+      return;
+    }
     if (server !== undefined) {
       const found = toServerDeliveries(open.hook, server, request);
       const [first, ...others] = await Promise.all(found.map(takeIn));

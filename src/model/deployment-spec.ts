@@ -290,6 +290,8 @@ export interface SlackAppNotify {
   text: string | undefined;
   /** Whether each step gets a reply in the message's thread, and not only the failed one. */
   steps: boolean;
+  /** The id of the hook that hears of the message's buttons; left out: it has none. */
+  buttons?: string | undefined;
 }
 
 /** A spec with where it came from. */

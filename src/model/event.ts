@@ -15,6 +15,7 @@ export type Event = (
   | ChainEvent
   | PingEvent
   | CheckEvent
+  | MessagePressEvent
   | CommentEvent
   | PullRequestEvent
   | TeardownEvent
@@ -170,7 +171,7 @@ export interface AtHead {
   ref: string;
 }
 
-/** What a check run's buttons ask for. */
+/** What the buttons of check runs and messages ask for. */
 export const PRESSES = ['retry', 'rollback', 'cancel', 'approve', 'reject'] as const;
 
 export type Press = (typeof PRESSES)[number];
@@ -203,6 +204,24 @@ export interface CheckEvent {
   checkRun: { id: number; run: string } | undefined;
   /** The workflow run that was answered, and the environments that it may or may not deploy to. */
   review?: { workflowRun: number; environments: readonly string[]; comment: string };
+}
+
+/** A person pressed a button of a run's message in a chat. What is said of the run and the message is to be compared with what is known. */
+export interface MessagePressEvent {
+  kind: 'message-press';
+  repository?: undefined;
+  press: Press;
+  /** The hook that was told. */
+  hook: string;
+  /** The chat's id of the person. */
+  user: string;
+  /** The person's login at GitHub; or why that is not known. */
+  by: { login: string } | { unknown: string };
+  /** The run and the entry of its `notify` of which the message is said to be. */
+  of: { run: string; notify: number };
+  channel: string;
+  /** The message's timestamp, which is its id in the channel. */
+  message: string;
 }
 
 /** What comments may command. */

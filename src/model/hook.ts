@@ -77,6 +77,14 @@ interface ClientCertificateRule {
   fingerprint: string[];
 }
 
+/** Whose presses of buttons count. */
+export interface ChatPeople {
+  /** The id of the workspace that they are of. */
+  team: string;
+  /** Logins at GitHub, by the chat's ids of people. */
+  users: Readonly<Record<string, string>>;
+}
+
 /** One valid hook: an endpoint at which a sender can start what specs say. */
 export interface Hook {
   id: string;
@@ -84,6 +92,8 @@ export interface Hook {
   /** The git server that sends: its pushes and releases are those of its repositories. */
   server?: string | undefined;
   options: SenderOptions;
+  /** Who presses the buttons of messages: it takes nothing else then. */
+  people?: ChatPeople | undefined;
   /** Empty: only hooks of it that are made through the API take requests. */
   secrets: HookSecret[];
   methods: string[];
@@ -151,6 +161,20 @@ export interface HookPayload {
   type: string | null;
   inputs: { [name: string]: Json };
   body: Json;
+  /** Of a hook for the buttons of messages: what was pressed; null when it was none of ours. */
+  press?: ChatPress | null;
+}
+
+/** A press of a button, as far as it is kept. */
+export interface ChatPress {
+  action: string;
+  value: string;
+  user: string;
+  /** The workspaces of the person and of the message; null where the chat does not say. */
+  teams: (string | null)[];
+  channel: string;
+  /** The message's timestamp. */
+  message: string;
 }
 
 const EVENT_PREFIX = 'hook:';
@@ -181,4 +205,9 @@ export function inputsOf(payload: Json): { [name: string]: Json } {
 export function scopeOf(payload: Json): string[] {
   const { dynamic } = payload as unknown as HookPayload;
   return dynamic?.specs ?? [];
+}
+
+/** What was pressed, by a stored request to a hook for buttons; undefined for one to any other hook. */
+export function pressIn(payload: Json): ChatPress | null | undefined {
+  return (payload as unknown as HookPayload).press;
 }

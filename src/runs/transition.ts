@@ -207,9 +207,12 @@ export function createTransitions(deps: {
       await addCallbacks(tables, next, isUntold ? undefined : run.state, spec ?? GITHUB_ALONE);
       if (next.state === 'succeeded' && !isProtection(next)) await recordDeployed(tables, next);
     } else if (next.state === 'blocked') {
-      // It waits for something else now: GitHub says so, and no other is told twice.
+      // It waits for something else now: what is changed in place says so, and no other is told twice.
       const spec = (await readable(tables, run)) ?? GITHUB_ALONE;
-      await addCallbacks(tables, next, 'queued', { ...spec, notify: [] });
+      const notify = spec.notify.map((one) =>
+        one.kind === 'slack-app' ? one : { ...one, on: [] },
+      );
+      await addCallbacks(tables, next, 'queued', { ...spec, notify });
     }
     if (hasEnded(next.state)) {
       await startOthers(tables, next);

@@ -14,7 +14,15 @@ import {
 } from '../model/hook.ts';
 import { compileSchema } from './input-schema.ts';
 import { valuesAt } from './json-path.ts';
-import { duration, hookId, oneOrMore, problem, secretName, serverName } from './schema-fields.ts';
+import {
+  duration,
+  hookId,
+  LOGIN,
+  oneOrMore,
+  problem,
+  secretName,
+  serverName,
+} from './schema-fields.ts';
 
 const MINUTE = 60_000;
 const HEADER = /^[A-Za-z0-9-]{1,100}$/;
@@ -172,6 +180,18 @@ const clientCertificate = z
     return { subject, san, fingerprint };
   });
 
+/** Logins, by the ids that Slack gives people. */
+const users = z
+  .record(
+    z.string().regex(/^[UW][A-Z\d]{5,30}$/, 'is no id of a person, such as U0123456789'),
+    z.string().regex(LOGIN, 'is no login'),
+  )
+  .superRefine((people, context) => {
+    const count = Object.keys(people).length;
+    if (count === 0) problem(context, 'names no one');
+    if (count > 1000) problem(context, 'more than 1000 people');
+  });
+
 const written = z.strictObject({
   kind: z.literal('hook').describe('What this document is.'),
   id: hookId.describe('The last part of the URL: /webhooks/v1/hooks/<id>.'),
@@ -179,6 +199,16 @@ const written = z.strictObject({
   server: serverName
     .describe(
       'The git server that sends, as MAINSHEET_SERVERS calls it: its pushes and releases start what the specs of its repositories say.',
+    )
+    .optional(),
+  team: z
+    .string()
+    .regex(/^[TE][A-Z\d]{5,30}$/, 'is no id of a workspace, such as T0123456789')
+    .describe('With users: the id of the workspace of Slack that they are of.')
+    .optional(),
+  users: users
+    .describe(
+      "Whose presses of buttons in Slack count: logins at GitHub by Slack's ids of people. The hook takes nothing else then.",
     )
     .optional(),
   secrets: z
@@ -264,10 +294,10 @@ const written = z.strictObject({
 /** The written form of a hook: what a YAML document with `kind: hook` may hold. */
 export const hookSchema = written.transform((input, context): Hook => {
   const { name, options } = toSender(input.sender, context);
-  const contentTypes = (input['content-types'] ?? ['application/json']).map((type) =>
-    type.toLowerCase(),
-  );
+  const usual = input.users === undefined ? 'application/json' : FORM;
+  const contentTypes = (input['content-types'] ?? [usual]).map((type) => type.toLowerCase());
   checkServer(input, context);
+  checkPeople(input, context);
   const isSigned = !TOKEN_SENDERS.includes(name);
   if (isSigned && new Set(contentTypes.map(readingOf)).size > 1) {
     problem(
@@ -280,6 +310,7 @@ export const hookSchema = written.transform((input, context): Hook => {
     id: input.id,
     sender: name,
     server: input.server,
+    people: toPeople(input),
     options,
     secrets: [input.secrets ?? []].flat().map((one) => ({
       name: typeof one === 'string' ? one : one.name,
@@ -307,8 +338,8 @@ function toCallback({
   return callback === undefined || key === undefined ? undefined : { url: callback, secret: key };
 }
 
-/** What hooks of servers cannot have, since specs themselves say what a push starts. */
-const NOT_OF_SERVERS = ['extract', 'schema', 'if', 'dedupe', 'respond'] as const;
+/** What hooks cannot have that start nothing by their own: specs say what a push starts, and buttons what is asked for. */
+const WITHOUT_TRIGGER = ['extract', 'schema', 'if', 'dedupe', 'respond'] as const;
 
 function checkServer(input: z.output<typeof written>, context: Parameters<typeof problem>[0]) {
   if (input.server === undefined) return;
@@ -316,9 +347,31 @@ function checkServer(input: z.output<typeof written>, context: Parameters<typeof
     problem(context, `server: its sender is one of ${SERVER_TYPES.join(', ')}`);
   }
   if (input.secrets === undefined) problem(context, 'server: it needs secrets');
-  for (const key of NOT_OF_SERVERS) {
+  for (const key of WITHOUT_TRIGGER) {
     if (input[key] === undefined) continue;
     problem(context, `${key}: the hook of a server has none`, "remove it, or remove 'server'");
+  }
+}
+
+const FORM = 'application/x-www-form-urlencoded';
+
+function toPeople({ team, users: logins }: z.output<typeof written>): Hook['people'] {
+  return team === undefined || logins === undefined ? undefined : { team, users: logins };
+}
+
+/** A hook for buttons: who signs it may press in the name of all that it names. */
+function checkPeople(input: z.output<typeof written>, context: Parameters<typeof problem>[0]) {
+  if (input.team === undefined && input.users === undefined) return;
+  if (input.team === undefined || input.users === undefined) {
+    problem(context, '"team" and "users" belong together');
+  }
+  if (input.sender !== 'slack') problem(context, 'users: the sender is slack');
+  if (input.secrets === undefined) problem(context, 'users: it needs secrets');
+  if (input.methods !== undefined) problem(context, 'methods: Slack sends POST');
+  if (input['content-types'] !== undefined) problem(context, `content-types: Slack sends ${FORM}`);
+  for (const key of WITHOUT_TRIGGER) {
+    if (input[key] === undefined) continue;
+    problem(context, `${key}: a hook for buttons has none`, "remove it, or remove 'users'");
   }
 }
 

@@ -3,6 +3,7 @@ import type { GitServers } from '../lib/servers.ts';
 import type { StepLimits } from '../lib/step-limits.ts';
 import type { LoadedHook } from '../model/hook.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
+import { buttonHookWarnings, buttonProblems } from './button-checks.ts';
 import { chainProblems, unknownChains } from './chain-checks.ts';
 import { listSpecFiles, readSpecFile, type Listing } from './files.ts';
 import { parseSpecs, type Loaded } from './parse.ts';
@@ -32,11 +33,14 @@ export async function loadListing(
     allowed = {},
     parsed = new Map(),
     servers,
+    isWhole = true,
   }: {
     allowed?: StepLimits | undefined;
     parsed?: ParsedFiles;
     /** Undefined where they are not known. */
     servers?: GitServers | undefined;
+    /** Whether hooks stand in no other files. */
+    isWhole?: boolean;
   } = {},
 ): Promise<Loaded> {
   const problems = [...listing.problems];
@@ -54,13 +58,13 @@ export async function loadListing(
     parsed.set(key, known);
     read.push(known);
   }
-  const whole = combine(read);
+  const whole = combine(read, isWhole);
   const unset = servers === undefined ? [] : checkServers(whole, servers);
   return { ...whole, problems: [...problems, ...whole.problems, ...unset] };
 }
 
-/** What several files have together: names used twice are problems, triggers that nothing starts are warnings. */
-export function combine(files: readonly Loaded[]): Loaded {
+/** What several files have together: names used twice are problems, triggers that nothing starts are warnings. `isWhole`: as above. */
+export function combine(files: readonly Loaded[], isWhole = true): Loaded {
   const loaded: Loaded = {
     specs: files.flatMap(({ specs }) => specs),
     hooks: files.flatMap(({ hooks }) => hooks),
@@ -74,12 +78,14 @@ export function combine(files: readonly Loaded[]): Loaded {
       ...duplicateNames(loaded.specs),
       ...duplicateIds(loaded.hooks),
       ...chainProblems(loaded.specs),
+      ...buttonProblems(loaded, isWhole),
     ],
     warnings: [
       ...loaded.warnings,
       ...unknownHooks(loaded),
       ...unknownChains(loaded.specs),
       ...serverHookWarnings(loaded),
+      ...buttonHookWarnings(loaded),
     ],
   };
 }

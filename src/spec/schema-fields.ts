@@ -110,6 +110,9 @@ export const hookId = z
     'a hook\'s id has 1 to 63 characters: a-z, 0-9 and, between those, "-"',
   );
 
+/** A user of GitHub: https://docs.github.com/en/enterprise-cloud@latest/admin/managing-iam/iam-configuration-reference/username-considerations-for-external-authentication */
+export const LOGIN = /^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,98}[A-Za-z0-9])?$/;
+
 /** A repository of GitHub. */
 export const repositoryName = z.string().regex(REPOSITORY, REPOSITORY_RULE);
 

@@ -1,10 +1,8 @@
 import * as z from 'zod';
 import type { ApproveGate, Gate, WindowGate } from '../model/gate.ts';
 import type { TimeRange } from '../model/window.ts';
-import { oneOrMore, problem, timeZone, wait } from './schema-fields.ts';
+import { LOGIN, oneOrMore, problem, timeZone, wait } from './schema-fields.ts';
 
-/** https://docs.github.com/en/enterprise-cloud@latest/admin/managing-iam/iam-configuration-reference/username-considerations-for-external-authentication */
-const LOGIN = /^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,98}[A-Za-z0-9])?$/;
 const TEAM = /^team:[A-Za-z0-9][A-Za-z0-9-]{0,99}\/[a-z0-9][\w-]{0,254}$/;
 
 const approver = z.string().superRefine((text, context) => {

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { NotifySpec } from '../model/deployment-spec.ts';
 import { RUN_STATES, type RunState } from '../model/run.ts';
 import { clientPayload, eventType } from './schema-dispatch.ts';
-import { oneOrMore, problem, repositoryName, secretName, wait } from './schema-fields.ts';
+import { hookId, oneOrMore, problem, repositoryName, secretName, wait } from './schema-fields.ts';
 import { hasTemplate } from './template.ts';
 
 const dispatch = z.strictObject({
@@ -56,11 +56,16 @@ const slack = chat
       .boolean()
       .describe('Whether each step gets a reply in the thread. Default: only one that fails.')
       .optional(),
+    buttons: hookId
+      .describe(
+        'The id of the hook (sender: slack, with users) that hears of the buttons of the message. Default: it has none.',
+      )
+      .optional(),
   })
-  .superRefine(({ secret, token, channel, steps }, context) => {
+  .superRefine(({ secret, token, channel, steps, buttons }, context) => {
     const isApp = token !== undefined && channel !== undefined && secret === undefined;
-    const isWebhook =
-      secret !== undefined && token === undefined && channel === undefined && steps === undefined;
+    const ofApp = [token, channel, steps, buttons];
+    const isWebhook = secret !== undefined && ofApp.every((one) => one === undefined);
     if (isApp || isWebhook) return;
     problem(
       context,
@@ -149,9 +154,10 @@ function entriesOf(written: Kinds, chosen: RunState[] | undefined): NotifySpec[]
       entries.push({ kind, on, secret: message.secret, text: message.text });
     }
   }
-  const { token, channel, text, steps = false } = written.slack ?? {};
+  const { token, channel, text, steps = false, buttons } = written.slack ?? {};
   if (token !== undefined && channel !== undefined) {
-    entries.push({ kind: 'slack-app', on: chosen ?? [...RUN_STATES], token, channel, text, steps });
+    const states = chosen ?? [...RUN_STATES];
+    entries.push({ kind: 'slack-app', on: states, token, channel, text, steps, buttons });
   }
   const mail = written.email;
   if (mail !== undefined) {

@@ -20,6 +20,17 @@ export function checkElsewhere(spec: DeploymentSpec, raw: unknown): Issue[] {
   return [
     ...more.map((kind) => issue(['feedback'], `"${kind}"`, 'write feedback: [status]')),
     ...(spec.comments ? [issue(['comments'], 'commands in comments', 'remove it')] : []),
+    ...spec.notify.flatMap((entry, index) =>
+      entry.kind === 'slack-app' && entry.buttons !== undefined
+        ? [
+            issue(
+              ['notify', index, 'slack', 'buttons'],
+              'people who may press buttons',
+              'remove it',
+            ),
+          ]
+        : [],
+    ),
     ...(spec.plan ? [issue(['plan'], 'plans of pull requests', 'remove it')] : []),
     ...(spec.on.workflowRun === undefined
       ? []

@@ -7,6 +7,7 @@ import { inspect } from 'node:util';
 import { callbacksFor, isObsolete, kindOf } from '../../src/callbacks/index.ts';
 import { createSender } from '../../src/callbacks/send.ts';
 import { RetryableError } from '../../src/lib/errors.ts';
+import type { DeploymentSpec } from '../../src/model/deployment-spec.ts';
 import { RUN_STATES, type Run, type RunState } from '../../src/model/run.ts';
 import { createRender } from '../../src/runs/render-callback.ts';
 import { openSqlite } from '../../src/store/engine.ts';
@@ -20,10 +21,15 @@ import { BOT_TOKEN, startSlack } from './slack-stand-in.ts';
 interface Options {
   steps?: boolean;
   token?: string;
+  buttons?: string;
+  gates?: DeploymentSpec['gates'];
 }
 
 /** A run, and a Slack that hears of it. */
-async function world(t: TestContext, { steps = false, token = BOT_TOKEN }: Options = {}) {
+async function world(
+  t: TestContext,
+  { steps = false, token = BOT_TOKEN, buttons, gates = [] }: Options = {},
+) {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-slack-'));
   const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
   t.after(async () => {
@@ -41,8 +47,10 @@ async function world(t: TestContext, { steps = false, token = BOT_TOKEN }: Optio
         channel: 'C0123456789',
         text: undefined,
         steps,
+        buttons,
       },
     ],
+    gates,
     secrets: ['BOT'],
   });
   const render = createRender({
@@ -243,4 +251,66 @@ test('the token follows no redirect and is in no error or row', async (t) => {
   assert.match(refused.message, /invalid_auth/);
   assert.deepEqual(slack.calls, ['chat.postMessage', 'chat.postMessage']);
   assert.doesNotMatch(inspect([redirected, refused, callbacks], { depth: 20 }), /xoxb/);
+});
+
+/** What each button of a message asks for, and what its dialog says. */
+function buttonsOf({ blocks }: { blocks: unknown[] } = { blocks: [] }) {
+  const { elements = [] } = (blocks as { elements?: Record<string, unknown>[] }[]).at(-1) ?? {};
+  return elements.map(({ action_id, value, style, confirm }) => {
+    const { text } = (confirm as { text: { text: string } } | undefined) ?? {};
+    return [action_id, value, style, text?.text].filter(Boolean).join(' ');
+  });
+}
+
+test('a message has the buttons that its run has, and asks once more before those that take something back', async (t) => {
+  const gates: DeploymentSpec['gates'] = [
+    { kind: 'approve', from: [], count: 1, notAuthor: false, timeoutMs: undefined },
+  ];
+  const { slack, become, send } = await world(t, { buttons: 'slack-buttons', gates });
+  const shown = async (...change: Parameters<typeof become>) => {
+    await send((await become(...change))[0]);
+    return buttonsOf(slack.messages[0]);
+  };
+  assert.deepEqual(await shown('blocked', undefined), [
+    'mainsheet-approve r1:0 primary',
+    'mainsheet-reject r1:0 danger storefront in production: Cancel this run',
+  ]);
+  assert.deepEqual(await shown('running', 'queued'), [
+    'mainsheet-cancel r1:0 danger storefront in production: Stop this run',
+  ]);
+  assert.deepEqual(await shown('succeeded', 'running'), [
+    'mainsheet-retry r1:0',
+    'mainsheet-rollback r1:0 danger storefront in production: Deploy what was deployed before',
+  ]);
+});
+
+test('without a hook for them a message has no buttons', async (t) => {
+  const { slack, become, send } = await world(t);
+  await send((await become('succeeded', undefined))[0]);
+  assert.doesNotMatch(JSON.stringify(slack.messages), /mainsheet-retry|"actions"/);
+});
+
+test('who pressed in vain is answered at Slack’s URL alone, and no URL is in a row', async (t) => {
+  const { slack, store, send } = await world(t);
+  const reply = { kind: 'slack-reply', delivery: 'b.1', text: 'no <!here> button' } as const;
+  const delivery = { id: 'b.1', event: 'hook:b', action: undefined, repository: undefined };
+  const url = 'https://hooks.slack.com/actions/T1/1/abc';
+  const callback = JSON.stringify({ url });
+  await store.accept({ ...delivery, payload: '{}', receivedAt: 0, callback });
+  await send(reply);
+  assert.partialDeepStrictEqual(slack.replies, [
+    { response_type: 'ephemeral', replace_original: false, text: 'no &lt;!here&gt; button' },
+  ]);
+  slack.troubles.push({ status: 503 }, { status: 404 });
+  assert.equal(isRetryable(await failureOf(send(reply))), true);
+  const expired = await failureOf(send(reply));
+  assert.deepEqual([expired.code, isRetryable(expired)], ['slack-expired', false]);
+  assert.doesNotMatch(inspect([expired, reply]), /hooks\.slack\.com/);
+  const evil = JSON.stringify({ url: 'https://hooks.slack.com.evil.example/x' });
+  await store.accept({ ...delivery, id: 'b.2', payload: '{}', receivedAt: 0, callback: evil });
+  for (const other of ['b.2', 'b.3']) {
+    const failure = await failureOf(send({ ...reply, delivery: other }));
+    assert.equal(failure.code, 'slack-no-reply');
+  }
+  assert.equal(slack.replies.length, 1);
 });

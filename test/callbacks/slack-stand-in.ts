@@ -23,12 +23,14 @@ type Trouble = 'lost' | { status: number; headers?: Record<string, string>; body
 
 /**
  * A workspace with one channel, by the pages of docs.slack.dev on chat.postMessage, chat.update, conversations.history and
- * conversations.replies. `fetch` sends there what is meant for slack.com.
+ * conversations.replies, and on answers to interactions. `fetch` sends there what is meant for slack.com and hooks.slack.com.
  */
 export async function startSlack(t: TestContext) {
   const messages: SlackMessage[] = [];
   const calls: string[] = [];
   const troubles: Trouble[] = [];
+  /** What was answered to those who pressed buttons. */
+  const replies: unknown[] = [];
 
   function post(args: Args) {
     const ts = `1700000000.${String(messages.length + 1).padStart(6, '0')}`;
@@ -64,8 +66,8 @@ export async function startSlack(t: TestContext) {
 
   const server = createServer((request, response) => {
     void text(request).then((body) => {
-      const method = request.url?.slice('/api/'.length) ?? '';
-      calls.push(method);
+      const [, room, method = ''] = /^\/(\w+)\/(.*)$/.exec(request.url ?? '') ?? [];
+      if (room === 'api') calls.push(method);
       const trouble = troubles.shift();
       if (typeof trouble === 'object') {
         response.writeHead(trouble.status, trouble.headers);
@@ -74,6 +76,11 @@ export async function startSlack(t: TestContext) {
       }
       const isJson = request.headers['content-type']?.startsWith('application/json') === true;
       const read = isJson ? JSON.parse(body) : Object.fromEntries(new URLSearchParams(body));
+      if (room === 'actions') {
+        replies.push(read);
+        response.end('ok');
+        return;
+      }
       const isKnown = request.headers.authorization === `Bearer ${BOT_TOKEN}`;
       const said = isKnown ? answer(method, read) : { ok: false, error: 'invalid_auth' };
       if (trouble === 'lost') response.destroy();
@@ -92,8 +99,9 @@ export async function startSlack(t: TestContext) {
 
   const redirected: typeof fetch = async (url, options) => {
     const { origin, pathname } = new URL(url instanceof Request ? url.url : url);
-    assert.equal(origin, 'https://slack.com');
+    const isReply = pathname.startsWith('/actions/');
+    assert.equal(origin, isReply ? 'https://hooks.slack.com' : 'https://slack.com');
     return await fetch(`http://127.0.0.1:${port}${pathname}`, options);
   };
-  return { messages, calls, troubles, fetch: redirected };
+  return { messages, replies, calls, troubles, port, fetch: redirected };
 }

@@ -4,12 +4,14 @@ import { test } from 'node:test';
 import type { Hook } from '../../src/model/hook.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
 import { matchesHookCondition } from '../../src/spec/match-hook.ts';
+import { interaction, sendInteraction } from '../callbacks/slack-interaction.ts';
 import { sampleRun } from '../store/samples.ts';
 import { asAdmin } from '../support/admin.ts';
 import { until } from '../support/until.ts';
 import { NOW, startHttp, type Fixture } from './fixture.ts';
 
 const TOKEN = 'a token of sixteen';
+const PEOPLE = 'team: T0000000001\nusers: { U0000000001: alice }';
 
 function hookOf(yaml: string): Hook {
   const { hooks, problems } = parseSpecs('hooks.yaml', `kind: hook\nid: a\nsecrets: T\n${yaml}`);
@@ -234,6 +236,28 @@ test('Grafana has no handshake: the test of a contact point is an alert, answere
   assert.equal(verdict.matched, false);
 });
 
+test('a press of a button in Slack is stored once before an empty 200, and shown without what Slack keeps secret', async (t) => {
+  const fixture = await startHttp(t, {
+    hooks: [hookOf(`sender: slack\n${PEOPLE}`)],
+    hookSecrets: { T: 'slack secret' },
+  });
+  const url = `${fixture.url}/webhooks/v1/hooks/a`;
+  const sent = { payload: interaction(), secret: 'slack secret', now: NOW };
+  for (let count = 0; count < 2; count += 1) {
+    const response = await sendInteraction(url, sent);
+    assert.deepEqual([response.status, await response.text()], [200, '']);
+  }
+  assert.equal(await fixture.store.inbox.countPending(), 1);
+  assert.equal((await sendInteraction(url, { ...sent, secret: 'other' })).status, 401);
+  assert.equal((await sendInteraction(url, { ...sent, now: NOW - 301_000 })).status, 401);
+  assert.equal(await fixture.store.inbox.countPending(), 1);
+  const claimed = await fixture.store.inbox.claim(NOW, 1000);
+  const path = `/api/v1/deliveries/${claimed?.delivery.id}`;
+  const shown = await (await asAdmin(fixture.url + path)).text();
+  assert.match(shown, /"action":"mainsheet-approve"/);
+  assert.doesNotMatch(shown, /of-Slack|hooks\.slack\.com/);
+});
+
 test('large numbers of a payload stay as they are', async (t) => {
   const fixture = await start(t);
   const response = await send(fixture, { body: '{"id": 12345678901234567890}' });
@@ -378,15 +402,20 @@ test('what a git server tells beside pushes and releases is kept with no reposit
   assert.deepEqual([delivery?.event, delivery?.repository], ['other@forge', undefined]);
 });
 
-test('the hook of a git server is not to be had at other ids, whose scope no push has', async (t) => {
-  const fixture = await startHttp(t, { hooks: [hookOf(FORGE)], hookSecrets: { T: TOKEN } });
-  const answer = await asAdmin(`${fixture.url}/api/v1/hooks`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ hook: 'a', owner: 'acme' }),
+for (const [what, yaml] of [
+  ['the hook of a git server is not to be had at other ids, whose scope no push has', FORGE],
+  ['a hook for buttons is not, whose secret speaks for people', `sender: slack\n${PEOPLE}`],
+] as const) {
+  test(what, async (t) => {
+    const fixture = await startHttp(t, { hooks: [hookOf(yaml)], hookSecrets: { T: TOKEN } });
+    const answer = await asAdmin(`${fixture.url}/api/v1/hooks`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ hook: 'a', owner: 'acme' }),
+    });
+    assert.deepEqual(await codeOf(answer), [409, 'hook-unsuitable']);
   });
-  assert.deepEqual(await codeOf(answer), [409, 'hook-unsuitable']);
-});
+}
 
 test('a hook may be kept to the addresses that GitHub sends from, and others beside them', async (t) => {
   const fixture = await startHttp(t, {

@@ -17,7 +17,7 @@ import { sampleRun } from '../store/samples.ts';
 
 const NOW = 5000;
 
-function load(more = ''): LoadedSpec {
+function load(more = '', notify = ''): LoadedSpec {
   const text = `name: storefront
 repository: acme/storefront
 on: { push: { branches: [main] } }
@@ -30,7 +30,7 @@ notify:
     webhook: { url: "https://hooks.example" }
   - on: [succeeded]
     dispatch: { repository: acme/hub, event-type: deployed, payload: {} }
-`;
+${notify}`;
   const { specs, problems } = parseSpecs('storefront.yaml', text);
   assert.deepEqual(problems, []);
   const [loaded] = specs;
@@ -40,7 +40,7 @@ notify:
 
 async function setUp(
   t: TestContext,
-  options: { feedback?: 'app' | 'token' | undefined; spec?: string } = {},
+  options: { feedback?: 'app' | 'token' | undefined; spec?: string; notify?: string } = {},
 ) {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-transition-'));
   const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
@@ -48,7 +48,7 @@ async function setUp(
     await store.close();
     await rm(directory, { recursive: true, force: true });
   });
-  const loaded = load(options.spec);
+  const loaded = load(options.spec, options.notify);
   const news = createBroadcast<News>();
   const heard: News[] = [];
   news.subscribe((item) => heard.push(item));
@@ -116,6 +116,22 @@ test('a new run is there with its snapshot, its steps and its first callbacks', 
   ]);
   // The transaction is the caller's: only it knows when there is something to tell.
   assert.deepEqual(heard, []);
+});
+
+test('what a run waits for besides is said where one message is changed, and no other is sent twice', async (t) => {
+  const { store, transitions, create } = await setUp(t, {
+    spec: 'secrets: [S]',
+    notify: `  - { on: blocked, discord: { secret: S } }
+  - { slack: { token: S, channel: C0123456789 } }
+`,
+  });
+  const [run] = await create('r1');
+  assert.ok(run);
+  const paused = await transitions.commit(run, { type: 'block', reason: 'Paused by alice' });
+  await transitions.commit(paused, { type: 'block', reason: 'Waiting for 1 approval' });
+  const told = await callbacksOf(store, 'r1');
+  const count = (callback: string) => told.filter((one) => one === callback).length;
+  assert.deepEqual([count('discord blocked'), count('slack-app blocked')], [1, 2]);
 });
 
 test('no step of a run that has ended is left open, however the run ended and wherever its process had died', async (t) => {

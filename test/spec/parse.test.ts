@@ -103,7 +103,7 @@ notify:
     webhook: { url: "\${{ secrets.DEPLOY_HOOK }}", secret: DEPLOY_HOOK_KEY }
   - on: failed
     slack: { secret: DEPLOY_HOOK, text: "\${{ run.reason }}" }
-  - slack: { token: DEPLOY_HOOK, channel: C0123456789, steps: true }
+  - slack: { token: DEPLOY_HOOK, channel: C0123456789, steps: true, buttons: slack-buttons }
   - discord: { secret: DEPLOY_HOOK }
   - teams: { secret: DEPLOY_HOOK }
 `,
@@ -138,6 +138,7 @@ notify:
       channel: 'C0123456789',
       text: undefined,
       steps: true,
+      buttons: 'slack-buttons',
     },
     { kind: 'discord', on: ['succeeded'], secret: 'DEPLOY_HOOK', text: undefined },
     { kind: 'teams', on: ['succeeded'], secret: 'DEPLOY_HOOK', text: undefined },

@@ -16,17 +16,23 @@ const file = (name: string) => fileURLToPath(new URL(`tls/${name}`, import.meta.
 /** Of an authority that no machine knows. It has signed the certificate of `forge.test` and `hooks.test`. */
 export const CA_FILE = file('ca.pem');
 
+/** Of slack.com and hooks.slack.com, signed by itself. */
+export const SLACK_CA_FILE = file('slack.pem');
+
 /** Something that listens on a free port of 127.0.0.1. */
 interface Listening {
   port: number;
   close(): Promise<void>;
 }
 
-/** HTTPS as `forge.test` or `hooks.test`, with a certificate of our own authority. */
-export async function startTls(answer: RequestListener): Promise<Listening> {
+/** HTTPS as `forge.test` or `hooks.test`, with a certificate of our own authority; or as Slack. */
+export async function startTls(
+  answer: RequestListener,
+  as: 'server' | 'slack' = 'server',
+): Promise<Listening> {
   const identity = {
-    cert: readFileSync(file('server.pem')),
-    key: readFileSync(file('server-key.pem')),
+    cert: readFileSync(file(`${as}.pem`)),
+    key: readFileSync(file(`${as}-key.pem`)),
   };
   return await listening(createTlsServer(identity, answer));
 }

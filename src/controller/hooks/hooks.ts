@@ -67,7 +67,8 @@ export function createHooks(deps: {
       const dynamic = await deps.store.get(id);
       if (dynamic === undefined || dynamic.expiresAt <= deps.clock.now()) return undefined;
       const hook = catalog.hook(dynamic.hook)?.hook;
-      return hook === undefined || hook.server !== undefined ? undefined : open(hook, dynamic);
+      const isOwn = hook === undefined || hook.server !== undefined || hook.people !== undefined;
+      return isOwn ? undefined : open(hook, dynamic);
     },
   };
 }

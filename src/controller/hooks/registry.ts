@@ -79,6 +79,10 @@ export function createHookRegistry(deps: {
         const reason = `the hook ${name} is that of the server ${hook.server}, which starts what any spec says`;
         throw new TerminalError('hook-unsuitable', reason, { hint: 'make one of another hook' });
       }
+      if (hook.people !== undefined) {
+        const reason = `the hook ${name} hears of buttons, in the name of the people in its file`;
+        throw new TerminalError('hook-unsuitable', reason, { hint: 'make one of another hook' });
+      }
       const secrets = maker();
       const startable = catalog.forHook(name).map(({ spec }) => spec.name);
       const wrongSpec = specs.find((one) => !startable.includes(one));

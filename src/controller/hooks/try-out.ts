@@ -7,6 +7,7 @@ import { toEvent } from '../../sources/events.ts';
 import { SOURCES } from '../../sources/index.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import { judgedBy, recognizeHook, type Recognized } from '../intake/judge.ts';
+import { toPressDelivery } from './press.ts';
 import { readPayload } from './read-payload.ts';
 import type { Hooks } from './hooks.ts';
 import { toDelivery } from './to-delivery.ts';
@@ -50,10 +51,11 @@ export function createTryHook(deps: {
     const identity = SOURCES[open.hook.sender].identify(incoming, body);
     const context = { body, headers, query: request.query };
     const read = { context, text, bytes, identity, signed: undefined, now };
-    const { server } = open.hook;
+    const { server, people } = open.hook;
+    const ofPress = people === undefined ? [] : [toPressDelivery(open.hook, read)];
     // Of a push of several refs the first.
     const [delivery = toDelivery(open, read)] =
-      server === undefined ? [] : toServerDeliveries(open.hook, server, read);
+      server === undefined ? ofPress : toServerDeliveries(open.hook, server, read);
     const payload = JSON.parse(delivery.payload) as Json;
     const recognized =
       server === undefined

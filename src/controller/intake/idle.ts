@@ -16,6 +16,7 @@ import { outcomeOf, type Announce } from './judged.ts';
 const HAVE_THEIR_TURN: ReadonlySet<Event['kind']> = new Set([
   'check',
   'comment',
+  'message-press',
   'installation',
   'pull_request',
 ]);

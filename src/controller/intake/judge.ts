@@ -5,7 +5,7 @@ import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import { sameRepository, type Event, type Json } from '../../model/event.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import { chainOfEvent, type ChainPayload } from '../../model/chain.ts';
-import { hookOfEvent, scopeOf } from '../../model/hook.ts';
+import { hookOfEvent, pressIn, scopeOf } from '../../model/hook.ts';
 import { asTeardown, teardownOfEvent, type TeardownPayload } from '../../model/preview.ts';
 import { scheduleOfEvent, type SchedulePayload } from '../../model/schedule.ts';
 import { serverOfEvent } from '../../model/server-event.ts';
@@ -14,6 +14,7 @@ import { batchKeyOf } from '../../spec/batch-key.ts';
 import { matchesHookCondition } from '../../spec/match-hook.ts';
 import { matchSpecs } from '../../spec/match-specs.ts';
 import type { RepositoriesInMemory } from '../../store/repositories.ts';
+import { pressEvent } from '../hooks/press.ts';
 import type { WhyNoPlan } from '../plans/wanted.ts';
 import type { Judged } from './judged.ts';
 import type { Resolve } from './resolve.ts';
@@ -115,6 +116,8 @@ export function recognizeHook(
   payload: Json,
 ): Recognized {
   const configured = catalog.hook(hook)?.hook;
+  const press = pressIn(payload);
+  if (press !== undefined) return { event: pressEvent(hook, configured, press), candidates: [] };
   const verdict =
     configured === undefined
       ? failed('hook', `there is no hook ${hook} any more`)

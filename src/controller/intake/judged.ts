@@ -80,6 +80,7 @@ function summarize(
   if (event.kind === 'ping') return 'GitHub said hello: the webhook works';
   if (event.kind === 'installation') return `An installation of the App: ${event.change}`;
   if (event.kind === 'other') return `Not deployed: ${event.reason}`;
+  if (event.kind === 'message-press') return 'Not done again: a press counts once';
   if (verdicts.length === 0) {
     if (event.kind === 'deployment')
       return `Not deployed: there is no spec ${event.starts} any more`;

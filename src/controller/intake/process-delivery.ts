@@ -85,7 +85,8 @@ export function createProcessDelivery(deps: {
         },
       );
       const { event } = judged;
-      isPress = event.kind === 'check' || event.kind === 'comment';
+      const isButton = event.kind === 'check' || event.kind === 'message-press';
+      isPress = isButton || event.kind === 'comment';
       if (event.kind === PROTECTION && event.apiUrl !== deps.apiUrl.replace(/\/+$/, '')) {
         const reason = `the job of Actions waits for an answer at ${event.apiUrl}, which is not GITHUB_API_URL`;
         throw new TerminalError('foreign-callback', reason);
@@ -94,7 +95,7 @@ export function createProcessDelivery(deps: {
         announce(claimed.delivery, await deps.commented(claimed.delivery, event), []);
         return;
       }
-      if (event.kind === 'check') {
+      if (isButton) {
         announce(claimed.delivery, await pressed(claimed.delivery, event), []);
         return;
       }

@@ -5,15 +5,17 @@ import { createGates } from '../../../src/controller/operator/gates.ts';
 import { createOperate } from '../../../src/controller/operator/operate.ts';
 import { createPressed } from '../../../src/controller/operator/press.ts';
 import type { CheckCallback } from '../../../src/callbacks/check.ts';
+import type { SlackReplyCallback } from '../../../src/callbacks/slack-reply.ts';
 import type { Permit } from '../../../src/github/may-do.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import { RetryableError } from '../../../src/lib/errors.ts';
-import type { CheckEvent, Press } from '../../../src/model/event.ts';
+import type { NotifySpec } from '../../../src/model/deployment-spec.ts';
+import type { CheckEvent, MessagePressEvent, Press } from '../../../src/model/event.ts';
 import type { ApproveGate } from '../../../src/model/gate.ts';
 import type { News } from '../../../src/model/news.ts';
 import { PRESSES } from '../../../src/model/event.ts';
 import type { RunCommand } from '../../../src/model/run-state.ts';
-import type { Run } from '../../../src/model/run.ts';
+import { RUN_STATES, type Run } from '../../../src/model/run.ts';
 import { createTransitions } from '../../../src/runs/transition.ts';
 import type { Store } from '../../../src/store/index.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
@@ -22,6 +24,17 @@ import { bothEngines } from '../../support/engines.ts';
 
 const REPOSITORY = 'acme/storefront';
 const CHECK = 7;
+const CHANNEL = 'C0123456789';
+const MESSAGE = '1700000000.000001';
+const BUTTONS: NotifySpec = {
+  kind: 'slack-app',
+  on: [...RUN_STATES],
+  token: 'BOT',
+  channel: CHANNEL,
+  text: undefined,
+  steps: false,
+  buttons: 'slack-buttons',
+};
 const APPROVE: ApproveGate = {
   kind: 'approve',
   from: ['alice'],
@@ -34,7 +47,7 @@ for (const [engine, open] of bothEngines()) {
   describe(`the buttons of check runs on ${engine}`, () => {
     async function setUp(t: TestContext, gates: ApproveGate[] = []) {
       const store = await open(t);
-      const loaded = sampleLoaded({ gates, feedback: ['check'] });
+      const loaded = sampleLoaded({ gates, feedback: ['check'], notify: [BUTTONS] });
       const clock = { now: () => 1000, elapsed: () => 1000, sleep: async () => undefined };
       const specOf = async () => loaded.spec;
       const news = createBroadcast<News>();
@@ -82,6 +95,7 @@ for (const [engine, open] of bothEngines()) {
             approvers: createApprovers({ store, people }),
             clock,
           }),
+        specOf,
         async mayDo(_repository, login) {
           const permission = permissions[login] ?? 'none';
           if (permission === 'away') throw new RetryableError('github-unavailable', 'answered 502');
@@ -92,6 +106,17 @@ for (const [engine, open] of bothEngines()) {
         onCallbacks: () => undefined,
       });
       let deliveries = 0;
+      async function deliver(event: CheckEvent | MessagePressEvent) {
+        deliveries += 1;
+        const id = `press-${deliveries}`;
+        await store.accept(sampleDelivery(id, { event: 'check_run' }));
+        const claimed = await store.inbox.claim(1000, 60_000);
+        assert.equal(claimed?.delivery.id, id);
+        const again = () => pressed(claimed.delivery, event);
+        const { summary } = await again();
+        assert.equal((await store.inbox.get(id))?.delivery?.state ?? 'processed', 'processed');
+        return { summary, again };
+      }
       return {
         store,
         permissions,
@@ -104,18 +129,14 @@ for (const [engine, open] of bothEngines()) {
           );
           assert.ok(made);
           await store.runs.setCheckRunId(id, CHECK);
+          await store.runs.setChatMessage(id, 0, 1_700_000_000_000_001);
           let run = made;
           for (const command of commands) run = await transitions.commit(run, command);
           return run;
         },
         /** What a delivery of this press comes to, and the delivery as it is then. */
         async press(press: Press, run: Pick<Run, 'id' | 'sha'>, more: Partial<CheckEvent> = {}) {
-          deliveries += 1;
-          const id = `press-${deliveries}`;
-          await store.accept(sampleDelivery(id, { event: 'check_run' }));
-          const claimed = await store.inbox.claim(1000, 60_000);
-          assert.equal(claimed?.delivery.id, id);
-          const event: CheckEvent = {
+          return await deliver({
             kind: 'check',
             repository: REPOSITORY,
             press,
@@ -123,11 +144,28 @@ for (const [engine, open] of bothEngines()) {
             commit: run.sha,
             checkRun: { id: CHECK, run: run.id },
             ...more,
-          };
-          const again = () => pressed(claimed.delivery, event);
-          const { summary } = await again();
-          assert.equal((await store.inbox.get(id))?.delivery?.state ?? 'processed', 'processed');
-          return { summary, again };
+          });
+        },
+        /** The same of a button of the run's message in Slack. */
+        async tap(press: Press, run: string, more: Partial<MessagePressEvent> = {}) {
+          return await deliver({
+            kind: 'message-press',
+            press,
+            hook: 'slack-buttons',
+            user: 'U0000000001',
+            by: { login: 'alice' },
+            of: { run, notify: 0 },
+            channel: CHANNEL,
+            message: MESSAGE,
+            ...more,
+          });
+        },
+        /** What was said to those alone who pressed a button of the run's message. */
+        async replies(run: string) {
+          const told = (await store.outbox.ofRun(run)).map(({ callback }) => callback);
+          return told.flatMap((one) =>
+            one.kind === 'slack-reply' ? [(one as SlackReplyCallback).text] : [],
+          );
         },
         runs: async () =>
           (await store.runs.list({ limit: 50, before: undefined }, {})).items.map(
@@ -278,6 +316,90 @@ for (const [engine, open] of bothEngines()) {
       const { summary } = await world.press('retry', run, { checkRun: undefined });
       assert.match(summary, /no run of 1111111 that has ended/);
       assert.equal((await world.runs()).length, 2);
+    });
+
+    test('the buttons of a message do the same, once, in the name of the GitHub user', async (t) => {
+      const world = await setUp(t, [APPROVE]);
+      await world.run('r1', sha('1'));
+      const { summary, again } = await world.tap('approve', 'r1');
+      assert.equal(summary, "@alice (Slack's U0000000001) asked to approve r1");
+      assert.equal((await world.store.runs.get('r1'))?.state, 'queued');
+      await assert.rejects(again(), { code: 'delivery-lost' });
+      await world.run('r2', sha('2'));
+      await world.tap('reject', 'r2');
+      assert.equal((await world.store.runs.get('r2'))?.state, 'cancelled');
+      await world.tap('retry', 'r2');
+      assert.partialDeepStrictEqual((await world.runs())[0], { cause: 'retry', sha: sha('2') });
+      assert.deepEqual((await world.audit()).toReversed(), [
+        'github:alice run.approve r1',
+        'github:alice run.reject r2',
+        'github:alice run.retry r2',
+      ]);
+      // Of what was done the message itself tells.
+      assert.deepEqual([...(await world.replies('r1')), ...(await world.replies('r2'))], []);
+    });
+
+    test('those who may not are told why, alone, and it is in the audit (G12)', async (t) => {
+      const world = await setUp(t, [APPROVE]);
+      await world.run('r1', sha('1'));
+      const unknown = 'the hook slack-buttons names no GitHub user for them';
+      await world.tap('approve', 'r1', { by: { unknown } });
+      await world.tap('cancel', 'r1', { by: { login: 'eve' } });
+      await world.tap('approve', 'r1', { by: { login: 'eve' } });
+      await world.tap('approve', 'r1', { by: { login: 'bob' } });
+      assert.equal((await world.store.runs.get('r1'))?.state, 'blocked');
+      const bob = "@bob (Slack's U0000000001) asked to approve: bob may not approve run r1:";
+      assert.deepEqual(
+        (await world.replies('r1')).map((text) => text.replace(/, and GitHub says .*/, '')),
+        [
+          `Slack's U0000000001 may not approve: ${unknown}`,
+          'run r1 is blocked: it has no button "Cancel" any more',
+          `@eve (Slack's U0000000001) may not approve: that needs the permission "write" on ${REPOSITORY}`,
+          `${bob} it is for alice`,
+        ],
+      );
+      assert.equal(await world.note('r1'), undefined);
+      assert.deepEqual((await world.audit()).toReversed(), [
+        'slack:U0000000001 run.approve.refused r1',
+        'github:eve run.cancel.refused r1',
+        'github:eve run.approve.refused r1',
+        'github:bob run.approve.refused r1',
+      ]);
+    });
+
+    test('what a button says of itself decides nothing: its message has to be the one of the run', async (t) => {
+      const world = await setUp(t, [APPROVE]);
+      await world.run('r1', sha('1'));
+      const forged: Partial<MessagePressEvent>[] = [
+        { message: '1700000000.000002' },
+        { channel: 'C9999999999' },
+        { hook: 'other' },
+        { of: { run: 'r1', notify: 1 } },
+        { of: { run: 'r9', notify: 0 } },
+      ];
+      for (const more of forged) {
+        const { summary } = await world.tap('approve', 'r1', more);
+        assert.match(
+          summary,
+          /^Not done: (message [\d.]+ in C\d+ is not that of run r1|it is .* of no)/,
+        );
+      }
+      assert.equal((await world.store.runs.get('r1'))?.state, 'blocked');
+      assert.deepEqual(await world.audit(), Array(4).fill('github:alice run.approve.refused r1'));
+    });
+
+    test('a press on a message from before does nothing once the run has gone on', async (t) => {
+      const world = await setUp(t, [APPROVE]);
+      await world.run('r1', sha('1'));
+      await world.tap('approve', 'r1');
+      for (const press of ['approve', 'reject', 'retry', 'rollback'] as const) {
+        const { summary } = await world.tap(press, 'r1');
+        assert.match(summary, /^Not done: run r1 is queued: it has no button ".*" any more$/);
+      }
+      await world.tap('cancel', 'r1');
+      assert.match((await world.tap('cancel', 'r1')).summary, /^Not done: run r1 is cancelled/);
+      assert.equal((await world.runs()).length, 1);
+      assert.equal((await world.replies('r1')).length, 5);
     });
   });
 }

@@ -18,6 +18,7 @@ const NAMES: Record<string, string> = {
   protection: 'Answer to Actions',
   'slack-app': 'Message in Slack',
   'slack-thread': 'Replies in Slack',
+  'slack-reply': 'Answer in Slack',
 };
 
 /** What a callback is called, for people. */

@@ -1,0 +1,66 @@
+import { parseRetryAfter } from '../github/failure.ts';
+import { RetryableError, TerminalError } from '../lib/errors.ts';
+import type { Json } from '../model/event.ts';
+import { IMPORTANCE } from '../model/importance.ts';
+import { isReplyUrl } from '../sources/slack-press.ts';
+import type { CallbackKind } from './contract.ts';
+import { wellFormed } from './fields.ts';
+import { request } from './post.ts';
+import { escape, section } from './slack.ts';
+
+/** What is said to a person alone whose press of a button in Slack was refused. */
+export interface SlackReplyCallback {
+  kind: 'slack-reply';
+  /** The press, with which stands where to answer: who has that URL can post into the channel. */
+  delivery: string;
+  /** Plain text. */
+  text: string;
+}
+
+interface Rendered {
+  kind: 'slack-reply';
+  url: string;
+  body: Json;
+}
+
+const MOST_TEXT = 1000;
+
+/** https://docs.slack.dev/interactivity/handling-user-interaction#message_responses */
+export const slackReply: CallbackKind<SlackReplyCallback, Rendered> = {
+  kind: 'slack-reply',
+  due: () => [],
+  target: ({ delivery }) => `slack-reply:${delivery}`,
+  tells: () => 'refused',
+  importance: () => IMPORTANCE.notification,
+  payer: () => undefined,
+
+  async render({ delivery, text }, _entry, { store }) {
+    const stored = (await store.inbox.callbacks([delivery])).get(delivery);
+    const { url } = JSON.parse(stored ?? '{}') as { url?: unknown };
+    if (typeof url !== 'string' || !isReplyUrl(url)) {
+      throw new TerminalError('slack-no-reply', 'Slack did not say where to answer');
+    }
+    const said = escape(text.slice(0, MOST_TEXT));
+    const answer = { response_type: 'ephemeral', replace_original: false };
+    return {
+      kind: 'slack-reply',
+      url,
+      body: wellFormed({ ...answer, text: said, blocks: [section(said)] }),
+    };
+  },
+
+  async send({ url, body }, way) {
+    const response = await request({ url, body: JSON.stringify(body) }, way, 'interaction');
+    await response.body?.cancel().catch(() => {});
+    if (response.ok) return {};
+    const { status, headers } = response;
+    const message = `Slack answered ${status} to the reply`;
+    if (status >= 400 && status < 500 && status !== 408 && status !== 429) {
+      throw new TerminalError('slack-expired', `${message}: it takes one for 30 minutes`);
+    }
+    const retryAfterMs = parseRetryAfter(headers.get('retry-after') ?? undefined, way.clock.now());
+    throw new RetryableError('slack-unavailable', message, { retryAfterMs });
+  },
+
+  permissions: [],
+};
