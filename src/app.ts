@@ -40,6 +40,8 @@ import { createMayDo } from './github/may-do.ts';
 import { createReadPullRequest } from './github/pull-requests.ts';
 import { createCommented } from './controller/operator/comments.ts';
 import { createPeople } from './github/people.ts';
+import { createPermissions } from './github/permissions.ts';
+import { createSignIn } from './github/sign-in.ts';
 import { createSender } from './callbacks/send.ts';
 import { createHttpServer } from './http/server.ts';
 import { createBroadcast } from './lib/broadcast.ts';
@@ -286,7 +288,8 @@ export async function startApp(deps: {
   const deployOn = (on: Store) =>
     createDeploy({ store: on, catalog, mirrors, transitions, clock, news });
   const deploy = deployOn(store);
-  const approvers = createApprovers({ store, people: createPeople({ github, clock }) });
+  const people = createPeople({ github, clock });
+  const approvers = createApprovers({ store, people });
   const gatesOn = (on: Store) =>
     createGates({
       store: on,
@@ -297,7 +300,8 @@ export async function startApp(deps: {
       failpoint,
     });
   const gates = gatesOn(store);
-  const mayDo = createMayDo({ github, clock });
+  const permissions = createPermissions({ github, clock });
+  const mayDo = createMayDo({ permissions });
   const backtest = createBacktest({ store, catalog });
   const planner = createPlanner({
     store,
@@ -443,6 +447,20 @@ export async function startApp(deps: {
     clientCertificates: config.clientCertificates,
     spoolDirectory: config.dataDir,
     adminToken,
+    sessionKeys: config.sessionKeys,
+    people: config.github.signIn && {
+      signIn: createSignIn({
+        app: config.github.signIn,
+        ...config.github,
+        userAgent: `mainsheet/${deps.version}`,
+        fetch,
+        onUnrevoked: (error) =>
+          logger.warn({ error: describeError(error) }, 'token of a log-in not revoked'),
+      }),
+      permissions,
+      members: people,
+      admins: config.admins,
+    },
     publicUrl: config.publicUrl,
     githubUrl: config.github.serverUrl,
     servers: config.servers,

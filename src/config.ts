@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { inspect } from 'node:util';
 import { describeError } from './lib/errors.ts';
 import type { FailpointPlan } from './lib/failpoint.ts';
+import type { Admin } from './config/admins.ts';
 import { createSecrets, type Secrets } from './config/secrets.ts';
 import { readClientCertificates, type ClientCertificates } from './config/client-certificates.ts';
 import { configSchema, type DeploymentsSource } from './config/schema.ts';
@@ -51,6 +52,8 @@ export interface Config {
   needsSetup: boolean;
   /** The first seals what is kept of secrets in the data directory, all of them open it. Empty: it is only private. */
   sessionKeys: string[];
+  /** Who may do everything, beside the holder of the admin token. */
+  admins: Admin[];
   /** Keys of age that open the encrypted secrets beside the specs. */
   sopsKeys: string[];
   /** All of them are accepted. Empty only when `webhookSecret` was not `required`. */
@@ -62,6 +65,8 @@ export interface Config {
     /** From where webhooks may come: networks, or what GitHub says of itself. Undefined: from anywhere. */
     webhookAddresses: 'github' | string[] | undefined;
     auth: GitHubAuth | undefined;
+    /** What people log in through; undefined: they cannot. */
+    signIn: { clientId: string; clientSecret: string } | undefined;
     /** Requests that create content, for each installation (or the token). */
     writes: { perMinute: number; perHour: number };
   };
@@ -158,9 +163,12 @@ export function readConfig(
   for (const [name, other] of [
     ['GITHUB_APP_ID', 'GITHUB_APP_PRIVATE_KEY'],
     ['GITHUB_APP_PRIVATE_KEY', 'GITHUB_APP_ID'],
+    ['GITHUB_APP_CLIENT_ID', 'GITHUB_APP_CLIENT_SECRET'],
+    ['GITHUB_APP_CLIENT_SECRET', 'GITHUB_APP_CLIENT_ID'],
   ] as const) {
     if (given(name) && !given(other)) {
-      problems.push(`${other} is not set, but ${name} is: a GitHub App needs both`);
+      const what = name.includes('CLIENT') ? 'log-in with GitHub' : 'a GitHub App';
+      problems.push(`${other} is not set, but ${name} is: ${what} needs both`);
     }
   }
   if (set === undefined || problems.length > 0) return { problems: problems.sort(), warnings };
@@ -193,6 +201,7 @@ export function readConfig(
     adminToken: set.MAINSHEET_ADMIN_TOKEN,
     needsSetup,
     sessionKeys: set.MAINSHEET_SESSION_KEY ?? [],
+    admins: set.MAINSHEET_ADMINS ?? [],
     sopsKeys: set.MAINSHEET_SOPS_AGE_KEY ?? [],
     webhookSecrets:
       set.GITHUB_WEBHOOK_SECRET ?? (stored === undefined ? [] : [stored.webhookSecret]),
@@ -200,6 +209,9 @@ export function readConfig(
       ...githubUrls(set.GITHUB_API_URL, set.GITHUB_SERVER_URL),
       webhookAddresses: set.GITHUB_WEBHOOK_ADDRESSES,
       auth: stored === undefined ? authOf(set) : appOf(stored),
+      signIn:
+        signInOf(set) ??
+        (stored && { clientId: stored.clientId, clientSecret: stored.clientSecret }),
       // https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
       writes: {
         perMinute: set.MAINSHEET_GITHUB_WRITES_PER_MINUTE ?? 80,
@@ -279,13 +291,24 @@ function authOf(set: {
   return set.GITHUB_TOKEN === undefined ? undefined : { kind: 'token', token: set.GITHUB_TOKEN };
 }
 
+function signInOf(set: {
+  GITHUB_APP_CLIENT_ID?: string | undefined;
+  GITHUB_APP_CLIENT_SECRET?: string | undefined;
+}): Config['github']['signIn'] {
+  const { GITHUB_APP_CLIENT_ID: clientId, GITHUB_APP_CLIENT_SECRET: clientSecret } = set;
+  return clientId === undefined || clientSecret === undefined
+    ? undefined
+    : { clientId, clientSecret };
+}
+
 function appOf({ appId, privateKey }: StoredApp): GitHubAuth {
   return { kind: 'app', appId, privateKey };
 }
 
 /** Every object that holds a secret gets a printed form of its own, so that no part of the configuration prints one. */
 function hideSecrets(config: Config): Config {
-  const { auth } = config.github;
+  const { auth, signIn } = config.github;
+  if (signIn !== undefined) printAs(signIn, { ...signIn, clientSecret: '***' });
   if (auth?.kind === 'app') printAs(auth, { ...auth, privateKey: '***' });
   if (auth?.kind === 'token') printAs(auth, { ...auth, token: '***' });
   printAs(

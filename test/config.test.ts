@@ -62,10 +62,12 @@ test('with nothing but the webhook secret set, the documented defaults count', (
       serverUrl: 'https://github.com',
       webhookAddresses: undefined,
       auth: undefined,
+      signIn: undefined,
       writes: { perMinute: 80, perHour: 500 },
     },
     needsSetup: false,
     sessionKeys: [],
+    admins: [],
     sopsKeys: [],
     trustedProxies: [],
     clientCertificates: undefined,
@@ -98,6 +100,9 @@ test('every variable arrives where it belongs', () => {
     MAINSHEET_GITHUB_WRITES_PER_MINUTE: '160',
     MAINSHEET_GITHUB_WRITES_PER_HOUR: '1000',
     GITHUB_TOKEN: 'ghp_token',
+    GITHUB_APP_CLIENT_ID: 'Iv23liSample',
+    GITHUB_APP_CLIENT_SECRET: 'the-client-secret',
+    MAINSHEET_ADMINS: 'Alice, acme/platform-team',
     GITHUB_API_URL: 'http://127.0.0.1:4000/',
     GITHUB_SERVER_URL: 'http://127.0.0.1:4001',
     MAINSHEET_SMTP_URL: 'smtps://user:s3cret@mail.example:465',
@@ -131,8 +136,13 @@ test('every variable arrives where it belongs', () => {
     serverUrl: 'http://127.0.0.1:4001',
     webhookAddresses: undefined,
     auth: { kind: 'token', token: 'ghp_token' },
+    signIn: { clientId: 'Iv23liSample', clientSecret: 'the-client-secret' },
     writes: { perMinute: 160, perHour: 1000 },
   });
+  assert.deepEqual(set.admins, [
+    { login: 'Alice' },
+    { team: { org: 'acme', slug: 'platform-team' } },
+  ]);
   assert.equal(set.logLevel, 'debug');
   assert.equal(set.logFormat, 'pretty');
 });
@@ -169,16 +179,20 @@ test('all problems are reported at once, each with its variable and what to do',
       MAINSHEET_SHUTDOWN_GRACE: '25',
       MAINSHEET_LEASE: '1h',
       GITHUB_APP_ID: '12',
+      GITHUB_APP_CLIENT_ID: 'Iv23li',
+      MAINSHEET_ADMINS: 'alice, acme/',
       GITHUB_API_URL: 'api.github.com',
       LOG_LEVEL: 'loud',
     }),
     [
       'DATABASE_URL is no PostgreSQL URL: write postgres://user:password@host:5432/name, or remove it to use SQLite',
       'GITHUB_API_URL is no http or https URL: write it whole, such as https://mainsheet.example',
+      'GITHUB_APP_CLIENT_SECRET is not set, but GITHUB_APP_CLIENT_ID is: log-in with GitHub needs both',
       'GITHUB_APP_PRIVATE_KEY is not set, but GITHUB_APP_ID is: a GitHub App needs both',
       'GITHUB_WEBHOOK_SECRET is not set: set it to the secret of the webhook, or GITHUB_WEBHOOK_SECRET_FILE to a file with it',
       'HOST is no host name or IP address: write one such as 0.0.0.0',
       'LOG_LEVEL is "loud": set one of trace, debug, info, warn, error, fatal, silent',
+      'MAINSHEET_ADMINS has "acme/": write users and teams like alice, acme/platform',
       'MAINSHEET_ADMIN_TOKEN has a space or a character outside ASCII: take one that fits into an HTTP header',
       'MAINSHEET_CONCURRENCY is "0": set a whole number from 1 to 1000',
       'MAINSHEET_DEPLOYMENTS is "github:acme": write github:owner/repo[/path][@ref]',
@@ -463,6 +477,8 @@ test('no way of printing the configuration, or a part of it, shows a secret', ()
     MAINSHEET_ADMIN_TOKEN: 'hunter2-admin-token',
     DATABASE_URL: 'postgres://user:hunter2-db@db/mainsheet',
     MAINSHEET_SECRET_TOKEN: 'hunter2-secret',
+    GITHUB_APP_CLIENT_ID: 'Iv23li',
+    GITHUB_APP_CLIENT_SECRET: 'hunter2-client',
   };
   for (const set of [
     config({ ...base, GITHUB_TOKEN: 'hunter2-token' }),

@@ -6,6 +6,7 @@ import { parseDuration } from '../lib/duration.ts';
 import { FAILPOINTS, parseFailpoints, type FailpointPlan } from '../lib/failpoint.ts';
 import { isRepository, refProblem } from '../lib/names.ts';
 import { parseNetwork } from '../lib/networks.ts';
+import { parseAdmins } from './admins.ts';
 import { isToken } from './admin-token-file.ts';
 import { parseStepLimits } from './step-limits.ts';
 import { findStepUser } from './step-user.ts';
@@ -81,6 +82,17 @@ export const configSchema = z.object({
       : wrong("is no App's id", "copy the App ID or Client ID from the App's settings page"),
   ),
   GITHUB_APP_PRIVATE_KEY: variable(privateKey),
+  GITHUB_APP_CLIENT_ID: variable((text) =>
+    /^[A-Za-z0-9._-]{1,100}$/.test(text)
+      ? text
+      : wrong("is no App's client id", "copy the Client ID from the App's settings page"),
+  ),
+  GITHUB_APP_CLIENT_SECRET: variable((text) =>
+    /^[\x21-\x7e]+$/.test(text.trim())
+      ? text.trim()
+      : wrong('is no client secret', 'copy it whole'),
+  ),
+  MAINSHEET_ADMINS: variable(parseAdmins),
   GITHUB_TOKEN: variable((text) =>
     /^[\x21-\x7e]+$/.test(text.trim()) ? text.trim() : wrong('is no token', 'copy it whole'),
   ),

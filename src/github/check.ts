@@ -36,6 +36,19 @@ export const EVENTS = [
   'deployment_review',
 ];
 
+/**
+ * What tells that people may do more or less than before. All but `repository` need "Members: read":
+ * https://docs.github.com/en/webhooks/webhook-events-and-payloads#member
+ */
+export const ACCESS_EVENTS = ['member', 'membership', 'organization', 'team', 'repository'];
+
+/** For teams in gates and in `MAINSHEET_ADMINS`, and for those events. */
+export const MEMBERS: Permission = {
+  name: 'members',
+  least: 'read',
+  why: 'to hear that people have come and gone',
+};
+
 /** GitHub asks for it before an App may get `workflow_run`. */
 export const ACTIONS: Permission = {
   name: 'actions',

@@ -1,8 +1,9 @@
 import * as z from 'zod';
 import { readAnswer } from './api-address.ts';
-import { EVENTS, type Permission } from './check.ts';
+import { ACCESS_EVENTS, EVENTS, MEMBERS, type Permission } from './check.ts';
 import { asGitHubFailure } from './failure.ts';
 import { createOctokit, type OctokitSettings } from './octokit.ts';
+import { SIGN_IN_CALLBACK } from './sign-in.ts';
 
 /** What GitHub makes an App of: https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-from-a-manifest */
 export interface Manifest {
@@ -10,6 +11,8 @@ export interface Manifest {
   url: string;
   hook_attributes: { url: string; active: true };
   redirect_url: string;
+  /** Where a log-in comes back to. */
+  callback_urls: string[];
   public: false;
   default_permissions: Record<string, 'read' | 'write'>;
   default_events: string[];
@@ -27,11 +30,12 @@ export function manifestOf(app: {
     url: app.publicUrl,
     hook_attributes: { url: `${app.publicUrl}/webhooks/v1/github`, active: true },
     redirect_url: app.redirectUrl,
+    callback_urls: [`${app.publicUrl}${SIGN_IN_CALLBACK}`],
     public: false,
     default_permissions: Object.fromEntries(
-      app.permissions.map(({ name, least }) => [name, least]),
+      [...app.permissions, MEMBERS].map(({ name, least }) => [name, least]),
     ),
-    default_events: [...EVENTS],
+    default_events: [...EVENTS, ...ACCESS_EVENTS],
   };
 }
 

@@ -14,6 +14,8 @@ export interface People {
     team: { org: string; slug: string },
     login: string,
   ): Promise<boolean>;
+  /** GitHub's number of the user that has a name now. https://docs.github.com/en/rest/users/users#get-a-user */
+  idOf(repository: string, login: string): Promise<number | undefined>;
   /** The users that wrote and committed a commit. https://docs.github.com/en/rest/commits/commits#get-a-commit */
   committers(repository: string, sha: string): Promise<string[]>;
 }
@@ -47,6 +49,15 @@ export function createPeople(deps: { github: Pick<GitHub, 'octokit'>; clock: Clo
         });
       });
       return answer?.data.state === 'active';
+    },
+
+    async idOf(repository, login) {
+      const answer = await ask('look up a user', async () => {
+        const octokit = await github.octokit(repository);
+        return await octokit.request('GET /users/{username}', { username: login });
+      });
+      const id: unknown = answer?.data.id;
+      return typeof id === 'number' ? id : undefined;
     },
 
     async committers(repository, sha) {

@@ -4,7 +4,7 @@ import { ProblemError } from './problem.ts';
 
 /**
  * Who may use the API: the holder of the token, and a browser that is logged in. Where a request comes from says nothing: steps
- * and proxies are on this machine too. Sets `ctx.state.viewer`, and `ctx.state.actor` to their name.
+ * and proxies are on this machine too. Sets `ctx.state.viewer`.
  */
 export function access(authenticate: Authenticate): Middleware {
   return async (ctx, next) => {
@@ -16,7 +16,6 @@ export function access(authenticate: Authenticate): Middleware {
       });
     }
     ctx.state['viewer'] = viewer;
-    ctx.state['actor'] = viewer.actor;
     await next();
   };
 }

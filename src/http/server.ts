@@ -24,7 +24,9 @@ import { access } from './access.ts';
 import { automationOperations } from './api/automation.ts';
 import { atAGlanceOperations } from './api/at-a-glance.ts';
 import { backtestOperations } from './api/backtest.ts';
+import { accessChange } from './auth/access-change.ts';
 import { createAuth } from './auth/index.ts';
+import { createPeopleViewers, type PeopleDeps } from './auth/people.ts';
 import { loginLinkOperations } from './api/login-links.ts';
 import { deliveryOperations } from './api/deliveries.ts';
 import { gateOperations } from './api/gates.ts';
@@ -51,6 +53,8 @@ import { lingerAfterRefusals } from './linger.ts';
 import { createMetrics } from './metrics.ts';
 import { createDashboard } from './pages/index.ts';
 import { problems } from './problem.ts';
+import { createGuard } from './api/guard.ts';
+import { createRepositoryOfRun } from './read/run-repositories.ts';
 import { createCommits } from './read/commits.ts';
 import { createRecentRuns } from './read/recent-runs.ts';
 import { createReadBody } from './read-body.ts';
@@ -94,6 +98,10 @@ export interface HttpDeps {
   /** How clients of hooks show certificates. */
   clientCertificates?: ClientCertificates | undefined;
   adminToken: string;
+  /** Log-in with GitHub; undefined: the admin token alone logs in. */
+  people?: PeopleDeps | undefined;
+  /** What session cookies are signed with beside the admin token; default nothing. */
+  sessionKeys?: readonly string[];
   /** Where people reach it. Without a slash at the end. */
   publicUrl: string | undefined;
   /** Of GitHub, without a slash at the end. */
@@ -124,8 +132,10 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   const { store, catalog, intake, operate, news, clock, logger } = deps;
   const auth = createAuth({
     token: deps.adminToken,
+    keys: deps.sessionKeys ?? [],
     sessions: store.sessions,
     publicUrl: deps.publicUrl,
+    viewerOf: deps.people && createPeopleViewers({ ...deps, people: deps.people }),
     clock,
   });
   const metrics = createMetrics({ store, catalog, news, ended: deps.ended, budget: deps.budget });
@@ -141,7 +151,11 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   const takeIn = createTakeIn({
     accept: (delivery) => store.accept(delivery),
     originalOf: async (id) => (await store.inbox.get(id))?.delivery.copyOf,
-    onAccepted: (delivery) => intake.accepted(delivery),
+    onAccepted(delivery) {
+      intake.accepted(delivery);
+      const change = accessChange(delivery);
+      if (change !== undefined) news.publish(change);
+    },
     clock,
     logger,
   });
@@ -169,6 +183,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
     recentRuns: createRecentRuns({ store, news, clock }),
     readInsights: createReadInsights(store),
   };
+  const guard = createGuard({ store, catalog });
   const operations = withOpenApi(
     [
       ...hookOperations({
@@ -177,14 +192,21 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
         registry: deps.hookRegistry,
         tryHook: createTryHook({ hooks: deps.hooks, catalog, clock }),
       }),
-      ...deliveryOperations({ store, intake, catalog }),
-      ...runOperations({ store, operate, gates: deps.gates, deploy: deps.deploy, news }),
-      ...gateOperations(deps.gates),
-      ...pauseOperations({ store, pausing: deps.pausing }),
+      ...deliveryOperations({ store, intake, catalog, guard }),
+      ...runOperations({ store, operate, gates: deps.gates, deploy: deps.deploy, news, guard }),
+      ...gateOperations(deps.gates, guard),
+      ...pauseOperations({ store, catalog, pausing: deps.pausing, guard }),
       ...atAGlanceOperations({ store, catalog, ...reading, gates: deps.gates, clock }),
       ...automationOperations({ store, catalog, ...reading, clock }),
-      ...overviewOperations({ store, catalog, operate, news }),
       ...historyOperations({ ...deps, ...reading }),
+      ...overviewOperations({
+        store,
+        catalog,
+        operate,
+        news,
+        guard,
+        repositoryOfRun: createRepositoryOfRun(store),
+      }),
       ...whyOperations({ why: deps.why }),
       ...insightOperations({ ...reading, clock }),
       ...backtestOperations({ backtest: deps.backtest, clock, stepLimits: deps.stepLimits }),

@@ -7,4 +7,6 @@ export type News =
   | { kind: 'step'; run: string; step: number; state: string }
   | { kind: 'log'; run: string }
   | { kind: 'callback'; entry: number; run: string; state: string }
+  /** What people may do in a repository, or in any, has changed. */
+  | { kind: 'access'; repository: string | undefined }
   | { kind: 'specs'; count: number; stale: boolean };

@@ -1,5 +1,5 @@
 import type { Run } from '../model/run.ts';
-import { queries, values, type Db } from './query.ts';
+import { list, queries, values, type Db } from './query.ts';
 
 /** The row of what a person made is written in the transaction that made it: this is for clocks that were set. */
 const APART_MS = 60_000;
@@ -16,6 +16,15 @@ export interface AuditEntry {
   detail: string;
 }
 
+/** Newest rows among which those are looked for that a person may see. */
+const MOST_LOOKED_AT = 5000;
+
+/** What a person sees: repositories in small letters, and specs by their names. */
+export interface SeenThings {
+  repositories: readonly string[];
+  specs: readonly string[];
+}
+
 export type Audit = ReturnType<typeof createAudit>;
 
 export function createAudit(db: Db) {
@@ -25,9 +34,23 @@ export function createAudit(db: Db) {
       await change`insert into audit ${values([{ ...entry }])}`;
     },
 
-    /** Newest first. */
-    list: (limit: number) =>
-      all<AuditEntry>`select at, actor, action, subject, detail from audit order by seq desc limit ${limit}`,
+    /** Newest first. With `seen` only what was done to what a person sees, of the newest rows. */
+    async list(limit: number, seen?: SeenThings): Promise<AuditEntry[]> {
+      if (seen === undefined) {
+        return await all<AuditEntry>`select at, actor, action, subject, detail from audit
+          order by seq desc limit ${limit}`;
+      }
+      const repositories = list(seen.repositories.length === 0 ? [''] : seen.repositories);
+      const specs = list(seen.specs.length === 0 ? [''] : seen.specs);
+      return await all<AuditEntry>`select at, actor, action, subject, detail from audit a
+        where a.seq > (select coalesce(max(seq), 0) - ${MOST_LOOKED_AT} from audit) and (
+          a.action like 'run.%' and exists (
+            select 1 from runs where id = a.subject and lower(repository) in ${repositories})
+          or a.action like 'delivery.%' and exists (
+            select 1 from deliveries where id = a.subject and lower(repository) in ${repositories})
+          or a.action like 'spec.%' and a.subject in ${specs})
+        order by a.seq desc limit ${limit}`;
+    },
 
     /** What made a run by hand; undefined when nothing is known of it, or an event made it. */
     ofMade: ({ id, createdAt }: Pick<Run, 'id' | 'createdAt'>) =>

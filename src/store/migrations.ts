@@ -17,6 +17,7 @@ import { callbacks } from './migrations/0046-callbacks.ts';
 import { stepGates } from './migrations/0047-step-gates.ts';
 import { chatMessages } from './migrations/0051-chat-messages.ts';
 import { deployed } from './migrations/0056-deployed.ts';
+import { people } from './migrations/0057-people.ts';
 import { checkAlone, declareSchema, isBearable } from './schema-version.ts';
 
 /** Every database from before the first release has it; `0001-first` has become all that was there then. */
@@ -153,5 +154,6 @@ export function migrations(engine: Engine): Record<string, SchemaChange> {
     '0050-previews': { up: previews },
     '0051-chat-messages': { up: chatMessages },
     '0056-deployed': { up: deployed },
+    '0057-people': { up: people },
   };
 }

@@ -1,5 +1,7 @@
+import { sql } from 'kysely';
 import type { DeliveryOutcome } from '../model/delivery.ts';
-import { queries, type Db } from './query.ts';
+import { repositoriesOf } from './page.ts';
+import { list, queries, when, type Db } from './query.ts';
 
 /** A delivery that was decided on, with the payload that is still kept of it. */
 export interface PastDelivery {
@@ -18,14 +20,19 @@ export interface PastDelivery {
 export interface PastDeliveries {
   /**
    * The first `limit` deliveries after number `after` that came at or after `since` (milliseconds), in the order they came. Left out
-   * are those without a payload, those that were given up, copies, and pushes that another delivery had told of.
+   * are those of repositories that are not in `visible` (undefined: none), those without a payload, those that were given up, copies, and pushes that another delivery had told of.
    */
-  after(after: number, since: number, limit: number): Promise<PastDelivery[]>;
+  after(
+    after: number,
+    since: number,
+    limit: number,
+    visible?: readonly string[],
+  ): Promise<PastDelivery[]>;
 }
 
 export function createPastDeliveries(db: Db): PastDeliveries {
   return {
-    async after(after, since, limit) {
+    async after(after, since, limit, visible) {
       const rows = await queries(db).all<{
         seq: number;
         id: string;
@@ -40,6 +47,7 @@ export function createPastDeliveries(db: Db): PastDeliveries {
         where d.seq > ${after} and d.received_at >= ${since} and d.state = 'processed'
           and d.payload <> '' and d.copy_of is null and d.outcome is not null
           and not exists (select 1 from pushes p where p.delivery = d.id and p.told_by is not null)
+        ${when(repositoriesOf({ visible }), (names) => sql`and lower(d.repository) in ${list(names)}`)}
         order by d.seq
         limit ${limit}`;
       return rows.map(({ repository, received_at: receivedAt, outcome, ...row }) => ({

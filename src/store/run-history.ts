@@ -50,6 +50,17 @@ export function createRunHistory(db: Db) {
       return page(rows, request, runs.read);
     },
 
+    /** The repositories that have runs, in small letters: at most `limit`, found by one look into the index for each. */
+    async repositories(limit: number): Promise<string[]> {
+      const rows = await all<{ name: string }>`with recursive names (name) as (
+          select min(lower(repository)) from runs
+          union all
+          select (select min(lower(r.repository)) from runs r where lower(r.repository) > names.name)
+          from names where names.name is not null)
+        select name from names where name is not null limit ${limit}`;
+      return rows.map(({ name }) => name);
+    },
+
     /** The newest successful run of the same spec and lane that is older and of another revision. */
     lastSuccessBefore: ({ spec, lane, sha, sequence }: Run) =>
       newest(sql`spec = ${spec} and lane = ${lane} and state = 'succeeded' and sha <> ${sha}

@@ -7,6 +7,8 @@ export interface Session {
   digest: string;
   /** Who is logged in, as the audit table names people. */
   actor: string;
+  /** GitHub's number of the user; undefined for a session that the admin token began. */
+  githubId: number | undefined;
   /** When the log-in was: kept when the session gets a new id. */
   createdAt: number;
   /** When it got this id. */
@@ -55,6 +57,14 @@ export function createSessions(db: Db) {
     async removeOld(before: { created: number; seen: number; replaced: number }): Promise<void> {
       await change`delete from sessions where created_at < ${before.created}
         or seen_at < ${before.seen} or replaced_at < ${before.replaced}`;
+    },
+
+    /** Notes that a state of GitHub's log-in was used. False when it was before. Forgets those that are too old to be used. */
+    async spend(digest: string, expiresAt: number, now: number): Promise<boolean> {
+      await change`delete from spent_states where expires_at <= ${now}`;
+      const spent = await change`insert into spent_states (digest, expires_at)
+        values (${digest}, ${expiresAt}) on conflict (digest) do nothing`;
+      return spent > 0;
     },
 
     async addLink(link: { digest: string; actor: string; expiresAt: number }): Promise<void> {

@@ -3,7 +3,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { emitterEventNames } from '@octokit/webhooks';
 import { PERMISSIONS } from '../../src/callbacks/index.ts';
-import { ACTIONS, CONTENTS, EVENTS } from '../../src/github/check.ts';
+import { ACCESS_EVENTS, ACTIONS, CONTENTS, EVENTS } from '../../src/github/check.ts';
 import { manifestOf } from '../../src/github/manifest.ts';
 import { parseEvent } from '../../src/sources/github/events.ts';
 
@@ -35,8 +35,8 @@ const NEEDED: Record<string, [permission: string, access: 'read' | 'write'] | 'n
   'PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}': ['checks', 'write'],
   'GET /repos/{owner}/{repo}/check-runs/{check_run_id}': ['checks', 'read'],
   'GET /repos/{owner}/{repo}/commits/{ref}/check-runs': ['checks', 'read'],
-  // Only for gates that name a team, which no manifest can know of: docs/github-app.md says how to add it.
-  'GET /orgs/{org}/teams/{team_slug}/memberships/{username}': 'none',
+  'GET /orgs/{org}/teams/{team_slug}/memberships/{username}': ['members', 'read'],
+  'GET /users/{username}': 'none',
   // "Metadata: read", which every App has.
   'GET /repos/{owner}/{repo}/collaborators/{username}/permission': 'none',
   'GET /repos/{owner}/{repo}/pulls/{pull_number}': ['pull_requests', 'read'],
@@ -81,14 +81,19 @@ test('the manifest asks for what the routes that are called need, and for nothin
     const [name, access] = need;
     if (access === 'write' || !needed.has(name)) needed.set(name, access);
   }
-  const { default_permissions: asked, default_events: events } = manifestOf({
+  const {
+    default_permissions: asked,
+    default_events: events,
+    callback_urls: callbacks,
+  } = manifestOf({
     name: 'Mainsheet',
     publicUrl: 'https://mainsheet.example',
     redirectUrl: 'https://mainsheet.example/setup/callback',
     permissions: [...PERMISSIONS, { ...ACTIONS, least: 'write' }, { ...CONTENTS, least: 'write' }],
   });
   assert.deepEqual(asked, Object.fromEntries(needed));
-  assert.deepEqual(events, EVENTS);
+  assert.deepEqual(events, [...EVENTS, ...ACCESS_EVENTS]);
+  assert.deepEqual(callbacks, ['https://mainsheet.example/auth/github/callback']);
 });
 
 test('it asks for the events that are read, and for no other', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { createMayDo } from '../../src/github/may-do.ts';
+import { createPermissions } from '../../src/github/permissions.ts';
 import { startStandIn, type Reply } from './stand-in.ts';
 import { connect, createTestClock, isRetryable } from './support.ts';
 
@@ -20,7 +21,11 @@ async function setUp(t: TestContext, answers: Record<string, Answer>) {
   });
   const clock = createTestClock();
   const { github } = connect(server.url, { clock });
-  return { server, clock, mayDo: createMayDo({ github, clock }) };
+  return {
+    server,
+    clock,
+    mayDo: createMayDo({ permissions: createPermissions({ github, clock }) }),
+  };
 }
 
 test('people with write permission may change what is deployed, others may look at most', async (t) => {

@@ -72,6 +72,8 @@ export async function startHttp(
     hookSecrets?: Record<string, string>;
     adminToken?: string;
     publicUrl?: string;
+    /** Who may log in with GitHub: see `people.ts`. */
+    people?: HttpDeps['people'];
     intake?: Partial<Intake>;
     operate?: Partial<Operate>;
     gates?: Partial<Gates>;
@@ -128,6 +130,7 @@ export async function startHttp(
     clientCertificates: options.clientCertificates,
     adminToken: options.adminToken ?? ADMIN_TOKEN,
     publicUrl: options.publicUrl,
+    people: options.people,
     githubUrl: 'https://github.com',
     version: '1.2.3',
     clock,

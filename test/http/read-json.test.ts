@@ -6,6 +6,7 @@ import type { Router } from '@koa/router';
 import Koa from 'koa';
 import { pino } from 'pino';
 import { z } from 'zod';
+import { administrator } from '../../src/http/auth/viewer.ts';
 import { apiRouter, operation } from '../../src/http/api/route.ts';
 import { MOST_JSON } from '../../src/http/api/read-json.ts';
 import { lingerAfterRefusals } from '../../src/http/linger.ts';
@@ -27,7 +28,10 @@ async function echo(t: TestContext): Promise<string> {
   });
   const router: Router = apiRouter(
     '/api',
-    (_ctx, next) => next(),
+    (ctx, next) => {
+      ctx.state['viewer'] = administrator('admin');
+      return next();
+    },
     [one],
     logger,
     async () => {},

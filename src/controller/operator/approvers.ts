@@ -12,7 +12,7 @@ import type { Approvers, Person } from './gates.ts';
  */
 export function createApprovers(deps: {
   store: Pick<Store, 'inbox' | 'runs'>;
-  people: People;
+  people: Pick<People, 'isMember' | 'committers'>;
 }): Approvers {
   const { store, people } = deps;
 
@@ -52,7 +52,7 @@ export function createApprovers(deps: {
   return async (run, gates, by) => {
     const counted: number[] = [];
     const refusals: string[] = [];
-    const name = ('login' in by ? by.login : by.administrator).toLowerCase();
+    const name = nameOf('login' in by ? by.login : by.administrator).toLowerCase();
     for (const [position, gate] of gates.entries()) {
       if (gate.kind !== 'approve') continue;
       if (!(await isAmong(gate, run, by))) {

@@ -60,13 +60,15 @@ export type Backtest = (
     hooks?: readonly LoadedHook[];
     /** Names of the only specs to compare; default all, those too that are no longer there. */
     only?: ReadonlySet<string>;
+    /** Repositories in small letters: deliveries of others, and of none, are not looked at. Undefined: all are. */
+    visible?: readonly string[] | undefined;
   },
 ) => Promise<BacktestResult>;
 
 export function createBacktest(deps: { store: Store; catalog: Pick<Catalog, 'hook'> }): Backtest {
   const { store, catalog } = deps;
 
-  return async (specs, since, signal, { hooks = [], only } = {}) => {
+  return async (specs, since, signal, { hooks = [], only, visible } = {}) => {
     const result: BacktestResult = {
       deliveries: 0,
       deployed: 0,
@@ -84,7 +86,7 @@ export function createBacktest(deps: { store: Store; catalog: Pick<Catalog, 'hoo
     let after = 0;
     for (;;) {
       signal.throwIfAborted();
-      const past = await store.pastDeliveries.after(after, since, AT_ONCE);
+      const past = await store.pastDeliveries.after(after, since, AT_ONCE, visible);
       for (const delivery of past) {
         await fairTurn();
         const hook = hookOfEvent(delivery.event);

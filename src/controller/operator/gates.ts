@@ -213,9 +213,10 @@ export function createGates(deps: {
   };
 }
 
-/** How a person is written down: GitHub's names have no case. */
+/** How a person is written down: GitHub's names have no case. An administrator whom GitHub knows is the same person there. */
 export function keyOf(by: Person): string {
-  return 'login' in by ? `github:${by.login.toLowerCase()}` : `admin:${by.administrator}`;
+  if ('login' in by) return `github:${by.login.toLowerCase()}`;
+  return by.administrator.startsWith('github:') ? by.administrator : `admin:${by.administrator}`;
 }
 
 function checkWaiting({ id, state }: Run): void {

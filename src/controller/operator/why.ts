@@ -61,7 +61,12 @@ export interface Why {
  * Every spec of a repository: why a commit was or was not deployed. `sha`: its name, or seven letters of it and more. Throws
  * TerminalError `bad-commit` and what `checkRepository` throws.
  */
-export type AskWhy = (repository: string, sha: string) => Promise<Why[]>;
+export type AskWhy = (
+  repository: string,
+  sha: string,
+  /** Of a repository that may not be seen there is no spec, as of one that is not there. Default: all may. */
+  canSee?: (repository: string) => boolean,
+) => Promise<Why[]>;
 
 export function createWhy(deps: {
   store: Pick<Store, 'commits' | 'environments' | 'repositories' | 'chains' | 'inbox'>;
@@ -90,7 +95,7 @@ export function createWhy(deps: {
     return { ...NOTHING, fate: 'not-decided', summary, hint, delivery: delivery.id, reasons };
   }
 
-  return async (repository, given) => {
+  return async (repository, given, canSee) => {
     checkRepository(repository);
     const sha = given.toLowerCase();
     if (!/^[0-9a-f]{7,64}$/.test(sha)) {
@@ -98,6 +103,7 @@ export function createWhy(deps: {
         hint: 'give all of it, or at least its first seven letters',
       });
     }
+    if (canSee?.(repository) === false) return [];
     const names = [...new Set([repository, ...(await store.repositories.namesOf(repository))])];
     const [runs, deliveries, environments] = await Promise.all([
       store.commits.runs(names, sha),

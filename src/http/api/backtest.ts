@@ -4,6 +4,7 @@ import type { StepLimits } from '../../lib/step-limits.ts';
 import type { Backtest, Difference } from '../../controller/operator/backtest.ts';
 import { parseSpecs } from '../../spec/load.ts';
 import { formatProblem } from '../../spec/problem.ts';
+import { viewerOf } from '../auth/viewer.ts';
 import { ProblemError } from '../problem.ts';
 import { reasonSchema } from './resources.ts';
 import { operation, type Operation } from './route.ts';
@@ -56,7 +57,7 @@ export function backtestOperations(deps: {
         total: z.int().describe('Differences in all; the newest 500 are listed'),
         differences: z.array(differenceSchema),
       }),
-      async serve(_ctx, { body }) {
+      async serve(ctx, { body }) {
         const loaded = body.specs.map(({ file, text }) => parseSpecs(file, text, deps.stepLimits));
         const problems = loaded.flatMap((one) => one.problems);
         if (problems.length > 0) {
@@ -76,7 +77,10 @@ export function backtestOperations(deps: {
           const specs = loaded.flatMap((one) => one.specs);
           const hooks = loaded.flatMap((one) => one.hooks);
           const result = await inTime(
-            deps.backtest(specs, since, AbortSignal.timeout(LONGEST_MS), { hooks }),
+            deps.backtest(specs, since, AbortSignal.timeout(LONGEST_MS), {
+              hooks,
+              visible: viewerOf(ctx).visible,
+            }),
           );
           return {
             ...result,

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { TerminalError } from '../../lib/errors.ts';
 import type { Intake } from '../../controller/intake/intake.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import { saysOf } from '../../spec/says.ts';
 import type { Store } from '../../store/index.ts';
-import type { ClaimedDelivery } from '../../store/inbox.ts';
+import { viewerOf } from '../auth/viewer.ts';
+import type { Guard } from './guard.ts';
 import {
   deliverySchema,
   explanationSchema,
@@ -20,16 +20,9 @@ export function deliveryOperations(deps: {
   store: Store;
   intake: Intake;
   catalog: Pick<Catalog, 'byName'>;
+  guard: Pick<Guard, 'delivery' | 'allow'>;
 }): Operation[] {
-  const { store } = deps;
-
-  async function find(id: string): Promise<ClaimedDelivery> {
-    const found = await store.inbox.get(id);
-    if (found !== undefined) return found;
-    throw new TerminalError('delivery-unknown', `there is no delivery ${id}`, {
-      hint: '"mainsheet deliveries" lists them; ids are those that GitHub shows under "Recent deliveries"',
-    });
-  }
+  const { store, guard } = deps;
 
   return [
     operation({
@@ -43,8 +36,11 @@ export function deliveryOperations(deps: {
         repository: z.string().max(200).optional(),
       }),
       answer: listOf(deliverySchema),
-      async serve(_ctx, { query: { limit, cursor, ...filter } }) {
-        const { items, next } = await store.inbox.list(toPageRequest({ limit, cursor }), filter);
+      async serve(ctx, { query: { limit, cursor, ...filter } }) {
+        const { items, next } = await store.inbox.list(toPageRequest({ limit, cursor }), {
+          ...filter,
+          visible: viewerOf(ctx).visible,
+        });
         return { items: items.map(toDelivery), next: next ?? null };
       },
     }),
@@ -55,7 +51,7 @@ export function deliveryOperations(deps: {
       summary: 'A delivery with its payload, which is null when it is no longer kept',
       answer: deliverySchema.extend({ payload: z.unknown() }),
       async serve(ctx, { id }) {
-        const { delivery, payload } = await find(id);
+        const { delivery, payload } = await guard.delivery(ctx, id);
         const fields = JSON.stringify(toDelivery(delivery));
         ctx.type = 'application/json';
         // The payload is JSON already, and may be nested deeper than what writes JSON can go.
@@ -68,8 +64,8 @@ export function deliveryOperations(deps: {
       name: 'explainDelivery',
       summary: 'Why a delivery did or did not deploy: every spec, every condition',
       answer: explanationSchema,
-      async serve(_ctx, { id }) {
-        const { delivery } = await find(id);
+      async serve(ctx, { id }) {
+        const { delivery } = await guard.delivery(ctx, id);
         const ids = (delivery.outcome?.specs ?? []).flatMap(({ run }) => run ?? []);
         const runs = await Promise.all(ids.map((run) => store.runs.get(run)));
         return toExplanation(
@@ -90,7 +86,8 @@ export function deliveryOperations(deps: {
       status: 201,
       answer: z.object({ summary: z.string(), runs: z.array(runSchema) }),
       async serve(ctx, { id }) {
-        const { outcome, runs } = await deps.intake.replay(id, String(ctx.state['actor']));
+        const actor = await guard.allow(ctx, 'replay', { kind: 'delivery', name: id });
+        const { outcome, runs } = await deps.intake.replay(id, actor);
         return { summary: outcome.summary, runs: runs.map(toRun) };
       },
     }),

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { Gates } from '../../controller/operator/gates.ts';
+import { personFor, viewerOf } from '../auth/viewer.ts';
+import type { Guard } from './guard.ts';
 import { runSchema, toRun } from './resources.ts';
 import { operation, type Operation } from './route.ts';
 
@@ -7,8 +9,8 @@ const reasonQuery = z.object({
   reason: z.string().max(1000).default('').describe('Why, for people; GitHub shows it'),
 });
 
-/** Answers to the gates that runs wait at. Those who may use the API count as administrators. */
-export function gateOperations(gates: Gates): Operation[] {
+/** Answers to the gates that runs wait at. Of people GitHub says who they are; the holder of the token counts as an administrator. */
+export function gateOperations(gates: Gates, guard: Pick<Guard, 'allow'>): Operation[] {
   const answer = (name: 'approve' | 'reject' | 'override', summary: string): Operation =>
     operation({
       method: 'post',
@@ -17,8 +19,10 @@ export function gateOperations(gates: Gates): Operation[] {
       summary,
       query: reasonQuery,
       answer: runSchema,
-      serve: async (ctx, { id, query }) =>
-        toRun(await gates[name](id, { administrator: String(ctx.state['actor']) }, query.reason)),
+      async serve(ctx, { id, query }) {
+        await guard.allow(ctx, name, { kind: 'run', name: id });
+        return toRun(await gates[name](id, personFor(viewerOf(ctx), name), query.reason));
+      },
     });
 
   return [

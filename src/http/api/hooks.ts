@@ -1,12 +1,16 @@
+import type { Context } from 'koa';
 import { z } from 'zod';
 import type { HookRegistry } from '../../controller/hooks/registry.ts';
 import type { TryHook } from '../../controller/hooks/try-out.ts';
 import { isoTime } from '../../lib/clock.ts';
 import { parseDuration } from '../../lib/duration.ts';
+import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import type { DynamicHook, LoadedHook } from '../../model/hook.ts';
 import type { Json } from '../../model/event.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store } from '../../store/index.ts';
+import { viewerOf } from '../auth/viewer.ts';
+import { forAll } from './guard.ts';
 import { reasonSchema } from './resources.ts';
 import { listOf, operation, pageQuery, toPageRequest, type Operation } from './route.ts';
 
@@ -83,7 +87,12 @@ export function hookOperations(deps: {
   tryHook: TryHook;
 }): Operation[] {
   const { store, catalog, registry } = deps;
-  const actorOf = (ctx: { state: Record<string, unknown> }) => String(ctx.state['actor']);
+  /** A hook may start what is in any repository, and who knows its id is close to using it. */
+  const administratorOf = (ctx: Context): string => {
+    const viewer = viewerOf(ctx);
+    forAll(viewer, 'manage hooks');
+    return viewer.actor;
+  };
   return [
     operation({
       method: 'get',
@@ -92,9 +101,17 @@ export function hookOperations(deps: {
       summary: 'Hooks that were made through the API, newest first, and those in files',
       query: pageQuery.extend({ owner: z.string().max(200).optional() }),
       answer: listOf(hookSchema).extend({ configured: z.array(configuredSchema) }),
-      async serve(_ctx, { query }) {
+      async serve(ctx, { query }) {
+        const viewer = viewerOf(ctx);
+        const specsOf = (id: string) =>
+          catalog.forHook(id).filter(({ spec }) => viewer.canSee(spec.repository));
+        const isAll = viewer.visible === undefined;
+        const configured = catalog
+          .hooks()
+          .map((loaded) => toConfigured(loaded, specsOf(loaded.hook.id)))
+          .filter(({ specs }) => isAll || specs.length > 0);
+        if (!isAll) return { items: [], next: null, configured };
         const { items, next } = await store.hooks.list(toPageRequest(query), query.owner);
-        const configured = catalog.hooks().map((loaded) => toConfigured(loaded, catalog));
         return { items: items.map(toHook), next: next ?? null, configured };
       },
     }),
@@ -109,7 +126,7 @@ export function hookOperations(deps: {
       async serve(ctx, { body }) {
         const { expires, inputs, ...rest } = body;
         const request = { ...rest, inputs: inputs as { [name: string]: Json }, lastsMs: expires };
-        const { hook, secret } = await registry.create(request, actorOf(ctx));
+        const { hook, secret } = await registry.create(request, administratorOf(ctx));
         return { ...toHook(hook), secret };
       },
     }),
@@ -125,7 +142,7 @@ export function hookOperations(deps: {
       }),
       answer: withSecret,
       async serve(ctx, { id, query }) {
-        const { hook, secret } = await registry.rotate(id, query.overlap, actorOf(ctx));
+        const { hook, secret } = await registry.rotate(id, query.overlap, administratorOf(ctx));
         return { ...toHook(hook), secret };
       },
     }),
@@ -143,7 +160,8 @@ export function hookOperations(deps: {
           z.object({ spec: z.string(), matched: z.boolean(), reasons: z.array(reasonSchema) }),
         ),
       }),
-      async serve(_ctx, { id, body }) {
+      async serve(ctx, { id, body }) {
+        administratorOf(ctx);
         const { refused, specs, ...trial } = await deps.tryHook(id, body);
         const verdicts = specs.map(({ spec, verdict }) => ({ spec, ...verdict }));
         return { ...trial, refused: refused ?? null, specs: verdicts };
@@ -156,7 +174,7 @@ export function hookOperations(deps: {
       summary: 'Removes a hook that was made through the API',
       answer: z.object({ deleted: z.string() }),
       async serve(ctx, { id }) {
-        await registry.remove(id, actorOf(ctx));
+        await registry.remove(id, administratorOf(ctx));
         return { deleted: id };
       },
     }),
@@ -187,7 +205,7 @@ function toHook(hook: DynamicHook): z.infer<typeof hookSchema> {
 
 function toConfigured(
   { hook, file, line }: LoadedHook,
-  catalog: Pick<Catalog, 'forHook'>,
+  specs: readonly LoadedSpec[],
 ): z.infer<typeof configuredSchema> {
   return {
     id: hook.id,
@@ -196,6 +214,6 @@ function toConfigured(
     file,
     line,
     inputs: Object.keys(hook.extract),
-    specs: catalog.forHook(hook.id).map(({ spec }) => spec.name),
+    specs: specs.map(({ spec }) => spec.name),
   };
 }

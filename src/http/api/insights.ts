@@ -3,6 +3,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { isoTime } from '../../lib/clock.ts';
 import { toCsv } from '../../lib/csv.ts';
 import { DAY_MS, type Metrics, type Percentiles, type Range } from '../../model/insights.ts';
+import { viewerOf } from '../auth/viewer.ts';
 import { ProblemError } from '../problem.ts';
 import type { InsightsView, ReadInsights } from '../read/insights.ts';
 import { operation, type Operation } from './route.ts';
@@ -68,7 +69,8 @@ export function insightOperations(deps: {
       alsoAnswers: ['text/csv'],
       async serve(ctx, { query: { from, to, format, ...filter } }) {
         const range = rangeOf(from, to, deps.clock.now());
-        const view = await deps.readInsights(range, filter);
+        const { visible } = viewerOf(ctx);
+        const view = await deps.readInsights(range, { ...filter, visible });
         const isCsv = (format ?? (ctx.accepts('json', 'csv') === 'csv' ? 'csv' : 'json')) === 'csv';
         if (!isCsv) return toInsights(range, view);
         ctx.type = 'text/csv; charset=utf-8';

@@ -7,6 +7,8 @@ import type { News } from '../../model/news.ts';
 import { hasEnded } from '../../model/run.ts';
 import type { Store } from '../../store/index.ts';
 import type { LogChunk } from '../../store/logs.ts';
+import { viewerOf } from '../auth/viewer.ts';
+import { endWithRights } from './end-with-rights.ts';
 import { eventStream } from './event-stream.ts';
 
 const CHUNKS_AT_ONCE = 200;
@@ -52,6 +54,7 @@ export function streamLog(
 ): void {
   const { store, news, run } = deps;
   const stream = eventStream(ctx, store.flushed);
+  endWithRights(stream, viewerOf(ctx), news);
   const wakeup = createWakeup();
   const unsubscribe = news.subscribe((item) => {
     if ('run' in item && item.run === run) wakeup.wake();

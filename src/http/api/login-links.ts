@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { isoTime } from '../../lib/clock.ts';
 import type { LogIns } from '../auth/log-ins.ts';
+import { viewerOf } from '../auth/viewer.ts';
+import { ProblemError } from '../problem.ts';
 import { operation, type Operation } from './route.ts';
 
 /** Links that log a browser in. */
@@ -17,7 +19,14 @@ export function loginLinkOperations(logIns: LogIns): Operation[] {
         expiresAt: z.iso.datetime(),
       }),
       async serve(ctx) {
-        const { code, expiresAt } = await logIns.invite(String(ctx.state['actor']));
+        const viewer = viewerOf(ctx);
+        // A link begins a session that may do everything, also when its maker no longer may.
+        if (viewer.actor.startsWith('github:')) {
+          throw new ProblemError(403, 'not-allowed', 'you may not make links that log in', {
+            hint: 'that takes the admin token',
+          });
+        }
+        const { code, expiresAt } = await logIns.invite(viewer.actor);
         return { path: `login?code=${code}`, expiresAt: isoTime(expiresAt) };
       },
     }),

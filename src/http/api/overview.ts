@@ -1,12 +1,16 @@
 import { z } from 'zod';
 import type { Broadcast } from '../../lib/broadcast.ts';
 import { isoTime } from '../../lib/clock.ts';
-import { TerminalError } from '../../lib/errors.ts';
 import type { Operate } from '../../controller/operator/operate.ts';
 import type { News } from '../../model/news.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store } from '../../store/index.ts';
+import { hears } from '../auth/hears.ts';
+import { seenBy, viewerOf } from '../auth/viewer.ts';
+import type { RepositoryOfRun } from '../read/run-repositories.ts';
+import { endWithRights } from './end-with-rights.ts';
 import { eventStream } from './event-stream.ts';
+import { forAll, type Guard } from './guard.ts';
 import {
   callbackSchema,
   environmentSchema,
@@ -39,8 +43,10 @@ export function overviewOperations(deps: {
   catalog: Catalog;
   operate: Operate;
   news: Broadcast<News>;
+  guard: Pick<Guard, 'entry' | 'allow'>;
+  repositoryOfRun: RepositoryOfRun;
 }): Operation[] {
-  const { store, catalog, operate, news } = deps;
+  const { store, catalog, operate, news, guard } = deps;
   return [
     operation({
       method: 'get',
@@ -53,8 +59,10 @@ export function overviewOperations(deps: {
           .describe('The specs on disk are not valid; the last valid set is in use'),
         problems: z.array(problemSchema),
       }),
-      async serve() {
-        const { specs, stale, problems } = catalog.current();
+      async serve(ctx) {
+        const viewer = viewerOf(ctx);
+        const { specs: all, stale, problems } = catalog.current();
+        const specs = all.filter(({ spec }) => viewer.canSee(spec.repository));
         const pauses = await store.pauses.list();
         const items = await Promise.all(
           specs.map(async (loaded) => {
@@ -62,7 +70,13 @@ export function overviewOperations(deps: {
             return toSpec(loaded, pauses, installation);
           }),
         );
-        return { items, next: null, stale, problems: [...problems] };
+        const isAll = viewer.visible === undefined;
+        return {
+          items,
+          next: null,
+          stale: isAll && stale,
+          problems: isAll ? [...problems] : [],
+        };
       },
     }),
     operation({
@@ -71,10 +85,13 @@ export function overviewOperations(deps: {
       name: 'listEnvironments',
       summary: 'What is deployed where',
       answer: listOf(environmentSchema),
-      async serve() {
+      async serve(ctx) {
+        const viewer = viewerOf(ctx);
         const { specs, loadedAt } = catalog.current();
         const known = loadedAt === 0 ? undefined : specs;
-        const places = await store.environments.list();
+        const places = (await store.environments.list()).filter(({ repository }) =>
+          viewer.canSee(repository),
+        );
         return { items: places.map((place) => toEnvironment(place, known)), next: null };
       },
     }),
@@ -84,8 +101,8 @@ export function overviewOperations(deps: {
       name: 'listAudit',
       summary: 'The last 200 things that were done by hand, newest first',
       answer: listOf(auditSchema),
-      async serve() {
-        const entries = await store.audit.list(MOST_AUDITED);
+      async serve(ctx) {
+        const entries = await store.audit.list(MOST_AUDITED, seenBy(viewerOf(ctx), catalog));
         return {
           items: entries.map(({ at, ...entry }) => ({ at: isoTime(at), ...entry })),
           next: null,
@@ -101,9 +118,10 @@ export function overviewOperations(deps: {
         state: z.enum(['pending', 'sent', 'obsolete', 'dead']).optional(),
       }),
       answer: listOf(callbackSchema),
-      async serve(_ctx, { query }) {
+      async serve(ctx, { query }) {
         const { items, next } = await store.outbox.list(toPageRequest(query), {
           state: query.state,
+          visible: viewerOf(ctx).visible,
         });
         return { items: items.map(toCallback), next: next ?? null };
       },
@@ -116,10 +134,9 @@ export function overviewOperations(deps: {
       answer: callbackSchema.extend({
         content: z.unknown().describe('What is sent, with templates as they are written'),
       }),
-      async serve(_ctx, { id }) {
-        const entry = /^\d{1,15}$/.test(id) ? await store.outbox.get(Number(id)) : undefined;
-        if (entry !== undefined) return { ...toCallback(entry), content: entry.callback };
-        throw new TerminalError('entry-unknown', `there is no callback ${id}`);
+      async serve(ctx, { id }) {
+        const entry = await guard.entry(ctx, id);
+        return { ...toCallback(entry), content: entry.callback };
       },
     }),
     operation({
@@ -129,7 +146,11 @@ export function overviewOperations(deps: {
       summary: 'Sends every dead callback again',
       status: 202,
       answer: z.object({ retried: z.int() }),
-      serve: async (ctx) => ({ retried: await operate.resendAll(String(ctx.state['actor'])) }),
+      async serve(ctx) {
+        const viewer = viewerOf(ctx);
+        forAll(viewer, 'send every callback again');
+        return { retried: await operate.resendAll(viewer.actor) };
+      },
     }),
     operation({
       method: 'post',
@@ -139,11 +160,9 @@ export function overviewOperations(deps: {
       status: 202,
       answer: callbackSchema,
       async serve(ctx, { id }) {
-        const entry = /^\d{1,15}$/.test(id) ? Number(id) : -1;
-        await operate.resend(entry, String(ctx.state['actor']));
-        const found = await store.outbox.get(entry);
-        if (found === undefined) throw new TerminalError('entry-unknown', `no callback ${id}`);
-        return toCallback(found);
+        const actor = await guard.allow(ctx, 'resend', { kind: 'entry', name: id });
+        await operate.resend(/^\d{1,15}$/.test(id) ? Number(id) : -1, actor);
+        return toCallback(await guard.entry(ctx, id));
       },
     }),
     operation({
@@ -155,11 +174,18 @@ export function overviewOperations(deps: {
       async serve(ctx) {
         const stream = eventStream(ctx, store.flushed);
         let waiting = 0;
-        const unsubscribe = news.subscribe(({ kind, ...item }) => {
+        const viewer = viewerOf(ctx);
+        endWithRights(stream, viewer, news);
+        const tell = async (item: News) => {
+          if (!(await hears(viewer, item, deps.repositoryOfRun))) return;
+          const { kind, ...data } = item;
+          await stream.send(kind, data);
+        };
+        const unsubscribe = news.subscribe((item) => {
+          if (item.kind === 'access') return;
           if (waiting >= MOST_WAITING) return stream.end();
           waiting += 1;
-          stream
-            .send(kind, item)
+          tell(item)
             .finally(() => (waiting -= 1))
             .catch((error: unknown) => stream.fail(error));
         });

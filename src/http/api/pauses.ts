@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import type { Paused, Pausing } from '../../controller/operator/pausing.ts';
-import type { PauseTarget } from '../../model/pause.ts';
+import { isHeldBy, type Pause, type PauseTarget } from '../../model/pause.ts';
+import type { Catalog } from '../../spec/catalog.ts';
 import type { Store } from '../../store/index.ts';
+import { viewerOf, type Viewer } from '../auth/viewer.ts';
+import type { Guard } from './guard.ts';
 import { pauseSchema, runSchema, toPause, toRun } from './resources.ts';
 import { listOf, operation, type Operation } from './route.ts';
 
@@ -13,8 +16,24 @@ const pauseQuery = z.object({
 const pausedSchema = pauseSchema.extend({ runs: z.array(runSchema) });
 
 /** Pausing and resuming specs and lanes. */
-export function pauseOperations(deps: { store: Store; pausing: Pausing }): Operation[] {
-  const { store, pausing } = deps;
+export function pauseOperations(deps: {
+  store: Store;
+  catalog: Pick<Catalog, 'current'>;
+  pausing: Pausing;
+  guard: Pick<Guard, 'allow'>;
+}): Operation[] {
+  const { store, pausing, guard } = deps;
+
+  /** A viewer sees what keeps specs that they see from being deployed. */
+  const isVisible = (viewer: Viewer) => {
+    const specs = deps.catalog
+      .current()
+      .specs.map(({ spec }) => spec)
+      .filter(({ repository }) => viewer.canSee(repository))
+      .map(({ name, concurrency: { lane } }) => ({ spec: name, lane }));
+    return (pause: Pause) =>
+      viewer.visible === undefined || specs.some((one) => isHeldBy(one, pause));
+  };
 
   const pause = (kind: PauseTarget['kind'], path: string): Operation =>
     operation({
@@ -24,8 +43,10 @@ export function pauseOperations(deps: { store: Store; pausing: Pausing }): Opera
       summary: `Keeps runs of a ${kind} from starting, until it is resumed`,
       query: pauseQuery,
       answer: pausedSchema,
-      serve: async (ctx, { id: name, query }) =>
-        toPaused(await pausing.pause({ kind, name }, String(ctx.state['actor']), query.reason)),
+      async serve(ctx, { id: name, query }) {
+        const actor = await guard.allow(ctx, 'pause', { kind, name });
+        return toPaused(await pausing.pause({ kind, name }, actor, query.reason));
+      },
     });
   const resume = (kind: PauseTarget['kind'], path: string): Operation =>
     operation({
@@ -34,8 +55,10 @@ export function pauseOperations(deps: { store: Store; pausing: Pausing }): Opera
       name: kind === 'spec' ? 'resumeSpec' : 'resumeLane',
       summary: `Lets runs of a paused ${kind} start again`,
       answer: pausedSchema,
-      serve: async (ctx, { id: name }) =>
-        toPaused(await pausing.resume({ kind, name }, String(ctx.state['actor']))),
+      async serve(ctx, { id: name }) {
+        const actor = await guard.allow(ctx, 'resume', { kind, name });
+        return toPaused(await pausing.resume({ kind, name }, actor));
+      },
     });
 
   return [
@@ -45,8 +68,9 @@ export function pauseOperations(deps: { store: Store; pausing: Pausing }): Opera
       name: 'listPauses',
       summary: 'Specs and lanes that are paused, oldest first, also those of specs that are gone',
       answer: listOf(pauseSchema),
-      async serve() {
-        return { items: (await store.pauses.list()).map(toPause), next: null };
+      async serve(ctx) {
+        const pauses = (await store.pauses.list()).filter(isVisible(viewerOf(ctx)));
+        return { items: pauses.map(toPause), next: null };
       },
     }),
     pause('spec', '/specs/{name}/pause'),

@@ -5,6 +5,7 @@ import type { Logger } from '../../lib/logger.ts';
 import type { Barrier } from '../../store/barrier.ts';
 import type { PageRequest } from '../../store/page.ts';
 import { decodeCursor } from '../../store/page.ts';
+import { viewerOf } from '../auth/viewer.ts';
 import { ProblemError } from '../problem.ts';
 import { readJson } from './read-json.ts';
 
@@ -104,7 +105,7 @@ export function apiRouter(
       });
       if (one.method !== 'get') {
         const { reason } = query.data as { reason?: unknown };
-        logger.info({ by: String(ctx.state['actor']), action: ctx.path, reason }, 'operator acted');
+        logger.info({ by: viewerOf(ctx).actor, action: ctx.path, reason }, 'operator acted');
       }
       await flushed();
       if (answer === undefined) return;

@@ -1,14 +1,16 @@
+import type { Context } from 'koa';
 import { z } from 'zod';
 import type { Broadcast } from '../../lib/broadcast.ts';
-import { TerminalError } from '../../lib/errors.ts';
 import type { Deploy } from '../../controller/operator/deploy.ts';
 import type { Gates } from '../../controller/operator/gates.ts';
 import type { RolledBack } from '../../controller/operator/after-rollback.ts';
 import type { Operate } from '../../controller/operator/operate.ts';
 import type { News } from '../../model/news.ts';
-import { RUN_STATES, type Run } from '../../model/run.ts';
+import { RUN_STATES } from '../../model/run.ts';
 import type { Store } from '../../store/index.ts';
+import { viewerOf } from '../auth/viewer.ts';
 import { readChain } from '../read/run.ts';
+import type { Guard } from './guard.ts';
 import { logText, streamLog } from './log.ts';
 import {
   pauseSchema,
@@ -43,13 +45,19 @@ export function runOperations(deps: {
   gates: Pick<Gates, 'view'>;
   deploy: Deploy;
   news: Broadcast<News>;
+  guard: Pick<Guard, 'run' | 'allow'>;
 }): Operation[] {
-  const { store, operate, news } = deps;
+  const { store, operate, news, guard } = deps;
 
-  async function find(id: string): Promise<Run> {
-    const run = await store.runs.get(id);
-    if (run !== undefined) return run;
-    throw new TerminalError('run-unknown', `there is no run ${id}`);
+  /** Of what is rolled back, and of what is then deployed. */
+  async function mayRollBack(
+    ctx: Context,
+    target: { kind: 'spec' | 'run'; name: string },
+    to: string | undefined,
+  ): Promise<string> {
+    const actor = await guard.allow(ctx, 'rollback', target);
+    if (to !== undefined) await guard.allow(ctx, 'rollback', { kind: 'run', name: to });
+    return actor;
   }
 
   const action = (name: 'cancel' | 'retry', summary: string, status: number): Operation =>
@@ -60,7 +68,10 @@ export function runOperations(deps: {
       summary,
       status,
       answer: runSchema,
-      serve: async (ctx, { id }) => toRun(await operate[name](id, String(ctx.state['actor']))),
+      async serve(ctx, { id }) {
+        const actor = await guard.allow(ctx, name, { kind: 'run', name: id });
+        return toRun(await operate[name](id, actor));
+      },
     });
 
   return [
@@ -78,8 +89,11 @@ export function runOperations(deps: {
         sha: z.string().max(64).optional(),
       }),
       answer: listOf(runSchema),
-      async serve(_ctx, { query: { limit, cursor, ...filter } }) {
-        const { items, next } = await store.runs.list(toPageRequest({ limit, cursor }), filter);
+      async serve(ctx, { query: { limit, cursor, ...filter } }) {
+        const { items, next } = await store.runs.list(toPageRequest({ limit, cursor }), {
+          ...filter,
+          visible: viewerOf(ctx).visible,
+        });
         return { items: items.map(toRun), next: next ?? null };
       },
     }),
@@ -89,8 +103,8 @@ export function runOperations(deps: {
       name: 'getRun',
       summary: 'A run with its steps and its callbacks',
       answer: runDetailSchema,
-      async serve(_ctx, { id }) {
-        const run = await find(id);
+      async serve(ctx, { id }) {
+        const run = await guard.run(ctx, id);
         return toRunDetail(run, {
           steps: await store.steps.ofRun(id),
           callbacks: await store.outbox.ofRun(id),
@@ -110,7 +124,7 @@ export function runOperations(deps: {
       }),
       answer: { contentTypes: ['text/plain', 'text/event-stream'] },
       async serve(ctx, { id, query }) {
-        const run = await find(id);
+        const run = await guard.run(ctx, id);
         if (ctx.accepts('text/plain', 'text/event-stream') === 'text/event-stream') {
           streamLog(ctx, { store, news, run: run.id });
           return;
@@ -136,8 +150,10 @@ export function runOperations(deps: {
       }),
       status: 201,
       answer: runSchema,
-      serve: async (ctx, { id: name, query }) =>
-        toRun(await deps.deploy(name, query.revision, String(ctx.state['actor']))),
+      async serve(ctx, { id: name, query }) {
+        const actor = await guard.allow(ctx, 'deploy', { kind: 'spec', name });
+        return toRun(await deps.deploy(name, query.revision, actor));
+      },
     }),
     operation({
       method: 'post',
@@ -148,8 +164,10 @@ export function runOperations(deps: {
       query: rollbackQuery,
       status: 201,
       answer: rolledBackSchema,
-      serve: async (ctx, { id: name, query }) =>
-        toRolledBack(await operate.rollbackSpec(name, String(ctx.state['actor']), query)),
+      async serve(ctx, { id: name, query }) {
+        const actor = await mayRollBack(ctx, { kind: 'spec', name }, query.to);
+        return toRolledBack(await operate.rollbackSpec(name, actor, query));
+      },
     }),
     operation({
       method: 'post',
@@ -159,8 +177,10 @@ export function runOperations(deps: {
       query: rollbackQuery,
       status: 201,
       answer: rolledBackSchema,
-      serve: async (ctx, { id, query }) =>
-        toRolledBack(await operate.rollback(id, String(ctx.state['actor']), query)),
+      async serve(ctx, { id, query }) {
+        const actor = await mayRollBack(ctx, { kind: 'run', name: id }, query.to);
+        return toRolledBack(await operate.rollback(id, actor, query));
+      },
     }),
   ];
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { FATES, type AskWhy } from '../../controller/operator/why.ts';
+import { viewerOf } from '../auth/viewer.ts';
 import { reasonSchema, runSchema, saysSchema, toRun } from './resources.ts';
 import { operation, type Operation } from './route.ts';
 
@@ -32,8 +33,8 @@ export function whyOperations({ why }: { why: AskWhy }): Operation[] {
           }),
         ),
       }),
-      async serve(_ctx, { query: { repository, sha } }) {
-        const specs = await why(repository, sha);
+      async serve(ctx, { query: { repository, sha } }) {
+        const specs = await why(repository, sha, viewerOf(ctx).canSee);
         return {
           repository,
           sha,

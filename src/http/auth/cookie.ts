@@ -22,13 +22,7 @@ export function createSessionCookie(keys: readonly string[], secure: boolean): S
     );
   return {
     read(ctx) {
-      const found = ctx
-        .get('Cookie')
-        .split(';')
-        .map((pair) => pair.trim())
-        .find((pair) => pair.startsWith(`${name}=`))
-        ?.slice(name.length + 1);
-      const [id = '', signature = ''] = found?.split('.') ?? [];
+      const [id = '', signature = ''] = cookieNamed(ctx, name)?.split('.') ?? [];
       if (!/^[\w-]{43}$/.test(id) || !/^[\w-]{43}$/.test(signature)) return undefined;
       const given = Buffer.from(signature, 'base64url');
       return keys.some((key) => timingSafeEqual(sign(key, id), given)) ? id : undefined;
@@ -41,6 +35,16 @@ export function createSessionCookie(keys: readonly string[], secure: boolean): S
       ),
     clear: (ctx) => set(ctx, '', 0),
   };
+}
+
+/** The value of a cookie that the request brings. */
+export function cookieNamed(ctx: Context, name: string): string | undefined {
+  return ctx
+    .get('Cookie')
+    .split(';')
+    .map((pair) => pair.trim())
+    .find((pair) => pair.startsWith(`${name}=`))
+    ?.slice(name.length + 1);
 }
 
 function sign(key: string, id: string): Buffer {

@@ -14,12 +14,20 @@ const GRACE_MS = 60_000;
 const SEE_MS = 300_000;
 const LINK_MS = 15 * 60_000;
 
+/** Who logs in. */
+export interface LoggedIn {
+  /** As the audit table names people. */
+  actor: string;
+  /** GitHub's number of the user; undefined for the admin token. */
+  githubId: number | undefined;
+}
+
 /** Who is logged in. Ids are 256 random bits; the store keeps their digests. */
 export interface LogIns {
   /** A new session, always with a new id: one that was planted before the log-in is worth nothing. */
-  begin(actor: string): Promise<string>;
+  begin(who: LoggedIn): Promise<string>;
   /** Whose session it is, and the id that takes the place of this one when it is time for that. */
-  find(id: string): Promise<{ actor: string; renewed: string | undefined } | undefined>;
+  find(id: string): Promise<(LoggedIn & { renewed: string | undefined }) | undefined>;
   end(id: string): Promise<void>;
   /** Ends every session of a person. */
   endAll(actor: string): Promise<void>;
@@ -27,6 +35,8 @@ export interface LogIns {
   invite(actor: string): Promise<{ code: string; expiresAt: number }>;
   /** Whom a code logs in; undefined when it was used, or is too old. */
   redeem(code: string): Promise<string | undefined>;
+  /** Whether a state of GitHub's log-in, which is good until `expiresAt`, was not used before; from now on it was. */
+  spend(state: string, expiresAt: number): Promise<boolean>;
 }
 
 export function createLogIns(sessions: Sessions, clock: Pick<Clock, 'now'>): LogIns {
@@ -37,28 +47,28 @@ export function createLogIns(sessions: Sessions, clock: Pick<Clock, 'now'>): Log
   };
 
   return {
-    async begin(actor) {
+    async begin(who) {
       const now = clock.now();
       await sessions.removeOld({
         created: now - SESSION_MS,
         seen: now - IDLE_MS,
         replaced: now - GRACE_MS,
       });
-      return await make({ actor, createdAt: now, renewedAt: now, seenAt: now });
+      return await make({ ...who, createdAt: now, renewedAt: now, seenAt: now });
     },
 
     async find(id) {
       const now = clock.now();
       const session = await sessions.get(digestOf(id));
       if (session === undefined || hasEnded(session, now)) return undefined;
-      const { actor, digest } = session;
+      const { actor, githubId, digest } = session;
       const isDue = session.replacedAt === undefined && session.renewedAt <= now - RENEW_MS;
       if (isDue && (await sessions.replace(digest, now))) {
         const renewed = await make({ ...session, renewedAt: now, seenAt: now });
-        return { actor, renewed };
+        return { actor, githubId, renewed };
       }
       if (session.seenAt <= now - SEE_MS) await sessions.see(digest, now);
-      return { actor, renewed: undefined };
+      return { actor, githubId, renewed: undefined };
     },
 
     end: (id) => sessions.remove(digestOf(id)),
@@ -72,6 +82,7 @@ export function createLogIns(sessions: Sessions, clock: Pick<Clock, 'now'>): Log
     },
 
     redeem: (code) => sessions.takeLink(digestOf(code), clock.now()),
+    spend: (state, expiresAt) => sessions.spend(digestOf(state), expiresAt, clock.now()),
   };
 }
 

@@ -14,6 +14,7 @@ import type { Catalog } from '../../spec/catalog.ts';
 import { createNetworks } from '../../lib/networks.ts';
 import type { Store } from '../../store/index.ts';
 import type { Auth } from '../auth/index.ts';
+import type { PeopleDeps } from '../auth/people.ts';
 import { clientOf } from '../client-address.ts';
 import type { Commits } from '../read/commits.ts';
 import type { ReadInsights } from '../read/insights.ts';
@@ -33,7 +34,8 @@ import { runActionRoutes } from './run-actions.ts';
 import { runRoutes } from './run.ts';
 import { insightRoutes } from './insights.ts';
 import { liveRoutes } from './live.ts';
-import { loginRoutes } from './login.ts';
+import { githubLoginRoutes } from './github-login.ts';
+import { loginRoutes, type LoginDeps } from './login.ts';
 import { overviewRoutes } from './overview.ts';
 import type { PageRoute } from './page.ts';
 import { pageRouter } from './router.ts';
@@ -56,6 +58,8 @@ export interface DashboardDeps {
   servers?: GitServers;
   auth: Auth;
   adminToken: string;
+  /** Log-in with GitHub. */
+  people?: Pick<PeopleDeps, 'signIn'> | undefined;
   /** Networks whose `X-Forwarded-For` counts. */
   trustedProxies: readonly string[];
   publicUrl: string | undefined;
@@ -75,12 +79,16 @@ export function createDashboard(deps: DashboardDeps): { assets: Middleware; page
   const isProxy = createNetworks(deps.trustedProxies);
   const seen = () => happened;
   const logs = createLogIndexes(store);
+  const { people } = deps;
+  const login: LoginDeps = {
+    token: deps.adminToken,
+    ...auth,
+    addressOf: (ctx) => clientOf(ctx.req, isProxy).address,
+    withGitHub: people !== undefined,
+  };
   const routes: PageRoute[] = [
-    ...loginRoutes({
-      token: deps.adminToken,
-      ...auth,
-      addressOf: (ctx) => clientOf(ctx.req, isProxy).address,
-    }),
+    ...loginRoutes(login),
+    ...(people === undefined ? [] : githubLoginRoutes({ ...deps, ...auth, ...people, ...login })),
     ...liveRoutes({ ...deps, logs, seen }),
     ...runRoutes({ ...deps, commits, recentRuns, logs }),
     ...logRoutes({ store, logs }),

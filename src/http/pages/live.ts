@@ -4,7 +4,9 @@ import { createWakeup } from '../../lib/wakeup.ts';
 import type { News } from '../../model/news.ts';
 import type { Store } from '../../store/index.ts';
 import { eventStream, type EventStream } from '../api/event-stream.ts';
-import type { Viewer } from '../auth/viewer.ts';
+import { endWithRights } from '../api/end-with-rights.ts';
+import { hears } from '../auth/hears.ts';
+import { createRepositoryOfRun } from '../read/run-repositories.ts';
 import type { LogIndexes } from './log/log-index.ts';
 import { found, type PageRoute } from './page.ts';
 
@@ -33,6 +35,7 @@ export function liveRoutes(deps: {
   /** How much has happened in this process. */
   seen: () => number;
 }): PageRoute[] {
+  const repositoryOfRun = createRepositoryOfRun(deps.store);
   let listening = 0;
 
   /** `run`: tells of its log, too. */
@@ -92,10 +95,12 @@ export function liveRoutes(deps: {
         if (id !== null) found(isVisible ? run : undefined, 'run', id);
         const withDeliveries = query.get('of') === 'deliveries';
         const stream = eventStream(ctx, deps.store.flushed);
+        endWithRights(stream, viewer, deps.news);
         const concerns = (item: News) => {
           if (id !== null) return 'run' in item && item.run === id;
-          if (item.kind === 'delivery') return withDeliveries && viewer.canSee(item.repository);
-          return viewer.visible === undefined || mayHear(deps.store, viewer, item);
+          return (
+            (item.kind !== 'delivery' || withDeliveries) && hears(viewer, item, repositoryOfRun)
+          );
         };
         const isLate = query.has('seen') && query.get('seen') !== String(deps.seen());
         follow(stream, id, isLate, concerns)
@@ -105,11 +110,4 @@ export function liveRoutes(deps: {
       },
     },
   ];
-}
-
-/** That something happened to a run is for those who may see its repository. */
-async function mayHear(store: Pick<Store, 'runs'>, viewer: Viewer, item: News): Promise<boolean> {
-  if (!('run' in item)) return false;
-  const run = await store.runs.get(item.run);
-  return run !== undefined && viewer.canSee(run.repository);
 }

@@ -2,7 +2,7 @@ import type { Context } from 'koa';
 import { isSameSecret } from '../auth/bearer.ts';
 import type { Attempts } from '../auth/attempts.ts';
 import type { SessionCookie } from '../auth/cookie.ts';
-import { SESSION_MS, type LogIns } from '../auth/log-ins.ts';
+import { SESSION_MS, type LoggedIn, type LogIns } from '../auth/log-ins.ts';
 import { readForm } from './form.ts';
 import { html, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
@@ -15,6 +15,8 @@ export interface LoginDeps {
   attempts: Attempts;
   /** Where a request comes from. */
   addressOf(ctx: Context): string;
+  /** People may log in with GitHub. */
+  withGitHub: boolean;
 }
 
 /** Logging in with the admin token or a link that serves once, and logging out. */
@@ -27,6 +29,12 @@ export function loginRoutes(deps: LoginDeps): PageRoute[] {
     return isSameSecret(form.get('token')?.trim() ?? '', deps.token) ? 'admin' : undefined;
   }
 
+  const waysIn = (query: URLSearchParams, frame: Frame, wrong?: string) =>
+    deps.withGitHub
+      ? html`${githubButton(frame, query)}
+<details class="login-token"${wrong === undefined ? '' : html` open`}><summary>Admin token</summary>${tokenForm(frame, query, wrong)}</details>`
+      : tokenForm(frame, query, wrong);
+
   return [
     {
       method: 'get',
@@ -34,10 +42,12 @@ export function loginRoutes(deps: LoginDeps): PageRoute[] {
       open: true,
       async serve({ frame, query }, viewer) {
         const code = query.get('code');
-        if (viewer !== undefined && code === null) return { redirect: placeOf(query, frame) };
+        if (viewer !== undefined && code === null) {
+          return { redirect: placeOf(query.get('next') ?? '', frame) };
+        }
         // A link is used by a click and not by being opened: chats and mail programs open links too.
         frame.actor = undefined;
-        return card(frame, code === null ? tokenForm(frame, query) : linkForm(frame, code));
+        return card(frame, code === null ? waysIn(query, frame) : linkForm(frame, code));
       },
     },
     {
@@ -54,22 +64,21 @@ export function loginRoutes(deps: LoginDeps): PageRoute[] {
           const wrong = form.has('code')
             ? 'This link was used already, or is older than 15 minutes.'
             : 'That is not the admin token.';
-          return { ...card(frame, tokenForm(frame, query, wrong)), status: 403 };
+          return { ...card(frame, waysIn(query, frame, wrong)), status: 403 };
         }
-        const before = cookie.read(ctx);
-        if (before !== undefined) await logIns.end(before);
-        cookie.write(ctx, await logIns.begin(actor), SESSION_MS);
-        return { redirect: placeOf(query, frame) };
+        await enter(deps, ctx, { actor, githubId: undefined });
+        return { redirect: placeOf(query.get('next') ?? '', frame) };
       },
     },
     {
       method: 'post',
       path: '/logout',
       open: true,
-      async serve({ ctx, query }, viewer) {
+      async serve({ ctx, query }) {
         const id = cookie.read(ctx);
-        if (viewer !== undefined && id !== undefined) {
-          await (query.has('everywhere') ? logIns.endAll(viewer.actor) : logIns.end(id));
+        const who = id === undefined ? undefined : await logIns.find(id);
+        if (id !== undefined && who !== undefined) {
+          await (query.has('everywhere') ? logIns.endAll(who.actor) : logIns.end(id));
         }
         cookie.clear(ctx);
         return { redirect: './login' };
@@ -88,16 +97,26 @@ export function loginRoutes(deps: LoginDeps): PageRoute[] {
   ];
 }
 
+/** Begins a session with a new id; the one that the browser had before ends. */
+export async function enter(
+  { logIns, cookie }: Pick<LoginDeps, 'logIns' | 'cookie'>,
+  ctx: Context,
+  who: LoggedIn,
+): Promise<void> {
+  const before = cookie.read(ctx);
+  if (before !== undefined) await logIns.end(before);
+  cookie.write(ctx, await logIns.begin(who), SESSION_MS);
+}
+
 /** Where a log-in leads: only below the dashboard, whatever the address says. */
-function placeOf(query: URLSearchParams, { root }: Frame): string {
-  const next = query.get('next') ?? '';
-  return /^[\w?-][\w./?=&%+-]{0,500}$/.test(next) && !next.includes('..') ? root + next : root;
+export function placeOf(next: string, { root }: Frame): string {
+  return /^[\w?-][\w./?=&%+-]{0,500}$/.test(next) && !/\.\.|%2e/i.test(next) ? root + next : root;
 }
 
 /** The page that a form was on; its path alone, and only the part below the dashboard can be known. */
 function backTo(referer: string, frame: Frame): string {
   const path = URL.parse(referer)?.pathname.slice(1) ?? '';
-  return placeOf(new URLSearchParams({ next: path }), frame);
+  return placeOf(path, frame);
 }
 
 function card(frame: Frame, form: Html): PageAnswer & object {
@@ -110,6 +129,13 @@ function card(frame: Frame, form: Html): PageAnswer & object {
 </div></main>`,
     },
   };
+}
+
+function githubButton(frame: Frame, query: URLSearchParams): Html {
+  const next = query.get('next');
+  const more = next === null ? '' : `?${new URLSearchParams({ next }).toString()}`;
+  return html`<a class="button is-primary login-github" href="${frame.root}auth/github${more}">${icon(frame, 'person')}Log in with GitHub</a>
+<p class="small muted">You see and do what you may in each repository on GitHub.</p>`;
 }
 
 function tokenForm(frame: Frame, query: URLSearchParams, wrong?: string): Html {

@@ -6,7 +6,7 @@ import type { Barrier } from '../../store/barrier.ts';
 import type { Authenticate } from '../auth/authenticate.ts';
 import { checkSameOrigin } from '../auth/same-origin.ts';
 import type { Viewer } from '../auth/viewer.ts';
-import { explainError, type Problem } from '../problem.ts';
+import { explainError, ProblemError, type Problem } from '../problem.ts';
 import type { Assets } from './assets.ts';
 import { sendCompressed } from './compress.ts';
 import { html } from './html.ts';
@@ -51,9 +51,10 @@ function serving(route: PageRoute, deps: PageRouterDeps): Middleware {
     try {
       // A log-in, too, must not be made by another site; a program with the token is no browser.
       if (ctx.get('Authorization') === '') checkSameOrigin(ctx, deps.publicUrl);
-      const viewer = await deps.authenticate(ctx);
+      const viewer = await whoAsks(ctx, route, deps);
       frame.actor = viewer?.actor;
       frame.seesAll = viewer !== undefined && viewer.visible === undefined;
+      ctx.state['viewer'] = viewer;
       const request = {
         ctx,
         frame,
@@ -72,6 +73,20 @@ function serving(route: PageRoute, deps: PageRouterDeps): Middleware {
       await show(ctx, layout(frame, errorPage(frame, problem)).text);
     }
   };
+}
+
+/** Open pages are for those too of whom GitHub does not say what they may see. */
+async function whoAsks(
+  ctx: Context,
+  { open }: PageRoute,
+  { authenticate }: PageRouterDeps,
+): Promise<Viewer | undefined> {
+  try {
+    return await authenticate(ctx);
+  } catch (error) {
+    if (open === true && error instanceof ProblemError && error.status === 503) return undefined;
+    throw error;
+  }
 }
 
 /** What a person did is in the log, as it is when it was asked for through the API. */

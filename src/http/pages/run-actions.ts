@@ -3,7 +3,7 @@ import type { Gates } from '../../controller/operator/gates.ts';
 import type { Operate } from '../../controller/operator/operate.ts';
 import type { Run } from '../../model/run.ts';
 import type { Store } from '../../store/index.ts';
-import type { Viewer } from '../auth/viewer.ts';
+import { personFor, type Viewer } from '../auth/viewer.ts';
 import type { Commits } from '../read/commits.ts';
 import { runPath, shortSha } from './components/commit.ts';
 import { confirm } from './components/confirm.ts';
@@ -121,7 +121,7 @@ export function runActionRoutes({ store, operate, gates, commits }: RunActionDep
         const run = await find(params['id'] ?? '', viewer, action.name);
         const { name } = action;
         if (name === 'approve' || name === 'reject' || name === 'override') {
-          await gates[name](run.id, viewer.person, await reasonOf(ctx));
+          await gates[name](run.id, personFor(viewer, name), await reasonOf(ctx));
           return { redirect: runPath(frame, run.id) };
         }
         if (name === 'rollback') {

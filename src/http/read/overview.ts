@@ -106,7 +106,7 @@ export async function readOverview(deps: OverviewDeps, viewer: Viewer): Promise<
       isRemoved: loadedAt !== 0,
     }));
   const places = await Promise.all(
-    [...named, ...removed].map((place) => fill(deps, place, deployed, pauses)),
+    [...named, ...removed].map((place) => fill(deps, viewer, place, deployed, pauses)),
   );
   const active = places.flatMap((place) => place.active);
   return {
@@ -129,11 +129,15 @@ export async function readOverview(deps: OverviewDeps, viewer: Viewer): Promise<
 
 async function fill(
   { recentRuns, commits, store }: OverviewDeps,
+  viewer: Viewer,
   place: Pick<Place, 'spec' | 'repository' | 'environment' | 'lane' | 'isRemoved'>,
   deployed: readonly Environment[],
   pauses: readonly Pause[],
 ): Promise<Place> {
-  const recent = (await recentRuns.of(place.spec)).filter(({ lane }) => lane === place.lane);
+  // The spec may have been another repository's before.
+  const recent = (await recentRuns.of(place.spec)).filter(
+    ({ lane, repository }) => lane === place.lane && viewer.canSee(repository),
+  );
   const here = deployed.find(({ spec, lane }) => spec === place.spec && lane === place.lane);
   const run =
     here === undefined

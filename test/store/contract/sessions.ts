@@ -6,6 +6,7 @@ import type { WithStore } from '../contract.ts';
 const session = (digest: string, more: Partial<Session> = {}): Session => ({
   digest,
   actor: 'alice',
+  githubId: undefined,
   createdAt: 1000,
   renewedAt: 1000,
   seenAt: 1000,

@@ -1,0 +1,65 @@
+import type { Admin } from '../../config/admins.ts';
+import type { People } from '../../github/people.ts';
+import type { KnownUser } from '../../github/permissions.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { describeError } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { ownerOf } from '../../lib/names.ts';
+
+/** What GitHub says of a member counts for so long. */
+const FRESH_MS = 60_000;
+/** People of whom it is remembered. */
+const MOST_REMEMBERED = 1000;
+
+/** Whether a user is one of `MAINSHEET_ADMINS`. */
+export interface Admins {
+  is: IsAdmin;
+  /** Something about teams has changed. */
+  drop(): void;
+}
+
+export type IsAdmin = (user: KnownUser) => Promise<boolean>;
+
+/** Of teams GitHub is asked, as the installation on a repository of their organization; what it does not say is "no". */
+export function createAdmins(deps: {
+  admins: readonly Admin[];
+  people: Pick<People, 'isMember' | 'idOf'>;
+  /** In small letters. */
+  repositories: () => Promise<readonly string[]>;
+  clock: Pick<Clock, 'elapsed'>;
+  logger: Logger;
+}): Admins {
+  const { admins, people, clock, logger } = deps;
+  const names = new Set(admins.flatMap((one) => ('login' in one ? one.login.toLowerCase() : [])));
+  const teams = admins.flatMap((one) => ('team' in one ? one.team : []));
+  const remembered = new Map<number, { at: number; answer: Promise<boolean> }>();
+
+  async function isInTeam(user: KnownUser): Promise<boolean> {
+    const known = await deps.repositories();
+    for (const team of teams) {
+      const repository = known.find((name) => ownerOf(name) === team.org.toLowerCase());
+      if (repository === undefined) continue;
+      if (!(await people.isMember(repository, team, user.login))) continue;
+      // The name may be another's by now.
+      return (await people.idOf(repository, user.login)) === user.id;
+    }
+    return false;
+  }
+
+  return {
+    async is(user) {
+      if (names.has(user.login.toLowerCase())) return true;
+      if (teams.length === 0) return false;
+      const found = remembered.get(user.id);
+      if (found !== undefined && clock.elapsed() - found.at < FRESH_MS) return await found.answer;
+      if (remembered.size >= MOST_REMEMBERED) remembered.clear();
+      const answer = isInTeam(user).catch((error: unknown) => {
+        logger.warn({ error: describeError(error) }, 'teams of MAINSHEET_ADMINS not looked up');
+        return false;
+      });
+      remembered.set(user.id, { at: clock.elapsed(), answer });
+      return await answer;
+    },
+    drop: () => remembered.clear(),
+  };
+}
