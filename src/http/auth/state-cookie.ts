@@ -5,7 +5,7 @@ import type { Seal } from '../../lib/seal.ts';
 import { cookieNamed } from './cookie.ts';
 
 /** The way to GitHub and back may take so long. */
-export const STATE_MS = 10 * 60_000;
+const STATE_MS = 10 * 60_000;
 
 const CONTEXT = 'github-log-in';
 const onTheWay = z.object({
