@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { openAdminToken } from './app/admin-token.ts';
+import { createCheckUp } from './app/check-up.ts';
 import { clearScratch, makeDataDirectory, scratchIn } from './app/data-directory.ts';
 import { watchGitHubAddresses } from './app/github-addresses.ts';
 import { killGrace } from './app/kill-grace.ts';
@@ -9,6 +10,7 @@ import { watchForMissed } from './app/missed.ts';
 import { openHooks } from './app/hooks.ts';
 import { openStore } from './app/open-store.ts';
 import { outputsKey } from './app/kept-keys.ts';
+import { settingsOf } from './app/settings.ts';
 import { openSources } from './app/sources.ts';
 import { createBacktest } from './controller/operator/backtest.ts';
 import { createDeploy } from './controller/operator/deploy.ts';
@@ -442,6 +444,16 @@ export async function startApp(deps: {
     pausing,
     webhookSecrets: config.webhookSecrets,
     ...(await openHooks({ config, store, catalog, secret, isGitHub, clock })),
+    settings: settingsOf({ config, environment, version: deps.version, secret }),
+    checkUp: createCheckUp({
+      async *examine(signal) {
+        // Loaded when it is asked for: it brings all that a command needs.
+        const { examine } = await import('./commands/doctor-examine.ts');
+        const about = { env: environment, version: deps.version, url, isExpected: true };
+        yield* examine({ ...about, token: () => adminToken, signal });
+      },
+      clock,
+    }),
     isFromGitHub: addresses.route,
     trustedProxies: config.trustedProxies,
     clientCertificates: config.clientCertificates,

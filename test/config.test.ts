@@ -6,6 +6,8 @@ import { join, resolve } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { inspect } from 'node:util';
 import { pino } from 'pino';
+import { describeSettings } from '../src/config/summary.ts';
+import { PLAIN_VARIABLES, SECRET_VARIABLES } from '../src/config/variables.ts';
 import { readConfig, type Config } from '../src/config.ts';
 
 const needed = { GITHUB_WEBHOOK_SECRET: 'the-secret-of-the-hook' };
@@ -666,4 +668,29 @@ test("GitHub's webhooks may be kept to networks, or to what GitHub says of itsel
     problems({ ...needed, GITHUB_WEBHOOK_ADDRESSES: 'github, x' }).join(),
     /GITHUB_WEBHOOK_ADDRESSES has "github", which is no address or network/,
   );
+});
+
+test('what is shown of the settings names every variable, and has no secret in it', () => {
+  const all = [...PLAIN_VARIABLES, ...SECRET_VARIABLES];
+  const secret = 'h1dden';
+  const hidden = [...SECRET_VARIABLES, 'MAINSHEET_TUNNEL', 'HTTPS_PROXY'];
+  const env = {
+    ...Object.fromEntries(all.map((name) => [name, `https://alice:${secret}@host/x`])),
+    ...Object.fromEntries(hidden.map((name) => [name, secret])),
+    GITHUB_TOKEN: '',
+    GITHUB_TOKEN_FILE: `/run/${secret}`,
+    MAINSHEET_SECRET_A: secret,
+    HOST: ' ',
+  };
+  const shown = describeSettings(env);
+  assert.doesNotMatch(JSON.stringify(shown), new RegExp(secret));
+  const of = (name: string) => shown.find((one) => one.name === name);
+  for (const name of all) assert.ok(of(name), name);
+  const plain = { name: 'MAINSHEET_PUBLIC_URL', isSet: true, isSecret: false };
+  assert.deepEqual(of(plain.name), { ...plain, value: 'https://***@host/x' });
+  const unset = { name: 'HOST', isSet: false, isSecret: false, value: undefined };
+  assert.deepEqual(of('HOST'), unset);
+  for (const name of hidden) {
+    assert.deepEqual(of(name), { name, isSet: true, isSecret: true, value: undefined });
+  }
 });

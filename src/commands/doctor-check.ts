@@ -1,13 +1,7 @@
+import type { Check } from '../lib/check.ts';
 import { describeError, hintOf } from '../lib/errors.ts';
 
-/** One thing that `doctor` looked at. `warn`: it works, but not as well as it could. */
-export interface Check {
-  subject: string;
-  state: 'ok' | 'warn' | 'fail';
-  detail: string;
-  /** What to do about it. */
-  hint?: string;
-}
+export type { Check } from '../lib/check.ts';
 
 /** The check that an error makes of what was looked at. */
 export function failedCheck(subject: string, error: unknown): Check {

@@ -13,12 +13,13 @@ import type { IncomingDelivery } from '../store/inbox.ts';
 import { SOURCES } from '../sources/index.ts';
 import type { ClientCertificate } from './client-certificate.ts';
 import { clientOf, type Client } from './client-address.ts';
+import type { HookRefusals } from './hook-refusals.ts';
 import { isOver } from './linger.ts';
 import type { Metrics } from './metrics.ts';
 import { ProblemError } from './problem.ts';
 import { createRateLimit } from './rate-limit.ts';
 import type { ReadBody } from './read-body.ts';
-import { refuseOver, type Refusals } from './refusals.ts';
+import { codeOf, refuseOver, type Refusals } from './refusals.ts';
 import type { TakeIn } from './take-in.ts';
 
 const PATH = /^\/webhooks\/v1\/hooks\/([a-z0-9-]{1,64})(?:\/([\w.~-]{1,200}))?$/;
@@ -37,6 +38,7 @@ export function hookRoute(deps: {
   clock: Clock;
   metrics: Metrics;
   refusals: Refusals;
+  hookRefusals: HookRefusals;
   waitForResult: WaitForResult;
   /** Whose `X-Forwarded-For` counts. */
   isProxy: (address: string) => boolean;
@@ -47,21 +49,29 @@ export function hookRoute(deps: {
     const [, id, token = ''] = PATH.exec(ctx.path) ?? [];
     if (id === undefined) return await next();
     const client = clientOf(ctx.req, deps.isProxy);
+    let open: OpenHook | undefined;
     try {
       deps.refusals.check(() => client);
-      await receive(ctx, id, token, client);
+      open = await deps.hooks.find(id);
+      if (open === undefined) {
+        throw new ProblemError(404, 'hook-unknown', 'there is no such hook');
+      }
+      await receive(ctx, id, open, token, client);
     } catch (error) {
       deps.refusals.note(client, { hook: id }, error);
+      if (open !== undefined) deps.hookRefusals.note(id, codeOf(error));
       if (isOver(ctx.req)) ctx.set('Connection', 'close');
       throw error;
     }
   };
 
-  async function receive(ctx: Context, id: string, token: string, client: Client): Promise<void> {
-    const open = await deps.hooks.find(id);
-    if (open === undefined) {
-      throw new ProblemError(404, 'hook-unknown', 'there is no such hook');
-    }
+  async function receive(
+    ctx: Context,
+    id: string,
+    open: OpenHook,
+    token: string,
+    client: Client,
+  ): Promise<void> {
     const contentType = checkRequest(ctx, open, client);
     const { clientCertificate: wanted } = open.hook;
     const why = wanted && whyNotAdmitted(wanted, deps.clientCertificate(ctx.req));

@@ -49,7 +49,7 @@ export function createRefusals(deps: {
     },
 
     note(client, about, error) {
-      const code = error instanceof MainsheetError ? error.code : 'internal';
+      const code = codeOf(error);
       deps.metrics.rejected.inc({ code });
       const key = keyOf(client);
       if (key !== undefined && FAILURES.has(code)) {
@@ -64,6 +64,11 @@ export function createRefusals(deps: {
       deps.logger.warn(fields, 'webhook refused');
     },
   };
+}
+
+/** By which a refusal is counted. */
+export function codeOf(error: unknown): string {
+  return error instanceof MainsheetError ? error.code : 'internal';
 }
 
 /** Throws ProblemError 429 when there is something to wait for. */

@@ -36,6 +36,8 @@ import { pauseOperations } from './api/pauses.ts';
 import { historyOperations } from './api/history.ts';
 import { whyOperations } from './api/why.ts';
 import { insightOperations } from './api/insights.ts';
+import { settingsOperations } from './api/settings.ts';
+import type { CheckUp, Settings } from './read/settings.ts';
 import { createReadInsights } from './read/insights.ts';
 import { apiRouter } from './api/route.ts';
 import { runOperations } from './api/runs.ts';
@@ -46,6 +48,7 @@ import type { Hooks } from '../controller/hooks/hooks.ts';
 import type { HookRegistry } from '../controller/hooks/registry.ts';
 import { createWaitForResult } from '../controller/hooks/results.ts';
 import { createTryHook } from '../controller/hooks/try-out.ts';
+import { createHookRefusals } from './hook-refusals.ts';
 import { hookOperations } from './api/hooks.ts';
 import { hookRoute } from './hooks.ts';
 import { healthRoutes } from './health.ts';
@@ -91,6 +94,8 @@ export interface HttpDeps {
   isFromGitHub?: ((address: string) => boolean) | undefined;
   hooks: Hooks;
   hookRegistry: HookRegistry;
+  settings: Settings;
+  checkUp: CheckUp;
   /** Where bodies may be kept in files while they are read. */
   spoolDirectory: string;
   /** Addresses and networks of proxies whose `X-Forwarded-For` counts. */
@@ -162,12 +167,14 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   const isProxy = createNetworks(deps.trustedProxies);
   const { authorities = [], header, listener } = deps.clientCertificates ?? {};
   const refusals = createRefusals({ clock, logger, metrics });
+  const hookRefusals = createHookRefusals(clock);
   app.use(
     hookRoute({
       hooks: deps.hooks,
       waitForResult: createWaitForResult({ store, news, clock }),
       isProxy,
       refusals,
+      hookRefusals,
       clientCertificate: createClientCertificate({ authorities, header, isProxy, clock }),
       readBody,
       takeIn,
@@ -183,15 +190,15 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
     recentRuns: createRecentRuns({ store, news, clock }),
     readInsights: createReadInsights(store),
   };
+  const hookPages = {
+    refused: hookRefusals,
+    hasSecret: deps.settings.hasSecret,
+    tryHook: createTryHook({ hooks: deps.hooks, catalog, clock }),
+  };
   const guard = createGuard({ store, catalog });
   const operations = withOpenApi(
     [
-      ...hookOperations({
-        store,
-        catalog,
-        registry: deps.hookRegistry,
-        tryHook: createTryHook({ hooks: deps.hooks, catalog, clock }),
-      }),
+      ...hookOperations({ store, catalog, clock, ...hookPages, registry: deps.hookRegistry }),
       ...deliveryOperations({ store, intake, catalog, guard }),
       ...runOperations({ store, operate, gates: deps.gates, deploy: deps.deploy, news, guard }),
       ...gateOperations(deps.gates, guard),
@@ -210,6 +217,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
       ...whyOperations({ why: deps.why }),
       ...insightOperations({ ...reading, clock }),
       ...backtestOperations({ backtest: deps.backtest, clock, stepLimits: deps.stepLimits }),
+      ...settingsOperations(deps),
       ...loginLinkOperations(auth.logIns),
     ],
     deps.version,
@@ -219,7 +227,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   app.use(api.allowedMethods());
   const badges = badgeRoutes({ catalog, recentRuns: reading.recentRuns });
   app.use(badges.routes());
-  const { assets, pages } = createDashboard({ ...deps, ...reading, auth });
+  const { assets, pages } = createDashboard({ ...deps, ...reading, ...hookPages, auth });
   app.use(assets);
   app.use(pages.routes());
   app.use(pages.allowedMethods());

@@ -1,6 +1,7 @@
 import { sql, type CompiledQuery } from 'kysely';
 import { elsewhere } from '../lib/names.ts';
 import type { Delivery, DeliveryOutcome } from '../model/delivery.ts';
+import { hookEventName } from '../model/hook.ts';
 import { attemptOf, createClaims } from './claims.ts';
 import { noteCopies } from './copies.ts';
 import type { Engine } from './engine.ts';
@@ -274,6 +275,15 @@ export function createInbox(db: Db, engine: Engine) {
         ${when(repositoriesOf(filter), (names) => sql`and lower(repository) in ${list(names)}`)}
         order by seq desc limit ${request.limit + 1}`;
       return page(rows, request, (row) => fromRow(row).delivery);
+    },
+
+    /** The newest request that a hook took, by the id that it was sent to. */
+    async lastOfHook(id: string): Promise<Delivery | undefined> {
+      const row = await first<Row>`
+        select seq, id, event, action, repository, state, received_at, processed_at, attempts, outcome, copy_of
+        from deliveries where substr(repository, 1, 5) = 'hook:' and repository = ${hookEventName(id)}
+        order by seq desc limit 1`;
+      return row && fromRow(row).delivery;
     },
 
     async countPending(): Promise<number> {

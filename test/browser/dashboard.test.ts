@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { logIn } from '../http/pages/browser.ts';
+import { ADMIN_TOKEN } from '../support/admin.ts';
 import { sampleRun } from '../store/samples.ts';
 import { createWorld, SITE, type World } from '../support/world.ts';
 import { startBrowser } from './browser.ts';
@@ -109,6 +110,19 @@ describe('the dashboard in a browser', { skip }, () => {
       await page.waitForURL((url) => !url.href.includes(id));
       await page.locator('#run-head').getByText('Failed', { exact: true }).waitFor();
       assert.equal((await world.runs(`&sha=${sha}`)).length, 2);
+    });
+  });
+
+  test('the page of settings says on demand what doctor says', async () => {
+    const place = await here();
+    await withTab(browser, place, async ({ page }) => {
+      await page.goto(place.url);
+      await page.getByText('More', { exact: true }).click();
+      await page.getByRole('link', { name: 'Settings' }).click();
+      await page.getByRole('button', { name: 'Check now' }).click();
+      await seen(page, "server's store");
+      assert.equal(await page.getByText('It took too long').count(), 0);
+      assert.doesNotMatch(await page.content(), new RegExp(ADMIN_TOKEN));
     });
   });
 

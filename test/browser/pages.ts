@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isoTime } from '../../src/lib/clock.ts';
 import { logIn } from '../http/pages/browser.ts';
 import { NOW, startHttp, type Fixture } from '../http/fixture.ts';
-import { showcaseHooks } from './showcase-automation.ts';
+import { MADE_HOOK, showcaseHooks } from './showcase-automation.ts';
+import { SHOWCASE_BUDGET, SHOWCASE_SETTINGS, showcaseChecks } from './showcase-settings.ts';
 import { fillShowcase } from './showcase.ts';
 
 /** The dashboard with a small company's deployments, or with nothing at all, at the present time. */
@@ -12,10 +13,27 @@ export async function startShowcase(
 ): Promise<Fixture & { paths: Record<string, string>; cookie: string }> {
   const server = await startHttp(context, {
     passed: () => Date.now() - NOW,
-    ...(kind === 'full' ? { hooks: showcaseHooks() } : {}),
+    ...(kind === 'full'
+      ? {
+          hooks: showcaseHooks(),
+          hookSecrets: { REGISTRY_SECRET: 'secret' },
+          settings: SHOWCASE_SETTINGS,
+          budget: () => SHOWCASE_BUDGET,
+          checkUp: showcaseChecks(Date.now()),
+        }
+      : {}),
     sleep: (ms, signal) => delay(ms, undefined, { signal }).catch(() => undefined),
   });
   if (kind === 'full') await fillShowcase(server.store, server.specs, Date.now());
+  for (const _ of kind === 'full' ? [1, 2, 3] : []) {
+    // Without a signature.
+    const headers = { 'Content-Type': 'application/json' };
+    await fetch(`${server.url}/webhooks/v1/hooks/registry`, {
+      method: 'POST',
+      headers,
+      body: '{}',
+    });
+  }
   const cookie = (await logIn(server.url)).split('=')[1] ?? '';
   return { ...server, cookie, paths: await pathsOf(server, kind) };
 }
@@ -34,6 +52,8 @@ async function pathsOf(
     insights: '/insights',
     activity: '/activity',
     automation: '/automation',
+    hooks: '/hooks',
+    settings: '/settings',
   };
   if (kind === 'empty') return { ...lists, login: '/login', missing: '/runs/unknown' };
   const paths: Record<string, string> = lists;
@@ -59,6 +79,8 @@ async function pathsOf(
     history: `/specs/storefront-production/history?day=${day}&${compared}`,
     'history-none': '/specs/mobile-gateway/history',
     deploy: '/specs/storefront-production/deploy',
+    hook: '/hooks/registry',
+    'hook-made': `/hooks/${MADE_HOOK}`,
     callback: `/callbacks/${dead[0]?.id}`,
   };
 }

@@ -45,6 +45,9 @@ teardown:
   - run: make unpreview
 `;
 
+/** The id of one that was made through the API. */
+export const MADE_HOOK = '3f9d0c51b7e24a8896d1e0f5a2c47b13';
+
 /** The hooks of the showcase. */
 export function showcaseHooks(): Hook[] {
   const { hooks } = parseSpecs(
@@ -171,6 +174,16 @@ export async function fillAutomation(store: Store, now: number): Promise<void> {
 }
 
 async function fillHooks(store: Store, now: number): Promise<void> {
+  const repositories = ['storefront', 'checkout-api', 'search', 'docs', 'infrastructure'];
+  await store.installations.note(
+    {
+      kind: 'installation',
+      change: 'added',
+      installation: 1,
+      repositories: repositories.map((name) => `acme/${name}`),
+    },
+    now,
+  );
   const hook = (more: Partial<DynamicHook>): DynamicHook => ({
     id: '',
     hook: 'registry',
@@ -183,9 +196,7 @@ async function fillHooks(store: Store, now: number): Promise<void> {
     expiresAt: now + 10 * 24 * HOUR,
     ...more,
   });
-  await store.hooks.add(
-    hook({ id: '3f9d0c51b7e24a8896d1e0f5a2c47b13', inputs: { image: 'gateway' } }),
-  );
+  await store.hooks.add(hook({ id: MADE_HOOK, inputs: { image: 'gateway' } }));
   await store.hooks.add(
     hook({
       id: 'b05e7719ac3d4f02a41f98d3607ce5d8',

@@ -18,6 +18,7 @@ import { silentLogger } from '../../src/lib/logger.ts';
 import type { News } from '../../src/model/news.ts';
 import { createSpecReader } from '../../src/runs/snapshot.ts';
 import { createTransitions, type Transitions } from '../../src/runs/transition.ts';
+import { settingsOf } from '../support/settings.ts';
 import { hooksOf } from '../support/hooks.ts';
 import { createCatalog } from '../../src/spec/catalog.ts';
 import { openSqlite } from '../../src/store/engine.ts';
@@ -138,6 +139,7 @@ export async function startServer(
     budget: () => [],
     pausing,
     ...hooksOf(store, catalog, clock),
+    ...settingsOf(clock.now()),
     webhookSecrets: [WEBHOOK_SECRET],
     spoolDirectory: directory,
     trustedProxies: [],

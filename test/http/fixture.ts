@@ -8,6 +8,7 @@ import { pino } from 'pino';
 import type { Intake } from '../../src/controller/intake/intake.ts';
 import type { BudgetUsage } from '../../src/github/budget.ts';
 import { createWhy } from '../../src/controller/operator/why.ts';
+import type { CheckUp } from '../../src/http/read/settings.ts';
 import { createBacktest } from '../../src/controller/operator/backtest.ts';
 import { keyOf, type Gates, type Person } from '../../src/controller/operator/gates.ts';
 import type { Operate } from '../../src/controller/operator/operate.ts';
@@ -24,6 +25,7 @@ import { openSqlite } from '../../src/store/engine.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
 import { sampleRun } from '../store/samples.ts';
 import { hooksOf } from '../support/hooks.ts';
+import { settingsOf } from '../support/settings.ts';
 import { ADMIN_TOKEN } from '../support/admin.ts';
 
 export const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -78,6 +80,9 @@ export async function startHttp(
     operate?: Partial<Operate>;
     gates?: Partial<Gates>;
     budget?: () => BudgetUsage[];
+    /** The environment that the page of settings shows. */
+    settings?: Record<string, string>;
+    checkUp?: CheckUp;
     /** How much time has passed, in milliseconds; by default none. */
     passed?: () => number;
     /** How long sleeps are; by default they do not end. */
@@ -124,6 +129,8 @@ export async function startHttp(
       values: options.hookSecrets,
       isGitHub: options.isGitHub,
     }),
+    ...settingsOf(now(), { environment: options.settings, secrets: options.hookSecrets }),
+    ...(options.checkUp === undefined ? {} : { checkUp: options.checkUp }),
     isFromGitHub: options.onlyFromGitHub === true ? options.isGitHub : undefined,
     spoolDirectory: directory,
     trustedProxies: options.trustedProxies ?? [],

@@ -11,7 +11,9 @@ import type { Catalog } from '../../spec/catalog.ts';
 import type { Store } from '../../store/index.ts';
 import { viewerOf } from '../auth/viewer.ts';
 import { forAll } from './guard.ts';
-import { reasonSchema } from './resources.ts';
+import { TerminalError } from '../../lib/errors.ts';
+import { readHook, type HookView, type HookViewDeps } from '../read/hooks.ts';
+import { deliverySchema, reasonSchema, toDelivery } from './resources.ts';
 import { listOf, operation, pageQuery, toPageRequest, type Operation } from './route.ts';
 
 const DAY = 86_400_000;
@@ -57,6 +59,32 @@ const hookSchema = z
   })
   .meta({ id: 'Hook' });
 
+const secretSchema = z.object({
+  name: z.string().describe('The name of a configured secret, or the id of one; never the secret'),
+  set: z.boolean().nullable().describe('Whether it is set; null for one that follows from a key'),
+  from: time.nullable(),
+  until: time.nullable(),
+});
+
+const hookViewSchema = z
+  .object({
+    id: z.string(),
+    path: z.string().describe('Where requests are sent'),
+    sender: z.string().nullable().describe('Null when the hook is gone of which it was made'),
+    file: z.string().nullable(),
+    line: z.int().nullable(),
+    made: hookSchema.nullable().describe('Null for one in a file'),
+    inputs: z.array(z.string()),
+    specs: z.array(z.string()).describe('What it can start'),
+    secrets: z.array(secretSchema),
+    last: deliverySchema.nullable().describe('The last request that was taken'),
+    refused: z
+      .array(z.object({ code: z.string(), count: z.int(), lastAt: time }))
+      .describe('Requests that this process has refused since it was started'),
+    refusedSince: time,
+  })
+  .meta({ id: 'HookView' });
+
 const withSecret = hookSchema.extend({ secret: z.string().describe('Told only now') });
 
 const newHook = z.strictObject({
@@ -80,12 +108,14 @@ const tried = z.strictObject({
 });
 
 /** Hooks: those in files, and those that are made here. */
-export function hookOperations(deps: {
-  store: Store;
-  catalog: Catalog;
-  registry: HookRegistry;
-  tryHook: TryHook;
-}): Operation[] {
+export function hookOperations(
+  deps: {
+    store: Store;
+    catalog: Catalog;
+    registry: HookRegistry;
+    tryHook: TryHook;
+  } & HookViewDeps,
+): Operation[] {
   const { store, catalog, registry } = deps;
   /** A hook may start what is in any repository, and who knows its id is close to using it. */
   const administratorOf = (ctx: Context): string => {
@@ -168,6 +198,20 @@ export function hookOperations(deps: {
       },
     }),
     operation({
+      method: 'get',
+      path: '/hooks/{id}',
+      name: 'getHook',
+      summary: 'A hook: what it takes and starts, what was sent to it last, and what was refused',
+      answer: hookViewSchema,
+      async serve(ctx, { id }) {
+        const view = await readHook(deps, viewerOf(ctx), id);
+        if (view === undefined) {
+          throw new TerminalError('hook-unknown', `there is no hook ${id}`);
+        }
+        return toHookView(view, deps.refused.since);
+      },
+    }),
+    operation({
       method: 'delete',
       path: '/hooks/{id}',
       name: 'deleteHook',
@@ -200,6 +244,30 @@ function toHook(hook: DynamicHook): z.infer<typeof hookSchema> {
     createdAt: isoTime(hook.createdAt),
     createdBy: hook.createdBy,
     expiresAt: isoTime(hook.expiresAt),
+  };
+}
+
+function toHookView(view: HookView, since: number): z.infer<typeof hookViewSchema> {
+  const { id, hook, at, dynamic, specs } = view;
+  const timeOf = (ms: number | undefined) => (ms === undefined ? null : isoTime(ms));
+  return {
+    id,
+    path: pathOf(id),
+    sender: hook?.sender ?? null,
+    file: at?.file ?? null,
+    line: at?.line ?? null,
+    made: dynamic === undefined ? null : toHook(dynamic),
+    inputs: Object.keys(hook?.extract ?? {}),
+    specs,
+    secrets: view.secrets.map(({ name, isSet, from, until }) => ({
+      name,
+      set: isSet ?? null,
+      from: timeOf(from),
+      until: timeOf(until),
+    })),
+    last: view.last === undefined ? null : toDelivery(view.last),
+    refused: view.refused.map(({ lastAt, ...one }) => ({ ...one, lastAt: isoTime(lastAt) })),
+    refusedSince: isoTime(since),
   };
 }
 

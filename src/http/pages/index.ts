@@ -27,6 +27,9 @@ import { runListRoutes } from './runs.ts';
 import { specActionRoutes } from './spec-actions.ts';
 import { historyRoutes } from './history.ts';
 import { specRoutes } from './specs.ts';
+import { hookPageRoutes, type HookPagesDeps } from './hooks.ts';
+import { settingsRoutes } from './settings.ts';
+import type { SettingsDeps } from '../read/settings.ts';
 import { createAssets } from './assets.ts';
 import { createLogIndexes } from './log/log-index.ts';
 import { logRoutes } from './log/routes.ts';
@@ -40,7 +43,7 @@ import { overviewRoutes } from './overview.ts';
 import type { PageRoute } from './page.ts';
 import { pageRouter } from './router.ts';
 
-export interface DashboardDeps {
+export interface DashboardDeps extends HookPagesDeps, SettingsDeps {
   store: Store;
   catalog: Catalog;
   commits: Commits;
@@ -100,6 +103,8 @@ export function createDashboard(deps: DashboardDeps): { assets: Middleware; page
     ...specActionRoutes(deps),
     ...callbackRoutes(deps),
     ...insightRoutes(deps),
+    ...hookPageRoutes(deps),
+    ...settingsRoutes(deps),
     ...automationRoutes({ ...deps, recentRuns, commits }),
     ...activityRoutes(deps),
     ...overviewRoutes({ store, catalog: deps.catalog, recentRuns, commits }),

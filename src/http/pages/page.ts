@@ -30,7 +30,7 @@ export type PageRoute = { method: 'get' | 'post'; path: string } & (
 /** A thing that is not there and one that may not be seen are the same to a viewer. */
 export function found<Thing>(
   thing: Thing | undefined,
-  what: 'run' | 'delivery' | 'spec' | 'entry',
+  what: 'run' | 'delivery' | 'spec' | 'entry' | 'hook',
   id: string,
 ): Thing {
   if (thing !== undefined) return thing;

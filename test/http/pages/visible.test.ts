@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:http';
 import { createAuth } from '../../../src/http/auth/index.ts';
 import { createDashboard } from '../../../src/http/pages/index.ts';
+import { createTryHook } from '../../../src/controller/hooks/try-out.ts';
+import { createHookRefusals } from '../../../src/http/hook-refusals.ts';
 import { createCommits } from '../../../src/http/read/commits.ts';
 import { createReadInsights } from '../../../src/http/read/insights.ts';
 import { createRecentRuns } from '../../../src/http/read/recent-runs.ts';
@@ -15,6 +17,11 @@ import { startHttp } from '../fixture.ts';
 import { SAME_SITE } from './browser.ts';
 
 const SECRET = 'skunkworks';
+/** A hook that was made through the API. */
+const MADE = '0123456789abcdef0123456789abcdef';
+
+const hookYaml = (id: string) =>
+  `kind: hook\nid: ${id}\nsender: bearer\nsecrets: [TOKEN]\nextract: { a: { json: $.a } }\n`;
 
 /** Somebody who may look at `acme/storefront` and do nothing. */
 const READER: Viewer = {
@@ -26,7 +33,8 @@ const READER: Viewer = {
 };
 
 test('what somebody may not see does not exist on any page, and what they may not do is refused', async (t) => {
-  const fixture = await startHttp(t);
+  const { hooks } = parseSpecs('hooks.yaml', `${hookYaml('open')}---\n${hookYaml(SECRET)}`);
+  const fixture = await startHttp(t, { hooks: hooks.map(({ hook }) => hook) });
   const { store, specs, asked } = fixture;
   const yaml = (name: string, repository: string) =>
     `name: ${name}\nrepository: ${repository}\nenvironment: ${name}-env\non: { push: {} }\nsteps: [{ run: make }]\n`;
@@ -34,7 +42,18 @@ test('what somebody may not see does not exist on any page, and what they may no
     'push: {}',
     `deployment: { spec: ${SECRET} }, schedule: { cron: "0 6 * * *" }`,
   );
-  const texts = [yaml('storefront', 'acme/storefront'), yaml(SECRET, `acme/${SECRET}`), chained];
+  const hooked = yaml(`${SECRET}-hooked`, `acme/${SECRET}`).replace(
+    'push: {}',
+    `hook: [{ id: open }, { id: ${SECRET} }]`,
+  );
+  const shared = yaml('hooked', 'acme/storefront').replace('push: {}', 'hook: { id: open }');
+  const texts = [
+    yaml('storefront', 'acme/storefront'),
+    yaml(SECRET, `acme/${SECRET}`),
+    chained,
+    hooked,
+    shared,
+  ];
   specs.specs = parseSpecs('all.yaml', texts.join('---\n')).specs;
   specs.problems = [{ file: `${SECRET}.yaml`, line: 1, column: 1, message: SECRET }];
   for (const [id, name] of [
@@ -77,6 +96,20 @@ test('what somebody may not see does not exist on any page, and what they may no
     reason: SECRET,
     delivery: undefined,
   });
+  await store.hooks.add({
+    id: MADE,
+    hook: 'open',
+    owner: SECRET,
+    specs: [],
+    inputs: {},
+    secrets: [],
+    createdAt: 1,
+    createdBy: SECRET,
+    expiresAt: 9e12,
+  });
+  const event = 'hook:open';
+  const seen = { repository: undefined, event, queue: event, payload: SECRET };
+  await store.accept(sampleDelivery(`open.${SECRET}`, seen));
   await store.audit.record({
     at: 1,
     actor: 'a',
@@ -92,6 +125,9 @@ test('what somebody may not see does not exist on any page, and what they may no
     commits: createCommits(store),
     recentRuns: createRecentRuns(deps),
     readInsights: createReadInsights(store),
+    refused: createHookRefusals(deps.clock),
+    hasSecret: () => true,
+    tryHook: createTryHook(deps),
     auth: { ...auth, authenticate: async () => READER },
   });
   const app = new Koa();
@@ -115,6 +151,8 @@ test('what somebody may not see does not exist on any page, and what they may no
     '/callbacks',
     '/insights',
     '/automation',
+    '/hooks',
+    '/hooks/open',
     '/callbacks?state=dead',
     '/runs/open',
     '/specs/storefront',
@@ -142,6 +180,9 @@ test('what somebody may not see does not exist on any page, and what they may no
     `/lanes/${SECRET}/pause`,
     `/callbacks/${dead?.id}`,
     '/activity',
+    '/settings',
+    `/hooks/${SECRET}`,
+    `/hooks/${MADE}`,
   ];
   for (const path of closed) {
     const hidden = await fetch(url + path);
@@ -167,4 +208,15 @@ test('what somebody may not see does not exist on any page, and what they may no
     assert.equal(answer.status, 403, path);
   }
   assert.deepEqual(asked, []);
+
+  const tried = await fetch(`${url}/hooks/open/try`, {
+    method: 'POST',
+    headers: SAME_SITE,
+    // The right token: whether it is right is not to be found out here.
+    body: new URLSearchParams({ body: '{"a":1}', headers: 'Authorization: Bearer token' }),
+  });
+  assert.equal(tried.status, 200);
+  const text = await tried.text();
+  assert.match(text, /It would start hooked/);
+  assert.doesNotMatch(text, new RegExp(`${SECRET}|would be refused|name="headers"`));
 });

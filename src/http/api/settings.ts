@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import { isoTime } from '../../lib/clock.ts';
+import { viewerOf } from '../auth/viewer.ts';
+import { readSettings, type CheckResult, type SettingsDeps } from '../read/settings.ts';
+import { forAll } from './guard.ts';
+import { operation, type Operation } from './route.ts';
+
+const checksSchema = z
+  .object({
+    at: z.iso.datetime(),
+    whole: z.boolean().describe('False: it took too long, and some checks are not there'),
+    ok: z.boolean().describe('Nothing has to be mended'),
+    checks: z.array(
+      z.object({
+        subject: z.string(),
+        state: z.enum(['ok', 'warn', 'fail']),
+        detail: z.string(),
+        hint: z.string().optional().describe('What to do about it'),
+      }),
+    ),
+  })
+  .meta({ id: 'Checks' });
+
+const settingsSchema = z
+  .object({
+    facts: z.array(z.object({ name: z.string(), value: z.string() })),
+    variables: z.array(
+      z.object({
+        name: z.string(),
+        set: z.boolean(),
+        secret: z.boolean(),
+        value: z.string().nullable().describe('Null where it is not set, or secret'),
+      }),
+    ),
+    secrets: z
+      .array(z.object({ name: z.string(), set: z.boolean(), by: z.array(z.string()) }))
+      .describe('Those that specs and hooks name'),
+    servers: z.array(
+      z.object({ name: z.string(), type: z.string(), url: z.string(), hasToken: z.boolean() }),
+    ),
+    installations: z.array(
+      z.object({
+        repository: z.string(),
+        state: z.enum(['installed', 'suspended', 'removed', 'missing']).nullable(),
+      }),
+    ),
+    budget: z.array(
+      z.object({
+        account: z.string(),
+        minute: z.object({ used: z.int(), limit: z.int() }),
+        hour: z.object({ used: z.int(), limit: z.int() }),
+        primaryRemaining: z.int().nullable(),
+        pausedSeconds: z.number(),
+      }),
+    ),
+    checked: checksSchema.nullable().describe('What the last check has found'),
+  })
+  .meta({ id: 'Settings' });
+
+/** What is configured, for those who may see everything. */
+export function settingsOperations(deps: SettingsDeps): Operation[] {
+  return [
+    operation({
+      method: 'get',
+      path: '/settings',
+      name: 'getSettings',
+      summary: 'What is configured, without what is secret',
+      answer: settingsSchema,
+      async serve(ctx) {
+        forAll(viewerOf(ctx), 'see settings');
+        const { variables, installations, budget, checked, ...view } = await readSettings(deps);
+        return {
+          ...view,
+          variables: variables.map(({ name, isSet, isSecret, value }) => ({
+            name,
+            set: isSet,
+            secret: isSecret,
+            value: value ?? null,
+          })),
+          secrets: view.secrets.map(({ isSet, ...one }) => ({ ...one, set: isSet })),
+          installations: installations.map((one) => ({ ...one, state: one.state ?? null })),
+          budget: budget.map(({ account, minute, hour, primaryRemaining, pausedMs }) => ({
+            account,
+            minute,
+            hour,
+            primaryRemaining: primaryRemaining ?? null,
+            pausedSeconds: pausedMs / 1000,
+          })),
+          checked: checked === undefined ? null : toChecks(checked),
+        };
+      },
+    }),
+    operation({
+      method: 'post',
+      path: '/settings/check',
+      name: 'checkSettings',
+      summary: 'Looks at what "mainsheet doctor" looks at; it takes some seconds',
+      answer: checksSchema,
+      async serve(ctx) {
+        forAll(viewerOf(ctx), 'see settings');
+        return toChecks(await deps.checkUp.look());
+      },
+    }),
+  ];
+}
+
+function toChecks({ at, checks, isWhole }: CheckResult): z.infer<typeof checksSchema> {
+  const ok = isWhole && checks.every(({ state }) => state !== 'fail');
+  return { at: isoTime(at), whole: isWhole, ok, checks };
+}
