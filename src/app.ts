@@ -73,6 +73,7 @@ import { createRunProgram } from './steps/run-program.ts';
 import { createPlanFiles } from './steps/plan-files.ts';
 import { createTargets } from './steps/targets.ts';
 import { createShellStep, findShell } from './steps/shell.ts';
+import { createSshStep } from './steps/ssh.ts';
 import { createTerraformStep } from './steps/terraform.ts';
 import { createWorkflowStep } from './steps/workflow.ts';
 import { createSteps } from './steps/index.ts';
@@ -217,6 +218,7 @@ export async function startApp(deps: {
       awx: createAwxStep({ ask, clock }),
       jenkins: createJenkinsStep({ ask, clock }),
       workflow: createWorkflowStep({ github, budget, clock }),
+      ssh: createSshStep({ targets, clock, killGraceMs: killGrace(config) }),
       terraform: createTerraformStep({
         runProgram,
         plans,

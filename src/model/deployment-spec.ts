@@ -129,7 +129,8 @@ export type StepSpec =
   | AwxStepSpec
   | JenkinsStepSpec
   | WorkflowStepSpec
-  | TerraformStepSpec;
+  | TerraformStepSpec
+  | SshStepSpec;
 
 export interface StepCommon {
   name: string;
@@ -220,6 +221,24 @@ export interface TerraformStepSpec extends StepCommon {
   /** May hold `${{ … }}`, as strings of `vars` may. */
   workspace: string | undefined;
   vars: Record<string, Json>;
+}
+
+/** A script that runs on another machine. `key`: the name of the secret that is the private key. */
+export interface SshStepSpec extends StepCommon {
+  kind: 'ssh';
+  host: string;
+  port: number;
+  user: string;
+  key: string;
+  /** The machine has one of these, or it is not logged in to. */
+  hostKeys: HostKey[];
+  run: string;
+}
+
+/** The key of a machine. `type` as `ssh-ed25519`, where it is known; `fingerprint` as `SHA256:` and base64 without padding. */
+export interface HostKey {
+  type?: string;
+  fingerprint: string;
 }
 
 /** By `repository_dispatch`: whichever workflow listens to it. */

@@ -79,13 +79,13 @@ async function attemptStep(
   await makeOwn(scratch, deps.stepUser);
   const home = deps.stepUser === undefined ? {} : { HOME: homeOf(pipeline.scratch) };
   const context = { ...expressionContext({ ...run, outputs }, spec, payload), outputs, secrets };
-  const written = { ...spec.env, ...stepSpec.env };
   const rendered: [string, string][] = [];
   const fairTurn = createFairTurn();
-  for (const [name, value] of Object.entries(written)) {
+  for (const [name, value] of Object.entries({ ...spec.env, ...stepSpec.env })) {
     await fairTurn();
     rendered.push([name, renderTemplate(value, context)]);
   }
+  const written = Object.fromEntries(rendered);
   return await deps.steps({
     step: stepSpec,
     directory,
@@ -98,9 +98,10 @@ async function attemptStep(
       workspace: directory,
       inherited: { ...deps.inherited, ...home },
       inputs: inputsOfRun(run, payload),
-      env: Object.fromEntries(rendered),
+      env: written,
       secrets,
     }),
+    written,
     values: context,
     kept: step.kept,
     approved: turn.approved,

@@ -48,6 +48,9 @@ function checkAt(path: Path, text: string, secrets: ReadonlySet<string>): Issue[
   if (matches(path, ['batch', 'key'])) {
     return checkExpression(text, 'condition', secrets).map((issue) => ({ path, ...issue }));
   }
+  if (matches(path, ['steps', '*', 'ssh', 'run'])) {
+    return checkRunText(text, undefined).map((issue) => ({ path, ...issue }));
+  }
   if (matches(path, ['steps', '*', 'run'])) {
     return checkRunText(text, secrets).map((issue) => ({ path, ...issue }));
   }
@@ -93,6 +96,7 @@ const SECRETS = [
   ['steps', '*', 'http', 'secret'],
   ['steps', '*', 'awx', 'secret'],
   ['steps', '*', 'jenkins', 'secret'],
+  ['steps', '*', 'ssh', 'key'],
 ];
 const URLS = [
   ['notify', '*', 'webhook', 'url'],

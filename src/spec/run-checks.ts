@@ -5,9 +5,11 @@ import { parseTemplate } from './template.ts';
  * `${{ … }}` in a step's `run` is an error: there a branch name or a commit message would become code. Each issue says
  * which environment variable holds the value instead.
  *
+ * `secrets`: those that the script sees; undefined for a script on another machine, which sees what its `env` says.
+ *
  * https://docs.github.com/en/actions/security-for-github-actions/security-guides/security-hardening-for-github-actions
  */
-export function checkRunText(text: string, secrets: ReadonlySet<string>): TextIssue[] {
+export function checkRunText(text: string, secrets: ReadonlySet<string> | undefined): TextIssue[] {
   return parseTemplate(text).flatMap((part): TextIssue[] => {
     if (part.kind === 'text') return [];
     const source = part.kind === 'expression' ? part.source : '';
@@ -49,16 +51,16 @@ const VARIABLES: Record<string, string> = {
   'github.workspace': 'WORKSPACE',
 };
 
-function instead(source: string, secrets: ReadonlySet<string>): string {
+function instead(source: string, secrets: ReadonlySet<string> | undefined): string {
   const variable = Object.hasOwn(VARIABLES, source) ? VARIABLES[source] : undefined;
   if (variable !== undefined) return `use "$MAINSHEET_${variable}"`;
   const [, root, name] = /^(\w+)\.([A-Za-z_]\w*)$/.exec(source) ?? [];
-  if (root === 'secrets' && name !== undefined) {
+  if (root === 'secrets' && name !== undefined && secrets !== undefined) {
     return secrets.has(name) ? `use "$${name}"` : `add ${name} to "secrets" and use "$${name}"`;
   }
   if (root === 'env' && name !== undefined) return `use "$${name}"`;
   const entry = `add it to the step's env, ${(name ?? 'VALUE').toUpperCase()}: "\${{ ${short(source)} }}", and use "$${(name ?? 'VALUE').toUpperCase()}"`;
-  if (/^(?:github\.)?event\b/.test(source)) {
+  if (secrets !== undefined && /^(?:github\.)?event\b/.test(source)) {
     return `${entry}; the whole payload is in the file "$MAINSHEET_EVENT_PATH"`;
   }
   return entry;

@@ -12,6 +12,8 @@ import {
   secretName,
   timeout,
 } from './schema-fields.ts';
+import { script } from './schema-script.ts';
+import { ssh, toSsh } from './schema-step-ssh.ts';
 import { terraform, toTerraform } from './schema-step-terraform.ts';
 import { toWorkflow, workflow } from './schema-step-workflow.ts';
 import { hasTemplate } from './template.ts';
@@ -133,17 +135,13 @@ const jenkins = z.strictObject({
 });
 
 /** What a step does: exactly one of these. */
-const KINDS = ['run', 'http', 'awx', 'jenkins', 'workflow', 'terraform'] as const;
+const KINDS = ['run', 'http', 'awx', 'jenkins', 'workflow', 'terraform', 'ssh'] as const;
 
 /** One step of a spec as it is written. */
 export const step = z
   .strictObject({
     name: label(200).describe('Default: Step N.').optional(),
-    run: z
-      .string()
-      .max(65_536, 'more than 65536 characters; put the script into the repository')
-      .refine((text) => text.trim() !== '', 'is empty')
-      .refine((text) => !text.includes('\0'), 'has a NUL character')
+    run: script
       .describe(
         'Shell commands. Values come as environment variables: MAINSHEET_SHA, MAINSHEET_BRANCH, the "env" above, and every listed secret under its own name.',
       )
@@ -155,6 +153,7 @@ export const step = z
     terraform: terraform
       .describe('A plan of Terraform or OpenTofu that is applied when people have approved it.')
       .optional(),
+    ssh: ssh.describe('A script that runs on another machine.').optional(),
     timeout: timeout.describe('Limit for this step, such as 5m.').optional(),
     env: environmentVariables
       .describe('Environment variables of this step. May hold ${{ … }}.')
@@ -192,6 +191,7 @@ export function toStep(
     return { ...shared, kind: 'jenkins', ...rest, parameters };
   }
   if (input.workflow !== undefined) return { ...shared, ...toWorkflow(input.workflow) };
+  if (input.ssh !== undefined) return { ...shared, ...toSsh(input.ssh) };
   const own = defined({ ...common, ...input.limits });
   const limited = Object.keys(own).length === 0 ? shared : { ...shared, limits: own };
   if (input.terraform !== undefined) return { ...limited, ...toTerraform(input.terraform) };

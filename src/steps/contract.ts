@@ -10,6 +10,8 @@ export interface StepContext<Spec extends StepSpec = StepSpec> {
   scratch: string;
   /** The whole environment the step sees: nothing is inherited. */
   env: Record<string, string>;
+  /** What of `env` stands in its spec, in `env` of the spec or of the step. */
+  written: Record<string, string>;
   /** What its templates may speak of. */
   values: ExpressionContext;
   /** Those that its spec lists, by name. */

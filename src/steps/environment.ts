@@ -58,6 +58,28 @@ export function stepEnvironment(input: {
   return environment;
 }
 
+/** Names of files and folders of this machine. */
+const HERE = new Set([
+  'MAINSHEET_EVENT_PATH',
+  'MAINSHEET_EVENTS_PATH',
+  'MAINSHEET_OUTPUT',
+  'MAINSHEET_WORKSPACE',
+]);
+
+/**
+ * What of a step's environment may go to another machine: what its spec writes in `env`, and Mainsheet's variables, without the
+ * names of files here. Secrets only where `env` names them.
+ */
+export function environmentElsewhere(step: {
+  env: Record<string, string>;
+  written: Record<string, string>;
+}): Record<string, string> {
+  const own = Object.entries(step.env).filter(
+    ([name]) => name === 'CI' || (name.startsWith('MAINSHEET_') && !HERE.has(name)),
+  );
+  return { ...step.written, ...Object.fromEntries(own) };
+}
+
 function inputVariables(inputs: { [name: string]: Json }): Record<string, string> {
   return Object.fromEntries(
     Object.entries(inputs).map(([name, value]) => [

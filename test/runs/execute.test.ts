@@ -18,6 +18,8 @@ import { toKeep } from '../../src/runs/outputs.ts';
 import type { Outcome } from '../../src/runs/outcome.ts';
 import { createSteps } from '../../src/steps/index.ts';
 import { createRunProgram } from '../../src/steps/run-program.ts';
+import type { StepContext } from '../../src/steps/contract.ts';
+import { environmentElsewhere } from '../../src/steps/environment.ts';
 import { createShellStep, findShell } from '../../src/steps/shell.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
@@ -31,6 +33,7 @@ const NO_OTHERS = {
   jenkins: notHere,
   workflow: notHere,
   terraform: notHere,
+  ssh: notHere,
 };
 
 // To root nothing is read-only, so root becomes somebody else for this file, which has a process of its own.
@@ -128,6 +131,22 @@ test('an output that holds a secret reaches the next step as it is, and nothing 
   assert.deepEqual(run.maskedOutputs, ['url']);
   assert.match(log, /^DEPLOY$/m);
   assert.doesNotMatch(rows, /hunter2/);
+});
+
+test('to another machine go the values that its spec writes, and no secret that it only lists', async () => {
+  let elsewhere: Record<string, string> = {};
+  await executed({
+    run: 'true',
+    secrets: { TOKEN: 'hunter2_hunter2', LISTED: 'hunter3_hunter3' },
+    env: { SENT: '${{ secrets.TOKEN }}', TZ: 'UTC' },
+    see: (context) => (elsewhere = environmentElsewhere(context)),
+  });
+  const { CI, SENT, TZ, ...mainsheets } = elsewhere;
+  assert.deepEqual({ CI, SENT, TZ }, { CI: 'true', SENT: 'hunter2_hunter2', TZ: 'UTC' });
+  assert.deepEqual(
+    Object.keys(mainsheets).map((name) => name.replace('MAINSHEET_', '')),
+    'RUN_ID SPEC ENVIRONMENT REPOSITORY REF BRANCH TAG SHA EVENT DELIVERY'.split(' '),
+  );
 });
 
 const key = createSeal(Buffer.alloc(32, 1));
@@ -367,6 +386,8 @@ async function executed(options: {
   /** The outputs are kept as with this seal; the run is executed with `key`. */
   sealedWith?: Seal;
   env?: Record<string, string>;
+  /** Called with what the step is given. */
+  see?: (context: StepContext) => void;
   /** What the attempt before had come to. */
   stepStates?: readonly Step['state'][];
   /** Whether the work tree is still the one of the attempt before. */
@@ -405,7 +426,10 @@ async function executed(options: {
         sweep: async () => {},
       },
       steps: createSteps({
-        shell: createShellStep({ runProgram, shell }),
+        shell: (context) => {
+          options.see?.(context);
+          return createShellStep({ runProgram, shell })(context);
+        },
         ...NO_OTHERS,
       }),
       inherited: { PATH: process.env['PATH'] },

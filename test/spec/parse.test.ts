@@ -215,7 +215,7 @@ const CASES: [what: string, lines: string, expected: string[]][] = [
     'a missing key is told where it is missing',
     'on: push\nsteps: [{ name: x }]',
     [
-      'x.yaml:5:9: steps[0]: a step needs one of "run", "http", "awx", "jenkins", "workflow", "terraform"',
+      'x.yaml:5:9: steps[0]: a step needs one of "run", "http", "awx", "jenkins", "workflow", "terraform", "ssh"',
     ],
   ],
   [
@@ -260,6 +260,25 @@ steps:
       'x.yaml:7:15: steps[1].workflow: "inputs" belongs to "workflow"',
       'x.yaml:8:15: steps[2].workflow: "client-payload" belongs to "event-type"',
       "x.yaml:8:51: steps[2].workflow.workflow: is no name of a workflow's file: deploy.yml",
+    ],
+  ],
+  [
+    'a machine is known by its keys, and a script there gets values through its env',
+    `on: push
+secrets: [KEY]
+steps:
+  - ssh: { host: a b, user: u, key: OTHER, host-key: [ssh-ed25519 AAAA, "MD5:aa:bb"], run: x }
+  - ssh: { host: "::1", port: 0, user: u, key: KEY, run: "echo \${{ secrets.KEY }}" }`,
+    [
+      'x.yaml:7:18: steps[0].ssh.host: is no name or address of a machine',
+      `x.yaml:7:37: the secret OTHER is not in this spec's "secrets" — add it: secrets: [KEY, OTHER]`,
+      ...[55, 73].map(
+        (column, index) =>
+          `x.yaml:7:${column}: steps[0].ssh.host-key[${index}]: is no host key — write "ssh-ed25519 AAAA…" or "SHA256:…", as the server itself tells it: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`,
+      ),
+      'x.yaml:8:10: "host-key" is missing in steps[1].ssh',
+      'x.yaml:8:31: steps[1].ssh.port: at least 1',
+      'x.yaml:8:64: "${{ … }}" is not allowed in "run", where a value would become code — add it to the step\'s env, KEY: "${{ secrets.KEY }}", and use "$KEY"',
     ],
   ],
   [

@@ -72,6 +72,7 @@ async function run(
     directory: '/',
     scratch: '/',
     env: {},
+    written: {},
     values: { run: { sha: 'abc/../d' }, event: { name: 'x"y' }, secrets: { TOKEN: 's3cret' } },
     secrets: { TOKEN: 's3cret\n' },
     keep: async () => {},
@@ -200,6 +201,6 @@ steps:
     '6: the expression is not valid CEL: expected IDENTIFIER, got EOF',
     '6: the secret TOKEN is not in this spec\'s "secrets"',
     '7: a value of the event, the run or its outputs would belong to the host',
-    '7: steps[1]: a step is only one of "run", "http", "awx", "jenkins", "workflow", "terraform"',
+    '7: steps[1]: a step is only one of "run", "http", "awx", "jenkins", "workflow", "terraform", "ssh"',
   ]);
 });

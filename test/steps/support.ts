@@ -78,6 +78,7 @@ export async function runScript(
     directory,
     scratch,
     env: { PATH: process.env['PATH'] ?? '', ...options.env },
+    written: {},
     values: {},
     secrets: {},
     keep: async () => {},

@@ -76,6 +76,7 @@ async function setUp(
           HOME: join(root, 'home'),
           MAINSHEET_RUN_ID: 'run1',
         },
+        written: {},
         values: { run: { sha: how.sha ?? 'abc' } },
         secrets: {},
         kept: disk.kept,

@@ -1,0 +1,260 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { describe, test, type TestContext } from 'node:test';
+import { systemClock } from '../../src/lib/clock.ts';
+import { parseSpecs } from '../../src/spec/load.ts';
+import type { StepResult } from '../../src/steps/contract.ts';
+import { createSshStep, shellInput } from '../../src/steps/ssh.ts';
+import { createTargets } from '../../src/steps/targets.ts';
+import { until } from '../support/until.ts';
+import { isAlive } from './support.ts';
+import { MACHINES, newKey, type Machine } from './ssh-servers.ts';
+
+const HOSTILE = [
+  `'; touch /tmp/owned; '`,
+  `'\\''`,
+  '$(touch /tmp/owned) `touch /tmp/owned` $HOME',
+  'two\nlines\r\n\ttab',
+  '\\',
+  '!!"#&*?[]{}~;|<>',
+  'ü ✓ \u{1f600}',
+  '',
+];
+
+interface How {
+  run: string;
+  hostKey?: string;
+  key?: string;
+  user?: string;
+  host?: string;
+  allowed?: string[];
+  env?: Record<string, string>;
+  written?: Record<string, string>;
+  timeoutMs?: number;
+  killGraceMs?: number;
+}
+
+interface Attempt {
+  result: Promise<StepResult>;
+  text(stream?: string): string;
+  cancel(): void;
+}
+
+function start(machine: Machine, how: How): Attempt {
+  const { specs, problems } = parseSpecs(
+    'x.yaml',
+    `name: x\nrepository: a/b\non: push\nsecrets: [KEY]\nsteps:\n  - ssh: ${JSON.stringify({
+      host: how.host ?? '127.0.0.1',
+      port: machine.port,
+      user: how.user ?? machine.user,
+      key: 'KEY',
+      'host-key': how.hostKey ?? machine.hostKeys.ed25519,
+      run: how.run,
+    })}\n`,
+  );
+  assert.deepEqual(problems, []);
+  const step = specs[0]?.spec.steps[0];
+  assert.ok(step?.kind === 'ssh');
+  const pieces: { stream: string; text: string }[] = [];
+  const controller = new AbortController();
+  const kind = createSshStep({
+    targets: createTargets(how.allowed ?? ['127.0.0.0/8']),
+    clock: systemClock,
+    killGraceMs: how.killGraceMs ?? 1000,
+  });
+  return {
+    result: kind({
+      step,
+      directory: '/',
+      scratch: '/',
+      env: { ...how.env, ...how.written },
+      written: how.written ?? {},
+      values: {},
+      secrets: { KEY: how.key ?? machine.privateKey },
+      keep: async () => {},
+      log: (stream, text) => pieces.push({ stream, text }),
+      signal: controller.signal,
+      timeoutMs: how.timeoutMs ?? 60_000,
+    }),
+    text: (stream) =>
+      pieces
+        .filter((piece) => stream === undefined || piece.stream === stream)
+        .map((piece) => piece.text)
+        .join(''),
+    cancel: () => controller.abort({ kind: 'cancel', reason: 'not wanted any more' }),
+  };
+}
+
+async function reasonOf(attempt: Attempt): Promise<string> {
+  const result = await attempt.result;
+  assert.ok(result.outcome === 'failed', JSON.stringify(result));
+  return result.reason;
+}
+
+for (const { name, start: startMachine, skip } of MACHINES) {
+  describe(`on a machine with ${name}`, { skip }, () => {
+    const on = async (t: TestContext, how: How) => start(await startMachine(t), how);
+
+    test('a script runs with its values, and its output is the log', async (t) => {
+      const written = Object.fromEntries(HOSTILE.map((value, index) => [`V${index}`, value]));
+      const attempt = await on(t, {
+        run: `cat\nfor name in ${Object.keys(written).join(' ')}; do eval "printf '%s|' \\"\\$$name\\""; done
+cat <<'END'
+it's "$MAINSHEET_SHA"
+END
+echo "$MAINSHEET_SHA \${MAINSHEET_OUTPUT-none} \${OTHER-none}" >&2`,
+        env: {
+          MAINSHEET_SHA: 'abc',
+          MAINSHEET_OUTPUT: '/tmp/output',
+          OTHER: 's3cret',
+          HOME: '/nowhere',
+        },
+        written,
+      });
+      assert.deepEqual(await attempt.result, { outcome: 'succeeded', exitCode: 0, outputs: {} });
+      const expected = `${HOSTILE.join('|')}|it's "$MAINSHEET_SHA"\n`;
+      assert.equal(attempt.text('stdout'), expected);
+      assert.equal(attempt.text('stderr'), 'abc none none\n');
+    });
+
+    test('the exit status decides, and the first command that fails ends the script', async (t) => {
+      const attempt = await on(t, { run: 'sh -c "exit 7"\necho never' });
+      const result = await attempt.result;
+      assert.deepEqual(result, { outcome: 'failed', exitCode: 7, reason: 'exit code 7' });
+      assert.equal(attempt.text(), '');
+    });
+
+    test('all of a long output comes', async (t) => {
+      const attempt = await on(t, {
+        run: 'head -c 5000000 /dev/zero | tr "\\0" x; echo; echo end',
+      });
+      assert.equal((await attempt.result).outcome, 'succeeded');
+      assert.equal(attempt.text().length, 5_000_005);
+    });
+
+    test('a machine with another key is sent nothing, and its key is in the reason', async (t) => {
+      const machine = await startMachine(t);
+      const other = newKey().public.trim();
+      const reason = await reasonOf(start(machine, { run: 'true', hostKey: other }));
+      assert.match(reason, /127\.0\.0\.1 has another key than the spec says: ssh-ed25519 SHA256:/);
+      const shown = /SHA256:\S{43}/.exec(reason)?.[0];
+      const known = start(machine, { run: 'true', hostKey: shown ?? '' });
+      assert.equal((await known.result).outcome, 'succeeded');
+    });
+
+    test('of several keys of a machine it shows the one that is known', async (t) => {
+      const machine = await startMachine(t);
+      const attempt = start(machine, { run: 'true', hostKey: machine.hostKeys.rsa });
+      assert.equal((await attempt.result).outcome, 'succeeded');
+    });
+
+    test('a user whose key is not known is not let in', async (t) => {
+      const machine = await startMachine(t);
+      assert.equal(
+        await reasonOf(start(machine, { run: 'true', key: newKey().private })),
+        `127.0.0.1 does not let ${machine.user} in with the key KEY: All configured authentication methods failed`,
+      );
+    });
+
+    test('a cancelled step ends what runs there', async (t) => {
+      const attempt = await on(t, { run: 'echo "pid:$$"; sleep 1000; echo never' });
+      const pid = await until('the script runs', () => /pid:(\d+)\n/.exec(attempt.text())?.[1]);
+      attempt.cancel();
+      const result = await attempt.result;
+      assert.deepEqual(result, { outcome: 'cancelled', reason: 'not wanted any more' });
+      await until('it has ended', () => !isAlive(Number(pid)));
+      assert.equal(attempt.text(), `pid:${pid}\n`);
+    });
+
+    test('what ignores that is killed', async (t) => {
+      const run = `trap '' TERM; echo "pid:$$"; while :; do sleep 0.1; done`;
+      const attempt = await on(t, { run, killGraceMs: 10 });
+      const pid = await until('the script runs', () => /pid:(\d+)\n/.exec(attempt.text())?.[1]);
+      attempt.cancel();
+      assert.equal((await attempt.result).outcome, 'cancelled');
+      await until('it has ended', () => !isAlive(Number(pid)));
+    });
+
+    test('what the script left in the background is not waited for', async (t) => {
+      const attempt = await on(t, { run: 'sleep 60 & echo "pid:$!"' });
+      assert.equal((await attempt.result).outcome, 'succeeded');
+      process.kill(Number(/pid:(\d+)\n/.exec(attempt.text())?.[1]));
+    });
+
+    test('a connection that breaks fails the step, and ends the script', async (t) => {
+      const machine = await startMachine(t);
+      const attempt = start(machine, { run: 'echo "pid:$$"; sleep 1000' });
+      const pid = await until('the script runs', () => /pid:(\d+)\n/.exec(attempt.text())?.[1]);
+      machine.cut();
+      assert.match(
+        await reasonOf(attempt),
+        /127\.0\.0\.1 ended before the script did: it may go on/,
+      );
+      process.kill(-Number(pid));
+    });
+  });
+}
+
+describe('before a connection', () => {
+  const nowhere: Machine = {
+    port: 22,
+    user: 'deploy',
+    privateKey: newKey().private,
+    hostKeys: { ed25519: newKey().public.trim(), rsa: '' },
+    cut() {},
+  };
+
+  test('this machine is not asked unless the operator allows it, by whatever name', async () => {
+    for (const host of ['127.0.0.1', '::1', '::ffff:127.0.0.1', 'localhost', '169.254.169.254']) {
+      const reason = await reasonOf(start(nowhere, { host, run: 'true', allowed: [] }));
+      assert.match(
+        reason,
+        /is this machine, or one that only it may ask \(.*MAINSHEET_STEP_TARGETS/,
+      );
+    }
+  });
+
+  test('what is no key is named, and not shown', async () => {
+    const reason = await reasonOf(start(nowhere, { run: 'true', key: 'hunter2' }));
+    assert.equal(reason, 'the secret KEY cannot be used as a key: Unsupported key format');
+  });
+
+  test('a machine that says nothing takes the time of the step, and no more', async (t) => {
+    const server = createServer();
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    t.after(() => server.close());
+    const { port } = server.address() as AddressInfo;
+    assert.deepEqual(await start({ ...nowhere, port }, { run: 'true', timeoutMs: 50 }).result, {
+      outcome: 'timed-out',
+      reason: 'it took longer than its 50ms',
+    });
+  });
+
+  test('a machine that does not answer is named with its port', async () => {
+    const reason = await reasonOf(start({ ...nowhere, port: 1 }, { run: 'true' }));
+    assert.match(reason, /^cannot connect to 127\.0\.0\.1, port 1: .*ECONNREFUSED/);
+  });
+});
+
+test('no shell reads a value, nor the end of a script in it', async (t) => {
+  const env = Object.fromEntries(HOSTILE.map((value, index) => [`V${index}`, value]));
+  const script = `printf '%s' "it's"\nenv -0\nexit 3`;
+  for (const command of ['sh -s', 'bash -s', 'dash -s', 'busybox sh -s']) {
+    const [shell = '', ...args] = command.split(' ');
+    // A group of its own: the input ends the whole group when it ends.
+    const child = spawn(shell, args, { detached: true, stdio: ['pipe', 'pipe', 'inherit'] });
+    child.stdin.on('error', () => {}).write(shellInput(env, script, 1000));
+    t.after(() => child.kill('SIGKILL'));
+    const ended = once(child, 'close').catch(() => undefined);
+    const output = await text(child.stdout);
+    const end = await ended;
+    if (end === undefined) continue;
+    assert.deepEqual(end, [3, null]);
+    assert.ok(output.startsWith("it's"));
+    const seen = new Set(output.slice(4).split('\0'));
+    for (const [name, value] of Object.entries(env)) assert.ok(seen.has(`${name}=${value}`), name);
+  }
+});
