@@ -62,18 +62,15 @@ test('fifty events have one run, also when the process is killed while they are 
   await world.explained('orders.20');
 
   // Killed within the transaction that gathers, and right after it.
-  for (const [at, from] of [
-    ['intake.inside:3', 20],
-    ['intake.after:3', 30],
-  ] as const) {
-    await world.controller.kill();
-    await world.controller.restart({ MAINSHEET_FAILPOINTS: at });
-    await Promise.allSettled(numbers.slice(from, from + 10).map((n) => send('orders', n)));
-    await world.controller.exited();
-    await world.controller.restart();
-    // What got no answer is sent again.
-    for (const n of numbers.slice(from, from + 10)) await send('orders', n);
+  await world.controller.kill();
+  for (const place of ['intake.inside:3', 'intake.after:3']) {
+    await world.controller.dieAt(place, () =>
+      Promise.allSettled(numbers.slice(20, 40).map((n) => send('orders', n))),
+    );
   }
+  await world.controller.restart();
+  // What got no answer is sent again.
+  for (const n of numbers.slice(20, 40)) await send('orders', n);
   for (const n of numbers.slice(40, 49)) await send('orders', n);
   const { specs } = await world.explained('orders.49');
   const [gathering] = await world.runs();
@@ -108,9 +105,7 @@ test('fifty events have one run, also when the process is killed while they are 
 test('the window ends once, also when the process is killed as it does', async () => {
   await world.controller.kill();
   // The first change of state is the end of the batch.
-  await world.controller.restart({ MAINSHEET_FAILPOINTS: 'change.inside' });
-  await send('short', 1);
-  await world.controller.exited();
+  await world.controller.dieAt('change.inside', () => send('short', 1));
   await world.controller.restart();
   const run = await ended('short');
   const events = JSON.parse(run.outputs['all'] ?? '') as object[];

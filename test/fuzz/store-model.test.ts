@@ -5,7 +5,6 @@ import { after, before, describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { sql } from 'kysely';
 import { openSqlite } from '../../src/store/engine.ts';
-import { openPostgres } from '../../src/store/postgres.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
 import { startPostgres, type PostgresServer } from '../support/postgres.ts';
 import { runs } from './runs.ts';
@@ -69,7 +68,5 @@ describe('the store on PostgreSQL', () => {
   });
   after(() => server.remove());
 
-  test(WHAT, () =>
-    explore(async () => createStore(openPostgres(await server.database()), 'postgres'), 8),
-  );
+  test(WHAT, () => explore(() => server.store(), 8));
 });

@@ -27,9 +27,7 @@ after(async () => {
   await server.remove();
 });
 
-storeContract('PostgreSQL', async () =>
-  createStore(openPostgres(await server.database()), 'postgres'),
-);
+storeContract('PostgreSQL', () => server.store());
 
 const isAway = (error: unknown) => error instanceof RetryableError && error.code === 'store-away';
 

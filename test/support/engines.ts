@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { after, before, type TestContext } from 'node:test';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
-import { openPostgres } from '../../src/store/postgres.ts';
 import { startPostgres, type PostgresServer } from './postgres.ts';
 
 /**
@@ -34,7 +33,7 @@ export function bothEngines(): [string, (t: TestContext) => Promise<Store>][] {
     [
       'PostgreSQL',
       async (t) => {
-        const store = await createStore(openPostgres(await server.database()), 'postgres');
+        const store = await server.store();
         t.after(() => store.close());
         return store;
       },

@@ -4,16 +4,39 @@ import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { sql } from 'kysely';
 import { Client } from 'pg';
+import { createStore, type Store } from '../../src/store/index.ts';
+import { openPostgres } from '../../src/store/postgres.ts';
 import { until } from './until.ts';
 
 /** PostgreSQL refuses to run as root, so there it runs as nobody. */
 const NOBODY = 65_534;
 
+/** Removes every row but those of the migrations, and counts from 1 again: a tenth of what a new database costs. */
+const EMPTY = `do $$
+declare
+  name text;
+begin
+  -- No order of tables fits all references.
+  set local session_replication_role = replica;
+  for name in
+    select quote_ident(relname) from pg_class
+    where relnamespace = 'public'::regnamespace and relkind = 'r'
+      and relname not in ('kysely_migration', 'kysely_migration_lock', 'schema_version')
+  loop
+    execute 'delete from ' || name;
+  end loop;
+  perform setval(oid, 1, false) from pg_class
+  where relnamespace = 'public'::regnamespace and relkind = 'S';
+end $$`;
+
 /** A PostgreSQL server of a test's own, on a socket in a directory of its own. */
 export interface PostgresServer {
   /** Makes an empty database and gives its URL. */
   database(): Promise<string>;
+  /** An empty store on a database of its own; once it is closed that database is emptied for the next. */
+  store(): Promise<Store>;
   /** Sends SQL to the server's own database. */
   query(text: string): Promise<Record<string, unknown>[]>;
   /** Ends every connection and the server with them; the data stays. */
@@ -59,6 +82,8 @@ export async function startPostgres(options: { durable?: boolean } = {}): Promis
       '--encoding=UTF8',
       '--locale=C',
       '--no-sync',
+      // Less to write: 1 MB instead of 16.
+      '--wal-segsize=1',
     ]);
     let stderr = '';
     made.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
@@ -110,25 +135,43 @@ export async function startPostgres(options: { durable?: boolean } = {}): Promis
     await exited;
   }
 
+  async function database(): Promise<string> {
+    databases += 1;
+    const name = `mainsheet_${databases}`;
+    await query(`create database ${name}`);
+    return urlOf(name);
+  }
+
+  /** Databases of stores that were closed. */
+  const used: string[] = [];
+  async function store(): Promise<Store> {
+    const url = used.pop() ?? (await database());
+    const db = openPostgres(url);
+    const opened = await createStore(db, 'postgres');
+    await sql.raw(EMPTY).execute(db);
+    const close = async () => {
+      await opened.close();
+      used.push(url);
+    };
+    return { ...opened, close };
+  }
+
   // Fast shutdown: connections are ended, nothing is lost.
   const stop = () => end('SIGINT');
+  // Immediate shutdown: https://www.postgresql.org/docs/current/server-shutdown.html
+  const crash = () => end('SIGQUIT');
 
   await initialize();
   await start();
   return {
-    async database() {
-      databases += 1;
-      const name = `mainsheet_${databases}`;
-      await query(`create database ${name}`);
-      return urlOf(name);
-    },
+    database,
+    store,
     query,
     stop,
     start,
-    // Immediate shutdown: https://www.postgresql.org/docs/current/server-shutdown.html
-    crash: () => end('SIGQUIT'),
+    crash,
     async remove() {
-      await stop();
+      await crash();
       await rm(directory, { recursive: true, force: true });
     },
   };
