@@ -20,6 +20,7 @@ import { createApprovers } from './controller/operator/approvers.ts';
 import { createGateLoop } from './controller/operator/gate-loop.ts';
 import { createChainLoop } from './controller/maintenance/chains.ts';
 import { createGates } from './controller/operator/gates.ts';
+import { createHookRollback } from './controller/operator/hook-rollback.ts';
 import { createIntake } from './controller/intake/intake.ts';
 import { createOperate } from './controller/operator/operate.ts';
 import { createPressed } from './controller/operator/press.ts';
@@ -338,6 +339,7 @@ export async function startApp(deps: {
     resolve: createResolve({ mirrors, pushes: store.pushes, logger }),
     ordering,
     transitions,
+    rollBack: createHookRollback(operate),
     pressed: createPressed({
       store,
       transitions,

@@ -97,6 +97,10 @@ export interface WorkflowRunTrigger {
 export interface HookTrigger {
   /** The hook's id. */
   id: string;
+  /** `deploy`: a run at `ref` · `rollback`: what was deployed before is deployed again. */
+  do: 'deploy' | 'rollback';
+  /** Of a rollback: a CEL expression over body, inputs and hook that says why. */
+  reason: string | undefined;
   /** A CEL expression over body, inputs and hook that must be true. */
   if: string | undefined;
   /** The branch or tag that is deployed, as it is when the request is processed; undefined: the default branch. */

@@ -45,6 +45,9 @@ function checkAt(path: Path, text: string, secrets: ReadonlySet<string>): Issue[
   if (matches(path, ['on', 'hook', 'if']) || matches(path, ['on', 'hook', '*', 'if'])) {
     return checkCondition(text, 'hook').map((issue) => ({ path, ...issue }));
   }
+  if (matches(path, ['on', 'hook', 'reason']) || matches(path, ['on', 'hook', '*', 'reason'])) {
+    return checkExpression(text, 'hook', secrets).map((issue) => ({ path, ...issue }));
+  }
   if (matches(path, ['batch', 'key'])) {
     return checkExpression(text, 'condition', secrets).map((issue) => ({ path, ...issue }));
   }

@@ -1,4 +1,5 @@
 import type { Verdict } from '../model/verdict.ts';
+import { ROLLBACK } from './match-hook.ts';
 
 /**
  * A verdict for people: one line for the spec, one for each condition, ✓ or ✗ in front. Values come from payloads, so
@@ -6,7 +7,11 @@ import type { Verdict } from '../model/verdict.ts';
  */
 export function formatVerdict(specName: string, verdict: Verdict): string {
   const width = Math.max(0, ...verdict.reasons.map((reason) => reason.condition.length));
-  const title = `${mark(verdict.matched)} ${specName}: ${verdict.matched ? 'deploys' : 'does not deploy'}`;
+  const isRollback = verdict.reasons.some(({ condition }) => condition === ROLLBACK);
+  const [does, doesNot] = isRollback
+    ? ['is rolled back', 'is not rolled back']
+    : ['deploys', 'does not deploy'];
+  const title = `${mark(verdict.matched)} ${specName}: ${verdict.matched ? does : doesNot}`;
   const lines = verdict.reasons.map(
     ({ condition, held, detail }) =>
       `  ${mark(held)} ${condition.padEnd(width)}  ${printable(detail)}`,

@@ -1,9 +1,9 @@
 import { describeError } from '../lib/errors.ts';
 import type { DeploymentSpec, HookTrigger } from '../model/deployment-spec.ts';
-import type { HookEvent } from '../model/event.ts';
+import type { Event, HookEvent } from '../model/event.ts';
 import type { HookPayload } from '../model/hook.ts';
 import { allOf, failed, held, type Verdict } from '../model/verdict.ts';
-import { evaluateCondition } from './expressions.ts';
+import { evaluateCondition, evaluateText } from './expressions.ts';
 
 /** What conditions on a stored request speak of. `payload` is a `HookPayload`. */
 function hookContext(payload: unknown) {
@@ -32,6 +32,25 @@ export function hookTriggerOf({ on }: DeploymentSpec, hook: string): HookTrigger
   return on.hooks?.find(({ id }) => id === hook);
 }
 
+/** The condition of a verdict that says of a rollback. */
+export const ROLLBACK = 'on.hook.do';
+
+/** Whether the event rolls the spec back, and deploys nothing new. */
+export function rollsBack(spec: DeploymentSpec, event: Event): boolean {
+  return event.kind === 'hook' && hookTriggerOf(spec, event.hook)?.do === 'rollback';
+}
+
+/** Why a request to a hook rolls a spec back, in its sender's words; '' without any. Never throws. */
+export function rollbackReason(spec: DeploymentSpec, event: HookEvent, payload: unknown): string {
+  const { reason } = hookTriggerOf(spec, event.hook) ?? {};
+  if (reason === undefined) return '';
+  try {
+    return evaluateText(reason, hookContext(payload), 'hook');
+  } catch (error) {
+    return `${reason} could not be read: ${describeError(error)}`;
+  }
+}
+
 /** Whether a request to a hook starts a spec, as far as the trigger goes. */
 export function matchesHook(spec: DeploymentSpec, event: HookEvent, payload: unknown): Verdict {
   const trigger = hookTriggerOf(spec, event.hook);
@@ -43,6 +62,7 @@ export function matchesHook(spec: DeploymentSpec, event: HookEvent, payload: unk
     event.verdict,
     inScope(spec, event),
     matchesHookCondition('on.hook.if', trigger.if, payload),
+    trigger.do === 'rollback' ? held(ROLLBACK, 'it rolls the spec back') : allOf([]),
   ]);
 }
 

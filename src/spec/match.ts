@@ -20,6 +20,7 @@ import { githubContext, subjectOf, type GithubContext } from './github-context.t
 import type { PathAnswers } from './match-paths.ts';
 import { matchesChain } from './match-chain.ts';
 import { matchesHead } from './match-head.ts';
+import { rollsBack } from './match-hook.ts';
 import { matchesPull, matchesTeardown } from './match-pull.ts';
 import { matchesPush, pushRefMatches } from './match-push.ts';
 import { matchesWorkflowRun } from './match-workflow-run.ts';
@@ -78,7 +79,8 @@ export function needsChangedPaths(specs: readonly DeploymentSpec[], event: Event
 /** Of a request to a hook, or a time: the trigger, and the spec's condition over what is stored of it. */
 function matchesHeadEvent(spec: DeploymentSpec, event: HeadEvent, payload: unknown): Verdict {
   const trigger = matchesHead(spec, event, payload);
-  if (!trigger.matched) return trigger;
+  // What the spec asks of a revision that it is to deploy, a rollback does not bring.
+  if (!trigger.matched || rollsBack(spec, event)) return trigger;
   return allOf([
     trigger,
     matchesCondition(spec, event, payload),

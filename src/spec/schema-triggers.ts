@@ -87,17 +87,41 @@ const workflowRun = z
   })
   .superRefine((written, context) => exclusive(written, 'branches', context), { when: isObject });
 
-const hook = z.strictObject({
-  id: hookId.describe('The id of a hook (kind: hook).'),
-  if: z
-    .union([z.string(), z.boolean()])
-    .transform(String)
-    .describe('A CEL expression over body, inputs and hook that must be true.')
-    .optional(),
-  ref: refPattern
-    .describe('The branch or tag to deploy, as it is then. Default: the default branch.')
-    .optional(),
-});
+const hook = z
+  .strictObject({
+    id: hookId.describe('The id of a hook (kind: hook).'),
+    do: z
+      .enum(['deploy', 'rollback'])
+      .describe(
+        'rollback: what was deployed before is deployed again, and the lane is paused. Default: deploy.',
+      )
+      .optional(),
+    reason: z
+      .string()
+      .describe('Of a rollback: a CEL expression over body, inputs and hook that says why.')
+      .optional(),
+    if: z
+      .union([z.string(), z.boolean()])
+      .transform(String)
+      .describe('A CEL expression over body, inputs and hook that must be true.')
+      .optional(),
+    ref: refPattern
+      .describe('The branch or tag to deploy, as it is then. Default: the default branch.')
+      .optional(),
+  })
+  .superRefine(
+    (written, context) => {
+      const rollsBack = written.do === 'rollback';
+      if (rollsBack && written.ref !== undefined) {
+        const hint = 'take "ref" out: what was deployed before is deployed again';
+        problem(context, '"ref" and "do: rollback" cannot be used together', hint);
+      }
+      if (!rollsBack && written.reason !== undefined) {
+        problem(context, '"reason" is for rollbacks', 'write "do: rollback" beside it');
+      }
+    },
+    { when: isObject },
+  );
 
 const hooks = z
   .union([
@@ -247,5 +271,6 @@ function toWorkflowRun(written: z.output<typeof workflowRun>): WorkflowRunTrigge
 }
 
 function toHook(written: z.output<typeof hook>): HookTrigger {
-  return { id: written.id, if: written.if, ref: written.ref };
+  const { id, do: what = 'deploy', reason, ref } = written;
+  return { id, do: what, reason, if: written.if, ref };
 }

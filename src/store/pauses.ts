@@ -40,6 +40,13 @@ export function createPauses(db: Db, engine: Engine) {
         where kind = 'lane' and name = ${lane} and spared_run is not null`;
     },
 
+    /** The run that the pause of a rollback lets pass in a lane. */
+    async sparedBy(lane: string): Promise<string | undefined> {
+      const found = await first<{ run: string | null }>`select spared_run as run from pauses
+        where kind = 'lane' and name = ${lane}`;
+      return found?.run ?? undefined;
+    },
+
     /** What let the run `from` pass lets `to` pass instead. */
     async spareInstead(from: string, to: string): Promise<void> {
       await change`update pauses set spared_run = ${to} where spared_run = ${from}`;

@@ -71,6 +71,7 @@ export async function startServer(
   const intake = createIntake({
     whyNoPlan: () => 'no plans here',
     onPull: () => undefined,
+    rollBack: () => assert.fail('nothing is rolled back here'),
     pressed: () => assert.fail('nothing is pressed here'),
     commented: () => assert.fail('nothing is commented here'),
     ordering: { overtaken: async () => new Map() },

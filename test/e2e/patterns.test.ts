@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, request as ask, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { Webhook } from 'standardwebhooks';
 import { runCommand } from '../commands/run-command.ts';
 import { startStandIn } from '../github/stand-in.ts';
-import { ADMIN_TOKEN } from '../support/admin.ts';
 import { until } from '../support/until.ts';
 import { createWorld, SITE, type RunView, type World } from '../support/world.ts';
 
@@ -31,46 +30,28 @@ const stock = createServer((request, response) => {
 });
 
 let world: World;
-/** Where the specs say that Mainsheet is, which has a port only when they have been read. */
-const front = createServer((request, response) => {
-  const { method, headers, url = '' } = request;
-  const on = ask(new URL(url, world.controller.url), { method, headers }, (answer) => {
-    response.writeHead(answer.statusCode ?? 502, answer.headers);
-    answer.pipe(response);
-  });
-  request.pipe(on);
-});
 before(async () => {
-  const [here, there] = [await listening(front), await listening(stock)];
+  stock.listen(0, '127.0.0.1');
+  await once(stock, 'listening');
+  const there = `http://127.0.0.1:${(stock.address() as AddressInfo).port}`;
   world = await createWorld({
     specs: Object.fromEntries(
       Object.entries(SPECS).map(([file, text]) => [
         file,
-        text
-          .replace('https://mainsheet.example.com', here)
-          .replace('https://stock.example.com', there),
+        text.replace('https://stock.example.com', there),
       ]),
     ),
     env: {
       MAINSHEET_SECRET_IMAGE_TOKEN: TOKEN,
-      MAINSHEET_SECRET_ADMIN_TOKEN: ADMIN_TOKEN,
       MAINSHEET_STEP_TARGETS: '127.0.0.0/8',
     },
   });
 });
 after(async () => {
   await world.close();
-  for (const server of [front, stock]) {
-    server.close();
-    server.closeAllConnections();
-  }
+  stock.close();
+  stock.closeAllConnections();
 });
-
-async function listening(server: Server): Promise<string> {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 const mainsheet = (...argv: string[]) =>
   runCommand(argv, { env: { MAINSHEET_URL: world.controller.url } });
@@ -281,22 +262,32 @@ test('alert and roll back: what Alertmanager sends rolls the spec back once, and
       },
     ],
   };
-  const [asked] = await endedOf('alert', alert);
-  assert.equal(asked?.state, 'succeeded', asked?.reason);
+  const delivered = await send('alert', alert);
+  const { delivery } = (await delivered.json()) as { delivery: string };
+  const explained = await world.explained(delivery);
+  assert.equal(explained.summary, `Rolling back guarded to ${deployed[0]?.slice(0, 7)}`);
+  const rollback = explained.specs[0]?.run ?? '';
   await until('it is rolled back', async () => {
-    const { items } = await world.controller.get<{
-      items: { cause: string; state: string; sha: string }[];
-    }>('/runs?spec=guarded&state=succeeded');
-    return items.some(({ cause, sha }) => cause === 'rollback' && sha === deployed[0]);
+    const run = await world.controller.get<RunView & { cause: string }>(`/runs/${rollback}`);
+    return run.state === 'succeeded' && run.cause === 'rollback' && run.sha === deployed[0];
   });
   const { duplicate } = (await (await send('alert', alert)).json()) as { duplicate: boolean };
   assert.equal(duplicate, true);
-  const { items } = await world.controller.get<{ items: { action: string; detail: string }[] }>(
-    '/audit',
-  );
+  const { items } = await world.controller.get<{
+    items: { actor: string; action: string; detail: string }[];
+  }>('/audit');
   const written = items.filter(({ action }) => action === 'run.rollback');
-  assert.equal(written.length, 1);
-  assert.match(written[0]?.detail ?? '', /TooManyErrors.*the lane .* is paused/);
+  assert.deepEqual(
+    written.map(({ actor }) => actor),
+    ['hook:alert'],
+  );
+  assert.match(written[0]?.detail ?? '', /TooManyErrors.*the lane .* is paused; asked by delivery/);
+  const why = await mainsheet('why', deployed[1] ?? '', '--repository', SITE);
+  assert.match(why.stdout, /then rolled back to \w{7} by hook:alert/);
+  const again = { ...alert, alerts: [{ ...alert.alerts[0], startsAt: '2026-01-02T04:00:00Z' }] };
+  const { delivery: second } = (await (await send('alert', again)).json()) as { delivery: string };
+  const { summary } = await world.explained(second);
+  assert.match(summary, /^Not rolled back: it was rolled back to \w{7} already \(run /);
   const alerts = [{ ...alert.alerts[0], startsAt: '2026-01-03T00:00:00Z' }];
   assert.deepEqual(await endedOf('alert', { ...alert, status: 'resolved', alerts }), []);
 });

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -246,6 +247,7 @@ function operateOn(store: Store, asked: string[]): Operate {
       run: await ask('rollback spec')(name, because(actor, how?.reason)),
       pause: undefined,
     }),
+    rollbackSpecIn: () => assert.fail('no request of the API is in a transaction of its caller'),
     async resendAll(actor) {
       asked.push(`resend all as ${actor}`);
       return 0;

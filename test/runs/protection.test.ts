@@ -70,7 +70,11 @@ for (const [engine, open] of bothEngines()) {
         feedback: 'app',
       });
       const approvers = async () => ({ counted: [0], refused: undefined });
-      const makeRuns = createMakeRuns({ transitions, clock });
+      const makeRuns = createMakeRuns({
+        transitions,
+        clock,
+        rollBack: () => assert.fail('nothing is rolled back here'),
+      });
       return {
         store,
         gates: createGates({ store, transitions, specOf, approvers, clock }),

@@ -10,6 +10,8 @@ test('a verdict is one line for the spec and one for each condition', () => {
     '✗ shop: does not deploy\n  ✓ repository  from acme/shop\n  ✗ if          x is false',
   );
   assert.equal(formatVerdict('shop', { matched: true, reasons: [] }), '✓ shop: deploys');
+  const back = failed('on.hook.do', 'it was rolled back already');
+  assert.match(formatVerdict('shop', back), /^✗ shop: is not rolled back\n/);
 });
 
 test('what a hostile name would do to a terminal is written out', () => {

@@ -308,6 +308,22 @@ steps:
     ['x.yaml:4:12: on[1]: "pul" is not one of push, release, workflow_run — did you mean "push"?'],
   ],
   [
+    'a rollback has no ref, and a deployment no reason; a reason is an expression over the request',
+    `on:
+  hook:
+    - { id: a, do: rollback, ref: main }
+    - { id: b, reason: inputs.why }
+    - { id: c, do: rollback, reason: event.why }
+    - { id: d, do: roll-back }
+steps: [{ run: x }]`,
+    [
+      'x.yaml:6:7: on.hook[0]: "ref" and "do: rollback" cannot be used together — take "ref" out: what was deployed before is deployed again',
+      'x.yaml:7:7: on.hook[1]: "reason" is for rollbacks — write "do: rollback" beside it',
+      'x.yaml:8:38: unknown name "event" in the expression — only body, inputs and hook exist when "if" is looked at',
+      'x.yaml:9:20: on.hook[3].do: "roll-back" is not one of deploy, rollback — did you mean "rollback"?',
+    ],
+  ],
+  [
     'a list and its ignore twin cannot be used together',
     `on: { push: { branches: [a], branches-ignore: [b] } }\nsteps: [{ run: x }]`,
     [

@@ -20,6 +20,7 @@ import { createMakeRuns } from './make-runs.ts';
 import { createProcessDelivery } from './process-delivery.ts';
 import type { WhyNoPlan } from '../plans/wanted.ts';
 import type { Commented } from '../operator/comments.ts';
+import type { HookRollback } from '../operator/hook-rollback.ts';
 import type { Pressed } from '../operator/press.ts';
 import { createReplay, type Replay } from '../operator/replay.ts';
 import type { Resolve } from './resolve.ts';
@@ -54,6 +55,8 @@ export function createIntake(deps: {
   mirrors: Pick<Mirrors, 'fetch'>;
   ordering: Pick<Ordering, 'overtaken'>;
   transitions: Transitions;
+  /** Rolls back the specs for which a request to a hook says so. */
+  rollBack: HookRollback;
   /** Does what the buttons of check runs ask for. */
   pressed: Pressed;
   /** Does what commands in comments ask for. */

@@ -11,7 +11,7 @@ import { scheduleOfEvent, type SchedulePayload } from '../../model/schedule.ts';
 import { serverOfEvent } from '../../model/server-event.ts';
 import { failed } from '../../model/verdict.ts';
 import { batchKeyOf } from '../../spec/batch-key.ts';
-import { matchesHookCondition } from '../../spec/match-hook.ts';
+import { matchesHookCondition, rollbackReason, rollsBack } from '../../spec/match-hook.ts';
 import { matchSpecs } from '../../spec/match-specs.ts';
 import type { RepositoriesInMemory } from '../../store/repositories.ts';
 import { pressEvent } from '../hooks/press.ts';
@@ -184,9 +184,11 @@ export async function judgedBy({ event, candidates }: Recognized, payload: Json)
       const verdict = verdicts[index];
       if (verdict === undefined) return [];
       const { spec } = loaded;
-      const isGathered = spec.batch !== undefined && verdict.matched;
+      const isGathered = spec.batch !== undefined && verdict.matched && !rollsBack(spec, event);
       const batchKey = isGathered ? batchKeyOf(spec, event, payload) : undefined;
-      return [{ loaded, verdict, batchKey }];
+      const isRollback = event.kind === 'hook' && rollsBack(spec, event);
+      const rollback = isRollback ? rollbackReason(spec, event, payload) : undefined;
+      return [{ loaded, verdict, batchKey, rollback }];
     }),
   };
 }

@@ -3,7 +3,8 @@ import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import type { Event, ProtectionEvent } from '../../model/event.ts';
 import { PROTECTION } from '../../model/protection.ts';
 import { hasEnded, type Run } from '../../model/run.ts';
-import { allOf, failed, held, type Verdict } from '../../model/verdict.ts';
+import { allOf, held, type Verdict } from '../../model/verdict.ts';
+import { ROLLBACK } from '../../spec/match-hook.ts';
 
 /** One spec's answer to an event. */
 interface SpecVerdict {
@@ -11,6 +12,8 @@ interface SpecVerdict {
   verdict: Verdict;
   /** Where it gathers events: the events with the same one go together. */
   batchKey?: string | undefined;
+  /** Where it rolls the spec back: why, in the sender's words. */
+  rollback?: string | undefined;
 }
 
 /** An event with every answer to it. */
@@ -26,8 +29,8 @@ export type Announce = (
   changed: readonly Run[],
 ) => void;
 
-/** The condition of a spec that matched, and yet has no run. */
-const REFUSED = 'preview';
+/** The conditions of a spec that matched, and yet has no run. */
+const REFUSED: readonly string[] = ['preview', ROLLBACK];
 
 /**
  * What became of a delivery, in words and by spec; `made` has the runs by spec, `batched` the places in batches. Pure.
@@ -36,7 +39,7 @@ export function outcomeOf(
   { event, verdicts }: Judged,
   made: ReadonlyMap<string, Run>,
   batched: ReadonlyMap<string, string> = new Map(),
-  refused: ReadonlyMap<string, string> = new Map(),
+  refused: ReadonlyMap<string, Verdict> = new Map(),
 ): DeliveryOutcome {
   const answers = verdicts.map(({ loaded, verdict }) => ({
     loaded,
@@ -52,8 +55,8 @@ export function outcomeOf(
   };
 }
 
-function withRefusal(verdict: Verdict, refusal: string | undefined): Verdict {
-  return refusal === undefined ? verdict : allOf([verdict, failed(REFUSED, refusal)]);
+function withRefusal(verdict: Verdict, refusal: Verdict | undefined): Verdict {
+  return refusal === undefined ? verdict : allOf([verdict, refusal]);
 }
 
 function withBatch(verdict: Verdict, place: string | undefined): Verdict {
@@ -68,10 +71,13 @@ function summarize(
   if (event.kind === PROTECTION) return answered(event, verdicts, [...made.values()]);
   const active = [...made.values()].filter((run) => !hasEnded(run.state));
   const waiting = active.filter((run) => run.state === 'blocked');
-  const deploying = active.filter((run) => run.state !== 'blocked');
+  const going = active.filter((run) => run.state !== 'blocked');
+  const back = going.filter(({ cause }) => cause === 'rollback');
+  const deploying = going.filter(({ cause }) => cause !== 'rollback');
   if (active.length > 0) {
     return [
       ...(deploying.length > 0 ? [`Deploying ${deploying.map((run) => run.spec).join(', ')}`] : []),
+      ...back.map(({ spec, sha }) => `Rolling back ${spec} to ${sha.slice(0, 7)}`),
       ...waiting.map((run) => `Not yet deployed: ${run.spec} waits. ${run.reason}`),
     ].join('; ');
   }
@@ -96,7 +102,8 @@ function summarize(
     .flatMap(({ verdict }) => verdict.reasons)
     .filter((reason) => !reason.held);
   // It is of the one spec that was meant.
-  const first = against.find(({ condition }) => condition === REFUSED) ?? against[0];
+  const first = against.find(({ condition }) => REFUSED.includes(condition)) ?? against[0];
+  if (first?.condition === ROLLBACK) return `Not rolled back: ${first.detail}`;
   return `Not deployed: ${first?.detail ?? 'no deployment spec matched'}`;
 }
 

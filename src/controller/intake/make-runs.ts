@@ -7,7 +7,10 @@ import type { Event } from '../../model/event.ts';
 import { overtakenInLane } from '../../runs/ordering/ordering.ts';
 import { planRun, supersededAsMade, type RunSeed } from '../../runs/plan.ts';
 import type { Transitions } from '../../runs/transition.ts';
+import { failed, type Verdict } from '../../model/verdict.ts';
+import { ROLLBACK } from '../../spec/match-hook.ts';
 import type { Tables } from '../../store/index.ts';
+import type { HookRollback } from '../operator/hook-rollback.ts';
 import { notePreview, whyNoTeardown, type PreviewRequest } from '../previews/note-preview.ts';
 import { gather, type Taken } from './gather.ts';
 import type { Judged } from './judged.ts';
@@ -26,8 +29,8 @@ export interface MadeRuns {
   changed: Run[];
   /** By spec: which place an event has in which batch. */
   batched: ReadonlyMap<string, string>;
-  /** By spec: why it has no run although it matched. */
-  refused: ReadonlyMap<string, string>;
+  /** By spec: what did not hold, so that it has no run although it matched. */
+  refused: ReadonlyMap<string, Verdict>;
 }
 
 /** Makes a run for every spec that matched, within the transaction of `tables`. */
@@ -35,6 +38,8 @@ export type MakeRuns = (tables: Tables, origin: Origin, judged: Judged) => Promi
 
 export function createMakeRuns(deps: {
   transitions: Transitions;
+  /** Rolls back the specs for which a request to a hook says so. */
+  rollBack: HookRollback;
   clock: Clock;
   /** Whether steps run as another user than Mainsheet itself. Default: no. */
   stepsApart?: boolean;
@@ -63,12 +68,27 @@ export function createMakeRuns(deps: {
     return { changed: await transitions.create(tables, placed, loaded), note: undefined };
   }
 
-  return async (tables, origin, { event, verdicts }) => {
+  return async (tables, origin, judged) => {
+    const { event, verdicts } = judged;
     const bySpec = new Map<string, Run>();
     const batched = new Map<string, string>();
-    const refused = new Map<string, string>();
+    const refused = new Map<string, Verdict>();
     const changed: Run[] = [];
-    for (const { loaded, verdict, batchKey } of verdicts) {
+    // First: a rollback keeps others from making runs, and runs that were made would keep another process from it.
+    for (const { spec, ...asked } of rollbacksOf(judged)) {
+      const { delivery, cause } = origin;
+      const back =
+        cause === 'event'
+          ? await deps.rollBack(tables, { spec, delivery, ...asked })
+          : `a ${cause} rolls nothing back; "mainsheet rollback ${spec}" does`;
+      if (typeof back === 'string') refused.set(spec, failed(ROLLBACK, back));
+      else {
+        bySpec.set(spec, back[0]);
+        changed.push(...back);
+      }
+    }
+    for (const { loaded, verdict, batchKey, rollback } of verdicts) {
+      if (rollback !== undefined) continue;
       const revision = revisionFor(event, loaded);
       const now = clock.now();
       const id = newId(now);
@@ -76,7 +96,7 @@ export function createMakeRuns(deps: {
       const { delivery } = origin;
       const asked = { loaded, matched: verdict.matched, run: id, delivery, now, stepsApart };
       const refusal = await previewed(tables, event, asked);
-      if (refusal !== undefined) refused.set(loaded.spec.name, refusal);
+      if (refusal !== undefined) refused.set(loaded.spec.name, failed('preview', refusal));
       if (!verdict.matched || revision === undefined || refusal !== undefined) continue;
       const planned = planRun({ ...origin, ...revision }, loaded, id, now);
       const { name, batch } = loaded.spec;
@@ -109,6 +129,16 @@ export function createMakeRuns(deps: {
     }
     return { bySpec, changed, batched, refused };
   };
+}
+
+/** The specs that are to be rolled back. */
+function rollbacksOf({ event, verdicts }: Judged) {
+  if (event.kind !== 'hook') return [];
+  return verdicts.flatMap(({ loaded, verdict, rollback: reason }) =>
+    verdict.matched && reason !== undefined
+      ? [{ spec: loaded.spec.name, hook: event.hook, reason }]
+      : [],
+  );
 }
 
 /** Notes what an event means to the preview of a pull request. Answers why there is to be no run; undefined when there may. */

@@ -15,6 +15,7 @@ import type {
 } from '../../model/event.ts';
 import { moveOf, partOf, wasLeft } from '../../model/push-history.ts';
 import { matchesHead, refOfTrigger } from '../../spec/match-head.ts';
+import { rollsBack } from '../../spec/match-hook.ts';
 import { needsChangedPaths } from '../../spec/match.ts';
 import { matchesPush, pushRefMatches } from '../../spec/match-push.ts';
 import { matchesWorkflowRun } from '../../spec/match-workflow-run.ts';
@@ -80,7 +81,7 @@ export function createResolve(deps: {
   ): Promise<HeadEvent> {
     const revisions = new Map<string, HeadRevision>();
     for (const { spec } of candidates) {
-      if (!matchesHead(spec, event, payload).matched) continue;
+      if (rollsBack(spec, event) || !matchesHead(spec, event, payload).matched) continue;
       const ref = refOfTrigger(spec, event);
       revisions.set(spec.name, await headOf(spec.repository, ref, signal));
     }

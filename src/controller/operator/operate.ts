@@ -37,6 +37,13 @@ export interface Operate {
    * first came by itself, so that one rollback after another goes further back. Throws `spec-unknown` too.
    */
   rollbackSpec(spec: string, actor: string, how?: HowToRollBack): Promise<RolledBack>;
+  /** The same in a transaction of the caller, who tells of the runs that are another than before, the rollback's first. */
+  rollbackSpecIn(
+    tables: Tables,
+    spec: string,
+    actor: string,
+    how: HowToRollBack & { delivery: string },
+  ): Promise<[Run, ...Run[]]>;
   /** Puts a dead callback back into the outbox. Throws `entry-unknown`, `entry-not-dead`. */
   resend(entry: number, actor: string): Promise<void>;
   /** Puts every dead callback back into the outbox, and says how many there were. */
@@ -100,8 +107,8 @@ export function createOperate(deps: {
     tables: Tables,
     from: Run,
     actor: string,
-    { to, resume = false, reason: given = '' }: HowToRollBack,
-  ): Promise<{ runs: Run[]; pause: Pause | undefined }> {
+    { to, resume = false, reason: given = '', delivery }: HowToRollBack & { delivery?: string },
+  ): Promise<{ runs: [Run, ...Run[]]; pause: Pause | undefined }> {
     const why = readReason(given);
     await tables.pauses.lock('to change');
     const target = await rollbackTarget(tables, from, to);
@@ -127,7 +134,7 @@ export function createOperate(deps: {
           }
         : undefined,
     );
-    const detail = sayRollback(made, reason, pause !== undefined);
+    const detail = sayRollback(made, reason, { isPaused: pause !== undefined, delivery });
     await record(tables, actor, 'run.rollback', from.id, detail);
     const own = changed.find(({ id }) => id === made.id) ?? made;
     return { runs: [own, ...others, ...changed.filter(({ id }) => id !== made.id)], pause };
@@ -228,6 +235,11 @@ export function createOperate(deps: {
           rollBack(tables, await deployedNow(tables, spec), actor, how),
         ),
       ),
+
+    async rollbackSpecIn(tables, spec, actor, how) {
+      const { runs } = await rollBack(tables, await deployedNow(tables, spec), actor, how);
+      return runs;
+    },
 
     async resend(entry, actor) {
       await store.atomically(async (tables) => {

@@ -1,6 +1,7 @@
 import { TerminalError } from '../../lib/errors.ts';
 
-const LONGEST_REASON = 200;
+/** In UTF-16 units. */
+export const LONGEST_REASON = 200;
 
 /** Why something was asked for, as one line for people. Throws TerminalError `reason-too-long`. */
 export function readReason(given: string): string {

@@ -1,17 +1,18 @@
 import type { Run } from '../../model/run.ts';
 
-/** What the audit says of a rollback. `reason`: that of its run, `Rollback to 0123456: why (run r1)`. Pure. */
+/** What the audit says of a rollback. `reason`: that of its run, `Rollback to 0123456: why (run r1)`; `delivery`: what has asked for it, when it was a request to a hook. Pure. */
 export function sayRollback(
   { id, lane }: Pick<Run, 'id' | 'lane'>,
   reason: string,
-  isPaused: boolean,
+  { isPaused, delivery }: { isPaused: boolean; delivery: string | undefined },
 ): string {
-  return `made run ${id}: ${reason}${isPaused ? `; the lane ${lane} is paused` : ''}`;
+  const after = isPaused ? `; the lane ${lane} is paused` : '';
+  return `made run ${id}: ${reason}${after}${delivery === undefined ? '' : `; asked by delivery ${delivery}`}`;
 }
 
-/** Why a person has rolled back, from what the audit says of it; undefined when they gave no reason. Pure. */
+/** Why it was rolled back, from what the audit says of it; undefined when no reason was given. Pure. */
 export function whyRolledBack(detail: string): string | undefined {
-  return /^made run \S+: Rollback to [0-9a-f]+: (.+) \(run [^()\s]+\)(?:; the lane .* is paused)?$/.exec(
+  return /^made run \S+: Rollback to [0-9a-f]+: (.+) \(run [^()\s]+\)(?:; the lane .* is paused)?(?:; asked by delivery \S+)?$/.exec(
     detail,
   )?.[1];
 }

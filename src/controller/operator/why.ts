@@ -69,7 +69,7 @@ export type AskWhy = (
 ) => Promise<Why[]>;
 
 export function createWhy(deps: {
-  store: Pick<Store, 'commits' | 'environments' | 'repositories' | 'chains' | 'inbox'>;
+  store: Pick<Store, 'commits' | 'environments' | 'repositories' | 'chains' | 'inbox' | 'runs'>;
   catalog: Pick<Catalog, 'forRepository'>;
 }): AskWhy {
   const { store, catalog } = deps;
@@ -93,6 +93,12 @@ export function createWhy(deps: {
     const summary = `Run ${run} has started it: ${delivery.outcome?.summary ?? 'not processed yet'}`;
     const reasons = decided?.verdict.reasons ?? [];
     return { ...NOTHING, fate: 'not-decided', summary, hint, delivery: delivery.id, reasons };
+  }
+
+  /** Who has rolled back to what is deployed; undefined when it came otherwise. */
+  async function backTo(place: Environment | undefined): Promise<string | undefined> {
+    const run = place && (await store.runs.get(place.run));
+    return run?.cause === 'rollback' ? await store.runs.askedBy(run.id) : undefined;
   }
 
   return async (repository, given, canSee) => {
@@ -125,7 +131,7 @@ export function createWhy(deps: {
       );
       const [jobs, deployed] = [own.filter(isProtection), own.filter((run) => !isProtection(run))];
       const found =
-        byRuns(deployed, place) ??
+        byRuns(deployed, place, await backTo(place)) ??
         byJob(jobs[0]) ??
         (await byChain(
           chains.findLast((chain) => chain.spec === spec),
@@ -160,7 +166,11 @@ function byJob(run: Run | undefined): Found | undefined {
 }
 
 /** By its newest run that has deployed it or may still do so; else by the newest. */
-function byRuns(runs: readonly Run[], place: Environment | undefined): Found | undefined {
+function byRuns(
+  runs: readonly Run[],
+  place: Environment | undefined,
+  backBy: string | undefined,
+): Found | undefined {
   const run = runs.find(({ state }) => state === 'succeeded' || !hasEnded(state)) ?? runs[0];
   if (run === undefined) return undefined;
   const base = { ...NOTHING, run, delivery: run.delivery };
@@ -180,7 +190,7 @@ function byRuns(runs: readonly Run[], place: Environment | undefined): Found | u
       return {
         ...base,
         fate: 'replaced',
-        summary: `Deployed to ${run.environment} by run ${run.id}, then replaced by ${short(place.sha)} (run ${place.run})`,
+        summary: `Deployed to ${run.environment} by run ${run.id}, then ${backBy === undefined ? `replaced by ${short(place.sha)}` : `rolled back to ${short(place.sha)} by ${backBy}`} (run ${place.run})`,
         hint: `"mainsheet rollback ${run.spec} --to ${run.id}" deploys it again`,
       };
     case 'running':

@@ -35,7 +35,11 @@ async function createFixture(
     publicUrl: undefined,
     feedback: 'token',
   });
-  const makeRuns = createMakeRuns({ transitions, clock });
+  const makeRuns = createMakeRuns({
+    transitions,
+    clock,
+    rollBack: () => assert.fail('nothing is rolled back here'),
+  });
   const runs = async () =>
     (await store.runs.list({ limit: 9, before: undefined }, {})).items.toReversed();
   return {

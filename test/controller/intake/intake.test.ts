@@ -94,6 +94,7 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
   const intake = createIntake({
     whyNoPlan: () => 'no plans here',
     onPull: () => undefined,
+    rollBack: () => assert.fail('nothing is rolled back here'),
     pressed: () => assert.fail('nothing is pressed here'),
     commented: () => assert.fail('nothing is commented here'),
     store: failingFor(store, failing),

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
+import { judgedBy, recognizeHook } from '../../../src/controller/intake/judge.ts';
+import { outcomeOf } from '../../../src/controller/intake/judged.ts';
 import { createMakeRuns, type Origin } from '../../../src/controller/intake/make-runs.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import type { DeploymentSpec } from '../../../src/model/deployment-spec.ts';
 import type { News } from '../../../src/model/news.ts';
 import { createTransitions } from '../../../src/runs/transition.ts';
+import { parseSpecs } from '../../../src/spec/load.ts';
 import type { Store } from '../../../src/store/index.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
-import { sampleDelivery } from '../../store/samples.ts';
+import { sampleDelivery, sampleRun } from '../../store/samples.ts';
 import { bothEngines } from '../../support/engines.ts';
 
 const ENGINES = bothEngines();
@@ -30,7 +33,11 @@ async function createFixture(
     publicUrl: undefined,
     feedback: undefined,
   });
-  const makeRuns = createMakeRuns({ transitions, clock: systemClock });
+  const makeRuns = createMakeRuns({
+    transitions,
+    clock: systemClock,
+    rollBack: () => assert.fail('nothing is rolled back here'),
+  });
   const event = (sha: string) => ({
     kind: 'push' as const,
     repository: 'acme/storefront',
@@ -92,3 +99,71 @@ for (const [engine, open] of ENGINES) {
     });
   });
 }
+
+const { specs: ALERTED } = parseSpecs(
+  'specs.yaml',
+  ['last', 'back']
+    .map(
+      (name) => `
+name: ${name}
+repository: acme/storefront
+if: "false"
+batch: { window: 1m }
+on: { hook: { id: alert, do: rollback, reason: body.why, if: "body.status == 'firing'" } }
+steps: [{ run: 'true' }]
+`,
+    )
+    .join('---'),
+);
+
+test('a request rolls back the specs that say so, each with its reason; a replay does not, and both say what came of it', async (t) => {
+  const [, open] = ENGINES[0] ?? assert.fail();
+  const asked: object[] = [];
+  const [run] = [sampleRun('r1', { cause: 'rollback', spec: 'back', sha: OLDER })];
+  const makeRuns = createMakeRuns({
+    transitions: {} as never,
+    clock: systemClock,
+    rollBack: async (_, one) => {
+      asked.push(one);
+      return one.spec === 'back' ? [{ ...run, sequence: 1 }] : 'it was rolled back already';
+    },
+  });
+  const hook = { hook: { id: 'alert', if: undefined } } as never;
+  const judge = async (status: string) => {
+    const payload = { hook: 'alert', type: null, inputs: {}, body: { status, why: 'errors' } };
+    const catalog = { forHook: () => ALERTED, hook: () => hook };
+    return await judgedBy(recognizeHook(catalog, 'alert', payload), payload);
+  };
+  const store = await open(t);
+  const told = async (status: string, cause: Origin['cause']) => {
+    const judged = await judge(status);
+    const origin = { delivery: 'alert.1', cause, overtaken: new Map() };
+    const made = await store.atomically((tables) => makeRuns(tables, origin, judged));
+    return outcomeOf(judged, made.bySpec, made.batched, made.refused);
+  };
+
+  const { summary, specs } = await told('firing', 'event');
+  assert.equal(summary, 'Rolling back back to 1111111');
+  assert.deepEqual(asked, [
+    { spec: 'last', delivery: 'alert.1', hook: 'alert', reason: 'errors' },
+    { spec: 'back', delivery: 'alert.1', hook: 'alert', reason: 'errors' },
+  ]);
+  assert.deepEqual(
+    specs.map(({ spec, verdict, run: id }) => [spec, verdict.matched, id]),
+    [
+      ['last', false, undefined],
+      ['back', true, 'r1'],
+    ],
+  );
+  assert.partialDeepStrictEqual(specs[0]?.verdict.reasons.at(-1), {
+    condition: 'on.hook.do',
+    detail: 'it was rolled back already',
+  });
+
+  assert.match((await told('resolved', 'event')).summary, /^Not deployed: .* is false$/);
+  assert.match(
+    (await told('firing', 'replay')).summary,
+    /^Not rolled back: a replay rolls nothing back; "mainsheet rollback last" does$/,
+  );
+  assert.equal(asked.length, 2);
+});

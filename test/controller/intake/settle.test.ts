@@ -38,6 +38,7 @@ async function createFixture(t: TestContext) {
     whyNoPlan: () => 'no plans here',
     onPull: () => undefined,
     store,
+    rollBack: () => assert.fail('nothing is rolled back here'),
     pressed: () => assert.fail('nothing is pressed here'),
     commented: () => assert.fail('nothing is commented here'),
     catalog: {

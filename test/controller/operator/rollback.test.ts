@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { createExpire } from '../../../src/controller/maintenance/expire.ts';
+import { createHookRollback } from '../../../src/controller/operator/hook-rollback.ts';
 import { createOperate } from '../../../src/controller/operator/operate.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import type { DeploymentSpec } from '../../../src/model/deployment-spec.ts';
@@ -58,9 +59,15 @@ async function createFixture(t: TestContext, more: Partial<DeploymentSpec> = {})
       ? await transitions.commit(started, { type: 'succeed', outputs: {} })
       : await transitions.commit(started, { type: 'fail', fault: 'step', reason: 'x' });
   }
+  const hookRollback = createHookRollback(operate);
   return {
     operate,
     end,
+    /** What a request to a hook brings about. */
+    alert: (reason = '', delivery = 'alert.1') =>
+      store.atomically((tables) =>
+        hookRollback(tables, { spec: 'storefront', hook: 'alert', delivery, reason }),
+      ),
     store,
     async deploy(id: string, sha: string, how: 'succeeds' | 'fails' = 'succeeds', lane = 'main') {
       const run = sampleRun(id, { sha: sha.repeat(40), lane, createdAt: clock.now() });
@@ -197,4 +204,51 @@ test('what waits in the lane for another spec is held too, and a pause that a pe
   const { run, pause } = await other.operate.rollbackSpec('storefront', ME);
   assert.equal(run.state, 'blocked');
   assert.deepEqual(pause, made);
+});
+
+const runOf = (answer: string | [Run, ...Run[]]): Run =>
+  typeof answer === 'string' ? assert.fail(answer) : answer[0];
+
+test('a hook rolls back as itself, with its reason as one line and its delivery in the audit', async (t) => {
+  const { deploy, alert, store } = await createFixture(t, { concurrency: NEWEST });
+  await deploy('r1', 'a');
+  await deploy('r2', 'b');
+  const run = runOf(await alert(`5xx\u0000\n<b>${'😀'.repeat(200)}`));
+  assert.deepEqual([run.sha[0], run.cause, run.state], ['a', 'rollback', 'queued']);
+  assert.equal(await store.runs.askedBy(run.id), 'hook:alert');
+  const pause = await store.pauses.get({ kind: 'lane', name: 'main' });
+  assert.equal(pause?.by, 'hook:alert');
+  assert.match(pause.reason, /^rolled back to aaaaaaa: 5xx <b>(?:😀)+.?$/u);
+  assert.ok(pause.reason.isWellFormed());
+  const [audit] = await store.audit.list(1);
+  assert.deepEqual([audit?.actor, audit?.action], ['hook:alert', 'run.rollback']);
+  assert.match(audit?.detail ?? '', /the lane main is paused; asked by delivery alert\.1$/);
+});
+
+test('an alert that comes again takes nothing back further: while the rollback is under way, nor when it has succeeded', async (t) => {
+  const { deploy, alert, end, operate } = await createFixture(t, { concurrency: NEWEST });
+  for (const [index, sha] of ['a', 'b', 'c'].entries()) await deploy(`r${index}`, sha);
+  const first = runOf(await alert());
+  assert.equal(await alert(), `run ${first.id} is rolling it back already`);
+  await end(first, 'fails');
+  const second = runOf(await alert());
+  assert.equal(second.sha[0], 'b');
+  await end(second, 'fails');
+  const retried = await operate.retry(second.id, ME);
+  await end(retried, 'succeeds');
+  assert.equal(await alert(), `it was rolled back to bbbbbbb already (run ${retried.id})`);
+
+  const other = await createFixture(t, { concurrency: NEWEST, afterRollback: 'continue' });
+  for (const [index, sha] of ['a', 'b', 'c'].entries()) await other.deploy(`r${index}`, sha);
+  await other.end(runOf(await other.alert()), 'succeeds');
+  assert.match(String(await other.alert()), /^it was rolled back to bbbbbbb already/);
+  await other.deploy('r9', 'd');
+  assert.equal(runOf(await other.alert()).sha[0], 'b');
+});
+
+test('where nothing was deployed before, a hook is told so', async (t) => {
+  const { deploy, alert } = await createFixture(t);
+  assert.equal(await alert(), 'there is no run of a deployment spec storefront');
+  await deploy('r1', 'a');
+  assert.equal(await alert(), 'storefront has no earlier successful run of another revision');
 });

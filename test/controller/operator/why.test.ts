@@ -59,6 +59,10 @@ for (const [engine, open] of bothEngines()) {
       const later = await ran('r2', { sha: NEXT, state: 'succeeded' });
       await store.environments.record(later, 2000);
       assert.match(await ask(), /^replaced \| .* replaced by ccccccc \(run r2\) \| .*rollback/);
+      const back = await ran('r3', { sha: NEXT, state: 'succeeded', cause: 'rollback' });
+      await store.runs.setAskedBy(back.id, 'hook:alert');
+      await store.environments.record(back, 3000);
+      assert.match(await ask(), /then rolled back to ccccccc by hook:alert \(run r3\)/);
     });
 
     test('a run that did not get there says why, unless another has deployed the commit', async (t) => {

@@ -38,7 +38,12 @@ for (const [engine, open] of bothEngines()) {
         publicUrl: undefined,
         feedback: undefined,
       });
-      const makeRuns = createMakeRuns({ transitions, clock, stepsApart });
+      const makeRuns = createMakeRuns({
+        transitions,
+        clock,
+        stepsApart,
+        rollBack: () => assert.fail('nothing is rolled back here'),
+      });
 
       async function judged(event: Event, id: string, of: LoadedSpec = loaded) {
         const verdict = matchSpec(of.spec, event, {});
@@ -46,7 +51,7 @@ for (const [engine, open] of bothEngines()) {
         const made = await store.atomically((tables) =>
           makeRuns(tables, origin, { event, verdicts: [{ loaded: of, verdict }] }),
         );
-        return { run: made.bySpec.get(name), refused: made.refused.get(name) };
+        return { run: made.bySpec.get(name), refused: made.refused.get(name)?.reasons[0]?.detail };
       }
 
       /** One look, as every replica has it. */

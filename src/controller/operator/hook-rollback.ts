@@ -1,0 +1,59 @@
+import { TerminalError } from '../../lib/errors.ts';
+import type { Run } from '../../model/run.ts';
+import type { Tables } from '../../store/index.ts';
+import type { Operate } from './operate.ts';
+import { LONGEST_REASON } from './reason.ts';
+
+/** What a request to a hook asks for. */
+export interface AskedRollback {
+  spec: string;
+  /** The configured hook: the actor. */
+  hook: string;
+  delivery: string;
+  /** In the sender's words. */
+  reason: string;
+}
+
+/**
+ * Rolls a spec back in the transaction that closes the delivery, so once for each. Answers every run that is another than before, the
+ * rollback's first; or why nothing is done. `deploy`s of others wait for the transaction's end (`Pauses.lock`).
+ */
+export type HookRollback = (
+  tables: Tables,
+  asked: AskedRollback,
+) => Promise<[Run, ...Run[]] | string>;
+
+export function createHookRollback(operate: Pick<Operate, 'rollbackSpecIn'>): HookRollback {
+  return async (tables, { spec, hook, delivery, reason }) => {
+    await tables.pauses.lock('to change');
+    const before = await whyNotAgain(tables, spec);
+    if (before !== undefined) return before;
+    try {
+      // A sender's text is cut, where a person's is refused.
+      const how = { reason: reason.slice(0, LONGEST_REASON).toWellFormed(), delivery };
+      return await operate.rollbackSpecIn(tables, spec, `hook:${hook}`, how);
+    } catch (error) {
+      const isRefusal =
+        error instanceof TerminalError &&
+        (error.code === 'nothing-to-roll-back-to' || error.code === 'spec-unknown');
+      if (isRefusal) return error.message;
+      throw error;
+    }
+  };
+}
+
+/** An alert comes again while it lasts: what was taken back once is not taken back further. */
+async function whyNotAgain(tables: Tables, spec: string): Promise<string | undefined> {
+  const places = (await tables.environments.list()).filter((place) => place.spec === spec);
+  const [newest] = places.toSorted((a, b) => b.deployedAt - a.deployedAt);
+  const deployed = newest && (await tables.runs.get(newest.run));
+  if (deployed === undefined) return undefined;
+  const { lane } = deployed;
+  const under = (await tables.runs.active(lane)).find(
+    (run) => run.spec === spec && run.cause === 'rollback',
+  );
+  if (under !== undefined) return `run ${under.id} is rolling it back already`;
+  const spared = await tables.pauses.sparedBy(lane);
+  if (deployed.cause !== 'rollback' && deployed.id !== spared) return undefined;
+  return `it was rolled back to ${deployed.sha.slice(0, 7)} already (run ${deployed.id})`;
+}
