@@ -30,7 +30,7 @@ export type Announce = (
 ) => void;
 
 /** The conditions of a spec that matched, and yet has no run. */
-const REFUSED: readonly string[] = ['preview', ROLLBACK];
+const REFUSED: ReadonlySet<string> = new Set(['preview', ROLLBACK]);
 
 /**
  * What became of a delivery, in words and by spec; `made` has the runs by spec, `batched` the places in batches. Pure.
@@ -102,7 +102,7 @@ function summarize(
     .flatMap(({ verdict }) => verdict.reasons)
     .filter((reason) => !reason.held);
   // It is of the one spec that was meant.
-  const first = against.find(({ condition }) => REFUSED.includes(condition)) ?? against[0];
+  const first = against.find(({ condition }) => REFUSED.has(condition)) ?? against[0];
   if (first?.condition === ROLLBACK) return `Not rolled back: ${first.detail}`;
   return `Not deployed: ${first?.detail ?? 'no deployment spec matched'}`;
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { createResolve } from '../../../src/controller/intake/resolve.ts';
 import { TerminalError } from '../../../src/lib/errors.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
-import type { Standing, WorkflowRunEvent } from '../../../src/model/event.ts';
+import type { HeadEvent, Standing, WorkflowRunEvent } from '../../../src/model/event.ts';
 import type { ToldPush } from '../../../src/model/push-history.ts';
 import { toEvent } from '../../../src/sources/events.ts';
 import { matchSpec } from '../../../src/spec/match.ts';
@@ -38,6 +38,16 @@ const push = (ref: string, before: string, after: string) => ({
   head_commit: { id: after },
   repository,
 });
+
+const ROLLED = parseSpecs(
+  'back.yaml',
+  `
+name: back
+repository: ${REPOSITORY}
+on: { hook: { id: alert, do: rollback } }
+steps: [{ run: "true" }]
+`,
+).specs;
 
 /** git shows `standing`, no tag, and `headIs`; these pushes were told before. */
 function createAsk(git: {
@@ -78,8 +88,9 @@ function createAsk(git: {
     },
     logger: silentLogger,
   });
-  return async (name: string, payload: object, patient: boolean) =>
+  const ask = async (name: string, payload: object, patient: boolean) =>
     await resolve(toEvent(name, payload as never), payload as never, SPECS, SIGNAL, patient);
+  return Object.assign(ask, { resolve });
 }
 
 const MAIN = push('refs/heads/main', A, B);
@@ -183,4 +194,13 @@ test('of a tag on another server than GitHub git is asked which commit it leads 
   const tag = push('refs/tags/v1', A, B);
   await assert.rejects(createAsk({ asked })('push@work', tag, true), { code: 'not-there-yet' });
   assert.deepEqual(asked, ['refs/tags/v1']);
+});
+
+test('git is not asked for a rollback, which is of what was deployed before', async () => {
+  const verdict = { matched: true, reasons: [] };
+  const event = { kind: 'hook', hook: 'alert', repository: undefined, verdict } as const;
+  const payload = { hook: 'alert', type: null, inputs: {}, body: {} };
+  const { resolve } = createAsk({});
+  const { revisions } = (await resolve(event, payload, ROLLED, SIGNAL, false)) as HeadEvent;
+  assert.deepEqual([...(revisions ?? [])], []);
 });

@@ -241,7 +241,8 @@ test('an alert that comes again takes nothing back further: while the rollback i
   const other = await createFixture(t, { concurrency: NEWEST, afterRollback: 'continue' });
   for (const [index, sha] of ['a', 'b', 'c'].entries()) await other.deploy(`r${index}`, sha);
   await other.end(runOf(await other.alert()), 'succeeds');
-  assert.match(String(await other.alert()), /^it was rolled back to bbbbbbb already/);
+  const why = await other.alert();
+  assert.match(typeof why === 'string' ? why : '', /^it was rolled back to bbbbbbb already/);
   await other.deploy('r9', 'd');
   assert.equal(runOf(await other.alert()).sha[0], 'b');
 });
