@@ -8,11 +8,26 @@ import { ProblemError } from './problem.ts';
 import type { RecentRuns } from './read/recent-runs.ts';
 
 const LONGEST = 60;
-const CHARACTER_PX = 7;
+/** Of Verdana with 11 pixels: what is none of these is as wide as most letters. Where that font is not, text is made to fit. */
+const WIDTHS: readonly [characters: RegExp, px: number][] = [
+  [/[ijl.,:;|!']/g, 3.4],
+  [/[frt ()-]/g, 4.5],
+  [/[csxyzkv]/g, 6],
+  [/[mwMW@%]/g, 10],
+];
+const LETTER_PX = 7;
+/** On each side of a text. */
+const ROOM_PX = 6;
 /** Short, as what it shows changes; GitHub's image proxy obeys it. */
 const FRESH = 'public, max-age=30, must-revalidate';
 
-const COLOURS = { good: '#1a7f37', bad: '#cf222e', busy: '#0969da', idle: '#59636e' } as const;
+const COLOURS = {
+  good: '#1a7f37',
+  bad: '#cf222e',
+  busy: '#0969da',
+  held: '#9a6700',
+  idle: '#59636e',
+} as const;
 
 interface Shown {
   colour: keyof typeof COLOURS;
@@ -61,6 +76,7 @@ function show(runs: readonly Run[]): Shown {
   if (run.state === 'succeeded') return { colour: 'good', text: `deployed ${sha}` };
   if (run.state === 'failed') return { colour: 'bad', text: `failed ${sha}` };
   if (run.state === 'running') return { colour: 'busy', text: `deploying ${sha}` };
+  if (run.state === 'blocked') return { colour: 'held', text: `waiting ${sha}` };
   return { colour: 'idle', text: `${run.state} ${sha}` };
 }
 
@@ -70,8 +86,17 @@ function draw(name: string, { colour, text }: Shown): Html {
     characters.length > LONGEST
       ? `${characters.slice(0, LONGEST - 1).join('')}…`
       : characters.join('');
-  const left = Array.from(label).length * CHARACTER_PX + 12;
-  const right = text.length * CHARACTER_PX + 12;
-  const width = left + right;
-  return html`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="20" role="img" aria-label="${label}: ${text}"><title>${label}: ${text}</title><rect width="${width}" height="20" rx="3" fill="${COLOURS[colour]}"/><path d="M3 0h${left - 3}v20H3a3 3 0 0 1-3-3V3a3 3 0 0 1 3-3z" fill="#32383f"/><g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" text-anchor="middle"><text x="${left / 2}" y="14">${label}</text><text x="${left + right / 2}" y="14">${text}</text></g></svg>`;
+  const [labelWide, textWide] = [widthOf(label), widthOf(text)];
+  const left = labelWide + 2 * ROOM_PX;
+  const width = left + textWide + 2 * ROOM_PX;
+  return html`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="20" role="img" aria-label="${label}: ${text}"><title>${label}: ${text}</title><rect width="${width}" height="20" rx="3" fill="${COLOURS[colour]}"/><path d="M3 0h${left - 3}v20H3a3 3 0 0 1-3-3V3a3 3 0 0 1 3-3z" fill="#32383f"/><g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" text-anchor="middle"><text x="${left / 2}" y="14" textLength="${labelWide}">${label}</text><text x="${(left + width) / 2}" y="14" textLength="${textWide}">${text}</text></g></svg>`;
+}
+
+/** In whole pixels. */
+function widthOf(text: string): number {
+  const all = Array.from(text).length * LETTER_PX;
+  const less = WIDTHS.map(
+    ([characters, px]) => (text.match(characters)?.length ?? 0) * (LETTER_PX - px),
+  );
+  return Math.round(less.reduce((wide, one) => wide - one, all));
 }

@@ -2,11 +2,12 @@ import { createServer, type Server } from 'node:http';
 import type { ClientCertificates } from '../config/client-certificates.ts';
 import type { GitServers } from '../lib/servers.ts';
 import type { Router } from '@koa/router';
-import Koa from 'koa';
+import Koa, { type Context } from 'koa';
 import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
 import { createNetworks } from '../lib/networks.ts';
 import type { Logger } from '../lib/logger.ts';
+import { withOrigin } from '../lib/origin.ts';
 import type { Intake } from '../controller/intake/intake.ts';
 import type { Backtest } from '../controller/operator/backtest.ts';
 import type { Deploy } from '../controller/operator/deploy.ts';
@@ -43,6 +44,7 @@ import { apiRouter } from './api/route.ts';
 import { runOperations } from './api/runs.ts';
 import { badgeRoutes } from './badge.ts';
 import { createClientCertificate } from './client-certificate.ts';
+import { clientOf } from './client-address.ts';
 import { boundConnections } from './connections.ts';
 import type { Hooks } from '../controller/hooks/hooks.ts';
 import type { HookRegistry } from '../controller/hooks/registry.ts';
@@ -182,6 +184,9 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
       metrics,
     }),
   );
+  app.use(
+    async (ctx, next) => await withOrigin(originOf(ctx, clientOf(ctx.req, isProxy).address), next),
+  );
   const health = healthRoutes({ store, catalog, metrics, adminToken: deps.adminToken });
   app.use(health.routes());
 
@@ -265,6 +270,13 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
     await Promise.all(servers.map((one) => stopping.stop(one)));
   }
   return { server, secureServer, routes, stop };
+}
+
+/** What people do is written down with where they did it. That a command does it, its name alone says. */
+function originOf(ctx: Context, address: string): string {
+  const isCommand = /^mainsheet\//.test(ctx.get('User-Agent'));
+  const way = !ctx.path.startsWith('/api/') ? 'dashboard' : isCommand ? 'command line' : 'API';
+  return `${way} from ${address}`;
 }
 
 function routesOf(router: Router): string[] {

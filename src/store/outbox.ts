@@ -147,16 +147,19 @@ export function createOutbox(db: Db, engine: Engine) {
 
     /**
      * Makes a dead entry pending again, as one that was tried once. False when it is not dead. What died of the same
-     * Deployment comes with it: neither its making nor its statuses mean anything alone.
+     * Deployment comes with it: neither its making nor its statuses mean anything alone. With `whole` all that died of its target.
      */
-    async revive(id: number, now: number): Promise<boolean> {
+    async revive(id: number, now: number, whole = false): Promise<boolean> {
       const entry = await first<{ target: string; state: OutboxState }>`
         select target, state from outbox where seq = ${id}`;
       if (entry?.state !== 'dead') return false;
-      const isShared = entry.target.startsWith('deployment:');
+      const isShared = whole || entry.target.startsWith('deployment:');
       const which = isShared ? sql`target = ${entry.target}` : sql`seq = ${id}`;
       return (await revive(which, now)) > 0;
     },
+
+    /** How many of a target were given up. */
+    countDead: (target: string) => count(sql`state = 'dead' and target = ${target}`),
 
     /** Makes every dead entry pending again, and says how many there were. */
     reviveAll: (now: number) => revive(sql`true`, now),

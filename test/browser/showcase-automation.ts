@@ -171,6 +171,21 @@ export async function fillAutomation(store: Store, now: number): Promise<void> {
     });
   }
   await fillHooks(store, now);
+  await store.audit.record({
+    at: now - 9 * MINUTE,
+    actor: 'github:samirb',
+    action: 'run.approve',
+    subject: '01kpromotion',
+    detail: 'looks good on staging',
+  });
+  await store.audit.record({
+    at: now - 5 * MINUTE,
+    actor: 'admin',
+    action: 'hook.rotate',
+    subject: MADE_HOOK,
+    detail: 'the secrets before count for 24 h more',
+    origin: 'command line from 198.51.100.7',
+  });
 }
 
 async function fillHooks(store: Store, now: number): Promise<void> {

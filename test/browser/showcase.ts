@@ -111,7 +111,9 @@ export async function fillShowcase(store: Store, specs: CatalogState, now: numbe
     ['spec.pause', 'infrastructure', 'Waiting for the maintenance window of the database', 31],
   ] as const;
   for (const [action, subject, detail, ago] of audited) {
-    await store.audit.record({ at: now - ago * MINUTE, actor: 'ines-r', action, subject, detail });
+    const origin = 'dashboard from 198.51.100.24';
+    const entry = { actor: 'ines-r', action, subject, detail, origin };
+    await store.audit.record({ at: now - ago * MINUTE, ...entry });
   }
   await store.pauses.add({
     kind: 'spec',

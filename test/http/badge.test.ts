@@ -35,6 +35,10 @@ test('a badge shows how the last run is, to everyone, and a client that has it i
   const changed = await fetch(address, known);
   assert.equal(changed.status, 200);
   assert.match(await changed.text(), />failed aaaaaaa<\/text>/);
+
+  await store.runs.insert(sampleRun('r3', { lane, state: 'blocked' }), ['Build']);
+  news.publish({ kind: 'run', run: 'r3', spec: 'storefront' } as never);
+  assert.match(await (await fetch(address)).text(), />waiting aaaaaaa<\/text>/);
 });
 
 test('a spec that does not ask for a badge has none, as one that does not exist', async (t) => {

@@ -252,8 +252,8 @@ function operateOn(store: Store, asked: string[]): Operate {
       asked.push(`resend all as ${actor}`);
       return 0;
     },
-    async resend(entry, actor) {
-      asked.push(`resend ${entry} as ${actor}`);
+    async resend(entry, actor, whole) {
+      asked.push(`resend ${entry}${whole === true ? ' and its target' : ''} as ${actor}`);
       if ((await store.outbox.get(entry)) !== undefined) return;
       throw new TerminalError('entry-unknown', `there is no callback ${entry}`);
     },

@@ -273,7 +273,7 @@ test('every query parameter that is described is taken, with its default where i
       assert.equal(required, needed.includes(`${name}=`), `${path} ${name}`);
       const value =
         samples[name] ?? ('enum' in schema ? String((schema.enum as unknown[])[0]) : 'x');
-      const id = /hooks|environments/.test(path) ? idIn(path) : 'r1';
+      const id = /hooks|environments|outbox/.test(path) ? idIn(path) : 'r1';
       const url = `${fixture.url}${path.replace(/\{\w+\}/, id)}${needed.replace(new RegExp(`${name}=[^&]*&?`), '') || '?'}&${name}=${value}`;
       assert.ok((await asAdmin(url, { method })).ok, url);
     }

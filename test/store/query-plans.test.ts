@@ -138,6 +138,19 @@ describe('with ten thousand closed rows', () => {
     ['hooks.removeExpired', ['hooks_by_expiry'], () => store.hooks.removeExpired(1, 9)],
     ['chains.waiting', ['chains_due'], () => store.chains.waiting(9)],
     ['batches.gathering', ['batches_open'], () => store.batches.gathering(9)],
+    ['previews.open', ['previews_open'], () => store.previews.open(9)],
+    ['inbox.lastOfHook', ['deliveries_of_hooks'], () => store.inbox.lastOfHook('x')],
+    ['audit.search by actor', ['audit_by_actor'], () => store.audit.search(PAGE, { actor: 'x' })],
+    [
+      'audit.search by action',
+      ['audit_by_action'],
+      () => store.audit.search(PAGE, { action: 'x' }),
+    ],
+    [
+      'audit.search by subject',
+      ['audit_by_subject'],
+      () => store.audit.search({ limit: 9, before: 5 }, { subject: 'x' }),
+    ],
     ['runs.countOpen', ['runs_waiting'], () => store.runs.countOpen()],
     ['inbox.countPending', ['deliveries_waiting'], () => store.inbox.countPending()],
     ['runs.active', ['runs_active'], () => store.runs.active('main')],
@@ -158,6 +171,7 @@ describe('with ten thousand closed rows', () => {
       () => store.runs.list(PAGE, { repository: 'x' }),
     ],
     ['runs.list by delivery', ['runs_by_delivery'], () => store.runs.list(PAGE, { delivery: 'x' })],
+    ['outbox.countDead', [], () => store.outbox.countDead('x')],
     ['outbox.list of the dead', ['outbox_dead'], () => store.outbox.list(PAGE, { state: 'dead' })],
     [
       'outbox.list of the obsolete',

@@ -44,8 +44,8 @@ export interface Operate {
     actor: string,
     how: HowToRollBack & { delivery: string },
   ): Promise<[Run, ...Run[]]>;
-  /** Puts a dead callback back into the outbox. Throws `entry-unknown`, `entry-not-dead`. */
-  resend(entry: number, actor: string): Promise<void>;
+  /** Puts a dead callback back into the outbox, or with `whole` all of its target. Throws `entry-unknown`, `entry-not-dead`. */
+  resend(entry: number, actor: string, whole?: boolean): Promise<void>;
   /** Puts every dead callback back into the outbox, and says how many there were. */
   resendAll(actor: string): Promise<number>;
 }
@@ -241,15 +241,16 @@ export function createOperate(deps: {
       return runs;
     },
 
-    async resend(entry, actor) {
+    async resend(entry, actor, whole = false) {
       await store.atomically(async (tables) => {
-        if (!(await tables.outbox.revive(entry, clock.now()))) {
+        if (!(await tables.outbox.revive(entry, clock.now(), whole))) {
           const known = await tables.outbox.get(entry);
           throw known === undefined
             ? new TerminalError('entry-unknown', `there is no callback ${entry}`)
             : new TerminalError('entry-not-dead', `callback ${entry} is ${known.state}, not dead`);
         }
-        await record(tables, actor, 'outbox.retry', `${entry}`, '');
+        const detail = whole ? 'and all others of its target' : '';
+        await record(tables, actor, 'outbox.retry', `${entry}`, detail);
       });
       deps.onCallbacks();
     },

@@ -31,6 +31,12 @@ const auditSchema = z
     action: z.string().describe('`run.cancel`, `spec.pause`, …'),
     subject: z.string().describe('What it was done to'),
     detail: z.string(),
+    origin: z
+      .string()
+      .nullable()
+      .describe(
+        'From where: `dashboard from 192.0.2.7`; null for what was done on GitHub, and for all but administrators',
+      ),
   })
   .meta({ id: 'AuditEntry' });
 
@@ -99,13 +105,26 @@ export function overviewOperations(deps: {
       method: 'get',
       path: '/audit',
       name: 'listAudit',
-      summary: 'The last 200 things that were done by hand, newest first',
+      summary: 'What was done by hand, newest first',
+      query: pageQuery.extend({
+        limit: pageQuery.shape.limit.unwrap().default(MOST_AUDITED),
+        actor: z.string().max(200).optional(),
+        action: z.string().max(100).optional(),
+        subject: z.string().max(200).optional(),
+      }),
       answer: listOf(auditSchema),
-      async serve(ctx) {
-        const entries = await store.audit.list(MOST_AUDITED, seenBy(viewerOf(ctx), catalog));
+      async serve(ctx, { query: { limit, cursor, ...filter } }) {
+        const seen = seenBy(viewerOf(ctx), catalog);
+        const request = toPageRequest({ limit, cursor });
+        const { items, next } = await store.audit.search(request, { ...filter, seen });
         return {
-          items: entries.map(({ at, ...entry }) => ({ at: isoTime(at), ...entry })),
-          next: null,
+          items: items.map(({ at, origin, ...entry }) => ({
+            at: isoTime(at),
+            ...entry,
+            // Where colleagues are is not for each of them.
+            origin: seen === undefined ? (origin ?? null) : null,
+          })),
+          next: next ?? null,
         };
       },
     }),
@@ -157,11 +176,18 @@ export function overviewOperations(deps: {
       path: '/outbox/{id}/retry',
       name: 'retryCallback',
       summary: 'Sends a dead callback again',
+      query: z.object({
+        target: z
+          .enum(['true', 'false'])
+          .default('false')
+          .describe('Also every other dead one of its target'),
+      }),
       status: 202,
       answer: callbackSchema,
-      async serve(ctx, { id }) {
+      async serve(ctx, { id, query }) {
         const actor = await guard.allow(ctx, 'resend', { kind: 'entry', name: id });
-        await operate.resend(/^\d{1,15}$/.test(id) ? Number(id) : -1, actor);
+        const entry = /^\d{1,15}$/.test(id) ? Number(id) : -1;
+        await operate.resend(entry, actor, query.target === 'true');
         return toCallback(await guard.entry(ctx, id));
       },
     }),

@@ -1,54 +1,152 @@
+import type { Catalog } from '../../spec/catalog.ts';
+import { seenBy } from '../auth/viewer.ts';
+import type { AuditEntry } from '../../store/audit.ts';
 import type { Store } from '../../store/index.ts';
+import { decodeCursor } from '../../store/page.ts';
 import { empty } from './components/empty.ts';
+import { filterForm, liveList, older, select } from './components/list.ts';
 import { ago } from './components/time.ts';
-import { html, pathTo, type Content } from './html.ts';
+import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { found, type PageRoute } from './page.ts';
+import { asked, type PageRoute } from './page.ts';
 
-const SHOWN = 200;
+const SHOWN = 50;
+
+/** What people do most; the address takes any other, too. */
+const ACTIONS = [
+  'run.approve',
+  'run.cancel',
+  'run.override',
+  'run.reject',
+  'run.retry',
+  'run.rollback',
+  'spec.deploy',
+  'spec.pause',
+  'spec.resume',
+  'lane.pause',
+  'lane.resume',
+  'delivery.replay',
+  'outbox.retry',
+  'hook.create',
+  'hook.rotate',
+  'hook.delete',
+];
 
 const SIGNS: Record<string, string> = {
+  approve: 'check',
   cancel: 'cancelled',
+  create: 'key',
+  delete: 'x',
+  deploy: 'rocket',
+  override: 'shield',
+  pause: 'pause',
+  reject: 'x',
+  replay: 'sync',
+  resume: 'play',
   retry: 'sync',
   rollback: 'undo',
-  replay: 'sync',
-  deploy: 'rocket',
-  pause: 'pause',
-  resume: 'play',
+  rotate: 'key',
 };
 
-/** Who did what. It names things of every repository, so it is for those who may see all of them. */
-export function activityRoutes({ store }: { store: Store }): PageRoute[] {
+/** Who did what, to what a viewer may see. From where is for those who may see everything. */
+export function activityRoutes(deps: {
+  store: Store;
+  catalog: Pick<Catalog, 'current'>;
+}): PageRoute[] {
   return [
     {
       method: 'get',
       path: '/activity',
-      async serve({ frame }, viewer) {
-        found(viewer.visible === undefined ? true : undefined, 'entry', 'activity');
-        const entries = await store.audit.list(SHOWN);
+      async serve({ frame, query }, viewer) {
+        const seen = seenBy(viewer, deps.catalog);
+        const filter = {
+          actor: asked(query, 'actor'),
+          action: asked(query, 'action', 100),
+          subject: asked(query, 'subject'),
+        };
+        const cursor = asked(query, 'cursor', 100);
+        const before = cursor === undefined ? undefined : decodeCursor(cursor);
+        const { items, next } = await deps.store.audit.search(
+          { limit: SHOWN, before },
+          { ...filter, seen },
+        );
         const list =
-          entries.length === 0
-            ? empty(frame, {
-                sign: 'history',
-                title: 'Nothing was done by hand yet',
-                text: 'Each cancel, retry, rollback, deployment by hand, pause and resume is written down here, with who it was.',
-              })
-            : html`<ul class="rows is-alone">${entries.map(
-                ({ at, actor, action, subject, detail }) =>
-                  html`<li class="run-row"><span class="muted">${icon(frame, SIGNS[action.split('.')[1] ?? ''] ?? 'person')}</span><div class="cut"><p class="cut"><span class="strong">${actor}</span> ${action} ${subjectOf(frame, action, subject)}</p><p class="small muted break">${detail}</p></div><div class="row-end"><p class="small muted row-times">${ago(at, frame.now)}</p></div></li>`,
-              )}</ul>`;
-        const body = html`<main id="main" class="page" data-stream="${frame.root}live"><div class="page-head"><div><h1>Activity</h1><p class="muted">The last ${SHOWN} things that were done by hand.</p></div></div>
-<div id="list" data-live hx-get="${frame.root}activity" hx-trigger="refresh" hx-select="#list" hx-swap="outerMorph"><div class="panel">${list}</div></div></main>`;
+          items.length === 0
+            ? nothing(
+                frame,
+                Object.values(filter).some((value) => value !== undefined),
+              )
+            : html`<ul class="rows is-alone">${items.map((entry) => row(frame, entry, seen === undefined))}</ul>`;
+        const actions = [...new Set([...ACTIONS, ...(filter.action ?? '').split(' ')])];
+        const body = html`<main id="main" class="page"${cursor === undefined ? html` data-stream="${frame.root}live"` : ''}><div class="page-head"><div><h1>Activity</h1><p class="muted">What people did by hand.</p></div></div>
+${filterForm(frame, 'activity', [
+  text(frame, 'actor', 'person', 'Who', filter.actor),
+  text(frame, 'subject', 'search', 'To what: a run, a spec, a lane, a hook', filter.subject),
+  select(
+    'action',
+    'All actions',
+    actions.filter((one) => one !== ''),
+    filter.action,
+  ),
+])}
+${liveList(frame, 'activity', { ...filter, cursor }, html`<div class="panel">${list}</div>${older(frame, 'activity', filter, next)}`)}
+</main>`;
         return { page: { title: 'Activity', section: 'Activity', body } };
       },
     },
   ];
 }
 
+function nothing(frame: Frame, isFiltered: boolean): Html {
+  return isFiltered
+    ? empty(frame, {
+        sign: 'search',
+        title: 'Nothing of that kind was done',
+        text: html`Names are whole ones. <a href="${frame.root}activity">Show all</a>`,
+      })
+    : empty(frame, {
+        sign: 'history',
+        title: 'Nothing was done by hand yet',
+        text: 'Each cancel, retry, rollback, deployment by hand, approval, pause and resume is written down here, with who it was and from where.',
+      });
+}
+
+function text(
+  frame: Frame,
+  name: string,
+  sign: string,
+  hint: string,
+  value: string | undefined,
+): Html {
+  return html`<div class="grow">${icon(frame, sign)}<input class="field" name="${name}" value="${value}" placeholder="${hint}" aria-label="${hint}" autocomplete="off" spellcheck="false"></div>`;
+}
+
+function row(
+  frame: Frame,
+  { at, actor, action, subject, detail, origin }: AuditEntry,
+  isForAll: boolean,
+): Html {
+  const only = (name: string, value: string) =>
+    `${frame.root}${pathTo(['activity'], { [name]: value })}`;
+  return html`<li class="run-row"><span class="muted">${icon(frame, SIGNS[action.split('.')[1] ?? ''] ?? 'person')}</span><div class="whole"><p><a class="plain strong" href="${only('actor', actor)}">${actor}</a> <a class="plain" href="${only('action', action)}">${action}</a> ${subjectOf(frame, action, subject)}</p>${detail === '' ? '' : html`<p class="small muted">${detail}</p>`}${isForAll ? html`<p class="small muted">${origin ?? (actor.startsWith('github:') ? 'on GitHub' : '')}</p>` : ''}</div><div class="row-end"><p class="small muted row-times">${ago(at, frame.now)}</p></div></li>`;
+}
+
+const ROOMS: Record<string, string> = {
+  run: 'runs',
+  comment: 'runs',
+  delivery: 'deliveries',
+  spec: 'specs',
+  outbox: 'callbacks',
+  hook: 'hooks',
+};
+
 /** What it was done to, as a link where it has a page. */
 function subjectOf(frame: Frame, action: string, subject: string): Content {
   const [kind = ''] = action.split('.');
-  const room = { run: 'runs', delivery: 'deliveries', spec: 'specs', outbox: 'callbacks' }[kind];
-  if (room === undefined || subject === 'all') return html`<code class="break">${subject}</code>`;
-  return html`<a href="${frame.root}${pathTo([room, subject])}"><code>${subject}</code></a>`;
+  const room = ROOMS[kind];
+  // What was refused to a comment was asked of no run; of a hook that was made here no list has the whole id.
+  const name = kind === 'hook' ? `${subject.slice(0, 6)}…` : subject;
+  if (room === undefined || action === 'hook.delete' || /^all$|[#@]/.test(subject))
+    return html`<code class="break">${name}</code>`;
+  return html`<a href="${frame.root}${pathTo([room, subject])}"><code class="break">${name}</code></a>`;
 }

@@ -10,6 +10,7 @@ import { empty } from './components/empty.ts';
 import { filterForm, liveList, older, select } from './components/list.ts';
 import { stateBadge, stateIcon } from './components/state.ts';
 import { ago } from './components/time.ts';
+import { readForm } from './form.ts';
 import { html, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
 import { allowed, asked, found, type PageRoute } from './page.ts';
@@ -92,6 +93,7 @@ ${liveList(frame, 'callbacks', { state, cursor }, html`<div class="panel">${list
       async serve({ frame, params }, viewer) {
         const { entry, run } = await find(params['id'] ?? '', viewer);
         const mayResend = entry.state === 'dead' && viewer.canDo('resend', run?.repository);
+        const others = mayResend ? (await store.outbox.countDead(entry.target)) - 1 : 0;
         const body = html`<main id="main" class="page" data-stream="${frame.root}live">
 <div id="callback" data-live hx-get="${frame.root}callbacks/${entry.id}" hx-trigger="refresh" hx-select="#callback" hx-swap="outerMorph">
 <ol class="crumbs"><li><a href="${frame.root}callbacks">Callbacks</a></li><li>${entry.id}</li></ol>
@@ -99,6 +101,10 @@ ${liveList(frame, 'callbacks', { state, cursor }, html`<div class="panel">${list
 <div class="buttons">${
           mayResend
             ? html`<form method="post" action="${frame.root}callbacks/${entry.id}/resend"><button class="button">${icon(frame, 'sync')}Send again</button></form>`
+            : ''
+        }${
+          others > 0
+            ? html`<form method="post" action="${frame.root}callbacks/${entry.id}/resend"><input type="hidden" name="target" value="true"><button class="button">Send all ${others + 1} of its target again</button></form>`
             : ''
         }${run === undefined ? '' : html`<a class="button" href="${runPath(frame, run.id)}">${icon(frame, 'rocket')}Run</a>`}</div></div>
 ${entry.error === undefined || entry.state === 'sent' ? '' : html`<div class="note is-${entry.state}">${icon(frame, 'alert')}<p class="grow break">${entry.error}</p></div>`}
@@ -110,10 +116,11 @@ ${entry.error === undefined || entry.state === 'sent' ? '' : html`<div class="no
     {
       method: 'post',
       path: '/callbacks/:id/resend',
-      async serve({ frame, params }, viewer) {
+      async serve({ ctx, frame, params }, viewer) {
         const { entry, run } = await find(params['id'] ?? '', viewer);
         allowed(viewer, 'resend', run?.repository ?? '');
-        await operate.resend(entry.id, viewer.actor);
+        const whole = (await readForm(ctx)).get('target') === 'true';
+        await operate.resend(entry.id, viewer.actor, whole);
         return { redirect: `${frame.root}callbacks/${entry.id}` };
       },
     },

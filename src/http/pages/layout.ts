@@ -39,7 +39,7 @@ const SECTIONS = [
   { name: 'Automation', path: 'automation', isMore: true },
   { name: 'Hooks', path: 'hooks', isMore: true },
   { name: 'Callbacks', path: 'callbacks', isMore: true },
-  { name: 'Activity', path: 'activity', isMore: true, isForAll: true },
+  { name: 'Activity', path: 'activity', isMore: true },
   { name: 'Settings', path: 'settings', isMore: true, isForAll: true },
 ] as const satisfies Section[];
 

@@ -228,7 +228,7 @@ export function outboxContract(withStore: WithStore): void {
     );
 
     test(
-      'revives with one of a dead Deployment what died of it, and nothing of another',
+      'revives with one of a dead Deployment what died of it, and of another target all when asked for',
       withStore(async (store) => {
         const ours = 'deployment:r1';
         const ids = await add(store, ours, ours, ours, 'deployment:r2', 'status:x', 'status:x');
@@ -245,6 +245,10 @@ export function outboxContract(withStore: WithStore): void {
         assert.deepEqual(await alive(), [made, status]);
         assert.equal(await store.outbox.revive(dead, 3000), true);
         assert.deepEqual(await alive(), [made, status, dead]);
+        await store.outbox.finish(dead, 'dead', 2000, 'gone');
+        assert.equal(await store.outbox.countDead('status:x'), 2);
+        assert.equal(await store.outbox.revive(alone, 3000, true), true);
+        assert.deepEqual(await alive(), [made, status, dead, alone]);
       }),
     );
 

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LogChunk } from '../../../src/store/logs.ts';
 import type { WithStore } from '../contract.ts';
+import { withOrigin } from '../../../src/lib/origin.ts';
+import type { AuditFilter } from '../../../src/store/audit.ts';
+import { decodeCursor } from '../../../src/store/page.ts';
 import { sampleDelivery, sampleRun } from '../samples.ts';
 
 const chunk = (seq: number, text = `line ${seq}\n`): LogChunk => ({
@@ -124,6 +127,32 @@ export function recordsContract(withStore: WithStore): void {
         entry,
       ]);
       assert.equal((await store.audit.list(1)).length, 1);
+    }),
+  );
+
+  test(
+    'what operators did is found by who, what and to what, page by page, with where they were',
+    withStore(async (store) => {
+      const entry = { at: 1, actor: 'admin', action: 'run.cancel', subject: 'r1', detail: '' };
+      await withOrigin('dashboard from 192.0.2.7', () => store.audit.record(entry));
+      await store.audit.record({ ...entry, at: 2, action: 'run.retry' });
+      await store.audit.record({ ...entry, at: 3, actor: 'github:eve' });
+      await store.audit.record({ ...entry, at: 4, subject: 'r2' });
+      const found = async (filter: AuditFilter, request = { limit: 9, before: undefined }) =>
+        (await store.audit.search(request, filter)).items.map(({ at }) => at);
+      assert.deepEqual(await found({}), [4, 3, 2, 1]);
+      assert.deepEqual(await found({ actor: 'admin' }), [4, 2, 1]);
+      assert.deepEqual(await found({ action: 'run.cancel', subject: 'r1' }), [3, 1]);
+      assert.deepEqual(await found({ seen: { repositories: [], specs: [] } }), []);
+      const { items, next } = await store.audit.search({ limit: 3, before: undefined }, {});
+      assert.deepEqual(
+        items.map(({ origin }) => origin),
+        [undefined, undefined, undefined],
+      );
+      const rest = { limit: 3, before: decodeCursor(next ?? '') };
+      assert.deepEqual((await store.audit.search(rest, {})).items, [
+        { ...entry, origin: 'dashboard from 192.0.2.7' },
+      ]);
     }),
   );
 
