@@ -60,7 +60,7 @@ function nothing(text: Content): Html {
 
 function chains(frame: Frame, { chains: graphs, places, promotions }: Automation): Html {
   const body =
-    graphs.length === 0
+    graphs.length + promotions.length === 0
       ? empty(frame, {
           sign: 'workflow',
           title: 'No spec starts another',

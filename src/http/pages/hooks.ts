@@ -97,14 +97,14 @@ ${made === undefined ? '' : older(frame, 'hooks', { owner }, made.next)}
   ];
 }
 
-/** With headers one could guess secrets as often as one likes: they are for those who may do everything anyway. */
+/** Whether a secret is right is for those who may do everything anyway: others could guess as often as they like. */
 async function tryOut(
   { tryHook }: HookPagesDeps,
   viewer: Viewer,
   view: HookView,
   form: URLSearchParams,
 ): Promise<Tried> {
-  const headers = viewer.visible === undefined ? (form.get('headers') ?? '') : '';
+  const headers = form.get('headers') ?? '';
   const request: TriedRequest = {
     body: form.get('body') ?? '',
     contentType: CONTENT_TYPES.find((one) => one === form.get('type')) ?? 'application/json',
@@ -114,7 +114,8 @@ async function tryOut(
   try {
     const trial = await tryHook(view.id, request);
     const specs = trial.specs.filter(({ spec }) => view.specs.includes(spec));
-    return { request, headers, trial: { ...trial, specs }, error: undefined };
+    const refused = viewer.visible === undefined ? trial.refused : undefined;
+    return { request, headers, trial: { ...trial, refused, specs }, error: undefined };
   } catch (error) {
     if (!(error instanceof MainsheetError)) throw error;
     return { request, headers, trial: undefined, error: describeError(error) };
@@ -187,7 +188,7 @@ function hookPage(
   const { id, hook, dynamic } = view;
   const isOver = dynamic !== undefined && dynamic.expiresAt <= frame.now;
   const title = dynamic === undefined ? id : `${dynamic.hook} for ${dynamic.owner}`;
-  const box = hook === undefined || isOver ? '' : tryBox(frame, viewer, view, tried);
+  const box = hook === undefined || isOver ? '' : tryBox(frame, view, tried);
   const requested = viewer.visible === undefined ? requests(frame, view, refused.since) : '';
   const body = html`<main id="main" class="page">
 <ol class="crumbs"><li><a href="${frame.root}hooks">Hooks</a></li><li>${dynamic === undefined ? id : html`<code>${id.slice(0, 6)}…</code>`}</li></ol>
@@ -197,14 +198,14 @@ function hookPage(
       : html`<span class="mono">${icon(frame, 'file-code', 'is-small')}${view.at.file}:${view.at.line}</span>`
   }${dynamic === undefined ? '' : isOver ? html`<span class="badge is-failed">Expired</span>` : html`<span>expires ${until(dynamic.expiresAt, frame.now)}</span>`}</p></div></div>
 <div class="run-columns"><div>
-${tried === undefined ? [requested, box] : [outcome(frame, viewer, tried), box, requested]}
+${tried === undefined ? [requested, box] : [outcome(frame, tried), box, requested]}
 </div>
 <aside class="run-side" aria-label="About this hook">${about(frame, view, publicUrl)}${secrets(frame, view.secrets)}${hook === undefined ? '' : inputs(hook, view)}</aside></div>
 </main>`;
   return { page: { title, section: 'Hooks' as const, body } };
 }
 
-function tryBox(frame: Frame, viewer: Viewer, view: HookView, tried: Tried | undefined): Html {
+function tryBox(frame: Frame, view: HookView, tried: Tried | undefined): Html {
   const type = tried?.request.contentType ?? 'application/json';
   return html`<section class="panel"><div class="panel-head">${icon(frame, 'play')}<h2>Try a request</h2><span class="muted small end">nothing is stored or started</span></div>
 <form class="try" method="post" action="${hookPath(frame, view)}/try">
@@ -213,16 +214,12 @@ function tryBox(frame: Frame, viewer: Viewer, view: HookView, tried: Tried | und
     (one) => html`<option${one === type ? html` selected` : ''}>${one}</option>`,
   )}</select></div>
 <div><label class="label-text" for="query">Query</label><input class="field mono" id="query" name="query" value="${new URLSearchParams(tried?.request.query ?? {}).toString()}" placeholder="name=value" autocomplete="off" spellcheck="false"></div></div>
-${
-  viewer.visible === undefined
-    ? html`<div><label class="label-text" for="headers">Headers, one a line</label><textarea class="field mono" id="headers" name="headers" rows="2" spellcheck="false" autocomplete="off" placeholder="X-Signature: sha256=…">${tried?.headers ?? ''}</textarea></div>`
-    : ''
-}
+<div><label class="label-text" for="headers">Headers, one a line</label><textarea class="field mono" id="headers" name="headers" rows="2" spellcheck="false" autocomplete="off" placeholder="X-Signature: sha256=…">${tried?.headers ?? ''}</textarea></div>
 <div class="buttons"><button class="button is-primary">${icon(frame, 'play')}Try</button></div>
 </form></section>`;
 }
 
-function outcome(frame: Frame, viewer: Viewer, { trial, error }: Tried): Html {
+function outcome(frame: Frame, { trial, error }: Tried): Html {
   if (trial === undefined) {
     return html`<div class="note is-failed spec-note" role="status">${icon(frame, 'alert')}<p class="grow break">It would be refused: ${error}</p></div>`;
   }
@@ -234,7 +231,7 @@ function outcome(frame: Frame, viewer: Viewer, { trial, error }: Tried): Html {
       : `It would start ${matched.map(({ spec }) => spec).join(', ')}`
   }</h2></div>
 ${
-  trial.refused === undefined || viewer.visible !== undefined
+  trial.refused === undefined
     ? ''
     : html`<p class="nothing"><span class="tone is-warning">${icon(frame, 'alert')}</span> As it is it would be refused: ${trial.refused}</p>`
 }
