@@ -274,7 +274,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
 
 /** What people do is written down with where they did it. That a command does it, its name alone says. */
 function originOf(ctx: Context, address: string): string {
-  const isCommand = /^mainsheet\//.test(ctx.get('User-Agent'));
+  const isCommand = ctx.get('User-Agent').startsWith('mainsheet/');
   const way = !ctx.path.startsWith('/api/') ? 'dashboard' : isCommand ? 'command line' : 'API';
   return `${way} from ${address}`;
 }
