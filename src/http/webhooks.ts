@@ -97,7 +97,11 @@ export function createWebhookHandler(deps: {
     const incoming = { header: (name: string) => headerOf(request, name), token: '' };
     const form = isForm(request.method ?? '', incoming.header('Content-Type'));
     const { id, event: said } = github.readHeaders(incoming);
-    const body = textOf(await deps.readBody(request, verify(incoming, clock.now())));
+    const check = verify(incoming, clock.now());
+    const bytes = await deps.readBody(request, check);
+    const body = check.text ?? textOf(bytes);
+    // The request holds the check until its answer.
+    check.text = undefined;
     const text = form ? payloadOfForm(body) : body;
     const payload = parsePayload(text);
     const described = github.describe(said, payload);

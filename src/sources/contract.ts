@@ -19,6 +19,8 @@ export interface BodyCheck {
   signed: string | undefined;
   /** Whether the whole body is what was signed. */
   whole(body: Buffer): boolean | Promise<boolean>;
+  /** The body as text, where `whole` has made it one. */
+  text?: string | undefined;
   update(chunk: Uint8Array): void;
   /** Whether what `update` has heard of is what was signed. To be asked once, at the end. */
   matches(): boolean;

@@ -50,24 +50,50 @@ export function createBarrier(flush: () => Promise<void>): Barrier {
 }
 
 /** The barrier of an open database. */
-export function barrierOf(db: Db, engine: Engine): Barrier {
-  return createBarrier(engine === 'sqlite' ? sqliteFlush(db) : () => postgresFlush(db));
+export function barrierOf(
+  db: Db,
+  engine: Engine,
+): {
+  flushed: Barrier;
+  /** The same where something was committed for sure: then the database is not asked. */
+  committed: Barrier;
+} {
+  if (engine === 'postgres') {
+    const flushed = createBarrier(() => postgresFlush(db));
+    return { flushed, committed: flushed };
+  }
+  let isSure = false;
+  const flush = sqliteFlush(db);
+  const flushed = createBarrier(() => {
+    const sure = isSure;
+    isSure = false;
+    return flush(sure);
+  });
+  const committed = () => {
+    isSure = true;
+    return flushed();
+  };
+  return { flushed, committed };
 }
 
 /**
  * With `synchronous=NORMAL` a commit is in SQLite's write-ahead log, but perhaps not on the disk: flushing that file is what
  * `FULL` does after each commit (https://www.sqlite.org/pragma.html#pragma_synchronous). Here the event loop goes on meanwhile.
  */
-function sqliteFlush(db: Db): () => Promise<void> {
+function sqliteFlush(db: Db): (isSure: boolean) => Promise<void> {
   let flushed = '';
   let file: string | undefined;
 
-  return async () => {
+  async function counted(): Promise<string> {
     // Asked between two transactions: what is counted, of this connection and of others, is committed.
     const own = await sql<{ changes: number }>`select total_changes() as changes`.execute(db);
     const others = await sql<{ data_version: number }>`pragma data_version`.execute(db);
-    const changes = `${own.rows[0]?.changes} ${others.rows[0]?.data_version}`;
-    if (changes === flushed) return;
+    return `${own.rows[0]?.changes} ${others.rows[0]?.data_version}`;
+  }
+
+  return async (isSure) => {
+    const changes = isSure ? undefined : await counted();
+    if (changes !== undefined && changes === flushed) return;
     file ??= await fileOf(db);
     const log = openLog(`${file}-wal`);
     try {
@@ -75,7 +101,7 @@ function sqliteFlush(db: Db): () => Promise<void> {
     } finally {
       closeSync(log);
     }
-    flushed = changes;
+    flushed = changes ?? flushed;
   };
 }
 

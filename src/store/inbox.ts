@@ -82,6 +82,17 @@ export function createInbox(db: Db, engine: Engine) {
     set attempts = 1, state = 'processed', processed_at = ${0}, outcome = ${''}
     where seq = ${0} and ${PENDING} and attempts = 0`.compile(db);
 
+  function insertion(rows: readonly Row[]): CompiledQuery<{ id: string }> {
+    let query = insertions.get(rows.length);
+    if (query === undefined) {
+      // Neither an id nor a digest is there twice. Columns that are left out have their defaults: a row that is free.
+      query = sql<{ id: string }>`insert into deliveries ${values(rows)}
+        on conflict do nothing returning id`.compile(db);
+      insertions.set(rows.length, query);
+    }
+    return query;
+  }
+
   return {
     /**
      * Stores deliveries in one transaction. Left out of the answer are the ids that were already there, and those whose body was there
@@ -89,16 +100,12 @@ export function createInbox(db: Db, engine: Engine) {
      */
     async store(deliveries: readonly IncomingDelivery[]): Promise<ReadonlySet<string>> {
       const rows = deliveries.map(toRow);
-      let insertion = insertions.get(rows.length);
-      if (insertion === undefined) {
-        // Neither an id nor a digest is there twice. Columns that are left out have their defaults: a row that is free.
-        insertion = sql<{ id: string }>`insert into deliveries ${values(rows)}
-          on conflict do nothing returning id`.compile(db);
-        insertions.set(rows.length, insertion);
-      }
-      const parameters = rows.flatMap((row) => Object.values(row));
-      const query: CompiledQuery<{ id: string }> = { ...insertion, parameters };
-      const stored = await db.executeQuery(rows.length < MANY ? query : largeQuery(query));
+      const sets = rows.map((row) => Object.values(row));
+      const stored = await db.executeQuery(
+        engine === 'sqlite' && rows.length >= MANY
+          ? largeQuery(insertion(rows.slice(0, 1)), sets)
+          : { ...insertion(rows), parameters: sets.flat() },
+      );
       const fresh = new Set(stored.rows.map(({ id }) => id));
       const others = rows.filter(({ id }) => !fresh.has(id));
       if (others.length > 0) await noteCopies(db, others);

@@ -12,7 +12,7 @@ import type { Engine } from './engine.ts';
 import { createEnvironments, type Environments } from './environments.ts';
 import { createGates, type Gates } from './gates.ts';
 import { createGitHubWrites } from './github-writes.ts';
-import { createGroupCommit } from './group-commit.ts';
+import { createGroupCommit, SEVERAL } from './group-commit.ts';
 import { createDynamicHooks, type DynamicHooks } from './hooks.ts';
 import { createInbox, type Inbox, type IncomingDelivery } from './inbox.ts';
 import { createLeases, type Leases } from './leases.ts';
@@ -113,7 +113,7 @@ export async function createStore(
 ): Promise<Store> {
   await migrate(db, engine);
   const tables = createTables(db, engine);
-  const flushed = barrierOf(db, engine);
+  const { flushed, committed } = barrierOf(db, engine);
   const probe = createProbe(db);
 
   async function inTransaction<Result>(
@@ -152,9 +152,11 @@ export async function createStore(
       },
       async () => {
         // On PostgreSQL the statement itself has waited.
-        if (engine === 'sqlite') await flushed();
+        if (engine === 'sqlite') await committed();
         failpoint('accept.after');
       },
+      // Of several connections the later one may be the first to number its rows.
+      { underWay: engine === 'sqlite' ? SEVERAL : 1 },
     ),
     retention: createRetention(db, engine),
     pastDeliveries: createPastDeliveries(db),

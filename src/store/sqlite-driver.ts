@@ -11,7 +11,7 @@ import {
 import { backoffDelay } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isBusy } from './sqlite-guard.ts';
-import { isLarge, type Writer } from './writer.ts';
+import { isLarge, type LargeQuery, type Writer } from './writer.ts';
 
 /** https://www.sqlite.org/lang_transaction.html#immediate */
 const BEGIN = CompiledQuery.raw('begin immediate');
@@ -23,9 +23,9 @@ export interface Patience {
   patienceMs: number;
 }
 
-/** The transaction under way: in which connection, and when it is over. */
+/** The transaction under way: whose it is, a connection's or the writer's, and when it is over. */
 interface Transaction {
-  owner: DatabaseConnection;
+  owner: object;
   over: Promise<void>;
   finish: () => void;
 }
@@ -58,15 +58,20 @@ class SharedConnectionAdapter extends SqliteAdapter {
 
 function createDriver(driver: Driver, writer: Writer, { clock, patienceMs }: Patience): Driver {
   let transaction: Transaction | undefined;
+  /** What waits for the transaction under way. */
+  let waiting = 0;
+  /** Statements that the writer has. All that it is given in a row is one transaction to others. */
+  let beside = 0;
 
   /** Does `statement`, which needs no turn of the event loop, when neither a transaction of another nor another program is in the way. */
-  async function inTurn<Result>(
-    owner: DatabaseConnection,
-    statement: () => Promise<Result>,
-  ): Promise<Result> {
+  async function inTurn<Result>(owner: object, statement: () => Promise<Result>): Promise<Result> {
     const until = clock.elapsed() + patienceMs;
     for (let attempt = 1; ; attempt += 1) {
-      for (let other = before(owner); other !== undefined; other = before(owner)) await other.over;
+      for (let other = before(owner); other !== undefined; other = before(owner)) {
+        waiting += 1;
+        await other.over;
+        waiting -= 1;
+      }
       try {
         return await statement();
       } catch (error) {
@@ -78,30 +83,32 @@ function createDriver(driver: Driver, writer: Writer, { clock, patienceMs }: Pat
   }
 
   /** The transaction that `owner` has to wait for. */
-  function before(owner: DatabaseConnection): Transaction | undefined {
+  function before(owner: object): Transaction | undefined {
     return transaction?.owner === owner ? undefined : transaction;
   }
 
-  function begin(owner: DatabaseConnection): void {
+  function begin(owner: object): void {
     const { promise: over, resolve: finish } = Promise.withResolvers<void>();
     transaction = { owner, over, finish };
   }
 
-  function end(owner: DatabaseConnection): void {
+  function end(owner: object): void {
     if (transaction?.owner !== owner) return;
     const { finish } = transaction;
     transaction = undefined;
     finish();
   }
 
-  /** Does what is large beside the event loop. It is a transaction of its own, for which others wait as for any. */
-  function elsewhere<Row>(query: CompiledQuery, owner: DatabaseConnection) {
-    return inTurn(owner, async (): Promise<QueryResult<Row>> => {
-      begin(owner);
+  /** Does what is large beside the event loop, after what the writer is at when nothing else waits for that. */
+  function elsewhere<Row>(query: LargeQuery, owner: DatabaseConnection) {
+    return inTurn(waiting === 0 ? writer : owner, async (): Promise<QueryResult<Row>> => {
+      if (beside === 0) begin(writer);
+      beside += 1;
       try {
         return { rows: (await writer.execute(query)) as Row[] };
       } finally {
-        end(owner);
+        beside -= 1;
+        if (beside === 0) end(writer);
       }
     });
   }
@@ -110,11 +117,17 @@ function createDriver(driver: Driver, writer: Writer, { clock, patienceMs }: Pat
     init: (options) => driver.init(options),
     async acquireConnection() {
       const connection = await driver.acquireConnection();
+      async function large<Row>(query: LargeQuery): Promise<QueryResult<Row>> {
+        if (transaction?.owner !== own) return await elsewhere(query, own);
+        const rows: Row[] = [];
+        for (const parameters of query.sets) {
+          rows.push(...(await connection.executeQuery<Row>({ ...query, parameters })).rows);
+        }
+        return { rows };
+      }
       const own: DatabaseConnection = {
         executeQuery: (query) =>
-          isLarge(query) && transaction?.owner !== own
-            ? elsewhere(query, own)
-            : inTurn(own, () => connection.executeQuery(query)),
+          isLarge(query) ? large(query) : inTurn(own, () => connection.executeQuery(query)),
         streamQuery: (query, chunkSize) => connection.streamQuery(query, chunkSize),
       };
       return own;

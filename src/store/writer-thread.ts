@@ -3,10 +3,10 @@ import SQLite from 'better-sqlite3';
 
 /** A connection of its own, in a thread of its own: does one statement after the other (`writer.ts`). */
 
-/** A statement that answers rows. */
+/** A statement that answers one row or none, to be done with one set of parameters after the other: all in one transaction, or nothing. */
 export interface ThreadStatement {
   sql: string;
-  parameters: readonly unknown[];
+  sets: readonly (readonly unknown[])[];
 }
 
 /** What became of it. An error of SQLite's as what it is made of: a copy of it would be one of no kind. */
@@ -22,6 +22,7 @@ sqlite.pragma('foreign_keys = ON');
 sqlite.pragma('cache_size = -16000');
 sqlite.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
 const statements = new Map<string, SQLite.Statement>();
+const inTransaction = sqlite.transaction(rowsOf);
 
 parentPort?.on('message', (statement: ThreadStatement | 'close') => {
   if (statement === 'close') {
@@ -33,13 +34,22 @@ parentPort?.on('message', (statement: ThreadStatement | 'close') => {
   parentPort?.postMessage(answerTo(statement));
 });
 
-function answerTo({ sql, parameters }: ThreadStatement): ThreadAnswer {
+function answerTo(asked: ThreadStatement): ThreadAnswer {
   try {
-    let statement = statements.get(sql);
-    if (statement === undefined) statements.set(sql, (statement = sqlite.prepare(sql)));
-    return { rows: statement.all(parameters) };
+    return { rows: asked.sets.length === 1 ? rowsOf(asked) : inTransaction.immediate(asked) };
   } catch (error) {
     if (error instanceof SQLite.SqliteError) return { error: error.message, code: error.code };
     return { error };
   }
+}
+
+function rowsOf({ sql, sets }: ThreadStatement): unknown[] {
+  let statement = statements.get(sql);
+  if (statement === undefined) statements.set(sql, (statement = sqlite.prepare(sql)));
+  const rows: unknown[] = [];
+  for (const set of sets) {
+    const row = statement.get(set);
+    if (row !== undefined) rows.push(row);
+  }
+  return rows;
 }

@@ -6,29 +6,33 @@ import { RetryableError } from '../lib/errors.ts';
 import { asAway } from './sqlite-guard.ts';
 import type { ThreadAnswer, ThreadStatement } from './writer-thread.ts';
 
-/** Marks statements that are worth a thread of their own. */
-interface LargeQuery<Row> extends CompiledQuery<Row> {
-  isLarge: true;
+/** A statement that the writer does. */
+export interface LargeQuery extends CompiledQuery {
+  /** The parameters of each time. */
+  sets: readonly (readonly unknown[])[];
 }
 
 /**
- * A statement that writes much, to be done by the writer where it is in no transaction. It must answer rows. On other engines it
- * is one like any other.
+ * A statement that answers one row or none, done with one set of parameters after the other: all of it or nothing. The writer does
+ * it where it is in no transaction. Only for SQLite.
  */
-export function largeQuery<Row>(query: CompiledQuery<Row>): CompiledQuery<Row> {
-  const large: LargeQuery<Row> = { ...query, isLarge: true };
+export function largeQuery<Row>(
+  query: CompiledQuery<Row>,
+  sets: readonly (readonly unknown[])[] = [query.parameters],
+): CompiledQuery<Row> {
+  const large: CompiledQuery<Row> & LargeQuery = { ...query, sets };
   return large;
 }
 
 /** Whether a statement is to be done by the writer. */
-export function isLarge(query: CompiledQuery): query is LargeQuery<unknown> {
-  return 'isLarge' in query;
+export function isLarge(query: CompiledQuery): query is LargeQuery {
+  return 'sets' in query;
 }
 
 /** Writes beside the event loop. The thread is started by the first statement. */
 export interface Writer {
   /** Rejects as a statement of the database itself does. */
-  execute(query: CompiledQuery): Promise<unknown[]>;
+  execute(query: Pick<LargeQuery, 'sql' | 'sets'>): Promise<unknown[]>;
   /** Resolves when the thread has ended. */
   close(): Promise<void>;
 }
@@ -64,13 +68,13 @@ export function createWriter(file: string): Writer {
   }
 
   return {
-    execute({ sql, parameters }) {
+    execute({ sql, sets }) {
       thread ??= start();
       thread.ref();
       const asked = Promise.withResolvers<unknown[]>();
       waiting.push(asked);
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-      thread.postMessage({ sql, parameters } satisfies ThreadStatement);
+      thread.postMessage({ sql, sets } satisfies ThreadStatement);
       return asked.promise;
     },
     async close() {

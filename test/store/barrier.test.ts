@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { RetryableError } from '../../src/lib/errors.ts';
-import { createBarrier } from '../../src/store/barrier.ts';
+import { barrierOf, createBarrier } from '../../src/store/barrier.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore } from '../../src/store/index.ts';
 import { sampleDelivery } from './samples.ts';
@@ -76,4 +76,25 @@ test('a log that cannot be opened for a moment is no disk that failed: the next 
   await assert.rejects(store.accept(sampleDelivery('d1')), { code: 'store-away' });
   await rename(`${file}-away`, `${file}-wal`);
   assert.equal(await store.accept(sampleDelivery('d2')), true);
+});
+
+test('what was committed for sure is flushed while a transaction is under way; what may be is found out after it', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'mainsheet-barrier-'));
+  const db = openSqlite(join(directory, 'mainsheet.db'));
+  const store = await createStore(db, 'sqlite');
+  t.after(async () => {
+    await store.close();
+    await rm(directory, { recursive: true });
+  });
+  const { committed, flushed } = barrierOf(db, 'sqlite');
+  await store.lazily(({ cursors }) => cursors.set('a', '1', 1));
+  await flushed();
+  let perhaps = Promise.resolve();
+  await store.lazily(async ({ cursors }) => {
+    await cursors.set('a', '2', 2);
+    await committed();
+    perhaps = flushed();
+    assert.equal(await settled(perhaps), false);
+  });
+  await perhaps;
 });

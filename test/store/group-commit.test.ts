@@ -155,3 +155,31 @@ test('while the store is slow no more text waits than there is room for, and lat
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(await accept(sized('d3')), true);
 });
+
+test('where several may be under way, what is enough for a group does not wait for the turn to end, and the rest waits until it is enough or the others are stored', async () => {
+  const stores: PromiseWithResolvers<void>[] = [];
+  const sizes: number[] = [];
+  const accept = createGroupCommit(
+    async (group) => {
+      sizes.push(group.length);
+      const store = Promise.withResolvers<void>();
+      stores.push(store);
+      if (sizes.length <= 2) await store.promise;
+      return idsOf(group);
+    },
+    onDisk,
+    { underWay: 2 },
+  );
+  const all = Array.from({ length: 16 }, (_, index) => accept(sampleDelivery(`a${index}`)));
+  assert.deepEqual(sizes, [16]);
+  all.push(accept(sampleDelivery('alone')));
+  for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(sizes, [16]);
+  all.push(...Array.from({ length: 40 }, (_, index) => accept(sampleDelivery(`b${index}`))));
+  assert.deepEqual(sizes, [16, 16]);
+  stores[0]?.resolve();
+  await all.at(-1);
+  assert.deepEqual(sizes, [16, 16, 25]);
+  stores[1]?.resolve();
+  assert.deepEqual(new Set(await Promise.all(all)), new Set([true]));
+});

@@ -20,7 +20,7 @@ async function newFile(t: TestContext): Promise<string> {
 test('when a large group cannot be stored every one in it hears so, none of it is there, and the next is stored', async (t) => {
   const store = await createStore(openSqlite(await newFile(t)), 'sqlite');
   t.after(() => store.close());
-  const ids = Array.from({ length: 20 }, (_, index) => `d${index}`);
+  const ids = Array.from({ length: 15 }, (_, index) => `d${index}`);
   const broken = sampleDelivery('broken', { event: null as never });
   const answers = await Promise.allSettled(
     [...ids.map((id) => sampleDelivery(id)), broken].map((one) => store.accept(one)),
@@ -65,15 +65,52 @@ test('what is large waits until the transaction under way is over, and is part o
   assert.equal(await store.cursors.get('third'), undefined);
 });
 
+test('large groups are written in a row, but a transaction that waits for its turn comes before the next', async (t) => {
+  const store = await createStore(openSqlite(await newFile(t)), 'sqlite');
+  t.after(() => store.close());
+  const groupOf = (name: string) =>
+    Array.from({ length: 16 }, (_, index) => store.accept(sampleDelivery(`${name}-${index}`)));
+  const seen = async () =>
+    await store.lazily(
+      async ({ inbox }) => (await inbox.list({ limit: 100, before: undefined })).items.length,
+    );
+  // The first one finds that nothing waits, so the second may join it.
+  const groups = [groupOf('first'), groupOf('second')];
+  await nextTurn();
+  const between = seen();
+  await nextTurn();
+  groups.push(groupOf('third'));
+  assert.equal(await between, 32);
+  assert.deepEqual(new Set(await Promise.all(groups.flat())), new Set([true]));
+  assert.equal(await seen(), 48);
+});
+
+test('of a statement with several sets of parameters nothing is done when one of them fails, in a transaction or beside it', async (t) => {
+  const db = openSqlite(await newFile(t));
+  const store = await createStore(db, 'sqlite');
+  t.after(() => store.close());
+  const insert = (...names: (string | null)[]) =>
+    largeQuery(
+      CompiledQuery.raw(
+        'insert into cursors (name, value, updated_at) values (?, 1, 1) returning name',
+      ),
+      names.map((name) => [name]),
+    );
+  await assert.rejects(db.executeQuery(insert('first', 'second', 'first')), /UNIQUE/);
+  assert.equal(await store.cursors.get('first'), undefined);
+  const both = await db.transaction().execute((trx) => trx.executeQuery(insert('first', 'second')));
+  assert.deepEqual(both.rows, [{ name: 'first' }, { name: 'second' }]);
+});
+
 test('a thread that could not do its work is started again for the next statement', async (t) => {
   const file = await newFile(t);
   const writer = createWriter(file);
   t.after(() => writer.close());
-  const statement = CompiledQuery.raw('insert into a values (?) returning b', [1]);
+  const statement = { sql: 'insert into a values (?) returning b', sets: [[1], [2]] };
   await assert.rejects(writer.execute(statement), { code: 'store-away' });
   const other = new SQLite(file);
   other.exec('create table a (b)');
-  assert.deepEqual(await writer.execute(statement), [{ b: 1 }]);
+  assert.deepEqual(await writer.execute(statement), [{ b: 1 }, { b: 2 }]);
   other.exec('begin immediate');
   await assert.rejects(writer.execute(statement), {
     code: 'store-away',

@@ -15,7 +15,7 @@ const SIGNATURE = /^sha256=([0-9a-f]{64})$/;
  */
 export function createSignatureChecks(
   secrets: readonly string[],
-): (signature: string) => Pick<BodyCheck, 'whole' | 'update' | 'matches'> | undefined {
+): (signature: string) => Pick<BodyCheck, 'whole' | 'text' | 'update' | 'matches'> | undefined {
   const usable = secrets.filter((secret) => secret !== '');
   const verifiers = usable.map((secret) => new Webhooks({ secret }));
 
@@ -31,7 +31,7 @@ export function createSignatureChecks(
     return {
       whole(body) {
         if (body.length === 0) return false;
-        if (isUtf8(body)) return verifies(body.toString('utf8'), signature);
+        if (isUtf8(body)) return verifies((this.text = body.toString('utf8')), signature);
         const bytes = checkOfBytes(usable, expected);
         bytes.update(body);
         return bytes.matches();
