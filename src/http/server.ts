@@ -14,6 +14,7 @@ import type { Deploy } from '../controller/operator/deploy.ts';
 import type { Gates } from '../controller/operator/gates.ts';
 import type { Operate } from '../controller/operator/operate.ts';
 import type { BudgetUsage } from '../github/budget.ts';
+import { createAsk } from '../controller/operator/ask.ts';
 import type { AskWhy } from '../controller/operator/why.ts';
 import type { Pausing } from '../controller/operator/pausing.ts';
 import type { StepLimits } from '../lib/step-limits.ts';
@@ -201,6 +202,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
     tryHook: createTryHook({ hooks: deps.hooks, catalog, clock }),
   };
   const guard = createGuard({ store, catalog });
+  const ask = createAsk(deps);
   const operations = withOpenApi(
     [
       ...hookOperations({ store, catalog, clock, ...hookPages, registry: deps.hookRegistry }),
@@ -219,7 +221,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
         guard,
         repositoryOfRun: createRepositoryOfRun(store),
       }),
-      ...whyOperations({ why: deps.why }),
+      ...whyOperations({ ...deps, ask }),
       ...insightOperations({ ...reading, clock }),
       ...backtestOperations({ backtest: deps.backtest, clock, stepLimits: deps.stepLimits }),
       ...settingsOperations(deps),
@@ -232,7 +234,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   app.use(api.allowedMethods());
   const badges = badgeRoutes({ catalog, recentRuns: reading.recentRuns });
   app.use(badges.routes());
-  const { assets, pages } = createDashboard({ ...deps, ...reading, ...hookPages, auth });
+  const { assets, pages } = createDashboard({ ...deps, ...reading, ...hookPages, ask, auth });
   app.use(assets);
   app.use(pages.routes());
   app.use(pages.allowedMethods());

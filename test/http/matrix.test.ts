@@ -35,6 +35,7 @@ const PAGES: Record<string, Anonymous> = {
   'POST /callbacks/resend': 'login',
   'GET /callbacks/:id': 'login',
   'POST /callbacks/:id/resend': 'login',
+  'GET /why': 'login',
   'GET /insights': 'login',
   'GET /activity': 'login',
   'GET /automation': 'login',

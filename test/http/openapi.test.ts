@@ -27,6 +27,7 @@ interface Operation {
 const ROUTES = [
   'post /api/v1/backtest',
   'get /api/v1/why',
+  'get /api/v1/ask',
   'get /api/v1/insights',
   'get /api/v1/audit',
   'get /api/v1/automation',
@@ -87,6 +88,7 @@ const HOOKS = parseSpecs(
 /** What operations ask for that cannot do without. */
 const QUERIES: Record<string, string> = {
   'get /api/v1/why': '?repository=acme/storefront&sha=aaaaaaa',
+  'get /api/v1/ask': '?q=r1',
 };
 
 async function describeApi({ url }: Fixture): Promise<Document> {
@@ -263,6 +265,7 @@ test('every query parameter that is described is taken, with its default where i
     sha: 'a'.repeat(40),
     overlap: '1h',
     at: isoTime(NOW),
+    q: 'acme/storefront%2312',
     from: isoTime(NOW - 1),
     to: isoTime(NOW),
   };

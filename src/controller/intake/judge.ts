@@ -51,21 +51,8 @@ export function createRecognize(deps: {
 
   /** With the repository whose names decide on the candidates, if any. */
   function read(name: string, payload: Json): Recognized & { repository: string | undefined } {
-    const hook = hookOfEvent(name);
-    if (hook !== undefined) {
-      return { ...recognizeHook(catalog, hook, payload), repository: undefined };
-    }
-    const spec = scheduleOfEvent(name);
-    if (spec !== undefined) {
-      return { ...recognizeSchedule(catalog, spec, payload), repository: undefined };
-    }
-    const started = chainOfEvent(name);
-    if (started !== undefined) {
-      return { ...recognizeChain(catalog, payload), repository: undefined };
-    }
-    if (teardownOfEvent(name) !== undefined) {
-      return { ...recognizeTeardown(catalog, payload), repository: undefined };
-    }
+    const own = recognizeOwn(catalog, name, payload);
+    if (own !== undefined) return { ...own, repository: undefined };
     const event = toEvent(name, payload);
     return { event, candidates: [], repository: event.repository };
   }
@@ -107,6 +94,20 @@ export function createRecognize(deps: {
 /** Other servers number their repositories as GitHub does. */
 function numberOf(name: string, payload: Json): number | undefined {
   return serverOfEvent(name) === undefined ? repositoryIdOf(payload) : undefined;
+}
+
+/** What a delivery means that is of Mainsheet itself, or came to a hook; undefined for one of a git server. */
+export function recognizeOwn(
+  catalog: Pick<Catalog, 'forHook' | 'hook' | 'byName'>,
+  name: string,
+  payload: Json,
+): Recognized | undefined {
+  const hook = hookOfEvent(name);
+  if (hook !== undefined) return recognizeHook(catalog, hook, payload);
+  const spec = scheduleOfEvent(name);
+  if (spec !== undefined) return recognizeSchedule(catalog, spec, payload);
+  if (chainOfEvent(name) !== undefined) return recognizeChain(catalog, payload);
+  return teardownOfEvent(name) === undefined ? undefined : recognizeTeardown(catalog, payload);
 }
 
 /** What a stored request to a hook means. */

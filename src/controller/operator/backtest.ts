@@ -5,7 +5,7 @@ import type { DeploymentSpec, LoadedSpec } from '../../model/deployment-spec.ts'
 import { sameRepository, type Event, type Json } from '../../model/event.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import { hookTriggerOf } from '../../spec/match-hook.ts';
-import { recognizeHook } from '../intake/judge.ts';
+import { recognizeOwn, type Recognized } from '../intake/judge.ts';
 import type { Reason, Verdict } from '../../model/verdict.ts';
 import { matchSpecs } from '../../spec/match-specs.ts';
 import { needsChangedPaths } from '../../spec/match.ts';
@@ -62,13 +62,15 @@ export type Backtest = (
     only?: ReadonlySet<string>;
     /** Repositories in small letters: deliveries of others, and of none, are not looked at. Undefined: all are. */
     visible?: readonly string[] | undefined;
+    /** So many of the newest deliveries at most, of all that came; default all. */
+    newest?: number;
   },
 ) => Promise<BacktestResult>;
 
 export function createBacktest(deps: { store: Store; catalog: Pick<Catalog, 'hook'> }): Backtest {
   const { store, catalog } = deps;
 
-  return async (specs, since, signal, { hooks = [], only, visible } = {}) => {
+  return async (specs, since, signal, { hooks = [], only, visible, newest } = {}) => {
     const result: BacktestResult = {
       deliveries: 0,
       deployed: 0,
@@ -82,22 +84,25 @@ export function createBacktest(deps: { store: Store; catalog: Pick<Catalog, 'hoo
     const set = {
       forHook: (id: string) => specs.filter(({ spec }) => hookTriggerOf(spec, id) !== undefined),
       hook: (id: string) => changed.get(id) ?? catalog.hook(id),
+      byName: (name: string) => specs.find(({ spec }) => spec.name === name),
     };
-    let after = 0;
+    /** Hooks, schedules and chains name their specs by themselves. */
+    const isOfOwn = (event: string) => {
+      const hook = hookOfEvent(event);
+      return hook === undefined ? event.includes(':') : set.forHook(hook).length > 0;
+    };
+    let after = newest === undefined ? 0 : await store.pastDeliveries.beforeNewest(newest);
     for (;;) {
       signal.throwIfAborted();
       const past = await store.pastDeliveries.after(after, since, AT_ONCE, visible);
       for (const delivery of past) {
         await fairTurn();
-        const hook = hookOfEvent(delivery.event);
-        const recognize =
-          hook === undefined
-            ? recognizeAs(await candidatesOf(delivery.repository), delivery.event)
-            : {
-                candidates: set.forHook(hook),
-                event: (payload: Json) => recognizeHook(set, hook, payload).event,
-              };
-        await judge(delivery, recognize, only, result);
+        const { event, repository } = delivery;
+        const candidates = await candidatesOf(repository);
+        const isConcerned = candidates.length > 0 || isOfOwn(event);
+        const recognize = (payload: Json) =>
+          recognizeOwn(set, event, payload) ?? recognizeAs(candidates, event, payload);
+        await judge(delivery, isConcerned ? recognize : undefined, only, result);
       }
       after = past.at(-1)?.seq ?? after;
       if (past.length < AT_ONCE) break;
@@ -109,8 +114,8 @@ export function createBacktest(deps: { store: Store; catalog: Pick<Catalog, 'hoo
 
 /** The specs of a repository, also under the names that it had. */
 function createCandidates(specs: readonly LoadedSpec[], store: Store) {
-  const known = new Map<string, readonly LoadedSpec[]>();
-  return async (repository: string | undefined): Promise<readonly LoadedSpec[]> => {
+  const known = new Map<string, LoadedSpec[]>();
+  return async (repository: string | undefined): Promise<LoadedSpec[]> => {
     if (repository === undefined) return [];
     const found = known.get(repository);
     if (found !== undefined) return found;
@@ -123,29 +128,24 @@ function createCandidates(specs: readonly LoadedSpec[], store: Store) {
   };
 }
 
-/** What may start, and how the payload is read. */
-interface Recognizing {
-  candidates: readonly LoadedSpec[];
-  event(payload: Json): Event;
-}
-
-function recognizeAs(candidates: readonly LoadedSpec[], name: string): Recognizing {
+function recognizeAs(candidates: LoadedSpec[], name: string, payload: Json): Recognized {
   const formerly = candidates.map(({ spec }) => spec.repository);
-  return { candidates, event: (payload) => ({ ...toEvent(name, payload), formerly }) };
+  return { candidates, event: { ...toEvent(name, payload), formerly } };
 }
 
+/** Without `recognize` nothing can start; then it is only told what did. */
 async function judge(
   delivery: PastDelivery,
-  { candidates, event: read }: Recognizing,
+  recognize: ((payload: Json) => Recognized) | undefined,
   only: ReadonlySet<string> | undefined,
   result: BacktestResult,
 ): Promise<void> {
   result.deliveries += 1;
   const decisions = delivery.outcome.specs.filter(({ spec }) => only?.has(spec) ?? true);
   const then = new Map(decisions.map((decided) => [decided.spec, decided]));
-  if (candidates.length === 0 && then.size === 0) return;
+  if (recognize === undefined && then.size === 0) return;
   const payload = JSON.parse(delivery.payload) as Json;
-  const event = read(payload);
+  const { event, candidates } = recognize?.(payload) ?? recognizeAs([], delivery.event, payload);
   const specs = candidates.map(({ spec }) => spec);
   const verdicts = await matchUntilSure(specs, event, payload);
   const now = new Map(

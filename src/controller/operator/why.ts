@@ -2,6 +2,8 @@ import { isoTime } from '../../lib/clock.ts';
 import { checkRepository } from '../../lib/names.ts';
 import { TerminalError } from '../../lib/errors.ts';
 import type { Json } from '../../model/event.ts';
+import type { DeliveryOutcome } from '../../model/delivery.ts';
+import { hookEventName, hookOfEvent } from '../../model/hook.ts';
 import { pullOf } from '../../model/preview.ts';
 import { isProtection } from '../../model/protection.ts';
 import { hasEnded, type Run } from '../../model/run.ts';
@@ -111,13 +113,19 @@ export function createWhy(deps: {
     }
     if (canSee?.(repository) === false) return [];
     const names = [...new Set([repository, ...(await store.repositories.namesOf(repository))])];
-    const [runs, deliveries, environments] = await Promise.all([
+    const [runs, environments] = await Promise.all([
       store.commits.runs(names, sha),
-      store.commits.deliveries(names, sha),
       store.environments.list(),
     ]);
     const chains = await store.chains.ofRuns(runs.map(({ id }) => id));
     const specs = names.flatMap((name) => catalog.forRepository(name)).map(({ spec }) => spec);
+    // They belong to no repository: only for those who may see such.
+    const hooks = specs
+      .flatMap(({ on }) => (on.hooks ?? []).map(({ id }) => hookEventName(id)))
+      .filter((event) => canSee?.(event) ?? true);
+    // They are many and large: only for a spec without a run.
+    let looked: Promise<NamingDelivery[]> | undefined;
+    const deliveries = () => (looked ??= store.commits.deliveries(names, sha, [...new Set(hooks)]));
     const current = new Map(specs.map((spec) => [spec.name, spec.environment]));
     // A spec that is gone still answers for what it did.
     for (const run of runs) {
@@ -137,7 +145,7 @@ export function createWhy(deps: {
           chains.findLast((chain) => chain.spec === spec),
           sha,
         )) ??
-        byDeliveries(spec, sha, deliveries, own) ??
+        (own.length > 0 ? undefined : byDeliveries(spec, sha, await deliveries())) ??
         unheard(spec, sha);
       const now = specs.find(({ name }) => name === spec);
       return { spec, environment, ...found, says: now === undefined ? [] : saysOf(now) };
@@ -237,20 +245,16 @@ function byDeliveries(
   spec: string,
   sha: string,
   deliveries: readonly NamingDelivery[],
-  runs: readonly Run[],
 ): Found | undefined {
-  if (runs.length > 0) return undefined;
   const found = deliveries.flatMap((delivery) => byDelivery(spec, sha, delivery) ?? []);
   // What the spec has decided says more than what came to nothing before it.
   return found.find(({ reasons }) => reasons.length > 0) ?? found[0];
 }
 
 function byDelivery(spec: string, sha: string, delivery: NamingDelivery): Found | undefined {
-  const payload = JSON.parse(delivery.payload) as Json;
-  const event = toEvent(delivery.event, payload);
-  const newest = 'sha' in event ? event.sha : undefined;
-  const isNewest = newest?.startsWith(sha) === true;
-  if (!isNewest && !(event.kind === 'push' && hasCommit(payload, sha))) return undefined;
+  if (hookOfEvent(delivery.event) !== undefined) return byHook(spec, sha, delivery);
+  const { newest, isNewest, isNamed } = readNames(delivery, sha);
+  if (!isNamed) return undefined;
   const decided = delivery.outcome?.specs.find((one) => one.spec === spec);
   const base = { ...NOTHING, delivery: delivery.id, reasons: decided?.verdict.reasons ?? [] };
   if (!isNewest && newest !== undefined) {
@@ -270,16 +274,41 @@ function byDelivery(spec: string, sha: string, delivery: NamingDelivery): Found 
       hint: byHand(spec, sha),
     };
   }
-  const failed = decided.verdict.reasons.find(({ held }) => !held);
+  return { ...base, ...notMatched(decided, sha) };
+}
+
+/** A request to a hook deploys what a ref is at, whichever commits it names. */
+function byHook(spec: string, sha: string, delivery: NamingDelivery): Found | undefined {
+  const decided = delivery.outcome?.specs.find((one) => one.spec === spec);
+  if (decided === undefined) return undefined;
+  const base = { ...NOTHING, delivery: delivery.id, reasons: decided.verdict.reasons };
+  if (!decided.verdict.matched) return { ...base, ...notMatched(decided, sha) };
+  const made = decided.run === undefined ? 'no run of its own' : `run ${decided.run}`;
+  const summary = `Delivery ${delivery.id} of a hook names it, and made ${made} of another commit`;
+  return { ...base, fate: 'not-decided', summary, hint: byHand(spec, sha) };
+}
+
+function notMatched({ spec, verdict }: DeliveryOutcome['specs'][number], sha: string) {
+  const failed = verdict.reasons.find(({ held }) => !held);
   return {
-    ...base,
-    fate: 'not-matched',
+    fate: 'not-matched' as const,
     summary:
       failed === undefined
         ? 'No condition held'
         : `${failed.condition} did not hold: ${failed.detail}`,
     hint: `change the spec, or deploy it by hand: ${byHand(spec, sha)}`,
   };
+}
+
+/** Whether a delivery that has a commit's name in it brought the commit, and which was the newest that it brought. */
+export function readNames({ event: name, payload: text }: NamingDelivery, sha: string) {
+  const payload = JSON.parse(text) as Json;
+  const event = toEvent(name, payload);
+  const newest =
+    'sha' in event ? event.sha : event.kind === 'pull_request' ? event.head : undefined;
+  const isNewest = newest?.startsWith(sha) === true;
+  const isNamed = isNewest || (event.kind === 'push' && hasCommit(payload, sha));
+  return { newest, isNewest, isNamed };
 }
 
 function hasCommit(payload: Json, sha: string): boolean {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isoTime } from '../../lib/clock.ts';
 import { TerminalError } from '../../lib/errors.ts';
-import type { Viewer } from '../auth/viewer.ts';
+import { viewerOf } from '../auth/viewer.ts';
 import { dayOf } from '../read/day.ts';
 import { readHistory, type Change, type HistoryDeps } from '../read/history.ts';
 import { webPagesOf, type WebServers } from '../read/web-pages.ts';
@@ -71,7 +71,7 @@ export function historyOperations(deps: HistoryDeps & WebServers): Operation[] {
       }),
       async serve(ctx, { id, query }) {
         const { lane, at, from, to } = query;
-        const history = await readHistory(deps, ctx.state['viewer'] as Viewer, id, {
+        const history = await readHistory(deps, viewerOf(ctx), id, {
           lane,
           page: toPageRequest(query),
           period: at === undefined ? undefined : timeOf(at),

@@ -1,11 +1,31 @@
 import { z } from 'zod';
-import { FATES, type AskWhy } from '../../controller/operator/why.ts';
+import type { Ask, AskedCommit } from '../../controller/operator/ask.ts';
+import { readQuestion } from '../../controller/operator/question.ts';
+import { FATES, type AskWhy, type Why } from '../../controller/operator/why.ts';
 import { viewerOf } from '../auth/viewer.ts';
+import { ProblemError } from '../problem.ts';
+import type { WebServers } from '../read/web-pages.ts';
 import { reasonSchema, runSchema, saysSchema, toRun } from './resources.ts';
 import { operation, type Operation } from './route.ts';
 
+const whySchema = z
+  .object({
+    spec: z.string(),
+    environment: z.string(),
+    fate: z.enum(FATES),
+    summary: z.string().describe('One sentence'),
+    hint: z.string().nullable().describe('What to do about it'),
+    run: runSchema.nullable(),
+    delivery: z.string().nullable().describe('The delivery that decided'),
+    reasons: z.array(reasonSchema).describe('What it decided by'),
+    says: saysSchema,
+  })
+  .meta({ id: 'Why' });
+
+const ROLES = ['commit', 'merged', 'head'] as const satisfies AskedCommit['role'][];
+
 /** Why a commit was or was not deployed. */
-export function whyOperations({ why }: { why: AskWhy }): Operation[] {
+export function whyOperations(deps: { why: AskWhy; ask: Ask } & WebServers): Operation[] {
   return [
     operation({
       method: 'get',
@@ -19,35 +39,71 @@ export function whyOperations({ why }: { why: AskWhy }): Operation[] {
       answer: z.object({
         repository: z.string(),
         sha: z.string(),
-        specs: z.array(
-          z.object({
-            spec: z.string(),
-            environment: z.string(),
-            fate: z.enum(FATES),
-            summary: z.string().describe('One sentence'),
-            hint: z.string().nullable().describe('What to do about it'),
-            run: runSchema.nullable(),
-            delivery: z.string().nullable().describe('The delivery that decided'),
-            reasons: z.array(reasonSchema).describe('What it decided by'),
-            says: saysSchema,
-          }),
-        ),
+        specs: z.array(whySchema),
       }),
       async serve(ctx, { query: { repository, sha } }) {
-        const specs = await why(repository, sha, viewerOf(ctx).canSee);
+        const specs = await deps.why(repository, sha, viewerOf(ctx).canSee);
         return {
           repository,
           sha,
-          specs: specs.map((one) => ({
-            ...one,
-            hint: one.hint ?? null,
-            run: one.run === undefined ? null : toRun(one.run),
-            delivery: one.delivery ?? null,
-            reasons: [...one.reasons],
-            says: [...one.says],
-          })),
+          specs: specs.map(toWhy),
+        };
+      },
+    }),
+    operation({
+      method: 'get',
+      path: '/ask',
+      name: 'ask',
+      summary:
+        'Why a commit, a pull request or a run was or was not deployed, by whatever people call it',
+      query: z.object({
+        q: z
+          .string()
+          .max(500)
+          .describe('A commit, `12`, `owner/name#12`, a run, or the address of one of these'),
+      }),
+      answer: z.object({
+        kind: z.enum(['commit', 'pull', 'run']).describe('What it was taken for'),
+        run: runSchema.nullable().describe('The run, if it is one'),
+        commits: z
+          .array(
+            z.object({
+              repository: z.string(),
+              sha: z.string(),
+              role: z.enum(ROLES).describe('What it is to what was asked about'),
+              specs: z.array(whySchema),
+            }),
+          )
+          .describe('Of a pull request what merged it, and its newest; empty: nothing is known'),
+        choices: z.array(z.string()).describe('Repositories of which one has to be named'),
+      }),
+      async serve(ctx, { query: { q } }) {
+        const question = readQuestion(q, deps);
+        if (question === undefined) {
+          throw new ProblemError(400, 'bad-question', 'that is no commit, pull request or run', {
+            hint: 'ask for a commit (seven letters and more), owner/name#12, a run, or the address of one',
+          });
+        }
+        const { canSee } = viewerOf(ctx);
+        const { run, commits, choices } = await deps.ask(question, canSee);
+        return {
+          kind: question.kind,
+          run: run === undefined ? null : toRun(run),
+          commits: commits.map(({ specs, ...one }) => ({ ...one, specs: specs.map(toWhy) })),
+          choices,
         };
       },
     }),
   ];
+}
+
+function toWhy(one: Why): z.infer<typeof whySchema> {
+  return {
+    ...one,
+    hint: one.hint ?? null,
+    run: one.run === undefined ? null : toRun(one.run),
+    delivery: one.delivery ?? null,
+    reasons: [...one.reasons],
+    says: [...one.says],
+  };
 }

@@ -1,6 +1,7 @@
 import type { GitServers } from '../../lib/servers.ts';
 import type { Router } from '@koa/router';
 import type { Middleware } from 'koa';
+import type { Ask } from '../../controller/operator/ask.ts';
 import type { Intake } from '../../controller/intake/intake.ts';
 import type { Deploy } from '../../controller/operator/deploy.ts';
 import type { Pausing } from '../../controller/operator/pausing.ts';
@@ -42,6 +43,7 @@ import { loginRoutes, type LoginDeps } from './login.ts';
 import { overviewRoutes } from './overview.ts';
 import type { PageRoute } from './page.ts';
 import { pageRouter } from './router.ts';
+import { whyRoutes } from './why.ts';
 
 export interface DashboardDeps extends HookPagesDeps, SettingsDeps {
   store: Store;
@@ -51,6 +53,7 @@ export interface DashboardDeps extends HookPagesDeps, SettingsDeps {
   readInsights: ReadInsights;
   news: Broadcast<News>;
   intake: Intake;
+  ask: Ask;
   operate: Operate;
   gates: Gates;
   deploy: Deploy;
@@ -100,6 +103,7 @@ export function createDashboard(deps: DashboardDeps): { assets: Middleware; page
     ...deliveryRoutes(deps),
     ...specRoutes({ ...deps, commits }),
     ...historyRoutes({ ...deps, commits }),
+    ...whyRoutes({ ...deps, commits }),
     ...specActionRoutes(deps),
     ...callbackRoutes(deps),
     ...insightRoutes(deps),

@@ -35,6 +35,7 @@ const SECTIONS = [
   { name: 'Runs', path: 'runs' },
   { name: 'Deliveries', path: 'deliveries' },
   { name: 'Specs', path: 'specs' },
+  { name: 'Why?', path: 'why' },
   { name: 'Insights', path: 'insights' },
   { name: 'Automation', path: 'automation', isMore: true },
   { name: 'Hooks', path: 'hooks', isMore: true },

@@ -11,7 +11,7 @@ export interface CommitTitle {
 /** So many commits are remembered. */
 const MOST = 5000;
 
-/** The titles of the commits that runs deploy. A delivery whose payload is gone has none any more, nor has a run by hand. */
+/** The titles of the commits that runs deploy, by the names of these or their beginnings. A delivery whose payload is gone has none any more, nor has a run by hand. */
 export type Commits = (run: Pick<Run, 'sha' | 'delivery'>) => Promise<CommitTitle | undefined>;
 
 export function createCommits(store: Pick<Store, 'inbox'>): Commits {
@@ -59,10 +59,11 @@ function parse(payload: string): unknown {
   }
 }
 
-/** An object, and with `id` only one that has it. */
+/** An object, and with `id` only one whose own begins so. */
 function field(value: unknown, id: string | undefined): Record<string, unknown> | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  return id === undefined || (value as { id?: unknown }).id === id
+  const own = text((value as { id?: unknown }).id);
+  return id === undefined || own?.startsWith(id) === true
     ? (value as Record<string, unknown>)
     : undefined;
 }

@@ -181,6 +181,46 @@ for (const [engine, open] of bothEngines()) {
       assert.equal((await backtest([], 0, signal, others)).total, 0);
     });
 
+    test('times of schedules, ends of other specs and what was deployed by hand are what they were', async (t) => {
+      const store = await open(t);
+      const { specs } = parseSpecs(
+        'specs.yaml',
+        "name: shop\nrepository: acme/storefront\non: { schedule: { cron: '0 6 * * *' }, deployment: { spec: stage } }\nsteps: [{ run: 'true' }]\n",
+      );
+      const deployment = {
+        run: 'r0',
+        spec: 'stage',
+        state: 'succeeded',
+        repository: 'acme/storefront',
+        ref: 'refs/heads/main',
+        sha: 'a'.repeat(40),
+      };
+      const time = { schedule: '0 6 * * *', timezone: 'UTC', due: '2026-01-02T06:00:00.000Z' };
+      const came = async (event: string, payload: object, repository?: string) => {
+        const text = JSON.stringify(payload);
+        const of = repository === undefined ? { queue: event } : {};
+        await store.accept(sampleDelivery(event, { event, payload: text, repository, ...of }));
+        await store.inbox.close(event, 'processed', decided('shop', true), 10 * DAY);
+      };
+      await came('schedule:shop', { spec: 'shop', ...time });
+      await came('deployment:shop', { spec: 'shop', deployment }, 'acme/storefront');
+      await came('deploy', { head: 1 }, 'acme/storefront');
+      const backtest = createBacktest({ store, catalog: { hook: () => undefined } });
+      const { differences, ...counts } = await backtest(specs, 0, new AbortController().signal);
+      assert.deepEqual(differences, []);
+      assert.deepEqual(counts, { deliveries: 2, deployed: 2, wouldDeploy: 2, total: 0 });
+    });
+
+    test('only the newest are looked at when so many are asked for, and none that may not be seen', async (t) => {
+      const { store, came } = setUp(await open(t));
+      for (let index = 0; index < 5; index += 1) await came(decided('shop', true), {});
+      const backtest = createBacktest({ store, catalog: { hook: () => undefined } });
+      const { signal } = new AbortController();
+      assert.equal((await backtest([], 0, signal, { newest: 2 })).total, 2);
+      const seen = await backtest([], 0, signal, { visible: ['acme/other'] });
+      assert.deepEqual([seen.deliveries, seen.total], [0, 0]);
+    });
+
     test('more deliveries than are read at once are all looked at', async (t) => {
       const { came, backtest } = setUp(await open(t));
       for (let index = 0; index < 205; index += 1) await came(decided('shop', true), {});

@@ -109,6 +109,36 @@ for (const [engine, open] of bothEngines()) {
       assert.match(await ask(), /^not-newest \| It was pushed together with ccccccc/);
     });
 
+    test('a request to a hook that names a commit says which condition of the spec did not hold', async (t) => {
+      const store = await open(t);
+      const { specs } = parseSpecs(
+        'specs.yaml',
+        "name: shop\nrepository: acme/storefront\non: { hook: { id: ci } }\nsteps: [{ run: 'true' }]\n",
+      );
+      const why = createWhy({ store, catalog: { forRepository: () => specs } });
+      const hooked = async (id: string, event: string, held: boolean) => {
+        const body = { hook: 'ci', type: null, inputs: {}, body: { commit: SHA } };
+        const queue = { repository: undefined, queue: event };
+        await store.accept(sampleDelivery(id, { event, ...queue, payload: JSON.stringify(body) }));
+        const reasons = [{ condition: 'on.hook.if', held, detail: 'body.green is false' }];
+        const verdict = { matched: held, reasons };
+        const decided = { spec: 'shop', verdict, run: held ? 'r9' : undefined };
+        await store.inbox.close(id, 'processed', { summary: '', specs: [decided] }, 2000);
+      };
+      await hooked('other.1', 'hook:other', false);
+      assert.equal((await why('acme/storefront', SHA))[0]?.fate, 'never-heard-of');
+      await hooked('ci.1', 'hook:ci', false);
+      const [no] = await why('acme/storefront', SHA);
+      assert.deepEqual([no?.fate, no?.delivery], ['not-matched', 'ci.1']);
+      assert.equal(no?.summary, 'on.hook.if did not hold: body.green is false');
+      await hooked('ci.2', 'hook:ci', true);
+      const [yes] = await why('acme/storefront', SHA);
+      assert.match(
+        yes?.summary ?? '',
+        /ci\.2 of a hook names it, and made run r9 of another commit/,
+      );
+    });
+
     test('a commit that no delivery has named was never heard of, also when it is what a push began at', async (t) => {
       const { came, ask } = setUp(await open(t));
       await came({ ...pushPayload({ sha: NEXT }), before: SHA }, { summary: '', specs: [] });

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import Koa from 'koa';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:http';
+import { createAsk } from '../../../src/controller/operator/ask.ts';
 import { createAuth } from '../../../src/http/auth/index.ts';
 import { createDashboard } from '../../../src/http/pages/index.ts';
 import { createTryHook } from '../../../src/controller/hooks/try-out.ts';
@@ -123,6 +124,7 @@ test('what somebody may not see does not exist on any page, and what they may no
     ...deps,
     commits: createCommits(store),
     recentRuns: createRecentRuns(deps),
+    ask: createAsk(deps),
     readInsights: createReadInsights(store),
     refused: createHookRefusals(deps.clock),
     hasSecret: () => true,
@@ -157,6 +159,11 @@ test('what somebody may not see does not exist on any page, and what they may no
     '/runs/open',
     '/specs/storefront',
     '/specs/storefront/history',
+    '/why',
+    '/why?q=open',
+    '/why?q=closed',
+    '/why?q=aaaaaaa',
+    '/why?q=%2312',
     '/deliveries/d-open',
   ];
   for (const path of lists) {
