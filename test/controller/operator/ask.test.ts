@@ -131,7 +131,7 @@ for (const [engine, open] of bothEngines()) {
 
 test('only the line that a server writes says which pull request a commit merges', () => {
   const says = (message: string) =>
-    pullCommits([{ head_commit: { id: A, message }, commits: [null, 7] } as never], 12).length;
+    pullCommits([{ head_commit: { id: A, message }, commits: [null, 7] }], 12).length;
   for (const message of [
     'Merge pull request #12 from acme/x',
     'Open (#12)',

@@ -25,7 +25,7 @@ async function start(t: Parameters<typeof startHttp>[0]) {
     [],
   );
   return async (q: string) => {
-    const answer = await asAdmin(`${url}/why?${new URLSearchParams({ q })}`);
+    const answer = await asAdmin(`${url}/why?${new URLSearchParams({ q }).toString()}`);
     assert.equal(answer.status, 200);
     const text = /<main.*<\/main>/s.exec(await answer.text())?.[0] ?? '';
     assert.doesNotMatch(text, /<b>|<next>|<script/);
