@@ -75,6 +75,8 @@ export function chat<Kind extends ChatKind>(
       };
     },
 
+    pacedBy: ({ url }) => url,
+
     async send({ url, body }, way) {
       await postJson({ url, body: JSON.stringify(body) }, way);
       return {};

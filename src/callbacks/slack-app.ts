@@ -76,6 +76,8 @@ export const slackApp: CallbackKind<SlackAppCallback, Rendered> = {
     };
   },
 
+  pacedBy: ({ channel }) => SLACK_API + channel,
+
   send: async (message, way) => ({ id: await set(message, way) }),
   keep: ({ runs }, { run, notify }, id) => runs.setChatMessage(run.id, notify, id),
   permissions: [],

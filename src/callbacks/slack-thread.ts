@@ -69,6 +69,8 @@ export const slackThread: CallbackKind<SlackThreadCallback, Rendered> = {
     return { kind: 'slack-thread', url: SLACK_API, ...to, run: run.id, thread, replies };
   },
 
+  pacedBy: ({ channel }) => SLACK_API + channel,
+
   async send(message, way) {
     const { run, thread } = message;
     // A try before may have come thus far.

@@ -10,6 +10,7 @@ import { SMTPServer } from 'smtp-server';
 import { callbacksFor, kindOf } from '../../src/callbacks/index.ts';
 import { createSender } from '../../src/callbacks/send.ts';
 import { createDeliver } from '../../src/controller/feedback/deliver.ts';
+import { createPace } from '../../src/controller/feedback/pace.ts';
 import { createReceivers } from '../../src/controller/feedback/receivers.ts';
 import { createBroadcast } from '../../src/lib/broadcast.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
@@ -102,6 +103,7 @@ async function setUp(t: TestContext, entry: Partial<EmailNotify>, answers: numbe
     }),
     budget: {} as never,
     receivers: createReceivers(),
+    pace: createPace({ elapsed: () => 0 }),
     clock,
     logger: silentLogger,
     news: createBroadcast<News>(),

@@ -14,6 +14,7 @@ import type { News } from '../../model/news.ts';
 import type { Render } from '../../runs/render-callback.ts';
 import type { OutboxEntry } from '../../store/outbox.ts';
 import type { Store, Tables, Work } from '../../store/index.ts';
+import type { Pace } from './pace.ts';
 import type { Receivers } from './receivers.ts';
 
 const BACKOFF = { baseMs: 1000, maxMs: 10 * 60_000 };
@@ -32,6 +33,7 @@ export interface DeliverDeps {
   render: Render;
   budget: Budget;
   receivers: Receivers;
+  pace: Pace;
   clock: Clock;
   logger: Logger;
   news: Broadcast<News>;
@@ -81,6 +83,12 @@ export function createDeliver(
   }
 
   async function send(entry: OutboxEntry, message: Message, signal: AbortSignal): Promise<void> {
+    const place = kindOf(message).pacedBy?.(message);
+    const wait = place === undefined ? 0 : deps.pace.wait(place, entry.target);
+    if (wait > 0) {
+      await settle(({ outbox }) => outbox.giveBack(entry, clock.now() + Math.ceil(wait)));
+      return;
+    }
     const grant =
       message.url === undefined
         ? await budget.take(ownerOf(message.repository), entry.importance)

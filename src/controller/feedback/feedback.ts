@@ -3,6 +3,7 @@ import type { Claimable, OutboxEntry } from '../../store/outbox.ts';
 import { createDeliver, type DeliverDeps } from './deliver.ts';
 import { hold } from '../hold.ts';
 import { createLoop, type Loop } from '../loop.ts';
+import { createPace } from './pace.ts';
 import { createReceivers } from './receivers.ts';
 import { createSlots, type Slots } from '../slots.ts';
 
@@ -25,14 +26,14 @@ export interface Feedback extends Loop {
  * important first, and no more than GitHub's limits allow.
  */
 export function createFeedback(
-  deps: Omit<DeliverDeps, 'receivers'> & {
+  deps: Omit<DeliverDeps, 'receivers' | 'pace'> & {
     /** A callback whose process stopped renewing its claim is sent by another after this, in milliseconds. */
     leaseMs: number;
   },
 ): Feedback {
   const { store, budget, clock, logger } = deps;
   const receivers = createReceivers();
-  const deliver = createDeliver({ ...deps, receivers });
+  const deliver = createDeliver({ ...deps, receivers, pace: createPace(clock) });
   const toGitHub = createSlots(TO_GITHUB, () => loop.wake());
   const toReceivers = createSlots(TO_RECEIVERS, () => loop.wake());
 

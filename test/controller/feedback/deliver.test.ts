@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { createDeliver } from '../../../src/controller/feedback/deliver.ts';
+import { createPace } from '../../../src/controller/feedback/pace.ts';
 import { createReceivers } from '../../../src/controller/feedback/receivers.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import { RetryableError } from '../../../src/lib/errors.ts';
@@ -31,13 +32,19 @@ async function setUp(t: TestContext, callbacks: readonly AnyCallback[]): Promise
 }
 
 /** What sends one entry at `now`; `sending` is what happens until GitHub answers. */
-function deliverAt(store: Store, now: number, sending: () => Promise<{ id?: number }>) {
+function deliverAt(
+  store: Store,
+  now: number,
+  sending: () => Promise<{ id?: number }>,
+  pace = createPace({ elapsed: () => now }),
+) {
   return createDeliver({
     store,
     sender: { send: sending },
     render: async ({ callback }) => callback as never,
     budget: { take: async () => ({ sent() {}, failed() {} }) } as never,
     receivers: createReceivers(),
+    pace,
     clock: { now: () => now, elapsed: () => now, sleep: async () => undefined },
     logger: silentLogger,
     news: createBroadcast<News>(),
@@ -199,4 +206,56 @@ test('a state is tried for about a day, whenever that begins', async (t) => {
   }
   const hours = (now - begun) / (60 * 60_000);
   assert.ok(hours > 18 && hours < 36, `${hours} hours`);
+});
+
+test('a channel gets one message a second, each in its turn, and other places and GitHub do not wait', async (t) => {
+  const store = await setUp(t, []);
+  const send = (name: string, callback: object, now = 0) => {
+    const added = { target: name, callback: callback as AnyCallback };
+    return store.outbox.add('r1', [added], now);
+  };
+  const slack = (url: string) => ({ kind: 'slack', url });
+  for (const name of ['a', 'b', 'c', 'd']) await send(name, slack('https://chat.example/1'));
+  const inChannel = { url: 'https://slack.com/api/', channel: 'C0123456789', notify: 0 };
+  await send('e', { kind: 'slack-app', run: { id: 'r1' }, ...inChannel });
+  await send('h', { kind: 'slack-thread', run: { id: 'r2' }, ...inChannel });
+  await send('f', sampleStatus('success'));
+  let now = 0;
+  const pace = createPace({ elapsed: () => now });
+  const sent: string[] = [];
+  /** What is sent by one look at what is due. */
+  async function look(at: number): Promise<string[]> {
+    now = at;
+    sent.length = 0;
+    for (const entry of await store.outbox.claim(now, LEASE_MS, 9)) {
+      const sending = async () => {
+        sent.push(entry.target);
+        return {};
+      };
+      await deliverAt(store, now, sending, pace)(entry, FOREVER);
+    }
+    return [...sent].toSorted();
+  }
+  assert.deepEqual(await look(0), ['a', 'e', 'f']);
+  assert.deepEqual(await look(999), []);
+  assert.deepEqual(await look(1000), ['b', 'h']);
+  // What comes later has the turn after those that wait.
+  await send('g', slack('https://chat.example/1'), 1500);
+  assert.deepEqual(await look(1500), []);
+  assert.deepEqual(await look(2000), ['c']);
+  assert.deepEqual(await look(3000), ['d']);
+  assert.deepEqual(await look(4000), ['g']);
+  const [first] = await store.outbox.ofRun('r1');
+  assert.equal(first?.attempts, 1, 'waiting is no try');
+});
+
+test('of turns only so many are kept, and none that is not taken', () => {
+  let now = 0;
+  const pace = createPace({ elapsed: () => now });
+  for (let turn = 0; turn <= 1000; turn += 1) pace.wait('one', String(turn));
+  assert.equal(pace.wait('one', 'more'), 1000);
+  assert.equal(pace.wait('other', 'more'), 0);
+  now = 1_100_000;
+  const waits = ['more', 'second', 'third'].map((target) => pace.wait('one', target));
+  assert.deepEqual(waits, [0, 1000, 2000]);
 });
