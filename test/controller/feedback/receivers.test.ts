@@ -45,6 +45,8 @@ async function begin(t: TestContext, webhooks: readonly string[], statuses = 0) 
           const { host } = new URL(message.url);
           open.set(host, (open.get(host) ?? 0) + 1);
           most = Math.max(most, open.get(host) ?? 0);
+          // A stop may come while the flush before it is waited for.
+          signal.throwIfAborted();
           await new Promise((_resolve, reject) => {
             signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true });
           });
