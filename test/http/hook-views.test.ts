@@ -19,6 +19,12 @@ repository: acme/gateway
 environment: production
 on: { hook: { id: registry } }
 steps: [{ run: make }]
+---
+name: shop
+repository: acme/shop
+environment: production
+on: { hook: { id: registry, do: rollback, if: "inputs.tag == 'bad'" } }
+steps: [{ run: make }]
 `;
 
 test('a hook says what it takes and starts, what was sent to it last, and what was refused; a request can be tried', async (t) => {
@@ -52,7 +58,7 @@ test('a hook says what it takes and starts, what was sent to it last, and what w
       line: 1,
       made: null,
       inputs: ['tag'],
-      specs: ['gateway'],
+      specs: ['gateway', 'shop'],
       secrets: [
         { name: 'TOKEN', set: true, from: null, until: null },
         { name: 'NEXT', set: false, from: null, until: null },
@@ -75,7 +81,11 @@ test('a hook says what it takes and starts, what was sent to it last, and what w
     return await page.text();
   };
   const right = await tryOut({ body: '{"tag":"v2"}', headers: 'Authorization: Bearer s3cret' });
-  assert.match(right, /It would start gateway/);
+  assert.match(right, /It would start gateway</);
+  assert.match(
+    await tryOut({ body: '{"tag":"bad"}' }),
+    /It would start gateway and roll back shop</,
+  );
   assert.doesNotMatch(right, /would be refused/);
   const dev = await tryOut({ body: '{"tag":"dev"}' });
   assert.match(dev, /It would start nothing/);

@@ -75,7 +75,7 @@ const hookViewSchema = z
     line: z.int().nullable(),
     made: hookSchema.nullable().describe('Null for one in a file'),
     inputs: z.array(z.string()),
-    specs: z.array(z.string()).describe('What it can start'),
+    specs: z.array(z.string()).describe('What it can start or roll back'),
     secrets: z.array(secretSchema),
     last: deliverySchema.nullable().describe('The last request that was taken'),
     refused: z

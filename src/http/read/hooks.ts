@@ -1,6 +1,7 @@
 import type { Delivery } from '../../model/delivery.ts';
 import type { DynamicHook, Hook, LoadedHook } from '../../model/hook.ts';
 import type { Catalog } from '../../spec/catalog.ts';
+import { hookTriggerOf } from '../../spec/match-hook.ts';
 import type { PageRequest } from '../../store/page.ts';
 import type { Store } from '../../store/index.ts';
 import type { Viewer } from '../auth/viewer.ts';
@@ -34,8 +35,10 @@ export interface HookView {
   at: { file: string; line: number } | undefined;
   /** Set for one that was made through the API. */
   dynamic: DynamicHook | undefined;
-  /** What it can start, and the viewer may see. */
+  /** What it can start or roll back, and the viewer may see. */
   specs: string[];
+  /** Those of them that it rolls back. */
+  rollsBack: string[];
   secrets: SecretView[];
   /** What was sent to it last and taken. */
   last: Delivery | undefined;
@@ -90,6 +93,13 @@ function specsOf({ catalog }: HookViewDeps, viewer: Viewer, id: string): string[
     .map(({ spec }) => spec.name);
 }
 
+function rolledBackBy({ catalog }: HookViewDeps, id: string): string[] {
+  return catalog
+    .forHook(id)
+    .filter(({ spec }) => hookTriggerOf(spec, id)?.do === 'rollback')
+    .map(({ spec }) => spec.name);
+}
+
 async function configured(
   deps: HookViewDeps,
   viewer: Viewer,
@@ -103,6 +113,7 @@ async function configured(
     at: { file, line },
     dynamic: undefined,
     specs: specsOf(deps, viewer, id),
+    rollsBack: rolledBackBy(deps, id),
     secrets: hook.secrets.map(({ name, from, until }) => ({
       name,
       isSet: deps.hasSecret(name),
@@ -125,6 +136,7 @@ async function made(deps: HookViewDeps, dynamic: DynamicHook): Promise<HookView>
     at: undefined,
     dynamic,
     specs: all.filter(isWanted),
+    rollsBack: rolledBackBy(deps, dynamic.hook),
     secrets: dynamic.secrets.map((secret) => ({
       name: secret.id,
       isSet: undefined,
