@@ -5,7 +5,7 @@ import { createRandom } from '../support/random.ts';
 import { runChaos } from './chaos.ts';
 import { powerCuts } from './murders.ts';
 
-const CUTS = 8;
+const CUTS = 5;
 
 test('G6 power cuts at any moment: what the world saw is on the disk, and the books balance', async (t) => {
   const seed = randomInt(2 ** 31);

@@ -46,6 +46,7 @@ steps:
   - name: Deploy
     run: |
       test -e build/site && echo found >> "$TEST_DIR/built"
+      echo deploying
       until [ -e "$TEST_DIR/open" ]; do sleep 0.05; done
 `;
 
@@ -142,36 +143,34 @@ function assertNoOverlap(journal: string): void {
   assert.equal(open.size, 0);
 }
 
-for (const count of [2, 3]) {
-  test(`${count} replicas share the work and no lane overlaps (G3)`, async () => {
-    await startReplicas(count);
-    const shas: string[] = [];
-    for (let round = 0; round < 2; round += 1) {
-      for (const lane of LANES) shas.push(await push(lane));
-    }
-    const [first] = replicas;
-    assert.ok(first);
-    await until('each replica runs one', () =>
-      replicas.every((replica) => started(replica).length === 1),
-    );
-    await writeFile(join(directory, 'open'), '');
-    for (const sha of shas) assert.equal((await ended(first, sha)).state, 'succeeded');
-    assertNoOverlap(await readFile(join(directory, 'journal'), 'utf8'));
-    const shares = replicas.map((replica) => started(replica));
-    assert.equal(new Set(shares.flat()).size, shas.length, 'no run was started twice');
-    assert.equal(shares.flat().length, shas.length);
-    // What any of them knows all of them know, and GitHub knows the end of each.
-    for (const replica of replicas) assert.equal((await runsOf(replica)).length, shas.length);
-    for (const sha of shas) {
-      await until('GitHub knows', async () => {
-        const [latest] = await forge.statuses(SITE, sha);
-        return latest?.['state'] === 'success';
-      });
-    }
-    const { items } = await first.get<{ items: unknown[] }>('/deliveries?limit=200');
-    assert.equal(items.length, shas.length);
-  });
-}
+test('three replicas share the work and no lane overlaps (G3)', async () => {
+  await startReplicas(3);
+  const shas: string[] = [];
+  for (let round = 0; round < 2; round += 1) {
+    for (const lane of LANES) shas.push(await push(lane));
+  }
+  const [first] = replicas;
+  assert.ok(first);
+  await until('each replica runs one', () =>
+    replicas.every((replica) => started(replica).length === 1),
+  );
+  await writeFile(join(directory, 'open'), '');
+  for (const sha of shas) assert.equal((await ended(first, sha)).state, 'succeeded');
+  assertNoOverlap(await readFile(join(directory, 'journal'), 'utf8'));
+  const shares = replicas.map((replica) => started(replica));
+  assert.equal(new Set(shares.flat()).size, shas.length, 'no run was started twice');
+  assert.equal(shares.flat().length, shas.length);
+  // What any of them knows all of them know, and GitHub knows the end of each.
+  for (const replica of replicas) assert.equal((await runsOf(replica)).length, shas.length);
+  for (const sha of shas) {
+    await until('GitHub knows', async () => {
+      const [latest] = await forge.statuses(SITE, sha);
+      return latest?.['state'] === 'success';
+    });
+  }
+  const { items } = await first.get<{ items: unknown[] }>('/deliveries?limit=200');
+  assert.equal(items.length, shas.length);
+});
 
 test('a replica that is started takes nothing from those that work (G3)', async () => {
   const database = await server.database();
@@ -195,16 +194,14 @@ test('a replica that is started takes nothing from those that work (G3)', async 
   assertNoOverlap(await readFile(join(directory, 'journal'), 'utf8'));
 });
 
-test('the run of a killed replica goes on elsewhere within its lease, and its log can be followed anywhere', async () => {
+test('the run of a killed replica goes on elsewhere within its lease from its first step, whose files are not there, and its log can be followed anywhere', async () => {
   await startReplicas(2);
-  const sha = await push('two');
+  const sha = await push('built');
   const { run, owner } = await runnerOf(sha);
   const other = replicas.find((replica) => replica !== owner);
   assert.ok(other);
-  const following = new AbortController();
   const response = await asAdmin(`${other.url}/api/v1/runs/${run.id}/log`, {
     headers: { accept: 'text/event-stream' },
-    signal: following.signal,
   });
   let streamed = '';
   const reading = (async () => {
@@ -215,27 +212,11 @@ test('the run of a killed replica goes on elsewhere within its lease, and its lo
   await owner.kill();
   const killedAt = Date.now();
   await until('the other replica takes the run up', () => started(other).includes(run.id));
-  assert.ok(Date.now() - killedAt < LEASE_MS + 4000, `after ${Date.now() - killedAt} ms`);
-  await writeFile(join(directory, `open-${sha}`), '');
+  assert.ok(Date.now() - killedAt < LEASE_MS + 15_000, `after ${Date.now() - killedAt} ms`);
+  await writeFile(join(directory, 'open'), '');
   assert.equal((await ended(other, sha)).state, 'succeeded');
   await reading;
   assert.match(streamed, /event: end\ndata: {"state":"succeeded"}/);
-  following.abort();
-});
-
-test('a run that another replica takes up has its first step done again, because its files are not there', async () => {
-  await startReplicas(2);
-  const sha = await push('built');
-  const { run, owner } = await runnerOf(sha);
-  await until('the second step waits', async () =>
-    (await readFile(join(directory, 'built'), 'utf8').catch(() => '')).includes('found'),
-  );
-  const other = replicas.find((replica) => replica !== owner);
-  assert.ok(other);
-  await owner.kill();
-  await until('the other replica takes the run up', () => started(other).includes(run.id));
-  await writeFile(join(directory, 'open'), '');
-  assert.equal((await ended(other, sha)).state, 'succeeded');
   const lines = (await readFile(join(directory, 'built'), 'utf8')).trim().split('\n');
   assert.deepEqual(lines, ['build', 'found', 'build', 'found']);
 });
@@ -342,16 +323,14 @@ test('of several replicas one looks for missed pushes, and when it dies another 
   );
 });
 
-test('while the database is away intake answers 503, and afterwards everything goes on by itself', async (t) => {
-  const own = await startPostgres();
-  t.after(() => own.remove());
-  await startReplicas(2, await own.database());
+test('while the database is away intake answers 503, and afterwards everything goes on by itself; a run is cancelled by way of any replica', async () => {
+  await startReplicas(2);
   const [first] = replicas;
   assert.ok(first);
   const gated = await push('two');
   const { run } = await runnerOf(gated);
 
-  await own.stop();
+  await server.stop();
   const payload = { ...JSON.parse(forge.deliveries[0]?.body ?? '{}') } as Record<string, unknown>;
   const refused = await forge.deliver('push', payload as never, { id: 'refused-once' });
   assert.equal(refused.status, 503);
@@ -359,7 +338,7 @@ test('while the database is away intake answers 503, and afterwards everything g
     assert.equal((await fetch(`${replica.url}/readyz?check=store`)).status, 503);
     assert.equal((await fetch(`${replica.url}/healthz`)).status, 200);
   }
-  await own.start();
+  await server.start();
   await until('both are ready again', async () => {
     const answers = await Promise.all(
       replicas.map((replica) => fetch(`${replica.url}/readyz?check=store`)),
@@ -375,14 +354,11 @@ test('while the database is away intake answers 503, and afterwards everything g
   const view = await ended(first, gated);
   assert.equal(view.state, 'succeeded', view.reason);
   assert.equal(view.id, run.id);
-});
 
-test('a run is cancelled by way of any replica', async () => {
-  await startReplicas(2);
-  const sha = await push('two');
-  const { run, owner } = await runnerOf(sha);
+  const cancelled = await push('three');
+  const { run: last, owner } = await runnerOf(cancelled);
   const other = replicas.find((replica) => replica !== owner);
   assert.ok(other);
-  assert.equal((await other.post(`/runs/${run.id}/cancel`)).status, 202);
-  assert.equal((await ended(other, sha)).state, 'cancelled');
+  assert.equal((await other.post(`/runs/${last.id}/cancel`)).status, 202);
+  assert.equal((await ended(other, cancelled)).state, 'cancelled');
 });

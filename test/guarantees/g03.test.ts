@@ -11,7 +11,7 @@ import { startPostgres } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
 import { SITE, type RunView } from '../support/world.ts';
 
-const PUSHES = 6;
+const PUSHES = 4;
 
 /**
  * Two specs share the lane. Whoever finds the directory there already has met another run: the file system is the judge. A
