@@ -1,4 +1,4 @@
-import type { Context, Middleware } from 'koa';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { whyNotAdmitted } from '../controller/hooks/admits.ts';
 import { toPressDelivery } from '../controller/hooks/press.ts';
 import { readPayload } from '../controller/hooks/read-payload.ts';
@@ -8,21 +8,53 @@ import type { WaitForResult } from '../controller/hooks/results.ts';
 import type { Run } from '../model/run.ts';
 import type { Hooks, OpenHook } from '../controller/hooks/hooks.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
 import type { Source } from '../sources/contract.ts';
 import type { IncomingDelivery } from '../store/inbox.ts';
 import { SOURCES } from '../sources/index.ts';
 import type { ClientCertificate } from './client-certificate.ts';
 import { clientOf, type Client } from './client-address.ts';
 import type { HookRefusals } from './hook-refusals.ts';
-import { isOver } from './linger.ts';
 import type { Metrics } from './metrics.ts';
+import { headerOf, send, sendProblem } from './plain.ts';
 import { ProblemError } from './problem.ts';
 import { createRateLimit } from './rate-limit.ts';
 import type { ReadBody } from './read-body.ts';
 import { codeOf, refuseOver, type Refusals } from './refusals.ts';
+import type { Stopping } from './stopping.ts';
 import type { TakeIn } from './take-in.ts';
 
-const PATH = /^\/webhooks\/v1\/hooks\/([a-z0-9-]{1,64})(?:\/([\w.~-]{1,200}))?$/;
+/** The hook's id, the token behind it, and the query; with an origin, too. */
+const TARGET =
+  /^(?:https?:\/\/(?:[\w.-]+|\[[\da-fA-F:.]+\])(?::\d+)?)?\/webhooks\/v1\/hooks\/([a-z0-9-]{1,64})(?:\/([\w.~-]{1,200}))?(?:\?([^#]*))?(?:#.*)?$/;
+
+/** What a request's target says. */
+interface Target {
+  id: string;
+  token: string;
+  query: string;
+}
+
+/** What a hook is asked for; undefined when the target is of no hook. */
+export function hookTarget(target: string | undefined): Target | undefined {
+  const [, id, token = '', query = ''] = TARGET.exec(target ?? '') ?? [];
+  return id === undefined ? undefined : { id, token, query };
+}
+
+/** What the log calls the target, which may have a secret in it. */
+const PATH = '/webhooks/v1/hooks';
+
+/** Answers a request to a hook. Never rejects. */
+export type HookHandler = (
+  target: Target,
+  request: IncomingMessage,
+  response: ServerResponse,
+) => Promise<void>;
+
+interface Answer {
+  status: number;
+  body: object | string;
+}
 
 /** Headers in which senders put secrets: no expression sees them. */
 const SECRET_HEADERS = ['authorization', 'proxy-authorization', 'cookie', 'x-gitlab-token'];
@@ -31,97 +63,87 @@ const SECRET_HEADERS = ['authorization', 'proxy-authorization', 'cookie', 'x-git
  * `POST /webhooks/v1/hooks/:id`: as GitHub's route, for any sender. What the request's line and headers say is checked before
  * the body is read, the body before it is parsed; of what fails nothing is stored, and the log has the reason.
  */
-export function hookRoute(deps: {
+export function createHookHandler(deps: {
   hooks: Hooks;
   readBody: ReadBody;
   takeIn: TakeIn;
   clock: Clock;
+  logger: Logger;
   metrics: Metrics;
   refusals: Refusals;
   hookRefusals: HookRefusals;
   waitForResult: WaitForResult;
+  stopping: Pick<Stopping, 'turnAway' | 'signal'>;
   /** Whose `X-Forwarded-For` counts. */
   isProxy: (address: string) => boolean;
   clientCertificate: ClientCertificate;
-}): Middleware {
+}): HookHandler {
   const limits = createRateLimit(deps.clock);
-  return async (ctx, next) => {
-    const [, id, token = ''] = PATH.exec(ctx.path) ?? [];
-    if (id === undefined) return await next();
-    const client = clientOf(ctx.req, deps.isProxy);
+  return async (target, request, response) => {
+    const client = clientOf(request, deps.isProxy);
     let open: OpenHook | undefined;
     try {
+      deps.stopping.turnAway();
       deps.refusals.check(() => client);
-      open = await deps.hooks.find(id);
+      open = await deps.hooks.find(target.id);
       if (open === undefined) {
         throw new ProblemError(404, 'hook-unknown', 'there is no such hook');
       }
-      await receive(ctx, id, open, token, client);
+      const { status, body } = await receive(target, open, request, response, client);
+      send(response, status, body);
     } catch (error) {
-      deps.refusals.note(client, { hook: id }, error);
-      if (open !== undefined) deps.hookRefusals.note(id, codeOf(error));
-      if (isOver(ctx.req)) ctx.set('Connection', 'close');
-      throw error;
+      deps.refusals.note(client, { hook: target.id }, error);
+      if (open !== undefined) deps.hookRefusals.note(target.id, codeOf(error));
+      sendProblem(request, response, { error, path: PATH, logger: deps.logger });
     }
   };
 
   async function receive(
-    ctx: Context,
-    id: string,
+    { id, token, query }: Target,
     open: OpenHook,
-    token: string,
+    request: IncomingMessage,
+    response: ServerResponse,
     client: Client,
-  ): Promise<void> {
-    const contentType = checkRequest(ctx, open, client);
+  ): Promise<Answer> {
+    const contentType = checkRequest(request, open, client);
     const { clientCertificate: wanted } = open.hook;
-    const why = wanted && whyNotAdmitted(wanted, deps.clientCertificate(ctx.req));
+    const why = wanted && whyNotAdmitted(wanted, deps.clientCertificate(request));
     if (why !== undefined) throw new ProblemError(403, 'certificate-refused', why);
     const { rate } = open.hook;
     if (rate !== undefined) {
       refuseOver(limits.wait(`hook ${id}`, rate), 'the hook takes no more requests for now');
     }
     const now = deps.clock.now();
-    const incoming = { header: (name: string) => ctx.get(name), token };
+    const incoming = { header: (name: string) => headerOf(request, name), token };
     const check = open.verify(incoming, now);
-    const bytes = await deps.readBody(ctx.req, check);
+    const bytes = await deps.readBody(request, check);
     // Only now: who has no secret must not use up what who has it may send.
     if (rate !== undefined) limits.take(`hook ${id}`, rate);
     const { body, text } = readPayload(bytes, contentType);
     const { handshake }: Source = SOURCES[open.hook.sender];
     const greeting = handshake?.(body);
-    if (greeting !== undefined) {
-      ctx.status = 200;
-      ctx.type = 'text/plain';
-      ctx.body = greeting;
-      return;
-    }
+    if (greeting !== undefined) return { status: 200, body: greeting };
     const identity = SOURCES[open.hook.sender].identify(incoming, body);
-    const context = { body, headers: headersOf(ctx, open), query: queryOf(ctx) };
+    const context = { body, headers: headersOf(request, open), query: parametersOf(query) };
     const { signed } = check;
-    const request = { context, text, bytes, identity, signed, now };
+    const verified = { context, text, bytes, identity, signed, now };
     const { server, people } = open.hook;
     if (people !== undefined) {
-      await takeIn(toPressDelivery(open.hook, request));
+      await takeIn(toPressDelivery(open.hook, verified));
       // Slack shows an error to who pressed for any other answer, and for none within three seconds.
-      ctx.status = 200;
-      ctx.body = '';
-      return;
+      return { status: 200, body: '' };
     }
     if (server !== undefined) {
-      const found = toServerDeliveries(open.hook, server, request);
+      const found = toServerDeliveries(open.hook, server, verified);
       const [first, ...others] = await Promise.all(found.map(takeIn));
-      ctx.status = 202;
-      ctx.body = others.length === 0 ? first : { ...first, others };
-      return;
+      return { status: 202, body: { ...first, ...(others.length === 0 ? {} : { others }) } };
     }
-    const delivery = toDelivery(open, request);
+    const delivery = toDelivery(open, verified);
     const taken = await takeIn(delivery);
-    ctx.status = 202;
-    ctx.body = taken;
-    if (open.hook.waitMs === 0) return;
-    const result = await deps.waitForResult(delivery.id, open.hook.waitMs, endOf(ctx));
-    if (result.isOver) ctx.status = 200;
-    ctx.body = { ...taken, runs: result.runs.map(toResult) };
+    if (open.hook.waitMs === 0) return { status: 202, body: taken };
+    const end = endOf(response, deps.stopping.signal);
+    const { isOver, runs } = await deps.waitForResult(delivery.id, open.hook.waitMs, end);
+    return { status: isOver ? 200 : 202, body: { ...taken, runs: runs.map(toResult) } };
   }
 
   /** What is answered when it is stored. */
@@ -137,11 +159,10 @@ export function hookRoute(deps: {
 }
 
 /** Aborts when the sender has hung up, or Mainsheet is to end. */
-function endOf(ctx: Context): AbortSignal {
+function endOf(response: ServerResponse, stopping: AbortSignal): AbortSignal {
   const gone = new AbortController();
-  ctx.res.once('close', () => gone.abort());
-  const stopping: unknown = ctx.state['stopping'];
-  return stopping instanceof AbortSignal ? AbortSignal.any([gone.signal, stopping]) : gone.signal;
+  response.once('close', () => gone.abort());
+  return AbortSignal.any([gone.signal, stopping]);
 }
 
 function toResult({ id, spec, state, reason, outputs }: Run) {
@@ -149,18 +170,23 @@ function toResult({ id, spec, state, reason, outputs }: Run) {
 }
 
 /** The content type. Throws ProblemError 403, 405, 415. */
-function checkRequest(ctx: Context, { hook, allows }: OpenHook, { address }: Client): string {
+function checkRequest(
+  request: IncomingMessage,
+  { hook, allows }: OpenHook,
+  { address }: Client,
+): string {
   if (!allows(address)) {
     throw new ProblemError(403, 'address-refused', 'the hook takes no requests from this address');
   }
-  if (!hook.methods.includes(ctx.method)) {
+  const { method = '' } = request;
+  if (!hook.methods.includes(method)) {
     const allowed = hook.methods.join(', ');
     throw new ProblemError(405, 'method-not-allowed', `the hook takes ${allowed}`, {
       headers: { Allow: allowed },
     });
   }
-  if (ctx.method === 'GET') return 'text/plain';
-  const type = ctx.get('Content-Type').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  if (method === 'GET') return 'text/plain';
+  const type = headerOf(request, 'Content-Type').split(';', 1)[0]?.trim().toLowerCase() ?? '';
   if (hook.contentTypes.includes(type)) return type;
   throw new ProblemError(
     415,
@@ -169,7 +195,7 @@ function checkRequest(ctx: Context, { hook, allows }: OpenHook, { address }: Cli
   );
 }
 
-function headersOf({ headers }: Context, { hook }: OpenHook): Record<string, string> {
+function headersOf({ headers }: IncomingMessage, { hook }: OpenHook): Record<string, string> {
   const secret = new Set([...SECRET_HEADERS, hook.options.header?.toLowerCase()]);
   return Object.fromEntries(
     Object.entries(headers).flatMap(([name, value]) =>
@@ -179,7 +205,7 @@ function headersOf({ headers }: Context, { hook }: OpenHook): Record<string, str
 }
 
 /** The first value of each parameter. */
-function queryOf({ querystring }: Context): Record<string, string> {
-  const parameters = [...new URLSearchParams(querystring)].slice(0, 100);
+function parametersOf(query: string): Record<string, string> {
+  const parameters = [...new URLSearchParams(query)].slice(0, 100);
   return Object.fromEntries(parameters.toReversed());
 }

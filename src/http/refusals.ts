@@ -50,6 +50,7 @@ export function createRefusals(deps: {
 
     note(client, about, error) {
       const code = codeOf(error);
+      if (code === 'stopping') return;
       deps.metrics.rejected.inc({ code });
       const key = keyOf(client);
       if (key !== undefined && FAILURES.has(code)) {

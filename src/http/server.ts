@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { ClientCertificates } from '../config/client-certificates.ts';
 import type { GitServers } from '../lib/servers.ts';
 import type { Router } from '@koa/router';
@@ -53,7 +53,7 @@ import { createWaitForResult } from '../controller/hooks/results.ts';
 import { createTryHook } from '../controller/hooks/try-out.ts';
 import { createHookRefusals } from './hook-refusals.ts';
 import { hookOperations } from './api/hooks.ts';
-import { hookRoute } from './hooks.ts';
+import { createHookHandler, hookTarget } from './hooks.ts';
 import { healthRoutes } from './health.ts';
 import { lingerAfterRefusals } from './linger.ts';
 import { createMetrics } from './metrics.ts';
@@ -171,20 +171,20 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   const { authorities = [], header, listener } = deps.clientCertificates ?? {};
   const refusals = createRefusals({ clock, logger, metrics });
   const hookRefusals = createHookRefusals(clock);
-  app.use(
-    hookRoute({
-      hooks: deps.hooks,
-      waitForResult: createWaitForResult({ store, news, clock }),
-      isProxy,
-      refusals,
-      hookRefusals,
-      clientCertificate: createClientCertificate({ authorities, header, isProxy, clock }),
-      readBody,
-      takeIn,
-      clock,
-      metrics,
-    }),
-  );
+  const takeHook = createHookHandler({
+    hooks: deps.hooks,
+    waitForResult: createWaitForResult({ store, news, clock }),
+    stopping,
+    isProxy,
+    refusals,
+    hookRefusals,
+    clientCertificate: createClientCertificate({ authorities, header, isProxy, clock }),
+    readBody,
+    takeIn,
+    clock,
+    logger,
+    metrics,
+  });
   app.use(
     async (ctx, next) => await withOrigin(originOf(ctx, clientOf(ctx.req, isProxy).address), next),
   );
@@ -239,7 +239,11 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   app.use(pages.routes());
   app.use(pages.allowedMethods());
 
-  const handle = app.callback();
+  const others = app.callback();
+  function handle(request: IncomingMessage, response: ServerResponse): Promise<unknown> {
+    const target = hookTarget(request.url);
+    return target === undefined ? others(request, response) : takeHook(target, request, response);
+  }
   const takeWebhook = createWebhookHandler({
     secrets: deps.webhookSecrets,
     readBody,

@@ -23,6 +23,8 @@ export interface Stopping {
   ): RequestListener;
   /** Throws ProblemError 503 after the stop. */
   turnAway(): void;
+  /** Aborts at the stop. */
+  signal: AbortSignal;
   /** The same, and tells streams of the stop: `ctx.state.stopping`, an AbortSignal. */
   guard: Middleware;
   /**
@@ -84,6 +86,7 @@ export function createStopping(clock: Pick<Clock, 'elapsed' | 'sleep'>): Stoppin
     },
 
     turnAway,
+    signal,
 
     async guard(ctx, next) {
       ctx.state['stopping'] = signal;

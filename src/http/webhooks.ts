@@ -9,9 +9,9 @@ import { github } from '../sources/github/source.ts';
 import type { Json } from '../model/event.ts';
 import type { IncomingDelivery } from '../store/inbox.ts';
 import { clientOf } from './client-address.ts';
-import { isOver } from './linger.ts';
 import type { Metrics } from './metrics.ts';
-import { explainError, PROBLEM_TYPE, problemBody, ProblemError } from './problem.ts';
+import { headerOf, send, sendProblem } from './plain.ts';
+import { ProblemError } from './problem.ts';
 import type { ReadBody } from './read-body.ts';
 import type { Refusals } from './refusals.ts';
 import type { TakeIn } from './take-in.ts';
@@ -31,8 +31,7 @@ export function isWebhook(target: string | undefined): boolean {
 
 /**
  * `POST /webhooks/v1/github`: bytes in, 202 out, and in between one commit (G1). Headers are checked before the body is
- * read, the signature before it is parsed; nothing that fails either is stored. Without a framework in between, which would
- * take a fifth of the time of a delivery.
+ * read, the signature before it is parsed; nothing that fails either is stored.
  */
 export function createWebhookHandler(deps: {
   secrets: readonly string[];
@@ -58,16 +57,11 @@ export function createWebhookHandler(deps: {
       deps.turnAway();
       deps.refusals.check(() => clientOf(request, deps.isProxy));
       checkAddress(request);
-      send(response, 202, 'application/json; charset=utf-8', await take(request));
+      send(response, 202, await take(request));
     } catch (error) {
       const about = { method: request.method ?? '', path: WEBHOOK_PATH };
-      const problem = explainError(about, error, deps.logger);
-      if (problem.code !== 'stopping') {
-        deps.refusals.note(clientOf(request, deps.isProxy), about, error);
-      }
-      if (isOver(request)) response.setHeader('Connection', 'close');
-      for (const [name, value] of Object.entries(problem.headers)) response.setHeader(name, value);
-      send(response, problem.status, PROBLEM_TYPE, problemBody(problem));
+      deps.refusals.note(clientOf(request, deps.isProxy), about, error);
+      sendProblem(request, response, { error, path: WEBHOOK_PATH, logger: deps.logger });
     }
   };
 
@@ -115,17 +109,6 @@ export function createWebhookHandler(deps: {
       outcome: await deps.settle(event, payload, text.length),
     };
   }
-}
-
-/** Empty when it is missing. */
-function headerOf({ headers }: IncomingMessage, name: string): string {
-  return String(headers[name.toLowerCase()] ?? '');
-}
-
-function send(response: ServerResponse, status: number, type: string, body: object): void {
-  const text = JSON.stringify(body);
-  const headers = { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) };
-  response.writeHead(status, headers).end(text);
 }
 
 /** Whether the body is a form. Throws ProblemError 405 or 415. */

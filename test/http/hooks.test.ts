@@ -6,6 +6,7 @@ import { parseSpecs } from '../../src/spec/load.ts';
 import { matchesHookCondition } from '../../src/spec/match-hook.ts';
 import { interaction, sendInteraction } from '../callbacks/slack-interaction.ts';
 import { sampleRun } from '../store/samples.ts';
+import { hookTarget } from '../../src/http/hooks.ts';
 import { asAdmin } from '../support/admin.ts';
 import { until } from '../support/until.ts';
 import { NOW, startHttp, type Fixture } from './fixture.ts';
@@ -427,4 +428,24 @@ test('a hook may be kept to the addresses that GitHub sends from, and others bes
   assert.equal((await send(fixture, { from: '192.30.252.1' })).status, 202);
   assert.equal((await send(fixture, { from: '198.51.100.1' })).status, 202);
   assert.equal((await send(fixture, { from: '203.0.113.1' })).status, 403);
+});
+
+test('a hook is found by a target with or without an origin, and nothing beside its path is one', () => {
+  const found = { id: 'a', token: 's.1', query: 'b=3&c' };
+  assert.deepEqual(hookTarget('/webhooks/v1/hooks/a/s.1?b=3&c#d'), found);
+  assert.deepEqual(hookTarget('https://m.example:8443/webhooks/v1/hooks/a/s.1?b=3&c'), found);
+  assert.deepEqual(hookTarget('http://[::1]/webhooks/v1/hooks/a'), {
+    ...found,
+    token: '',
+    query: '',
+  });
+  for (const other of [
+    '/webhooks/v1/hooks/',
+    '/webhooks/v1/hooks/A',
+    '/webhooks/v1/hooks/a/b/c',
+    '/x/webhooks/v1/hooks/a',
+    '//webhooks/v1/hooks/a',
+  ]) {
+    assert.equal(hookTarget(other), undefined, other);
+  }
 });
