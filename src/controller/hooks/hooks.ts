@@ -33,6 +33,14 @@ export function createHooks(deps: {
   clock: Pick<Clock, 'now'>;
 }): Hooks {
   const { catalog } = deps;
+  /** Of each hook as it was read: they are made for it once, not for each request. */
+  const networks = new WeakMap<Hook, (address: string) => boolean>();
+
+  function networksOf(hook: Hook): (address: string) => boolean {
+    const known = networks.get(hook) ?? createNetworks(hook.addresses);
+    networks.set(hook, known);
+    return known;
+  }
 
   function configured({ secrets }: Hook, now: number): string[] {
     return secrets
@@ -42,7 +50,7 @@ export function createHooks(deps: {
 
   function open(hook: Hook, dynamic: DynamicHook | undefined): OpenHook {
     const { addresses } = hook;
-    const isListed = createNetworks(addresses);
+    const isListed = networksOf(hook);
     const isGitHub = addresses.includes('github') ? deps.isGitHub : undefined;
     return {
       hook,
