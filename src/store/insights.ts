@@ -20,8 +20,8 @@ export interface InsightFilter {
   visible?: readonly string[] | undefined;
 }
 
-/** A run that deployed, as far as the store tells by itself. */
-export type StoredRun = Omit<EndedRun, 'committedAt'> & { delivery: string };
+/** A run that deployed, without what its delivery tells. */
+export type StoredRun = Omit<EndedRun, 'committedAt' | 'pushedAt'> & { delivery: string };
 
 export interface StepTime {
   spec: string;
@@ -41,9 +41,8 @@ export function createInsights(db: Db) {
     ): Promise<{ runs: StoredRun[]; isWhole: boolean }> {
       const rows = await all<StoredRun>`
         select r.id, r.spec, r.environment, r.lane, r.cause, r.state, r.sha, r.delivery,
-          r.created_at as "createdAt", r.started_at as "startedAt", r.finished_at as "finishedAt",
-          case when d.event = 'push' then d.received_at end as "pushedAt"
-        from runs r left join deliveries d on d.id = r.delivery
+          r.created_at as "createdAt", r.started_at as "startedAt", r.finished_at as "finishedAt"
+        from runs r
         where r.seq > (select coalesce(max(seq), 0) - ${LOOKED_AT} from runs)
         and r.state in ('succeeded', 'failed') and r.event not in (${sql.lit(PROTECTION)}, 'teardown')
         and r.finished_at >= ${from} and r.finished_at < ${to}
@@ -51,11 +50,8 @@ export function createInsights(db: Db) {
         ${when(filter.environment, (environment) => sql`and r.environment = ${environment}`)}
         ${when(repositoriesOf(filter), (names) => sql`and lower(r.repository) in ${list(names)}`)}
         order by r.seq desc limit ${MOST_RUNS + 1}`;
-      const runs = rows.slice(0, MOST_RUNS).map((row) => ({
-        ...row,
-        startedAt: row.startedAt ?? undefined,
-        pushedAt: row.pushedAt ?? undefined,
-      }));
+      const runs = rows.slice(0, MOST_RUNS);
+      for (const run of runs) run.startedAt ??= undefined;
       return { runs, isWhole: rows.length <= MOST_RUNS };
     },
 
@@ -69,6 +65,18 @@ export function createInsights(db: Db) {
           where s.run_id in ${list(runs.slice(at, at + AT_ONCE))} and s.state = 'succeeded'
           and s.finished_at >= s.started_at`;
         times.push(...rows);
+      }
+      return times;
+    },
+
+    /** When those of the deliveries came that are pushes: milliseconds since the epoch. */
+    async pushTimes(deliveries: readonly string[]): Promise<ReadonlyMap<string, number>> {
+      const times = new Map<string, number>();
+      for (let at = 0; at < deliveries.length; at += AT_ONCE) {
+        const rows = await all<{ id: string; received_at: number }>`
+          select id, received_at from deliveries
+          where id in ${list(deliveries.slice(at, at + AT_ONCE))} and event = 'push'`;
+        for (const { id, received_at: time } of rows) times.set(id, time);
       }
       return times;
     },

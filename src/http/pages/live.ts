@@ -55,13 +55,17 @@ export function liveRoutes(deps: {
         if (item.run === run) wakeup.wake();
         return;
       }
-      void Promise.resolve(concerns(item))
-        .catch(() => true)
-        .then((does) => {
-          hasChanged ||= does;
-          if (does) wakeup.wake();
-        });
+      // What is told of next includes it.
+      if (hasChanged) return;
+      const does = concerns(item);
+      if (typeof does === 'boolean') change(does);
+      else does.then(change, () => change(true));
     });
+    function change(does: boolean): void {
+      if (!does) return;
+      hasChanged = true;
+      wakeup.wake();
+    }
     listening += 1;
     try {
       while (!ended.aborted) {

@@ -12,7 +12,7 @@ import type { InsightFilter, StoredRun } from '../../store/insights.ts';
 const MOST_LOOKED_INTO = 1000;
 /** Payloads that are read at once. */
 const AT_ONCE = 50;
-/** Times of commits that are remembered. */
+/** Times of commits, and of pushes, that are remembered. */
 const MOST_KNOWN = 20_000;
 
 export type StepInsight = { spec: string; step: string } & Percentiles;
@@ -28,10 +28,21 @@ export type ReadInsights = (range: Range, filter: InsightFilter) => Promise<Insi
 /** The metrics of a range, from the runs, the steps and the deliveries that are stored. */
 export function createReadInsights({ insights }: Pick<Store, 'insights'>): ReadInsights {
   const known = new Map<string, number | undefined>();
+  /** When deliveries came; undefined for those that are no pushes. */
+  const pushed = new Map<string, number | undefined>();
+
+  async function learnPushes(runs: readonly StoredRun[]): Promise<void> {
+    if (pushed.size > MOST_KNOWN) pushed.clear();
+    const unknown = runs.map(({ delivery }) => delivery).filter((id) => !pushed.has(id));
+    const times = await insights.pushTimes(unknown);
+    for (const id of unknown) pushed.set(id, times.get(id));
+  }
 
   async function learn(runs: readonly StoredRun[]): Promise<void> {
     if (known.size > MOST_KNOWN) known.clear();
-    const unknown = runs.filter((run) => run.pushedAt !== undefined && !known.has(keyOf(run)));
+    const unknown = runs.filter(
+      (run) => pushed.get(run.delivery) !== undefined && !known.has(keyOf(run)),
+    );
     for (let at = 0; at < unknown.length; at += AT_ONCE) {
       const some = unknown.slice(at, at + AT_ONCE);
       const pushes = await insights.pushes(some.map(({ delivery }) => delivery));
@@ -43,12 +54,17 @@ export function createReadInsights({ insights }: Pick<Store, 'insights'>): ReadI
   return async (range, filter) => {
     const { runs, isWhole } = await insights.runs(range, filter);
     const newest = runs.slice(0, MOST_LOOKED_INTO);
+    await learnPushes(runs);
     await learn(newest.filter(({ state }) => state === 'succeeded'));
     const times = await insights.steps(newest.map(({ id }) => id));
     const steps = Map.groupBy(times, ({ spec, step }) => JSON.stringify([spec, step]));
     return {
       ...insightsOf(
-        runs.map((run) => ({ ...run, committedAt: known.get(keyOf(run)) })),
+        runs.map((run) => ({
+          ...run,
+          committedAt: known.get(keyOf(run)),
+          pushedAt: pushed.get(run.delivery),
+        })),
         range,
       ),
       steps: [...steps.values()]

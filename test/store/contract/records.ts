@@ -31,9 +31,10 @@ export function recordsContract(withStore: WithStore): void {
       const filter = { spec: 'storefront', environment: 'production' };
       const { runs } = await store.insights.runs({ from: 9000, to: 9001 }, filter);
       assert.deepEqual(
-        runs.map(({ id, pushedAt, finishedAt }) => [id, pushedAt, finishedAt]),
-        [['r1', 1000, 9000]],
+        runs.map(({ id, delivery, finishedAt }) => [id, delivery, finishedAt]),
+        [['r1', 'd1', 9000]],
       );
+      assert.deepEqual([...(await store.insights.pushTimes(['d1', 'd2']))], [['d1', 1000]]);
       assert.deepEqual((await store.insights.runs({ from: 0, to: 9000 }, filter)).runs, []);
       const visible = { visible: ['acme/other'] };
       assert.deepEqual((await store.insights.runs({ from: 0, to: 9001 }, visible)).runs, []);
