@@ -145,7 +145,7 @@ async function readSchedules(
         environment: spec.environment,
         schedule,
         next: timesAfter(schedule, clock.now()),
-        last: runs.flatMap((run) => madeBy(spec.name, schedule, run))[0],
+        last: lastOf(spec.name, schedule, runs),
         missed: missed === undefined ? undefined : Date.parse(missed),
       };
     }),
@@ -163,11 +163,14 @@ function timesAfter(schedule: ScheduleTrigger, now: number): number[] {
 }
 
 /** A delivery of a schedule has the time that was meant in its id; of several schedules of a spec it is that one's which means it. */
-function madeBy(spec: string, schedule: ScheduleTrigger, run: Run): { due: number; run: Run }[] {
+function lastOf(spec: string, schedule: ScheduleTrigger, runs: readonly Run[]): Scheduled['last'] {
   const prefix = `${scheduleEventName(spec)}:`;
-  if (!run.delivery.startsWith(prefix)) return [];
-  const due = Date.parse(run.delivery.slice(prefix.length));
-  return nextTime(schedule, due - 1) === due ? [{ due, run }] : [];
+  const dueOf = ({ delivery }: Run) => Date.parse(delivery.slice(prefix.length));
+  // To ask what a schedule means takes time: the newest that it means is enough.
+  const run = runs.find(
+    (one) => one.delivery.startsWith(prefix) && nextTime(schedule, dueOf(one) - 1) === dueOf(one),
+  );
+  return run && { due: dueOf(run), run };
 }
 
 async function readPreviews({ store }: OverviewDeps, viewer: Viewer): Promise<PreviewView[]> {
