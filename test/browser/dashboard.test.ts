@@ -7,6 +7,7 @@ import type { Browser, Page } from 'playwright-core';
 import { logIn } from '../http/pages/browser.ts';
 import { ADMIN_TOKEN } from '../support/admin.ts';
 import { sampleRun } from '../store/samples.ts';
+import { until } from '../support/until.ts';
 import { createWorld, SITE, type World } from '../support/world.ts';
 import { startBrowser } from './browser.ts';
 import { startShowcase } from './pages.ts';
@@ -14,8 +15,8 @@ import { withTab } from './tab.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** It waits for a file that the test makes, so that the test decides how far the run is. */
-const SPEC = `
+/** In each round that the commit's file `waits` names it waits for a file of the test, which so decides how far the run is. */
+const SPECS = `
 name: storefront
 repository: ${SITE}
 environment: production
@@ -23,12 +24,37 @@ on: { push: { branches: [main] } }
 steps:
   - name: Build
     run: |
-      for line in $(seq 1 40); do echo "line $line"; done
-      if [ -e waits ]; then until [ -e /tmp/mainsheet-browser-$MAINSHEET_SHA ]; do sleep 0.05; done; rm /tmp/mainsheet-browser-$MAINSHEET_SHA; fi
+      seq -f "line %g" 40
+      for round in $(cat waits 2>/dev/null); do
+        until [ -e /tmp/mainsheet-browser-$MAINSHEET_SHA-$round ]; do sleep 0.05; done
+        rm /tmp/mainsheet-browser-$MAINSHEET_SHA-$round
+        seq -f "round $round, line %g" 40
+      done
       printf '\\033[32mbuilt\\033[0m\\n'
   - name: Deploy
     run: test ! -e broken
+---
+name: checkout-service
+repository: ${SITE}
+environment: staging
+on: { push: { branches: [gated] } }
+gates: [{ approve: { count: 1 } }]
+steps: [{ run: echo deployed }]
 `;
+
+/** As a page that is not looked at, or is again: nothing hides a page without a window. */
+const sleepOrWake = (page: Page, hidden: boolean) =>
+  page.evaluate(`Object.defineProperty(document, 'hidden', { configurable: true, value: ${hidden} });
+    document.dispatchEvent(new Event('visibilitychange'))`);
+
+/** The log of the first step as the server has it now. */
+const FRESH = `fetch(document.querySelector('#steps').dataset.run + '/log/1', { headers: { 'HX-Request': 'true' } })
+  .then((answer) => answer.text()).then((text) => new DOMParser().parseFromString(text, 'text/html'))`;
+
+const linesIn = (page: Page, root: string) =>
+  page.evaluate(
+    `Promise.resolve(${root}).then((root) => [...root.querySelectorAll('.l')].map((row) => row.id + ' ' + row.lastElementChild.textContent))`,
+  );
 
 const found = await startBrowser().then(
   (browser) => ({ browser }),
@@ -48,7 +74,7 @@ describe('the dashboard in a browser', { skip }, () => {
   let world: World;
   before(async () => {
     world = await createWorld({
-      specs: { 'storefront.yaml': SPEC },
+      specs: { 'shop.yaml': SPECS },
       env: { MAINSHEET_PUBLIC_URL: '' },
     });
   });
@@ -62,15 +88,18 @@ describe('the dashboard in a browser', { skip }, () => {
     return { url, cookie: (await logIn(url)).split('=')[1] ?? '' };
   }
 
-  async function push(files: Record<string, string | null>, message: string) {
-    const sha = await world.sample.commit({ files, message });
-    await world.sample.push('main');
+  async function push(files: Record<string, string | null>, message: string, branch = 'main') {
+    const sha = await world.sample.commit({ files, message, branch });
+    await world.sample.push(branch);
     return sha;
   }
 
-  const letGo = async (sha: string) => {
-    await writeFile(`/tmp/mainsheet-browser-${sha}`, '');
-  };
+  const letGo = (sha: string, round: number) =>
+    writeFile(`/tmp/mainsheet-browser-${sha}-${round}`, '');
+
+  /** The run of a commit, as soon as there is one. */
+  const begun = (sha: string) =>
+    until('a run', async () => (await world.runs(`&sha=${sha}`))[0]?.id);
 
   const seen = (page: Page, text: string) => page.getByText(text).first().waitFor();
 
@@ -79,14 +108,14 @@ describe('the dashboard in a browser', { skip }, () => {
     await withTab(browser, place, async ({ page }) => {
       await page.goto(place.url);
       await page.evaluate('window.isTheSame = true');
-      const sha = await push({ waits: '' }, 'Open the shop');
+      const sha = await push({ waits: '1' }, 'Open the shop');
       await page.getByRole('heading', { name: 'Running now' }).waitFor();
       await seen(page, 'Open the shop');
       await page.locator('.card a').click();
       await page.waitForURL(/\/runs\//);
       await page.evaluate('window.isTheSame = true');
       await page.locator('#step-1').getByText('line 40').waitFor();
-      await letGo(sha);
+      await letGo(sha, 1);
       await page.locator('#run-head').getByText('Succeeded', { exact: true }).waitFor();
       // Who follows was led to the next step, unless that was over before it was seen.
       await page.evaluate(`document.querySelector('#step-1 details').open = true`);
@@ -113,6 +142,70 @@ describe('the dashboard in a browser', { skip }, () => {
     });
   });
 
+  test('a log is followed, stays where one has scrolled up to, and is followed again', async () => {
+    const sha = await push({ waits: '1 2 3 4', broken: null }, 'Paint the shop');
+    const place = await here();
+    const viewport = { width: 1280, height: 600 };
+    await withTab(browser, { ...place, viewport }, async ({ page }) => {
+      await page.goto(`${place.url}/runs/${await begun(sha)}`);
+      const line = (text: string) => page.locator('#step-1').getByText(text, { exact: true });
+      const inSight = async (text: string) => {
+        const box = await line(text).boundingBox();
+        return box !== null && box.y >= 0 && box.y + box.height <= viewport.height;
+      };
+      const comesIntoSight = (text: string) => until(text, () => inSight(text));
+      const follow = page.getByRole('button', { name: 'Follow the log' });
+      const top = () => page.evaluate('scrollY');
+
+      await line('line 40').waitFor();
+      await letGo(sha, 1);
+      await comesIntoSight('round 1, line 40');
+      assert.equal(await follow.isVisible(), false);
+
+      await page.mouse.move(400, 300);
+      await page.mouse.wheel(0, -500);
+      await follow.waitFor();
+      const before = await top();
+      await letGo(sha, 2);
+      await line('round 2, line 40').waitFor({ state: 'attached' });
+      await page.evaluate('new Promise((done) => requestAnimationFrame(done))');
+      assert.equal(await top(), before);
+      assert.equal(await inSight('round 2, line 40'), false);
+
+      await follow.click();
+      await comesIntoSight('round 2, line 40');
+      assert.equal(await follow.isVisible(), false);
+      await letGo(sha, 3);
+      await comesIntoSight('round 3, line 40');
+      await letGo(sha, 4);
+      await page.locator('#run-head').getByText('Succeeded', { exact: true }).waitFor();
+    });
+  });
+
+  test('the filter of the overview is in its address and holds while the page is live; a gate is approved', async () => {
+    const place = await here();
+    await withTab(browser, place, async ({ page }) => {
+      await page.goto(place.url);
+      const storefront = page.locator('.places').getByRole('link', { name: 'storefront' });
+      await storefront.waitFor();
+      await page.getByRole('searchbox', { name: 'Find' }).fill('checkout');
+      await storefront.waitFor({ state: 'detached' });
+      assert.match(page.url(), /\?q=checkout/);
+      // What is written in is not taken away by what is live.
+      await page.getByRole('searchbox', { name: 'Find' }).blur();
+      const sha = await push({ waits: null }, 'Take cards', 'gated');
+      await page.locator('.places').getByText('Waiting for 1 approval').waitFor();
+      assert.equal(await storefront.count(), 0);
+
+      await page.goto(`${place.url}/runs/${await begun(sha)}`);
+      await page.getByRole('link', { name: 'Approve' }).click();
+      await page.getByRole('dialog').getByLabel('Why').fill('looks <b>good</b>');
+      await page.getByRole('dialog').getByRole('button', { name: 'Approve for staging' }).click();
+      await page.locator('#run-head').getByText('Succeeded', { exact: true }).waitFor();
+      await seen(page, 'looks <b>good</b>');
+    });
+  });
+
   test('the page of settings says on demand what doctor says', async () => {
     const place = await here();
     await withTab(browser, place, async ({ page }) => {
@@ -126,19 +219,41 @@ describe('the dashboard in a browser', { skip }, () => {
     });
   });
 
-  test('a page that was open while the server was started again shows what happened meanwhile', async () => {
+  test('pages that were open or slept while the server was started again show what happened meanwhile, and a log is whole', async () => {
     const place = await here();
     const port = new URL(place.url).port;
+    const sha = await push({ waits: '1 2', broken: null }, 'Mend it');
+    const id = await begun(sha);
     await withTab(browser, place, async ({ page, complaints }) => {
-      await page.goto(place.url);
-      await page.waitForSelector('html[data-connected=yes]');
-      await world.controller.stop();
-      await page.waitForSelector('html[data-connected=no]');
+      const context = page.context();
+      const [slept, run] = [await context.newPage(), await context.newPage()];
+      await Promise.all([
+        page.goto(place.url),
+        slept.goto(place.url),
+        run.goto(`${place.url}/runs/${id}`),
+      ]);
+      for (const one of [page, slept, run]) await one.waitForSelector('html[data-connected=yes]');
+      await sleepOrWake(slept, true);
+      await letGo(sha, 1);
+      await run.locator('#step-1').getByText('round 1, line 40').waitFor();
+      await world.controller.kill();
+      for (const one of [page, run]) await one.waitForSelector('html[data-connected=no]');
       await world.controller.restart({ PORT: port });
       world.hear();
-      const sha = await push({ broken: null }, 'Mend it');
+      // What was under way begins once more.
+      for (const round of [1, 2]) await letGo(sha, round);
       await world.ended(sha);
-      await seen(page, 'Mend it');
+      const deployed = (one: Page) => one.locator('.places').getByText('Mend it');
+      await deployed(page).waitFor();
+      assert.equal(await deployed(slept).count(), 0);
+      await sleepOrWake(slept, false);
+      await deployed(slept).waitFor();
+      await run.locator('#run-head').getByText('Succeeded', { exact: true }).waitFor();
+      await run.locator('#step-1').getByText('built').waitFor({ state: 'attached' });
+      assert.deepEqual(
+        await linesIn(run, `document.querySelector('#step-1')`),
+        await linesIn(run, FRESH),
+      );
       // That the server was away is what the console says.
       complaints.splice(0);
     });
