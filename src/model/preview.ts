@@ -24,6 +24,8 @@ export interface TeardownPayload {
   /** What was deployed. */
   sha: string;
   fork: boolean;
+  /** Of the spec that has deployed it, when the present one does not take it down. */
+  digest?: string;
 }
 
 const EVENT_PREFIX = 'teardown:';

@@ -1,8 +1,9 @@
 import { MainsheetError } from '../lib/errors.ts';
-import type { DeploymentSpec } from '../model/deployment-spec.ts';
+import type { DeploymentSpec, LoadedSpec } from '../model/deployment-spec.ts';
 import { ofDigest } from '../model/preview.ts';
 import { parseSpecs } from '../spec/load.ts';
 import type { Tables } from '../store/index.ts';
+import type { Snapshots } from '../store/snapshots.ts';
 
 /** Specs kept parsed at most. They are small, and one that fell out is parsed again. */
 const CACHED = 1000;
@@ -19,22 +20,29 @@ export function createSpecReader(): SpecReader {
   return async (tables, digest) => {
     const known = cache.get(digest);
     if (known !== undefined) return known;
-    const snapshot = await tables.snapshots.get(digest);
-    const loaded = snapshot && parseSpecs(snapshot.file, snapshot.text);
-    const written = loaded?.specs[0]?.spec;
-    if (written === undefined) {
-      throw new MainsheetError(
-        'spec-unreadable',
-        'the snapshot of the deployment spec cannot be read',
-        {
-          cause: loaded?.problems[0] && new Error(loaded.problems[0].message),
-          hint: 'push again, or replay the delivery, to run with the present spec',
-        },
-      );
-    }
+    const { spec: written } = await readSnapshot(tables, digest);
     const spec = ofDigest(digest, written);
     if (cache.size >= CACHED) cache.delete(cache.keys().next().value ?? '');
     cache.set(digest, spec);
     return spec;
   };
+}
+
+/** The spec as it was read when a run was made from it. Throws as the reader does. */
+export async function readSnapshot(
+  tables: { snapshots: Pick<Snapshots, 'get'> },
+  digest: string,
+): Promise<LoadedSpec> {
+  const snapshot = await tables.snapshots.get(digest);
+  const parsed = snapshot && parseSpecs(snapshot.file, snapshot.text);
+  const loaded = parsed?.specs[0];
+  if (loaded !== undefined) return loaded;
+  throw new MainsheetError(
+    'spec-unreadable',
+    'the snapshot of the deployment spec cannot be read',
+    {
+      cause: parsed?.problems[0] && new Error(parsed.problems[0].message),
+      hint: 'push again, or replay the delivery, to run with the present spec',
+    },
+  );
 }

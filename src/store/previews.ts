@@ -84,6 +84,13 @@ export function createPreviews(db: Db) {
       return rows.map(read);
     },
 
+    /** Those that were noted before and are there still. */
+    async liveSince(before: number): Promise<Preview[]> {
+      const rows =
+        await all<Row>`select * from previews where state = 'live' and noted_at <= ${before}`;
+      return rows.map(read);
+    },
+
     /** Begins to take one down. False when another process has done so, or it was deployed again. */
     async begin(
       { spec, repository, number, runId, dueAt }: Preview,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { isAlive } from '../steps/support.ts';
 import { needsRoot, STEP_USER } from '../support/root.ts';
+import { createPulls } from '../support/pulls.ts';
 import { until } from '../support/until.ts';
 import { createWorld, SITE, type World } from '../support/world.ts';
 
@@ -16,6 +17,7 @@ async function createApart(
   t: TestContext,
   steps: string,
   env: Record<string, string> = { MAINSHEET_STEP_USER: USER },
+  specs: Record<string, string> = {},
 ): Promise<{ world: World; root: string; data: string; outside: string }> {
   const root = await mkdtemp(join(tmpdir(), 'mainsheet-apart-'));
   t.after(() => rm(root, { recursive: true, force: true }));
@@ -35,6 +37,7 @@ repository: ${SITE}
 on: { push: { branches: ["**"] } }
 env: { DATA: ${data}, OUTSIDE: ${outside}, SECRETS: ${join(root, 'secrets')} }
 ${steps}`,
+      ...specs,
     },
     env: { MAINSHEET_DATA_DIR: data, MAINSHEET_SECRETS_DIR: join(root, 'secrets'), ...env },
   });
@@ -128,6 +131,38 @@ test(
     assert.doesNotMatch(log, /READ/);
     const { mode, uid } = await stat(join(data, 'admin-token'));
     assert.deepEqual([mode & 0o777, uid], [0o600, 0]);
+  },
+);
+
+test(
+  "a fork's code runs without any secret, and finds none",
+  { ...needsRoot, ...TIME_LIMIT },
+  async (t) => {
+    const preview = (name: string, more: string) => `
+name: ${name}
+repository: ${SITE}
+on: { pull_request: { forks: true } }
+${more}
+steps: [{ run: sh ./deploy.sh }]
+teardown: [{ run: 'true' }]`;
+    const { world, root } = await createApart(t, 'steps: [{ run: "true" }]', undefined, {
+      'open.yaml': preview('open', 'env: { NOT_LISTED: public }'),
+      'closed.yaml': preview('closed', 'secrets: [TOKEN]'),
+    });
+    const pulls = createPulls(world, world.sample);
+    const pull = await pulls.open({
+      'deploy.sh': `env; grep -rs . "${root}/secrets" /proc/*/environ; sed 1q "${root}/data/admin-token"\necho RAN`,
+    });
+    const delivery = await pulls.tell('opened', pull, {
+      head: { ref: 'main', sha: pull.head, repo: { full_name: 'mallory/storefront' } },
+    });
+    const { specs } = await world.explained(delivery);
+    assert.equal(specs.find(({ spec }) => spec === 'closed')?.run, null);
+    const run = await world.ended(pull.head);
+    const log = await world.log(run.id);
+    assert.deepEqual([run.spec, run.state], ['open', 'succeeded'], log);
+    assert.match(log, /^NOT_LISTED=public$[^]*^RAN$/m);
+    assert.doesNotMatch(log, /swordfish|\*\*\*|TOKEN|SECRET=/);
   },
 );
 

@@ -9,7 +9,8 @@ import { pushRefMatches } from '../../spec/match-push.ts';
 import { matchesWorkflowRun } from '../../spec/match-workflow-run.ts';
 import type { WaitingDelivery } from '../../store/inbox.ts';
 import type { Store } from '../../store/index.ts';
-import { judgedBy, type Recognize, type Recognized } from './judge.ts';
+import { judgedBy, type Recognize } from './judge.ts';
+import type { Recognized } from './own-events.ts';
 import { outcomeOf, type Announce } from './judged.ts';
 
 /** Events that change more than what is deployed. */

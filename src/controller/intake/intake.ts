@@ -76,7 +76,11 @@ export function createIntake(deps: {
   failpoint?: Failpoint;
 }): Intake {
   const { store, catalog, transitions, clock, logger, news } = deps;
-  const recognize = createRecognize({ ...deps, repositories: store.repositories });
+  const recognize = createRecognize({
+    ...deps,
+    repositories: store.repositories,
+    snapshots: store.snapshots,
+  });
   const judge = createJudge({ ...deps, recognize });
   const closeIdle = createCloseIdle({ store, recognize, announce, clock });
   const makeRuns = createMakeRuns(deps);

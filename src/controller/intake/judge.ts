@@ -1,29 +1,20 @@
 import { repositoryIdOf } from '../../sources/github/describe-delivery.ts';
 import { toEvent } from '../../sources/events.ts';
 import type { Clock } from '../../lib/clock.ts';
-import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import { sameRepository, type Event, type Json } from '../../model/event.ts';
 import type { Catalog } from '../../spec/catalog.ts';
-import { chainOfEvent, type ChainPayload } from '../../model/chain.ts';
-import { hookOfEvent, pressIn, scopeOf } from '../../model/hook.ts';
-import { asTeardown, teardownOfEvent, type TeardownPayload } from '../../model/preview.ts';
-import { scheduleOfEvent, type SchedulePayload } from '../../model/schedule.ts';
+import { asTeardown } from '../../model/preview.ts';
 import { serverOfEvent } from '../../model/server-event.ts';
-import { failed } from '../../model/verdict.ts';
+import { readSnapshot } from '../../runs/snapshot.ts';
 import { batchKeyOf } from '../../spec/batch-key.ts';
-import { matchesHookCondition, rollbackReason, rollsBack } from '../../spec/match-hook.ts';
+import { rollbackReason, rollsBack } from '../../spec/match-hook.ts';
 import { matchSpecs } from '../../spec/match-specs.ts';
 import type { RepositoriesInMemory } from '../../store/repositories.ts';
-import { pressEvent } from '../hooks/press.ts';
+import type { Snapshots } from '../../store/snapshots.ts';
 import type { WhyNoPlan } from '../plans/wanted.ts';
 import type { Judged } from './judged.ts';
+import { recognizeOwn, type Own, type Recognized } from './own-events.ts';
 import type { Resolve } from './resolve.ts';
-
-/** An event and the specs of its repository. */
-export interface Recognized {
-  event: Event;
-  candidates: LoadedSpec[];
-}
 
 /** Reads payloads. */
 export interface Recognize {
@@ -43,33 +34,35 @@ export type Judge = (
 
 export function createRecognize(deps: {
   catalog: Pick<Catalog, 'forRepository' | 'forHook' | 'hook' | 'byName'>;
+  snapshots: Pick<Snapshots, 'get'>;
   repositories: Pick<RepositoriesInMemory, 'namesSeen' | 'namesKept'>;
   whyNoPlan: WhyNoPlan;
   clock: Clock;
 }): Recognize {
-  const { catalog, repositories, clock, whyNoPlan } = deps;
-
-  /** With the repository whose names decide on the candidates, if any. */
-  function read(name: string, payload: Json): Recognized & { repository: string | undefined } {
-    const own = recognizeOwn(catalog, name, payload);
-    if (own !== undefined) return { ...own, repository: undefined };
-    const event = toEvent(name, payload);
-    return { event, candidates: [], repository: event.repository };
-  }
+  const { catalog, snapshots, repositories, clock, whyNoPlan } = deps;
 
   async function recognize(name: string, payload: Json): Promise<Recognized> {
-    const { repository, ...recognized } = read(name, payload);
-    if (repository === undefined) return recognized;
+    const own = recognizeOwn(catalog, name, payload);
+    if (own !== undefined) return await withSnapshot(own);
+    const event = toEvent(name, payload);
+    if (event.repository === undefined) return { event, candidates: [] };
     const id = numberOf(name, payload);
-    const names = await repositories.namesSeen(id, repository, clock.now());
-    return called(recognized.event, repository, names);
+    const names = await repositories.namesSeen(id, event.repository, clock.now());
+    return called(event, event.repository, names);
+  }
+
+  async function withSnapshot({ event, candidates, digest }: Own): Promise<Recognized> {
+    if (digest === undefined) return { event, candidates };
+    return { event, candidates: [asTeardown(await readSnapshot({ snapshots }, digest))] };
   }
 
   function atOnce(name: string, payload: Json): Recognized | undefined {
-    const { repository, ...recognized } = read(name, payload);
-    if (repository === undefined) return recognized;
-    const names = repositories.namesKept(numberOf(name, payload), repository);
-    return names && called(recognized.event, repository, names);
+    const own = recognizeOwn(catalog, name, payload);
+    if (own !== undefined) return own.digest === undefined ? own : undefined;
+    const event = toEvent(name, payload);
+    if (event.repository === undefined) return { event, candidates: [] };
+    const names = repositories.namesKept(numberOf(name, payload), event.repository);
+    return names && called(event, event.repository, names);
   }
 
   /** `names`: those that the event's repository has and had. */
@@ -94,77 +87,6 @@ export function createRecognize(deps: {
 /** Other servers number their repositories as GitHub does. */
 function numberOf(name: string, payload: Json): number | undefined {
   return serverOfEvent(name) === undefined ? repositoryIdOf(payload) : undefined;
-}
-
-/** What a delivery means that is of Mainsheet itself, or came to a hook; undefined for one of a git server. */
-export function recognizeOwn(
-  catalog: Pick<Catalog, 'forHook' | 'hook' | 'byName'>,
-  name: string,
-  payload: Json,
-): Recognized | undefined {
-  const hook = hookOfEvent(name);
-  if (hook !== undefined) return recognizeHook(catalog, hook, payload);
-  const spec = scheduleOfEvent(name);
-  if (spec !== undefined) return recognizeSchedule(catalog, spec, payload);
-  if (chainOfEvent(name) !== undefined) return recognizeChain(catalog, payload);
-  return teardownOfEvent(name) === undefined ? undefined : recognizeTeardown(catalog, payload);
-}
-
-/** What a stored request to a hook means. */
-export function recognizeHook(
-  catalog: Pick<Catalog, 'forHook' | 'hook'>,
-  hook: string,
-  payload: Json,
-): Recognized {
-  const configured = catalog.hook(hook)?.hook;
-  const press = pressIn(payload);
-  if (press !== undefined) return { event: pressEvent(hook, configured, press), candidates: [] };
-  const verdict =
-    configured === undefined
-      ? failed('hook', `there is no hook ${hook} any more`)
-      : matchesHookCondition('hook.if', configured.if, payload);
-  return {
-    event: { kind: 'hook', hook, repository: undefined, verdict, scope: scopeOf(payload) },
-    candidates: [...catalog.forHook(hook)],
-  };
-}
-
-/** What a stored end of a run means to the spec that it starts. */
-function recognizeChain(catalog: Pick<Catalog, 'byName'>, payload: Json): Recognized {
-  const { spec: starts, deployment } = payload as unknown as ChainPayload;
-  const { run, spec, state, repository, ref, sha } = deployment;
-  const branch = ref.startsWith('refs/heads/') ? ref.slice('refs/heads/'.length) : undefined;
-  const after = { run, spec, state };
-  const loaded = catalog.byName(starts);
-  return {
-    event: { kind: 'deployment', repository, starts, after, ref, branch, sha },
-    candidates: loaded === undefined ? [] : [loaded],
-  };
-}
-
-/** What the stored end of a preview means to its spec. */
-function recognizeTeardown(catalog: Pick<Catalog, 'byName'>, payload: Json): Recognized {
-  const { spec, number, reason, repository, sha, fork } = payload as unknown as TeardownPayload;
-  const loaded = catalog.byName(spec);
-  return {
-    event: { kind: 'teardown', repository, spec, number, reason, sha, fork },
-    candidates: loaded === undefined ? [] : [asTeardown(loaded)],
-  };
-}
-
-/** What a stored time of a spec's schedule means. */
-function recognizeSchedule(
-  catalog: Pick<Catalog, 'byName'>,
-  spec: string,
-  payload: Json,
-): Recognized {
-  const { schedule, timezone, due } = payload as unknown as SchedulePayload;
-  const event = { kind: 'schedule', repository: undefined, spec, cron: schedule } as const;
-  const loaded = catalog.byName(spec);
-  return {
-    event: { ...event, timeZone: timezone, due: Date.parse(due) },
-    candidates: loaded === undefined ? [] : [loaded],
-  };
 }
 
 export function createJudge(deps: { recognize: Recognize; resolve: Resolve }): Judge {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
-import { judgedBy, recognizeHook } from '../../../src/controller/intake/judge.ts';
+import { judgedBy } from '../../../src/controller/intake/judge.ts';
+import { recognizeHook } from '../../../src/controller/intake/own-events.ts';
 import { outcomeOf } from '../../../src/controller/intake/judged.ts';
 import { createMakeRuns, type Origin } from '../../../src/controller/intake/make-runs.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
+import { createRecognize } from '../../../src/controller/intake/judge.ts';
 import { createMakeRuns } from '../../../src/controller/intake/make-runs.ts';
 import { createTeardownLoop } from '../../../src/controller/previews/teardown-loop.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
 import type { DeploymentSpec, LoadedSpec } from '../../../src/model/deployment-spec.ts';
-import type { Event } from '../../../src/model/event.ts';
+import type { Event, Json } from '../../../src/model/event.ts';
 import type { News } from '../../../src/model/news.ts';
-import { asTeardown, type TeardownPayload } from '../../../src/model/preview.ts';
+import { teardownEventName } from '../../../src/model/preview.ts';
 import { createTransitions } from '../../../src/runs/transition.ts';
+import { parseSpecs } from '../../../src/spec/load.ts';
 import { matchSpec } from '../../../src/spec/match.ts';
 import type { Store } from '../../../src/store/index.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
@@ -20,16 +22,34 @@ const on = {
   pullRequest: { branches: [], ttlMs: TTL, most: 2, forks: true },
 } as unknown as DeploymentSpec['on'];
 
+const sample = sampleLoaded({ on });
+const SAMPLE: LoadedSpec = { ...sample, spec: { ...sample.spec, teardown: sample.spec.steps } };
+
+/** With a text that its snapshot is read from. */
+function written(environment: string): LoadedSpec {
+  const [loaded] = parseSpecs(
+    'preview.yaml',
+    `name: storefront
+repository: acme/storefront
+environment: ${environment}
+on: { pull_request: { ttl: 7d } }
+steps: [{ run: deploy }]
+teardown: [{ name: Remove from ${environment}, run: remove }]`,
+  ).specs;
+  assert.ok(loaded);
+  return loaded;
+}
+
 for (const [engine, open] of bothEngines()) {
   describe(`previews on ${engine}`, () => {
-    async function setUp(t: TestContext, stepsApart = false) {
+    async function setUp(t: TestContext, stepsApart = false, loaded = SAMPLE) {
       const store = await open(t);
-      const sample = sampleLoaded({ on });
-      const loaded = { ...sample, spec: { ...sample.spec, teardown: sample.spec.steps } };
+      /** The specs as they are now. */
+      const now = { spec: loaded as LoadedSpec | undefined, stale: false };
       const { name, repository } = loaded.spec;
-      let now = 1_000_000;
+      let time = 1_000_000;
       let count = 0;
-      const clock = { now: () => now, elapsed: () => now, sleep: async () => undefined };
+      const clock = { now: () => time, elapsed: () => time, sleep: async () => undefined };
       const transitions = createTransitions({
         store,
         specOf: async () => loaded.spec,
@@ -45,6 +65,21 @@ for (const [engine, open] of bothEngines()) {
         rollBack: () => assert.fail('nothing is rolled back here'),
       });
 
+      const catalog = {
+        byName: () => now.spec,
+        current: () => ({ specs: [], problems: [], loadedAt: 1, stale: now.stale }),
+        forRepository: () => [],
+        forHook: () => [],
+        hook: () => undefined,
+      };
+      const recognize = createRecognize({
+        catalog,
+        snapshots: store.snapshots,
+        repositories: store.repositories,
+        whyNoPlan: () => undefined,
+        clock,
+      });
+
       async function judged(event: Event, id: string, of: LoadedSpec = loaded) {
         const verdict = matchSpec(of.spec, event, {});
         const origin = { delivery: id, cause: 'event', overtaken: new Map() } as const;
@@ -57,8 +92,7 @@ for (const [engine, open] of bothEngines()) {
       /** One look, as every replica has it. */
       async function look() {
         const stopping = new AbortController();
-        const ending = { ...clock, now: () => (stopping.abort(), now) };
-        const catalog = { byName: () => loaded };
+        const ending = { ...clock, now: () => (stopping.abort(), time) };
         await createTeardownLoop({
           store,
           catalog,
@@ -71,7 +105,8 @@ for (const [engine, open] of bothEngines()) {
       return {
         store,
         look,
-        tick: (ms: number) => (now += ms),
+        specs: now,
+        tick: (ms: number) => (time += ms),
         async tell(number: number, changedAt: number, more: object = {}) {
           const id = `d${(count += 1)}`;
           await store.accept(sampleDelivery(id));
@@ -104,8 +139,9 @@ for (const [engine, open] of bothEngines()) {
           return items.filter(({ event }) => event.startsWith('teardown:')).map(({ id }) => id);
         },
         async takeDown(id: string) {
-          const payload = JSON.parse((await store.inbox.get(id))?.payload ?? '') as TeardownPayload;
-          return await judged({ kind: 'teardown', ...payload }, id, asTeardown(loaded));
+          const payload = JSON.parse((await store.inbox.get(id))?.payload ?? '') as Json;
+          const { event, candidates } = await recognize(teardownEventName('storefront'), payload);
+          return await judged(event, id, candidates[0]);
         },
         stateOf: async (number: number) =>
           (await store.previews.get({ spec: name, repository, number }))?.state,
@@ -185,6 +221,50 @@ for (const [engine, open] of bothEngines()) {
       assert.ok(first);
       await succeed(run?.id ?? '');
       assert.ok((await tell(3, 1)).run);
+    });
+
+    test('one whose spec is gone for an hour is taken down as that said', async (t) => {
+      const { tell, tick, look, specs, takeDown, teardowns, store, succeed, stateOf } = await setUp(
+        t,
+        false,
+        written('preview'),
+      );
+      await tell(7, 1);
+      specs.spec = undefined;
+      tick(60 * 60_000 - 1);
+      await look();
+      assert.deepEqual(await teardowns(), [], 'a replica may not have read it yet');
+      tick(1);
+      specs.stale = true;
+      await look();
+      assert.deepEqual(await teardowns(), [], 'the files are not valid');
+      specs.stale = false;
+      await Promise.all([look(), look()]);
+      const [delivery, ...more] = await teardowns();
+      assert.deepEqual(more, []);
+      const { run } = await takeDown(delivery ?? '');
+      assert.deepEqual([run?.environment, run?.event], ['preview-7', 'teardown']);
+      const steps = await store.steps.ofRun(run?.id ?? '');
+      assert.deepEqual(
+        steps.map(({ name }) => name),
+        ['Remove from preview'],
+      );
+      await succeed(run?.id ?? '');
+      assert.equal(await stateOf(7), 'ended');
+    });
+
+    test('one whose spec deploys elsewhere by now is taken down where it is', async (t) => {
+      const { tell, tick, look, specs, takeDown, teardowns } = await setUp(
+        t,
+        false,
+        written('preview'),
+      );
+      await tell(7, 1);
+      specs.spec = written('review');
+      tick(7 * 86_400_000);
+      await look();
+      const { run } = await takeDown((await teardowns())[0] ?? '');
+      assert.equal(run?.environment, 'preview-7');
     });
 
     test("a fork's is deployed only where steps have a user of their own", async (t) => {
