@@ -186,6 +186,25 @@ export const pausesAnswer = z.looseObject({
 
 export type PausesAnswer = z.infer<typeof pausesAnswer>;
 
+export const previewsAnswer = z.looseObject({
+  items: z.array(
+    z.looseObject({
+      spec: z.string(),
+      repository: z.string(),
+      number: z.number(),
+      state: z.string(),
+      reason: z.string().nullable(),
+      sha: z.string(),
+      url: z.string().nullable(),
+      since: z.string(),
+      until: z.string(),
+    }),
+  ),
+  next: z.string().nullable(),
+});
+
+export type PreviewsAnswer = z.infer<typeof previewsAnswer>;
+
 /** `runs`: those that wait because of it, or waited. */
 export const pausedAnswer = pauseAnswer.extend({ runs: z.array(runAnswer) });
 

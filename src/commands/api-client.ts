@@ -15,6 +15,7 @@ import {
   overviewAnswer,
   pausedAnswer,
   pausesAnswer,
+  previewsAnswer,
   readinessAnswer,
   replayAnswer,
   resendAllAnswer,
@@ -37,6 +38,7 @@ import {
   type OverviewAnswer,
   type PausedAnswer,
   type PausesAnswer,
+  type PreviewsAnswer,
   type ReadinessAnswer,
   type ReplayAnswer,
   type ResendAllAnswer,
@@ -88,6 +90,7 @@ export interface Api {
   pause(kind: 'spec' | 'lane', name: string, reason: string | undefined): Promise<PausedAnswer>;
   resume(kind: 'spec' | 'lane', name: string): Promise<PausedAnswer>;
   pauses(): Promise<PausesAnswer>;
+  previews(): Promise<PreviewsAnswer>;
   hooks(filter: Record<string, string | undefined>): Promise<HooksAnswer>;
   createHook(hook: object): Promise<MadeHookAnswer>;
   rotateHook(id: string, overlap: string | undefined): Promise<MadeHookAnswer>;
@@ -166,6 +169,7 @@ export function createApi(deps: {
     testHook: (id, body) =>
       request.ask(hookTrialAnswer, path('hooks', id, 'test'), { ...post, body }),
     pauses: () => request.ask(pausesAnswer, '/api/v1/pauses'),
+    previews: () => request.ask(previewsAnswer, '/api/v1/previews'),
     outbox: (filter) => request.ask(outboxAnswer, `/api/v1/outbox${queryOf(filter)}`),
     callback: (id) => request.ask(callbackAnswer, `/api/v1/outbox/${encodeURIComponent(id)}`),
     resend: (id) => request.ask(callbackAnswer, path('outbox', id, 'retry'), post),

@@ -47,6 +47,7 @@ const COMMANDS: Record<string, Record<string, () => Promise<Register>>> = {
     pause: async () => (await import('./pause.ts')).pauseCommand,
     resume: async () => (await import('./resume.ts')).resumeCommand,
     pauses: async () => (await import('./pauses.ts')).pausesCommand,
+    previews: async () => (await import('./previews.ts')).previewsCommand,
     outbox: async () => (await import('./outbox.ts')).outboxCommand,
     resend: async () => (await import('./resend.ts')).resendCommand,
   },

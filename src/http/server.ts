@@ -35,6 +35,7 @@ import { gateOperations } from './api/gates.ts';
 import { withOpenApi } from './api/openapi.ts';
 import { overviewOperations } from './api/overview.ts';
 import { pauseOperations } from './api/pauses.ts';
+import { previewOperations } from './api/previews.ts';
 import { historyOperations } from './api/history.ts';
 import { whyOperations } from './api/why.ts';
 import { insightOperations } from './api/insights.ts';
@@ -212,6 +213,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
       ...pauseOperations({ store, catalog, pausing: deps.pausing, guard }),
       ...atAGlanceOperations({ store, catalog, ...reading, gates: deps.gates, clock }),
       ...automationOperations({ store, catalog, ...reading, clock }),
+      ...previewOperations(store),
       ...historyOperations({ ...deps, ...reading }),
       ...overviewOperations({
         store,

@@ -166,6 +166,30 @@ test('a rollback deploys what was deployed before, and why is kept with the paus
   assert.match(paused, /rolled back to 4444444: the cart is empty$/m);
 });
 
+test('previews are listed with what is left over of them', async () => {
+  const { stdout: none } = await runCommand(['previews', '--json'], here());
+  assert.deepEqual(JSON.parse(none), { items: [], next: null });
+  await server.store.previews.note({
+    spec: 'preview',
+    repository: 'acme/storefront',
+    number: 7,
+    state: 'ending',
+    runId: '',
+    sha: 'a'.repeat(40),
+    fork: false,
+    changedAt: 1,
+    notedAt: Date.now(),
+    dueAt: 0,
+    reason: 'its spec is gone',
+    delivery: 'teardown:preview:r1',
+  });
+  const { stdout } = await runCommand(['previews'], here());
+  assert.match(
+    stdout,
+    /^preview +acme\/storefront#7 +left +aaaaaaa +\S+ +1970-01-01T00:00:00.000Z +its spec is gone$/m,
+  );
+});
+
 test('a run that is not there is said so', async () => {
   for (const command of ['cancel', 'retry', 'rollback', 'logs']) {
     const { code, stderr } = await runCommand([command, 'nowhere'], here());

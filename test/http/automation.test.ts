@@ -70,10 +70,14 @@ test('the API tells what starts by itself, and what waits before: a soak, a gate
   await store.cursors.set(missedCursor('nightly', first), isoTime(NOW - 9 * MINUTE), NOW);
   await run('v1', { state: 'succeeded', outputs: { environment_url: 'javascript:alert(1)' } });
   await run('v2', { state: 'succeeded', outputs: { environment_url: 'https://pr.example' } });
+  // The one is being taken down; of the other the teardown has failed.
+  await run('e1', { spec: 'preview', state: 'running', delivery: 'd1' });
+  await run('e4', { spec: 'preview', state: 'failed', delivery: 'd4' });
   for (const [number, state] of [
     [1, 'ending'],
     [2, 'live'],
     [3, 'ended'],
+    [4, 'ending'],
   ] as const) {
     await store.previews.note({
       spec: 'preview',
@@ -86,8 +90,8 @@ test('the API tells what starts by itself, and what waits before: a soak, a gate
       changedAt: 1,
       notedAt: 1,
       dueAt: NOW + number,
-      reason: '',
-      delivery: undefined,
+      reason: 'it was closed',
+      delivery: `d${number}`,
     });
   }
 
@@ -168,11 +172,10 @@ test('the API tells what starts by itself, and what waits before: a soak, a gate
         lastSkipped: null,
       },
     ],
-    previews: [
-      { ...preview(1), state: 'ending', fork: false, url: null },
-      { ...preview(2), state: 'live', fork: true, url: 'https://pr.example/' },
-    ],
+    previews: [PREVIEWS.ending, PREVIEWS.live, PREVIEWS.left],
   });
+  const alone = await fetch(`${url}/api/v1/previews`, { headers });
+  assert.deepEqual(await alone.json(), { items: Object.values(PREVIEWS), next: null });
 });
 
 function preview(number: number) {
@@ -181,7 +184,34 @@ function preview(number: number) {
     repository: 'acme/storefront',
     number,
     sha: `sha${number}`,
-    run: `v${number}`,
+    since: isoTime(1),
     until: isoTime(NOW + number),
   };
 }
+
+const PREVIEWS = {
+  ending: {
+    ...preview(1),
+    state: 'ending',
+    reason: 'it was closed',
+    fork: false,
+    url: null,
+    run: 'v1',
+  },
+  live: {
+    ...preview(2),
+    state: 'live',
+    reason: null,
+    fork: true,
+    url: 'https://pr.example/',
+    run: 'v2',
+  },
+  left: {
+    ...preview(4),
+    state: 'left',
+    reason: 'it was closed',
+    fork: false,
+    url: null,
+    run: null,
+  },
+};

@@ -54,6 +54,7 @@ const ROUTES = [
   'post /api/v1/outbox/retry',
   'post /api/v1/outbox/{id}/retry',
   'get /api/v1/pauses',
+  'get /api/v1/previews',
   'get /api/v1/runs',
   'get /api/v1/runs/{id}',
   'get /api/v1/runs/{id}/log',

@@ -73,7 +73,12 @@ export function createTeardownLoop(deps: {
     const deployed = lane === undefined ? undefined : await tables.environments.get(lane, spec);
     const sha = deployed?.sha ?? preview.sha;
     const payload: TeardownPayload = {
-      ...{ spec, number, reason, repository, sha, fork },
+      spec,
+      number,
+      reason,
+      repository,
+      sha,
+      fork,
       ...(isSame || run === undefined ? {} : { digest: run.specDigest }),
     };
     await tables.inbox.store([

@@ -6,6 +6,7 @@ import { describeWaits } from '../../model/step-gate.ts';
 import { viewerOf } from '../auth/viewer.ts';
 import { readAutomation, type Automation } from '../read/automation.ts';
 import type { OverviewDeps } from '../read/overview.ts';
+import { previewSchema, toPreview } from './previews.ts';
 import { operation, type Operation } from './route.ts';
 
 const time = z.iso.datetime().describe('ISO 8601, UTC');
@@ -76,19 +77,7 @@ const automationSchema = z
         lastSkipped: time.nullable().describe('The newest time that passed and was left out'),
       }),
     ),
-    previews: z.array(
-      z.object({
-        spec: z.string(),
-        repository: z.string(),
-        number: z.int(),
-        state: z.enum(['live', 'ending']),
-        sha: z.string(),
-        fork: z.boolean(),
-        url: z.string().nullable(),
-        run: z.string().nullable(),
-        until: time.describe('When it is taken down'),
-      }),
-    ),
+    previews: z.array(previewSchema),
   })
   .meta({ id: 'Automation' });
 
@@ -154,16 +143,6 @@ function toAutomation(view: Automation): z.infer<typeof automationSchema> {
       last: last === undefined ? null : { due: isoTime(last.due), run: last.run.id },
       lastSkipped: missed === undefined ? null : isoTime(missed),
     })),
-    previews: view.previews.map(({ preview, run, url }) => ({
-      spec: preview.spec,
-      repository: preview.repository,
-      number: preview.number,
-      state: preview.state === 'ending' ? 'ending' : 'live',
-      sha: preview.sha,
-      fork: preview.fork,
-      url: url ?? null,
-      run: run?.id ?? null,
-      until: isoTime(preview.dueAt),
-    })),
+    previews: view.previews.map(toPreview),
   };
 }

@@ -4,10 +4,10 @@ import {
   readAutomation,
   type Automation,
   type Gathering,
-  type PreviewView,
   type Promotion,
   type Scheduled,
 } from '../read/automation.ts';
+import type { PreviewView } from '../read/previews.ts';
 import type { OverviewDeps } from '../read/overview.ts';
 import { chainPicture } from './components/chain-picture.ts';
 import { githubHome } from '../read/web-pages.ts';
@@ -159,20 +159,29 @@ function previews(frame: Frame, all: readonly PreviewView[], githubUrl: string):
   );
 }
 
-function preview(frame: Frame, { preview: one, run, url }: PreviewView, githubUrl: string): Html {
-  const { repository, number, spec, sha, state, dueAt, notedAt, fork, reason } = one;
+/** What is live shows the state of its run. */
+const PREVIEW_ICONS = { live: undefined, ending: 'pending', left: 'failed' } as const;
+
+function preview(
+  frame: Frame,
+  { preview: one, run, url, state }: PreviewView,
+  githubUrl: string,
+): Html {
+  const { repository, number, spec, sha, dueAt, notedAt, fork, reason } = one;
   const link =
     elsewhere(repository) === undefined
       ? html`<a class="above" href="${githubHome(githubUrl, repository)}/pull/${number}" rel="noreferrer">#${number}</a>`
       : html`#${number}`;
-  return html`<li class="run-row">${stateIcon(frame, state === 'ending' ? 'pending' : (run?.state ?? 'none'))}<div class="whole"><p>${
+  return html`<li class="run-row">${stateIcon(frame, PREVIEW_ICONS[state] ?? run?.state ?? 'none')}<div class="whole"><p>${
     run === undefined
       ? html`<span class="strong">${spec}</span>`
       : html`<a class="plain strong row-link" href="${runPath(frame, run.id)}">${spec}</a>`
   } ${link}</p>
 <p class="meta">${url === undefined ? '' : html`<span><a class="above" href="${url}" rel="noreferrer">${hostOf(url)} ${icon(frame, 'external', 'is-small')}</a></span>`}<span>${repository}</span><span>${shortSha(sha)}</span><span>deployed ${ago(run?.createdAt ?? notedAt, frame.now)}</span>${fork ? html`<span>from a fork</span>` : ''}</p>${
-    state === 'ending' ? html`<p class="small muted break">Is taken down: ${reason}</p>` : ''
-  }</div><div class="row-end"><p class="small muted row-times">${state === 'ending' ? 'ending' : html`ends ${until(dueAt, frame.now)}`}</p></div></li>`;
+    state === 'live'
+      ? ''
+      : html`<p class="small muted break">${state === 'left' ? 'Left over, although it was to be taken down' : 'Is taken down'}: ${reason}</p>`
+  }</div><div class="row-end"><p class="small muted row-times">${state === 'live' ? html`ends ${until(dueAt, frame.now)}` : state}</p></div></li>`;
 }
 
 function hostOf(url: string): string {

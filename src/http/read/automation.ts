@@ -3,11 +3,11 @@ import { nextTime, scheduleEventName, type ScheduleTrigger } from '../../model/s
 import type { Run } from '../../model/run.ts';
 import type { GatheringBatch } from '../../store/batches.ts';
 import type { Chain } from '../../store/chains.ts';
-import type { Preview } from '../../store/previews.ts';
 import { missedCursor } from '../../controller/maintenance/schedules.ts';
 import type { Viewer } from '../auth/viewer.ts';
 import { chainGraphs, type ChainGraph } from './chain-graph.ts';
 import { readOverview, type OverviewDeps, type Place } from './overview.ts';
+import { readPreviews, type PreviewView } from './previews.ts';
 
 /** Of each kind so many are shown. */
 const MOST = 200;
@@ -48,13 +48,6 @@ export interface Scheduled {
   missed: number | undefined;
 }
 
-export interface PreviewView {
-  preview: Preview;
-  run: Run | undefined;
-  /** Where it is, when its steps have told. */
-  url: string | undefined;
-}
-
 /** What starts by itself, and what waits before it does. */
 export interface Automation {
   chains: ChainGraph[];
@@ -79,7 +72,7 @@ export async function readAutomation(
     readSoaking(deps, viewer),
     readBatches(deps, viewer),
     readSchedules(deps, specs),
-    readPreviews(deps, viewer),
+    readPreviews(deps.store, viewer),
   ]);
   const gated = await Promise.all(
     overview.blocked
@@ -171,16 +164,4 @@ function lastOf(spec: string, schedule: ScheduleTrigger, runs: readonly Run[]): 
     (one) => one.delivery.startsWith(prefix) && nextTime(schedule, dueOf(one) - 1) === dueOf(one),
   );
   return run && { due: dueOf(run), run };
-}
-
-async function readPreviews({ store }: OverviewDeps, viewer: Viewer): Promise<PreviewView[]> {
-  const open = await store.previews.open(MOST);
-  const seen = open.filter(({ repository }) => viewer.canSee(repository));
-  return await Promise.all(
-    seen.map(async (preview): Promise<PreviewView> => {
-      const run = preview.runId === '' ? undefined : await store.runs.get(preview.runId);
-      const url = URL.parse(run?.outputs['environment_url'] ?? '');
-      return { preview, run, url: /^https?:$/.test(url?.protocol ?? '') ? url?.href : undefined };
-    }),
-  );
 }

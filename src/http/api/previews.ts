@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { isoTime } from '../../lib/clock.ts';
+import type { Store } from '../../store/index.ts';
+import { viewerOf } from '../auth/viewer.ts';
+import { readPreviews, type PreviewView } from '../read/previews.ts';
+import { listOf, operation, type Operation } from './route.ts';
+
+const time = z.iso.datetime().describe('ISO 8601, UTC');
+
+export const previewSchema = z
+  .object({
+    spec: z.string(),
+    repository: z.string(),
+    number: z.int().describe('The pull request'),
+    state: z
+      .enum(['live', 'ending', 'left'])
+      .describe('left: its teardown has failed, or came to nothing'),
+    reason: z.string().nullable().describe('Why it is taken down, or was to be'),
+    sha: z.string(),
+    fork: z.boolean(),
+    url: z.string().nullable(),
+    run: z.string().nullable().describe('The newest that deploys it'),
+    since: time.describe('When its newest commit came'),
+    until: time.describe('When it is taken down'),
+  })
+  .meta({ id: 'Preview' });
+
+/** The environments of pull requests. */
+export function previewOperations(store: Pick<Store, 'previews' | 'runs' | 'inbox'>): Operation[] {
+  return [
+    operation({
+      method: 'get',
+      path: '/previews',
+      name: 'listPreviews',
+      summary: 'Previews of pull requests, first the one that ends first; at most 200',
+      answer: listOf(previewSchema),
+      async serve(ctx) {
+        const previews = await readPreviews(store, viewerOf(ctx));
+        return { items: previews.map(toPreview), next: null };
+      },
+    }),
+  ];
+}
+
+export function toPreview({
+  preview,
+  run,
+  url,
+  state,
+}: PreviewView): z.input<typeof previewSchema> {
+  const { spec, repository, number, reason, sha, fork, notedAt, dueAt } = preview;
+  return {
+    spec,
+    repository,
+    number,
+    state,
+    sha,
+    fork,
+    reason: state === 'live' ? null : reason,
+    url: url ?? null,
+    run: run?.id ?? null,
+    since: isoTime(notedAt),
+    until: isoTime(dueAt),
+  };
+}
