@@ -37,12 +37,11 @@ export async function outputOf(
   const shown = stepToShow(run, steps);
   if (shown === undefined) return { title, summary };
   const log = cleanText(lastOf(await store.logs.end(run.id, shown.index, LOG_BYTES), LOG_BYTES));
+  const block = hasEnded(run.state) ? fenced(log, 'text') : fenced(asDiff(log), 'diff');
   return {
     title,
     summary,
-    ...(log === ''
-      ? {}
-      : { text: `The end of the log of ${plain(shown.name)}:\n\n${fenced(log)}` }),
+    ...(log === '' ? {} : { text: `The end of the log of ${plain(shown.name)}:\n\n${block}` }),
     // They stay on the check run: a note is no reason to say them twice.
     ...(note === undefined && hasEnded(run.state) ? { annotations: annotationsIn(log) } : {}),
   };
@@ -102,11 +101,19 @@ export function plain(text: string): string {
 }
 
 /** A code block that nothing in the text can end. */
-function fenced(text: string): string {
+function fenced(text: string, language: string): string {
   const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = '`'.repeat(Math.min(longest, 100) + 1);
   const inside = longest > 100 ? text.replaceAll(/`{100,}/g, '…') : text;
-  return `${fence}text\n${inside.trimEnd()}\n${fence}`;
+  return `${fence}${language}\n${inside.trimEnd()}\n${fence}`;
+}
+
+/** What a plan says of a line comes first, where GitHub colours it: a change with the sign that it has for one. */
+function asDiff(plan: string): string {
+  return plan.replaceAll(
+    /^( +)(-\/\+|\+\/-|[-+~])(?= )/gm,
+    (_line, indent: string, sign: string) => (sign === '~' ? '!' : sign) + indent,
+  );
 }
 
 /** The last `bytes` of a text, from the start of a line where there is one. */

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { access, realpath } from 'node:fs/promises';
 import { delimiter, isAbsolute, join, sep } from 'node:path';
+import { cleanText } from '../lib/clean-text.ts';
 import type { Clock } from '../lib/clock.ts';
 import { limitsWithin, type StepLimits } from '../lib/step-limits.ts';
 import type { TerraformStepSpec } from '../model/deployment-spec.ts';
@@ -15,7 +16,7 @@ const MOST_SEEN = 256 * 1024;
 /** Nothing is asked at a terminal, and no newer version is told of: https://developer.hashicorp.com/terraform/cli/config/environment-variables */
 const ENVIRONMENT = { TF_IN_AUTOMATION: '1', TF_INPUT: '0', CHECKPOINT_DISABLE: '1' };
 
-/** What a command that ended as it may has printed; or how the step ends. */
+/** What a command that ended as it may has printed, without its colours, which the log has; or how the step ends. */
 export type Said = { exitCode: number; stdout: string } | { result: StepResult };
 
 /** One command of Terraform or OpenTofu. `good`: exit codes that are no failure. */
@@ -54,10 +55,12 @@ export async function openTerraform(
     );
     if ('result' in end) return end;
     const { exitCode, signal } = end.ended;
-    if (exitCode !== null && good.includes(exitCode)) return { exitCode, stdout: seen.stdout };
+    if (exitCode !== null && good.includes(exitCode)) {
+      return { exitCode, stdout: cleanText(seen.stdout) };
+    }
     const how = exitCode === null ? signalReason(signal) : exitReason(exitCode);
     const blame = end.blame === '' ? '' : `, ${end.blame}`;
-    const said = whatIsWrong(seen.stderr, program);
+    const said = whatIsWrong(cleanText(seen.stderr), program);
     return { result: failedStep(`${program} ${args[0]}: ${said}${how}${blame}`) };
   };
 }

@@ -15,7 +15,7 @@ import { writeNew } from './write-new.ts';
 
 /** How long it waits for the lock of the state. */
 const LOCK = '-lock-timeout=60s';
-const PLAIN = ['-input=false', '-no-color'];
+const NEVER_ASK = '-input=false';
 /** Of `plan -detailed-exitcode`: https://developer.hashicorp.com/terraform/cli/commands/plan#detailed-exitcode */
 const CHANGES = 2;
 const WORKSPACE = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,89}$/;
@@ -68,7 +68,7 @@ async function prepare(
   terraform: Terraform,
   { step, values }: StepContext<TerraformStepSpec>,
 ): Promise<StepResult | undefined> {
-  const init = await terraform(['init', ...PLAIN]);
+  const init = await terraform(['init', NEVER_ASK, '-no-color']);
   if ('result' in init) return init.result;
   if (step.workspace === undefined) return undefined;
   const workspace = renderTemplate(step.workspace, values);
@@ -90,7 +90,7 @@ async function plan(
   await writeNew(planIn(context), '', user);
   await writeNew(vars, JSON.stringify(renderJson(step.vars, values)), user);
   const out = ['-detailed-exitcode', `-var-file=${vars}`, `-out=${planIn(context)}`];
-  const said = await terraform(['plan', ...PLAIN, LOCK, ...out], [0, CHANGES]);
+  const said = await terraform(['plan', NEVER_ASK, LOCK, ...out], [0, CHANGES]);
   if ('result' in said) return said.result;
   const changes = said.exitCode === CHANGES;
   const asks =
@@ -115,7 +115,7 @@ async function apply(
   context: StepContext<TerraformStepSpec>,
 ): Promise<StepResult> {
   await context.keep(JSON.stringify({ phase: 'applying' } satisfies Kept));
-  const said = await terraform(['apply', ...PLAIN, LOCK, planIn(context)]);
+  const said = await terraform(['apply', NEVER_ASK, LOCK, planIn(context)]);
   await rm(planIn(context), { force: true });
   return 'result' in said ? said.result : { outcome: 'succeeded', exitCode: 0, outputs: {} };
 }

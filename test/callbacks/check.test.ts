@@ -163,6 +163,33 @@ test('steps are a table with their durations, and the failing one’s log is quo
   );
 });
 
+test('of a step that waits for people its plan is shown as a diff', async (t) => {
+  const store = await openStore(t);
+  await store.runs.insert(sampleRun('r1'), ['Infrastructure']);
+  const [step] = await store.steps.ofRun('r1');
+  assert.ok(step);
+  await store.steps.update('r1', { ...step, attempts: 1 });
+  const text = `\u001b[0m  \u001b[33m~\u001b[0m resource "a" "b" {
+      \u001b[31m-\u001b[0m old = 1
+      \u001b[32m+\u001b[0m new = -1
+    }
+  -/+ resource "c" "d"\n`;
+  await store.logs.append('r1', [{ seq: 0, at: 0, step: 0, stream: 'stdout', text }]);
+  const { output } = await rendered(store, callback({ state: 'blocked' }));
+  assert.equal(
+    output.text,
+    `The end of the log of Infrastructure:
+
+\`\`\`diff
+!   resource "a" "b" {
+-       old = 1
++       new = -1
+    }
+-/+   resource "c" "d"
+\`\`\``,
+  );
+});
+
 test('what GitHub takes is made of it: texts of at most 65,535 characters', async (t) => {
   const store = await openStore(t);
   const names = Array.from({ length: 100 }, (_, index) => `${index} ${'<'.repeat(190)}`);

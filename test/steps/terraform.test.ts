@@ -7,6 +7,7 @@ import { describe, test, type TestContext } from 'node:test';
 import { systemClock } from '../../src/lib/clock.ts';
 import { handOver, type Owner } from '../../src/lib/owner.ts';
 import { createSeal, SEAL_KEY_BYTES } from '../../src/lib/seal.ts';
+import { cleanText } from '../../src/lib/clean-text.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
 import type { StepResult } from '../../src/steps/contract.ts';
 import { createPlanFiles } from '../../src/steps/plan-files.ts';
@@ -106,7 +107,8 @@ describe('a terraform step', { skip: noTerraform }, () => {
     const waiting = await run();
     assert.ok(waiting.outcome === 'waiting');
     assert.equal(waiting.detail, '1 to add, 0 to change, 0 to destroy');
-    assert.match(log(), /\+ resource "terraform_data" "one" \{[^}]*"abc"/);
+    assert.match(cleanText(log()), /\+ resource "terraform_data" "one" \{[^}]*"abc"/);
+    assert.match(log(), /\u001b\[32m\+\u001b\[0m/, 'the log has it in its colours');
     assert.equal(await state(), '', 'nothing is applied yet');
     // What is planned is applied, whatever would be planned now.
     const applied = await run(undefined, { approved: waiting.id, sha: 'later' });
