@@ -1,6 +1,7 @@
 import { cleanLine, cleanText } from '../lib/clean-text.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { hasEnded, type Run, type Step } from '../model/run.ts';
+import { waitingStep } from '../model/step-gate.ts';
 import type { Tables } from '../store/index.ts';
 import { annotationsIn, type Annotation } from './annotations.ts';
 import { alreadyDeployed, descriptionOf } from './describe.ts';
@@ -47,14 +48,11 @@ export async function outputOf(
   };
 }
 
-/** The one that has failed, or that waits for people, who want to see what it is about to do. */
-function stepToShow({ state }: Run, steps: readonly Step[]): Step | undefined {
-  if (hasEnded(state)) return steps.findLast((step) => step.state === 'failed');
-  return state === 'blocked' ? steps.find((step) => isBegun(step)) : undefined;
-}
-
-function isBegun({ state, attempts }: Step): boolean {
-  return state === 'pending' && attempts > 0;
+/** The one that has failed, or that waits for people. */
+function stepToShow(run: Run, steps: readonly Step[]): Step | undefined {
+  return hasEnded(run.state)
+    ? steps.findLast((step) => step.state === 'failed')
+    : waitingStep(run, steps);
 }
 
 function factsOf(run: Run): string {

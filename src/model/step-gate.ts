@@ -6,6 +6,7 @@ import {
   type GateAnswer,
   type GatesVerdict,
 } from './gate.ts';
+import type { Run, Step } from './run.ts';
 
 /** What a run waits for that has begun: people look at what its step is about to do. */
 export interface StepGate {
@@ -17,6 +18,15 @@ export interface StepGate {
   since: number;
   /** What it is about to do, for people. */
   detail: string;
+}
+
+/** The step in whose middle a run waits for people: they want to see what it is about to do. */
+export function waitingStep(
+  { state }: Pick<Run, 'state'>,
+  steps: readonly Step[],
+): Step | undefined {
+  if (state !== 'blocked') return undefined;
+  return steps.find((step) => step.state === 'pending' && step.attempts > 0);
 }
 
 /** Who has to approve what a step is about to do; undefined for a step that asks no one. */

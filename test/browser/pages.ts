@@ -4,6 +4,7 @@ import { logIn } from '../http/pages/browser.ts';
 import { NOW, startHttp, type Fixture } from '../http/fixture.ts';
 import { MADE_HOOK, showcaseHooks } from './showcase-automation.ts';
 import { SHOWCASE_BUDGET, SHOWCASE_SETTINGS, showcaseChecks } from './showcase-settings.ts';
+import { PLAN_RUN, planGates } from './showcase-plan.ts';
 import { fillShowcase } from './showcase.ts';
 
 /** The dashboard with a small company's deployments, or with nothing at all, at the present time. */
@@ -15,6 +16,7 @@ export async function startShowcase(
     passed: () => Date.now() - NOW,
     ...(kind === 'full'
       ? {
+          gates: { view: planGates },
           hooks: showcaseHooks(),
           hookSecrets: { REGISTRY_SECRET: 'secret' },
           settings: SHOWCASE_SETTINGS,
@@ -74,6 +76,7 @@ async function pathsOf(
   );
   return {
     ...paths,
+    'run-plan': `/runs/${PLAN_RUN}`,
     rollback: `/runs/${items[0]?.id}/rollback`,
     delivery: `/deliveries/${deliveries[0]?.id}`,
     spec: '/specs/infrastructure',

@@ -6,6 +6,7 @@ import { sampleRun } from '../store/samples.ts';
 import { createRandom, type Random } from '../support/random.ts';
 import { fillAutomation, PREVIEW_SPEC, TRIGGERS } from './showcase-automation.ts';
 import { buildLog, failingLog } from './showcase-logs.ts';
+import { fillPlan } from './showcase-plan.ts';
 
 const MINUTE = 60_000;
 const STEPS = ['Install', 'Build', 'Test', 'Deploy'];
@@ -90,7 +91,8 @@ export async function fillShowcase(store: Store, specs: CatalogState, now: numbe
   const texts = [...SPECS.map(yamlOf), PREVIEW_SPEC];
   const { specs: loaded, problems } = parseSpecs('deployments.yaml', texts.join('---\n'));
   if (problems.length > 0) throw new Error(JSON.stringify(problems));
-  Object.assign(specs, { specs: loaded, loadedAt: now });
+  const planning = await fillPlan(store, now);
+  Object.assign(specs, { specs: [...loaded, ...planning], loadedAt: now });
   for (const { text, digest, spec: named, file } of loaded) {
     await store.snapshots.keep({ digest, name: named.name, file, text }, now);
   }

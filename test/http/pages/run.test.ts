@@ -114,6 +114,24 @@ test('a run that waits at a gate says for whom, and is answered with a reason', 
   );
 });
 
+test('the step that waits for people is open, with what it is about to do', async (t) => {
+  const { get, store } = await setUp(t, { state: 'blocked', startedAt: 1000 });
+  const [build, deploy] = await store.steps.ofRun('r1');
+  assert.ok(build && deploy);
+  const times = { attempts: 1, startedAt: 1000, finishedAt: 2000 };
+  await store.steps.update('r1', { ...build, ...times, state: 'succeeded' });
+  await store.steps.update('r1', { ...deploy, attempts: 1 });
+  await store.logs.append('r1', [
+    { seq: 0, at: 1000, step: 1, stream: 'stdout', text: '\u001b[32m+\u001b[0m a bucket\n' },
+  ]);
+  const page = await (await get('/runs/r1')).text();
+  assert.deepEqual(
+    [...page.matchAll(/data-step="(\d+)" open/g)].map(([, number]) => number),
+    ['2'],
+  );
+  assert.match(page, /\+<\/span> a bucket/);
+});
+
 test('a rollback asks why, and its page says what keeps the lane as it is', async (t) => {
   const { url, store, asked, get } = await setUp(t, {
     state: 'succeeded',

@@ -1,4 +1,5 @@
-import { hasEnded, type Step } from '../../../model/run.ts';
+import { hasEnded, type RunState, type Step } from '../../../model/run.ts';
+import { waitingStep } from '../../../model/step-gate.ts';
 import type { RunView } from '../../read/run.ts';
 import { stateIcon } from '../components/state.ts';
 import { durationText, since, took } from '../components/time.ts';
@@ -16,7 +17,7 @@ interface Stretch {
 
 /**
  * The run's time from top to bottom, each with a bar that shows when it was: waiting, the checkout, each step with its log, and
- * what was told. The one that failed is open, or the one that runs, or the last.
+ * what was told. The one that failed is open, or the one that runs, or waits for people, or the last.
  */
 export async function sections(
   frame: Frame,
@@ -58,6 +59,7 @@ export async function sections(
       startedAt: begun,
       finishedAt: Number.isFinite(first) || hasEnded(run.state) ? to : undefined,
     };
+    const waiting = waitingStep(run, steps);
     for (const step of [checkout, ...steps]) {
       const lines = counts.get(step.index)?.lines ?? 0;
       const isOpen = step.index === open;
@@ -70,7 +72,8 @@ export async function sections(
             shown: isOpen,
           })
         : '';
-      list.push(stepRow(frame, whole, step, lines, isOpen, log));
+      const state = step === waiting ? 'blocked' : step.state;
+      list.push(stepRow(frame, whole, { ...step, state }, lines, isOpen, log));
     }
   }
   const sent = view.callbacks.filter(({ state }) => state === 'sent').length;
@@ -90,17 +93,18 @@ export async function sections(
 }
 
 function toOpen({ run, steps }: RunView): number {
-  const failed =
-    steps.find(({ state }) => state === 'failed') ?? steps.find(({ state }) => state === 'running');
-  if (failed !== undefined) return failed.index;
-  const last = steps.findLast(({ startedAt }) => startedAt !== undefined);
-  return run.state === 'succeeded' || last === undefined ? (last?.index ?? -1) : last.index;
+  const open =
+    steps.find(({ state }) => state === 'failed') ??
+    steps.find(({ state }) => state === 'running') ??
+    waitingStep(run, steps) ??
+    steps.findLast(({ startedAt }) => startedAt !== undefined);
+  return open?.index ?? -1;
 }
 
 function stepRow(
   frame: Frame,
   whole: Stretch,
-  step: Step,
+  step: Omit<Step, 'state'> & { state: RunState | Step['state'] },
   lines: number,
   isOpen: boolean,
   log: Content,
@@ -114,7 +118,9 @@ function stepRow(
     step.attempts > 1 ? html` <span class="muted small">attempt ${step.attempts}</span>` : ''
   }</span>${bar(whole, stretch, state)}<span class="step-time num">${
     startedAt === undefined
-      ? ''
+      ? state === 'blocked'
+        ? 'waits'
+        : ''
       : finishedAt === undefined
         ? since(startedAt, frame.now)
         : took(finishedAt - startedAt)
