@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isoTime } from '../../src/lib/clock.ts';
 import { logIn } from '../http/pages/browser.ts';
 import { NOW, startHttp, type Fixture } from '../http/fixture.ts';
+import { peopleWith } from '../http/people.ts';
 import { MADE_HOOK, showcaseHooks } from './showcase-automation.ts';
 import { SHOWCASE_BUDGET, SHOWCASE_SETTINGS, showcaseChecks } from './showcase-settings.ts';
 import { PLAN_RUN, planGates } from './showcase-plan.ts';
@@ -23,7 +24,7 @@ export async function startShowcase(
           budget: () => SHOWCASE_BUDGET,
           checkUp: showcaseChecks(Date.now()),
         }
-      : {}),
+      : { people: peopleWith({}) }),
     sleep: (ms, signal) => delay(ms, undefined, { signal }).catch(() => undefined),
   });
   if (kind === 'full') await fillShowcase(server.store, server.specs, Date.now());

@@ -72,7 +72,7 @@ async function receive(incoming: IncomingMessage): Promise<Received> {
     path: incoming.url ?? '',
     headers: incoming.headers,
     text: body,
-    body: body === '' ? undefined : JSON.parse(body),
+    body: /json/.test(incoming.headers['content-type'] ?? '') ? JSON.parse(body) : undefined,
   };
 }
 

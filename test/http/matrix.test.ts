@@ -4,117 +4,236 @@ import { ADMIN_TOKEN } from '../support/admin.ts';
 import { sampleRun } from '../store/samples.ts';
 import { startHttp } from './fixture.ts';
 import { logIn, SAME_SITE } from './pages/browser.ts';
+import { logInAs, peopleWith } from './people.ts';
+import { fillTwo, pathWith } from './two-repositories.ts';
 
-/** What somebody who is not logged in gets: `open` the same as everybody, `login` is led to the log-in, `refused` a 401. */
-type Anonymous = 'open' | 'login' | 'refused';
+/**
+ * Who may: everyone (`open`); all who are logged in, of what they see (`list`); those with that permission on the repository
+ * (`read`, `write`, `admin`); or those who may do everything (`all`), of which others learn that (`all`) or nothing (`hidden`).
+ */
+type Right = 'open' | 'list' | 'read' | 'write' | 'admin' | 'all' | 'hidden';
 
-/** Every page. Routes of the API are all `refused`; they are read from its description. */
-const PAGES: Record<string, Anonymous> = {
-  'GET /': 'login',
-  'GET /live': 'login',
-  'GET /runs': 'login',
-  'GET /deliveries': 'login',
-  'GET /deliveries/:id': 'login',
-  'GET /deliveries/:id/replay': 'login',
-  'POST /deliveries/:id/replay': 'login',
-  'GET /specs': 'login',
-  'GET /specs/:name': 'login',
-  'GET /specs/:name/history': 'login',
-  'GET /specs/:name/pause': 'login',
-  'POST /specs/:name/pause': 'login',
-  'GET /specs/:name/resume': 'login',
-  'POST /specs/:name/resume': 'login',
-  'GET /lanes/:name/pause': 'login',
-  'POST /lanes/:name/pause': 'login',
-  'GET /lanes/:name/resume': 'login',
-  'POST /lanes/:name/resume': 'login',
-  'GET /specs/:name/deploy': 'login',
-  'POST /specs/:name/deploy': 'login',
-  'GET /callbacks': 'login',
-  'GET /callbacks/resend': 'login',
-  'POST /callbacks/resend': 'login',
-  'GET /callbacks/:id': 'login',
-  'POST /callbacks/:id/resend': 'login',
-  'GET /why': 'login',
-  'GET /insights': 'login',
-  'GET /activity': 'login',
-  'GET /automation': 'login',
-  'GET /hooks': 'login',
-  'GET /hooks/:id': 'login',
-  'POST /hooks/:id/try': 'login',
-  'GET /settings': 'login',
-  'POST /settings/check': 'login',
-  'GET /runs/:id': 'login',
-  'GET /runs/:id/log': 'login',
-  'GET /runs/:id/log.txt': 'login',
-  'GET /runs/:id/log/:step': 'login',
-  'GET /runs/:id/cancel': 'login',
-  'GET /runs/:id/retry': 'login',
-  'GET /runs/:id/rollback': 'login',
-  'GET /runs/:id/approve': 'login',
-  'POST /runs/:id/approve': 'login',
-  'GET /runs/:id/reject': 'login',
-  'POST /runs/:id/reject': 'login',
-  'GET /runs/:id/override': 'login',
-  'POST /runs/:id/override': 'login',
-  'POST /runs/:id/cancel': 'login',
-  'POST /runs/:id/retry': 'login',
-  'POST /runs/:id/rollback': 'login',
+const RIGHTS: Record<string, Right> = {
+  'GET /': 'list',
+  'GET /live': 'list',
+  'GET /runs': 'list',
+  'GET /deliveries': 'list',
+  'GET /deliveries/:id': 'read',
+  'GET /deliveries/:id/replay': 'write',
+  'POST /deliveries/:id/replay': 'write',
+  'GET /specs': 'list',
+  'GET /specs/:name': 'read',
+  'GET /specs/:name/history': 'read',
+  'GET /specs/:name/pause': 'admin',
+  'POST /specs/:name/pause': 'admin',
+  'GET /specs/:name/resume': 'admin',
+  'POST /specs/:name/resume': 'admin',
+  'GET /lanes/:name/pause': 'admin',
+  'POST /lanes/:name/pause': 'admin',
+  'GET /lanes/:name/resume': 'admin',
+  'POST /lanes/:name/resume': 'admin',
+  'GET /specs/:name/deploy': 'write',
+  'POST /specs/:name/deploy': 'write',
+  'GET /callbacks': 'list',
+  'GET /callbacks/resend': 'hidden',
+  'POST /callbacks/resend': 'hidden',
+  'GET /callbacks/:id': 'read',
+  'POST /callbacks/:id/resend': 'write',
+  'GET /insights': 'list',
+  'GET /activity': 'list',
+  'GET /why': 'list',
+  'GET /automation': 'list',
+  'GET /hooks': 'list',
+  'GET /hooks/:id': 'hidden',
+  'POST /hooks/:id/try': 'hidden',
+  'GET /settings': 'hidden',
+  'POST /settings/check': 'hidden',
+  'GET /runs/:id': 'read',
+  'GET /runs/:id/log': 'read',
+  'GET /runs/:id/log.txt': 'read',
+  'GET /runs/:id/log/:step': 'read',
+  'GET /runs/:id/cancel': 'write',
+  'GET /runs/:id/retry': 'write',
+  'GET /runs/:id/rollback': 'write',
+  'GET /runs/:id/approve': 'write',
+  'POST /runs/:id/approve': 'write',
+  'GET /runs/:id/reject': 'write',
+  'POST /runs/:id/reject': 'write',
+  'GET /runs/:id/override': 'admin',
+  'POST /runs/:id/override': 'admin',
+  'POST /runs/:id/cancel': 'write',
+  'POST /runs/:id/retry': 'write',
+  'POST /runs/:id/rollback': 'write',
   'GET /badge/:spec.svg': 'open',
   'GET /login': 'open',
   'POST /login': 'open',
+  'GET /auth/github': 'open',
+  'GET /auth/github/callback': 'open',
   'POST /logout': 'open',
   'POST /theme': 'open',
+  'GET /api/v1/hooks': 'list',
+  'POST /api/v1/hooks': 'all',
+  'GET /api/v1/hooks/:id': 'hidden',
+  'GET /api/v1/settings': 'all',
+  'POST /api/v1/settings/check': 'all',
+  'POST /api/v1/hooks/:id/rotate': 'all',
+  'POST /api/v1/hooks/:id/test': 'all',
+  'DELETE /api/v1/hooks/:id': 'all',
+  'GET /api/v1/deliveries': 'list',
+  'GET /api/v1/deliveries/:id': 'read',
+  'GET /api/v1/deliveries/:id/explain': 'read',
+  'POST /api/v1/deliveries/:id/replay': 'write',
+  'GET /api/v1/runs': 'list',
+  'GET /api/v1/runs/:id': 'read',
+  'GET /api/v1/runs/:id/log': 'read',
+  'POST /api/v1/runs/:id/cancel': 'write',
+  'POST /api/v1/runs/:id/retry': 'write',
+  'POST /api/v1/runs/:id/rollback': 'write',
+  'POST /api/v1/runs/:id/approve': 'write',
+  'POST /api/v1/runs/:id/reject': 'write',
+  'POST /api/v1/runs/:id/override': 'admin',
+  'POST /api/v1/specs/:name/deploy': 'write',
+  'POST /api/v1/specs/:name/rollback': 'write',
+  'POST /api/v1/specs/:name/pause': 'admin',
+  'POST /api/v1/specs/:name/resume': 'admin',
+  'POST /api/v1/lanes/:lane/pause': 'admin',
+  'POST /api/v1/lanes/:lane/resume': 'admin',
+  'GET /api/v1/pauses': 'list',
+  'GET /api/v1/specs': 'list',
+  'GET /api/v1/overview': 'list',
+  'GET /api/v1/automation': 'list',
+  'GET /api/v1/environments': 'list',
+  'GET /api/v1/environments/:spec/history': 'read',
+  'GET /api/v1/audit': 'list',
+  'GET /api/v1/outbox': 'list',
+  'GET /api/v1/outbox/:id': 'read',
+  'POST /api/v1/outbox/retry': 'all',
+  'POST /api/v1/outbox/:id/retry': 'write',
+  'GET /api/v1/events': 'list',
+  'GET /api/v1/why': 'list',
+  'GET /api/v1/insights': 'list',
+  'POST /api/v1/backtest': 'list',
+  'POST /api/v1/login-links': 'all',
+  'GET /api/v1/openapi.json': 'list',
 };
 
 /** What is neither a page nor of the API: each says by itself who may. */
 const OTHERS = new Set(['GET /healthz', 'GET /readyz', 'GET /metrics']);
 
+const BODIES: Record<string, object> = {
+  'POST /api/v1/hooks': { hook: 'alerts', owner: 'a' },
+  'POST /api/v1/hooks/:id/test': {},
+  'POST /api/v1/backtest': { specs: [] },
+};
+
+const PEOPLE = ['none', 'read', 'write', 'admin'] as const;
+
+/** The status of a refusal; undefined where the person may. */
+function refusal(right: Right, person: (typeof PEOPLE)[number] | 'everything'): number | undefined {
+  if (person === 'everything' || right === 'list') return undefined;
+  if (right === 'all') return 403;
+  if (right === 'hidden') return 404;
+  if (person === 'none') return 404;
+  return PEOPLE.indexOf(person) < PEOPLE.indexOf(right as never) ? 403 : undefined;
+}
+
 test('each route answers those who may ask, and a route without a row in this table fails', async (t) => {
-  const { url, routes, store } = await startHttp(t);
-  await store.runs.insert(sampleRun('r1'), ['Build']);
-  const session = { Cookie: await logIn(url), ...SAME_SITE };
-  const token = {
-    Authorization: `Bearer ${ADMIN_TOKEN}`,
-    'Content-Type': SAME_SITE['Content-Type'],
-  };
-  const forged = { Cookie: `mainsheet=${'A'.repeat(43)}.${'A'.repeat(43)}`, ...SAME_SITE };
+  const rights = PEOPLE.map((person) => [person, { 'acme/storefront': person }] as const);
+  const { url, routes, store, specs } = await startHttp(t, {
+    people: peopleWith(Object.fromEntries([...rights, ['boss', {}]]), {
+      admins: [{ login: 'Boss' }],
+    }),
+    intake: {
+      replay: async () => ({ outcome: { summary: '', specs: [] }, runs: [] }),
+    },
+    operate: {
+      rollbackSpec: async () => ({ run: { ...sampleRun('back'), sequence: 1 }, pause: undefined }),
+    },
+  });
+  const { open } = await fillTwo(store, specs);
+  const session = async (cookie: Promise<string>) => ({ Cookie: await cookie, ...SAME_SITE });
+  const form = { 'Content-Type': SAME_SITE['Content-Type'] };
+  const bearer = (token: string) => ({ Authorization: `Bearer ${token}`, ...form });
+  const everything = [
+    bearer(ADMIN_TOKEN),
+    await session(logIn(url)),
+    await session(logInAs(url, 'boss')),
+  ];
+  const nobody = [
+    SAME_SITE,
+    bearer('wrong'),
+    { Cookie: `mainsheet=${'A'.repeat(43)}.${'A'.repeat(43)}`, ...SAME_SITE },
+  ];
 
   const ask = async (route: string, headers: Record<string, string>) => {
     const [method = '', path = ''] = route.split(' ');
     const gone = new AbortController();
-    const body = method === 'POST' ? '' : undefined;
-    const target = url + path.replaceAll(/:\w+/g, 'r1');
-    const init = { method, headers, redirect: 'manual', signal: gone.signal } as const;
-    const answer = await fetch(target, body === undefined ? init : { ...init, body });
+    const body = method === 'GET' ? {} : { body: JSON.stringify(BODIES[route] ?? {}) };
+    const type = BODIES[route] === undefined ? {} : { 'Content-Type': 'application/json' };
+    const query = path.endsWith('/why') ? '?repository=acme/storefront&sha=aaaaaaa' : '';
+    const answer = await fetch(url + pathWith(path, open) + query, {
+      method,
+      headers: { ...headers, ...type },
+      redirect: 'manual',
+      signal: gone.signal,
+      ...body,
+    });
     const { status } = answer;
     const location = answer.headers.get('Location') ?? '';
     gone.abort();
     return { status, toLogin: status === 303 && /(?:^|\/)login/.test(location) };
   };
 
-  assert.ok(routes().length > 20);
+  const cookies = new Map<string, Promise<string>>();
+  const refused = (status: number) => [401, 403, 404].includes(status);
   const seen = new Set<string>();
-  for (const route of routes()) {
+  // A hook is there until it is deleted.
+  const ordered = routes().toSorted(
+    (a, b) => Number(/^DELETE/.test(a)) - Number(/^DELETE/.test(b)),
+  );
+  assert.ok(ordered.length > 20);
+  for (const route of ordered) {
     if (OTHERS.has(route)) continue;
     seen.add(route);
-    const expected = route.includes(' /api/v1/') ? 'refused' : PAGES[route];
-    assert.ok(expected !== undefined, `${route} has no row`);
-    // Logging out would end the session that the others are asked with.
-    if (expected === 'open') continue;
-    for (const headers of [SAME_SITE, forged]) {
-      const anonymous = await ask(route, headers);
-      assert.equal(anonymous.status, expected === 'refused' ? 401 : 303, `${route} for anybody`);
-      assert.equal(anonymous.toLogin, expected === 'login', `${route} for anybody`);
+    const right = RIGHTS[route];
+    assert.ok(right !== undefined, `${route} has no row`);
+    if (!route.startsWith('GET ')) {
+      const other = { ...(await session(cookieFor('admin'))), 'Sec-Fetch-Site': 'cross-site' };
+      assert.equal((await ask(route, other)).status, 403, `${route} from another site`);
     }
-    for (const headers of [session, token]) {
-      const known = await ask(route, headers);
-      assert.ok(![401, 403].includes(known.status) && !known.toLogin, `${route}: ${known.status}`);
+    // Logging out would end the session that the others are asked with.
+    if (right === 'open') continue;
+    const isApi = route.includes(' /api/v1/');
+    for (const headers of nobody) {
+      const answer = await ask(route, headers);
+      assert.equal(answer.status, isApi ? 401 : 303, `${route} for anybody`);
+      assert.equal(answer.toLogin, !isApi, `${route} for anybody`);
+    }
+    for (const person of PEOPLE) {
+      const { status, toLogin } = await ask(route, await session(cookieFor(person)));
+      const expected = refusal(right, person);
+      assert.equal(
+        refused(status) ? status : undefined,
+        expected,
+        `${route} for ${person}: ${status}`,
+      );
+      assert.ok(!toLogin, `${route} for ${person}`);
+    }
+    for (const headers of everything) {
+      const { status, toLogin } = await ask(route, headers);
+      const mayBeGone = isApi && /hooks|login-links/.test(route) && status !== 401;
+      assert.ok(mayBeGone || (!refused(status) && !toLogin), `${route}: ${status}`);
     }
   }
   assert.deepEqual(
-    Object.keys(PAGES).filter((route) => !seen.has(route)),
+    Object.keys(RIGHTS).filter((route) => !seen.has(route)),
     [],
     'rows of routes that are no more',
   );
+
+  async function cookieFor(person: string): Promise<string> {
+    const known = cookies.get(person) ?? logInAs(url, person);
+    cookies.set(person, known);
+    return await known;
+  }
 });

@@ -31,8 +31,8 @@ export function loginRoutes(deps: LoginDeps): PageRoute[] {
 
   const waysIn = (query: URLSearchParams, frame: Frame, wrong?: string) =>
     deps.withGitHub
-      ? html`${githubButton(frame, query)}
-<details class="login-token"${wrong === undefined ? '' : html` open`}><summary>Admin token</summary>${tokenForm(frame, query, wrong)}</details>`
+      ? html`<div class="ask">${githubButton(frame, query)}</div>
+<details class="login-token"${wrong === undefined ? '' : html` open`}><summary>Use the admin token</summary>${tokenForm(frame, query, wrong)}</details>`
       : tokenForm(frame, query, wrong);
 
   return [
@@ -135,7 +135,7 @@ function githubButton(frame: Frame, query: URLSearchParams): Html {
   const next = query.get('next');
   const more = next === null ? '' : `?${new URLSearchParams({ next }).toString()}`;
   return html`<a class="button is-primary login-github" href="${frame.root}auth/github${more}">${icon(frame, 'person')}Log in with GitHub</a>
-<p class="small muted">You see and do what you may in each repository on GitHub.</p>`;
+<p class="small muted">You see and do here what GitHub lets you in each repository.</p>`;
 }
 
 function tokenForm(frame: Frame, query: URLSearchParams, wrong?: string): Html {

@@ -17,6 +17,58 @@ const chunk = (seq: number, text = `line ${seq}\n`): LogChunk => ({
 
 export function recordsContract(withStore: WithStore): void {
   test(
+    'repositories that have runs are told once each, however they are spelled, and at most so many',
+    withStore(async ({ runs }) => {
+      assert.deepEqual(await runs.repositories(10), []);
+      for (const [id, repository] of [
+        ['1', 'acme/shop'],
+        ['2', 'Acme/Shop'],
+        ['3', 'acme/api'],
+        ['4', 'zeta/x'],
+      ] as const) {
+        await runs.insert(sampleRun(id, { repository }), []);
+      }
+      assert.deepEqual(await runs.repositories(10), ['acme/api', 'acme/shop', 'zeta/x']);
+      assert.deepEqual(await runs.repositories(2), ['acme/api', 'acme/shop']);
+    }),
+  );
+
+  test(
+    'of the audit and of past deliveries a person is told what they see',
+    withStore(async (store) => {
+      for (const [id, repository] of [
+        ['open', 'Acme/Shop'],
+        ['closed', 'acme/secret'],
+      ] as const) {
+        await store.accept(sampleDelivery(id, { repository }));
+        await store.inbox.close(id, 'processed', { summary: '', specs: [] }, 1);
+        await store.runs.insert(sampleRun(`${id}-run`, { repository }), []);
+        for (const [action, subject] of [
+          ['run.retry', `${id}-run`],
+          ['delivery.replay', id],
+          ['spec.pause', `${id}-spec`],
+          ['lane.pause', `${id}-lane`],
+        ] as const) {
+          await store.audit.record({ at: 1, actor: 'admin', action, subject, detail: '' });
+        }
+      }
+      const seen = { repositories: ['acme/shop'], specs: ['open-spec'] };
+      const request = { limit: 10, before: undefined };
+      const { items } = await store.audit.search(request, { seen });
+      const told = items.map(({ subject }) => subject);
+      assert.deepEqual(told, ['open-spec', 'open', 'open-run']);
+      const nothing = { seen: { repositories: [], specs: [] } };
+      assert.deepEqual((await store.audit.search(request, nothing)).items, []);
+      assert.equal((await store.audit.list(10)).length, 8);
+      const past = async (visible?: string[]) =>
+        (await store.pastDeliveries.after(0, 0, 10, visible)).map(({ id }) => id);
+      assert.deepEqual(await past(), ['open', 'closed']);
+      assert.deepEqual(await past(['acme/shop']), ['open']);
+      assert.deepEqual(await past([]), []);
+    }),
+  );
+
+  test(
     'the runs that ended within a range are told of with their push and how long their steps took',
     withStore(async (store) => {
       await store.accept(sampleDelivery('d1'));

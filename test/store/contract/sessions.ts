@@ -20,10 +20,22 @@ export function sessionsContract(withStore: WithStore): void {
     withStore(async ({ sessions }) => {
       await sessions.add(session('a'));
       assert.deepEqual(await sessions.get('a'), session('a'));
+      await sessions.add(session('b', { githubId: 2 ** 40 }));
+      assert.equal((await sessions.get('b'))?.githubId, 2 ** 40);
       await sessions.see('a', 2000);
       assert.deepEqual(await sessions.get('a'), session('a', { seenAt: 2000 }));
       await sessions.remove('a');
       assert.equal(await sessions.get('a'), undefined);
+    }),
+  );
+
+  test(
+    "a state of GitHub's log-in is spent once, and forgotten when it is too old to be used",
+    withStore(async ({ sessions }) => {
+      const both = [sessions.spend('s', 2000, 1000), sessions.spend('s', 2000, 1000)];
+      assert.deepEqual((await Promise.all(both)).sort(), [false, true]);
+      assert.equal(await sessions.spend('s', 2000, 1999), false);
+      assert.equal(await sessions.spend('s', 3000, 2000), true);
     }),
   );
 

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseSpecs } from '../../src/spec/load.ts';
+import { startHttp } from './fixture.ts';
+import { SAME_SITE } from './pages/browser.ts';
+import { logInAs, peopleWith } from './people.ts';
+import { nextEvent, readEvents } from './read-events.ts';
+import { fillTwo, pathWith, SECRET, type Ids } from './two-repositories.ts';
+
+const { hooks: HOOKS } = parseSpecs('hooks.yaml', 'hook: alerts\nsender: { header: X-Token }\n');
+
+test('no answer tells a stranger of a private repository, nor whether something is in it', async (t) => {
+  const people = peopleWith({ reader: { 'acme/storefront': 'admin' }, stranger: {} });
+  const { url, routes, store, specs, asked, news } = await startHttp(t, {
+    people,
+    hooks: HOOKS.map(({ hook }) => hook),
+    sleep: async () => undefined,
+  });
+  const { open, closed } = await fillTwo(store, specs);
+  const unknown: Ids = { runs: 'no-run', deliveries: 'no-delivery', name: 'nothing', entry: '999' };
+  const same = (text: string, { entry, ...ids }: Ids) =>
+    Object.values(ids)
+      .reduce((left, id) => left.replaceAll(id, '…'), text)
+      .replaceAll(new RegExp(`(callback|entry|callbacks/)( ?)${entry}\\b`, 'g'), '$1$2…');
+
+  for (const login of ['reader', 'stranger']) {
+    const headers = { Cookie: await logInAs(url, login) };
+    const read = async (method: string, path: string) => {
+      const answer = await fetch(url + path, {
+        method,
+        redirect: 'manual',
+        headers: { ...headers, ...SAME_SITE },
+        ...(method === 'GET' ? {} : { body: '' }),
+      });
+      const all = [...answer.headers].filter(
+        ([name]) => !/^(?:date|etag|content-length|connection|keep-alive)$/.test(name),
+      );
+      return { status: answer.status, text: `${JSON.stringify(all)}\n${await answer.text()}` };
+    };
+    for (const route of routes()) {
+      const [method = '', path = ''] = route.split(' ');
+      if (/\/(?:log(?:in|out)|theme|auth|badge|live|events|healthz|readyz|metrics)\b/.test(path)) {
+        continue;
+      }
+      if (method === 'GET') {
+        for (const query of ['', `?${LISTS[path] ?? ''}`]) {
+          const { status, text } = await read('GET', pathWith(path, open) + query);
+          assert.ok(
+            !text.includes(SECRET) && !text.includes('closed-'),
+            `${login}: ${route}${query}`,
+          );
+          assert.ok(status < 500, `${route}: ${status}`);
+        }
+      }
+      if (!path.includes(':')) continue;
+      const hidden = await read(method, pathWith(path, closed));
+      const none = await read(method, pathWith(path, unknown));
+      assert.ok([400, 403, 404].includes(hidden.status), `${login}: ${route}: ${hidden.status}`);
+      assert.equal(hidden.status, none.status, `${login}: ${route}`);
+      if (method === 'GET') {
+        assert.equal(same(hidden.text, closed), same(none.text, unknown), `${login}: ${route}`);
+      }
+    }
+  }
+  assert.deepEqual(asked, [], 'and nothing was done');
+
+  const follow = async (login: string, path: string) => {
+    const headers = { Cookie: await logInAs(url, login) };
+    return readEvents(await fetch(url + path, { headers }));
+  };
+  const heard = await follow('reader', '/api/v1/events');
+  const unheard = [
+    await follow('stranger', '/api/v1/events'),
+    await follow('stranger', '/live?of=deliveries'),
+  ];
+  const happen = (id: string, spec: string) => {
+    news.publish({ kind: 'delivery', delivery: `${id}-delivery`, repository: `acme/${spec}` });
+    news.publish({ kind: 'run', run: `${id}-run`, state: 'running', spec });
+    news.publish({ kind: 'specs', count: 2, stale: false });
+  };
+  happen('closed', SECRET);
+  happen('open', 'storefront');
+  const [first, second] = [await nextEvent(heard), await nextEvent(heard)];
+  assert.deepEqual([first.data['delivery'], second.data['run']], ['open-delivery', 'open-run']);
+  // Where rights may have changed a stream ends, and the browser asks for it again.
+  news.publish({ kind: 'access', repository: undefined });
+  for (const stream of [heard, ...unheard]) {
+    for await (const event of stream) assert.fail(`a stranger hears ${JSON.stringify(event)}`);
+  }
+});
+
+/** Filters of lists that name what is hidden. */
+const LISTS: Record<string, string> = {
+  '/': 'q=skunk',
+  '/runs': 'spec=skunk',
+  '/api/v1/runs': 'delivery=closed-delivery',
+  '/api/v1/deliveries': 'state=processed',
+  '/api/v1/outbox': 'state=dead',
+  '/callbacks': 'state=dead',
+};
