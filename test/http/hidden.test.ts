@@ -97,4 +97,6 @@ const LISTS: Record<string, string> = {
   '/api/v1/deliveries': 'state=processed',
   '/api/v1/outbox': 'state=dead',
   '/callbacks': 'state=dead',
+  '/why': 'q=aaaaaaa',
+  '/api/v1/ask': 'q=aaaaaaa',
 };

@@ -111,6 +111,7 @@ const RIGHTS: Record<string, Right> = {
   'POST /api/v1/outbox/:id/retry': 'write',
   'GET /api/v1/events': 'list',
   'GET /api/v1/why': 'list',
+  'GET /api/v1/ask': 'list',
   'GET /api/v1/insights': 'list',
   'POST /api/v1/backtest': 'list',
   'POST /api/v1/login-links': 'all',
