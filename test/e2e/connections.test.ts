@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { startController, type Controller } from '../support/controller.ts';
 
 const IDLE = fileURLToPath(new URL('../support/idle-connections.ts', import.meta.url));
+/** Nothing here matches, so that nothing goes to GitHub. */
+const NO_FORGE = { url: 'http://127.0.0.1:9', token: 'none' };
 const SPEC = `
 name: storefront
 repository: acme/storefront
@@ -18,9 +20,7 @@ steps: [{ run: "true" }]
 describe('clients that hold connections', () => {
   let controller: Controller;
   before(async () => {
-    // Nothing here matches, so that nothing goes to GitHub.
-    const forge = { url: 'http://127.0.0.1:9', token: 'none' };
-    controller = await startController({ forge, specs: { 'site.yaml': SPEC } });
+    controller = await startController({ forge: NO_FORGE, specs: { 'site.yaml': SPEC } });
   });
   after(() => controller.remove());
 
@@ -37,9 +37,12 @@ describe('clients that hold connections', () => {
   });
 
   test('a process that may open few files keeps some for its work', async (t) => {
-    const forge = { url: 'http://127.0.0.1:9', token: 'none' };
     const openFiles = 256;
-    const small = await startController({ forge, specs: { 'site.yaml': SPEC }, openFiles });
+    const small = await startController({
+      forge: NO_FORGE,
+      specs: { 'site.yaml': SPEC },
+      openFiles,
+    });
     t.after(() => small.remove());
     await withIdleConnections(small, 2 * openFiles, async () => {
       for (let number = 0; number < 20; number += 1) {
@@ -50,6 +53,15 @@ describe('clients that hold connections', () => {
       assert.equal(await metric(small, 'process_max_fds'), openFiles);
     });
   });
+});
+
+/** At once, since each waits until the controller has lost its patience. */
+describe('clients that are slow', { concurrency: true }, () => {
+  let controller: Controller;
+  before(async () => {
+    controller = await startController({ forge: NO_FORGE, specs: { 'site.yaml': SPEC } });
+  });
+  after(() => controller.remove());
 
   test('a sender that never finishes its headers is cut off', { timeout: 60_000 }, async () => {
     const socket = connect(Number(new URL(controller.url).port), '127.0.0.1');
@@ -63,46 +75,42 @@ describe('clients that hold connections', () => {
     clearInterval(drip);
     assert.ok(Date.now() - begun < 25_000);
   });
-});
-
-test('half-sent bodies of strangers neither keep a signed delivery out nor fill the memory', async (t) => {
-  const forge = { url: 'http://127.0.0.1:9', token: 'none' };
-  const controller = await startController({ forge, specs: { 'site.yaml': SPEC } });
-  t.after(() => controller.remove());
-  const before = await metric(controller, 'process_resident_memory_bytes');
-  const mib = 1024 * 1024;
-  const strangers = Array.from({ length: 11 }, () => {
-    const socket = connect(Number(new URL(controller.url).port), '127.0.0.1');
-    socket.on('error', () => undefined).resume();
-    socket.write(
-      [
-        'POST /webhooks/v1/github HTTP/1.1',
-        'Host: x',
-        'Content-Type: application/json',
-        'X-GitHub-Event: push',
-        'X-GitHub-Delivery: stranger',
-        `X-Hub-Signature-256: sha256=${'0'.repeat(64)}`,
-        `Content-Length: ${25 * mib}`,
-        '',
-        '',
-      ].join('\r\n'),
-    );
-    return {
-      socket,
-      closed: new Promise((resolve) => socket.once('close', resolve)),
-      sent: new Promise((resolve) => socket.write(Buffer.alloc(24 * mib), resolve)),
-    };
+  test('half-sent bodies of strangers neither keep a signed delivery out nor fill the memory', async (t) => {
+    const before = await metric(controller, 'process_resident_memory_bytes');
+    const mib = 1024 * 1024;
+    const strangers = Array.from({ length: 11 }, () => {
+      const socket = connect(Number(new URL(controller.url).port), '127.0.0.1');
+      socket.on('error', () => undefined).resume();
+      socket.write(
+        [
+          'POST /webhooks/v1/github HTTP/1.1',
+          'Host: x',
+          'Content-Type: application/json',
+          'X-GitHub-Event: push',
+          'X-GitHub-Delivery: stranger',
+          `X-Hub-Signature-256: sha256=${'0'.repeat(64)}`,
+          `Content-Length: ${25 * mib}`,
+          '',
+          '',
+        ].join('\r\n'),
+      );
+      return {
+        socket,
+        closed: new Promise((resolve) => socket.once('close', resolve)),
+        sent: new Promise((resolve) => socket.write(Buffer.alloc(24 * mib), resolve)),
+      };
+    });
+    t.after(() => strangers.forEach(({ socket }) => socket.destroy()));
+    // All that they send has been taken off their hands, so that the room is as full as they can make it.
+    await Promise.all(strangers.map(({ sent }) => sent));
+    const began = performance.now();
+    assert.equal(await deliver(controller, 'small'), 202);
+    assert.ok(performance.now() - began < 2000, 'it did not wait for them');
+    const grown = (await metric(controller, 'process_resident_memory_bytes')) - before;
+    assert.ok(grown < 150 * mib, `grown by ${Math.round(grown / mib)} MiB`);
+    // In the end each of them is told to go.
+    await Promise.all(strangers.map(({ closed }) => closed));
   });
-  t.after(() => strangers.forEach(({ socket }) => socket.destroy()));
-  // All that they send has been taken off their hands, so that the room is as full as they can make it.
-  await Promise.all(strangers.map(({ sent }) => sent));
-  const began = performance.now();
-  assert.equal(await deliver(controller, 'small'), 202);
-  assert.ok(performance.now() - began < 2000, 'it did not wait for them');
-  const grown = (await metric(controller, 'process_resident_memory_bytes')) - before;
-  assert.ok(grown < 150 * mib, `grown by ${Math.round(grown / mib)} MiB`);
-  // In the end each of them is told to go.
-  await Promise.all(strangers.map(({ closed }) => closed));
 });
 
 async function deliver(controller: Controller, id: string): Promise<number> {

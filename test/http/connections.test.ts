@@ -77,7 +77,7 @@ test('a client that does not read its answers is closed upon, one whose answer t
 });
 
 test('a client that sends thousands of requests at once has few of them answered', async (t) => {
-  const server = await listen(t, 2);
+  const server = await listen(t, 2, { stalledMs: 2000 });
   let count = 0;
   server.on('request', () => (count += 1));
   const socket = await open(server, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(5000));
