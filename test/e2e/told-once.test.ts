@@ -23,7 +23,7 @@ before(async () => {
         spec('back'),
       ].join('---\n'),
     },
-    env: { MAINSHEET_RECONCILE_INTERVAL: '1s', LOG_LEVEL: 'debug' },
+    env: { MAINSHEET_RECONCILE_INTERVAL: '300ms', LOG_LEVEL: 'debug' },
   });
   world.forge.hook({ url: await deafUrl(), secret: world.controller.secret });
   for (const branch of ['one', 'every', 'both', 'back']) {

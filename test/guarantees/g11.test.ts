@@ -7,7 +7,7 @@ import { until } from '../support/until.ts';
 import { createWorld, SITE, type World } from '../support/world.ts';
 
 const LANES = ['one', 'two', 'three'];
-const ROUNDS = 4;
+const ROUNDS = 3;
 const GRACE_MS = 10_000;
 
 /** Steps write down that they began and that they ended: one that ended is never to begin again. */

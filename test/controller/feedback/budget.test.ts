@@ -81,35 +81,29 @@ describe('the budget at GitHub (G10)', () => {
     assert.equal(Math.max(...delays(world)), 0);
   });
 
-  test('at 200 runs an hour the final states still arrive within a minute', async (t) => {
+  test('at 200 runs an hour, at random, the final states still arrive within a minute', async (t) => {
     const world = await createSimulation(t);
-    planEvenly(world, { perHour: 200, hours: 1.25, lanes: 4 });
-    await world.pass(1.25 * HOUR + MINUTE, 10_000);
+    planAtRandom(world, { perHour: 200, hours: 1.5, lanes: 10 });
+    await world.pass(1.5 * HOUR + MINUTE, 10_000);
     assertWithinLimits(world);
-    assert.equal(world.ended.size, 250);
     assert.ok(Math.max(...delays(world)) <= MINUTE, `${Math.max(...delays(world))} ms`);
     // What is behind them is sent too, as far as it goes: the hub hears of every run before Deployments are made.
     const dispatches = world.sent.filter(({ message }) => message.kind === 'dispatch').length;
-    assert.ok(dispatches > 200, `${dispatches} of 250 dispatches`);
-  });
-
-  test('so they do when the runs come at random', async (t) => {
-    const world = await createSimulation(t);
-    planAtRandom(world, { perHour: 200, hours: 2, lanes: 10 });
-    await world.pass(2 * HOUR + MINUTE, 10_000);
-    assertWithinLimits(world);
-    assert.ok(Math.max(...delays(world)) <= MINUTE, `${Math.max(...delays(world))} ms`);
+    assert.ok(
+      dispatches > 0.8 * world.ended.size,
+      `${dispatches} of ${world.ended.size} dispatches`,
+    );
   });
 
   test('at 1,000 runs an hour nothing is lost: the newest of each lane first, the rest when there is room', async (t) => {
     const world = await createSimulation(t);
-    const ids = planEvenly(world, { perHour: 1000, hours: 0.5, lanes: 10 });
-    await world.pass(HOUR / 2 + MINUTE, 10_000);
+    const ids = planEvenly(world, { perHour: 1000, hours: 0.3, lanes: 10 });
+    await world.pass(0.3 * HOUR + MINUTE, 10_000);
     const newest = new Set(ids.slice(-10).map(shaOf));
     const first = await untilSent(world, newest);
     assert.ok(first <= 5 * MINUTE, `the newest of each lane took ${first} ms`);
     assert.ok(longestSilence(world) <= MINUTE, `nothing was shown for ${longestSilence(world)} ms`);
-    await world.pass(3 * HOUR, 60_000);
+    await world.pass(2 * HOUR, 60_000);
     assertWithinLimits(world);
     assert.ok(delays(world).every(Number.isFinite), 'every run has its final status');
     const dispatched = new Set(
