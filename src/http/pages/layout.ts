@@ -36,7 +36,7 @@ const SECTIONS = [
   { name: 'Deliveries', path: 'deliveries' },
   { name: 'Specs', path: 'specs' },
   { name: 'Why?', path: 'why' },
-  { name: 'Insights', path: 'insights' },
+  { name: 'Insights', path: 'insights', isMore: true },
   { name: 'Automation', path: 'automation', isMore: true },
   { name: 'Hooks', path: 'hooks', isMore: true },
   { name: 'Callbacks', path: 'callbacks', isMore: true },
