@@ -11,11 +11,17 @@ export function send(
   response: ServerResponse,
   status: number,
   body: object | string,
-  type = typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8',
+  headers: Record<string, string> = {},
 ): void {
-  const text = typeof body === 'string' ? body : JSON.stringify(body);
-  const headers = { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) };
-  response.writeHead(status, headers).end(text);
+  const isText = typeof body === 'string';
+  const text = isText ? body : JSON.stringify(body);
+  response
+    .writeHead(status, {
+      'Content-Type': isText ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8',
+      'Content-Length': Buffer.byteLength(text),
+      ...headers,
+    })
+    .end(text);
 }
 
 /** Says what went wrong, and logs what was not expected. `path`: without what may be a secret. */
@@ -25,9 +31,11 @@ export function sendProblem(
   { error, path, logger }: { error: unknown; path: string; logger: Logger },
 ): void {
   const problem = explainError({ method: request.method ?? '', path }, error, logger);
-  if (isOver(request)) response.setHeader('Connection', 'close');
-  for (const [name, value] of Object.entries(problem.headers)) response.setHeader(name, value);
-  send(response, problem.status, problemBody(problem), PROBLEM_TYPE);
+  send(response, problem.status, problemBody(problem), {
+    'Content-Type': PROBLEM_TYPE,
+    ...(isOver(request) ? { Connection: 'close' } : {}),
+    ...problem.headers,
+  });
 }
 
 /** A header's value; empty when it is missing. */

@@ -1,5 +1,11 @@
 import type { Context, Middleware } from 'koa';
-import { describeError, MainsheetError, RetryableError, TerminalError } from '../lib/errors.ts';
+import {
+  describeError,
+  MainsheetError,
+  RetryableError,
+  TerminalError,
+  withoutStack,
+} from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 
 /** An answer that is not the one hoped for: RFC 9457, https://www.rfc-editor.org/rfc/rfc9457 */
@@ -163,11 +169,10 @@ function toProblem(error: unknown): ProblemError {
   if (error instanceof MainsheetError) {
     const status = statusOf(error);
     if (status !== undefined) {
-      return new ProblemError(status, error.code, error.message, {
-        cause: error,
-        headers: error instanceof RetryableError ? { 'Retry-After': retryAfter(error) } : {},
-        ...(error.hint === undefined ? {} : { hint: error.hint }),
-      });
+      const { code, message, hint } = error;
+      const headers = error instanceof RetryableError ? { 'Retry-After': retryAfter(error) } : {};
+      const options = { cause: error, headers, ...(hint === undefined ? {} : { hint }) };
+      return withoutStack(() => new ProblemError(status, code, message, options));
     }
   }
   // What went wrong inside is for the log; the caller is told no more than that it did.

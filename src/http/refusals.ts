@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { Clock } from '../lib/clock.ts';
-import { describeError, MainsheetError } from '../lib/errors.ts';
+import { describeError, MainsheetError, withoutStack } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { isPrivateAddress } from '../lib/networks.ts';
 import type { Client } from './client-address.ts';
@@ -75,9 +75,8 @@ export function codeOf(error: unknown): string {
 /** Throws ProblemError 429 when there is something to wait for. */
 export function refuseOver(waitMs: number, message: string): void {
   if (waitMs === 0) return;
-  throw new ProblemError(429, 'too-many-requests', message, {
-    headers: { 'Retry-After': String(Math.ceil(waitMs / 1000)) },
-  });
+  const headers = { 'Retry-After': String(Math.ceil(waitMs / 1000)) };
+  throw withoutStack(() => new ProblemError(429, 'too-many-requests', message, { headers }));
 }
 
 /** What of an address fails counts by this key; undefined for one that may be a proxy's, behind which others stand. */

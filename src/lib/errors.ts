@@ -35,6 +35,20 @@ export class RetryableError extends MainsheetError {
   }
 }
 
+/**
+ * Makes an error without where it was made, which takes as long to find out as much else about a request that is refused: for what is
+ * no fault of this program, and may come often.
+ */
+export function withoutStack<Made extends Error>(make: () => Made): Made {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
 /** What is to be done about anything that was thrown, where it says so. */
 export function hintOf(error: unknown): string | undefined {
   return error instanceof MainsheetError ? error.hint : undefined;

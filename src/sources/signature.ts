@@ -1,13 +1,12 @@
 import { createHmac, timingSafeEqual, type Hmac } from 'node:crypto';
-import { TerminalError } from '../lib/errors.ts';
+import { TerminalError, withoutStack } from '../lib/errors.ts';
 import type { Json } from '../model/event.ts';
 import type { BodyCheck } from './contract.ts';
 
 /** A request that nothing says its sender has signed. */
 export function unsigned(detail: string): TerminalError {
-  return new TerminalError('bad-signature', detail, {
-    hint: "the hook's secret must be the one that the sender has",
-  });
+  const hint = "the hook's secret must be the one that the sender has";
+  return withoutStack(() => new TerminalError('bad-signature', detail, { hint }));
 }
 
 /** A header that has to be there. Throws TerminalError `bad-signature`. */

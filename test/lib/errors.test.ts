@@ -5,6 +5,7 @@ import {
   MainsheetError,
   RetryableError,
   TerminalError,
+  withoutStack,
 } from '../../src/lib/errors.ts';
 
 test('an error carries its code, its cause and what to do', () => {
@@ -48,4 +49,15 @@ test('causes without an end are cut off, also where they go round in a circle', 
   let deep = new Error('0');
   for (let depth = 1; depth < 100; depth += 1) deep = new Error(`<${depth}>`, { cause: deep });
   assert.equal(describeError(deep), '<99>: <98>: <97>: <96>: <95>');
+});
+
+test('an error is made without its stack, and the one after it with', () => {
+  const made = withoutStack(() => new TerminalError('bad-signature', 'no'));
+  assert.equal(made.stack?.includes('errors.test'), false);
+  assert.throws(() =>
+    withoutStack(() => {
+      throw new Error('not made');
+    }),
+  );
+  assert.match(new TerminalError('x', 'y').stack ?? '', /errors\.test/);
 });
