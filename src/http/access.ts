@@ -10,12 +10,17 @@ export function access(authenticate: Authenticate): Middleware {
   return async (ctx, next) => {
     const viewer = await authenticate(ctx);
     if (viewer === undefined) {
-      throw new ProblemError(401, 'token-missing', 'the bearer token is missing or wrong', {
-        hint: 'send "Authorization: Bearer …" with the value of MAINSHEET_ADMIN_TOKEN, or where that is not set with what is in the file admin-token in the data directory',
-        headers: { 'WWW-Authenticate': 'Bearer realm="mainsheet"' },
-      });
+      throw tokenMissing();
     }
     ctx.state['viewer'] = viewer;
     await next();
   };
+}
+
+/** For who has shown neither the token nor a session. */
+export function tokenMissing(): ProblemError {
+  return new ProblemError(401, 'token-missing', 'the bearer token is missing or wrong', {
+    hint: 'send "Authorization: Bearer …" with the value of MAINSHEET_ADMIN_TOKEN, or where that is not set with what is in the file admin-token in the data directory',
+    headers: { 'WWW-Authenticate': 'Bearer realm="mainsheet"' },
+  });
 }

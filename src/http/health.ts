@@ -5,6 +5,7 @@ import { formatProblem } from '../spec/problem.ts';
 import type { Store } from '../store/index.ts';
 import { hasAccess } from './auth/bearer.ts';
 import type { Metrics } from './metrics.ts';
+import { tokenMissing } from './access.ts';
 import { ProblemError } from './problem.ts';
 
 /** `private`: only for those who may use the API. */
@@ -25,6 +26,8 @@ export function healthRoutes(deps: {
   catalog: Catalog;
   metrics: Metrics;
   adminToken: string;
+  /** Whether `/metrics` is only for those who may use the API. */
+  areMetricsClosed: boolean;
 }): Router {
   const checks: Record<string, () => Promise<Check>> = {
     store: () => checkStore(deps.store),
@@ -56,6 +59,8 @@ export function healthRoutes(deps: {
   });
 
   router.get('/metrics', async (ctx) => {
+    // They name specs and repositories.
+    if (deps.areMetricsClosed && !hasAccess(ctx, deps.adminToken)) throw tokenMissing();
     ctx.type = deps.metrics.registry.contentType;
     ctx.body = await deps.metrics.registry.metrics();
   });

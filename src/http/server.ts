@@ -189,7 +189,13 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   app.use(
     async (ctx, next) => await withOrigin(originOf(ctx, clientOf(ctx.req, isProxy).address), next),
   );
-  const health = healthRoutes({ store, catalog, metrics, adminToken: deps.adminToken });
+  const health = healthRoutes({
+    store,
+    catalog,
+    metrics,
+    adminToken: deps.adminToken,
+    areMetricsClosed: deps.people !== undefined,
+  });
   app.use(health.routes());
 
   const reading = {

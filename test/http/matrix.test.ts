@@ -186,6 +186,14 @@ test('each route answers those who may ask, and a route without a row in this ta
   };
 
   const cookies = new Map<string, Promise<string>>();
+  for (const [headers, status] of [
+    [{}, 401],
+    [await session(logInAs(url, 'admin')), 401],
+    [bearer(ADMIN_TOKEN), 200],
+  ] as const) {
+    assert.equal((await fetch(`${url}/metrics`, { headers })).status, status, 'metrics');
+  }
+
   const refused = (status: number) => [401, 403, 404].includes(status);
   const seen = new Set<string>();
   // A hook is there until it is deleted.

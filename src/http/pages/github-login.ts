@@ -27,7 +27,9 @@ export function githubLoginRoutes(
       method: 'get',
       path: '/auth/github',
       open: true,
-      async serve({ ctx, query }) {
+      async serve({ ctx, frame, query }) {
+        // Another site may not end the session that this browser has.
+        if (ctx.get('Sec-Fetch-Site') === 'cross-site') return { redirect: `${frame.root}login` };
         attempts.check(deps.addressOf(ctx));
         const begun = stateCookie.begin(ctx, query.get('next')?.slice(0, 500) ?? '', clock.now());
         return { redirect: signIn.authorizeUrl({ ...begun, redirectUrl }) };

@@ -125,6 +125,16 @@ test('a log-in leads to a page of the dashboard and nowhere else', async (t) => 
   }
 });
 
+test('another site cannot begin a log-in, which would end the session that is there', async (t) => {
+  const { url } = await start(t);
+  const answer = await fetch(`${url}/auth/github`, {
+    redirect: 'manual',
+    headers: { 'Sec-Fetch-Site': 'cross-site' },
+  });
+  assert.equal(answer.headers.get('Location'), '../login');
+  assert.deepEqual(answer.headers.getSetCookie(), []);
+});
+
 test('log-ins that fail are limited as those with the token are', async (t) => {
   const { url } = await start(t);
   for (let at = 0; at < 10; at += 1) await comeBack(url, { code: 'x', state: 'x' }, '');
