@@ -130,7 +130,7 @@ async function checkGitHub(
   const feedback = [...DEFAULT_FEEDBACK, ...specs.flatMap(({ spec }) => spec.feedback)];
   const permissions = [
     ...permissionsFor(feedback),
-    ...permissionsOfGates(specs),
+    ...permissionsOfTeams(config, specs),
     ...(specs.some(({ spec }) => spec.comments) ? COMMENT_PERMISSIONS : []),
     ...specs.flatMap(({ spec }) =>
       [...spec.steps, ...(spec.teardown ?? [])].flatMap(workflowPermissions),
@@ -148,12 +148,13 @@ async function checkGitHub(
 }
 
 /** Who is in a team an App may only ask with a permission on the organization. */
-function permissionsOfGates(specs: readonly LoadedSpec[]): Permission[] {
-  const namesTeam = specs.some(({ spec }) =>
+function permissionsOfTeams({ admins }: Config, specs: readonly LoadedSpec[]): Permission[] {
+  const inGate = specs.some(({ spec }) =>
     spec.gates.some((gate) => gate.kind === 'approve' && gate.from.some(isTeam)),
   );
-  return namesTeam
-    ? [{ name: 'members', least: 'read', why: 'to look up who is in a team that a gate names' }]
+  const named = inGate ? 'a gate names' : 'MAINSHEET_ADMINS names';
+  return inGate || admins.some((one) => 'team' in one)
+    ? [{ name: 'members', least: 'read', why: `to look up who is in a team that ${named}` }]
     : [];
 }
 

@@ -102,6 +102,7 @@ const RIGHTS: Record<string, Right> = {
   'GET /api/v1/specs': 'list',
   'GET /api/v1/overview': 'list',
   'GET /api/v1/automation': 'list',
+  'GET /api/v1/previews': 'list',
   'GET /api/v1/environments': 'list',
   'GET /api/v1/environments/:spec/history': 'read',
   'GET /api/v1/audit': 'list',
