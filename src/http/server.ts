@@ -14,6 +14,7 @@ import type { Deploy } from '../controller/operator/deploy.ts';
 import type { Gates } from '../controller/operator/gates.ts';
 import type { Operate } from '../controller/operator/operate.ts';
 import type { BudgetUsage } from '../github/budget.ts';
+import { createTryEvent } from '../controller/operator/try-event.ts';
 import { createAsk } from '../controller/operator/ask.ts';
 import type { AskWhy } from '../controller/operator/why.ts';
 import type { Pausing } from '../controller/operator/pausing.ts';
@@ -37,10 +38,12 @@ import { overviewOperations } from './api/overview.ts';
 import { pauseOperations } from './api/pauses.ts';
 import { previewOperations } from './api/previews.ts';
 import { historyOperations } from './api/history.ts';
+import { tryOperations } from './api/tries.ts';
 import { whyOperations } from './api/why.ts';
 import { insightOperations } from './api/insights.ts';
 import { settingsOperations } from './api/settings.ts';
 import type { CheckUp, Settings } from './read/settings.ts';
+import { createRunBacktest } from './read/backtest-turn.ts';
 import { createReadInsights } from './read/insights.ts';
 import { apiRouter } from './api/route.ts';
 import { runOperations } from './api/runs.ts';
@@ -210,6 +213,10 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   };
   const guard = createGuard({ store, catalog });
   const ask = createAsk(deps);
+  const tries = {
+    runBacktest: createRunBacktest(deps.backtest),
+    tryEvent: createTryEvent({ catalog, repositories: store.repositories }),
+  };
   const operations = withOpenApi(
     [
       ...hookOperations({ store, catalog, clock, ...hookPages, registry: deps.hookRegistry }),
@@ -231,7 +238,8 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
       }),
       ...whyOperations({ ...deps, ask }),
       ...insightOperations({ ...reading, clock }),
-      ...backtestOperations({ backtest: deps.backtest, clock, stepLimits: deps.stepLimits }),
+      ...backtestOperations({ ...tries, clock, stepLimits: deps.stepLimits }),
+      ...tryOperations({ catalog, ...tries }),
       ...settingsOperations(deps),
       ...loginLinkOperations(auth.logIns),
     ],
@@ -242,7 +250,14 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   app.use(api.allowedMethods());
   const badges = badgeRoutes({ catalog, recentRuns: reading.recentRuns });
   app.use(badges.routes());
-  const { assets, pages } = createDashboard({ ...deps, ...reading, ...hookPages, ask, auth });
+  const { assets, pages } = createDashboard({
+    ...deps,
+    ...reading,
+    ...hookPages,
+    ...tries,
+    ask,
+    auth,
+  });
   app.use(assets);
   app.use(pages.routes());
   app.use(pages.allowedMethods());

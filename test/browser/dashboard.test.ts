@@ -10,7 +10,7 @@ import { sampleRun } from '../store/samples.ts';
 import { until } from '../support/until.ts';
 import { createWorld, SITE, type World } from '../support/world.ts';
 import { startBrowser } from './browser.ts';
-import { startShowcase } from './pages.ts';
+import { reach, startShowcase } from './pages.ts';
 import { withTab } from './tab.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -265,7 +265,7 @@ describe('the dashboard in a browser', { skip }, () => {
         const { url, cookie, paths } = await startShowcase(t, kind);
         await withTab(browser, { url, cookie, colorScheme }, async ({ page, complaints }) => {
           for (const [name, path] of Object.entries(paths)) {
-            await page.goto(url + path);
+            await reach(page, url + path, name);
             // Not as an element of the page, whose policy would refuse it.
             await page.evaluate(AXE);
             const violations = await page.evaluate(

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Page } from 'playwright-core';
 import { isoTime } from '../../src/lib/clock.ts';
 import { logIn } from '../http/pages/browser.ts';
 import { NOW, startHttp, type Fixture } from '../http/fixture.ts';
@@ -39,6 +40,21 @@ export async function startShowcase(
   }
   const cookie = (await logIn(server.url)).split('=')[1] ?? '';
   return { ...server, cookie, paths: await pathsOf(server, kind) };
+}
+
+/** What is pressed on pages that answer a form. */
+const PRESSED: Record<string, string> = {
+  'try-result': 'Try the ref',
+  'backtest-result': 'Compare',
+};
+
+/** Opens a page as it is looked at. */
+export async function reach(page: Page, url: string, name: string): Promise<void> {
+  await page.goto(url);
+  const button = PRESSED[name];
+  if (button === undefined) return;
+  await page.getByRole('button', { name: button }).click();
+  await page.locator('[aria-label="What would happen"], [aria-label="Differences"]').waitFor();
 }
 
 /** The path of each page, by its name. */
@@ -84,6 +100,10 @@ async function pathsOf(
     history: `/specs/storefront-production/history?day=${day}&${compared}`,
     'why-commit': `/why?q=${live[1]?.run.sha}`,
     'why-unknown': '/why?q=0000000',
+    try: '/specs/storefront-production/try',
+    'try-result': '/specs/storefront-production/try',
+    backtest: '/specs/storefront-production/backtest',
+    'backtest-result': '/specs/storefront-staging/backtest',
     'history-none': '/specs/mobile-gateway/history',
     deploy: '/specs/storefront-production/deploy',
     hook: '/hooks/registry',

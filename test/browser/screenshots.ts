@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { startBrowser } from './browser.ts';
-import { startShowcase } from './pages.ts';
+import { reach, startShowcase } from './pages.ts';
 
 /** `npm run screenshots [directory] [page…]`: pictures of each page, wide and narrow, light and dark, full and empty. */
 const [directory, ...wanted] = process.argv.slice(2);
@@ -27,7 +27,7 @@ try {
           await (name === 'login'
             ? tab.clearCookies()
             : tab.addCookies([{ name: 'mainsheet', value: cookie, url }]));
-          await page.goto(url + path);
+          await reach(page, url + path, name);
           await settle(page);
           const file = `${name}-${kind}-${width}-${colorScheme}.png`;
           await page.screenshot({ path: join(target, file), fullPage: true });

@@ -24,6 +24,10 @@ const RIGHTS: Record<string, Right> = {
   'GET /specs': 'list',
   'GET /specs/:name': 'read',
   'GET /specs/:name/history': 'read',
+  'GET /specs/:name/try': 'read',
+  'POST /specs/:name/try': 'read',
+  'GET /specs/:name/backtest': 'read',
+  'POST /specs/:name/backtest': 'read',
   'GET /specs/:name/pause': 'admin',
   'POST /specs/:name/pause': 'admin',
   'GET /specs/:name/resume': 'admin',
@@ -94,6 +98,7 @@ const RIGHTS: Record<string, Right> = {
   'POST /api/v1/runs/:id/override': 'admin',
   'POST /api/v1/specs/:name/deploy': 'write',
   'POST /api/v1/specs/:name/rollback': 'write',
+  'POST /api/v1/specs/:name/try': 'read',
   'POST /api/v1/specs/:name/pause': 'admin',
   'POST /api/v1/specs/:name/resume': 'admin',
   'POST /api/v1/lanes/:lane/pause': 'admin',
@@ -126,6 +131,7 @@ const BODIES: Record<string, object> = {
   'POST /api/v1/hooks': { hook: 'alerts', owner: 'a' },
   'POST /api/v1/hooks/:id/test': {},
   'POST /api/v1/backtest': { specs: [] },
+  'POST /api/v1/specs/:name/try': { event: 'push', ref: 'main' },
 };
 
 const PEOPLE = ['none', 'read', 'write', 'admin'] as const;

@@ -28,6 +28,7 @@ const ROUTES = [
   'post /api/v1/backtest',
   'get /api/v1/why',
   'get /api/v1/ask',
+  'post /api/v1/specs/{name}/try',
   'get /api/v1/insights',
   'get /api/v1/audit',
   'get /api/v1/automation',
@@ -76,6 +77,7 @@ const ROUTES = [
 /** What is sent to operations that take a body. */
 const BODIES: Record<string, unknown> = {
   'post /api/v1/backtest': { specs: [] },
+  'post /api/v1/specs/{name}/try': { event: 'push', ref: 'main' },
   'post /api/v1/hooks': { hook: 'tenant', owner: 'acme' },
   'post /api/v1/hooks/{id}/test': { body: '{}' },
 };
@@ -169,7 +171,7 @@ async function fill({ store, specs }: Fixture): Promise<void> {
 
 function idIn(path: string): string {
   if (path.includes('/hooks/')) return HOOK;
-  if (path.includes('/environments/')) return 'storefront';
+  if (/environments\/|\/try$/.test(path)) return 'storefront';
   if (/\/runs\/|rollback/.test(path)) return 'r1';
   return path.includes('/outbox/') ? '1' : 'd1';
 }

@@ -1,17 +1,16 @@
 import { z } from 'zod';
 import { isoTime, type Clock } from '../../lib/clock.ts';
 import type { StepLimits } from '../../lib/step-limits.ts';
-import type { Backtest, Difference } from '../../controller/operator/backtest.ts';
+import type { Difference } from '../../controller/operator/backtest.ts';
 import { parseSpecs } from '../../spec/load.ts';
 import { formatProblem } from '../../spec/problem.ts';
 import { viewerOf } from '../auth/viewer.ts';
+import type { RunBacktest } from '../read/backtest-turn.ts';
 import { ProblemError } from '../problem.ts';
 import { reasonSchema } from './resources.ts';
 import { operation, type Operation } from './route.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
-/** What takes longer is stopped. */
-const LONGEST_MS = 60_000;
 
 const differenceSchema = z.object({
   delivery: z.string(),
@@ -30,12 +29,10 @@ const differenceSchema = z.object({
 
 /** What other specs would have made of the deliveries on disk. */
 export function backtestOperations(deps: {
-  backtest: Backtest;
+  runBacktest: RunBacktest;
   clock: Clock;
   stepLimits: StepLimits;
 }): Operation[] {
-  let isBusy = false;
-
   return [
     operation({
       method: 'post',
@@ -48,6 +45,17 @@ export function backtestOperations(deps: {
           .max(2000)
           .describe('The whole new set: what is not in it would not be deployed'),
         days: z.int().min(1).max(365).default(30),
+        newest: z
+          .int()
+          .min(1)
+          .max(10_000_000)
+          .optional()
+          .describe('So many of the newest deliveries at most, of all that came'),
+        only: z
+          .array(z.string().max(63))
+          .max(2000)
+          .optional()
+          .describe('Names of the only specs to compare. Default: all, also those that are gone'),
       }),
       answer: z.object({
         since: z.iso.datetime(),
@@ -66,45 +74,24 @@ export function backtestOperations(deps: {
             hint: '"mainsheet validate" says the same without a server',
           });
         }
-        if (isBusy) {
-          throw new ProblemError(429, 'backtest-busy', 'another backtest is under way', {
-            headers: { 'Retry-After': '10' },
-          });
-        }
-        isBusy = true;
-        try {
-          const since = deps.clock.now() - body.days * DAY_MS;
-          const specs = loaded.flatMap((one) => one.specs);
-          const hooks = loaded.flatMap((one) => one.hooks);
-          const result = await inTime(
-            deps.backtest(specs, since, AbortSignal.timeout(LONGEST_MS), {
-              hooks,
-              visible: viewerOf(ctx).visible,
-            }),
-          );
-          return {
-            ...result,
-            since: isoTime(since),
-            differences: result.differences.map(toDifference),
-          };
-        } finally {
-          isBusy = false;
-        }
+        const since = deps.clock.now() - body.days * DAY_MS;
+        const specs = loaded.flatMap((one) => one.specs);
+        const hooks = loaded.flatMap((one) => one.hooks);
+        const { newest, only } = body;
+        const result = await deps.runBacktest(specs, since, {
+          hooks,
+          visible: viewerOf(ctx).visible,
+          ...(newest === undefined ? {} : { newest }),
+          ...(only === undefined ? {} : { only: new Set(only) }),
+        });
+        return {
+          ...result,
+          since: isoTime(since),
+          differences: result.differences.map(toDifference),
+        };
       },
     }),
   ];
-}
-
-async function inTime<Result>(work: Promise<Result>): Promise<Result> {
-  try {
-    return await work;
-  } catch (cause) {
-    if (!(cause instanceof DOMException)) throw cause;
-    throw new ProblemError(503, 'backtest-too-long', `it took longer than ${LONGEST_MS / 1000} s`, {
-      hint: 'ask for fewer days',
-      cause,
-    });
-  }
 }
 
 function toDifference(difference: Difference): z.input<typeof differenceSchema> {

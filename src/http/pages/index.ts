@@ -2,6 +2,9 @@ import type { GitServers } from '../../lib/servers.ts';
 import type { Router } from '@koa/router';
 import type { Middleware } from 'koa';
 import type { Ask } from '../../controller/operator/ask.ts';
+import type { TryEvent } from '../../controller/operator/try-event.ts';
+import type { StepLimits } from '../../lib/step-limits.ts';
+import type { RunBacktest } from '../read/backtest-turn.ts';
 import type { Intake } from '../../controller/intake/intake.ts';
 import type { Deploy } from '../../controller/operator/deploy.ts';
 import type { Pausing } from '../../controller/operator/pausing.ts';
@@ -26,6 +29,7 @@ import { callbackRoutes } from './callbacks.ts';
 import { deliveryRoutes } from './deliveries.ts';
 import { runListRoutes } from './runs.ts';
 import { specActionRoutes } from './spec-actions.ts';
+import { backtestRoutes } from './backtest.ts';
 import { historyRoutes } from './history.ts';
 import { specRoutes } from './specs.ts';
 import { hookPageRoutes, type HookPagesDeps } from './hooks.ts';
@@ -43,6 +47,7 @@ import { loginRoutes, type LoginDeps } from './login.ts';
 import { overviewRoutes } from './overview.ts';
 import type { PageRoute } from './page.ts';
 import { pageRouter } from './router.ts';
+import { tryRoutes } from './try.ts';
 import { whyRoutes } from './why.ts';
 
 export interface DashboardDeps extends HookPagesDeps, SettingsDeps {
@@ -54,6 +59,10 @@ export interface DashboardDeps extends HookPagesDeps, SettingsDeps {
   news: Broadcast<News>;
   intake: Intake;
   ask: Ask;
+  tryEvent: TryEvent;
+  runBacktest: RunBacktest;
+  /** What steps of specs may ask for at most. */
+  stepLimits: StepLimits;
   operate: Operate;
   gates: Gates;
   deploy: Deploy;
@@ -104,6 +113,8 @@ export function createDashboard(deps: DashboardDeps): { assets: Middleware; page
     ...specRoutes({ ...deps, commits }),
     ...historyRoutes({ ...deps, commits }),
     ...whyRoutes({ ...deps, commits }),
+    ...tryRoutes(deps),
+    ...backtestRoutes(deps),
     ...specActionRoutes(deps),
     ...callbackRoutes(deps),
     ...insightRoutes(deps),

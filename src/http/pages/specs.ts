@@ -145,7 +145,7 @@ function head(
       ? html`<span class="badge">No such spec any more</span>`
       : html`<span>${icon(frame, 'server', 'is-small')}${loaded.spec.environment}</span><span>${icon(frame, 'webhook', 'is-small')}on ${triggersOf(loaded)}</span>`
   }</p></div>
-<div class="buttons"><a class="button" href="${historyPath(frame, name)}">${icon(frame, 'history')}History</a>${
+<div class="buttons"><a class="button" href="${historyPath(frame, name)}">${icon(frame, 'history')}History</a>${loaded === undefined ? '' : html`<a class="button" href="${frame.root}${pathTo(['specs', name, 'try'])}">${icon(frame, 'play')}Try</a><a class="button" href="${frame.root}${pathTo(['specs', name, 'backtest'])}">${icon(frame, 'compare')}Backtest</a>`}${
     pause === undefined
       ? loaded === undefined
         ? ''

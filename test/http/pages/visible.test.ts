@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import Koa from 'koa';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:http';
+import { createTryEvent } from '../../../src/controller/operator/try-event.ts';
+import { createRunBacktest } from '../../../src/http/read/backtest-turn.ts';
 import { createAsk } from '../../../src/controller/operator/ask.ts';
 import { createAuth } from '../../../src/http/auth/index.ts';
 import { createDashboard } from '../../../src/http/pages/index.ts';
@@ -13,6 +15,7 @@ import { createReadInsights } from '../../../src/http/read/insights.ts';
 import { createRecentRuns } from '../../../src/http/read/recent-runs.ts';
 import type { Viewer } from '../../../src/http/auth/viewer.ts';
 import { parseSpecs } from '../../../src/spec/load.ts';
+import { pushPayload } from '../../commands/payloads.ts';
 import { sampleDelivery, sampleRun } from '../../store/samples.ts';
 import { startHttp } from '../fixture.ts';
 import { SAME_SITE } from './browser.ts';
@@ -125,6 +128,8 @@ test('what somebody may not see does not exist on any page, and what they may no
     commits: createCommits(store),
     recentRuns: createRecentRuns(deps),
     ask: createAsk(deps),
+    tryEvent: createTryEvent({ ...deps, repositories: store.repositories }),
+    runBacktest: createRunBacktest(deps.backtest),
     readInsights: createReadInsights(store),
     refused: createHookRefusals(deps.clock),
     hasSecret: () => true,
@@ -159,6 +164,8 @@ test('what somebody may not see does not exist on any page, and what they may no
     '/runs/open',
     '/specs/storefront',
     '/specs/storefront/history',
+    '/specs/storefront/try',
+    '/specs/storefront/backtest',
     '/why',
     '/why?q=open',
     '/why?q=closed',
@@ -173,6 +180,21 @@ test('what somebody may not see does not exist on any page, and what they may no
     assert.doesNotMatch(text, new RegExp(SECRET), path);
     assert.doesNotMatch(text, /callback was given up|problems? in the specs/, path);
   }
+  const write = async (path: string, fields: Record<string, string>) => {
+    const body = new URLSearchParams(fields).toString();
+    const answer = await fetch(url + path, { method: 'POST', headers: SAME_SITE, body });
+    assert.equal(answer.status, 200, path);
+    return await answer.text();
+  };
+  // What is written there comes back, so the name may stand in it.
+  const text = yaml('storefront', `acme/${SECRET}`);
+  const backtest = await write('/specs/storefront/backtest', { text });
+  assert.match(backtest, /there is no repository acme\/skunkworks that you may see/);
+  const repository = { full_name: `acme/${SECRET}` };
+  const payload = JSON.stringify({ ...pushPayload(), repository });
+  const tried = await write('/specs/storefront/try', { event: 'push', payload });
+  assert.doesNotMatch(tried, /specs\/skunkworks|would (?:not )?start it/);
+
   const closed = [
     '/runs/closed',
     '/runs/closed/log',
@@ -183,6 +205,8 @@ test('what somebody may not see does not exist on any page, and what they may no
     '/deliveries/d-closed',
     `/specs/${SECRET}`,
     `/specs/${SECRET}/history`,
+    `/specs/${SECRET}/try`,
+    `/specs/${SECRET}/backtest`,
     `/specs/${SECRET}/pause`,
     `/lanes/${SECRET}/pause`,
     `/callbacks/${dead?.id}`,
