@@ -1,5 +1,4 @@
 import { closeSync, fdatasync, openSync } from 'node:fs';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { sql } from 'kysely';
 import { MainsheetError, RetryableError } from '../lib/errors.ts';
@@ -50,16 +49,6 @@ export function createBarrier(flush: () => Promise<void>): Barrier {
     running.size < MOST_AT_ONCE ? begin() : (next ??= Promise.race(running).then(begin, begin));
 }
 
-/** All that ask in one turn of the event loop wait for the same flush: to begin one costs as much as to make a delivery's row. */
-export function onceATurn(barrier: Barrier): Barrier {
-  let soon: Promise<void> | undefined;
-  return () =>
-    (soon ??= nextTurn().then(() => {
-      soon = undefined;
-      return barrier();
-    }));
-}
-
 /** The barrier of an open database. */
 export function barrierOf(
   db: Db,
@@ -80,10 +69,10 @@ export function barrierOf(
     isSure = false;
     return flush(sure);
   });
-  const committed = onceATurn(() => {
+  const committed = () => {
     isSure = true;
     return flushed();
-  });
+  };
   return { flushed, committed };
 }
 

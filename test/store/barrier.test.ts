@@ -3,9 +3,8 @@ import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { RetryableError } from '../../src/lib/errors.ts';
-import { barrierOf, createBarrier, onceATurn } from '../../src/store/barrier.ts';
+import { barrierOf, createBarrier } from '../../src/store/barrier.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore } from '../../src/store/index.ts';
 import { sampleDelivery } from './samples.ts';
@@ -39,22 +38,6 @@ test('two flushes may be under way; what is committed meanwhile waits for the ne
   flushes[2]?.end();
   await Promise.all([third, fourth]);
   assert.equal(flushes.length, 3);
-});
-
-test('all that ask in one turn of the event loop wait for one flush that begins after it, and what asks then for the next', async () => {
-  const { flushes, barrier } = slowDisk();
-  const flushed = onceATurn(barrier);
-  const first = [flushed(), flushed()];
-  assert.equal(flushes.length, 0);
-  await nextTurn();
-  const later = flushed();
-  await nextTurn();
-  assert.equal(flushes.length, 2);
-  flushes[0]?.end();
-  await Promise.all(first);
-  assert.equal(await settled(later), false);
-  flushes[1]?.end();
-  await later;
 });
 
 test('after a flush that failed nothing is said to be on the disk any more, also not by one that was under way', async () => {
