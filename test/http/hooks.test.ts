@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
+import { createTryHook } from '../../src/controller/hooks/try-out.ts';
+import { SOURCES } from '../../src/sources/index.ts';
 import type { Hook } from '../../src/model/hook.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
 import { matchesHookCondition } from '../../src/spec/match-hook.ts';
@@ -204,6 +206,36 @@ for (const { name, sender, body, headers, answer } of GREETINGS) {
     assert.equal(await fixture.store.inbox.countPending(), 0);
   });
 }
+
+test('GitHub’s ping is tried as what it is: no input is missing, and nothing starts', async () => {
+  const ping = GREETINGS.at(-1);
+  assert.ok(ping);
+  const { sender, body, headers } = ping;
+  const hook = hookOf(`sender: ${sender}`);
+  const { specs } = parseSpecs(
+    'specs.yaml',
+    'name: x\nrepository: a/b\non: { hook: { id: a } }\nsteps: [{ run: "true" }]',
+  );
+  const verify = SOURCES.github.verifier([TOKEN]);
+  const tryHook = createTryHook({
+    hooks: { find: async () => ({ hook, dynamic: undefined, verify, allows: () => true }) },
+    catalog: { forHook: () => specs, forRepository: () => [], hook: () => undefined },
+    clock: { now: () => NOW },
+  });
+  const request = { body, contentType: 'application/json', headers: headers(body), query: {} };
+  const { refused, specs: verdicts } = await tryHook('a', request);
+  assert.equal(refused, undefined);
+  assert.deepEqual(
+    verdicts.map(({ spec, verdict }) => [spec, verdict.matched, verdict.reasons[0]?.detail]),
+    [
+      [
+        'x',
+        false,
+        'the sender is answered "The hook works. A ping starts nothing.", and nothing starts',
+      ],
+    ],
+  );
+});
 
 test('Grafana has no handshake: the test of a contact point is an alert, answered 202, that a condition keeps out', async (t) => {
   const header = 'X-Grafana-Alerting-Signature';

@@ -4,6 +4,8 @@ import type { Json } from '../../model/event.ts';
 import { inputsOf } from '../../model/hook.ts';
 import type { DeliveryOutcome } from '../../model/delivery.ts';
 import { toEvent } from '../../sources/events.ts';
+import { failed } from '../../model/verdict.ts';
+import type { Source } from '../../sources/contract.ts';
 import { SOURCES } from '../../sources/index.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import { judgedBy } from '../intake/judge.ts';
@@ -26,6 +28,7 @@ export interface TriedRequest {
 export interface Trial {
   /** Why the check of the signature or token would refuse it; undefined when it would not. */
   refused: string | undefined;
+  /** The id that it would have; empty for a request that is only answered. */
   delivery: string;
   inputs: { [name: string]: Json };
   specs: Pick<DeliveryOutcome['specs'][number], 'spec' | 'verdict'>[];
@@ -49,7 +52,19 @@ export function createTryHook(deps: {
     const incoming = { header: (name: string) => headers[name.toLowerCase()] ?? '', token: '' };
     const bytes = Buffer.from(request.body);
     const { body, text } = readPayload(bytes, request.contentType);
-    const identity = SOURCES[open.hook.sender].identify(incoming, body);
+    const sender: Source = SOURCES[open.hook.sender];
+    const greeting = sender.handshake?.(body);
+    if (greeting !== undefined) {
+      const verdict = failed('hook', `the sender is answered "${greeting}", and nothing starts`);
+      const specs = deps.catalog.forHook(open.hook.id);
+      return {
+        refused: await refusal(),
+        delivery: '',
+        inputs: {},
+        specs: specs.map(({ spec: { name } }) => ({ spec: name, verdict })),
+      };
+    }
+    const identity = sender.identify(incoming, body);
     const context = { body, headers, query: request.query };
     const read = { context, text, bytes, identity, signed: undefined, now };
     const { server, people } = open.hook;
