@@ -421,6 +421,10 @@ test('an App needs what gates and steps of the specs need, and only then', async
     'the App has members: no access, but needs read to look up who is in a team that a gate names',
     'the installation in acme has not accepted members: read',
   ]);
+  await writeFile(file, SPEC);
+  env['MAINSHEET_ADMINS'] = 'acme/platform';
+  assert.match((await aboutThem())[0] ?? '', /who is in a team that MAINSHEET_ADMINS names$/);
+  delete env['MAINSHEET_ADMINS'];
   await writeFile(
     file,
     SPEC.replace('run: echo hello', 'workflow: { repository: acme/infra, workflow: apply.yml }'),
