@@ -81,7 +81,6 @@ async function pathsOf(
     const { items } = await store.runs.list({ limit: 1, before: undefined }, { state });
     paths[`run-${state}`] = `/runs/${items[0]?.id}`;
   }
-  const { items } = await store.runs.list({ limit: 1, before: undefined }, { state: 'succeeded' });
   const { items: deliveries } = await store.inbox.list({ limit: 1, before: undefined });
   const at = { spec: 'storefront-production', lane: 'storefront-production-production' };
   const { items: live } = await store.deployed.list(at, { limit: 4, before: undefined });
@@ -94,7 +93,7 @@ async function pathsOf(
   return {
     ...paths,
     'run-plan': `/runs/${PLAN_RUN}`,
-    rollback: `/runs/${items[0]?.id}/rollback`,
+    rollback: `/runs/${live[0]?.run.id}/rollback`,
     delivery: `/deliveries/${deliveries[0]?.id}`,
     spec: '/specs/infrastructure',
     history: `/specs/storefront-production/history?day=${day}&${compared}`,

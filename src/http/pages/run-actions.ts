@@ -5,15 +5,20 @@ import type { Run } from '../../model/run.ts';
 import type { Store } from '../../store/index.ts';
 import { personFor, type Viewer } from '../auth/viewer.ts';
 import type { Commits } from '../read/commits.ts';
+import { readRollback, type RollbackView } from '../read/rollback.ts';
+import { webPagesOf, type WebServers } from '../read/web-pages.ts';
 import { runPath, shortSha } from './components/commit.ts';
 import { confirm } from './components/confirm.ts';
 import { ago } from './components/time.ts';
 import { readForm } from './form.ts';
 import { html, type Html } from './html.ts';
-import type { Frame } from './layout.ts';
+import { icon, type Frame } from './layout.ts';
 import { allowed, found, type PageRoute } from './page.ts';
 
-export interface RunActionDeps {
+/** Revisions that a question about a rollback names. */
+const MOST_NAMED = 5;
+
+export interface RunActionDeps extends WebServers {
   store: Store;
   operate: Operate;
   gates: Gates;
@@ -30,7 +35,8 @@ interface Action {
 }
 
 /** Cancelling, retrying and rolling back a run, each after it was confirmed with the name of the environment. */
-export function runActionRoutes({ store, operate, gates, commits }: RunActionDeps): PageRoute[] {
+export function runActionRoutes(deps: RunActionDeps): PageRoute[] {
+  const { store, operate, gates, commits } = deps;
   const actions: Action[] = [
     {
       name: 'cancel',
@@ -76,16 +82,31 @@ export function runActionRoutes({ store, operate, gates, commits }: RunActionDep
       verb: 'Roll back',
       isDangerous: true,
       async explain(frame, run) {
-        const to = await store.runs.lastSuccessBefore(run);
-        if (to === undefined)
+        const change = await readRollback(store, run);
+        if (change === undefined)
           return html`<p>There is no earlier revision of <span class="strong">${run.spec}</span>.</p>`;
-        const title = async (one: Run) =>
-          html`${shortSha(one.sha)} ${(await commits(one))?.title ?? ''}`;
-        return html`<dl class="facts"><dt>From</dt><dd>${await title(run)}</dd><dt>To</dt><dd>${await title(to)} <span class="muted">${ago(to.createdAt, frame.now)}</span></dd></dl>
+        return html`${await whatChanges(frame, change)}
 <p class="muted">Its steps are run with the spec as it was then. The lane is paused, unless the spec says otherwise, so that the next push does not undo it.</p>${reasonField('')}`;
       },
     },
   ];
+
+  async function whatChanges(frame: Frame, { from, to, takenBack }: RollbackView): Promise<Html> {
+    const title = async (one: Run) =>
+      html`${shortSha(one.sha)} ${(await commits(one))?.title ?? ''}`;
+    const named = await Promise.all(takenBack.slice(0, MOST_NAMED).map(title));
+    const more = takenBack.length - named.length;
+    const url = webPagesOf(to.repository, deps)?.compare(to.sha, from.sha);
+    return html`<dl class="facts"><dt>From</dt><dd>${await title(from)}</dd><dt>To</dt><dd>${await title(to)} <span class="muted">${ago(to.createdAt, frame.now)}</span></dd><dt>Takes back</dt><dd>${
+      named.length === 0
+        ? 'Nothing: that commit is deployed now'
+        : html`<ul>${named.map((one) => html`<li class="break">${one}</li>`)}${more > 0 ? html`<li class="muted">and ${more} more</li>` : ''}</ul>${
+            url === undefined
+              ? ''
+              : html`<a href="${url}" rel="noreferrer">Compare${icon(frame, 'external', 'is-small')}</a>`
+          }`
+    }</dd></dl>`;
+  }
 
   async function find(id: string, viewer: Viewer, action: Action['name']): Promise<Run> {
     const run = await store.runs.get(id);

@@ -1,3 +1,4 @@
+import { whyRolledBack } from '../../controller/operator/rollback-reason.ts';
 import type { Run } from '../../model/run.ts';
 import type { Chain } from '../../store/chains.ts';
 import type { RunView } from '../read/run.ts';
@@ -47,14 +48,15 @@ function revision(
   );
 }
 
-function trigger(frame: Frame, { run, delivery, verdict }: RunView): Html {
+function trigger(frame: Frame, { run, delivery, verdict, made }: RunView): Html {
+  const why = made && whyRolledBack(made.detail);
   return part(
     'Trigger',
-    html`<p>${causeOf(run)}${
+    html`<p>${causeOf(run)}${made === undefined ? '' : html` by <span class="strong break">${made.actor}</span>`}${
       delivery === undefined
         ? ''
         : html` · <a href="${frame.root}${pathTo(['deliveries', delivery.id])}">delivery</a>`
-    } <span class="muted">${ago(run.createdAt, frame.now)}</span></p>${verdict === undefined ? '' : reasonList(frame, verdict.reasons)}`,
+    } <span class="muted">${ago(run.createdAt, frame.now)}</span></p>${why === undefined ? '' : html`<p class="break">${why}</p>`}${verdict === undefined ? '' : reasonList(frame, verdict.reasons)}`,
   );
 }
 
@@ -128,10 +130,11 @@ function callbacks(frame: Frame, view: RunView): Content {
 }
 
 function audit(frame: Frame, view: RunView): Content {
-  if (view.audit.length === 0) return '';
+  const entries = [...(view.made === undefined ? [] : [view.made]), ...view.audit];
+  if (entries.length === 0) return '';
   return part(
     'Activity',
-    html`<ul class="side-list">${view.audit.map(
+    html`<ul class="side-list">${entries.map(
       ({ at, actor, action, detail }) =>
         html`<li>${icon(frame, 'person')}<div><p><span class="strong">${actor}</span> ${action}</p><p class="small muted break">${detail}</p></div><span class="small muted">${ago(at, frame.now)}</span></li>`,
     )}</ul>`,

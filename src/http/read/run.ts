@@ -28,6 +28,8 @@ export interface RunView extends ChainView {
   delivery: Delivery | undefined;
   verdict: Verdict | undefined;
   callbacks: OutboxEntry[];
+  /** What a person did to make it; undefined for a run that an event made. */
+  made: AuditEntry | undefined;
   audit: AuditEntry[];
   usualMs: number | undefined;
   gates: GateView[];
@@ -78,6 +80,8 @@ export async function readRun(
     delivery,
     verdict: delivery?.outcome?.specs.find(({ spec }) => spec === run.spec)?.verdict,
     callbacks,
+    made:
+      run.cause === 'event' && run.event !== 'deploy' ? undefined : await store.audit.ofMade(run),
     audit,
     usualMs: usualDuration(recent),
     gates: await deps.gates.view(run),

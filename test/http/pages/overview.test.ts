@@ -57,8 +57,30 @@ test('the filter in the address shows what it asks for, and nothing else', async
   assert.equal(placesIn(await open(fixture)), 8);
   assert.equal(placesIn(await open(fixture, '/?repository=acme%2Frepository-1')), 4);
   assert.equal(placesIn(await open(fixture, '/?q=SERVICE-3')), 1);
-  assert.equal(placesIn(await open(fixture, '/?state=failed')), 1);
+  assert.equal(placesIn(await open(fixture, '/?environment=production&state=failed')), 1);
+  assert.equal(placesIn(await open(fixture, '/?environment=staging')), 0);
   assert.match(await open(fixture, '/?state=running'), /No spec matches/);
+});
+
+test('what runs shows for how long beside how long it usually takes, and what is blocked its gate', async (t) => {
+  const fixture = await startHttp(t);
+  await fill(fixture, 2, 2);
+  const more = (name: string) => ({ spec: name, lane: `${name}-production`, delivery: name });
+  const running = { ...more('service-1'), state: 'running', startedAt: 1 } as const;
+  await fixture.store.runs.insert(sampleRun('running', running), ['make']);
+  const blocked = {
+    ...more('service-2'),
+    state: 'blocked',
+    reason: 'Waiting for <1> approval',
+  } as const;
+  await fixture.store.runs.insert(sampleRun('blocked', blocked), ['make']);
+  const text = await open(fixture);
+  assert.match(text, /aria-label="Progress of service-1" max="60000".*<\/time> of ~1 m 00 s/s);
+  const places = /<div class="panel places">.*/s.exec(text)?.[0] ?? '';
+  assert.match(
+    places,
+    /service-1.*Running <code.*<\/time> of ~1 m 00 s.*service-2.*Blocked <code.*Waiting for &lt;1&gt; approval/s,
+  );
 });
 
 test('a pause says why at its place, in the list of specs and on the page of the spec', async (t) => {

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { sampleRun } from '../../store/samples.ts';
+import { parseSpecs } from '../../../src/spec/load.ts';
+import { sampleDelivery, sampleRun, sampleStatus } from '../../store/samples.ts';
 import { startHttp } from '../fixture.ts';
+import { until } from '../../support/until.ts';
 import { nextEvent, readEvents } from '../read-events.ts';
 import { logIn, SAME_SITE } from './browser.ts';
 
-const HOSTILE = '<script>alert(1)</script>';
+/** For text, for attributes and for a terminal. */
+const HOSTILE =
+  '<script>alert(1)</script>"\'><img src=x onerror=alert(2)>\u001B]8;;javascript:alert(3)\u0007link\u001B]8;;\u0007';
 
 async function setUp(t: TestContext, more: Parameters<typeof sampleRun>[1] = {}) {
   const fixture = await startHttp(t, { sleep: async () => undefined });
@@ -32,39 +36,137 @@ test('a run that is not there has a page that says so', async (t) => {
   assert.match(await answer.text(), /There is no run unknown/);
 });
 
-test('what a run, its log and its commit say is shown as text', async (t) => {
-  const { get, store, write } = await setUp(t, {
-    branch: HOSTILE,
+test('what a run, its log, its commit and people say is shown as text on each page that says it', async (t) => {
+  const done = { startedAt: 1000, finishedAt: 2000, delivery: 'd1', branch: HOSTILE } as const;
+  const { get, store, specs, write } = await setUp(t, {
+    ...done,
     reason: HOSTILE,
     state: 'failed',
     fault: 'step',
-    delivery: 'd1',
     outputs: { [HOSTILE]: HOSTILE },
-    startedAt: 1000,
-    finishedAt: 2000,
   });
+  specs.specs = parseSpecs(
+    'all.yaml',
+    'name: storefront\nrepository: acme/storefront\nenvironment: production\nconcurrency: { lane: main }\non: { push: {} }\nsteps: [{ run: make }]\n',
+  ).specs;
+  specs.problems = [{ file: 'x.yaml', line: 1, column: 1, message: HOSTILE }];
   const commit = { id: 'a'.repeat(40), message: `${HOSTILE}\n`, author: { username: HOSTILE } };
-  await store.accept({
-    id: 'd1',
-    event: 'push',
-    action: undefined,
-    repository: 'acme/storefront',
-    payload: JSON.stringify({ head_commit: commit }),
-    receivedAt: 1000,
-  });
+  const payload = JSON.stringify({ ref: HOSTILE, head_commit: commit });
+  await store.accept(sampleDelivery('d1', { action: HOSTILE, payload }));
+  const reasons = [{ condition: HOSTILE, held: true, detail: HOSTILE }];
+  const decided = { spec: 'storefront', verdict: { matched: true, reasons }, run: 'r1' };
+  await store.inbox.close('d1', 'processed', { summary: HOSTILE, specs: [decided] }, 1);
+  const live = sampleRun('r2', { ...done, state: 'succeeded', cause: 'retry', outputs: {} });
+  const run = await store.runs.insert(live, ['Build']);
+  assert.ok(run);
+  await store.environments.record(run, 2000);
+  await store.outbox.add('r1', [{ target: HOSTILE, callback: { kind: 'status' } }], 1);
+  const [entry] = await store.outbox.ofRun('r1');
+  await store.outbox.finish(entry?.id ?? 0, 'dead', 2, HOSTILE);
+  await store.pauses.add({ kind: 'lane', name: 'main', since: 1, by: HOSTILE, reason: HOSTILE });
+  const told = { at: 1, actor: HOSTILE, action: 'run.retry', subject: 'r1', detail: HOSTILE };
+  await store.audit.record({ ...told, origin: HOSTILE });
   await write(`${HOSTILE}\n::group::${HOSTILE}\n${HOSTILE}\n`);
+
   for (const path of [
     '/',
+    '/runs',
     '/runs/r1',
     '/runs/r1/log/1',
-    '/runs/r1/log?q=alert',
-    '/runs/r1/retry',
+    '/runs/r1/log?q=onerror',
+    '/deliveries',
+    '/deliveries/d1',
+    '/specs',
+    '/specs/storefront',
+    '/specs/storefront/history',
+    '/callbacks',
+    `/callbacks/${entry?.id}`,
+    '/activity',
+    '/why?q=aaaaaaa',
   ]) {
-    const text = await (await get(path)).text();
-    assert.doesNotMatch(text, /<script>/, path);
-    if (['/runs/r1', '/runs/r1/log/1'].includes(path))
-      assert.match(text, /&lt;script&gt;alert\(1\)/, path);
+    const answer = await get(path);
+    const text = await answer.text();
+    assert.equal(answer.status, 200, path);
+    assert.doesNotMatch(text, /<script>|<img|"(?:'|&#39;)&gt;|&quot;'|href="javascript:/, path);
+    assert.match(text, /&lt;script&gt;alert\(1\)/, path);
   }
+  // Of a link of a terminal its text alone.
+  const log = await (await get('/runs/r1/log/1')).text();
+  assert.match(log, /link/);
+  assert.doesNotMatch(log, /alert\(3\)|\u001B/);
+  const raw = await get('/runs/r1/log.txt');
+  assert.match(await raw.text(), /^<script>/);
+  assert.equal(raw.headers.get('Content-Type'), 'text/plain; charset=utf-8');
+  assert.equal(raw.headers.get('X-Content-Type-Options'), 'nosniff');
+  assert.match(
+    raw.headers.get('Content-Disposition') ?? '',
+    /^attachment; filename="storefront-r1\.log"/,
+  );
+});
+
+test('the page of a run tells its times, why it was started, what it replaced, what was told and who did what', async (t) => {
+  const at = (sequence: number) => ({
+    createdAt: sequence * 60_000,
+    startedAt: sequence * 60_000,
+    finishedAt: sequence * 60_000 + 30_000,
+  });
+  const { get, store } = await setUp(t, { ...at(1), state: 'succeeded' });
+  const sha = 'b'.repeat(40);
+  const run = sampleRun('r2', {
+    ...at(2),
+    sha,
+    state: 'failed',
+    cause: 'rollback',
+    delivery: 'd1',
+    outputs: { url: 'https://shop.example' },
+  });
+  await store.runs.insert(run, ['Build', 'Deploy']);
+  await store.runs.insert(
+    sampleRun('r3', { ...at(3), state: 'running', finishedAt: undefined, delivery: 'd3' }),
+    [],
+  );
+  await store.accept(sampleDelivery('d1'));
+  const reasons = [{ condition: 'on.push.branches', held: true, detail: 'main is main' }];
+  const decided = { spec: 'storefront', verdict: { matched: true, reasons }, run: 'r2' };
+  await store.inbox.close('d1', 'processed', { summary: '', specs: [decided] }, 1);
+  await store.outbox.add('r2', [{ target: 't', callback: sampleStatus('failure') }], 1);
+  const [entry] = await store.outbox.ofRun('r2');
+  await store.outbox.finish(entry?.id ?? 0, 'dead', 2, 'GitHub answered 403');
+  const made = 'made run r2: Rollback to bbbbbbb: the cart is empty (run r0)';
+  await store.audit.record({
+    at: 120_000,
+    actor: 'samir',
+    action: 'run.rollback',
+    subject: 'r1',
+    detail: made,
+  });
+  await store.audit.record({
+    at: 130_000,
+    actor: 'ines',
+    action: 'run.cancel',
+    subject: 'r2',
+    detail: 'too slow',
+  });
+
+  const page = await (await get('/runs/r2')).text();
+  const rows = [...page.matchAll(/<span class="step-name cut(?: muted)?">([^<]*)/g)].map(
+    ([, name]) => name,
+  );
+  assert.deepEqual(rows, ['Waiting', 'Checkout', 'Build', 'Deploy', 'Told 0 of 1']);
+  const part = (name: string) =>
+    new RegExp(`<h2>${name}</h2>(.*?)</section>`, 's').exec(page)?.[1] ?? '';
+  assert.match(part('Revision'), /compare\/a{40}\.\.\.b{40}"/);
+  assert.match(
+    part('Trigger'),
+    /Rollback by .*samir.*deliveries\/d1".*<p class="break">the cart is empty<.*on\.push\.branches.*main is main/s,
+  );
+  assert.match(part('Outputs'), /url<.*https:\/\/shop\.example/s);
+  assert.match(part('Callbacks'), /Commit status.*failure.*GitHub answered 403/s);
+  assert.match(part('Activity'), /samir<.*run\.rollback.*ines<.*run\.cancel.*too slow/s);
+  assert.match(
+    await (await get('/runs/r3')).text(),
+    /<time data-since="[^"]*"[^>]*>[^<]*<\/time> of ~30 s/,
+  );
 });
 
 test('each action is asked about with the name of the environment, and is done as who is logged in', async (t) => {
@@ -140,7 +242,23 @@ test('a rollback asks why, and its page says what keeps the lane as it is', asyn
   });
   const later = { state: 'succeeded', sha: 'b'.repeat(40), lane: 'main', delivery: 'd2' } as const;
   await store.runs.insert(sampleRun('r2', later), ['Build']);
-  assert.match(await (await get('/runs/r2/rollback')).text(), /name="reason"/);
+  for (const [id, letter] of [
+    ['r3', 'c'],
+    ['r4', 'b'],
+  ] as const)
+    await store.runs.insert(sampleRun(id, { ...later, sha: letter.repeat(40), delivery: id }), [
+      'Build',
+    ]);
+  const live = await store.runs.get('r4');
+  assert.ok(live);
+  await store.environments.record(live, 1);
+  const question = await (await get('/runs/r2/rollback')).text();
+  assert.match(question, /name="reason"/);
+  // What is live now, not what is asked about; each revision once.
+  assert.match(
+    question.replaceAll(/<(?!dt|a )[^>]*>/g, ''),
+    /<dt>From\s*bbbbbbb\s*<dt>To\s*aaaaaaa.*<dt>Takes back\s*bbbbbbb\s*ccccccc\s*<a href="[^"]*\/compare\/a{40}\.\.\.b{40}"/s,
+  );
   const done = await fetch(`${url}/runs/r2/rollback`, {
     method: 'POST',
     redirect: 'manual',
@@ -209,4 +327,43 @@ test('what happened between a page and its stream is told as soon as the stream 
 test('of a run that is not there nothing is heard', async (t) => {
   const { get } = await setUp(t);
   assert.equal((await get('/live?run=unknown')).status, 404);
+});
+
+test('200 pages at once hear of a change, seldom enough that they may ask for themselves, and are forgotten when they have gone', async (t) => {
+  const slept: number[] = [];
+  const { url, news, store } = await startHttp(t, { sleep: async (ms) => void slept.push(ms) });
+  const listeners = new Set<unknown>();
+  const { subscribe } = news;
+  news.subscribe = (listener) => {
+    const stop = subscribe(listener);
+    listeners.add(listener);
+    return () => {
+      stop();
+      listeners.delete(listener);
+    };
+  };
+  await store.runs.insert(sampleRun('r1', { state: 'running', startedAt: 1 }), ['Build']);
+  const headers = { Cookie: await logIn(url) };
+  const gone = new AbortController();
+  const { signal } = gone;
+  const streams = await Promise.all(
+    Array.from({ length: 200 }, async (_, page) => {
+      const answer = await fetch(`${url}/live${page % 2 === 0 ? '' : '?run=r1'}`, {
+        headers,
+        signal,
+      });
+      return readEvents(answer);
+    }),
+  );
+  const before = listeners.size;
+  assert.equal(before, 200);
+  news.publish({ kind: 'run', run: 'r1', state: 'succeeded', spec: 'storefront' });
+  for (const events of streams) {
+    let event = '';
+    while (event !== 'changed') ({ event } = await nextEvent(events));
+  }
+  assert.equal((await fetch(url, { headers })).status, 200);
+  assert.equal(Math.max(...slept), 200 * 25);
+  gone.abort();
+  await until('all are forgotten', () => listeners.size === 0);
 });
