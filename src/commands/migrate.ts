@@ -38,7 +38,12 @@ Example:
             hint: 'set it to the empty PostgreSQL database that the store is to be copied into',
           });
         }
-        const copied = await copySqliteToPostgres(join(dataDir, 'mainsheet.db'), databaseUrl);
+        const copied = await copySqliteToPostgres(
+          join(dataDir, 'mainsheet.db'),
+          databaseUrl,
+          ({ table, rows, of }) =>
+            terminal.note(terminal.paintNote('dim', `${table}: ${rows} of ${of}`)),
+        );
         if (options.json) terminal.line(cleanJson(copied));
         else {
           const columns = [

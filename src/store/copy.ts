@@ -12,6 +12,9 @@ const ROWS_AT_ONCE = 20;
 const NOT_COPIED = new Set(['store_probe', 'schema_version']);
 const LEASED = ['deliveries', 'runs', 'outbox', 'leases'];
 
+/** Of a table that is being copied this often is told how far it is. */
+const ROWS_BETWEEN_NEWS = 50_000;
+
 export interface CopiedTable {
   table: string;
   rows: number;
@@ -21,9 +24,14 @@ export interface CopiedTable {
  * Copies a SQLite store into an empty PostgreSQL database, in one transaction: everything or nothing. Both are brought up
  * to date first, numbers of rows go on where they were, and what was claimed is free again.
  * Throws TerminalError `store-missing`, `store-in-use` (a server still has the file open), `target-not-empty`, and
- * MainsheetError `copy-incomplete` when the counts differ afterwards.
+ * MainsheetError `copy-incomplete` when the counts differ afterwards. `onProgress` hears how many rows of a table have come,
+ * now and then and at its end; of an empty one nothing.
  */
-export async function copySqliteToPostgres(file: string, url: string): Promise<CopiedTable[]> {
+export async function copySqliteToPostgres(
+  file: string,
+  url: string,
+  onProgress: (so: CopiedTable & { of: number }) => void,
+): Promise<CopiedTable[]> {
   checkAlone(file);
   const from = openSqlite(file);
   const to = openPostgres(url);
@@ -36,7 +44,7 @@ export async function copySqliteToPostgres(file: string, url: string): Promise<C
       await checkEmpty(target, names);
       const copied: CopiedTable[] = [];
       for (const table of names) {
-        copied.push({ table, rows: await copyTable(from, target, table) });
+        copied.push({ table, rows: await copyTable(from, target, table, onProgress) });
         await continueSequence(from, target, table);
       }
       for (const table of LEASED) await target.updateTable(table).set({ lease_until: 0 }).execute();
@@ -82,18 +90,30 @@ async function checkEmpty(target: Db, names: readonly string[]): Promise<void> {
   }
 }
 
-async function copyTable(from: Db, target: Db, table: string): Promise<number> {
+async function copyTable(
+  from: Db,
+  target: Db,
+  table: string,
+  onProgress: Parameters<typeof copySqliteToPostgres>[2],
+): Promise<number> {
+  const there = await count(from, table);
   let rows: Record<string, unknown>[] = [];
+  let done = 0;
   const flush = async () => {
-    if (rows.length > 0) await target.insertInto(table).values(rows).execute();
+    if (rows.length === 0) return;
+    await target.insertInto(table).values(rows).execute();
+    done += rows.length;
     rows = [];
+    if (done % ROWS_BETWEEN_NEWS === 0 && done < there)
+      onProgress({ table, rows: done, of: there });
   };
   for await (const row of from.selectFrom(table).selectAll().stream()) {
     rows.push(row);
     if (rows.length >= ROWS_AT_ONCE) await flush();
   }
   await flush();
-  const [there, here] = [await count(from, table), await count(target, table)];
+  if (done > 0) onProgress({ table, rows: done, of: there });
+  const here = await count(target, table);
   if (there === here) return here;
   throw new MainsheetError('copy-incomplete', `${table} has ${there} rows, of which ${here} came`);
 }

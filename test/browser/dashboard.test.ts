@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { after, before, describe, test } from 'node:test';
+import { createServer, request as ask } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, describe, test, type TestContext } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { logIn } from '../http/pages/browser.ts';
 import { ADMIN_TOKEN } from '../support/admin.ts';
@@ -47,6 +49,12 @@ const sleepOrWake = (page: Page, hidden: boolean) =>
   page.evaluate(`Object.defineProperty(document, 'hidden', { configurable: true, value: ${hidden} });
     document.dispatchEvent(new Event('visibilitychange'))`);
 
+/** Opens the first step, as who follows is led to the next, and waits for its end. */
+async function logOfBuild(page: Page): Promise<void> {
+  await page.evaluate(`document.querySelector('#step-1 details').open = true`);
+  await page.locator('#step-1 .f2').getByText('built').waitFor();
+}
+
 /** The log of the first step as the server has it now. */
 const FRESH = `fetch(document.querySelector('#steps').dataset.run + '/log/1', { headers: { 'HX-Request': 'true' } })
   .then((answer) => answer.text()).then((text) => new DOMParser().parseFromString(text, 'text/html'))`;
@@ -55,6 +63,24 @@ const linesIn = (page: Page, root: string) =>
   page.evaluate(
     `Promise.resolve(${root}).then((root) => [...root.querySelectorAll('.l')].map((row) => row.id + ' ' + row.lastElementChild.textContent))`,
   );
+
+/** A proxy that puts a path before the dashboard. */
+async function startBelow(t: TestContext, url: string): Promise<string> {
+  const proxy = createServer((request, response) => {
+    const { method, headers, url: path = '' } = request;
+    const target = url + path.replace(/^\/ship/, '');
+    const asked = request.pipe(
+      ask(target, { method, headers }, (answer) => {
+        response.writeHead(answer.statusCode ?? 500, answer.headers);
+        answer.pipe(response);
+      }),
+    );
+    response.on('close', () => asked.destroy());
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  t.after(() => proxy.close().closeAllConnections());
+  return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}/ship`;
+}
 
 const found = await startBrowser().then(
   (browser) => ({ browser }),
@@ -111,16 +137,23 @@ describe('the dashboard in a browser', { skip }, () => {
       const sha = await push({ waits: '1' }, 'Open the shop');
       await page.getByRole('heading', { name: 'Running now' }).waitFor();
       await seen(page, 'Open the shop');
+      // The next one has to wait for it, and is looked at in a tab of its own from then on.
+      const next = await push({ waits: null }, 'Sweep the floor');
+      const tab = await page.context().newPage();
+      await tab.goto(`${place.url}/runs/${await begun(next)}`);
+      await tab.evaluate('window.isTheSame = true');
+      await tab.locator('#run-head').getByText('Queued', { exact: true }).waitFor();
       await page.locator('.card a').click();
       await page.waitForURL(/\/runs\//);
       await page.evaluate('window.isTheSame = true');
       await page.locator('#step-1').getByText('line 40').waitFor();
       await letGo(sha, 1);
       await page.locator('#run-head').getByText('Succeeded', { exact: true }).waitFor();
-      // Who follows was led to the next step, unless that was over before it was seen.
-      await page.evaluate(`document.querySelector('#step-1 details').open = true`);
-      await page.locator('#step-1 .f2').getByText('built').waitFor();
-      assert.equal(await page.evaluate('window.isTheSame'), true);
+      await logOfBuild(page);
+      await tab.locator('#run-head').getByText('Succeeded', { exact: true }).waitFor();
+      // Its log, which began after the page was opened, is whole.
+      await logOfBuild(tab);
+      for (const one of [page, tab]) assert.equal(await one.evaluate('window.isTheSame'), true);
     });
   });
 
@@ -249,7 +282,7 @@ describe('the dashboard in a browser', { skip }, () => {
       await sleepOrWake(slept, false);
       await deployed(slept).waitFor();
       await run.locator('#run-head').getByText('Succeeded', { exact: true }).waitFor();
-      await run.locator('#step-1').getByText('built').waitFor({ state: 'attached' });
+      await logOfBuild(run);
       assert.deepEqual(
         await linesIn(run, `document.querySelector('#step-1')`),
         await linesIn(run, FRESH),
@@ -285,7 +318,7 @@ describe('the dashboard in a browser', { skip }, () => {
     }
   }
 
-  test('a log of 100,000 lines stays small in the page, and a link leads to any of them', async (t) => {
+  test('a log of 100,000 lines stays small in the page, and a link leads to any of them, whatever path is before the dashboard', async (t) => {
     const { url, cookie, store } = await startShowcase(t, 'empty');
     await store.runs.insert(sampleRun('r1', { state: 'failed', startedAt: 1, finishedAt: 2 }), [
       'Long',
@@ -306,15 +339,18 @@ describe('the dashboard in a browser', { skip }, () => {
       startedAt: 1,
       finishedAt: 2,
     });
+    const below = await startBelow(t, url);
     await withTab(
       browser,
-      { url, cookie, viewport: { width: 1280, height: 800 } },
+      { url: below, cookie, viewport: { width: 1280, height: 800 } },
       async ({ page }) => {
-        await page.goto(`${url}/runs/r1`);
+        await page.goto(`${below}/runs/r1`);
         await page.getByText('line 100000', { exact: true }).waitFor();
         const rows = () => page.locator('.l').count();
         assert.ok((await rows()) <= 1000, `${await rows()} rows`);
-        await page.goto(`${url}/runs/r1#1.50123`);
+        await page.getByRole('searchbox', { name: 'Search the log' }).fill('line 50123');
+        await page.getByRole('region', { name: 'Found' }).getByRole('link').click();
+        assert.equal(page.url(), `${below}/runs/r1#1.50123`);
         const line = page.locator('[id="1.50123"]');
         await line.waitFor();
         assert.equal(await line.locator('span').last().textContent(), 'line 50123');
@@ -322,6 +358,12 @@ describe('the dashboard in a browser', { skip }, () => {
         assert.ok(await line.evaluate((element) => element.className.includes('is-linked')));
         const { y } = (await line.boundingBox()) ?? { y: -1 };
         assert.ok(y > 0 && y < 800, `at ${y}`);
+        await page.getByRole('link', { name: 'Retry' }).click();
+        const form = page.getByRole('dialog').locator('form');
+        assert.equal(
+          await form.evaluate(({ action }: { action: string }) => action),
+          `${below}/runs/r1/retry`,
+        );
       },
     );
   });

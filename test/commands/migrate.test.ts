@@ -74,6 +74,7 @@ test('an installation moves to PostgreSQL without loss, and goes on there', asyn
   const env = { MAINSHEET_DATA_DIR: directory, DATABASE_URL: url };
   const ran = await runCommand(['migrate', 'sqlite-to-postgres', '--json'], { env });
   assert.equal(ran.code, 0, ran.stderr);
+  assert.match(ran.stderr, /^deliveries: 45 of 45$/m);
   assert.deepEqual(
     (JSON.parse(ran.stdout) as { table: string; rows: number }[]).find(
       ({ table }) => table === 'deliveries',

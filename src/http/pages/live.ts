@@ -24,7 +24,7 @@ const LOG_QUIET_MS = 300;
 
 /**
  * `GET /live`: an event `changed` when something has changed, and nothing else; the page then asks for what it shows. With
- * `?run=` only what concerns that run, and an event `log` with how many lines each step has; with `?of=deliveries` also
+ * `?run=` only what concerns that run, and an event `log` with, for each step, how many lines it has and the number of its newest piece; with `?of=deliveries` also
  * deliveries.
  */
 export function liveRoutes(deps: {
@@ -70,7 +70,8 @@ export function liveRoutes(deps: {
     try {
       while (!ended.aborted) {
         if (run !== null) {
-          const lines = [...(await deps.logs.count(run))].map(([step, log]) => [step, log.lines]);
+          const steps = [...(await deps.logs.count(run))];
+          const lines = steps.map(([step, log]) => [step, log.lines, log.newest]);
           if (told !== JSON.stringify(lines)) await stream.send('log', lines);
           told = JSON.stringify(lines);
         }

@@ -149,8 +149,11 @@ function protect(ctx: Context): void {
 
 function frameOf(ctx: Context, { assets, clock, version, seen }: PageRouterDeps): Frame {
   const depth = ctx.path.split('/').length - 2;
+  const own = depth <= 0 ? './' : '../'.repeat(depth);
+  // A piece of a page is put into one that may be at another depth.
+  const asked = ctx.get('HX-Request') === 'true' ? ctx.get('Mainsheet-Root') : '';
   return {
-    root: depth <= 0 ? './' : '../'.repeat(depth),
+    root: /^(?:\.\/|(?:\.\.\/){1,9})$/.test(asked) ? asked : own,
     assets,
     actor: undefined,
     seesAll: false,

@@ -296,15 +296,15 @@ test('a live page hears how long the log is, and that something has changed', as
   const { get, store, news, write } = await setUp(t, { state: 'running', startedAt: 1000 });
   await write('one\n', 'two\n');
   const events = readEvents(await get('/live?run=r1'));
-  assert.partialDeepStrictEqual(await nextEvent(events), { event: 'log', data: [[0, 2]] });
+  assert.partialDeepStrictEqual(await nextEvent(events), { event: 'log', data: [[0, 2, 1]] });
   news.publish({ kind: 'step', run: 'another', step: 0, state: 'running' });
   await store.logs.append('r1', [{ seq: 2, at: 1, step: 1, stream: 'stdout', text: 'three\n' }]);
   news.publish({ kind: 'log', run: 'r1' });
   const grown = {
     event: 'log',
     data: [
-      [0, 2],
-      [1, 1],
+      [0, 2, 1],
+      [1, 1, 2],
     ],
   };
   assert.partialDeepStrictEqual(await nextEvent(events), grown);

@@ -71,8 +71,14 @@
   /* What is to be confirmed has a page of its own; with a script it comes as a dialog. */
   const dialog = () => document.getElementById('dialog');
 
+  /* Links in a piece of a page lead from where it is put, which is not where it was asked for. */
+  const ROOT = { 'Mainsheet-Root': document.body.dataset.root };
+  document.addEventListener('htmx:config:request', ({ detail }) => {
+    Object.assign(detail.ctx.request.headers, ROOT);
+  });
+
   async function ask(href) {
-    const answer = await fetch(href, { headers: { 'HX-Request': 'true' } });
+    const answer = await fetch(href, { headers: { 'HX-Request': 'true', ...ROOT } });
     if (!answer.ok || answer.headers.has('HX-Redirect')) return location.assign(href);
     dialog().innerHTML = await answer.text();
     dialog().showModal();

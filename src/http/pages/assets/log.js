@@ -52,6 +52,10 @@
       patch(block, fresh);
       block.dataset.loaded = '';
       block.style.minHeight = '';
+    } catch (error) {
+      // Asked for again when the stream says next how long the log is.
+      delete block.dataset.newest;
+      throw error;
     } finally {
       delete block.dataset.state;
     }
@@ -98,17 +102,18 @@
 
   for (const block of steps.querySelectorAll('.log-block')) watch(block);
 
-  /** A step has so many lines now. */
-  function grow(step, lines) {
+  /** A step has so many lines now; `newest` changes whenever its last line does. */
+  function grow(step, lines, newest) {
     const log = document.querySelector(`#step-${step} .log`);
-    if (!log || Number(log.dataset.lines) === lines) return [];
+    if (!log) return [];
     log.dataset.lines = lines;
-    log.querySelector('.log-none')?.remove();
+    if (lines > 0) log.querySelector('.log-none')?.remove();
     const changed = [];
     for (let from = 0; from < lines; from += BLOCK) {
       const count = Math.min(BLOCK, lines - from);
       let block = log.querySelector(`.log-block[data-from="${from}"]`);
-      if (block && Number(block.dataset.lines) === count && count === BLOCK) continue;
+      const version = count === BLOCK ? 'whole' : String(newest);
+      if (block?.dataset.newest === version && Number(block.dataset.lines) === count) continue;
       if (!block) {
         block = document.createElement('div');
         block.className = 'log-block';
@@ -117,6 +122,7 @@
         watch(block);
       }
       block.dataset.lines = count;
+      block.dataset.newest = version;
       if (block.dataset.loaded === undefined) block.style.minHeight = `${count * LINE_PX}px`;
       changed.push(block);
     }
@@ -132,9 +138,13 @@
     window.scrollBy(0, 200);
   }
 
+  /** What the stream said last: steps may come into the page after it. */
+  let known = [];
+
   async function onLog(counts) {
+    known = counts;
     const wasFollowing = isFollowing;
-    const blocks = counts.flatMap(([step, lines]) => grow(step + 1, lines));
+    const blocks = counts.flatMap(([step, lines, newest]) => grow(step + 1, lines, newest));
     const isOpen = (block) => block.closest('details.step').open;
     // Also in a step that was closed meanwhile: what is there has to be whole.
     const due = blocks.filter((block) => block.dataset.loaded !== undefined || isOpen(block));
@@ -162,12 +172,17 @@
   });
 
   /* A step that begins is opened, and the one before is closed, for those who follow. */
-  document.addEventListener('htmx:after:swap', () => {
+  function openRunning() {
     if (!isFollowing) return;
     const running = document.querySelector('details.step:has(> summary .is-running)');
     if (!running || running.open) return;
     for (const step of steps.querySelectorAll('details.step[open]')) step.open = false;
     running.open = true;
+  }
+
+  document.addEventListener('htmx:after:swap', () => {
+    openRunning();
+    quietly(onLog(known));
   });
 
   document.addEventListener('mainsheet:stream', ({ detail: stream }) => {

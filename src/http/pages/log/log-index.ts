@@ -24,6 +24,8 @@ export interface StepLog {
   whole: number;
   /** Those and the one that has not ended yet. */
   lines: number;
+  /** The number of its newest piece: it changes whenever the log grows. */
+  newest: number;
 }
 
 /** How the first line of a block begins. */
@@ -93,9 +95,17 @@ function note(index: Index, { seq, step, text }: LogChunk): void {
   index.last = seq;
   let log = index.steps.get(step);
   if (log === undefined) {
-    log = { whole: 0, lines: 0, head: '', marks: [{ seq, offset: 0, ...START }], ...START };
+    log = {
+      whole: 0,
+      lines: 0,
+      newest: seq,
+      head: '',
+      marks: [{ seq, offset: 0, ...START }],
+      ...START,
+    };
     index.steps.set(step, log);
   }
+  log.newest = seq;
   let from = 0;
   for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', from)) {
     const piece = text.slice(from, end);
