@@ -318,6 +318,28 @@ describe('the dashboard in a browser', { skip }, () => {
     }
   }
 
+  test('the log of a run that waited when its page was opened is there as soon as it begins', async (t) => {
+    const { url, cookie, store, news } = await startShowcase(t, 'empty');
+    const run = await store.runs.insert(sampleRun('r1'), ['Build']);
+    assert.ok(run);
+    await withTab(browser, { url, cookie }, async ({ page }) => {
+      await page.goto(`${url}/runs/r1`);
+      await page.waitForSelector('html[data-connected=yes]');
+      const line = { seq: 0, at: 1, step: 0, stream: 'stdout', text: 'the only line\n' } as const;
+      await store.logs.append('r1', [line]);
+      const step = { index: 0, name: 'Build', attempts: 1, exitCode: undefined, reason: '' };
+      await store.steps.update('r1', {
+        ...step,
+        state: 'running',
+        startedAt: 1,
+        finishedAt: undefined,
+      });
+      await store.runs.update({ ...run, state: 'running', startedAt: 1 }, { state: 'queued' });
+      news.publish({ kind: 'run', run: 'r1', state: 'running', spec: 'storefront' });
+      await page.locator('#step-1').getByText('the only line').waitFor();
+    });
+  });
+
   test('a log of 100,000 lines stays small in the page, and a link leads to any of them, whatever path is before the dashboard', async (t) => {
     const { url, cookie, store } = await startShowcase(t, 'empty');
     await store.runs.insert(sampleRun('r1', { state: 'failed', startedAt: 1, finishedAt: 2 }), [
