@@ -106,12 +106,9 @@ test('SIGTERM while GitHub does not answer a callback keeps it, and it is sent a
 const asked = (start: number, path: RegExp) =>
   world.forge.journal.slice(start).filter((entry) => path.test(entry.path));
 
-for (const [what, path] of [
-  ['webhooks', /\/hooks\?/],
-  ['deliveries', /\/hooks\/\d+\/deliveries\?/],
-] as const) {
-  test(`SIGTERM while GitHub is asked for ${what} does not wait for its answer`, async () => {
-    await world.controller.stop();
+test('SIGTERM while GitHub is asked for webhooks or deliveries does not wait for its answer', async () => {
+  await world.controller.stop();
+  for (const path of [/\/hooks\?/, /\/hooks\/\d+\/deliveries\?/]) {
     const start = world.forge.journal.length;
     world.forge.faults.next({ method: 'GET', path }, 'hang');
     await restart();
@@ -122,9 +119,9 @@ for (const [what, path] of [
       1,
       'the answer was not waited for, nor asked for again',
     );
-    await restart();
-  });
-}
+  }
+  await restart();
+});
 
 test('SIGTERM while missed deliveries are taken in loses none of them and deploys none twice', async () => {
   const list = `/repos/${SITE}/hooks/4711/deliveries?`;
