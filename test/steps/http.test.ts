@@ -147,7 +147,9 @@ test('this machine and what clouds tell machines about themselves are not asked,
     '2130706433',
     '0x7f.1',
     '169.254.169.254',
+    '168.63.129.16',
     '[fd00:ec2::254]',
+    '[fd20:ce::254]',
   ]) {
     const result = await run(`{ url: 'http://${host}:${port}/' }`, { allowed: [] });
     assert.ok(result.outcome === 'failed', host);

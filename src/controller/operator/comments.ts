@@ -18,7 +18,7 @@ import type { AskWhy } from './why.ts';
 
 /** Does what commands in comments on pull requests and commits ask for. */
 export type Commented = (
-  delivery: Pick<Delivery, 'id' | 'attempts'>,
+  delivery: Pick<Delivery, 'id' | 'attempts' | 'receivedAt'>,
   event: CommentEvent & Renamed,
 ) => Promise<{ summary: string; specs: [] }>;
 
@@ -172,7 +172,9 @@ export function createCommented(deps: {
       if (name === 'approve') {
         const run = await theRun(({ state }) => state === 'blocked', 'waits for approval');
         const said = `approve run ${run.id}`;
-        await deps.gatesOn(closing(said)).approve(run.id, { login: event.by }, '');
+        await deps
+          .gatesOn(closing(said))
+          .approve(run.id, { login: event.by }, '', delivery.receivedAt);
         return said;
       }
       const spec = theSpec(specs, target);

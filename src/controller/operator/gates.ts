@@ -28,8 +28,11 @@ export type Person = { login: string } | { administrator: string };
  * it has no such gate, `not-an-approver`, `reason-too-long`, `reason-missing`.
  */
 export interface Gates {
-  /** The run starts in its turn when enough people have approved. Once more from the same person changes nothing. */
-  approve(run: string, by: Person, reason: string): Promise<Run>;
+  /**
+   * The run starts in its turn when enough people have approved. Once more from the same person changes nothing. `askedAt`: when the
+   * person did it, in milliseconds since the epoch, where that may be long ago; what a step of the run wants to do since, they have not seen.
+   */
+  approve(run: string, by: Person, reason: string, askedAt?: number): Promise<Run>;
   /** The run is cancelled. */
   reject(run: string, by: Person, reason: string): Promise<Run>;
   /** Opens the run's windows, for a reason that is shown wherever the run is. */
@@ -148,11 +151,16 @@ export function createGates(deps: {
     id: string,
     by: Person,
     reason: string,
+    askedAt = Infinity,
   ): Promise<Run> {
     const run = await findRun(store.runs, id);
     checkWaiting(run);
     const asked = kind === 'approve' ? 'approve' : 'window';
     const step = await heldStep(run, asked);
+    if (step !== undefined && step.since > askedAt) {
+      const why = `run ${id} waits for another approval than when it was asked for: ${step.detail}`;
+      throw new TerminalError('illegal-transition', why, { hint: 'look at that, and approve it' });
+    }
     const gates = await counted(run, asked, by, `run.${kind}`, step);
     return await change(run, async (tables, now) => {
       const how = step === undefined ? kind : answerKind(step);
@@ -165,7 +173,8 @@ export function createGates(deps: {
   }
 
   return {
-    approve: async (id, by, reason) => await answer('approve', id, by, readReason(reason)),
+    approve: async (id, by, reason, askedAt) =>
+      await answer('approve', id, by, readReason(reason), askedAt),
 
     async override(id, by, given) {
       const reason = readReason(given);

@@ -13,7 +13,7 @@ import { presserOf, pressedRuns, type PressEvent } from './pressed-runs.ts';
 
 /** Does what the buttons of check runs and of messages ask for, and what people answer on GitHub to jobs of Actions. */
 export type Pressed = (
-  delivery: Pick<Delivery, 'id' | 'attempts'>,
+  delivery: Pick<Delivery, 'id' | 'attempts' | 'receivedAt'>,
   event: PressEvent,
 ) => Promise<{ summary: string; specs: [] }>;
 
@@ -102,7 +102,7 @@ export function createPressed(deps: {
       else if (press === 'rollback') await deps.operateOn(on).rollback(run.id, actor);
       else {
         const comment = event.kind === 'check' ? event.review?.comment : undefined;
-        await deps.gatesOn(on)[press](run.id, { login }, comment ?? '');
+        await deps.gatesOn(on)[press](run.id, { login }, comment ?? '', delivery.receivedAt);
       }
     }
 

@@ -386,7 +386,12 @@ for (const [engine, open] of bothEngines()) {
         await park({ ...PLAN, id: 'plan2' });
         assert.equal(await claim(), undefined);
         assert.equal(await open(), undefined);
-        await operator.approve('r1', person('alice'), '');
+        // Asked for before there was the plan, and done only now.
+        await assert.rejects(operator.approve('r1', person('alice'), '', PLAN.since - 1), {
+          code: 'illegal-transition',
+        });
+        assert.equal(await open(), undefined);
+        await operator.approve('r1', person('alice'), '', PLAN.since);
         assert.equal(await open(), 'plan2');
         assert.equal((await store.gates.answersTo('r1')).length, 3);
       });

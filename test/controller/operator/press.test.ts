@@ -388,6 +388,17 @@ for (const [engine, open] of bothEngines()) {
       assert.deepEqual(await world.audit(), Array(4).fill('github:alice run.approve.refused r1'));
     });
 
+    test('a press that is done late approves nothing that a step wants to do since', async (t) => {
+      const world = await setUp(t);
+      const run = await world.run('r1', sha('1'), START, { type: 'park', reason: 'Waiting' });
+      const plan = { step: 0, id: 'plan2', since: 2000, detail: 'Infra: 9 to destroy' };
+      await world.store.gates.holdStep('r1', plan);
+      const why =
+        /^Not done: @alice .* waits for another approval than when it was asked for: Infra/;
+      assert.match((await world.tap('approve', 'r1')).summary, why);
+      assert.match((await world.press('approve', run)).summary, why);
+    });
+
     test('a press on a message from before does nothing once the run has gone on', async (t) => {
       const world = await setUp(t, [APPROVE]);
       await world.run('r1', sha('1'));
