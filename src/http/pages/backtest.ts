@@ -155,7 +155,7 @@ function why(frame: Frame, would: boolean, reasons: readonly Reason[]): Html {
       reasons.filter(({ held }) => !held),
     );
   }
-  return html`<details class="verdict-text small"><summary class="muted">What held</summary>${reasonList(frame, reasons)}</details>`;
+  return html`<details class="verdict-text small"><summary class="muted">${icon(frame, 'chevron-right', 'is-small')} What held</summary>${reasonList(frame, reasons)}</details>`;
 }
 
 function many(count: number, one: string, more: string): string {
