@@ -1,26 +1,28 @@
 import type { Api } from './api-client.ts';
-import type { PauseAnswer, SpecAnswer } from './api-answers.ts';
+import type { PauseAnswer, PreviewsAnswer, SpecAnswer } from './api-answers.ts';
 import type { Check } from './doctor-check.ts';
 
 /** As many callbacks as one page has. */
 const MOST = 200;
 
 /**
- * What the server does not mend by itself: callbacks that were given up, pauses that were not lifted, and repositories that the App
- * is not on any more.
+ * What the server does not mend by itself: callbacks that were given up, pauses that were not lifted, previews that are left over,
+ * and repositories that the App is not on any more.
  */
 export async function checkAttention(
-  api: Pick<Api, 'outbox' | 'pauses' | 'specs'>,
+  api: Pick<Api, 'outbox' | 'pauses' | 'specs' | 'previews'>,
 ): Promise<Check[]> {
   const dead = await api.outbox({ state: 'dead', limit: String(MOST) });
   const { items: pauses } = await api.pauses();
   const { items: specs } = await api.specs();
+  const { items: previews } = await api.previews();
   return [
     checkCallbacks(dead.items.length, dead.next !== null),
     ...(pauses.length === 0
       ? [{ subject: 'pauses', state: 'ok', detail: 'nothing is paused' } satisfies Check]
       : pauses.map(checkPause)),
     ...specs.flatMap(checkInstallation),
+    ...previews.filter(({ state }) => state === 'left').map(checkPreview),
   ];
 }
 
@@ -44,6 +46,20 @@ function checkPause({ kind, name, since, by, reason }: PauseAnswer): Check {
     state: 'warn',
     detail: `${kind} ${name} is paused since ${since} by ${by}${why}`,
     hint: `let it go on with "mainsheet resume ${what}"`,
+  };
+}
+
+function checkPreview({
+  spec,
+  repository,
+  number,
+  reason,
+}: PreviewsAnswer['items'][number]): Check {
+  return {
+    subject: 'previews',
+    state: 'warn',
+    detail: `the preview of ${repository}#${number} by ${spec} is left over, although it was to be taken down: ${reason}`,
+    hint: `"mainsheet runs --spec ${spec}" names its teardown; "mainsheet retry" does that again`,
   };
 }
 

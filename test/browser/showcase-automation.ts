@@ -1,6 +1,7 @@
 import { scheduleEventName } from '../../src/model/schedule.ts';
 import { chainEventName } from '../../src/model/chain.ts';
 import { hookEventName, type DynamicHook, type Hook } from '../../src/model/hook.ts';
+import { teardownEventName } from '../../src/model/preview.ts';
 import type { NewRun, Run } from '../../src/model/run.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
 import type { Store } from '../../src/store/index.ts';
@@ -155,6 +156,10 @@ export async function fillAutomation(store: Store, now: number): Promise<void> {
       finishedAt: now - ago * HOUR + 61_000,
       outputs: { environment_url: `https://pr-${number}.storefront.acme.example` },
     });
+    const event = teardownEventName('storefront-preview');
+    const delivery = `${event}:01kpreview${number}`;
+    if (state === 'ending')
+      await store.accept(sampleDelivery(delivery, { event, receivedAt: now }));
     await store.previews.note({
       spec: 'storefront-preview',
       repository: 'acme/storefront',
@@ -167,7 +172,7 @@ export async function fillAutomation(store: Store, now: number): Promise<void> {
       notedAt: now - ago * HOUR,
       dueAt: state === 'live' ? now + (168 - ago) * HOUR : now - MINUTE,
       reason: state === 'live' ? 'its time is over' : 'the pull request was closed',
-      delivery: undefined,
+      delivery: state === 'live' ? undefined : delivery,
     });
   }
   await fillHooks(store, now);

@@ -8,7 +8,7 @@ import { checkPrograms } from '../../src/commands/doctor-machine.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore } from '../../src/store/index.ts';
-import { sampleRun, sampleStatus } from '../store/samples.ts';
+import { samplePreview, sampleRun, sampleStatus } from '../store/samples.ts';
 import { needsRoot, STEP_USER } from '../support/root.ts';
 import { runCommand } from './run-command.ts';
 import { nobodyAt, SPEC, startAnswering, startServer } from './server.ts';
@@ -232,6 +232,14 @@ test('callbacks that were given up and what is paused are warnings, with what to
       1,
     );
     for (const id of [1, 2]) await server.store.outbox.finish(id, 'dead', 2, 'gone');
+    assert.deepEqual(quiet.of('previews'), []);
+    await server.store.previews.note(
+      samplePreview({
+        state: 'ending',
+        reason: 'its spec is gone',
+        delivery: 'teardown:preview:r0',
+      }),
+    );
 
     const told = await examined(env);
     assert.equal(told.code, 0);
@@ -241,6 +249,15 @@ test('callbacks that were given up and what is paused are warnings, with what to
         state: 'warn',
         detail: '2 were given up, so that GitHub or a webhook was not told',
         hint: '"mainsheet outbox --state dead" says why; mend that, then "mainsheet resend --all"',
+      },
+    ]);
+    assert.deepEqual(told.of('previews'), [
+      {
+        subject: 'previews',
+        state: 'warn',
+        detail:
+          'the preview of acme/storefront#7 by preview is left over, although it was to be taken down: its spec is gone',
+        hint: '"mainsheet runs --spec preview" names its teardown; "mainsheet retry" does that again',
       },
     ]);
     const since = String.raw`since \d{4}-\d\d-\d\dT[\d:.]+Z by admin`;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { samplePreview } from '../store/samples.ts';
 import { until } from '../support/until.ts';
 import { pushPayload } from './payloads.ts';
 import { runCommand } from './run-command.ts';
@@ -169,20 +170,14 @@ test('a rollback deploys what was deployed before, and why is kept with the paus
 test('previews are listed with what is left over of them', async () => {
   const { stdout: none } = await runCommand(['previews', '--json'], here());
   assert.deepEqual(JSON.parse(none), { items: [], next: null });
-  await server.store.previews.note({
-    spec: 'preview',
-    repository: 'acme/storefront',
-    number: 7,
-    state: 'ending',
-    runId: '',
-    sha: 'a'.repeat(40),
-    fork: false,
-    changedAt: 1,
-    notedAt: Date.now(),
-    dueAt: 0,
-    reason: 'its spec is gone',
-    delivery: 'teardown:preview:r1',
-  });
+  await server.store.previews.note(
+    samplePreview({
+      state: 'ending',
+      notedAt: Date.now(),
+      reason: 'its spec is gone',
+      delivery: 'teardown:preview:r1',
+    }),
+  );
   const { stdout } = await runCommand(['previews'], here());
   assert.match(
     stdout,

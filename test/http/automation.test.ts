@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { missedCursor } from '../../src/controller/maintenance/schedules.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
 import { isoTime } from '../../src/lib/clock.ts';
-import { sampleRun } from '../store/samples.ts';
+import { samplePreview, sampleRun } from '../store/samples.ts';
 import { ADMIN_TOKEN } from '../support/admin.ts';
 import { NOW, startHttp } from './fixture.ts';
 
@@ -79,20 +79,18 @@ test('the API tells what starts by itself, and what waits before: a soak, a gate
     [3, 'ended'],
     [4, 'ending'],
   ] as const) {
-    await store.previews.note({
-      spec: 'preview',
-      repository: 'acme/storefront',
-      number,
-      state,
-      runId: `v${number}`,
-      sha: `sha${number}`,
-      fork: number === 2,
-      changedAt: 1,
-      notedAt: 1,
-      dueAt: NOW + number,
-      reason: 'it was closed',
-      delivery: `d${number}`,
-    });
+    await store.previews.note(
+      samplePreview({
+        number,
+        state,
+        runId: `v${number}`,
+        sha: `sha${number}`,
+        fork: number === 2,
+        dueAt: NOW + number,
+        reason: 'it was closed',
+        delivery: `d${number}`,
+      }),
+    );
   }
 
   const headers = { Authorization: `Bearer ${ADMIN_TOKEN}` };

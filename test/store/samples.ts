@@ -1,5 +1,6 @@
 import type { StatusCallback } from '../../src/callbacks/status.ts';
 import type { IncomingDelivery } from '../../src/store/inbox.ts';
+import type { Preview } from '../../src/store/previews.ts';
 import { newRun, type NewRun } from '../../src/model/run.ts';
 
 /** A push to `acme/storefront`, received at 1000. */
@@ -47,5 +48,24 @@ export function sampleStatus(state: StatusCallback['state']): StatusCallback {
     state,
     description: state,
     targetUrl: undefined,
+  };
+}
+
+/** A live preview of pull request 7. */
+export function samplePreview(more: Partial<Preview> = {}): Preview {
+  return {
+    spec: 'preview',
+    repository: 'acme/storefront',
+    number: 7,
+    state: 'live',
+    runId: '',
+    sha: 'a'.repeat(40),
+    fork: false,
+    changedAt: 1,
+    notedAt: 1,
+    dueAt: 0,
+    reason: '',
+    delivery: undefined,
+    ...more,
   };
 }

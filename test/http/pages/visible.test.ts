@@ -15,8 +15,8 @@ import { createReadInsights } from '../../../src/http/read/insights.ts';
 import { createRecentRuns } from '../../../src/http/read/recent-runs.ts';
 import type { Viewer } from '../../../src/http/auth/viewer.ts';
 import { parseSpecs } from '../../../src/spec/load.ts';
+import { sampleDelivery, samplePreview, sampleRun, samples } from '../../store/samples.ts';
 import { pushPayload } from '../../commands/payloads.ts';
-import { sampleDelivery, sampleRun } from '../../store/samples.ts';
 import { startHttp } from '../fixture.ts';
 import { SAME_SITE } from './browser.ts';
 
@@ -89,20 +89,15 @@ test('what somebody may not see does not exist on any page, and what they may no
     await store.outbox.finish(id, 'dead', 1, SECRET);
   await store.chains.add([{ run: 'closed', spec: SECRET, dueAt: 9e12 }]);
   await store.batches.begin({ run: 'closed2', spec: SECRET, lane: 'x', key: SECRET, closesAt: 1 });
-  await store.previews.note({
-    spec: SECRET,
-    repository: `acme/${SECRET}`,
-    number: 1,
-    state: 'live',
-    runId: 'closed',
-    sha: SECRET,
-    fork: false,
-    changedAt: 1,
-    notedAt: 1,
-    dueAt: 1,
-    reason: SECRET,
-    delivery: undefined,
-  });
+  await store.previews.note(
+    samplePreview({
+      spec: SECRET,
+      repository: `acme/${SECRET}`,
+      runId: 'closed',
+      sha: SECRET,
+      reason: SECRET,
+    }),
+  );
   await store.hooks.add({
     id: MADE,
     hook: 'open',
