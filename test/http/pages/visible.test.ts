@@ -15,7 +15,7 @@ import { createReadInsights } from '../../../src/http/read/insights.ts';
 import { createRecentRuns } from '../../../src/http/read/recent-runs.ts';
 import type { Viewer } from '../../../src/http/auth/viewer.ts';
 import { parseSpecs } from '../../../src/spec/load.ts';
-import { sampleDelivery, samplePreview, sampleRun, samples } from '../../store/samples.ts';
+import { sampleDelivery, samplePreview, sampleRun } from '../../store/samples.ts';
 import { pushPayload } from '../../commands/payloads.ts';
 import { startHttp } from '../fixture.ts';
 import { SAME_SITE } from './browser.ts';
