@@ -28,6 +28,9 @@ export class AskError extends Error {
   override readonly name = 'AskError';
 }
 
+/** An answer of more bytes than are read. */
+export class TooLargeError extends AskError {}
+
 /** One request of a step. Redirects are not followed: they would carry it, and its secret, to another place. Throws AskError. */
 export type Ask = (question: Question) => Promise<Answer>;
 
@@ -65,7 +68,7 @@ async function readBody(response: Response): Promise<string> {
   let size = 0;
   for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
     size += chunk.length;
-    if (size > MOST_BYTES) throw new AskError(`the answer is larger than ${MOST_BYTES} bytes`);
+    if (size > MOST_BYTES) throw new TooLargeError(`the answer is larger than ${MOST_BYTES} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');

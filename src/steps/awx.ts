@@ -2,9 +2,9 @@ import * as z from 'zod';
 import type { Clock } from '../lib/clock.ts';
 import type { AwxStepSpec } from '../model/deployment-spec.ts';
 import { renderJson } from '../spec/expressions.ts';
-import type { Ask } from './ask.ts';
+import { TooLargeError, type Ask } from './ask.ts';
 import type { StepContext, StepKind } from './contract.ts';
-import { askFor, failedStep, runRemote, type Remote } from './remote.ts';
+import { askFor, createShow, failedStep, runRemote, type Remote } from './remote.ts';
 
 const launched = z.object({ job: z.number() });
 const jobs = z.object({ results: z.array(z.object({ id: z.number() })) });
@@ -30,12 +30,16 @@ function awx(
     askFor(ask, { url: api + path, method: 'GET', headers, signal });
   /** Lines of the job's output that the log has. */
   let shown = 0;
+  const show = createShow(log);
+  const pageOf = (id: string) => `${step.server}/#/jobs/playbook/${id}`;
 
   async function showOutput(id: string): Promise<void> {
     const { body } = await get(
       `/jobs/${id}/stdout/?format=json&content_format=ansi&start_line=${shown}`,
     );
     const { content, range } = stdout.parse(body);
+    // Of more than it gives at once AWX says only that, in a line.
+    if (range.absolute_end < shown) throw new TooLargeError('AWX has more output than it gives');
     if (content !== '') log('stdout', content.endsWith('\n') ? content : `${content}\n`);
     shown = range.absolute_end;
   }
@@ -47,7 +51,7 @@ function awx(
       const url = `${api}/job_templates/${step.template}/launch/`;
       const answer = await askFor(ask, { url, method: 'POST', headers, body, signal });
       const { job: number } = launched.parse(answer.body);
-      log('stdout', `AWX job ${number}: ${step.server}/#/jobs/playbook/${number}\n`);
+      log('stdout', `AWX job ${number}: ${pageOf(String(number))}\n`);
       return String(number);
     },
 
@@ -59,7 +63,7 @@ function awx(
 
     async look(id) {
       const found = job.parse((await get(`/jobs/${id}/`)).body);
-      await showOutput(id);
+      await show(pageOf(id), () => showOutput(id));
       switch (found.status) {
         case 'successful':
           return {

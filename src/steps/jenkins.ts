@@ -4,7 +4,7 @@ import type { JenkinsStepSpec } from '../model/deployment-spec.ts';
 import { renderTemplate } from '../spec/expressions.ts';
 import { AskError, type Ask } from './ask.ts';
 import type { StepContext, StepKind } from './contract.ts';
-import { askFor, failedStep, runRemote, type Look, type Remote } from './remote.ts';
+import { askFor, createShow, failedStep, runRemote, type Look, type Remote } from './remote.ts';
 
 const actions = z.array(
   z.object({ parameters: z.array(z.object({ name: z.string(), value: z.unknown() })).optional() }),
@@ -62,6 +62,7 @@ function jenkins(
     );
   /** Bytes of the build's log that ours has. */
   let shown = 0;
+  const show = createShow(log);
 
   async function lookAtQueue(item: string): Promise<Look> {
     const answer = await get(
@@ -122,7 +123,7 @@ function jenkins(
       const { building, result } = build.parse(
         (await get(`${job}/${number}/api/json?tree=building,result`)).body,
       );
-      await showLog(number);
+      await show(`${job}/${number}/console`, () => showLog(number));
       if (building || result === null) return { state: 'going on' };
       if (result === 'SUCCESS') {
         return {

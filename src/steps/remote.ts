@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { describeError, hintOf, RetryableError } from '../lib/errors.ts';
-import { AskError, type Ask, type Answer, type Question } from './ask.ts';
+import { AskError, TooLargeError, type Ask, type Answer, type Question } from './ask.ts';
 import type { StepContext, StepResult } from './contract.ts';
 
 /** Between two looks at what was started, unless the other system wants more time. */
@@ -153,6 +153,24 @@ function readKept(text: string | undefined): Kept | undefined {
 function isCancelled(signal: AbortSignal): boolean {
   const why = signal.reason as { kind?: string } | undefined;
   return signal.aborted && why?.kind !== 'interrupt';
+}
+
+/**
+ * Shows what the work has put out, until that is more than is read of an answer: then the log has where the rest is. How the work ends is
+ * no matter of that.
+ */
+export function createShow(log: StepContext['log']) {
+  let isOver = false;
+  return async (where: string, show: () => Promise<void>): Promise<void> => {
+    if (isOver) return;
+    try {
+      await show();
+    } catch (error) {
+      if (!(error instanceof TooLargeError)) throw error;
+      isOver = true;
+      log('stderr', `Too much output to be read at once; the rest is at ${where}\n`);
+    }
+  };
 }
 
 export function failedStep(reason: string): StepResult {

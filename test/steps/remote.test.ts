@@ -125,6 +125,15 @@ for (const system of SYSTEMS) {
       assert.equal(lines.filter((line) => line.includes('PLAY')).length > 0, true);
     });
 
+    if (system.stand().output !== undefined) {
+      test('more output than is read at once changes nothing of how it ends, and the log says where it is', async (t) => {
+        const { stand, run, lines } = await setUp(t);
+        [stand.output, stand.looks] = ['x'.repeat(2 * 1024 * 1024), 30];
+        assert.equal((await run()).outcome, 'succeeded');
+        assert.equal(lines.filter((line) => line.startsWith('Too much output')).length, 1);
+      });
+    }
+
     test('a work that fails fails the step', async (t) => {
       const { stand, run } = await setUp(t);
       stand.end = 'bad';

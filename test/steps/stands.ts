@@ -10,6 +10,8 @@ export interface Stand {
   /** Looks until the work is over. */
   looks: number;
   end: 'good' | 'bad';
+  /** What the work puts out; undefined for a system that shows none. */
+  output?: string;
   answer(request: IncomingMessage, body: string, response: ServerResponse): void;
 }
 
@@ -25,6 +27,7 @@ export function awxStand(): Stand {
     cancelled: [],
     looks: 2,
     end: 'good',
+    output: 'PLAY [all]\n',
     answer(request, body, response) {
       assert.equal(request.headers.authorization, 'Bearer the-secret');
       const url = new URL(request.url ?? '', 'http://awx');
@@ -38,7 +41,7 @@ export function awxStand(): Stand {
         json(response, 200, { results: stand.starts.includes(id) ? [{ id: 7 }] : [] });
       } else if (url.pathname === '/api/v2/jobs/7/stdout/') {
         const from = Number(url.searchParams.get('start_line'));
-        const content = from === 0 ? 'PLAY [all]\n' : '';
+        const content = from === 0 ? stand.output : '';
         json(response, 200, { range: { start: from, end: 1, absolute_end: 1 }, content });
       } else if (url.pathname === '/api/v2/jobs/7/cancel/') {
         stand.cancelled.push('7');
@@ -61,6 +64,7 @@ export function jenkinsStand(): Stand {
     cancelled: [],
     looks: 3,
     end: 'good',
+    output: 'PLAY all',
     answer(request, body, response) {
       const basic = Buffer.from('bot:the-secret').toString('base64');
       assert.equal(request.headers.authorization, `Basic ${basic}`);
@@ -82,7 +86,7 @@ export function jenkinsStand(): Stand {
         json(response, 200, { builds: isQueued ? [] : builds });
       } else if (pathname.endsWith('/logText/progressiveText')) {
         response.writeHead(200, { 'Content-Type': 'text/plain', 'X-Text-Size': '8' });
-        response.end('PLAY all');
+        response.end(stand.output);
       } else if (/\/(?:stop|cancelItem)$/.test(pathname)) {
         stand.cancelled.push(pathname);
         response.writeHead(302, { Location: '/' }).end();
