@@ -74,13 +74,26 @@ export function createTargets(allowed: readonly string[]): Targets {
 /** Addresses of the machine may change while it runs. */
 function closedNow(): BlockList {
   const list = new BlockList();
-  for (const [address, prefix, family] of CLOSED) list.addSubnet(address, prefix, family);
+  const close = (address: string, prefix: number, family: 'ipv4' | 'ipv6') => {
+    list.addSubnet(address, prefix, family);
+    if (family === 'ipv6') return;
+    // What a gateway of NAT64 or 6to4 would reach: https://www.rfc-editor.org/rfc/rfc6052, https://www.rfc-editor.org/rfc/rfc3056
+    list.addSubnet(`64:ff9b::${address}`, 96 + prefix, 'ipv6');
+    list.addSubnet(sixToFour(address), 16 + prefix, 'ipv6');
+  };
+  for (const one of CLOSED) close(...one);
   for (const { address, family } of Object.values(networkInterfaces()).flatMap(
     (one) => one ?? [],
   )) {
-    list.addAddress(address, family === 'IPv6' ? 'ipv6' : 'ipv4');
+    close(address, family === 'IPv6' ? 128 : 32, family === 'IPv6' ? 'ipv6' : 'ipv4');
   }
   return list;
+}
+
+/** The first address of the 6to4 network of an IPv4 address. */
+function sixToFour(address: string): string {
+  const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number);
+  return `2002:${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}::`;
 }
 
 /** `::ffff:127.0.0.1` is 127.0.0.1, also where it is written in hexadecimal digits. */

@@ -1,5 +1,7 @@
+import { sql } from 'kysely';
 import { createMapping } from './mapping.ts';
-import { queries, values, type Db, type Row } from './query.ts';
+import { repositoriesOf } from './page.ts';
+import { list, queries, values, when, type Db, type Row } from './query.ts';
 
 /** Which pull request, as which spec deploys it. */
 export interface PreviewKey {
@@ -70,9 +72,13 @@ export function createPreviews(db: Db) {
       return Number(row?.count ?? 0);
     },
 
-    /** Those that are there, and those that are being taken down, the one that ends first before the others. */
-    async open(most: number): Promise<Preview[]> {
+    /**
+     * Those that are there, and those that are being taken down, the one that ends first before the others. `visible`: only those
+     * of these repositories, in small letters; undefined: all.
+     */
+    async open(most: number, visible?: readonly string[]): Promise<Preview[]> {
       const rows = await all<Row>`select * from previews where state <> 'ended'
+        ${when(repositoriesOf({ visible }), (names) => sql`and repository in ${list(names)}`)}
         order by due_at, spec, number limit ${most}`;
       return rows.map(read);
     },

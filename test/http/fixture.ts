@@ -247,6 +247,7 @@ function operateOn(store: Store, asked: string[]): Operate {
       run: await ask('rollback spec')(name, because(actor, how?.reason)),
       pause: undefined,
     }),
+    checkRollback: () => assert.fail('no request of the API is in a transaction of its caller'),
     rollbackSpecIn: () => assert.fail('no request of the API is in a transaction of its caller'),
     async resendAll(actor) {
       asked.push(`resend all as ${actor}`);

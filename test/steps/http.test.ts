@@ -150,6 +150,9 @@ test('this machine and what clouds tell machines about themselves are not asked,
     '168.63.129.16',
     '[fd00:ec2::254]',
     '[fd20:ce::254]',
+    '[64:ff9b::a9fe:a9fe]',
+    '[64:ff9b::7f00:1]',
+    '[2002:7f00:1::1]',
   ]) {
     const result = await run(`{ url: 'http://${host}:${port}/' }`, { allowed: [] });
     assert.ok(result.outcome === 'failed', host);

@@ -199,7 +199,9 @@ function takenFrom(
     return { input: inputFor(inputs, { query: name }) };
   }
   if (source === 'string' && !name.includes('${{')) return { text: name };
-  problems.push(`${place}: there is nothing like ${clean(source)} ${clean(name)}`);
+  problems.push(
+    `${place}: there is nothing like ${clean(source)}${name === '' ? '' : ` ${clean(name)}`}`,
+  );
   return undefined;
 }
 

@@ -1,4 +1,4 @@
-import { TerminalError } from '../../lib/errors.ts';
+import { MainsheetError, RetryableError } from '../../lib/errors.ts';
 import type { Run } from '../../model/run.ts';
 import type { Tables } from '../../store/index.ts';
 import type { Operate } from './operate.ts';
@@ -23,22 +23,24 @@ export type HookRollback = (
   asked: AskedRollback,
 ) => Promise<[Run, ...Run[]] | string>;
 
-export function createHookRollback(operate: Pick<Operate, 'rollbackSpecIn'>): HookRollback {
+export function createHookRollback(
+  operate: Pick<Operate, 'checkRollback' | 'rollbackSpecIn'>,
+): HookRollback {
   return async (tables, { spec, hook, delivery, reason }) => {
     await tables.pauses.lock('to change');
     const before = await whyNotAgain(tables, spec);
     if (before !== undefined) return before;
     try {
-      // A sender's text is cut, where a person's is refused.
-      const how = { reason: reason.slice(0, LONGEST_REASON).toWellFormed(), delivery };
-      return await operate.rollbackSpecIn(tables, spec, `hook:${hook}`, how);
+      await operate.checkRollback(tables, spec);
     } catch (error) {
-      const isRefusal =
-        error instanceof TerminalError &&
-        (error.code === 'nothing-to-roll-back-to' || error.code === 'spec-unknown');
-      if (isRefusal) return error.message;
+      // The other specs of the hook have their runs all the same.
+      if (error instanceof MainsheetError && !(error instanceof RetryableError))
+        return error.message;
       throw error;
     }
+    // A sender's text is cut, where a person's is refused.
+    const how = { reason: reason.slice(0, LONGEST_REASON).toWellFormed(), delivery };
+    return await operate.rollbackSpecIn(tables, spec, `hook:${hook}`, how);
   };
 }
 

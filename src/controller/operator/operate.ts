@@ -37,7 +37,9 @@ export interface Operate {
    * first came by itself, so that one rollback after another goes further back. Throws `spec-unknown` too.
    */
   rollbackSpec(spec: string, actor: string, how?: HowToRollBack): Promise<RolledBack>;
-  /** The same in a transaction of the caller, who tells of the runs that are another than before, the rollback's first. */
+  /** Throws what keeps a spec from being rolled back, as `rollbackSpec` does, or `spec-unreadable`; changes nothing. */
+  checkRollback(tables: Tables, spec: string): Promise<void>;
+  /** Rolls a spec back in a transaction of the caller, who tells of the runs that are another than before, the rollback's first. */
   rollbackSpecIn(
     tables: Tables,
     spec: string,
@@ -70,14 +72,8 @@ export function createOperate(deps: {
 }): Operate {
   const { store, transitions, clock } = deps;
 
-  /** A new run of an old one's revision and snapshot. */
-  async function again(
-    tables: Tables,
-    source: Run,
-    cause: RunCause,
-    reason: string,
-    actor: string,
-  ): Promise<Run[]> {
+  /** The spec of a run that may be done again. Throws `illegal-transition`, `spec-unreadable`; changes nothing. */
+  async function repeatable(tables: Tables, source: Run, cause: RunCause): Promise<LoadedSpec> {
     if (isProtection(source)) {
       throw new TerminalError(
         'illegal-transition',
@@ -86,10 +82,21 @@ export function createOperate(deps: {
       );
     }
     await checkPreview(tables, source, cause);
+    return await loadedFrom(tables, source);
+  }
+
+  /** A new run of an old one's revision and snapshot. Throws as `repeatable`. */
+  async function again(
+    tables: Tables,
+    source: Run,
+    cause: RunCause,
+    reason: string,
+    actor: string,
+  ): Promise<Run[]> {
+    const loaded = await repeatable(tables, source, cause);
     const now = clock.now();
     const { sequence: _, ...same } = source;
     const planned = newRun({ ...same, id: newId(now), cause, reason, createdAt: now });
-    const loaded = await loadedFrom(tables, source);
     const overtaken =
       cause === 'retry'
         ? await overtakenInLane(tables, planned, loaded.spec.concurrency, source)
@@ -235,6 +242,11 @@ export function createOperate(deps: {
           rollBack(tables, await deployedNow(tables, spec), actor, how),
         ),
       ),
+
+    async checkRollback(tables, spec) {
+      const target = await rollbackTarget(tables, await deployedNow(tables, spec), undefined);
+      await repeatable(tables, target, 'rollback');
+    },
 
     async rollbackSpecIn(tables, spec, actor, how) {
       const { runs } = await rollBack(tables, await deployedNow(tables, spec), actor, how);

@@ -20,8 +20,7 @@ export async function readPreviews(
   store: Pick<Store, 'previews' | 'runs' | 'inbox'>,
   viewer: Viewer,
 ): Promise<PreviewView[]> {
-  const open = await store.previews.open(MOST);
-  const seen = open.filter(({ repository }) => viewer.canSee(repository));
+  const seen = await store.previews.open(MOST, viewer.visible);
   return await Promise.all(
     seen.map(async (preview): Promise<PreviewView> => {
       const run = preview.runId === '' ? undefined : await store.runs.get(preview.runId);

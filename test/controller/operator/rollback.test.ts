@@ -69,8 +69,14 @@ async function createFixture(t: TestContext, more: Partial<DeploymentSpec> = {})
         hookRollback(tables, { spec: 'storefront', hook: 'alert', delivery, reason }),
       ),
     store,
-    async deploy(id: string, sha: string, how: 'succeeds' | 'fails' = 'succeeds', lane = 'main') {
-      const run = sampleRun(id, { sha: sha.repeat(40), lane, createdAt: clock.now() });
+    async deploy(
+      id: string,
+      sha: string,
+      how: 'succeeds' | 'fails' = 'succeeds',
+      lane = 'main',
+      more: Partial<Run> = {},
+    ) {
+      const run = sampleRun(id, { sha: sha.repeat(40), lane, createdAt: clock.now(), ...more });
       const [made] = await store.atomically((tables) => transitions.create(tables, run, loaded));
       assert.ok(made);
       return await end(made, how);
@@ -252,4 +258,15 @@ test('where nothing was deployed before, a hook is told so', async (t) => {
   assert.equal(await alert(), 'there is no run of a deployment spec storefront');
   await deploy('r1', 'a');
   assert.equal(await alert(), 'storefront has no earlier successful run of another revision');
+});
+
+test('a hook whose spec deployed a preview last is told so, and a pause that it finds stays', async (t) => {
+  const { alert, deploy, store } = await createFixture(t);
+  const pull = { event: 'pull_request', ref: 'refs/pull/7/head' } as const;
+  for (const [id, sha] of ['a', 'b'].entries())
+    await deploy(`r${id}`, sha, 'succeeds', 'main', pull);
+  const pause = { kind: 'lane', name: 'main', since: 1, by: ME, reason: 'rolled back' } as const;
+  await store.atomically((tables) => tables.pauses.add(pause, 'r0'));
+  assert.equal(await alert(), 'the preview of pull request #7 is not rolled back');
+  assert.equal((await store.pauses.list()).length, 1);
 });
