@@ -61,10 +61,17 @@ export function createRunHistory(db: Db) {
       return rows.map(({ name }) => name);
     },
 
-    /** The newest successful run of the same spec and lane that is older and of another revision. */
-    lastSuccessBefore: ({ spec, lane, sha, sequence }: Run) =>
-      newest(sql`spec = ${spec} and lane = ${lane} and state = 'succeeded' and sha <> ${sha}
-        and seq < ${sequence}`),
+    /**
+     * The newest successful run of the same spec and lane that is older and of another revision, of the same repository by whatever
+     * name: the spec may have been another one's before.
+     */
+    lastSuccessBefore({ spec, lane, sha, sequence, repository }: Run) {
+      const name = repository.toLowerCase();
+      return newest(sql`spec = ${spec} and lane = ${lane} and state = 'succeeded' and sha <> ${sha}
+        and seq < ${sequence} and (lower(repository) = ${name} or lower(repository) in (
+          select other.name from repositories own join repositories other on other.id = own.id
+          where own.name = ${name}))`);
+    },
 
     /** Whether another run of the spec has deployed the same commit. */
     async hasDeployed({ id, spec, sha }: Pick<Run, 'id' | 'spec' | 'sha'>): Promise<boolean> {

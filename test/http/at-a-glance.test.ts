@@ -135,6 +135,14 @@ test('to a reader the overview tells nothing of a repository that they may not s
   const fixture = await startHttp(t);
   await fill(fixture);
   const { deps, store } = fixture;
+  // The spec was another repository's when it last deployed.
+  const before = { spec: 'storefront', lane: 'storefront-production', state: 'succeeded' } as const;
+  const moved = await store.runs.insert(
+    sampleRun('its-old', { ...before, repository: `acme/${SECRET}`, ref: SECRET, sha: 'c0ffee' }),
+    ['make'],
+  );
+  assert.ok(moved);
+  await store.environments.record(moved, 10);
   const [operation] = atAGlanceOperations({
     ...deps,
     commits: createCommits(store),
@@ -142,6 +150,6 @@ test('to a reader the overview tells nothing of a repository that they may not s
   });
   const ctx = { state: { viewer: READER } } as unknown as Context;
   const answer = await operation?.serve(ctx, { id: '', query: {} as never, body: {} as never });
-  assert.doesNotMatch(JSON.stringify(answer), new RegExp(SECRET));
+  assert.doesNotMatch(JSON.stringify(answer), new RegExp(`${SECRET}|its-old|c0ffee`));
   assert.match(JSON.stringify(answer), /storefront/);
 });

@@ -65,13 +65,13 @@ export function createAsk(deps: {
     return (await Promise.all(all)).flat();
   }
 
-  /** Where the commit is known, by the name that a spec or a run has for the repository. */
-  async function whereIs(sha: string): Promise<string[]> {
-    const runs = await store.commits.runs(undefined, sha);
+  /** Where the commit is known, by the name that a spec or a run has for the repository. What may not be seen changes nothing, the time too. */
+  async function whereIs(sha: string, canSee: CanSee): Promise<string[]> {
+    const runs = (await store.commits.runs(undefined, sha)).filter((run) => canSee(run.repository));
     if (runs.length > 0) return distinct(runs.map(({ repository }) => repository));
     const deliveries = await store.commits.deliveries(undefined, sha);
     const bringing = deliveries.filter((one) => readNames(one, sha).isNamed);
-    return distinct(bringing.flatMap((one) => spelled(one) ?? []));
+    return distinct(bringing.flatMap((one) => spelled(one) ?? [])).filter(canSee);
   }
 
   function spelled({ repository }: NamingDelivery): string | undefined {
@@ -111,7 +111,7 @@ export function createAsk(deps: {
       const { sha } = question;
       if (repository !== undefined)
         return { ...nothing, commits: await ofCommit(sha, [repository], canSee) };
-      const found = (await whereIs(sha)).filter(canSee);
+      const found = await whereIs(sha, canSee);
       if (found.length > 0)
         return { ...nothing, commits: await ofCommit(sha, found.slice(0, MOST), canSee) };
       const usual = only !== undefined && others.length === 0 ? [only] : [];

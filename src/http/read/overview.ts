@@ -138,7 +138,10 @@ async function fill(
   const recent = (await recentRuns.of(place.spec)).filter(
     ({ lane, repository }) => lane === place.lane && viewer.canSee(repository),
   );
-  const here = deployed.find(({ spec, lane }) => spec === place.spec && lane === place.lane);
+  const here = deployed.find(
+    ({ spec, lane, repository }) =>
+      spec === place.spec && lane === place.lane && viewer.canSee(repository),
+  );
   const run =
     here === undefined
       ? undefined

@@ -99,6 +99,15 @@ for (const [engine, open] of bothEngines()) {
       );
     });
 
+    test('a run that may not be seen hides no delivery of the same commit', async (t) => {
+      const store = await open(t);
+      const { came, ask } = setUp(store, 'acme/storefront', 'acme/docs', 'acme/web');
+      await store.runs.insert(sampleRun('r1', { sha: B, repository: 'acme/storefront' }), []);
+      await came('d1', 'push', pushPayload({ sha: B }), 'acme/docs');
+      const { commits } = await ask('bbbbbbb', 'acme/storefront');
+      assert.deepEqual(short(commits), ['acme/docs bbbbbbb commit']);
+    });
+
     test('what may not be seen is answered as what is not there', async (t) => {
       const store = await open(t);
       const { came, ask } = setUp(store, 'acme/storefront', 'acme/hidden');

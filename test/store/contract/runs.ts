@@ -296,12 +296,16 @@ export function runsContract(withStore: WithStore): void {
     );
 
     test(
-      'the last success before a run is the newest older one of its spec, lane and another revision',
+      'the last success before a run is the newest older one of its spec, lane, repository and another revision',
       withStore(async (store) => {
         const succeeded = (id: string, more: Partial<Run>) =>
           insert(store, id, { state: 'succeeded', ...more });
-        await succeeded('r1', { sha: 'old' });
-        await succeeded('r2', { sha: 'good' });
+        const { repository } = await succeeded('r1', { sha: 'old' });
+        await store.repositories.see(1, 'acme/Formerly', 1);
+        await store.repositories.see(1, repository, 2);
+        await store.repositories.see(2, 'acme/closed', 1);
+        await succeeded('r2', { sha: 'good', repository: 'acme/Formerly' });
+        await succeeded('r2b', { sha: 'of another', repository: 'acme/closed' });
         await succeeded('r3', { sha: 'same' });
         await succeeded('r4', { sha: 'elsewhere', lane: 'other' });
         await succeeded('r5', { sha: 'another spec', spec: 'docs' });
