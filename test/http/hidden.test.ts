@@ -10,7 +10,10 @@ import { fillTwo, pathWith, SECRET, type Ids } from './two-repositories.ts';
 const { hooks: HOOKS } = parseSpecs('hooks.yaml', 'hook: alerts\nsender: { header: X-Token }\n');
 
 test('no answer tells a stranger of a private repository, nor whether something is in it', async (t) => {
-  const people = peopleWith({ reader: { 'acme/storefront': 'admin' }, stranger: {} });
+  const people = peopleWith(
+    { reader: { 'acme/storefront': 'admin' }, stranger: {}, boss: {} },
+    { admins: [{ login: 'boss' }] },
+  );
   const { url, routes, store, specs, asked, news } = await startHttp(t, {
     people,
     hooks: HOOKS.map(({ hook }) => hook),
@@ -69,6 +72,7 @@ test('no answer tells a stranger of a private repository, nor whether something 
     return readEvents(await fetch(url + path, { headers }));
   };
   const heard = await follow('reader', '/api/v1/events');
+  const all = await follow('boss', '/api/v1/events');
   const unheard = [
     await follow('stranger', '/api/v1/events'),
     await follow('stranger', '/live?of=deliveries'),
@@ -87,6 +91,9 @@ test('no answer tells a stranger of a private repository, nor whether something 
   for (const stream of [heard, ...unheard]) {
     for await (const event of stream) assert.fail(`a stranger hears ${JSON.stringify(event)}`);
   }
+  const told = [];
+  for await (const event of all) told.push(event);
+  assert.equal(told.length, 6, 'that of an administrator ends, too');
 });
 
 /** Filters of lists that name what is hidden. */
