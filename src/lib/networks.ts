@@ -31,6 +31,18 @@ export function plainAddress(text: string): string {
   return text.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
 }
 
+/** What one sender has at least: an IPv4 address as it is, of an IPv6 address its /64. Anything else is given back. */
+export function senderOf(text: string): string {
+  const [address = ''] = plainAddress(text).split('%');
+  if (isIP(address) !== 6) return address;
+  const [head = [], tail = []] = new URL(`http://[${address}]`).hostname
+    .slice(1, -1)
+    .split('::')
+    .map((part) => part.split(':').filter((group) => group !== ''));
+  const zeros = Array.from({ length: 8 - head.length - tail.length }, () => '0');
+  return [...head, ...zeros, ...tail].slice(0, 4).join(':');
+}
+
 /** What is in no public network: https://www.iana.org/assignments/iana-ipv4-special-registry, and IPv6's. */
 export const isPrivateAddress = createNetworks([
   '127.0.0.0/8',

@@ -1,11 +1,17 @@
 import type { Clock } from '../../lib/clock.ts';
+import { senderOf } from '../../lib/networks.ts';
 import { ProblemError } from '../problem.ts';
 
 const WINDOW_MS = 60_000;
 const MOST_OF_ONE = 10;
 const MOST_OF_ALL = 100;
+const MOST_REMEMBERED = 10_000;
 
-/** Counts log-ins that failed, by the address that they came from and all together. */
+/**
+ * Counts log-ins that failed, by the address that they came from (IPv6: its /64) and all together. However many have failed
+ * elsewhere, an address where none has may try, so that strangers cannot keep out the one who has the token: each address
+ * has one guess a minute then.
+ */
 export interface Attempts {
   /** Throws ProblemError `too-many-attempts` when there were too many in the last minute. */
   check(address: string): void;
@@ -14,19 +20,23 @@ export interface Attempts {
 }
 
 export function createAttempts(clock: Pick<Clock, 'elapsed'>): Attempts {
-  /** Oldest first; never more than `MOST_OF_ALL`, as more are not let through. */
-  let failures: { at: number; address: string }[] = [];
+  /** Oldest first. */
+  let failures: { at: number; sender: string }[] = [];
   return {
     check(address) {
       const since = clock.elapsed() - WINDOW_MS;
       failures = failures.filter(({ at }) => at > since);
-      const own = failures.filter((one) => one.address === address).length;
-      if (own < MOST_OF_ONE && failures.length < MOST_OF_ALL) return;
+      const sender = senderOf(address);
+      const own = failures.filter((one) => one.sender === sender).length;
+      if (own === 0 || (own < MOST_OF_ONE && failures.length < MOST_OF_ALL)) return;
       throw new ProblemError(429, 'too-many-attempts', 'too many log-ins have failed', {
         hint: 'wait a minute',
         headers: { 'Retry-After': String(WINDOW_MS / 1000) },
       });
     },
-    fail: (address) => void failures.push({ at: clock.elapsed(), address }),
+    fail(address) {
+      failures.push({ at: clock.elapsed(), sender: senderOf(address) });
+      if (failures.length > MOST_REMEMBERED) failures.shift();
+    },
   };
 }

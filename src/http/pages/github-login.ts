@@ -46,7 +46,8 @@ export function githubLoginRoutes(
         const begun = stateCookie.take(ctx, clock.now());
         const isOwn = begun !== undefined && isSameSecret(query.get('state') ?? '', begun.state);
         if (!isOwn || !(await logIns.spend(begun.state, begun.expiresAt))) {
-          attempts.fail(address);
+          // What another site makes a browser ask for must not count, and without its own state nothing can be guessed.
+          if (isOwn) attempts.fail(address);
           throw new ProblemError(
             400,
             'sign-in-state',

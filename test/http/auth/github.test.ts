@@ -135,9 +135,17 @@ test('another site cannot begin a log-in, which would end the session that is th
   assert.deepEqual(answer.headers.getSetCookie(), []);
 });
 
-test('log-ins that fail are limited as those with the token are', async (t) => {
+test('log-ins that fail are limited as those with the token are; what ends none that began there is no log-in', async (t) => {
   const { url } = await start(t);
-  for (let at = 0; at < 10; at += 1) await comeBack(url, { code: 'x', state: 'x' }, '');
+  const mine = await beginLogIn(url);
+  for (let at = 0; at < 11; at += 1) {
+    assert.equal((await comeBack(url, { code: 'x', state: 'x' }, '')).status, 400);
+    assert.equal((await comeBack(url, { code: 'x', state: 'x' }, mine.cookie)).status, 400);
+  }
+  await logIn(url);
+  for (let at = 0; at < 11; at += 1) {
+    await comeBack(url, { code: 'alice', state: mine.state }, mine.cookie);
+  }
   assert.equal((await comeBack(url, { code: 'x', state: 'x' }, '')).status, 429);
   assert.equal((await fetch(`${url}/auth/github`, { redirect: 'manual' })).status, 429);
 });
