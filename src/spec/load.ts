@@ -5,6 +5,7 @@ import type { LoadedHook } from '../model/hook.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { buttonHookWarnings, buttonProblems } from './button-checks.ts';
 import { chainProblems, unknownChains } from './chain-checks.ts';
+import { withExcerpts } from './excerpt.ts';
 import { listSpecFiles, readSpecFile, type Listing } from './files.ts';
 import { parseSpecs, type Loaded } from './parse.ts';
 import { didYouMean, type SpecProblem } from './problem.ts';
@@ -45,6 +46,7 @@ export async function loadListing(
 ): Promise<Loaded> {
   const problems = [...listing.problems];
   const read: Loaded[] = [];
+  const texts = new Map<string, string>();
   const before = new Map(parsed);
   parsed.clear();
   for (const file of listing.files) {
@@ -56,11 +58,13 @@ export async function loadListing(
     const key = `${file.path}\0${createHash('sha256').update(found.text).digest('base64')}`;
     const known = before.get(key) ?? parseSpecs(file.path, found.text, allowed);
     parsed.set(key, known);
+    texts.set(file.path, found.text);
     read.push(known);
   }
   const whole = combine(read, isWhole);
   const unset = servers === undefined ? [] : checkServers(whole, servers);
-  return { ...whole, problems: [...problems, ...whole.problems, ...unset] };
+  problems.push(...whole.problems, ...unset);
+  return { ...whole, problems: withExcerpts(problems, texts) };
 }
 
 /** What several files have together: names used twice are problems, triggers that nothing starts are warnings. `isWhole`: as above. */

@@ -11,6 +11,8 @@ export interface SpecProblem {
   message: string;
   /** What to do about it. */
   hint?: string;
+  /** Two lines: the line of the file, and a caret under the column. */
+  excerpt?: string;
 }
 
 /** A problem found in a document's values, before its place in the file is known. */

@@ -146,7 +146,7 @@ async function fill({ store, specs }: Fixture): Promise<void> {
     const ended = { sha: sha.repeat(40), state: 'succeeded' as const, finishedAt: NOW + id };
     await store.runs.insert(sampleRun(['old', 'new'][id] ?? '', ended), []);
   }
-  const problem = { file: 'a.yaml', line: 1, column: 1, message: 'x', hint: 'y' };
+  const problem = { file: 'a.yaml', line: 1, column: 1, message: 'x', hint: 'y', excerpt: 'x\n^' };
   await store.audit.record({
     at: 1,
     actor: 'admin',

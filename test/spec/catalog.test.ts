@@ -293,3 +293,18 @@ test('the same text in two files is two specs with their own places', async (t) 
     ['b.yaml'],
   );
 });
+
+test('no line of a file of secrets is in a problem with it', async (t) => {
+  const { catalog, write } = await setUp(t, { identities: ['AGE-SECRET-KEY-1'] });
+  await write('a.yaml', `${named('one')}extra: 1\n`);
+  await write('b.sops.yaml', 'PASSWORD: hunter2\n');
+  const { problems } = await catalog.reload();
+  assert.deepEqual(
+    problems.map(({ file, excerpt }) => [file, excerpt]),
+    [
+      ['a.yaml', 'extra: 1\n^'],
+      ['b.sops.yaml', undefined],
+    ],
+  );
+  assert.doesNotMatch(JSON.stringify(problems), /hunter2/);
+});

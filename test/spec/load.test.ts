@@ -94,6 +94,7 @@ test('a name that is used twice is a problem that names both places', async (t) 
   assert.deepEqual(problems.map(formatProblem), [
     'b/c.yaml:3:1: the name "shop" is already used at a.yaml:1 — every spec needs a name of its own',
   ]);
+  assert.equal(problems[0]?.excerpt, 'name: shop\n^');
 });
 
 test('a missing directory is a problem with a hint, and so is a file in its place', async (t) => {

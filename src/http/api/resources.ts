@@ -333,6 +333,10 @@ export const problemSchema = z.object({
   column: z.int(),
   message: z.string(),
   hint: z.string().optional(),
+  excerpt: z
+    .string()
+    .optional()
+    .describe('Two lines: the line of the file, cut around the column, and a caret under it'),
 });
 
 export const specSchema = z

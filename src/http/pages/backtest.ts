@@ -3,12 +3,14 @@ import type { StepLimits } from '../../lib/step-limits.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import type { Reason } from '../../model/verdict.ts';
 import type { Catalog } from '../../spec/catalog.ts';
+import { withExcerpts } from '../../spec/excerpt.ts';
 import { parseSpecs } from '../../spec/load.ts';
 import type { SpecProblem } from '../../spec/problem.ts';
 import type { Viewer } from '../auth/viewer.ts';
 import type { RunBacktest } from '../read/backtest-turn.ts';
 import { environmentPath, runPath, shortSha } from './components/commit.ts';
 import { empty } from './components/empty.ts';
+import { problemPanel } from './components/problems.ts';
 import { reasonList } from './components/reasons.ts';
 import { ago } from './components/time.ts';
 import { readForm } from './form.ts';
@@ -49,7 +51,7 @@ export function backtestRoutes(deps: BacktestPageDeps): PageRoute[] {
     viewer: Viewer,
   ): Promise<Outcome> {
     const { specs, problems } = parseSpecs(file, text, stepLimits);
-    if (problems.length > 0) return { problems };
+    if (problems.length > 0) return { problems: withExcerpts(problems, new Map([[file, text]])) };
     const [only, ...others] = specs;
     const at = { file, line: 1, column: 1 };
     if (only === undefined || others.length > 0 || only.spec.name !== spec.name) {
@@ -112,13 +114,14 @@ ${outcome === undefined ? '' : 'problems' in outcome ? problemList(frame, outcom
 }
 
 function problemList(frame: Frame, problems: readonly SpecProblem[]): Html {
-  return html`<section class="panel problems" aria-label="Problems" role="alert"><div class="panel-head"><span class="tone is-failed">${icon(frame, 'alert-fill')}</span><h2>The spec is not valid</h2></div>
-<ul class="rows">${problems
-    .slice(0, SHOWN)
-    .map(
-      ({ line, column, message, hint }) =>
-        html`<li><p><code>${line}:${column}</code></p><p class="break">${message}</p>${hint === undefined ? '' : html`<p class="small muted break">${hint}</p>`}</li>`,
-    )}</ul></section>`;
+  const shown = problems.slice(0, SHOWN);
+  const list = problemPanel(
+    frame,
+    'The spec is not valid',
+    shown,
+    ({ line, column }) => `${line}:${column}`,
+  );
+  return html`<div role="alert">${list}</div>`;
 }
 
 function resultOf(frame: Frame, result: BacktestResult): Content {

@@ -11,6 +11,7 @@ import { causeOf, environmentPath, historyPath, runPath, shortSha } from './comp
 import { empty } from './components/empty.ts';
 import { select } from './components/list.ts';
 import { historyBars } from './components/history.ts';
+import { excerpt } from './components/problems.ts';
 import { smallStateIcon, stateIcon, stateName, stateSymbol } from './components/state.ts';
 import { ago, durationText, shortAgo, since } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
@@ -116,6 +117,7 @@ function attention(frame: Frame, overview: Overview): Content {
       note(frame, 'failed', 'alert-fill', {
         title: html`${problems.length} ${problems.length === 1 ? 'problem' : 'problems'} in the specs`,
         text: html`${first === undefined ? '' : html`<code class="break">${formatProblem(first)}</code>. `}The last valid set stays in use.`,
+        more: first === undefined ? '' : excerpt(first),
         link: html`<a class="button is-small" href="${frame.root}specs">Show</a>`,
       }),
     );
@@ -156,9 +158,9 @@ function note(
   frame: Frame,
   tone: 'failed' | 'paused' | 'warning',
   sign: string,
-  { title, text, link }: { title: Html; text: Html; link?: Html },
+  { title, text, more, link }: { title: Html; text: Html; more?: Content; link?: Html },
 ): Html {
-  return html`<div class="note is-${tone}">${icon(frame, sign)}<div class="grow"><p>${title}</p><p class="small muted">${text}</p></div>${link}</div>`;
+  return html`<div class="note is-${tone}">${icon(frame, sign)}<div class="grow"><p>${title}</p><p class="small muted">${text}</p>${more}</div>${link}</div>`;
 }
 
 function runningNow(frame: Frame, { running }: Overview): Content {

@@ -13,6 +13,7 @@ import { empty } from './components/empty.ts';
 import { older } from './components/list.ts';
 import { runRows } from './components/run-rows.ts';
 import { pauseNote } from './components/pause.ts';
+import { problemPanel } from './components/problems.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
 import { asked, found, type PageRoute } from './page.ts';
@@ -93,11 +94,13 @@ ${loaded === undefined ? '' : html`<section class="panel spec-source"><div class
 
 function problemList(frame: Frame, problems: readonly SpecProblem[], stale: boolean): Content {
   if (problems.length === 0 && !stale) return '';
-  return html`<section class="panel problems" aria-label="Problems"><div class="panel-head"><span class="tone is-failed">${icon(frame, 'alert-fill')}</span><h2>The specs on disk are not valid. The last valid set stays in use.</h2></div>
-<ul class="rows">${problems.map(
-    ({ file, line, column, message, hint }) =>
-      html`<li><p><code>${file}:${line}:${column}</code></p><p class="break">${message}</p>${hint === undefined ? '' : html`<p class="small muted break">${hint}</p>`}</li>`,
-  )}</ul></section>`;
+  const title = 'The specs on disk are not valid. The last valid set stays in use.';
+  return problemPanel(
+    frame,
+    title,
+    problems,
+    ({ file, line, column }) => `${file}:${line}:${column}`,
+  );
 }
 
 function triggersOf({ spec }: LoadedSpec): string {

@@ -103,7 +103,9 @@ test('what needs somebody stands first: broken specs, dead callbacks, pauses and
   await fill(fixture, 2, 2);
   const { store, specs } = fixture;
   specs.stale = true;
-  specs.problems = [{ file: 'x.yaml', line: 3, column: 1, message: 'there is no "stpes"' }];
+  specs.problems = [
+    { file: 'x.yaml', line: 3, column: 1, message: 'there is no "stpes"', excerpt: '<stpes>\n^' },
+  ];
   const callback = {
     kind: 'status',
     repository: 'acme/repository-0',
@@ -146,7 +148,7 @@ test('what needs somebody stands first: broken specs, dead callbacks, pauses and
   const text = await open(fixture);
   const [, attention = ''] = /aria-label="Needs attention">(.*?)<\/section>/s.exec(text) ?? [];
   for (const part of [
-    /1 problem in the specs.*x\.yaml:3:1: there is no &quot;stpes&quot;/s,
+    /1 problem in the specs.*x\.yaml:3:1: there is no &quot;stpes&quot;.*<pre [^>]*>&lt;stpes&gt;\n\^<\/pre>/s,
     /1 callback was given up.*GitHub answered 403/s,
     /service-1<\/span> is paused.*By ines.*Inventory/s,
     /service-2<\/a> was rolled back.*By samir.*the &lt;cart&gt; is empty.*specs\/service-2\/history/s,

@@ -49,7 +49,7 @@ test('what a run, its log, its commit and people say is shown as text on each pa
     'all.yaml',
     'name: storefront\nrepository: acme/storefront\nenvironment: production\nconcurrency: { lane: main }\non: { push: {} }\nsteps: [{ run: make }]\n',
   ).specs;
-  specs.problems = [{ file: 'x.yaml', line: 1, column: 1, message: HOSTILE }];
+  specs.problems = [{ file: 'x.yaml', line: 1, column: 1, message: HOSTILE, excerpt: HOSTILE }];
   const commit = { id: 'a'.repeat(40), message: `${HOSTILE}\n`, author: { username: HOSTILE } };
   const payload = JSON.stringify({ ref: HOSTILE, head_commit: commit });
   await store.accept(sampleDelivery('d1', { action: HOSTILE, payload }));

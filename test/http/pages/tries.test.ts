@@ -75,6 +75,10 @@ test('a changed spec is compared with what was decided, and stays the spec that 
     await compare('name: <b>'),
     /The spec is not valid.*role="alert"|role="alert".*The spec is not valid/s,
   );
+  assert.match(
+    await compare(SPEC.replace('[main]', '[main, {}, <b>]')),
+    /<pre [^>]*>on: { push: { branches: \[main, {}, &lt;b&gt;\] } }\n {31}\^<\/pre>/,
+  );
   for (const text of [
     SPEC.replace('storefront', 'other'),
     `${SPEC}---\n${SPEC.replace('storefront', 'x')}`,
