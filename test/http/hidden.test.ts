@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseSpecs } from '../../src/spec/load.ts';
 import { startHttp } from './fixture.ts';
-import { SAME_SITE } from './pages/browser.ts';
+import { logIn, SAME_SITE } from './pages/browser.ts';
 import { logInAs, peopleWith } from './people.ts';
 import { nextEvent, readEvents } from './read-events.ts';
 import { fillTwo, pathWith, SECRET, type Ids } from './two-repositories.ts';
@@ -94,6 +94,28 @@ test('no answer tells a stranger of a private repository, nor whether something 
   const told = [];
   for await (const event of all) told.push(event);
   assert.equal(told.length, 6, 'that of an administrator ends, too');
+});
+
+test('how much has happened is told to those alone who may hear of all; a stream tells others the same each time', async (t) => {
+  const { url, news } = await startHttp(t, { people: peopleWith({ stranger: {} }) });
+  const Cookie = await logInAs(url, 'stranger');
+  const seenBy = async (cookie: string, path = '/') => {
+    const text = await (await fetch(url + path, { headers: { Cookie: cookie } })).text();
+    return /data-seen="(\d*)"/.exec(text)?.[1];
+  };
+  const admin = await logIn(url);
+  for (const happened of [0, 1]) {
+    assert.equal(await seenBy(admin), String(happened));
+    assert.equal(await seenBy(Cookie), '');
+    assert.equal(await seenBy('', '/login'), '');
+    for (const seen of ['', '0', '1']) {
+      const answer = await fetch(`${url}/live?seen=${seen}`, { headers: { Cookie } });
+      const events = readEvents(answer);
+      assert.equal((await nextEvent(events)).event, 'changed', `${seen} at ${happened}`);
+      await events.return(undefined);
+    }
+    news.publish({ kind: 'delivery', delivery: 'd', repository: `acme/${SECRET}` });
+  }
 });
 
 /** Filters of lists that name what is hidden. */

@@ -107,7 +107,9 @@ export function liveRoutes(deps: {
             (item.kind !== 'delivery' || withDeliveries) && hears(viewer, item, repositoryOfRun)
           );
         };
-        const isLate = query.has('seen') && query.get('seen') !== String(deps.seen());
+        // Who may not hear of everything is told the same, whatever has happened.
+        const isSame = viewer.visible === undefined && query.get('seen') === String(deps.seen());
+        const isLate = query.has('seen') && !isSame;
         follow(stream, id, isLate, concerns)
           .catch((error: unknown) => stream.fail(error))
           .finally(() => stream.end());
