@@ -88,6 +88,7 @@ async function attemptStep(
   const written = Object.fromEntries(rendered);
   return await deps.steps({
     step: stepSpec,
+    attemptId: `${run.id}-${step.index + 1}-${attempt}`,
     directory,
     scratch,
     env: stepEnvironment({

@@ -4,6 +4,8 @@ import type { StepSpec } from '../model/deployment-spec.ts';
 /** What a step kind is given. Everything a step may touch is in here. */
 export interface StepContext<Spec extends StepSpec = StepSpec> {
   step: Spec;
+  /** Names this attempt at this step of this run: the same one when it begins again after a restart. */
+  attemptId: string;
   /** The checkout: absolute path, the step's working directory. */
   directory: string;
   /** A directory for this step's own files (event payload, outputs), outside the checkout. */

@@ -16,6 +16,8 @@ import { failedStep } from './remote.ts';
 
 /** Characters of an answer that the log shows when it is not what was expected. */
 const SHOWN = 2000;
+/** Requests that may come twice: https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2 */
+const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 
 /** A request, and what its answer must be; repeated until the answer says that what it began is done. */
 export function createHttpStep({ ask, clock }: { ask: Ask; clock: Clock }): StepKind<HttpStepSpec> {
@@ -68,7 +70,7 @@ async function act(
 }
 
 function questionOf(
-  { step, values, secrets }: StepContext<HttpStepSpec>,
+  { step, attemptId, values, secrets }: StepContext<HttpStepSpec>,
   signal: AbortSignal,
 ): Question {
   const headers = Object.entries(step.headers).map(([name, value]) => [
@@ -83,6 +85,10 @@ function questionOf(
       ...(body === undefined || typeof body === 'string'
         ? {}
         : { 'content-type': 'application/json' }),
+      // What a restart sends again is known by it. What is repeated until it is done is meant each time.
+      ...(REPEATABLE.has(step.method) || step.until !== undefined
+        ? {}
+        : { 'idempotency-key': attemptId }),
       ...(Object.fromEntries(headers) as Record<string, string>),
       ...(step.secret === undefined
         ? {}

@@ -221,8 +221,11 @@ const RESUMED = {
   run: 'echo DEPLOY',
 } as const;
 
-test('a run that is taken up again where its work tree is goes on at the first unfinished step', async () => {
-  const { outcome, log, keep } = await executed({ ...RESUMED, kept: true });
+test('a run that is taken up again where its work tree is goes on at the first unfinished step, by the same name', async () => {
+  const names: string[] = [];
+  const see = ({ attemptId }: StepContext) => void names.push(attemptId);
+  const { outcome, log, keep } = await executed({ ...RESUMED, kept: true, see });
+  assert.deepEqual(names, ['r1-2-1']);
   assert.deepEqual(outcome, { kind: 'succeeded', outputs: { from: 'before' } });
   assert.match(log, /^DEPLOY$/m);
   assert.doesNotMatch(log, /^BEFORE$/m);

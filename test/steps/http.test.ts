@@ -69,6 +69,7 @@ async function run(
   let log = '';
   const result = await createHttpStep({ ask, clock: options.clock ?? systemClock })({
     step: stepOf(http),
+    attemptId: 'run1-2-1',
     directory: '/',
     scratch: '/',
     env: {},
@@ -97,6 +98,7 @@ test('a request is what the spec says, and values of the event stay within their
   assert.equal(request.headers.authorization, 'Bearer s3cret');
   assert.equal(request.headers['x-name'], 'x"y');
   assert.equal(request.headers['content-type'], 'application/json');
+  assert.equal(request.headers['idempotency-key'], 'run1-2-1');
   assert.deepEqual(JSON.parse(request.body), { sha: 'abc/../d', list: ['x"y'] });
   assert.match(result.log, /^POST 127\.0\.0\.1:\d+: 201\n$/);
 });

@@ -98,6 +98,7 @@ for (const system of SYSTEMS) {
           let count = 0;
           return await kind({
             step,
+            attemptId: 'r1-1-1',
             directory: '/',
             scratch: '/',
             env: {},
@@ -184,6 +185,7 @@ test('a workflow that is not passed an id is not started again when it is not kn
   assert.ok(step?.kind === 'workflow');
   const result = await createWorkflowStep({ github, budget: FREE, clock })({
     step,
+    attemptId: 'r1-1-1',
     directory: '/',
     scratch: '/',
     env: {},

@@ -68,6 +68,7 @@ function start(machine: Machine, how: How): Attempt {
   return {
     result: kind({
       step,
+      attemptId: 'r1-1-1',
       directory: '/',
       scratch: '/',
       env: { ...how.env, ...how.written },

@@ -75,6 +75,7 @@ export async function runScript(
       retry: { attempts: 1, backoffMs: 0 },
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     },
+    attemptId: 'r1-1-1',
     directory,
     scratch,
     env: { PATH: process.env['PATH'] ?? '', ...options.env },

@@ -70,6 +70,7 @@ async function setUp(
       attempt += 1;
       const result = await kind({
         step,
+        attemptId: 'r1-1-1',
         directory,
         scratch: join(root, `scratch-${attempt}`),
         env: {
