@@ -12,6 +12,7 @@ import type { Logger } from '../lib/logger.ts';
 import type { Source } from '../sources/contract.ts';
 import type { IncomingDelivery } from '../store/inbox.ts';
 import { SOURCES } from '../sources/index.ts';
+import { HOOK_HEADERS, keptHeaders } from '../sources/kept-headers.ts';
 import type { ClientCertificate } from './client-certificate.ts';
 import { clientOf, type Client } from './client-address.ts';
 import type { HookRefusals } from './hook-refusals.ts';
@@ -127,19 +128,21 @@ export function createHookHandler(deps: {
     const context = { body, headers: headersOf(request, open), query: parametersOf(query) };
     const { signed } = check;
     const verified = { context, text, bytes, identity, signed, now };
+    const kept = keptHeaders(HOOK_HEADERS, (name) => context.headers[name.toLowerCase()] ?? '');
+    const take = (delivery: IncomingDelivery) => takeIn({ ...delivery, headers: kept });
     const { server, people } = open.hook;
     if (people !== undefined) {
-      await takeIn(toPressDelivery(open.hook, verified));
+      await take(toPressDelivery(open.hook, verified));
       // Slack shows an error to who pressed for any other answer, and for none within three seconds.
       return { status: 200, body: '' };
     }
     if (server !== undefined) {
       const found = toServerDeliveries(open.hook, server, verified);
-      const [first, ...others] = await Promise.all(found.map(takeIn));
+      const [first, ...others] = await Promise.all(found.map(take));
       return { status: 202, body: { ...first, ...(others.length === 0 ? {} : { others }) } };
     }
     const delivery = toDelivery(open, verified);
-    const taken = await takeIn(delivery);
+    const taken = await take(delivery);
     if (open.hook.waitMs === 0) return { status: 202, body: taken };
     const end = endOf(response, deps.stopping.signal);
     const { isOver, runs } = await deps.waitForResult(delivery.id, open.hook.waitMs, end);

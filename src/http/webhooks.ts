@@ -6,6 +6,7 @@ import type { Logger } from '../lib/logger.ts';
 import { bodyDigest } from '../sources/github/body-digest.ts';
 import { DEPLOYING_EVENTS } from '../sources/github/event-shape.ts';
 import { github } from '../sources/github/source.ts';
+import { GITHUB_HEADERS, keptHeaders } from '../sources/kept-headers.ts';
 import type { Json } from '../model/event.ts';
 import type { IncomingDelivery } from '../store/inbox.ts';
 import { clientOf } from './client-address.ts';
@@ -104,6 +105,7 @@ export function createWebhookHandler(deps: {
       id,
       ...described,
       payload: text,
+      headers: keptHeaders(GITHUB_HEADERS, incoming.header),
       digest: bodyDigest(event, payload, text),
       receivedAt: clock.now(),
       outcome: await deps.settle(event, payload, text.length),

@@ -11,7 +11,7 @@ interface NewRow extends Row {
 
 /**
  * Of these rows either the id or the digest was there already. Those of which it is the digest are stored as closed copies, without
- * the payload. Throws RetryableError `delivery-not-stored` for one of which neither is there any more.
+ * payload and headers. Throws RetryableError `delivery-not-stored` for one of which neither is there any more.
  */
 export async function noteCopies(db: Db, rows: readonly NewRow[]): Promise<void> {
   const ids = rows.map(({ id }) => id);
@@ -40,6 +40,7 @@ function toCopy(row: NewRow, original: string | undefined): NewRow {
     ...row,
     digest: null,
     payload: '',
+    headers: null,
     state: 'processed',
     processed_at: row.received_at,
     pruned_at: row.received_at,

@@ -25,6 +25,8 @@ export interface IncomingDelivery {
   digest?: string;
   /** JSON: where its sender wants to hear what came of it. */
   callback?: string;
+  /** JSON: the headers of the request that are kept (`keptHeaders`). */
+  headers?: string | undefined;
   /** What became of it, where nothing has to be done about it: then it is stored as processed. */
   outcome?: DeliveryOutcome | undefined;
 }
@@ -34,6 +36,12 @@ export interface ClaimedDelivery {
   delivery: Delivery;
   /** JSON; empty when it is no longer kept (`Retention`). */
   payload: string;
+}
+
+/** A delivery with all that is kept of it. */
+export interface KeptDelivery extends ClaimedDelivery {
+  /** JSON, an object of texts; undefined when none are kept. */
+  headers: string | undefined;
 }
 
 /** A delivery that no process works on. */
@@ -244,9 +252,10 @@ export function createInbox(db: Db, engine: Engine) {
     /** Gives back what a process that is gone had claimed. Only for an engine that one process owns. */
     releaseAll: claims.releaseAll,
 
-    async get(id: string): Promise<ClaimedDelivery | undefined> {
-      const row = await first<Row>`select * from deliveries where id = ${id}`;
-      return row && fromRow(row);
+    async get(id: string): Promise<KeptDelivery | undefined> {
+      const row = await first<Row & { headers: string | null }>`
+        select * from deliveries where id = ${id}`;
+      return row && { ...fromRow(row), headers: row.headers ?? undefined };
     },
 
     /** Which of these deliveries are there. */
@@ -314,6 +323,7 @@ const deliveries = createMapping<Delivery>({
     'deferred',
     'missing',
     'callback',
+    'headers',
   ],
 });
 
@@ -327,6 +337,7 @@ function toRow(delivery: IncomingDelivery) {
     received_at: delivery.receivedAt,
     digest: delivery.digest ?? null,
     callback: delivery.callback ?? null,
+    headers: delivery.headers ?? null,
     ...(delivery.outcome === undefined
       ? { state: 'pending' as const, attempts: 0, processed_at: null, outcome: null }
       : {

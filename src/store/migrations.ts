@@ -19,6 +19,7 @@ import { chatMessages } from './migrations/0051-chat-messages.ts';
 import { deployed } from './migrations/0056-deployed.ts';
 import { people } from './migrations/0057-people.ts';
 import { lists } from './migrations/0058-lists.ts';
+import { headers } from './migrations/0059-headers.ts';
 import { checkAlone, declareSchema, isBearable } from './schema-version.ts';
 
 /** Every database from before the first release has it; `0001-first` has become all that was there then. */
@@ -157,5 +158,6 @@ export function migrations(engine: Engine): Record<string, SchemaChange> {
     '0056-deployed': { up: deployed },
     '0057-people': { up: people },
     '0058-lists': { up: lists },
+    '0059-headers': { up: headers },
   };
 }

@@ -81,7 +81,7 @@ export function createRetention(db: Db, engine: Engine) {
     },
 
     /**
-     * The payload and the verdicts of deliveries that are processed and have no run any more. The row with the id stays, so that
+     * The payload, the headers and the verdicts of deliveries that are processed and have no run any more. The row with the id stays, so that
      * the delivery is known when it comes once more (G2).
      */
     async payloads(age: Age, now: number, after: number, limit: number): Promise<Batch> {
@@ -92,7 +92,7 @@ export function createRetention(db: Db, engine: Engine) {
       const old = rows.filter(({ seq, at }) => at < age.before || seq <= newest - age.count);
       if (old.length === 0) return { removed: 0, last: undefined };
       const removed = await change`
-        update deliveries set payload = '', callback = null, outcome = ${JSON.stringify(FORGOTTEN)}, pruned_at = ${now}
+        update deliveries set payload = '', callback = null, headers = null, outcome = ${JSON.stringify(FORGOTTEN)}, pruned_at = ${now}
         where seq in ${list(old.map(({ seq }) => seq))} and state <> 'pending'
         and not exists (select 1 from runs where runs.delivery = deliveries.id)
         and not exists (select 1 from batch_deliveries b where b.delivery = deliveries.id)`;

@@ -176,6 +176,7 @@ test('a delivery shows its payload and what became of it', async (t) => {
     attempts: 0,
     receivedAt: '1970-01-01T00:00:01.000Z',
     processedAt: null,
+    headers: null,
     payload: { ü: [1, null] },
   });
   assert.partialDeepStrictEqual(await get(fixture, '/deliveries/d1/explain'), {

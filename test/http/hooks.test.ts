@@ -136,6 +136,31 @@ test('who sends a token may mean the same body twice; who signs it may not', asy
   assert.notDeepEqual(await first, await second);
 });
 
+test('of the headers of a request those are kept that say what it is, but for the one that has the token', async (t) => {
+  const fixture = await startHttp(t, {
+    hooks: [hookOf('sender: { header: X-Event-Key }')],
+    hookSecrets: { T: TOKEN },
+  });
+  const response = await fetch(`${fixture.url}/webhooks/v1/hooks/a`, {
+    method: 'POST',
+    headers: {
+      'X-Event-Key': TOKEN,
+      'X-Gitlab-Token': TOKEN,
+      'X-Request-UUID': 'u1',
+      'User-Agent': 'sender/1',
+      'Content-Type': 'application/json',
+    },
+    body: '{}',
+  });
+  const { delivery } = (await response.json()) as { delivery: string };
+  const { headers = '' } = (await fixture.store.inbox.get(delivery)) ?? {};
+  assert.deepEqual(JSON.parse(headers), {
+    'User-Agent': 'sender/1',
+    'Content-Type': 'application/json',
+    'X-Request-UUID': 'u1',
+  });
+});
+
 test('a form is read as one, and a path may have the secret', async (t) => {
   const fixture = await startHttp(t, {
     hooks: [

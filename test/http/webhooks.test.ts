@@ -5,6 +5,7 @@ import { openSqlite } from '../../src/store/engine.ts';
 import { createStore } from '../../src/store/index.ts';
 import { asAdmin } from '../support/admin.ts';
 import { until } from '../support/until.ts';
+import { logIn } from './pages/browser.ts';
 import { NOW, startHttp, type Fixture } from './fixture.ts';
 
 const BODY = JSON.stringify({
@@ -71,6 +72,35 @@ test('a signed delivery is answered with 202 and is in the store, byte for byte'
     receivedAt: NOW,
   });
   assert.equal(fixture.wakes(), 1);
+});
+
+test('the headers that say what a request is are kept and shown, cut, and no other', async (t) => {
+  const fixture = await startHttp(t);
+  const secrets = {
+    Authorization: 'Bearer planted',
+    Cookie: 'session=planted',
+    'X-Forwarded-For': '198.51.100.7',
+    'X-Other': 'planted',
+  };
+  const long = 'x'.repeat(201);
+  const headers = { ...secrets, 'User-Agent': 'GitHub-Hookshot/"1"', 'X-GitHub-Hook-ID': long };
+  assert.equal((await send(fixture, { headers })).status, 202);
+  const kept = {
+    'User-Agent': 'GitHub-Hookshot/"1"',
+    'Content-Type': 'application/json',
+    'X-GitHub-Event': 'push',
+    'X-GitHub-Delivery': 'd1',
+    'X-GitHub-Hook-ID': long.slice(1),
+  };
+  const answer = await (await asAdmin(`${fixture.url}/api/v1/deliveries/d1`)).text();
+  assert.deepEqual((JSON.parse(answer) as { headers: unknown }).headers, kept);
+  const cookie = await logIn(fixture.url);
+  const page = await fetch(`${fixture.url}/deliveries/d1`, { headers: { Cookie: cookie } });
+  const shown = await page.text();
+  assert.match(shown, /User-Agent:<\/span> GitHub-Hookshot\/&quot;1&quot;/);
+  for (const text of [answer, shown]) {
+    assert.doesNotMatch(text, /planted|198\.51|sha256=/);
+  }
 });
 
 test('what decides nothing is in the store as processed before its sender is told, and the intake hears of it', async (t) => {

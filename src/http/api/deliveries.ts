@@ -48,14 +48,20 @@ export function deliveryOperations(deps: {
       method: 'get',
       path: '/deliveries/{id}',
       name: 'getDelivery',
-      summary: 'A delivery with its payload, which is null when it is no longer kept',
-      answer: deliverySchema.extend({ payload: z.unknown() }),
+      summary: 'A delivery with its payload and headers, which are null when they are not kept',
+      answer: deliverySchema.extend({
+        headers: z
+          .record(z.string(), z.string())
+          .nullable()
+          .describe('Of its request: those that say what it is, and no secrets'),
+        payload: z.unknown(),
+      }),
       async serve(ctx, { id }) {
-        const { delivery, payload } = await guard.delivery(ctx, id);
+        const { delivery, payload, headers } = await guard.delivery(ctx, id);
         const fields = JSON.stringify(toDelivery(delivery));
         ctx.type = 'application/json';
-        // The payload is JSON already, and may be nested deeper than what writes JSON can go.
-        return `${fields.slice(0, -1)},"payload":${payload || 'null'}}` as never;
+        // Both are JSON already, and the payload may be nested deeper than what writes JSON can go.
+        return `${fields.slice(0, -1)},"headers":${headers ?? 'null'},"payload":${payload || 'null'}}` as never;
       },
     }),
     operation({

@@ -4,7 +4,7 @@ import type { PauseTarget } from '../../model/pause.ts';
 import type { Run } from '../../model/run.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store } from '../../store/index.ts';
-import type { ClaimedDelivery } from '../../store/inbox.ts';
+import type { KeptDelivery } from '../../store/inbox.ts';
 import type { OutboxEntry } from '../../store/outbox.ts';
 import { viewerOf, type Action, type Viewer } from '../auth/viewer.ts';
 import { allowed } from '../pages/page.ts';
@@ -18,7 +18,7 @@ export interface Guard {
   /** Throws TerminalError `run-unknown`. */
   run(ctx: Context, id: string): Promise<Run>;
   /** Throws TerminalError `delivery-unknown`. */
-  delivery(ctx: Context, id: string): Promise<ClaimedDelivery>;
+  delivery(ctx: Context, id: string): Promise<KeptDelivery>;
   /** Throws TerminalError `entry-unknown`. */
   entry(ctx: Context, id: string): Promise<OutboxEntry>;
   /**
@@ -54,7 +54,7 @@ export function createGuard(deps: {
     throw new TerminalError('run-unknown', `there is no run ${id}`);
   }
 
-  async function delivery(ctx: Context, id: string): Promise<ClaimedDelivery> {
+  async function delivery(ctx: Context, id: string): Promise<KeptDelivery> {
     const found = await store.inbox.get(id);
     if (found !== undefined && viewerOf(ctx).canSee(found.delivery.repository)) return found;
     throw new TerminalError('delivery-unknown', `there is no delivery ${id}`, {

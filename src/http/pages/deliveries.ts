@@ -13,7 +13,7 @@ import { ago, exact } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
 import { allowed, asked, found, type PageRoute } from './page.ts';
-import { payloadView } from './payload.ts';
+import { headersView, payloadView } from './payload.ts';
 
 const EVENTS = [
   'push',
@@ -77,7 +77,7 @@ ${liveList(frame, 'deliveries', { ...filter, cursor }, html`<div class="panel">$
       method: 'get',
       path: '/deliveries/:id',
       async serve({ frame, params }, viewer) {
-        const { delivery, payload } = await find(params['id'] ?? '', viewer);
+        const { delivery, payload, headers } = await find(params['id'] ?? '', viewer);
         const mayReplay = viewer.canDo('replay', delivery.repository);
         const body = html`<main id="main" class="page">
 <ol class="crumbs"><li><a href="${frame.root}deliveries">Deliveries</a></li><li><code class="break">${delivery.id}</code></li></ol>
@@ -96,6 +96,7 @@ ${
     : html`<div class="note is-warning">${icon(frame, 'copy')}<p class="grow">The same body came before as <a href="${frame.root}${pathTo(['deliveries', delivery.copyOf])}">${delivery.copyOf}</a>. Nothing new is made of it.</p></div>`
 }
 ${await explanation(frame, store, delivery)}
+${headersView(frame, headers)}
 ${payloadView(frame, payload)}
 </main>`;
         return { page: { title: titleOf(delivery), section: 'Deliveries', body } };

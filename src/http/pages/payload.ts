@@ -4,6 +4,16 @@ import { icon, type Frame } from './layout.ts';
 /** More of a payload is not easier to read; the API has all of it. */
 const MOST_SHOWN = 200_000;
 
+/** The headers that are kept of a request: JSON, an object of texts. */
+export function headersView(frame: Frame, headers: string | undefined): Content {
+  const all = Object.entries(JSON.parse(headers ?? '{}') as Record<string, string>);
+  const head = html`<div class="panel-head">${icon(frame, 'webhook')}<h2>Headers</h2></div>`;
+  if (all.length === 0) {
+    return html`<section class="panel">${head}<p class="payload muted">Not kept.</p></section>`;
+  }
+  return html`<section class="panel">${head}<ul class="payload mono">${all.map(([name, value]) => html`<li class="break"><span class="muted">${name}:</span> ${value}</li>`)}</ul></section>`;
+}
+
 /** A payload as GitHub sent it, laid out for people. */
 export function payloadView(frame: Frame, payload: string): Content {
   const head = html`<div class="panel-head">${icon(frame, 'file-code')}<h2>Payload</h2></div>`;

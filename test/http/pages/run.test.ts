@@ -52,7 +52,13 @@ test('what a run, its log, its commit and people say is shown as text on each pa
   specs.problems = [{ file: 'x.yaml', line: 1, column: 1, message: HOSTILE, excerpt: HOSTILE }];
   const commit = { id: 'a'.repeat(40), message: `${HOSTILE}\n`, author: { username: HOSTILE } };
   const payload = JSON.stringify({ ref: HOSTILE, head_commit: commit });
-  await store.accept(sampleDelivery('d1', { action: HOSTILE, payload }));
+  await store.accept(
+    sampleDelivery('d1', {
+      action: HOSTILE,
+      payload,
+      headers: JSON.stringify({ [HOSTILE]: HOSTILE }),
+    }),
+  );
   const reasons = [{ condition: HOSTILE, held: true, detail: HOSTILE }];
   const decided = { spec: 'storefront', verdict: { matched: true, reasons }, run: 'r1' };
   await store.inbox.close('d1', 'processed', { summary: HOSTILE, specs: [decided] }, 1);

@@ -7,6 +7,8 @@ import { walkPages } from './walk-pages.ts';
 
 const OUTCOME = { summary: 'Deploying storefront', specs: [] };
 
+const HEADERS = '{"User-Agent":"GitHub-Hookshot/1"}';
+
 export function inboxContract(withStore: WithStore): void {
   describe('taking deliveries in', () => {
     test(
@@ -28,6 +30,7 @@ export function inboxContract(withStore: WithStore): void {
             copyOf: undefined,
           },
           payload: sent.payload,
+          headers: undefined,
         });
         assert.equal(await store.inbox.get('d2'), undefined);
       }),
@@ -84,7 +87,7 @@ export function inboxContract(withStore: WithStore): void {
       'a body that was there under another id makes nothing new, in one group and later, and says whose it is',
       withStore(async (store) => {
         const same = (id: string, more = {}) =>
-          store.accept(sampleDelivery(id, { digest: 'x', ...more }));
+          store.accept(sampleDelivery(id, { digest: 'x', headers: HEADERS, ...more }));
         assert.deepEqual(await Promise.all([same('d1'), same('d2'), same('d1')]), [
           true,
           false,
@@ -100,6 +103,8 @@ export function inboxContract(withStore: WithStore): void {
         assert.equal(await store.inbox.countPending(), 4);
         const copy = await store.inbox.get('d2');
         assert.equal(copy?.payload, '');
+        assert.equal(copy.headers, undefined);
+        assert.equal((await store.inbox.get('d1'))?.headers, HEADERS);
         assert.partialDeepStrictEqual(copy.delivery, { state: 'processed', copyOf: 'd1' });
         assert.match(copy.delivery.outcome?.summary ?? '', /delivery d1 has brought the same body/);
         assert.equal((await store.inbox.get('d1'))?.delivery.copyOf, undefined);
@@ -124,9 +129,12 @@ export function inboxContract(withStore: WithStore): void {
       'a thousand deliveries at once are all stored, in the order they came',
       withStore(async (store) => {
         const ids = Array.from({ length: 1000 }, (_, index) => `d${index}`);
-        const answers = await Promise.all(ids.map((id) => store.accept(sampleDelivery(id))));
+        const answers = await Promise.all(
+          ids.map((id) => store.accept(sampleDelivery(id, { headers: HEADERS }))),
+        );
         assert.deepEqual(new Set(answers), new Set([true]));
         assert.equal(await store.inbox.countPending(), 1000);
+        assert.equal((await store.inbox.get('d999'))?.headers, HEADERS);
         assert.deepEqual(
           (await store.inbox.list({ limit: 2000, before: undefined })).items.map(({ id }) => id),
           ids.toReversed(),

@@ -22,6 +22,8 @@ export function retentionContract(withStore: WithStore): void {
         const batch = await store.retention.payloads(OLD, 9000, 0, 100);
         assert.equal(batch.removed, 1);
         assert.equal((await store.inbox.get('d1'))?.payload, '');
+        assert.equal((await store.inbox.get('d1'))?.headers, undefined);
+        assert.notEqual((await store.inbox.get('d2'))?.headers, undefined);
         assert.match((await store.inbox.get('d1'))?.delivery.outcome?.summary ?? '', /no longer/);
         assert.notEqual((await store.inbox.get('d2'))?.payload, '');
         assert.notEqual((await store.inbox.get('waiting'))?.payload, '');
@@ -291,7 +293,7 @@ export function retentionContract(withStore: WithStore): void {
 }
 
 async function processed(store: Store, id: string, receivedAt: number): Promise<void> {
-  await store.accept(sampleDelivery(id, { receivedAt }));
+  await store.accept(sampleDelivery(id, { receivedAt, headers: '{"User-Agent":"x"}' }));
   assert.equal(await store.inbox.close(id, 'processed', OUTCOME, receivedAt), true);
 }
 
