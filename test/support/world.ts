@@ -94,6 +94,10 @@ export async function createWorld(options: {
     ...(options.uid === undefined ? {} : { uid: options.uid }),
     ...(options.disk === undefined ? {} : { disk: options.disk }),
     env: { ...(options.credentials === 'app' ? appCredentials(forge) : {}), ...options.env },
+  }).catch(async (error: unknown) => {
+    // Else the file would wait for its servers instead of failing.
+    await forge.close();
+    throw error;
   });
 
   const runs = async (filter = '') =>
