@@ -64,6 +64,38 @@ const linesIn = (page: Page, root: string) =>
     `Promise.resolve(${root}).then((root) => [...root.querySelectorAll('.l')].map((row) => row.id + ' ' + row.lastElementChild.textContent))`,
   );
 
+/** What axe has against a part of a page that has it loaded. */
+const violations = (page: Page, part: string) =>
+  page.evaluate(
+    `axe.run(${part}).then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map((node) => id + ': ' + node.html.slice(0, 200) + ' ' + node.failureSummary)))`,
+  );
+
+/** What the dashboard asks before it is done. */
+const QUESTIONS = [
+  'approve',
+  'cancel',
+  'deploy',
+  'pause',
+  'reject',
+  'replay',
+  'resend',
+  'resume',
+  'retry',
+];
+
+/** Opens each question of a page that is not yet in `seen`, and lets it be. */
+async function lookAtQuestions(page: Page, seen: Set<string>): Promise<void> {
+  for (const link of await page.locator('a[data-dialog]').all()) {
+    const question = (await link.getAttribute('href'))?.split('/').at(-1) ?? '';
+    if (seen.has(question)) continue;
+    seen.add(question);
+    await link.click();
+    await page.getByRole('dialog').getByRole('button').waitFor();
+    assert.deepEqual(await violations(page, "'#dialog'"), [], question);
+    await page.keyboard.press('Escape');
+  }
+}
+
 /** A proxy that puts a path before the dashboard. */
 async function startBelow(t: TestContext, url: string): Promise<string> {
   const proxy = createServer((request, response) => {
@@ -171,6 +203,32 @@ describe('the dashboard in a browser', { skip }, () => {
         .click();
       await page.waitForURL((url) => !url.href.includes(id));
       await page.locator('#run-head').getByText('Failed', { exact: true }).waitFor();
+      assert.equal((await world.runs(`&sha=${sha}`)).length, 2);
+    });
+  });
+
+  test('without scripts a push and its log are read, and it is deployed again', async () => {
+    const sha = await push({ waits: null, broken: '' }, 'Break it again');
+    const { id } = await world.ended(sha);
+    const place = { ...(await here()), javaScriptEnabled: false };
+    await withTab(browser, place, async ({ page }) => {
+      await page.goto(place.url);
+      const storefront = page.locator('.places').getByRole('link', { name: 'storefront' });
+      await storefront.waitFor();
+      await page.getByRole('searchbox', { name: 'Find' }).fill('no such spec');
+      await page.getByRole('button', { name: 'Show' }).click();
+      await storefront.waitFor({ state: 'detached' });
+      await page.goto(`${place.url}/runs/${id}`);
+      await seen(page, 'Break it again');
+      await seen(page, 'Failed');
+      await page.locator('#step-1 summary').click();
+      await page.locator('#step-1').getByRole('link').first().click();
+      await seen(page, 'built');
+      await page.goBack();
+      await page.getByRole('link', { name: 'Retry' }).click();
+      await page.getByRole('button', { name: /production/ }).click();
+      await page.waitForURL((url) => /\/runs\/[^/]+$/.test(url.href) && !url.href.includes(id));
+      await seen(page, 'Break it again');
       assert.equal((await world.runs(`&sha=${sha}`)).length, 2);
     });
   });
@@ -296,27 +354,77 @@ describe('the dashboard in a browser', { skip }, () => {
     for (const colorScheme of ['light', 'dark'] as const) {
       test(`each page can be used by everybody: ${kind}, ${colorScheme}`, async (t) => {
         const { url, cookie, paths } = await startShowcase(t, kind);
+        const questions = new Set<string>();
         await withTab(browser, { url, cookie, colorScheme }, async ({ page, complaints }) => {
           for (const [name, path] of Object.entries(paths)) {
             await reach(page, url + path, name);
             // Not as an element of the page, whose policy would refuse it.
             await page.evaluate(AXE);
-            const violations = await page.evaluate(
-              `axe.run().then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map((node) => id + ': ' + node.html.slice(0, 200) + ' ' + node.failureSummary)))`,
-            );
-            assert.deepEqual(violations, [], name);
-            const width = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
-            assert.equal(width, 0, `${name} is too wide`);
+            assert.deepEqual(await violations(page, 'document'), [], name);
+            for (const width of [360, 1280]) {
+              await page.setViewportSize({ width, height: 720 });
+              const over = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
+              assert.equal(over, 0, `${name} is too wide for ${width} px`);
+            }
+            await lookAtQuestions(page, questions);
           }
-          complaints.splice(
-            0,
-            complaints.length,
-            ...complaints.filter((text) => !/404/.test(text)),
-          );
+          assert.deepEqual([...questions].sort(), kind === 'full' ? QUESTIONS : []);
+          const isMissing = (text: string) =>
+            text.includes('404') && text.endsWith(`(${url}${paths['missing']})`);
+          complaints.splice(0, complaints.length, ...complaints.filter((text) => !isMissing(text)));
         });
       });
     }
   }
+
+  test('the keyboard alone leads to the content, the menu, the search, and through a question', async (t) => {
+    const { url, cookie, store, asked } = await startShowcase(t, 'empty');
+    await store.runs.insert(sampleRun('r1', { state: 'failed', startedAt: 1, finishedAt: 2 }), []);
+    await withTab(browser, { url, cookie }, async ({ page }) => {
+      const press = (...keys: string[]) =>
+        keys.reduce(
+          (before, key) => before.then(() => page.keyboard.press(key)),
+          Promise.resolve(),
+        );
+      const focused = () =>
+        page.evaluate(
+          'document.activeElement.ariaLabel || document.activeElement.textContent.trim()',
+        );
+      /** Goes on with Tab until it is there. */
+      const tabTo = async (name: string) => {
+        for (let step = 0; (await focused()) !== name; step += 1) {
+          assert.ok(step < 30, `Tab does not reach ${name}`);
+          await press('Tab');
+        }
+      };
+      await page.goto(`${url}/runs/r1`);
+      await press('Tab');
+      assert.equal(await focused(), 'Skip to content');
+      await tabTo('More');
+      await press('Enter');
+      await page.getByRole('link', { name: 'Callbacks' }).waitFor();
+      await press('Escape');
+      await page.getByRole('link', { name: 'Callbacks' }).waitFor({ state: 'hidden' });
+      assert.equal(await focused(), 'More');
+      await press('/');
+      assert.equal(await focused(), 'Search the log');
+
+      await page.goto(`${url}/runs/r1`);
+      const dialog = page.getByRole('dialog', { name: 'Deploy again to production?' });
+      await tabTo('Retry');
+      await press('Enter');
+      await dialog.waitFor();
+      await press('Escape');
+      await dialog.waitFor({ state: 'hidden' });
+      assert.equal(await focused(), 'Retry');
+      await press('Enter');
+      await dialog.waitFor();
+      await tabTo('Deploy again to production');
+      assert.deepEqual(asked, []);
+      await Promise.all([page.waitForEvent('load'), press('Enter')]);
+      assert.deepEqual(asked, ['retry r1 as admin']);
+    });
+  });
 
   test('the log of a run that waited when its page was opened is there as soon as it begins', async (t) => {
     const { url, cookie, store, news } = await startShowcase(t, 'empty');

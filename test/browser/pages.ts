@@ -48,9 +48,13 @@ const PRESSED: Record<string, string> = {
   'backtest-result': 'Compare',
 };
 
-/** Opens a page as it is looked at. */
+/** Opens a page as it is looked at. Who looks at the log-in is not logged in. */
 export async function reach(page: Page, url: string, name: string): Promise<void> {
+  const tab = page.context();
+  const cookies = await tab.cookies();
+  if (name === 'login') await tab.clearCookies();
   await page.goto(url);
+  if (name === 'login') await tab.addCookies(cookies);
   const button = PRESSED[name];
   if (button === undefined) return;
   await page.getByRole('button', { name: button }).click();
@@ -74,8 +78,9 @@ async function pathsOf(
     automation: '/automation',
     hooks: '/hooks',
     settings: '/settings',
+    login: '/login',
   };
-  if (kind === 'empty') return { ...lists, login: '/login', missing: '/runs/unknown' };
+  if (kind === 'empty') return { ...lists, missing: '/runs/unknown' };
   const paths: Record<string, string> = lists;
   for (const state of ['failed', 'running', 'succeeded'] as const) {
     const { items } = await store.runs.list({ limit: 1, before: undefined }, { state });
@@ -93,9 +98,12 @@ async function pathsOf(
   return {
     ...paths,
     'run-plan': `/runs/${PLAN_RUN}`,
+    log: `${paths['run-failed']}/log/1`,
+    'log-search': `${paths['run-failed']}/log?q=test`,
     rollback: `/runs/${live[0]?.run.id}/rollback`,
     delivery: `/deliveries/${deliveries[0]?.id}`,
-    spec: '/specs/infrastructure',
+    spec: '/specs/storefront-production',
+    'spec-paused': '/specs/infrastructure',
     history: `/specs/storefront-production/history?day=${day}&${compared}`,
     'why-commit': `/why?q=${live[1]?.run.sha}`,
     'why-unknown': '/why?q=0000000',
@@ -107,6 +115,7 @@ async function pathsOf(
     deploy: '/specs/storefront-production/deploy',
     hook: '/hooks/registry',
     'hook-made': `/hooks/${MADE_HOOK}`,
+    'callbacks-dead': '/callbacks?state=dead',
     callback: `/callbacks/${dead[0]?.id}`,
   };
 }

@@ -21,12 +21,10 @@ try {
         const deviceScaleFactor = width === 390 ? 2 : 1;
         const viewport = { width, height: 800 };
         const tab = await browser.newContext({ colorScheme, viewport, deviceScaleFactor });
+        await tab.addCookies([{ name: 'mainsheet', value: cookie, url }]);
         const page = await tab.newPage();
         for (const [name, path] of Object.entries(paths)) {
           if (wanted.length > 0 && !wanted.includes(name)) continue;
-          await (name === 'login'
-            ? tab.clearCookies()
-            : tab.addCookies([{ name: 'mainsheet', value: cookie, url }]));
           await reach(page, url + path, name);
           await settle(page);
           const file = `${name}-${kind}-${width}-${colorScheme}.png`;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 
-/** A page in a browser of its own. `complaints`: what its console said of errors, and what the policy of the page refused. */
+/** A page in a browser of its own. `complaints`: what its console said of errors and where, and what the policy of the page refused. */
 export interface Tab {
   page: Page;
   complaints: string[];
@@ -20,7 +20,8 @@ export async function withTab(
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+    if (message.type() === 'error' || message.type() === 'warning')
+      complaints.push(`${message.text()} (${message.location().url})`);
   });
   page.on('pageerror', (error) => complaints.push(String(error)));
   try {

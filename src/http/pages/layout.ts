@@ -76,7 +76,7 @@ ${scripts.map((name) => html`<script src="${to(name)}" defer></script>`)}
 ${frame.actor === undefined ? '' : topBar(frame, page.section)}
 ${page.body}
 ${frame.actor === undefined ? '' : bottom(frame)}
-<dialog id="dialog" aria-label="Confirm"></dialog>
+<dialog id="dialog" aria-labelledby="ask-title"></dialog>
 <p class="for-readers" id="announce" role="status"></p>
 </body>
 </html>`;

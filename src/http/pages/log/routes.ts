@@ -80,8 +80,9 @@ function wholeNumber(text: string | null | undefined): number {
 
 function answer(isPiece: boolean, frame: Frame, run: Run, content: Html): PageAnswer {
   if (isPiece) return { piece: content };
-  const body = html`<main id="main" class="page"><ol class="crumbs"><li><a href="${frame.root}">Overview</a></li><li><a href="${runPath(frame, run.id)}">${run.spec}</a></li><li>Log</li></ol>${content}</main>`;
-  return { page: { title: `Log of ${run.spec}`, section: 'Runs', body } };
+  const title = `Log of ${run.spec}`;
+  const body = html`<main id="main" class="page"><ol class="crumbs"><li><a href="${frame.root}">Overview</a></li><li><a href="${runPath(frame, run.id)}">${run.spec}</a></li><li>Log</li></ol><div class="page-head"><h1 class="break">${title}</h1></div>${content}</main>`;
+  return { page: { title, section: 'Runs', body } };
 }
 
 /** A block of a log for those who look at it without a script. */
