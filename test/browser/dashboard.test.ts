@@ -107,6 +107,7 @@ async function startBelow(t: TestContext, url: string): Promise<string> {
         answer.pipe(response);
       }),
     );
+    asked.on('error', () => response.destroy());
     response.on('close', () => asked.destroy());
   });
   await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
