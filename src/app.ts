@@ -52,6 +52,7 @@ import { systemClock } from './lib/clock.ts';
 import { describeError } from './lib/errors.ts';
 import { createFailpoint } from './lib/failpoint.ts';
 import type { Logger } from './lib/logger.ts';
+import { ownerOf } from './lib/names.ts';
 import { createSeal } from './lib/seal.ts';
 import { createFetch } from './lib/way-out.ts';
 import { followersOf } from './model/chain.ts';
@@ -474,6 +475,7 @@ export async function startApp(deps: {
           logger.warn({ error: describeError(error) }, 'token of a log-in not revoked'),
       }),
       permissions,
+      isAmple: (repository) => budget.isAmple(ownerOf(repository)),
       members: people,
       admins: config.admins,
     },

@@ -49,6 +49,8 @@ export interface Budget {
   held(): Promise<Hold[]>;
   /** To be told what each answer of GitHub says about the primary limit. */
   observe(account: string, primary: PrimaryLimit): void;
+  /** Whether the account's primary limit is used up by half at most, as far as GitHub has said: what strangers can cause is asked only then. */
+  isAmple(account: string): boolean;
   /** As `held` has learned it last. */
   usage(): BudgetUsage[];
 }
@@ -174,6 +176,11 @@ export function createBudget(deps: {
         ...primary,
         resetAt: Math.min(primary.resetAt, latest),
       };
+    },
+    isAmple(name) {
+      const primary = accounts.get(keyOf(name))?.primary;
+      if (primary === undefined || clock.now() >= primary.resetAt) return true;
+      return primary.remaining * 2 >= primary.limit;
     },
     usage() {
       return [...accounts].map(([account, { counts, circuit, primary, rateLimited }]) => ({

@@ -53,6 +53,14 @@ export function createSessions(db: Db) {
     /** Every session of a person, and says how many there were. */
     removeOf: (actor: string) => change`delete from sessions where actor = ${actor}`,
 
+    /** Keeps the newest sessions that a person has begun with GitHub, and no others of them. */
+    async keepNewest(actor: string, count: number): Promise<void> {
+      await change`delete from sessions where actor = ${actor} and github_id is not null
+        and digest not in (select digest from sessions
+          where actor = ${actor} and github_id is not null
+          order by created_at desc, renewed_at desc, digest limit ${count})`;
+    },
+
     /** Those whose log-in was before `created`, or that were last seen before `seen`, or replaced before `replaced`. */
     async removeOld(before: { created: number; seen: number; replaced: number }): Promise<void> {
       await change`delete from sessions where created_at < ${before.created}

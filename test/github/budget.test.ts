@@ -242,6 +242,19 @@ describe('the budget', () => {
     assert.ok(await budget.take('acme', final));
   });
 
+  test('is ample for an account until half of its primary limit is used up', async (t) => {
+    const { clock, start } = await begin(t);
+    const budget = start();
+    assert.equal(budget.isAmple('acme'), true);
+    const resetAt = clock.now() + MINUTE;
+    budget.observe('acme', { limit: 5000, remaining: 2500, resetAt });
+    assert.equal(budget.isAmple('acme'), true);
+    budget.observe('acme', { limit: 5000, remaining: 2499, resetAt });
+    assert.deepEqual([budget.isAmple('acme'), budget.isAmple('other')], [false, true]);
+    clock.advance(MINUTE);
+    assert.equal(budget.isAmple('acme'), true);
+  });
+
   test('has nothing under way after the log failed', async (t) => {
     const { start, log } = await begin(t);
     let broken = true;

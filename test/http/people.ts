@@ -18,6 +18,7 @@ export function peopleWith(rights: Rights, more: Partial<PeopleDeps> = {}): Peop
       of: async (repository, { login }) => rights[login]?.[repository] ?? 'none',
       drop: () => undefined,
     },
+    isAmple: () => true,
     members: { isMember: async () => false, idOf: async (_repository, login) => idOf(login) },
     admins: [],
     ...more,

@@ -1,11 +1,16 @@
 import type { Clock } from '../../lib/clock.ts';
 import { senderOf } from '../../lib/networks.ts';
 import { ProblemError } from '../problem.ts';
+import { createRateLimit } from '../rate-limit.ts';
 
 const WINDOW_MS = 60_000;
 const MOST_OF_ONE = 10;
 const MOST_OF_ALL = 100;
 const MOST_REMEMBERED = 10_000;
+
+/** Log-ins with GitHub. */
+const ARRIVALS_OF_ONE = { count: 10, perMs: WINDOW_MS };
+const ARRIVALS_OF_ALL = { count: 30, perMs: WINDOW_MS };
 
 /**
  * Counts log-ins that failed, by the address that they came from (IPv6: its /64) and all together. However many have failed
@@ -17,9 +22,15 @@ export interface Attempts {
   check(address: string): void;
   /** Counts one that failed. */
   fail(address: string): void;
+  /**
+   * Counts a user of GitHub who logs in: every one of them may, and what they may see has to be asked there. Throws ProblemError
+   * `too-many-log-ins` when there are too many.
+   */
+  arrive(address: string): void;
 }
 
 export function createAttempts(clock: Pick<Clock, 'elapsed'>): Attempts {
+  const arrivals = createRateLimit(clock);
   /** Oldest first. */
   let failures: { at: number; sender: string }[] = [];
   return {
@@ -37,6 +48,20 @@ export function createAttempts(clock: Pick<Clock, 'elapsed'>): Attempts {
     fail(address) {
       failures.push({ at: clock.elapsed(), sender: senderOf(address) });
       if (failures.length > MOST_REMEMBERED) failures.shift();
+    },
+    arrive(address) {
+      const limits = [
+        [`of ${senderOf(address)}`, ARRIVALS_OF_ONE],
+        ['all', ARRIVALS_OF_ALL],
+      ] as const;
+      const waitMs = Math.max(...limits.map(([key, rate]) => arrivals.wait(key, rate)));
+      if (waitMs > 0) {
+        throw new ProblemError(429, 'too-many-log-ins', 'too many people log in with GitHub', {
+          hint: 'try again in a minute; the admin token still logs in',
+          headers: { 'Retry-After': String(Math.ceil(waitMs / 1000)) },
+        });
+      }
+      for (const [key, rate] of limits) arrivals.take(key, rate);
     },
   };
 }

@@ -12,6 +12,8 @@ const RENEW_MS = 86_400_000;
 const GRACE_MS = 60_000;
 /** Its use is noted so often. */
 const SEE_MS = 300_000;
+/** Sessions that a user of GitHub has at once: every one of them may log in. */
+const MOST_OF_USER = 20;
 const LINK_MS = 15 * 60_000;
 
 /** Who logs in. */
@@ -54,7 +56,9 @@ export function createLogIns(sessions: Sessions, clock: Pick<Clock, 'now'>): Log
         seen: now - IDLE_MS,
         replaced: now - GRACE_MS,
       });
-      return await make({ ...who, createdAt: now, renewedAt: now, seenAt: now });
+      const id = await make({ ...who, createdAt: now, renewedAt: now, seenAt: now });
+      if (who.githubId !== undefined) await sessions.keepNewest(who.actor, MOST_OF_USER);
+      return id;
     },
 
     async find(id) {

@@ -16,6 +16,8 @@ import { createViewers, type ViewerOf } from './viewers.ts';
 export interface PeopleDeps {
   signIn: SignIn;
   permissions: Permissions;
+  /** Whether GitHub may be asked about a repository for viewers without taking from what deployments need. */
+  isAmple: (repository: string) => boolean;
   members: Pick<People, 'isMember' | 'idOf'>;
   admins: readonly Admin[];
 }
@@ -29,7 +31,7 @@ export function createPeopleViewers(deps: {
   clock: Clock;
   logger: Logger;
 }): ViewerOf {
-  const { permissions, members, admins: listed } = deps.people;
+  const { permissions, isAmple, members, admins: listed } = deps.people;
   const repositories = createKnownRepositories(deps);
   const admins = createAdmins({ ...deps, admins: listed, people: members, repositories });
   deps.news.subscribe((item) => {
@@ -39,6 +41,7 @@ export function createPeopleViewers(deps: {
   });
   return createViewers({
     permissions,
+    isAmple,
     repositories,
     isAdmin: (user) => admins.is(user),
     clock: deps.clock,

@@ -41,6 +41,8 @@ export type ViewerOf = (user: KnownUser) => Promise<Viewer>;
 
 export function createViewers(deps: {
   permissions: Pick<Permissions, 'known' | 'of'>;
+  /** Whether GitHub may be asked about a repository now; until it may, what is not known is not shown. */
+  isAmple: (repository: string) => boolean;
   /** In small letters. */
   repositories: () => Promise<readonly string[]>;
   isAdmin: IsAdmin;
@@ -59,6 +61,7 @@ export function createViewers(deps: {
     const key = `${repository} ${user.id}`;
     const failure = failures.get(key);
     if (failure !== undefined && clock.elapsed() < failure.until) return failure;
+    if (!deps.isAmple(repository)) return { passes: true };
     try {
       return { permission: await permissions.of(repository, user, maxAgeMs) };
     } catch (error) {

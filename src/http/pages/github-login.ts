@@ -68,14 +68,15 @@ export function githubLoginRoutes(
             },
           );
         }
-        try {
-          const { login, id } = await signIn.userOf({ ...begun, code, redirectUrl });
-          await enter(deps, ctx, { actor: keyOf({ login }), githubId: id });
-          logger.info({ by: keyOf({ login }) }, 'logged in with GitHub');
-        } catch (error) {
-          attempts.fail(address);
-          throw asProblem(error);
-        }
+        const { login, id } = await signIn
+          .userOf({ ...begun, code, redirectUrl })
+          .catch((error: unknown) => {
+            attempts.fail(address);
+            throw asProblem(error);
+          });
+        attempts.arrive(address);
+        await enter(deps, ctx, { actor: keyOf({ login }), githubId: id });
+        logger.info({ by: keyOf({ login }) }, 'logged in with GitHub');
         return { redirect: placeOf(begun.next, frame) };
       },
     },

@@ -35,3 +35,23 @@ test('however many fail elsewhere, an address where none has failed may try once
   attempts.fail('198.51.100.1');
   assert.throws(() => attempts.check('198.51.100.1'), REFUSED);
 });
+
+test('ten users of GitHub a minute log in from one address, and thirty from all', () => {
+  const clock = createTestClock();
+  const attempts = createAttempts(clock);
+  const full = { status: 429, code: 'too-many-log-ins', headers: { 'Retry-After': '6' } };
+  const arrive = (address: string, times: number) => {
+    for (let at = 0; at < times; at += 1) attempts.arrive(address);
+  };
+  arrive('2001:db8::1', 10);
+  assert.throws(() => attempts.arrive('2001:db8::2'), full);
+  arrive('192.0.2.2', 10);
+  arrive('192.0.2.3', 10);
+  assert.throws(() => attempts.arrive('192.0.2.4'), {
+    status: 429,
+    headers: { 'Retry-After': '2' },
+  });
+  clock.advance(2000);
+  attempts.arrive('192.0.2.4');
+  attempts.check('192.0.2.4');
+});

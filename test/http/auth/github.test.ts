@@ -98,8 +98,10 @@ test('a session that was planted before the log-in is worth nothing after it', a
 });
 
 test('a log-in leads to a page of the dashboard and nowhere else', async (t) => {
-  const { url } = await start(t);
+  let passed = 0;
+  const { url } = await start(t, { passed: () => passed });
   const after = async (next: string) => {
+    passed += 6000;
     const { cookie, state } = await beginLogIn(url, `?next=${encodeURIComponent(next)}`);
     const answer = await comeBack(url, { code: 'alice', state }, cookie);
     const base = `${url}/auth/github/callback`;
@@ -148,6 +150,28 @@ test('log-ins that fail are limited as those with the token are; what ends none 
   }
   assert.equal((await comeBack(url, { code: 'x', state: 'x' }, '')).status, 429);
   assert.equal((await fetch(`${url}/auth/github`, { redirect: 'manual' })).status, 429);
+});
+
+test('too many log-ins begin no session, and keep the admin token from nothing', async (t) => {
+  const { url } = await start(t);
+  for (let at = 0; at < 10; at += 1) await logInAs(url, 'alice');
+  const { cookie, state } = await beginLogIn(url);
+  const refused = await comeBack(url, { code: 'bob', state }, cookie);
+  assert.deepEqual([refused.status, cookieOf(refused)], [429, '']);
+  assert.equal(refused.headers.get('Retry-After'), '6');
+  await logIn(url);
+});
+
+test('a user has twenty sessions at most: the oldest ends', async (t) => {
+  let passed = 0;
+  const { url } = await start(t, { passed: () => passed });
+  const cookies: string[] = [];
+  for (let at = 0; at < 21; at += 1) {
+    passed += 6000;
+    cookies.push(await logInAs(url, 'alice'));
+  }
+  const statuses = cookies.slice(0, 2).map(async (one) => (await home(url, one)).status);
+  assert.deepEqual(await Promise.all(statuses), [303, 200]);
 });
 
 test('logging out everywhere ends the sessions of that user and of no other', async (t) => {

@@ -29,13 +29,15 @@ async function setUp(t: TestContext, said: Said) {
   const clock = createTestClock();
   const { github } = connect(server.url, { clock });
   const permissions = createPermissions({ github, clock });
+  const low = new Set<string>();
   const viewerOf = createViewers({
     permissions,
+    isAmple: (repository) => !low.has(repository),
     repositories: async () => Object.keys(said),
     isAdmin: async () => false,
     clock,
   });
-  return { server, clock, permissions, viewerOf };
+  return { server, clock, permissions, viewerOf, low };
 }
 
 test('read looks, write deploys, admin pauses, and none sees nothing', async (t) => {
@@ -139,6 +141,20 @@ test('while GitHub cannot be asked nothing is shown that is not known', async (t
   assert.deepEqual((await viewerOf(ALICE)).visible, ['acme/other']);
 });
 
+test('where the budget at GitHub is low nothing is asked, and nothing shown that is not known', async (t) => {
+  const { clock, viewerOf, server, low } = await setUp(t, { [SHOP]: 'read', 'acme/other': 'read' });
+  low.add(SHOP);
+  assert.deepEqual((await viewerOf(ALICE)).visible, ['acme/other']);
+  low.add('acme/other');
+  clock.advance(3 * MINUTE);
+  assert.deepEqual((await viewerOf(ALICE)).visible, ['acme/other']);
+  clock.advance(2 * MINUTE);
+  await assert.rejects(viewerOf(ALICE), { status: 503, code: 'github-away' });
+  assert.equal(server.requests.length, 1);
+  low.clear();
+  assert.deepEqual((await viewerOf(ALICE)).visible?.toSorted(), ['acme/other', SHOP]);
+});
+
 test('a thousand repositories are asked about ten at a time', async () => {
   let [now, most] = [0, 0];
   const viewerOf = createViewers({
@@ -151,6 +167,7 @@ test('a thousand repositories are asked about ten at a time', async () => {
         return 'read';
       },
     },
+    isAmple: () => true,
     repositories: async () => Array.from({ length: 1000 }, (_, at) => `acme/r${at}`),
     isAdmin: async () => false,
     clock: createTestClock(),

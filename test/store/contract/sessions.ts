@@ -70,6 +70,26 @@ export function sessionsContract(withStore: WithStore): void {
   );
 
   test(
+    'of the sessions of a user of GitHub the newest are kept, and those of others',
+    withStore(async ({ sessions }) => {
+      const all = [
+        session('first', { githubId: 1, createdAt: 1 }),
+        session('second', { githubId: 1, createdAt: 2 }),
+        session('third', { githubId: 1, createdAt: 3 }),
+        session('token', { createdAt: 1 }),
+        session('other', { actor: 'bob', githubId: 2, createdAt: 1 }),
+      ];
+      for (const one of all) await sessions.add(one);
+      await sessions.keepNewest('alice', 2);
+      const found = await Promise.all(all.map(({ digest }) => sessions.get(digest)));
+      assert.deepEqual(
+        found.flatMap((one) => one?.digest ?? []),
+        ['second', 'third', 'token', 'other'],
+      );
+    }),
+  );
+
+  test(
     'a link is taken once, and not when it is too old',
     withStore(async ({ sessions }) => {
       await sessions.addLink({ digest: 'a', actor: 'alice', expiresAt: 2000 });
