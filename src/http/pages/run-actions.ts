@@ -32,6 +32,8 @@ interface Action {
   isDangerous: boolean;
   /** What will happen. */
   explain(frame: Frame, run: Run): Promise<Html>;
+  /** Default: always. */
+  isPossible?(run: Run): Promise<boolean>;
 }
 
 /** Cancelling, retrying and rolling back a run, each after it was confirmed with the name of the environment. */
@@ -81,6 +83,7 @@ export function runActionRoutes(deps: RunActionDeps): PageRoute[] {
       name: 'rollback',
       verb: 'Roll back',
       isDangerous: true,
+      isPossible: async (run) => (await store.runs.lastSuccessBefore(run)) !== undefined,
       async explain(frame, run) {
         const change = await readRollback(store, run);
         if (change === undefined)
@@ -125,11 +128,12 @@ export function runActionRoutes(deps: RunActionDeps): PageRoute[] {
       path: `/runs/:id/${action.name}`,
       async serve({ ctx, frame, params }, viewer) {
         const run = await find(params['id'] ?? '', viewer, action.name);
+        const isPossible = (await action.isPossible?.(run)) ?? true;
         return confirm(ctx, {
           title: `${action.verb} ${run.environment}?`,
           text: await action.explain(frame, run),
           action: `${runPath(frame, run.id)}/${action.name}`,
-          button: `${action.verb} ${run.environment}`,
+          button: isPossible ? `${action.verb} ${run.environment}` : undefined,
           isDangerous: action.isDangerous,
           back: runPath(frame, run.id),
         });

@@ -181,7 +181,14 @@ test('each action is asked about with the name of the environment, and is done a
     ['failed', 'retry'],
     ['succeeded', 'rollback'],
   ] as const) {
-    const { get, post, asked } = await setUp(t, { state, startedAt: 1000 });
+    const { get, post, asked, store } = await setUp(t, { state, startedAt: 1000 });
+    const before = {
+      sha: 'b'.repeat(40),
+      state: 'succeeded',
+      delivery: 'd0',
+      sequence: 0,
+    } as const;
+    await store.runs.insert(sampleRun('r0', before), ['Build']);
     const question = await (await get(`/runs/r1/${action}`)).text();
     assert.match(question, /<button class="button[^"]*">[^<]+production<\/button>/);
     assert.deepEqual(asked, []);
@@ -258,8 +265,11 @@ test('a rollback asks why, and its page says what keeps the lane as it is', asyn
   const live = await store.runs.get('r4');
   assert.ok(live);
   await store.environments.record(live, 1);
+  const first = await (await get('/runs/r1/rollback')).text();
+  assert.match(first, /There is no earlier revision/);
+  assert.doesNotMatch(first, /<button class="button is-danger/);
   const question = await (await get('/runs/r2/rollback')).text();
-  assert.match(question, /name="reason"/);
+  assert.match(question, /name="reason".*<button class="button is-danger/s);
   // What is live now, not what is asked about; each revision once.
   assert.match(
     question.replaceAll(/<(?!dt|a )[^>]*>/g, ''),

@@ -10,7 +10,8 @@ export function confirm(
     text: Content;
     /** Where the form goes. */
     action: string;
-    button: string;
+    /** Undefined where nothing can be done. */
+    button: string | undefined;
     isDangerous: boolean;
     /** Where "Keep it" leads. */
     back: string;
@@ -19,7 +20,7 @@ export function confirm(
   const form: Html = html`<form class="ask" method="post" action="${question.action}">
 <h1 id="ask-title">${question.title}</h1>
 ${question.text}
-<div class="buttons"><a class="button" data-close href="${question.back}">Not now</a><button class="button ${question.isDangerous ? 'is-danger is-strong' : 'is-primary'}">${question.button}</button></div>
+<div class="buttons"><a class="button" data-close href="${question.back}">Not now</a>${question.button === undefined ? '' : html`<button class="button ${question.isDangerous ? 'is-danger is-strong' : 'is-primary'}">${question.button}</button>`}</div>
 </form>`;
   if (ctx.get('HX-Request') === 'true') return { piece: form };
   const body = html`<main id="main" class="page"><div class="panel ask-narrow">${form}</div></main>`;
