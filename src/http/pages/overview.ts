@@ -1,5 +1,7 @@
-import { RUN_STATES } from '../../model/run.ts';
+import { RUN_STATES, type Run } from '../../model/run.ts';
+import { isHeldBy, type Pause } from '../../model/pause.ts';
 import { formatProblem } from '../../spec/problem.ts';
+import type { Store } from '../../store/index.ts';
 import {
   readOverview,
   type Overview,
@@ -11,6 +13,7 @@ import { causeOf, environmentPath, historyPath, runPath, shortSha } from './comp
 import { empty } from './components/empty.ts';
 import { select } from './components/list.ts';
 import { historyBars } from './components/history.ts';
+import { mayResume } from './components/pause.ts';
 import { excerpt } from './components/problems.ts';
 import { smallStateIcon, stateIcon, stateName, stateSymbol } from './components/state.ts';
 import { ago, durationText, shortAgo, since } from './components/time.ts';
@@ -33,18 +36,21 @@ export function overviewRoutes(deps: OverviewDeps): PageRoute[] {
       method: 'get',
       path: '/',
       async serve({ frame, query }, viewer) {
-        const overview = await readOverview(deps, viewer);
+        const whole = await readOverview(deps, viewer);
         const filter: Filter = {
           text: asked(query, 'q'),
           repository: asked(query, 'repository'),
           environment: asked(query, 'environment'),
           state: asked(query, 'state', 20),
         };
+        const overview = await narrow(deps.store, whole, filter);
+        const { specs } = deps.catalog.current();
+        const resumable = overview.pauses.filter((pause) => mayResume(viewer, specs, pause));
         const body = html`<main id="main" class="page" data-stream="${frame.root}live">
 <h1 class="for-readers">Overview</h1>
 ${filters(frame, overview, filter)}
 <div id="overview" data-live hx-get="${frame.root}${pathTo([], shown(filter))}" hx-trigger="refresh" hx-select="#overview" hx-swap="outerMorph">
-${content(frame, overview, filter)}
+${content(frame, overview, filter, resumable)}
 </div>
 </main>`;
         return { page: { title: 'Overview', section: 'Overview', body } };
@@ -63,12 +69,40 @@ function filters(frame: Frame, { places }: Overview, filter: Filter): Content {
 <div class="grow">${icon(frame, 'search')}<input class="field" type="search" name="q" value="${filter.text}" placeholder="Find a spec, a commit or an author" aria-label="Find" autocomplete="off"></div>
 ${select('repository', 'All repositories', of('repository'), filter.repository)}
 ${select('environment', 'All environments', of('environment'), filter.environment)}
-${select('state', 'All states', RUN_STATES, filter.state)}
+${select('state', 'All states', [...RUN_STATES, 'paused'], filter.state)}
 <noscript><button class="button">Show</button></noscript>
 </form>`;
 }
 
-function content(frame: Frame, overview: Overview, filter: Filter): Content {
+/** What is asked for by another thing than its state. Broken specs are of no repository, and stay. */
+async function narrow(
+  { runs }: Pick<Store, 'runs'>,
+  overview: Overview,
+  { state: _state, ...filter }: Filter,
+): Promise<Overview> {
+  if (Object.values(filter).every((value) => value === undefined)) return overview;
+  const near = overview.places.filter((place) => matches(place, { ...filter, state: undefined }));
+  const isNear = ({ spec, lane }: Pick<Run, 'spec' | 'lane'>) =>
+    near.some((place) => place.spec === spec && place.lane === lane);
+  const told = await Promise.all(overview.dead.map(({ run }) => runs.get(run)));
+  return {
+    ...overview,
+    running: overview.running.filter(({ run }) => isNear(run)),
+    pauses: overview.pauses.filter((pause) => near.some((place) => isHeldBy(place, pause))),
+    rolledBack: overview.rolledBack.filter(({ place }) => near.includes(place)),
+    dead: overview.dead.filter((_, index) => {
+      const run = told[index];
+      return run !== undefined && isNear(run);
+    }),
+  };
+}
+
+function content(
+  frame: Frame,
+  overview: Overview,
+  filter: Filter,
+  resumable: readonly Pause[],
+): Content {
   const { places } = overview;
   if (places.length === 0 && overview.problems.length === 0) {
     return html`<div class="panel">${empty(frame, {
@@ -79,7 +113,7 @@ function content(frame: Frame, overview: Overview, filter: Filter): Content {
     })}</div>`;
   }
   const matching = places.filter((place) => matches(place, filter));
-  return html`${attention(frame, overview)}${runningNow(frame, overview)}${
+  return html`${attention(frame, overview, resumable)}${runningNow(frame, overview)}${
     matching.length === 0
       ? html`<div class="panel">${empty(frame, {
           sign: 'search',
@@ -93,7 +127,8 @@ function content(frame: Frame, overview: Overview, filter: Filter): Content {
 function matches(place: Place, { text, repository, environment, state }: Filter): boolean {
   if (repository !== undefined && place.repository !== repository) return false;
   if (environment !== undefined && place.environment !== environment) return false;
-  if (state !== undefined && place.state !== state) return false;
+  if (state === 'paused' && place.pause === undefined) return false;
+  if (state !== undefined && state !== 'paused' && place.state !== state) return false;
   if (text === undefined) return true;
   const { spec, deployed } = place;
   return [
@@ -108,7 +143,7 @@ function matches(place: Place, { text, repository, environment, state }: Filter)
 }
 
 /** What waits for a person. Nothing where there is nothing. */
-function attention(frame: Frame, overview: Overview): Content {
+function attention(frame: Frame, overview: Overview, resumable: readonly Pause[]): Content {
   const { problems, stale, dead, pauses, rolledBack } = overview;
   const notes: Html[] = [];
   if (problems.length > 0 || stale) {
@@ -131,12 +166,15 @@ function attention(frame: Frame, overview: Overview): Content {
       }),
     );
   }
-  for (const { kind, name, since: at, by, reason } of pauses) {
+  for (const pause of pauses) {
+    const { kind, name, since: at, by, reason } = pause;
     notes.push(
       note(frame, 'paused', 'pause', {
         title: html`${kind === 'spec' ? 'Spec' : 'Lane'} <span class="strong">${name}</span> is paused`,
         text: html`By ${by}, ${ago(at, frame.now)}${reason === '' ? '' : html`: ${reason}`}`,
-        link: html`<a class="button is-small" data-dialog href="${frame.root}${pathTo([`${kind}s`, name, 'resume'])}">Resume</a>`,
+        link: resumable.includes(pause)
+          ? html`<a class="button is-small" data-dialog href="${frame.root}${pathTo([`${kind}s`, name, 'resume'])}">Resume</a>`
+          : undefined,
       }),
     );
   }
@@ -158,7 +196,7 @@ function note(
   frame: Frame,
   tone: 'failed' | 'paused' | 'warning',
   sign: string,
-  { title, text, more, link }: { title: Html; text: Html; more?: Content; link?: Html },
+  { title, text, more, link }: { title: Html; text: Html; more?: Content; link?: Html | undefined },
 ): Html {
   return html`<div class="note is-${tone}">${icon(frame, sign)}<div class="grow"><p>${title}</p><p class="small muted">${text}</p>${more}</div>${link}</div>`;
 }
@@ -213,7 +251,8 @@ function row(frame: Frame, place: Place): Html {
 function news(frame: Frame, { active, recent, deployed, pause, usualMs }: Place): Content {
   const run = active.find(({ state }) => state === 'running') ?? active[0];
   if (run?.state === 'running') {
-    return html`<p class="tone is-running">Running ${shortSha(run.sha)}</p><p class="muted">${since(run.startedAt ?? frame.now, frame.now)}${usualMs === undefined ? '' : html` of ~${durationText(usualMs)}`}</p>`;
+    const queued = active.filter(({ state }) => state === 'queued').length;
+    return html`<p class="tone is-running">Running ${shortSha(run.sha)}</p><p class="muted">${since(run.startedAt ?? frame.now, frame.now)}${usualMs === undefined ? '' : html` of ~${durationText(usualMs)}`}${queued === 0 ? '' : ` · ${queued} queued`}</p>`;
   }
   if (run !== undefined) {
     return html`<p class="tone is-${run.state}">${stateName(run.state)} ${shortSha(run.sha)}</p><p class="muted cut" title="${run.reason}">${run.reason}</p>`;

@@ -5,6 +5,7 @@ import type { Catalog } from '../../spec/catalog.ts';
 import type { Viewer } from '../auth/viewer.ts';
 import { confirm } from './components/confirm.ts';
 import { environmentPath, runPath } from './components/commit.ts';
+import { heldSpecs } from './components/pause.ts';
 import { readForm } from './form.ts';
 import { html, pathTo } from './html.ts';
 import { allowed, found, type PageRoute } from './page.ts';
@@ -21,17 +22,15 @@ export function specActionRoutes(deps: {
 
   /** The specs that a pause of it holds. All of them have to be the viewer's to act on. */
   function held(kind: Kind, name: string, viewer: Viewer, action: 'pause' | 'resume' | 'deploy') {
-    const specs = catalog
-      .current()
-      .specs.filter(({ spec }) => (kind === 'spec' ? spec.name : spec.concurrency.lane) === name);
+    const specs = heldSpecs(catalog.current().specs, { kind, name });
     // A pause outlives its spec: only who may see everything finds it then.
     const isVisible =
       specs.length === 0
         ? viewer.visible === undefined
-        : specs.every(({ spec }) => viewer.canSee(spec.repository));
+        : specs.every(({ repository }) => viewer.canSee(repository));
     found(isVisible ? name : undefined, 'spec', name);
-    for (const { spec } of specs) allowed(viewer, action, spec.repository);
-    return specs.map(({ spec }) => spec);
+    for (const { repository } of specs) allowed(viewer, action, repository);
+    return specs;
   }
 
   const pauseRoutes = (kind: Kind): PageRoute[] =>

@@ -62,6 +62,37 @@ test('the filter in the address shows what it asks for, and nothing else', async
   assert.match(await open(fixture, '/?state=running'), /No spec matches/);
 });
 
+test('the filter is of what runs and what needs people, too; what is paused is a state of it', async (t) => {
+  const fixture = await startHttp(t);
+  await fill(fixture, 8, 2);
+  const { store } = fixture;
+  const at = { spec: 'service-1', repository: 'acme/repository-0', lane: 'service-1-production' };
+  const running = { ...at, state: 'running', startedAt: 1, delivery: 'd1' } as const;
+  await store.runs.insert(sampleRun('running', running), ['make']);
+  for (const delivery of ['d2', 'd3']) {
+    await store.runs.insert(sampleRun(delivery, { ...at, delivery, state: 'queued' }), ['make']);
+  }
+  for (const [run, name] of [
+    ['r1x0', 'service-2'],
+    ['r5x0', 'service-6'],
+  ] as const) {
+    await store.pauses.add({ kind: 'spec', name, since: 1, by: 'ines', reason: '' });
+    await store.outbox.add(run, [{ target: run, callback: { kind: 'status' } }], 1);
+    const [entry] = await store.outbox.ofRun(run);
+    await store.outbox.finish(entry?.id ?? 0, 'dead', 2, `no answer for ${run}`);
+  }
+  assert.match(await open(fixture), /<\/time> of ~1 m 00 s · 2 queued/);
+  const first = await open(fixture, '/?repository=acme%2Frepository-0');
+  assert.match(first, /1 callback was given up.*r1x0.*service-2<\/span> is paused.*Running now/s);
+  assert.doesNotMatch(first, /r5x0|service-6<\/span> is paused/);
+  const second = await open(fixture, '/?q=service-6');
+  assert.match(second, /1 callback was given up.*r5x0.*service-6<\/span> is paused/s);
+  assert.doesNotMatch(second, /r1x0|service-2<\/span> is paused|Running now/);
+  const paused = await open(fixture, '/?state=paused');
+  assert.equal(placesIn(paused), 2);
+  assert.match(paused, /<option value="paused" selected>Paused.*Running now/s);
+});
+
 test('what runs shows for how long beside how long it usually takes, and what is blocked its gate', async (t) => {
   const fixture = await startHttp(t);
   await fill(fixture, 2, 2);
@@ -150,7 +181,7 @@ test('what needs somebody stands first: broken specs, dead callbacks, pauses and
   for (const part of [
     /1 problem in the specs.*x\.yaml:3:1: there is no &quot;stpes&quot;.*<pre [^>]*>&lt;stpes&gt;\n\^<\/pre>/s,
     /1 callback was given up.*GitHub answered 403/s,
-    /service-1<\/span> is paused.*By ines.*Inventory/s,
+    /service-1<\/span> is paused.*By ines.*Inventory.*href="[^"]*specs\/service-1\/resume"/s,
     /service-2<\/a> was rolled back.*By samir.*the &lt;cart&gt; is empty.*specs\/service-2\/history/s,
   ]) {
     assert.match(attention, part);

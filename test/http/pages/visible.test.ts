@@ -174,6 +174,8 @@ test('what somebody may not see does not exist on any page, and what they may no
     const text = await answer.text();
     assert.doesNotMatch(text, new RegExp(SECRET), path);
     assert.doesNotMatch(text, /callback was given up|problems? in the specs/, path);
+    if (path === '/') assert.match(text, /storefront<\/span> is paused/);
+    assert.doesNotMatch(text, /\/resume"/, path);
   }
   const write = async (path: string, fields: Record<string, string>) => {
     const body = new URLSearchParams(fields).toString();
