@@ -16,6 +16,7 @@ import { compileSchema } from './input-schema.ts';
 import { valuesAt } from './json-path.ts';
 import {
   duration,
+  hookCondition,
   hookId,
   LOGIN,
   oneOrMore,
@@ -278,11 +279,7 @@ const written = z.strictObject({
     })
     .describe('How a request is answered. Default: at once.')
     .optional(),
-  if: z
-    .union([z.string(), z.boolean()])
-    .transform(String)
-    .describe('A CEL expression over body, inputs and hook that must be true.')
-    .optional(),
+  if: hookCondition.optional(),
   dedupe: z
     .string()
     .describe(

@@ -22,6 +22,12 @@ export function problem(
   context.addIssue({ code: 'custom', message, params: { hint } });
 }
 
+/** What a request to a hook has to fulfil, in the hook and in the specs that it starts. */
+export const hookCondition = z
+  .union([z.string(), z.boolean()])
+  .transform(String)
+  .describe('A CEL expression over body, inputs and hook that must be true.');
+
 /** A string or a list of strings, as GitHub allows wherever a list is meant. */
 export function oneOrMore<Item extends z.ZodType<string>>(item: Item, most: number, one = item) {
   return z

@@ -6,7 +6,7 @@ import type {
   Triggers,
   WorkflowRunTrigger,
 } from '../model/deployment-spec.ts';
-import { hookId, oneOrMore, problem, refuseList } from './schema-fields.ts';
+import { hookCondition, hookId, oneOrMore, problem, refuseList } from './schema-fields.ts';
 import { MOST_PATTERNS, patterns, refPattern } from './schema-patterns.ts';
 import { chains, toChain } from './schema-chain.ts';
 import { pullRequest, toPullRequest } from './schema-pull-request.ts';
@@ -100,11 +100,7 @@ const hook = z
       .string()
       .describe('Of a rollback: a CEL expression over body, inputs and hook that says why.')
       .optional(),
-    if: z
-      .union([z.string(), z.boolean()])
-      .transform(String)
-      .describe('A CEL expression over body, inputs and hook that must be true.')
-      .optional(),
+    if: hookCondition.optional(),
     ref: refPattern
       .describe('The branch or tag to deploy, as it is then. Default: the default branch.')
       .optional(),
