@@ -148,6 +148,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
     sessions: store.sessions,
     publicUrl: deps.publicUrl,
     viewerOf: deps.people && createPeopleViewers({ ...deps, people: deps.people }),
+    news,
     clock,
   });
   const metrics = createMetrics({ store, catalog, news, ended: deps.ended, budget: deps.budget });
@@ -221,7 +222,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
     [
       ...hookOperations({ store, catalog, clock, ...hookPages, registry: deps.hookRegistry }),
       ...deliveryOperations({ store, intake, catalog, guard }),
-      ...runOperations({ store, operate, gates: deps.gates, deploy: deps.deploy, news, guard }),
+      ...runOperations({ ...deps, guard }),
       ...gateOperations(deps.gates, guard),
       ...pauseOperations({ store, catalog, pausing: deps.pausing, guard }),
       ...atAGlanceOperations({ store, catalog, ...reading, gates: deps.gates, clock }),

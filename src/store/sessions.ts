@@ -1,5 +1,5 @@
 import { createMapping } from './mapping.ts';
-import { queries, values, type Db, type Row } from './query.ts';
+import { list, queries, values, type Db, type Row } from './query.ts';
 
 /** A browser that is logged in. Times are milliseconds since the epoch. */
 export interface Session {
@@ -18,6 +18,9 @@ export interface Session {
   replacedAt: number | undefined;
 }
 
+/** Sessions that one query names. */
+const AT_ONCE = 500;
+
 const mapping = createMapping<Session>();
 
 export type Sessions = ReturnType<typeof createSessions>;
@@ -32,6 +35,17 @@ export function createSessions(db: Db) {
     async get(digest: string): Promise<Session | undefined> {
       const row = await first<Row>`select * from sessions where digest = ${digest}`;
       return row && mapping.read(row);
+    },
+
+    /** Those of them that there are. */
+    async all(digests: readonly string[]): Promise<Session[]> {
+      const found: Session[] = [];
+      for (let at = 0; at < digests.length; at += AT_ONCE) {
+        const some = digests.slice(at, at + AT_ONCE);
+        const rows = await all<Row>`select * from sessions where digest in ${list(some)}`;
+        found.push(...rows.map((row) => mapping.read(row)));
+      }
+      return found;
     },
 
     /** Notes that it was used. */
@@ -50,14 +64,20 @@ export function createSessions(db: Db) {
       await change`delete from sessions where digest = ${digest}`;
     },
 
-    /** Every session of a person, and says how many there were. */
-    removeOf: (actor: string) => change`delete from sessions where actor = ${actor}`,
+    /** Every session of a person: of GitHub's user by their number, since names change hands; of others by their name, with the links that log them in. */
+    async removeOf({ actor, githubId }: Pick<Session, 'actor' | 'githubId'>): Promise<void> {
+      if (githubId !== undefined) {
+        await change`delete from sessions where github_id = ${githubId}`;
+        return;
+      }
+      await change`delete from login_links where actor = ${actor}`;
+      await change`delete from sessions where actor = ${actor} and github_id is null`;
+    },
 
-    /** Keeps the newest sessions that a person has begun with GitHub, and no others of them. */
-    async keepNewest(actor: string, count: number): Promise<void> {
-      await change`delete from sessions where actor = ${actor} and github_id is not null
-        and digest not in (select digest from sessions
-          where actor = ${actor} and github_id is not null
+    /** Keeps the newest sessions that a user of GitHub has begun, and no others of them. */
+    async keepNewest(githubId: number, count: number): Promise<void> {
+      await change`delete from sessions where github_id = ${githubId}
+        and digest not in (select digest from sessions where github_id = ${githubId}
           order by created_at desc, renewed_at desc, digest limit ${count})`;
     },
 

@@ -9,7 +9,8 @@ import { eventStream } from '../../src/http/api/event-stream.ts';
 /** As much of Koa's context as an event stream uses; nobody reads the body until the test does. */
 function open() {
   const res = new EventEmitter();
-  const state = { stopping: new AbortController().signal };
+  const standing = { follow: () => () => undefined };
+  const state = { stopping: new AbortController().signal, standing };
   const ctx = {
     res,
     state,

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import type { Context } from 'koa';
 import type { Barrier } from '../../store/barrier.ts';
+import { standingOf } from '../auth/standing.ts';
 
 /** A comment is sent this often, so that proxies do not close a quiet stream. */
 const KEEP_ALIVE_MS = 15_000;
@@ -10,13 +11,13 @@ const KEEP_ALIVE_MS = 15_000;
 export interface EventStream {
   /** Resolves when the client can take more. `data` is sent as JSON; after the end, or when the client is gone, nothing is. */
   send(event: string, data: unknown, id?: number): Promise<void>;
-  /** Aborted when the client has gone. */
+  /** Aborted when the stream has ended, or the client has gone. */
   signal: AbortSignal;
   fail(error: unknown): void;
   end(): void;
 }
 
-/** Makes the answer an event stream, which tells of nothing that is not on the disk. */
+/** Makes the answer an event stream, which tells of nothing that is not on the disk. It ends when its viewer may no longer have it: `Standing`. */
 export function eventStream(ctx: Context, flushed: Barrier): EventStream {
   const body = new PassThrough();
   const gone = new AbortController();
@@ -28,6 +29,7 @@ export function eventStream(ctx: Context, flushed: Barrier): EventStream {
   body.on('close', () => {
     clearInterval(keepAlive);
     stopping.removeEventListener('abort', end);
+    unfollow();
     gone.abort();
   });
   ctx.res.on('close', () => body.destroy());
@@ -38,6 +40,7 @@ export function eventStream(ctx: Context, flushed: Barrier): EventStream {
   ctx.set('X-Accel-Buffering', 'no');
   ctx.body = body;
   body.write(': mainsheet\n\n');
+  const unfollow = standingOf(ctx).follow(end);
 
   return {
     signal: gone.signal,
@@ -60,6 +63,7 @@ export function eventStream(ctx: Context, flushed: Barrier): EventStream {
   function end(): void {
     // The client may still be reading for long: nothing may be written behind the end.
     clearInterval(keepAlive);
+    gone.abort();
     body.end();
   }
 }

@@ -1,28 +1,57 @@
 import { Readable } from 'node:stream';
 import type { Context } from 'koa';
 import type { Broadcast } from '../../lib/broadcast.ts';
-import { isoTime } from '../../lib/clock.ts';
+import { isoTime, type Clock } from '../../lib/clock.ts';
 import { createWakeup } from '../../lib/wakeup.ts';
 import type { News } from '../../model/news.ts';
-import { hasEnded } from '../../model/run.ts';
+import { hasEnded, type Run } from '../../model/run.ts';
 import type { Store } from '../../store/index.ts';
 import type { LogChunk } from '../../store/logs.ts';
-import { viewerOf } from '../auth/viewer.ts';
-import { endWithRights } from './end-with-rights.ts';
+import { standingOf, type Standing } from '../auth/standing.ts';
 import { eventStream } from './event-stream.ts';
 
 const CHUNKS_AT_ONCE = 200;
 /** News of another process does not come here, so a live log looks by itself too. */
 const POLL_MS = 1000;
+/** Who takes a log slowly is asked about again after so long. */
+const JUDGED_FOR_MS = 10_000;
 
-/** A run's whole log as text, read from the store as the client takes it. */
-export function logText(store: Store, run: string, timestamps: boolean): Readable {
-  return Readable.from(textOf(store, run, timestamps));
+/**
+ * A run's whole log as text, read from the store as the client takes it, for as long as they may see the run: the answer breaks off
+ * when they may no more.
+ */
+export function logText(
+  ctx: Context,
+  deps: { store: Pick<Store, 'logs'>; clock: Pick<Clock, 'elapsed'> },
+  run: Pick<Run, 'id' | 'repository'>,
+  timestamps: boolean,
+): Readable {
+  const stillMay = judgedAgain(standingOf(ctx), deps.clock, run.repository);
+  return Readable.from(textOf(chunksOf(deps.store, run.id, -1, stillMay), timestamps));
 }
 
-async function* textOf(store: Store, run: string, timestamps: boolean): AsyncGenerator<string> {
+/** Throws when what was judged more than ten seconds ago is no longer so. */
+function judgedAgain(
+  standing: Standing,
+  clock: Pick<Clock, 'elapsed'>,
+  repository: string,
+): () => Promise<void> {
+  let judgedAt = clock.elapsed();
+  return async () => {
+    if (clock.elapsed() - judgedAt < JUDGED_FOR_MS) return;
+    if ((await standing.again())?.canSee(repository) !== true) {
+      throw new Error('who reads the log may see it no more');
+    }
+    judgedAt = clock.elapsed();
+  };
+}
+
+async function* textOf(
+  chunks: AsyncIterable<LogChunk>,
+  timestamps: boolean,
+): AsyncGenerator<string> {
   let lineStart = true;
-  for await (const chunk of chunksOf(store, run, -1)) {
+  for await (const chunk of chunks) {
     if (!timestamps) {
       yield chunk.text;
       continue;
@@ -33,9 +62,15 @@ async function* textOf(store: Store, run: string, timestamps: boolean): AsyncGen
   }
 }
 
-async function* chunksOf(store: Store, run: string, after: number): AsyncGenerator<LogChunk> {
+async function* chunksOf(
+  store: Pick<Store, 'logs'>,
+  run: string,
+  after: number,
+  stillMay?: () => Promise<void>,
+): AsyncGenerator<LogChunk> {
   let last = after;
   for (;;) {
+    await stillMay?.();
     const chunks = await store.logs.read(run, last, CHUNKS_AT_ONCE);
     yield* chunks;
     const final = chunks.at(-1);
@@ -54,7 +89,6 @@ export function streamLog(
 ): void {
   const { store, news, run } = deps;
   const stream = eventStream(ctx, store.flushed);
-  endWithRights(stream, viewerOf(ctx), news);
   const wakeup = createWakeup();
   const unsubscribe = news.subscribe((item) => {
     if ('run' in item && item.run === run) wakeup.wake();

@@ -8,7 +8,6 @@ import type { Store } from '../../store/index.ts';
 import { hears } from '../auth/hears.ts';
 import { seenBy, viewerOf } from '../auth/viewer.ts';
 import type { RepositoryOfRun } from '../read/run-repositories.ts';
-import { endWithRights } from './end-with-rights.ts';
 import { eventStream } from './event-stream.ts';
 import { forAll, type Guard } from './guard.ts';
 import {
@@ -201,7 +200,6 @@ export function overviewOperations(deps: {
         const stream = eventStream(ctx, store.flushed);
         let waiting = 0;
         const viewer = viewerOf(ctx);
-        endWithRights(stream, viewer, news);
         const tell = async (item: News) => {
           if (!(await hears(viewer, item, deps.repositoryOfRun))) return;
           const { kind, ...data } = item;

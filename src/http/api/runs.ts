@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
 import type { Broadcast } from '../../lib/broadcast.ts';
+import type { Clock } from '../../lib/clock.ts';
 import type { Deploy } from '../../controller/operator/deploy.ts';
 import type { Gates } from '../../controller/operator/gates.ts';
 import type { RolledBack } from '../../controller/operator/after-rollback.ts';
@@ -45,6 +46,7 @@ export function runOperations(deps: {
   gates: Pick<Gates, 'view'>;
   deploy: Deploy;
   news: Broadcast<News>;
+  clock: Pick<Clock, 'elapsed'>;
   guard: Pick<Guard, 'run' | 'allow'>;
 }): Operation[] {
   const { store, operate, news, guard } = deps;
@@ -130,7 +132,7 @@ export function runOperations(deps: {
           return;
         }
         ctx.type = 'text/plain';
-        return logText(store, run.id, query.timestamps);
+        return logText(ctx, deps, run, query.timestamps);
       },
     }),
     action('cancel', 'Stops a run', 202),

@@ -2,12 +2,13 @@ import type { Context } from 'koa';
 import { nameOf } from '../../model/gate.ts';
 import { hasAccess } from './bearer.ts';
 import type { SessionCookie } from './cookie.ts';
-import { SESSION_MS, type LogIns } from './log-ins.ts';
+import { SESSION_MS, type LoggedIn, type LogIns } from './log-ins.ts';
 import { checkSameOrigin } from './same-origin.ts';
+import type { RightsWatch, Standing } from './standing.ts';
 import { administrator, type Viewer } from './viewer.ts';
 import type { ViewerOf } from './viewers.ts';
 
-/** Who asks: the holder of the bearer token, or a browser that is logged in; undefined for others. */
+/** Who asks: the holder of the bearer token, or a browser that is logged in; undefined for others. Sets what `standingOf` gives. */
 export type Authenticate = (ctx: Context) => Promise<Viewer | undefined>;
 
 /**
@@ -20,11 +21,36 @@ export function createAuthenticate(deps: {
   cookie: SessionCookie;
   publicUrl: string | undefined;
   viewerOf: ViewerOf | undefined;
+  rights: RightsWatch;
 }): Authenticate {
-  const { token, logIns, cookie, publicUrl, viewerOf } = deps;
+  const { token, logIns, cookie, publicUrl, viewerOf, rights } = deps;
+
+  const viewerOfSession = async ({ actor, githubId }: LoggedIn): Promise<Viewer | undefined> =>
+    githubId === undefined
+      ? administrator(actor)
+      : await viewerOf?.({ login: nameOf(actor), id: githubId });
+
+  function standingIn(id: string, { githubId }: LoggedIn): Standing {
+    const changed = githubId === undefined ? undefined : rights.begin();
+    return {
+      follow(end) {
+        const stops = [logIns.follow(id, end), changed?.follow(end)];
+        return () => stops.forEach((stop) => stop?.());
+      },
+      async again() {
+        const found = await logIns.isGood(id);
+        return found && (await viewerOfSession(found));
+      },
+    };
+  }
+
   return async (ctx) => {
     if (ctx.get('Authorization') !== '') {
-      return hasAccess(ctx, token) ? administrator('admin') : undefined;
+      if (!hasAccess(ctx, token)) return undefined;
+      const viewer = administrator('admin');
+      // Another token takes another process.
+      ctx.state['standing'] = { follow: () => () => undefined, again: async () => viewer };
+      return viewer;
     }
     const id = cookie.read(ctx);
     if (id === undefined) return undefined;
@@ -32,8 +58,8 @@ export function createAuthenticate(deps: {
     const found = await logIns.find(id);
     if (found === undefined) return undefined;
     if (found.renewed !== undefined) cookie.write(ctx, found.renewed, SESSION_MS);
-    const { actor, githubId } = found;
-    if (githubId === undefined) return administrator(actor);
-    return await viewerOf?.({ login: nameOf(actor), id: githubId });
+    // Before rights are asked for: what changes meanwhile counts.
+    ctx.state['standing'] = standingIn(id, found);
+    return await viewerOfSession(found);
   };
 }

@@ -1,11 +1,14 @@
 import { createHmac } from 'node:crypto';
+import type { Broadcast } from '../../lib/broadcast.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { createSeal } from '../../lib/seal.ts';
+import type { News } from '../../model/news.ts';
 import type { Sessions } from '../../store/sessions.ts';
 import { createAttempts, type Attempts } from './attempts.ts';
 import { createAuthenticate, type Authenticate } from './authenticate.ts';
 import { createSessionCookie, type SessionCookie } from './cookie.ts';
 import { createLogIns, type LogIns } from './log-ins.ts';
+import { createRightsWatch } from './standing.ts';
 import { createStateCookie, type StateCookie } from './state-cookie.ts';
 import type { ViewerOf } from './viewers.ts';
 
@@ -28,6 +31,7 @@ export function createAuth(deps: {
   sessions: Sessions;
   publicUrl: string | undefined;
   viewerOf?: ViewerOf | undefined;
+  news: Broadcast<News>;
   clock: Pick<Clock, 'now' | 'elapsed'>;
 }): Auth {
   const { token, publicUrl, clock, keys = [], viewerOf } = deps;
@@ -42,7 +46,14 @@ export function createAuth(deps: {
     secure,
   );
   return {
-    authenticate: createAuthenticate({ token, logIns, cookie, publicUrl, viewerOf }),
+    authenticate: createAuthenticate({
+      token,
+      logIns,
+      cookie,
+      publicUrl,
+      viewerOf,
+      rights: createRightsWatch(deps.news),
+    }),
     logIns,
     cookie,
     stateCookie: createStateCookie(createSeal(derived(first, 'log-ins').digest()), secure),

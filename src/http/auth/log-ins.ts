@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Clock } from '../../lib/clock.ts';
 import type { Session, Sessions } from '../../store/sessions.ts';
+import { createSessionWatch } from './session-watch.ts';
 
 /** A session ends so long after its log-in, whatever it does. */
 export const SESSION_MS = 30 * 86_400_000;
@@ -30,9 +31,13 @@ export interface LogIns {
   begin(who: LoggedIn): Promise<string>;
   /** Whose session it is, and the id that takes the place of this one when it is time for that. */
   find(id: string): Promise<(LoggedIn & { renewed: string | undefined }) | undefined>;
+  /** Whose session it is, and nothing else comes of asking. */
+  isGood(id: string): Promise<LoggedIn | undefined>;
+  /** Calls `ended` soon after a session has ended: `SessionWatch`. Returns how to stop. */
+  follow(id: string, ended: () => void): () => void;
   end(id: string): Promise<void>;
-  /** Ends every session of a person. */
-  endAll(actor: string): Promise<void>;
+  /** Ends every session of a person, whatever they were called when it began, and makes links worthless that would begin one. */
+  endAll(who: LoggedIn): Promise<void>;
   /** A code that logs a person in once, for 15 minutes. */
   invite(actor: string): Promise<{ code: string; expiresAt: number }>;
   /** Whom a code logs in; undefined when it was used, or is too old. */
@@ -48,7 +53,20 @@ export function createLogIns(sessions: Sessions, clock: Pick<Clock, 'now'>): Log
     return id;
   };
 
+  const watch = createSessionWatch(async (digests) => {
+    const now = clock.now();
+    const found = await sessions.all(digests);
+    return new Set(found.filter((one) => !hasEnded(one, now)).map(({ digest }) => digest));
+  });
+  async function isGood(id: string): Promise<Session | undefined> {
+    const session = await sessions.get(digestOf(id));
+    return session === undefined || hasEnded(session, clock.now()) ? undefined : session;
+  }
+
   return {
+    isGood,
+    follow: (id, ended) => watch.follow(digestOf(id), ended),
+
     async begin(who) {
       const now = clock.now();
       await sessions.removeOld({
@@ -57,14 +75,17 @@ export function createLogIns(sessions: Sessions, clock: Pick<Clock, 'now'>): Log
         replaced: now - GRACE_MS,
       });
       const id = await make({ ...who, createdAt: now, renewedAt: now, seenAt: now });
-      if (who.githubId !== undefined) await sessions.keepNewest(who.actor, MOST_OF_USER);
+      if (who.githubId !== undefined) {
+        await sessions.keepNewest(who.githubId, MOST_OF_USER);
+        watch.look();
+      }
       return id;
     },
 
     async find(id) {
       const now = clock.now();
-      const session = await sessions.get(digestOf(id));
-      if (session === undefined || hasEnded(session, now)) return undefined;
+      const session = await isGood(id);
+      if (session === undefined) return undefined;
       const { actor, githubId, digest } = session;
       const isDue = session.replacedAt === undefined && session.renewedAt <= now - RENEW_MS;
       if (isDue && (await sessions.replace(digest, now))) {
@@ -75,8 +96,14 @@ export function createLogIns(sessions: Sessions, clock: Pick<Clock, 'now'>): Log
       return { actor, githubId, renewed: undefined };
     },
 
-    end: (id) => sessions.remove(digestOf(id)),
-    endAll: async (actor) => void (await sessions.removeOf(actor)),
+    async end(id) {
+      await sessions.remove(digestOf(id));
+      watch.look();
+    },
+    async endAll(who) {
+      await sessions.removeOf(who);
+      watch.look();
+    },
 
     async invite(actor) {
       const code = randomBytes(32).toString('base64url');

@@ -106,7 +106,7 @@ export function createDashboard(deps: DashboardDeps): { assets: Middleware; page
     ...(people === undefined ? [] : githubLoginRoutes({ ...deps, ...auth, ...people, ...login })),
     ...liveRoutes({ ...deps, logs, seen }),
     ...runRoutes({ ...deps, commits, recentRuns, logs }),
-    ...logRoutes({ store, logs }),
+    ...logRoutes({ store, logs, clock: deps.clock }),
     ...runActionRoutes({ ...deps, commits }),
     ...runListRoutes({ ...deps, commits }),
     ...deliveryRoutes(deps),

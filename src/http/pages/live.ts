@@ -4,7 +4,6 @@ import { createWakeup } from '../../lib/wakeup.ts';
 import type { News } from '../../model/news.ts';
 import type { Store } from '../../store/index.ts';
 import { eventStream, type EventStream } from '../api/event-stream.ts';
-import { endWithRights } from '../api/end-with-rights.ts';
 import { hears } from '../auth/hears.ts';
 import { createRepositoryOfRun } from '../read/run-repositories.ts';
 import type { LogIndexes } from './log/log-index.ts';
@@ -14,7 +13,7 @@ import { found, type PageRoute } from './page.ts';
 const QUIET_MS = 1000;
 /** For each page that listens, so that however many there are they ask for no more than 40 pages a second. */
 const QUIET_EACH_MS = 25;
-/** A stream ends after so long and is opened again: who is logged out hears no more then. */
+/** A stream ends after so long and is opened again. */
 const LONGEST_MS = 10 * 60_000;
 
 /** A log that grows in another process is looked at this often. */
@@ -100,7 +99,6 @@ export function liveRoutes(deps: {
         if (id !== null) found(isVisible ? run : undefined, 'run', id);
         const withDeliveries = query.get('of') === 'deliveries';
         const stream = eventStream(ctx, deps.store.flushed);
-        endWithRights(stream, viewer, deps.news);
         const concerns = (item: News) => {
           if (id !== null) return 'run' in item && item.run === id;
           return (

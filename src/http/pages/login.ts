@@ -78,7 +78,7 @@ export function loginRoutes(deps: LoginDeps): PageRoute[] {
         const id = cookie.read(ctx);
         const who = id === undefined ? undefined : await logIns.find(id);
         if (id !== undefined && who !== undefined) {
-          await (query.has('everywhere') ? logIns.endAll(who.actor) : logIns.end(id));
+          await (query.has('everywhere') ? logIns.endAll(who) : logIns.end(id));
         }
         cookie.clear(ctx);
         return { redirect: './login' };

@@ -55,8 +55,19 @@ export function sessionsContract(withStore: WithStore): void {
       await sessions.add(session('a'));
       await sessions.add(session('b'));
       await sessions.add(session('other', { actor: 'bob' }));
-      assert.equal(await sessions.removeOf('alice'), 2);
-      assert.ok(await sessions.get('other'));
+      await sessions.add(session('user', { githubId: 7 }));
+      await sessions.add(session('renamed', { actor: 'then', githubId: 7 }));
+      await sessions.addLink({ digest: 'link', actor: 'alice', expiresAt: 2000 });
+      assert.equal((await sessions.all(['a', 'b', 'none'])).length, 2);
+      await sessions.removeOf({ actor: 'alice', githubId: undefined });
+      const left = async () =>
+        (await sessions.all(['a', 'b', 'other', 'user', 'renamed']))
+          .map(({ digest }) => digest)
+          .toSorted();
+      assert.deepEqual(await left(), ['other', 'renamed', 'user']);
+      assert.equal(await sessions.takeLink('link', 1500), undefined);
+      await sessions.removeOf({ actor: 'now', githubId: 7 });
+      assert.deepEqual(await left(), ['other']);
 
       await sessions.add(session('old', { createdAt: 1 }));
       await sessions.add(session('idle', { seenAt: 2 }));
@@ -80,7 +91,7 @@ export function sessionsContract(withStore: WithStore): void {
         session('other', { actor: 'bob', githubId: 2, createdAt: 1 }),
       ];
       for (const one of all) await sessions.add(one);
-      await sessions.keepNewest('alice', 2);
+      await sessions.keepNewest(1, 2);
       const found = await Promise.all(all.map(({ digest }) => sessions.get(digest)));
       assert.deepEqual(
         found.flatMap((one) => one?.digest ?? []),

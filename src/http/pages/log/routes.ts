@@ -1,3 +1,4 @@
+import type { Clock } from '../../../lib/clock.ts';
 import type { Run } from '../../../model/run.ts';
 import type { Store } from '../../../store/index.ts';
 import { logText } from '../../api/log.ts';
@@ -23,7 +24,11 @@ interface Hit {
 }
 
 /** A run's log: in blocks as its page asks for them, whole as text, and searched. */
-export function logRoutes(deps: { store: Store; logs: LogIndexes }): PageRoute[] {
+export function logRoutes(deps: {
+  store: Store;
+  logs: LogIndexes;
+  clock: Pick<Clock, 'elapsed'>;
+}): PageRoute[] {
   const { store, logs } = deps;
 
   async function find(params: Readonly<Record<string, string>>, viewer: Viewer): Promise<Run> {
@@ -40,7 +45,7 @@ export function logRoutes(deps: { store: Store; logs: LogIndexes }): PageRoute[]
         const run = await find(params, viewer);
         ctx.attachment(`${run.spec}-${run.id}.log`);
         ctx.type = 'text/plain; charset=utf-8';
-        ctx.body = logText(store, run.id, false);
+        ctx.body = logText(ctx, deps, run, false);
         return undefined;
       },
     },
