@@ -13,13 +13,41 @@ import { createWorld, SITE, type RunView, type World } from '../support/world.ts
 const TOKEN = 'token-of-sixteen-characters';
 const PAGE = readFileSync(new URL('../../docs/patterns.md', import.meta.url), 'utf8');
 
-/** Each pattern as it is on the page. */
-const SPECS = Object.fromEntries(
-  [...PAGE.matchAll(/^```yaml\n(.*?)^```/gms)].map(([, text = ''], index) => [
-    `pattern-${index}.yaml`,
-    text.replaceAll('acme/storefront', SITE).replace('soak: 30m', 'soak: 1s'),
+/** What is said before the first pattern: the hook that those share which show none. */
+const [BEFORE = '', ...SECTIONS] = PAGE.split(/^## /m);
+const [SHARED = ''] = fences(BEFORE);
+
+/** The YAML of each pattern, by the anchor of its section. */
+const PATTERNS = Object.fromEntries(
+  SECTIONS.map((section) => [
+    (section.split('\n')[0] ?? '').toLowerCase().replaceAll(' ', '-'),
+    fences(section),
   ]),
 );
+
+/** Each pattern as it is on the page, with a hook of its own where it is about the shared one. */
+const SPECS = Object.fromEntries(
+  Object.entries(PATTERNS).map(([pattern, texts]) => {
+    const shared = texts.some((text) => text.includes('id: shop'));
+    const documents = shared ? [SHARED, ...texts] : texts;
+    const text = documents
+      .join('---\n')
+      .replaceAll('id: shop', `id: ${pattern}`)
+      .replaceAll('acme/storefront', SITE)
+      .replace('soak: 30m', 'soak: 1s');
+    return [`${pattern}.yaml`, text];
+  }),
+);
+
+function fences(text: string): string[] {
+  return [...text.matchAll(/^```yaml\n(.*?)^```/gms)].map(([, yaml = '']) => yaml);
+}
+
+/** What the steps of the page call. */
+const PRICE = `#!/usr/bin/env node
+const events = [JSON.parse(require('node:fs').readFileSync(process.argv[2], 'utf8'))].flat();
+console.log(events.reduce((total, event) => total + event.body.amount * 2, 0));
+`;
 
 /** The receiver of notifications. */
 let refuses = false;
@@ -41,8 +69,9 @@ before(async () => {
         text.replace('https://stock.example.com', there),
       ]),
     ),
+    files: { price: { executable: PRICE } },
     env: {
-      MAINSHEET_SECRET_IMAGE_TOKEN: TOKEN,
+      MAINSHEET_SECRET_SHOP_TOKEN: TOKEN,
       MAINSHEET_STEP_TARGETS: '127.0.0.0/8',
     },
   });
@@ -80,28 +109,31 @@ async function endedOf(hook: string, payload: object): Promise<RunView[]> {
   });
 }
 
-test('the page has a section with YAML for each pattern in its table', () => {
+test('the page has a section for each pattern in its table, and each is at most ten lines of YAML', () => {
   const anchors = [...PAGE.matchAll(/\]\(#([a-z-]+)\)/g)].map(([, anchor]) => anchor);
-  const sections = PAGE.split(/^## /m).slice(1);
-  const shown = sections.filter((section) => section.includes('```yaml'));
-  const names = shown.map((section) =>
-    (section.split('\n')[0] ?? '').toLowerCase().replaceAll(' ', '-'),
-  );
-  assert.deepEqual(new Set(anchors), new Set(names));
+  assert.deepEqual(new Set(anchors), new Set(Object.keys(PATTERNS)));
+  for (const [pattern, texts] of Object.entries({ ...PATTERNS, shared: [SHARED] })) {
+    const lines = texts.flatMap((text) => text.split('\n')).filter((line) => /^ *[^ #]/.test(line));
+    assert.ok(lines.length > 0 && lines.length <= 10, `${pattern} has ${lines.length} lines`);
+    assert.ok(
+      lines.every((line) => line.length <= 100),
+      `a line of ${pattern} is too long`,
+    );
+  }
 });
 
 test('one to one: a request starts a run with what it says', async () => {
-  const [run] = await endedOf('image', { push_data: { tag: 'v1' } });
+  const [run] = await endedOf('one-to-one', { tag: 'v1' });
   assert.deepEqual([run?.spec, run?.outputs], ['one', { tag: 'v1' }]);
 });
 
 test('fan-out: each spec decides and ends by itself', async () => {
-  const both = await endedOf('release', { region: 'all' });
+  const both = await endedOf('fan-out', { region: 'all' });
   assert.deepEqual(Object.fromEntries(both.map(({ spec, state }) => [spec, state])), {
     eu: 'failed',
     us: 'succeeded',
   });
-  const one = await endedOf('release', { region: 'us' });
+  const one = await endedOf('fan-out', { region: 'us' });
   assert.deepEqual(
     one.map(({ spec }) => spec),
     ['us'],
@@ -120,15 +152,15 @@ test('request and response: the sender gets what the run put out', async () => {
 
 test('idempotency: what is sent again under its key counts once', async () => {
   const key = { 'Idempotency-Key': 'k1' };
-  const answers = [await send('order', { n: 1 }, key), await send('order', { n: 2 }, key)];
+  const answers = [await send('payment', { n: 1 }, key), await send('payment', { n: 2 }, key)];
   const [first, second] = await Promise.all(answers.map(async (one) => await one.json()));
-  assert.deepEqual(first, { delivery: 'order.k1', duplicate: false });
-  assert.deepEqual(second, { delivery: 'order.k1', duplicate: true });
-  assert.equal((await send('order', { n: 1 })).status, 422);
+  assert.deepEqual(first, { delivery: 'payment.k1', duplicate: false });
+  assert.deepEqual(second, { delivery: 'payment.k1', duplicate: true });
+  assert.equal((await send('payment', { n: 1 })).status, 422);
 });
 
 test('retry: a step that failed once is tried again', async () => {
-  const [run] = await endedOf('flaky', {});
+  const [run] = await endedOf('retry', {});
   assert.equal(run?.state, 'succeeded');
   assert.match(await world.log(run.id), /attempt 2/);
 });
@@ -138,7 +170,7 @@ test('request and callback: the result is posted where the request says, signed'
   const receiver = await startStandIn(t, () => ({ status: failures-- > 0 ? 503 : 200 }), {
     validate: false,
   });
-  await send('build', { size: 21, reply_to: `${receiver.url}/reply` });
+  await send('order', { amount: 21, reply_to: `${receiver.url}/reply` });
   const [first, again] = await until(
     'the result has come twice, since the first was refused',
     () => receiver.requests.length === 2 && receiver.requests,
@@ -153,18 +185,18 @@ test('request and callback: the result is posted where the request says, signed'
     type: string;
     data: { outputs: object };
   };
-  assert.deepEqual([type, data.outputs], ['run.succeeded', { built: '42' }]);
+  assert.deepEqual([type, data.outputs], ['run.succeeded', { total: '42' }]);
 });
 
 test('batch: many requests have one run', async () => {
-  for (const size of [1, 2]) await send('report', { size });
-  const [run] = await endedOf('report', { size: 3 });
-  assert.deepEqual(run?.outputs, { sizes: '[ 1, 2, 3 ]' });
+  for (const amount of [1, 10]) await send('batch', { amount });
+  const [run] = await endedOf('batch', { amount: 100 });
+  assert.deepEqual(run?.outputs, { total: '222' });
 });
 
 test('dead letter: what a receiver refused is listed with its answer, and sent again by hand', async () => {
   refuses = true;
-  const [run] = await endedOf('restock', {});
+  const [run] = await endedOf('dead-letter', {});
   const dead = await until('the notification is dead', async () => {
     const { items } = JSON.parse((await mainsheet('outbox', '--json')).stdout) as {
       items: { id: string; run: string; error: string }[];
@@ -207,20 +239,20 @@ test('event log: a hook that no spec names keeps what came, once', async () => {
   });
 });
 
-test('chain and promotion: staging, soak, approval, production at the same commit, and what its failure starts', async () => {
+test('chain and promotion: staging, soak, approval, production at the same commit, and a spec for its failure', async () => {
   const sha = await world.sample.commit({ message: 'promoted' });
   await world.sample.push('main');
-  const staging = await world.ended(sha, 'promote-staging');
+  const staging = await world.ended(sha, 'staging');
   assert.equal(staging.state, 'succeeded');
   const waiting = await until('production waits for a person', async () =>
-    (await world.runs(`&sha=${sha}`)).find(({ spec }) => spec === 'promote-production'),
+    (await world.runs(`&sha=${sha}`)).find(({ spec }) => spec === 'production'),
   );
   assert.equal(waiting.state, 'blocked');
   const approved = await world.controller.post(`/runs/${waiting.id}/approve`);
   assert.equal(approved.status, 200);
-  const production = await world.ended(sha, 'promote-production');
+  const production = await world.ended(sha, 'production');
   assert.deepEqual([production.id, production.state], [waiting.id, 'failed']);
-  const alarm = await world.ended(sha, 'promote-alarm');
+  const alarm = await world.ended(sha, 'alarm');
   assert.deepEqual(alarm.outputs, { sha });
   const seen = await world.controller.get<{ startedBy: string; starts: object[] }>(
     `/runs/${production.id}`,
@@ -228,15 +260,15 @@ test('chain and promotion: staging, soak, approval, production at the same commi
   assert.equal(seen.startedBy, staging.id);
   assert.deepEqual(
     seen.starts.map((one) => ({ ...one, dueAt: undefined })),
-    [{ spec: 'promote-alarm', state: 'started', reason: '', run: alarm.id, dueAt: undefined }],
+    [{ spec: 'alarm', state: 'started', reason: '', run: alarm.id, dueAt: undefined }],
   );
 });
 
 test('alert and roll back: what Alertmanager sends rolls the spec back once, and one that is resolved does nothing', async () => {
   const deployed: string[] = [];
   for (const message of ['good', 'bad']) {
-    deployed.push(await world.sample.commit({ message, branch: 'guarded' }));
-    await world.sample.push('guarded');
+    deployed.push(await world.sample.commit({ message, branch: 'stable' }));
+    await world.sample.push('stable');
     assert.equal((await world.ended(deployed.at(-1) ?? '', 'guarded')).state, 'succeeded');
   }
   // https://prometheus.io/docs/alerting/latest/configuration/#webhook_config

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createForge, type Forge, type ForgeOptions } from '../../demo/forge.ts';
-import { createSample, type Sample } from '../../demo/sample.ts';
+import { createSample, type FileChange, type Sample } from '../../demo/sample.ts';
 import { asAdmin } from './admin.ts';
 import { startController, type Controller } from './controller.ts';
 import { deafUrl } from './deaf.ts';
@@ -75,7 +75,7 @@ export async function createWorld(options: {
   /** Where the controller's data is. */
   disk?: { directory: string; enter: readonly string[] };
   forge?: Partial<ForgeOptions>;
-  files?: Record<string, string>;
+  files?: Record<string, FileChange>;
   /** As whom the controller speaks to the forge; default with its token. */
   credentials?: 'token' | 'app';
   /** Whether GitHub tells of this receiver, so that what it has missed is taken in: at any time, not only at a start. */
