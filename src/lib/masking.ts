@@ -10,6 +10,11 @@ export interface Masker {
   push(text: string): string;
   /** The held-back rest. The masker is then as new. */
   flush(): string;
+  /**
+   * Units at the end of what was pushed that a new masker has to be given first, so that it goes on where this one is: what is held back,
+   * and all of a secret of which a part is held back.
+   */
+  held(): number;
 }
 
 /** A masker for `secrets`: as `createMaskers`, for one stream only. */
@@ -105,6 +110,8 @@ function createStream(
   let position = 0;
   /** Whether the last character given out was masked: then what touches it needs no second mark. */
   let inMark = false;
+  /** Where what the last mark stands for begins in the stream. */
+  let markedFrom = 0;
 
   return {
     push(text) {
@@ -121,6 +128,10 @@ function createStream(
       const output = giveOut(position + held.length);
       inMark = false;
       return output;
+    },
+    held() {
+      const isCut = inMark && views.some(({ spans: [first] }) => first?.[0] === position);
+      return position + held.length - (isCut ? markedFrom : position);
     },
   };
 
@@ -142,7 +153,10 @@ function createStream(
     let at = position;
     for (const [start, end] of coveredBefore(until)) {
       if (start > at) output += held.slice(at - position, start - position);
-      if (start > at || !inMark) output += mark;
+      if (start > at || !inMark) {
+        output += mark;
+        markedFrom = start;
+      }
       inMark = true;
       at = Math.min(end, until);
     }

@@ -39,7 +39,7 @@ export function createExecute(deps: ExecuteDeps): Execute {
     let mask = (text: string) => text;
     const openLog = (createMasker: () => Masker) =>
       createRunLog({
-        logs: deps.store.logs,
+        store: deps.store,
         run,
         createMasker,
         maxBytes: deps.maxLogBytes,

@@ -6,7 +6,8 @@ import { retry } from '../lib/retry.ts';
 import type { News } from '../model/news.ts';
 import type { Run } from '../model/run.ts';
 import { STORE_TIMEOUT_MS, stillOurs } from './pipeline-context.ts';
-import type { LogChunk, Logs } from '../store/logs.ts';
+import type { Store, Tables } from '../store/index.ts';
+import type { LogChunk } from '../store/logs.ts';
 
 /** Text is kept back at most this long, so that a chatty step costs few transactions and a reader sees it live. */
 const FLUSH_AFTER_MS = 50;
@@ -14,14 +15,20 @@ const FLUSH_AFTER_MS = 50;
 const FLUSH_AT_LENGTH = 64 * 1024;
 
 type Stream = LogChunk['stream'];
+type Save = (tables: Tables, held: number) => Promise<void>;
 
 /** A run's log: masked, bounded, in order, written as it comes. */
 export interface RunLog {
   write(step: number, stream: Stream, text: string): void;
+  /**
+   * Writes what a step has put out, and stores it with what `save` does in one transaction. `held`: how many units at the end of the
+   * step's stdout are not among it, since a secret may begin in them. Throws as `close`.
+   */
+  writeWith(step: number, text: string, save: Save): Promise<void>;
   /** A line of Mainsheet's own. */
   say(step: number, text: string): void;
-  /** Ends a step's streams: what the masker held back is written. */
-  endStep(step: number): void;
+  /** Ends a step's streams: what the masker held back is written. `goesOn`: not what `writeWith` has called held, it comes again. */
+  endStep(step: number, goesOn?: boolean): void;
   /**
    * Resolves when everything is stored, also when it is called again. Throws what the store threw, and LostRunError when
    * another process has taken the run up: then nothing more is written.
@@ -30,7 +37,7 @@ export interface RunLog {
 }
 
 export async function createRunLog(deps: {
-  logs: Logs;
+  store: Pick<Store, 'logs' | 'lazily'>;
   run: Pick<Run, 'id' | 'attempts'>;
   createMasker: () => Masker;
   /** The log's size at most, in bytes. */
@@ -38,7 +45,8 @@ export async function createRunLog(deps: {
   clock: Clock;
   news: Broadcast<News>;
 }): Promise<RunLog> {
-  const { logs, run, clock, news } = deps;
+  const { store, run, clock, news } = deps;
+  const { logs } = store;
   let seq = await logs.nextSeq(run.id);
   /** Whether what is written next starts a line: what a process that died had written last may have had no end. */
   let atLineStart = (await logs.read(run.id, seq - 2, 1)).every(({ text }) => text.endsWith('\n'));
@@ -51,6 +59,8 @@ export async function createRunLog(deps: {
   const limit: LogLimit = createLogLimit({ maxBytes: deps.maxBytes });
   // stdout and stderr are masked apart, because a secret may be split over chunks of one of them.
   const maskers = new Map<Stream, Masker>();
+  /** Whether what the masker of stdout holds back is put out again by the step when it goes on. */
+  let comesAgain = false;
 
   function masker(stream: Stream): Masker {
     let found = maskers.get(stream);
@@ -69,14 +79,18 @@ export async function createRunLog(deps: {
     if (last?.step === step && last.stream === stream) last.text += text;
     else waiting.push({ at: clock.now(), step, stream, text });
     waitingLength += text.length;
-    if (waitingLength >= FLUSH_AT_LENGTH) flush();
-    else timer ??= setTimeout(flush, FLUSH_AFTER_MS);
   }
 
-  function flush(): void {
+  function addSoon(step: number, stream: Stream, masked: string): void {
+    add(step, stream, masked);
+    if (waitingLength >= FLUSH_AT_LENGTH) flush();
+    else if (waiting.length > 0) timer ??= setTimeout(() => flush(), FLUSH_AFTER_MS);
+  }
+
+  function flush(save?: (tables: Tables) => Promise<void>): void {
     clearTimeout(timer);
     timer = undefined;
-    if (waiting.length === 0) return;
+    if (waiting.length === 0 && save === undefined) return;
     const chunks = waiting.map((chunk) => {
       const numbered = { seq, ...chunk };
       seq += 1;
@@ -86,7 +100,7 @@ export async function createRunLog(deps: {
     waitingLength = 0;
     writing = writing.then(async () => {
       try {
-        await store(chunks);
+        await append(chunks, save);
         news.publish({ kind: 'log', run: run.id });
       } catch (error) {
         failure ??= error;
@@ -95,26 +109,53 @@ export async function createRunLog(deps: {
   }
 
   /** A database that is away for a moment does not end a run. An answer that was lost is not written twice. */
-  async function store(chunks: readonly LogChunk[]): Promise<void> {
+  async function append(
+    chunks: readonly LogChunk[],
+    save?: (tables: Tables) => Promise<void>,
+  ): Promise<void> {
     let again = false;
     await retry({ clock, timeoutMs: STORE_TIMEOUT_MS }, async () => {
-      const last = chunks.at(-1)?.seq ?? -1;
-      if (again && (await logs.nextSeq(run.id)) > last) return;
+      const last = chunks.at(-1)?.seq;
+      if (again && last !== undefined && (await logs.nextSeq(run.id)) > last) return;
       again = true;
-      stillOurs(run, await logs.append(run.id, chunks, run.attempts));
+      if (save === undefined) {
+        stillOurs(run, await logs.append(run.id, chunks, run.attempts));
+        return;
+      }
+      await store.lazily(async (tables) => {
+        stillOurs(run, await tables.logs.append(run.id, chunks, run.attempts));
+        await save(tables);
+      });
     });
   }
 
-  function endStep(step: number): void {
-    for (const [stream, held] of maskers) add(step, stream, held.flush());
+  async function stored(): Promise<void> {
+    await writing;
+    if (failure !== undefined) throw failure;
+  }
+
+  function endStep(step: number, goesOn = false): void {
+    for (const [stream, masked] of maskers) {
+      const rest = masked.flush();
+      if (!goesOn || !comesAgain || stream !== 'stdout') addSoon(step, stream, rest);
+    }
+    comesAgain = false;
   }
 
   return {
-    write: (step, stream, text) => add(step, stream, masker(stream).push(text)),
+    write: (step, stream, text) => addSoon(step, stream, masker(stream).push(text)),
+    async writeWith(step, text, save) {
+      const own = masker('stdout');
+      add(step, 'stdout', own.push(text));
+      comesAgain = true;
+      const held = own.held();
+      flush((tables) => save(tables, held));
+      await stored();
+    },
     say(step, text) {
       const own = masker('mainsheet');
       const line = own.push(`${text}\n`) + own.flush();
-      add(step, 'mainsheet', atLineStart ? line : `\n${line}`);
+      addSoon(step, 'mainsheet', atLineStart ? line : `\n${line}`);
     },
     endStep,
     async close() {
@@ -126,8 +167,7 @@ export async function createRunLog(deps: {
         if (text !== '') waiting.push({ at: clock.now(), step: -1, stream: 'mainsheet', text });
         flush();
       }
-      await writing;
-      if (failure !== undefined) throw failure;
+      await stored();
     },
   };
 }

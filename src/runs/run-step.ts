@@ -7,9 +7,10 @@ import type { StepSpec } from '../model/deployment-spec.ts';
 import type { Step } from '../model/run.ts';
 import { renderTemplate } from '../spec/expressions.ts';
 import { expressionContext, inputsOfRun } from './expression-context.ts';
+import { interrupted } from './outcome.ts';
 import type { StepResult } from '../steps/contract.ts';
 import { stepEnvironment } from '../steps/environment.ts';
-import { saveStep, type Pipeline, type PipelineDeps } from './pipeline-context.ts';
+import { saveStep, stillOurs, type Pipeline, type PipelineDeps } from './pipeline-context.ts';
 import { eventPathOf, eventsPathOf, homeOf } from './scratch.ts';
 
 /** A retry never waits longer than this between two attempts of a step. */
@@ -51,7 +52,7 @@ export async function runStep(
 
     const timeLeft = deadline - deps.clock.elapsed();
     const result = await attemptStep(deps, pipeline, turn, attempt, timeLeft);
-    log.endStep(step.index);
+    log.endStep(step.index, signal.aborted && interrupted(signal).kind === 'interrupted');
     if ('kept' in result || result.outcome === 'succeeded' || result.outcome === 'cancelled')
       return result;
     if (attempt >= stepSpec.retry.attempts || deps.clock.elapsed() >= deadline) return result;
@@ -109,6 +110,12 @@ async function attemptStep(
     keep: async (text) => {
       step.kept = text;
       await saveStep(deps, run, step);
+    },
+    logAndKeep: async (output, keptOf) => {
+      await log.writeWith(step.index, output, async (tables, held) => {
+        step.kept = keptOf(held);
+        stillOurs(run, await tables.steps.update(run.id, step, run.attempts));
+      });
     },
     secrets,
     log: (stream, text) => log.write(step.index, stream, text),

@@ -4,7 +4,8 @@ import type { AwxStepSpec } from '../model/deployment-spec.ts';
 import { renderJson } from '../spec/expressions.ts';
 import { TooLargeError, type Ask } from './ask.ts';
 import type { StepContext, StepKind } from './contract.ts';
-import { askFor, createShow, failedStep, runRemote, type Remote } from './remote.ts';
+import { askFor, failedStep, runRemote, type Remote } from './remote.ts';
+import type { RemoteOutput } from './remote-output.ts';
 
 const launched = z.object({ job: z.number() });
 const jobs = z.object({ results: z.array(z.object({ id: z.number() })) });
@@ -13,13 +14,15 @@ const stdout = z.object({ range: z.object({ absolute_end: z.number() }), content
 
 /** Launches a job template of AWX or Ansible Automation Platform, and waits for its job: https://docs.ansible.com/automation-controller/latest/html/controllerapi/api_ref.html */
 export function createAwxStep({ ask, clock }: { ask: Ask; clock: Clock }): StepKind<AwxStepSpec> {
-  return (context) => runRemote({ clock }, context, (signal) => awx(ask, context, signal));
+  return (context) =>
+    runRemote({ clock }, context, (signal, output) => awx(ask, context, signal, output));
 }
 
 function awx(
   ask: Ask,
   { step, values, secrets, log }: StepContext<AwxStepSpec>,
   signal: AbortSignal,
+  output: RemoteOutput,
 ): Remote {
   const api = `${step.server}/api/v2`;
   const headers = {
@@ -28,20 +31,18 @@ function awx(
   };
   const get = async (path: string) =>
     askFor(ask, { url: api + path, method: 'GET', headers, signal });
-  /** Lines of the job's output that the log has. */
-  let shown = 0;
-  const show = createShow(log);
   const pageOf = (id: string) => `${step.server}/#/jobs/playbook/${id}`;
 
   async function showOutput(id: string): Promise<void> {
+    const from = output.at();
     const { body } = await get(
-      `/jobs/${id}/stdout/?format=json&content_format=ansi&start_line=${shown}`,
+      `/jobs/${id}/stdout/?format=json&content_format=ansi&start_line=${from}`,
     );
     const { content, range } = stdout.parse(body);
     // Of more than it gives at once AWX says only that, in a line.
-    if (range.absolute_end < shown) throw new TooLargeError('AWX has more output than it gives');
-    if (content !== '') log('stdout', content.endsWith('\n') ? content : `${content}\n`);
-    shown = range.absolute_end;
+    if (range.absolute_end < from) throw new TooLargeError('AWX has more output than it gives');
+    const lines = content === '' || content.endsWith('\n') ? content : `${content}\n`;
+    await output.show(lines, range.absolute_end);
   }
 
   return {
@@ -63,7 +64,7 @@ function awx(
 
     async look(id) {
       const found = job.parse((await get(`/jobs/${id}/`)).body);
-      await show(pageOf(id), () => showOutput(id));
+      await output.unlessTooLarge(pageOf(id), () => showOutput(id));
       switch (found.status) {
         case 'successful':
           return {

@@ -4,7 +4,8 @@ import type { JenkinsStepSpec } from '../model/deployment-spec.ts';
 import { renderTemplate } from '../spec/expressions.ts';
 import { AskError, type Ask } from './ask.ts';
 import type { StepContext, StepKind } from './contract.ts';
-import { askFor, createShow, failedStep, runRemote, type Look, type Remote } from './remote.ts';
+import { askFor, failedStep, runRemote, type Look, type Remote } from './remote.ts';
+import type { RemoteOutput } from './remote-output.ts';
 
 const actions = z.array(
   z.object({ parameters: z.array(z.object({ name: z.string(), value: z.unknown() })).optional() }),
@@ -31,13 +32,15 @@ export function createJenkinsStep({
   ask: Ask;
   clock: Clock;
 }): StepKind<JenkinsStepSpec> {
-  return (context) => runRemote({ clock }, context, (signal) => jenkins(ask, context, signal));
+  return (context) =>
+    runRemote({ clock }, context, (signal, output) => jenkins(ask, context, signal, output));
 }
 
 function jenkins(
   ask: Ask,
   { step, values, secrets, log }: StepContext<JenkinsStepSpec>,
   signal: AbortSignal,
+  output: RemoteOutput,
 ): Remote {
   const job = `${step.server}/${step.job
     .split('/')
@@ -60,9 +63,6 @@ function jenkins(
       // Jenkins leads people on to a page after what it has done.
       (status) => status >= 200 && status < 400,
     );
-  /** Bytes of the build's log that ours has. */
-  let shown = 0;
-  const show = createShow(log);
 
   async function lookAtQueue(item: string): Promise<Look> {
     const answer = await get(
@@ -80,10 +80,11 @@ function jenkins(
 
   async function showLog(number: string): Promise<void> {
     const { body, headers: told } = await get(
-      `${job}/${number}/logText/progressiveText?start=${shown}`,
+      `${job}/${number}/logText/progressiveText?start=${output.at()}`,
     );
-    if (typeof body === 'string' && body !== '') log('stdout', body);
-    shown = Number(told['x-text-size'] ?? shown);
+    // Bytes.
+    const size = Number(told['x-text-size'] ?? output.at());
+    await output.show(typeof body === 'string' ? body : '', size);
   }
 
   return {
@@ -123,7 +124,7 @@ function jenkins(
       const { building, result } = build.parse(
         (await get(`${job}/${number}/api/json?tree=building,result`)).body,
       );
-      await show(`${job}/${number}/console`, () => showLog(number));
+      await output.unlessTooLarge(`${job}/${number}/console`, () => showLog(number));
       if (building || result === null) return { state: 'going on' };
       if (result === 'SUCCESS') {
         return {

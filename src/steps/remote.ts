@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { describeError, hintOf, RetryableError } from '../lib/errors.ts';
-import { AskError, TooLargeError, type Ask, type Answer, type Question } from './ask.ts';
+import { AskError, type Ask, type Answer, type Question } from './ask.ts';
 import type { StepContext, StepResult } from './contract.ts';
+import { createRemoteOutput, type RemoteOutput, type Shown } from './remote-output.ts';
 
 /** Between two looks at what was started, unless the other system wants more time. */
 const LOOK_EVERY_MS = 5000;
@@ -17,7 +18,12 @@ interface Kept {
   /** What this start is called, so that it can be found. */
   id: string;
   work?: string;
+  /** Undefined: the log has none of its output. */
+  shown?: Shown;
 }
+
+/** What is known to have been started. */
+type Begun = Kept & { work: string };
 
 /** How a look at it came out. */
 export type Look =
@@ -48,12 +54,18 @@ interface Pace {
  */
 export async function runRemote(
   { clock, lookEveryMs = LOOK_EVERY_MS, findTries = FIND_TRIES }: Pace,
-  context: Pick<StepContext, 'signal' | 'timeoutMs' | 'kept' | 'keep' | 'log'>,
-  remote: (signal: AbortSignal) => Remote,
+  context: Pick<StepContext, 'signal' | 'timeoutMs' | 'kept' | 'keep' | 'log' | 'logAndKeep'>,
+  connect: (signal: AbortSignal, output: RemoteOutput) => Remote,
 ): Promise<StepResult> {
   const late = AbortSignal.timeout(Math.min(context.timeoutMs, 2 ** 31 - 1));
   const signal = AbortSignal.any([context.signal, late]);
-  let begun: Required<Kept> | undefined;
+  let begun: Begun | undefined;
+  const shown = readKept(context.kept)?.shown ?? { at: 0, more: 0 };
+  const output = createRemoteOutput(context, shown, (now) => {
+    if (begun !== undefined) begun = { ...begun, shown: now };
+    return JSON.stringify(begun);
+  });
+  const remote = (until: AbortSignal) => connect(until, output);
   try {
     const system = remote(signal);
     begun = await begin({ clock, lookEveryMs, findTries }, context, system, signal);
@@ -93,11 +105,11 @@ async function begin(
   context: Pick<StepContext, 'kept' | 'keep' | 'log'>,
   system: Remote,
   signal: AbortSignal,
-): Promise<Required<Kept>> {
+): Promise<Begun> {
   const kept = readKept(context.kept);
   if (kept?.work !== undefined) {
     context.log('stdout', 'Going on with what was started before\n');
-    return { id: kept.id, work: kept.work };
+    return { ...kept, work: kept.work };
   }
   const id = kept?.id ?? `mainsheet-${randomUUID()}`;
   if (kept === undefined) await context.keep(JSON.stringify({ id } satisfies Kept));
@@ -153,24 +165,6 @@ function readKept(text: string | undefined): Kept | undefined {
 function isCancelled(signal: AbortSignal): boolean {
   const why = signal.reason as { kind?: string } | undefined;
   return signal.aborted && why?.kind !== 'interrupt';
-}
-
-/**
- * Shows what the work has put out, until that is more than is read of an answer: then the log has where the rest is. How the work ends is
- * no matter of that.
- */
-export function createShow(log: StepContext['log']) {
-  let isOver = false;
-  return async (where: string, show: () => Promise<void>): Promise<void> => {
-    if (isOver) return;
-    try {
-      await show();
-    } catch (error) {
-      if (!(error instanceof TooLargeError)) throw error;
-      isOver = true;
-      log('stderr', `Too much output to be read at once; the rest is at ${where}\n`);
-    }
-  };
 }
 
 export function failedStep(reason: string): StepResult {

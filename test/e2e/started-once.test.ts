@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { after, test } from 'node:test';
 import { actionsStand, awxStand, jenkinsStand, type Stand } from '../steps/stands.ts';
+import { asAdmin } from '../support/admin.ts';
 import { until } from '../support/until.ts';
 import { createWorld, SITE } from '../support/world.ts';
 
@@ -60,7 +61,7 @@ secrets: [AWX, JENKINS]
 steps: [{ ${step} }]
 `;
 
-test('AWX, Jenkins and a workflow that were asked to start as the controller was killed have started once, and their ends are the runs’', async () => {
+test('AWX, Jenkins and a workflow that were asked to start as the controller was killed have started once, and killed again while they run; their logs hold each line once', async () => {
   let [forge, token] = ['', ''];
   const stands = {
     awx: awxStand(),
@@ -102,7 +103,20 @@ test('AWX, Jenkins and a workflow that were asked to start as the controller was
   await until('all three were started', () =>
     Object.values(stands).every(({ starts }) => starts.length === 1),
   );
+  stands.awx.isHeld = stands.jenkins.isHeld = true;
   await world.controller.kill();
+  await world.controller.restart();
+  const logOf = async (name: string): Promise<string> => {
+    const run = (await world.runs(`&sha=${sha}`)).find(({ spec }) => spec === name);
+    const response = await asAdmin(`${world.controller.url}/api/v1/runs/${run?.id}/log`);
+    return await response.text();
+  };
+  await until('the logs have the first lines', async () => {
+    const logs = [await logOf('awx'), await logOf('jenkins')];
+    return logs.every((log) => log.includes('TASK ['));
+  });
+  await world.controller.kill();
+  stands.awx.isHeld = stands.jenkins.isHeld = false;
   await world.controller.restart();
   const runs = await until(
     'all three have ended',
@@ -121,4 +135,13 @@ test('AWX, Jenkins and a workflow that were asked to start as the controller was
     Object.values(stands).map(({ starts }) => starts.length),
     [1, 1, 1],
   );
+  for (const name of ['awx', 'jenkins']) {
+    const lines = (await logOf(name)).split('\n').filter((line) => /PLAY|TASK|\]$/.test(line));
+    // What Mainsheet says of the restart may stand within a line.
+    assert.equal(
+      lines.join(' ').replace('[ ***', '[***'),
+      'PLAY [all] TASK [***] PLAY RECAP',
+      name,
+    );
+  }
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { createMasker, maskText } from '../../src/lib/masking.ts';
+import { createMasker, createMaskers, maskText } from '../../src/lib/masking.ts';
 
 /** Few letters, so that secrets overlap, repeat, and grow out of each other's remains. */
 const tightText = (maxLength: number) =>
@@ -16,6 +16,20 @@ function inPieces(text: string, cuts: number[]): string[] {
 function maskPieces(secrets: string[], pieces: string[]): string {
   const masker = createMasker(secrets);
   return pieces.map((piece) => masker.push(piece)).join('') + masker.flush();
+}
+
+/** Each piece by a masker of its own, which is first given again what the one before it held. */
+function maskByOthers(secrets: string[], pieces: string[]): string {
+  const create = createMaskers(secrets);
+  let [output, again] = ['', ''];
+  for (const [index, piece] of pieces.entries()) {
+    const masker = create();
+    output += masker.push(again + piece);
+    const held = masker.held();
+    again = held === 0 ? '' : (again + piece).slice(-held);
+    if (index === pieces.length - 1) output += masker.flush();
+  }
+  return output;
 }
 
 for (const [kind, text] of [
@@ -39,6 +53,13 @@ for (const [kind, text] of [
         for (const secret of secrets) {
           if (secret !== '') assert.ok(!output.includes(secret), `${secret} is in ${output}`);
         }
+        // What two have masked parts of may have two marks.
+        const mark = maskText(secrets, secrets.find((secret) => secret !== '') ?? '');
+        const oneMark = (masked: string) =>
+          mark === ''
+            ? masked
+            : masked.replace(new RegExp(`(?:${mark.replaceAll('*', '\\*')})+`, 'g'), mark);
+        assert.equal(oneMark(maskByOthers(secrets, inPieces(whole, cuts))), oneMark(output));
       }),
       { numRuns: 2000 },
     );

@@ -77,6 +77,7 @@ async function run(
     values: { run: { sha: 'abc/../d' }, event: { name: 'x"y' }, secrets: { TOKEN: 's3cret' } },
     secrets: { TOKEN: 's3cret\n' },
     keep: async () => {},
+    logAndKeep: async () => {},
     log: (_stream, text) => (log += text),
     signal: options.signal ?? new AbortController().signal,
     timeoutMs: options.timeoutMs ?? 60_000,

@@ -14,6 +14,8 @@ import { createWorkflowStep } from '../../src/steps/workflow.ts';
 import { connect } from '../github/support.ts';
 import { actionsStand, awxStand, jenkinsStand } from './stands.ts';
 
+/** No whole lines. */
+const HELD = 5;
 const FREE = { take: async () => ({ sent() {}, failed() {} }) };
 
 const ACTIONS = {
@@ -85,7 +87,7 @@ for (const system of SYSTEMS) {
       const clock: Clock = { now: () => 0, elapsed: () => 0, sleep: async () => {} };
       const ask = createAsk({ targets: createTargets(['127.0.0.0/8']), fetch });
       const kind = system.kind({ ask, clock, url }) as StepKind<StepSpec>;
-      const disk: { kept?: string } = {};
+      const disk: { kept?: string; log: string } = { log: '' };
       const lines: string[] = [];
       return {
         stand,
@@ -96,6 +98,15 @@ for (const system of SYSTEMS) {
           options: { dieAt?: number; keptFirst?: boolean; signal?: AbortSignal } = {},
         ): Promise<StepResult> => {
           let count = 0;
+          let held = '';
+          function keep(kept: string, output = ''): void {
+            count += 1;
+            if (count !== options.dieAt || options.keptFirst === true) {
+              disk.kept = kept;
+              disk.log += output;
+            }
+            if (count === options.dieAt) throw new Error('the process has died');
+          }
           return await kind({
             step,
             attemptId: 'r1-1-1',
@@ -106,10 +117,13 @@ for (const system of SYSTEMS) {
             values: { run: { sha: 'abc' } },
             secrets: { TOKEN: system.secret },
             kept: disk.kept,
-            async keep(kept) {
-              count += 1;
-              if (count !== options.dieAt || options.keptFirst === true) disk.kept = kept;
-              if (count === options.dieAt) throw new Error('the process has died');
+            keep: async (kept) => keep(kept),
+            // As the masker does, the log holds back the last units of what comes.
+            async logAndKeep(output, keptOf) {
+              lines.push(output);
+              const text = held + output;
+              held = text.slice(-HELD);
+              keep(keptOf(held.length), text.slice(0, -HELD));
             },
             log: (_stream, line) => lines.push(line),
             signal: options.signal ?? new AbortController().signal,
@@ -149,12 +163,21 @@ for (const system of SYSTEMS) {
       [2, false],
       [2, true],
       [3, false],
+      [3, true],
+      [4, false],
+      [4, true],
+      [5, false],
+      [5, true],
     ] as const) {
+      // Only a log is kept that often.
+      if (dieAt > 3 && system.stand().output === undefined) continue;
       test(`a process that dies at keeping number ${dieAt}, ${keptFirst ? 'after' : 'before'} the disk has it, starts nothing twice`, async (t) => {
-        const { stand, run } = await setUp(t);
+        const { stand, run, disk } = await setUp(t);
         await run({ dieAt, keptFirst });
         assert.equal((await run()).outcome, 'succeeded');
         assert.equal(stand.starts.length, 1);
+        if (stand.output !== undefined)
+          assert.equal(disk.log, stand.output.slice(0, -HELD), 'each line once');
       });
     }
 
@@ -194,6 +217,7 @@ test('a workflow that is not passed an id is not started again when it is not kn
     secrets: {},
     kept: JSON.stringify({ id: 'mainsheet-1' }),
     keep: async () => {},
+    logAndKeep: async () => {},
     log() {},
     signal: new AbortController().signal,
     timeoutMs: 60_000,

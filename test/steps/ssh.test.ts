@@ -76,6 +76,7 @@ function start(machine: Machine, how: How): Attempt {
       values: {},
       secrets: { KEY: how.key ?? machine.privateKey },
       keep: async () => {},
+      logAndKeep: async () => {},
       log: (stream, text) => pieces.push({ stream, text }),
       signal: controller.signal,
       timeoutMs: how.timeoutMs ?? 60_000,

@@ -9,10 +9,25 @@ export interface Stand {
   cancelled: string[];
   /** Looks until the work is over. */
   looks: number;
+  /** Whether it is not over as long as this holds. */
+  isHeld?: boolean;
   end: 'good' | 'bad';
   /** What the work puts out; undefined for a system that shows none. */
   output?: string;
   answer(request: IncomingMessage, body: string, response: ServerResponse): void;
+}
+
+const LINES = ['PLAY [all]', 'TASK [the-secret]', 'PLAY RECAP', ''].join('\n');
+
+/** Half of it until the work is over: cut in its line, or with the whole line. */
+function soFar({ output = '', looks }: Stand, inLine: boolean): string {
+  const half = Math.floor(output.length / 2);
+  const end = inLine ? half : output.indexOf('\n', half) + 1;
+  return looks > 0 && output.includes('\n') ? output.slice(0, end) : output;
+}
+
+function lookAt(stand: Stand): void {
+  if (stand.isHeld !== true || stand.looks > 1) stand.looks -= 1;
 }
 
 function json(response: ServerResponse, status: number, body: unknown): void {
@@ -27,7 +42,7 @@ export function awxStand(): Stand {
     cancelled: [],
     looks: 2,
     end: 'good',
-    output: 'PLAY [all]\n',
+    output: LINES,
     answer(request, body, response) {
       assert.equal(request.headers.authorization, 'Bearer the-secret');
       const url = new URL(request.url ?? '', 'http://awx');
@@ -41,13 +56,15 @@ export function awxStand(): Stand {
         json(response, 200, { results: stand.starts.includes(id) ? [{ id: 7 }] : [] });
       } else if (url.pathname === '/api/v2/jobs/7/stdout/') {
         const from = Number(url.searchParams.get('start_line'));
-        const content = from === 0 ? stand.output : '';
-        json(response, 200, { range: { start: from, end: 1, absolute_end: 1 }, content });
+        const lines = soFar(stand, false).match(/.*\n|.+$/g) ?? [];
+        const content = lines.slice(from).join('');
+        const end = lines.length;
+        json(response, 200, { range: { start: from, end, absolute_end: end }, content });
       } else if (url.pathname === '/api/v2/jobs/7/cancel/') {
         stand.cancelled.push('7');
         json(response, 202, {});
       } else {
-        stand.looks -= 1;
+        lookAt(stand);
         const over = stand.end === 'good' ? 'successful' : 'failed';
         json(response, 200, { id: 7, status: stand.looks > 0 ? 'running' : over });
       }
@@ -64,11 +81,11 @@ export function jenkinsStand(): Stand {
     cancelled: [],
     looks: 3,
     end: 'good',
-    output: 'PLAY all',
+    output: LINES,
     answer(request, body, response) {
       const basic = Buffer.from('bot:the-secret').toString('base64');
       assert.equal(request.headers.authorization, `Basic ${basic}`);
-      const { pathname } = new URL(request.url ?? '', 'http://jenkins');
+      const { pathname, searchParams } = new URL(request.url ?? '', 'http://jenkins');
       const isQueued = stand.looks > 2;
       if (pathname === '/job/deploy/job/shop/buildWithParameters') {
         const parameters = new URLSearchParams(body);
@@ -76,7 +93,7 @@ export function jenkinsStand(): Stand {
         stand.starts.push(parameters.get('MAINSHEET_ID') ?? '');
         response.writeHead(201, { Location: 'http://jenkins/queue/item/5/' }).end();
       } else if (pathname === '/queue/item/5/api/json') {
-        stand.looks -= 1;
+        lookAt(stand);
         json(response, 200, isQueued ? { why: 'busy' } : { executable: { number: 12 } });
       } else if (pathname === '/queue/api/json') {
         const items = stand.starts.map((id) => ({ id: 5, actions: actionsOf(id) }));
@@ -85,13 +102,14 @@ export function jenkinsStand(): Stand {
         const builds = stand.starts.map((id) => ({ number: 12, actions: actionsOf(id) }));
         json(response, 200, { builds: isQueued ? [] : builds });
       } else if (pathname.endsWith('/logText/progressiveText')) {
-        response.writeHead(200, { 'Content-Type': 'text/plain', 'X-Text-Size': '8' });
-        response.end(stand.output);
+        const output = soFar(stand, true);
+        response.writeHead(200, { 'Content-Type': 'text/plain', 'X-Text-Size': output.length });
+        response.end(output.slice(Number(searchParams.get('start'))));
       } else if (/\/(?:stop|cancelItem)$/.test(pathname)) {
         stand.cancelled.push(pathname);
         response.writeHead(302, { Location: '/' }).end();
       } else {
-        stand.looks -= 1;
+        lookAt(stand);
         const over = stand.end === 'good' ? 'SUCCESS' : 'FAILURE';
         const building = stand.looks > 0;
         json(response, 200, { building, result: building ? null : over });
@@ -144,7 +162,7 @@ export function actionsStand(tells: boolean, token = () => TOKEN): Stand {
         json(response, 200, { jobs: [{ name: 'PLAY', html_url: 'https://job', ...state }] });
       } else {
         assert.equal(pathname, `${path}/runs/90`);
-        stand.looks -= 1;
+        lookAt(stand);
         const conclusion = stand.end === 'good' ? 'success' : 'failure';
         json(response, 200, {
           html_url: 'https://github.com/acme/infra/actions/runs/90',

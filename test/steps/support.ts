@@ -83,6 +83,7 @@ export async function runScript(
     values: {},
     secrets: {},
     keep: async () => {},
+    logAndKeep: async () => {},
     log: options.log ?? ((stream, text) => pieces.push({ stream, text })),
     signal: controller.signal,
     timeoutMs: options.timeoutMs ?? 60_000,

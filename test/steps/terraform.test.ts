@@ -83,6 +83,7 @@ async function setUp(
         secrets: {},
         kept: disk.kept,
         approved: how.approved,
+        logAndKeep: async () => {},
         async keep(kept) {
           disk.kept = kept;
           if (how.dies === true) throw new Error('the process has died');
