@@ -2,7 +2,7 @@ import type { Octokit } from '@octokit/rest';
 import type { Permission } from '../github/check.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { GitServers, ServerType } from '../lib/servers.ts';
-import type { Callback } from '../model/callback.ts';
+import type { Answered, Callback } from '../model/callback.ts';
 import type { DeploymentSpec, FeedbackKind, NotifySpec } from '../model/deployment-spec.ts';
 import type { Importance } from '../model/importance.ts';
 import type { Run, RunState } from '../model/run.ts';
@@ -104,6 +104,8 @@ export interface Sent {
   id?: number;
   /** Entries behind this one in its target that it has told of as well. */
   covers?: readonly number[];
+  /** What the other side answered; the sender fills it in, no kind. */
+  answered?: Answered | undefined;
 }
 
 /** One kind of callback: all that Mainsheet knows of it. `Stored` stands in the outbox, `Rendered` is sent. */

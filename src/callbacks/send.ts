@@ -3,7 +3,9 @@ import type { GitHub } from '../github/client.ts';
 import { asGitHubFailure, isAboutCredentials } from '../github/failure.ts';
 import type { Clock } from '../lib/clock.ts';
 import { TerminalError } from '../lib/errors.ts';
+import type { Answered } from '../model/callback.ts';
 import type { Message, Place, Sent } from './contract.ts';
+import { createEars, type Ears } from './hear.ts';
 import { kindOf } from './index.ts';
 import { sendMail, type MailServer } from './send-mail.ts';
 
@@ -64,14 +66,17 @@ export function createSender(deps: {
   return {
     async send(message, { retried, ageMs, ...options }) {
       const signal = AbortSignal.any([options.signal, AbortSignal.timeout(LONGEST_SEND_MS)]);
-      return await kindOf(message).send(message, {
+      const ears = createEars();
+      const sent = await kindOf(message).send(message, {
         async github(repository, doing, act, longThere = false) {
           const maybeTooEarly = !longThere && (!retried || ageMs < TOO_EARLY_MS);
           const attempt = { doing: `${doing} ${repository}`, maybeTooEarly, signal };
-          return await toGitHub(repository, attempt, act);
+          return await toGitHub(repository, attempt, (octokit, place) =>
+            act(ears.octokit(octokit), place),
+          );
         },
-        fetch: deps.fetch ?? fetch,
-        fetchAsked: deps.fetchAsked ?? refuse,
+        fetch: ears.fetch(deps.fetch ?? fetch),
+        fetchAsked: ears.fetch(deps.fetchAsked ?? refuse),
         async mail(mail) {
           if (deps.smtp !== undefined) await sendMail(deps.smtp, mail, signal);
         },
@@ -80,8 +85,15 @@ export function createSender(deps: {
         timeoutMs: deps.webhookTimeoutMs ?? 20_000,
         retried,
       });
+      return { ...sent, answered: answeredOf(ears, sent) };
     },
   };
+}
+
+/** What was made by a try whose answer was lost has at least its number. */
+function answeredOf(ears: Ears, { id }: Sent): Answered | undefined {
+  const answered = ears.answered();
+  return id === undefined ? answered : { id: String(id), ...answered };
 }
 
 async function refuse(): Promise<never> {

@@ -20,6 +20,7 @@ import { deployed } from './migrations/0056-deployed.ts';
 import { people } from './migrations/0057-people.ts';
 import { lists } from './migrations/0058-lists.ts';
 import { headers } from './migrations/0059-headers.ts';
+import { answers } from './migrations/0060-answers.ts';
 import { checkAlone, declareSchema, isBearable } from './schema-version.ts';
 
 /** Every database from before the first release has it; `0001-first` has become all that was there then. */
@@ -159,5 +160,6 @@ export function migrations(engine: Engine): Record<string, SchemaChange> {
     '0057-people': { up: people },
     '0058-lists': { up: lists },
     '0059-headers': { up: headers },
+    '0060-answers': { up: answers },
   };
 }

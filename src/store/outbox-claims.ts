@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { Answered } from '../model/callback.ts';
 import type { Hold } from '../model/importance.ts';
 import { attemptOf, createClaims } from './claims.ts';
 import type { Engine } from './engine.ts';
@@ -65,7 +66,7 @@ export function createOutboxClaims(db: Db, engine: Engine, read: (row: Row) => O
 
     /**
      * Ends an entry. False when it had ended, or, with `attempt`, when that is no longer its latest: the lease of the one that
-     * asks has ended, and another has claimed it.
+     * asks has ended, and another has claimed it. `answer`: what the other side said to one that was sent.
      */
     finish: (
       id: number,
@@ -73,7 +74,14 @@ export function createOutboxClaims(db: Db, engine: Engine, read: (row: Row) => O
       now: number,
       error?: string,
       attempt?: number,
-    ) => claims.release(attemptOf(sql`seq = ${id}`, attempt), { state, finished_at: now, error }),
+      answer?: Answered,
+    ) =>
+      claims.release(attemptOf(sql`seq = ${id}`, attempt), {
+        state,
+        finished_at: now,
+        error,
+        answer: answer && JSON.stringify(answer),
+      }),
 
     /** Puts a claimed entry back, to be tried again at `at`; with `attempt` as in `finish`. */
     postpone: (id: number, at: number, error: string, attempt?: number) =>

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Callback } from '../model/callback.ts';
+import type { Answered, Callback } from '../model/callback.ts';
 import { IMPORTANCE, type Importance } from '../model/importance.ts';
 import type { Engine } from './engine.ts';
 import { createMapping } from './mapping.ts';
@@ -24,6 +24,8 @@ export interface OutboxEntry {
   nextAttemptAt: number;
   /** Why the last attempt failed, or why it will never be sent. */
   error: string | undefined;
+  /** Of one that was sent, where the other side says something. */
+  answer?: Answered | undefined;
   createdAt: number;
   finishedAt: number | undefined;
   importance: Importance;
@@ -35,7 +37,7 @@ export const isOfRun = (run: string): boolean => !run.includes(':');
 /** An entry and its row. */
 const entries = createMapping<OutboxEntry>({
   names: { id: 'seq', run: 'run_id', importance: 'priority' },
-  json: ['callback'],
+  json: ['callback', 'answer'],
   others: ['lease_until', 'account', 'lane'],
 });
 

@@ -74,13 +74,14 @@ test('a status, a deployment status and a dispatch are what GitHub expects', asy
     ...(path.endsWith('/dispatches') ? {} : { body: { id: 1 } }),
   }));
   const send = sender(server.url);
-  assert.deepEqual(await send(STATUS), {});
+  const made = { answered: { status: 201, id: '1' } };
+  assert.deepEqual(await send(STATUS), made);
   assert.deepEqual(
     await send({ ...STATUS, targetUrl: undefined, description: 'x'.repeat(200) }),
-    {},
+    made,
   );
-  assert.deepEqual(await send(DEPLOYMENT_STATUS), {});
-  assert.deepEqual(await send(DISPATCH), {});
+  assert.deepEqual(await send(DEPLOYMENT_STATUS), made);
+  assert.deepEqual(await send(DISPATCH), { answered: { status: 204 } });
   assert.deepEqual(
     server.requests.map(({ method, path, body }) => [`${method} ${path}`, body]),
     [
@@ -123,7 +124,8 @@ test('a status, a deployment status and a dispatch are what GitHub expects', asy
 
 test('a deployment is created without a look at the earlier ones, and its number comes back', async (t) => {
   const server = await startStandIn(t, () => ({ status: 201, body: { id: 42 } }));
-  assert.deepEqual(await sender(server.url)(DEPLOYMENT), { id: 42 });
+  const sent = await sender(server.url)(DEPLOYMENT);
+  assert.deepEqual(sent, { id: 42, answered: { status: 201, id: '42' } });
   assert.equal(server.requests.length, 1);
   assert.deepEqual(server.requests[0]?.body, {
     ref: SHA,
@@ -167,7 +169,7 @@ test('in doubt, the deployment that names the run is taken instead of making a s
       body: [...others, another, { id: 5, payload }, { id: 6, payload: {} }],
     }));
     const sent = await sender(server.url)(DEPLOYMENT, { retried: true });
-    assert.deepEqual(sent, { id: 5 });
+    assert.deepEqual(sent, { id: 5, answered: { id: '5' } });
     assert.deepEqual(
       server.requests.map(({ path }) => path),
       [`/repos/acme/shop/deployments?sha=${SHA}&environment=production&per_page=100&page=1`],
@@ -182,9 +184,7 @@ test('in doubt, all pages are looked through, but only so many, and then it is c
       if (method === 'POST') return { status: 201, body: { id: 999 } };
       return { status: 200, body: path.endsWith(`page=${last}`) ? [] : page };
     });
-    assert.deepEqual(await sender(server.url)(DEPLOYMENT, { retried: true }), {
-      id: 999,
-    });
+    assert.equal((await sender(server.url)(DEPLOYMENT, { retried: true })).id, 999);
     return server.requests.map(({ method }) => method);
   };
   assert.deepEqual(await pagesSeen(2), ['GET', 'GET', 'POST']);
@@ -201,7 +201,7 @@ test('a deployment whose answer was lost is retryable, and the next try finds it
   const send = sender(server.url);
   const failure = await failureOf(send(DEPLOYMENT));
   assert.ok(isRetryable(failure));
-  assert.deepEqual(await send(DEPLOYMENT, { retried: true }), { id: 8 });
+  assert.equal((await send(DEPLOYMENT, { retried: true })).id, 8);
   assert.equal(made.length, 1);
 });
 
@@ -436,7 +436,27 @@ test('an App that was installed anew is found under its new number', async (t) =
   const failure = await failureOf(send(STATUS, { retried: true }));
   assert.ok(isRetryable(failure));
   installation = 82;
-  assert.deepEqual(await send(STATUS, { retried: true }), {});
+  assert.deepEqual(await send(STATUS, { retried: true }), { answered: { status: 201, id: '1' } });
+});
+
+test('of what GitHub made its number and page are kept, and only what is an address of https', async (t) => {
+  const page = 'https://github.example/acme/shop/commit/1#status';
+  const urls: [Record<string, unknown>, string | undefined][] = [
+    [{ html_url: page, url: 'https://api.example/1' }, page],
+    [{ url: 'https://api.example/1' }, 'https://api.example/1'],
+    [{ html_url: 'https://a:b@api.example/1?token=secret' }, 'https://api.example/1'],
+    [{ html_url: 'javascript:alert(1)', url: 'http://api.example/1' }, undefined],
+    [{ url: `https://api.example/${'x'.repeat(500)}` }, undefined],
+    [{ url: { href: 'https://api.example/1' } }, undefined],
+  ];
+  let body: Record<string, unknown> = {};
+  const server = await startStandIn(t, () => ({ status: 201, body: { id: 5, ...body } }));
+  const send = sender(server.url);
+  for (const [fields, url] of urls) {
+    body = fields;
+    const { answered } = await send(STATUS);
+    assert.deepEqual(answered, { status: 201, id: '5', ...(url === undefined ? {} : { url }) });
+  }
 });
 
 test('no connection, a broken one and silence are retryable', async (t) => {

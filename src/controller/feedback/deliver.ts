@@ -135,14 +135,17 @@ export function createDeliver(
   async function noteSent(
     tables: Tables,
     entry: OutboxEntry,
-    { id, covers = [] }: Sent,
+    { id, covers = [], answered }: Sent,
   ): Promise<boolean> {
     const now = clock.now();
-    if (!(await tables.outbox.finish(entry.id, 'sent', now, undefined, entry.attempts))) {
-      return await tables.outbox.repeatNewest(entry, now);
+    const { outbox } = tables;
+    if (!(await outbox.finish(entry.id, 'sent', now, undefined, entry.attempts, answered))) {
+      return await outbox.repeatNewest(entry, now);
     }
     if (id !== undefined) await kindOf(entry.callback).keep?.(tables, entry.callback, id);
-    for (const other of covers) await tables.outbox.finish(other, 'sent', now);
+    for (const other of covers) {
+      await outbox.finish(other, 'sent', now, undefined, undefined, answered);
+    }
     return false;
   }
 

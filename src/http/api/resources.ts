@@ -3,6 +3,7 @@ import { CALLBACK_KINDS, kindOf } from '../../callbacks/index.ts';
 import { isoTime } from '../../lib/clock.ts';
 import type { Delivery } from '../../model/delivery.ts';
 import type { GateView } from '../../controller/operator/gates.ts';
+import type { Answered } from '../../model/callback.ts';
 import { RUN_STATES, type Run, type Step } from '../../model/run.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import { describeGate, nameOf } from '../../model/gate.ts';
@@ -197,6 +198,14 @@ export const callbackSchema = z
     attempts: z.int(),
     error: z.string().nullable(),
     tells: z.string().describe('The state that it tells the other side'),
+    answer: z
+      .object({
+        status: z.int().nullable().describe('HTTP status'),
+        id: z.string().nullable().describe('Number of what GitHub has made or changed'),
+        url: z.string().nullable().describe('Where that is to be seen'),
+      })
+      .nullable()
+      .describe('What the other side said to one that was sent, where it says something'),
     createdAt: time,
     nextAttemptAt: time.nullable(),
     finishedAt: time.nullable(),
@@ -214,10 +223,15 @@ export function toCallback(entry: OutboxEntry): z.infer<typeof callbackSchema> {
     attempts: entry.attempts,
     error: entry.error ?? null,
     tells: kindOf(callback).tells(callback),
+    answer: entry.answer === undefined ? null : toAnswered(entry.answer),
     createdAt: isoTime(entry.createdAt),
     nextAttemptAt: entry.state === 'pending' ? isoTime(entry.nextAttemptAt) : null,
     finishedAt: at(entry.finishedAt),
   };
+}
+
+function toAnswered({ status, id, url }: Answered) {
+  return { status: status ?? null, id: id ?? null, url: url ?? null };
 }
 
 export const gateSchema = z

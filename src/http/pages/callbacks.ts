@@ -3,7 +3,7 @@ import type { Store } from '../../store/index.ts';
 import type { OutboxEntry } from '../../store/outbox.ts';
 import { decodeCursor } from '../../store/page.ts';
 import type { Viewer } from '../auth/viewer.ts';
-import { callbackName, tells } from './components/callbacks.ts';
+import { answerOf, callbackName, tells } from './components/callbacks.ts';
 import { runPath } from './components/commit.ts';
 import { confirm } from './components/confirm.ts';
 import { empty } from './components/empty.ts';
@@ -107,7 +107,7 @@ ${liveList(frame, 'callbacks', { state, cursor }, html`<div class="panel">${list
             ? html`<form method="post" action="${frame.root}callbacks/${entry.id}/resend"><input type="hidden" name="target" value="true"><button class="button">Send all ${others + 1} of its target again</button></form>`
             : ''
         }${run === undefined ? '' : html`<a class="button" href="${runPath(frame, run.id)}">${icon(frame, 'rocket')}Run</a>`}</div></div>
-${entry.error === undefined || entry.state === 'sent' ? '' : html`<div class="note is-${entry.state}">${icon(frame, 'alert')}<p class="grow break">${entry.error}</p></div>`}
+${entry.error === undefined || entry.state === 'sent' ? '' : html`<div class="note is-${entry.state}">${icon(frame, 'alert')}<p class="grow break">${entry.error}</p></div>`}${answerOf(frame, entry)}
 <section class="panel"><div class="panel-head">${icon(frame, 'file-code')}<h2>What is sent</h2><span class="muted small end">with templates as they are written</span></div><pre class="payload" tabindex="0">${JSON.stringify(entry.callback, undefined, 2)}</pre></section>
 </div></main>`;
         return { page: { title: callbackName(entry), section: 'Callbacks', body } };

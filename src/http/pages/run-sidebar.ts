@@ -3,7 +3,7 @@ import type { Run } from '../../model/run.ts';
 import type { Chain } from '../../store/chains.ts';
 import type { RunView } from '../read/run.ts';
 import { webPagesOf, type WebServers } from '../read/web-pages.ts';
-import { callbackName, tells } from './components/callbacks.ts';
+import { answerOf, callbackName, tells } from './components/callbacks.ts';
 import { causeOf, environmentPath, runPath, shortSha } from './components/commit.ts';
 import { reasonList } from './components/reasons.ts';
 import { stateIcon } from './components/state.ts';
@@ -124,7 +124,7 @@ function callbacks(frame: Frame, view: RunView): Content {
           entry.error === undefined || entry.state === 'sent'
             ? ''
             : html`<p class="small muted break">${entry.error}</p>`
-        }</div><span class="small muted">${ago(entry.finishedAt ?? entry.createdAt, frame.now)}</span></li>`,
+        }${answerOf(frame, entry)}</div><span class="small muted">${ago(entry.finishedAt ?? entry.createdAt, frame.now)}</span></li>`,
     )}</ul>`,
   );
 }

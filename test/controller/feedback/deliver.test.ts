@@ -9,6 +9,7 @@ import { createReceivers } from '../../../src/controller/feedback/receivers.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import { RetryableError } from '../../../src/lib/errors.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
+import type { Sent } from '../../../src/callbacks/contract.ts';
 import type { AnyCallback } from '../../../src/callbacks/index.ts';
 import type { News } from '../../../src/model/news.ts';
 import { openSqlite } from '../../../src/store/engine.ts';
@@ -35,7 +36,7 @@ async function setUp(t: TestContext, callbacks: readonly AnyCallback[]): Promise
 function deliverAt(
   store: Store,
   now: number,
-  sending: () => Promise<{ id?: number }>,
+  sending: () => Promise<Sent>,
   pace = createPace({ elapsed: () => now }),
 ) {
   return createDeliver({
@@ -55,7 +56,8 @@ function deliverAt(
 async function sendNext(store: Store, now: number, deploymentId?: number): Promise<void> {
   const [entry] = await store.outbox.claim(now, LEASE_MS, 1);
   assert.ok(entry);
-  const answer = deploymentId === undefined ? {} : { id: deploymentId };
+  const answered = { status: 201 };
+  const answer = deploymentId === undefined ? { answered } : { id: deploymentId, answered };
   await deliverAt(store, now, async () => answer)(entry, FOREVER);
 }
 
@@ -76,6 +78,8 @@ test('a status that arrives after another process has told a newer one is overwr
   assert.deepEqual(await stateOf(), ['sent', 'pending']);
   await sendNext(store, 4000);
   assert.deepEqual(await stateOf(), ['sent', 'sent']);
+  const [, newest] = await store.outbox.ofRun('r1');
+  assert.deepEqual(newest?.answer, { status: 201 }, 'what came of it is kept');
 });
 
 test('what ends in the same turn is written down in one transaction, and one that fails takes no other with it', async (t) => {

@@ -138,6 +138,15 @@ test('the page of a run tells its times, why it was started, what it replaced, w
   await store.outbox.add('r2', [{ target: 't', callback: sampleStatus('failure') }], 1);
   const [entry] = await store.outbox.ofRun('r2');
   await store.outbox.finish(entry?.id ?? 0, 'dead', 2, 'GitHub answered 403');
+  const url = 'https://github.example/acme/deployments/7';
+  for (const answer of [
+    { status: 201, id: '7', url },
+    { status: 204, url: 'javascript:alert(1)' },
+  ]) {
+    await store.outbox.add('r2', [{ target: 't', callback: sampleStatus('success') }], 1);
+    const sent = (await store.outbox.ofRun('r2')).at(-1);
+    await store.outbox.finish(sent?.id ?? 0, 'sent', 2, undefined, undefined, answer);
+  }
   const made = 'made run r2: Rollback to bbbbbbb: the cart is empty (run r0)';
   await store.audit.record({
     at: 120_000,
@@ -158,7 +167,7 @@ test('the page of a run tells its times, why it was started, what it replaced, w
   const rows = [...page.matchAll(/<span class="step-name cut(?: muted)?">([^<]*)/g)].map(
     ([, name]) => name,
   );
-  assert.deepEqual(rows, ['Waiting', 'Checkout', 'Build', 'Deploy', 'Told 0 of 1']);
+  assert.deepEqual(rows, ['Waiting', 'Checkout', 'Build', 'Deploy', 'Told 2 of 3']);
   const part = (name: string) =>
     new RegExp(`<h2>${name}</h2>(.*?)</section>`, 's').exec(page)?.[1] ?? '';
   assert.match(part('Revision'), /compare\/a{40}\.\.\.b{40}"/);
@@ -168,6 +177,11 @@ test('the page of a run tells its times, why it was started, what it replaced, w
   );
   assert.match(part('Outputs'), /url<.*https:\/\/shop\.example/s);
   assert.match(part('Callbacks'), /Commit status.*failure.*GitHub answered 403/s);
+  assert.match(
+    part('Callbacks'),
+    /Answered 201 · <a [^>]*href="https:\/\/github\.example\/acme\/deployments\/7"[^>]*>number 7<.*Answered 204<\/p>/s,
+  );
+  assert.doesNotMatch(page, /javascript:/);
   assert.match(part('Activity'), /samir<.*run\.rollback.*ines<.*run\.cancel.*too slow/s);
   assert.match(
     await (await get('/runs/r3')).text(),

@@ -129,13 +129,15 @@ export function outboxContract(withStore: WithStore): void {
       withStore(async (store) => {
         const [id] = await add(store, 'a');
         await store.outbox.postpone(id, 1500, 'failed once');
-        await store.outbox.finish(id, 'sent', 2000);
+        const answer = { status: 201, id: '7', url: 'https://github.example/7' };
+        await store.outbox.finish(id, 'sent', 2000, undefined, undefined, answer);
         await store.outbox.finish(id, 'dead', 3000, 'late');
         await store.outbox.postpone(id, 4000, 'late');
         const entry = await store.outbox.get(id);
         assert.equal(entry?.state, 'sent');
         assert.equal(entry?.finishedAt, 2000);
         assert.equal(entry?.error, undefined);
+        assert.deepEqual(entry?.answer, answer);
       }),
     );
 

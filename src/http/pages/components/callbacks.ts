@@ -1,5 +1,7 @@
 import { kindOf } from '../../../callbacks/index.ts';
 import type { OutboxEntry } from '../../../store/outbox.ts';
+import { html, type Content } from '../html.ts';
+import { icon, type Frame } from '../layout.ts';
 
 const NAMES: Record<string, string> = {
   status: 'Commit status',
@@ -33,4 +35,22 @@ export function tells({ callback }: Pick<OutboxEntry, 'callback'>): string {
   } catch {
     return '';
   }
+}
+
+/** What the other side answered to one that was sent: its status, and what GitHub has made. */
+export function answerOf(frame: Frame, { state, answer }: OutboxEntry): Content {
+  if (state !== 'sent' || answer === undefined) return '';
+  const { status, id, url } = answer;
+  const made = id === undefined ? 'what was made' : `number ${id}`;
+  const isSafe = url !== undefined && URL.parse(url)?.protocol === 'https:';
+  const link = isSafe
+    ? html`<a class="break" href="${url}" rel="noreferrer">${made}${icon(frame, 'external', 'is-small')}</a>`
+    : id === undefined
+      ? ''
+      : made;
+  const parts = [
+    ...(status === undefined ? [] : [`Answered ${status}`]),
+    ...(link === '' ? [] : [link]),
+  ];
+  return html`<p class="small muted">${parts.map((part, index) => html`${index === 0 ? '' : ' · '}${part}`)}</p>`;
 }
