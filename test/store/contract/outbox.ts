@@ -29,6 +29,7 @@ export function outboxContract(withStore: WithStore): void {
           error: undefined,
           createdAt: 1000,
           finishedAt: undefined,
+          answer: undefined,
           importance: 0,
         });
         assert.deepEqual(await store.outbox.get(id), entry);
