@@ -165,8 +165,9 @@ export interface HttpStepSpec extends StepCommon {
   secret: string | undefined;
   /** `status` undefined: 200 to 299. */
   expect: { status: number[] | undefined; if: string | undefined };
-  /** The request is repeated until the expression is true. */
-  until: { expression: string; everyMs: number; timeoutMs: number } | undefined;
+  /** The request is repeated until the expression is true; with `url`, what that is of the first answer is asked instead. */
+  until:
+    { expression: string; url: string | undefined; everyMs: number; timeoutMs: number } | undefined;
   /** Expressions by the names of outputs. */
   outputs: Record<string, string>;
 }

@@ -7,14 +7,22 @@ import type { StepSpec } from '../model/deployment-spec.ts';
 import type { Step } from '../model/run.ts';
 import { renderTemplate } from '../spec/expressions.ts';
 import { expressionContext, inputsOfRun } from './expression-context.ts';
+import { fromRow, toRow } from './kept.ts';
 import { interrupted } from './outcome.ts';
-import type { StepResult } from '../steps/contract.ts';
+import type { StepContext, StepResult } from '../steps/contract.ts';
 import { stepEnvironment } from '../steps/environment.ts';
 import { saveStep, stillOurs, type Pipeline, type PipelineDeps } from './pipeline-context.ts';
 import { eventPathOf, eventsPathOf, homeOf } from './scratch.ts';
 
 /** A retry never waits longer than this between two attempts of a step. */
 const LONGEST_BACKOFF_MS = 5 * 60_000;
+
+const UNREADABLE: StepResult = {
+  outcome: 'failed',
+  exitCode: undefined,
+  reason:
+    'what it had kept before the restart cannot be read on this machine; look whether it is done before it is tried again',
+};
 
 /** One step's turn in its run. */
 interface StepTurn {
@@ -36,14 +44,18 @@ export async function runStep(
 ): Promise<StepResult> {
   const { run, log, signal } = pipeline;
   const { step, stepSpec, deadline } = turn;
-  for (let attempt = 1; ; attempt += 1) {
+  // An attempt that was interrupted goes on as the same one.
+  const first = Math.max(1, step.attempts);
+  const kept = step.kept === undefined ? undefined : fromRow(step.kept, { run, seal: deps.seal });
+  if (step.kept !== undefined && kept === undefined) return UNREADABLE;
+  for (let attempt = first; ; attempt += 1) {
     const started: Step = {
       ...step,
       state: 'running',
       attempts: attempt,
       startedAt: step.startedAt ?? deps.clock.now(),
       // What an attempt has started is its own.
-      kept: attempt === 1 ? step.kept : undefined,
+      kept: attempt === first ? step.kept : undefined,
     };
     Object.assign(step, started);
     await saveStep(deps, run, step);
@@ -51,7 +63,8 @@ export async function runStep(
     log.say(step.index, `Step ${step.index + 1}: ${step.name}${times}`);
 
     const timeLeft = deadline - deps.clock.elapsed();
-    const result = await attemptStep(deps, pipeline, turn, attempt, timeLeft);
+    const own = attempt === first ? kept : undefined;
+    const result = await attemptStep(deps, pipeline, { ...turn, kept: own }, attempt, timeLeft);
     log.endStep(step.index, signal.aborted && interrupted(signal).kind === 'interrupted');
     if ('kept' in result || result.outcome === 'succeeded' || result.outcome === 'cancelled')
       return result;
@@ -70,7 +83,7 @@ export async function runStep(
 async function attemptStep(
   deps: PipelineDeps,
   pipeline: Pipeline,
-  turn: StepTurn,
+  turn: StepTurn & Pick<StepContext, 'kept'>,
   attempt: number,
   timeLeft: number,
 ): Promise<StepResult> {
@@ -105,10 +118,10 @@ async function attemptStep(
     }),
     written,
     values: context,
-    kept: step.kept,
+    kept: turn.kept,
     approved: turn.approved,
     keep: async (text) => {
-      step.kept = text;
+      step.kept = await toRow(text, { run, maskLong: pipeline.maskLong, seal: deps.seal });
       await saveStep(deps, run, step);
     },
     logAndKeep: async (output, keptOf) => {

@@ -1,7 +1,10 @@
 import { retry } from '../lib/retry.ts';
 import type { Checkout } from '../git/checkouts.ts';
-import type { Step } from '../model/run.ts';
+import type { DeploymentSpec } from '../model/deployment-spec.ts';
+import type { Run, Step } from '../model/run.ts';
+import { isInDoubt } from '../steps/http.ts';
 import { ended, failedAt, skipRest } from './end-steps.ts';
+import { fromRow } from './kept.ts';
 import type { Outcome } from './outcome.ts';
 import { NO_OUTPUTS } from './outputs.ts';
 import {
@@ -31,8 +34,8 @@ export async function alreadyOver(
   const open = steps.find((step) => step.state !== 'succeeded');
   if (open === undefined || signal.aborted) return undefined;
   const isTooOften = run.attempts > MOST_ATTEMPTS;
-  // What it has started elsewhere went on meanwhile.
-  const mayGoOn = open.attempts === 0 || open.kept !== undefined || spec.onInterrupt === 'restart';
+  const mayGoOn =
+    open.attempts === 0 || spec.onInterrupt === 'restart' || hasGoneOn(deps, run, spec, open);
   if (!isTooOften && mayGoOn) return undefined;
   const reason = isTooOften
     ? `interrupted ${run.attempts - 1} times, the last time before step "${open.name}" had ended`
@@ -41,6 +44,18 @@ export async function alreadyOver(
   await saveStep(deps, run, ended(deps, open, 'cancelled', undefined, 'interrupted'));
   await skipRest(deps, run, steps, open.index + 1);
   return { kind: 'failed', fault: 'mainsheet', reason };
+}
+
+/** Whether it is known what the step has started elsewhere, which went on meanwhile. */
+function hasGoneOn(
+  { seal }: PipelineDeps,
+  run: Run,
+  spec: DeploymentSpec,
+  { index, kept }: Step,
+): boolean {
+  if (kept === undefined) return false;
+  const text = fromRow(kept, { run, seal });
+  return spec.steps[index]?.kind !== 'http' || text === undefined || !isInDoubt(text);
 }
 
 /**

@@ -60,7 +60,7 @@ function checkAt(path: Path, text: string, secrets: ReadonlySet<string>): Issue[
   if (matches(path, ['steps', '*', 'http', 'expect', 'if']) || matches(path, UNTIL)) {
     return checkCondition(text, 'response').map((issue) => ({ path, ...issue }));
   }
-  if (matches(path, ['steps', '*', 'http', 'outputs', '*'])) {
+  if (matches(path, ['steps', '*', 'http', 'outputs', '*']) || matches(path, UNTIL_URL)) {
     return checkExpression(text, 'response', secrets).map((issue) => ({ path, ...issue }));
   }
   if (SECRETS.some((pattern) => matches(path, pattern)) && !secrets.has(text)) {
@@ -88,6 +88,7 @@ function checkAt(path: Path, text: string, secrets: ReadonlySet<string>): Issue[
 }
 
 const UNTIL = ['steps', '*', 'http', 'until', 'expression'];
+const UNTIL_URL = ['steps', '*', 'http', 'until', 'url'];
 const SECRETS = [
   ...['webhook', 'cloudevents', 'slack', 'discord', 'teams'].map((kind) => [
     'notify',

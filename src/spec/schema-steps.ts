@@ -88,6 +88,11 @@ const http = z.strictObject({
       expression: expression.describe(
         'A CEL expression over response. The request is repeated until it is true.',
       ),
+      url: expression
+        .describe(
+          'A CEL expression over response: the address that is asked from then on, with GET, in place of the request. Of the same server.',
+        )
+        .optional(),
       every: duration(1000, HOUR, 'at least 1s and at most 1h').describe('Default: 5s.').optional(),
       timeout: timeout.describe('Default: 5m.').optional(),
     })
@@ -209,6 +214,7 @@ function toHttp({ until, expect, ...input }: z.output<typeof http>) {
     expect: { status: expect?.status, if: expect?.if },
     until: until && {
       expression: until.expression,
+      url: until.url,
       everyMs: until.every ?? 5000,
       timeoutMs: until.timeout ?? 300_000,
     },

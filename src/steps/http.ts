@@ -2,75 +2,142 @@ import type { Clock } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { describeError, hintOf } from '../lib/errors.ts';
 import type { HttpStepSpec } from '../model/deployment-spec.ts';
-import {
-  evaluateCondition,
-  evaluateText,
-  ExpressionError,
-  renderJson,
-  renderTemplate,
-} from '../spec/expressions.ts';
+import { renderJson, renderTemplate } from '../spec/expressions.ts';
 import { renderUrl } from '../spec/render-url.ts';
 import { AskError, type Answer, type Ask, type Question } from './ask.ts';
 import type { StepContext, StepKind, StepResult } from './contract.ts';
+import { holds, pollAddress, shown, succeededWith, whyUnexpected } from './http-answer.ts';
 import { failedStep } from './remote.ts';
 
-/** Characters of an answer that the log shows when it is not what was expected. */
-const SHOWN = 2000;
-/** Requests that may come twice: https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2 */
-const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
+/** Requests that change nothing: https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1 */
+const SAFE = new Set(['GET', 'HEAD']);
+/** How often in a row the address of "until" may give no answer before the step fails. */
+const MOST_FAILURES = 12;
+
+/** Headers that only what begins it has. */
+const OF_THE_REQUEST = new Set(['content-type', 'idempotency-key']);
+const ANY_GOOD: HttpStepSpec['expect'] = { status: undefined, if: undefined };
+
+/** What is kept of a request that changes something once its answer has come, so that it is not sent again. */
+type Kept =
+  /** The step is over. */
+  | { result: StepResult }
+  /** The address that is asked until what was begun is done. */
+  | { poll: string }
+  /** The request itself is repeated until then. The next one has this number, and may have been sent. */
+  | { next: number };
+
+/** What one attempt works with. */
+interface Turn {
+  ask: Ask;
+  clock: Clock;
+  context: StepContext<HttpStepSpec>;
+  signal: AbortSignal;
+  kept: Kept | undefined;
+  /** Resolves when it is on the disk. */
+  keep(kept: Kept): Promise<void>;
+}
 
 /** A request, and what its answer must be; repeated until the answer says that what it began is done. */
-export function createHttpStep({ ask, clock }: { ask: Ask; clock: Clock }): StepKind<HttpStepSpec> {
+export function createHttpStep(deps: { ask: Ask; clock: Clock }): StepKind<HttpStepSpec> {
   return async (context) => {
+    const kept = readKept(context.kept);
+    if (kept !== undefined) context.log('stdout', 'Going on with what was answered before\n');
+    if (kept !== undefined && 'result' in kept) return kept.result;
     const late = AbortSignal.timeout(Math.min(context.timeoutMs, 2 ** 31 - 1));
     const signal = AbortSignal.any([context.signal, late]);
+    const keep = async (what: Kept) => {
+      if (!SAFE.has(context.step.method)) await context.keep(JSON.stringify(what));
+    };
+    let result: StepResult;
     try {
-      return await act({ ask, clock }, context, signal);
+      result = await act({ ...deps, context, signal, kept, keep });
     } catch (error) {
       if (context.signal.aborted) return { outcome: 'cancelled', reason: 'cancelled' };
       if (late.aborted) {
-        return {
-          outcome: 'timed-out',
-          reason: `no end within ${formatDuration(context.timeoutMs)}`,
-        };
+        const reason = `no end within ${formatDuration(context.timeoutMs)}`;
+        return { outcome: 'timed-out', reason };
       }
       const hint = hintOf(error);
-      return failedStep(`${describeError(error)}${hint === undefined ? '' : ` (${hint})`}`);
+      result = failedStep(`${describeError(error)}${hint === undefined ? '' : ` (${hint})`}`);
     }
+    await keep({ result });
+    return result;
   };
 }
 
-async function act(
-  { ask, clock }: { ask: Ask; clock: Clock },
-  context: StepContext<HttpStepSpec>,
-  signal: AbortSignal,
-): Promise<StepResult> {
+/** Whether what an http step has kept leaves open whether a request was sent that changes something. */
+export function isInDoubt(kept: string): boolean {
+  const read = readKept(kept);
+  return read !== undefined && 'next' in read;
+}
+
+async function act(turn: Turn): Promise<StepResult> {
+  const { ask, clock, context, signal, kept, keep } = turn;
   const { step, log } = context;
-  const question = questionOf(context, signal);
-  const host = new URL(question.url).host;
-  const until = clock.elapsed() + (step.until?.timeoutMs ?? 0);
+  const request = requestOf(context, signal);
+  const { host } = new URL(request.url);
+  const look = createLook(turn);
+  const deadline = clock.elapsed() + (step.until?.timeoutMs ?? 0);
+  let address = kept !== undefined && 'poll' in kept ? kept.poll : undefined;
+  let number = kept !== undefined && 'next' in kept ? kept.next : 1;
   for (;;) {
-    const answer = await ask(question);
-    log('stdout', `${step.method} ${host}: ${answer.status}\n`);
-    const wrong = whyUnexpected(step, answer);
-    if (wrong !== undefined) {
-      log('stdout', `${shown(answer)}\n`);
-      return failedStep(`${host} ${wrong}`);
+    const answer =
+      address === undefined
+        ? await ask(numbered(context, request, number))
+        : await look(pollOf(request, address));
+    if (answer !== undefined) {
+      log('stdout', `${address === undefined ? step.method : 'GET'} ${host}: ${answer.status}\n`);
+      const wrong = whyUnexpected(address === undefined ? step.expect : ANY_GOOD, answer);
+      if (wrong !== undefined) {
+        log('stdout', `${shown(answer)}\n`);
+        return failedStep(`${host} ${wrong}`);
+      }
+      if (step.until === undefined || holds(step.until.expression, answer)) {
+        return succeededWith(step, answer);
+      }
+      if (step.until.url === undefined) await keep({ next: (number += 1) });
+      else if (address === undefined) {
+        address = pollAddress(step.until.url, answer, request.url);
+        await keep({ poll: address });
+      }
     }
-    if (step.until === undefined || holds(step.until.expression, answer)) {
-      return { outcome: 'succeeded', exitCode: 0, outputs: outputsOf(step, answer) };
+    const { everyMs = 0, timeoutMs = 0 } = step.until ?? {};
+    if (clock.elapsed() + everyMs > deadline) {
+      if (answer !== undefined) log('stdout', `${shown(answer)}\n`);
+      return failedStep(`not done within ${formatDuration(timeoutMs)}`);
     }
-    if (clock.elapsed() + step.until.everyMs > until) {
-      log('stdout', `${shown(answer)}\n`);
-      return failedStep(`not done within ${formatDuration(step.until.timeoutMs)}`);
-    }
-    await clock.sleep(step.until.everyMs, signal);
+    await clock.sleep(everyMs, signal);
     signal.throwIfAborted();
   }
 }
 
-function questionOf(
-  { step, attemptId, values, secrets }: StepContext<HttpStepSpec>,
+/**
+ * Asks how what was begun is going. Gives undefined where there is no answer, or only one that passes: it goes on there meanwhile.
+ * Throws AskError when that comes too often in a row.
+ */
+function createLook({ ask, context, signal }: Turn): (q: Question) => Promise<Answer | undefined> {
+  let failures = 0;
+  return async (question) => {
+    try {
+      const answer = await ask(question);
+      const { status } = answer;
+      if (status === 429 || status >= 500) {
+        throw new AskError(`${new URL(question.url).host} answered ${status}`);
+      }
+      failures = 0;
+      return answer;
+    } catch (error) {
+      failures += 1;
+      if (signal.aborted || !(error instanceof AskError) || failures >= MOST_FAILURES) throw error;
+      context.log('stderr', `${describeError(error)}; asking again\n`);
+      return undefined;
+    }
+  };
+}
+
+function requestOf(
+  { step, values, secrets }: StepContext<HttpStepSpec>,
   signal: AbortSignal,
 ): Question {
   const headers = Object.entries(step.headers).map(([name, value]) => [
@@ -85,10 +152,6 @@ function questionOf(
       ...(body === undefined || typeof body === 'string'
         ? {}
         : { 'content-type': 'application/json' }),
-      // What a restart sends again is known by it. What is repeated until it is done is meant each time.
-      ...(REPEATABLE.has(step.method) || step.until !== undefined
-        ? {}
-        : { 'idempotency-key': attemptId }),
       ...(Object.fromEntries(headers) as Record<string, string>),
       ...(step.secret === undefined
         ? {}
@@ -99,40 +162,22 @@ function questionOf(
   };
 }
 
-function whyUnexpected({ expect }: HttpStepSpec, answer: Answer): string | undefined {
-  const { status } = answer;
-  const isGood = expect.status?.includes(status) ?? (status >= 200 && status < 300);
-  if (!isGood) return `answered ${status}`;
-  if (expect.if === undefined || holds(expect.if, answer)) return undefined;
-  return `answered what does not fulfil ${expect.if}`;
+/** What a restart sends again is known by its key. What is repeated until it is done is meant each time. */
+function numbered(
+  { attemptId }: Pick<StepContext, 'attemptId'>,
+  request: Question,
+  number: number,
+): Question {
+  if (SAFE.has(request.method)) return request;
+  const key = number === 1 ? attemptId : `${attemptId}-${number}`;
+  return { ...request, headers: { 'idempotency-key': key, ...request.headers } };
 }
 
-function holds(expression: string, response: Answer): boolean {
-  try {
-    return evaluateCondition(expression, { response }, 'response');
-  } catch (error) {
-    // An answer that has not got the field (yet) does not fulfil it.
-    if (error instanceof ExpressionError) return false;
-    throw error;
-  }
+function pollOf({ headers, signal }: Question, url: string): Question {
+  const own = Object.entries(headers).filter(([name]) => !OF_THE_REQUEST.has(name));
+  return { url, method: 'GET', headers: Object.fromEntries(own), signal };
 }
 
-function outputsOf({ outputs }: HttpStepSpec, response: Answer): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(outputs).map(([name, expression]) => {
-      try {
-        return [name, evaluateText(expression, { response }, 'response')];
-      } catch (cause) {
-        throw new AskError(
-          `the answer has nothing for the output ${name}: ${describeError(cause)}`,
-          { cause },
-        );
-      }
-    }),
-  );
-}
-
-function shown({ body }: Answer): string {
-  const text = typeof body === 'string' ? body : JSON.stringify(body);
-  return text.length > SHOWN ? `${text.slice(0, SHOWN)} …` : text;
+function readKept(text: string | undefined): Kept | undefined {
+  return text === undefined ? undefined : (JSON.parse(text) as Kept);
 }

@@ -61,7 +61,30 @@ secrets: [AWX, JENKINS]
 steps: [{ ${step} }]
 `;
 
-test('AWX, Jenkins and a workflow that were asked to start as the controller was killed have started once, and killed again while they run; their logs hold each line once', async () => {
+/** The keys of the requests that change something, by path; how each is answered is up to the test. */
+async function requests() {
+  const keys: Record<string, string[]> = {};
+  let answered = (_path: string, _count: number): unknown => undefined;
+  const server = createServer((request, response) => {
+    const { method = '', url: path = '', headers } = request;
+    const own = (keys[path] ??= []);
+    if (method === 'POST') own.push(String(headers['idempotency-key']));
+    const body = answered(path, own.length);
+    // Without an answer the connection stays open.
+    if (body === undefined) return;
+    response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  closing.push(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { url, keys, answer: (how: typeof answered) => (answered = how) };
+}
+
+test('what was asked to start as the controller was killed has started once, and killed again while it runs; its log holds each line once', async () => {
   let [forge, token] = ['', ''];
   const stands = {
     awx: awxStand(),
@@ -69,6 +92,16 @@ test('AWX, Jenkins and a workflow that were asked to start as the controller was
     workflow: actionsStand(true, () => token),
   };
   const [awx, jenkins] = [await listen(stands.awx), await listen(stands.jenkins)];
+
+  const http = await requests();
+  http.answer((path, count) =>
+    path === '/begun' ? { at: '/begun/5' } : path === '/begun/5' || count === 1 ? {} : undefined,
+  );
+  const begin = (name: string, until: string, more = '') =>
+    spec(
+      name,
+      `http: { url: '${http.url}/${name}', method: POST, until: { expression: response.body.done, every: 1s, ${until} } }`,
+    ) + more;
 
   const github = await listen(stands.workflow, '/repos/acme/infra/', () => forge);
   const world = await createWorld({
@@ -85,11 +118,14 @@ test('AWX, Jenkins and a workflow that were asked to start as the controller was
         'workflow',
         'workflow: { repository: acme/infra, workflow: apply.yml, inputs: { sha: abc }, id-input: id }',
       ),
+      'begun.yaml': begin('begun', 'url: response.body.at'),
+      'repeated.yaml': begin('repeated', ''),
+      'careful.yaml': begin('careful', '', 'on-interrupt: fail'),
     },
     env: {
       GITHUB_API_URL: github,
       NODE_OPTIONS: `--import=${HASTE}`,
-      MAINSHEET_CONCURRENCY: '3',
+      MAINSHEET_CONCURRENCY: '6',
       MAINSHEET_STEP_TARGETS: '127.0.0.0/8',
       MAINSHEET_SECRET_AWX: 'the-secret',
       MAINSHEET_SECRET_JENKINS: 'bot:the-secret',
@@ -100,11 +136,16 @@ test('AWX, Jenkins and a workflow that were asked to start as the controller was
 
   const sha = await world.sample.commit({ message: 'once' });
   await world.sample.push('main');
-  await until('all three were started', () =>
-    Object.values(stands).every(({ starts }) => starts.length === 1),
+  await until(
+    'all were started',
+    () =>
+      Object.values(stands).every(({ starts }) => starts.length === 1) &&
+      http.keys['/begun/5'] !== undefined &&
+      ['/repeated', '/careful'].every((path) => http.keys[path]?.length === 2),
   );
   stands.awx.isHeld = stands.jenkins.isHeld = true;
   await world.controller.kill();
+  http.answer(() => ({ done: true }));
   await world.controller.restart();
   const logOf = async (name: string): Promise<string> => {
     const run = (await world.runs(`&sha=${sha}`)).find(({ spec }) => spec === name);
@@ -119,7 +160,7 @@ test('AWX, Jenkins and a workflow that were asked to start as the controller was
   stands.awx.isHeld = stands.jenkins.isHeld = false;
   await world.controller.restart();
   const runs = await until(
-    'all three have ended',
+    'all have ended',
     async () => {
       const found = await world.runs(`&sha=${sha}`);
       return found.every(({ state }) => /succeeded|failed/.test(state)) && found;
@@ -130,6 +171,19 @@ test('AWX, Jenkins and a workflow that were asked to start as the controller was
     awx: 'succeeded',
     jenkins: 'succeeded',
     workflow: 'succeeded',
+    begun: 'succeeded',
+    repeated: 'succeeded',
+    careful: 'failed',
+  });
+  const keys = Object.entries(http.keys).map(([path, own]) => {
+    const [first = ''] = own;
+    return [path, own.map((key) => key.replace(first, 'key'))];
+  });
+  assert.deepEqual(Object.fromEntries(keys), {
+    '/begun': ['key'],
+    '/begun/5': [],
+    '/repeated': ['key', 'key-2', 'key-2'],
+    '/careful': ['key', 'key-2'],
   });
   assert.deepEqual(
     Object.values(stands).map(({ starts }) => starts.length),

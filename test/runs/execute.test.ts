@@ -232,6 +232,30 @@ test('a run that is taken up again where its work tree is goes on at the first u
   assert.equal(keep, 'the tree before');
 });
 
+test('what a step keeps is there for the same attempt after a restart, and no secret of it is in a row', async () => {
+  const text = '{"url":"https://x:hunter2_hunter2@host"}';
+  const secrets = { TOKEN: 'hunter2_hunter2' };
+  const first = await executed({ run: 'true', secrets, see: async ({ keep }) => await keep(text) });
+  assert.doesNotMatch(first.rows, /hunter2/);
+  const kept = first.steps[0]?.kept;
+  assert.ok(kept);
+  const seen: unknown[] = [];
+  const resumed = {
+    run: 'true',
+    secrets,
+    attempts: 2,
+    kept: true,
+    stepStates: ['running'],
+    see: (context: StepContext) => void seen.push([context.attemptId, context.kept]),
+  } as const;
+  const second = await executed({ ...resumed, stepsBefore: { attempts: 3, kept } });
+  assert.equal(second.outcome.kind, 'succeeded');
+  assert.deepEqual(seen, [['r1-1-3', text]]);
+  const damaged = await executed({ ...resumed, stepsBefore: { kept: `${kept.slice(0, -4)}AAAA` } });
+  assert.equal(seen.length, 1);
+  assert.match(JSON.stringify(damaged.outcome), /cannot be read on this machine/);
+});
+
 test('a run that is taken up again where its work tree is not starts again at the first step', async () => {
   const outputs = { from: 'before', other: 'of a step that is done again' };
   const { outcome, log, steps, workTree } = await executed({ ...RESUMED, outputs });
@@ -390,9 +414,11 @@ async function executed(options: {
   sealedWith?: Seal;
   env?: Record<string, string>;
   /** Called with what the step is given. */
-  see?: (context: StepContext) => void;
+  see?: (context: StepContext) => void | Promise<void>;
   /** What the attempt before had come to. */
   stepStates?: readonly Step['state'][];
+  /** What each step has kept, as its row has it, and its attempts. */
+  stepsBefore?: { kept?: string | undefined; attempts?: number };
   /** Whether the work tree is still the one of the attempt before. */
   kept?: boolean;
   onInterrupt?: 'restart' | 'fail';
@@ -429,9 +455,9 @@ async function executed(options: {
         sweep: async () => {},
       },
       steps: createSteps({
-        shell: (context) => {
-          options.see?.(context);
-          return createShellStep({ runProgram, shell })(context);
+        shell: async (context) => {
+          await options.see?.(context);
+          return await createShellStep({ runProgram, shell })(context);
         },
         ...NO_OTHERS,
       }),
@@ -467,6 +493,7 @@ async function executed(options: {
         state,
         reason,
         attempts: state === 'pending' ? 0 : 1,
+        ...options.stepsBefore,
       });
     }
     if (options.logged !== undefined) {

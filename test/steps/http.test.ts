@@ -8,7 +8,7 @@ import type { HttpStepSpec } from '../../src/model/deployment-spec.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
 import { createAsk } from '../../src/steps/ask.ts';
 import type { StepResult } from '../../src/steps/contract.ts';
-import { createHttpStep } from '../../src/steps/http.ts';
+import { createHttpStep, isInDoubt } from '../../src/steps/http.ts';
 import { createTargets } from '../../src/steps/targets.ts';
 
 const WAY_OUT = { httpsProxy: undefined, httpProxy: undefined, noProxy: [], certificates: [] };
@@ -62,7 +62,15 @@ function stepOf(http: string): HttpStepSpec {
 
 async function run(
   http: string,
-  options: { allowed?: string[]; clock?: Clock; timeoutMs?: number; signal?: AbortSignal } = {},
+  options: {
+    allowed?: string[];
+    clock?: Clock;
+    timeoutMs?: number;
+    signal?: AbortSignal;
+    kept?: string | undefined;
+    /** Called with what is kept, which is then on the disk. */
+    keep?: (text: string) => void;
+  } = {},
 ): Promise<StepResult & { log: string }> {
   const targets = createTargets(options.allowed ?? ['127.0.0.0/8']);
   const ask = createAsk({ targets, fetch: createFetch(WAY_OUT, targets.lookup) });
@@ -76,7 +84,8 @@ async function run(
     written: {},
     values: { run: { sha: 'abc/../d' }, event: { name: 'x"y' }, secrets: { TOKEN: 's3cret' } },
     secrets: { TOKEN: 's3cret\n' },
-    keep: async () => {},
+    kept: options.kept,
+    keep: async (text) => options.keep?.(text),
     logAndKeep: async () => {},
     log: (_stream, text) => (log += text),
     signal: options.signal ?? new AbortController().signal,
@@ -136,6 +145,110 @@ test('a request is repeated until the answer says that it is done, or the time i
   const late = await run(http, { clock });
   assert.ok(late.outcome === 'failed');
   assert.equal(late.reason, 'not done within 20.0s');
+});
+
+const AT_ONCE: Clock = { now: () => 0, elapsed: () => 0, sleep: async () => {} };
+
+/** What was asked, as method, path and key, by a step that dies at each thing that it keeps, and goes on with that. */
+async function askedWithDeaths(
+  t: TestContext,
+  http: (url: string) => string,
+  answer: (count: number, response: ServerResponse) => void,
+): Promise<{ asked: string[]; result: StepResult; doubts: boolean[] }> {
+  const { url, asked } = await startServer(t, answer);
+  const doubts: boolean[] = [];
+  for (let kept: string | undefined; ;) {
+    const before = kept;
+    const death = new Error('the process has died');
+    const dying = new AbortController();
+    const keep = (text: string) => {
+      kept = text;
+      doubts.push(isInDoubt(text));
+      dying.abort(death);
+      throw death;
+    };
+    const result = await run(http(url), { kept, keep, clock: AT_ONCE, signal: dying.signal }).catch(
+      () => undefined,
+    );
+    if (kept !== before) continue;
+    assert.ok(result);
+    const lines = asked.map(({ method, url: path, headers }) =>
+      [method, path, headers['idempotency-key']].filter(Boolean).join(' '),
+    );
+    return { asked: lines, result, doubts };
+  }
+}
+
+for (const { name, http, answers, asked, outcome, doubts } of [
+  {
+    name: 'a request',
+    http: "method: POST, outputs: { id: 'response.body.id' }",
+    answers: [{ id: '7' }],
+    asked: ['POST /go run1-2-1'],
+    outcome: { outcome: 'succeeded', exitCode: 0, outputs: { id: '7' } },
+    doubts: [false],
+  },
+  {
+    name: 'a request whose answer is not what was expected',
+    http: "method: DELETE, expect: { if: 'response.body.ok' }",
+    answers: [{ ok: false }],
+    asked: ['DELETE /go run1-2-1'],
+    outcome: { outcome: 'failed' },
+    doubts: [false],
+  },
+  {
+    name: 'a request whose answer says where to ask how it is going',
+    http: `method: PUT, body: {}, until: { expression: "response.body.state == 'done'", url: response.body.at }`,
+    answers: [{ at: '/jobs/5?x=1' }, { state: 'busy' }, 503, { state: 'done' }],
+    asked: ['PUT /go run1-2-1', ...Array<string>(3).fill('GET /jobs/5?x=1')],
+    outcome: { outcome: 'succeeded' },
+    doubts: [false, false],
+  },
+  {
+    name: 'a request that is repeated',
+    http: `method: POST, until: { expression: "response.body.state == 'done'" }`,
+    answers: [{}, {}, { state: 'done' }],
+    asked: ['POST /go run1-2-1', 'POST /go run1-2-1-2', 'POST /go run1-2-1-3'],
+    outcome: { outcome: 'succeeded' },
+    doubts: [true, true, false],
+  },
+]) {
+  test(`${name} is not sent again once it was answered, however often the process dies`, async (t) => {
+    const found = await askedWithDeaths(
+      t,
+      (url) => `{ url: '${url}/go', ${http} }`,
+      (count, response) => {
+        const body = answers[count - 1];
+        json(response, typeof body === 'number' ? body : 200, body);
+      },
+    );
+    assert.deepEqual(found.asked, asked);
+    assert.partialDeepStrictEqual(found.result, outcome);
+    assert.deepEqual(found.doubts, doubts);
+  });
+}
+
+test('the address that an answer names is of the same server, has the secret, and may fail to answer for a while', async (t) => {
+  const other = await startServer(t, (_, response) => json(response, 200, { state: 'done' }));
+  const { url, asked } = await startServer(t, (count, response) =>
+    json(response, count === 1 ? 202 : 500, { at: count === 1 ? '/jobs/5' : other.url }),
+  );
+  const http = (at: string) =>
+    `{ url: '${url}/go', method: POST, secret: TOKEN, body: {}, expect: { status: [202, 500] },
+      until: { expression: "has(response.body.state)", url: ${at} } }`;
+  const failed = await run(http('response.body.at'), { clock: AT_ONCE });
+  assert.ok(failed.outcome === 'failed');
+  assert.match(failed.reason, /^127\.0\.0\.1:\d+ answered 500$/);
+  assert.equal(asked.length, 13);
+  const [, poll] = asked;
+  assert.equal(poll?.headers.authorization, 'Bearer s3cret');
+  assert.equal(poll.headers['content-type'], undefined);
+  for (const at of ['response.body.at', `"'mailto:x'"`, `"'http://x y'"`, 'response.body.none']) {
+    const refused = await run(http(at), { clock: AT_ONCE });
+    assert.ok(refused.outcome === 'failed', at);
+    assert.match(refused.reason, /only its own are asked|nothing for the "url" of "until"/);
+  }
+  assert.equal(other.asked.length, 0);
 });
 
 test('this machine and what clouds tell machines about themselves are not asked, whatever they are called', async (t) => {
@@ -199,7 +312,7 @@ repository: a/b
 on: { push: {} }
 steps:
   - http: { url: 'ftp://x', secret: TOKEN, expect: { if: 'response.' }, headers: { 'a b': c } }
-  - http: { url: 'https://\${{ event.host }}/' }
+  - http: { url: 'https://\${{ event.host }}/', until: { expression: 'true', url: 'https://x' } }
     run: 'true'
 `,
   );
@@ -210,5 +323,6 @@ steps:
     '6: the secret TOKEN is not in this spec\'s "secrets"',
     '7: a value of the event, the run or its outputs would belong to the host',
     '7: steps[1]: a step is only one of "run", "http", "awx", "jenkins", "workflow", "terraform", "ssh"',
+    "7: the expression is not valid CEL: unexpected character: ':'",
   ]);
 });
