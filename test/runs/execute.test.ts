@@ -139,7 +139,7 @@ test('to another machine go the values that its spec writes, and no secret that 
     run: 'true',
     secrets: { TOKEN: 'hunter2_hunter2', LISTED: 'hunter3_hunter3' },
     env: { SENT: '${{ secrets.TOKEN }}', TZ: 'UTC' },
-    see: (context) => (elsewhere = environmentElsewhere(context)),
+    see: (context) => void (elsewhere = environmentElsewhere(context)),
   });
   const { CI, SENT, TZ, ...mainsheets } = elsewhere;
   assert.deepEqual({ CI, SENT, TZ }, { CI: 'true', SENT: 'hunter2_hunter2', TZ: 'UTC' });
