@@ -33,15 +33,13 @@ export interface Percentiles {
 }
 
 /** What DORA asks of a team: https://dora.dev/guides/dora-metrics-four-keys/. Undefined: there is nothing to tell it from. */
-export interface Metrics {
+export interface Figures {
   /** Changes that were brought, whether that went well or not. A rollback brings none. */
   deployments: number;
   /** Those that went live. */
   succeeded: number;
   /** Those that failed, and those that a rollback took away again. */
   failed: number;
-  /** Live deployments in a day. */
-  perDay: number;
   /** Of `deployments`, between 0 and 1. */
   changeFailureRate: number | undefined;
   /** From the commit until it was live, the first time. */
@@ -50,12 +48,21 @@ export interface Metrics {
   pushToLive: Percentiles | undefined;
   /** From a failure, or from what was rolled back, to the next success. */
   timeToRestore: Percentiles | undefined;
-  /** Failures that nothing has mended within the range. */
-  unrestored: number;
   /** How long runs took, and how long they waited before: in a lane, for gates. */
   duration: Percentiles | undefined;
   queue: Percentiles | undefined;
 }
+
+/** Of a whole range. */
+export interface Metrics extends Figures {
+  /** Live deployments in a day. */
+  perDay: number;
+  /** Failures that nothing has mended within the range. */
+  unrestored: number;
+}
+
+/** A day of the range in UTC, or a week from Monday on, as far as the range has it: what ended within it. */
+export type Bucket = Range & Figures;
 
 export interface Day {
   /** Its beginning, in UTC. */
@@ -69,6 +76,10 @@ export interface Insights {
   groups: ({ spec: string; environment: string } & Metrics)[];
   /** Each day of the range. A deployment that was rolled back is one that failed. */
   days: Day[];
+  /** How long a bucket is. */
+  unit: 'day' | 'week';
+  /** The range without gaps, oldest first. */
+  buckets: Bucket[];
 }
 
 type Time = 'committedAt' | 'pushedAt' | 'createdAt' | 'startedAt' | 'finishedAt';
@@ -78,16 +89,34 @@ interface Change {
   isFailed: boolean;
 }
 
-/** What happened in one lane, or in several. */
-interface Story {
+/** A failure that was mended. */
+interface Restore {
+  /** When. */
+  finishedAt: number;
+  /** Milliseconds since the failure. */
+  took: number;
+}
+
+/** What happened in one lane or in several, in a range or in a bucket of it. */
+interface Past {
   runs: EndedRun[];
   changes: Change[];
+  /** Runs that brought a commit live for the first time. */
   leads: EndedRun[];
-  restores: number[];
+  restores: Restore[];
+}
+
+interface Story extends Past {
   unrestored: number;
 }
 
 export const DAY_MS = 86_400_000;
+/** The longest range that may be asked for. */
+export const MOST_RANGE_DAYS = 366;
+/** Days that are a bucket each; of a longer range each week is one. */
+const MOST_DAY_BUCKETS = 62;
+/** The epoch began on a Thursday. */
+const FIRST_MONDAY = 4 * DAY_MS;
 
 /** The metrics of the runs that ended within the range, of all and of each spec in each environment. Pure. */
 export function insightsOf(runs: readonly EndedRun[], range: Range): Insights {
@@ -106,6 +135,7 @@ export function insightsOf(runs: readonly EndedRun[], range: Range): Insights {
       })
       .sort((a, b) => compare(a.spec, b.spec) || compare(a.environment, b.environment)),
     days: daysOf(stories, range),
+    ...bucketsOf(together(stories), range),
   };
 }
 
@@ -135,7 +165,9 @@ function storyOf(runs: EndedRun[]): Story {
       live.isFailed = true;
       brokenSince = live.run.finishedAt;
     }
-    if (brokenSince !== undefined) story.restores.push(run.finishedAt - brokenSince);
+    if (brokenSince !== undefined) {
+      story.restores.push({ finishedAt: run.finishedAt, took: run.finishedAt - brokenSince });
+    }
     brokenSince = undefined;
     live = isRollback ? undefined : change;
     if (!isRollback && !seen.has(run.sha)) story.leads.push(run);
@@ -146,24 +178,63 @@ function storyOf(runs: EndedRun[]): Story {
 }
 
 function metricsOf(stories: readonly Story[], { from, to }: Range): Metrics {
-  const runs = stories.flatMap((story) => story.runs);
-  const changes = stories.flatMap((story) => story.changes);
-  const leads = stories.flatMap((story) => story.leads);
+  const figures = figuresOf(together(stories));
+  return {
+    ...figures,
+    perDay: figures.succeeded / Math.max(1, (to - from) / DAY_MS),
+    unrestored: stories.reduce((sum, one) => sum + one.unrestored, 0),
+  };
+}
+
+function together(stories: readonly Story[]): Past {
+  return {
+    runs: stories.flatMap(({ runs }) => runs),
+    changes: stories.flatMap(({ changes }) => changes),
+    leads: stories.flatMap(({ leads }) => leads),
+    restores: stories.flatMap(({ restores }) => restores),
+  };
+}
+
+function figuresOf({ runs, changes, leads, restores }: Past): Figures {
   const failed = changes.filter(({ isFailed }) => isFailed).length;
-  const succeeded = changes.filter(({ run }) => run.state === 'succeeded').length;
   return {
     deployments: changes.length,
-    succeeded,
+    succeeded: changes.filter(({ run }) => run.state === 'succeeded').length,
     failed,
-    perDay: succeeded / Math.max(1, (to - from) / DAY_MS),
     changeFailureRate: changes.length === 0 ? undefined : failed / changes.length,
     commitToLive: spans(leads, 'committedAt', 'finishedAt'),
     pushToLive: spans(leads, 'pushedAt', 'finishedAt'),
-    timeToRestore: percentilesOf(stories.flatMap(({ restores }) => restores)),
-    unrestored: stories.reduce((sum, one) => sum + one.unrestored, 0),
+    timeToRestore: percentilesOf(restores.map(({ took }) => took)),
     duration: spans(runs, 'startedAt', 'finishedAt'),
     queue: spans(runs, 'createdAt', 'startedAt'),
   };
+}
+
+/** A deployment counts where it ended, also when it was rolled back later; a restore where it was done. */
+function bucketsOf(past: Past, range: Range): Pick<Insights, 'unit' | 'buckets'> {
+  const isLong = range.to - dayOf(range.from) > MOST_DAY_BUCKETS * DAY_MS;
+  const length = isLong ? 7 * DAY_MS : DAY_MS;
+  const first = isLong ? weekOf(range.from) : dayOf(range.from);
+  const place = (at: number) => Math.floor((at - first) / length);
+  const runs = Map.groupBy(past.runs, ({ finishedAt }) => place(finishedAt));
+  const changes = Map.groupBy(past.changes, ({ run }) => place(run.finishedAt));
+  const leads = Map.groupBy(past.leads, ({ finishedAt }) => place(finishedAt));
+  const restores = Map.groupBy(past.restores, ({ finishedAt }) => place(finishedAt));
+  const buckets: Bucket[] = [];
+  for (let from = first; from < range.to; from += length) {
+    const at = buckets.length;
+    buckets.push({
+      from: Math.max(range.from, from),
+      to: Math.min(range.to, from + length),
+      ...figuresOf({
+        runs: runs.get(at) ?? [],
+        changes: changes.get(at) ?? [],
+        leads: leads.get(at) ?? [],
+        restores: restores.get(at) ?? [],
+      }),
+    });
+  }
+  return { unit: isLong ? 'week' : 'day', buckets };
 }
 
 /** A span whose beginning or end is not known is left out, and one that ends before it begins: clocks differ. */
@@ -187,6 +258,11 @@ function daysOf(stories: readonly Story[], { from, to }: Range): Day[] {
 
 function dayOf(at: number): number {
   return Math.floor(at / DAY_MS) * DAY_MS;
+}
+
+/** The Monday of its week. */
+function weekOf(at: number): number {
+  return Math.floor((at - FIRST_MONDAY) / (7 * DAY_MS)) * 7 * DAY_MS + FIRST_MONDAY;
 }
 
 /** No name has the character that stands between them here. */

@@ -66,6 +66,39 @@ test('runs that were cancelled or superseded, of a job of Actions, of a preview 
   assert.equal(await count(''), 2);
 });
 
+test('what ended in each day is told, with null where nothing did, and as CSV with nothing', async (t) => {
+  const fixture = await startHttp(t);
+  await fill(fixture);
+  const query = '?from=2026-01-01&to=2026-01-03';
+  const { bucket, buckets } = (await (await ask(fixture, query)).json()) as {
+    bucket: string;
+    buckets: Record<string, unknown>[];
+  };
+  assert.equal(bucket, 'day');
+  assert.deepEqual(
+    buckets.map(({ from, deployments, changeFailureRate, pushToLive }) => [
+      ...[from, deployments, changeFailureRate, pushToLive],
+    ]),
+    [
+      ['2026-01-01T00:00:00.000Z', 0, null, null],
+      [
+        ...['2026-01-02T00:00:00.000Z', 1, 0],
+        { count: 1, p50: 3599.999, p90: 3599.999, p99: 3599.999 },
+      ],
+    ],
+  );
+  const csv = async (table: string) =>
+    (await (await ask(fixture, `${query}&format=csv&table=${table}`)).text()).split('\r\n');
+  const [head = '', first = '', second = ''] = await csv('buckets');
+  assert.match(head, /^from,to,deployments,succeeded,failed,changeFailureRate,commitToLive p50,/);
+  assert.match(first, /^2026-01-01T00:00:00.000Z,2026-01-02T00:00:00.000Z,0,0,0,,,,,/);
+  assert.match(second, /^2026-01-02T00:00:00.000Z,2026-01-03T00:00:00.000Z,1,1,0,0,7199.999,/);
+  assert.deepEqual((await csv('steps')).slice(0, 2), [
+    'spec,step,count,p50,p90,p99',
+    'storefront,Build,1,30,30,30',
+  ]);
+});
+
 test('a time of a commit that is no time, or of another commit, is not known', async (t) => {
   const fixture = await startHttp(t);
   for (const [id, head] of Object.entries({

@@ -137,3 +137,69 @@ test('a percentile is the nearest rank', () => {
   assert.deepEqual(percentilesOf(hundred), { count: 100, p50: 50, p90: 90, p99: 99 });
   assert.equal(percentilesOf([]), undefined);
 });
+
+test('each day is a bucket with what ended in it, and one in which nothing did has no rates', () => {
+  const { unit, buckets } = insightsOf(
+    [
+      ended('a', 1000),
+      ended('b', DAY_MS + 1000, failed),
+      ended('c', 3 * DAY_MS + 1000),
+      ended('d', 3 * DAY_MS + 2000),
+    ],
+    { from: 500, to: 3 * DAY_MS + 5000 },
+  );
+  assert.equal(unit, 'day');
+  assert.deepEqual(
+    buckets.map(({ from, to, deployments, failed: lost, changeFailureRate: rate }) => [
+      ...[from, to, deployments, lost, rate],
+    ]),
+    [
+      [500, DAY_MS, 1, 0, 0],
+      [DAY_MS, 2 * DAY_MS, 1, 1, 1],
+      [2 * DAY_MS, 3 * DAY_MS, 0, 0, undefined],
+      [3 * DAY_MS, 3 * DAY_MS + 5000, 2, 0, 0],
+    ],
+  );
+  assert.deepEqual(
+    buckets.map(({ commitToLive }) => commitToLive?.count),
+    [1, undefined, undefined, 2],
+  );
+});
+
+test('a deployment that was rolled back has failed on its day, and was restored on the day of the rollback', () => {
+  const { buckets } = insightsOf(
+    [ended('a', 1000), ended('b', 2000), ended('a', DAY_MS + 2000, rollback)],
+    { from: 0, to: 2 * DAY_MS },
+  );
+  assert.deepEqual(
+    buckets.map(({ failed: lost, timeToRestore }) => [lost, timeToRestore?.p50]),
+    [
+      [1, undefined],
+      [0, DAY_MS],
+    ],
+  );
+});
+
+test('of more than 62 days each week is a bucket, from Monday on', () => {
+  // A Sunday.
+  const from = Date.parse('2026-03-01');
+  const { unit, buckets } = insightsOf(
+    [ended('a', from + DAY_MS - 1), ended('b', from + DAY_MS), ended('c', from + 8 * DAY_MS - 1)],
+    { from, to: from + 63 * DAY_MS },
+  );
+  assert.equal(unit, 'week');
+  assert.deepEqual(
+    buckets
+      .slice(0, 3)
+      .map(({ from: begin, deployments }) => [
+        new Date(begin).toISOString().slice(0, 10),
+        deployments,
+      ]),
+    [
+      ['2026-03-01', 1],
+      ['2026-03-02', 2],
+      ['2026-03-09', 0],
+    ],
+  );
+  assert.equal(insightsOf([], { from, to: from + 62 * DAY_MS }).unit, 'day');
+});

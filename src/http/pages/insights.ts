@@ -1,18 +1,18 @@
 import { isoTime } from '../../lib/clock.ts';
-import { DAY_MS, type Metrics, type Percentiles, type Range } from '../../model/insights.ts';
+import type { Metrics, Percentiles, Range } from '../../model/insights.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store } from '../../store/index.ts';
-import type { InsightsView, ReadInsights, StepInsight } from '../read/insights.ts';
-import { deploymentsPlot } from './components/plot.ts';
+import type { InsightsView, ReadInsights } from '../read/insights.ts';
+import { bucketText, rangeText } from './components/axis.ts';
 import { empty } from './components/empty.ts';
 import { filterForm, select } from './components/list.ts';
+import { ofNewest, plots } from './components/plots.ts';
+import { rangeAsked, rangeFields, rangePresets } from './components/range.ts';
 import { durationText } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
 import { asked, type PageRoute } from './page.ts';
 
-const RANGES = [7, 30, 90, 365];
-const DEFAULT_DAYS = 30;
 /** Rows of a table. */
 const SHOWN = 50;
 const DORA = 'https://dora.dev/guides/dora-metrics-four-keys/';
@@ -28,12 +28,8 @@ export function insightRoutes(deps: {
       method: 'get',
       path: '/insights',
       async serve({ frame, query }, viewer) {
-        const days = RANGES.find((one) => String(one) === query.get('days')) ?? DEFAULT_DAYS;
         const filter = { spec: asked(query, 'spec', 63), environment: asked(query, 'environment') };
-        // Whole days, and today as far as it is.
-        const today = Math.floor(frame.now / DAY_MS) * DAY_MS;
-        const range = { from: today - (days - 1) * DAY_MS, to: frame.now };
-        const view = await deps.readInsights(range, { ...filter, visible: viewer.visible });
+        const range = rangeAsked(query, frame.now);
         const specs = deps.catalog
           .current()
           .specs.filter(({ spec }) => viewer.canSee(spec.repository))
@@ -41,25 +37,22 @@ export function insightRoutes(deps: {
         const places = (await deps.store.environments.list())
           .filter(({ repository }) => viewer.canSee(repository))
           .map(({ environment }) => environment);
-        const csv = pathTo(['api', 'v1', 'insights'], {
-          ...filter,
-          from: isoTime(range.from),
-          to: isoTime(range.to),
-          format: 'csv',
-        });
-        const canDownload = viewer.visible === undefined && view.groups.length > 0;
+        const list =
+          typeof range.range === 'string'
+            ? html`<div class="note is-warning">${icon(frame, 'alert')}<p>${range.range}</p></div>`
+            : shown(
+                frame,
+                await deps.readInsights(range.range, { ...filter, visible: viewer.visible }),
+                downloads(range.range, filter),
+              );
         const body = html`<main id="main" class="page">
 <div class="page-head"><div><h1>Insights</h1><p class="muted">How often, how fast and how well: the <a href="${DORA}" rel="noreferrer">four metrics of DORA</a>, in UTC.</p></div></div>
 ${filterForm(frame, 'insights', [
-  rangeSelect(days),
   select('spec', 'All specs', specs.sort(), filter.spec),
   select('environment', 'All environments', [...new Set(places)].sort(), filter.environment),
+  rangeFields(frame, range),
 ])}
-<div id="list">${view.all.deployments === 0 ? nothing(frame, days) : shown(view, range)}${
-          canDownload
-            ? html`<p class="pager"><a class="button" href="${frame.root}${csv}">${icon(frame, 'download')}The same as CSV</a></p>`
-            : ''
-        }</div>
+<div id="list">${rangePresets(frame, 'insights', range, filter)}${list}</div>
 </main>`;
         return { page: { title: 'Insights', section: 'Insights', body } };
       },
@@ -67,20 +60,49 @@ ${filterForm(frame, 'insights', [
   ];
 }
 
-function rangeSelect(chosen: number): Html {
-  return html`<select class="field" name="days" aria-label="Range">${RANGES.map(
-    (days) =>
-      html`<option value="${days}"${days === chosen ? html` selected` : ''}>${days} days</option>`,
-  )}</select>`;
+/** Where the same is for programs and spreadsheets. */
+function downloads(
+  { from, to }: Range,
+  filter: Readonly<Record<string, string | undefined>>,
+): Record<'json' | 'groups' | 'buckets' | 'steps', string> {
+  const path = (more: Readonly<Record<string, string>>) =>
+    pathTo(['api', 'v1', 'insights'], { ...filter, from: isoTime(from), to: isoTime(to), ...more });
+  const csv = (table: string) => path({ format: 'csv', table });
+  return {
+    json: path({ format: 'json' }),
+    groups: csv('groups'),
+    buckets: csv('buckets'),
+    steps: csv('steps'),
+  };
 }
 
-function nothing(frame: Frame, days: number): Html {
-  const text = `No deployment ended in the last ${days} days. Nothing has to be set up: the figures come from the runs.`;
-  return html`<div class="panel">${empty(frame, { sign: 'pulse', title: 'Nothing to tell yet', text })}</div>`;
-}
-
-function shown(view: InsightsView, range: Range): Content {
-  return [cards(view.all), plotPanel(view, range), groupTable(view), stepTable(view.steps)];
+function shown(frame: Frame, view: InsightsView, at: ReturnType<typeof downloads>): Content {
+  const about = html`<p class="small muted range-told">${rangeText(view.range)}, by ${view.unit}${
+    view.isWhole
+      ? ''
+      : '. There were more runs than are looked at: these are the newest, and all figures are of them'
+  }</p>`;
+  if (view.all.deployments === 0) {
+    const text = `No deployment ended in this time. Nothing has to be set up: the figures come from the runs.`;
+    return [
+      about,
+      html`<div class="panel">${empty(frame, { sign: 'pulse', title: 'Nothing to tell yet', text })}</div>`,
+    ];
+  }
+  const link = (to: string, text: string) =>
+    html`<a class="button" href="${frame.root}${to}">${icon(frame, 'download')}${text}</a>`;
+  return [
+    about,
+    cards(view.all),
+    plots(view),
+    bucketTable(frame, view),
+    groupTable(view),
+    timeTable(view),
+    stepTable(view),
+    html`<p class="pager buttons" aria-label="The same for programs">${link(at.buckets, 'Over time as CSV')}${link(at.groups, 'Specs as CSV')}${
+      view.steps.length === 0 ? '' : link(at.steps, 'Steps as CSV')
+    }${link(at.json, 'All as JSON')}</p>`,
+  ];
 }
 
 function cards(all: Metrics): Html {
@@ -94,13 +116,21 @@ ${card('Time to restore', median(all.timeToRestore), all.unrestored === 0 ? `med
 </dl>`;
 }
 
-function plotPanel(view: InsightsView, range: Range): Html {
-  return html`<section class="panel"><div class="panel-head"><h2>Deployments</h2><p class="legend small end"><span class="key is-live">Live</span><span class="key is-failed">Failed or rolled back</span></p></div>
-<div class="plot-room">${deploymentsPlot(view.days, range)}</div>${
-    view.isWhole
-      ? ''
-      : html`<p class="small muted plot-room">There were more runs than are looked at: these are the newest.</p>`
-  }</section>`;
+/** The plots for those who do not see them, or want the figures. */
+function bucketTable(frame: Frame, { unit, buckets }: InsightsView): Html {
+  const rows = buckets.map((of) => [
+    html`<th scope="row">${bucketText(of, unit)}</th>`,
+    number(String(of.deployments)),
+    number(of.deployments === 0 ? '–' : String(of.failed)),
+    number(share(of.changeFailureRate)),
+    ...[of.commitToLive, of.pushToLive, of.timeToRestore].flatMap((span) => [
+      number(median(span)),
+      number(most(span)),
+    ]),
+  ]);
+  const heads = ['Commit to live', 'Push to live', 'Restore'].flatMap((of) => [of, '90 %']);
+  return html`<details class="panel plot-table"><summary class="panel-head">${icon(frame, 'chevron-right', 'is-small')}<h2>The plots as a table</h2></summary>
+${tableOf('The plots as a table', [unit === 'day' ? 'Day' : 'Week', 'Deployments', 'Failed', 'Failures', ...heads], rows)}</details>`;
 }
 
 function groupTable({ groups }: InsightsView): Html {
@@ -108,35 +138,46 @@ function groupTable({ groups }: InsightsView): Html {
     .toSorted((a, b) => b.deployments - a.deployments)
     .slice(0, SHOWN)
     .map((of) => [
-      html`<th scope="row">${of.spec}<span class="muted"> ${of.environment}</span></th>`,
+      groupHead(of),
       number(String(of.deployments)),
       number(frequency(of.perDay)),
       number(median(of.commitToLive)),
       number(median(of.pushToLive)),
       number(share(of.changeFailureRate)),
       number(median(of.timeToRestore)),
-      number(median(of.queue)),
-      number(median(of.duration)),
     ]);
   return table(
     'Specs',
     `medians${groups.length > SHOWN ? `, the ${SHOWN} with most deployments` : ''}`,
-    [
-      'Spec',
-      'Deployments',
-      'Frequency',
-      'Commit to live',
-      'Push to live',
-      'Failures',
-      'Restore',
-      'Queue',
-      'Run',
-    ],
+    ['Spec', 'Deployments', 'Frequency', 'Commit to live', 'Push to live', 'Failures', 'Restore'],
     rows,
   );
 }
 
-function stepTable(steps: readonly StepInsight[]): Content {
+/** How long runs waited and took: of all, and of those that waited longest. */
+function timeTable({ all, groups }: InsightsView): Html {
+  const row = (head: Html, { queue, duration }: Metrics) => [
+    head,
+    number(String(queue?.count ?? 0)),
+    ...[queue, duration].flatMap((of) => [
+      number(median(of)),
+      number(most(of)),
+      number(of === undefined ? '–' : durationText(of.p99)),
+    ]),
+  ];
+  const rows = groups
+    .toSorted((a, b) => (b.queue?.p90 ?? 0) - (a.queue?.p90 ?? 0))
+    .slice(0, SHOWN)
+    .map((of) => row(groupHead(of), of));
+  return table(
+    'Waiting and running',
+    'from queued to started, and from there to the end',
+    ['Spec', 'Runs', 'Wait, median', '90 %', '99 %', 'Run, median', '90 %', '99 %'],
+    groups.length === 1 ? rows : [row(html`<th scope="row">All</th>`, all), ...rows],
+  );
+}
+
+function stepTable({ steps, lookedInto }: InsightsView): Content {
   if (steps.length === 0) return '';
   const rows = steps
     .slice(0, SHOWN)
@@ -145,7 +186,7 @@ function stepTable(steps: readonly StepInsight[]): Content {
       number(String(count)),
       ...[p50, p90, p99].map((ms) => number(durationText(ms))),
     ]);
-  const about = `that succeeded, the slowest first`;
+  const about = `that succeeded${ofNewest(lookedInto)}, the slowest first`;
   return table('Steps', about, ['Step', 'Runs', 'Median', '90 %', '99 %'], rows);
 }
 
@@ -156,9 +197,17 @@ function table(
   rows: readonly Content[][],
 ): Html {
   return html`<section class="panel"><div class="panel-head"><h2>${title}</h2><span class="muted small end">${about}</span></div>
-<div class="table-room" role="region" aria-label="${title}" tabindex="0"><table class="figures-table small"><thead><tr>${heads.map(
+${tableOf(title, heads, rows)}</section>`;
+}
+
+function tableOf(title: string, heads: readonly string[], rows: readonly Content[][]): Html {
+  return html`<div class="table-room" role="region" aria-label="${title}" tabindex="0"><table class="figures-table small"><thead><tr>${heads.map(
     (head) => html`<th scope="col">${head}</th>`,
-  )}</tr></thead><tbody>${rows.map((cells) => html`<tr>${cells}</tr>`)}</tbody></table></div></section>`;
+  )}</tr></thead><tbody>${rows.map((cells) => html`<tr>${cells}</tr>`)}</tbody></table></div>`;
+}
+
+function groupHead({ spec, environment }: InsightsView['groups'][number]): Html {
+  return html`<th scope="row">${spec}<span class="muted"> ${environment}</span></th>`;
 }
 
 function number(text: string): Html {
@@ -167,6 +216,10 @@ function number(text: string): Html {
 
 function median(of: Percentiles | undefined): string {
   return of === undefined ? '–' : durationText(of.p50);
+}
+
+function most(of: Percentiles | undefined): string {
+  return of === undefined ? '–' : durationText(of.p90);
 }
 
 function share(of: number | undefined): string {

@@ -21,6 +21,10 @@ export interface InsightsView extends Insights {
   steps: StepInsight[];
   /** False: there were more runs in the range than are looked at, and the newest were. */
   isWhole: boolean;
+  /** What was looked at: of a range that is not whole, from the oldest of those runs on. All figures are of it. */
+  range: Range;
+  /** Only so many runs, the newest, have been looked into: for steps, and for the times of commits. Undefined: all have. */
+  lookedInto: number | undefined;
 }
 
 export type ReadInsights = (range: Range, filter: InsightFilter) => Promise<InsightsView>;
@@ -51,8 +55,10 @@ export function createReadInsights({ insights }: Pick<Store, 'insights'>): ReadI
     }
   }
 
-  return async (range, filter) => {
-    const { runs, isWhole } = await insights.runs(range, filter);
+  return async (asked, filter) => {
+    const { runs, isWhole } = await insights.runs(asked, filter);
+    const from = isWhole ? asked.from : (runs.at(-1)?.finishedAt ?? asked.from);
+    const range = { from, to: asked.to };
     const newest = runs.slice(0, MOST_LOOKED_INTO);
     await learnPushes(runs);
     await learn(newest.filter(({ state }) => state === 'succeeded'));
@@ -75,6 +81,8 @@ export function createReadInsights({ insights }: Pick<Store, 'insights'>): ReadI
         })
         .sort((a, b) => b.p50 - a.p50),
       isWhole,
+      range,
+      lookedInto: runs.length > MOST_LOOKED_INTO ? MOST_LOOKED_INTO : undefined,
     };
   };
 }
