@@ -77,14 +77,14 @@ test('what ended in each day is told, with null where nothing did, and as CSV wi
   assert.equal(bucket, 'day');
   assert.deepEqual(
     buckets.map(({ from, deployments, changeFailureRate, pushToLive }) => [
-      ...[from, deployments, changeFailureRate, pushToLive],
+      from,
+      deployments,
+      changeFailureRate,
+      pushToLive,
     ]),
     [
       ['2026-01-01T00:00:00.000Z', 0, null, null],
-      [
-        ...['2026-01-02T00:00:00.000Z', 1, 0],
-        { count: 1, p50: 3599.999, p90: 3599.999, p99: 3599.999 },
-      ],
+      ['2026-01-02T00:00:00.000Z', 1, 0, { count: 1, p50: 3599.999, p90: 3599.999, p99: 3599.999 }],
     ],
   );
   const csv = async (table: string) =>

@@ -151,7 +151,11 @@ test('each day is a bucket with what ended in it, and one in which nothing did h
   assert.equal(unit, 'day');
   assert.deepEqual(
     buckets.map(({ from, to, deployments, failed: lost, changeFailureRate: rate }) => [
-      ...[from, to, deployments, lost, rate],
+      from,
+      to,
+      deployments,
+      lost,
+      rate,
     ]),
     [
       [500, DAY_MS, 1, 0, 0],

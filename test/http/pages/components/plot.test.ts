@@ -13,7 +13,10 @@ function plotOf(...seconds: (number | undefined)[]): string | undefined {
       {
         kind: 'is-median',
         name: 'Median',
-        of: ({ from }) => seconds[from / DAY_MS] && seconds[from / DAY_MS]! * 1000,
+        of: ({ from }) => {
+          const value = seconds[from / DAY_MS];
+          return value === undefined ? undefined : value * 1000;
+        },
       },
     ],
     ticks: durationTicks,
