@@ -15,7 +15,7 @@ import type { Store, Tables } from '../../store/index.ts';
 import { settleLane, type RolledBack } from './after-rollback.ts';
 import { readReason } from './reason.ts';
 import { sayRollback } from './rollback-reason.ts';
-import { deployedNow, findRun, rollbackTarget } from './rollback-target.ts';
+import { checkOwn, createIsOwn, deployedNow, findRun, rollbackTarget } from './rollback-target.ts';
 
 /** What an operator may do to runs and callbacks by hand. Everything is written down in the audit table. */
 export interface Operate {
@@ -23,18 +23,20 @@ export interface Operate {
   cancel(run: string, actor: string): Promise<Run>;
   /**
    * Runs the same revision with the same spec again. A newer revision that waits wins: the retry is then superseded as
-   * it is made, and says so.
+   * it is made, and says so. Throws `illegal-transition` also where its spec is another repository's by now.
    */
   retry(run: string, actor: string): Promise<Run>;
   /**
    * Deploys what had been deployed before `run`: the newest successful run of its spec that is older and of another
    * revision; or what the run `to` deployed. Supersedes what waits, and pauses the lane for what comes after it, unless its
-   * spec or `resume` says otherwise. Throws `nothing-to-roll-back-to`, `reason-too-long`.
+   * spec or `resume` says otherwise. Throws `nothing-to-roll-back-to`, `reason-too-long`, and `illegal-transition` where its spec is
+   * another repository's by now.
    */
   rollback(run: string, actor: string, how?: HowToRollBack): Promise<RolledBack>;
   /**
    * The same for what a spec has deployed last. Of what was itself deployed by hand, "before" means before that revision
-   * first came by itself, so that one rollback after another goes further back. Throws `spec-unknown` too.
+   * first came by itself, so that one rollback after another goes further back. What it deployed when it was another repository's
+   * counts only where `to` names it. Throws `spec-unknown` too.
    */
   rollbackSpec(spec: string, actor: string, how?: HowToRollBack): Promise<RolledBack>;
   /** Throws what keeps a spec from being rolled back, as `rollbackSpec` does, or `spec-unreadable`; changes nothing. */
@@ -71,6 +73,9 @@ export function createOperate(deps: {
   onCallbacks: () => void;
 }): Operate {
   const { store, transitions, clock } = deps;
+  const isOwn = (tables: Tables) => createIsOwn(deps.catalog, tables.repositories);
+  const deployed = (tables: Tables, spec: string, to?: string) =>
+    deployedNow(tables, spec, isOwn(tables), to !== undefined);
 
   /** The spec of a run that may be done again. Throws `illegal-transition`, `spec-unreadable`; changes nothing. */
   async function repeatable(tables: Tables, source: Run, cause: RunCause): Promise<LoadedSpec> {
@@ -222,6 +227,7 @@ export function createOperate(deps: {
             hint: 'only a run that has ended can be retried; cancel it first',
           });
         }
+        await checkOwn(source, isOwn(tables));
         const runs = await again(tables, source, 'retry', `Retry of run ${id}`, actor);
         await record(tables, actor, 'run.retry', id, `made run ${runs[0]?.id}`);
         return runs;
@@ -231,25 +237,27 @@ export function createOperate(deps: {
 
     rollback: (id, actor, how = {}) =>
       announceRollback(
-        store.atomically(async (tables) =>
-          rollBack(tables, await findRun(tables.runs, id), actor, how),
-        ),
+        store.atomically(async (tables) => {
+          const from = await findRun(tables.runs, id);
+          await checkOwn(from, isOwn(tables));
+          return await rollBack(tables, from, actor, how);
+        }),
       ),
 
     rollbackSpec: (spec, actor, how = {}) =>
       announceRollback(
         store.atomically(async (tables) =>
-          rollBack(tables, await deployedNow(tables, spec), actor, how),
+          rollBack(tables, await deployed(tables, spec, how.to), actor, how),
         ),
       ),
 
     async checkRollback(tables, spec) {
-      const target = await rollbackTarget(tables, await deployedNow(tables, spec), undefined);
+      const target = await rollbackTarget(tables, await deployed(tables, spec), undefined);
       await repeatable(tables, target, 'rollback');
     },
 
     async rollbackSpecIn(tables, spec, actor, how) {
-      const { runs } = await rollBack(tables, await deployedNow(tables, spec), actor, how);
+      const { runs } = await rollBack(tables, await deployed(tables, spec, how.to), actor, how);
       return runs;
     },
 

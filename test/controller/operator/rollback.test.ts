@@ -7,7 +7,7 @@ import { createExpire } from '../../../src/controller/maintenance/expire.ts';
 import { createHookRollback } from '../../../src/controller/operator/hook-rollback.ts';
 import { createOperate } from '../../../src/controller/operator/operate.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';
-import type { DeploymentSpec } from '../../../src/model/deployment-spec.ts';
+import type { DeploymentSpec, LoadedSpec } from '../../../src/model/deployment-spec.ts';
 import type { News } from '../../../src/model/news.ts';
 import type { Run } from '../../../src/model/run.ts';
 import { createTransitions } from '../../../src/runs/transition.ts';
@@ -33,6 +33,8 @@ async function createFixture(t: TestContext, more: Partial<DeploymentSpec> = {})
     ...more,
   });
   const specOf = async () => loaded.spec;
+  /** What the catalog has by now. */
+  let current: LoadedSpec | undefined;
   let now = 100 * DAY;
   const clock = { now: () => (now += 1), elapsed: () => now, sleep: async () => undefined };
   const news = createBroadcast<News>();
@@ -46,7 +48,7 @@ async function createFixture(t: TestContext, more: Partial<DeploymentSpec> = {})
   });
   const operate = createOperate({
     store,
-    catalog: { byName: () => undefined },
+    catalog: { byName: (name) => (name === current?.spec.name ? current : undefined) },
     transitions,
     specOf,
     clock,
@@ -63,6 +65,10 @@ async function createFixture(t: TestContext, more: Partial<DeploymentSpec> = {})
   return {
     operate,
     end,
+    /** The spec is given to another repository. */
+    giveTo: (repository: string) => {
+      current = { ...loaded, spec: { ...loaded.spec, repository } };
+    },
     /** What a request to a hook brings about. */
     alert: (reason = '', delivery = 'alert.1') =>
       store.atomically((tables) =>
@@ -269,4 +275,25 @@ test('a hook whose spec deployed a preview last is told so, and a pause that it 
   await store.atomically((tables) => tables.pauses.add(pause, 'r0'));
   assert.equal(await alert(), 'the preview of pull request #7 is not rolled back');
   assert.equal((await store.pauses.list()).length, 1);
+});
+
+test('what a spec deployed before it was given to another repository is done again by no way but a rollback that names it', async (t) => {
+  const { deploy, giveTo, operate, alert, goBack, store } = await createFixture(t);
+  const before = await deploy('r1', 'a');
+  await deploy('r2', 'b');
+  await store.repositories.see(1, before.repository, 1);
+  giveTo('acme/other');
+  const nothing = { code: 'nothing-to-roll-back-to', message: /nothing of its own yet$/ };
+  const refused = { code: 'illegal-transition', message: /is another repository's now$/ };
+  await assert.rejects(operate.rollbackSpec('storefront', ME), nothing);
+  assert.match(String(await alert()), /nothing of its own yet$/);
+  await assert.rejects(operate.rollback('r2', ME), refused);
+  await assert.rejects(operate.rollback('r2', ME, { to: 'r1' }), refused);
+  await assert.rejects(operate.retry('r2', ME), refused);
+  assert.deepEqual(await store.pauses.list(), []);
+  // The same repository by another name.
+  await store.repositories.see(1, 'acme/other', 2);
+  assert.equal(await goBack(), 'a');
+  giveTo('acme/third');
+  assert.equal(await goBack('r2'), 'b');
 });
