@@ -63,6 +63,7 @@ import { lingerAfterRefusals } from './linger.ts';
 import { createMetrics } from './metrics.ts';
 import { createDashboard } from './pages/index.ts';
 import { problems } from './problem.ts';
+import { createAskCostly } from './questions.ts';
 import { createGuard } from './api/guard.ts';
 import { createRepositoryOfRun } from './read/run-repositories.ts';
 import { createCommits } from './read/commits.ts';
@@ -212,6 +213,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
     hasSecret: deps.settings.hasSecret,
     tryHook: createTryHook({ hooks: deps.hooks, catalog, clock }),
   };
+  const askCostly = createAskCostly(clock);
   const guard = createGuard({ store, catalog });
   const ask = createAsk(deps);
   const tries = {
@@ -246,7 +248,14 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
     ],
     deps.version,
   );
-  const api = apiRouter('/api/v1', access(auth.authenticate), operations, logger, store.flushed);
+  const api = apiRouter(
+    '/api/v1',
+    access(auth.authenticate),
+    operations,
+    logger,
+    store.flushed,
+    askCostly,
+  );
   app.use(api.routes());
   app.use(api.allowedMethods());
   const badges = badgeRoutes({ catalog, recentRuns: reading.recentRuns });
@@ -257,6 +266,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
     ...hookPages,
     ...tries,
     ask,
+    askCostly,
     auth,
   });
   app.use(assets);

@@ -35,6 +35,7 @@ async function echo(t: TestContext): Promise<string> {
     [one],
     logger,
     async () => {},
+    async (_viewer, answer) => await answer(),
   );
   app.use(router.routes());
   const handle = app.callback();

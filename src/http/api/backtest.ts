@@ -37,6 +37,7 @@ export function backtestOperations(deps: {
     operation({
       method: 'post',
       path: '/backtest',
+      costly: true,
       name: 'backtest',
       summary: 'Judges the deliveries on disk by other specs; nothing is deployed',
       body: z.strictObject({

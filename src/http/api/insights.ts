@@ -79,6 +79,7 @@ export function insightOperations(deps: {
     operation({
       method: 'get',
       path: '/insights',
+      costly: true,
       name: 'getInsights',
       summary: 'Deployment frequency, lead time, change failure rate, time to restore; also as CSV',
       query: z.object({

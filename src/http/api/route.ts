@@ -7,6 +7,7 @@ import type { PageRequest } from '../../store/page.ts';
 import { decodeCursor } from '../../store/page.ts';
 import { viewerOf } from '../auth/viewer.ts';
 import { ProblemError } from '../problem.ts';
+import type { AskCostly } from '../questions.ts';
 import { readJson } from './read-json.ts';
 
 /** One operation of the API: what the router serves and what the OpenAPI description says are the same object. */
@@ -22,6 +23,8 @@ export interface Operation {
   status: number;
   /** The schema of a JSON answer; for anything else the content types. */
   answer: z.ZodType | { contentTypes: string[] } | undefined;
+  /** Whether much has to be read for its answer, so that it is limited for each viewer. */
+  costly: boolean;
   /** Content types beside JSON, in which `serve` answers by itself. */
   alsoAnswers: readonly string[];
   serve(ctx: Context, input: { id: string; query: never; body: never }): Promise<unknown>;
@@ -42,6 +45,7 @@ export function operation<
   status?: number;
   answer?: Answer | { contentTypes: string[] };
   alsoAnswers?: readonly string[];
+  costly?: boolean;
   serve: (
     ctx: Context,
     input: { id: string; query: z.output<Query>; body: z.output<Body> },
@@ -53,6 +57,7 @@ export function operation<
     status: 200,
     answer: undefined,
     alsoAnswers: [],
+    costly: false,
     ...definition,
   };
 }
@@ -88,6 +93,7 @@ export function apiRouter(
   operations: readonly Operation[],
   logger: Logger,
   flushed: Barrier,
+  askCostly: AskCostly,
 ): Router {
   const router = new Router({ prefix });
   for (const one of operations) {
@@ -98,11 +104,13 @@ export function apiRouter(
           hint: 'the API is described at /api/v1/openapi.json',
         });
       }
-      const answer = await one.serve(ctx, {
+      const input = {
         id: Object.values<string>(ctx.params)[0] ?? '',
         query: query.data as never,
         body: (one.body === undefined ? undefined : await bodyOf(ctx, one.body)) as never,
-      });
+      };
+      const serve = () => one.serve(ctx, input);
+      const answer = await (one.costly ? askCostly(viewerOf(ctx), serve) : serve());
       if (one.method !== 'get') {
         const { reason } = query.data as { reason?: unknown };
         logger.info({ by: viewerOf(ctx).actor, action: ctx.path, reason }, 'operator acted');

@@ -30,6 +30,7 @@ export function tryOperations(deps: {
     operation({
       method: 'post',
       path: '/specs/{name}/try',
+      costly: true,
       name: 'trySpec',
       summary: 'What an event would start; nothing is stored, nothing runs, and git is not asked',
       body: z.union([byRef, byPayload]),

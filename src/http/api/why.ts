@@ -30,6 +30,7 @@ export function whyOperations(deps: { why: AskWhy; ask: Ask } & WebServers): Ope
     operation({
       method: 'get',
       path: '/why',
+      costly: true,
       name: 'askWhy',
       summary: 'Every spec of a repository: why a commit was or was not deployed',
       query: z.object({
@@ -53,6 +54,7 @@ export function whyOperations(deps: { why: AskWhy; ask: Ask } & WebServers): Ope
     operation({
       method: 'get',
       path: '/ask',
+      costly: true,
       name: 'ask',
       summary:
         'Why a commit, a pull request or a run was or was not deployed, by whatever people call it',

@@ -78,6 +78,7 @@ export function backtestRoutes(deps: BacktestPageDeps): PageRoute[] {
     {
       method: 'post',
       path: '/specs/:name/backtest',
+      costly: 'always',
       async serve({ ctx, frame, params }, viewer) {
         const loaded = find(params['name'] ?? '', viewer);
         const form = await readForm(ctx, MOST);

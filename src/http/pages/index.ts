@@ -4,6 +4,7 @@ import type { Middleware } from 'koa';
 import type { Ask } from '../../controller/operator/ask.ts';
 import type { TryEvent } from '../../controller/operator/try-event.ts';
 import type { StepLimits } from '../../lib/step-limits.ts';
+import type { AskCostly } from '../questions.ts';
 import type { RunBacktest } from '../read/backtest-turn.ts';
 import type { Intake } from '../../controller/intake/intake.ts';
 import type { Deploy } from '../../controller/operator/deploy.ts';
@@ -72,6 +73,7 @@ export interface DashboardDeps extends HookPagesDeps, SettingsDeps {
   /** Git servers beside it; default none. */
   servers?: GitServers;
   auth: Auth;
+  askCostly: AskCostly;
   adminToken: string;
   /** Log-in with GitHub. */
   people?: Pick<PeopleDeps, 'signIn'> | undefined;
@@ -132,6 +134,7 @@ export function createDashboard(deps: DashboardDeps): { assets: Middleware; page
     clock: deps.clock,
     logger: deps.logger,
     flushed: store.flushed,
+    askCostly: deps.askCostly,
     seen,
   });
   return { assets: assets.serve, pages };

@@ -27,6 +27,7 @@ export function insightRoutes(deps: {
     {
       method: 'get',
       path: '/insights',
+      costly: 'always',
       async serve({ frame, query }, viewer) {
         const filter = { spec: asked(query, 'spec', 63), environment: asked(query, 'environment') };
         const range = rangeAsked(query, frame.now);

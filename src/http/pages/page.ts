@@ -21,8 +21,12 @@ export type PageAnswer =
   | { redirect: string }
   | undefined;
 
-/** A route of the dashboard. `open` ones need no log-in. */
-export type PageRoute = { method: 'get' | 'post'; path: string } & (
+/** A route of the dashboard. `open` ones need no log-in; `costly` ones are limited for each viewer, some only when `q` asks for something. */
+export type PageRoute = {
+  method: 'get' | 'post';
+  path: string;
+  costly?: 'always' | 'with q';
+} & (
   | { open: true; serve(request: PageRequest, viewer: Viewer | undefined): Promise<PageAnswer> }
   | { open?: false; serve(request: PageRequest, viewer: Viewer): Promise<PageAnswer> }
 );

@@ -6,12 +6,13 @@ import type { Barrier } from '../../store/barrier.ts';
 import type { Authenticate } from '../auth/authenticate.ts';
 import { checkSameOrigin } from '../auth/same-origin.ts';
 import type { Viewer } from '../auth/viewer.ts';
+import type { AskCostly } from '../questions.ts';
 import { explainError, ProblemError, type Problem } from '../problem.ts';
 import type { Assets } from './assets.ts';
 import { sendCompressed } from './compress.ts';
 import { html } from './html.ts';
 import { layout, icon, type Frame, type Theme } from './layout.ts';
-import type { PageAnswer, PageRoute } from './page.ts';
+import { asked, type PageAnswer, type PageRequest, type PageRoute } from './page.ts';
 
 /** Nothing but what this server sends is run, shown or asked for. */
 const POLICY = [
@@ -33,6 +34,7 @@ export interface PageRouterDeps {
   clock: Pick<Clock, 'now'>;
   logger: Logger;
   flushed: Barrier;
+  askCostly: AskCostly;
   /** How much has happened. */
   seen: () => number;
 }
@@ -64,7 +66,10 @@ function serving(route: PageRoute, deps: PageRouterDeps): Middleware {
       let answer: PageAnswer;
       if (route.open === true) answer = await route.serve(request, viewer);
       else if (viewer === undefined) return sendToLogin(ctx, frame);
-      else answer = await act(route.serve(request, viewer), ctx, viewer, deps);
+      else {
+        const serve = () => act(route.serve(request, viewer), ctx, viewer, deps);
+        answer = await (isCostly(route, request) ? deps.askCostly(viewer, serve) : serve());
+      }
       await send(ctx, frame, answer, deps);
     } catch (error) {
       const problem = explainError(ctx, error, deps.logger);
@@ -73,6 +78,10 @@ function serving(route: PageRoute, deps: PageRouterDeps): Middleware {
       await show(ctx, layout(frame, errorPage(frame, problem)).text);
     }
   };
+}
+
+function isCostly({ costly }: PageRoute, { query }: PageRequest): boolean {
+  return costly === 'always' || (costly === 'with q' && asked(query, 'q') !== undefined);
 }
 
 /** Open pages are for those too of whom GitHub does not say what they may see. */

@@ -94,6 +94,7 @@ export function tryRoutes({ catalog, tryEvent }: TryPageDeps): PageRoute[] {
     {
       method: 'post',
       path: '/specs/:name/try',
+      costly: 'always',
       async serve({ ctx, frame, params }, viewer) {
         const loaded = find(params['name'] ?? '', viewer);
         const form = await readForm(ctx, MOST);

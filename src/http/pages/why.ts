@@ -39,6 +39,7 @@ export function whyRoutes(deps: { ask: Ask; commits: Commits } & WebServers): Pa
     {
       method: 'get',
       path: '/why',
+      costly: 'with q',
       async serve({ frame, query }, viewer) {
         const text = asked(query, 'q', 500);
         const question = text === undefined ? undefined : readQuestion(text, deps);

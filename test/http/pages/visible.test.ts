@@ -9,6 +9,7 @@ import { createAsk } from '../../../src/controller/operator/ask.ts';
 import { createAuth } from '../../../src/http/auth/index.ts';
 import { createDashboard } from '../../../src/http/pages/index.ts';
 import { createTryHook } from '../../../src/controller/hooks/try-out.ts';
+import { createAskCostly } from '../../../src/http/questions.ts';
 import { createHookRefusals } from '../../../src/http/hook-refusals.ts';
 import { createCommits } from '../../../src/http/read/commits.ts';
 import { createReadInsights } from '../../../src/http/read/insights.ts';
@@ -129,6 +130,7 @@ test('what somebody may not see does not exist on any page, and what they may no
     refused: createHookRefusals(deps.clock),
     hasSecret: () => true,
     tryHook: createTryHook(deps),
+    askCostly: createAskCostly(deps.clock),
     auth: { ...auth, authenticate: async () => READER },
   });
   const app = new Koa();

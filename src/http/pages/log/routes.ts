@@ -52,13 +52,14 @@ export function logRoutes(deps: {
     {
       method: 'get',
       path: '/runs/:id/log',
+      costly: 'with q',
       async serve({ ctx, frame, params, query }, viewer) {
         const run = await find(params, viewer);
         const text = asked(query, 'q');
         if (ctx.get('HX-Request') === 'true' && text === undefined) return { piece: html`` };
         const steps = await store.steps.ofRun(run.id);
         const names = new Map(steps.map(({ index, name }) => [index, name]));
-        const hits = text === undefined ? [] : await search(store, run.id, text);
+        const hits = text === undefined ? [] : await search(store, run.id, text, ctx.res);
         const list = hitList(frame, run, names, text ?? '', hits);
         return answer(ctx.get('HX-Request') === 'true', frame, run, list);
       },
@@ -98,10 +99,17 @@ function page(frame: Frame, run: Run, step: number, from: number, lines: number,
 <p class="pager buttons">${from > 0 ? link(from - BLOCK, 'Earlier lines') : ''}${from + BLOCK < lines ? link(from + BLOCK, 'Later lines') : ''}</p>`;
 }
 
-async function search(store: Pick<Store, 'logs'>, run: string, text: string): Promise<Hit[]> {
+/** Stops when the answer is awaited no more: a page asks again with each letter. */
+async function search(
+  store: Pick<Store, 'logs'>,
+  run: string,
+  text: string,
+  asker: { readonly destroyed: boolean },
+): Promise<Hit[]> {
   const wanted = text.toLowerCase();
   const hits: Hit[] = [];
   for await (const line of linesOf(store, run)) {
+    if (asker.destroyed) break;
     const plain = plainText(line.text);
     const at = plain.toLowerCase().indexOf(wanted);
     if (at === -1) continue;
