@@ -120,6 +120,17 @@ export const explanationAnswer = z.looseObject({
         z.looseObject({ condition: z.string(), held: z.boolean(), detail: z.string() }),
       ),
       says: saysAnswer,
+      paths: z
+        .looseObject({
+          condition: z.string(),
+          files: z.int(),
+          counting: z.int(),
+          compared: z.int(),
+          rows: z.array(
+            z.looseObject({ path: z.string(), by: z.string().nullable(), counts: z.boolean() }),
+          ),
+        })
+        .nullish(),
     }),
   ),
 });

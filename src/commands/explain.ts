@@ -9,7 +9,9 @@ import type { Verdict } from '../model/verdict.ts';
 import { formatVerdict } from '../spec/explain.ts';
 import { matchSpecs } from '../spec/match-specs.ts';
 import { needsChangedPaths } from '../spec/match.ts';
+import { newTableRoom, tabulateFor } from '../spec/path-table.ts';
 import { saysOf, type Said } from '../spec/says.ts';
+import { cutText } from '../lib/cut-text.ts';
 import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import { idArgument, type CommandContext } from './context.ts';
 import { allowedLimits, defaultSpecsPath, loadLocalSpecs } from './local-specs.ts';
@@ -43,10 +45,25 @@ interface Explanation {
     starts?: string[];
     /** What the spec says beside what starts it. */
     says?: Said[] | undefined;
+    /** Each changed file beside its pattern, where any was looked at. */
+    paths?: Paths | null | undefined;
   })[];
   /** What this answer does not take into account. */
   notes?: string[];
 }
+
+interface Paths {
+  condition: string;
+  files: number;
+  counting: number;
+  compared: number;
+  rows: { path: string; by?: string | null | undefined; counts: boolean }[];
+}
+
+/** Characters of a path or pattern. */
+const MOST_TEXT = 200;
+/** Files that are printed of each spec; `--json` has more. */
+const MOST_FILES = 10;
 
 /** `mainsheet explain`: for a delivery what the server decided, for a payload what these specs would decide. */
 export function explainCommand(program: Command, context: CommandContext): void {
@@ -122,6 +139,9 @@ async function judge(
       ? []
       : specs.map(({ spec }) => spec).filter((spec) => sameRepository(spec.repository, repository));
   const judged = await matchSpecs(candidates, event, payload);
+  const room = newTableRoom();
+  const paths: (Paths | undefined)[] = [];
+  for (const spec of candidates) paths.push(await tabulateFor(spec, event, room));
   const verdicts = judged.map(({ matched, reasons }, index) => ({
     spec: candidates[index]?.name ?? '',
     matched,
@@ -132,6 +152,7 @@ async function judge(
       ({ spec, trigger }) => `${spec} (${describeChain(trigger)})`,
     ),
     says: candidates.slice(index, index + 1).flatMap(saysOf),
+    paths: paths[index],
   }));
   const matched = verdicts.filter((verdict) => verdict.matched).map((verdict) => verdict.spec);
   return {
@@ -177,6 +198,7 @@ function say(terminal: Terminal, explanation: Explanation): void {
     runReason,
     says,
     starts,
+    paths,
   } of explanation.specs) {
     const cleaned = reasons.map((reason) => ({
       condition: cleanLine(reason.condition),
@@ -187,6 +209,7 @@ function say(terminal: Terminal, explanation: Explanation): void {
     for (const line of formatVerdict(cleanLine(spec), { matched, reasons: cleaned }).split('\n')) {
       terminal.line(paintMark(terminal, line));
     }
+    sayPaths(terminal, paths ?? undefined);
     if (matched) sayWhatItSays(terminal, says);
     for (const other of matched ? (starts ?? []) : []) {
       terminal.line(`  → starts: ${cleanLine(other)}`);
@@ -198,6 +221,27 @@ function say(terminal: Terminal, explanation: Explanation): void {
   for (const note of explanation.notes ?? []) {
     terminal.note(`${terminal.paintNote('yellow', 'note:')} ${cleanLine(note)}`);
   }
+}
+
+/** The files that count first, each with the pattern that it met. */
+function sayPaths(terminal: Terminal, paths: Paths | undefined): void {
+  if (paths === undefined || paths.files === 0) return;
+  const { condition, files, counting, compared, rows } = paths;
+  const all = compared < files ? `${compared} compared files` : `${files} changed files`;
+  terminal.line(
+    `    ${counting} of ${all} ${counting === 1 ? 'counts' : 'count'} for ${condition}`,
+  );
+  const shown = rows.slice(0, MOST_FILES).map(({ path, by, counts }) => ({
+    path: cleanLine(cutText(path, MOST_TEXT)),
+    by: by === undefined || by === null ? '(no pattern)' : cleanLine(cutText(by, MOST_TEXT)),
+    counts,
+  }));
+  const width = Math.max(0, ...shown.map(({ path }) => path.length));
+  for (const { path, by, counts } of shown) {
+    terminal.line(paintMark(terminal, `      ${counts ? '✓' : '✗'} ${path.padEnd(width)}  ${by}`));
+  }
+  const more = files - Math.min(rows.length, MOST_FILES);
+  if (more > 0) terminal.line(`      and ${more} more`);
 }
 
 /** Colours the mark that a line begins with. */

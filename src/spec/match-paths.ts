@@ -18,9 +18,9 @@ export type PathAnswers = (list: PathList) => PathAnswer;
 /** What is done for one push at most, in steps of the automaton: about a second. A megabyte of paths is a million. */
 const WORK_LIMIT = 200_000_000;
 /** Longer than any path that a system can open (PATH_MAX of Linux): such a file is not compared. */
-const PATH_LIMIT = 4096;
+export const PATH_LIMIT = 4096;
 /** Steps between two places where others can have their turn: a millisecond or two. */
-const TURN_STEPS = 100_000;
+export const TURN_STEPS = 100_000;
 
 /** What is still to be known of a list. */
 interface Open {

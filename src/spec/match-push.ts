@@ -64,7 +64,7 @@ export function pushRefMatches(
 function pathsMatch(trigger: PushTrigger, event: PushEvent, answers?: PathAnswers): Verdict {
   const list = pathListOf(trigger);
   if (list === undefined) return held('on.push.paths', 'the spec does not restrict them');
-  const condition = list.wanted === 'match' ? 'on.push.paths' : 'on.push.paths-ignore';
+  const condition = pathConditionOf(list);
   if (event.tag !== undefined) return held(condition, 'paths are not looked at for tags');
   if (!event.changedPaths.complete) {
     // Deploying once too often does less harm than leaving a change out.
@@ -75,6 +75,10 @@ function pathsMatch(trigger: PushTrigger, event: PushEvent, answers?: PathAnswer
   }
   return pathsVerdict(condition, list, event.changedPaths.paths, answers);
 }
+
+/** What the verdict calls the condition of such a list. */
+export const pathConditionOf = ({ wanted }: PathList): string =>
+  wanted === 'match' ? 'on.push.paths' : 'on.push.paths-ignore';
 
 /** The list of a trigger that restricts files. */
 export function pathListOf({ paths, pathsIgnore }: PushTrigger): PathList | undefined {

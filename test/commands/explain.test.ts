@@ -38,6 +38,10 @@ test('an event is explained without a server: every spec, every condition', asyn
   assert.match(stdout, /^ {2}→ after-rollback: a rollback pauses the lane \S+$/m);
   assert.match(stdout, /^✗ docs: does not deploy$/m);
   assert.match(stdout, /^ {2}✗ on\.push\.paths /m);
+  assert.match(
+    stdout,
+    /^ {4}0 of \d+ changed files count for on\.push\.paths\n {6}✗ \S+ +\(no pattern\)$/m,
+  );
 });
 
 test('a payload that does not list all files is said to be one, because git would know more', async () => {

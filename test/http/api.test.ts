@@ -207,6 +207,7 @@ test('a delivery shows its payload and what became of it', async (t) => {
         runState: null,
         runReason: null,
         reasons,
+        paths: null,
         says: [],
       },
     ],

@@ -4,6 +4,7 @@ import type { Catalog } from '../../spec/catalog.ts';
 import { saysOf } from '../../spec/says.ts';
 import type { Store } from '../../store/index.ts';
 import { viewerOf } from '../auth/viewer.ts';
+import { readPathTables } from '../read/path-tables.ts';
 import type { Guard } from './guard.ts';
 import {
   deliverySchema,
@@ -71,16 +72,21 @@ export function deliveryOperations(deps: {
       summary: 'Why a delivery did or did not deploy: every spec, every condition',
       answer: explanationSchema,
       async serve(ctx, { id }) {
-        const { delivery } = await guard.delivery(ctx, id);
+        const { delivery, payload } = await guard.delivery(ctx, id);
         const ids = (delivery.outcome?.specs ?? []).flatMap(({ run }) => run ?? []);
-        const runs = await Promise.all(ids.map((run) => store.runs.get(run)));
+        const viewer = viewerOf(ctx);
+        const found = await Promise.all(ids.map((run) => store.runs.get(run)));
+        const runs = found.filter((run) => run !== undefined);
         return toExplanation(
           delivery,
-          runs.filter((run) => run !== undefined),
+          runs,
           (name) => {
             const loaded = deps.catalog.byName(name);
-            return loaded === undefined ? [] : saysOf(loaded.spec);
+            return loaded === undefined || !viewer.canSee(loaded.spec.repository)
+              ? []
+              : saysOf(loaded.spec);
           },
+          await readPathTables(deps, viewer, { delivery, payload, runs }),
         );
       },
     }),

@@ -14,6 +14,7 @@ import type { BatchView } from '../../store/batches.ts';
 import type { Environment } from '../../store/environments.ts';
 import type { InstallationState } from '../../store/installations.ts';
 import { isOfRun, type OutboxEntry } from '../../store/outbox.ts';
+import type { PathsView } from '../read/path-tables.ts';
 import type { ChainView } from '../read/run.ts';
 
 /** The API's resources: one schema each, from which both the types and the OpenAPI description come. */
@@ -59,6 +60,33 @@ export const saysSchema = z
   .array(z.object({ key: z.string(), detail: z.string() }))
   .describe('What the spec, as it is now, says of its runs; empty once it is gone');
 
+const pathsSchema = z
+  .object({
+    condition: z.enum(['on.push.paths', 'on.push.paths-ignore']),
+    files: z.int().describe('How many the push changed'),
+    counting: z.int().describe('How many of them make the spec match'),
+    compared: z.int().describe('Fewer than `files` when that was too much work'),
+    asOf: z
+      .enum(['run', 'now'])
+      .describe('The spec: the one that the run was made from, or as it is now'),
+    rows: z
+      .array(
+        z.object({
+          path: z.string(),
+          by: z
+            .string()
+            .nullable()
+            .describe('The pattern that decided: the last that matches the file'),
+          counts: z.boolean().describe('Whether the file makes the spec match'),
+        }),
+      )
+      .describe('At most 200, first those that count; of all specs together at most 1,000'),
+  })
+  .nullable()
+  .describe(
+    'Each changed file beside its pattern; null where none was looked at, or git alone knew the files',
+  );
+
 export const explanationSchema = z
   .object({
     delivery: z.string(),
@@ -73,6 +101,7 @@ export const explanationSchema = z
         runState: z.enum(RUN_STATES).nullable().describe('How that run is now'),
         runReason: z.string().nullable().describe('Why it is so: what it waits for, for one'),
         reasons: z.array(reasonSchema),
+        paths: pathsSchema,
         says: saysSchema,
       }),
     ),
@@ -84,6 +113,7 @@ export function toExplanation(
   delivery: Delivery,
   runs: readonly Run[],
   says: (spec: string) => Said[],
+  paths: ReadonlyMap<string, PathsView>,
 ): z.infer<typeof explanationSchema> {
   const runOf = (id: string | undefined) => runs.find((run) => run.id === id);
   return {
@@ -98,8 +128,19 @@ export function toExplanation(
       runState: runOf(run)?.state ?? null,
       runReason: runOf(run)?.reason ?? null,
       reasons: verdict.reasons,
+      paths: toPaths(paths.get(spec)),
       says: says(spec),
     })),
+  };
+}
+
+function toPaths(view: PathsView | undefined): z.infer<typeof pathsSchema> {
+  if (view === undefined) return null;
+  const { condition, rows } = view;
+  return {
+    ...view,
+    condition: condition === 'on.push.paths' ? condition : 'on.push.paths-ignore',
+    rows: rows.map((row) => ({ ...row, by: row.by ?? null })),
   };
 }
 

@@ -2,12 +2,15 @@ import type { Intake } from '../../controller/intake/intake.ts';
 import type { Delivery } from '../../model/delivery.ts';
 import type { Store } from '../../store/index.ts';
 import { decodeCursor } from '../../store/page.ts';
+import type { Catalog } from '../../spec/catalog.ts';
 import type { Viewer } from '../auth/viewer.ts';
+import { readPathTables, type PathTableDeps } from '../read/path-tables.ts';
 import { confirm } from './components/confirm.ts';
 import { environmentPath, runPath } from './components/commit.ts';
 import { empty } from './components/empty.ts';
 import { filterForm, liveList, older, select } from './components/list.ts';
 import { reasonList } from './components/reasons.ts';
+import { pathTable } from './components/path-table.ts';
 import { stateIcon } from './components/state.ts';
 import { ago, exact } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
@@ -25,7 +28,11 @@ const EVENTS = [
 ];
 
 /** What came, what was decided about it, and why. */
-export function deliveryRoutes(deps: { store: Store; intake: Intake }): PageRoute[] {
+export function deliveryRoutes(deps: {
+  store: Store;
+  intake: Intake;
+  catalog: Pick<Catalog, 'byName'>;
+}): PageRoute[] {
   const { store, intake } = deps;
 
   async function find(id: string, viewer: Viewer) {
@@ -95,7 +102,7 @@ ${
     ? ''
     : html`<div class="note is-warning">${icon(frame, 'copy')}<p class="grow">The same body came before as <a href="${frame.root}${pathTo(['deliveries', delivery.copyOf])}">${delivery.copyOf}</a>. Nothing new is made of it.</p></div>`
 }
-${await explanation(frame, store, delivery)}
+${await explanation(frame, deps, viewer, { delivery, payload })}
 ${headersView(frame, headers)}
 ${payloadView(frame, payload)}
 </main>`;
@@ -161,15 +168,21 @@ function row(frame: Frame, delivery: Delivery): Html {
 /** Each spec of the repository, and each condition with what it saw. */
 async function explanation(
   frame: Frame,
-  store: Pick<Store, 'runs'>,
-  { outcome }: Delivery,
+  deps: PathTableDeps & { store: Pick<Store, 'runs'> },
+  viewer: Viewer,
+  { delivery, payload }: { delivery: Delivery; payload: string },
 ): Promise<Content> {
+  const { outcome } = delivery;
   if (outcome === undefined)
     return html`<div class="note is-pending">${icon(frame, 'queued')}<p>Not processed yet.</p></div>`;
   const specs = outcome.specs.toSorted(
     (a, b) => Number(b.verdict.matched) - Number(a.verdict.matched),
   );
-  const runs = await Promise.all(specs.map(async ({ run }) => run && (await store.runs.get(run))));
+  const runs = await Promise.all(
+    specs.map(async ({ run }) => (run === undefined ? undefined : await deps.store.runs.get(run))),
+  );
+  const made = runs.filter((run) => run !== undefined);
+  const paths = await readPathTables(deps, viewer, { delivery, payload, runs: made });
   return html`<section class="panel" aria-label="What was decided">
 <div class="panel-head">${icon(frame, 'info')}<h2>${outcome.summary}</h2></div>
 ${
@@ -178,10 +191,10 @@ ${
     : html`<ul class="rows">${specs.map(({ spec, verdict }, index) => {
         const run = runs[index];
         return html`<li class="verdict"><div class="verdict-head"><span class="tone is-${verdict.matched ? 'held' : 'none'}">${icon(frame, verdict.matched ? 'succeeded' : 'cancelled')}</span><a class="plain strong" href="${environmentPath(frame, spec)}">${spec}</a><span class="muted">${verdict.matched ? 'matched' : 'did not match'}</span>${
-          run === undefined || run === ''
+          run === undefined
             ? ''
             : html`<a class="button is-small end" href="${runPath(frame, run.id)}">${stateIcon(frame, run.state)}Run</a>`
-        }</div>${reasonList(frame, verdict.reasons)}</li>`;
+        }</div>${reasonList(frame, verdict.reasons)}${pathTable(frame, paths.get(spec))}</li>`;
       })}</ul>`
 }
 </section>`;
