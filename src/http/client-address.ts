@@ -18,7 +18,8 @@ export function clientOf(
   isTrusted: (address: string) => boolean,
 ): Client {
   let address = plainAddress(request.socket.remoteAddress ?? '');
-  const told = [request.headers['x-forwarded-for'] ?? []].flat().join(',').split(',');
+  if (!isTrusted(address)) return { address, isForwarded: false };
+  const told = String(request.headers['x-forwarded-for'] ?? '').split(',');
   let isForwarded = false;
   while (isTrusted(address)) {
     const next = plainAddress(told.pop()?.trim() ?? '');

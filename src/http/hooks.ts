@@ -90,7 +90,8 @@ export function createHookHandler(deps: {
       if (open === undefined) {
         throw new ProblemError(404, 'hook-unknown', 'there is no such hook');
       }
-      const { status, body } = await receive(target, open, request, response, client);
+      const admitted = admit(target, open, request, client);
+      const { status, body } = await receive(target, open, request, response, admitted);
       send(response, status, body);
     } catch (error) {
       deps.refusals.note(client, { hook: target.id }, error);
@@ -99,27 +100,32 @@ export function createHookHandler(deps: {
     }
   };
 
-  async function receive(
-    { id, token, query }: Target,
-    open: OpenHook,
-    request: IncomingMessage,
-    response: ServerResponse,
-    client: Client,
-  ): Promise<Answer> {
+  /** What the request's line and headers say. Throws at once: most of what is refused is refused here. */
+  function admit({ id, token }: Target, open: OpenHook, request: IncomingMessage, client: Client) {
     const contentType = checkRequest(request, open, client);
     const { clientCertificate: wanted } = open.hook;
     const why = wanted && whyNotAdmitted(wanted, deps.clientCertificate(request));
     if (why !== undefined) throw new ProblemError(403, 'certificate-refused', why);
     const { rate } = open.hook;
     if (rate !== undefined) {
-      refuseOver(limits.wait(`hook ${id}`, rate), 'the hook takes no more requests for now');
+      refuseOver(limits.wait(id, rate), 'the hook takes no more requests for now');
     }
     const now = deps.clock.now();
     const incoming = { header: (name: string) => headerOf(request, name), token };
-    const check = open.verify(incoming, now);
+    return { contentType, now, incoming, check: open.verify(incoming, now) };
+  }
+
+  async function receive(
+    { id, query }: Target,
+    open: OpenHook,
+    request: IncomingMessage,
+    response: ServerResponse,
+    { contentType, now, incoming, check }: ReturnType<typeof admit>,
+  ): Promise<Answer> {
     const bytes = await deps.readBody(request, check);
     // Only now: who has no secret must not use up what who has it may send.
-    if (rate !== undefined) limits.take(`hook ${id}`, rate);
+    const { rate } = open.hook;
+    if (rate !== undefined) limits.take(id, rate);
     const { body, text } = readPayload(bytes, contentType);
     const { handshake }: Source = SOURCES[open.hook.sender];
     const greeting = handshake?.(body);

@@ -1,11 +1,5 @@
 import type { Context, Middleware } from 'koa';
-import {
-  describeError,
-  MainsheetError,
-  RetryableError,
-  TerminalError,
-  withoutStack,
-} from '../lib/errors.ts';
+import { describeError, MainsheetError, RetryableError, TerminalError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 
 /** An answer that is not the one hoped for: RFC 9457, https://www.rfc-editor.org/rfc/rfc9457 */
@@ -128,24 +122,14 @@ export function explainError(
   error: unknown,
   logger: Logger,
 ): Problem {
-  const problem = toProblem(error);
+  const { status, headers, code, message, hint } = toAnswer(error);
   // A ProblemError was thrown on purpose: who threw it has logged what there was to log.
-  if (problem.status >= 500 && problem !== error) {
+  if (status >= 500 && !(error instanceof ProblemError)) {
     // A target that cannot be read has no path.
     const { method, path } = request;
-    logger.error(
-      { method, path, status: problem.status, error: describeError(error) },
-      'request failed',
-    );
+    logger.error({ method, path, status, error: describeError(error) }, 'request failed');
   }
-  return {
-    status: problem.status,
-    headers: problem.headers,
-    title: TITLES[problem.status] ?? 'Error',
-    code: problem.code,
-    detail: problem.message,
-    hint: problem.hint,
-  };
+  return { status, headers, title: TITLES[status] ?? 'Error', code, detail: message, hint };
 }
 
 function answer(ctx: Context, error: unknown, logger: Logger): void {
@@ -164,22 +148,29 @@ export function problemBody({ status, title, code, detail, hint }: Problem): obj
   return hint === undefined ? body : { ...body, hint };
 }
 
-function toProblem(error: unknown): ProblemError {
+function toAnswer(
+  error: unknown,
+): Pick<ProblemError, 'status' | 'headers' | 'code' | 'message' | 'hint'> {
   if (error instanceof ProblemError) return error;
-  if (error instanceof MainsheetError) {
-    const status = statusOf(error);
-    if (status !== undefined) {
-      const { code, message, hint } = error;
-      const headers = error instanceof RetryableError ? { 'Retry-After': retryAfter(error) } : {};
-      const options = { cause: error, headers, ...(hint === undefined ? {} : { hint }) };
-      return withoutStack(() => new ProblemError(status, code, message, options));
-    }
+  const status = error instanceof MainsheetError ? statusOf(error) : undefined;
+  if (error instanceof MainsheetError && status !== undefined) {
+    const { code, message, hint } = error;
+    const headers = error instanceof RetryableError ? { 'Retry-After': retryAfter(error) } : NONE;
+    return { status, headers, code, message, hint };
   }
   // What went wrong inside is for the log; the caller is told no more than that it did.
-  return new ProblemError(500, 'internal', 'Mainsheet failed to answer; its log says why', {
-    cause: error,
-  });
+  return INTERNAL;
 }
+
+const NONE = {};
+
+const INTERNAL = {
+  status: 500,
+  headers: NONE,
+  code: 'internal',
+  message: 'Mainsheet failed to answer; its log says why',
+  hint: undefined,
+};
 
 /** What may be tried again is not the caller's fault; what cannot help when it is tried again is. */
 function statusOf(error: MainsheetError): number | undefined {

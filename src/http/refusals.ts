@@ -36,6 +36,7 @@ export function createRefusals(deps: {
   metrics: Pick<Metrics, 'rejected'>;
 }): Refusals {
   const limits = createRateLimit(deps.clock);
+  const lines = createRateLimit(deps.clock);
   let isQuiet = true;
 
   return {
@@ -58,9 +59,8 @@ export function createRefusals(deps: {
         limits.take(key, MOST);
       }
       if (LOGGED_ELSEWHERE.has(code)) return;
-      const line = `log ${client.address}`;
-      if (limits.wait(line, MOST) > 0) return;
-      limits.take(line, MOST);
+      if (lines.wait(client.address, MOST) > 0) return;
+      lines.take(client.address, MOST);
       const fields = { ...about, from: client.address, code, error: describeError(error) };
       deps.logger.warn(fields, 'webhook refused');
     },

@@ -20,9 +20,19 @@ export function createNetworks(networks: readonly string[]): (address: string) =
     const network = parseNetwork(text);
     if (network !== undefined) list.addSubnet(network.address, network.prefix, network.family);
   }
+  const isIn = (address: string) => {
+    const version = isIP(address);
+    return version !== 0 && list.check(address, version === 6 ? 'ipv6' : 'ipv4');
+  };
+  // The same one often asks many times in a row.
+  let last = '';
+  let wasIn = false;
   return (text) => {
-    const address = plainAddress(text);
-    return isIP(address) !== 0 && list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+    if (text !== last) {
+      wasIn = isIn(plainAddress(text));
+      last = text;
+    }
+    return wasIn;
   };
 }
 

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import type { BodyCheck, Incoming, Source, Verify } from './contract.ts';
 import { required, unsigned } from './signature.ts';
 
@@ -25,7 +25,7 @@ export function tokenVerifier(
 }
 
 function digestOf(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+  return hash('sha256', text, 'buffer');
 }
 
 function tokenSource(read: (request: Incoming) => string): Source {

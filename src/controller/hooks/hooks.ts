@@ -33,8 +33,9 @@ export function createHooks(deps: {
   clock: Pick<Clock, 'now'>;
 }): Hooks {
   const { catalog } = deps;
-  /** Of each hook as it was read: they are made for it once, not for each request. */
+  // Of each hook as it was read they are made once, not for each request.
   const networks = new WeakMap<Hook, (address: string) => boolean>();
+  const verifiers = new WeakMap<Hook, { secrets: readonly string[]; verify: Verify }>();
 
   function networksOf(hook: Hook): (address: string) => boolean {
     const known = networks.get(hook) ?? createNetworks(hook.addresses);
@@ -42,10 +43,15 @@ export function createHooks(deps: {
     return known;
   }
 
-  function configured({ secrets }: Hook, now: number): string[] {
-    return secrets
+  function configured(hook: Hook, now: number): Verify {
+    const secrets = hook.secrets
       .filter(({ from = -Infinity, until = Infinity }) => from <= now && now < until)
       .flatMap(({ name }) => deps.secret(name) ?? []);
+    const known = verifiers.get(hook);
+    if (known !== undefined && isSame(known.secrets, secrets)) return known.verify;
+    const verify = verifierOf(hook, secrets);
+    verifiers.set(hook, { secrets, verify });
+    return verify;
   }
 
   function open(hook: Hook, dynamic: DynamicHook | undefined): OpenHook {
@@ -56,11 +62,11 @@ export function createHooks(deps: {
       hook,
       dynamic,
       verify(request, now) {
-        const secrets =
+        const verifier =
           dynamic === undefined
             ? configured(hook, now)
-            : (deps.secrets?.current(hook, dynamic, now) ?? []);
-        return SOURCES[hook.sender].verifier(secrets, hook.options)(request, now);
+            : verifierOf(hook, deps.secrets?.current(hook, dynamic, now) ?? []);
+        return verifier(request, now);
       },
       allows: (address) =>
         addresses.length === 0 || isListed(address) || isGitHub?.(address) === true,
@@ -79,4 +85,12 @@ export function createHooks(deps: {
       return isOwn ? undefined : open(hook, dynamic);
     },
   };
+}
+
+function verifierOf({ sender, options }: Hook, secrets: readonly string[]): Verify {
+  return SOURCES[sender].verifier(secrets, options);
+}
+
+function isSame(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === others.length && some.every((one, index) => one === others[index]);
 }

@@ -1,4 +1,4 @@
-import { TerminalError } from '../../lib/errors.ts';
+import { TerminalError, withoutStack } from '../../lib/errors.ts';
 import { isOwnId } from '../../model/delivery.ts';
 import type { Event, Json } from '../../model/event.ts';
 import type { Incoming, Source, Verify } from '../contract.ts';
@@ -85,7 +85,6 @@ function malformed(name: string): TerminalError {
 }
 
 function unsigned(detail: string): TerminalError {
-  return new TerminalError('bad-signature', detail, {
-    hint: "GITHUB_WEBHOOK_SECRET must be the secret in the webhook's settings on GitHub",
-  });
+  const hint = "GITHUB_WEBHOOK_SECRET must be the secret in the webhook's settings on GitHub";
+  return withoutStack(() => new TerminalError('bad-signature', detail, { hint }));
 }
