@@ -64,11 +64,24 @@ const linesIn = (page: Page, root: string) =>
     `Promise.resolve(${root}).then((root) => [...root.querySelectorAll('.l')].map((row) => row.id + ' ' + row.lastElementChild.textContent))`,
   );
 
-/** What axe has against a part of a page that has it loaded. */
-const violations = (page: Page, part: string) =>
-  page.evaluate(
-    `axe.run(${part}).then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map((node) => id + ': ' + node.html.slice(0, 200) + ' ' + node.failureSummary)))`,
-  );
+/** In the dark nothing differs but colours. */
+const SCHEMES = [
+  ['light', ''],
+  ['dark', ", { runOnly: ['color-contrast', 'link-in-text-block'] }"],
+] as const;
+
+/** What axe has against a part of a page that has it loaded, in the light and in the dark. */
+async function violations(page: Page, part: string): Promise<unknown[]> {
+  const found: unknown[] = [];
+  for (const [colorScheme, rules] of SCHEMES) {
+    await page.emulateMedia({ colorScheme });
+    const all = await page.evaluate(
+      `axe.run(${part}${rules}).then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map((node) => '${colorScheme} ' + id + ': ' + node.html.slice(0, 200) + ' ' + node.failureSummary)))`,
+    );
+    found.push(...(all as unknown[]));
+  }
+  return found;
+}
 
 /** What the dashboard asks before it is done. */
 const QUESTIONS = [
@@ -352,30 +365,28 @@ describe('the dashboard in a browser', { skip }, () => {
   });
 
   for (const kind of ['full', 'empty'] as const) {
-    for (const colorScheme of ['light', 'dark'] as const) {
-      test(`each page can be used by everybody: ${kind}, ${colorScheme}`, async (t) => {
-        const { url, cookie, paths } = await startShowcase(t, kind);
-        const questions = new Set<string>();
-        await withTab(browser, { url, cookie, colorScheme }, async ({ page, complaints }) => {
-          for (const [name, path] of Object.entries(paths)) {
-            await reach(page, url + path, name);
-            // Not as an element of the page, whose policy would refuse it.
-            await page.evaluate(AXE);
-            assert.deepEqual(await violations(page, 'document'), [], name);
-            for (const width of [360, 1280]) {
-              await page.setViewportSize({ width, height: 720 });
-              const over = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
-              assert.equal(over, 0, `${name} is too wide for ${width} px`);
-            }
-            await lookAtQuestions(page, questions);
+    test(`each page can be used by all, in the light and in the dark: ${kind}`, async (t) => {
+      const { url, cookie, paths } = await startShowcase(t, kind);
+      const questions = new Set<string>();
+      await withTab(browser, { url, cookie }, async ({ page, complaints }) => {
+        for (const [name, path] of Object.entries(paths)) {
+          await reach(page, url + path, name);
+          // Not as an element of the page, whose policy would refuse it.
+          await page.evaluate(AXE);
+          assert.deepEqual(await violations(page, 'document'), [], name);
+          for (const width of [360, 1280]) {
+            await page.setViewportSize({ width, height: 720 });
+            const over = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
+            assert.equal(over, 0, `${name} is too wide for ${width} px`);
           }
-          assert.deepEqual([...questions].sort(), kind === 'full' ? QUESTIONS : []);
-          const isMissing = (text: string) =>
-            text.includes('404') && text.endsWith(`(${url}${paths['missing']})`);
-          complaints.splice(0, complaints.length, ...complaints.filter((text) => !isMissing(text)));
-        });
+          await lookAtQuestions(page, questions);
+        }
+        assert.deepEqual([...questions].sort(), kind === 'full' ? QUESTIONS : []);
+        const isMissing = (text: string) =>
+          text.includes('404') && text.endsWith(`(${url}${paths['missing']})`);
+        complaints.splice(0, complaints.length, ...complaints.filter((text) => !isMissing(text)));
       });
-    }
+    });
   }
 
   test('the keyboard alone leads to the content, the menu, the search, and through a question', async (t) => {
