@@ -27,7 +27,7 @@ export interface ChaosReport {
 /** How long controllers that nobody kills may take until nothing is left to do. */
 const QUIET_MS = 180_000;
 /** With several replicas, each is killed so often before it is the next one's turn. */
-const PASS_ON_AFTER = 5;
+const PASS_ON_AFTER = 3;
 
 /**
  * Developers push without end while a controller is killed, once for each of `murders`, and started again. After every

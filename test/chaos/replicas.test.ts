@@ -5,8 +5,8 @@ import { createRandom } from '../support/random.ts';
 import { runChaos } from './chaos.ts';
 import { randomMurders } from './murders.ts';
 
-/** After five it is the other one's turn. */
-const KILLS = 7;
+/** After three it is the other one's turn. */
+const KILLS = 5;
 
 test('G6 one of two replicas on PostgreSQL killed anywhere, alone or with all it started: every acknowledged delivery is processed, every run ends, GitHub shows its true end', async (t) => {
   const seed = randomInt(2 ** 31);
