@@ -5,7 +5,7 @@ import type { GitServers, ServerType } from '../lib/servers.ts';
 import type { Answered, Callback } from '../model/callback.ts';
 import type { DeploymentSpec, FeedbackKind, NotifySpec } from '../model/deployment-spec.ts';
 import type { Importance } from '../model/importance.ts';
-import type { Run, RunState } from '../model/run.ts';
+import type { Run, RunState, Step } from '../model/run.ts';
 import type { ExpressionContext } from '../spec/expressions.ts';
 import type { Tables } from '../store/index.ts';
 import type { AnswerTo } from './answer.ts';
@@ -122,6 +122,8 @@ export interface CallbackKind<
   appOnly?: true;
   /** What is to be told of a run's change of state, which is never to the same state. */
   due(change: RunChange): Stored[];
+  /** What is to be told of a step that has succeeded, while its run goes on. */
+  dueStep?(change: { run: Run; spec: ToldSpec; step: Step }): Stored[];
   /** The outbox's ordering key: callbacks with the same one are sent one after the other, in the order in which they were made. */
   target(callback: Stored): string;
   /** The state that it tells the other side, in a word. */

@@ -3,7 +3,8 @@ import { elsewhere } from '../lib/names.ts';
 import type { Callback } from '../model/callback.ts';
 import { isProtection } from '../model/protection.ts';
 import { FEEDBACK_KINDS, type FeedbackKind } from '../model/deployment-spec.ts';
-import type { CallbackKind, Message, RunChange } from './contract.ts';
+import type { Run, Step } from '../model/run.ts';
+import type { CallbackKind, Message, RunChange, ToldSpec } from './contract.ts';
 import { bitbucketStatus } from './bitbucket-status.ts';
 import { answer } from './answer.ts';
 import { check } from './check.ts';
@@ -99,6 +100,12 @@ export function callbacksFor(change: RunChange): AnyCallback[] {
     const isHere = kind.at === undefined || kind.at === here;
     return isChosen && isHere ? (kind.due(change) as AnyCallback[]) : [];
   });
+}
+
+/** What the world is to hear of a step that has succeeded, while its run goes on. */
+export function callbacksForStep(change: { run: Run; spec: ToldSpec; step: Step }): AnyCallback[] {
+  if (isProtection(change.run)) return [];
+  return KINDS.flatMap((kind: CallbackKind) => (kind.dueStep?.(change) ?? []) as AnyCallback[]);
 }
 
 /** Whether `later`, waiting for the same target, says all that `callback` would have. */

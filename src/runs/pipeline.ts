@@ -14,6 +14,7 @@ import {
 } from './pipeline-context.ts';
 import { runStep } from './run-step.ts';
 import { alreadyOver, settle } from './take-up.ts';
+import { tellStep } from './tell-step.ts';
 import { stepGateOf } from './waits.ts';
 
 /** Checks the revision out, unless it came late, and runs the steps that have not succeeded yet, one after the other. */
@@ -103,6 +104,7 @@ async function runSteps(
     await retry({ clock: deps.clock, timeoutMs: STORE_TIMEOUT_MS }, () =>
       deps.store.lazily(async (tables) => {
         stillOurs(run, await tables.runs.setOutputs(run.id, toStore, run.attempts));
+        await tellStep(tables, run, spec, succeeded, deps.clock.now());
         await tables.steps.update(run.id, succeeded);
         deps.failpoint?.('step.inside');
       }),

@@ -4,12 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { inspect } from 'node:util';
-import { callbacksFor, isObsolete, kindOf } from '../../src/callbacks/index.ts';
+import { callbacksFor, callbacksForStep, isObsolete, kindOf } from '../../src/callbacks/index.ts';
 import { createSender } from '../../src/callbacks/send.ts';
 import { RetryableError } from '../../src/lib/errors.ts';
 import type { DeploymentSpec } from '../../src/model/deployment-spec.ts';
 import { RUN_STATES, type Run, type RunState } from '../../src/model/run.ts';
+import type { Callback } from '../../src/model/callback.ts';
 import { createRender } from '../../src/runs/render-callback.ts';
+import { tellStep } from '../../src/runs/tell-step.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore } from '../../src/store/index.ts';
 import type { OutboxEntry } from '../../src/store/outbox.ts';
@@ -20,6 +22,7 @@ import { BOT_TOKEN, startSlack } from './slack-stand-in.ts';
 
 interface Options {
   steps?: boolean;
+  on?: RunState[];
   token?: string;
   buttons?: string;
   gates?: DeploymentSpec['gates'];
@@ -28,7 +31,7 @@ interface Options {
 /** A run, and a Slack that hears of it. */
 async function world(
   t: TestContext,
-  { steps = false, token = BOT_TOKEN, buttons, gates = [] }: Options = {},
+  { steps = false, on = [...RUN_STATES], token = BOT_TOKEN, buttons, gates = [] }: Options = {},
 ) {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-slack-'));
   const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
@@ -37,12 +40,17 @@ async function world(
     await rm(directory, { recursive: true, force: true });
   });
   const slack = await startSlack(t);
-  await store.runs.insert(sampleRun('r1', { createdAt: 1_700_000_000_000 }), ['Build', 'Ship <b>']);
+  await store.runs.insert(sampleRun('r1', { createdAt: 1_700_000_000_000 }), [
+    'Build',
+    'Ship <b>',
+    'Check',
+    'Clean',
+  ]);
   const { spec } = sampleLoaded({
     notify: [
       {
         kind: 'slack-app',
-        on: [...RUN_STATES],
+        on,
         token: 'BOT',
         channel: 'C0123456789',
         text: undefined,
@@ -90,30 +98,39 @@ async function world(
     if (id !== undefined && isKept) await kindOf(callback).keep?.(store, callback, id);
   }
 
-  /** As the runner leaves them: the first succeeded, the second failed. */
-  async function runSteps() {
-    const times = { attempts: 1, startedAt: 0, finishedAt: 3000 };
-    await store.steps.update('r1', {
-      ...times,
-      index: 0,
-      name: 'Build',
-      state: 'succeeded',
-      exitCode: 0,
-      reason: '',
-    });
-    await store.steps.update('r1', {
-      ...times,
-      index: 1,
-      name: 'Ship <b>',
-      state: 'failed',
-      exitCode: 1,
-      reason: 'exited with 1',
-    });
+  async function queue(callback: Callback) {
+    await store.outbox.add('r1', [{ target: kindOf(callback).target(callback), callback }], 0);
+  }
+
+  /** One try of what is due, as the outbox has it. */
+  async function next() {
+    const [entry] = await store.outbox.claim(0, 1000, 1);
+    if (entry === undefined) return undefined;
+    const retried = entry.attempts > 1;
+    try {
+      const message = await render(entry);
+      const { covers = [] } = await sender.send(message, { retried, ageMs: 0, signal });
+      for (const id of [entry.id, ...covers]) await store.outbox.finish(id, 'sent', 0);
+    } catch (error) {
+      await store.outbox.postpone(entry.id, 0, 'failed');
+      throw error;
+    }
+    return entry;
+  }
+
+  /** As the runner leaves them: those before succeeded, the last failed. */
+  async function runSteps({ first = 1 } = {}) {
+    const times = { attempts: 1, startedAt: 0, finishedAt: 3000, exitCode: undefined };
+    for (const { index, name } of await store.steps.ofRun('r1')) {
+      const state = index < first ? 'succeeded' : 'failed';
+      const reason = index < first ? '' : 'exited with 1';
+      if (index <= first) await store.steps.update('r1', { ...times, index, name, state, reason });
+    }
     const chunk = { seq: 0, at: 0, step: 1, stream: 'stderr', text: '<!here> ``` no\n' } as const;
     await store.logs.append('r1', [chunk]);
   }
 
-  return { slack, store, become, send, runSteps };
+  return { slack, store, spec, become, send, runSteps, queue, next };
 }
 
 test('a run has one message in the channel, which follows it', async (t) => {
@@ -210,19 +227,63 @@ test('a failed step is told in the thread with the end of its log, in which noth
   ]);
 });
 
-test('each step is told when the spec asks, and a try that was cut off goes on where it was', async (t) => {
-  const { slack, become, send, runSteps } = await world(t, { steps: true });
+test('each step is told once and in order as it succeeds when the spec asks, several at once in one reply, and the rest at the end', async (t) => {
+  const { slack, store, spec, become, send, runSteps, queue, next } = await world(t, {
+    steps: true,
+  });
+  await send((await become('running', undefined))[0]);
+  const run = await store.runs.get('r1');
+  assert.ok(run);
+  const told = () => slack.messages.flatMap(({ text, thread_ts }) => (thread_ts ? [text] : []));
+  const stepsOf = async (...indexes: number[]) => {
+    const steps = await store.steps.ofRun('r1');
+    for (const step of steps.filter(({ index }) => indexes.includes(index))) {
+      await store.atomically((tables) => tellStep(tables, run, spec, step, 0));
+      await store.steps.update('r1', {
+        ...step,
+        state: 'succeeded',
+        attempts: 1,
+        startedAt: 0,
+        finishedAt: 3000,
+      });
+      // The answer of the database was lost, and the same is done again.
+      await store.atomically((tables) => tellStep(tables, run, spec, step, 0));
+    }
+  };
+  await stepsOf(0, 1);
+  assert.equal((await store.outbox.ofRun('r1')).length, 2);
+  // It arrives, and the answer does not; meanwhile another step has ended.
+  slack.troubles.push('lost');
+  assert.equal(isRetryable(await failureOf(next())), true);
+  await stepsOf(2);
+  await next();
+  assert.deepEqual(told(), ['*Build* succeeded in 3.0s\n*Ship &lt;b&gt;* succeeded in 3.0s']);
+  await next();
+  assert.deepEqual(told().slice(1), ['*Check* succeeded in 3.0s']);
+  // It failed after all.
+  await runSteps({ first: 3 });
+  for (const callback of await become('failed', 'running')) await queue(callback);
+  await next();
+  await next();
+  assert.deepEqual(told().slice(2), ['*Clean* failed in 3.0s: exited with 1']);
+  assert.equal(await next(), undefined);
+});
+
+test('without a message while it runs, its steps are told when the run has ended', async (t) => {
+  const { slack, store, spec, become, send, runSteps } = await world(t, {
+    steps: true,
+    on: ['failed'],
+  });
+  const run = await store.runs.get('r1');
+  assert.ok(run);
+  assert.deepEqual(callbacksForStep({ run, spec, step: (await store.steps.ofRun('r1'))[0]! }), []);
   await runSteps();
   const [message, thread] = await become('failed', 'running');
   await send(message);
-  // The first reply arrives, and the answer does not.
-  slack.troubles.push('lost');
-  assert.equal(isRetryable(await failureOf(send(thread))), true);
-  await send(thread, { retried: true });
-  const replies = slack.messages.filter(({ thread_ts }) => thread_ts !== undefined);
+  await send(thread);
   assert.deepEqual(
-    replies.map(({ text }) => text),
-    ['*Build* succeeded in 3.0s', '*Ship &lt;b&gt;* failed in 3.0s: exited with 1'],
+    slack.messages.slice(1).map(({ text }) => text),
+    ['*Build* succeeded in 3.0s\n*Ship &lt;b&gt;* failed in 3.0s: exited with 1'],
   );
 });
 

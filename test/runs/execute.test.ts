@@ -10,9 +10,9 @@ import { createBroadcast } from '../../src/lib/broadcast.ts';
 import { systemClock, type Clock } from '../../src/lib/clock.ts';
 import { maskText } from '../../src/lib/masking.ts';
 import { createSeal, type Seal } from '../../src/lib/seal.ts';
-import type { DeploymentSpec } from '../../src/model/deployment-spec.ts';
+import type { DeploymentSpec, NotifySpec } from '../../src/model/deployment-spec.ts';
 import type { News } from '../../src/model/news.ts';
-import type { Run, Step } from '../../src/model/run.ts';
+import { RUN_STATES, type Run, type Step } from '../../src/model/run.ts';
 import { createExecute } from '../../src/runs/execute.ts';
 import { toKeep } from '../../src/runs/outputs.ts';
 import type { Outcome } from '../../src/runs/outcome.ts';
@@ -64,6 +64,30 @@ test('what Mainsheet says after unfinished output starts a line, also of an atte
   assert.match(log, /half\nStep 2: Deploy\nag/);
   const { log: resumed } = await executed({ ...RESUMED, kept: true, logged: 'cut off' });
   assert.match(resumed, /^cut off\nTaken up again: attempt 2\n/);
+});
+
+test('each step that succeeds is told of where the spec asks for it, as it is written down', async () => {
+  const notify: NotifySpec = {
+    kind: 'slack-app',
+    on: [...RUN_STATES],
+    token: 'BOT',
+    channel: 'C0123456789',
+    text: undefined,
+    steps: true,
+    buttons: undefined,
+  };
+  const told: unknown[] = [];
+  const afterwards = async (store: Store) => {
+    for (const { target, callback } of await store.outbox.ofRun('r1')) {
+      told.push([target, callback.kind, (callback as { step?: number }).step]);
+    }
+  };
+  await executed({ before: 'true', run: 'true', notify: [notify], afterwards });
+  const target = 'slack-app:r1:0';
+  assert.deepEqual(told, [
+    [target, 'slack-thread', 0],
+    [target, 'slack-thread', 1],
+  ]);
 });
 
 test('the end of a log that is too long is in it once', async () => {
@@ -426,6 +450,7 @@ async function executed(options: {
   logged?: string;
   /** What is found where the run's own files are to be. */
   found?: string | undefined;
+  notify?: NotifySpec[];
   afterwards?: (store: Store) => Promise<void>;
 }): Promise<Executed> {
   const root = await mkdtemp(join(tmpdir(), 'mainsheet-execute-'));
@@ -555,6 +580,7 @@ function specOf(
     env?: Record<string, string>;
     stepTimeoutMs?: number;
     onInterrupt?: 'restart' | 'fail';
+    notify?: NotifySpec[];
   },
   secrets: string[],
   timeoutMs: number,
@@ -571,6 +597,7 @@ function specOf(
     onInterrupt: options.onInterrupt ?? 'restart',
     secrets,
     timeoutMs,
+    notify: options.notify ?? [],
     steps: [
       ...(options.before === undefined ? [] : [step('Before', options.before, undefined)]),
       step('Deploy', options.run, options.stepTimeoutMs),
