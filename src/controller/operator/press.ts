@@ -9,6 +9,7 @@ import type { Transitions } from '../../runs/transition.ts';
 import type { Store, Tables } from '../../store/index.ts';
 import type { Gates } from './gates.ts';
 import type { Operate } from './operate.ts';
+import { checkPress } from './out-of-date.ts';
 import { presserOf, pressedRuns, type PressEvent } from './pressed-runs.ts';
 
 /** Does what the buttons of check runs and of messages ask for, and what people answer on GitHub to jobs of Actions. */
@@ -63,6 +64,7 @@ export function createPressed(deps: {
         ...store,
         atomically: (work) =>
           store.atomically(async (tables) => {
+            await checkPress(tables, press, run);
             const result = await work(tables);
             if (event.kind === 'check') await say(tables, run, summary);
             await close(tables, summary);

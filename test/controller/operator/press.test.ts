@@ -119,6 +119,7 @@ for (const [engine, open] of bothEngines()) {
       }
       return {
         store,
+        transitions,
         permissions,
         fail: (on: boolean) => (failing = on),
         /** A run with a check run, moved on by the commands. */
@@ -397,6 +398,53 @@ for (const [engine, open] of bothEngines()) {
         /^Not done: @alice .* waits for another approval than when it was asked for: Infra/;
       assert.match((await world.tap('approve', 'r1')).summary, why);
       assert.match((await world.press('approve', run)).summary, why);
+    });
+
+    test('a button of a run after which another was deployed rolls nothing back, and says where to', async (t) => {
+      const world = await setUp(t);
+      await world.run('r1', sha('1'), START, SUCCEED);
+      const two = await world.run('r2', sha('2'), START, SUCCEED);
+      await world.run('r3', sha('3'), START, SUCCEED);
+      const before = await world.runs();
+      const why =
+        'run r3 (3333333) is deployed now, after run r2: roll back at that run, or with "mainsheet rollback storefront"';
+      await world.tap('rollback', 'r2');
+      const name = "@alice (Slack's U0000000001)";
+      assert.deepEqual(await world.replies('r2'), [`${name} asked to roll back: ${why}`]);
+      await world.press('rollback', two);
+      assert.equal(
+        await world.note('r2'),
+        `@alice asked to roll back: ${why} (1970-01-01T00:00:01.000Z)`,
+      );
+      assert.deepEqual(await world.runs(), before);
+      // What has failed after it is rolled back to what is deployed.
+      await world.run('r4', sha('4'), START, { type: 'fail', fault: 'step', reason: 'x' });
+      await world.tap('rollback', 'r4');
+      assert.partialDeepStrictEqual((await world.runs())[0], { cause: 'rollback', sha: sha('3') });
+    });
+
+    test('a button that is pressed twice makes one run, which the second press names', async (t) => {
+      const world = await setUp(t);
+      await world.run('r1', sha('1'), START, SUCCEED);
+      const two = await world.run('r2', sha('2'), START, SUCCEED);
+      for (const [press, does] of [
+        ['retry', 'retries run r2 already'],
+        ['rollback', 'rolls back already'],
+      ] as const) {
+        const count = (await world.runs()).length + 1;
+        await world.tap(press, 'r2');
+        const made = (await world.runs())[0];
+        for (const again of [() => world.tap(press, 'r2'), () => world.press(press, two)]) {
+          const { summary } = await again();
+          assert.ok(summary.endsWith(`: run ${made?.id} ${does}: it is queued`), summary);
+        }
+        assert.equal((await world.runs()).length, count);
+        const run = await world.store.runs.get(made?.id ?? '');
+        assert.ok(run);
+        await world.transitions.commit(run, { type: 'cancel', reason: 'enough' });
+      }
+      await world.tap('retry', 'r2');
+      assert.equal((await world.runs())[0]?.cause, 'retry');
     });
 
     test('a press on a message from before does nothing once the run has gone on', async (t) => {
