@@ -99,6 +99,7 @@ describe('on PostgreSQL with ten thousand closed rows', () => {
       ['runs_by_spec', 'runs_pkey'],
       () => store.runs.list({ limit: 9, before: undefined }, { spec: 'storefront' }),
     ],
+    ['insights.runs', ['runs_ended'], () => store.insights.runs({ from: 1, to: 5 }, {})],
     ['inbox.lastOfHook', ['deliveries_of_hooks'], () => store.inbox.lastOfHook('x')],
     ['inbox.get', ['deliveries_id_key'], () => store.inbox.get('closed5')],
     ['inbox.store', [], () => store.accept(sampleDelivery('new'))],

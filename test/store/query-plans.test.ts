@@ -151,6 +151,17 @@ describe('with ten thousand closed rows', () => {
       ['audit_by_subject'],
       () => store.audit.search({ limit: 9, before: 5 }, { subject: 'x' }),
     ],
+    ['insights.runs', ['runs_ended'], () => store.insights.runs({ from: 1, to: 5 }, {})],
+    [
+      'insights.runs of a spec',
+      ['runs_by_spec'],
+      () => store.insights.runs({ from: 1, to: 5 }, { spec: 'x' }),
+    ],
+    [
+      'insights.runs of what may be seen',
+      ['runs_by_repository'],
+      () => store.insights.runs({ from: 1, to: 5 }, { visible: ['a/b', 'a/c'] }),
+    ],
     ['runs.countOpen', ['runs_waiting'], () => store.runs.countOpen()],
     ['inbox.countPending', ['deliveries_waiting'], () => store.inbox.countPending()],
     ['runs.active', ['runs_active'], () => store.runs.active('main')],

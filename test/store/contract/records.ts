@@ -88,6 +88,13 @@ export function recordsContract(withStore: WithStore): void {
       );
       assert.deepEqual([...(await store.insights.pushTimes(['d1', 'd2']))], [['d1', 1000]]);
       assert.deepEqual((await store.insights.runs({ from: 0, to: 9000 }, filter)).runs, []);
+      // It was made later and has ended earlier.
+      const early = { finishedAt: 8000, delivery: 'd2', state: 'failed' } as const;
+      await store.runs.insert(sampleRun('r2', early), []);
+      assert.deepEqual(
+        (await store.insights.runs({ from: 8000, to: 9001 }, filter)).runs.map(({ id }) => id),
+        ['r1', 'r2'],
+      );
       const visible = { visible: ['acme/other'] };
       assert.deepEqual((await store.insights.runs({ from: 0, to: 9001 }, visible)).runs, []);
       assert.deepEqual(await store.insights.steps(['r1']), [
