@@ -6,6 +6,7 @@ import { allowedLimits, defaultSpecsPath, loadLocalSpecs } from './local-specs.t
 import type { Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 import { sayProblems } from './validate.ts';
+import { whileWaiting } from './while-waiting.ts';
 
 interface Options {
   days?: string;
@@ -43,7 +44,9 @@ Examples:
         }
         const api = await context.api();
         const files = specs.map(({ file, text }) => ({ file, text }));
-        const answer = await api.backtest(files, daysOf(options.days));
+        const days = daysOf(options.days);
+        const doing = `judging the deliveries of ${days ?? 30} days, for at most a minute`;
+        const answer = await whileWaiting(terminal, doing, () => api.backtest(files, days));
         if (options.json) terminal.line(cleanJson(answer));
         else say(terminal, answer);
         return options.exitCode && answer.total > 0 ? 1 : 0;

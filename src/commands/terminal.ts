@@ -26,6 +26,11 @@ export interface Terminal {
   line(text?: string): void;
   /** One line about the result, on standard error. */
   note(text: string): void;
+  /**
+   * What is going on, on the last line of standard error when that is a terminal; each takes the place of the one before, an empty
+   * one of all. Elsewhere nothing.
+   */
+  progress(text: string): void;
   /** Text for standard output in a style, or as it is where colours are not wanted. */
   paint(style: Style, text: string): string;
   /** The same for standard error. */
@@ -64,13 +69,23 @@ export function createTerminal(deps: {
     note(text) {
       if (stderr.writable) stderr.write(`${text}\n`);
     },
+    progress(text) {
+      if (!obeys(stderr, env) || !stderr.writable) return;
+      const shown = stderr.columns === undefined ? text : text.slice(0, stderr.columns - 1);
+      stderr.write(`\r\u001B[K${shown}`);
+    },
     paint: (style, text) => (colour ? paint(style, text) : text),
     paintNote: (style, text) => (colourNotes ? paint(style, text) : text),
   };
 }
 
 export function mayColour(stream: OutputStream, env: Record<string, string | undefined>): boolean {
-  return stream.isTTY === true && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
+  return obeys(stream, env) && (env['NO_COLOR'] ?? '') === '';
+}
+
+/** Whether it is a terminal that takes escape sequences. */
+function obeys(stream: OutputStream, env: Record<string, string | undefined>): boolean {
+  return stream.isTTY === true && env['TERM'] !== 'dumb';
 }
 
 function paint(style: Style, text: string): string {

@@ -83,6 +83,15 @@ export function createPreviews(db: Db) {
       return rows.map(read);
     },
 
+    /** How many there are of each spec; of specs without any nothing. `visible` as in `open`. */
+    async counts(visible?: readonly string[]): Promise<ReadonlyMap<string, number>> {
+      const rows = await all<{ spec: string; count: number | string }>`
+        select spec, count(*) as count from previews where state <> 'ended'
+          ${when(repositoriesOf({ visible }), (names) => sql`and repository in ${list(names)}`)}
+        group by spec`;
+      return new Map(rows.map(({ spec, count }) => [spec, Number(count)]));
+    },
+
     /** Those whose time has come, the one that waits longest first. */
     async due(now: number, most: number): Promise<Preview[]> {
       const rows = await all<Row>`select * from previews where state = 'live' and due_at <= ${now}

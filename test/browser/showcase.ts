@@ -131,7 +131,7 @@ function yamlOf({ name, repository, environment, steps }: (typeof SPECS)[number]
   return `name: ${name}
 repository: ${repository}
 environment: ${environment}
-${TRIGGERS[name] ?? 'on:\n  push:\n    branches: [main]'}
+${TRIGGERS[name] ?? "on:\n  push:\n    branches: [main]\n    paths: ['src/**', 'package.json', 'docs/**', '!**/*.md']"}
 steps:
 ${steps.map((step) => `  - name: ${step}\n    run: make ${step.toLowerCase()}`).join('\n')}
 `;
@@ -296,11 +296,11 @@ async function addDelivery(
     author: { name: author, username: author },
     added: [],
     removed: [],
-    modified: ['src/index.ts', 'package.json'],
+    modified: ['src/index.ts', 'package.json', 'docs/upgrading.md', '.github/labeler.yml'],
   };
   const payload = {
     ref: 'refs/heads/main',
-    before: '0'.repeat(40),
+    before: '1'.repeat(40),
     after: sha,
     repository: { full_name: one.repository },
     pusher: { name: author },
@@ -335,7 +335,8 @@ async function addDelivery(
                 held: true,
                 detail: `${one.repository} is the repository of the spec`,
               },
-              { condition: 'on.push.branches', held: true, detail: 'main matches "main"' },
+              { condition: 'on.push.branches', held: true, detail: 'main matches main' },
+              { condition: 'on.push.paths', held: true, detail: 'src/index.ts matches src/**' },
             ],
           },
         },
@@ -353,7 +354,7 @@ async function addDelivery(
               {
                 condition: 'on.push.branches',
                 held: false,
-                detail: 'main matches none of "release/**"',
+                detail: 'main matches none of release/**',
               },
             ],
           },
@@ -393,6 +394,14 @@ async function addCallbacks(
       isDead && isLast ? 'dead' : 'sent',
       (isLast ? finishedAt : at) + 640,
       isDead && isLast ? 'GitHub answered 403: Resource not accessible by integration' : undefined,
+      undefined,
+      isDead && isLast
+        ? undefined
+        : {
+            status: 201,
+            id: String(31_415_926 + id),
+            url: `https://api.github.com/repos/${run.repository}/statuses/${run.sha}`,
+          },
     );
   }
 }

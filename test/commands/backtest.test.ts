@@ -51,6 +51,12 @@ test('specs of this machine are held against what the server keeps', async () =>
   assert.match(stdout, /^ {2}on\.push\.branches: main /m);
   assert.match(stdout, /^ {2}delivery sent-1$/m);
   assert.equal((await backtest(changed)).code, 0);
+  assert.equal((await backtest(changed)).stderr, '');
+  const file = join(directory, 'storefront.yaml');
+  const shown = await runCommand(['backtest', file], { env: here(), columns: 80 });
+  assert.match(shown.stderr, /^\r\S+judging the deliveries of 30 days, .* … 0 s.*\r\u001B\[K$/);
+  const dumb = { ...here(), TERM: 'dumb' };
+  assert.equal((await runCommand(['backtest', file], { env: dumb, columns: 80 })).stderr, '');
 });
 
 test('specs that are not valid are said to be so, and days have to be a number', async () => {

@@ -44,6 +44,10 @@ const placeSchema = z
         deployedAt: time,
       })
       .nullable(),
+    previews: z
+      .int()
+      .nullable()
+      .describe('Of a spec that deploys pull requests, and nothing else: how many are up'),
     active: z.array(runSchema).describe('What waits or runs, the newest first'),
     last: runSchema.nullable().describe('Its newest run that was not superseded'),
     usualMs: z.int().nullable().describe('How long its successful runs usually take'),
@@ -142,7 +146,7 @@ export function atAGlanceOperations(
 }
 
 function toPlace(place: Place): z.infer<typeof placeSchema> {
-  const { isRemoved, pause, deployed, active, recent, usualMs, ...named } = place;
+  const { isRemoved, pause, deployed, previews, active, recent, usualMs, ...named } = place;
   const last = recent.find(({ state }) => state !== 'superseded');
   return {
     ...named,
@@ -160,6 +164,7 @@ function toPlace(place: Place): z.infer<typeof placeSchema> {
             cause: deployed.cause ?? null,
             deployedAt: isoTime(deployed.deployedAt),
           },
+    previews: previews ?? null,
     active: active.map(toRun),
     last: last === undefined ? null : toRun(last),
     usualMs: usualMs ?? null,

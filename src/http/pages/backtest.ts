@@ -100,7 +100,7 @@ function backtestPage(
 ) {
   const body = html`<main id="main" class="page">
 <ol class="crumbs"><li><a href="${frame.root}specs">Specs</a></li><li><a class="break" href="${environmentPath(frame, name)}">${name}</a></li><li>Backtest</li></ol>
-<div class="page-head"><div><h1 class="break">What would ${name} have deployed?</h1><p class="muted">The spec as it is written here, judged with the deliveries that are kept. Nothing is stored and nothing runs; git is not asked.</p></div></div>
+<div class="page-head"><div><h1 class="break">What would ${name} have deployed?</h1><p class="muted">The spec as it is written here, judged with the deliveries that are kept. Nothing is stored and nothing runs; git is not asked. It takes at most a minute.</p></div></div>
 ${outcome === undefined ? '' : 'problems' in outcome ? problemList(frame, outcome.problems) : resultOf(frame, outcome.result)}
 <section class="panel"><div class="panel-head">${icon(frame, 'file-code')}<h2>${file}</h2></div>
 <form class="try" method="post" action="${frame.root}${pathTo(['specs', name, 'backtest'])}">

@@ -16,7 +16,7 @@ import { historyBars } from './components/history.ts';
 import { mayResume } from './components/pause.ts';
 import { excerpt } from './components/problems.ts';
 import { smallStateIcon, stateIcon, stateName, stateSymbol } from './components/state.ts';
-import { ago, durationText, shortAgo, since } from './components/time.ts';
+import { ago, durationText, shortAgo, since, timesWritten, withTimes } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
 import { asked, type PageRoute } from './page.ts';
@@ -238,11 +238,13 @@ function stateOf({ pause, active, state }: Place) {
 }
 
 function row(frame: Frame, place: Place): Html {
-  const { spec, environment, deployed, recent } = place;
+  const { spec, environment, deployed, previews, recent } = place;
   const state = stateOf(place);
   return html`<li>${smallStateIcon(state)}<div><a href="${pathTo(['specs', spec])}">${spec}</a><p>${environment}${place.isRemoved ? ' · no spec any more' : ''}</div><div>${
     deployed === undefined
-      ? html`<p>Not deployed yet`
+      ? previews === undefined
+        ? html`<p>Not deployed yet`
+        : html`<p>Previews only<p>${previews === 0 ? 'None is up' : previews === 1 ? '1 is up' : `${previews} are up`}`
       : html`<p><code>${deployed.sha.slice(0, 7)}</code> ${deployed.commit?.title ?? ''}<p>${deployed.commit?.author === undefined ? '' : html`${deployed.commit.author} · `}${shortAgo(deployed.deployedAt, frame.now)}`
   }</div><div>${news(frame, place)}</div>${historyBars(recent)}`;
 }
@@ -255,7 +257,7 @@ function news(frame: Frame, { active, recent, deployed, pause, usualMs }: Place)
     return html`<p class="tone is-running">Running ${shortSha(run.sha)}</p><p class="muted">${since(run.startedAt ?? frame.now, frame.now)}${usualMs === undefined ? '' : html` of ~${durationText(usualMs)}`}${queued === 0 ? '' : ` · ${queued} queued`}</p>`;
   }
   if (run !== undefined) {
-    return html`<p class="tone is-${run.state}">${stateName(run.state)} ${shortSha(run.sha)}</p><p class="muted cut" title="${run.reason}">${run.reason}</p>`;
+    return html`<p class="tone is-${run.state}">${stateName(run.state)} ${shortSha(run.sha)}</p><p class="muted cut" title="${timesWritten(run.reason)}">${withTimes(run.reason, frame.now)}</p>`;
   }
   if (pause !== undefined) {
     return html`<p class="tone is-paused">Paused</p><p class="muted cut" title="${pause.reason}">${pause.reason}</p>`;
@@ -266,5 +268,5 @@ function news(frame: Frame, { active, recent, deployed, pause, usualMs }: Place)
   if (last.id === deployed?.run && finishedAt !== undefined) {
     return html`<p>Succeeded in ${durationText(finishedAt - (startedAt ?? finishedAt))}`;
   }
-  return html`<p class="tone is-${last.state}">${stateName(last.state)} ${shortSha(last.sha)}</p><p class="muted cut" title="${last.reason}">${last.reason}</p>`;
+  return html`<p class="tone is-${last.state}">${stateName(last.state)} ${shortSha(last.sha)}</p><p class="muted cut" title="${timesWritten(last.reason)}">${withTimes(last.reason, frame.now)}</p>`;
 }

@@ -11,7 +11,7 @@ import { readRun, type RunView } from '../read/run.ts';
 import { causeOf, environmentPath, refOf, shortSha } from './components/commit.ts';
 import { pauseNote } from './components/pause.ts';
 import { stateBadge } from './components/state.ts';
-import { ago, durationText, since, took } from './components/time.ts';
+import { ago, durationText, since, took, withTimes } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
 import { sections } from './log/sections.ts';
@@ -141,7 +141,7 @@ function reason(frame: Frame, { run }: RunView): Content {
     run.fault === 'mainsheet'
       ? ' It was not the fault of a step: its log and that of Mainsheet say more.'
       : '';
-  return html`<div class="note is-${run.state}">${icon(frame, sign ?? 'info')}<p class="grow break">${run.reason}.${whose}</p></div>`;
+  return html`<div class="note is-${run.state}">${icon(frame, sign ?? 'info')}<p class="grow break">${withTimes(run.reason, frame.now)}.${whose}</p></div>`;
 }
 
 function buttons(frame: Frame, { run, before }: RunView, viewer: Viewer): Content {

@@ -25,6 +25,8 @@ export interface Place {
   /** What it is doing, else how its last run ended. */
   state: RunState | 'none';
   pause: Pause | undefined;
+  /** Of a spec that deploys pull requests, and nothing else: how many are up. */
+  previews: number | undefined;
   deployed:
     | (Environment & { commit: CommitTitle | undefined; cause: Run['cause'] | undefined })
     | undefined;
@@ -83,15 +85,18 @@ export async function readOverview(deps: OverviewDeps, viewer: Viewer): Promise<
       { state: 'dead', visible: viewer.visible },
     ),
   ]);
+  const isOfPulls = specs.some(({ spec }) => spec.on.pullRequest !== undefined);
+  const up = isOfPulls ? await store.previews.counts(viewer.visible) : undefined;
   const named = specs
     .map(({ spec }) => spec)
     .filter(({ repository }) => viewer.canSee(repository))
-    .map(({ name, repository, environment, concurrency: { lane } }) => ({
+    .map(({ name, repository, environment, on, concurrency: { lane } }) => ({
       spec: name,
       repository,
       environment,
       lane,
       isRemoved: false,
+      previews: on.pullRequest === undefined ? undefined : (up?.get(name) ?? 0),
     }));
   const isNamed = (one: Environment) =>
     named.some(({ spec, lane }) => spec === one.spec && lane === one.lane);
@@ -104,6 +109,7 @@ export async function readOverview(deps: OverviewDeps, viewer: Viewer): Promise<
       environment,
       lane,
       isRemoved: loadedAt !== 0,
+      previews: undefined,
     }));
   const places = await Promise.all(
     [...named, ...removed].map((place) => fill(deps, viewer, place, deployed, pauses)),
@@ -130,7 +136,7 @@ export async function readOverview(deps: OverviewDeps, viewer: Viewer): Promise<
 async function fill(
   { recentRuns, commits, store }: OverviewDeps,
   viewer: Viewer,
-  place: Pick<Place, 'spec' | 'repository' | 'environment' | 'lane' | 'isRemoved'>,
+  place: Pick<Place, 'spec' | 'repository' | 'environment' | 'lane' | 'isRemoved' | 'previews'>,
   deployed: readonly Environment[],
   pauses: readonly Pause[],
 ): Promise<Place> {

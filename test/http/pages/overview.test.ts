@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseSpecs } from '../../../src/spec/load.ts';
-import { sampleRun } from '../../store/samples.ts';
+import { samplePreview, sampleRun } from '../../store/samples.ts';
+import { createCommits } from '../../../src/http/read/commits.ts';
+import { readOverview } from '../../../src/http/read/overview.ts';
+import { createRecentRuns } from '../../../src/http/read/recent-runs.ts';
 import { startHttp, type Fixture } from '../fixture.ts';
 import { logIn } from './browser.ts';
 
@@ -102,7 +105,7 @@ test('what runs shows for how long beside how long it usually takes, and what is
   const blocked = {
     ...more('service-2'),
     state: 'blocked',
-    reason: 'Waiting for <1> approval',
+    reason: 'Paused by ines since 1970-01-01T00:00Z (spec x): Waiting for <1> approval',
   } as const;
   await fixture.store.runs.insert(sampleRun('blocked', blocked), ['make']);
   const text = await open(fixture);
@@ -110,7 +113,33 @@ test('what runs shows for how long beside how long it usually takes, and what is
   const places = /<div class="panel places">.*/s.exec(text)?.[0] ?? '';
   assert.match(
     places,
-    /service-1.*Running <code.*<\/time> of ~1 m 00 s.*service-2.*Blocked <code.*Waiting for &lt;1&gt; approval/s,
+    /service-1.*Running <code.*<\/time> of ~1 m 00 s.*service-2.*Blocked <code.*<p class="muted cut" title="Paused by ines since 1970-01-01 00:00 UTC [^"]*">Paused by ines <time datetime="1970-01-01T00:00:00\.000Z" title="1970-01-01 00:00:00 UTC">[^<]* ago<\/time> \(spec x\): Waiting for &lt;1&gt; approval/s,
+  );
+});
+
+test('a spec that deploys pull requests alone says how many previews are up, to each only those that may be seen', async (t) => {
+  const fixture = await startHttp(t);
+  const { store, specs, deps } = fixture;
+  const repository = 'acme/storefront';
+  const text = `name: preview\nrepository: ${repository}\non: { pull_request: {} }\nteardown: [{ run: x }]\nsteps: [{ run: x }]\n`;
+  specs.specs = parseSpecs('all.yaml', text).specs;
+  assert.equal(specs.specs.length, 1);
+  assert.match(await open(fixture), /Previews only<p>None is up/);
+  for (const number of [1, 2, 3]) {
+    await store.previews.note(
+      samplePreview({ number, ...(number === 3 ? { state: 'ended' } : {}) }),
+    );
+  }
+  await store.previews.note(samplePreview({ number: 4, repository: 'acme/other' }));
+  assert.match(await open(fixture), /Previews only<p>3 are up/);
+  const viewer = { visible: [repository], canSee: (name: string) => name === repository };
+  const { places } = await readOverview(
+    { ...deps, commits: createCommits(store), recentRuns: createRecentRuns(deps) },
+    viewer as never,
+  );
+  assert.deepEqual(
+    places.map(({ previews }) => previews),
+    [2],
   );
 });
 

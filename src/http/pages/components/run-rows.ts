@@ -4,7 +4,7 @@ import { html, type Html } from '../html.ts';
 import type { Frame } from '../layout.ts';
 import { causeOf, refOf, runPath, shortSha } from './commit.ts';
 import { stateIcon } from './state.ts';
-import { ago, since, took } from './time.ts';
+import { ago, since, took, withTimes } from './time.ts';
 
 /** Runs as rows of a list: how each ended, what it deployed where, and when. */
 export async function runRows(
@@ -22,7 +22,7 @@ export async function runRows(
       titles[index]?.author === undefined ? '' : html` by ${titles[index]?.author}`
     }</span></p>${
       ['failed', 'blocked', 'cancelled'].includes(run.state)
-        ? html`<p class="small tone is-${run.state} cut">${run.reason}</p>`
+        ? html`<p class="small tone is-${run.state} cut">${withTimes(run.reason, frame.now)}</p>`
         : ''
     }</div>
 <div class="row-end">${run.id === live ? html`<span class="badge is-succeeded">Live</span>` : ''}<div class="small muted row-times"><p>${ago(run.createdAt, frame.now)}</p><p>${duration(frame, run)}</p></div></div></li>`;

@@ -1,5 +1,5 @@
 import { isoTime } from '../../../lib/clock.ts';
-import { html, type Html } from '../html.ts';
+import { html, type Content, type Html } from '../html.ts';
 
 /** "3 minutes ago", with the exact time when one points at it. The script of the page keeps it true. */
 export function ago(at: number, now: number): Html {
@@ -11,6 +11,32 @@ export function ago(at: number, now: number): Html {
 export function shortAgo(at: number, now: number): Html {
   return html`<time datetime="${isoTime(at).slice(0, 16)}Z">${agoText(now - at)}</time>`;
 }
+
+/** A time as Mainsheet writes it in reasons, with the "since" that may stand before it. */
+const WRITTEN = /(since )?\b(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?Z)/g;
+
+/** A reason with the times in it as pages show times: "since …" is "3 min ago", any other is written out. */
+export function withTimes(text: string, now: number): Content {
+  const parts: (string | Html)[] = [];
+  let end = 0;
+  for (const found of text.matchAll(WRITTEN)) {
+    const at = Date.parse(found[2] ?? '');
+    if (Number.isNaN(at)) continue;
+    parts.push(text.slice(end, found.index), found[1] === undefined ? minuteOf(at) : ago(at, now));
+    end = found.index + found[0].length;
+  }
+  return end === 0 ? text : [...parts, text.slice(end)];
+}
+
+/** The same as text alone, for what is shown when one points at it. */
+export function timesWritten(text: string): string {
+  return text.replaceAll(WRITTEN, (whole, sinceIt: string | undefined, iso: string) => {
+    const at = Date.parse(iso);
+    return Number.isNaN(at) ? whole : `${sinceIt ?? ''}${minuteOf(at)}`;
+  });
+}
+
+const minuteOf = (at: number): string => `${exact(at).slice(0, 16)} UTC`;
 
 /** How long something took. */
 export function took(ms: number): Html {
