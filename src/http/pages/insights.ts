@@ -51,7 +51,7 @@ export function insightRoutes(deps: {
 ${filterForm(frame, 'insights', [
   select('spec', 'All specs', specs.sort(), filter.spec),
   select('environment', 'All environments', [...new Set(places)].sort(), filter.environment),
-  rangeFields(frame, range),
+  rangeFields(range),
 ])}
 <div id="list">${rangePresets(frame, 'insights', range, filter)}${list}</div>
 </main>`;

@@ -1,5 +1,4 @@
 import { DAY_MS, MOST_RANGE_DAYS, type Range } from '../../../model/insights.ts';
-import { isoTime } from '../../../lib/clock.ts';
 import { dayOf } from '../../read/day.ts';
 import { html, pathTo, type Html } from '../html.ts';
 import type { Frame } from '../layout.ts';
@@ -48,10 +47,10 @@ function between(
   return { from: first, to: Math.min(last + DAY_MS, Math.max(now, first + 1)) };
 }
 
-/** Two days, and the preset that counts while they are empty. */
-export function rangeFields({ now }: Frame, { days, from, to }: AskedRange): Html {
+/** Two days, and the preset that counts while they are empty. Wrong ones are sent, too: the answer says what is wrong. */
+export function rangeFields({ days, from, to }: AskedRange): Html {
   const field = (name: string, label: string, value: string | undefined) =>
-    html`<label class="range-field"><span class="small muted">${label}</span><input class="field" type="date" name="${name}" value="${value}" max="${isoTime(now).slice(0, 10)}"></label>`;
+    html`<label class="range-field"><span class="small muted">${label}</span><input class="field" type="date" name="${name}" value="${value}"></label>`;
   return html`<input type="hidden" name="days" value="${days}">${field('from', 'From', from)}${field('to', 'To', to)}`;
 }
 
