@@ -30,13 +30,15 @@ export async function startServe(
     prepare?: (database: string) => void;
     env?: Record<string, string>;
     specs?: string;
+    /** What the stand-in for GitHub answers to a path; undefined: that something was made. */
+    github?: (path: string) => unknown;
   } = {},
 ): Promise<Serve> {
   const root = mkdtempSync(join(tmpdir(), 'bench-'));
   const specs = join(root, 'specs');
   mkdirSync(specs);
   writeFileSync(join(specs, 'bench.yaml'), [...specTexts(), options.specs ?? ''].join('---\n'));
-  const github = await answering();
+  const github = await answering(options.github);
   const environment = {
     PATH: process.env['PATH'],
     HOME: root,
@@ -123,10 +125,10 @@ async function isIdle(url: string): Promise<boolean> {
   return /^mainsheet_deliveries_pending 0$/m.test(await response.text());
 }
 
-/** Five specs of the repository that is pushed to, and 95 of nineteen others. */
+/** Five specs of the repository that is pushed to, and 95 of others, each of one. */
 function specTexts(): string[] {
   return Array.from({ length: 100 }, (_, index) => {
-    const repository = index < 5 ? 'acme/storefront' : `acme/r${index % 19}`;
+    const repository = index < 5 ? 'acme/storefront' : `acme/r${index}`;
     return (
       `name: spec-${index}\nrepository: ${repository}\n` +
       `on: { push: { branches: [release-${index}] } }\nsteps: [{ run: "true" }]\n`
@@ -135,10 +137,13 @@ function specTexts(): string[] {
 }
 
 /** A GitHub that says yes. */
-async function answering(): Promise<Server> {
+async function answering(answerTo?: (path: string) => unknown): Promise<Server> {
   const server = createServer((request, response) => {
     request.resume();
-    response.writeHead(201, { 'Content-Type': 'application/json' }).end('{"id":1}');
+    const answer = answerTo?.(request.url ?? '');
+    response
+      .writeHead(answer === undefined ? 201 : 200, { 'Content-Type': 'application/json' })
+      .end(JSON.stringify(answer ?? { id: 1 }));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return server;

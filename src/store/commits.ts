@@ -2,11 +2,13 @@ import { sql } from 'kysely';
 import { createFairTurn } from '../lib/fair-turn.ts';
 import type { DeliveryOutcome, DeliveryState } from '../model/delivery.ts';
 import type { Run } from '../model/run.ts';
-import { list, queries, type Db, type Row, type Sql } from './query.ts';
+import { list, queries, when, type Db, type Row, type Sql } from './query.ts';
 import { runs } from './run-rows.ts';
 
 /** Newest deliveries, of all repositories, among which those that name a commit are looked for. */
-const LOOKED_AT = 20_000;
+const LOOKED_AT = 200_000;
+/** Payloads that are read for that, the newest. */
+const MOST_READ = 5000;
 /** Of these so many in one statement. */
 const AT_ONCE = 1000;
 /** Runs and deliveries that are told of one commit, the newest. */
@@ -40,22 +42,31 @@ export function createCommits(db: Db) {
     repositories === undefined
       ? sql`true`
       : hooks.length === 0
-        ? sql`lower(repository) in ${small(repositories)}`
-        : sql`(lower(repository) in ${small(repositories)} or event in ${list(hooks)})`;
+        ? sql`repository in ${small(repositories)}`
+        : sql`(repository in ${small(repositories)} or event in ${list(hooks)})`;
 
-  /** A part at a time, and others have their turn in between: payloads may be large. */
-  async function look(which: Sql): Promise<NamingDelivery[]> {
+  /**
+   * A part at a time, and others have their turn in between: payloads may be large. `whose` needs no payload, and says which are
+   * read.
+   */
+  async function look(whose: Sql, which: Sql): Promise<NamingDelivery[]> {
     const fairTurn = createFairTurn();
-    const newest = (await first<{ seq: number | null }>`select max(seq) as seq from deliveries`)
-      ?.seq;
+    const newest = await first<{ seq: number | null }>`select max(seq) as seq from deliveries`;
     const found: NamingDelivery[] = [];
-    const last = (newest ?? 0) - LOOKED_AT;
-    for (let to = newest ?? 0; to > Math.max(0, last) && found.length < MOST; to -= AT_ONCE) {
+    const last = (newest?.seq ?? 0) - LOOKED_AT;
+    let to = newest?.seq ?? 0;
+    for (let read = 0; read < MOST_READ && found.length < MOST; read += AT_ONCE) {
+      const part = sql`deliveries where seq > ${last} and seq <= ${to} and ${whose}
+        order by seq desc limit ${AT_ONCE}`;
       const rows = await all<NamingRow>`
         select id, event, repository, state, received_at, payload, outcome from deliveries
-        where seq > ${Math.max(last, to - AT_ONCE)} and seq <= ${to} and ${which}
+        where seq in (select seq from ${part}) and ${which}
         order by seq desc limit ${MOST - found.length}`;
       found.push(...rows.map(toNaming));
+      const end = await first<{ seq: number | null }>`
+        select min(seq) as seq from (select seq from ${part}) as part`;
+      if (end?.seq === null || end === undefined) break;
+      to = end.seq - 1;
       await fairTurn();
     }
     return found;
@@ -65,24 +76,28 @@ export function createCommits(db: Db) {
     /** Its runs, newest first. */
     async runs(repositories: Repositories, sha: string): Promise<Run[]> {
       const rows = await all<Row>`select * from runs
-        where sha >= ${sha} and sha < ${`${sha}g`} and ${isOf(repositories)}
+        where sha >= ${sha} and sha < ${`${sha}g`}
+        ${when(repositories, (names) => sql`and lower(repository) in ${small(names)}`)}
         order by seq desc limit ${MOST}`;
       return rows.map(runs.read);
     },
 
     /**
-     * Deliveries that have it in their payload, newest first, among the newest `LOOKED_AT`. With `hooks`, the names of their events,
+     * Deliveries that have it in their payload, newest first, among the newest `LOOKED_AT`, of which `MOST_READ` are read. With `hooks`, the names of their events,
      * also requests to these, which belong to no repository.
      */
     deliveries: (repositories: Repositories, sha: string, hooks: readonly string[] = []) =>
-      look(sql`${isOf(repositories, hooks)} and payload like ${`%"${sha}%`}`),
+      look(isOf(repositories, hooks), sql`payload like ${`%"${sha}%`}`),
 
     /** Deliveries that seem to tell of a pull request: its own events, and pushes whose commits say that they are of it. */
     pull: (repositories: readonly string[], number: number) =>
-      look(sql`${isOf(repositories)} and (
+      look(
+        sql`${isOf(repositories)} and (event = 'pull_request' or event like 'push%')`,
+        sql`(
         (event = 'pull_request' and payload like ${`%"number":${number},%`})
         or (event like 'push%' and (payload like ${`%#${number})%`}
-          or payload like ${`%pull request #${number} %`} or payload like ${`%!${number}%`})))`),
+          or payload like ${`%pull request #${number} %`} or payload like ${`%!${number}%`})))`,
+      ),
   };
 }
 

@@ -69,6 +69,11 @@ export interface DeliveryFilter {
 /** So many deliveries are stored beside the event loop; for fewer, the way there takes longer. */
 const MANY = 8;
 
+/** Deliveries among which those of a filter are looked for, for one page. */
+const MOST_LOOKED_AT = 200_000;
+/** The same where their state is asked for, and each is read. */
+const MOST_LOOKED_INTO = 5000;
+
 /** Deliveries given up that are looked for at once: each is a request to git. */
 const MOST_GIVEN_UP = 50;
 
@@ -99,6 +104,24 @@ export function createInbox(db: Db, engine: Engine) {
       insertions.set(rows.length, query);
     }
     return query;
+  }
+
+  /** Down to where deliveries are looked at for one page; undefined: all of them. */
+  async function lookedFrom(before: number | undefined, filter: DeliveryFilter) {
+    const { state } = filter;
+    if (state === 'failed' || state === 'pending') {
+      const last = await first<{ seq: number }>`select seq from deliveries
+        where state = ${sql.lit(state)} ${when(before, (seq) => sql`and seq < ${seq}`)}
+        order by seq desc limit 1 offset ${MOST_LOOKED_INTO}`;
+      return last?.seq;
+    }
+    const isFiltered = Object.values(filter).some((value) => value !== undefined);
+    if (!isFiltered) return undefined;
+    const ends = await first<{ oldest: number | null; newest: number | null }>`select
+      (select min(seq) from deliveries) as oldest, (select max(seq) from deliveries) as newest`;
+    const most = state === undefined ? MOST_LOOKED_AT : MOST_LOOKED_INTO;
+    const from = (before ?? (ends?.newest ?? 0) + 1) - most;
+    return from > (ends?.oldest ?? 0) ? from : undefined;
   }
 
   return {
@@ -280,17 +303,21 @@ export function createInbox(db: Db, engine: Engine) {
       return row !== undefined;
     },
 
-    /** Newest first. */
+    /** Newest first. With a filter a page that is not full may be followed by others. */
     async list(request: PageRequest, filter: DeliveryFilter = {}): Promise<Page<Delivery>> {
+      const looked = await lookedFrom(request.before, filter);
       const rows = await all<Row & { seq: number }>`
         select seq, id, event, action, repository, state, received_at, processed_at, attempts, outcome, copy_of
-        from deliveries where true
-        ${when(request.before, (before) => sql`and seq < ${before}`)}
-        ${when(filter.event, (event) => sql`and event = ${event}`)}
-        ${when(filter.state, (state) => sql`and state = ${state}`)}
-        ${when(repositoriesOf(filter), (names) => sql`and lower(repository) in ${list(names)}`)}
-        order by seq desc limit ${request.limit + 1}`;
-      return page(rows, request, (row) => fromRow(row).delivery);
+        from deliveries where seq in (
+          select seq from deliveries where true
+          ${when(request.before, (seq) => sql`and seq < ${seq}`)}
+          ${when(looked, (from) => sql`and seq >= ${from}`)}
+          ${when(filter.event, (name) => sql`and event = ${name}`)}
+          ${when(filter.state, (one) => sql`and state = ${sql.lit(one)}`)}
+          ${when(repositoriesOf(filter), (some) => sql`and repository in ${list(some)}`)}
+          order by seq desc limit ${request.limit + 1})
+        order by seq desc`;
+      return page(rows, request, (row) => fromRow(row).delivery, looked);
     },
 
     /** The newest request that a hook took, by the id that it was sent to. */

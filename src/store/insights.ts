@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { EndedRun, Range } from '../model/insights.ts';
 import { PROTECTION } from '../model/protection.ts';
-import { repositoriesOf } from './page.ts';
+import { isOneOf, repositoriesOf } from './page.ts';
 import { list, queries, when, type Db } from './query.ts';
 
 /** Runs that are told of, those that ended last. */
@@ -45,7 +45,7 @@ export function createInsights(db: Db) {
         and r.finished_at >= ${from} and r.finished_at < ${to}
         ${when(filter.spec, (spec) => sql`and r.spec = ${spec}`)}
         ${when(filter.environment, (environment) => sql`and r.environment = ${environment}`)}
-        ${when(repositoriesOf(filter), (names) => sql`and lower(r.repository) in ${list(names)}`)}
+        ${when(repositoriesOf(filter), (names) => sql`and ${isOneOf(sql`lower(r.repository)`, names)}`)}
         order by r.finished_at desc, r.seq desc limit ${MOST_RUNS + 1}`;
       const runs = rows.slice(0, MOST_RUNS);
       for (const run of runs) run.startedAt ??= undefined;

@@ -7,6 +7,9 @@ import { createOutboxClaims } from './outbox-claims.ts';
 import { page, repositoriesOf, type Page, type PageRequest } from './page.ts';
 import { list, queries, values, when, type Db, type Row, type Sql } from './query.ts';
 
+/** Entries among which those are looked for, for one page, that a person may see. */
+const MOST_LOOKED_AT = 10_000;
+
 export type { Claimable } from './outbox-claims.ts';
 
 export type OutboxState = 'pending' | 'sent' | 'obsolete' | 'dead';
@@ -172,7 +175,7 @@ export function createOutbox(db: Db, engine: Engine) {
 
     ofRun: (run: string) => select(sql`run_id = ${run}`),
 
-    /** Newest first. */
+    /** Newest first. With `visible` a page that is not full may be followed by others. */
     async list(
       request: PageRequest,
       filter: {
@@ -181,12 +184,19 @@ export function createOutbox(db: Db, engine: Engine) {
         visible?: readonly string[] | undefined;
       },
     ): Promise<Page<OutboxEntry>> {
-      const rows = await all<Row & { seq: number }>`select * from outbox where true
+      const names = repositoriesOf(filter);
+      const which = sql`true
         ${when(filter.state, (state) => sql`and state = ${sql.lit(state)}`)}
-        ${when(request.before, (before) => sql`and seq < ${before}`)}
-        ${when(repositoriesOf(filter), (names) => sql`and run_id in (select id from runs where lower(repository) in ${list(names)})`)}
+        ${when(request.before, (before) => sql`and seq < ${before}`)}`;
+      const looked =
+        names &&
+        (await first<{ seq: number }>`select seq from outbox where ${which}
+          order by seq desc limit 1 offset ${MOST_LOOKED_AT}`);
+      const rows = await all<Row & { seq: number }>`select * from outbox where ${which}
+        ${when(looked, ({ seq }) => sql`and seq >= ${seq}`)}
+        ${when(names, (some) => sql`and exists (select 1 from runs where id = outbox.run_id and lower(repository) in ${list(some)})`)}
         order by seq desc limit ${request.limit + 1}`;
-      return page(rows, request, entries.read);
+      return page(rows, request, entries.read, looked?.seq);
     },
 
     /** How many wait, and how many were given up; both are few, however many were sent. */

@@ -1,4 +1,9 @@
+import { sql } from 'kysely';
 import { TerminalError } from '../lib/errors.ts';
+import { list, type Sql } from './query.ts';
+
+/** Of so many repositories the rows are found by an index of repositories, and sorted. */
+const FEW = 20;
 
 /** A window on a list, newest first. */
 export interface PageRequest {
@@ -28,18 +33,28 @@ export function repositoriesOf(filter: {
   return names?.length === 0 ? [''] : names;
 }
 
-/** Makes a page of rows of which one more than the limit was asked for. */
+/**
+ * Whether a column or expression, in small letters, is one of some repositories. Of many most rows are: they are met soon where rows
+ * are read in their order, while an index of repositories would have all of them sorted.
+ */
+export function isOneOf(column: Sql, names: readonly string[]): Sql {
+  const value = names.length > FEW ? sql`${column} || ''` : column;
+  return sql`${value} in ${list(names)}`;
+}
+
+/**
+ * Makes a page of rows of which one more than the limit was asked for. `looked`: the sequence of the last row that was looked at, where
+ * not all were: then a page that is not full, or empty, has a cursor too.
+ */
 export function page<Row extends { seq: number }, Item>(
   rows: readonly Row[],
   request: PageRequest,
   toItem: (row: Row) => Item,
+  looked?: number,
 ): Page<Item> {
   const shown = rows.slice(0, request.limit);
-  const last = shown.at(-1);
-  return {
-    items: shown.map(toItem),
-    next: rows.length > request.limit && last !== undefined ? encodeCursor(last.seq) : undefined,
-  };
+  const last = rows.length > request.limit ? shown.at(-1)?.seq : looked;
+  return { items: shown.map(toItem), next: last === undefined ? undefined : encodeCursor(last) };
 }
 
 function encodeCursor(seq: number): string {

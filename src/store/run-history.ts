@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { PROTECTION } from '../model/protection.ts';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
-import { page, repositoriesOf, type Page, type PageRequest } from './page.ts';
-import { list, queries, when, type Db, type Row, type Sql } from './query.ts';
+import { isOneOf, page, repositoriesOf, type Page, type PageRequest } from './page.ts';
+import { queries, when, type Db, type Row, type Sql } from './query.ts';
 import { ACTIVE, ENDED, runs } from './run-rows.ts';
 
 /** Revisions that a run by hand is known to have left behind: each is one question to git. */
@@ -43,7 +43,7 @@ export function createRunHistory(db: Db) {
         ${when(filter.lane, (lane) => sql`and lane = ${lane} and lower(lane) = lower(${lane})`)}
         ${when(filter.delivery, (delivery) => sql`and delivery = ${delivery}`)}
         ${when(filter.sha, (sha) => sql`and sha = ${sha}`)}
-        ${when(repositoriesOf(filter), (names) => sql`and lower(repository) in ${list(names)}`)}
+        ${when(repositoriesOf(filter), (names) => sql`and ${isOneOf(sql`lower(repository)`, names)}`)}
         ${when(filter.environment, (environment) => sql`and environment = ${environment}`)}
         ${when(request.before, (before) => sql`and seq < ${before}`)}
         order by seq desc limit ${request.limit + 1}`;

@@ -21,6 +21,18 @@ test('a page has a cursor only when there is more, and the cursor leads to the r
   );
 });
 
+test('a page that is not full goes on where looking ended, and a full one behind its last row', () => {
+  const seqOf = ({ seq }: { seq: number }) => seq;
+  for (const [given, items, next] of [
+    [rows, [9, 7], 7],
+    [rows.slice(1), [7, 3], 2],
+    [[], [], 2],
+  ] as const) {
+    const made = page(given, request, seqOf, 2);
+    assert.deepEqual([made.items, decodeCursor(made.next ?? '')], [items, next]);
+  }
+});
+
 test('a cursor needs no escaping in a URL', () => {
   const { next } = page(rows, request, ({ seq }) => seq);
   assert.match(next ?? '', /^[\w-]+$/);

@@ -101,6 +101,16 @@ describe('on PostgreSQL with ten thousand closed rows', () => {
     ],
     ['insights.runs', ['runs_ended'], () => store.insights.runs({ from: 1, to: 5 }, {})],
     ['inbox.lastOfHook', ['deliveries_of_hooks'], () => store.inbox.lastOfHook('x')],
+    [
+      'inbox.list of the failed',
+      ['deliveries_failed', 'deliveries_narrow'],
+      () => store.inbox.list({ limit: 9, before: undefined }, { state: 'failed' }),
+    ],
+    [
+      'outbox.list of the dead for a person',
+      ['outbox_dead', 'runs_by_repository'],
+      () => store.outbox.list({ limit: 9, before: 5 }, { state: 'dead', visible: ['a/b'] }),
+    ],
     ['inbox.get', ['deliveries_id_key'], () => store.inbox.get('closed5')],
     ['inbox.store', [], () => store.accept(sampleDelivery('new'))],
     [

@@ -7,7 +7,7 @@ import { answerOf, callbackName, tells } from './components/callbacks.ts';
 import { runPath } from './components/commit.ts';
 import { confirm } from './components/confirm.ts';
 import { empty } from './components/empty.ts';
-import { filterForm, liveList, older, select } from './components/list.ts';
+import { filterForm, liveList, noneAmongThese, older, select } from './components/list.ts';
 import { stateBadge, stateIcon } from './components/state.ts';
 import { ago } from './components/time.ts';
 import { readForm } from './form.ts';
@@ -44,11 +44,13 @@ export function callbackRoutes(deps: { store: Store; operate: Operate }): PageRo
         );
         const list =
           items.length === 0
-            ? empty(frame, {
-                sign: 'callback',
-                title: state === 'dead' ? 'Nothing was given up' : 'No callbacks',
-                text: 'Each state of a run is told to GitHub, and to what its spec notifies. What cannot be told is here, with why.',
-              })
+            ? next !== undefined
+              ? noneAmongThese(frame)
+              : empty(frame, {
+                  sign: 'callback',
+                  title: state === 'dead' ? 'Nothing was given up' : 'No callbacks',
+                  text: 'Each state of a run is told to GitHub, and to what its spec notifies. What cannot be told is here, with why.',
+                })
             : html`<ul class="rows is-alone">${items.map((entry) => row(frame, entry))}</ul>`;
         const canResend = state === 'dead' && items.length > 0 && viewer.visible === undefined;
         const body = html`<main id="main" class="page"${cursor === undefined ? html` data-stream="${frame.root}live"` : ''}>

@@ -8,7 +8,7 @@ import { readPathTables, type PathTableDeps } from '../read/path-tables.ts';
 import { confirm } from './components/confirm.ts';
 import { environmentPath, runPath } from './components/commit.ts';
 import { empty } from './components/empty.ts';
-import { filterForm, liveList, older, select } from './components/list.ts';
+import { filterForm, liveList, noneAmongThese, older, select } from './components/list.ts';
 import { reasonList } from './components/reasons.ts';
 import { pathTable } from './components/path-table.ts';
 import { stateIcon } from './components/state.ts';
@@ -61,12 +61,14 @@ export function deliveryRoutes(deps: {
         );
         const list =
           items.length === 0
-            ? empty(frame, {
-                sign: 'inbox',
-                title: 'No deliveries',
-                text: 'What GitHub sends is kept here, with what was decided about it. Send one by hand to try it:',
-                command: 'mainsheet send push --repository OWNER/NAME',
-              })
+            ? next !== undefined
+              ? noneAmongThese(frame)
+              : empty(frame, {
+                  sign: 'inbox',
+                  title: 'No deliveries',
+                  text: 'What GitHub sends is kept here, with what was decided about it. Send one by hand to try it:',
+                  command: 'mainsheet send push --repository OWNER/NAME',
+                })
             : html`<ul class="rows is-alone">${items.map((delivery) => row(frame, delivery))}</ul>`;
         const body = html`<main id="main" class="page"${cursor === undefined ? html` data-stream="${frame.root}live?of=deliveries"` : ''}>
 <div class="page-head"><h1>Deliveries</h1></div>

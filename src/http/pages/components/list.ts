@@ -1,5 +1,6 @@
 import { html, pathTo, type Content, type Html } from '../html.ts';
 import { icon, type Frame } from '../layout.ts';
+import { empty } from './empty.ts';
 import { stateName } from './state.ts';
 
 type Query = Readonly<Record<string, string | undefined>>;
@@ -44,6 +45,15 @@ ${values.map(
 /** A list that can be filtered, and is live. */
 export function liveList(frame: Frame, path: string, query: Query, content: Content): Html {
   return html`<div id="list" data-live hx-get="${frame.root}${pathTo([path], query)}" hx-trigger="refresh" hx-select="#list" hx-swap="outerMorph">${content}</div>`;
+}
+
+/** Instead of a page that is empty, while older ones may not be: so many rows are looked at for one. */
+export function noneAmongThese(frame: Frame): Html {
+  return empty(frame, {
+    sign: 'search',
+    title: 'None among the newest',
+    text: 'Many others came since. “Older” looks at those that came before.',
+  });
 }
 
 /** The way to what is older. */
