@@ -1,3 +1,4 @@
+import { pauseReason, type Pause } from '../../src/model/pause.ts';
 import type { CatalogState } from '../../src/spec/catalog.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
 import type { Run, RunState, Step } from '../../src/model/run.ts';
@@ -117,13 +118,7 @@ export async function fillShowcase(store: Store, specs: CatalogState, now: numbe
     const entry = { actor: 'ines-r', action, subject, detail, origin };
     await store.audit.record({ at: now - ago * MINUTE, ...entry });
   }
-  await store.pauses.add({
-    kind: 'spec',
-    name: 'infrastructure',
-    since: now - 31 * MINUTE,
-    by: 'ines-r',
-    reason: 'Waiting for the maintenance window of the database',
-  });
+  await store.pauses.add(pausedSince(now - 31 * MINUTE));
   await fillAutomation(store, now);
 }
 
@@ -185,7 +180,8 @@ async function addRun(
     delivery,
     cause: target === undefined ? 'event' : 'rollback',
     state,
-    reason: REASONS[state] ?? '',
+    reason:
+      state === 'blocked' ? pauseReason(pausedSince(at - 5 * MINUTE)) : (REASONS[state] ?? ''),
     fault: state === 'failed' ? 'step' : undefined,
     attempts: startedAt === undefined ? 0 : 1,
     createdAt: at,
@@ -222,13 +218,19 @@ async function deployedBefore(store: Store, spec: string): Promise<Run | undefin
 
 const WHY_BACK = 'prices without VAT are shown to one customer in ten';
 
+const pausedSince = (since: number): Pause => ({
+  kind: 'spec',
+  name: 'infrastructure',
+  since,
+  by: 'ines-r',
+  reason: 'Waiting for the maintenance window of the database',
+});
+
 const REASONS: Partial<Record<RunState, string>> = {
   succeeded: 'Deployed',
   failed: 'Step Test failed with exit code 1',
   running: 'Running',
   superseded: 'Superseded by a newer run',
-  blocked:
-    'Paused by ines-r since 2026-11-29T12:41Z (spec infrastructure): Waiting for the maintenance window of the database',
 };
 
 function layOut(

@@ -5,7 +5,7 @@ import type { Store } from '../../store/index.ts';
 import { decodeCursor } from '../../store/page.ts';
 import { empty } from './components/empty.ts';
 import { filterForm, liveList, older, select } from './components/list.ts';
-import { ago } from './components/time.ts';
+import { ago, withTimes } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
 import { asked, type PageRoute } from './page.ts';
@@ -128,7 +128,7 @@ function row(
 ): Html {
   const only = (name: string, value: string) =>
     `${frame.root}${pathTo(['activity'], { [name]: value })}`;
-  return html`<li class="run-row"><span class="muted">${icon(frame, SIGNS[action.split('.')[1] ?? ''] ?? 'person')}</span><div class="whole"><p><a class="plain strong" href="${only('actor', actor)}">${actor}</a> <a class="plain" href="${only('action', action)}">${action}</a> ${subjectOf(frame, action, subject)}</p>${detail === '' ? '' : html`<p class="small muted">${detail}</p>`}${isForAll ? html`<p class="small muted">${origin ?? (actor.startsWith('github:') ? 'on GitHub' : '')}</p>` : ''}</div><div class="row-end"><p class="small muted row-times">${ago(at, frame.now)}</p></div></li>`;
+  return html`<li class="run-row"><span class="muted">${icon(frame, SIGNS[action.split('.')[1] ?? ''] ?? 'person')}</span><div class="whole"><p><a class="plain strong" href="${only('actor', actor)}">${actor}</a> <a class="plain" href="${only('action', action)}">${action}</a> ${subjectOf(frame, action, subject)}</p>${detail === '' ? '' : html`<p class="small muted">${withTimes(detail, frame.now)}</p>`}${isForAll ? html`<p class="small muted">${origin ?? (actor.startsWith('github:') ? 'on GitHub' : '')}</p>` : ''}</div><div class="row-end"><p class="small muted row-times">${ago(at, frame.now)}</p></div></li>`;
 }
 
 const ROOMS: Record<string, string> = {

@@ -7,7 +7,7 @@ import { answerOf, callbackName, tells } from './components/callbacks.ts';
 import { causeOf, environmentPath, runPath, shortSha } from './components/commit.ts';
 import { reasonList } from './components/reasons.ts';
 import { stateIcon } from './components/state.ts';
-import { ago, exact } from './components/time.ts';
+import { ago, exact, withTimes } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
 
@@ -136,7 +136,7 @@ function audit(frame: Frame, view: RunView): Content {
     'Activity',
     html`<ul class="side-list">${entries.map(
       ({ at, actor, action, detail }) =>
-        html`<li>${icon(frame, 'person')}<div><p><span class="strong">${actor}</span> ${action}</p><p class="small muted break">${detail}</p></div><span class="small muted">${ago(at, frame.now)}</span></li>`,
+        html`<li>${icon(frame, 'person')}<div><p><span class="strong">${actor}</span> ${action}</p><p class="small muted break">${withTimes(detail, frame.now)}</p></div><span class="small muted">${ago(at, frame.now)}</span></li>`,
     )}</ul>`,
   );
 }

@@ -108,7 +108,7 @@ function gatesOf(frame: Frame, { run, gates }: RunView, viewer: Viewer): Content
       : '';
   return html`<ul class="gates panel" aria-label="Gates">${gates.map(
     ({ gate, isOpen, detail, answers }) =>
-      html`<li><span class="tone is-${isOpen ? 'held' : 'blocked'}">${icon(frame, isOpen ? 'succeeded' : gate.kind === 'window' ? 'queued' : 'shield')}</span><div><p class="break"><span class="strong">${describeGate(gate)}</span></p><p class="small muted break">${detail}${answers.map(
+      html`<li><span class="tone is-${isOpen ? 'held' : 'blocked'}">${icon(frame, isOpen ? 'succeeded' : gate.kind === 'window' ? 'queued' : 'shield')}</span><div><p class="break"><span class="strong">${describeGate(gate)}</span></p><p class="small muted break">${withTimes(detail, frame.now)}${answers.map(
         ({ person, reason: why, at }) =>
           html` · ${nameOf(person)}, ${ago(at, frame.now)}${why === '' ? '' : html`: ${why}`}`,
       )}</p></div><div class="buttons">${

@@ -103,10 +103,19 @@ function problemList(frame: Frame, problems: readonly SpecProblem[], stale: bool
   );
 }
 
+/** As a spec writes them, where that is not the name of the field. */
+const TRIGGERS: Record<string, string> = {
+  workflowRun: 'workflow_run',
+  pullRequest: 'pull_request',
+  hooks: 'hook',
+  schedules: 'schedule',
+  deployments: 'deployment',
+};
+
 function triggersOf({ spec }: LoadedSpec): string {
   return Object.entries(spec.on)
     .filter(([, trigger]) => trigger !== undefined)
-    .map(([name]) => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
+    .map(([name]) => TRIGGERS[name] ?? name)
     .join(', ');
 }
 

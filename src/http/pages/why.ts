@@ -7,6 +7,7 @@ import { environmentPath, runPath, shortSha } from './components/commit.ts';
 import { empty } from './components/empty.ts';
 import { reasonList } from './components/reasons.ts';
 import { runRows } from './components/run-rows.ts';
+import { withTimes } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
 import { asked, type PageRoute } from './page.ts';
@@ -117,7 +118,7 @@ async function answered(
   const own =
     run === undefined
       ? ''
-      : html`<section class="panel" aria-label="The run">${await runRows(frame, deps.commits, [run])}<p class="panel-body small">${sentence(`${run.state}: ${run.reason}`)}</p></section>`;
+      : html`<section class="panel" aria-label="The run">${await runRows(frame, deps.commits, [run])}<p class="panel-body small">${withTimes(sentence(`${run.state}: ${run.reason}`), frame.now)}</p></section>`;
   return [own, ...(await Promise.all(commits.map((one) => commitPanel(frame, one, deps))))];
 }
 
@@ -166,7 +167,7 @@ ${
   // The condition that did not hold says the same.
   fate === 'not-matched' && reasons.length > 0
     ? ''
-    : html`<p class="verdict-text break">${sentence(summary)}</p>`
+    : html`<p class="verdict-text break">${withTimes(sentence(summary), frame.now)}</p>`
 }${reasons.length === 0 ? '' : reasonList(frame, reasons)}${
     hint === undefined ? '' : html`<p class="verdict-text small muted break">${sentence(hint)}</p>`
   }</li>`;

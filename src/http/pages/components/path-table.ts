@@ -13,9 +13,9 @@ export function pathTable(frame: Frame, view: PathsView | undefined): Content {
   const more = files - rows.length;
   const isCut = compared < files;
   return html`<details class="verdict-text small"><summary class="muted">${icon(frame, 'chevron-right', 'is-small')} ${counting} of ${isCut ? html`${compared} compared` : files} ${files === 1 ? 'file counts' : 'files count'} for <code>${condition}</code>${asOf === 'now' ? ', as the spec is now' : ''}</summary>
-<div class="table-room" role="region" aria-label="Changed files and patterns" tabindex="0"><table class="figures-table conditions path-table"><thead><tr><th scope="col">Changed file</th><th scope="col">Counts</th><th scope="col">Pattern</th></tr></thead><tbody>${rows.map(
+<div class="table-room" role="region" aria-label="Changed files and patterns" tabindex="0"><table class="figures-table conditions"><thead><tr><th scope="col">Changed file</th><th scope="col">Counts</th><th scope="col">Pattern</th></tr></thead><tbody>${rows.map(
     ({ path, by, counts }) =>
-      html`<tr><th scope="row" class="break">${cutText(path, MOST_TEXT)}</th><td><span class="tone is-${counts ? 'held' : 'unheld'}">${icon(frame, counts ? 'check' : 'x')}<span class="for-readers">${counts ? 'yes' : 'no'}</span></span></td><td class="break">${by === undefined ? html`<span class="muted">none</span>` : html`<code>${cutText(by, MOST_TEXT)}</code>`}</td></tr>`,
+      html`<tr><th scope="row" class="mono break">${cutText(path, MOST_TEXT)}</th><td><span class="tone is-${counts ? 'held' : 'unheld'}">${icon(frame, counts ? 'check' : 'x')}<span class="for-readers">${counts ? 'yes' : 'no'}</span></span></td><td class="break">${by === undefined ? html`<span class="muted">none</span>` : html`<code>${cutText(by, MOST_TEXT)}</code>`}</td></tr>`,
   )}</tbody></table></div>${
     more > 0
       ? html`<p class="muted">and ${more} more${isCut ? `, ${files - compared} of them not compared: too much work` : ''}</p>`
