@@ -141,8 +141,10 @@ export interface CallbackKind<
   waitsForOtherRuns?: true;
   /** Fills in what only memory may hold. Throws TerminalError when it can never be sent. */
   render(callback: Stored, entry: OutboxEntry, sources: Sources): Promise<Rendered>;
-  /** Where it goes, if that is a place which takes about one message a second. */
+  /** Where it goes, if that is a place which takes a message only now and then. */
   pacedBy?(message: Rendered): string;
+  /** Milliseconds between two messages to that place; default: a second. */
+  paceMs?: number;
   /** The same state without what only decorates it, for when GitHub does not take it. */
   bare?(message: Rendered): Rendered;
   /** Throws RetryableError or TerminalError. */

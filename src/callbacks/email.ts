@@ -42,6 +42,11 @@ interface Part {
 /** Changes of runs that one digest tells of; the next has the rest. */
 const MOST_IN_DIGEST = 100;
 const MAX_TEXT = 10_000;
+/**
+ * Between two mails of a server, so that a burst does not get the sender blocked: the least that large ones allow is 30 a minute.
+ * https://learn.microsoft.com/en-us/office365/servicedescriptions/exchange-online-service-description/exchange-online-limits
+ */
+const PACE_MS = 2000;
 
 /** An e-mail, of one change or, with `batch`, of all that came in that time. */
 export const email: CallbackKind<EmailCallback, Rendered> = {
@@ -84,6 +89,9 @@ export const email: CallbackKind<EmailCallback, Rendered> = {
       covers: others.map(({ id }) => id),
     };
   },
+
+  pacedBy: ({ url }) => url,
+  paceMs: PACE_MS,
 
   async send({ mail, covers }, way) {
     await way.mail(mail);

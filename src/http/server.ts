@@ -211,7 +211,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   const hookPages = {
     refused: hookRefusals,
     hasSecret: deps.settings.hasSecret,
-    tryHook: createTryHook({ hooks: deps.hooks, catalog, clock }),
+    tryHook: createTryHook({ hooks: deps.hooks, catalog, clock, store }),
   };
   const askCostly = createAskCostly(clock);
   const guard = createGuard({ store, catalog });

@@ -20,4 +20,10 @@ export const pagerduty: Source = {
     id: textAt(body, 'event', 'id'),
     type: textAt(body, 'event', 'event_type'),
   }),
+
+  /** Sent by "Send Test Event": https://developer.pagerduty.com/docs/webhooks-overview#webhook-payload */
+  handshake: (body) =>
+    textAt(body, 'event', 'event_type') === 'pagey.ping'
+      ? 'The hook works. A ping starts nothing.'
+      : undefined,
 };

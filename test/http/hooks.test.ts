@@ -4,11 +4,13 @@ import { test } from 'node:test';
 import { createTryHook } from '../../src/controller/hooks/try-out.ts';
 import { SOURCES } from '../../src/sources/index.ts';
 import type { Hook } from '../../src/model/hook.ts';
+import type { Run } from '../../src/model/run.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
 import { matchesHookCondition } from '../../src/spec/match-hook.ts';
 import { interaction, sendInteraction } from '../callbacks/slack-interaction.ts';
 import { sampleRun } from '../store/samples.ts';
 import { hookTarget } from '../../src/http/hooks.ts';
+import type { Store } from '../../src/store/index.ts';
 import { asAdmin } from '../support/admin.ts';
 import { until } from '../support/until.ts';
 import { NOW, startHttp, type Fixture } from './fixture.ts';
@@ -198,6 +200,20 @@ const GREETINGS = [
     answer: '3eZb',
   },
   {
+    name: 'PagerDuty’s ping is answered that it starts nothing',
+    sender: 'pagerduty\nextract: { incident: { json: $.event.data.id, required: true } }',
+    body: JSON.stringify({
+      event: {
+        id: '01BUJL64PEKZ1DMFV0WEVUWPXK',
+        event_type: 'pagey.ping',
+        resource_type: 'pagey',
+        data: { message: 'Hello from your friend Pagey!', type: 'ping' },
+      },
+    }),
+    headers: (body: string) => ({ 'X-PagerDuty-Signature': `v1=${hmacOf(body)}` }),
+    answer: 'The hook works. A ping starts nothing.',
+  },
+  {
     name: 'GitHub’s ping is answered that it starts nothing',
     sender: 'github\nextract: { tag: { json: $.release.tag_name, required: true } }',
     body: JSON.stringify({
@@ -232,6 +248,11 @@ for (const { name, sender, body, headers, answer } of GREETINGS) {
   });
 }
 
+const NOTHING_STORED = {
+  inbox: { get: async () => undefined },
+  environments: { list: async () => [] },
+} as unknown as Store;
+
 test('GitHub’s ping is tried as what it is: no input is missing, and nothing starts', async () => {
   const ping = GREETINGS.at(-1);
   assert.ok(ping);
@@ -246,6 +267,7 @@ test('GitHub’s ping is tried as what it is: no input is missing, and nothing s
     hooks: { find: async () => ({ hook, dynamic: undefined, verify, allows: () => true }) },
     catalog: { forHook: () => specs, forRepository: () => [], hook: () => undefined },
     clock: { now: () => NOW },
+    store: NOTHING_STORED,
   });
   const request = { body, contentType: 'application/json', headers: headers(body), query: {} };
   const { refused, specs: verdicts } = await tryHook('a', request);
@@ -260,6 +282,57 @@ test('GitHub’s ping is tried as what it is: no input is missing, and nothing s
       ],
     ],
   );
+});
+
+test('a request is tried apart from a secret in the path; what was taken or taken back before starts nothing', async () => {
+  const hook = hookOf('sender: path\ndedupe: body.id');
+  const { specs } = parseSpecs(
+    'specs.yaml',
+    ['deploy', 'rollback']
+      .map(
+        (does) =>
+          `name: ${does}\nrepository: a/b\non: { hook: { id: a, do: ${does} } }\nsteps: [{ run: "true" }]`,
+      )
+      .join('\n---\n'),
+  );
+  const taken: string[] = [];
+  const runs: Run[] = [];
+  const store = {
+    inbox: { get: async (id: string) => (taken.includes(id) ? {} : undefined) },
+    environments: {
+      list: async () => runs.map(({ id }) => ({ spec: 'rollback', run: id, deployedAt: 1 })),
+    },
+    runs: { get: async () => runs[0], active: async () => [] },
+    pauses: { sparedBy: async () => undefined },
+  } as unknown as Store;
+  const tryHook = createTryHook({
+    hooks: {
+      find: async () => ({
+        hook,
+        dynamic: undefined,
+        verify: SOURCES.path.verifier([TOKEN], hook.options),
+        allows: () => true,
+      }),
+    },
+    catalog: { forHook: () => specs, forRepository: () => [], hook: () => ({ hook }) as never },
+    clock: { now: () => NOW },
+    store,
+  });
+  const request = { body: '{"id":"7"}', contentType: 'application/json', headers: {}, query: {} };
+  const tried = async () => {
+    const { refused, specs: verdicts } = await tryHook('a', request);
+    assert.equal(refused, undefined);
+    return verdicts.map(({ verdict }) =>
+      verdict.matched ? 'starts' : verdict.reasons.at(-1)?.detail,
+    );
+  };
+  assert.deepEqual(await tried(), ['starts', 'starts']);
+  runs.push({ ...sampleRun('r9', { sha: '1'.repeat(40) }), cause: 'rollback', sequence: 1 } as Run);
+  const back = 'it was rolled back to 1111111 already (run r9)';
+  assert.deepEqual(await tried(), ['starts', back]);
+  taken.push('a.7');
+  const before = 'it was taken before, as the delivery a.7, and counts once';
+  assert.deepEqual(await tried(), [before, before]);
 });
 
 test('Grafana has no handshake: the test of a contact point is an alert, answered 202, that a condition keeps out', async (t) => {

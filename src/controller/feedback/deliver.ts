@@ -83,8 +83,9 @@ export function createDeliver(
   }
 
   async function send(entry: OutboxEntry, message: Message, signal: AbortSignal): Promise<void> {
-    const place = kindOf(message).pacedBy?.(message);
-    const wait = place === undefined ? 0 : deps.pace.wait(place, entry.target);
+    const { pacedBy, paceMs } = kindOf(message);
+    const place = pacedBy?.(message);
+    const wait = place === undefined ? 0 : deps.pace.wait(place, entry.target, paceMs);
     if (wait > 0) {
       await settle(({ outbox }) => outbox.giveBack(entry, clock.now() + Math.ceil(wait)));
       return;

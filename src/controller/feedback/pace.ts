@@ -1,9 +1,9 @@
 import type { Clock } from '../../lib/clock.ts';
 
-/** Spaces what goes to a place that takes about one message a second. Each process keeps to it by itself. */
+/** Spaces what goes to a place that takes about one message a second, or in `everyMs`. Each process keeps to it by itself. */
 export interface Pace {
   /** Milliseconds until the target's message may go to the place: 0 when it may now. Until then its turn is kept. */
-  wait(place: string, target: string): number;
+  wait(place: string, target: string, everyMs?: number): number;
 }
 
 /** https://docs.slack.dev/apis/web-api/rate-limits: one a second, for a channel and for an incoming webhook. */
@@ -24,15 +24,15 @@ export function createPace(clock: Pick<Clock, 'elapsed'>): Pace {
   }
 
   return {
-    wait(place, target) {
+    wait(place, target, everyMs = EVERY_MS) {
       const now = clock.elapsed();
       tidy(now);
       const known = turns.get(target);
       if (known !== undefined && known > now) return known - now;
       if (turns.delete(target)) return 0;
       const turn = next.get(place) ?? now;
-      if (turn > now && turns.size >= MOST_TURNS) return EVERY_MS;
-      next.set(place, turn + EVERY_MS);
+      if (turn > now && turns.size >= MOST_TURNS) return everyMs;
+      next.set(place, turn + everyMs);
       if (turn > now) turns.set(target, turn);
       return turn - now;
     },

@@ -8,7 +8,11 @@ import { failed } from '../../model/verdict.ts';
 import type { Source } from '../../sources/contract.ts';
 import { SOURCES } from '../../sources/index.ts';
 import type { Catalog } from '../../spec/catalog.ts';
+import { ROLLBACK } from '../../spec/match-hook.ts';
 import { judgedBy } from '../intake/judge.ts';
+import type { Judged } from '../intake/judged.ts';
+import { whyNotAgain } from '../operator/hook-rollback.ts';
+import type { Tables } from '../../store/index.ts';
 import { recognizeHook, type Recognized } from '../intake/own-events.ts';
 import { toPressDelivery } from './press.ts';
 import { readPayload } from './read-payload.ts';
@@ -26,7 +30,7 @@ export interface TriedRequest {
 
 /** What would come of it. */
 export interface Trial {
-  /** Why the check of the signature or token would refuse it; undefined when it would not. */
+  /** Why the check of the signature or token would refuse it; undefined when it would not, and for a secret in the path. */
   refused: string | undefined;
   /** The id that it would have; empty for a request that is only answered. */
   delivery: string;
@@ -41,6 +45,7 @@ export function createTryHook(deps: {
   hooks: Hooks;
   catalog: Pick<Catalog, 'forHook' | 'forRepository' | 'hook'>;
   clock: Pick<Clock, 'now'>;
+  store: Pick<Tables, 'environments' | 'inbox' | 'pauses' | 'runs'>;
 }): TryHook {
   return async (id, request) => {
     const open = await deps.hooks.find(id);
@@ -82,8 +87,24 @@ export function createTryHook(deps: {
       refused: await refusal(),
       delivery: delivery.id,
       inputs: server === undefined ? inputsOf(payload) : {},
-      specs: judged.verdicts.map(({ loaded, verdict }) => ({ spec: loaded.spec.name, verdict })),
+      specs: await started(delivery.id, judged),
     };
+
+    /** What each spec says, and of what would start why it has been done already. */
+    async function started(known: string, { verdicts }: Judged): Promise<Trial['specs']> {
+      const isTaken = (await deps.store.inbox.get(known)) !== undefined;
+      const specs: Trial['specs'] = [];
+      for (const { loaded, verdict, rollback } of verdicts) {
+        const spec = loaded.spec.name;
+        const was = rollback === undefined ? undefined : await whyNotAgain(deps.store, spec);
+        if (!verdict.matched) specs.push({ spec, verdict });
+        else if (isTaken) {
+          const why = `it was taken before, as the delivery ${known}, and counts once`;
+          specs.push({ spec, verdict: failed('hook', why) });
+        } else specs.push({ spec, verdict: was === undefined ? verdict : failed(ROLLBACK, was) });
+      }
+      return specs;
+    }
 
     function recognizePush(event: string, pushed: Json): Recognized {
       const meant = toEvent(event, pushed);
@@ -93,6 +114,8 @@ export function createTryHook(deps: {
     }
 
     async function refusal(): Promise<string | undefined> {
+      // What is tried has no path.
+      if (open?.hook.sender === 'path') return undefined;
       try {
         const check = open?.verify(incoming, now);
         return (await check?.whole(bytes)) === true ? undefined : check?.refusal().message;

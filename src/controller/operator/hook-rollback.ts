@@ -45,7 +45,10 @@ export function createHookRollback(
 }
 
 /** An alert comes again while it lasts: what was taken back once is not taken back further. */
-async function whyNotAgain(tables: Tables, spec: string): Promise<string | undefined> {
+export async function whyNotAgain(
+  tables: Pick<Tables, 'environments' | 'pauses' | 'runs'>,
+  spec: string,
+): Promise<string | undefined> {
   const places = (await tables.environments.list()).filter((place) => place.spec === spec);
   const [newest] = places.toSorted((a, b) => b.deployedAt - a.deployedAt);
   const deployed = newest && (await tables.runs.get(newest.run));

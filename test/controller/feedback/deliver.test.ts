@@ -212,7 +212,7 @@ test('a state is tried for about a day, whenever that begins', async (t) => {
   assert.ok(hours > 18 && hours < 36, `${hours} hours`);
 });
 
-test('a channel gets one message a second, each in its turn, and other places and GitHub do not wait', async (t) => {
+test('a channel gets one message a second and a mail server one in two, each in its turn, and other places and GitHub do not wait', async (t) => {
   const store = await setUp(t, []);
   const send = (name: string, callback: object, now = 0) => {
     const added = { target: name, callback: callback as AnyCallback };
@@ -224,6 +224,8 @@ test('a channel gets one message a second, each in its turn, and other places an
   await send('e', { kind: 'slack-app', run: { id: 'r1' }, ...inChannel });
   await send('h', { kind: 'slack-thread', run: { id: 'r2' }, ...inChannel });
   await send('f', sampleStatus('success'));
+  const mail = { kind: 'email', url: 'smtp://mail.example', batchMs: 0 };
+  for (const name of ['m', 'n']) await send(name, mail);
   let now = 0;
   const pace = createPace({ elapsed: () => now });
   const sent: string[] = [];
@@ -240,13 +242,13 @@ test('a channel gets one message a second, each in its turn, and other places an
     }
     return [...sent].toSorted();
   }
-  assert.deepEqual(await look(0), ['a', 'e', 'f']);
+  assert.deepEqual(await look(0), ['a', 'e', 'f', 'm']);
   assert.deepEqual(await look(999), []);
   assert.deepEqual(await look(1000), ['b', 'h']);
   // What comes later has the turn after those that wait.
   await send('g', slack('https://chat.example/1'), 1500);
   assert.deepEqual(await look(1500), []);
-  assert.deepEqual(await look(2000), ['c']);
+  assert.deepEqual(await look(2000), ['c', 'n']);
   assert.deepEqual(await look(3000), ['d']);
   assert.deepEqual(await look(4000), ['g']);
   const [first] = await store.outbox.ofRun('r1');
