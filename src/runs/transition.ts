@@ -22,6 +22,7 @@ import type { News } from '../model/news.ts';
 import { applyCommand, LONGEST_REASON, type RunCommand } from '../model/run-state.ts';
 import { pullOf } from '../model/preview.ts';
 import { isProtection } from '../model/protection.ts';
+import { rollbackDelivery } from '../model/rollback-reason.ts';
 import {
   hasEnded,
   isGathering,
@@ -389,15 +390,26 @@ const GITHUB_ALONE: ToldSpec & Pick<DeploymentSpec, 'steps'> = {
   transientEnvironment: false,
 };
 
-/** The senders that want to hear of a run's end: of all requests that it was made for. A rollback is no answer to what it goes back to. */
+/** The senders that want to hear of a run's end: of all requests that it was made for. */
 async function answersTo(tables: Tables, run: Run): Promise<AnswerTo[]> {
-  if (!hasEnded(run.state) || run.cause === 'rollback') return [];
-  const batch = run.batch === undefined ? undefined : await tables.batches.view(run.batch);
-  const found = await tables.inbox.callbacks(batch?.deliveries ?? [run.delivery]);
+  if (!hasEnded(run.state)) return [];
+  const found = await tables.inbox.callbacks(await askedBy(tables, run));
   return [...found].map(([delivery, text]) => {
     const { url, secret } = JSON.parse(text) as Omit<AnswerTo, 'delivery'>;
     return { delivery, url, secret };
   });
+}
+
+/** A rollback is asked for by a request to a hook or by a person, and is no answer to what it goes back to. */
+async function askedBy(tables: Tables, run: Run): Promise<string[]> {
+  if (run.cause === 'rollback') {
+    const made = await tables.audit.ofMade(run);
+    return [made === undefined ? undefined : rollbackDelivery(made.detail)].filter(
+      (delivery) => delivery !== undefined,
+    );
+  }
+  const batch = run.batch === undefined ? undefined : await tables.batches.view(run.batch);
+  return batch?.deliveries ?? [run.delivery];
 }
 
 /** Whether a run that is over without having deployed its commit is of one that was deployed before. */

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { asAdmin } from '../support/admin.ts';
 import { until } from '../support/until.ts';
@@ -33,6 +37,12 @@ secrets: [IMAGES_TOKEN]
 extract: { n: { json: $.n, type: number, required: true } }
 schema: { properties: { n: { maximum: 10 } } }
 respond: { wait: 30s }
+---
+kind: hook
+id: alarm
+sender: bearer
+secrets: [IMAGES_TOKEN]
+respond: { wait: 30s, callback: body.reply_to, secret: IMAGES }
 `;
 
 const SPECS = `
@@ -63,14 +73,22 @@ on: { hook: { id: ask } }
 steps: [{ run: 'echo "twice=$((MAINSHEET_INPUT_N * 2))" >> "$MAINSHEET_OUTPUT"' }]
 `;
 
+const SITE_SPEC = `
+name: site
+repository: ${SITE}
+on: { push: { branches: [main] }, hook: { id: alarm, do: rollback } }
+steps: [{ run: 'echo "sha=$MAINSHEET_SHA" >> "$MAINSHEET_OUTPUT"' }]
+`;
+
 let world: World;
 before(async () => {
   world = await createWorld({
-    specs: { 'hooks.yaml': HOOKS, 'specs.yaml': SPECS },
+    specs: { 'hooks.yaml': HOOKS, 'specs.yaml': SPECS, 'site.yaml': SITE_SPEC },
     env: {
       MAINSHEET_SECRET_IMAGES: SECRET,
       MAINSHEET_SECRET_IMAGES_TOKEN: 'token-of-sixteen-characters',
       MAINSHEET_SECRET_STRIPE: 'whsec_test',
+      MAINSHEET_STEP_TARGETS: '127.0.0.0/8',
     },
   });
 });
@@ -83,6 +101,17 @@ async function send(payload: object, secret = SECRET): Promise<Response> {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', 'X-Signature': `sha256=${signature}` },
     body,
+  });
+}
+
+async function sendBearer(hook: string, payload: object): Promise<Response> {
+  return await fetch(new URL(`/webhooks/v1/hooks/${hook}`, world.controller.webhookUrl), {
+    method: 'POST',
+    headers: {
+      'Content-Type': 'application/json',
+      Authorization: 'Bearer token-of-sixteen-characters',
+    },
+    body: JSON.stringify(payload),
   });
 }
 
@@ -194,15 +223,7 @@ test('an event of Stripe’s starts a run, under the id and type that Stripe gav
 });
 
 test('a sender that waits is answered with what its run put out', async () => {
-  const ask = async (n: unknown) =>
-    await fetch(new URL('/webhooks/v1/hooks/ask', world.controller.webhookUrl), {
-      method: 'POST',
-      headers: {
-        'Content-Type': 'application/json',
-        Authorization: 'Bearer token-of-sixteen-characters',
-      },
-      body: JSON.stringify({ n }),
-    });
+  const ask = async (n: unknown) => await sendBearer('ask', { n });
   const response = await ask(4);
   const { runs } = (await response.json()) as { runs: (RunView & { path: string })[] };
   assert.equal(response.status, 200);
@@ -213,4 +234,39 @@ test('a sender that waits is answered with what its run put out', async () => {
   const refused = await ask(11);
   assert.equal(refused.status, 422);
   assert.match(((await refused.json()) as { detail: string }).detail, /n must be <= 10/);
+});
+
+test('who asks for a rollback and waits is answered with its result, and is posted it; asked again, that nothing was done', async (t) => {
+  const posted: { data: { delivery: string; run: string; state: string } }[] = [];
+  const receiver = createServer((request, response) => {
+    void json(request).then((body) => {
+      posted.push(body as (typeof posted)[number]);
+      response.end();
+    });
+  });
+  receiver.listen(0, '127.0.0.1');
+  await once(receiver, 'listening');
+  t.after(() => receiver.close());
+  const reply_to = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
+  const shas: string[] = [];
+  for (const message of ['one', 'two']) {
+    const sha = await world.sample.commit({ message });
+    shas.push(sha);
+    await world.sample.push('main');
+    await until('it is deployed', async () =>
+      (await world.runs(`&sha=${sha}`)).some(({ state }) => state === 'succeeded'),
+    );
+  }
+  const response = await sendBearer('alarm', { reply_to });
+  const { delivery, runs } = (await response.json()) as { delivery: string; runs: RunView[] };
+  assert.equal(response.status, 200);
+  assert.deepEqual(
+    runs.map(({ spec, state, outputs }) => [spec, state, outputs]),
+    [['site', 'succeeded', { sha: shas[0] }]],
+  );
+  await until('the result is posted', () => posted.length > 0);
+  assert.partialDeepStrictEqual(posted, [{ data: { delivery, state: 'succeeded' } }]);
+  const again = await sendBearer('alarm', { reply_to });
+  assert.deepEqual([again.status, ((await again.json()) as { runs: [] }).runs], [200, []]);
+  assert.equal(posted.length, 1);
 });

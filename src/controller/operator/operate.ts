@@ -5,6 +5,7 @@ import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import { pullOf } from '../../model/preview.ts';
 import { isProtection } from '../../model/protection.ts';
 import type { Pause } from '../../model/pause.ts';
+import { sayRollback } from '../../model/rollback-reason.ts';
 import { hasEnded, newRun, type Run, type RunCause } from '../../model/run.ts';
 import { overtakenInLane } from '../../runs/ordering/ordering.ts';
 import { supersededAsMade } from '../../runs/plan.ts';
@@ -14,7 +15,6 @@ import type { Catalog } from '../../spec/catalog.ts';
 import type { Store, Tables } from '../../store/index.ts';
 import { settleLane, type RolledBack } from './after-rollback.ts';
 import { readReason } from './reason.ts';
-import { sayRollback } from './rollback-reason.ts';
 import { checkOwn, createIsOwn, deployedNow, findRun, rollbackTarget } from './rollback-target.ts';
 
 /** What an operator may do to runs and callbacks by hand. Everything is written down in the audit table. */

@@ -1,4 +1,4 @@
-import { whyRolledBack } from '../../controller/operator/rollback-reason.ts';
+import { whyRolledBack } from '../../model/rollback-reason.ts';
 import type { Run } from '../../model/run.ts';
 import type { Chain } from '../../store/chains.ts';
 import type { RunView } from '../read/run.ts';

@@ -1,4 +1,4 @@
-import { whyRolledBack } from '../../controller/operator/rollback-reason.ts';
+import { whyRolledBack } from '../../model/rollback-reason.ts';
 import type { Run } from '../../model/run.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Deployed, DeployedWhere } from '../../store/deployed.ts';

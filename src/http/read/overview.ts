@@ -1,4 +1,4 @@
-import { whyRolledBack } from '../../controller/operator/rollback-reason.ts';
+import { whyRolledBack } from '../../model/rollback-reason.ts';
 import { isProtection } from '../../model/protection.ts';
 import { hasEnded, type Run, type RunState, type Step } from '../../model/run.ts';
 import { isHeldBy, type Pause } from '../../model/pause.ts';

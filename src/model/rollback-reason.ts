@@ -1,4 +1,4 @@
-import type { Run } from '../../model/run.ts';
+import type { Run } from './run.ts';
 
 /** What the audit says of a rollback. `reason`: that of its run, `Rollback to 0123456: why (run r1)`; `delivery`: what has asked for it, when it was a request to a hook. Pure. */
 export function sayRollback(
@@ -15,4 +15,9 @@ export function whyRolledBack(detail: string): string | undefined {
   return /^made run \S+: Rollback to [0-9a-f]+: (.+) \(run [^()\s]+\)(?:; the lane .* is paused)?(?:; asked by delivery \S+)?$/.exec(
     detail,
   )?.[1];
+}
+
+/** The delivery that asked for a rollback, from what the audit says of it; undefined when none did. Pure. */
+export function rollbackDelivery(detail: string): string | undefined {
+  return /; asked by delivery (\S+)$/.exec(detail)?.[1];
 }

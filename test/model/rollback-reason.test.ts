@@ -1,15 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sayRollback, whyRolledBack } from '../../../src/controller/operator/rollback-reason.ts';
+import { rollbackDelivery, sayRollback, whyRolledBack } from '../../src/model/rollback-reason.ts';
 
-test('the reason of a rollback is read back from the audit as it was given', () => {
+test('the reason of a rollback, and the delivery that asked for it, are read back from the audit as they were given', () => {
   const run = { id: '01k9', lane: 'shop; the lane x is paused' };
-  for (const why of ['it is slow', 'slow (run r1); the lane main is paused', 'a: b']) {
+  for (const why of [
+    'it is slow',
+    'slow (run r1); the lane main is paused',
+    'a: b; asked by delivery alert.2',
+  ]) {
     for (const isPaused of [true, false]) {
       for (const delivery of [undefined, 'alert.1']) {
         const how = { isPaused, delivery };
         const detail = sayRollback(run, `Rollback to 0123abc: ${why} (run 01k8)`, how);
         assert.equal(whyRolledBack(detail), why);
+        assert.equal(rollbackDelivery(detail), delivery);
       }
     }
   }
