@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
+import { json } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { createTryHook } from '../../src/controller/hooks/try-out.ts';
 import { SOURCES } from '../../src/sources/index.ts';
@@ -84,6 +87,23 @@ test('what a hook does not take is refused before the body is read, and nothing 
     'method-not-allowed',
   ]);
   assert.doesNotMatch(JSON.stringify(fixture.log), new RegExp(TOKEN));
+});
+
+test('of a GET, too, the bytes are verified as they came, before they are read as text', async (t) => {
+  const hooks = [hookOf('sender: { hmac: { header: X-Signature } }\nmethods: [POST, GET]')];
+  const { url } = await startHttp(t, { hooks, hookSecrets: { T: TOKEN } });
+  const get = async (body: Buffer, signed = body) => {
+    const signature = createHmac('sha256', TOKEN).update(signed).digest('hex');
+    const headers = { 'X-Signature': signature, 'Content-Length': body.length };
+    const asked = request(`${url}/webhooks/v1/hooks/a`, { method: 'GET', headers }).end(body);
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    const { code } = (await json(response)) as { code?: string };
+    return [response.statusCode, code];
+  };
+  const bytes = Buffer.from([0xff, 0xfe, 0x00]);
+  assert.deepEqual(await get(Buffer.from('\uFEFF{"a": 1}\r\n')), [202, undefined]);
+  assert.deepEqual(await get(bytes), [400, 'payload-unreadable']);
+  assert.deepEqual(await get(bytes, Buffer.from(bytes.toString())), [401, 'bad-signature']);
 });
 
 test('an address that is not allowed is refused; who it is a trusted proxy alone can say', async (t) => {
