@@ -347,7 +347,7 @@ test('a request is tried apart from a secret in the path; what was taken or take
     );
   };
   assert.deepEqual(await tried(), ['starts', 'starts']);
-  runs.push({ ...sampleRun('r9', { sha: '1'.repeat(40) }), cause: 'rollback', sequence: 1 } as Run);
+  runs.push({ ...sampleRun('r9', { sha: '1'.repeat(40) }), cause: 'rollback', sequence: 1 });
   const back = 'it was rolled back to 1111111 already (run r9)';
   assert.deepEqual(await tried(), ['starts', back]);
   taken.push('a.7');
