@@ -103,7 +103,7 @@ async function setUp(t: TestContext, entry: Partial<EmailNotify>, answers: numbe
     }),
     budget: {} as never,
     receivers: createReceivers(),
-    pace: createPace({ elapsed: () => 0 }),
+    pace: createPace(clock),
     clock,
     logger: silentLogger,
     news: createBroadcast<News>(),
