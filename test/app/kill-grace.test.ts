@@ -10,6 +10,6 @@ test('where another replica may take a run up, a step that ignores SIGTERM is go
   }
 });
 
-test('on SQLite nobody else takes a run up, so a step has its ten seconds whatever the lease is', () => {
+test('on SQLite no other process takes a run up, so a step has its ten seconds whatever the lease is', () => {
   assert.equal(killGrace({ databaseUrl: undefined, leaseMs: 1000 }), 10_000);
 });

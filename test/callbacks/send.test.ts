@@ -422,7 +422,7 @@ test('an expired token is dropped, so that the next try has a new one', async (t
   assert.equal(server.requests.at(-1)?.headers.authorization, 'token ghs_2');
 });
 
-test('an App that was installed anew is found under its new number', async (t) => {
+test('an App that was installed again is found under its new number', async (t) => {
   let installation = 81;
   const server = await startStandIn(t, ({ path }) => {
     if (path.endsWith('/installation')) return { status: 200, body: { id: installation } };
@@ -469,9 +469,9 @@ test('no connection, a broken one and silence are retryable', async (t) => {
   assert.ok(isRetryable(late));
   assert.equal(late.code, 'github-timeout');
 
-  const nobody = await failureOf(sender('http://127.0.0.1:1')(STATUS));
-  assert.ok(isRetryable(nobody));
-  assert.equal(nobody.code, 'github-unreachable');
+  const away = await failureOf(sender('http://127.0.0.1:1')(STATUS));
+  assert.ok(isRetryable(away));
+  assert.equal(away.code, 'github-unreachable');
 });
 
 test('a stopping process calls its request off', async (t) => {

@@ -127,7 +127,7 @@ test('a stopping process calls it off', async (t) => {
   assert.equal(failure.code, 'webhook-aborted');
 });
 
-test('an answer that never ends keeps nobody waiting', async (t) => {
+test('an answer that never ends keeps no other callback waiting', async (t) => {
   const server = await startReceiver(t, 'half');
   await sender().post(messageTo(server.url));
 });

@@ -24,7 +24,7 @@ export async function readBook(path: string): Promise<BookLine[]> {
     });
 }
 
-/** Whoever wrote in a lane after somebody else had started there: two deployments at once. */
+/** A run that wrote in a lane after another had started there: two deployments at once. */
 export function overlaps(lines: readonly BookLine[]): string[] {
   const current = new Map<string, string>();
   const problems: string[] = [];
@@ -38,7 +38,7 @@ export function overlaps(lines: readonly BookLine[]): string[] {
   return [...new Set(problems)];
 }
 
-/** How often a step was begun that had been begun before: each time somebody had died, or was taken for dead. */
+/** How often a step was begun that had been begun before: each time a controller had died, or was taken for dead. */
 export function restarts(lines: readonly BookLine[]): number {
   const starts = lines.filter(({ what }) => what === 'start');
   return starts.length - new Set(starts.map(({ run, step }) => `${run}/${step}`)).size;

@@ -24,7 +24,7 @@ export interface ChaosReport {
   problems: string[];
 }
 
-/** How long controllers that nobody kills may take until nothing is left to do. */
+/** How long controllers that are not killed may take until nothing is left to do. */
 const QUIET_MS = 180_000;
 /** With several replicas, each is killed so often before it is the next one's turn. */
 const PASS_ON_AFTER = 3;
@@ -91,11 +91,11 @@ export async function runChaos(
   }
 }
 
-/** What is wrong whatever is still to come, so that nobody waits for the end: such lanes may never come to rest. */
+/** What is wrong whatever is still to come, so that it is told before the end: such lanes may never come to rest. */
 async function alarms(world: ChaosWorld, deaths: number): Promise<string[]> {
   const lines = await readBook(world.book);
   const again = restarts(lines);
-  // Who dies drops as many as it may run at once. Nobody else's are taken from them.
+  // A controller that dies drops as many as it may run at once. Others keep theirs.
   const most = CONCURRENCY * (deaths + Math.floor(deaths / PASS_ON_AFTER) + 1);
   const taken = `${again} steps were begun again after ${deaths} deaths: they were taken from the living`;
   return [...overlaps(lines), ...(again > most ? [taken] : [])];

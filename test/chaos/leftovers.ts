@@ -26,7 +26,7 @@ function leftFiles(dataDir: string): string[] {
   ];
 }
 
-/** Locks, leases, and rows that somebody would still have to do something about. */
+/** Locks, leases, and rows about which something is still to be done. */
 async function openRows(world: ChaosWorld): Promise<string[]> {
   const db = world.open();
   try {
@@ -51,7 +51,7 @@ async function openRows(world: ChaosWorld): Promise<string[]> {
   }
 }
 
-/** What the dead still hold on the server: locks, and transactions that nobody will end. It learns of a death a moment later. */
+/** What the dead still hold on the server: locks, and transactions that will never end. It learns of a death a moment later. */
 async function heldOnServer(db: Db): Promise<string[]> {
   let held: string[] = [];
   await until('the server has let go', async () => {

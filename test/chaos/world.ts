@@ -34,7 +34,7 @@ export interface ChaosWorld {
   victim(): Controller;
   /** Makes the next one the victim: it stops, and the one before is started again. Nothing when there is only one. */
   passOn(): Promise<void>;
-  /** One that nobody kills, or the only one there is. */
+  /** One that is not killed, or the only one there is. */
   witness(): Controller;
   isPostgres: boolean;
   /** Everybody's database, opened besides them. */

@@ -148,7 +148,7 @@ test('a store that opens and one that does not are told apart', async () => {
   assert.deepEqual(result.failed, ['store']);
 });
 
-test('invalid specs and secrets that nobody set are found', async () => {
+test('invalid specs and secrets that are not set are found', async () => {
   const env = await healthy();
   const specs = env['MAINSHEET_DEPLOYMENTS'] ?? '';
   await writeFile(join(specs, 'a.yaml'), `${SPEC}secrets: [REGISTRY_TOKEN]\n`);

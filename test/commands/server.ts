@@ -36,7 +36,7 @@ steps:
   - run: echo hello
 `;
 
-/** The server that commands talk to, with a real store and intake, and nobody who executes the runs. */
+/** The server that commands talk to, with a real store and intake, and nothing that executes the runs. */
 export interface TestServer {
   url: string;
   store: Store;

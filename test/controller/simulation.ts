@@ -59,7 +59,7 @@ export async function createSimulation(
 ): Promise<Simulation> {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-simulation-'));
   const db = openSqlite(join(directory, 'mainsheet.db'));
-  // Nobody pulls the plug here, and the disk would be what the test takes its time for.
+  // The power stays on here, and the disk would be what the test takes its time for.
   await sql`pragma synchronous = off`.execute(db);
   const store = await createStore(db, 'sqlite');
   t.after(async () => {

@@ -217,8 +217,8 @@ describe('forge: API', () => {
 
   it('answers 401 to writes without, and to all with wrong credentials', async () => {
     const write = { owner: 'acme', repo: 'storefront', sha, state: 'success' } as const;
-    const nobody = new Octokit({ baseUrl: forge.url, log: silentLog });
-    await assert.rejects(nobody.rest.repos.createCommitStatus(write), { status: 401 });
+    const anonymous = new Octokit({ baseUrl: forge.url, log: silentLog });
+    await assert.rejects(anonymous.rest.repos.createCommitStatus(write), { status: 401 });
     const stranger = client(forge, 'ghp_wrong');
     await assert.rejects(stranger.rest.repos.createCommitStatus(write), { status: 401 });
     await assert.rejects(stranger.rest.repos.get({ owner: 'acme', repo: 'storefront' }), {
@@ -258,7 +258,7 @@ describe('forge: faults', () => {
     assert.equal((await forge.dispatches(HUB)).length, 1);
   });
 
-  it('lets as many requests pass first as ordered, and says what nobody has met yet', async () => {
+  it('lets as many requests pass first as ordered, and says what was not met yet', async () => {
     const zen = async () => (await fetch(`${forge.url}/zen`)).status;
     forge.faults.next({ path: /zen/, after: 1 }, { status: 503 }, 2);
     assert.equal(forge.faults.left(), 2);
@@ -332,7 +332,7 @@ describe('forge: git', () => {
     assert.match(answer.headers.get('www-authenticate') ?? '', /^Basic/);
   });
 
-  it('lets anybody read a public repository, but push only with the token', async (context) => {
+  it('lets everyone read a public repository, but push only with the token', async (context) => {
     const forge = await createForge({ repositories: [HUB] });
     context.after(() => forge.close());
     const ask = async (service: string) =>

@@ -225,7 +225,7 @@ describe('forge: webhooks', () => {
     assert.match(first.body, /"full_name":"fork\/it"/);
   });
 
-  it('records a delivery that nobody took with status 0', async () => {
+  it('records a delivery that was not taken with status 0', async () => {
     const closed = await createReceiver();
     await closed.close();
     forge.hook({ url: closed.url, secret: SECRET });

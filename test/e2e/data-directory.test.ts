@@ -43,7 +43,7 @@ test('a second controller on the same data directory says so and touches nothing
   assert.equal(run.state, 'succeeded');
   assert.equal((await world.runs()).length, 1);
 
-  // Whoever comes after one that was killed finds nothing in the way.
+  // A process after one that was killed finds nothing in the way.
   await controller.kill();
   await controller.restart();
 });

@@ -11,7 +11,7 @@ before(async () => {
 after(() => world.close());
 
 test('a comment that GitHub signed deploys nothing, as whatever content type or event it is sent again', async () => {
-  const { sha, deliver } = await world.pushUnheard('main', 'Nobody has told of this yet');
+  const { sha, deliver } = await world.pushUnheard('main', 'Not told of yet');
   const told = world.forge.deliveries.find(({ body }) => body.includes(`"after":"${sha}"`));
   assert.ok(told);
   const form = `payload=${encodeURIComponent(told.body)}`;

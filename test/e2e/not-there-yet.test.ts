@@ -27,7 +27,7 @@ before(async () => {
 });
 after(() => world.close());
 
-/** Does what nobody is told of. */
+/** Does what is not told. */
 async function unheard(work: () => Promise<unknown>): Promise<void> {
   world.forge.hook({ url: await deafUrl(), secret: world.controller.secret });
   const count = world.forge.deliveries.length;

@@ -108,7 +108,7 @@ test('a new branch that a spec names is deployed, another one is left alone', as
 const told = (sha: string) =>
   world.forge.waitForDelivery(({ body }) => body.includes(`"after":"${sha}"`), 30_000);
 
-test('a push that a webhook tells of too is deployed once, whoever tells first', async () => {
+test('a push that a webhook tells of too is deployed once, whichever tells first', async () => {
   hear();
   const sha = await push('main', 'Heard');
   const { id, status } = await told(sha);

@@ -29,7 +29,7 @@ async function push(world: World, message: string): Promise<string> {
   return sha;
 }
 
-/** Waits until what is found at the start is known: what was delivered before the first start is nobody's. */
+/** Waits until what is found at the start is known: what was delivered before the first start was told to no process. */
 const hasLooked = (world: World, route: string) =>
   world.forge.waitFor(({ path, status }) => path.startsWith(route) && status === 200, 30_000);
 
@@ -95,7 +95,7 @@ test('recover never deploys backwards: what was missed before the deployed revis
   const newer = await push(world, 'newer');
   const specs = ['storefront', 'newest'];
   for (const spec of specs) assert.equal((await world.ended(newer, spec)).state, 'succeeded');
-  assert.equal((await world.runs()).length, specs.length, 'nobody has told of the older ones yet');
+  assert.equal((await world.runs()).length, specs.length, 'the older ones are not told of yet');
 
   await controller.stop();
   await controller.restart();

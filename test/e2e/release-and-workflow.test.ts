@@ -59,7 +59,7 @@ test('a workflow run that succeeded on main deploys its commit', async () => {
 });
 
 test('a workflow run for a tag called main deploys nothing where main is asked for', async () => {
-  const sha = await world.sample.commit({ message: 'Nobody reviewed this', branch: 'topic' });
+  const sha = await world.sample.commit({ message: 'Not reviewed', branch: 'topic' });
   await world.sample.git('tag', 'main', sha);
   await world.sample.push(['topic', 'refs/tags/main']);
   const payload = world.forge.workflowRun(SITE, { sha });

@@ -82,7 +82,7 @@ test('a spec that names a repository as it was called before deploys on, found b
   const looks = () => world.controller.log.filter(({ msg }) => msg === 'branches looked at').length;
   const before = looks();
   await until('a whole look with GitHub there', () => looks() >= before + 2);
-  const { sha } = await world.pushUnheard('main', 'Nobody tells of this');
+  const { sha } = await world.pushUnheard('main', 'Not told');
   const found = await world.ended(sha);
   assert.deepEqual([found.state, found.sha], ['succeeded', sha]);
 

@@ -130,7 +130,7 @@ const runnerOf = (sha: string) =>
     return undefined;
   });
 
-/** Lines `begin LANE RUN` and `end LANE RUN`: in a lane nobody begins before the one before has ended. */
+/** Lines `begin LANE RUN` and `end LANE RUN`: in a lane no run begins before the one before has ended. */
 function assertNoOverlap(journal: string): void {
   const open = new Map<string, string>();
   for (const line of journal.trim().split('\n')) {
@@ -222,7 +222,7 @@ test('the run of a killed replica goes on elsewhere within its lease from its fi
 });
 
 test('a replica that is asked to stop hands its run over at once, and nothing is lost or done twice (G11)', async () => {
-  // Nobody could take anything up before a lease has ended: what goes on was given back.
+  // Nothing could be taken up before a lease has ended: what goes on was given back.
   await startReplicas(2, undefined, { MAINSHEET_LEASE: '10m', MAINSHEET_SHUTDOWN_GRACE: '50ms' });
   const shas = { one: await push('one'), two: await push('two'), three: await push('three') };
   await until('each replica runs one', () =>
@@ -294,7 +294,7 @@ test('of several replicas one looks for missed pushes, and when it dies another 
   const looks = ({ log }: Controller) =>
     log.filter(({ msg }) => msg === 'branches looked at').length;
   const watching = () => replicas.filter((replica) => looks(replica) > 0);
-  await until('somebody has looked several times', () => watching().some((one) => looks(one) > 5));
+  await until('one has looked several times', () => watching().some((one) => looks(one) > 5));
   const [first, ...more] = watching();
   assert.ok(first);
   assert.deepEqual(more, [], 'one of them alone');

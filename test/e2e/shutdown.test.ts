@@ -59,7 +59,7 @@ test(
   { timeout: 60_000 },
   async () => {
     await world.controller.stop();
-    // Stands for a connection or a timer that nobody has closed: it alone would keep the process for ever.
+    // Stands for a connection or a timer that was not closed: it alone would keep the process for ever.
     const waits = 'data:text/javascript,setInterval(()=>{},1e9)';
     await world.controller.restart({ NODE_OPTIONS: `--import=${waits}` });
     assert.equal(await world.controller.stop(), 0);
@@ -79,7 +79,7 @@ test('SIGTERM under load leaves no request without an answer, and what was answe
   const accepted: string[] = [];
   const others: string[] = [];
   async function sender(name: number): Promise<void> {
-    // Until it was told to come later three times, or nobody is there.
+    // Until it was told to come later three times, or nothing answers.
     for (let number = 0, later = 0; later < 3; number += 1) {
       const id = `load-${name}-${number}`;
       let answer: Answer;

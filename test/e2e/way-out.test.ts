@@ -57,7 +57,7 @@ test('git, the API and webhooks all go through the proxy, and trust the own auth
 
 test('a push that cannot be looked at is kept, and explain and doctor say how to mend it', async (t) => {
   const { sample, forge, proxy, controller } = await createFixture(t, {});
-  const sha = await sample.commit({ message: 'Nobody trusts the server' });
+  const sha = await sample.commit({ message: 'The server is not trusted' });
   await sample.push('main');
   const { id } = await forge.waitForDelivery(
     ({ body }) => body.includes(`"after":"${sha}"`),

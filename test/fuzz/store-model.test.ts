@@ -53,7 +53,7 @@ describe('the store on SQLite', () => {
     explore(async () => {
       files += 1;
       const db = openSqlite(join(directory, `${files}.db`));
-      // Nobody pulls the plug here; waiting for the disk is for the durability test.
+      // The power stays on here; waiting for the disk is for the durability test.
       await sql.raw('pragma synchronous = off').execute(db);
       return await createStore(db, 'sqlite');
     }, 30),

@@ -146,7 +146,7 @@ test('whatever is posted is answered as the contract says, and only what is answ
         const refusedWith = new Set([
           ...[method, type, event, id, signer].flatMap((part) => part.refusedWith),
           ...(isObject(text) ? [] : [400]),
-          // Of what is empty or no text nobody can have a signature: refused for either reason.
+          // What is empty or no text can have no signature: refused for either reason.
           ...(sent.length > 0 && isUtf8(sent) ? [] : [400, 401]),
         ]);
         const before = wakes();

@@ -138,7 +138,7 @@ test(
     const after = await commit({ 'kept.txt': '1' }, 'topic');
     await serverGit('gc', '--quiet', '--prune=now');
     assert.deepEqual(await mirrors.changedPaths(repository, gone, after), ['kept.txt']);
-    // Forced back onto the default branch: what was lost, nobody knows.
+    // Forced back onto the default branch: what was lost is not known.
     assert.deepEqual(await mirrors.changedPaths(repository, gone, main), ALL);
   },
 );

@@ -65,7 +65,7 @@ const NOT_THAT_ONE: [string, (directory: string, fixture: Fixture) => Promise<un
     },
   ],
   [
-    'the machine has started anew',
+    'the machine has started again',
     async (directory) => {
       const file = join(directory, '..', 'name');
       await writeFile(file, (await readFile(file, 'utf8')).replace(/@.*/, '@another start'));
@@ -73,7 +73,7 @@ const NOT_THAT_ONE: [string, (directory: string, fixture: Fixture) => Promise<un
   ],
 ];
 for (const [why, change] of NOT_THAT_ONE) {
-  test(`a checkout that is wanted back is made anew when ${why}`, TIME_LIMIT, async (t) => {
+  test(`a checkout that is wanted back is made again when ${why}`, TIME_LIMIT, async (t) => {
     const fixture = await createFixture(t);
     const { request, directory, name } = await prepareFirst(fixture);
     await writeFile(join(directory, 'built'), 'by a step');
@@ -455,7 +455,7 @@ test('an aborted preparation says so, and the next one works', TIME_LIMIT, async
 });
 
 test(
-  'a mirror that turns out damaged is made anew, and the work tree with it',
+  'a mirror that turns out damaged is made again, and the work tree with it',
   TIME_LIMIT,
   async (t) => {
     const fixture = await createFixture(t);
@@ -527,7 +527,7 @@ test(
 );
 
 test(
-  'work trees from before the machine started anew are swept away: not all of them may have reached the disk',
+  'work trees from before the machine started again are swept away: not all of them may have reached the disk',
   TIME_LIMIT,
   async (t) => {
     const fixture = await createFixture(t);

@@ -188,7 +188,7 @@ test('only the mirrors that are wanted stay', TIME_LIMIT, async (t) => {
   assert.deepEqual(await readdir(join(data, 'mirrors')), []);
 });
 
-test('a damaged mirror is made anew', TIME_LIMIT, async (t) => {
+test('a damaged mirror is made again', TIME_LIMIT, async (t) => {
   const { mirrors, repository, git, commit } = await createFixture(t);
   const directory = mirrors.directoryOf(repository);
   await mirrors.fetch(repository);
@@ -261,7 +261,7 @@ test(
   },
 );
 
-test('a mirror whose older objects are damaged is made anew by whoever finds out', async (t) => {
+test('a mirror whose older objects are damaged is made again by the run that finds out', async (t) => {
   const { mirrors, repository, data, git, commit } = await createFixture(t);
   const directory = mirrors.directoryOf(repository);
   const [first, second] = [await commit({ 'a.txt': '1' }), await commit({ 'a.txt': '2' })];

@@ -18,7 +18,7 @@ test(
     const { checkouts, repository, commit, git, data, root } = await createFixture(t);
     await commit({ 'README.md': 'second\n' });
     const sha = await git('rev-parse', 'HEAD');
-    // As after an umask that lets nobody read: the objects have to be readable all the same.
+    // As after an umask that lets no other user read: the objects have to be readable all the same.
     const before = process.umask(0o077);
     t.after(() => process.umask(before));
     const { directory } = await checkouts.prepare({ lane: 'shop', repository, sha, owner });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { createFixture } from './fixture.ts';
 
-// As root nothing is read-only, so root becomes somebody else for this file, which has a process of its own.
+// As root nothing is read-only, so root becomes another user for this file, which has a process of its own.
 const NOBODY = 65_534;
 if (process.getuid?.() === 0) {
   process.setgroups?.([]);

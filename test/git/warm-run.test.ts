@@ -66,7 +66,7 @@ test(
 );
 
 test(
-  'a mirror whose objects were taken away after they were seen is made anew by whoever needs them',
+  'a mirror whose objects were taken away after they were seen is made again by the run that needs them',
   TIME_LIMIT,
   async (t) => {
     const { mirrors, checkouts, repository, commit } = await createFixture(t);

@@ -8,7 +8,7 @@ const limited = (retryAfterMs: number) =>
   new RetryableError('github-rate-limited', 'slow down', { retryAfterMs });
 
 describe('the circuit of an account', () => {
-  test('one failure, or two, stop nobody', () => {
+  test('one failure, or two, stop nothing', () => {
     const circuit = createCircuit();
     circuit.failed(down(), 0, 10);
     circuit.failed(down(), 20, 30);
@@ -48,7 +48,7 @@ describe('the circuit of an account', () => {
     assert.equal(other.pausedUntil(), 9100);
   });
 
-  test('one page of HTML stops nobody, three in a row are trouble', () => {
+  test('one page of HTML stops nothing, three in a row are trouble', () => {
     const circuit = createCircuit();
     const page = new RetryableError('github-unreadable', 'no JSON', { retryAfterMs: 60_000 });
     circuit.failed(page, 0, 0);

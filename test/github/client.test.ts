@@ -127,7 +127,7 @@ test('a suspended installation is named as such', async (t) => {
   assert.equal((await failureOf(github.octokit('acme/shop'))).code, 'github-suspended');
 });
 
-test('after forget the installation and its token are asked for anew', async (t) => {
+test('after forget the installation and its token are asked for again', async (t) => {
   const server = await startStandIn(t, appServer());
   const { github } = connect(server.url, { auth: APP });
   const authorization = async () => {

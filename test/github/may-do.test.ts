@@ -29,7 +29,7 @@ async function setUp(t: TestContext, answers: Record<string, Answer>) {
 }
 
 test('people with write permission may change what is deployed, others may look at most', async (t) => {
-  const people = { admin: 'admin', writer: 'write', reader: 'read', nobody: 'none' };
+  const people = { admin: 'admin', writer: 'write', reader: 'read', stranger: 'none' };
   const { mayDo } = await setUp(t, people);
   const may = async (login: string) => [
     (await mayDo(REPOSITORY, login, 'look')).allowed,
@@ -38,7 +38,7 @@ test('people with write permission may change what is deployed, others may look 
   assert.deepEqual(await may('admin'), [true, true]);
   assert.deepEqual(await may('writer'), [true, true]);
   assert.deepEqual(await may('reader'), [true, false]);
-  assert.deepEqual(await may('nobody'), [false, false]);
+  assert.deepEqual(await may('stranger'), [false, false]);
   assert.deepEqual(await may('stranger'), [false, false]);
   assert.deepEqual(await mayDo(REPOSITORY, 'reader', 'cancel'), {
     allowed: false,

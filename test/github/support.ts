@@ -16,7 +16,7 @@ export const { privateKey: APP_KEY } = generateKeyPairSync('rsa', {
 
 export const APP = { kind: 'app', appId: '12', privateKey: APP_KEY } as const;
 
-/** A clock that stands still until it is moved: by time that goes by (`advance`), or by somebody who sets it. */
+/** A clock that stands still until it is moved: by time that goes by (`advance`), or by being set. */
 export function createTestClock(
   start = Date.now(),
 ): Clock & { advance(ms: number): void; set(now: number): void } {

@@ -14,7 +14,7 @@ import { SITE, type RunView } from '../support/world.ts';
 const PUSHES = 4;
 
 /**
- * Two specs share the lane. Whoever finds the directory there already has met another run: the file system is the judge. A
+ * Two specs share the lane. A run that finds the directory there already has met another one: the file system is the judge. A
  * deployment takes some time, or two that are taken at once would hardly ever meet.
  */
 const spec = (name: string) => `

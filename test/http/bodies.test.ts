@@ -86,7 +86,7 @@ test('a body without an end is refused at the limit, and a sender that goes on a
   assert.equal(await store.inbox.countPending(), 0);
 });
 
-test('whoever is refused in the midst of a body is let read the answer, and the connection is closed with it', async (t) => {
+test('a client that is refused in the midst of a body may read the answer, and the connection is closed with it', async (t) => {
   // Time does not pass here: the connection ends because the client hangs up when it has been told.
   const { port } = await startHttp(t);
   const wrong = head(`Content-Length: ${LIMIT}`).replace('X-GitHub-Event', 'X-Event');
@@ -94,7 +94,7 @@ test('whoever is refused in the midst of a body is let read the answer, and the 
   const closed = new Promise((resolve) => socket.once('close', resolve));
   socket.write(wrong);
   const answer = readAnswer(socket);
-  // As much as fits into no buffer: it can only be sent when somebody reads it.
+  // As much as fits into no buffer: it can only be sent when it is read.
   socket.write(Buffer.alloc(LIMIT - 1, ' '));
   assert.equal((await answer).status, 400);
   assert.equal(await closed, false, 'without an error on its side');

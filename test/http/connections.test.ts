@@ -31,7 +31,7 @@ test('half a request is waiting too, be it the headers or the body that is missi
 });
 
 test(
-  'a connection waits too when its last request had a body that nobody read',
+  'a connection waits too when its last request had a body that was not read',
   { timeout: 300_000 },
   async (t) => {
     const server = await listen(t, 2);

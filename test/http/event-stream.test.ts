@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import type { Context } from 'koa';
 import { eventStream } from '../../src/http/api/event-stream.ts';
 
-/** As much of Koa's context as an event stream uses; nobody reads the body until the test does. */
+/** As much of Koa's context as an event stream uses; the body is not read until the test does. */
 function open() {
   const res = new EventEmitter();
   const standing = { follow: () => () => undefined };

@@ -122,7 +122,7 @@ test('who comes back with the id of the last event misses nothing and hears noth
   assert.deepEqual(await resume('9'.repeat(400)), ['succeeded']);
 });
 
-test('when the client of a live log has gone, nobody listens for it any more', async (t) => {
+test('when the client of a live log has gone, nothing listens for it any more', async (t) => {
   const fixture = await startHttp(t);
   await insert(fixture, 'running');
   let listeners = 0;

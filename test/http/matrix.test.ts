@@ -167,7 +167,7 @@ test('each route answers those who may ask, and a route without a row in this ta
     await session(logIn(url)),
     await session(logInAs(url, 'boss')),
   ];
-  const nobody = [
+  const strangers = [
     SAME_SITE,
     bearer('wrong'),
     { Cookie: `mainsheet=${'A'.repeat(43)}.${'A'.repeat(43)}`, ...SAME_SITE },
@@ -220,10 +220,10 @@ test('each route answers those who may ask, and a route without a row in this ta
     // Logging out would end the session that the others are asked with.
     if (right === 'open') continue;
     const isApi = route.includes(' /api/v1/');
-    for (const headers of nobody) {
+    for (const headers of strangers) {
       const answer = await ask(route, headers);
-      assert.equal(answer.status, isApi ? 401 : 303, `${route} for anybody`);
-      assert.equal(answer.toLogin, !isApi, `${route} for anybody`);
+      assert.equal(answer.status, isApi ? 401 : 303, `${route} without rights`);
+      assert.equal(answer.toLogin, !isApi, `${route} without rights`);
     }
     for (const person of PEOPLE) {
       const { status, toLogin } = await ask(route, await session(cookieFor(person)));

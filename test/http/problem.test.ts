@@ -18,7 +18,7 @@ async function answerTo(t: Parameters<typeof startHttp>[0], error: unknown) {
   return { response, problem, errors: fixture.log.filter(({ level }) => level === 50) };
 }
 
-test('what nobody expected is told as no more than that, and logged once with its causes', async (t) => {
+test('what was not expected is told as no more than that, and logged once with its causes', async (t) => {
   const error = new Error('database is locked', { cause: new Error('secret detail') });
   const { response, problem, errors } = await answerTo(t, error);
   assert.equal(response.status, 500);

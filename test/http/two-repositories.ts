@@ -3,7 +3,7 @@ import type { Store } from '../../src/store/index.ts';
 import type { CatalogState } from '../../src/spec/catalog.ts';
 import { sampleDelivery, sampleRun, sampleStatus } from '../store/samples.ts';
 
-/** The name of a repository, a spec and a lane that nobody may learn who may not read it. */
+/** The name of a repository, a spec and a lane that is kept from those who may not read it. */
 export const SECRET = 'skunkworks';
 
 /** Ids of what is in each of the two repositories. */

@@ -103,7 +103,7 @@ export interface Manifest {
 export const BASE = fileURLToPath(new URL('../../k8s/base', import.meta.url));
 export const OVERLAY = fileURLToPath(new URL('../../k8s/examples/overlay', import.meta.url));
 
-/** Whatever a YAML file holds; whoever reads it says what that is. */
+/** Whatever a YAML file holds; its reader says what that is. */
 export const readYaml = (path: string) => parse(readFileSync(path, 'utf8'));
 
 export const kustomization: Kustomization = readYaml(join(BASE, 'kustomization.yaml'));

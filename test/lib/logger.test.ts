@@ -48,7 +48,7 @@ test('a reader that stops holds nothing up, and hears afterwards how much it has
   const text = `
     const line = 'x'.repeat(10_000);
     for (let count = 0; count < 3000; count++) logger.info({ count, line }, 'counted');
-    // The event loop goes on although nobody reads.
+    // The event loop goes on although nothing reads.
     setTimeout(() => process.stderr.write('alive'), 10);
     process.stdin.resume();`;
   const child = spawn(process.execPath, program(text), { stdio: 'pipe' });
@@ -88,7 +88,7 @@ test(
   () => {
     const full = openSync('/dev/full', 'w');
     const text = `for (let count = 0; count < 10; count++) {
-      logger.error('told to nobody');
+      logger.error('not told');
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
     process.exitCode = 7;`;

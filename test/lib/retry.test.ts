@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { RetryableError } from '../../src/lib/errors.ts';
 import { retry } from '../../src/lib/retry.ts';
 
-/** A clock whose time passes only while somebody sleeps. */
+/** A clock whose time passes only while a test sleeps. */
 function ownTime() {
   let now = 0;
   return {

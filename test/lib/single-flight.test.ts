@@ -58,7 +58,7 @@ test('asks that come while the work goes on share the next one, which starts whe
   assert.equal(calls.length, 2);
 });
 
-test('work under way is shared by those for whom it was asked for late enough, and by nobody when it is over', async () => {
+test('work under way is shared by those for whom it was asked for late enough, and no longer when it is over', async () => {
   const { calls, ask, turn, clock } = controlled();
   const first = ask('a/b');
   await turn();

@@ -13,7 +13,7 @@ test('who waits is woken', async () => {
   await waiting;
 });
 
-test('a wake that comes while nobody waits is not lost, and counts once', async () => {
+test('a wake that comes while nothing waits is not lost, and counts once', async () => {
   const wakeup = createWakeup();
   const { signal } = new AbortController();
   wakeup.wake();

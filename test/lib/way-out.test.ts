@@ -82,7 +82,7 @@ test('requests go through the proxy, with its password, to a server whose author
   assert.deepEqual(proxy.asked, ['CONNECT forge.test:443']);
 });
 
-test('an authority that nobody trusts, and a proxy that refuses, are told apart from a server that is away', async (t) => {
+test('an authority that is not trusted, and a proxy that refuses, are told apart from a server that is away', async (t) => {
   const { proxy, tls } = await startWorld(t, 'me:secret');
   const problemWith = async (env: Record<string, string>, url = 'https://forge.test/') => {
     try {

@@ -169,7 +169,7 @@ for (const [name, tell, runs] of stories) {
   });
 }
 
-test('a ref that nobody ever looked at has only pushes that stand for themselves', () => {
+test('a ref that was never looked at has only pushes that stand for themselves', () => {
   assert.equal(
     partOf({ seen: undefined, pushes: [] }, { before: 'X', after: 'A' }, 'A'),
     undefined,

@@ -36,7 +36,7 @@ const NO_OTHERS = {
   ssh: notHere,
 };
 
-// To root nothing is read-only, so root becomes somebody else for this file, which has a process of its own.
+// To root nothing is read-only, so root becomes another user for this file, which has a process of its own.
 const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0;
 /** A directory that may be moved, but what is in it is root's. Removed by a process that stays root until this one ends. */
@@ -366,7 +366,7 @@ test('a clock that is set an hour forward during a run ends nothing', async () =
   );
 });
 
-test('whoever has lost a run to another process does no further step and writes nothing more', async () => {
+test('a process that has lost a run to another does no further step and writes nothing more', async () => {
   let taken: Run | undefined;
   await assert.rejects(
     executed({
@@ -390,7 +390,7 @@ test('whoever has lost a run to another process does no further step and writes 
 });
 
 test(
-  'what an attempt before has left and nobody can remove keeps no run from running',
+  'what an attempt before has left and cannot be removed keeps no run from running',
   { skip: foreign === undefined && 'only root can make what others cannot remove' },
   async () => {
     const { outcome, leftovers } = await executed({

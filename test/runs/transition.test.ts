@@ -142,7 +142,7 @@ test('no step of a run that has ended is left open, however the run ended and wh
   assert.ok(build);
   // What a process leaves that is killed in the midst of its first step.
   await store.steps.update('r1', { ...build, state: 'running', attempts: 1, startedAt: 1 });
-  await transitions.commit(running, { type: 'cancel', reason: 'Cancelled by somebody' });
+  await transitions.commit(running, { type: 'cancel', reason: 'Cancelled by hand' });
   await create('r2', { delivery: 'd2' });
   await create('r3', { delivery: 'd3' });
   await create('r4', { delivery: 'd4', state: 'superseded', reason: 'It came late' });
@@ -154,7 +154,7 @@ test('no step of a run that has ended is left open, however the run ended and wh
   assert.deepEqual(await states('r4'), ['skipped', 'skipped'], 'superseded as it was made');
 });
 
-test('a delivery that has made its run makes no second one, and nobody is told twice (G2)', async (t) => {
+test('a delivery that has made its run makes no second one, and nothing is told twice (G2)', async (t) => {
   const { store, create } = await setUp(t);
   await create('r1', { delivery: 'd1' });
   assert.deepEqual(await create('r2', { delivery: 'd1' }), []);
@@ -215,7 +215,7 @@ test('every change of a run is told in order, and success is what is deployed', 
   );
 });
 
-test('a run that is taken up again tells nobody, because nothing changed for them', async (t) => {
+test('a run that is taken up again tells nothing, because nothing changed', async (t) => {
   const { store, transitions, create } = await setUp(t);
   await create('r1');
   const running = await transitions.commit(await get(store, 'r1'), { type: 'start' });
@@ -332,7 +332,7 @@ test('without credentials for GitHub only webhooks are put in the outbox', async
   assert.deepEqual(await callbacksOf(store, 'r1'), ['webhook queued', 'webhook succeeded']);
 });
 
-test('who has lost a run cannot change it, and nobody is told', async (t) => {
+test('a process that has lost a run cannot change it, and nothing is told', async (t) => {
   const { store, transitions, create, heard } = await setUp(t);
   await create('r1');
   const running = await transitions.commit(await get(store, 'r1'), { type: 'start' });

@@ -217,7 +217,7 @@ test('a ConfigMap that is swapped by its links is noticed', async (t) => {
   assert.equal(catalog.byName('one'), undefined);
 });
 
-test('polling finds changes where nobody tells of them, even a directory that comes later', async (t) => {
+test('polling finds changes where the system tells of none, even a directory that comes later', async (t) => {
   const { catalog, directory, write } = await setUp(t, { pollMs: 10 });
   await rm(directory, { recursive: true });
   await catalog.reload();
@@ -236,7 +236,7 @@ test('what is broken is read again although no file looks different, as when a d
   await utimes(file, then, then);
   await catalog.reload();
   assert.equal(catalog.current().problems.length > 0, true);
-  // Not watched yet, so that nobody tells of it.
+  // Not watched yet, so that no event tells of it.
   await write('a.yaml', named('one'));
   await utimes(file, then, then);
   watch(t, catalog);

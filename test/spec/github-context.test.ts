@@ -102,8 +102,8 @@ test('a spec with several triggers tells them apart, and the verdict says what i
 });
 
 test('what is not known can be asked for with has()', () => {
-  const nobody = { ...push('refs/heads/main'), sender: undefined };
-  assert.equal(verdictOf('!has(github.actor) && !has(event.x)', 'push', nobody).matched, true);
-  assert.match(verdictOf("github.actor == 'a'", 'push', nobody).detail, /github.actor does not/);
+  const unsigned = { ...push('refs/heads/main'), sender: undefined };
+  assert.equal(verdictOf('!has(github.actor) && !has(event.x)', 'push', unsigned).matched, true);
+  assert.match(verdictOf("github.actor == 'a'", 'push', unsigned).detail, /github.actor does not/);
   assert.equal(verdictOf('!has(github.sha)', 'workflow_run', workflowRun('next')).matched, true);
 });

@@ -196,7 +196,7 @@ test(
         console.log(fd, fs.readlinkSync("/proc/" + process.ppid + "/fd/" + fd));'; true`,
     );
     assert.equal((await attempt.result).outcome, 'succeeded');
-    // Whoever started the tests may have left something open for everybody.
+    // What started the tests may have left something open for all.
     const lines = attempt.text('stdout').trim().split('\n');
     const open = lines.filter((line) => {
       const [fd = '', ...target] = line.split(' ');

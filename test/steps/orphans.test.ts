@@ -35,7 +35,7 @@ async function dataDirectory(t: TestContext): Promise<string> {
 const git = gitEnvironment({ inherited: process.env, protocols: 'none' });
 
 test(
-  'steps and gits of a controller that died are ended before anybody cleans up behind them',
+  'steps and gits of a controller that died are ended before anything is cleaned up behind them',
   TIME_LIMIT,
   async (t) => {
     const directory = await dataDirectory(t);
@@ -49,7 +49,7 @@ test(
 );
 
 test(
-  'whoever else works in the data directory or another one is left alone',
+  'what else works in the data directory or another one is left alone',
   TIME_LIMIT,
   async (t) => {
     const directory = await dataDirectory(t);
@@ -68,7 +68,7 @@ test(
 );
 
 test(
-  'with no file descriptor left nobody says that there are no orphans',
+  'with no file descriptor left it is not said that there are no orphans',
   TIME_LIMIT,
   async (t) => {
     const directory = await dataDirectory(t);

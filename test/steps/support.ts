@@ -28,7 +28,7 @@ interface Options {
   shell?: ShellProgram;
   limits?: StepLimits;
   allowed?: StepLimits;
-  /** Only root can run it as somebody else. */
+  /** Only root can run it as another user. */
   user?: Owner;
   setpriv?: string | undefined;
   /** Called with the scratch directory before the step starts. */

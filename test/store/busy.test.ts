@@ -80,7 +80,7 @@ test('what waited for too long says who is in the way, and nothing of it is ther
   assert.equal(await store.accept(sampleDelivery('d1')), true);
 });
 
-test('a transaction that reads first keeps what it has read, whoever writes beside it', async (t) => {
+test('a transaction that reads first keeps what it has read, whatever is written beside it', async (t) => {
   const { store, other } = await setUp(t, 50);
   other.pragma('busy_timeout = 0');
   await store.atomically(async (tables) => {

@@ -65,7 +65,7 @@ async function checkAllThere(t: TestContext, place: string, acknowledged: string
 }
 
 /**
- * Everything that the child printed before it was killed, which is every id that somebody was told about. With `crash`
+ * Everything that the child printed before it was killed, which is every id that was told. With `crash`
  * the server is gone in the child's place, and the child goes with it.
  */
 async function acceptUntilKilled(

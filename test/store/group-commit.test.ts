@@ -48,7 +48,7 @@ test('what arrives while a group is being stored goes together into the next one
   );
 });
 
-test('nobody hears of a delivery before its group is stored (G1)', async () => {
+test('no sender hears of a delivery before its group is stored (G1)', async () => {
   const store = Promise.withResolvers<void>();
   const begun = Promise.withResolvers<void>();
   let heard = false;
@@ -66,7 +66,7 @@ test('nobody hears of a delivery before its group is stored (G1)', async () => {
   assert.equal(heard, true);
 });
 
-test('nobody hears of a delivery before its group is on the disk, and the next group is stored meanwhile (G1)', async () => {
+test('no sender hears of a delivery before its group is on the disk, and the next group is stored meanwhile (G1)', async () => {
   const disk = Promise.withResolvers<void>();
   const groups: Group[] = [];
   const heard: string[] = [];
@@ -104,7 +104,7 @@ test('a group is bounded, and what is over it comes next', async () => {
   assert.deepEqual(sizes, [256, 256, 88]);
 });
 
-test('a group that failed fails those in it and nobody after them', async () => {
+test('a group that failed fails those in it and none after them', async () => {
   let fail = true;
   const accept = createGroupCommit(async (group) => {
     if (fail) throw new Error('the disk is full');

@@ -252,7 +252,7 @@ test('U+0000 in any text is replaced and not refused', async (t) => {
   assert.equal((await store.inbox.get('d1'))?.delivery.action, 'a\uFFFDb');
 });
 
-test('whoever makes a run in a lane waits for who is making one, and takes no run up meanwhile', async (t) => {
+test('a process that makes a run in a lane waits for the one that is making one, and takes no run up meanwhile', async (t) => {
   const [first, second] = await two(t);
   await first.runs.insert(sampleRun('r1', { lane: 'main' }), []);
   await first.runs.insert(sampleRun('r2', { lane: 'other' }), []);
@@ -293,7 +293,7 @@ test('of two deliveries of one push that are recorded at once the later one know
   assert.equal(await waiting, 'd1');
 });
 
-test('a run that waits in what is being paused or resumed is taken up by nobody meanwhile', async (t) => {
+test('a run that waits in what is being paused or resumed is not taken up meanwhile', async (t) => {
   const [first, second] = await two(t);
   await first.runs.insert(sampleRun('r1', { spec: 'shop', lane: 'main' }), []);
   await first.runs.insert(sampleRun('r2', { spec: 'docs', lane: 'other' }), []);

@@ -44,7 +44,7 @@ function startProcess(
   return { news, heard };
 }
 
-/** A link to the database at `url`, which may stop forwarding what is on it now, both ways, without anybody being told. */
+/** A link to the database at `url`, which may stop forwarding what is on it now, both ways, while neither end is told. */
 async function startLink(t: TestContext, url: string): Promise<{ url: string; die: () => void }> {
   const { pathname, searchParams } = new URL(url);
   const pairs: [Socket, Socket][] = [];
@@ -78,7 +78,7 @@ const told = (from: Process, to: Process, item: News) =>
     return to.heard.some((other) => JSON.stringify(other) === JSON.stringify(item));
   });
 
-test('what one process publishes the others hear, and nobody twice or in a circle', async (t) => {
+test('what one process publishes the others hear once, and not in a circle', async (t) => {
   const url = await server.database();
   const [one, two, three] = [startProcess(t, url), startProcess(t, url), startProcess(t, url)];
   for (const from of [one, two, three]) {
@@ -127,7 +127,7 @@ test('a link that forwards nothing any more is replaced, and news is heard again
   await told(other, listener, { kind: 'log', run: 'after' });
 });
 
-test('whoever says something on a link that forwards nothing any more gets another one', async (t) => {
+test('a process that says something on a link that forwards nothing any more gets another one', async (t) => {
   const url = await server.database();
   const link = await startLink(t, url);
   // Too seldom for this test: only what is said can notice it.

@@ -55,7 +55,7 @@ test('numbers of rows that are gone are not given out again', async () => {
   await store.close();
 });
 
-test('nobody but the owner can read the file, its log, or the directory', async () => {
+test('only the owner can read the file, its log, or the directory', async () => {
   const file = newFile();
   const store = await createStore(openSqlite(file), 'sqlite');
   await store.accept(sampleDelivery('d1'));

@@ -8,7 +8,7 @@ export interface Balancer {
   close(): Promise<void>;
 }
 
-/** Listens on a free port; `targets` is asked anew for each request, because replicas come and go. */
+/** Listens on a free port; `targets` is asked again for each request, because replicas come and go. */
 export async function startBalancer(targets: () => readonly string[]): Promise<Balancer> {
   let turn = 0;
   const server = createServer((request, response) => {

@@ -10,7 +10,7 @@ import { createStore, type Store } from '../../src/store/index.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
 import { until } from './until.ts';
 
-/** PostgreSQL refuses to run as root, so there it runs as nobody. */
+/** PostgreSQL refuses to run as root, so there it runs as the user `nobody`. */
 const NOBODY = 65_534;
 
 /** Removes every row but those of the migrations, and counts from 1 again: a tenth of what a new database costs. */

@@ -16,11 +16,11 @@ export interface SmallDisk {
   /** Leaves room for nothing, not for a byte. */
   fill(): Promise<void>;
   makeRoom(): Promise<void>;
-  /** Ends whoever keeps it; it is gone with the last one in it. */
+  /** Ends the processes that keep it; it is gone with the last one in it. */
   remove(): Promise<void>;
 }
 
-/** As root, and as anybody else where the kernel lets everybody have a namespace of users. */
+/** As root, and as another user where the kernel lets all have a namespace of users. */
 const WAYS = [
   { unshare: ['--mount'], nsenter: ['--mount'] },
   {
@@ -29,7 +29,7 @@ const WAYS = [
   },
 ];
 
-/** Mounts it over an empty directory, and stays until nobody holds its standard input any more. */
+/** Mounts it over an empty directory, and stays until its standard input is closed. */
 const KEEP = 'mount -t tmpfs -o "size=$1,mode=700" tmpfs "$0" && echo mounted && exec cat';
 
 /**

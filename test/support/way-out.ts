@@ -57,8 +57,8 @@ export interface Proxy extends Listening {
 }
 
 /**
- * A proxy that is the only one to know where the hosts of `ports` are: names that nobody else can resolve. With `user`
- * (`name:password`) it lets nobody else pass.
+ * A proxy that is the only one to know where the hosts of `ports` are: names that only it can resolve. With `user`
+ * (`name:password`) it lets no others pass.
  */
 export async function startProxy(
   ports: Record<string, number>,

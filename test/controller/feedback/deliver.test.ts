@@ -155,7 +155,7 @@ test('the Deployment of a run that a newer one has taken the place of is not mad
   assert.partialDeepStrictEqual(first, { state: 'obsolete' });
 });
 
-test('whoever lost a Deployment to another process keeps its number to himself', async (t) => {
+test('a process that lost a Deployment to another one tells no number of it', async (t) => {
   const deployment = {
     kind: 'deployment',
     repository: 'acme/storefront',

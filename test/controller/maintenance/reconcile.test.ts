@@ -430,7 +430,7 @@ test('two that find the same push at once store it once', async (t) => {
   assert.equal((await found()).length, 1);
 });
 
-test('a look that was stopped is no trouble, and the next one begins anew', async (t) => {
+test('a look that was stopped is no trouble, and the next one begins again', async (t) => {
   const { reconcile, look, found, commit, server, log } = await createFixture(t);
   await look();
   const sha = await commit({ a: '1' });

@@ -394,7 +394,7 @@ test('each webhook is read from its own place', async (t) => {
   assert.deepEqual(await inbox(), ['g6000', 'h2000', 'h3000']);
 });
 
-test('a repository is asked once, however its name is written, and not at all when nobody knows which webhook is ours', async (t) => {
+test('a repository is asked once, however its name is written, and not at all when it is not known which webhook is ours', async (t) => {
   const specs = [sampleLoaded(), sampleLoaded({ name: 'too', repository: 'Acme/Storefront' })];
   const { recover, asked } = await createFixture(t, { specs });
   await recover();

@@ -49,7 +49,7 @@ async function createFixture(t: TestContext) {
   };
 }
 
-test('where the branches of a repository stand is forgotten when nobody names it any more, and no sooner', async (t) => {
+test('where the branches of a repository stand is forgotten when no spec names it any more, and no sooner', async (t) => {
   const { store, see, known, now, tidy } = await createFixture(t);
   now.specs = [sampleLoaded({ name: 'site', repository: 'Acme/Site' })];
   const named = ['acme/site', 'acme/running', 'acme/specs'];

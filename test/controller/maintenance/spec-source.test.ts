@@ -15,7 +15,7 @@ async function createFixture(t: TestContext) {
   const git = await createGit(t);
   const { repository, mirrors, root } = git;
   const link = join(root, 'specs');
-  /** The version of the specs that whoever reads them now sees. */
+  /** The version of the specs that is read now. */
   const inUse = async () =>
     (await readFile(join(link, 'version'), 'utf8').catch(() => 'none')).trim();
   /** What was in use before and after each checkout, while nothing was said to have changed. */

@@ -12,7 +12,7 @@ import { until } from '../../support/until.ts';
 
 const NAME = 'missed pushes';
 const HOUR = 60 * 60_000;
-/** As long as nobody renews anything in a test that does not wait for it. */
+/** As long as nothing is renewed in a test that does not wait for it. */
 const LONG = HOUR;
 /** Renewed every ten milliseconds. */
 const SHORT = 30;
@@ -85,7 +85,7 @@ async function createFixture(t: TestContext) {
     return { seen, stop, look };
   }
 
-  /** Whether somebody else could have it. */
+  /** Whether another process could have it. */
   const isFree = () => store.leases.take(NAME, 'another', time.now, time.now);
 
   return { store, time, start, isFree };
@@ -143,7 +143,7 @@ test('the lease lasts for as long as the work does', async (t) => {
   assert.deepEqual([seen.works, seen.ended], [1, 0]);
 });
 
-test('work ends when somebody else has the lease, who keeps it', async (t) => {
+test('work ends when another process has the lease, which keeps it', async (t) => {
   const { store, time, start, isFree } = await createFixture(t);
   const { seen, look } = start('first', { leaseMs: SHORT });
   await until('it works', () => seen.isWorking);

@@ -240,7 +240,7 @@ for (const [engine, open] of bothEngines()) {
       );
     });
 
-    test('why somebody rolls back is said by the pause, the audit and the Deployment, also of a run that waits', async (t) => {
+    test('why a user rolls back is said by the pause, the audit and the Deployment, also of a run that waits', async (t) => {
       const { say, run, store, spec } = await setUp(t, { gates: [APPROVE] });
       await run('r1', OLDER, { type: 'unblock' }, START, SUCCEED);
       await run('r2', HEAD, { type: 'unblock' }, START, SUCCEED);

@@ -144,7 +144,7 @@ for (const [engine, open] of bothEngines()) {
       assert.equal((await claim())?.id, 'r1');
     });
 
-    test('the newest run takes the place of one that waits for approval, which nobody can approve any more', async (t) => {
+    test('the newest run takes the place of one that waits for approval, which can be approved no more', async (t) => {
       const { operator, create, get } = await setUp(t, [APPROVE]);
       await create('r1');
       await operator.approve('r1', person('alice'), '');

@@ -107,7 +107,7 @@ function accept(given: { id: number; repository: number; sha: number }): Command
   });
 }
 
-/** Somebody who holds, or once held, a claim does something with it: also who is thought dead, and wakes up again. */
+/** A holder that holds, or once held, a claim does something with it: also who is thought dead, and wakes up again. */
 function works(kind: Hold['kind'], what: readonly Work[]): fc.Arbitrary<Command> {
   return fc.tuple(fc.constantFrom(...what), which).map(([work, at]) => {
     const ofKind = (model: Model) => model.holds.filter((hold) => hold.kind === kind);
@@ -161,7 +161,7 @@ function tick(model: Model, world: World, ms: number): void {
   world.clock.time = model.now;
 }
 
-/** Mostly what is dead, but nobody keeps an operator from asking for others. */
+/** Mostly what is dead, but an operator may ask for others. */
 function resendOne(which: { dead: boolean; at: number } | 'all'): Command {
   return command(`resend(${JSON.stringify(which)})`, always, async (model, world) => {
     if (which === 'all') return await resend(model, world, 'all');

@@ -86,11 +86,11 @@ function checkRuns(model: Model, runs: readonly Run[]): void {
 
 /**
  * The store and the model agree on what there is to take: who has lost something can neither keep nor free it, and what was
- * put off is not taken before its time and not after it. It is only asked: nobody gets anything.
+ * put off is not taken before its time and not after it. It is only asked: nothing is claimed.
  */
 async function checkNext(model: Model, store: Store): Promise<void> {
   const { now } = model;
-  const runs = idsOf(claimableRuns(model, 'nobody yet'));
+  const runs = idsOf(claimableRuns(model, 'not taken yet'));
   const run = (await store.runs.nextRunnable(now))?.id;
   checkFirst(runs, run, 'run');
 

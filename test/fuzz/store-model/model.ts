@@ -17,7 +17,7 @@ export interface Model {
   runs: RunModel[];
   /** In the order in which they were written. */
   callbacks: CallbackModel[];
-  /** Every claim that anybody ever got: also those that were lost or given back, because their holders may come again. */
+  /** Every claim that was ever got: also those that were lost or given back, because their holders may come again. */
   holds: Hold[];
   /** The processes, by the name under which each of them owns runs. One that died comes back under another name. */
   workers: string[];
@@ -81,7 +81,7 @@ export function emptyModel(): Model {
 }
 
 /**
- * Deliveries that may be claimed: the first open one of each repository, when it is due and nobody's; and those behind one that
+ * Deliveries that may be claimed: the first open one of each repository, when it is due and not claimed; and those behind one that
  * steps aside while it waits.
  */
 export function claimableDeliveries({ deliveries, now }: Model): DeliveryModel[] {
@@ -100,7 +100,7 @@ export function claimableDeliveries({ deliveries, now }: Model): DeliveryModel[]
   );
 }
 
-/** Callbacks that may be claimed: the first open one of each target, when it is due and nobody's. */
+/** Callbacks that may be claimed: the first open one of each target, when it is due and not claimed. */
 export function claimableCallbacks({ callbacks, now }: Model): CallbackModel[] {
   return callbacks.filter(
     (one, index) =>

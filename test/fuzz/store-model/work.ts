@@ -30,7 +30,7 @@ export type DeliveryWork = 'plan' | 'dies' | 'fail' | 'postpone' | 'renew';
 export type CallbackWork = 'send' | 'give up' | 'postpone' | 'renew';
 export type RunWork = 'succeed' | 'fail' | 'break' | 'cancel' | 'release' | 'renew';
 
-/** Whoever has lost a claim writes nothing: only the latest claim of what is still open counts. */
+/** A holder that has lost its claim writes nothing: only the latest claim of what is still open counts. */
 export async function workOnDelivery(
   model: Model,
   world: World,
@@ -44,7 +44,7 @@ export async function workOnDelivery(
   const holds = delivery.state === 'pending' && delivery.attempts === attempts;
   if (work === 'renew') {
     const until = model.now + LEASE_MS;
-    // Whoever has given it back holds it no longer, though nobody else has it yet.
+    // A holder that has given it back holds it no longer, though no other has it yet.
     const renews = holds && delivery.leaseUntil > 0;
     assert.equal(await store.inbox.renew(hold.claimed, until), renews);
     if (renews) delivery.leaseUntil = until;

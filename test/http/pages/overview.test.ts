@@ -158,7 +158,7 @@ test('a pause says why at its place, in the list of specs and on the page of the
   assert.match(await open(fixture, '/specs/service-2'), new RegExp(reason));
 });
 
-test('what needs somebody stands first: broken specs, dead callbacks, pauses and rollbacks', async (t) => {
+test('what needs people stands first: broken specs, dead callbacks, pauses and rollbacks', async (t) => {
   const fixture = await startHttp(t);
   await fill(fixture, 2, 2);
   const { store, specs } = fixture;

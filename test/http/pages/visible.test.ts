@@ -28,7 +28,7 @@ const MADE = '0123456789abcdef0123456789abcdef';
 const hookYaml = (id: string) =>
   `kind: hook\nid: ${id}\nsender: bearer\nsecrets: [TOKEN]\nextract: { a: { json: $.a } }\n`;
 
-/** Somebody who may look at `acme/storefront` and do nothing. */
+/** A user who may look at `acme/storefront` and do nothing. */
 const READER: Viewer = {
   actor: 'github:reader',
   person: { login: 'reader' },
@@ -37,7 +37,7 @@ const READER: Viewer = {
   canDo: () => false,
 };
 
-test('what somebody may not see does not exist on any page, and what they may not do is refused', async (t) => {
+test('what users may not see does not exist on any page, and what they may not do is refused', async (t) => {
   const { hooks } = parseSpecs('hooks.yaml', `${hookYaml('open')}---\n${hookYaml(SECRET)}`);
   const fixture = await startHttp(t, {
     hooks: hooks.map(({ hook }) => hook),

@@ -36,7 +36,7 @@ test('a revision that its branch was forced away from is late for what the branc
   assert.equal(await asks(amended, first), undefined, 'the head is never late');
   assert.equal(await asks(first, base), undefined, 'nothing of the new history is deployed');
   assert.equal(await asks(first, amended, 'kept'), undefined, 'another branch stands there');
-  assert.equal(await asks(first, amended, 'gone'), undefined, 'nobody knows what it had');
+  assert.equal(await asks(first, amended, 'gone'), undefined, 'it is not known what it had');
   const tag = { cause: 'event', repository, branch: undefined, sha: first } as const;
   assert.equal(
     await askWhyLate(mirrors, tag, { sha: amended }, signal),

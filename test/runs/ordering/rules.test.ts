@@ -33,13 +33,13 @@ const decisions: [string, Partial<OrderFacts>, Lateness | undefined][] = [
   ['a revision that its branch was forced back to is not late', { head: SHA }, undefined],
   ['the deployed revision itself is not late', { other: SHA, head: undefined }, undefined],
   [
-    'the revision that somebody went back from by hand is late',
+    'the revision that was gone back from by hand is late',
     { other: SHA, head: undefined, isLeft: true },
     'contained',
   ],
   ['unless its branch stands there', { other: SHA, head: SHA, isLeft: true }, undefined],
   ...(['retry', 'replay', 'rollback'] as const).map((cause): (typeof decisions)[number] => [
-    `a ${cause} is never late: somebody wants it`,
+    `a ${cause} is never late: it is wanted`,
     { candidate: { cause, sha: SHA }, isDropped: true },
     undefined,
   ]),

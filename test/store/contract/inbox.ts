@@ -171,7 +171,7 @@ export function inboxContract(withStore: WithStore): void {
     );
 
     test(
-      'what nobody has claimed can be closed many at once, and what somebody has stays as it is',
+      'what is not claimed can be closed many at once, and what is claimed stays as it is',
       withStore(async (store) => {
         for (const id of ['d1', 'd2', 'd3', 'd4']) await store.accept(sampleDelivery(id));
         const waiting = await store.inbox.waiting(0, 2000, 3);
@@ -353,7 +353,7 @@ export function inboxContract(withStore: WithStore): void {
     );
 
     test(
-      'whoever lost a claim can neither renew, postpone nor close it',
+      'a process that lost a claim can neither renew, postpone nor close it',
       withStore(async (store) => {
         await store.accept(sampleDelivery('d1'));
         const first = await store.inbox.claim(2000, 100);

@@ -92,10 +92,10 @@ export function outboxOrderContract(withStore: WithStore): void {
         await add(store, 'a', final);
         await add(store, 'a', final);
         await add(store, 'b', final);
-        await store.outbox.abandonTarget('a', 2000, 'nobody wants to know');
+        await store.outbox.abandonTarget('a', 2000, 'not wanted');
         assert.deepEqual(await claim(store, 9), ['b']);
         const [first] = await store.outbox.ofRun('r1');
-        assert.partialDeepStrictEqual(first, { state: 'obsolete', error: 'nobody wants to know' });
+        assert.partialDeepStrictEqual(first, { state: 'obsolete', error: 'not wanted' });
       }),
     );
   });

@@ -143,7 +143,7 @@ export function outboxContract(withStore: WithStore): void {
     );
 
     test(
-      'lets nobody who lost a claim renew, postpone, give back or finish it',
+      'lets no one that lost a claim renew, postpone, give back or finish it',
       withStore(async (store) => {
         const [id] = await add(store, 'a');
         const [first] = await store.outbox.claim(2000, 100, 9);

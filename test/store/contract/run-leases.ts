@@ -176,7 +176,7 @@ export function runLeasesContract(withStore: WithStore): void {
     );
   });
 
-  describe('whoever has lost a run', () => {
+  describe('a process that has lost a run', () => {
     const STEP = {
       index: 0,
       name: 'Build',
@@ -227,7 +227,7 @@ export function runLeasesContract(withStore: WithStore): void {
     );
 
     test(
-      'writes before whoever takes it up does, or not at all',
+      'writes before the one that takes it up does, or not at all',
       withStore(async (store) => {
         assert.ok(await store.runs.insert(sampleRun('r1', { attempts: 1 }), ['Build']));
         let written: Promise<boolean[]> | undefined;
@@ -250,7 +250,7 @@ export function runLeasesContract(withStore: WithStore): void {
 
   describe('what one process does for all', () => {
     test(
-      'is its own until its lease ends, and then of whoever asks first',
+      'is its own until its lease ends, and then of the first that asks',
       withStore(async ({ leases }) => {
         assert.equal(await leases.take('watch', 'me', 5000, 1000), true);
         assert.equal(await leases.take('watch', 'another', 6000, 4999), false);
@@ -302,7 +302,7 @@ async function get(store: Store, id: string, more: Partial<Run>): Promise<Run> {
   return { ...found, ...more };
 }
 
-/** Makes somebody its holder, long after any lease of before has ended. */
+/** Gives it a holder, long after any lease of before has ended. */
 const own = async (store: Store, id: string, holder: string, until: number) =>
   assert.ok(await store.runs.own(id, holder, until, 1_000_000));
 
