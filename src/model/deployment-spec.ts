@@ -238,6 +238,8 @@ export interface SshStepSpec extends StepCommon {
   /** The machine has one of these, or it is not logged in to. */
   hostKeys: HostKey[];
   run: string;
+  /** Whether the script goes on when the connection ends, and is found again. */
+  resume: boolean;
 }
 
 /** The key of a machine. `type` as `ssh-ed25519`, where it is known; `fingerprint` as `SHA256:` and base64 without padding. */

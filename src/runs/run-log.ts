@@ -22,9 +22,9 @@ export interface RunLog {
   write(step: number, stream: Stream, text: string): void;
   /**
    * Writes what a step has put out, and stores it with what `save` does in one transaction. `held`: how many units at the end of the
-   * step's stdout are not among it, since a secret may begin in them. Throws as `close`.
+   * step's stream are not among it, since a secret may begin in them. Throws as `close`.
    */
-  writeWith(step: number, text: string, save: Save): Promise<void>;
+  writeWith(step: number, stream: Stream, text: string, save: Save): Promise<void>;
   /** A line of Mainsheet's own. */
   say(step: number, text: string): void;
   /** Ends a step's streams: what the masker held back is written. `goesOn`: not what `writeWith` has called held, it comes again. */
@@ -59,8 +59,8 @@ export async function createRunLog(deps: {
   const limit: LogLimit = createLogLimit({ maxBytes: deps.maxBytes });
   // stdout and stderr are masked apart, because a secret may be split over chunks of one of them.
   const maskers = new Map<Stream, Masker>();
-  /** Whether what the masker of stdout holds back is put out again by the step when it goes on. */
-  let comesAgain = false;
+  /** What the maskers of these hold back is put out again by the step when it goes on. */
+  const comesAgain = new Set<Stream>();
 
   function masker(stream: Stream): Masker {
     let found = maskers.get(stream);
@@ -137,17 +137,17 @@ export async function createRunLog(deps: {
   function endStep(step: number, goesOn = false): void {
     for (const [stream, masked] of maskers) {
       const rest = masked.flush();
-      if (!goesOn || !comesAgain || stream !== 'stdout') addSoon(step, stream, rest);
+      if (!goesOn || !comesAgain.has(stream)) addSoon(step, stream, rest);
     }
-    comesAgain = false;
+    comesAgain.clear();
   }
 
   return {
     write: (step, stream, text) => addSoon(step, stream, masker(stream).push(text)),
-    async writeWith(step, text, save) {
-      const own = masker('stdout');
-      add(step, 'stdout', own.push(text));
-      comesAgain = true;
+    async writeWith(step, stream, text, save) {
+      const own = masker(stream);
+      add(step, stream, own.push(text));
+      comesAgain.add(stream);
       const held = own.held();
       flush((tables) => save(tables, held));
       await stored();

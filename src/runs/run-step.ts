@@ -124,8 +124,8 @@ async function attemptStep(
       step.kept = await toRow(text, { run, maskLong: pipeline.maskLong, seal: deps.seal });
       await saveStep(deps, run, step);
     },
-    logAndKeep: async (output, keptOf) => {
-      await log.writeWith(step.index, output, async (tables, held) => {
+    logAndKeep: async (output, keptOf, stream = 'stdout') => {
+      await log.writeWith(step.index, stream, output, async (tables, held) => {
         step.kept = keptOf(held);
         stillOurs(run, await tables.steps.update(run.id, step, run.attempts));
       });

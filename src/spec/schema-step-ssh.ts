@@ -45,10 +45,17 @@ export const ssh = z.strictObject({
   run: script.describe(
     'Shell commands that run there. Values come as environment variables: MAINSHEET_SHA, MAINSHEET_BRANCH, and "env".',
   ),
+  resume: z
+    .boolean()
+    .describe(
+      'Whether the script goes on there when the connection ends, and is found again after a restart. false for machines that keep nothing in the home directory. Default: true.',
+    )
+    .optional(),
 });
 
 export function toSsh({
   port = 22,
+  resume = true,
   'host-key': hostKeys,
   ...rest
 }: z.output<typeof ssh>): Omit<SshStepSpec, 'name' | 'env' | 'timeoutMs' | 'retry'> {
@@ -56,6 +63,7 @@ export function toSsh({
     kind: 'ssh',
     ...rest,
     port,
+    resume,
     hostKeys: hostKeys.flatMap((text) => readHostKey(text) ?? []),
   };
 }

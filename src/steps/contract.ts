@@ -23,10 +23,14 @@ export interface StepContext<Spec extends StepSpec = StepSpec> {
   /** Keeps a text with the step, for an attempt that goes on after a restart. Resolves when it is on the disk. */
   keep(text: string): Promise<void>;
   /**
-   * Logs what was put out on stdout and keeps a text, both or neither. `held`: of all that was logged on stdout by this attempt, as many
-   * UTF-16 units at the end are not in the log yet; an attempt that goes on after a restart logs them again.
+   * Logs what was put out (on stdout, unless said) and keeps a text, both or neither. `held`: of all that was logged on that stream by this
+   * attempt, as many UTF-16 units at the end are not in the log yet; an attempt that goes on after a restart logs them again.
    */
-  logAndKeep(output: string, keptOf: (held: number) => string): Promise<void>;
+  logAndKeep(
+    output: string,
+    keptOf: (held: number) => string,
+    stream?: 'stdout' | 'stderr',
+  ): Promise<void>;
   /** The `id` of what it waited for, when people have approved that. */
   approved?: string | undefined;
   /** Called with decoded text as it comes; masking and bounding happen behind it. */

@@ -162,7 +162,7 @@ function readKept(text: string | undefined): Kept | undefined {
   return text === undefined ? undefined : (JSON.parse(text) as Kept);
 }
 
-function isCancelled(signal: AbortSignal): boolean {
+export function isCancelled(signal: AbortSignal): boolean {
   const why = signal.reason as { kind?: string } | undefined;
   return signal.aborted && why?.kind !== 'interrupt';
 }

@@ -3,9 +3,12 @@ import { once } from 'node:events';
 import { createServer, request as ask } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { actionsStand, awxStand, jenkinsStand, type Stand } from '../steps/stands.ts';
 import { asAdmin } from '../support/admin.ts';
+import { startLibrary } from '../steps/ssh-servers.ts';
 import { until } from '../support/until.ts';
 import { createWorld, SITE } from '../support/world.ts';
 
@@ -57,7 +60,7 @@ name: ${name}
 repository: ${SITE}
 environment: ${name}
 on: { push: { branches: [main] } }
-secrets: [AWX, JENKINS]
+secrets: [AWX, JENKINS, KEY]
 steps: [{ ${step} }]
 `;
 
@@ -84,7 +87,7 @@ async function requests() {
   return { url, keys, answer: (how: typeof answered) => (answered = how) };
 }
 
-test('what was asked to start as the controller was killed has started once, and killed again while it runs; its log holds each line once', async () => {
+test('what was asked to start as the controller was killed has started once, and killed again while it runs; its log holds each line once', async (t) => {
   let [forge, token] = ['', ''];
   const stands = {
     awx: awxStand(),
@@ -103,6 +106,19 @@ test('what was asked to start as the controller was killed has started once, and
       `http: { url: '${http.url}/${name}', method: POST, until: { expression: response.body.done, every: 1s, ${until} } }`,
     ) + more;
 
+  const machine = await startLibrary(t);
+  const gate = join(machine.state, '../../..');
+  const script =
+    'echo begun >>$GATE/starts; i=0; until [ -e $GATE/open ]; do i=$((i + 1)); echo "line $i"; echo "error $i" >&2; sleep 0.02; done; echo "line $((i + 1))"';
+  const ssh = JSON.stringify({
+    host: '127.0.0.1',
+    port: machine.port,
+    user: machine.user,
+    key: 'KEY',
+    'host-key': machine.hostKeys.ed25519,
+    run: script,
+  });
+
   const github = await listen(stands.workflow, '/repos/acme/infra/', () => forge);
   const world = await createWorld({
     specs: {
@@ -120,13 +136,15 @@ test('what was asked to start as the controller was killed has started once, and
       ),
       'begun.yaml': begin('begun', 'url: response.body.at'),
       'repeated.yaml': begin('repeated', ''),
+      'ssh.yaml': spec('ssh', `ssh: ${ssh}, env: { GATE: '${gate}' }`) + 'on-interrupt: fail\n',
       'careful.yaml': begin('careful', '', 'on-interrupt: fail'),
     },
     env: {
       GITHUB_API_URL: github,
       NODE_OPTIONS: `--import=${HASTE}`,
-      MAINSHEET_CONCURRENCY: '6',
+      MAINSHEET_CONCURRENCY: '7',
       MAINSHEET_STEP_TARGETS: '127.0.0.0/8',
+      MAINSHEET_SECRET_KEY: machine.privateKey,
       MAINSHEET_SECRET_AWX: 'the-secret',
       MAINSHEET_SECRET_JENKINS: 'bot:the-secret',
     },
@@ -136,9 +154,17 @@ test('what was asked to start as the controller was killed has started once, and
 
   const sha = await world.sample.commit({ message: 'once' });
   await world.sample.push('main');
+  const logOf = async (name: string): Promise<string> => {
+    const run = (await world.runs(`&sha=${sha}`)).find(({ spec }) => spec === name);
+    const response = await asAdmin(`${world.controller.url}/api/v1/runs/${run?.id}/log`);
+    return await response.text();
+  };
+  const linesOf = async (word: string) =>
+    [...(await logOf('ssh')).matchAll(new RegExp(`${word} (\\d+)`, 'g'))].map(([, n]) => Number(n));
   await until(
     'all were started',
-    () =>
+    async () =>
+      (await linesOf('line')).length > 2 &&
       Object.values(stands).every(({ starts }) => starts.length === 1) &&
       http.keys['/begun/5'] !== undefined &&
       ['/repeated', '/careful'].every((path) => http.keys[path]?.length === 2),
@@ -147,17 +173,14 @@ test('what was asked to start as the controller was killed has started once, and
   await world.controller.kill();
   http.answer(() => ({ done: true }));
   await world.controller.restart();
-  const logOf = async (name: string): Promise<string> => {
-    const run = (await world.runs(`&sha=${sha}`)).find(({ spec }) => spec === name);
-    const response = await asAdmin(`${world.controller.url}/api/v1/runs/${run?.id}/log`);
-    return await response.text();
-  };
+  const before = (await linesOf('line')).length;
   await until('the logs have the first lines', async () => {
     const logs = [await logOf('awx'), await logOf('jenkins')];
-    return logs.every((log) => log.includes('TASK ['));
+    return logs.every((log) => log.includes('TASK [')) && (await linesOf('line')).length > before;
   });
   await world.controller.kill();
   stands.awx.isHeld = stands.jenkins.isHeld = false;
+  await writeFile(join(gate, 'open'), '');
   await world.controller.restart();
   const runs = await until(
     'all have ended',
@@ -171,6 +194,7 @@ test('what was asked to start as the controller was killed has started once, and
     awx: 'succeeded',
     jenkins: 'succeeded',
     workflow: 'succeeded',
+    ssh: 'succeeded',
     begun: 'succeeded',
     repeated: 'succeeded',
     careful: 'failed',
@@ -189,6 +213,28 @@ test('what was asked to start as the controller was killed has started once, and
     Object.values(stands).map(({ starts }) => starts.length),
     [1, 1, 1],
   );
+  assert.equal(await readFile(join(gate, 'starts'), 'utf8'), 'begun\n');
+  const own = runs.find(({ spec }) => spec === 'ssh');
+  const live = await asAdmin(`${world.controller.url}/api/v1/runs/${own?.id}/log`, {
+    headers: { accept: 'text/event-stream' },
+  });
+  const pieces = (await live.text())
+    .split('\n')
+    .filter((line) => line.startsWith('data: {"seq"'))
+    .map((line) => JSON.parse(line.slice(6)) as { stream: string; text: string });
+  for (const [stream, word] of [
+    ['stdout', 'line'],
+    ['stderr', 'error'],
+  ]) {
+    const whole = pieces.filter((piece) => piece.stream === stream).map(({ text }) => text);
+    const lines = whole.join('').split('\n');
+    const numbered = lines.filter((line) => line.startsWith(`${word} `));
+    assert.ok(numbered.length > before);
+    assert.deepEqual(
+      numbered,
+      numbered.map((_, index) => `${word} ${index + 1}`),
+    );
+  }
   for (const name of ['awx', 'jenkins']) {
     const lines = (await logOf(name)).split('\n').filter((line) => /PLAY|TASK|\]$/.test(line));
     // What Mainsheet says of the restart may stand within a line.

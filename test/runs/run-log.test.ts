@@ -36,7 +36,7 @@ test('output and what is kept with it are stored together, and what the log hold
     const { store, log, text } = await setUp(t);
     const held: number[] = [];
     const save = async (_tables: unknown, units: number) => void held.push(units);
-    await log.writeWith(0, 'x the-secret y the-sec', save);
+    await log.writeWith(0, 'stdout', 'x the-secret y the-sec', save);
     assert.deepEqual([held, await text()], [[7], 'x *** y ']);
     log.endStep(0, goesOn);
     await log.close();
@@ -49,7 +49,7 @@ test('output whose keeping fails is not in the log', async (t) => {
   const { store, log, text } = await setUp(t);
   const away = new Error('the row is another’s');
   await assert.rejects(
-    log.writeWith(0, 'x', () => Promise.reject(away)),
+    log.writeWith(0, 'stdout', 'x', () => Promise.reject(away)),
     away,
   );
   assert.equal(await text(), '');

@@ -16,6 +16,8 @@ export interface Machine {
   privateKey: string;
   /** `ssh-ed25519 AAAA…`, `ssh-rsa AAAA…`. */
   hostKeys: { ed25519: string; rsa: string };
+  /** Where it keeps what goes on without a connection. */
+  state: string;
   /** Breaks all connections. */
   cut(): void;
 }
@@ -52,7 +54,7 @@ const SSHD = ['/usr/sbin/sshd', '/usr/local/sbin/sshd', '/usr/bin/sshd'].find(ex
 
 /** The servers that the step is tried with. */
 export const MACHINES: { name: string; start: StartMachine; skip: string | false }[] = [
-  { name: "ssh2's server", start: startLibrary, skip: false },
+  { name: "ssh2's server", start: (t) => startLibrary(t), skip: false },
   {
     name: 'OpenSSH',
     start: startOpenSsh,
@@ -60,8 +62,13 @@ export const MACHINES: { name: string; start: StartMachine; skip: string | false
   },
 ];
 
-async function startLibrary(t: TestContext): Promise<Machine> {
+/** `command`: what it does in place of every command that it is sent. */
+export async function startLibrary(
+  t: TestContext,
+  { command: forced, home }: { command?: string; home?: string } = {},
+): Promise<Machine> {
   const { host, user } = keys();
+  const own = home ?? (await ownDirectory(t));
   const allowed = publicBlob(user.public);
   const connections = new Set<Connection>();
   const server = new ssh2.Server(
@@ -79,8 +86,8 @@ async function startLibrary(t: TestContext): Promise<Machine> {
         const session = accept();
         session.on('exec', (acceptExec, _reject, { command }) => {
           const channel = acceptExec();
-          const env = { PATH: process.env['PATH'] };
-          const child = spawn('/bin/sh', ['-c', command], { detached: true, env });
+          const env = { PATH: process.env['PATH'], HOME: own };
+          const child = spawn('/bin/sh', ['-c', forced ?? command], { detached: true, env });
           channel.pipe(child.stdin);
           child.stdin.on('error', () => {});
           child.stdout.pipe(channel, { end: false });
@@ -101,13 +108,13 @@ async function startLibrary(t: TestContext): Promise<Machine> {
     cut();
     server.close();
   });
-  return machine(server.address() as AddressInfo, 'deploy', cut);
+  const state = join(own, '.local/state/mainsheet');
+  return machine(server.address() as AddressInfo, 'deploy', state, cut);
 }
 
 async function startOpenSsh(t: TestContext): Promise<Machine> {
   const { host, user } = keys();
-  const root = await mkdtemp(join(tmpdir(), 'mainsheet-sshd-'));
-  t.after(() => rm(root, { recursive: true, force: true }));
+  const root = await ownDirectory(t);
   await writeFile(join(root, 'authorized'), `${user.public}\n`);
   const hostKeys = Object.entries(host).map(([type, { private: text }]) => ({ type, text }));
   for (const { type, text } of hostKeys) await writeFile(join(root, type), text, { mode: 0o600 });
@@ -120,6 +127,7 @@ async function startOpenSsh(t: TestContext): Promise<Machine> {
       'UsePAM no',
       'PasswordAuthentication no',
       'PermitRootLogin yes',
+      `SetEnv XDG_STATE_HOME=${root}`,
       '',
     ].join('\n'),
   );
@@ -139,14 +147,22 @@ async function startOpenSsh(t: TestContext): Promise<Machine> {
     cut();
     server.close();
   });
-  return machine(server.address() as AddressInfo, userInfo().username, cut);
+  const state = join(root, 'mainsheet');
+  return machine(server.address() as AddressInfo, userInfo().username, state, cut);
 }
 
-function machine({ port }: AddressInfo, user: string, cut: () => void): Machine {
+async function ownDirectory(t: TestContext): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'mainsheet-sshd-'));
+  t.after(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+function machine({ port }: AddressInfo, user: string, state: string, cut: () => void): Machine {
   const { host, user: own } = keys();
   return {
     port,
     user,
+    state,
     privateKey: own.private,
     hostKeys: { ed25519: host.ed25519.public.trim(), rsa: host.rsa.public.trim() },
     cut,

@@ -1,17 +1,20 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, test, type TestContext } from 'node:test';
 import { systemClock } from '../../src/lib/clock.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
 import type { StepResult } from '../../src/steps/contract.ts';
-import { createSshStep, shellInput } from '../../src/steps/ssh.ts';
+import { createSshStep } from '../../src/steps/ssh.ts';
+import { shellInput } from '../../src/steps/ssh-once.ts';
 import { createTargets } from '../../src/steps/targets.ts';
 import { until } from '../support/until.ts';
 import { isAlive } from './support.ts';
-import { MACHINES, newKey, type Machine } from './ssh-servers.ts';
+import { MACHINES, newKey, startLibrary, type Machine } from './ssh-servers.ts';
 
 const HOSTILE = [
   `'; touch /tmp/owned; '`,
@@ -35,12 +38,17 @@ interface How {
   written?: Record<string, string>;
   timeoutMs?: number;
   killGraceMs?: number;
+  resume?: boolean;
+  /** What the step has kept, and keeps. */
+  disk?: { kept?: string | undefined };
 }
 
 interface Attempt {
   result: Promise<StepResult>;
   text(stream?: string): string;
   cancel(): void;
+  /** As when the controller stops. */
+  interrupt(): void;
 }
 
 function start(machine: Machine, how: How): Attempt {
@@ -53,6 +61,7 @@ function start(machine: Machine, how: How): Attempt {
       key: 'KEY',
       'host-key': how.hostKey ?? machine.hostKeys.ed25519,
       run: how.run,
+      resume: how.resume,
     })}\n`,
   );
   assert.deepEqual(problems, []);
@@ -62,7 +71,11 @@ function start(machine: Machine, how: How): Attempt {
   const controller = new AbortController();
   const kind = createSshStep({
     targets: createTargets(how.allowed ?? ['127.0.0.0/8']),
-    clock: systemClock,
+    clock: {
+      ...systemClock,
+      // Before it connects again.
+      sleep: (ms, signal) => systemClock.sleep(ms === 5000 ? 50 : ms, signal),
+    },
     killGraceMs: how.killGraceMs ?? 1000,
   });
   return {
@@ -75,8 +88,14 @@ function start(machine: Machine, how: How): Attempt {
       written: how.written ?? {},
       values: {},
       secrets: { KEY: how.key ?? machine.privateKey },
-      keep: async () => {},
-      logAndKeep: async () => {},
+      kept: how.disk?.kept,
+      keep: async (text) => {
+        if (how.disk !== undefined) how.disk.kept = text;
+      },
+      logAndKeep: async (text, keptOf, stream = 'stdout') => {
+        pieces.push({ stream, text });
+        if (how.disk !== undefined) how.disk.kept = keptOf(0);
+      },
       log: (stream, text) => pieces.push({ stream, text }),
       signal: controller.signal,
       timeoutMs: how.timeoutMs ?? 60_000,
@@ -87,6 +106,7 @@ function start(machine: Machine, how: How): Attempt {
         .map((piece) => piece.text)
         .join(''),
     cancel: () => controller.abort({ kind: 'cancel', reason: 'not wanted any more' }),
+    interrupt: () => controller.abort({ kind: 'interrupt' }),
   };
 }
 
@@ -100,41 +120,132 @@ for (const { name, start: startMachine, skip } of MACHINES) {
   describe(`on a machine with ${name}`, { skip }, () => {
     const on = async (t: TestContext, how: How) => start(await startMachine(t), how);
 
-    test('a script runs with its values, and its output is the log', async (t) => {
-      const written = Object.fromEntries(HOSTILE.map((value, index) => [`V${index}`, value]));
-      const attempt = await on(t, {
-        run: `cat\nfor name in ${Object.keys(written).join(' ')}; do eval "printf '%s|' \\"\\$$name\\""; done
+    for (const resume of [true, false]) {
+      describe(resume ? 'apart from its connection' : 'with "resume: false"', () => {
+        test('a script runs with its values, and its output is the log', async (t) => {
+          const written = Object.fromEntries(HOSTILE.map((value, index) => [`V${index}`, value]));
+          const attempt = await on(t, {
+            resume,
+            run: `cat\nfor name in ${Object.keys(written).join(' ')}; do eval "printf '%s|' \\"\\$$name\\""; done
 cat <<'END'
 it's "$MAINSHEET_SHA"
 END
-echo "$MAINSHEET_SHA \${MAINSHEET_OUTPUT-none} \${OTHER-none}" >&2`,
-        env: {
-          MAINSHEET_SHA: 'abc',
-          MAINSHEET_OUTPUT: '/tmp/output',
-          OTHER: 's3cret',
-          HOME: '/nowhere',
-        },
-        written,
+echo "$MAINSHEET_SHA \${MAINSHEET_OUTPUT-none} \${OTHER-none} $(umask)" >&2`,
+            env: {
+              MAINSHEET_SHA: 'abc',
+              MAINSHEET_OUTPUT: '/tmp/output',
+              OTHER: 's3cret',
+              HOME: '/nowhere',
+            },
+            written,
+          });
+          const succeeded = { outcome: 'succeeded', exitCode: 0, outputs: {} };
+          assert.deepEqual(await attempt.result, succeeded);
+          const expected = `${HOSTILE.join('|')}|it's "$MAINSHEET_SHA"\n`;
+          assert.equal(attempt.text('stdout'), expected);
+          const umask = process.umask().toString(8).padStart(4, '0');
+          assert.equal(attempt.text('stderr'), `abc none none ${umask}\n`);
+        });
+
+        test('the exit status decides, and the first command that fails ends the script', async (t) => {
+          const attempt = await on(t, { resume, run: 'sh -c "exit 7"\necho never' });
+          const result = await attempt.result;
+          assert.deepEqual(result, { outcome: 'failed', exitCode: 7, reason: 'exit code 7' });
+          assert.equal(attempt.text(), '');
+        });
+
+        test('all of a long output comes', async (t) => {
+          const attempt = await on(t, {
+            resume,
+            run: 'head -c 5000000 /dev/zero | tr "\\0" x; echo; echo end',
+          });
+          assert.equal((await attempt.result).outcome, 'succeeded');
+          assert.equal(attempt.text().length, 5_000_005);
+        });
+
+        test('a cancelled step ends what runs there', async (t) => {
+          const run = 'echo "pid:$$"; sleep 1000; echo never';
+          const attempt = await on(t, { resume, run });
+          const pid = await until('the script runs', () => /pid:(\d+)\n/.exec(attempt.text())?.[1]);
+          attempt.cancel();
+          const result = await attempt.result;
+          assert.deepEqual(result, { outcome: 'cancelled', reason: 'not wanted any more' });
+          await until('it has ended', () => !isAlive(Number(pid)));
+          assert.equal(attempt.text(), `pid:${pid}\n`);
+        });
+
+        test('what ignores that is killed', async (t) => {
+          const run = `trap '' TERM; echo "pid:$(sh -c 'echo $PPID')"; while :; do sleep 0.1; done`;
+          const attempt = await on(t, { resume, run, killGraceMs: 10 });
+          const pid = await until('the script runs', () => /pid:(\d+)\n/.exec(attempt.text())?.[1]);
+          attempt.cancel();
+          assert.equal((await attempt.result).outcome, 'cancelled');
+          await until('it has ended', () => !isAlive(Number(pid)));
+        });
+
+        test('what the script left in the background is not waited for', async (t) => {
+          const attempt = await on(t, { resume, run: 'sleep 60 & echo "pid:$!"' });
+          assert.equal((await attempt.result).outcome, 'succeeded');
+          process.kill(Number(/pid:(\d+)\n/.exec(attempt.text())?.[1]));
+        });
       });
-      assert.deepEqual(await attempt.result, { outcome: 'succeeded', exitCode: 0, outputs: {} });
-      const expected = `${HOSTILE.join('|')}|it's "$MAINSHEET_SHA"\n`;
-      assert.equal(attempt.text('stdout'), expected);
-      assert.equal(attempt.text('stderr'), 'abc none none\n');
+    }
+
+    test('a script goes on, once, through a broken connection and a restart, and its lines are logged once', async (t) => {
+      const machine = await startMachine(t);
+      const gate = join(machine.state, '..');
+      const disk = {};
+      const run = `echo "pid:$$"; echo begun >>"$GATE/starts"; echo ü >&2
+for part in 1 2 3; do until [ -e "$GATE/$part" ]; do sleep 0.02; done; echo "part $part"; done; exit 3`;
+      const how = { run, written: { GATE: gate, TOKEN: 'hunter2' }, disk };
+      const open = async (part: number) => await writeFile(join(gate, String(part)), '');
+      const first = start(machine, how);
+      await until(
+        'the script runs',
+        () => first.text().includes('pid:') && first.text('stderr') !== '',
+      );
+      machine.cut();
+      await open(1);
+      await until('it is followed again', () => first.text().includes('part 1\n'));
+      const keeper = await keptThere(machine);
+      assert.doesNotMatch(keeper.text, /hunter2/);
+      assert.equal(keeper.mode, 0o700);
+      first.interrupt();
+      assert.equal((await first.result).outcome, 'cancelled');
+      await open(2);
+      const second = start(machine, how);
+      await until('it is followed again', () => second.text().includes('part 2\n'));
+      await open(3);
+      const result = await second.result;
+      assert.deepEqual(result, { outcome: 'failed', exitCode: 3, reason: 'exit code 3' });
+      const pid = /pid:(\d+)/.exec(first.text())?.[1];
+      const whole = first.text('stdout') + second.text('stdout');
+      assert.equal(whole, `pid:${pid}\npart 1\npart 2\npart 3\n`);
+      assert.match(first.text('stderr'), /^ü\n.* ended before the script did; connecting again\n$/);
+      assert.equal(second.text('stderr'), 'Going on with what was started before\n');
+      assert.equal(await readFile(join(gate, 'starts'), 'utf8'), 'begun\n');
+      assert.deepEqual(await readdir(machine.state), [], 'it is forgotten there');
+      const third = start(machine, how);
+      assert.deepEqual(await third.result, result);
+      assert.equal(third.text(), '', 'what is over is not asked for');
     });
 
-    test('the exit status decides, and the first command that fails ends the script', async (t) => {
-      const attempt = await on(t, { run: 'sh -c "exit 7"\necho never' });
-      const result = await attempt.result;
-      assert.deepEqual(result, { outcome: 'failed', exitCode: 7, reason: 'exit code 7' });
-      assert.equal(attempt.text(), '');
+    test('a script that was killed there is said to have been', async (t) => {
+      const machine = await startMachine(t);
+      const attempt = start(machine, { run: 'kill -s KILL $$; sleep 60' });
+      assert.match(await reasonOf(attempt), /without an exit status: it was killed there, or/);
     });
 
-    test('all of a long output comes', async (t) => {
-      const attempt = await on(t, {
-        run: 'head -c 5000000 /dev/zero | tr "\\0" x; echo; echo end',
-      });
-      assert.equal((await attempt.result).outcome, 'succeeded');
-      assert.equal(attempt.text().length, 5_000_005);
+    test('with "resume: false" a connection that breaks fails the step, and ends the script', async (t) => {
+      const machine = await startMachine(t);
+      const attempt = start(machine, { run: 'echo "pid:$$"; sleep 1000', resume: false });
+      const pid = await until('the script runs', () => /pid:(\d+)\n/.exec(attempt.text())?.[1]);
+      machine.cut();
+      assert.match(
+        await reasonOf(attempt),
+        /127\.0\.0\.1 ended before the script did: it may go on/,
+      );
+      process.kill(-Number(pid));
     });
 
     test('a machine with another key is sent nothing, and its key is in the reason', async (t) => {
@@ -160,44 +271,36 @@ echo "$MAINSHEET_SHA \${MAINSHEET_OUTPUT-none} \${OTHER-none}" >&2`,
         `127.0.0.1 does not let ${machine.user} in with the key KEY: All configured authentication methods failed`,
       );
     });
-
-    test('a cancelled step ends what runs there', async (t) => {
-      const attempt = await on(t, { run: 'echo "pid:$$"; sleep 1000; echo never' });
-      const pid = await until('the script runs', () => /pid:(\d+)\n/.exec(attempt.text())?.[1]);
-      attempt.cancel();
-      const result = await attempt.result;
-      assert.deepEqual(result, { outcome: 'cancelled', reason: 'not wanted any more' });
-      await until('it has ended', () => !isAlive(Number(pid)));
-      assert.equal(attempt.text(), `pid:${pid}\n`);
-    });
-
-    test('what ignores that is killed', async (t) => {
-      const run = `trap '' TERM; echo "pid:$$"; while :; do sleep 0.1; done`;
-      const attempt = await on(t, { run, killGraceMs: 10 });
-      const pid = await until('the script runs', () => /pid:(\d+)\n/.exec(attempt.text())?.[1]);
-      attempt.cancel();
-      assert.equal((await attempt.result).outcome, 'cancelled');
-      await until('it has ended', () => !isAlive(Number(pid)));
-    });
-
-    test('what the script left in the background is not waited for', async (t) => {
-      const attempt = await on(t, { run: 'sleep 60 & echo "pid:$!"' });
-      assert.equal((await attempt.result).outcome, 'succeeded');
-      process.kill(Number(/pid:(\d+)\n/.exec(attempt.text())?.[1]));
-    });
-
-    test('a connection that breaks fails the step, and ends the script', async (t) => {
-      const machine = await startMachine(t);
-      const attempt = start(machine, { run: 'echo "pid:$$"; sleep 1000' });
-      const pid = await until('the script runs', () => /pid:(\d+)\n/.exec(attempt.text())?.[1]);
-      machine.cut();
-      assert.match(
-        await reasonOf(attempt),
-        /127\.0\.0\.1 ended before the script did: it may go on/,
-      );
-      process.kill(-Number(pid));
-    });
   });
+}
+
+for (const { name, how, why } of [
+  {
+    name: 'does its own command',
+    how: { command: 'echo hello; exit 1' },
+    why: 'it does not do what a shell is told',
+  },
+  {
+    name: 'has no place for it',
+    how: { home: '/proc/none' },
+    why: '/proc/none/.local/state/mainsheet cannot be written to',
+  },
+]) {
+  test(`a machine that ${name} fails the step, which says how it is to be written`, async (t) => {
+    const machine = await startLibrary(t, how);
+    assert.equal(
+      await reasonOf(start(machine, { run: 'true' })),
+      `127.0.0.1 cannot keep a script apart from its connection: ${why} (with "resume: false" it ends with the connection)`,
+    );
+  });
+}
+
+/** All that a machine keeps of one script, and who may read it. */
+async function keptThere({ state }: Machine): Promise<{ text: string; mode: number }> {
+  const [id = ''] = await readdir(state);
+  const names = await readdir(join(state, id));
+  const texts = await Promise.all(names.map((file) => readFile(join(state, id, file), 'utf8')));
+  return { text: texts.join(''), mode: (await stat(join(state, id))).mode & 0o777 };
 }
 
 describe('before a connection', () => {
@@ -206,6 +309,7 @@ describe('before a connection', () => {
     user: 'deploy',
     privateKey: newKey().private,
     hostKeys: { ed25519: newKey().public.trim(), rsa: '' },
+    state: '',
     cut() {},
   };
 

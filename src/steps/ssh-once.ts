@@ -1,0 +1,99 @@
+import { once } from 'node:events';
+import type { Clock } from '../lib/clock.ts';
+import { describeError } from '../lib/errors.ts';
+import type { SshStepSpec } from '../model/deployment-spec.ts';
+import type { StepContext, StepResult } from './contract.ts';
+import { environmentElsewhere } from './environment.ts';
+import { exitReason, signalReason } from './exit-reason.ts';
+import { failedStep } from './remote.ts';
+import { within, type Connection } from './ssh-connection.ts';
+import { exported, quoted } from './ssh-program.ts';
+
+/** How long what the script left in the background may be silent before its output is not waited for any more. */
+const DRAIN_MS = 1000;
+/** How long a machine that was told to end a script may take over it, beyond the script's own time. */
+const ENDING_MS = 5000;
+
+/** `code` is null after a signal, undefined when the connection ended before the script. */
+interface Ended {
+  code: number | null | undefined;
+  signal: string | null;
+}
+
+/** Runs a script that ends with its connection. Throws the signal's reason when that came first. */
+export async function runOnce(
+  { clock, killGraceMs }: { clock: Clock; killGraceMs: number },
+  { client, channel }: Connection,
+  context: StepContext<SshStepSpec>,
+  signal: AbortSignal,
+): Promise<StepResult> {
+  const { step, log } = context;
+  let pieces = 0;
+  const show = (stream: 'stdout' | 'stderr') => (text: string) => {
+    pieces += 1;
+    log(stream, text);
+  };
+  channel.setEncoding('utf8').on('data', show('stdout'));
+  channel.stderr.setEncoding('utf8').on('data', show('stderr'));
+  const ended: Ended = { code: undefined, signal: null };
+  const exited = new Promise<void>((resolve) => {
+    channel.on('exit', (code: number | null, by?: string) => {
+      Object.assign(ended, { code, signal: by ?? null });
+      resolve();
+    });
+  });
+  const closed = new Promise<void>((resolve) => channel.on('close', () => resolve()));
+  // A connection that breaks closes the channel, too.
+  client.on('error', (error) => log('stderr', `${step.host}: ${describeError(error)}\n`));
+  channel.on('error', () => {});
+  channel.write(shellInput(environmentElsewhere(context), step.run, killGraceMs));
+
+  const stopped = new AbortController();
+  const aborted = once(signal, 'abort', { signal: stopped.signal }).catch(() => {});
+  try {
+    await Promise.race([exited, closed, signal.aborted ? undefined : aborted]);
+    if (signal.aborted && ended.code === undefined) {
+      channel.end();
+      await within(clock, killGraceMs + ENDING_MS, Promise.race([exited, closed]));
+      if (ended.code === undefined) {
+        log('stderr', `${step.host} does not say that it has ended: it may go on there\n`);
+      }
+      signal.throwIfAborted();
+    }
+    for (let before = -1; before !== pieces;) {
+      before = pieces;
+      await within(clock, DRAIN_MS, closed);
+    }
+    return resultOf(step, ended);
+  } finally {
+    stopped.abort();
+  }
+}
+
+function resultOf({ host }: SshStepSpec, { code, signal }: Ended): StepResult {
+  if (code === 0) return { outcome: 'succeeded', exitCode: 0, outputs: {} };
+  if (code === undefined) {
+    return failedStep(`the connection to ${host} ended before the script did: it may go on there`);
+  }
+  const reason = code === null ? signalReason(signal) : exitReason(code);
+  return { outcome: 'failed', exitCode: code ?? undefined, reason };
+}
+
+/**
+ * What the shell there reads: each value quoted, so that it stays a value; then the script, whose own input is empty. Beside it
+ * waits what ends its process group when the input of the shell ends, as it does with the connection. It is one block, which
+ * the shell has read whole before it does any of it.
+ */
+export function shellInput(env: Record<string, string>, script: string, graceMs: number): string {
+  return [
+    'exec 3<&0',
+    ...exported(env),
+    '{',
+    `( read -r _; trap '' TERM; kill -TERM 0; sleep ${Math.ceil(graceMs / 1000)}; kill -KILL 0 ) <&3 >/dev/null 2>&1 &`,
+    'watcher=$!',
+    `( unset watcher; set -e; eval ${quoted(script)} ) </dev/null 3<&-`,
+    'status=$?; kill "$watcher"; exit "$status"',
+    '}',
+    '',
+  ].join('\n');
+}
