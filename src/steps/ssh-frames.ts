@@ -37,8 +37,9 @@ export function createFrames(greeting: string, from: { o: number; e: number }): 
     read(chunk) {
       held = Buffer.concat([held, chunk]);
       isGreeted ||= greet();
+      if (!isGreeted) return {};
       let end: End | undefined;
-      while (isGreeted && held.length > 0 && end === undefined) {
+      while (held.length > 0 && end === undefined) {
         if (coming.left > 0) {
           const bytes = held.subarray(0, coming.left);
           held = held.subarray(bytes.length);

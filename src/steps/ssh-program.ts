@@ -51,6 +51,7 @@ printf '%s' ${quoted(greetingOf(id))}
 for tool in cat find head mkdir mv rm sleep tail tr wc; do
   command -v "$tool" >/dev/null || { tell "r it has no $tool"; exit 0; }
 done
+case $(command -v printf) in */*) tell "r its shell has no printf of its own"; exit 0 ;; esac
 mask=$(umask); umask 077
 base="${DIRECTORY}"
 dir="$base"/${quoted(id)}
@@ -81,7 +82,7 @@ while :; do
   over= pid=
   [ -s "$dir/pid" ] && read -r pid group boot <"$dir/pid"
   if [ -s "$dir/status" ]; then over=yes
-  elif [ -z "$pid" ]; then tries=$((tries + 1)); [ "$tries" -lt 100 ] || over=yes
+  elif [ -z "$pid" ]; then tries=$((tries + 1)); [ "$tries" -lt 100 ] && [ ! -s "$dir/why" ] || over=yes
   elif [ "$boot" != "${BOOT}" ] || ! kill -0 "$pid"; then over=yes; fi
   show o "$o"; o=$((o + more))
   show e "$e"; e=$((e + more))
@@ -95,10 +96,13 @@ done
 `;
 }
 
-/** What ends a script there, with its process group, and forgets it. */
+/** What ends a script there, with its process group. One that has not begun will not: its directory is there. */
 export function stopInput(id: string, grace: number): string {
   return `{
+umask 077
 dir="${DIRECTORY}"/${quoted(id)}
+mkdir -p "\${dir%/*}"
+mkdir "$dir" && { echo 'it was told to end' >"$dir/why"; exit 0; }
 tries=0
 until [ -s "$dir/pid" ] || [ "$tries" -gt 20 ]; do tries=$((tries + 1)); ${PAUSE}; done
 read -r pid group boot <"$dir/pid" || exit 0
@@ -108,7 +112,7 @@ if [ ! -s "$dir/status" ] && [ "$boot" = "${BOOT}" ]; then
   while kill -0 -- "-$group" && [ "$tries" -lt ${grace} ]; do tries=$((tries + 1)); sleep 1; done
   kill -s KILL -- "-$group"
 fi
-rm -rf "$dir"
+rm -f "$dir"/*
 exit 0
 } 2>/dev/null
 `;

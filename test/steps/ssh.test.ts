@@ -1,16 +1,20 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { buffer, text } from 'node:stream/consumers';
 import { describe, test, type TestContext } from 'node:test';
 import { systemClock } from '../../src/lib/clock.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
 import type { StepResult } from '../../src/steps/contract.ts';
 import { createSshStep } from '../../src/steps/ssh.ts';
+import { createFrames } from '../../src/steps/ssh-frames.ts';
 import { shellInput } from '../../src/steps/ssh-once.ts';
+import { followInput, greetingOf, stopInput } from '../../src/steps/ssh-program.ts';
 import { createTargets } from '../../src/steps/targets.ts';
 import { until } from '../support/until.ts';
 import { isAlive } from './support.ts';
@@ -343,6 +347,39 @@ describe('before a connection', () => {
     const reason = await reasonOf(start({ ...nowhere, port: 1 }, { run: 'true' }));
     assert.match(reason, /^cannot connect to 127\.0\.0\.1, port 1: .*ECONNREFUSED/);
   });
+});
+
+test('a machine without bash begins a script once too, and one that was told to end before it began does not', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'mainsheet-no-bash-'));
+  t.after(() => rm(root, { recursive: true, force: true }));
+  const tools = 'cat find head mkdir mv rm sleep tail tr wc setsid env';
+  for (const [name, path] of [...tools.split(' ').map((tool) => [tool, tool]), ['sh', 'dash']]) {
+    const where = ['/usr/bin', '/bin'].map((place) => join(place, path ?? '')).find(existsSync);
+    if (where === undefined) return t.skip(`NOT RUN: there is no ${path} here`);
+    await symlink(where, join(root, name ?? ''));
+  }
+  const tell = async (input: string) => {
+    const env = { PATH: root, HOME: root };
+    const child = spawn(join(root, 'sh'), ['-s'], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+    child.stdin.on('error', () => {}).write(input);
+    return await buffer(child.stdout);
+  };
+  const env = Object.fromEntries(HOSTILE.map((value, index) => [`V${index}`, value]));
+  const work = { id: 'one', env, script: `env -0; echo err >&2; exit 3`, grace: 1, timeout: 60 };
+  for (let time = 0; time < 2; time += 1) {
+    const { o, e, end } = createFrames(greetingOf('one'), { o: 0, e: 0 }).read(
+      await tell(followInput(work, { o: 0, e: 0 })),
+    );
+    assert.deepEqual(end, { kind: 'exit', status: 3 });
+    const seen = new Set(o?.text.split('\0'));
+    for (const [name, value] of Object.entries(env)) assert.ok(seen.has(`${name}=${value}`), name);
+    assert.equal(e?.text, 'err\n');
+  }
+  await tell(stopInput('two', 1));
+  const script = `echo begun >${root}/begun`;
+  const late = tell(followInput({ ...work, id: 'two', script }, { o: 0, e: 0 }));
+  assert.match((await late).toString(), /\ng it was told to end\n$/);
+  assert.equal(existsSync(join(root, 'begun')), false);
 });
 
 test('no shell reads a value, nor the end of a script in it', async (t) => {
