@@ -26,10 +26,6 @@ before(async () => {
         spec('secretless', 'secrets: [NOT_SET]\nsteps: [{ run: "true" }]'),
         spec('slow', 'timeout: 8s\nsteps: [{ name: Hang, run: "sleep 600 & sleep 600" }]'),
         spec(
-          'flaky',
-          'steps: [{ name: Flaky, run: "test -e ../flaky-$MAINSHEET_RUN_ID || { touch ../flaky-$MAINSHEET_RUN_ID; exit 1; }", retry: { attempts: 2, backoff: 10ms } }]',
-        ),
-        spec(
           'masked',
           'secrets: [TOKEN]\nsteps: [{ name: Leak, run: "echo token is $TOKEN; echo out=$TOKEN >> $MAINSHEET_OUTPUT" }]',
         ),
@@ -97,12 +93,6 @@ test('a run that takes too long is stopped and fails', async () => {
   const sha = await push('slow');
   const run = await world.ended(sha);
   assert.equal(run.reason, 'Step "Hang" failed: the run took longer than its 8.0s');
-});
-
-test('a step that fails once succeeds at its second attempt', async () => {
-  const run = await world.ended(await push('flaky'));
-  assert.equal(run.state, 'succeeded');
-  assert.match(await world.log(run.id), /exit code 1; trying again in /);
 });
 
 test('a secret shows neither in the log nor in the outputs', async () => {

@@ -29,7 +29,6 @@ before(async () => {
   world = await createWorld({
     specs: {
       'late.yaml': [
-        plain('late'),
         plain('forced'),
         plain('amended'),
         gated('rewritten'),
@@ -55,24 +54,6 @@ async function push(branch: string, message: string): Promise<string> {
 
 const isRunning = (sha: string) =>
   until('it runs', async () => (await world.runs(`&sha=${sha}&state=running`)).length === 1);
-
-test('G4: an older push that is delivered after the newer was deployed is superseded, and GitHub hears why', async () => {
-  const older = await world.pushUnheard('late', 'older');
-  const newer = await push('late', 'newer');
-  assert.equal((await world.ended(newer)).state, 'succeeded');
-
-  await older.deliver();
-  const run = await world.ended(older.sha);
-  assert.equal(run.state, 'superseded');
-  const why = `Superseded: ${older.sha.slice(0, 7)} is already contained in the deployed ${newer.slice(0, 7)}`;
-  assert.equal(run.reason, why);
-  assert.equal(await world.statusOf(older.sha, 'mainsheet/late', 'error'), why);
-  assert.doesNotMatch(await world.log(run.id), new RegExp(`deployed ${older.sha}`));
-  const { items } = await world.controller.get<{ items: { spec: string; sha: string }[] }>(
-    '/environments',
-  );
-  assert.equal(items.find(({ spec }) => spec === 'late')?.sha, newer);
-});
 
 test('an older push that is delivered while the newer waits does not push it out of the lane', async () => {
   const first = await push('gated', 'first');

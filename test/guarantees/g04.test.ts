@@ -45,7 +45,7 @@ describe('G4 newest wins; what is already contained in the deployed revision is 
     assert.equal(await deployed(), fourth);
   });
 
-  test('an older push that arrives after the newer was deployed is superseded, and says by what', async () => {
+  test('an older push that arrives after the newer was deployed is superseded, and GitHub hears by what', async () => {
     const { sha: older, deliver } = await world.pushUnheard('main', 'older');
     const [newer] = await pushEach(['newer']);
     await open(newer);
@@ -55,7 +55,9 @@ describe('G4 newest wins; what is already contained in the deployed revision is 
     await open(older);
     const run = await world.ended(older);
     assert.equal(run.state, 'superseded');
-    assert.match(run.reason, new RegExp(`contained in the deployed ${newer.slice(0, 7)}`));
+    const why = `Superseded: ${older.slice(0, 7)} is already contained in the deployed ${newer.slice(0, 7)}`;
+    assert.equal(run.reason, why);
+    assert.equal(await world.statusOf(older, 'mainsheet/site', 'error'), why);
     assert.equal(await deployed(), newer);
   });
 });
