@@ -17,6 +17,8 @@ export interface AuditEntry {
   /** The id of what it was done to. */
   subject: string;
   detail: string;
+  /** Whose a spec was when something was done to it. */
+  repository?: string | undefined;
   /** From where: `dashboard from 192.0.2.7`. Not there for what was pressed or written on GitHub. */
   origin?: string;
 }
@@ -24,11 +26,8 @@ export interface AuditEntry {
 /** Newest rows among which those are looked for that a person may see. */
 const MOST_LOOKED_AT = 5000;
 
-/** What a person sees: repositories in small letters, and specs by their names. */
-export interface SeenThings {
-  repositories: readonly string[];
-  specs: readonly string[];
-}
+/** The repositories that a person sees, in small letters. */
+export type SeenThings = readonly string[];
 
 export interface AuditFilter {
   actor?: string | undefined;
@@ -38,7 +37,7 @@ export interface AuditFilter {
   seen?: SeenThings | undefined;
 }
 
-interface Row extends Omit<AuditEntry, 'origin'> {
+interface Row extends Omit<AuditEntry, 'origin' | 'repository'> {
   seq: number;
   origin: string | null;
 }
@@ -94,16 +93,15 @@ export function createAudit(db: Db) {
   };
 }
 
-function isSeen({ repositories: seen, specs: named }: SeenThings): Sql {
+function isSeen(seen: SeenThings): Sql {
   // PostgreSQL takes no list without entries.
   const repositories = list(seen.length === 0 ? [''] : seen);
-  const specs = list(named.length === 0 ? [''] : named);
   return sql`and a.seq > (select coalesce(max(seq), 0) - ${MOST_LOOKED_AT} from audit) and (
     a.action like 'run.%' and exists (
       select 1 from runs where id = a.subject and lower(repository) in ${repositories})
     or a.action like 'delivery.%' and exists (
       select 1 from deliveries where id = a.subject and lower(repository) in ${repositories})
-    or a.action like 'spec.%' and a.subject in ${specs})`;
+    or a.action like 'spec.%' and lower(a.repository) in ${repositories})`;
 }
 
 function toEntry({ at, actor, action, subject, detail, origin }: Row): AuditEntry {

@@ -23,6 +23,7 @@ import { headers } from './migrations/0059-headers.ts';
 import { answers } from './migrations/0060-answers.ts';
 import { ended } from './migrations/0061-ended.ts';
 import { looking } from './migrations/0062-looking.ts';
+import { auditRepository } from './migrations/0063-audit-repository.ts';
 import { checkAlone, declareSchema, isBearable } from './schema-version.ts';
 
 /** Every database from before the first release has it; `0001-first` has become all that was there then. */
@@ -165,5 +166,6 @@ export function migrations(engine: Engine): Record<string, SchemaChange> {
     '0060-answers': { up: answers },
     '0061-ended': { up: ended },
     '0062-looking': { up: looking },
+    '0063-audit-repository': { up: auditRepository },
   };
 }

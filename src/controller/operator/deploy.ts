@@ -78,6 +78,7 @@ export function createDeploy(deps: {
       actor,
       action: 'spec.deploy',
       subject: spec.name,
+      repository,
       detail,
     });
     return changed;

@@ -47,14 +47,22 @@ export function createPausing(deps: {
     );
   }
 
-  async function record(tables: Tables, actor: string, what: string, pause: Pause, runs: number) {
+  async function record(
+    tables: Tables,
+    actor: string,
+    what: string,
+    pause: Pause,
+    runs: readonly Run[],
+  ) {
     const { kind, name, reason } = pause;
-    const detail = [reason, `${runs} runs waiting`].filter((part) => part !== '').join('; ');
+    const spec = deps.catalog.current().specs.find((one) => one.spec.name === name)?.spec;
+    const detail = [reason, `${runs.length} runs waiting`].filter((part) => part !== '').join('; ');
     await tables.audit.record({
       at: clock.now(),
       actor,
       action: `${kind}.${what}`,
       subject: name,
+      repository: kind === 'spec' ? (spec ?? runs[0])?.repository : undefined,
       detail,
     });
   }
@@ -77,7 +85,7 @@ export function createPausing(deps: {
         for (const run of await tables.runs.waitingIn(target, 'queued')) {
           runs.push(...(await transitions.hold(tables, run)));
         }
-        await record(tables, actor, 'pause', pause, runs.length);
+        await record(tables, actor, 'pause', pause, runs);
         return { pause, runs };
       });
       announce(paused.runs);
@@ -97,7 +105,7 @@ export function createPausing(deps: {
           if (run !== undefined) runs.push(run);
           changed.push(...others);
         }
-        await record(tables, actor, 'resume', pause, runs.length);
+        await record(tables, actor, 'resume', pause, runs);
         return { pause, runs };
       });
       announce([...resumed.runs, ...changed]);

@@ -8,6 +8,7 @@ import type { KeptDelivery } from '../../store/inbox.ts';
 import type { OutboxEntry } from '../../store/outbox.ts';
 import { viewerOf, type Action, type Viewer } from '../auth/viewer.ts';
 import { allowed } from '../pages/page.ts';
+import { heldRepositories } from '../read/held.ts';
 import { ProblemError } from '../problem.ts';
 
 /** What something is done to. */
@@ -32,21 +33,7 @@ export function createGuard(deps: {
   store: Pick<Store, 'runs' | 'inbox' | 'outbox' | 'environments'>;
   catalog: Pick<Catalog, 'current'>;
 }): Guard {
-  const { store, catalog } = deps;
-
-  /** The repositories of those in use, and of what they have deployed. */
-  async function repositoriesOf({ kind, name }: PauseTarget): Promise<string[]> {
-    const specs = catalog
-      .current()
-      .specs.filter(({ spec }) =>
-        kind === 'spec' ? spec.name === name : spec.concurrency.lane === name,
-      );
-    const places = (await store.environments.list()).filter((place) => place[kind] === name);
-    return [
-      ...specs.map(({ spec }) => spec.repository),
-      ...places.map(({ repository }) => repository),
-    ];
-  }
+  const { store } = deps;
 
   async function run(ctx: Context, id: string): Promise<Run> {
     const found = await store.runs.get(id);
@@ -75,7 +62,7 @@ export function createGuard(deps: {
     if (kind === 'run') return [(await run(ctx, name)).repository];
     if (kind === 'delivery') return [(await delivery(ctx, name)).delivery.repository];
     if (kind === 'entry') return [(await entryAndRepository(ctx, name)).repository];
-    const repositories = await repositoriesOf({ kind, name });
+    const repositories = await heldRepositories(deps, { kind, name });
     const viewer = viewerOf(ctx);
     if (repositories.length > 0 && repositories.every((one) => viewer.canSee(one))) {
       return repositories;

@@ -6,7 +6,7 @@ import type { News } from '../../model/news.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store } from '../../store/index.ts';
 import { hears } from '../auth/hears.ts';
-import { seenBy, viewerOf } from '../auth/viewer.ts';
+import { viewerOf } from '../auth/viewer.ts';
 import type { RepositoryOfRun } from '../read/run-repositories.ts';
 import { eventStream } from './event-stream.ts';
 import { forAll, type Guard } from './guard.ts';
@@ -113,7 +113,7 @@ export function overviewOperations(deps: {
       }),
       answer: listOf(auditSchema),
       async serve(ctx, { query: { limit, cursor, ...filter } }) {
-        const seen = seenBy(viewerOf(ctx), catalog);
+        const seen = viewerOf(ctx).visible;
         const request = toPageRequest({ limit, cursor });
         const { items, next } = await store.audit.search(request, { ...filter, seen });
         return {

@@ -1,6 +1,4 @@
 import type { Context } from 'koa';
-import type { Catalog } from '../../spec/catalog.ts';
-import type { SeenThings } from '../../store/audit.ts';
 import type { Person } from '../../controller/operator/gates.ts';
 
 /** What changes something. Each is the action of a button, of a route and of the audit. */
@@ -47,13 +45,6 @@ export function administrator(actor: string): Viewer {
 /** Who a viewer is to a gate. A window is opened by those whom `canDo` lets, whoever they are to other gates. */
 export function personFor(viewer: Viewer, action: 'approve' | 'reject' | 'override'): Person {
   return action === 'override' ? { administrator: viewer.actor } : viewer.person;
-}
-
-/** What a viewer sees, for the audit; undefined: all. */
-export function seenBy(viewer: Viewer, catalog: Pick<Catalog, 'current'>): SeenThings | undefined {
-  if (viewer.visible === undefined) return undefined;
-  const specs = catalog.current().specs.filter(({ spec }) => viewer.canSee(spec.repository));
-  return { repositories: viewer.visible, specs: specs.map(({ spec }) => spec.name) };
 }
 
 /** Who asks, on a route that is not open. */

@@ -1,5 +1,3 @@
-import type { Catalog } from '../../spec/catalog.ts';
-import { seenBy } from '../auth/viewer.ts';
 import type { AuditEntry } from '../../store/audit.ts';
 import type { Store } from '../../store/index.ts';
 import { decodeCursor } from '../../store/page.ts';
@@ -49,16 +47,13 @@ const SIGNS: Record<string, string> = {
 };
 
 /** Who did what, to what a viewer may see. From where is for those who may see everything. */
-export function activityRoutes(deps: {
-  store: Store;
-  catalog: Pick<Catalog, 'current'>;
-}): PageRoute[] {
+export function activityRoutes(deps: { store: Store }): PageRoute[] {
   return [
     {
       method: 'get',
       path: '/activity',
       async serve({ frame, query }, viewer) {
-        const seen = seenBy(viewer, deps.catalog);
+        const seen = viewer.visible;
         const filter = {
           actor: asked(query, 'actor'),
           action: asked(query, 'action', 100),

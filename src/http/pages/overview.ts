@@ -2,6 +2,7 @@ import { RUN_STATES, type Run } from '../../model/run.ts';
 import { isHeldBy, type Pause } from '../../model/pause.ts';
 import { formatProblem } from '../../spec/problem.ts';
 import type { Store } from '../../store/index.ts';
+import { resumable } from '../read/held.ts';
 import {
   readOverview,
   type Overview,
@@ -13,7 +14,6 @@ import { causeOf, environmentPath, historyPath, runPath, shortSha } from './comp
 import { empty } from './components/empty.ts';
 import { select } from './components/list.ts';
 import { historyBars } from './components/history.ts';
-import { mayResume } from './components/pause.ts';
 import { excerpt } from './components/problems.ts';
 import { smallStateIcon, stateIcon, stateName, stateSymbol } from './components/state.ts';
 import { ago, durationText, shortAgo, since, timesWritten, withTimes } from './components/time.ts';
@@ -44,13 +44,12 @@ export function overviewRoutes(deps: OverviewDeps): PageRoute[] {
           state: asked(query, 'state', 20),
         };
         const overview = await narrow(deps.store, whole, filter);
-        const { specs } = deps.catalog.current();
-        const resumable = overview.pauses.filter((pause) => mayResume(viewer, specs, pause));
+        const mayResume = await resumable(deps, viewer, overview.pauses);
         const body = html`<main id="main" class="page" data-stream="${frame.root}live">
 <h1 class="for-readers">Overview</h1>
 ${filters(frame, overview, filter)}
 <div id="overview" data-live hx-get="${frame.root}${pathTo([], shown(filter))}" hx-trigger="refresh" hx-select="#overview" hx-swap="outerMorph">
-${content(frame, overview, filter, resumable)}
+${content(frame, overview, filter, mayResume)}
 </div>
 </main>`;
         return { page: { title: 'Overview', section: 'Overview', body } };
@@ -101,7 +100,7 @@ function content(
   frame: Frame,
   overview: Overview,
   filter: Filter,
-  resumable: readonly Pause[],
+  mayResume: readonly Pause[],
 ): Content {
   const { places } = overview;
   if (places.length === 0 && overview.problems.length === 0) {
@@ -113,7 +112,7 @@ function content(
     })}</div>`;
   }
   const matching = places.filter((place) => matches(place, filter));
-  return html`${attention(frame, overview, resumable)}${runningNow(frame, overview)}${
+  return html`${attention(frame, overview, mayResume)}${runningNow(frame, overview)}${
     matching.length === 0
       ? html`<div class="panel">${empty(frame, {
           sign: 'search',
@@ -143,7 +142,7 @@ function matches(place: Place, { text, repository, environment, state }: Filter)
 }
 
 /** What waits for a person. Nothing where there is nothing. */
-function attention(frame: Frame, overview: Overview, resumable: readonly Pause[]): Content {
+function attention(frame: Frame, overview: Overview, mayResume: readonly Pause[]): Content {
   const { problems, stale, dead, pauses, rolledBack } = overview;
   const notes: Html[] = [];
   if (problems.length > 0 || stale) {
@@ -172,7 +171,7 @@ function attention(frame: Frame, overview: Overview, resumable: readonly Pause[]
       note(frame, 'paused', 'pause', {
         title: html`${kind === 'spec' ? 'Spec' : 'Lane'} <span class="strong">${name}</span> is paused`,
         text: html`By ${by}, ${ago(at, frame.now)}${reason === '' ? '' : html`: ${reason}`}`,
-        link: resumable.includes(pause)
+        link: mayResume.includes(pause)
           ? html`<a class="button is-small" data-dialog href="${frame.root}${pathTo([`${kind}s`, name, 'resume'])}">Resume</a>`
           : undefined,
       }),

@@ -3,10 +3,12 @@ import type { Gates } from '../../controller/operator/gates.ts';
 import { describeGate, nameOf } from '../../model/gate.ts';
 import { isProtection } from '../../model/protection.ts';
 import { hasEnded } from '../../model/run.ts';
+import type { Catalog } from '../../spec/catalog.ts';
 import type { Store } from '../../store/index.ts';
 import type { Viewer } from '../auth/viewer.ts';
 import type { Commits } from '../read/commits.ts';
 import type { RecentRuns } from '../read/recent-runs.ts';
+import { resumable } from '../read/held.ts';
 import { readRun, type RunView } from '../read/run.ts';
 import { causeOf, environmentPath, refOf, shortSha } from './components/commit.ts';
 import { pauseNote } from './components/pause.ts';
@@ -21,6 +23,7 @@ import { sidebar } from './run-sidebar.ts';
 
 export interface RunPageDeps {
   store: Store;
+  catalog: Pick<Catalog, 'current'>;
   commits: Commits;
   recentRuns: RecentRuns;
   logs: LogIndexes;
@@ -44,13 +47,14 @@ export function runRoutes(deps: RunPageDeps): PageRoute[] {
         // What is asked for again while the page is looked at is without the log, which it has.
         const steps = await sections(frame, deps.logs, view, counts, !query.has('live'));
         const here = `${frame.root}runs/${id}`;
-        const { run } = view;
+        const { run, pause } = view;
+        const [mayResume] = pause === undefined ? [] : await resumable(deps, viewer, [pause]);
         const body = html`<main id="main" class="page run"${
           hasEnded(run.state) && view.callbacks.every(({ state }) => state !== 'pending')
             ? ''
             : html` data-stream="${frame.root}live?run=${id}"`
         }>
-<div id="run-head" data-live hx-get="${here}?live=1" hx-trigger="refresh" hx-select="#run-head" hx-select-oob="#steps:outerMorph,#run-side:outerMorph" hx-swap="outerMorph">${head(frame, view, viewer)}</div>
+<div id="run-head" data-live hx-get="${here}?live=1" hx-trigger="refresh" hx-select="#run-head" hx-select-oob="#steps:outerMorph,#run-side:outerMorph" hx-swap="outerMorph">${head(frame, view, viewer, mayResume !== undefined)}</div>
 <div class="run-columns">
 <section class="run-log" aria-label="Steps and log">
 ${logTools(frame, id)}
@@ -68,7 +72,7 @@ ${logTools(frame, id)}
   ];
 }
 
-function head(frame: Frame, view: RunView, viewer: Viewer): Html {
+function head(frame: Frame, view: RunView, viewer: Viewer, mayResume: boolean): Html {
   const { run, commit } = view;
   return html`<ol class="crumbs"><li><a href="${frame.root}">Overview</a></li><li><a href="${environmentPath(frame, run.spec)}">${run.spec}</a></li><li><code>${run.id.slice(-8)}</code></li></ol>
 <div class="page-head">
@@ -82,17 +86,17 @@ function head(frame: Frame, view: RunView, viewer: Viewer): Html {
 </div>
 <div class="buttons">${buttons(frame, view, viewer)}</div>
 </div>
-${reason(frame, view)}${pauseOf(frame, view, viewer)}${gatesOf(frame, view, viewer)}`;
+${reason(frame, view)}${pauseOf(frame, view, mayResume)}${gatesOf(frame, view, viewer)}`;
 }
 
 /** What keeps the next run there from starting, where the run's own reason does not say it. */
-function pauseOf(frame: Frame, { run, pause }: RunView, viewer: Viewer): Content {
+function pauseOf(frame: Frame, { run, pause }: RunView, mayResume: boolean): Content {
   if (pause === undefined || run.reason.startsWith('Paused ')) return '';
   const { kind, name } = pause;
   return pauseNote(
     frame,
     pause,
-    viewer.canDo('resume', run.repository)
+    mayResume
       ? html`<a class="button is-small" data-dialog href="${frame.root}${pathTo([`${kind}s`, name, 'resume'])}">Resume</a>`
       : '',
   );

@@ -2,10 +2,11 @@ import type { Deploy } from '../../controller/operator/deploy.ts';
 import type { Pausing } from '../../controller/operator/pausing.ts';
 import type { PauseTarget } from '../../model/pause.ts';
 import type { Catalog } from '../../spec/catalog.ts';
+import type { Store } from '../../store/index.ts';
 import type { Viewer } from '../auth/viewer.ts';
+import { heldRepositories, heldSpecs } from '../read/held.ts';
 import { confirm } from './components/confirm.ts';
 import { environmentPath, runPath } from './components/commit.ts';
-import { heldSpecs } from './components/pause.ts';
 import { readForm } from './form.ts';
 import { html, pathTo } from './html.ts';
 import { allowed, found, type PageRoute } from './page.ts';
@@ -14,22 +15,29 @@ type Kind = PauseTarget['kind'];
 
 /** Pausing and resuming specs and lanes, and deploying by hand. */
 export function specActionRoutes(deps: {
+  store: Pick<Store, 'environments'>;
   catalog: Catalog;
   pausing: Pausing;
   deploy: Deploy;
 }): PageRoute[] {
   const { catalog, pausing, deploy } = deps;
 
-  /** The specs that a pause of it holds. All of them have to be the viewer's to act on. */
-  function held(kind: Kind, name: string, viewer: Viewer, action: 'pause' | 'resume' | 'deploy') {
+  /** The specs that a pause of it holds. All of them have to be the viewer's to act on, and what is deployed there. */
+  async function held(
+    kind: Kind,
+    name: string,
+    viewer: Viewer,
+    action: 'pause' | 'resume' | 'deploy',
+  ) {
     const specs = heldSpecs(catalog.current().specs, { kind, name });
+    const repositories = await heldRepositories(deps, { kind, name });
     // A pause outlives its spec: only who may see everything finds it then.
     const isVisible =
       specs.length === 0
         ? viewer.visible === undefined
-        : specs.every(({ repository }) => viewer.canSee(repository));
+        : repositories.every((repository) => viewer.canSee(repository));
     found(isVisible ? name : undefined, 'spec', name);
-    for (const { repository } of specs) allowed(viewer, action, repository);
+    for (const repository of repositories) allowed(viewer, action, repository);
     return specs;
   }
 
@@ -40,7 +48,7 @@ export function specActionRoutes(deps: {
         path: `/${kind}s/:name/${action}`,
         async serve({ ctx, frame, params }, viewer) {
           const name = params['name'] ?? '';
-          const specs = held(kind, name, viewer, action);
+          const specs = await held(kind, name, viewer, action);
           const environments = [...new Set(specs.map(({ environment }) => environment))].join(', ');
           const verb = action === 'pause' ? 'Pause' : 'Resume';
           return confirm(ctx, {
@@ -62,7 +70,7 @@ export function specActionRoutes(deps: {
         path: `/${kind}s/:name/${action}`,
         async serve({ ctx, frame, params }, viewer) {
           const name = params['name'] ?? '';
-          held(kind, name, viewer, action);
+          await held(kind, name, viewer, action);
           const reason = (await readForm(ctx)).get('reason')?.trim() ?? '';
           if (action === 'pause') await pausing.pause({ kind, name }, viewer.actor, reason);
           else await pausing.resume({ kind, name }, viewer.actor);
@@ -79,7 +87,7 @@ export function specActionRoutes(deps: {
       path: '/specs/:name/deploy',
       async serve({ ctx, frame, params }, viewer) {
         const name = params['name'] ?? '';
-        const [spec] = held('spec', name, viewer, 'deploy');
+        const [spec] = await held('spec', name, viewer, 'deploy');
         const { environment } = found(spec, 'spec', name);
         return confirm(ctx, {
           title: `Deploy to ${environment}?`,
@@ -97,7 +105,7 @@ export function specActionRoutes(deps: {
       path: '/specs/:name/deploy',
       async serve({ ctx, frame, params }, viewer) {
         const name = params['name'] ?? '';
-        const [spec] = held('spec', name, viewer, 'deploy');
+        const [spec] = await held('spec', name, viewer, 'deploy');
         found(spec, 'spec', name);
         const revision = (await readForm(ctx)).get('revision')?.trim();
         const run = await deploy(name, revision === '' ? undefined : revision, viewer.actor);

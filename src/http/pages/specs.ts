@@ -8,6 +8,7 @@ import type { Store } from '../../store/index.ts';
 import { decodeCursor } from '../../store/page.ts';
 import type { Viewer } from '../auth/viewer.ts';
 import type { Commits } from '../read/commits.ts';
+import { resumable } from '../read/held.ts';
 import { environmentPath, historyPath, shortSha } from './components/commit.ts';
 import { empty } from './components/empty.ts';
 import { older } from './components/list.ts';
@@ -25,7 +26,8 @@ export interface SpecPagesDeps {
 }
 
 /** The specs in use, what is wrong with those on disk, and what each has deployed. */
-export function specRoutes({ store, catalog, commits }: SpecPagesDeps): PageRoute[] {
+export function specRoutes(deps: SpecPagesDeps): PageRoute[] {
+  const { store, catalog, commits } = deps;
   return [
     {
       method: 'get',
@@ -68,11 +70,15 @@ ${viewer.visible === undefined ? problemList(frame, problems, stale) : ''}
         const places = (await store.environments.list()).filter(
           (place) => place.spec === name && viewer.canSee(place.repository),
         );
-        const pauses = await store.pauses.list();
+        const lane = loaded?.spec.concurrency.lane ?? items[0]?.lane ?? '';
+        const pause = (await store.pauses.list()).find((one) =>
+          isHeldBy({ spec: name, lane }, one),
+        );
+        const [mayResume] = pause === undefined ? [] : await resumable(deps, viewer, [pause]);
         const live = places[0]?.run;
         const body = html`<main id="main" class="page" data-stream="${frame.root}live">
 <div id="spec" data-live hx-get="${environmentPath(frame, name)}" hx-trigger="refresh" hx-select="#spec" hx-swap="outerMorph">
-${head(frame, name, loaded, pauses, viewer, items[0])}
+${head(frame, name, loaded, { pause, mayResume: mayResume !== undefined }, viewer, items[0])}
 <div class="run-columns"><section aria-label="History"><h2 class="for-readers">History</h2><div class="panel">${
           items.length === 0
             ? empty(frame, {
@@ -133,23 +139,15 @@ function head(
   frame: Frame,
   name: string,
   loaded: LoadedSpec | undefined,
-  pauses: readonly Pause[],
+  { pause, mayResume }: { pause: Pause | undefined; mayResume: boolean },
   viewer: Viewer,
   newest: Run | undefined,
 ): Html {
-  const lane = loaded?.spec.concurrency.lane ?? newest?.lane ?? '';
-  const pause = pauses.find((one) => isHeldBy({ spec: name, lane }, one));
   const where = loaded?.spec.repository ?? newest?.repository ?? '';
-  const link = (
-    kind: string,
-    subject: string,
-    action: 'pause' | 'resume' | 'deploy',
-    sign: string,
-    text: string,
-  ) =>
-    viewer.canDo(action, where)
-      ? html`<a class="button" data-dialog href="${frame.root}${pathTo([kind, subject, action])}">${icon(frame, sign)}${text}</a>`
-      : '';
+  const link = (path: string[], sign: string, text: string) =>
+    html`<a class="button" data-dialog href="${frame.root}${pathTo(path)}">${icon(frame, sign)}${text}</a>`;
+  const ownLink = (action: 'pause' | 'deploy', sign: string, text: string) =>
+    viewer.canDo(action, where) ? link(['specs', name, action], sign, text) : '';
   return html`<ol class="crumbs"><li><a href="${frame.root}specs">Specs</a></li><li>${name}</li></ol>
 <div class="page-head"><div class="run-title"><h1 class="break">${name}</h1>
 <p class="meta run-meta"><span>${icon(frame, 'repo', 'is-small')}${where}</span>${
@@ -161,9 +159,11 @@ function head(
     pause === undefined
       ? loaded === undefined
         ? ''
-        : link('specs', name, 'pause', 'pause', 'Pause')
-      : link(`${pause.kind}s`, pause.name, 'resume', 'play', 'Resume')
-  }${loaded === undefined ? '' : link('specs', name, 'deploy', 'rocket', 'Deploy')}</div></div>
+        : ownLink('pause', 'pause', 'Pause')
+      : mayResume
+        ? link([`${pause.kind}s`, pause.name, 'resume'], 'play', 'Resume')
+        : ''
+  }${loaded === undefined ? '' : ownLink('deploy', 'rocket', 'Deploy')}</div></div>
 ${pause === undefined ? '' : pauseNote(frame, pause)}`;
 }
 

@@ -89,6 +89,9 @@ for (const [engine, open] of bothEngines()) {
       assert.partialDeepStrictEqual(await store.audit.list(10), [
         { actor: 'admin', action: 'spec.deploy', subject: 'storefront' },
       ]);
+      const seen = ['acme/storefront'];
+      const told = await store.audit.search({ limit: 9, before: undefined }, { seen });
+      assert.equal(told.items.length, 1);
       assert.ok((await store.outbox.ofRun(run.id)).length > 0, 'GitHub is told');
       assert.equal(await store.inbox.claim(NOW, 1000), undefined, 'nothing is left to be matched');
     });

@@ -99,6 +99,9 @@ for (const [engine, open] of ENGINES) {
         subject: 'storefront',
         detail: 'the database moves; 1 runs waiting',
       });
+      const shownTo = async (seen: string[]) =>
+        (await store.audit.search({ limit: 9, before: undefined }, { seen })).items.length;
+      assert.deepEqual([await shownTo(['acme/storefront']), await shownTo(['acme/x'])], [1, 0]);
     });
 
     test('new runs are made and wait, the newest wins among them, and resume starts it', async (t) => {

@@ -49,17 +49,35 @@ export function recordsContract(withStore: WithStore): void {
           ['spec.pause', `${id}-spec`],
           ['lane.pause', `${id}-lane`],
         ] as const) {
-          await store.audit.record({ at: 1, actor: 'admin', action, subject, detail: '' });
+          const whose = action.startsWith('spec.') ? { repository } : {};
+          await store.audit.record({
+            at: 1,
+            actor: 'admin',
+            action,
+            subject,
+            detail: '',
+            ...whose,
+          });
         }
       }
-      const seen = { repositories: ['acme/shop'], specs: ['open-spec'] };
+      // From before it was written down whose the spec was, or when it was another's.
+      const renamed = {
+        at: 1,
+        actor: 'admin',
+        action: 'spec.pause',
+        subject: 'open-spec',
+        detail: '',
+      };
+      await store.audit.record(renamed);
+      await store.audit.record({ ...renamed, repository: 'acme/secret' });
+      const seen = ['acme/shop'];
       const request = { limit: 10, before: undefined };
       const { items } = await store.audit.search(request, { seen });
       const told = items.map(({ subject }) => subject);
       assert.deepEqual(told, ['open-spec', 'open', 'open-run']);
-      const nothing = { seen: { repositories: [], specs: [] } };
+      const nothing = { seen: [] };
       assert.deepEqual((await store.audit.search(request, nothing)).items, []);
-      assert.equal((await store.audit.list(10)).length, 8);
+      assert.equal((await store.audit.list(10)).length, 10);
       const past = async (visible?: string[]) =>
         (await store.pastDeliveries.after(0, 0, 10, visible)).map(({ id }) => id);
       assert.deepEqual(await past(), ['open', 'closed']);
@@ -203,7 +221,7 @@ export function recordsContract(withStore: WithStore): void {
       assert.deepEqual(await found({}), [4, 3, 2, 1]);
       assert.deepEqual(await found({ actor: 'admin' }), [4, 2, 1]);
       assert.deepEqual(await found({ action: 'run.cancel', subject: 'r1' }), [3, 1]);
-      assert.deepEqual(await found({ seen: { repositories: [], specs: [] } }), []);
+      assert.deepEqual(await found({ seen: [] }), []);
       const { items, next } = await store.audit.search({ limit: 3, before: undefined }, {});
       assert.deepEqual(
         items.map(({ origin }) => origin),
