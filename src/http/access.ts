@@ -8,6 +8,9 @@ import { ProblemError } from './problem.ts';
  */
 export function access(authenticate: Authenticate): Middleware {
   return async (ctx, next) => {
+    // Logs and payloads are what others wrote: a browser that opens an answer as a page is to do nothing with it.
+    ctx.set('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'; sandbox");
+    ctx.set('Cross-Origin-Resource-Policy', 'same-origin');
     const viewer = await authenticate(ctx);
     if (viewer === undefined) {
       throw tokenMissing();

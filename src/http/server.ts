@@ -159,6 +159,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
     logger.debug({ error: error.message }, 'connection ended early'),
   );
   const stopping = createStopping(clock);
+  app.use(asPrivate);
   app.use(problems(logger));
   app.use(stopping.guard);
   const readBody = createReadBody({ clock, directory: deps.spoolDirectory });
@@ -310,6 +311,13 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
     await Promise.all(servers.map((one) => stopping.stop(one)));
   }
   return { server, secureServer, routes, stop };
+}
+
+/** Whatever is answered is for who asked alone, and is what it says that it is; routes say where it is otherwise. */
+async function asPrivate(ctx: Context, next: () => Promise<unknown>): Promise<void> {
+  ctx.set('Cache-Control', 'no-store');
+  ctx.set('X-Content-Type-Options', 'nosniff');
+  await next();
 }
 
 /** What people do is written down with where they did it. That a command does it, its name alone says. */

@@ -94,6 +94,7 @@ const QUESTIONS = [
   'resend',
   'resume',
   'retry',
+  'rollback',
 ];
 
 /** Opens each question of a page that is not yet in `seen`, and lets it be. */
@@ -108,6 +109,12 @@ async function lookAtQuestions(page: Page, seen: Set<string>): Promise<void> {
     await page.keyboard.press('Escape');
   }
 }
+
+/** Pages that have a question which no other page has, or are one. */
+const questionPages = (paths: Record<string, string>) => ({
+  'run-live': paths['rollback']?.replace('/rollback', '') ?? '',
+  override: `${paths['run-plan']}/override`,
+});
 
 /** A proxy that puts a path before the dashboard. */
 async function startBelow(t: TestContext, url: string): Promise<string> {
@@ -369,7 +376,8 @@ describe('the dashboard in a browser', { skip }, () => {
       const { url, cookie, paths } = await startShowcase(t, kind);
       const questions = new Set<string>();
       await withTab(browser, { url, cookie }, async ({ page, complaints }) => {
-        for (const [name, path] of Object.entries(paths)) {
+        const more = kind === 'full' ? questionPages(paths) : {};
+        for (const [name, path] of Object.entries({ ...paths, ...more })) {
           await reach(page, url + path, name);
           // Not as an element of the page, whose policy would refuse it.
           await page.evaluate(AXE);

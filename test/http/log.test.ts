@@ -73,7 +73,7 @@ test('a live log tells what was there, what comes, and how it ended', async (t) 
   const response = await asAdmin(`${fixture.url}/api/v1/runs/r1/log`, { headers: LIVE });
   assert.equal(response.status, 200);
   assert.match(response.headers.get('Content-Type') ?? '', /^text\/event-stream/);
-  assert.equal(response.headers.get('Cache-Control'), 'no-cache');
+  assert.equal(response.headers.get('Cache-Control'), 'no-store');
   const events = readEvents(response);
   assert.deepEqual(await nextEvent(events), {
     event: 'log',

@@ -124,6 +124,19 @@ const RIGHTS: Record<string, Right> = {
   'GET /api/v1/openapi.json': 'list',
 };
 
+/** What open routes answer those who are not logged in, and those who are. */
+const OPEN: Record<string, readonly [stranger: number, others: number]> = {
+  'GET /badge/:spec.svg': [404, 404],
+  'GET /login': [200, 303],
+  // Without the token.
+  'POST /login': [403, 403],
+  // To GitHub; back from there without what began in this browser.
+  'GET /auth/github': [303, 303],
+  'GET /auth/github/callback': [400, 400],
+  'POST /logout': [303, 303],
+  'POST /theme': [303, 303],
+};
+
 /** What is neither a page nor of the API: each says by itself who may. */
 const OTHERS = new Set(['GET /healthz', 'GET /readyz', 'GET /metrics']);
 
@@ -187,6 +200,11 @@ test('each route answers those who may ask, and a route without a row in this ta
       ...body,
     });
     const { status } = answer;
+    const isPublic = path.startsWith('/badge/') && status === 200;
+    if (!isPublic) assert.equal(answer.headers.get('Cache-Control'), 'no-store', route);
+    assert.equal(answer.headers.get('X-Content-Type-Options'), 'nosniff', route);
+    const policy = answer.headers.get('Content-Security-Policy') ?? '';
+    assert.ok(path.startsWith('/badge/') || /frame-ancestors 'none'/.test(policy), route);
     const location = answer.headers.get('Location') ?? '';
     gone.abort();
     return { status, toLogin: status === 303 && /(?:^|\/)login/.test(location) };
@@ -217,8 +235,20 @@ test('each route answers those who may ask, and a route without a row in this ta
       const other = { ...(await session(cookieFor('admin'))), 'Sec-Fetch-Site': 'cross-site' };
       assert.equal((await ask(route, other)).status, 403, `${route} from another site`);
     }
-    // Logging out would end the session that the others are asked with.
-    if (right === 'open') continue;
+    if (right === 'open') {
+      // Logging out ends the session that it is asked with.
+      const isLogOut = route === 'POST /logout';
+      const logged = PEOPLE.map((person) => (isLogOut ? logInAs(url, person) : cookieFor(person)));
+      const others: Record<string, string>[] = [bearer(ADMIN_TOKEN)];
+      for (const cookie of [...logged, logIn(url)]) others.push(await session(cookie));
+      for (const [at, asking] of [nobody, others].entries()) {
+        for (const headers of asking) {
+          const { status } = await ask(route, headers);
+          assert.equal(status, OPEN[route]?.[at], `${route}: ${JSON.stringify(headers)}`);
+        }
+      }
+      continue;
+    }
     const isApi = route.includes(' /api/v1/');
     for (const headers of strangers) {
       const answer = await ask(route, headers);

@@ -35,7 +35,6 @@ export function eventStream(ctx: Context, flushed: Barrier): EventStream {
   ctx.res.on('close', () => body.destroy());
   ctx.status = 200;
   ctx.type = 'text/event-stream';
-  ctx.set('Cache-Control', 'no-cache');
   // Asks nginx not to hold the stream back.
   ctx.set('X-Accel-Buffering', 'no');
   ctx.body = body;

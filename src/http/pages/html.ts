@@ -38,9 +38,16 @@ const ESCAPED: Record<string, string> = {
   "'": '&#39;',
 };
 
+/** What HTML reads, control characters, and the marks that turn the direction of writing round: text could look like another. */
+const UNSAFE =
+  // oxlint-disable-next-line no-control-regex -- this is about control characters
+  /[&<>"'\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069]/;
+const EACH_UNSAFE = new RegExp(UNSAFE, 'g');
+
+/** With � for what does not show and would change how the rest looks. */
 export function escapeHtml(text: string): string {
-  return /[&<>"']/.test(text)
-    ? text.replaceAll(/[&<>"']/g, (character) => ESCAPED[character] ?? '')
+  return UNSAFE.test(text)
+    ? text.replaceAll(EACH_UNSAFE, (character) => ESCAPED[character] ?? '\uFFFD')
     : text;
 }
 

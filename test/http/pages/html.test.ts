@@ -27,3 +27,8 @@ test('each part of a path is encoded, and only what is set is asked for', () => 
     'specs/..%2Fa%3Fb%23c?q=%C3%A4+%26',
   );
 });
+
+test('text that would turn the direction of what follows, or holds control characters, shows so; lines and tabs stay', () => {
+  const hostile = 'a\u202Egnp.exe\u2066\u001B]8;;x\u0007\u0000\u009B\r\n\tb';
+  assert.equal(html`${hostile}`.text, 'a�gnp.exe��]8;;x���\r\n\tb');
+});
