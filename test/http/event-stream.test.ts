@@ -9,7 +9,7 @@ import { eventStream } from '../../src/http/api/event-stream.ts';
 /** As much of Koa's context as an event stream uses; the body is not read until the test does. */
 function open() {
   const res = new EventEmitter();
-  const standing = { follow: () => () => undefined };
+  const standing = { enter: () => () => undefined, follow: () => () => undefined };
   const state = { stopping: new AbortController().signal, standing };
   const ctx = {
     res,

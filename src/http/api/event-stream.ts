@@ -17,8 +17,10 @@ export interface EventStream {
   end(): void;
 }
 
-/** Makes the answer an event stream, which tells of nothing that is not on the disk. It ends when its viewer may no longer have it: `Standing`. */
+/** Makes the answer an event stream, which tells of nothing that is not on the disk. It ends when its viewer may no longer have it: `Standing`. Throws as `OpenAnswers`. */
 export function eventStream(ctx: Context, flushed: Barrier): EventStream {
+  const standing = standingOf(ctx);
+  const leave = standing.enter();
   const body = new PassThrough();
   const gone = new AbortController();
   const keepAlive = setInterval(() => body.write(': still here\n\n'), KEEP_ALIVE_MS);
@@ -30,6 +32,7 @@ export function eventStream(ctx: Context, flushed: Barrier): EventStream {
     clearInterval(keepAlive);
     stopping.removeEventListener('abort', end);
     unfollow();
+    leave();
     gone.abort();
   });
   ctx.res.on('close', () => body.destroy());
@@ -39,7 +42,7 @@ export function eventStream(ctx: Context, flushed: Barrier): EventStream {
   ctx.set('X-Accel-Buffering', 'no');
   ctx.body = body;
   body.write(': mainsheet\n\n');
-  const unfollow = standingOf(ctx).follow(end);
+  const unfollow = standing.follow(end);
 
   return {
     signal: gone.signal,

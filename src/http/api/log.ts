@@ -18,7 +18,7 @@ const JUDGED_FOR_MS = 10_000;
 
 /**
  * A run's whole log as text, read from the store as the client takes it, for as long as they may see the run: the answer breaks off
- * when they may no more.
+ * when they may no more. Throws as `OpenAnswers`.
  */
 export function logText(
   ctx: Context,
@@ -26,8 +26,11 @@ export function logText(
   run: Pick<Run, 'id' | 'repository'>,
   timestamps: boolean,
 ): Readable {
-  const stillMay = judgedAgain(standingOf(ctx), deps.clock, run.repository);
-  return Readable.from(textOf(chunksOf(deps.store, run.id, -1, stillMay), timestamps));
+  const standing = standingOf(ctx);
+  const stillMay = judgedAgain(standing, deps.clock, run.repository);
+  const text = Readable.from(textOf(chunksOf(deps.store, run.id, -1, stillMay), timestamps));
+  const leave = standing.enter();
+  return text.once('close', leave);
 }
 
 /** Throws when what was judged more than ten seconds ago is no longer so. */

@@ -4,8 +4,9 @@ import { hasAccess } from './bearer.ts';
 import type { SessionCookie } from './cookie.ts';
 import { SESSION_MS, type LoggedIn, type LogIns } from './log-ins.ts';
 import { checkSameOrigin } from './same-origin.ts';
+import type { OpenAnswers } from './open-answers.ts';
 import type { RightsWatch, Standing } from './standing.ts';
-import { administrator, type Viewer } from './viewer.ts';
+import { administrator, viewerOf as viewerIn, type Viewer } from './viewer.ts';
 import type { ViewerOf } from './viewers.ts';
 
 /** Who asks: the holder of the bearer token, or a browser that is logged in; undefined for others. Sets what `standingOf` gives. */
@@ -22,17 +23,19 @@ export function createAuthenticate(deps: {
   publicUrl: string | undefined;
   viewerOf: ViewerOf | undefined;
   rights: RightsWatch;
+  openAnswers: OpenAnswers;
 }): Authenticate {
-  const { token, logIns, cookie, publicUrl, viewerOf, rights } = deps;
+  const { token, logIns, cookie, publicUrl, viewerOf, rights, openAnswers } = deps;
 
   const viewerOfSession = async ({ actor, githubId }: LoggedIn): Promise<Viewer | undefined> =>
     githubId === undefined
       ? administrator(actor)
       : await viewerOf?.({ login: nameOf(actor), id: githubId });
 
-  function standingIn(id: string, { githubId }: LoggedIn): Standing {
+  function standingIn(ctx: Context, id: string, { githubId }: LoggedIn): Standing {
     const changed = githubId === undefined ? undefined : rights.begin();
     return {
+      enter: () => openAnswers.enter(viewerIn(ctx)),
       follow(end) {
         const stops = [logIns.follow(id, end), changed?.follow(end)];
         return () => stops.forEach((stop) => stop?.());
@@ -49,7 +52,11 @@ export function createAuthenticate(deps: {
       if (!hasAccess(ctx, token)) return undefined;
       const viewer = administrator('admin');
       // Another token takes another process.
-      ctx.state['standing'] = { follow: () => () => undefined, again: async () => viewer };
+      ctx.state['standing'] = {
+        enter: () => openAnswers.enter(viewer),
+        follow: () => () => undefined,
+        again: async () => viewer,
+      } satisfies Standing;
       return viewer;
     }
     const id = cookie.read(ctx);
@@ -59,7 +66,7 @@ export function createAuthenticate(deps: {
     if (found === undefined) return undefined;
     if (found.renewed !== undefined) cookie.write(ctx, found.renewed, SESSION_MS);
     // Before rights are asked for: what changes meanwhile counts.
-    ctx.state['standing'] = standingIn(id, found);
+    ctx.state['standing'] = standingIn(ctx, id, found);
     return await viewerOfSession(found);
   };
 }

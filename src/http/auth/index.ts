@@ -8,6 +8,7 @@ import { createAttempts, type Attempts } from './attempts.ts';
 import { createAuthenticate, type Authenticate } from './authenticate.ts';
 import { createSessionCookie, type SessionCookie } from './cookie.ts';
 import { createLogIns, type LogIns } from './log-ins.ts';
+import { createOpenAnswers } from './open-answers.ts';
 import { createRightsWatch } from './standing.ts';
 import { createStateCookie, type StateCookie } from './state-cookie.ts';
 import type { ViewerOf } from './viewers.ts';
@@ -53,6 +54,7 @@ export function createAuth(deps: {
       publicUrl,
       viewerOf,
       rights: createRightsWatch(deps.news),
+      openAnswers: createOpenAnswers(),
     }),
     logIns,
     cookie,

@@ -6,8 +6,10 @@ import type { Viewer } from './viewer.ts';
 /** So long an answer to a user of GitHub goes on without asking again what they may see: as long as an answer of GitHub counts. */
 const LONGEST_MS = 5 * 60_000;
 
-/** Of a request whose answer takes long: whether its viewer may still have it. */
+/** Of a request whose answer takes long: whether its viewer may have it, and still may. */
 export interface Standing {
+  /** Counts an answer that stays open: `OpenAnswers`. Returns how to end that. */
+  enter(): () => void;
   /**
    * Calls `end` once the session has ended (`SessionWatch`), and for a user of GitHub when rights may have changed since they were
    * asked for, and after five minutes. Returns how to stop.

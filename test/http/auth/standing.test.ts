@@ -3,11 +3,13 @@ import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import type { Context } from 'koa';
 import { logText } from '../../../src/http/api/log.ts';
+import { createOpenAnswers } from '../../../src/http/auth/open-answers.ts';
 import { createRightsWatch } from '../../../src/http/auth/standing.ts';
 import type { Viewer } from '../../../src/http/auth/viewer.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import type { News } from '../../../src/model/news.ts';
 import { sampleRun } from '../../store/samples.ts';
+import { until } from '../../support/until.ts';
 import { startHttp } from '../fixture.ts';
 import { logIn, SAME_SITE } from '../pages/browser.ts';
 import { logInAs, peopleWith } from '../people.ts';
@@ -111,6 +113,7 @@ test('the text of a log breaks off when its reader may see the run no more, or i
     let now = 0;
     let asked = 0;
     const standing = {
+      enter: () => () => undefined,
       follow: () => () => undefined,
       async again() {
         asked += 1;
@@ -135,4 +138,49 @@ test('the text of a log breaks off when its reader may see the run no more, or i
   assert.deepEqual(await read(viewer(false), 5000), { text: gone, asked: 1 });
   assert.deepEqual(await read(undefined, 5000), { text: gone, asked: 1 });
   assert.deepEqual(await read(undefined, 900), { text: 'x'.repeat(10), asked: 0 });
+});
+
+test('streams and downloads of logs are counted for each person, all people and each administrator, until they end', () => {
+  const open = createOpenAnswers();
+  const full = { status: 429, code: 'too-many-streams', headers: { 'Retry-After': '30' } };
+  const fill = (viewer: { actor: string; visible: string[] | undefined }, count: number) =>
+    Array.from({ length: count }, () => open.enter(viewer));
+  const person = (at: number) => ({ actor: `github:p${at}`, visible: [] });
+  const [leave] = fill(person(0), 50);
+  assert.throws(() => open.enter(person(0)), full);
+  leave?.();
+  leave?.();
+  fill(person(0), 1);
+  assert.throws(() => open.enter(person(0)), full);
+  for (let at = 1; at < 20; at += 1) fill(person(at), 50);
+  assert.throws(() => open.enter(person(20)), full);
+  const admin = { actor: 'admin', visible: undefined };
+  fill(admin, 1000);
+  assert.throws(() => open.enter(admin), full);
+});
+
+test('a person has fifty streams and no more, whatever they are of; the end of one makes room', async (t) => {
+  const people = peopleWith({ alice: { 'acme/storefront': 'read' } });
+  const { url, store } = await startHttp(t, { people, sleep: async () => undefined });
+  await store.runs.insert(sampleRun('r1', { state: 'running', repository: 'acme/storefront' }), []);
+  const Cookie = await logInAs(url, 'alice');
+  const gone = new AbortController();
+  const ask = (path: string, headers: object = {}) =>
+    fetch(url + path, { headers: { ...headers, Cookie }, signal: gone.signal });
+  // What is not read to its end leaves, too.
+  for (let at = 0; at < 10; at += 1) {
+    await fetch(`${url}/runs/r1/log.txt`, { method: 'HEAD', headers: { Cookie } });
+  }
+  for (let at = 0; at < 50; at += 1) assert.equal((await ask('/api/v1/events')).status, 200);
+  for (const [path, headers] of [
+    ...STREAMS,
+    ['/runs/r1/log.txt', {}],
+    ['/api/v1/runs/r1/log', {}],
+  ] as const) {
+    assert.equal((await ask(path, headers)).status, 429, path);
+  }
+  assert.equal((await ask('/runs/r1')).status, 200, 'pages are not streams');
+  gone.abort();
+  const look = async () => (await fetch(`${url}/runs/r1/log.txt`, { headers: { Cookie } })).status;
+  await until('room', async () => (await look()) === 200);
 });
