@@ -241,7 +241,7 @@ test('each route answers those who may ask, and a route without a row in this ta
       const logged = PEOPLE.map((person) => (isLogOut ? logInAs(url, person) : cookieFor(person)));
       const others: Record<string, string>[] = [bearer(ADMIN_TOKEN)];
       for (const cookie of [...logged, logIn(url)]) others.push(await session(cookie));
-      for (const [at, asking] of [nobody, others].entries()) {
+      for (const [at, asking] of [strangers, others].entries()) {
         for (const headers of asking) {
           const { status } = await ask(route, headers);
           assert.equal(status, OPEN[route]?.[at], `${route}: ${JSON.stringify(headers)}`);
