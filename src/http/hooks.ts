@@ -8,6 +8,7 @@ import type { WaitForResult } from '../controller/hooks/results.ts';
 import type { Run } from '../model/run.ts';
 import type { Hooks, OpenHook } from '../controller/hooks/hooks.ts';
 import type { Clock } from '../lib/clock.ts';
+import { MainsheetError, withoutStack } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Source } from '../sources/contract.ts';
 import type { IncomingDelivery } from '../store/inbox.ts';
@@ -21,7 +22,7 @@ import { headerOf, send, sendProblem } from './plain.ts';
 import { ProblemError } from './problem.ts';
 import { createRateLimit } from './rate-limit.ts';
 import type { ReadBody } from './read-body.ts';
-import { codeOf, refuseOver, type Refusals } from './refusals.ts';
+import { codeOf, refusalFor, type Refusals } from './refusals.ts';
 import type { Stopping } from './stopping.ts';
 import type { TakeIn } from './take-in.ts';
 
@@ -51,6 +52,8 @@ export type HookHandler = (
   request: IncomingMessage,
   response: ServerResponse,
 ) => Promise<void>;
+
+const UNKNOWN = withoutStack(() => new ProblemError(404, 'hook-unknown', 'there is no such hook'));
 
 interface Answer {
   status: number;
@@ -85,34 +88,39 @@ export function createHookHandler(deps: {
     let open: OpenHook | undefined;
     try {
       deps.stopping.turnAway();
-      deps.refusals.check(() => client);
+      const tooMany = deps.refusals.check(() => client);
+      if (tooMany !== undefined) return refuse(tooMany);
       open = await deps.hooks.find(target.id);
-      if (open === undefined) {
-        throw new ProblemError(404, 'hook-unknown', 'there is no such hook');
-      }
+      if (open === undefined) return refuse(UNKNOWN);
       const admitted = admit(target, open, request, client);
+      if (admitted instanceof MainsheetError) return refuse(admitted);
       const { status, body } = await receive(target, open, request, response, admitted);
       send(response, status, body);
     } catch (error) {
+      refuse(error);
+    }
+
+    function refuse(error: unknown): void {
       deps.refusals.note(client, { hook: target.id }, error);
       if (open !== undefined) deps.hookRefusals.note(target.id, codeOf(error));
       sendProblem(request, response, { error, path: PATH, logger: deps.logger });
     }
   };
 
-  /** What the request's line and headers say. Throws at once: most of what is refused is refused here. */
+  /** What the request's line and headers say. What may come often is answered, since to throw it would take longer than all the rest. */
   function admit({ id, token }: Target, open: OpenHook, request: IncomingMessage, client: Client) {
     const contentType = checkRequest(request, open, client);
     const { clientCertificate: wanted } = open.hook;
     const why = wanted && whyNotAdmitted(wanted, deps.clientCertificate(request));
     if (why !== undefined) throw new ProblemError(403, 'certificate-refused', why);
     const { rate } = open.hook;
-    if (rate !== undefined) {
-      refuseOver(limits.wait(id, rate), 'the hook takes no more requests for now');
-    }
+    const tooMany =
+      rate && refusalFor(limits.wait(id, rate), 'the hook takes no more requests for now');
+    if (tooMany !== undefined) return tooMany;
     const now = deps.clock.now();
     const incoming = { header: (name: string) => headerOf(request, name), token };
-    return { contentType, now, incoming, check: open.verify(incoming, now) };
+    const check = open.verify(incoming, now);
+    return check.refusesAll ? check.refusal() : { contentType, now, incoming, check };
   }
 
   async function receive(
@@ -120,7 +128,7 @@ export function createHookHandler(deps: {
     open: OpenHook,
     request: IncomingMessage,
     response: ServerResponse,
-    { contentType, now, incoming, check }: ReturnType<typeof admit>,
+    { contentType, now, incoming, check }: Exclude<ReturnType<typeof admit>, MainsheetError>,
   ): Promise<Answer> {
     const bytes = await deps.readBody(request, check);
     // Only now: who has no secret must not use up what who has it may send.

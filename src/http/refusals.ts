@@ -24,8 +24,8 @@ const LOGGED_ELSEWHERE = new Set(['too-many-requests', 'not-stored', 'internal']
 
 /** What becomes of requests that are not taken: counted, logged with the reason, and held off where they are many. */
 export interface Refusals {
-  /** Throws ProblemError 429 for an address of which many were refused. */
-  check(client: () => Client): void;
+  /** What to answer to an address of which many were refused: ProblemError 429. */
+  check(client: () => Client): ProblemError | undefined;
   /** `about`: what the log says of it beside the reason. */
   note(client: Client, about: object, error: unknown): void;
 }
@@ -42,11 +42,11 @@ export function createRefusals(deps: {
   return {
     check(client) {
       // Nothing was refused yet: it need not be found out who asks.
-      if (isQuiet) return;
+      if (isQuiet) return undefined;
       const key = keyOf(client());
-      if (key === undefined) return;
+      if (key === undefined) return undefined;
       const what = 'too many requests from this address were refused';
-      refuseOver(limits.wait(key, MOST), what);
+      return refusalFor(limits.wait(key, MOST), what);
     },
 
     note(client, about, error) {
@@ -72,11 +72,11 @@ export function codeOf(error: unknown): string {
   return error instanceof MainsheetError ? error.code : 'internal';
 }
 
-/** Throws ProblemError 429 when there is something to wait for. */
-export function refuseOver(waitMs: number, message: string): void {
-  if (waitMs === 0) return;
+/** ProblemError 429 when there is something to wait for. */
+export function refusalFor(waitMs: number, message: string): ProblemError | undefined {
+  if (waitMs === 0) return undefined;
   const headers = { 'Retry-After': String(Math.ceil(waitMs / 1000)) };
-  throw withoutStack(() => new ProblemError(429, 'too-many-requests', message, { headers }));
+  return withoutStack(() => new ProblemError(429, 'too-many-requests', message, { headers }));
 }
 
 /** What of an address fails counts by this key; undefined for one that may be a proxy's, behind which others stand. */

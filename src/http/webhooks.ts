@@ -56,10 +56,15 @@ export function createWebhookHandler(deps: {
   return async (request, response) => {
     try {
       deps.turnAway();
-      deps.refusals.check(() => clientOf(request, deps.isProxy));
+      const tooMany = deps.refusals.check(() => clientOf(request, deps.isProxy));
+      if (tooMany !== undefined) return refuse(tooMany);
       checkAddress(request);
       send(response, 202, await take(request));
     } catch (error) {
+      refuse(error);
+    }
+
+    function refuse(error: unknown): void {
       const about = { method: request.method ?? '', path: WEBHOOK_PATH };
       deps.refusals.note(clientOf(request, deps.isProxy), about, error);
       sendProblem(request, response, { error, path: WEBHOOK_PATH, logger: deps.logger });

@@ -17,6 +17,8 @@ export interface BodyCheck {
    * signed: then the sender itself may mean the same body twice.
    */
   signed: string | undefined;
+  /** No body passes: none has to be read. */
+  refusesAll?: true;
   /** Whether the whole body is what was signed. */
   whole(body: Buffer): boolean | Promise<boolean>;
   /** The body as text, where `whole` has made it one. */
@@ -30,7 +32,7 @@ export interface BodyCheck {
 
 /**
  * The check of a request's body by what its headers say. `now` in milliseconds since the epoch. Throws TerminalError
- * `bad-signature` when no body could pass.
+ * `bad-signature` when no body could pass, or answers a check that `refusesAll`, which takes less time where such are many.
  */
 export type Verify = (request: Incoming, now: number) => BodyCheck;
 

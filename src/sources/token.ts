@@ -2,16 +2,25 @@ import { hash, timingSafeEqual } from 'node:crypto';
 import type { BodyCheck, Incoming, Source, Verify } from './contract.ts';
 import { required, unsigned } from './signature.ts';
 
+const WRONG_TOKEN = unsigned('the token is none of the hook');
+
 /** Nothing of the body is signed: who has the token may send any. */
 const ANY_BODY: BodyCheck = {
   signed: undefined,
   whole: () => true,
   update: () => undefined,
   matches: () => true,
-  refusal: () => unsigned('the token is none of the hook'),
+  refusal: () => WRONG_TOKEN,
 };
 
-/** The check of a token, which takes the same time wherever two tokens differ. Throws TerminalError `bad-signature`. */
+const NO_BODY: BodyCheck = {
+  ...ANY_BODY,
+  refusesAll: true,
+  whole: () => false,
+  matches: () => false,
+};
+
+/** The check of a token, which takes the same time wherever two tokens differ. Throws TerminalError `bad-signature` where there is none. */
 export function tokenVerifier(
   secrets: readonly string[],
   read: (request: Incoming) => string,
@@ -19,13 +28,13 @@ export function tokenVerifier(
   const digests = secrets.filter((secret) => secret !== '').map(digestOf);
   return (request) => {
     const given = digestOf(read(request));
-    if (digests.some((digest) => timingSafeEqual(digest, given))) return ANY_BODY;
-    throw unsigned('the token is none of the hook');
+    return digests.some((digest) => timingSafeEqual(digest, given)) ? ANY_BODY : NO_BODY;
   };
 }
 
 function digestOf(text: string): Buffer {
-  return hash('sha256', text, 'buffer');
+  // As text it takes half the time.
+  return Buffer.from(hash('sha256', text, 'hex'), 'latin1');
 }
 
 function tokenSource(read: (request: Incoming) => string): Source {

@@ -17,6 +17,7 @@ import type { Store } from '../../src/store/index.ts';
 import { asAdmin } from '../support/admin.ts';
 import { until } from '../support/until.ts';
 import { NOW, startHttp, type Fixture } from './fixture.ts';
+import { rawRequest } from './raw.ts';
 
 const TOKEN = 'a token of sixteen';
 const PEOPLE = 'team: T0000000001\nusers: { U0000000001: alice }';
@@ -76,6 +77,10 @@ test('what a hook does not take is refused before the body is read, and nothing 
     'unsupported-content-type',
   ]);
   assert.deepEqual(await codeOf(await send(fixture, { token: 'x' })), [401, 'bad-signature']);
+  const begun =
+    'POST /webhooks/v1/hooks/a HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n' +
+    'X-Token: x\r\nContent-Length: 100000\r\n\r\n{';
+  assert.equal((await rawRequest(fixture.port, begun)).status, 401);
   assert.deepEqual(await codeOf(await send(fixture, { body: '{' })), [400, 'payload-unreadable']);
   const deep = `${'['.repeat(200)}${']'.repeat(200)}`;
   assert.deepEqual(await codeOf(await send(fixture, { body: deep })), [400, 'payload-unreadable']);

@@ -29,11 +29,7 @@ secrets:
   const taken = (now: number) =>
     ['old', 'new', 'newer'].filter((token) => {
       const header = () => `Bearer ${token}`;
-      try {
-        return open?.verify({ header, token: '' }, now) !== undefined;
-      } catch {
-        return false;
-      }
+      return open?.verify({ header, token: '' }, now).whole(Buffer.from('{}')) === true;
     });
 
   assert.deepEqual(taken(0), ['old']);
