@@ -47,7 +47,7 @@ test('each loads what it needs, and no package that only others or some settings
   ]);
   const service = await loadedBy(at('src/app.ts'));
   assert.ok(service.includes('koa'), service.join(', '));
-  const others = [
+  const others = new Set([
     '@marcbachmann/cel-js',
     'age-encryption',
     'ajv',
@@ -58,9 +58,9 @@ test('each loads what it needs, and no package that only others or some settings
     're2js',
     'ssh2',
     'undici',
-  ];
+  ]);
   assert.deepEqual(
-    service.filter((name) => others.includes(name)),
+    service.filter((name) => others.has(name)),
     [],
   );
 });
