@@ -64,6 +64,7 @@ import { createOrdering } from './runs/ordering/ordering.ts';
 import { createRender } from './runs/render-callback.ts';
 import { createSpecReader } from './runs/snapshot.ts';
 import { createTransitions } from './runs/transition.ts';
+import { createInterrupt } from './steps/interrupt.ts';
 import { createEndLeftovers } from './steps/leftovers.ts';
 import { findSetpriv } from './steps/no-new-privileges.ts';
 import { createOrphans } from './steps/orphans.ts';
@@ -153,7 +154,8 @@ export async function startApp(deps: {
       });
     },
   });
-  const orphans = createOrphans({ clock });
+  const interrupt = createInterrupt(join(config.dataDir, 'interrupted'));
+  const orphans = createOrphans({ clock, interrupt });
   await orphans.endBelow(config.dataDir);
   await clearScratch(config.dataDir, logger);
 
@@ -209,6 +211,7 @@ export async function startApp(deps: {
     user: stepUser,
     setpriv,
     killGraceMs: killGrace(config),
+    interrupt,
   });
   const execute = createExecute({
     store,
@@ -247,7 +250,9 @@ export async function startApp(deps: {
     transitions,
     execute,
     endLeftovers:
-      stepUser === undefined ? undefined : createEndLeftovers({ clock, uid: stepUser.uid }),
+      stepUser === undefined
+        ? undefined
+        : createEndLeftovers({ clock, uid: stepUser.uid, isSpared: orphans.isFinishing }),
     owner,
     concurrency: config.concurrency,
     leaseMs: config.leaseMs,

@@ -16,12 +16,19 @@ export type EndLeftovers = () => Promise<number>;
  * another program that uses the same user. Finds them through `/proc`, so on Linux only, and kills at once.
  * Throws MainsheetError `leftover-alive` when one is still there after that.
  */
-export function createEndLeftovers({ clock, uid }: { clock: Clock; uid: number }): EndLeftovers {
+export function createEndLeftovers(deps: {
+  clock: Clock;
+  uid: number;
+  /** Of a process that is still to be let finish. */
+  isSpared?: (pid: number) => Promise<boolean>;
+}): EndLeftovers {
+  const { clock, uid, isSpared = async () => false } = deps;
   return async () => {
     const seen = new Set<number>();
     const startedAt = clock.elapsed();
     for (;;) {
-      const { ours, unclear } = await find(uid);
+      const { ours: all, unclear } = await find(uid);
+      const ours = await selectProcesses(all, async (pid) => !(await isSpared(pid)));
       if (ours.length === 0 && !unclear) return seen.size;
       for (const pid of ours) {
         signal(pid, 'SIGKILL');

@@ -2,28 +2,10 @@ import { execFile } from 'node:child_process';
 import { closeSync, constants, fchownSync, openSync, unlinkSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
-import { StringDecoder } from 'node:string_decoder';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { MainsheetError } from '../lib/errors.ts';
-import { createFairTurn } from '../lib/fair-turn.ts';
 import type { Owner } from '../lib/owner.ts';
-
-/** Text is handed on in pieces of this length: masking one may take some milliseconds. */
-const PIECE = 2048;
-
-/** Two pipes for what a program prints. */
-export interface OutputPipes {
-  /** File descriptors for the program. */
-  stdout: number;
-  stderr: number;
-  /** To be called once the program has them: from then on only the program and its descendants keep the pipes open. */
-  handedOver(): void;
-  /** Calls `log` with decoded text as it comes; resolves when no process has the pipes open any more, or after `close`. */
-  forward(log: (stream: 'stdout' | 'stderr', text: string) => void): Promise<void>;
-  /** Closes whatever is open; what is still in the pipes is dropped. */
-  close(): void;
-}
+import { forwardText, type ProgramOutput } from './output-text.ts';
 
 /**
  * Opens two named pipes in `directory` and removes their names at once. Node's own pipes to child processes are sockets,
@@ -31,7 +13,7 @@ export interface OutputPipes {
  * That only their owner may do, which is `user` when there is one.
  * Throws MainsheetError `step-pipes` when there is no `mkfifo` or the directory cannot hold pipes.
  */
-export async function openOutputPipes(directory: string, user?: Owner): Promise<OutputPipes> {
+export async function openOutputPipes(directory: string, user?: Owner): Promise<ProgramOutput> {
   const paths = { stdout: join(directory, 'stdout'), stderr: join(directory, 'stderr') };
   try {
     await promisify(execFile)('mkfifo', ['-m', '600', paths.stdout, paths.stderr]);
@@ -44,31 +26,7 @@ export async function openOutputPipes(directory: string, user?: Owner): Promise<
   const stdout = openPipe(paths.stdout, user);
   const stderr = openPipe(paths.stderr, user);
   let closed = false;
-
-  async function forward(
-    pipe: Pipe,
-    stream: 'stdout' | 'stderr',
-    log: (stream: 'stdout' | 'stderr', text: string) => void,
-  ): Promise<void> {
-    const decoder = new StringDecoder('utf8');
-    const turn = createFairTurn();
-    try {
-      const chunks: AsyncIterable<Buffer> = pipe.reader;
-      for await (const chunk of chunks) {
-        const text = decoder.write(chunk);
-        for (const piece of piecesOf(text)) {
-          log(stream, piece);
-          await turn();
-        }
-        // A program that prints without end must not keep the process from everything else.
-        await nextTurn();
-      }
-    } catch (error) {
-      if (!closed) throw error;
-    }
-    const rest = decoder.end();
-    if (rest !== '') log(stream, rest);
-  }
+  const isClosed = () => closed;
 
   return {
     stdout: stdout.writer,
@@ -78,8 +36,13 @@ export async function openOutputPipes(directory: string, user?: Owner): Promise<
       stderr.release();
     },
     async forward(log) {
-      await Promise.all([forward(stdout, 'stdout', log), forward(stderr, 'stderr', log)]);
+      await Promise.all([
+        forwardText(stdout.reader, (text) => log('stdout', text), isClosed),
+        forwardText(stderr.reader, (text) => log('stderr', text), isClosed),
+      ]);
     },
+    // A pipe ends by itself.
+    ended() {},
     close() {
       closed = true;
       for (const pipe of [stdout, stderr]) {
@@ -88,18 +51,6 @@ export async function openOutputPipes(directory: string, user?: Owner): Promise<
       }
     },
   };
-}
-
-/** Each of whole characters. */
-function* piecesOf(text: string): Generator<string> {
-  let start = 0;
-  while (start < text.length) {
-    const end = start + PIECE;
-    const isCut = (text.codePointAt(end - 1) ?? 0) > 0xffff;
-    const piece = text.slice(start, isCut ? end + 1 : end);
-    yield piece;
-    start += piece.length;
-  }
 }
 
 interface Pipe {

@@ -35,14 +35,17 @@ export async function selectProcesses(
 export interface ProcessStatus {
   state: string | undefined;
   group: number;
+  /** In ticks since the machine was started: with the id it names one process for ever. */
+  started: string | undefined;
 }
 
 /** Of a process that still is. Throws as `otherProcesses` does. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
 export async function statusOf(pid: number): Promise<ProcessStatus | undefined> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(unlessClosed);
   // The second field, in parentheses, is the program's name, which may hold anything.
-  const [state, , group] = text?.slice(text.lastIndexOf(')') + 2).split(' ') ?? [];
-  return text === undefined ? undefined : { state, group: Number(group) };
+  const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ') ?? [];
+  const [state, , group] = fields;
+  return text === undefined ? undefined : { state, group: Number(group), started: fields[19] };
 }
 
 /**

@@ -4,8 +4,10 @@ import { describeError } from '../lib/errors.ts';
 import { makeOwn, type Owner } from '../lib/owner.ts';
 import type { StepLimits } from '../lib/step-limits.ts';
 import type { StepContext, StepResult } from './contract.ts';
+import { createInterrupt, FINISH_MS, TO_FINISH, type Interrupt } from './interrupt.ts';
 import { createLimitWatch, underLimits } from './limited-shell.ts';
 import { withoutNewPrivileges } from './no-new-privileges.ts';
+import { openOutputFiles } from './output-file.ts';
 import { openOutputPipes } from './output-pipe.ts';
 import { createProcessGroup, type ProcessGroup } from './process-group.ts';
 import { startProgram, type Ended } from './program.ts';
@@ -33,6 +35,11 @@ export interface ProgramRun {
   /** The step's file of outputs, which marks its processes. */
   output: string;
   limits: StepLimits;
+  /**
+   * It must not be cut short. It prints to files, and goes on when this process dies. What ends others sends SIGINT to it alone, as it
+   * ends what it has started by itself, and everything else follows after `FINISH_MS`; sooner only when this process stops.
+   */
+  mustFinish?: true;
   /** Called with what it prints, as it comes. */
   see?(stream: 'stdout' | 'stderr', text: string): void;
 }
@@ -59,8 +66,9 @@ export function createRunProgram(deps: {
   /** As `findSetpriv` finds it: takes from programs the way to more rights. */
   setpriv?: string | undefined;
   killGraceMs?: number;
+  interrupt?: Interrupt;
 }): RunProgram {
-  const { clock, shell, user } = deps;
+  const { clock, shell, user, interrupt = createInterrupt() } = deps;
   const killGraceMs = deps.killGraceMs ?? KILL_GRACE_MS;
   const watch = createExitWatch();
 
@@ -68,7 +76,10 @@ export function createRunProgram(deps: {
     if (context.signal.aborted) return { result: cancelled(context.signal) };
     const limitWatch = createLimitWatch(run.limits);
     await makeOwn(context.scratch, user);
-    const pipes = await openOutputPipes(context.scratch, user);
+    const mustFinish = run.mustFinish === true;
+    const output = mustFinish
+      ? await openOutputFiles(context.scratch, clock)
+      : await openOutputPipes(context.scratch, user);
     const over = new AbortController();
     let atLineStart = true;
     try {
@@ -76,18 +87,29 @@ export function createRunProgram(deps: {
       const command = withoutNewPrivileges(deps.setpriv, limited);
       const program = startProgram(command.path, command.args, {
         cwd: run.cwd,
-        env: { ...context.env, MAINSHEET_OUTPUT: run.output },
-        stdio: ['ignore', pipes.stdout, pipes.stderr],
+        env: {
+          ...context.env,
+          MAINSHEET_OUTPUT: run.output,
+          ...(mustFinish ? Object.fromEntries([TO_FINISH.split('=')]) : {}),
+        },
+        stdio: ['ignore', output.stdout, output.stderr],
         ...user,
       });
-      pipes.handedOver();
+      output.handedOver();
       const id = await program.started;
       const group = createProcessGroup({ clock, id, mark: `MAINSHEET_OUTPUT=${run.output}` });
-      using _ = watch(group);
+      using _ = mustFinish ? undefined : watch(group);
+
+      async function stop(graceMs: number): Promise<void> {
+        if (!mustFinish) return await group.end(graceMs);
+        await interrupt(id);
+        await within(isStopping(context.signal) ? killGraceMs : FINISH_MS, program.ended);
+        await group.end(Math.min(killGraceMs, LEFTOVER_GRACE_MS));
+      }
 
       try {
         let seen = 0;
-        const forwarded = pipes.forward((stream, text) => {
+        const forwarded = output.forward((stream, text) => {
           seen += text.length;
           if (text !== '') atLineStart = text.endsWith('\n');
           if (stream === 'stderr') limitWatch.see(text);
@@ -102,16 +124,18 @@ export function createRunProgram(deps: {
           forwarded.then(() => new Promise<never>(() => {})),
         ]);
         if (end === 'exited') {
+          output.ended();
           await within(DRAIN_MS, forwarded);
           if (!(await group.vanishes(SETTLE_MS))) {
             context.log('stderr', `${atLineStart ? '' : '\n'}${LEFTOVERS}\n`);
             await group.end(Math.min(killGraceMs, LEFTOVER_GRACE_MS));
           }
         } else {
-          await group.end(killGraceMs);
+          await stop(killGraceMs);
+          output.ended();
         }
         await drained(forwarded, () => seen);
-        pipes.close();
+        output.close();
         await forwarded;
 
         if (end === 'cancelled') return { result: cancelled(context.signal) };
@@ -120,12 +144,12 @@ export function createRunProgram(deps: {
         return { ended, blame: limitWatch.blame(ended) };
       } catch (error) {
         // The log cannot be written: nothing may go on behind its back.
-        await group.end(0);
+        await stop(0);
         throw error;
       }
     } finally {
       over.abort();
-      pipes.close();
+      output.close();
     }
   };
 
@@ -142,7 +166,7 @@ export function createRunProgram(deps: {
     }
   }
 
-  async function within(ms: number, promise: Promise<void>): Promise<void> {
+  async function within(ms: number, promise: Promise<unknown>): Promise<void> {
     const done = new AbortController();
     await Promise.race([promise, clock.sleep(ms, done.signal)]).finally(() => done.abort());
   }
@@ -170,6 +194,11 @@ async function aborted(signal: AbortSignal, over: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => {
     signal.addEventListener('abort', () => resolve(), { once: true, signal: over });
   });
+}
+
+/** Whether it is no cancel of the run: this process stops, or has lost the run. */
+function isStopping({ aborted, reason }: AbortSignal): boolean {
+  return aborted && (reason as { kind?: unknown } | undefined)?.kind === 'interrupt';
 }
 
 function late(timeoutMs: number): StepResult {

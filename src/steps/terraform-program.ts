@@ -50,6 +50,7 @@ export async function openTerraform(
         cwd,
         output: join(scratch, 'output'),
         limits,
+        mustFinish: true,
         see: (stream, text) => (seen[stream] = (seen[stream] + text).slice(-MOST_SEEN)),
       },
     );

@@ -17,9 +17,9 @@ describe('terraform, with the real program and a real controller', { skip: noTer
 
   before(async () => {
     root = await mkdtemp(join(tmpdir(), 'mainsheet-terraform-'));
-    const slow = `provisioner "local-exec" {
-      command = "test -e ${file('go')} || { touch ${file('begun')}; exec sleep 1000; }"
-    }`;
+    const provisioner = (command: string) => `provisioner "local-exec" { command = "${command}" }`;
+    // Prints all the while, so that its output has to go somewhere when Mainsheet is dead.
+    const slow = `touch ${file('begun')}; until test -e ${file('go')}; do echo tick; sleep 0.05; done`;
     world = await createWorld({
       files: {
         'infra/main.tf': configuration(
@@ -30,8 +30,8 @@ describe('terraform, with the real program and a real controller', { skip: noTer
         'slow/main.tf': configuration(
           file('slow.tfstate'),
           '"slow"',
-          // What is left in any case: a provisioner that is cut short is not always in the state.
-          `resource "terraform_data" "slow" {\n${slow}\n}
+          `resource "terraform_data" "first" {\n${provisioner(`echo once >> ${file('applied')}`)}\n}
+          resource "terraform_data" "slow" {\ndepends_on = [terraform_data.first]\n${provisioner(slow)}\n}
           resource "terraform_data" "last" {\ndepends_on = [terraform_data.slow]\n}`,
         ),
       },
@@ -126,7 +126,7 @@ steps: [{ terraform: { path: slow, approve: never } }]
     assert.deepEqual(await readdir(join(world.controller.dataDir, 'plans')), []);
   });
 
-  test('a controller that is killed while it applies does not apply again before people have looked', async () => {
+  test('a controller is killed while Terraform applies: Terraform goes on, saves its state when it is told to end, and nothing is applied twice', async () => {
     const sha = await push('slow');
     await until('the apply has begun', () => existsSync(file('begun')));
     await world.controller.kill();
@@ -137,8 +137,15 @@ steps: [{ terraform: { path: slow, approve: never } }]
     const { id, reason } = await waiting(sha);
     assert.match(reason, /^Waiting for 1 approval by .*: Step 1: \d to add/);
     assert.match(await world.log(id), /Mainsheet was stopped while a plan was applied/);
+    assert.match(
+      await stateOf('slow.tfstate'),
+      /"status": ?"tainted"/,
+      'what was under way is saved',
+    );
+    assert.doesNotMatch(await stateOf('slow.tfstate'), /"name": ?"last"/);
     await approve(id);
     assert.equal((await world.ended(sha, 'slow')).state, 'succeeded');
-    assert.match(await stateOf('slow.tfstate'), /"name": ?"slow"/);
+    assert.match(await stateOf('slow.tfstate'), /"name": ?"last"/);
+    assert.equal(await stateOf('applied'), 'once\n');
   });
 });

@@ -33,6 +33,9 @@ test(
     const hide = 'env -i setsid sh -c "trap : TERM; while :; do sleep 1000; done" & echo $!';
     const pid = await printed(t, 'sh', ['-c', hide], UID);
     assert.ok(isAlive(pid));
+    const isSpared = async () => true;
+    assert.equal(await createEndLeftovers({ clock: systemClock, uid: UID, isSpared })(), 0);
+    assert.ok(isAlive(pid), 'it is spared while it is let finish');
     assert.ok((await endLeftovers()) >= 1);
     assert.equal(isAlive(pid), false);
     assert.equal(await endLeftovers(), 0);

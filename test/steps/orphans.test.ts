@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { gitEnvironment } from '../../src/git/git-environment.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import { createInterrupt } from '../../src/steps/interrupt.ts';
 import { createOrphans } from '../../src/steps/orphans.ts';
+import { until } from '../support/until.ts';
 import { isAlive } from './support.ts';
 
 const TIME_LIMIT = { timeout: 300_000 };
@@ -88,3 +90,60 @@ test(
     assert.equal(stdout, 'ready\nEMFILE\n');
   },
 );
+
+/** A program that has to be let finish, and its helper. It notes the signals that either gets, and ends once `go` says so. */
+async function startFinishing(t: TestContext, directory: string) {
+  const notes = join(directory, 'signals');
+  const note = (who: string) =>
+    `for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => fs.appendFileSync('${notes}', '${who} ' + name + '\\n'));`;
+  const helper = `${note('helper')} console.log(1); setInterval(() => {}, 1000)`;
+  const script = `
+    ${note('program')}
+    const helper = require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(helper)}], { stdio: ['ignore', 'pipe', 'ignore'] });
+    helper.stdout.once('data', () => console.log(helper.pid));
+    setInterval(() => { if (fs.existsSync('${join(directory, 'go')}')) { helper.kill('SIGKILL'); process.exit(); } }, 20);`;
+  const child = spawn(process.execPath, ['-e', script], {
+    env: {
+      MAINSHEET_OUTPUT: join(directory, 'scratch', 'output'),
+      MAINSHEET_RUN_ID: directory,
+      MAINSHEET_STOP: 'interrupt',
+    },
+    stdio: ['ignore', 'pipe', 'ignore'],
+    detached: true,
+  });
+  t.after(() => child.exitCode ?? process.kill(-(child.pid ?? 0), 'SIGKILL'));
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  const pids = [child.pid ?? 0, Number(line.toString())];
+  return { pids, signals: async () => await readFile(notes, 'utf8').catch(() => '') };
+}
+
+test('what has to be let finish gets one SIGINT, however often the controller dies, and is waited for before its run goes on', async (t) => {
+  const directory = await dataDirectory(t);
+  const { pids, signals } = await startFinishing(t, directory);
+  const start = () =>
+    createOrphans({
+      clock: systemClock,
+      graceMs: 0,
+      interrupt: createInterrupt(join(directory, 'interrupted')),
+    });
+  assert.equal(await start().endBelow(directory), 0);
+  await until('it was told', async () => (await signals()) === 'program SIGINT\n');
+  const second = start();
+  assert.equal(await second.endBelow(directory), 0);
+  assert.deepEqual(await Promise.all(pids.map(second.isFinishing)), [true, true]);
+  const ended = second.endOfRun(directory);
+  const early = await Promise.race([ended, systemClock.sleep(300).then(() => 'waits')]);
+  assert.equal(early, 'waits');
+  assert.deepEqual(pids.filter(isAlive), pids);
+  await writeFile(join(directory, 'go'), '');
+  assert.equal(await ended, 2);
+  assert.equal(await signals(), 'program SIGINT\n');
+});
+
+test('what has to be let finish and does not is ended as others are', async (t) => {
+  const directory = await dataDirectory(t);
+  const { pids } = await startFinishing(t, directory);
+  const impatient = createOrphans({ clock: systemClock, graceMs: 300, finishMs: 0 });
+  await impatient.endOfRun(directory);
+  assert.deepEqual(pids.filter(isAlive), []);
+});

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -292,4 +293,30 @@ Lock Info:
   const missing = await run('{ path: infra, program: tofu }');
   assert.ok(missing.outcome === 'failed');
   assert.equal(missing.reason, 'there is no tofu on the PATH');
+});
+
+test('a cancelled step gives Terraform, and nothing that it has started, one SIGINT and the time to save its state', async (t) => {
+  const bin = await mkdtemp(join(tmpdir(), 'mainsheet-terraform-'));
+  t.after(() => rm(bin, { recursive: true, force: true }));
+  const file = (name: string) => join(bin, name);
+  // A provider that is sent SIGTERM dies in the midst of its work.
+  const provider = `trap 'echo SIGTERM > ${file('provider')}; exit' TERM; while :; do sleep 0.05; done`;
+  const script = `#!/bin/sh
+[ "$1" = plan ] && exit 2
+[ "$1" = apply ] || exit 0
+trap 'kill -KILL $provider; echo >> ${file('saved')}; exit 1' INT
+sh -c ${JSON.stringify(provider)} &
+provider=$!
+touch ${file('begun')}
+while :; do sleep 0.05; done
+`;
+  await writeFile(file('terraform'), script, { mode: 0o755 });
+  const { run } = await setUp(t, undefined, { path: `${bin}:/usr/bin:/bin` });
+  const stop = new AbortController();
+  const running = run('{ path: infra, approve: never }', { signal: stop.signal });
+  await until('it is applied', () => existsSync(file('begun')));
+  stop.abort({ kind: 'cancel', reason: 'Cancelled by admin' });
+  assert.deepEqual(await running, { outcome: 'cancelled', reason: 'Cancelled by admin' });
+  assert.equal(await readFile(file('saved'), 'utf8'), '\n');
+  assert.equal(existsSync(file('provider')), false);
 });
