@@ -33,10 +33,10 @@ try {
     const rounds: { rate: number; cpu: number; share: number; signed: number }[] = [];
     for (let round = 0; round < ROUNDS; round += 1) {
       await serve.settle();
-      const [before, since] = [serve.cpu(), performance.now()];
+      const before = serve.cpu();
       const { rate, answered } = await flood(headers);
       const cpu = serve.cpu() - before;
-      const share = cpu / (performance.now() - since);
+      const share = cpu / ((answered / rate) * 1000);
       const alone = await load(serve, SECONDS);
       await serve.settle();
       const [beside] = await Promise.all([load(serve, SECONDS), flood(headers)]);
