@@ -69,10 +69,16 @@ export function createContext(
   };
 }
 
-/** Checks an argument that names a run or a delivery, before it becomes part of a path. */
+/** Checks an argument that names a run, a spec or a hook, before it becomes part of a path. */
 export function idArgument(text: string): string {
   if (/^[\w-]{1,100}$/.test(text)) return text;
   throw new InvalidArgumentError('An id has letters, digits, "-" and "_" only.');
+}
+
+/** Checks an argument that names a delivery, before it becomes part of a path: that of a hook is `<hook>.<id>`. */
+export function deliveryArgument(text: string): string {
+  if (/^[\w-][\w.-]{0,199}$/.test(text)) return text;
+  throw new InvalidArgumentError('It is an id, as "mainsheet deliveries" shows it.');
 }
 
 /** Checks an argument that numbers a callback. */

@@ -13,7 +13,7 @@ import { newTableRoom, tabulateFor } from '../spec/path-table.ts';
 import { saysOf, type Said } from '../spec/says.ts';
 import { cutText } from '../lib/cut-text.ts';
 import { cleanJson, cleanLine } from '../lib/clean-text.ts';
-import { idArgument, type CommandContext } from './context.ts';
+import { deliveryArgument, type CommandContext } from './context.ts';
 import { allowedLimits, defaultSpecsPath, loadLocalSpecs } from './local-specs.ts';
 import { payloadOfPush, readPayload } from './payload-file.ts';
 import type { Terminal } from './terminal.ts';
@@ -71,7 +71,11 @@ export function explainCommand(program: Command, context: CommandContext): void 
   const command = program
     .command('explain')
     .description('say why a delivery did or did not deploy, spec by spec')
-    .argument('[delivery]', 'id of a delivery, as GitHub shows it', idArgument)
+    .argument(
+      '[delivery]',
+      'id of a delivery, as "mainsheet deliveries" shows it',
+      deliveryArgument,
+    )
     .option('--event <name>', 'without a server: the event, such as push')
     .option('--payload <file>', 'its payload; - reads standard input')
     .option('--from <commit>', 'without a server: what a push of it would do, such as HEAD')

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { cleanJson, cleanLine } from '../lib/clean-text.ts';
-import { idArgument, type CommandContext } from './context.ts';
+import { deliveryArgument, type CommandContext } from './context.ts';
 
 /** `mainsheet replay DELIVERY`: exit code 1 when nothing was deployed. */
 export function replayCommand(program: Command, context: CommandContext): void {
@@ -8,7 +8,11 @@ export function replayCommand(program: Command, context: CommandContext): void {
   program
     .command('replay')
     .description("run a stored delivery against today's specs once more")
-    .argument('<delivery>', 'id of the delivery, as GitHub shows it', idArgument)
+    .argument(
+      '<delivery>',
+      'id of the delivery, as "mainsheet deliveries" shows it',
+      deliveryArgument,
+    )
     .option('--json', 'print the summary and the runs as JSON')
     .action(
       context.action(async (id: string, options: { json?: true }) => {

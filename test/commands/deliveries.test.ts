@@ -173,11 +173,12 @@ test('a push whose payload is nested deeply is explained and replayed like any o
   }
 });
 
-test('a delivery that the server does not know is an error with its hint', async () => {
-  for (const command of ['explain', 'replay']) {
-    const { code, stderr } = await runCommand([command, 'unknown'], { env: here() });
+test('a delivery that the server does not know is an error with its hint, that of a hook too', async () => {
+  const ids = ['unknown', 'stripe.evt_1', `${'h'.repeat(63)}.sha256-${'0'.repeat(64)}.2`];
+  for (const [command, id] of ['explain', 'replay'].flatMap((one) => ids.map((id) => [one, id]))) {
+    const { code, stderr } = await runCommand([command ?? '', id ?? ''], { env: here() });
     assert.equal(code, 3);
-    assert.match(stderr, /^mainsheet: there is no delivery unknown\n/);
+    assert.ok(stderr.startsWith(`mainsheet: there is no delivery ${id}\n`), stderr);
   }
 });
 
