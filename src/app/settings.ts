@@ -34,7 +34,7 @@ export function settingsOf(deps: {
     Kept:
       retention.ageMs === 0
         ? 'for ever'
-        : `${Number.isInteger(days) ? `${days} days` : formatDuration(retention.ageMs)}, ${retention.runs} runs and ${retention.deliveries} deliveries at most`,
+        : `${Number.isInteger(days) ? `${days} days` : formatDuration(retention.ageMs)}, ${retention.runs.toLocaleString('en')} runs and ${retention.deliveries.toLocaleString('en')} deliveries at most`,
     'E-mail': config.smtp?.address ?? 'none',
     Traces: config.traces === undefined ? 'none' : 'sent',
   };

@@ -40,9 +40,10 @@ try {
 }
 process.stdout.write(`${target}\n`);
 
-/** Pages are live, so nothing says that they are done: two frames are enough for what is there. */
+/** From its top, where a log may have led away from. Pages are live, so nothing says that they are done: two frames are enough for what is there. */
 async function settle(page: Page): Promise<void> {
-  await page.evaluate(
-    'new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))',
-  );
+  const frames = 'new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))';
+  await page.evaluate(frames);
+  await page.evaluate('scrollTo(0, 0)');
+  await page.evaluate(frames);
 }

@@ -74,30 +74,92 @@ extract:
   return hooks.map(({ hook }) => hook);
 }
 
-/** Chains, batches, schedules, previews and hooks, with what waits in each. */
-export async function fillAutomation(store: Store, now: number): Promise<void> {
-  const newest = async (spec: string) => {
-    const { items } = await store.runs.list(
-      { limit: 1, before: undefined },
-      { spec, state: 'succeeded' },
-    );
-    return items[0] as Run;
-  };
+/** Something that comes to the store at a time, in milliseconds. */
+interface Coming {
+  at: number;
+  add: () => Promise<unknown>;
+}
+
+/** The runs that chains, batches, schedules and pull requests have made. */
+export function automationRuns(store: Store, now: number): Coming[] {
   const add = async (id: string, more: Partial<NewRun>) =>
     await store.runs.insert(sampleRun(id, { lane: id, delivery: `of ${id}`, ...more }), ['Deploy']);
+  const succeeded = async (id: string, tookMs: number, more: Partial<NewRun>) => {
+    const startedAt = (more.createdAt ?? 0) + 900;
+    const finishedAt = startedAt + tookMs;
+    await add(id, { ...more, state: 'succeeded', startedAt, finishedAt });
+    const times = { startedAt: startedAt + 1400, finishedAt: finishedAt - 300 };
+    const step = { index: 0, name: 'Deploy', attempts: 1, exitCode: 0, reason: '' };
+    await store.steps.update(id, { ...step, state: 'succeeded', ...times });
+  };
 
-  const staging = await newest('storefront-staging');
-  const canary = await newest('storefront-canary');
-  const delivery = `${chainEventName('storefront-canary')}:${staging.id}`;
-  await store.chains.add([
-    { run: staging.id, spec: 'storefront-canary', dueAt: now - 22 * MINUTE },
-    { run: canary.id, spec: 'storefront-production', dueAt: now + 18 * MINUTE },
-  ]);
+  const monday = Date.UTC(2026, 10, 30, 5);
+  const due = new Date(monday - Math.ceil((monday - now) / (7 * 24 * HOUR)) * 7 * 24 * HOUR);
+  return [
+    { at: now - 9 * MINUTE, add: async () => await promote(store, add, now - 9 * MINUTE) },
+    { at: now - 3 * HOUR, add: async () => await requestHook(store, now) },
+    { at: now - 4 * MINUTE, add: async () => await gather(store, add, now) },
+    {
+      at: due.getTime(),
+      add: async () =>
+        await succeeded('01kscheduled', 41_000, {
+          spec: 'search-indexer',
+          repository: 'acme/search',
+          sha: '4be1f20'.padEnd(40, '7'),
+          event: 'schedule',
+          delivery: `${scheduleEventName('search-indexer')}:${due.toISOString()}`,
+          createdAt: due.getTime(),
+        }),
+    },
+    ...PREVIEWS.map(({ number, ago, sha }) => ({
+      at: now - ago * HOUR,
+      add: async () =>
+        await succeeded(`01kpreview${number}`, 60_000, {
+          spec: 'storefront-preview',
+          environment: `preview-${number}`,
+          sha: sha.padEnd(40, '0'),
+          ref: `refs/pull/${number}/head`,
+          branch: undefined,
+          event: 'pull_request',
+          createdAt: now - ago * HOUR,
+          outputs: { environment_url: `https://pr-${number}.storefront.acme.example` },
+        }),
+    })),
+  ];
+}
+
+type Add = (id: string, more: Partial<NewRun>) => Promise<unknown>;
+
+async function promote(store: Store, add: Add, at: number): Promise<void> {
+  const staging = await newest(store, 'storefront-staging');
+  const event = chainEventName('storefront-canary');
+  const delivery = `${event}:${staging.id}`;
+  await store.chains.add([{ run: staging.id, spec: 'storefront-canary', dueAt: at }]);
   await store.chains.end(
     { run: staging.id, spec: 'storefront-canary' },
     { state: 'started', delivery },
   );
-  await store.inbox.store([sampleDelivery(delivery, { receivedAt: now - 22 * MINUTE })]);
+  await store.inbox.store([sampleDelivery(delivery, { event, receivedAt: at })]);
+  await store.inbox.close(
+    delivery,
+    'processed',
+    {
+      summary: 'Made 1 run: storefront-canary',
+      specs: [
+        {
+          spec: 'storefront-canary',
+          run: '01kpromotion',
+          verdict: {
+            matched: true,
+            reasons: [
+              { condition: 'on.deployment', held: true, detail: 'storefront-staging succeeded' },
+            ],
+          },
+        },
+      ],
+    },
+    at,
+  );
   await add('01kpromotion', {
     spec: 'storefront-canary',
     environment: 'canary',
@@ -107,13 +169,16 @@ export async function fillAutomation(store: Store, now: number): Promise<void> {
     delivery,
     state: 'blocked',
     reason: 'Waits for 1 approval by lena-k, samirb',
-    createdAt: now - 22 * MINUTE,
+    createdAt: at,
   });
+}
 
+async function gather(store: Store, add: Add, now: number): Promise<void> {
   await add('01kgathers', {
     spec: 'docs',
     repository: 'acme/docs',
     environment: 'pages',
+    sha: '5d90c3e'.padEnd(40, '2'),
     state: 'blocked',
     reason: 'Gathers events: 3 so far',
     createdAt: now - 4 * MINUTE,
@@ -123,39 +188,28 @@ export async function fillAutomation(store: Store, now: number): Promise<void> {
   const batch = { run: '01kgathers', spec: 'docs', lane: '01kgathers', key: '', closesAt };
   await store.batches.begin(batch);
   for (const one of ['a', 'b', 'c']) await store.batches.add(batch.run, batch.spec, one, 900);
+}
 
-  const monday = Date.UTC(2026, 10, 30, 5);
-  const due = new Date(monday - Math.ceil((monday - now) / (7 * 24 * HOUR)) * 7 * 24 * HOUR);
-  await add('01kscheduled', {
-    spec: 'search-indexer',
-    repository: 'acme/search',
-    event: 'schedule',
-    delivery: `${scheduleEventName('search-indexer')}:${due.toISOString()}`,
-    state: 'succeeded',
-    createdAt: due.getTime(),
-    startedAt: due.getTime() + 900,
-    finishedAt: due.getTime() + 42_000,
-  });
+/** Hours since each was deployed. */
+const PREVIEWS = [
+  { number: 412, ago: 2, state: 'live', sha: 'a1b2c3d' },
+  { number: 409, ago: 26, state: 'live', sha: '77e0f19' },
+  { number: 398, ago: 140, state: 'ending', sha: 'c0ffee1' },
+] as const;
 
-  for (const [number, ago, state, title] of [
-    [412, 2, 'live', 'a1b2c3d'],
-    [409, 26, 'live', '77e0f19'],
-    [398, 140, 'ending', 'c0ffee1'],
-  ] as const) {
-    const sha = title.padEnd(40, '0');
-    await add(`01kpreview${number}`, {
-      spec: 'storefront-preview',
-      environment: `preview-${number}`,
-      sha,
-      ref: `refs/pull/${number}/head`,
-      branch: undefined,
-      event: 'pull_request',
-      state: 'succeeded',
-      createdAt: now - ago * HOUR,
-      startedAt: now - ago * HOUR + 900,
-      finishedAt: now - ago * HOUR + 61_000,
-      outputs: { environment_url: `https://pr-${number}.storefront.acme.example` },
-    });
+async function newest(store: Store, spec: string): Promise<Run> {
+  const page = { limit: 1, before: undefined };
+  const { items } = await store.runs.list(page, { spec, state: 'succeeded' });
+  return items[0] as Run;
+}
+
+/** What waits in chains and for the end of previews, and hooks. */
+export async function fillAutomation(store: Store, now: number): Promise<void> {
+  const canary = await newest(store, 'storefront-canary');
+  await store.chains.add([
+    { run: canary.id, spec: 'storefront-production', dueAt: now + 18 * MINUTE },
+  ]);
+  for (const { number, ago, state, sha } of PREVIEWS) {
     const event = teardownEventName('storefront-preview');
     const delivery = `${event}:01kpreview${number}`;
     if (state === 'ending')
@@ -166,7 +220,7 @@ export async function fillAutomation(store: Store, now: number): Promise<void> {
       number,
       state,
       runId: `01kpreview${number}`,
-      sha,
+      sha: sha.padEnd(40, '0'),
       fork: number === 409,
       changedAt: now - ago * HOUR,
       notedAt: now - ago * HOUR,
@@ -177,10 +231,11 @@ export async function fillAutomation(store: Store, now: number): Promise<void> {
   }
   await fillHooks(store, now);
   await store.audit.record({
-    at: now - 9 * MINUTE,
-    actor: 'github:samirb',
+    at: now - 12 * MINUTE,
+    actor: 'samirb',
+    origin: 'dashboard from 198.51.100.31',
     action: 'run.approve',
-    subject: '01kpromotion',
+    subject: '01k9storefrontcanary',
     detail: 'looks good on staging',
   });
   await store.audit.record({
@@ -230,6 +285,10 @@ async function fillHooks(store: Store, now: number): Promise<void> {
       expiresAt: now + 21 * 24 * HOUR,
     }),
   );
+}
+
+/** A request three hours ago. */
+async function requestHook(store: Store, now: number): Promise<void> {
   const event = hookEventName('registry');
   await store.inbox.store([
     sampleDelivery('registry.4711', {
@@ -244,14 +303,17 @@ async function fillHooks(store: Store, now: number): Promise<void> {
     'registry.4711',
     'processed',
     {
-      summary: 'Made 1 run: mobile-gateway',
+      summary: 'No deployment spec matches',
       specs: [
         {
           spec: 'mobile-gateway',
           run: undefined,
           verdict: {
-            matched: true,
-            reasons: [{ condition: 'on.hook', held: true, detail: 'the hook is registry' }],
+            matched: false,
+            reasons: [
+              { condition: 'on.hook', held: true, detail: 'the hook is registry' },
+              { condition: 'on.hook.if', held: false, detail: 'inputs.tag is "1.8.2"' },
+            ],
           },
         },
       ],

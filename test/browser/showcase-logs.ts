@@ -59,7 +59,9 @@ const FAILED = [
 
 /** The log of a run whose steps went well. */
 export function buildLog(sha: string, steps: readonly Step[], startedAt: number): LogChunk[] {
-  return chunks(sha, steps, startedAt, (step) => TEXTS[step.name] ?? []);
+  return chunks(sha, steps, startedAt, (step) =>
+    (TEXTS[step.name] ?? []).slice(0, step.state === 'running' ? -1 : undefined),
+  );
 }
 
 /** The log of a run whose tests failed. */

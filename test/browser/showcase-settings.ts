@@ -49,7 +49,12 @@ export function showcaseChecks(now: number): CheckUp {
       },
       ok('store', 'PostgreSQL 17.2'),
       ok('GitHub', 'the App 412207 may write statuses, deployments and checks'),
-      ok('callbacks', 'none was given up'),
+      {
+        subject: 'callbacks',
+        state: 'warn' as const,
+        detail: '1 was given up',
+        hint: 'the page of callbacks says why, and sends it again',
+      },
     ],
   };
   return { look: async () => result, last: () => result };

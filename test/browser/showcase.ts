@@ -5,7 +5,7 @@ import type { Run, RunState, Step } from '../../src/model/run.ts';
 import type { Store } from '../../src/store/index.ts';
 import { sampleRun } from '../store/samples.ts';
 import { createRandom, type Random } from '../support/random.ts';
-import { fillAutomation, PREVIEW_SPEC, TRIGGERS } from './showcase-automation.ts';
+import { automationRuns, fillAutomation, PREVIEW_SPEC, TRIGGERS } from './showcase-automation.ts';
 import { buildLog, failingLog } from './showcase-logs.ts';
 import { fillPlan } from './showcase-plan.ts';
 
@@ -101,13 +101,15 @@ export async function fillShowcase(store: Store, specs: CatalogState, now: numbe
     one.ends.map((end, index) => {
       const back = one.ends.length - 1 - index;
       const at = now - (one.ago + back * back * 41 + back * 97) * MINUTE;
-      return { one, end, at, index };
+      const digest = loaded.find((entry) => entry.spec.name === one.name)?.digest ?? '';
+      return {
+        at,
+        add: async () => await addRun(store, random, { one, end, at, index, digest }),
+      };
     }),
-  ).sort((a, b) => a.at - b.at);
-  for (const { one, end, at, index } of history) {
-    const digest = loaded.find((entry) => entry.spec.name === one.name)?.digest ?? '';
-    await addRun(store, random, { one, end, at, index, digest });
-  }
+  );
+  const coming = [...history, ...automationRuns(store, now)].sort((a, b) => a.at - b.at);
+  for (const { add } of coming) await add();
   const audited = [
     ['run.retry', '01k9checkoutapi', 'made run 01k9checkoutapi2', 190],
     ['spec.deploy', 'storefront-production', 'v2026.11.4 by hand', 64],

@@ -296,7 +296,7 @@ function notMatched({ spec, verdict }: DeliveryOutcome['specs'][number], sha: st
       failed === undefined
         ? 'No condition held'
         : `${failed.condition} did not hold: ${failed.detail}`,
-    hint: `change the spec, or deploy it by hand: ${byHand(spec, sha)}`,
+    hint: `change the spec; ${byHand(spec, sha)}`,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { AuditEntry } from '../../store/audit.ts';
 import type { Store } from '../../store/index.ts';
 import { decodeCursor } from '../../store/page.ts';
+import { deedOf } from './components/deed.ts';
 import { empty } from './components/empty.ts';
 import { filterForm, liveList, older, select } from './components/list.ts';
 import { ago, withTimes } from './components/time.ts';
@@ -82,6 +83,7 @@ ${filterForm(frame, 'activity', [
     'All actions',
     actions.filter((one) => one !== ''),
     filter.action,
+    inCapital,
   ),
 ])}
 ${liveList(frame, 'activity', { ...filter, cursor }, html`<div class="panel">${list}</div>${older(frame, 'activity', filter, next)}`)}
@@ -123,7 +125,13 @@ function row(
 ): Html {
   const only = (name: string, value: string) =>
     `${frame.root}${pathTo(['activity'], { [name]: value })}`;
-  return html`<li class="run-row"><span class="muted">${icon(frame, SIGNS[action.split('.')[1] ?? ''] ?? 'person')}</span><div class="whole"><p><a class="plain strong" href="${only('actor', actor)}">${actor}</a> <a class="plain" href="${only('action', action)}">${action}</a> ${subjectOf(frame, action, subject)}</p>${detail === '' ? '' : html`<p class="small muted">${withTimes(detail, frame.now)}</p>`}${isForAll ? html`<p class="small muted">${origin ?? (actor.startsWith('github:') ? 'on GitHub' : '')}</p>` : ''}</div><div class="row-end"><p class="small muted row-times">${ago(at, frame.now)}</p></div></li>`;
+  return html`<li class="run-row"><span class="muted">${icon(frame, SIGNS[action.split('.')[1] ?? ''] ?? 'person')}</span><div class="whole"><p><a class="plain strong" href="${only('actor', actor)}">${actor}</a> <a class="plain" href="${only('action', action)}">${deedOf(action)}</a> ${subjectOf(frame, action, subject)}</p>${detail === '' ? '' : html`<p class="small muted">${withTimes(detail, frame.now)}</p>`}${isForAll ? html`<p class="small muted">${origin ?? (actor.startsWith('github:') ? 'on GitHub' : '')}</p>` : ''}</div><div class="row-end"><p class="small muted row-times">${ago(at, frame.now)}</p></div></li>`;
+}
+
+/** "Retried run". */
+function inCapital(action: string): string {
+  const deed = deedOf(action);
+  return (deed[0]?.toUpperCase() ?? '') + deed.slice(1);
 }
 
 const ROOMS: Record<string, string> = {

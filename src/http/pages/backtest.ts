@@ -10,7 +10,9 @@ import type { Viewer } from '../auth/viewer.ts';
 import type { RunBacktest } from '../read/backtest-turn.ts';
 import { environmentPath, runPath, shortSha } from './components/commit.ts';
 import { empty } from './components/empty.ts';
+import { eventName } from './components/event-name.ts';
 import { problemPanel } from './components/problems.ts';
+import { textOf } from './components/spec-text.ts';
 import { reasonList } from './components/reasons.ts';
 import { ago } from './components/time.ts';
 import { readForm } from './form.ts';
@@ -72,7 +74,7 @@ export function backtestRoutes(deps: BacktestPageDeps): PageRoute[] {
       path: '/specs/:name/backtest',
       async serve({ frame, params }, viewer) {
         const loaded = find(params['name'] ?? '', viewer);
-        return backtestPage(frame, loaded, loaded.text.trim(), USUAL, undefined);
+        return backtestPage(frame, loaded, textOf(loaded), USUAL, undefined);
       },
     },
     {
@@ -107,7 +109,7 @@ ${outcome === undefined ? '' : 'problems' in outcome ? problemList(frame, outcom
 <div><label class="label-text" for="text">The spec</label><textarea class="field mono" id="text" name="text" rows="16" spellcheck="false" autocomplete="off">${text}</textarea></div>
 <div class="buttons"><label class="for-readers" for="newest">Deliveries</label><select class="field is-short" id="newest" name="newest">${RANGES.map(
     (one) =>
-      html`<option value="${one}"${one === newest ? html` selected` : ''}>the newest ${one.toLocaleString('en')} deliveries</option>`,
+      html`<option value="${one}"${one === newest ? html` selected` : ''}>The newest ${one.toLocaleString('en')} deliveries</option>`,
   )}</select><button class="button is-primary">${icon(frame, 'play')}Compare</button></div>
 </form></section>
 </main>`;
@@ -144,7 +146,7 @@ function resultOf(frame: Frame, result: BacktestResult): Content {
 function differenceRow(frame: Frame, one: Difference): Html {
   const { delivery, event, receivedAt, ref, sha, would, run, reasons, certain } = one;
   const name = ref?.replace(/^refs\/(?:heads|tags)\//, '');
-  return html`<li class="verdict"><div class="verdict-head wraps"><span class="tone is-${would ? 'held' : 'unheld'}">${icon(frame, would ? 'succeeded' : 'no-entry')}</span><a class="plain strong" href="${frame.root}${pathTo(['deliveries', delivery])}">${event}</a>${name === undefined ? '' : html`<span class="muted break">${name}</span>`}${sha === undefined ? '' : shortSha(sha)}<span class="badge is-${would ? 'succeeded' : 'failed'}">${would ? 'Would deploy, and did not' : 'Would not deploy, and did'}</span><span class="small muted end">${run === undefined ? '' : html`<a href="${runPath(frame, run)}">run</a> · `}${ago(receivedAt, frame.now)}</span></div>${why(frame, would, reasons)}${
+  return html`<li class="verdict"><div class="verdict-head wraps"><span class="tone is-${would ? 'held' : 'unheld'}">${icon(frame, would ? 'succeeded' : 'no-entry')}</span><a class="plain strong" href="${frame.root}${pathTo(['deliveries', delivery])}">${eventName(event)}</a>${name === undefined ? '' : html`<span class="muted break">${name}</span>`}${sha === undefined ? '' : shortSha(sha)}<span class="badge is-${would ? 'succeeded' : 'failed'}">${would ? 'Would deploy, and did not' : 'Would not deploy, and did'}</span><span class="small muted end">${run === undefined ? '' : html`<a href="${runPath(frame, run)}">run</a> · `}${ago(receivedAt, frame.now)}</span></div>${why(frame, would, reasons)}${
     certain
       ? ''
       : html`<p class="verdict-text small muted">Only git knows all changed files: “paths” may come out otherwise.</p>`

@@ -1,9 +1,10 @@
 import type { Operate } from '../../controller/operator/operate.ts';
 import type { Store } from '../../store/index.ts';
-import type { OutboxEntry } from '../../store/outbox.ts';
+import type { Run } from '../../model/run.ts';
+import { isOfRun, type OutboxEntry } from '../../store/outbox.ts';
 import { decodeCursor } from '../../store/page.ts';
 import type { Viewer } from '../auth/viewer.ts';
-import { answerOf, callbackName, tells } from './components/callbacks.ts';
+import { answerOf, callbackName, tells, tellsOf } from './components/callbacks.ts';
 import { runPath } from './components/commit.ts';
 import { confirm } from './components/confirm.ts';
 import { empty } from './components/empty.ts';
@@ -20,6 +21,13 @@ const STATES = ['pending', 'sent', 'obsolete', 'dead'] as const;
 /** What the world was told, what it is still to be told, and what was given up. */
 export function callbackRoutes(deps: { store: Store; operate: Operate }): PageRoute[] {
   const { store, operate } = deps;
+
+  /** The runs that entries belong to, by their ids. */
+  async function runsOf(entries: readonly OutboxEntry[]): Promise<ReadonlyMap<string, Run>> {
+    const ids = [...new Set(entries.map(({ run }) => run).filter(isOfRun))];
+    const runs = await Promise.all(ids.map((id) => store.runs.get(id)));
+    return new Map(runs.filter((run) => run !== undefined).map((run) => [run.id, run]));
+  }
 
   /** A callback is seen by those who see its run. */
   async function find(id: string, viewer: Viewer) {
@@ -42,6 +50,7 @@ export function callbackRoutes(deps: { store: Store; operate: Operate }): PageRo
           { limit: 50, before },
           { state, visible: viewer.visible },
         );
+        const runs = await runsOf(items);
         const list =
           items.length === 0
             ? next !== undefined
@@ -51,7 +60,7 @@ export function callbackRoutes(deps: { store: Store; operate: Operate }): PageRo
                   title: state === 'dead' ? 'Nothing was given up' : 'No callbacks',
                   text: 'Each state of a run is told to GitHub, and to what its spec notifies. What cannot be told is here, with why.',
                 })
-            : html`<ul class="rows is-alone">${items.map((entry) => row(frame, entry))}</ul>`;
+            : html`<ul class="rows is-alone">${items.map((entry) => row(frame, entry, runs.get(entry.run)))}</ul>`;
         const canResend = state === 'dead' && items.length > 0 && viewer.visible === undefined;
         const body = html`<main id="main" class="page"${cursor === undefined ? html` data-stream="${frame.root}live"` : ''}>
 <div class="page-head"><h1>Callbacks</h1><div class="buttons">${
@@ -99,7 +108,7 @@ ${liveList(frame, 'callbacks', { state, cursor }, html`<div class="panel">${list
         const body = html`<main id="main" class="page" data-stream="${frame.root}live">
 <div id="callback" data-live hx-get="${frame.root}callbacks/${entry.id}" hx-trigger="refresh" hx-select="#callback" hx-swap="outerMorph">
 <ol class="crumbs"><li><a href="${frame.root}callbacks">Callbacks</a></li><li>${entry.id}</li></ol>
-<div class="page-head"><div class="run-title"><h1>${callbackName(entry)}: ${tells(entry)}</h1><p class="meta run-meta">${stateBadge(frame, entry.state, 'is-large')}<span>${entry.attempts} ${entry.attempts === 1 ? 'attempt' : 'attempts'}</span><span>Made ${ago(entry.createdAt, frame.now)}</span></p></div>
+<div class="page-head"><div class="run-title"><h1>${callbackName(entry)}: ${tells(entry)}</h1><p class="meta run-meta">${stateBadge(frame, entry.state, 'is-large')}<span>${entry.attempts} ${entry.attempts === 1 ? 'attempt' : 'attempts'}</span><span>Made ${ago(entry.createdAt, frame.now)}</span>${tellsOf(entry, run)}</p></div>
 <div class="buttons">${
           mayResend
             ? html`<form method="post" action="${frame.root}callbacks/${entry.id}/resend"><button class="button">${icon(frame, 'sync')}Send again</button></form>`
@@ -129,10 +138,12 @@ ${entry.error === undefined || entry.state === 'sent' ? '' : html`<div class="no
   ];
 }
 
-function row(frame: Frame, entry: OutboxEntry): Html {
+function row(frame: Frame, entry: OutboxEntry, run: Run | undefined): Html {
   return html`<li class="run-row" id="row-${entry.id}">${stateIcon(frame, entry.state)}
-<div class="cut"><p class="cut"><a class="plain strong row-link" href="${frame.root}callbacks/${entry.id}">${callbackName(entry)}</a> <span class="muted">${tells(entry)}</span></p><p class="small muted cut">${
-    entry.error === undefined || entry.state === 'sent' ? entry.target : entry.error
-  }</p></div>
+<div class="whole"><p class="cut"><a class="plain strong row-link" href="${frame.root}callbacks/${entry.id}">${callbackName(entry)}</a> <span class="muted">${tells(entry)}</span></p><p class="meta">${tellsOf(entry, run)}</p>${
+    entry.error === undefined || entry.state === 'sent'
+      ? ''
+      : html`<p class="small tone is-${entry.state}">${entry.error}</p>`
+  }</div>
 <div class="row-end"><p class="small muted row-times">${ago(entry.finishedAt ?? entry.createdAt, frame.now)}</p></div></li>`;
 }

@@ -8,10 +8,11 @@ import { readPathTables, type PathTableDeps } from '../read/path-tables.ts';
 import { confirm } from './components/confirm.ts';
 import { environmentPath, runPath } from './components/commit.ts';
 import { empty } from './components/empty.ts';
+import { eventName } from './components/event-name.ts';
 import { filterForm, liveList, noneAmongThese, older, select } from './components/list.ts';
 import { reasonList } from './components/reasons.ts';
 import { pathTable } from './components/path-table.ts';
-import { stateIcon } from './components/state.ts';
+import { stateIcon, stateName } from './components/state.ts';
 import { ago, exact } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
@@ -74,7 +75,7 @@ export function deliveryRoutes(deps: {
 <div class="page-head"><h1>Deliveries</h1></div>
 ${filterForm(frame, 'deliveries', [
   html`<div class="grow">${icon(frame, 'repo')}<input class="field" name="repository" value="${filter.repository}" placeholder="owner/name" aria-label="Repository" autocomplete="off"></div>`,
-  select('event', 'All events', EVENTS, filter.event),
+  select('event', 'All events', eventsWith(filter.event), filter.event, eventName),
   select('state', 'All states', ['pending', 'processed', 'failed'], filter.state),
 ])}
 ${liveList(frame, 'deliveries', { ...filter, cursor }, html`<div class="panel">${list}</div>${older(frame, 'deliveries', filter, next)}`)}
@@ -147,8 +148,13 @@ ${payloadView(frame, payload)}
   ];
 }
 
+/** One that no list names, such as that of a hook, is among them while it is chosen. */
+const eventsWith = (event: string | undefined): string[] =>
+  event === undefined ? EVENTS : [...new Set([...EVENTS, event])];
+
 function titleOf({ event, action }: Delivery): string {
-  return action === undefined ? event : `${event} · ${action}`;
+  const name = eventName(event);
+  return action === undefined ? name : `${name} · ${action}`;
 }
 
 const SIGNS: Record<string, string> = { push: 'push', release: 'tag', workflow_run: 'workflow' };
@@ -163,7 +169,7 @@ function row(frame: Frame, delivery: Delivery): Html {
       ? runs === 0
         ? ''
         : html`<span class="badge is-succeeded">${icon(frame, 'rocket', 'is-small')}${runs} ${runs === 1 ? 'run' : 'runs'}</span>`
-      : html`<span class="badge is-${delivery.state}">${delivery.state}</span>`
+      : html`<span class="badge is-${delivery.state}">${stateName(delivery.state)}</span>`
   }<p class="small muted row-times">${ago(delivery.receivedAt, frame.now)}</p></div></li>`;
 }
 

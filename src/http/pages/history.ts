@@ -53,16 +53,21 @@ export function historyRoutes(deps: HistoryDeps & WebServers): PageRoute[] {
         const body = html`<main id="main" class="page">
 <ol class="crumbs"><li><a href="${frame.root}specs">Specs</a></li><li><a class="break" href="${environmentPath(frame, name)}">${name}</a></li><li>History</li></ol>
 <div class="page-head"><div class="run-title"><h1 class="break">What ${name} had deployed</h1>
-<p class="meta run-meta"><span>${icon(frame, 'repo', 'is-small')}${history.repository}</span><span>${icon(frame, 'server', 'is-small')}${history.lane}</span></p></div></div>
+<p class="meta run-meta"><span>${icon(frame, 'repo', 'is-small')}${history.repository}</span><span>${icon(frame, 'server', 'is-small')}${placeOf(history, deps.catalog.byName(name)?.spec.environment)}</span></p></div></div>
 ${dayForm(frame, history, day)}
 ${day === undefined ? '' : onDay(frame, day, history.period)}
-${from === undefined || to === undefined ? '' : comparisonOf(frame, comparison, comparison && (await runRows(frame, deps.commits, comparison.runs)), deps)}
+${from === undefined || to === undefined ? '' : comparisonOf(frame, comparison, comparison && (await runRows(frame, deps.commits, comparison.runs, { ofSpec: true })), deps)}
 ${timeline(frame, history, cursor === undefined, [from, to])}
 </main>`;
         return { page: { title: `History of ${name}`, section: 'Specs', body } };
       },
     },
   ];
+}
+
+/** The environment, or one of its other lanes. */
+function placeOf({ lane, lanes }: History, environment: string | undefined): string {
+  return lane === lanes[0] ? (environment ?? lane) : lane;
 }
 
 function dayForm(frame: Frame, { spec, lane, lanes }: History, day: string | undefined): Html {
@@ -147,8 +152,9 @@ function timeline(
   if (items.length === 0) {
     return html`<div class="panel">${empty(frame, {
       sign: 'history',
-      title: 'Nothing that is still known was deployed here',
-      text: 'Each revision that a run deploys stands here, with who and what brought it, for as long as runs are kept.',
+      title: 'No deployment is known',
+      text: 'Each revision that a run deploys stands here, with who and what brought it, for as long as runs are kept. To deploy by hand:',
+      command: `mainsheet deploy ${spec}`,
     })}</div>`;
   }
   const [to = items[0]?.run.id, from = items[1]?.run.id] = [chosen[1], chosen[0]];

@@ -172,7 +172,7 @@ function requests(
       ? html`<p class="nothing muted">No request was.</p>`
       : html`<ul class="rows">${refused.map(
           ({ code, count, lastAt }: RefusedCount) =>
-            html`<li class="run-row"><span class="tone is-failed">${icon(frame, 'no-entry')}</span><p><span class="strong">${count}</span> <code>${code}</code></p><div class="row-end"><p class="small muted row-times">${ago(lastAt, frame.now)}</p></div></li>`,
+            html`<li class="run-row"><span class="tone is-failed">${icon(frame, 'no-entry')}</span><p><span class="strong">${count}</span> ${code.replaceAll('-', ' ')}</p><div class="row-end"><p class="small muted row-times">${ago(lastAt, frame.now)}</p></div></li>`,
         )}</ul>`
   }</section>`;
   return [newest, reasons];

@@ -5,6 +5,7 @@ import type { RunView } from '../read/run.ts';
 import { webPagesOf, type WebServers } from '../read/web-pages.ts';
 import { answerOf, callbackName, tells } from './components/callbacks.ts';
 import { causeOf, environmentPath, runPath, shortSha } from './components/commit.ts';
+import { deedOf } from './components/deed.ts';
 import { reasonList } from './components/reasons.ts';
 import { stateIcon } from './components/state.ts';
 import { ago, exact, withTimes } from './components/time.ts';
@@ -110,8 +111,14 @@ function outputs({ run }: RunView): Content {
   if (entries.length === 0) return '';
   return part(
     'Outputs',
-    html`<dl class="facts">${entries.map(([name, value]) => html`<dt class="mono">${name}</dt><dd class="mono break">${value}</dd>`)}</dl>`,
+    html`<dl class="outputs">${entries.map(([name, value]) => html`<dt class="mono muted">${name}</dt><dd class="mono break">${linked(value)}</dd>`)}</dl>`,
   );
+}
+
+/** An address leads there. */
+function linked(value: string): Content {
+  const isAddress = /^https:\/\/[^\s<>"]+$/.test(value) && URL.canParse(value);
+  return isAddress ? html`<a href="${value}" rel="noreferrer">${value}</a>` : value;
 }
 
 function callbacks(frame: Frame, view: RunView): Content {
@@ -136,7 +143,7 @@ function audit(frame: Frame, view: RunView): Content {
     'Activity',
     html`<ul class="side-list">${entries.map(
       ({ at, actor, action, detail }) =>
-        html`<li>${icon(frame, 'person')}<div><p><span class="strong">${actor}</span> ${action}</p><p class="small muted break">${withTimes(detail, frame.now)}</p></div><span class="small muted">${ago(at, frame.now)}</span></li>`,
+        html`<li>${icon(frame, 'person')}<div><p><span class="strong">${actor}</span> ${deedOf(action)}</p><p class="small muted break">${withTimes(detail, frame.now)}</p></div><span class="small muted">${ago(at, frame.now)}</span></li>`,
     )}</ul>`,
   );
 }

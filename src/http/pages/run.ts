@@ -10,7 +10,7 @@ import type { Commits } from '../read/commits.ts';
 import type { RecentRuns } from '../read/recent-runs.ts';
 import { resumable } from '../read/held.ts';
 import { readRun, type RunView } from '../read/run.ts';
-import { causeOf, environmentPath, refOf, shortSha } from './components/commit.ts';
+import { causeOf, environmentPath, refOf, shortSha, titleOf } from './components/commit.ts';
 import { pauseNote } from './components/pause.ts';
 import { stateBadge } from './components/state.ts';
 import { ago, durationText, since, took, withTimes } from './components/time.ts';
@@ -77,7 +77,7 @@ function head(frame: Frame, view: RunView, viewer: Viewer, mayResume: boolean): 
   return html`<ol class="crumbs"><li><a href="${frame.root}">Overview</a></li><li><a href="${environmentPath(frame, run.spec)}">${run.spec}</a></li><li><code>${run.id.slice(-8)}</code></li></ol>
 <div class="page-head">
 <div class="run-title">
-<h1 class="break">${commit?.title ?? `${causeOf(run)} of ${run.sha.slice(0, 7)}`}</h1>
+<h1 class="break">${titleOf(run, commit)}</h1>
 <p class="meta run-meta">${stateBadge(frame, run.state, 'is-large')}<span>${icon(frame, 'server', 'is-small')}${run.environment}</span><span>${icon(frame, 'commit', 'is-small')}${shortSha(run.sha)}</span>${refOf(frame, run)}${
     commit?.author === undefined
       ? ''

@@ -12,6 +12,7 @@ import { resumable } from '../read/held.ts';
 import { environmentPath, historyPath, shortSha } from './components/commit.ts';
 import { empty } from './components/empty.ts';
 import { older } from './components/list.ts';
+import { textOf } from './components/spec-text.ts';
 import { runRows } from './components/run-rows.ts';
 import { pauseNote } from './components/pause.ts';
 import { problemPanel } from './components/problems.ts';
@@ -87,10 +88,10 @@ ${head(frame, name, loaded, { pause, mayResume: mayResume !== undefined }, viewe
                 text: 'The next event that matches makes a run. Or deploy by hand:',
                 command: `mainsheet deploy ${name}`,
               })
-            : await runRows(frame, commits, items, live)
+            : await runRows(frame, commits, items, { ofSpec: true, live })
         }</div>${older(frame, pathTo(['specs', name]), {}, next)}</section>
 <aside class="run-side" aria-label="About this spec">${about(frame, loaded, places, catalog.current().specs)}</aside></div>
-${loaded === undefined ? '' : html`<section class="panel spec-source"><div class="panel-head">${icon(frame, 'file-code')}<h2>${loaded.file}</h2><span class="muted small">line ${loaded.line}</span></div><pre class="payload" tabindex="0">${loaded.text.trim()}</pre></section>`}
+${loaded === undefined ? '' : html`<section class="panel spec-source"><div class="panel-head">${icon(frame, 'file-code')}<h2>${loaded.file}</h2><span class="muted small">line ${loaded.line}</span></div><pre class="payload" tabindex="0">${textOf(loaded)}</pre></section>`}
 </div></main>`;
         return { page: { title: name, section: 'Specs', body } };
       },
@@ -129,10 +130,10 @@ function specRow(frame: Frame, loaded: LoadedSpec, pauses: readonly Pause[]): Ht
   const { spec } = loaded;
   const { lane } = spec.concurrency;
   const pause = pauses.find((one) => isHeldBy({ spec: spec.name, lane }, one));
-  return html`<li class="run-row" id="spec-${spec.name}"><span class="muted">${icon(frame, pause === undefined ? 'file-code' : 'pause')}</span>
+  return html`<li class="run-row is-spec" id="spec-${spec.name}"><span class="muted">${icon(frame, pause === undefined ? 'file-code' : 'pause')}</span>
 <div class="cut"><p class="cut"><a class="plain strong row-link" href="${environmentPath(frame, spec.name)}">${spec.name}</a></p>
 <p class="meta"><span>${spec.repository}</span><span>${spec.environment}</span><span>on ${triggersOf(loaded)}</span><span>${spec.steps.length} ${spec.steps.length === 1 ? 'step' : 'steps'}</span></p>${pause === undefined || pause.reason === '' ? '' : html`<p class="small muted cut">Paused: ${pause.reason}</p>`}</div>
-<div class="row-end">${pause === undefined ? '' : html`<span class="badge is-paused">Paused</span>`}<p class="small muted row-times mono">${loaded.file}:${loaded.line}</p></div></li>`;
+<div class="row-end">${pause === undefined ? '' : html`<span class="badge is-paused">Paused</span>`}<p class="small muted row-times mono break">${loaded.file}:${loaded.line}</p></div></li>`;
 }
 
 function head(

@@ -182,7 +182,7 @@ test('the page of a run tells its times, why it was started, what it replaced, w
     /Answered 201 · <a [^>]*href="https:\/\/github\.example\/acme\/deployments\/7"[^>]*>number 7<.*Answered 204<\/p>/s,
   );
   assert.doesNotMatch(page, /javascript:/);
-  assert.match(part('Activity'), /samir<.*run\.rollback.*ines<.*run\.cancel.*too slow/s);
+  assert.match(part('Activity'), /samir<.*rolled back run.*ines<.*cancelled run.*too slow/s);
   assert.match(
     await (await get('/runs/r3')).text(),
     /<time data-since="[^"]*"[^>]*>[^<]*<\/time> of ~30 s/,

@@ -1,7 +1,9 @@
 import { kindOf } from '../../../callbacks/index.ts';
+import type { Run } from '../../../model/run.ts';
 import type { OutboxEntry } from '../../../store/outbox.ts';
-import { html, type Content } from '../html.ts';
+import { html, type Content, type Html } from '../html.ts';
 import { icon, type Frame } from '../layout.ts';
+import { shortSha } from './commit.ts';
 
 const NAMES: Record<string, string> = {
   status: 'Commit status',
@@ -35,6 +37,21 @@ export function tells({ callback }: Pick<OutboxEntry, 'callback'>): string {
   } catch {
     return '';
   }
+}
+
+/** What it tells of: the run's spec, environment and commit; without a run what it names itself. */
+export function tellsOf({ callback }: Pick<OutboxEntry, 'callback'>, run: Run | undefined): Html {
+  const named = callback as { repository?: unknown; sha?: unknown; number?: unknown };
+  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+  const sha = run?.sha ?? text(named.sha);
+  const parts = [
+    run?.spec,
+    run?.environment,
+    run?.repository ?? text(named.repository),
+    typeof named.number === 'number' ? `#${named.number}` : undefined,
+    sha === undefined ? undefined : shortSha(sha),
+  ].filter((part) => part !== undefined);
+  return html`${parts.map((part) => html`<span>${part}</span>`)}`;
 }
 
 /** What the other side answered to one that was sent: its status, and what GitHub has made. */

@@ -12,7 +12,7 @@ import { environmentPath } from './commit.ts';
 import { stateIconIn, stateName } from './state.ts';
 
 /** Pixels. */
-const BOX = { wide: 224, high: 76 };
+const BOX = { wide: 264, high: 76 };
 /** Between boxes beside each other, where what an arrow waits for is written, and below each other. */
 const GAP = { across: 132, down: 20 };
 /** On a narrow screen each box has a line of its own, further to the right with each level. */

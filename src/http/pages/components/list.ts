@@ -30,14 +30,16 @@ export function select(
   all: string,
   values: readonly string[],
   chosen: string | undefined,
+  /** What a value is called, for people. */
+  nameOf: (value: string) => string = name === 'state'
+    ? (value) => stateName(value as 'queued')
+    : (value) => value,
 ): Html {
   return html`<select class="field" name="${name}" aria-label="${all.replace('All ', '')}">
 <option value="">${all}</option>
 ${values.map(
   (value) =>
-    html`<option value="${value}"${value === chosen ? html` selected` : ''}>${
-      name === 'state' ? stateName(value as 'queued') : value
-    }</option>`,
+    html`<option value="${value}"${value === chosen ? html` selected` : ''}>${nameOf(value)}</option>`,
 )}
 </select>`;
 }

@@ -2,7 +2,7 @@ import type { Run } from '../../../model/run.ts';
 import type { Commits } from '../../read/commits.ts';
 import { html, type Html } from '../html.ts';
 import type { Frame } from '../layout.ts';
-import { causeOf, refOf, runPath, shortSha } from './commit.ts';
+import { causeOf, refOf, runPath, shortSha, titleOf } from './commit.ts';
 import { stateIcon } from './state.ts';
 import { ago, since, took, withTimes } from './time.ts';
 
@@ -11,16 +11,21 @@ export async function runRows(
   frame: Frame,
   commits: Commits,
   runs: readonly Run[],
-  live?: string,
+  /** `ofSpec`: all are of one spec, which the page names. `live`: the run of what is deployed. */
+  { ofSpec = false, live }: { ofSpec?: boolean; live?: string | undefined } = {},
 ): Promise<Html> {
   const titles = await Promise.all(runs.map(commits));
   return html`<ul class="rows is-alone">${runs.map((run, index) => {
-    const title = titles[index]?.title ?? causeOf(run);
+    const commit = titles[index];
+    // Who wrote the commit has asked for no rollback and no retry of it.
+    const author = run.cause === 'event' ? commit?.author : undefined;
     return html`<li class="run-row" id="row-${run.id}">${stateIcon(frame, run.state)}
-<div class="cut"><p class="cut"><a class="plain strong row-link" href="${runPath(frame, run.id)}">${title}</a></p>
-<p class="meta"><span>${run.spec}</span><span>${run.environment}</span><span>${shortSha(run.sha)}</span>${refOf(frame, run)}<span>${causeOf(run)}${
-      titles[index]?.author === undefined ? '' : html` by ${titles[index]?.author}`
-    }</span></p>${
+<div class="cut"><p class="cut"><a class="plain strong row-link" href="${runPath(frame, run.id)}">${titleOf(run, commit)}</a></p>
+<p class="meta">${ofSpec ? '' : html`<span>${run.spec}</span><span>${run.environment}</span>`}<span>${shortSha(run.sha)}</span>${refOf(frame, run)}${
+      commit === undefined
+        ? ''
+        : html`<span>${causeOf(run)}${author === undefined ? '' : html` by ${author}`}</span>`
+    }</p>${
       ['failed', 'blocked', 'cancelled'].includes(run.state)
         ? html`<p class="small tone is-${run.state} cut">${withTimes(run.reason, frame.now)}</p>`
         : ''

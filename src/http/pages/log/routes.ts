@@ -4,7 +4,7 @@ import type { Store } from '../../../store/index.ts';
 import { logText } from '../../api/log.ts';
 import type { Viewer } from '../../auth/viewer.ts';
 import { empty } from '../components/empty.ts';
-import { runPath } from '../components/commit.ts';
+import { environmentPath, runPath } from '../components/commit.ts';
 import { html, type Content, type Html } from '../html.ts';
 import type { Frame } from '../layout.ts';
 import { asked, found, type PageAnswer, type PageRoute } from '../page.ts';
@@ -74,7 +74,8 @@ export function logRoutes(deps: {
         const rows = await rowsOf(logs, run.id, step, from);
         if (ctx.get('HX-Request') === 'true') return { piece: rows };
         const lines = (await logs.count(run.id)).get(step)?.lines ?? 0;
-        return answer(false, frame, run, page(frame, run, step, from, lines, rows));
+        const name = (await store.steps.ofRun(run.id)).find(({ index }) => index === step)?.name;
+        return answer(false, frame, run, page(frame, run, { step, name, from, lines, rows }));
       },
     },
   ];
@@ -87,15 +88,20 @@ function wholeNumber(text: string | null | undefined): number {
 function answer(isPiece: boolean, frame: Frame, run: Run, content: Html): PageAnswer {
   if (isPiece) return { piece: content };
   const title = `Log of ${run.spec}`;
-  const body = html`<main id="main" class="page"><ol class="crumbs"><li><a href="${frame.root}">Overview</a></li><li><a href="${runPath(frame, run.id)}">${run.spec}</a></li><li>Log</li></ol><div class="page-head"><h1 class="break">${title}</h1></div>${content}</main>`;
+  const body = html`<main id="main" class="page"><ol class="crumbs"><li><a href="${frame.root}">Overview</a></li><li><a href="${environmentPath(frame, run.spec)}">${run.spec}</a></li><li><a href="${runPath(frame, run.id)}"><code>${run.id.slice(-8)}</code></a></li><li>Log</li></ol><div class="page-head"><h1 class="break">${title}</h1></div>${content}</main>`;
   return { page: { title, section: 'Runs', body } };
 }
 
 /** A block of a log for those who look at it without a script. */
-function page(frame: Frame, run: Run, step: number, from: number, lines: number, rows: Html): Html {
+function page(
+  frame: Frame,
+  run: Run,
+  shown: { step: number; name: string | undefined; from: number; lines: number; rows: Html },
+): Html {
+  const { step, name, from, lines, rows } = shown;
   const link = (to: number, text: string) =>
     html`<a class="button" href="${blockPath(frame.root, run.id, step, to)}">${text}</a>`;
-  return html`<div class="panel"><div class="log"><div class="log-block">${rows}</div></div></div>
+  return html`<div class="panel"><div class="panel-head"><h2>${name ?? 'Checkout'}</h2></div><div class="log"><div class="log-block">${rows}</div></div></div>
 <p class="pager buttons">${from > 0 ? link(from - BLOCK, 'Earlier lines') : ''}${from + BLOCK < lines ? link(from + BLOCK, 'Later lines') : ''}</p>`;
 }
 

@@ -52,7 +52,7 @@ export async function sections(
     const checkout: Step = {
       index: -1,
       name: 'Checkout',
-      state: Number.isFinite(first) ? 'succeeded' : run.state === 'running' ? 'running' : 'failed',
+      state: checkoutState(run.state, Number.isFinite(first)),
       attempts: 1,
       exitCode: undefined,
       reason: '',
@@ -90,6 +90,13 @@ export async function sections(
     );
   }
   return list;
+}
+
+/** Where no step has begun, the run's end says how the checkout ended. */
+function checkoutState(run: RunState, hasBegun: boolean): Step['state'] {
+  if (hasBegun || run === 'succeeded') return 'succeeded';
+  if (hasEnded(run)) return 'failed';
+  return run === 'running' ? 'running' : 'pending';
 }
 
 function toOpen({ run, steps }: RunView): number {
