@@ -1,5 +1,5 @@
 import { scheduleEventName } from '../../src/model/schedule.ts';
-import { chainEventName } from '../../src/model/chain.ts';
+import { chainEventName, type ChainPayload } from '../../src/model/chain.ts';
 import { hookEventName, type DynamicHook, type Hook } from '../../src/model/hook.ts';
 import { teardownEventName } from '../../src/model/preview.ts';
 import type { NewRun, Run } from '../../src/model/run.ts';
@@ -139,7 +139,14 @@ async function promote(store: Store, add: Add, at: number): Promise<void> {
     { run: staging.id, spec: 'storefront-canary' },
     { state: 'started', delivery },
   );
-  await store.inbox.store([sampleDelivery(delivery, { event, receivedAt: at })]);
+  const { id: run, spec, environment, repository, ref, sha } = staging;
+  const payload: ChainPayload = {
+    spec: 'storefront-canary',
+    deployment: { run, spec, environment, state: 'succeeded', repository, ref, sha },
+  };
+  await store.inbox.store([
+    sampleDelivery(delivery, { event, receivedAt: at, payload: JSON.stringify(payload) }),
+  ]);
   await store.inbox.close(
     delivery,
     'processed',
