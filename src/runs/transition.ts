@@ -390,6 +390,9 @@ const GITHUB_ALONE: ToldSpec & Pick<DeploymentSpec, 'steps'> = {
   transientEnvironment: false,
 };
 
+/** Retries of retries that are followed to the run that they repeat. */
+const MOST_RETRIES = 100;
+
 /** The senders that want to hear of a run's end: of all requests that it was made for. */
 async function answersTo(tables: Tables, run: Run): Promise<AnswerTo[]> {
   if (!hasEnded(run.state)) return [];
@@ -400,13 +403,22 @@ async function answersTo(tables: Tables, run: Run): Promise<AnswerTo[]> {
   });
 }
 
-/** A rollback is asked for by a request to a hook or by a person, and is no answer to what it goes back to. */
-async function askedBy(tables: Tables, run: Run): Promise<string[]> {
+/**
+ * The requests that caused a run. A rollback is asked for by a request to a hook or by a person, and is no answer to what it goes back to;
+ * a retry is what the run is that it repeats. Of what is not known who asked for it, nobody is answered.
+ */
+async function askedBy(tables: Tables, ended: Run): Promise<string[]> {
+  let run = ended;
+  for (let retries = 0; run.cause === 'retry'; retries += 1) {
+    const made = retries < MOST_RETRIES ? await tables.audit.ofMade(run) : undefined;
+    const repeated = made && (await tables.runs.get(made.subject));
+    if (repeated === undefined) return [];
+    run = repeated;
+  }
   if (run.cause === 'rollback') {
     const made = await tables.audit.ofMade(run);
-    return [made === undefined ? undefined : rollbackDelivery(made.detail)].filter(
-      (delivery) => delivery !== undefined,
-    );
+    const delivery = made && rollbackDelivery(made.detail);
+    return delivery === undefined ? [] : [delivery];
   }
   const batch = run.batch === undefined ? undefined : await tables.batches.view(run.batch);
   return batch?.deliveries ?? [run.delivery];

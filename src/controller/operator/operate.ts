@@ -107,8 +107,12 @@ export function createOperate(deps: {
         ? await overtakenInLane(tables, planned, loaded.spec.concurrency, source)
         : undefined;
     const placed = overtaken === undefined ? planned : supersededAsMade(planned, overtaken);
-    // The rollback that the lane is paused for is tried once more.
-    if (cause === 'retry') await tables.pauses.spareInstead(source.id, planned.id);
+    if (cause === 'retry') {
+      // The rollback that the lane is paused for is tried once more.
+      await tables.pauses.spareInstead(source.id, planned.id);
+      // Before it is made: it may be superseded then, which is told to who asked for what it repeats.
+      await record(tables, actor, 'run.retry', source.id, `made run ${planned.id}`);
+    }
     const changed = await transitions.create(tables, placed, loaded);
     if (changed.length === 0) throw new TerminalError('run-lost', 'the run could not be made');
     await tables.runs.setAskedBy(planned.id, actor);
@@ -228,9 +232,7 @@ export function createOperate(deps: {
           });
         }
         await checkOwn(source, isOwn(tables));
-        const runs = await again(tables, source, 'retry', `Retry of run ${id}`, actor);
-        await record(tables, actor, 'run.retry', id, `made run ${runs[0]?.id}`);
-        return runs;
+        return await again(tables, source, 'retry', `Retry of run ${id}`, actor);
       });
       return announce(changed);
     },

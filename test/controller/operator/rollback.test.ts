@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import type { AnswerTo } from '../../../src/callbacks/answer.ts';
 import { createExpire } from '../../../src/controller/maintenance/expire.ts';
 import { createHookRollback } from '../../../src/controller/operator/hook-rollback.ts';
 import { createOperate } from '../../../src/controller/operator/operate.ts';
@@ -15,7 +16,7 @@ import { openSqlite } from '../../../src/store/engine.ts';
 import { createStore } from '../../../src/store/index.ts';
 import { silent } from '../../git/fixture.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
-import { sampleRun } from '../../store/samples.ts';
+import { sampleDelivery, sampleRun } from '../../store/samples.ts';
 
 const DAY = 86_400_000;
 const ME = 'me';
@@ -104,6 +105,11 @@ async function createFixture(t: TestContext, more: Partial<DeploymentSpec> = {})
       const expire = createExpire({ retention: store.retention, limits, clock, logger: silent });
       await expire(new AbortController().signal);
     },
+    /** The requests whose senders are told of a run's end. */
+    answered: async ({ id }: Run) =>
+      (await store.outbox.ofRun(id)).flatMap(({ callback }) =>
+        callback.kind === 'answer' ? [(callback as unknown as { to: AnswerTo }).to.delivery] : [],
+      ),
     left: async () =>
       (await store.runs.list({ limit: 200, before: undefined }, {})).items.map(({ id }) => id),
   };
@@ -257,6 +263,29 @@ test('an alert that comes again takes nothing back further: while the rollback i
   assert.match(typeof why === 'string' ? why : '', /^it was rolled back to bbbbbbb already/);
   await other.deploy('r9', 'd');
   assert.equal(runOf(await other.alert()).sha[0], 'b');
+});
+
+test('the retry of a rollback answers the sender that asked for the rollback, and not the one of what it goes back to', async (t) => {
+  const { deploy, alert, end, operate, store, answered } = await createFixture(t);
+  for (const delivery of ['d-a', 'd-b', 'alert.1']) {
+    const callback = JSON.stringify({ url: 'https://example.com', secret: 'KEY' });
+    await store.accept({ ...sampleDelivery(delivery), callback });
+  }
+  await deploy('r1', 'a', 'succeeds', 'main', { delivery: 'd-a' });
+  const second = await deploy('r2', 'b', 'succeeds', 'main', { delivery: 'd-b' });
+  assert.deepEqual(await answered(second), ['d-b']);
+  const back = await end(runOf(await alert()), 'fails');
+  assert.deepEqual(await answered(back), ['alert.1']);
+  const again = await end(await operate.retry(back.id, ME), 'fails');
+  assert.deepEqual(await answered(again), ['alert.1']);
+  const once = await end(await operate.retry(again.id, ME), 'succeeds');
+  assert.deepEqual(await answered(once), ['alert.1']);
+
+  const { run } = await operate.rollback('r2', ME, { resume: true });
+  const byHand = await end(await operate.retry((await end(run, 'fails')).id, ME), 'succeeds');
+  assert.deepEqual(await answered(byHand), []);
+  const repeated = await end(await operate.retry('r1', ME), 'succeeds');
+  assert.deepEqual(await answered(repeated), ['d-a']);
 });
 
 test('where nothing was deployed before, a hook is told so', async (t) => {
