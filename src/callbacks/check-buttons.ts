@@ -19,9 +19,32 @@ export const BUTTONS = {
   reject: { label: 'Reject', description: 'Cancel this run' },
 } as const satisfies Record<Press, Omit<Button, 'identifier'>>;
 
-/** What may be asked of a run as it is. `isGated`: whether people have to approve it. */
-export function buttonsFor(run: Pick<Run, 'state' | 'reason'>, isGated: boolean): Button[] {
-  return pressesFor(run, isGated).map((identifier) => ({ ...BUTTONS[identifier], identifier }));
+/** What may be asked of a run as it is. `isGated`: whether people have to approve it. `back`: the revision that a rollback deploys. */
+export function buttonsFor(
+  run: Pick<Run, 'state' | 'reason'>,
+  isGated: boolean,
+  back: string | undefined,
+): Button[] {
+  return pressesFor(run, isGated).map((identifier) => ({
+    ...BUTTONS[identifier],
+    description: whatItDoes(identifier, back),
+    identifier,
+  }));
+}
+
+/** At most 40 characters. `back`: the revision that a rollback deploys, as far as there is one. */
+export function whatItDoes(press: Press, back: string | undefined): string {
+  if (press !== 'rollback' || back === undefined) return BUTTONS[press].description;
+  return `Deploy ${back.slice(0, 7)}, which was there before`;
+}
+
+/** The revision that a rollback from a run deploys, where it may be asked for. */
+export async function goesBackTo(
+  run: Run,
+  { runs }: { runs: { standingBefore(run: Run): Promise<Run[]> } },
+): Promise<string | undefined> {
+  if (!pressesFor(run, false).includes('rollback')) return undefined;
+  return (await runs.standingBefore(run))[0]?.sha;
 }
 
 /** Whether people have to approve a run. What waits after it has begun waits for people. */

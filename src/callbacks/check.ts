@@ -3,7 +3,7 @@ import { isoTime } from '../lib/clock.ts';
 import { TerminalError } from '../lib/errors.ts';
 import { IMPORTANCE } from '../model/importance.ts';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
-import { buttonsFor, hasGate, type Button } from './check-buttons.ts';
+import { buttonsFor, goesBackTo, hasGate, type Button } from './check-buttons.ts';
 import { findCheck, isAnnotated } from './check-lookup.ts';
 import { outputOf, type CheckOutput } from './check-output.ts';
 import type { CallbackKind, Place, RunChange } from './contract.ts';
@@ -80,7 +80,7 @@ export const check: CallbackKind<CheckCallback, Rendered> = {
       ...shownOf(now, wasDeployed),
       checkRunId: await store.runs.checkRunId(run),
       output: await outputOf(now, wasDeployed, callback.note, store),
-      buttons: buttonsFor(now, callback.hasGate),
+      buttons: buttonsFor(now, callback.hasGate, await goesBackTo(now, store)),
     };
   },
 

@@ -1,7 +1,7 @@
 import { IMPORTANCE } from '../model/importance.ts';
 import { announcementOf } from './chat.ts';
 import type { CallbackKind, Way } from './contract.ts';
-import { hasGate } from './check-buttons.ts';
+import { goesBackTo, hasGate } from './check-buttons.ts';
 import { fieldOf, wellFormed } from './fields.ts';
 import { dueNotifications, entryOf, type NotifyCallback } from './notify.ts';
 import { SLACK_API } from './slack-api.ts';
@@ -61,7 +61,10 @@ export const slackApp: CallbackKind<SlackAppCallback, Rendered> = {
     const { token, channel, text, buttons } = entryOf(from.notify, 'slack-app');
     const said = announcementOf({ run, from, text, escape, publicUrl, at: entry.createdAt });
     const body = slackBody(said);
-    if (buttons !== undefined) body.blocks.push(slackButtons(run, notify, isGated));
+    if (buttons !== undefined) {
+      const back = await goesBackTo(run, store);
+      body.blocks.push(slackButtons(run, notify, { isGated, back }));
+    }
     return {
       kind: 'slack-app',
       url: SLACK_API,

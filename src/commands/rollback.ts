@@ -26,8 +26,8 @@ export function rollbackCommand(program: Command, context: CommandContext): void
     .addHelpText(
       'after',
       `
-Without --to it is the newest successful run of the same spec that is older than <run>, or
-than what is deployed, and of another revision. The lane is paused, so that the next push
+Without --to it is what was deployed before <run>, or before what is deployed, and never
+what a rollback went back from. The lane is paused, so that the next push
 does not undo it: "mainsheet resume --lane" lets newer commits be deployed again.
 
 Examples:

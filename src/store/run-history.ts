@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { PROTECTION } from '../model/protection.ts';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
+import { stoodBefore } from '../model/standing.ts';
 import { isOneOf, page, repositoriesOf, type Page, type PageRequest } from './page.ts';
 import { queries, when, type Db, type Row, type Sql } from './query.ts';
 import { ACTIVE, ENDED, runs } from './run-rows.ts';
@@ -9,6 +10,8 @@ import { ACTIVE, ENDED, runs } from './run-rows.ts';
 const MOST_LEFT = 20;
 /** Newest runs of a lane among which one of a later delivery is looked for: it was made just now, or others have been since. */
 const MOST_LATER = 100;
+/** Newest successes of a lane among which a rollback finds what it goes back to. */
+const MOST_STANDING = 200;
 
 export interface RunFilter {
   spec?: string | undefined;
@@ -24,6 +27,14 @@ export interface RunFilter {
 
 /** Of a job of Actions, whose run deploys nothing. */
 const DEPLOYS = sql`event <> ${sql.lit(PROTECTION)}`;
+
+function isEarlierSuccess({ spec, lane, sequence, repository }: Run): Sql {
+  const name = repository.toLowerCase();
+  return sql`spec = ${spec} and lane = ${lane} and state = 'succeeded' and seq < ${sequence}
+    and (lower(repository) = ${name} or lower(repository) in (
+      select other.name from repositories own join repositories other on other.id = own.id
+      where own.name = ${name}))`;
+}
 
 /** What was deployed, and in which order: nothing here writes. */
 export function createRunHistory(db: Db) {
@@ -65,12 +76,13 @@ export function createRunHistory(db: Db) {
      * The newest successful run of the same spec and lane that is older and of another revision, of the same repository by whatever
      * name: the spec may have been another one's before.
      */
-    lastSuccessBefore({ spec, lane, sha, sequence, repository }: Run) {
-      const name = repository.toLowerCase();
-      return newest(sql`spec = ${spec} and lane = ${lane} and state = 'succeeded' and sha <> ${sha}
-        and seq < ${sequence} and (lower(repository) = ${name} or lower(repository) in (
-          select other.name from repositories own join repositories other on other.id = own.id
-          where own.name = ${name}))`);
+    lastSuccessBefore: (run: Run) => newest(sql`${isEarlierSuccess(run)} and sha <> ${run.sha}`),
+
+    /** What stood before what a run deploys, newest first (`stoodBefore`): the first is what a rollback from the run goes back to. */
+    async standingBefore(run: Run): Promise<Run[]> {
+      const rows = await all<Row>`select * from runs where ${isEarlierSuccess(run)}
+        order by seq desc limit ${MOST_STANDING}`;
+      return stoodBefore(run, rows.map(runs.read).toReversed());
     },
 
     /** Whether another run of the spec has deployed the same commit. */

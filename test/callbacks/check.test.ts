@@ -94,13 +94,16 @@ test('a check run follows the run’s states, and only what was deployed passes'
 
 test('its buttons are what may be asked of the run now', () => {
   const buttons = (state: RunState, hasGate = false, reason = '') =>
-    buttonsFor({ state, reason }, hasGate).map(({ identifier }) => identifier);
+    buttonsFor({ state, reason }, hasGate, undefined).map(({ identifier }) => identifier);
   assert.deepEqual(buttons('running'), ['cancel']);
   assert.deepEqual(buttons('blocked'), ['cancel']);
   assert.deepEqual(buttons('blocked', true), ['approve', 'reject']);
   assert.deepEqual(buttons('blocked', true, 'Paused by admin'), ['cancel']);
   assert.deepEqual(buttons('failed', true), ['retry', 'rollback']);
   assert.deepEqual(buttons('superseded'), ['retry']);
+  const back = buttonsFor({ state: 'succeeded', reason: '' }, false, 'a'.repeat(40)).at(-1);
+  assert.equal(back?.description, 'Deploy aaaaaaa, which was there before');
+  assert.ok(back.description.length <= 40);
 });
 
 test('a spec is told of in the ways that its feedback names', () => {

@@ -40,6 +40,7 @@ async function world(
     await rm(directory, { recursive: true, force: true });
   });
   const slack = await startSlack(t);
+  await store.runs.insert(sampleRun('r0', { sha: '0'.repeat(40), state: 'succeeded' }), []);
   await store.runs.insert(sampleRun('r1', { createdAt: 1_700_000_000_000 }), [
     'Build',
     'Ship <b>',
@@ -341,7 +342,7 @@ test('a message has the buttons that its run has, and asks once more before thos
   ]);
   assert.deepEqual(await shown('succeeded', 'running'), [
     'mainsheet-retry r1:0',
-    'mainsheet-rollback r1:0 danger storefront in production: Deploy what was deployed before',
+    'mainsheet-rollback r1:0 danger storefront in production: Deploy 0000000, which was there before',
   ]);
 });
 

@@ -27,15 +27,14 @@ export interface Operate {
    */
   retry(run: string, actor: string): Promise<Run>;
   /**
-   * Deploys what had been deployed before `run`: the newest successful run of its spec that is older and of another
-   * revision; or what the run `to` deployed. Supersedes what waits, and pauses the lane for what comes after it, unless its
+   * Deploys what had been deployed before `run`, and never what it has itself rolled back from (`stoodBefore`); or what the run `to`
+   * deployed. Supersedes what waits, and pauses the lane for what comes after it, unless its
    * spec or `resume` says otherwise. Throws `nothing-to-roll-back-to`, `reason-too-long`, and `illegal-transition` where its spec is
    * another repository's by now.
    */
   rollback(run: string, actor: string, how?: HowToRollBack): Promise<RolledBack>;
   /**
-   * The same for what a spec has deployed last. Of what was itself deployed by hand, "before" means before that revision
-   * first came by itself, so that one rollback after another goes further back. What it deployed when it was another repository's
+   * The same from the run that has deployed a spec last. What it deployed when it was another repository's
    * counts only where `to` names it. Throws `spec-unknown` too.
    */
   rollbackSpec(spec: string, actor: string, how?: HowToRollBack): Promise<RolledBack>;

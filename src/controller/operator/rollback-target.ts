@@ -5,15 +5,14 @@ import type { Catalog } from '../../spec/catalog.ts';
 import type { Tables } from '../../store/index.ts';
 
 /**
- * What a rollback from a run deploys: the newest successful run of its spec that is older and of another revision; or the run
- * `to`, which must have deployed something there. Throws TerminalError `run-unknown`, `nothing-to-roll-back-to`.
+ * What a rollback from a run deploys: what stood before what the run deploys (`stoodBefore`); or the run `to`, which must have deployed something there. Throws TerminalError `run-unknown`, `nothing-to-roll-back-to`.
  */
 export async function rollbackTarget(
   { runs }: Pick<Tables, 'runs'>,
   from: Run,
   to: string | undefined,
 ): Promise<Run> {
-  const target = to === undefined ? await runs.lastSuccessBefore(from) : await findRun(runs, to);
+  const target = to === undefined ? (await runs.standingBefore(from))[0] : await findRun(runs, to);
   const hint = `"mainsheet runs --spec ${from.spec} --state succeeded" lists what there is`;
   if (target === undefined)
     throw nothing(`${from.spec} has no earlier successful run of another revision`, hint);
@@ -53,7 +52,7 @@ export async function checkOwn(run: Run, isOwn: IsOwn): Promise<void> {
 }
 
 /**
- * The run by which a spec's newest deployment first came: not the hand that brought it back. Where the spec was another
+ * The run that a spec's newest deployment came by. Where the spec was another
  * repository's before, one of that repository counts only with `anyRepository`. Throws TerminalError `spec-unknown`,
  * `nothing-to-roll-back-to`.
  */
@@ -80,11 +79,7 @@ export async function deployedNow(
     if (items.length > 0) throw nothing(`${spec} has deployed nothing yet`);
     throw new TerminalError('spec-unknown', `there is no run of a deployment spec ${spec}`);
   }
-  if (run.cause === 'event') return run;
-  const { lane, sha, sequence } = run;
-  const filter = { spec, lane, sha, state: 'succeeded' } as const;
-  const { items } = await runs.list({ limit: 200, before: sequence }, filter);
-  return items.find(({ cause }) => cause === 'event') ?? items.at(-1) ?? run;
+  return run;
 }
 
 /** Throws TerminalError `run-unknown`. */

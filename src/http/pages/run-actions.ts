@@ -83,7 +83,7 @@ export function runActionRoutes(deps: RunActionDeps): PageRoute[] {
       name: 'rollback',
       verb: 'Roll back',
       isDangerous: true,
-      isPossible: async (run) => (await store.runs.lastSuccessBefore(run)) !== undefined,
+      isPossible: async (run) => (await store.runs.standingBefore(run)).length > 0,
       async explain(frame, run) {
         const change = await readRollback(store, run);
         if (change === undefined)

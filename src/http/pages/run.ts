@@ -148,7 +148,7 @@ function reason(frame: Frame, { run }: RunView): Content {
   return html`<div class="note is-${run.state}">${icon(frame, sign ?? 'info')}<p class="grow break">${withTimes(run.reason, frame.now)}.${whose}</p></div>`;
 }
 
-function buttons(frame: Frame, { run, before }: RunView, viewer: Viewer): Content {
+function buttons(frame: Frame, { run, canGoBack }: RunView, viewer: Viewer): Content {
   const may = (action: 'cancel' | 'retry' | 'rollback') => viewer.canDo(action, run.repository);
   const link = (action: string, sign: string, text: string, more = '') =>
     html`<a class="button ${more}" data-dialog href="${frame.root}runs/${run.id}/${action}">${icon(frame, sign)}${text}</a>`;
@@ -159,7 +159,7 @@ function buttons(frame: Frame, { run, before }: RunView, viewer: Viewer): Conten
   }
   if (isProtection(run)) return '';
   return html`${
-    run.state === 'succeeded' && before !== undefined && may('rollback')
+    run.state === 'succeeded' && canGoBack && may('rollback')
       ? link('rollback', 'undo', 'Roll back')
       : ''
   }${may('retry') ? link('retry', 'sync', run.state === 'succeeded' ? 'Deploy again' : 'Retry') : ''}`;

@@ -22,6 +22,8 @@ export interface RunView extends ChainView {
   commit: CommitTitle | undefined;
   /** What was deployed before it, with another revision. */
   before: Run | undefined;
+  /** Whether a rollback from it would deploy something. */
+  canGoBack: boolean;
   beforeCommit: CommitTitle | undefined;
   /** What is deployed there now. */
   deployedRun: string | undefined;
@@ -59,22 +61,25 @@ export async function readRun(
   const { store, commits } = deps;
   const run = await store.runs.get(id);
   if (run === undefined || !viewer.canSee(run.repository)) return undefined;
-  const [steps, before, delivered, callbacks, audit, deployed, recent, pauses] = await Promise.all([
-    store.steps.ofRun(id),
-    store.runs.lastSuccessBefore(run),
-    store.inbox.get(run.delivery),
-    store.outbox.ofRun(id),
-    store.audit.ofSubject(id, MOST_AUDITED),
-    store.environments.get(run.lane, run.spec),
-    deps.recentRuns.of(run.spec),
-    store.pauses.list(),
-  ]);
+  const [steps, before, standing, delivered, callbacks, audit, deployed, recent, pauses] =
+    await Promise.all([
+      store.steps.ofRun(id),
+      store.runs.lastSuccessBefore(run),
+      store.runs.standingBefore(run),
+      store.inbox.get(run.delivery),
+      store.outbox.ofRun(id),
+      store.audit.ofSubject(id, MOST_AUDITED),
+      store.environments.get(run.lane, run.spec),
+      deps.recentRuns.of(run.spec),
+      store.pauses.list(),
+    ]);
   const delivery = delivered?.delivery;
   return {
     run,
     steps,
     commit: await commits(run),
     before,
+    canGoBack: standing.length > 0,
     beforeCommit: before && (await commits(before)),
     deployedRun: deployed?.run,
     delivery,

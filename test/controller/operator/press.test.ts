@@ -60,6 +60,15 @@ for (const [engine, open] of bothEngines()) {
         publicUrl: undefined,
         feedback,
       });
+      const operateOn = (on: Store) =>
+        createOperate({
+          store: on,
+          catalog: { byName: () => undefined },
+          transitions,
+          specOf,
+          clock,
+          onCallbacks: () => undefined,
+        });
       const people = { isMember: async () => false, committers: async () => [] };
       const permissions: Record<string, Permit['permission'] | 'away'> = {
         alice: 'write',
@@ -78,15 +87,7 @@ for (const [engine, open] of bothEngines()) {
             }),
         },
         transitions,
-        operateOn: (on: Store) =>
-          createOperate({
-            store: on,
-            catalog: { byName: () => undefined },
-            transitions,
-            specOf,
-            clock,
-            onCallbacks: () => undefined,
-          }),
+        operateOn,
         gatesOn: (on: Store) =>
           createGates({
             store: on,
@@ -120,6 +121,7 @@ for (const [engine, open] of bothEngines()) {
       return {
         store,
         transitions,
+        operate: operateOn(store),
         permissions,
         fail: (on: boolean) => (failing = on),
         /** A run with a check run, moved on by the commands. */
@@ -421,6 +423,28 @@ for (const [engine, open] of bothEngines()) {
       await world.run('r4', sha('4'), START, { type: 'fail', fault: 'step', reason: 'x' });
       await world.tap('rollback', 'r4');
       assert.partialDeepStrictEqual((await world.runs())[0], { cause: 'rollback', sha: sha('3') });
+    });
+
+    test('Roll back of a run that is a rollback goes to what the rollback of its spec goes to, never to what it went back from', async (t) => {
+      for (const way of ['press', 'tap', 'run', 'spec'] as const) {
+        const world = await setUp(t);
+        const { store, operate, transitions } = world;
+        for (const digit of ['1', '2', '3']) {
+          await world.run(`r${digit}`, sha(digit), START, SUCCEED);
+        }
+        const { run } = await operate.rollback('r3', 'me', { resume: true });
+        await transitions.commit(await transitions.commit(run, START), SUCCEED);
+        assert.equal(run.sha, sha('2'));
+        assert.deepEqual((await store.runs.standingBefore(run))[0]?.sha, sha('1'));
+        await store.runs.setCheckRunId(run.id, CHECK);
+        await store.runs.setChatMessage(run.id, 0, 1_700_000_000_000_001);
+        if (way === 'press') await world.press('rollback', run);
+        else if (way === 'tap') await world.tap('rollback', run.id);
+        else if (way === 'run') await operate.rollback(run.id, 'me');
+        else await operate.rollbackSpec(run.spec, 'me');
+        const [made] = await world.runs();
+        assert.partialDeepStrictEqual(made, { cause: 'rollback', sha: sha('1') }, way);
+      }
     });
 
     test('a button that is pressed twice makes one run, which the second press names', async (t) => {

@@ -1,3 +1,4 @@
+import { stoodBefore } from '../../../src/model/standing.ts';
 import assert from 'node:assert/strict';
 import { hasEnded } from '../../../src/model/run.ts';
 import { addRun, laneOf, move, type Model, type RunModel } from './model.ts';
@@ -33,15 +34,13 @@ export async function retry(model: Model, { operate }: World, run: RunModel): Pr
 
 /** An operator deploys what was deployed before a run. */
 export async function rollback(model: Model, { operate }: World, run: RunModel): Promise<void> {
-  const target = model.runs
+  const earlier = model.runs
     .slice(0, model.runs.indexOf(run))
-    .findLast(
+    .filter(
       (other) =>
-        other.loaded === run.loaded &&
-        laneOf(other) === laneOf(run) &&
-        other.state === 'succeeded' &&
-        other.sha !== run.sha,
+        other.loaded === run.loaded && laneOf(other) === laneOf(run) && other.state === 'succeeded',
     );
+  const [target] = stoodBefore(run, earlier);
   if (target === undefined) {
     await assert.rejects(operate.rollback(run.id, 'me'), { code: 'nothing-to-roll-back-to' });
     return;
