@@ -101,11 +101,19 @@ export function createHookHandler(deps: {
     }
 
     function refuse(error: unknown): void {
-      deps.refusals.note(client, { hook: target.id }, error);
-      if (open !== undefined) deps.hookRefusals.note(target.id, codeOf(error));
+      const code = codeOf(error);
+      deps.refusals.note(client, { hook: target.id, ...whyUnsigned(code, open) }, error);
+      if (open !== undefined) deps.hookRefusals.note(target.id, code);
       sendProblem(request, response, { error, path: PATH, logger: deps.logger });
     }
   };
+
+  /** What only the log may say: senders are not told which secrets are set. */
+  function whyUnsigned(code: string, open: OpenHook | undefined): { notSet?: string[] } {
+    if (code !== 'bad-signature') return {};
+    const notSet = open?.withoutValue(deps.clock.now()) ?? [];
+    return notSet.length === 0 ? {} : { notSet };
+  }
 
   /** What the request's line and headers say. What may come often is answered, since to throw it would take longer than all the rest. */
   function admit({ id, token }: Target, open: OpenHook, request: IncomingMessage, client: Client) {

@@ -65,7 +65,10 @@ export function createWebhookHandler(deps: {
     }
 
     function refuse(error: unknown): void {
-      const about = { method: request.method ?? '', path: WEBHOOK_PATH };
+      // As it says itself: GitHub lists its deliveries by it.
+      const said = headerOf(request, 'X-GitHub-Delivery');
+      const delivery = /^[\w-]{1,100}$/.test(said) ? said : undefined;
+      const about = { path: WEBHOOK_PATH, ...(delivery === undefined ? {} : { delivery }) };
       deps.refusals.note(clientOf(request, deps.isProxy), about, error);
       sendProblem(request, response, { error, path: WEBHOOK_PATH, logger: deps.logger });
     }

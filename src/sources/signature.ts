@@ -4,8 +4,10 @@ import type { Json } from '../model/event.ts';
 import type { BodyCheck } from './contract.ts';
 
 /** A request that nothing says its sender has signed. */
-export function unsigned(detail: string): TerminalError {
-  const hint = "the hook's secret must be the one that the sender has";
+export function unsigned(
+  detail: string,
+  hint = "the hook's secret must be the one that the sender has",
+): TerminalError {
   return withoutStack(() => new TerminalError('bad-signature', detail, { hint }));
 }
 
@@ -70,8 +72,9 @@ export function hmacCheck(input: {
 export function checkTime(text: string, now: number, past: number, future: number): void {
   if (!/^\d{1,12}$/.test(text)) throw unsigned('the time of signing is not in seconds since 1970');
   const age = now - Number(text) * 1000;
-  if (age > past) throw unsigned(`signed ${Math.round(age / 1000)} s ago, which is too old`);
-  if (-age > future) throw unsigned(`signed ${Math.round(-age / 1000)} s in the future`);
+  const hint = 'what is sent again is to be signed again; else compare the clocks of both machines';
+  if (age > past) throw unsigned(`signed ${Math.round(age / 1000)} s ago, which is too old`, hint);
+  if (-age > future) throw unsigned(`signed ${Math.round(-age / 1000)} s in the future`, hint);
 }
 
 /** The text at a path of a body; undefined when there is none. */

@@ -94,6 +94,16 @@ test('what a hook does not take is refused before the body is read, and nothing 
   assert.doesNotMatch(JSON.stringify(fixture.log), new RegExp(TOKEN));
 });
 
+test('of a hook whose secret has no value the log says which, and the sender is not told', async (t) => {
+  const hooks = [hookOf('sender: { header: X-Token }')];
+  const fixture = await startHttp(t, { hooks, hookSecrets: {} });
+  const answer = await send(fixture);
+  assert.equal(answer.status, 401);
+  assert.doesNotMatch(await answer.text(), /notSet|"T"/);
+  const logged = fixture.log.find(({ msg }) => msg === 'webhook refused');
+  assert.deepEqual(logged?.['notSet'], ['T']);
+});
+
 test('of a GET, too, the bytes are verified as they came, before they are read as text', async (t) => {
   const hooks = [hookOf('sender: { hmac: { header: X-Signature } }\nmethods: [POST, GET]')];
   const { url } = await startHttp(t, { hooks, hookSecrets: { T: TOKEN } });
@@ -289,7 +299,15 @@ test('GitHub’s ping is tried as what it is: no input is missing, and nothing s
   );
   const verify = SOURCES.github.verifier([TOKEN]);
   const tryHook = createTryHook({
-    hooks: { find: async () => ({ hook, dynamic: undefined, verify, allows: () => true }) },
+    hooks: {
+      find: async () => ({
+        hook,
+        dynamic: undefined,
+        verify,
+        withoutValue: () => [],
+        allows: () => true,
+      }),
+    },
     catalog: { forHook: () => specs, forRepository: () => [], hook: () => undefined },
     clock: { now: () => NOW },
     store: NOTHING_STORED,
@@ -336,6 +354,7 @@ test('a request is tried apart from a secret in the path; what was taken or take
         hook,
         dynamic: undefined,
         verify: SOURCES.path.verifier([TOKEN], hook.options),
+        withoutValue: () => [],
         allows: () => true,
       }),
     },

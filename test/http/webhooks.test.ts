@@ -197,6 +197,8 @@ test('a wrong or missing signature is refused', async (t) => {
     assert.match(String(problem['hint']), /GITHUB_WEBHOOK_SECRET/);
   }
   await refused(fixture, await send(fixture, { body: '' }), 401, 'bad-signature');
+  const logged = fixture.log.find(({ msg }) => msg === 'webhook refused');
+  assert.equal(logged?.['delivery'], 'd1', 'by which GitHub lists it');
 });
 
 test('a missing or malformed header is refused by its name, before the body is read', async (t) => {

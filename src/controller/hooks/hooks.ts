@@ -14,6 +14,8 @@ export interface OpenHook {
   dynamic: DynamicHook | undefined;
   /** Secrets are read as they are now. */
   verify: Verify;
+  /** Names of secrets that count at a time, in milliseconds since the epoch, and have no value. */
+  withoutValue(now: number): string[];
   allows(address: string): boolean;
 }
 
@@ -44,9 +46,7 @@ export function createHooks(deps: {
   }
 
   function configured(hook: Hook, now: number): Verify {
-    const secrets = hook.secrets
-      .filter(({ from = -Infinity, until = Infinity }) => from <= now && now < until)
-      .flatMap(({ name }) => deps.secret(name) ?? []);
+    const secrets = namesOf(hook, now).flatMap((name) => deps.secret(name) ?? []);
     const known = verifiers.get(hook);
     if (known !== undefined && isSame(known.secrets, secrets)) return known.verify;
     const verify = verifierOf(hook, secrets);
@@ -68,6 +68,10 @@ export function createHooks(deps: {
             : verifierOf(hook, deps.secrets?.current(hook, dynamic, now) ?? []);
         return verifier(request, now);
       },
+      withoutValue: (now) =>
+        dynamic === undefined
+          ? namesOf(hook, now).filter((name) => deps.secret(name) === undefined)
+          : [],
       allows: (address) =>
         addresses.length === 0 || isListed(address) || isGitHub?.(address) === true,
     };
@@ -85,6 +89,13 @@ export function createHooks(deps: {
       return isOwn ? undefined : open(hook, dynamic);
     },
   };
+}
+
+/** The secrets of the file that count now. */
+function namesOf({ secrets }: Hook, now: number): string[] {
+  return secrets
+    .filter(({ from = -Infinity, until = Infinity }) => from <= now && now < until)
+    .map(({ name }) => name);
 }
 
 function verifierOf({ sender, options }: Hook, secrets: readonly string[]): Verify {
