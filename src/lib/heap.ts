@@ -6,7 +6,7 @@ import { runInNewContext } from 'node:vm';
 /**
  * Starts what lives as long as the process, without keeping the memory that only starting takes: V8's space for new objects stays
  * at its 1 MB, where it would grow to 32 MB and keep them, and what is left over is collected at the end, which stops the
- * process for two tenths of a second. Then the space may grow again, as work needs it. Rejects as `start` does.
+ * process for a tenth of a second. Then the space may grow again, as work needs it. Rejects as `start` does.
  */
 export async function startLean<Started>(start: () => Promise<Started>): Promise<Started> {
   setFlagsFromString('--semi-space-growth-factor=1');
@@ -17,11 +17,10 @@ export async function startLean<Started>(start: () => Promise<Started>): Promise
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as NonNullable<typeof gc>;
   setFlagsFromString('--no-expose-gc');
-  // What was compiled for starting alone is thrown away by the second collection, and not by the sixth that comes.
+  // What was compiled for starting alone is thrown away by the second collection, and not by the sixth that comes. The last resort
+  // is several.
   setFlagsFromString('--bytecode-old-age=1');
-  for (let time = 0; time < 2; time += 1) {
-    collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
-  }
+  collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
   setFlagsFromString('--bytecode-old-age=6');
   growNewSpace(MOST_NEW_BYTES);
   // Everything is collected when this much is old besides what was left the last time, in percent: V8 would let it grow to four times that.
