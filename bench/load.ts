@@ -28,6 +28,8 @@ export interface Receiver {
   keeps: boolean;
   /** What has to happen before what it accepted is done. Milliseconds that it took. */
   settle?: () => Promise<number>;
+  /** What its load has that others do not. */
+  more?: (seconds: number) => Partial<Load>;
 }
 
 /** Starts a receiver of `contestants.ts`. */
@@ -55,15 +57,15 @@ async function portOf(output: Readable): Promise<string> {
 
 /** Loads one receiver from a process of its own. */
 export async function load(
-  { url, keeps }: Pick<Receiver, 'url' | 'keeps'>,
+  { url, keeps, more: own }: Pick<Receiver, 'url' | 'keeps' | 'more'>,
   seconds: number,
-  more: Partial<Load> = {},
+  more: Partial<Load> = own?.(seconds) ?? {},
 ): Promise<LoadResult> {
   const child = fork(fileURLToPath(new URL('loader.ts', import.meta.url)), {
     execArgv: [],
     serialization: 'advanced',
   });
-  const requests = keeps ? Math.ceil(seconds * MOST_RATE) : REPEATED;
+  const requests = more.requests ?? (keeps ? Math.ceil(seconds * MOST_RATE) : REPEATED);
   const order: Load = {
     url,
     secret: SECRET,

@@ -24,6 +24,8 @@ export interface Load {
   headers?: string | undefined;
   /** Paths that requests take in turn, instead of the URL's. */
   paths?: readonly string[] | undefined;
+  /** Each tenth request is a push of this branch instead, from one of these commits to the next. */
+  pushed?: { branch: string; commits: readonly string[] } | undefined;
 }
 
 export interface LoadResult {
@@ -38,7 +40,9 @@ export interface LoadResult {
 }
 
 const BODY_BYTES = 8 * 1024;
-const REPOSITORY = 'acme/storefront';
+export const REPOSITORY = 'acme/storefront';
+/** One in so many is a push of `pushed`. */
+export const PUSHED_EACH = 10;
 
 process.on('message', (load: Load) => {
   void run(load).then((result) => process.send?.(result));
@@ -125,11 +129,12 @@ async function open(url: string): Promise<Socket> {
 }
 
 /** Each push goes on from the one before it. */
-function build({ url, secret, requests, serial, headers = '', paths }: Load): Buffer[] {
+function build(load: Load): Buffer[] {
+  const { url, secret, requests, serial, headers = '', paths } = load;
   const { host, pathname } = new URL(url);
   return Array.from({ length: requests }, (_, index) => {
     const id = serial + index;
-    const body = Buffer.from(pushOf(shaOf(id - 1), shaOf(id)));
+    const body = Buffer.from(realPush(load, index) ?? pushOf('feature', shaOf(id - 1), shaOf(id)));
     const signature = createHmac('sha256', secret).update(body).digest('hex');
     const head =
       `POST ${paths?.[index % paths.length] ?? pathname} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\n` +
@@ -140,9 +145,17 @@ function build({ url, secret, requests, serial, headers = '', paths }: Load): Bu
   });
 }
 
+function realPush({ pushed }: Load, index: number): string | undefined {
+  if (pushed === undefined || index % PUSHED_EACH !== 0) return undefined;
+  const at = index / PUSHED_EACH;
+  const [before, after] = pushed.commits.slice(at, at + 2);
+  if (before === undefined || after === undefined) throw new Error('too few commits to push');
+  return pushOf(pushed.branch, before, after);
+}
+
 const shaOf = (id: number) => id.toString(16).padStart(40, '1');
 
-function pushOf(before: string, after: string): string {
+function pushOf(branch: string, before: string, after: string): string {
   const commit = {
     id: after,
     message: 'A change',
@@ -154,7 +167,7 @@ function pushOf(before: string, after: string): string {
   };
   const [owner, name] = REPOSITORY.split('/');
   const push = {
-    ref: 'refs/heads/feature',
+    ref: `refs/heads/${branch}`,
     before,
     after,
     created: false,
