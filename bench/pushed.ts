@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ const MOST_RATE = 5000;
 
 /**
  * `mainsheet serve` beside a git server, with one more spec: each tenth push is of a branch that it deploys, in a lane that is paused.
- * `seconds`: how long it is loaded in all. The branch has all commits from the beginning, as where pushes come faster than they are read.
+ * `seconds`: how long it is loaded in all. The branch has all commits of a load when that begins, as where pushes come faster than they are read.
  */
 export async function startPushed(name: string, label: string, seconds: number): Promise<Serve> {
   const root = mkdtempSync(join(tmpdir(), 'bench-'));
@@ -42,6 +42,9 @@ export async function startPushed(name: string, label: string, seconds: number):
       const requests = of * MOST_RATE;
       const first = next;
       next += Math.ceil(requests / PUSHED_EACH);
+      execFileSync('git', ['update-ref', `refs/heads/${BRANCH}`, commits[next] ?? ''], {
+        cwd: join(root, `${REPOSITORY}.git`),
+      });
       return { requests, pushed: { branch: BRANCH, commits: commits.slice(first, next + 1) } };
     },
     async remove() {
@@ -52,7 +55,7 @@ export async function startPushed(name: string, label: string, seconds: number):
   };
 }
 
-/** A repository that has so many commits on its branch. Their names, oldest first. */
+/** A repository that has so many commits, one on the other, and no branch yet. Their names, oldest first. */
 async function importCommits(root: string, count: number): Promise<string[]> {
   const directory = join(root, `${REPOSITORY}.git`);
   mkdirSync(directory, { recursive: true });
@@ -63,7 +66,7 @@ async function importCommits(root: string, count: number): Promise<string[]> {
     stdio: ['pipe', 'ignore', 'inherit'],
   });
   const of = (number: number) =>
-    `commit refs/heads/${BRANCH}\nmark :${number + 1}\n` +
+    `commit refs/all/${BRANCH}\nmark :${number + 1}\n` +
     `committer Ada <ada@example.com> ${1_760_000_000 + number} +0000\ndata 8\nA change\n` +
     `M 100644 inline src/index.ts\ndata ${String(number).length}\n${number}\n`;
   child.stdin.end(Array.from({ length: count }, (_, number) => of(number)).join(''));

@@ -1,6 +1,8 @@
 import { TerminalError } from '../lib/errors.ts';
 import { checkRef, checkSha } from '../lib/names.ts';
 import type { Standing } from '../model/event.ts';
+import { NO_COMMIT, type Move } from '../model/push-history.ts';
+import { NO_GRAPH, readGraph, type CommitGraph } from './commit-graph.ts';
 import type { Mirror } from './mirror.ts';
 import { readRefs } from './mirror-directory.ts';
 
@@ -52,6 +54,47 @@ export async function standing(mirror: Mirror, ref: string, sha: string): Promis
   // git does not fetch a ref without what it leads to.
   mirror.remember(head);
   return { head, reached: head === sha || (await mirror.leadsTo(head, sha)) };
+}
+
+/** Commits that are listed for many pushes at most. */
+const MOST_LISTED = 10_000;
+
+/**
+ * The same for many moves of a branch at once: where it is, and the part of its history that has these moves, as far as it is
+ * found in one list. What is not in there is to be asked for by itself.
+ */
+export async function standings(
+  mirror: Mirror,
+  ref: string,
+  moves: readonly Move[],
+): Promise<{ head: string | undefined; graph: CommitGraph }> {
+  const shas = moves.flatMap(({ before, after }) => [before, after]);
+  for (const sha of shas) if (sha !== NO_COMMIT) checkSha(sha);
+  if (!ref.startsWith('refs/')) throw new TerminalError('invalid-ref', `${ref} is no whole ref`);
+  await mirror.fetch();
+  const head = (await readRefs(mirror.directory)).get(ref);
+  const below = head === undefined ? undefined : await beginningOf(mirror, moves);
+  if (head === undefined || below === undefined) return { head, graph: NO_GRAPH };
+  const list = ['rev-list', '--topo-order', '--parents', `--max-count=${MOST_LISTED}`];
+  const args = [...list, '--end-of-options', head, `^${below}`];
+  // 128: the commit is not there.
+  const { exitCode, stdout } = await mirror.git(args, [0, 128]);
+  if (exitCode !== 0) return { head, graph: NO_GRAPH };
+  const graph = readGraph(stdout.toString(), below);
+  for (const { after } of moves) if (graph.has(after)) mirror.remember(after);
+  return { head, graph };
+}
+
+/** The commit that all of these moves go on from; undefined without one. */
+async function beginningOf(mirror: Mirror, moves: readonly Move[]): Promise<string | undefined> {
+  const reached = new Set(moves.map(({ after }) => after));
+  const begun = new Set(moves.map(({ before }) => before).filter((sha) => !reached.has(sha)));
+  if (begun.has(NO_COMMIT)) return undefined;
+  const [first, ...others] = begun;
+  if (first === undefined || others.length === 0) return first;
+  const args = ['merge-base', '--octopus', '--end-of-options', first, ...others];
+  const { exitCode, stdout } = await mirror.git(args, [0, 1, 128]);
+  return exitCode === 0 ? stdout.toString().trim() : undefined;
 }
 
 /**

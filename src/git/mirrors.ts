@@ -7,7 +7,7 @@ import type { Logger } from '../lib/logger.ts';
 import { changedPaths } from './changed-paths.ts';
 import { repositoryDirectory } from './directory-names.ts';
 import { findRevision } from './find-revision.ts';
-import { isAncestor, kindOfHead, readCommit, resolveTag, standing } from './history.ts';
+import { isAncestor, kindOfHead, readCommit, resolveTag, standing, standings } from './history.ts';
 import type { Inherited } from './git-process.ts';
 import { createLocalGit } from './local-git.ts';
 import { mergePreview } from './merge-preview.ts';
@@ -102,6 +102,7 @@ export function createMirrors(
     resolveTag: ask(resolveTag),
     isAncestor: ask(isAncestor),
     standing: ask(standing),
+    standings: ask(standings),
     kindOfHead: ask(kindOfHead),
     changedPaths: ask(changedPaths),
     findRevision: ask(findRevision),

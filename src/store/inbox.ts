@@ -180,6 +180,34 @@ export function createInbox(db: Db, engine: Engine) {
       return rows.map((row) => ({ ...fromRow(row), seq: row.seq }));
     },
 
+    /**
+     * The deliveries of its repository that came right after a claimed one, in the order they came, of which none was claimed yet: as
+     * long as that one is claimed and open, none of these is claimed by another process. At most `limit`, and `mostBytes` of payload.
+     */
+    async following(
+      { id, repository }: Delivery,
+      now: number,
+      limit: number,
+      mostBytes: number,
+    ): Promise<WaitingDelivery[]> {
+      if (repository === undefined) return [];
+      const next = await all<{ seq: number; attempts: number; until: number; bytes: number }>`
+        select seq, attempts, lease_until as until, octet_length(payload) as bytes from deliveries
+        where repository = ${repository} and ${PENDING}
+        and seq > (select own.seq from deliveries as own where own.id = ${id})
+        order by seq limit ${limit}`;
+      let bytes = 0;
+      const end = next.findIndex((row) => {
+        bytes += row.bytes;
+        return row.attempts > 0 || row.until > now || bytes > mostBytes;
+      });
+      const seqs = next.slice(0, end === -1 ? next.length : end).map(({ seq }) => seq);
+      if (seqs.length === 0) return [];
+      const rows = await all<Row & { seq: number }>`
+        select * from deliveries where seq in ${list(seqs)} order by seq`;
+      return rows.map((row) => ({ ...fromRow(row), seq: row.seq }));
+    },
+
     /** Closes deliveries that no process has claimed, and answers those of them that it closed. */
     async closeIdle(
       outcomes: ReadonlyMap<WaitingDelivery, DeliveryOutcome>,

@@ -96,6 +96,15 @@ export interface Store extends Tables {
    * that one that fails takes no other with it. It waits for the disk no more than `lazily` does.
    */
   each<Result>(group: readonly Work<Result>[]): Promise<PromiseSettledResult<Result>[]>;
+  /**
+   * Does one work after the other in one transaction, each or nothing of it, until one fails or it has taken `enoughMs`: those after
+   * that are not done. `failure`: why the first of them failed, if it did. Rejects when none is done because the transaction failed. It
+   * waits for the disk no more than `lazily` does.
+   */
+  inOrder<Result>(
+    group: readonly Work<Result>[],
+    enoughMs: number,
+  ): Promise<{ done: Result[]; failure?: { error: unknown } }>;
   /** Throws when the database does not answer, or what is written to it does not reach the disk. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -104,6 +113,11 @@ export interface Store extends Tables {
 const NOT_WAITING = sql`set local synchronous_commit = off`;
 /** Shorter than PostgreSQL waits before it ends a deadlock: a group has rows in any order, and must not cost another its transaction. */
 const GIVE_WAY = sql`set local lock_timeout = '100ms'`;
+
+// https://www.sqlite.org/lang_savepoint.html and https://www.postgresql.org/docs/current/sql-savepoint.html
+const SAVE = sql`savepoint one`;
+const UNDO = sql`rollback to savepoint one`;
+const KEEP = sql`release savepoint one`;
 
 /** Brings the database up to date and opens the store on it. Takes `db` over: `close` closes it. */
 export async function createStore(
@@ -171,6 +185,28 @@ export async function createStore(
         // The one that failed will say why.
       }
       return await Promise.allSettled(group.map(lazily));
+    },
+    async inOrder<Result>(group: readonly Work<Result>[], enoughMs: number) {
+      return await db.transaction().execute(async (trx) => {
+        if (engine === 'postgres') await NOT_WAITING.execute(trx);
+        const own = createTables(trx, engine);
+        const done: Result[] = [];
+        const until = performance.now() + enoughMs;
+        for (const work of group) {
+          if (done.length > 0 && performance.now() >= until) break;
+          // Later ones are not worth that others wait for what this transaction holds.
+          if (done.length === 1 && engine === 'postgres') await GIVE_WAY.execute(trx);
+          await SAVE.execute(trx);
+          try {
+            done.push(await work(own));
+          } catch (error) {
+            await UNDO.execute(trx);
+            return { done, failure: { error } };
+          }
+          await KEEP.execute(trx);
+        }
+        return { done };
+      });
     },
     async atomically(work) {
       if (engine === 'postgres') return await inTransaction(work);

@@ -77,7 +77,7 @@ export async function startServer(
     ordering: { overtaken: async () => new Map() },
     store,
     catalog,
-    mirrors: { fetch: async () => undefined },
+    mirrors: { fetch: async () => undefined, standings: () => assert.fail('git is not asked') },
     resolve: async (event) => event,
     transitions,
     apiUrl: 'https://api.github.com',

@@ -54,6 +54,12 @@ describe('with ten thousand closed rows', () => {
 
   const hot: [string, string[], () => Promise<unknown>][] = [
     [
+      'inbox.following',
+      ['deliveries_pending'],
+      () =>
+        store.inbox.following({ id: 'open', repository: 'acme/storefront' } as never, 2000, 9, 999),
+    ],
+    [
       'inbox.claim',
       ['deliveries_waiting', 'deliveries_pending'],
       () => store.inbox.claim(2000, 100),

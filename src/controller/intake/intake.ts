@@ -25,6 +25,7 @@ import type { Pressed } from '../operator/press.ts';
 import { createReplay, type Replay } from '../operator/replay.ts';
 import type { Resolve } from './resolve.ts';
 import { createSlots } from '../slots.ts';
+import { createJudgeTogether } from './together.ts';
 
 const POLL_MS = 2000;
 /** Deliveries of so many repositories are worked on at once; when git is slow for all of these, others wait. */
@@ -52,7 +53,7 @@ export function createIntake(deps: {
   store: Store;
   catalog: Catalog;
   resolve: Resolve;
-  mirrors: Pick<Mirrors, 'fetch'>;
+  mirrors: Pick<Mirrors, 'fetch' | 'standings'>;
   ordering: Pick<Ordering, 'overtaken'>;
   transitions: Transitions;
   /** Rolls back the specs for which a request to a hook says so. */
@@ -84,7 +85,14 @@ export function createIntake(deps: {
   const judge = createJudge({ ...deps, recognize });
   const closeIdle = createCloseIdle({ store, recognize, announce, clock });
   const makeRuns = createMakeRuns(deps);
-  const processDelivery = createProcessDelivery({ ...deps, judge, makeRuns, announce });
+  const judgeTogether = createJudgeTogether({ ...deps, inbox: store.inbox, recognize });
+  const processDelivery = createProcessDelivery({
+    ...deps,
+    judge,
+    judgeTogether,
+    makeRuns,
+    announce,
+  });
   const slots = createSlots(PARALLEL, () => loop.wake());
   /** Repositories of deliveries that are worked on: one that had stepped aside may be due again meanwhile. */
   const busy = new Set<string>();

@@ -4,13 +4,13 @@ import type { Clock } from '../../lib/clock.ts';
 import { describeError, RetryableError, TerminalError } from '../../lib/errors.ts';
 import { noFailpoint, type Failpoint } from '../../lib/failpoint.ts';
 import type { Logger } from '../../lib/logger.ts';
-import type { DeliveryOutcome } from '../../model/delivery.ts';
+import type { Delivery, DeliveryOutcome } from '../../model/delivery.ts';
 import type { Event, Json } from '../../model/event.ts';
 import { PROTECTION } from '../../model/protection.ts';
 import type { News } from '../../model/news.ts';
 import type { Run } from '../../model/run.ts';
 import type { Store, Tables } from '../../store/index.ts';
-import type { Ordering } from '../../runs/ordering/ordering.ts';
+import { createOrdering, type Ordering } from '../../runs/ordering/ordering.ts';
 import { moveOf, partOf, wasLeft, type ToldPush } from '../../model/push-history.ts';
 import type { ClaimedDelivery, MissingRef } from '../../store/inbox.ts';
 import { hold } from '../hold.ts';
@@ -21,6 +21,7 @@ import { notePull } from '../plans/note-pull.ts';
 import type { Commented } from '../operator/comments.ts';
 import type { Pressed } from '../operator/press.ts';
 import { MissingTagError, NOT_THERE_YET } from './resolve.ts';
+import type { JudgedPushes, JudgeTogether } from './together.ts';
 
 const BACKOFF = { baseMs: 1000, maxMs: 5 * 60_000 };
 /** With this many attempts a delivery has failed for about two minutes, and steps aside. */
@@ -37,14 +38,19 @@ const MOST_ATTEMPTS = 300;
 /** Nor before this, because deliveries that come later may use up its attempts sooner. */
 const LEAST_PATIENCE_MS = 24 * 60 * 60_000;
 
+/** A transaction that has taken so long takes in no further delivery: others wait for it. In milliseconds. */
+const ENOUGH_MS = 20;
+
 /**
- * Judges a claimed delivery and closes it, or puts it back to be tried again. Rejects only when the store fails.
+ * Judges a claimed delivery and closes it, or puts it back to be tried again; also those that `JudgeTogether` judges together
+ * with it, as many as nothing is wrong with. Rejects only when the store fails.
  */
 export type ProcessDelivery = (claimed: ClaimedDelivery, signal: AbortSignal) => Promise<void>;
 
 export function createProcessDelivery(deps: {
   store: Store;
   judge: Judge;
+  judgeTogether: JudgeTogether;
   ordering: Pick<Ordering, 'overtaken'>;
   makeRuns: MakeRuns;
   pressed: Pressed;
@@ -68,7 +74,7 @@ export function createProcessDelivery(deps: {
     const { id, event: name, attempts } = claimed.delivery;
     let isPress = false;
     try {
-      const { judged, overtaken } = await hold(
+      const { judged, overtaken, together } = await hold(
         {
           clock,
           leaseMs: deps.leaseMs,
@@ -80,8 +86,10 @@ export function createProcessDelivery(deps: {
           const payload = JSON.parse(claimed.payload) as Json;
           // Another try is to see what has happened since the last.
           const since = attempts === 1 ? claimed.delivery.receivedAt : undefined;
-          const judgement = await judge(name, payload, held, patient, since);
-          return { judged: judgement, overtaken: await ordering.overtaken(judgement, held) };
+          const group = attempts === 1 ? await deps.judgeTogether(claimed, held) : undefined;
+          const judgement = group?.first ?? (await judge(name, payload, held, patient, since));
+          const late = await ordering.overtaken(judgement, held);
+          return { judged: judgement, overtaken: late, together: group };
         },
       );
       const { event } = judged;
@@ -100,7 +108,7 @@ export function createProcessDelivery(deps: {
         return;
       }
       if (await lettingOthersFirst(claimed, judged)) return;
-      await record(claimed, judged, overtaken);
+      await record(claimed, judged, overtaken, together, signal);
     } catch (error) {
       if (signal.aborted) {
         await store.inbox.postpone(id, clock.now(), 'Interrupted by a shutdown', attempts);
@@ -136,36 +144,92 @@ export function createProcessDelivery(deps: {
     return true;
   }
 
-  /** One transaction: the runs, what they do to their lanes, their first callbacks, and the delivery's end. */
   async function record(
     claimed: ClaimedDelivery,
     judged: Judged,
     overtaken: ReadonlyMap<string, string>,
+    together: JudgedPushes | undefined,
+    signal: AbortSignal,
   ): Promise<void> {
-    const { id, attempts } = claimed.delivery;
+    const { delivery } = claimed;
+    const missing = missingBranch(judged.event);
+    const own = (tables: Tables) =>
+      settle(tables, { delivery, judged, overtaken }, async (outcome) => {
+        const { id, attempts } = delivery;
+        return await tables.inbox.close(id, 'processed', outcome, clock.now(), attempts, missing);
+      });
     failpoint('intake.before');
-    const { outcome, changed } = await store.lazily(async (tables) => {
-      const found =
-        judged.verdicts.length > 0 ? await notePush(tables, id, judged.event) : undefined;
-      const made =
-        found !== undefined
-          ? { outcome: toldBefore(found, judged.event), changed: [] }
-          : await decide(tables, id, judged, overtaken);
-      if (judged.event.kind === 'installation') {
-        await tables.installations.note(judged.event, clock.now());
-      }
-      failpoint('intake.inside');
-      const { outcome: summary } = made;
-      const missing = missingBranch(judged.event);
-      if (!(await tables.inbox.close(id, 'processed', summary, clock.now(), attempts, missing))) {
-        // Then these runs are not to be, and the transaction takes them back.
-        throw new RetryableError('delivery-lost', 'another process has taken the delivery');
-      }
-      return made;
-    });
+    if (together === undefined) {
+      tell(await store.lazily(own));
+      if (judged.event.kind === 'pull_request') deps.onPull();
+    } else {
+      const others = together.following.map((one) => behind(one, together, signal));
+      await recordInOrder([own, ...others], signal);
+    }
+  }
+
+  /**
+   * In as few transactions as take no longer than is good. Rejects when the first one fails; where a later one fails, it and those
+   * after it stay as they are, and each has a turn of its own.
+   */
+  async function recordInOrder(
+    works: readonly ((tables: Tables) => Promise<Settled>)[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (let next = 0; next < works.length && !(next > 0 && signal.aborted);) {
+      const { done, failure } = await store
+        .inOrder(works.slice(next), ENOUGH_MS)
+        .catch((error: unknown) => ({ done: [], failure: { error } }));
+      if (next === 0 && done.length === 0) throw failure?.error;
+      for (const settled of done) tell(settled);
+      next += done.length;
+      if (failure !== undefined) return;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** A delivery that came behind a claimed one: what its runs would take the place of is known when those before it have made theirs. */
+  function behind(
+    { waiting, judged }: JudgedPushes['following'][number],
+    { known }: JudgedPushes,
+    signal: AbortSignal,
+  ): (tables: Tables) => Promise<Settled> {
+    return async (tables) => {
+      const rules = createOrdering({ store: tables, mirrors: known, clock });
+      const overtaken = await rules.overtaken(judged, signal);
+      const { delivery } = waiting;
+      return await settle(tables, { delivery, judged, overtaken }, async (outcome) => {
+        const closed = await tables.inbox.closeIdle(new Map([[waiting, outcome]]), clock.now());
+        return closed.length > 0;
+      });
+    };
+  }
+
+  function tell({ delivery, outcome, changed }: Settled): void {
     failpoint('intake.after');
-    announce(claimed.delivery, outcome, changed);
-    if (judged.event.kind === 'pull_request') deps.onPull();
+    announce(delivery, outcome, changed);
+  }
+
+  /** Within one transaction: the runs, what they do to their lanes, their first callbacks, and the delivery's end. */
+  async function settle(
+    tables: Tables,
+    { delivery, judged, overtaken }: JudgedDelivery,
+    close: (outcome: DeliveryOutcome) => Promise<boolean>,
+  ): Promise<Settled> {
+    const { id } = delivery;
+    const { event, verdicts } = judged;
+    const found = verdicts.length > 0 ? await notePush(tables, id, event) : undefined;
+    const made =
+      found !== undefined
+        ? { outcome: toldBefore(found, event), changed: [] }
+        : await decide(tables, id, judged, overtaken);
+    if (event.kind === 'installation') await tables.installations.note(event, clock.now());
+    failpoint('intake.inside');
+    if (!(await close(made.outcome))) {
+      // Then these runs are not to be, and the transaction takes them back.
+      throw new RetryableError('delivery-lost', 'another process has taken the delivery');
+    }
+    return { delivery, ...made };
   }
 
   async function decide(
@@ -222,6 +286,19 @@ export function createProcessDelivery(deps: {
   }
 
   return processDelivery;
+}
+
+interface JudgedDelivery {
+  delivery: Delivery;
+  judged: Judged;
+  overtaken: ReadonlyMap<string, string>;
+}
+
+/** What was committed of a delivery. */
+interface Settled {
+  delivery: Delivery;
+  outcome: DeliveryOutcome;
+  changed: Run[];
 }
 
 /** What a workflow run was given up for. A push that was is found by looking where its branch is. */

@@ -38,7 +38,8 @@ export class MissingTagError extends TerminalError {
  * Fills in what a payload leaves open and only git knows: whether the ref that it names has the commit, the files of a push
  * whose payload does not list them all, the commit behind a tag, and whether a workflow ran for the branch or for a tag of
  * that name. Asks git only when one of the specs depends on it. With `patient` RetryableError `not-there-yet` says that the
- * server does not show what the event names, which may be because it was told of too soon. A fetch that was asked for at `since` or later is new enough. Throws RetryableError while git
+ * server does not show what the event names, which may be because it was told of too soon. A fetch that was asked for at `since` or later is new enough. What `look` says of a
+ * commit of the event's ref is taken for granted. Throws RetryableError while git
  * cannot be reached.
  */
 export type Resolve = (
@@ -48,6 +49,7 @@ export type Resolve = (
   signal: AbortSignal,
   patient: boolean,
   since?: number,
+  look?: (sha: string) => Standing | undefined,
 ) => Promise<Event>;
 
 export function createResolve(deps: {
@@ -60,9 +62,9 @@ export function createResolve(deps: {
 }): Resolve {
   const { mirrors, pushes, logger } = deps;
 
-  return async (event, payload, candidates, signal, patient, since) => {
+  return async (event, payload, candidates, signal, patient, since, look) => {
     if (candidates.length === 0) return event;
-    const asking = { candidates, signal, patient, since };
+    const asking = { candidates, signal, patient, since, look };
     if (event.kind === 'hook' || event.kind === 'schedule') {
       return await resolveHeads(event, payload, asking);
     }
@@ -160,13 +162,8 @@ export function createResolve(deps: {
 
   async function resolveStanding(event: PushEvent, asking: Asking): Promise<PushEvent> {
     const { ref, sha } = event;
-    const wanted = asking.candidates.some(({ spec: { on } }) => {
-      if (on.push === undefined) return false;
-      const matches = event.changedPaths.complete ? matchesPush : pushRefMatches;
-      return matches(on.push, event).matched;
-    });
-    if (!wanted || sha === undefined) return event;
-    const standing = await standingOf(event, sha, asking);
+    if (sha === undefined || !wantsStanding(event, asking.candidates)) return event;
+    const standing = asking.look?.(sha) ?? (await standingOf(event, sha, asking));
     if (asking.patient && (await mayBeToCome(event, standing))) throw notYet(sha, ref);
     if (event.tag !== undefined && standing.head === undefined && standing.reached === false) {
       const reason = `${event.repository} has no tag ${event.tag}`;
@@ -217,12 +214,22 @@ export function createResolve(deps: {
   }
 }
 
+/** Whether it matters to one of the specs that the push's ref has its commit. */
+export function wantsStanding(event: PushEvent, candidates: readonly LoadedSpec[]): boolean {
+  return candidates.some(({ spec: { on } }) => {
+    if (on.push === undefined) return false;
+    const matches = event.changedPaths.complete ? matchesPush : pushRefMatches;
+    return matches(on.push, event).matched;
+  });
+}
+
 interface Asking {
   candidates: readonly LoadedSpec[];
   signal: AbortSignal;
   /** Whether to wait for what is not there. */
   patient: boolean;
   since: number | undefined;
+  look: Parameters<Resolve>[6];
 }
 
 function notYet(sha: string, ref: string): RetryableError {

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
+import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import SQLite from 'better-sqlite3';
 import { createIntake } from '../../../src/controller/intake/intake.ts';
 import { pushPayload } from '../../../src/controller/push-payload.ts';
 import { createResolve, type Resolve } from '../../../src/controller/intake/resolve.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { RetryableError } from '../../../src/lib/errors.ts';
+import { noFailpoint, type Failpoint } from '../../../src/lib/failpoint.ts';
 import type { DeploymentSpec } from '../../../src/model/deployment-spec.ts';
 import type { News } from '../../../src/model/news.ts';
 import { NO_COMMIT } from '../../../src/model/push-history.ts';
@@ -59,7 +62,11 @@ async function orAborted(work: Promise<void> | undefined, signal: AbortSignal): 
 }
 
 /** An intake on a real store and a real git server, and a clock that is set forward by the test. */
-async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest') {
+async function createFixture(
+  t: TestContext,
+  queue: 'newest' | 'all' = 'newest',
+  failpoint: Failpoint = noFailpoint,
+) {
   const git = await createGit(t);
   const { repository, mirrors } = git;
   const store = await createStore(openSqlite(join(git.root, 'mainsheet.db')), 'sqlite');
@@ -118,6 +125,7 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
     clock,
     logger: silent,
     news,
+    failpoint,
   });
   const stopping = new AbortController();
   const running = intake.run(stopping.signal);
@@ -213,6 +221,102 @@ async function createFixture(t: TestContext, queue: 'newest' | 'all' = 'newest')
       (await store.runs.list({ limit: 99, before: undefined }, {})).items.toReversed(),
   };
 }
+
+/** Pushes `d1` to `d5` of one branch, that have all come when the one before them is taken in. */
+async function pushTogether({
+  deliver,
+  commit,
+  slow,
+  get,
+  done,
+}: Pick<
+  Awaited<ReturnType<typeof createFixture>>,
+  'deliver' | 'commit' | 'slow' | 'get' | 'done'
+>): Promise<string[]> {
+  const shas = [await commit({ 'src/a': '0' }, 'release/1')];
+  const git = Promise.withResolvers<void>();
+  slow.set(shas[0] ?? '', git.promise);
+  await deliver('d0', 'release/1', shas[0] ?? '');
+  await until('the first waits for git', async () => (await get('d0')).attempts === 1);
+  for (const number of [1, 2, 3, 4, 5]) {
+    shas.push(await commit({ 'src/a': String(number) }, 'release/1'));
+    const [before, after] = shas.slice(-2);
+    await deliver(`d${number}`, 'release/1', after ?? '', undefined, before);
+  }
+  git.resolve();
+  await done('d0');
+  return shas;
+}
+
+test('pushes of a branch that wait are judged together, which asks the server once; the newest wins', async (t) => {
+  const fixture = await createFixture(t);
+  const { server, done, runs } = fixture;
+  const fetches = () => server.requests.filter(({ line }) => line.includes('info/refs')).length;
+  await pushTogether(fixture);
+  await done('d5');
+  assert.equal(fetches(), 2, 'of the one before them, and of all others');
+  const states = (await runs()).map(({ delivery, state }) => `${delivery} ${state}`);
+  const older = ['d0', 'd1', 'd2', 'd3', 'd4'].map((id) => `${id} superseded`);
+  assert.deepEqual(states, [...older, 'd5 queued']);
+});
+
+test('of pushes that are taken in together one that fails takes no other with it, and those after it wait for it', async (t) => {
+  const fixture = await createFixture(t, 'all');
+  const { root, get, done, later, runs, tried } = fixture;
+  const other = new SQLite(join(root, 'mainsheet.db'));
+  t.after(() => other.close());
+  other.exec(`create trigger planted before insert on runs when new.delivery = 'd3'
+    begin select raise(abort, 'planted'); end`);
+  await pushTogether(fixture);
+  await tried('d3', 1);
+  const states = ['d1', 'd2', 'd3', 'd4', 'd5'].map(async (id) => (await get(id)).state);
+  const expected = ['processed', 'processed', 'pending', 'pending', 'pending'];
+  assert.deepEqual(await Promise.all(states), expected);
+  other.exec('drop trigger planted');
+  later();
+  await done('d5');
+  assert.deepEqual(
+    (await runs()).map(({ delivery }) => delivery),
+    ['d0', 'd1', 'd2', 'd3', 'd4', 'd5'],
+  );
+});
+
+test('a process that dies while it takes in pushes together leaves each with its run, or open', async (t) => {
+  let passes = 0;
+  const kept: string[] = [];
+  const fixture = await createFixture(t, 'all', (name) => {
+    // The third of those that are taken in together.
+    if (name !== 'intake.inside' || ++passes !== 4) return;
+    for (const file of ['mainsheet.db', 'mainsheet.db-wal']) {
+      kept.push(join(fixture.root, `kept-${file}`));
+      copyFileSync(join(fixture.root, file), kept.at(-1) ?? '');
+    }
+  });
+  await pushTogether(fixture);
+  await fixture.done('d5');
+  const left = await createStore(openSqlite(kept[0] ?? ''), 'sqlite');
+  t.after(() => left.close());
+  const processed: string[] = [];
+  for (const id of ['d0', 'd1', 'd2', 'd3', 'd4', 'd5']) {
+    const found = await left.inbox.get(id);
+    if (found?.delivery.state === 'processed') processed.push(id);
+  }
+  assert.ok(processed.includes('d0') && !processed.includes('d3'), processed.join());
+  const { items } = await left.runs.list({ limit: 99, before: undefined }, {});
+  assert.deepEqual(
+    items.toReversed().map(({ delivery }) => delivery),
+    processed,
+  );
+});
+
+test('pushes that wait while git refuses to say anything have their runs, which will say why', async (t) => {
+  const fixture = await createFixture(t, 'all');
+  const { server, done, runs } = fixture;
+  server.fault = () => ({ kind: 'status', status: 404 });
+  await pushTogether(fixture);
+  await done('d5');
+  assert.equal((await runs()).length, 6);
+});
 
 test('while git fails for a moment the order of a repository is kept', async (t) => {
   const { deliver, commit, server, tried, get, done, later, runs } = await createFixture(t);

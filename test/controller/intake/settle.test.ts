@@ -45,7 +45,7 @@ async function createFixture(t: TestContext) {
       current: () => state,
       forRepository: (name: string) => (name.toLowerCase() === REPOSITORY ? state.specs : []),
     } as never,
-    mirrors: { fetch: async (name) => void fetched.push(name) },
+    mirrors: { fetch: async (name) => void fetched.push(name), standings: unused },
     resolve: unused,
     ordering: { overtaken: unused },
     transitions: { announce: unused, create: unused } as never,

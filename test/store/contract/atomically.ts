@@ -127,6 +127,30 @@ export function atomicallyContract(withStore: WithStore): void {
         assert.deepEqual(await Promise.all(kept), ['before', undefined, undefined, 'after']);
       }),
     );
+
+    test(
+      'in order ends with what fails, whole, and keeps what came before it',
+      withStore(async (store) => {
+        const line = { seq: 0, at: 1, step: 0, stream: 'stdout' as const, text: '' };
+        await store.logs.append('r1', [line]);
+        const set = (name: string) => async (tables: Tables) => {
+          await tables.cursors.set(name, name, 1);
+          return name;
+        };
+        const refused = async (tables: Tables) => {
+          await set('refused')(tables);
+          await tables.logs.append('r1', [line]);
+          return 'refused';
+        };
+        const works = [set('one'), set('two'), refused, set('four')];
+        const { done, failure } = await store.inOrder(works, 60_000);
+        assert.deepEqual([done, failure === undefined], [['one', 'two'], false]);
+        const kept = ['one', 'two', 'refused', 'four'].map((name) => store.cursors.get(name));
+        assert.deepEqual(await Promise.all(kept), ['one', 'two', undefined, undefined]);
+        assert.deepEqual((await store.inOrder([refused, set('four')], 60_000)).done, []);
+        assert.deepEqual(await store.inOrder(works, 0), { done: ['one'] }, 'when it took too long');
+      }),
+    );
   });
 }
 

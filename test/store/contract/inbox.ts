@@ -171,6 +171,37 @@ export function inboxContract(withStore: WithStore): void {
     );
 
     test(
+      'behind a claimed delivery are those of its repository that came right after it and were not tried',
+      withStore(async (store) => {
+        const ids = ['d1', 'd2', 'd3', 'd4', 'd5'];
+        const others = { repository: 'acme/other' };
+        for (const id of ids) {
+          await store.accept(sampleDelivery(id));
+          await store.accept(sampleDelivery(`other of ${id}`, others));
+        }
+        const claimed = await store.inbox.claim(2000, 1000);
+        assert.ok(claimed?.delivery.id === 'd1');
+        const behind = async (limit = 9, bytes = 999) => {
+          const found = await store.inbox.following(claimed.delivery, 2000, limit, bytes);
+          return found.map(({ delivery, payload }) => [delivery.id, payload]);
+        };
+        const all = ids.slice(1).map((id) => [id, `{"delivery":"${id}"}`]);
+        assert.deepEqual(await behind(), all);
+        assert.deepEqual(await behind(2), all.slice(0, 2));
+        assert.deepEqual(await behind(9, 60), all.slice(0, 3), 'of 17 bytes each');
+        const first = await store.inbox.following(claimed.delivery, 2000, 1, 999);
+        const outcomes = new Map(first.map((one) => [one, OUTCOME]));
+        assert.equal((await store.inbox.closeIdle(outcomes, 2050)).length, 1);
+        assert.deepEqual(await behind(), all.slice(1), 'what is closed is passed over');
+        await store.inbox.postpone('d1', 9000, 'later', undefined, true);
+        assert.equal((await store.inbox.claim(2000, 1000))?.delivery.id, 'other of d1');
+        assert.equal((await store.inbox.claim(2000, 1000))?.delivery.id, 'd3');
+        await store.inbox.postpone('d3', 9000, 'later', undefined, true);
+        assert.deepEqual(await behind(), [], 'the next one was tried');
+      }),
+    );
+
+    test(
       'what is not claimed can be closed many at once, and what is claimed stays as it is',
       withStore(async (store) => {
         for (const id of ['d1', 'd2', 'd3', 'd4']) await store.accept(sampleDelivery(id));
