@@ -104,6 +104,18 @@ export type DeliveriesAnswer = z.infer<typeof deliveriesAnswer>;
 
 const saysAnswer = z.array(z.looseObject({ key: z.string(), detail: z.string() })).optional();
 
+const pathsAnswer = z
+  .looseObject({
+    condition: z.string(),
+    files: z.int(),
+    counting: z.int(),
+    compared: z.int(),
+    rows: z.array(
+      z.looseObject({ path: z.string(), by: z.string().nullable(), counts: z.boolean() }),
+    ),
+  })
+  .nullish();
+
 export const explanationAnswer = z.looseObject({
   delivery: z.string(),
   event: z.string(),
@@ -120,17 +132,7 @@ export const explanationAnswer = z.looseObject({
         z.looseObject({ condition: z.string(), held: z.boolean(), detail: z.string() }),
       ),
       says: saysAnswer,
-      paths: z
-        .looseObject({
-          condition: z.string(),
-          files: z.int(),
-          counting: z.int(),
-          compared: z.int(),
-          rows: z.array(
-            z.looseObject({ path: z.string(), by: z.string().nullable(), counts: z.boolean() }),
-          ),
-        })
-        .nullish(),
+      paths: pathsAnswer,
     }),
   ),
 });
@@ -169,6 +171,7 @@ export const whyAnswer = z.looseObject({
       fate: z.string(),
       summary: z.string(),
       hint: z.string().nullable(),
+      paths: pathsAnswer,
       says: saysAnswer,
     }),
   ),

@@ -11,13 +11,13 @@ import { matchSpecs } from '../spec/match-specs.ts';
 import { needsChangedPaths } from '../spec/match.ts';
 import { newTableRoom, tabulateFor } from '../spec/path-table.ts';
 import { saysOf, type Said } from '../spec/says.ts';
-import { cutText } from '../lib/cut-text.ts';
 import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import { deliveryArgument, type CommandContext } from './context.ts';
 import { allowedLimits, defaultSpecsPath, loadLocalSpecs } from './local-specs.ts';
 import { payloadOfPush, readPayload } from './payload-file.ts';
 import type { Terminal } from './terminal.ts';
 import { sayWhatItSays } from './says.ts';
+import { paintMark, sayPaths, type Paths } from './say-paths.ts';
 import { sayProblems } from './validate.ts';
 
 interface Options {
@@ -51,19 +51,6 @@ interface Explanation {
   /** What this answer does not take into account. */
   notes?: string[];
 }
-
-interface Paths {
-  condition: string;
-  files: number;
-  counting: number;
-  compared: number;
-  rows: { path: string; by?: string | null | undefined; counts: boolean }[];
-}
-
-/** Characters of a path or pattern. */
-const MOST_TEXT = 200;
-/** Files that are printed of each spec; `--json` has more. */
-const MOST_FILES = 10;
 
 /** `mainsheet explain`: for a delivery what the server decided, for a payload what these specs would decide. */
 export function explainCommand(program: Command, context: CommandContext): void {
@@ -225,32 +212,4 @@ function say(terminal: Terminal, explanation: Explanation): void {
   for (const note of explanation.notes ?? []) {
     terminal.note(`${terminal.paintNote('yellow', 'note:')} ${cleanLine(note)}`);
   }
-}
-
-/** The files that count first, each with the pattern that it met. */
-function sayPaths(terminal: Terminal, paths: Paths | undefined): void {
-  if (paths === undefined || paths.files === 0) return;
-  const { condition, files, counting, compared, rows } = paths;
-  const all = compared < files ? `${compared} compared files` : `${files} changed files`;
-  terminal.line(
-    `    ${counting} of ${all} ${counting === 1 ? 'counts' : 'count'} for ${condition}`,
-  );
-  const shown = rows.slice(0, MOST_FILES).map(({ path, by, counts }) => ({
-    path: cleanLine(cutText(path, MOST_TEXT)),
-    by: by === undefined || by === null ? '(no pattern)' : cleanLine(cutText(by, MOST_TEXT)),
-    counts,
-  }));
-  const width = Math.max(0, ...shown.map(({ path }) => path.length));
-  for (const { path, by, counts } of shown) {
-    terminal.line(paintMark(terminal, `      ${counts ? '✓' : '✗'} ${path.padEnd(width)}  ${by}`));
-  }
-  const more = files - Math.min(rows.length, MOST_FILES);
-  if (more > 0) terminal.line(`      and ${more} more`);
-}
-
-/** Colours the mark that a line begins with. */
-function paintMark(terminal: Terminal, line: string): string {
-  return line.replace(/^(\s*)([✓✗])/u, (_, indent: string, mark: string) =>
-    [indent, terminal.paint(mark === '✓' ? 'green' : 'red', mark)].join(''),
-  );
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { WhyAnswer } from './api-answers.ts';
 import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import type { CommandContext } from './context.ts';
+import { sayPaths } from './say-paths.ts';
 import { sayWhatItSays } from './says.ts';
 import type { Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
@@ -74,12 +75,13 @@ function say(terminal: Terminal, { repository, sha, specs }: WhyAnswer): void {
       cleanLine(`no deployment spec names ${repository}, and no run has deployed ${sha}`),
     );
   }
-  for (const { spec, environment, fate, summary, hint, says } of specs) {
+  for (const { spec, environment, fate, summary, hint, paths, says } of specs) {
     const mark = GOOD.has(fate) ? terminal.paint('green', '✓') : terminal.paint('red', '✗');
     terminal.line(
       `${mark} ${terminal.paint('bold', cleanLine(spec))} (${cleanLine(environment)}): ${cleanLine(fate)}`,
     );
     terminal.line(`  ${cleanLine(summary)}`);
+    sayPaths(terminal, paths ?? undefined);
     if (hint !== null) terminal.line(`  ${terminal.paint('dim', cleanLine(hint))}`);
     sayWhatItSays(terminal, says);
   }

@@ -10,6 +10,9 @@ const [directory, ...wanted] = process.argv.slice(2);
 const target = directory ?? (await mkdtemp(join(tmpdir(), 'mainsheet-screenshots-')));
 await mkdir(target, { recursive: true });
 
+/** What stays in sight while one scrolls would lie over the middle of a picture of the whole page. */
+const UNSTUCK = '.top, .step > summary { position: static !important }';
+
 const cleanups: (() => unknown)[] = [];
 const context = { after: (clean: () => unknown) => cleanups.push(clean) } as never;
 const browser = await startBrowser();
@@ -20,7 +23,12 @@ try {
       for (const width of [1280, 390]) {
         const deviceScaleFactor = width === 390 ? 2 : 1;
         const viewport = { width, height: 800 };
-        const tab = await browser.newContext({ colorScheme, viewport, deviceScaleFactor });
+        const tab = await browser.newContext({
+          colorScheme,
+          viewport,
+          deviceScaleFactor,
+          bypassCSP: true,
+        });
         await tab.addCookies([{ name: 'mainsheet', value: cookie, url }]);
         const page = await tab.newPage();
         for (const [name, path] of Object.entries(paths)) {
@@ -28,7 +36,7 @@ try {
           await reach(page, url + path, name);
           await settle(page);
           const file = `${name}-${kind}-${width}-${colorScheme}.png`;
-          await page.screenshot({ path: join(target, file), fullPage: true });
+          await page.screenshot({ path: join(target, file), fullPage: true, style: UNSTUCK });
         }
         await tab.close();
       }
@@ -40,10 +48,9 @@ try {
 }
 process.stdout.write(`${target}\n`);
 
-/** From its top, where a log may have led away from. Pages are live, so nothing says that they are done: two frames are enough for what is there. */
+/** Pages are live, so nothing says that they are done: two frames are enough for what is there. */
 async function settle(page: Page): Promise<void> {
-  const frames = 'new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))';
-  await page.evaluate(frames);
-  await page.evaluate('scrollTo(0, 0)');
-  await page.evaluate(frames);
+  await page.evaluate(
+    'new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))',
+  );
 }

@@ -87,6 +87,16 @@ test('explain and the page of a delivery show each changed file beside its patte
   assert.match(page, /other<\/th>.*none<.*0 of 3 files count.*as the spec is now/s);
   assert.doesNotMatch(page, /<img/);
 
+  const why = await get(`/api/v1/why?repository=acme/storefront&sha=${AFTER}`);
+  const { specs: answered } = (await why.json()) as { specs: { spec: string; paths: unknown }[] };
+  const docs = told.find((one) => one.spec === 'docs')?.paths;
+  assert.deepEqual(answered.find((one) => one.spec === 'docs')?.paths, docs);
+  assert.equal(answered.find((one) => one.spec === 'web')?.paths, null, 'its run says more');
+  assert.match(
+    await (await get(`/why?q=${AFTER}`)).text(),
+    /0 of 3 files count.*web\/a\.md<\/th>/s,
+  );
+
   const delivery = (await store.inbox.get('d1'))?.delivery;
   assert.ok(delivery);
   const catalog = { byName: (name: string) => specs.specs.find((one) => one.spec.name === name) };
@@ -100,4 +110,33 @@ test('explain and the page of a delivery show each changed file beside its patte
     ['web', 'docs'],
     'a spec that went elsewhere is not seen there',
   );
+});
+
+test('of a push whose files git alone knew is said that they are not stored', async (t) => {
+  const { store, specs, url } = await startHttp(t);
+  specs.specs = parseSpecs('docs.yaml', spec('docs', "'docs/**'")).specs;
+  const payload = JSON.stringify({
+    ref: 'refs/heads/main',
+    before: '0'.repeat(40),
+    after: AFTER,
+    created: true,
+    repository: { full_name: 'acme/storefront' },
+    commits: [],
+    head_commit: { id: AFTER },
+  });
+  await store.accept(sampleDelivery('d1', { payload }));
+  const reasons = [{ condition: 'on.push.paths', held: false, detail: 'a.md matches none' }];
+  const decided = { spec: 'docs', verdict: { matched: false, reasons }, run: undefined };
+  await store.inbox.close('d1', 'processed', { summary: 's', specs: [decided] }, 2000);
+
+  const Cookie = await logIn(url);
+  for (const path of ['/deliveries/d1', `/why?q=${AFTER}`]) {
+    const page = await (await fetch(url + path, { headers: { Cookie } })).text();
+    assert.match(
+      page,
+      /a\.md matches none.*Git alone knew the changed files: they are not stored/s,
+    );
+  }
+  const explained = await fetch(`${url}/api/v1/deliveries/d1/explain`, { headers: { Cookie } });
+  assert.partialDeepStrictEqual(await explained.json(), { specs: [{ paths: null }] });
 });

@@ -14,7 +14,7 @@ import type { BatchView } from '../../store/batches.ts';
 import type { Environment } from '../../store/environments.ts';
 import type { InstallationState } from '../../store/installations.ts';
 import { isOfRun, type OutboxEntry } from '../../store/outbox.ts';
-import type { PathsView } from '../read/path-tables.ts';
+import type { PathsShown } from '../read/path-tables.ts';
 import type { ChainView } from '../read/run.ts';
 
 /** The API's resources: one schema each, from which both the types and the OpenAPI description come. */
@@ -60,7 +60,7 @@ export const saysSchema = z
   .array(z.object({ key: z.string(), detail: z.string() }))
   .describe('What the spec, as it is now, says of its runs; empty once it is gone');
 
-const pathsSchema = z
+export const pathsSchema = z
   .object({
     condition: z.enum(['on.push.paths', 'on.push.paths-ignore']),
     files: z.int().describe('How many the push changed'),
@@ -113,7 +113,7 @@ export function toExplanation(
   delivery: Delivery,
   runs: readonly Run[],
   says: (spec: string) => Said[],
-  paths: ReadonlyMap<string, PathsView>,
+  paths: ReadonlyMap<string, PathsShown>,
 ): z.infer<typeof explanationSchema> {
   const runOf = (id: string | undefined) => runs.find((run) => run.id === id);
   return {
@@ -134,8 +134,9 @@ export function toExplanation(
   };
 }
 
-function toPaths(view: PathsView | undefined): z.infer<typeof pathsSchema> {
-  if (view === undefined) return null;
+/** Null also for files that are not kept: the reason says what decided. */
+export function toPaths(view: PathsShown | undefined): z.infer<typeof pathsSchema> {
+  if (view === undefined || view === 'not-kept') return null;
   const { condition, rows } = view;
   return {
     ...view,

@@ -2,10 +2,12 @@ import { z } from 'zod';
 import type { Ask, AskedCommit } from '../../controller/operator/ask.ts';
 import { readQuestion } from '../../controller/operator/question.ts';
 import { FATES, type AskWhy, type Why } from '../../controller/operator/why.ts';
-import { viewerOf } from '../auth/viewer.ts';
+import type { Store } from '../../store/index.ts';
+import { viewerOf, type Viewer } from '../auth/viewer.ts';
 import { ProblemError } from '../problem.ts';
 import type { WebServers } from '../read/web-pages.ts';
-import { reasonSchema, runSchema, saysSchema, toRun } from './resources.ts';
+import { pathsOfWhys, type PathsShown, type PathTableDeps } from '../read/path-tables.ts';
+import { pathsSchema, reasonSchema, runSchema, saysSchema, toPaths, toRun } from './resources.ts';
 import { operation, type Operation } from './route.ts';
 
 const whySchema = z
@@ -18,6 +20,7 @@ const whySchema = z
     run: runSchema.nullable(),
     delivery: z.string().nullable().describe('The delivery that decided'),
     reasons: z.array(reasonSchema).describe('What it decided by'),
+    paths: pathsSchema,
     says: saysSchema,
   })
   .meta({ id: 'Why' });
@@ -25,7 +28,13 @@ const whySchema = z
 const ROLES = ['commit', 'merged', 'head'] as const satisfies AskedCommit['role'][];
 
 /** Why a commit was or was not deployed. */
-export function whyOperations(deps: { why: AskWhy; ask: Ask } & WebServers): Operation[] {
+export function whyOperations(
+  deps: { why: AskWhy; ask: Ask } & WebServers & PathTableDeps & { store: Pick<Store, 'inbox'> },
+): Operation[] {
+  const withPaths = async (viewer: Viewer, specs: readonly Why[]) => {
+    const paths = await pathsOfWhys(deps, viewer, specs);
+    return specs.map((one) => toWhy(one, paths.get(one.spec)));
+  };
   return [
     operation({
       method: 'get',
@@ -43,12 +52,9 @@ export function whyOperations(deps: { why: AskWhy; ask: Ask } & WebServers): Ope
         specs: z.array(whySchema),
       }),
       async serve(ctx, { query: { repository, sha } }) {
-        const specs = await deps.why(repository, sha, viewerOf(ctx).canSee);
-        return {
-          repository,
-          sha,
-          specs: specs.map(toWhy),
-        };
+        const viewer = viewerOf(ctx);
+        const specs = await deps.why(repository, sha, viewer.canSee);
+        return { repository, sha, specs: await withPaths(viewer, specs) };
       },
     }),
     operation({
@@ -86,12 +92,17 @@ export function whyOperations(deps: { why: AskWhy; ask: Ask } & WebServers): Ope
             hint: 'ask for a commit (seven letters and more), owner/name#12, a run, or the address of one',
           });
         }
-        const { canSee } = viewerOf(ctx);
-        const { run, commits, choices } = await deps.ask(question, canSee);
+        const viewer = viewerOf(ctx);
+        const { run, commits, choices } = await deps.ask(question, viewer.canSee);
         return {
           kind: question.kind,
           run: run === undefined ? null : toRun(run),
-          commits: commits.map(({ specs, ...one }) => ({ ...one, specs: specs.map(toWhy) })),
+          commits: await Promise.all(
+            commits.map(async ({ specs, ...one }) => ({
+              ...one,
+              specs: await withPaths(viewer, specs),
+            })),
+          ),
           choices,
         };
       },
@@ -99,13 +110,14 @@ export function whyOperations(deps: { why: AskWhy; ask: Ask } & WebServers): Ope
   ];
 }
 
-function toWhy(one: Why): z.infer<typeof whySchema> {
+function toWhy(one: Why, paths: PathsShown | undefined): z.infer<typeof whySchema> {
   return {
     ...one,
     hint: one.hint ?? null,
     run: one.run === undefined ? null : toRun(one.run),
     delivery: one.delivery ?? null,
     reasons: [...one.reasons],
+    paths: toPaths(paths),
     says: [...one.says],
   };
 }

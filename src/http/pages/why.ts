@@ -1,16 +1,22 @@
 import type { Answer, Ask, AskedCommit } from '../../controller/operator/ask.ts';
 import { readQuestion, type Question } from '../../controller/operator/question.ts';
 import type { Why } from '../../controller/operator/why.ts';
+import type { Store } from '../../store/index.ts';
+import type { Viewer } from '../auth/viewer.ts';
 import type { Commits } from '../read/commits.ts';
+import { pathsOfWhys, type PathsShown, type PathTableDeps } from '../read/path-tables.ts';
 import { webPagesOf, type WebServers } from '../read/web-pages.ts';
 import { environmentPath, runPath, shortSha } from './components/commit.ts';
 import { empty } from './components/empty.ts';
+import { pathTable } from './components/path-table.ts';
 import { reasonList } from './components/reasons.ts';
 import { runRows } from './components/run-rows.ts';
 import { withTimes } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
 import { asked, type PageRoute } from './page.ts';
+
+type ShownWith = { commits: Commits; store: Pick<Store, 'inbox'> } & WebServers & PathTableDeps;
 
 /** How each fate is called, and shown. */
 const FATES: Record<Why['fate'], [name: string, sign: string, tone: string]> = {
@@ -35,7 +41,7 @@ const ROLES: Record<AskedCommit['role'], string> = {
 };
 
 /** Why a commit, a pull request or a run was or was not deployed. */
-export function whyRoutes(deps: { ask: Ask; commits: Commits } & WebServers): PageRoute[] {
+export function whyRoutes(deps: { ask: Ask } & ShownWith): PageRoute[] {
   return [
     {
       method: 'get',
@@ -50,7 +56,7 @@ export function whyRoutes(deps: { ask: Ask; commits: Commits } & WebServers): Pa
 <form class="filters is-one" method="get" action="${frame.root}why" role="search">
 <div class="grow">${icon(frame, 'search')}<input class="field" type="search" name="q" value="${text}" maxlength="500" placeholder="A commit, a pull request or a run" aria-label="What to ask about" autocomplete="off" spellcheck="false"${text === undefined ? html` autofocus` : ''}></div><button class="button is-primary">Ask</button>
 </form>
-${text === undefined ? examples(frame) : answer === undefined ? notUnderstood(frame) : await answered(frame, answer, text, deps)}
+${text === undefined ? examples(frame) : answer === undefined ? notUnderstood(frame) : await answered(frame, answer, text, deps, viewer)}
 </main>`;
         return { page: { title: 'Why?', section: 'Why?', body } };
       },
@@ -94,7 +100,8 @@ async function answered(
   frame: Frame,
   answer: Answer,
   text: string,
-  deps: { commits: Commits } & WebServers,
+  deps: ShownWith,
+  viewer: Viewer,
 ): Promise<Content> {
   const { question, run, commits, choices } = answer;
   if (commits.length === 0) {
@@ -119,14 +126,16 @@ async function answered(
     run === undefined
       ? ''
       : html`<section class="panel" aria-label="The run">${await runRows(frame, deps.commits, [run])}<p class="panel-body small">${withTimes(sentence(`${run.state}: ${run.reason}`), frame.now)}</p></section>`;
-  return [own, ...(await Promise.all(commits.map((one) => commitPanel(frame, one, deps))))];
+  return [own, ...(await Promise.all(commits.map((one) => commitPanel(frame, one, deps, viewer))))];
 }
 
 async function commitPanel(
   frame: Frame,
   { repository, sha, role, specs }: AskedCommit,
-  deps: { commits: Commits } & WebServers,
+  deps: ShownWith,
+  viewer: Viewer,
 ): Promise<Html> {
+  const paths = await pathsOfWhys(deps, viewer, specs);
   const told = specs.find(({ delivery }) => delivery !== undefined);
   const whole = specs.find(({ run }) => run !== undefined)?.run?.sha ?? sha;
   const commit =
@@ -147,11 +156,11 @@ async function commitPanel(
 ${
   specs.length === 0
     ? html`<p class="panel-body muted">No deployment spec is for ${repository}, and no run has deployed it.</p>`
-    : html`<ul class="rows">${shown.map((why) => specRow(frame, why))}</ul>`
+    : html`<ul class="rows">${shown.map((why) => specRow(frame, why, paths.get(why.spec)))}</ul>`
 }</section>`;
 }
 
-function specRow(frame: Frame, why: Why): Html {
+function specRow(frame: Frame, why: Why, paths: PathsShown | undefined): Html {
   const { spec, environment, fate, summary, hint, run, delivery, reasons } = why;
   const [name, sign, tone] = FATES[fate];
   return html`<li class="verdict"><div class="verdict-head wraps"><span class="tone is-${tone}">${icon(frame, sign, sign === 'running' ? 'is-running' : '')}</span><a class="plain strong break" href="${environmentPath(frame, spec)}">${spec}</a><span class="muted">${environment}</span><span class="badge is-${tone}">${name}</span><span class="buttons end">${
@@ -168,7 +177,7 @@ ${
   fate === 'not-matched' && reasons.length > 0
     ? ''
     : html`<p class="verdict-text break">${withTimes(sentence(summary), frame.now)}</p>`
-}${reasons.length === 0 ? '' : reasonList(frame, reasons)}${
+}${reasons.length === 0 ? '' : reasonList(frame, reasons)}${pathTable(frame, paths)}${
     hint === undefined ? '' : html`<p class="verdict-text small muted break">${sentence(hint)}</p>`
   }</li>`;
 }

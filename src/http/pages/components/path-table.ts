@@ -1,13 +1,16 @@
 import { cutText } from '../../../lib/cut-text.ts';
-import type { PathsView } from '../../read/path-tables.ts';
+import type { PathsShown } from '../../read/path-tables.ts';
 import { html, type Content } from '../html.ts';
 import { icon, type Frame } from '../layout.ts';
 
 /** Characters of a path or pattern. */
 const MOST_TEXT = 300;
 
-/** Each changed file beside the pattern that it met. */
-export function pathTable(frame: Frame, view: PathsView | undefined): Content {
+/** Each changed file beside the pattern that it met; in a sentence that they are not kept. */
+export function pathTable(frame: Frame, view: PathsShown | undefined): Content {
+  if (view === 'not-kept') {
+    return html`<p class="verdict-text small muted">Git alone knew the changed files: they are not stored. The condition says which file or pattern decided.</p>`;
+  }
   if (view === undefined || view.files === 0) return '';
   const { condition, rows, files, counting, compared, asOf } = view;
   const more = files - rows.length;
