@@ -161,6 +161,10 @@ export const backtestAnswer = z.looseObject({
 
 export type BacktestAnswer = z.infer<typeof backtestAnswer>;
 
+export const backtestProgress = z.looseObject({ deliveries: z.int(), share: z.number() });
+
+export type BacktestProgress = z.infer<typeof backtestProgress>;
+
 export const whyAnswer = z.looseObject({
   repository: z.string(),
   sha: z.string(),

@@ -1,5 +1,6 @@
 import {
   backtestAnswer,
+  backtestProgress,
   callbackAnswer,
   deliveriesAnswer,
   endEvent,
@@ -16,6 +17,7 @@ import {
   pausedAnswer,
   pausesAnswer,
   previewsAnswer,
+  problemAnswer,
   readinessAnswer,
   replayAnswer,
   resendAllAnswer,
@@ -26,6 +28,7 @@ import {
   specsAnswer,
   whyAnswer,
   type BacktestAnswer,
+  type BacktestProgress,
   type CallbackAnswer,
   type DeliveriesAnswer,
   type EnvironmentsAnswer,
@@ -49,6 +52,7 @@ import {
   type SpecsAnswer,
   type WhyAnswer,
 } from './api-answers.ts';
+import { RetryableError } from '../lib/errors.ts';
 import { createApiRequest, decode, parseJson } from './api-request.ts';
 import { readEventStream } from '../lib/read-event-stream.ts';
 
@@ -109,6 +113,8 @@ export interface Api {
   backtest(
     specs: readonly { file: string; text: string }[],
     days: number | undefined,
+    /** Told now and then: deliveries that were looked at, and which share of the time that is. */
+    progress: (looked: BacktestProgress) => void,
   ): Promise<BacktestAnswer>;
   /** The whole log so far, in pieces. */
   log(run: string, options: { timestamps: boolean }): Promise<AsyncIterable<string>>;
@@ -179,8 +185,12 @@ export function createApi(deps: {
     replay: (delivery) =>
       request.ask(replayAnswer, path('deliveries', delivery, 'replay'), postToGit),
     why: (repository, sha) => request.ask(whyAnswer, `/api/v1/why${queryOf({ repository, sha })}`),
-    backtest: (specs, days) =>
-      request.ask(backtestAnswer, '/api/v1/backtest', { ...postToGit, body: { specs, days } }),
+    async backtest(specs, days, progress) {
+      const headers = { Accept: 'text/event-stream' };
+      const sent = { body: { specs, days }, timeoutMs: GIT_MS };
+      const body = await request.stream('/api/v1/backtest', headers, sent);
+      return await resultOf(body, progress);
+    },
     async log(run, { timestamps }) {
       const query = timestamps ? '?timestamps=true' : '';
       return decode(
@@ -204,6 +214,23 @@ function queryOf(parameters: Record<string, string | undefined>): string {
     if (value !== undefined) query.set(name, value);
   }
   return query.size === 0 ? '' : `?${query.toString()}`;
+}
+
+async function resultOf(
+  body: AsyncIterable<Uint8Array>,
+  progress: (looked: BacktestProgress) => void,
+): Promise<BacktestAnswer> {
+  for await (const { event, data } of readEventStream(body)) {
+    const told = parseJson(data);
+    const looked = event === 'progress' ? backtestProgress.safeParse(told) : undefined;
+    if (looked?.success === true) progress(looked.data);
+    if (event === 'result') return backtestAnswer.parse(told);
+    if (event === 'problem') {
+      const { code, detail, hint } = problemAnswer.parse(told);
+      throw new RetryableError(code, detail, hint === undefined ? {} : { hint });
+    }
+  }
+  throw new RetryableError('connection-lost', 'the server has hung up before it was done');
 }
 
 async function* newsOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<LogNews> {

@@ -38,8 +38,12 @@ export interface ApiRequest {
       timeoutMs?: number;
     },
   ): Promise<z.output<Answer>>;
-  /** The answer's bytes as they come. */
-  stream(path: string, headers: Record<string, string>): Promise<AsyncIterable<Uint8Array>>;
+  /** The answer's bytes as they come. `sent`: posts a body as JSON; `timeoutMs` is until the answer begins. */
+  stream(
+    path: string,
+    headers: Record<string, string>,
+    sent?: { body: unknown; timeoutMs?: number },
+  ): Promise<AsyncIterable<Uint8Array>>;
   /** Sends a body and gives the answer, whatever it is. */
   post(
     path: string,
@@ -170,8 +174,18 @@ export function createApiRequest(deps: {
       throw notMainsheet(response.status, z.prettifyError(read.error));
     },
 
-    async stream(path, headers) {
-      const { response, body } = await send(path, { method: 'GET', headers, isStream: true });
+    async stream(path, headers, sent) {
+      const init =
+        sent === undefined
+          ? { method: 'GET', headers, isStream: true }
+          : {
+              method: 'POST',
+              headers: { ...headers, 'Content-Type': 'application/json' },
+              body: JSON.stringify(sent.body),
+              isStream: true,
+              ...(sent.timeoutMs === undefined ? {} : { timeoutMs: sent.timeoutMs }),
+            };
+      const { response, body } = await send(path, init);
       if (response.ok) return body;
       throw refusal(response, await readText(body));
     },

@@ -45,8 +45,12 @@ Examples:
         const api = await context.api();
         const files = specs.map(({ file, text }) => ({ file, text }));
         const days = daysOf(options.days);
-        const doing = `judging the deliveries of ${days ?? 30} days, for at most a minute`;
-        const answer = await whileWaiting(terminal, doing, () => api.backtest(files, days));
+        const doing = `judging the deliveries of ${days ?? 30} days`;
+        const answer = await whileWaiting(terminal, doing, (tell) =>
+          api.backtest(files, days, ({ deliveries, share }) =>
+            tell(`${deliveries.toLocaleString('en')} so far, ${Math.floor(share * 100)} %`),
+          ),
+        );
         if (options.json) terminal.line(cleanJson(answer));
         else say(terminal, answer);
         return options.exitCode && answer.total > 0 ? 1 : 0;

@@ -6,16 +6,21 @@ const TICK_MS = 1000;
 export async function whileWaiting<Result>(
   terminal: Pick<Terminal, 'progress'>,
   doing: string,
-  work: () => Promise<Result>,
+  /** `tell` adds how far it has come. */
+  work: (tell: (how: string) => void) => Promise<Result>,
 ): Promise<Result> {
   const since = performance.now();
+  let how = '';
   const show = () => {
-    terminal.progress(`${doing} … ${Math.floor((performance.now() - since) / 1000)} s`);
+    terminal.progress(`${doing}${how} … ${Math.floor((performance.now() - since) / 1000)} s`);
   };
   show();
   const timer = setInterval(show, TICK_MS);
   try {
-    return await work();
+    return await work((told) => {
+      how = `: ${told}`;
+      show();
+    });
   } finally {
     clearInterval(timer);
     terminal.progress('');

@@ -242,7 +242,12 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
       }),
       ...whyOperations({ ...deps, ask }),
       ...insightOperations({ ...reading, clock }),
-      ...backtestOperations({ ...tries, clock, stepLimits: deps.stepLimits }),
+      ...backtestOperations({
+        ...tries,
+        clock,
+        stepLimits: deps.stepLimits,
+        flushed: store.flushed,
+      }),
       ...tryOperations({ catalog, ...tries }),
       ...settingsOperations(deps),
       ...loginLinkOperations(auth.logIns),

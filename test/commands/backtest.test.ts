@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { until } from '../support/until.ts';
+import { sampleDelivery } from '../store/samples.ts';
 import { pushPayload } from './payloads.ts';
 import { runCommand } from './run-command.ts';
 import { SPEC, startServer, WEBHOOK_SECRET, type TestServer } from './server.ts';
@@ -54,9 +55,21 @@ test('specs of this machine are held against what the server keeps', async () =>
   assert.equal((await backtest(changed)).stderr, '');
   const file = join(directory, 'storefront.yaml');
   const shown = await runCommand(['backtest', file], { env: here(), columns: 80 });
-  assert.match(shown.stderr, /^\r\S+judging the deliveries of 30 days, .* … 0 s.*\r\u001B\[K$/);
+  assert.match(shown.stderr, /^\r\S+judging the deliveries of 30 days … 0 s.*\r\u001B\[K$/);
   const dumb = { ...here(), TERM: 'dumb' };
   assert.equal((await runCommand(['backtest', file], { env: dumb, columns: 80 })).stderr, '');
+});
+
+test('how far it has come is shown on a terminal', async () => {
+  for (let index = 0; index < 250; index += 1) {
+    const id = `many-${index}`;
+    await server.store.accept(sampleDelivery(id, { receivedAt: Date.now() - 1000 }));
+    await server.store.inbox.close(id, 'processed', { summary: '', specs: [] }, 1);
+  }
+  const file = join(directory, 'storefront.yaml');
+  await writeFile(file, SPEC);
+  const { stderr } = await runCommand(['backtest', file], { env: here(), columns: 80 });
+  assert.match(stderr, /judging the deliveries of 30 days: 200 so far, \d+ % … \d+ s/);
 });
 
 test('specs that are not valid are said to be so, and days have to be a number', async () => {

@@ -50,6 +50,13 @@ export interface BacktestResult {
   total: number;
 }
 
+/** How far a backtest has come: deliveries that were looked at, and when the first and the last of these came, in milliseconds. */
+export interface Looked {
+  deliveries: number;
+  from: number;
+  at: number;
+}
+
 /** Judges what came at or after `since` (milliseconds) by `specs`; nothing is deployed and git is not asked. */
 export type Backtest = (
   specs: readonly LoadedSpec[],
@@ -64,13 +71,15 @@ export type Backtest = (
     visible?: readonly string[] | undefined;
     /** So many of the newest deliveries at most, of all that came; default all. */
     newest?: number;
+    /** Told now and then how far it has come. */
+    progress?: (looked: Looked) => void;
   },
 ) => Promise<BacktestResult>;
 
 export function createBacktest(deps: { store: Store; catalog: Pick<Catalog, 'hook'> }): Backtest {
   const { store, catalog } = deps;
 
-  return async (specs, since, signal, { hooks = [], only, visible, newest } = {}) => {
+  return async (specs, since, signal, { hooks = [], only, visible, newest, progress } = {}) => {
     const result: BacktestResult = {
       deliveries: 0,
       deployed: 0,
@@ -92,6 +101,7 @@ export function createBacktest(deps: { store: Store; catalog: Pick<Catalog, 'hoo
       return hook === undefined ? event.includes(':') : set.forHook(hook).length > 0;
     };
     let after = newest === undefined ? 0 : await store.pastDeliveries.beforeNewest(newest);
+    let from: number | undefined;
     for (;;) {
       signal.throwIfAborted();
       const past = await store.pastDeliveries.after(after, since, AT_ONCE, visible);
@@ -105,6 +115,11 @@ export function createBacktest(deps: { store: Store; catalog: Pick<Catalog, 'hoo
         await judge(delivery, isConcerned ? recognize : undefined, only, result);
       }
       after = past.at(-1)?.seq ?? after;
+      from ??= past[0]?.receivedAt;
+      const at = past.at(-1)?.receivedAt;
+      if (from !== undefined && at !== undefined) {
+        progress?.({ deliveries: result.deliveries, from, at });
+      }
       if (past.length < AT_ONCE) break;
     }
     result.differences.reverse();

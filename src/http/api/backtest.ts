@@ -1,15 +1,21 @@
+import type { Context } from 'koa';
 import { z } from 'zod';
 import { isoTime, type Clock } from '../../lib/clock.ts';
 import type { StepLimits } from '../../lib/step-limits.ts';
-import type { Difference } from '../../controller/operator/backtest.ts';
+import type { Difference, Looked } from '../../controller/operator/backtest.ts';
+import type { Barrier } from '../../store/barrier.ts';
 import { parseSpecs } from '../../spec/load.ts';
 import { formatProblem } from '../../spec/problem.ts';
 import { viewerOf } from '../auth/viewer.ts';
 import type { RunBacktest } from '../read/backtest-turn.ts';
+import { hungUp } from '../hung-up.ts';
 import { ProblemError } from '../problem.ts';
+import { eventStream, type EventStream } from './event-stream.ts';
 import { reasonSchema } from './resources.ts';
 import { operation, type Operation } from './route.ts';
 
+/** Between two events `progress`. */
+const TELL_EVERY_MS = 500;
 const DAY_MS = 24 * 60 * 60_000;
 
 const differenceSchema = z.object({
@@ -32,6 +38,7 @@ export function backtestOperations(deps: {
   runBacktest: RunBacktest;
   clock: Clock;
   stepLimits: StepLimits;
+  flushed: Barrier;
 }): Operation[] {
   return [
     operation({
@@ -39,7 +46,8 @@ export function backtestOperations(deps: {
       path: '/backtest',
       costly: true,
       name: 'backtest',
-      summary: 'Judges the deliveries on disk by other specs; nothing is deployed',
+      summary:
+        'Judges the deliveries on disk by other specs; nothing is deployed. As an event stream it tells how far it has come',
       body: z.strictObject({
         specs: z
           .array(z.strictObject({ file: z.string().max(500), text: z.string() }))
@@ -58,6 +66,7 @@ export function backtestOperations(deps: {
           .optional()
           .describe('Names of the only specs to compare. Default: all, also those that are gone'),
       }),
+      alsoAnswers: ['text/event-stream'],
       answer: z.object({
         since: z.iso.datetime(),
         deliveries: z.int().describe('How many were looked at'),
@@ -79,20 +88,70 @@ export function backtestOperations(deps: {
         const specs = loaded.flatMap((one) => one.specs);
         const hooks = loaded.flatMap((one) => one.hooks);
         const { newest, only } = body;
-        const result = await deps.runBacktest(specs, since, {
-          hooks,
-          visible: viewerOf(ctx).visible,
-          ...(newest === undefined ? {} : { newest }),
-          ...(only === undefined ? {} : { only: new Set(only) }),
-        });
-        return {
-          ...result,
-          since: isoTime(since),
-          differences: result.differences.map(toDifference),
+        const run = async (gone: AbortSignal, progress?: (looked: Looked) => void) => {
+          const result = await deps.runBacktest(
+            specs,
+            since,
+            {
+              hooks,
+              visible: viewerOf(ctx).visible,
+              ...(newest === undefined ? {} : { newest }),
+              ...(only === undefined ? {} : { only: new Set(only) }),
+              ...(progress === undefined ? {} : { progress }),
+            },
+            gone,
+          );
+          return {
+            ...result,
+            since: isoTime(since),
+            differences: result.differences.map(toDifference),
+          };
         };
+        if (ctx.accepts('application/json', 'text/event-stream') !== 'text/event-stream') {
+          return await run(hungUp(ctx));
+        }
+        await streamBacktest(ctx, deps, run);
+        return undefined;
       },
     }),
   ];
+}
+
+/** Events `progress`, and at the end `result` or `problem`. What is refused at once is answered as any other request. */
+async function streamBacktest(
+  ctx: Context,
+  { clock, flushed }: { clock: Clock; flushed: Barrier },
+  run: (gone: AbortSignal, progress: (looked: Looked) => void) => Promise<unknown>,
+): Promise<void> {
+  const { promise: hasBegun, resolve: begin } = Promise.withResolvers<void>();
+  let stream: EventStream | undefined;
+  let toldAt = -Infinity;
+  /** Each event waits for the disk by itself: without this the end could come first. */
+  let told = Promise.resolve();
+  const gone = new AbortController();
+  const running = run(gone.signal, ({ deliveries, from, at }) => {
+    begin();
+    if (stream === undefined || clock.elapsed() - toldAt < TELL_EVERY_MS) return;
+    toldAt = clock.elapsed();
+    const share = Math.min(1, (at - from) / Math.max(1, clock.now() - from));
+    told = stream.send('progress', { deliveries, share }).catch(stream.fail);
+  });
+  await Promise.race([running, hasBegun]);
+  const to = (stream = eventStream(ctx, flushed));
+  to.signal.addEventListener('abort', () => gone.abort(new Error('who asked has hung up')));
+  running
+    .then(
+      (result) => told.then(() => to.send('result', result)),
+      (error: unknown) => told.then(() => to.send('problem', toProblem(error))),
+    )
+    .catch(to.fail)
+    .finally(to.end);
+}
+
+function toProblem(error: unknown): { code: string; detail: string; hint?: string } {
+  if (!(error instanceof ProblemError)) return { code: 'internal', detail: 'something went wrong' };
+  const { code, message: detail, hint } = error;
+  return { code, detail, ...(hint === undefined ? {} : { hint }) };
 }
 
 function toDifference(difference: Difference): z.input<typeof differenceSchema> {

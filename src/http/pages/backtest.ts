@@ -7,6 +7,7 @@ import { withExcerpts } from '../../spec/excerpt.ts';
 import { parseSpecs } from '../../spec/load.ts';
 import type { SpecProblem } from '../../spec/problem.ts';
 import type { Viewer } from '../auth/viewer.ts';
+import { hungUp } from '../hung-up.ts';
 import type { RunBacktest } from '../read/backtest-turn.ts';
 import { environmentPath, runPath, shortSha } from './components/commit.ts';
 import { empty } from './components/empty.ts';
@@ -51,6 +52,7 @@ export function backtestRoutes(deps: BacktestPageDeps): PageRoute[] {
     text: string,
     newest: number,
     viewer: Viewer,
+    gone: AbortSignal,
   ): Promise<Outcome> {
     const { specs, problems } = parseSpecs(file, text, stepLimits);
     if (problems.length > 0) return { problems: withExcerpts(problems, new Map([[file, text]])) };
@@ -65,7 +67,7 @@ export function backtestRoutes(deps: BacktestPageDeps): PageRoute[] {
       return { problems: [{ ...at, message }] };
     }
     const more = { only: new Set([spec.name]), newest, visible: viewer.visible };
-    return { result: await runBacktest([only], 0, more) };
+    return { result: await runBacktest([only], 0, more, gone) };
   }
 
   return [
@@ -86,7 +88,7 @@ export function backtestRoutes(deps: BacktestPageDeps): PageRoute[] {
         const form = await readForm(ctx, MOST);
         const text = (form.get('text') ?? '').replaceAll('\r\n', '\n');
         const newest = RANGES.find((one) => String(one) === form.get('newest')) ?? USUAL;
-        const outcome = await judge(loaded, text, newest, viewer);
+        const outcome = await judge(loaded, text, newest, viewer, hungUp(ctx));
         return backtestPage(frame, loaded, text, newest, outcome);
       },
     },

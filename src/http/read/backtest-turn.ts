@@ -9,12 +9,14 @@ export type RunBacktest = (
   specs: Parameters<Backtest>[0],
   since: number,
   more: NonNullable<Parameters<Backtest>[3]>,
+  /** Ends it: who asked has gone. Rejects with its reason. */
+  gone: AbortSignal,
 ) => Promise<BacktestResult>;
 
 export function createRunBacktest(backtest: Backtest): RunBacktest {
   let isBusy = false;
 
-  return async (specs, since, more) => {
+  return async (specs, since, more, gone) => {
     if (isBusy) {
       throw new ProblemError(429, 'backtest-busy', 'another backtest is under way', {
         hint: 'ask again in some seconds',
@@ -22,10 +24,11 @@ export function createRunBacktest(backtest: Backtest): RunBacktest {
       });
     }
     isBusy = true;
+    const late = AbortSignal.timeout(LONGEST_MS);
     try {
-      return await backtest(specs, since, AbortSignal.timeout(LONGEST_MS), more);
+      return await backtest(specs, since, AbortSignal.any([late, gone]), more);
     } catch (cause) {
-      if (!(cause instanceof DOMException)) throw cause;
+      if (cause !== late.reason) throw cause;
       throw new ProblemError(
         503,
         'backtest-too-long',
