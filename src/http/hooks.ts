@@ -22,7 +22,7 @@ import { headerOf, send, sendProblem } from './plain.ts';
 import { ProblemError } from './problem.ts';
 import { createRateLimit } from './rate-limit.ts';
 import type { ReadBody } from './read-body.ts';
-import { codeOf, refusalFor, type Refusals } from './refusals.ts';
+import { addressKey, codeOf, refusalFor, type Refusals } from './refusals.ts';
 import type { Stopping } from './stopping.ts';
 import type { TakeIn } from './take-in.ts';
 
@@ -83,6 +83,7 @@ export function createHookHandler(deps: {
   clientCertificate: ClientCertificate;
 }): HookHandler {
   const limits = createRateLimit(deps.clock);
+  const limitsOfAddresses = createRateLimit(deps.clock);
   return async (target, request, response) => {
     const client = clientOf(request, deps.isProxy);
     let open: OpenHook | undefined;
@@ -121,14 +122,20 @@ export function createHookHandler(deps: {
     const { clientCertificate: wanted } = open.hook;
     const why = wanted && whyNotAdmitted(wanted, deps.clientCertificate(request));
     if (why !== undefined) throw new ProblemError(403, 'certificate-refused', why);
-    const { rate } = open.hook;
+    const { rate, ratePerAddress } = open.hook;
+    const key = `${id} ${addressKey(client.address)}`;
     const tooMany =
-      rate && refusalFor(limits.wait(id, rate), 'the hook takes no more requests for now');
+      (rate && refusalFor(limits.wait(id, rate), 'the hook takes no more requests for now')) ??
+      (ratePerAddress &&
+        refusalFor(
+          limitsOfAddresses.wait(key, ratePerAddress),
+          'the hook takes no more requests from this address for now',
+        ));
     if (tooMany !== undefined) return tooMany;
     const now = deps.clock.now();
     const incoming = { header: (name: string) => headerOf(request, name), token };
     const check = open.verify(incoming, now);
-    return check.refusesAll ? check.refusal() : { contentType, now, incoming, check };
+    return check.refusesAll ? check.refusal() : { contentType, now, incoming, check, key };
   }
 
   async function receive(
@@ -136,12 +143,13 @@ export function createHookHandler(deps: {
     open: OpenHook,
     request: IncomingMessage,
     response: ServerResponse,
-    { contentType, now, incoming, check }: Exclude<ReturnType<typeof admit>, MainsheetError>,
+    { contentType, now, incoming, check, key }: Exclude<ReturnType<typeof admit>, MainsheetError>,
   ): Promise<Answer> {
     const bytes = await deps.readBody(request, check);
     // Only now: who has no secret must not use up what who has it may send.
-    const { rate } = open.hook;
+    const { rate, ratePerAddress } = open.hook;
     if (rate !== undefined) limits.take(id, rate);
+    if (ratePerAddress !== undefined) limitsOfAddresses.take(key, ratePerAddress);
     const { body, text } = readPayload(bytes, contentType);
     const { handshake }: Source = SOURCES[open.hook.sender];
     const greeting = handshake?.(body);

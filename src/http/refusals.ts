@@ -82,7 +82,11 @@ export function refusalFor(waitMs: number, message: string): ProblemError | unde
 /** What of an address fails counts by this key; undefined for one that may be a proxy's, behind which others stand. */
 function keyOf({ address, isForwarded }: Client): string | undefined {
   if (!isForwarded && isPrivateAddress(address)) return undefined;
-  // Who has one address of IPv6 has as many as there are in its /64.
+  return addressKey(address);
+}
+
+/** What requests of an address are counted by: who has one address of IPv6 has as many as there are in its /64. */
+export function addressKey(address: string): string {
   return isIP(address) === 6 ? networkOf(address) : address;
 }
 

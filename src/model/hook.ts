@@ -104,6 +104,8 @@ export interface Hook {
   clientCertificate?: ClientCertificateRule | undefined;
   /** How many requests it takes. */
   rate: { count: number; perMs: number } | undefined;
+  /** How many of them from one address, or one network of IPv6. */
+  ratePerAddress?: Hook['rate'];
   extract: Record<string, Extract>;
   /** A JSON Schema of the inputs, a map. */
   schema: { [key: string]: Json } | undefined;

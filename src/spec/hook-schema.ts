@@ -233,6 +233,9 @@ const written = z.strictObject({
     .describe('What the certificate of the client must be. Default: none is asked for.')
     .optional(),
   rate: rate.describe('How many requests it takes, such as 100/m. Default: no limit.').optional(),
+  'rate-per-address': rate
+    .describe('How many requests it takes from one address, such as 10/m. Default: no limit.')
+    .optional(),
   extract: z
     .record(inputName, extract)
     .superRefine((inputs, context) => {
@@ -319,6 +322,7 @@ export const hookSchema = written.transform((input, context): Hook => {
     addresses: input.addresses ?? [],
     clientCertificate: input['client-certificate'],
     rate: input.rate,
+    ratePerAddress: input['rate-per-address'],
     extract: input.extract ?? {},
     schema: input.schema as Hook['schema'],
     waitMs: input.respond?.wait ?? 0,

@@ -40,7 +40,25 @@ export const schedules = z.union([
   z
     .array(schedule)
     .min(1, 'the list is empty')
-    .max(MOST_SCHEDULES, `more than ${MOST_SCHEDULES} entries`),
+    .max(MOST_SCHEDULES, `more than ${MOST_SCHEDULES} entries`)
+    .superRefine((written, context) => {
+      const known = new Set<string>();
+      for (const [
+        index,
+        {
+          cron: { text },
+          timezone = 'UTC',
+        },
+      ] of written.entries()) {
+        const key = `${timezone} ${text}`;
+        if (known.has(key)) {
+          const hint = 'write a spec of its own for another ref';
+          const message = `"${text}" (${timezone}) is there twice`;
+          context.addIssue({ code: 'custom', message, path: [index], params: { hint } });
+        }
+        known.add(key);
+      }
+    }),
 ]);
 
 export function toSchedule(written: z.output<typeof schedule>): ScheduleTrigger {

@@ -165,6 +165,16 @@ test('a hook takes no more than its rate, and says when to come again', async (t
   assert.deepEqual(await codeOf(over), [429, 'too-many-requests']);
 });
 
+test('an address has a rate of its own at a hook, and uses up nothing of another’s', async (t) => {
+  const fixture = await start(t, 'rate-per-address: 1/m', ['127.0.0.1/32', '::1/128']);
+  const statusFrom = async (from: string) => (await send(fixture, { from })).status;
+  assert.equal(await statusFrom('2001:db8::1'), 202);
+  assert.equal(await statusFrom('2001:db8::2'), 429, 'the same network');
+  assert.equal(await statusFrom('203.0.113.7'), 202);
+  const over = await send(fixture, { from: '203.0.113.7' });
+  assert.equal(over.headers.get('Retry-After'), '60');
+});
+
 test('who sends a token may mean the same body twice; who signs it may not', async (t) => {
   const tokens = await start(t);
   const [first, second] = [await send(tokens), await send(tokens)].map(
@@ -475,6 +485,7 @@ test('inputs that are not as the schema has them are refused, all at once and wi
   assert.match(detail, /a must match pattern .*; b must be >= 1/);
   assert.doesNotMatch(detail, /hostile/);
   assert.equal((await send(fixture, { body: '{"a":"v12","b":1}' })).status, 202);
+  assert.equal((await send(fixture, { body: '{"a":null}' })).status, 202, 'what has no value');
 });
 
 test('a URL for the result is kept, and what is none is refused without being repeated', async (t) => {

@@ -44,6 +44,11 @@ for (const [what, schedule, problem] of [
     '{ cron: "0 6 * * *", timezone: Europe/Berlim }',
     '"Europe/Berlim" is no time zone',
   ],
+  [
+    'the same times twice',
+    '[{ cron: "0 6 * * *", ref: main }, { cron: "0 6 * * *", ref: stable, timezone: UTC }]',
+    '"0 6 * * *" (UTC) is there twice',
+  ],
   ['a misspelt key', '{ cron: "0 6 * * *", timezon: UTC }', 'timezone'],
 ] as const) {
   test(`refused in a schedule: ${what}`, () => {

@@ -85,7 +85,7 @@ function importHook(
   problems.push(...rule.problems);
   const inputs: Inputs = { ...rule.inputs };
   const step = stepOf(hook, inputs, problems);
-  const methods = rule.methods ?? methodsOf(hook, problems, notes);
+  const methods = methodsOf(hook, rule.methods, problems, notes);
   const contentType = textOf(hook['incoming-payload-content-type']);
   const isOpen = problems.length === 0;
   const prefix = `WEBHOOK_${name.replaceAll('-', '_').toUpperCase()}`;
@@ -134,9 +134,19 @@ function conditionOf(conditions: readonly string[]): string {
     : conditions.map((one) => `(${one})`).join(' && ');
 }
 
-/** `webhook` takes any method. */
-function methodsOf(hook: Node, problems: string[], notes: string[]): string[] {
+/** `webhook` takes any method, of those that are listed the one that the rule asks for. */
+function methodsOf(
+  hook: Node,
+  asked: string[] | undefined,
+  problems: string[],
+  notes: string[],
+): string[] {
   const written = listOf(hook['http-methods']).map((one) => textOf(one).trim().toUpperCase());
+  if (asked !== undefined) {
+    const isTaken = written.length === 0 || asked.every((one) => written.includes(one));
+    if (!isTaken) problems.push(`http-methods: ${asked.join(', ')} is not among them`);
+    return asked;
+  }
   if (written.length === 0) {
     notes.push('http-methods: only POST is taken now');
     return ['POST'];

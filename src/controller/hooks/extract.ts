@@ -46,12 +46,13 @@ export function extractInputs(
   );
 }
 
-/** Throws TerminalError `bad-inputs` when inputs are not as the hook's schema has them. */
+/** Throws TerminalError `bad-inputs` when inputs are not as the hook's schema has them. One without a value is not there for it. */
 export function checkInputs(
   { schema }: Pick<Hook, 'schema'>,
   inputs: { [name: string]: Json },
 ): void {
-  const problems = schema === undefined ? [] : schemaProblems(schema, inputs);
+  const given = Object.entries(inputs).filter(([, value]) => value !== null);
+  const problems = schema === undefined ? [] : schemaProblems(schema, Object.fromEntries(given));
   if (problems.length === 0) return;
   throw new TerminalError(
     'bad-inputs',

@@ -51,13 +51,14 @@ export function createSchedules(deps: {
   async function come(
     tables: Tables,
     spec: string,
-    { cron, timeZone }: ScheduleTrigger,
+    { cron, timeZone, ref }: ScheduleTrigger,
     time: number,
   ): Promise<string | undefined> {
     const due = new Date(time).toISOString();
     const payload: SchedulePayload = { spec, schedule: cron, timezone: timeZone, due };
     const event = scheduleEventName(spec);
-    const id = `${event}:${due}`;
+    // Two schedules of one spec may mean the same time: for the same ref they are one.
+    const id = [event, due, ref === undefined ? [] : inAddress(ref)].flat().join(':');
     const stored = await tables.inbox.store([
       {
         id,
@@ -85,6 +86,9 @@ export function createSchedules(deps: {
 function cursorOf(spec: string, { cron, timeZone }: ScheduleTrigger): string {
   return `schedule ${spec} ${timeZone} ${cron}`;
 }
+
+/** A ref as it may stand in an address. No ref has a "~": https://git-scm.com/docs/git-check-ref-format */
+const inAddress = (ref: string) => encodeURIComponent(ref).replaceAll('%', '~');
 
 /** Where the newest time of a schedule stands that was skipped. */
 export const missedCursor = (spec: string, schedule: ScheduleTrigger) =>

@@ -57,6 +57,12 @@ function about(
       hook.rate === undefined
         ? ''
         : fact('At most', `${hook.rate.count} in ${formatDuration(hook.rate.perMs)}`),
+      hook.ratePerAddress === undefined
+        ? ''
+        : fact(
+            'Of one address',
+            `${hook.ratePerAddress.count} in ${formatDuration(hook.ratePerAddress.perMs)}`,
+          ),
       hook.if === undefined ? '' : fact('If', html`<code>${hook.if}</code>`),
       hook.dedupe === undefined ? '' : fact('Once by', html`<code>${hook.dedupe}</code>`),
       hook.waitMs === 0 ? '' : fact('Waits', `${formatDuration(hook.waitMs)} for the result`),

@@ -299,6 +299,16 @@ test('the command gets its values as variables and not as code, and secrets are 
   assert.doesNotMatch(hook.text, new RegExp(KEY));
 });
 
+test('a rule that asks for a method that the hook does not take starts nothing, as before', () => {
+  const rule = { and: [hmac('sha256'), value('request', 'method', 'PUT')] };
+  const of = (methods: string[]) => {
+    const hook = { id: 'a', 'execute-command': 'x', 'http-methods': methods, 'trigger-rule': rule };
+    return importWebhook(JSON.stringify([hook]), 'acme/storefront')[0]?.problems;
+  };
+  assert.deepEqual(of(['POST']), ['http-methods: PUT is not among them']);
+  assert.deepEqual(of(['post', 'put']), []);
+});
+
 test('the command line writes a file for each hook, says what is missing, and overwrites nothing', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-import-'));
   t.after(() => rm(directory, { recursive: true }));

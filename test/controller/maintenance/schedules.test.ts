@@ -81,6 +81,17 @@ for (const [engine, open] of bothEngines()) {
       });
     });
 
+    test('two schedules that mean one time both come when they deploy different refs', async (t) => {
+      const { store, one } = await setUp(
+        t,
+        '[{ cron: "0 6 * * *" }, { cron: "0 6 * * 1", ref: release/1 }]',
+      );
+      await one.lookAt('2026-11-30T06:00Z');
+      const ids = (await delivered(store)).map(([id]) => id);
+      const id = 'schedule:nightly:2026-11-30T06:00:00.000Z';
+      assert.deepEqual(ids, [id, `${id}:release~2F1`]);
+    });
+
     test('of several replicas that look at once, one makes the delivery', async (t) => {
       const { store, one } = await setUp(t, '{ cron: "0 6 * * *" }');
       const others = [
