@@ -137,6 +137,7 @@ function translateFault(error: unknown, source: string, scope: Scope): Expressio
 /** For what expressions of GitHub Actions, and of other languages, have in other words. */
 function habitHint(summary: string, node: (ParseError | CelTypeError)['node']): string | undefined {
   if (summary === 'Unexpected character: =') return 'equal is "==" and different is "!="';
+  if (summary === 'Unexpected token: EOF') return 'it ends before it is complete';
   if (!isCall(node)) return undefined;
   const [name, [text, part]] = node.args;
   if (/^(?:contains|startsWith|endsWith)$/.test(name) && text !== undefined && part !== undefined) {

@@ -1,5 +1,6 @@
 import { isScalar } from 'yaml';
 import type { Document } from 'yaml';
+import { SECRET_NAME } from '../lib/names.ts';
 import { checkCondition, checkExpression, checkTemplate } from './expression-checks.ts';
 import { find } from './position.ts';
 import { didYouMean, type Issue } from './problem.ts';
@@ -64,6 +65,8 @@ function checkAt(path: Path, text: string, secrets: ReadonlySet<string>): Issue[
     return checkExpression(text, 'response', secrets).map((issue) => ({ path, ...issue }));
   }
   if (SECRETS.some((pattern) => matches(path, pattern)) && !secrets.has(text)) {
+    // The schema says so of it, and does not repeat it: it may be the secret itself.
+    if (!SECRET_NAME.test(text)) return [];
     const hint =
       didYouMean(text, [...secrets]) ?? `add it: secrets: [${[...secrets, text].join(', ')}]`;
     return [{ path, message: `the secret ${text} is not in this spec's "secrets"`, hint }];
@@ -164,7 +167,9 @@ function* envPaths(raw: unknown): Generator<Path> {
 
 function listedSecrets(raw: unknown): string[] {
   const listed: unknown = asRecord(raw)['secrets'];
-  return (Array.isArray(listed) ? listed : [listed]).filter((name) => typeof name === 'string');
+  return (Array.isArray(listed) ? listed : [listed]).filter(
+    (name) => typeof name === 'string' && SECRET_NAME.test(name),
+  );
 }
 
 function asRecord(value: unknown): Record<string, unknown> {

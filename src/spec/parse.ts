@@ -137,6 +137,8 @@ function readDocument(
     readHook(file, source, raw, issues, loaded, report);
     return;
   }
+  const kind = checkKind(raw);
+  if (kind !== undefined) return report([toProblem(file, source, kind)]);
   const result = deploymentSchema.safeParse(raw);
   if (issues.length === 0) {
     if (result.success) issues.push(...unique(checkLimits(result.data, raw, allowed)));
@@ -168,6 +170,13 @@ function readDocument(
 /** Whether a document says of itself that it is a hook. */
 function isHook(raw: unknown): boolean {
   return typeof raw === 'object' && raw !== null && 'kind' in raw && raw.kind === 'hook';
+}
+
+/** What else it may say of itself: nothing. */
+function checkKind(raw: unknown): Issue | undefined {
+  if (typeof raw !== 'object' || raw === null || !('kind' in raw)) return undefined;
+  const hint = 'a hook has "kind: hook", and a deployment spec has no "kind"';
+  return { path: ['kind'], message: 'kind: there is no such kind of document', hint };
 }
 
 function readHook(

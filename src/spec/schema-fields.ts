@@ -152,8 +152,11 @@ export const secretName = z
       const isList = parts.length > 1 && parts.every((part) => SECRET_NAME.test(part));
       problem(
         context,
-        `"${name.slice(0, 100)}" is not a secret's name`,
-        isList ? `write a list: ${asList(parts)}` : 'use A-Z, 0-9 and _, beginning with a letter',
+        // Not which: it may be the secret itself.
+        "is not a secret's name",
+        isList
+          ? `write a list: ${asList(parts)}`
+          : 'use A-Z, 0-9 and _, beginning with a letter; its value does not stand here',
       );
     } else {
       checkReserved(name, context);

@@ -106,12 +106,22 @@ function wrongType(path: Path, expected: readonly string[], value: unknown): Iss
 
 function typeHint(path: Path, expected: readonly string[], value: unknown): string | undefined {
   const key = path.at(-1);
-  if (key === 'timeout' || key === 'backoff') return 'write it like 90s, 15m or 1h30m';
-  if (value === null && expected.includes('string')) return 'write "" for an empty text';
+  const isText = expected.includes('string');
+  if (typeof value === 'number' && isText && DURATIONS.has(String(key))) {
+    return 'write it like 90s, 15m or 1h30m';
+  }
+  if (value === null && isText) return 'write "" for an empty text';
   const name = typeof key === 'number' ? `${String(path.at(-2))}[]` : (key ?? '');
   const example = Object.hasOwn(EXAMPLES, name) ? EXAMPLES[name] : undefined;
-  return example === undefined ? undefined : `write it like this: ${example}`;
+  if (example !== undefined) return `write it like this: ${example}`;
+  if (typeof value === 'string' && expected.includes('boolean')) {
+    return 'write true or false, without quotes';
+  }
+  const isScalar = typeof value === 'boolean' || typeof value === 'number';
+  return isScalar && isText ? `put it in quotes: "${String(value)}"` : undefined;
 }
+
+const DURATIONS = new Set(['timeout', 'backoff', 'soak', 'ttl', 'every', 'wait', 'window']);
 
 /** How a value is written, for those whose form is not easily guessed. */
 const EXAMPLES: Record<string, string> = {
@@ -119,12 +129,18 @@ const EXAMPLES: Record<string, string> = {
   push: 'push: { branches: [main] }',
   release: 'release: { types: [published] }',
   workflow_run: 'workflow_run: { workflows: [CI], branches: [main] }',
+  hook: 'hook: { id: shop }',
+  deployment: 'deployment: { spec: staging, soak: 30m }',
+  schedule: 'schedule: { cron: "0 6 * * 1-5" }',
+  batch: 'batch: { window: 5m }',
+  gates: 'gates: [{ approve: { timeout: 24h } }]',
   concurrency: 'concurrency: { lane: shop, queue: all }',
   env: 'env: { NODE_ENV: production }',
   limits: 'limits: { memory: 2Gi }',
   steps: 'steps: [{ run: npm ci }, { run: npm run deploy }]',
   'steps[]': '- run: npm ci',
   retry: 'retry: { attempts: 3, backoff: 2s }',
+  extract: 'extract: { tag: $.push_data.tag }',
   secrets: 'secrets: [REGISTRY_TOKEN]',
   notify: 'notify: [{ on: [failed], webhook: { url: "https://example.com/hook" } }]',
   'notify[]': '- webhook: { url: "https://example.com/hook" }',

@@ -113,6 +113,17 @@ for (const [what, lines, expected] of [
   ['schedule', `on: [push, schedule]${STEPS}`, /write it as a map: on: \{ schedule/],
   ['deployment', `on: [push, deployment]${STEPS}`, /write it as a map, with the spec whose runs/],
   ['pull_request', `on: pull_request${STEPS}`, /write it as a map, in a spec of its own/],
+  ['a hook as a text', `on: { hook: shop }${STEPS}`, /hook: \{ id: shop \}$/],
+  ['a soak as a number', `on: { deployment: { spec: a, soak: 30 } }${STEPS}`, /like 90s, 15m/],
+  ['a gate that is no list', `on: push\ngates: { approve: {} }${STEPS}`, /gates: \[\{ approve/],
+  ['a command that is no text', 'on: push\nsteps: [{ run: true }]', /in quotes: "true"$/],
+  ['yes', `on: push\nbadge: yes${STEPS}`, /true or false, without quotes$/],
+  [
+    'a condition that is cut off',
+    `on: push\nif: event.x ==${STEPS}`,
+    /ends before it is complete$/,
+  ],
+  ['another kind', `kind: Hook\non: push${STEPS}`, /^x.yaml:3:7: kind: .*has "kind: hook"/],
   ['merge_group', `on: { push: , merge_group: }${STEPS}`, /use push: what the merge queue merges/],
 ] as const) {
   test(`the message about ${what} says where and what to write`, () => {
@@ -138,4 +149,12 @@ test('a file without a spec is named', () => {
     const { warnings } = parseSpecs('empty.yaml', text);
     assert.match(warnings.map(formatProblem).join('\n'), /^empty.yaml:1:1: there is no deployment/);
   }
+});
+
+test('a secret that stands where its name belongs is not repeated', () => {
+  const { problems } = read(
+    `on: push\nsecrets: [xoxb-0123-abc]\nnotify: [{ slack: { secret: "https://hooks.slack.example/T/B/X" } }]${STEPS}`,
+  );
+  assert.match(problems.join('\n'), /its value does not stand here/);
+  assert.doesNotMatch(problems.join('\n'), /xoxb|slack\.example/);
 });

@@ -368,7 +368,7 @@ concurrency: { queue: newest, cancel-running: true }
 on: push
 steps: [{ run: x }]`,
     [
-      'x.yaml:4:42: the expression is not valid CEL: unexpected token: EOF',
+      'x.yaml:4:42: the expression is not valid CEL: unexpected token: EOF — it ends before it is complete',
       'x.yaml:5:23: concurrency.queue: "newest" would lose the events of a batch — take it out: with "batch" every run has its turn',
       'x.yaml:5:47: concurrency.cancel-running: "cancel-running" would lose the events of a batch — take it out: with "batch" every run has its turn',
     ],
@@ -399,7 +399,7 @@ steps: [{ run: x }]`,
     'a secret has an upper-case name that is not reserved',
     `secrets: [token, A, B, PATH]${REST}`,
     [
-      'x.yaml:4:11: secrets[0]: "token" is not a secret\'s name — use A-Z, 0-9 and _, beginning with a letter',
+      "x.yaml:4:11: secrets[0]: is not a secret's name — use A-Z, 0-9 and _, beginning with a letter; its value does not stand here",
       'x.yaml:4:24: secrets[3]: PATH is reserved: it decides which programs a step really starts — set it inside "run" where it is needed: export PATH=…',
     ],
   ],
@@ -434,7 +434,9 @@ steps:
   [
     'a syntax error in an expression is shown where it is',
     `if: event.ref == ${REST}`,
-    ['x.yaml:4:17: the expression is not valid CEL: unexpected token: EOF'],
+    [
+      'x.yaml:4:17: the expression is not valid CEL: unexpected token: EOF — it ends before it is complete',
+    ],
   ],
   [
     'an unknown root is refused, in if and in templates',
