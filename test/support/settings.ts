@@ -8,7 +8,7 @@ const FACTS = {
   Specs: 'in acme/deployments',
   GitHub: 'App 412207',
   'Runs at once': '4',
-  Kept: '90 days, 10000 runs and 100000 deliveries at most',
+  Kept: '90 days, 10,000 runs and 100,000 deliveries at most',
 };
 
 /** What the server is given of its settings. */
