@@ -5,20 +5,17 @@ import { standardVerifier } from './standard-webhooks.ts';
 import { tokenVerifier } from './token.ts';
 
 /**
- * GitLab: a signing token (`whsec_…`) signs as Standard Webhooks does, an older secret token is sent as it is. A hook that has both
- * for a change takes either. https://docs.gitlab.com/user/project/integrations/webhooks/
+ * GitLab: a signing token (`whsec_…`) signs as Standard Webhooks does, an older secret token is sent as it is. Where a hook has
+ * a signing token no other secret counts: what is not signed never passes by a weaker check.
+ * https://docs.gitlab.com/user/project/integrations/webhooks/
  */
 export const gitlab: Source = {
   verifier(secrets) {
-    const signed = standardVerifier(secrets.filter((secret) => secret.startsWith('whsec_')));
-    const tokens = secrets.filter((secret) => !secret.startsWith('whsec_'));
-    const token = tokenVerifier(tokens, ({ header }) =>
+    const signing = secrets.filter((secret) => secret.startsWith('whsec_'));
+    if (signing.length > 0) return standardVerifier(signing);
+    return tokenVerifier(secrets, ({ header }) =>
       required(header('X-Gitlab-Token'), 'X-Gitlab-Token'),
     );
-    return (request, now) =>
-      tokens.length === 0 || request.header('webhook-signature') !== ''
-        ? signed(request, now)
-        : token(request, now);
   },
 
   identify: ({ header }, body) => ({

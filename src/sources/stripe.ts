@@ -2,8 +2,7 @@ import type { Source } from './contract.ts';
 import { checkTime, hmacCheck, required, signatureBytes, textAt, unsigned } from './signature.ts';
 
 const PAST_MS = 300_000;
-/** Stripe's clock and ours may differ by so much. */
-const FUTURE_MS = 5000;
+const FUTURE_MS = 0;
 
 /** Stripe: https://docs.stripe.com/webhooks#verify-manually */
 export const stripe: Source = {

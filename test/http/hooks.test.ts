@@ -175,14 +175,6 @@ test('an address has a rate of its own at a hook, and uses up nothing of another
   assert.equal(over.headers.get('Retry-After'), '60');
 });
 
-test('who sends a token may mean the same body twice; who signs it may not', async (t) => {
-  const tokens = await start(t);
-  const [first, second] = [await send(tokens), await send(tokens)].map(
-    async (one) => await one.json(),
-  );
-  assert.notDeepEqual(await first, await second);
-});
-
 test('of the headers of a request those are kept that say what it is, but for the one that has the token', async (t) => {
   const fixture = await startHttp(t, {
     hooks: [hookOf('sender: { header: X-Event-Key }')],

@@ -7,7 +7,15 @@ import { ROWS, type Row, type Sample } from '../sources/senders.ts';
 import { asAdmin } from '../support/admin.ts';
 import { NOW, startHttp, type Fixture } from './fixture.ts';
 
-const BODY = '{"id":"e1"}';
+const BODY = '{"text":"has no id"}';
+/** By which senders call a delivery, and which are not signed. */
+const ID_HEADERS = [
+  'X-GitHub-Delivery',
+  'Idempotency-Key',
+  'X-Request-UUID',
+  'X-Gitea-Delivery',
+  'X-Shopify-Webhook-Id',
+];
 
 function hookOf({ sender, options }: Row): Hook {
   const { hooks } = parseSpecs('x.yaml', 'kind: hook\nid: a\nsecrets: T\nsender: bearer');
@@ -17,13 +25,17 @@ function hookOf({ sender, options }: Row): Hook {
   return { ...hook, sender, options: { ...hook.options, ...options } };
 }
 
-async function send({ url }: Fixture, { headers, body, token }: Sample, from: string) {
+async function post({ url }: Fixture, { headers, body, token }: Sample, from: string) {
   const path = token === undefined ? 'a' : `a/${token}`;
-  const response = await fetch(`${url}/webhooks/v1/hooks/${path}`, {
+  return await fetch(`${url}/webhooks/v1/hooks/${path}`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', 'X-Forwarded-For': from, ...headers },
     body,
   });
+}
+
+async function send(fixture: Fixture, sample: Sample, from: string) {
+  const response = await post(fixture, sample, from);
   await response.body?.cancel();
   return response.status;
 }
@@ -73,8 +85,30 @@ for (const row of ROWS) {
     for (const part of [secret, other]) assert.ok(!JSON.stringify(fixture.log).includes(part));
     assert.equal(await fixture.store.inbox.countPending(), 0);
     // The sender itself, from elsewhere, is taken.
-    assert.equal(await send(fixture, row.make(secret, BODY, NOW), '203.0.113.1'), 202);
+    const right = row.make(secret, BODY, NOW);
+    const sendAs = async (id: string) => {
+      const ids = Object.fromEntries(ID_HEADERS.map((header) => [header, id]));
+      const sample = { ...right, headers: { ...ids, ...right.headers } };
+      const response = await post(fixture, sample, '203.0.113.1');
+      assert.equal(response.status, 202);
+      return (await response.json()) as { delivery: string; duplicate: boolean; copyOf?: string };
+    };
+    const first = await sendAs('first');
+    assert.equal(first.duplicate, false);
     assert.equal(await fixture.store.inbox.countPending(), 1);
+
+    const again = row.signed
+      ? 'what is signed counts once, whatever id it comes under'
+      : 'a token may come with the same body again';
+    await t.test(again, async () => {
+      const second = await sendAs('second');
+      assert.equal(second.duplicate, row.signed);
+      // An id that is signed is the same again.
+      const isSameId = right.headers['webhook-id'] !== undefined;
+      assert.equal(second.delivery === first.delivery, isSameId);
+      assert.equal(second.copyOf, row.signed && !isSameId ? first.delivery : undefined);
+      assert.equal(await fixture.store.inbox.countPending(), row.signed ? 1 : 2);
+    });
   });
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { TerminalError } from '../../src/lib/errors.ts';
 import { SENDERS, type SenderOptions } from '../../src/model/hook.ts';
@@ -33,6 +34,12 @@ async function passes(row: Row, secrets: readonly string[], sample: Sample, now 
     assert.ok(error instanceof TerminalError && error.code === 'bad-signature', String(error));
     return false;
   }
+}
+
+function rowOf(sender: Row['sender'], what?: string) {
+  const row = ROWS.find((one) => one.sender === sender && one.what === what);
+  assert.ok(row);
+  return { row, secret: row.secrets[0] };
 }
 
 test('every sender has a row', () => {
@@ -148,16 +155,16 @@ for (const row of ROWS) {
       const { signed } = begin(row, [secret], right);
       assert.equal(signed === undefined, !row.signed);
       if (!row.timed) return;
-      const later = begin(row, [secret], row.make(secret, BODY, NOW + 1000));
-      assert.notEqual(signed, later.signed);
+      const earlier = begin(row, [secret], row.make(secret, BODY, NOW - 1000));
+      assert.notEqual(signed, earlier.signed);
     });
 
     if (row.timed) {
       test('an old and a future time are refused, and one that is changed', async () => {
-        for (const away of [-301_000, 301_000]) {
-          assert.equal(await passes(row, [secret], row.make(secret, BODY, NOW + away)), false);
-        }
-        assert.equal(await passes(row, [secret], row.make(secret, BODY, NOW - 299_000)), true);
+        const { future = 300_000 } = row;
+        const at = (away: number) => passes(row, [secret], row.make(secret, BODY, NOW + away));
+        for (const away of [-301_000, future + 1000]) assert.equal(await at(away), false);
+        for (const away of [-300_000, future]) assert.equal(await at(away), true);
         const earlier = String(Math.floor(NOW / 1000));
         const later = String(Math.floor(NOW / 1000) + 1);
         const headers = Object.entries(right.headers).map(([name, value]) => [
@@ -171,18 +178,49 @@ for (const row of ROWS) {
   });
 }
 
-test('Stripe never signs in the future', async () => {
-  const row = ROWS.find(({ sender }) => sender === 'stripe');
-  assert.ok(row);
-  const [secret] = row.secrets;
-  assert.equal(await passes(row, [secret], row.make(secret, BODY, NOW + 30_000)), false);
+test('a signature of Stripe’s with two times is refused, whichever of them is signed', async () => {
+  const { row, secret } = rowOf('stripe');
+  const { headers } = row.make(secret, BODY, NOW);
+  const header = headers['stripe-signature'] ?? '';
+  const other = `t=${NOW / 1000 - 1}`;
+  for (const value of [`${header},${other}`, `${other},${header}`, `${header},${header}`]) {
+    const sample = { headers: { 'stripe-signature': value }, body: BODY };
+    assert.equal(await passes(row, [secret], sample), false, value);
+  }
 });
 
-test('a secret of GitLab’s that signs is no token', async () => {
-  const row = ROWS.find(({ what }) => what === 'with a secret token');
-  assert.ok(row);
-  const secret = `whsec_${Buffer.from('0123456789abcdef').toString('base64')}`;
+test('a public key of Standard Webhooks is no key of an HMAC: all know it', async () => {
+  const { row, secret } = rowOf('standard-webhooks', 'with ed25519');
+  const before = `msg_1.${NOW / 1000}.`;
+  for (const key of [
+    secret,
+    Buffer.from(secret, 'base64'),
+    Buffer.from(secret.slice(5), 'base64'),
+  ]) {
+    const signature = createHmac('sha256', key).update(`${before}${BODY}`).digest('base64');
+    const { headers } = row.make(secret, BODY, NOW);
+    const forged = { headers: { ...headers, 'webhook-signature': `v1,${signature}` }, body: BODY };
+    assert.equal(await passes(row, [secret], forged), false);
+  }
+});
+
+test('a secret of GitLab’s that signs is no token, and no token passes beside one', async () => {
+  const { row, secret: token } = rowOf('gitlab', 'with a secret token');
+  const { row: signing, secret } = rowOf('gitlab', 'with a signing token');
+  const both = [token, secret];
+  const signed = signing.make(secret, BODY, NOW);
+  const withToken = (headers: Sample['headers']) => ({
+    headers: { ...headers, 'x-gitlab-token': token },
+    body: BODY,
+  });
+  const forged = { ...signed.headers, 'webhook-signature': `v1,${'A'.repeat(43)}=` };
   assert.equal(await passes(row, [secret], row.make(secret, BODY, NOW)), false);
+  assert.equal(await passes(row, both, signed), true);
+  assert.equal(await passes(row, both, withToken({})), false);
+  assert.equal(await passes(row, both, withToken(forged)), false);
+  // GitLab has both, and the hook the token alone.
+  assert.equal(await passes(row, [token], withToken(signed.headers)), true);
+  assert.equal(await passes(row, [token], signed), false);
 });
 
 test('what senders call a delivery is taken from what they send', () => {

@@ -22,6 +22,8 @@ export interface Row {
   header: string | undefined;
   /** Whether the time is signed: then old and future ones are refused. */
   timed: boolean;
+  /** How far in the future that time may be, in milliseconds; default 300 s. */
+  future?: number;
   /** Whether the body is signed. */
   signed: boolean;
 }
@@ -175,6 +177,7 @@ export const ROWS: Row[] = [
     }),
     header: 'stripe-signature',
     timed: true,
+    future: 0,
     signed: true,
   },
   {

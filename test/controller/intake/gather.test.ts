@@ -15,6 +15,14 @@ const SHA = { d1: '1'.repeat(40), d2: '2'.repeat(40), d3: '3'.repeat(40), d4: '4
 type Id = keyof typeof SHA;
 const BATCH: BatchSpec = { windowMs: WINDOW, most: 3, key: undefined };
 
+interface Taking {
+  key?: string;
+  late?: string;
+  cause?: 'event' | 'replay';
+  /** Of its payload; default: as they are. */
+  bytes?: number;
+}
+
 /** Four deliveries have come; `take` gives one to the spec, `pass` lets time pass and looks at what waits. */
 async function createFixture(
   t: TestContext,
@@ -46,7 +54,7 @@ async function createFixture(
     store,
     transitions,
     runs,
-    async take(id: Id, how: { key?: string; late?: string; cause?: 'event' | 'replay' } = {}) {
+    async take(id: Id, how: Taking = {}) {
       const event = { kind: 'push', repository: 'acme/storefront', ref: 'refs/heads/main' };
       const judged = {
         event: { ...event, branch: 'main', sha: SHA[id] },
@@ -54,7 +62,12 @@ async function createFixture(
       } as never;
       const overtaken = new Map(how.late === undefined ? [] : [[loaded.spec.name, how.late]]);
       const origin = { delivery: id, cause: how.cause ?? 'event', overtaken } as never;
-      return await store.atomically(async (tables) => await makeRuns(tables, origin, judged));
+      return await store.atomically(async (tables) => {
+        const { bytes } = how;
+        const sized = { ...tables.batches, sizeOf: async () => bytes ?? 0 };
+        const batches = bytes === undefined ? tables.batches : sized;
+        return await makeRuns({ ...tables, batches }, origin, judged);
+      });
     },
     async pass(ms: number) {
       now += ms;
@@ -98,6 +111,21 @@ for (const [engine, open] of bothEngines()) {
         ],
       );
       assert.deepEqual(await events(made[0]?.id ?? ''), ['d1', 'd2', 'd3']);
+    });
+
+    test('payloads of a batch have at most 32 MiB together: what comes on top begins another', async (t) => {
+      const { take, runs, events } = await createFixture(t, open);
+      const half = 16 * 1024 * 1024;
+      await take('d1', { bytes: half });
+      await take('d2', { bytes: half });
+      await take('d3', { bytes: 1 });
+      const made = await runs();
+      assert.deepEqual(
+        made.map(({ state }) => state),
+        ['queued', 'blocked'],
+      );
+      assert.deepEqual(await events(made[0]?.id ?? ''), ['d1', 'd2']);
+      assert.deepEqual(await events(made[1]?.id ?? ''), ['d3']);
     });
 
     test('what comes after the end begins another, also when nothing has looked at it since', async (t) => {
