@@ -5,6 +5,13 @@ import { z } from 'zod';
  * answers are checked for what is needed here, and everything else in them is kept as it came for `--json`.
  */
 
+const pageOf = <Item extends z.ZodType>(item: Item) =>
+  z.looseObject({ items: z.array(item), next: z.string().nullable() });
+
+const reasonsAnswer = z.array(
+  z.looseObject({ condition: z.string(), held: z.boolean(), detail: z.string() }),
+);
+
 export const runAnswer = z.looseObject({
   id: z.string(),
   spec: z.string(),
@@ -35,14 +42,7 @@ export const runDetailAnswer = runAnswer.extend({
   steps: z.array(z.looseObject({ name: z.string().optional(), startedAt: z.string().nullable() })),
 });
 
-export type RunDetailAnswer = z.infer<typeof runDetailAnswer>;
-
-export const runsAnswer = z.looseObject({
-  items: z.array(runAnswer),
-  next: z.string().nullable(),
-});
-
-export type RunsAnswer = z.infer<typeof runsAnswer>;
+export const runsAnswer = pageOf(runAnswer);
 
 export const specAnswer = z.looseObject({
   name: z.string(),
@@ -57,13 +57,7 @@ export const specAnswer = z.looseObject({
 
 export type SpecAnswer = z.infer<typeof specAnswer>;
 
-export const specsAnswer = z.looseObject({
-  items: z.array(specAnswer),
-  next: z.string().nullable(),
-  stale: z.boolean(),
-});
-
-export type SpecsAnswer = z.infer<typeof specsAnswer>;
+export const specsAnswer = pageOf(specAnswer).extend({ stale: z.boolean() });
 
 export const environmentAnswer = z.looseObject({
   environment: z.string(),
@@ -77,12 +71,7 @@ export const environmentAnswer = z.looseObject({
 
 export type EnvironmentAnswer = z.infer<typeof environmentAnswer>;
 
-export const environmentsAnswer = z.looseObject({
-  items: z.array(environmentAnswer),
-  next: z.string().nullable(),
-});
-
-export type EnvironmentsAnswer = z.infer<typeof environmentsAnswer>;
+export const environmentsAnswer = pageOf(environmentAnswer);
 
 export const deliveryAnswer = z.looseObject({
   id: z.string(),
@@ -95,12 +84,7 @@ export const deliveryAnswer = z.looseObject({
 
 export type DeliveryAnswer = z.infer<typeof deliveryAnswer>;
 
-export const deliveriesAnswer = z.looseObject({
-  items: z.array(deliveryAnswer),
-  next: z.string().nullable(),
-});
-
-export type DeliveriesAnswer = z.infer<typeof deliveriesAnswer>;
+export const deliveriesAnswer = pageOf(deliveryAnswer);
 
 const saysAnswer = z.array(z.looseObject({ key: z.string(), detail: z.string() })).optional();
 
@@ -128,16 +112,12 @@ export const explanationAnswer = z.looseObject({
       run: z.string().nullable(),
       runState: z.string().nullish(),
       runReason: z.string().nullish(),
-      reasons: z.array(
-        z.looseObject({ condition: z.string(), held: z.boolean(), detail: z.string() }),
-      ),
+      reasons: reasonsAnswer,
       says: saysAnswer,
       paths: pathsAnswer,
     }),
   ),
 });
-
-export type ExplanationAnswer = z.infer<typeof explanationAnswer>;
 
 export const backtestAnswer = z.looseObject({
   since: z.string(),
@@ -151,9 +131,7 @@ export const backtestAnswer = z.looseObject({
       sha: z.string().nullable(),
       spec: z.string(),
       would: z.boolean(),
-      reasons: z.array(
-        z.looseObject({ condition: z.string(), held: z.boolean(), detail: z.string() }),
-      ),
+      reasons: reasonsAnswer,
       certain: z.boolean(),
     }),
   ),
@@ -185,8 +163,6 @@ export type WhyAnswer = z.infer<typeof whyAnswer>;
 
 export const replayAnswer = z.looseObject({ summary: z.string(), runs: z.array(runAnswer) });
 
-export type ReplayAnswer = z.infer<typeof replayAnswer>;
-
 export const pauseAnswer = z.looseObject({
   kind: z.string(),
   name: z.string(),
@@ -197,29 +173,21 @@ export const pauseAnswer = z.looseObject({
 
 export type PauseAnswer = z.infer<typeof pauseAnswer>;
 
-export const pausesAnswer = z.looseObject({
-  items: z.array(pauseAnswer),
-  next: z.string().nullable(),
-});
+export const pausesAnswer = pageOf(pauseAnswer);
 
-export type PausesAnswer = z.infer<typeof pausesAnswer>;
-
-export const previewsAnswer = z.looseObject({
-  items: z.array(
-    z.looseObject({
-      spec: z.string(),
-      repository: z.string(),
-      number: z.number(),
-      state: z.string(),
-      reason: z.string().nullable(),
-      sha: z.string(),
-      url: z.string().nullable(),
-      since: z.string(),
-      until: z.string(),
-    }),
-  ),
-  next: z.string().nullable(),
-});
+export const previewsAnswer = pageOf(
+  z.looseObject({
+    spec: z.string(),
+    repository: z.string(),
+    number: z.number(),
+    state: z.string(),
+    reason: z.string().nullable(),
+    sha: z.string(),
+    url: z.string().nullable(),
+    since: z.string(),
+    until: z.string(),
+  }),
+);
 
 export type PreviewsAnswer = z.infer<typeof previewsAnswer>;
 
@@ -240,20 +208,11 @@ export const callbackAnswer = z.looseObject({
 
 export type CallbackAnswer = z.infer<typeof callbackAnswer>;
 
-export const outboxAnswer = z.looseObject({
-  items: z.array(callbackAnswer),
-  next: z.string().nullable(),
-});
-
-export type OutboxAnswer = z.infer<typeof outboxAnswer>;
+export const outboxAnswer = pageOf(callbackAnswer);
 
 export const loginLinkAnswer = z.looseObject({ path: z.string(), expiresAt: z.string() });
 
-export type LoginLinkAnswer = z.infer<typeof loginLinkAnswer>;
-
 export const resendAllAnswer = z.looseObject({ retried: z.int() });
-
-export type ResendAllAnswer = z.infer<typeof resendAllAnswer>;
 
 export const readinessAnswer = z.looseObject({
   status: z.string(),
@@ -266,8 +225,6 @@ export const readinessAnswer = z.looseObject({
     }),
   ),
 });
-
-export type ReadinessAnswer = z.infer<typeof readinessAnswer>;
 
 /** RFC 9457 as Mainsheet fills it in. */
 export const problemAnswer = z.looseObject({
@@ -357,9 +314,7 @@ const hookAnswer = z.looseObject({
   expiresAt: z.string(),
 });
 
-export const hooksAnswer = z.looseObject({
-  items: z.array(hookAnswer),
-  next: z.string().nullable(),
+export const hooksAnswer = pageOf(hookAnswer).extend({
   configured: z.array(
     z.looseObject({
       id: z.string(),
@@ -389,5 +344,4 @@ export const hookTrialAnswer = z.looseObject({
 
 export type HooksAnswer = z.infer<typeof hooksAnswer>;
 export type HookAnswer = z.infer<typeof hookAnswer>;
-export type MadeHookAnswer = z.infer<typeof madeHookAnswer>;
 export type HookTrialAnswer = z.infer<typeof hookTrialAnswer>;

@@ -29,28 +29,6 @@ import {
   whyAnswer,
   type BacktestAnswer,
   type BacktestProgress,
-  type CallbackAnswer,
-  type DeliveriesAnswer,
-  type EnvironmentsAnswer,
-  type HooksAnswer,
-  type HookTrialAnswer,
-  type MadeHookAnswer,
-  type ExplanationAnswer,
-  type LoginLinkAnswer,
-  type OutboxAnswer,
-  type OverviewAnswer,
-  type PausedAnswer,
-  type PausesAnswer,
-  type PreviewsAnswer,
-  type ReadinessAnswer,
-  type ReplayAnswer,
-  type ResendAllAnswer,
-  type RolledBackAnswer,
-  type RunAnswer,
-  type RunDetailAnswer,
-  type RunsAnswer,
-  type SpecsAnswer,
-  type WhyAnswer,
 } from './api-answers.ts';
 import { RetryableError } from '../lib/errors.ts';
 import { createApiRequest, decode, parseJson } from './api-request.ts';
@@ -64,66 +42,20 @@ export type LogNews =
   | { kind: 'log'; seq: number; at: string; step?: number | undefined; text: string }
   | { kind: 'end'; state: string };
 
+/** A filter that is undefined does not count. */
+type Filter = Record<string, string | undefined>;
+type RunAction = 'cancel' | 'retry' | 'approve' | 'reject' | 'override';
+type Pausable = 'spec' | 'lane';
+type RollbackOptions = Partial<Record<'to' | 'reason', string | undefined>> & {
+  resume?: true | undefined;
+};
+
+export type Api = ReturnType<typeof createApi>;
+
 /**
  * The running server, over its API. Everything throws RetryableError when the server cannot be reached or is not able to answer,
  * TerminalError when it refuses, with the code, the detail and the hint of its answer.
  */
-export interface Api {
-  /** `http://127.0.0.1:3000` */
-  url: string;
-  /** A filter that is undefined does not count. */
-  runs(filter: Record<string, string | undefined>): Promise<RunsAnswer>;
-  run(id: string): Promise<RunDetailAnswer>;
-  specs(): Promise<SpecsAnswer>;
-  environments(): Promise<EnvironmentsAnswer>;
-  overview(): Promise<OverviewAnswer>;
-  deliveries(page: Record<string, string | undefined>): Promise<DeliveriesAnswer>;
-  act(
-    action: 'cancel' | 'retry' | 'approve' | 'reject' | 'override',
-    run: string,
-    reason?: string,
-  ): Promise<RunAnswer>;
-  /** Of a run or a deployment spec, to what the run `to` deployed or to what was deployed before. */
-  rollback(
-    kind: 'runs' | 'specs',
-    name: string,
-    how: { to?: string | undefined; resume?: true | undefined; reason?: string | undefined },
-  ): Promise<RolledBackAnswer>;
-  /** The server may have to ask git for minutes. */
-  deploy(spec: string, revision: string | undefined): Promise<RunAnswer>;
-  pause(kind: 'spec' | 'lane', name: string, reason: string | undefined): Promise<PausedAnswer>;
-  resume(kind: 'spec' | 'lane', name: string): Promise<PausedAnswer>;
-  pauses(): Promise<PausesAnswer>;
-  previews(): Promise<PreviewsAnswer>;
-  hooks(filter: Record<string, string | undefined>): Promise<HooksAnswer>;
-  createHook(hook: object): Promise<MadeHookAnswer>;
-  rotateHook(id: string, overlap: string | undefined): Promise<MadeHookAnswer>;
-  deleteHook(id: string): Promise<void>;
-  testHook(id: string, request: object): Promise<HookTrialAnswer>;
-  /** A filter that is undefined does not count. */
-  outbox(filter: Record<string, string | undefined>): Promise<OutboxAnswer>;
-  callback(id: string): Promise<CallbackAnswer>;
-  resend(id: string): Promise<CallbackAnswer>;
-  resendAll(): Promise<ResendAllAnswer>;
-  loginLink(): Promise<LoginLinkAnswer>;
-  explain(delivery: string): Promise<ExplanationAnswer>;
-  replay(delivery: string): Promise<ReplayAnswer>;
-  why(repository: string, commit: string): Promise<WhyAnswer>;
-  /** `days` undefined: as far as the server goes back by itself. */
-  backtest(
-    specs: readonly { file: string; text: string }[],
-    days: number | undefined,
-    /** Told now and then: deliveries that were looked at, and which share of the time that is. */
-    progress: (looked: BacktestProgress) => void,
-  ): Promise<BacktestAnswer>;
-  /** The whole log so far, in pieces. */
-  log(run: string, options: { timestamps: boolean }): Promise<AsyncIterable<string>>;
-  /** The log as it grows, after piece `after`. That it ends without `end` means that the connection was lost. */
-  follow(run: string, after: number | undefined): Promise<AsyncIterable<LogNews>>;
-  /** What `/readyz` says, ready or not. */
-  readiness(): Promise<ReadinessAnswer>;
-}
-
 export function createApi(deps: {
   url: string;
   token: string | undefined;
@@ -132,7 +64,7 @@ export function createApi(deps: {
   fetch: typeof fetch;
   /** Until an answer begins, in milliseconds; default 30 seconds. */
   timeoutMs?: number;
-}): Api {
+}) {
   const url = deps.url.replace(/\/+$/, '');
   const request = createApiRequest({ ...deps, url });
   const post = { method: 'POST' } as const;
@@ -144,66 +76,81 @@ export function createApi(deps: {
   ) => `/api/v1/${kind}/${encodeURIComponent(id)}/${what}`;
 
   return {
+    /** `http://127.0.0.1:3000` */
     url,
-    async runs(filter) {
-      return await request.ask(runsAnswer, `/api/v1/runs${queryOf(filter)}`);
-    },
-    run: (id) => request.ask(runDetailAnswer, `/api/v1/runs/${encodeURIComponent(id)}`),
+    runs: (filter: Filter) => request.ask(runsAnswer, `/api/v1/runs${queryOf(filter)}`),
+    run: (id: string) => request.ask(runDetailAnswer, `/api/v1/runs/${encodeURIComponent(id)}`),
     specs: () => request.ask(specsAnswer, '/api/v1/specs'),
     environments: () => request.ask(environmentsAnswer, '/api/v1/environments'),
     overview: () => request.ask(overviewAnswer, '/api/v1/overview'),
-    deliveries: (page) => request.ask(deliveriesAnswer, `/api/v1/deliveries${queryOf(page)}`),
-    act: (action, run, reason) =>
+    deliveries: (filter: Filter) =>
+      request.ask(deliveriesAnswer, `/api/v1/deliveries${queryOf(filter)}`),
+    act: (action: RunAction, run: string, reason?: string) =>
       request.ask(runAnswer, path('runs', run, `${action}${queryOf({ reason })}`), post),
-    rollback: (kind, name, { to, resume, reason }) => {
+    /** Of a run or a deployment spec, to what the run `to` deployed or to what was deployed before. */
+    rollback: (kind: 'runs' | 'specs', name: string, { to, resume, reason }: RollbackOptions) => {
       const query = queryOf({ to, resume: resume && 'true', reason });
       return request.ask(rolledBackAnswer, path(kind, name, `rollback${query}`), post);
     },
-    deploy: (spec, revision) =>
+    deploy: (spec: string, revision: string | undefined) =>
       request.ask(runAnswer, path('specs', spec, `deploy${queryOf({ revision })}`), postToGit),
-    pause: (kind, name, reason) =>
+    pause: (kind: Pausable, name: string, reason: string | undefined) =>
       request.ask(pausedAnswer, path(`${kind}s`, name, `pause${queryOf({ reason })}`), post),
-    resume: (kind, name) => request.ask(pausedAnswer, path(`${kind}s`, name, 'resume'), post),
-    hooks: (filter) => request.ask(hooksAnswer, `/api/v1/hooks${queryOf(filter)}`),
-    createHook: (hook) => request.ask(madeHookAnswer, '/api/v1/hooks', { ...post, body: hook }),
-    rotateHook: (id, overlap) =>
-      request.ask(madeHookAnswer, path('hooks', id, `rotate${queryOf({ overlap })}`), post),
-    async deleteHook(id) {
-      const url = `/api/v1/hooks/${encodeURIComponent(id)}`;
-      await request.ask(deletedHookAnswer, url, { method: 'DELETE' });
-    },
-    testHook: (id, body) =>
-      request.ask(hookTrialAnswer, path('hooks', id, 'test'), { ...post, body }),
+    resume: (kind: Pausable, name: string) =>
+      request.ask(pausedAnswer, path(`${kind}s`, name, 'resume'), post),
     pauses: () => request.ask(pausesAnswer, '/api/v1/pauses'),
     previews: () => request.ask(previewsAnswer, '/api/v1/previews'),
-    outbox: (filter) => request.ask(outboxAnswer, `/api/v1/outbox${queryOf(filter)}`),
-    callback: (id) => request.ask(callbackAnswer, `/api/v1/outbox/${encodeURIComponent(id)}`),
-    resend: (id) => request.ask(callbackAnswer, path('outbox', id, 'retry'), post),
+    hooks: (filter: Filter) => request.ask(hooksAnswer, `/api/v1/hooks${queryOf(filter)}`),
+    createHook: (hook: object) =>
+      request.ask(madeHookAnswer, '/api/v1/hooks', { ...post, body: hook }),
+    rotateHook: (id: string, overlap: string | undefined) =>
+      request.ask(madeHookAnswer, path('hooks', id, `rotate${queryOf({ overlap })}`), post),
+    deleteHook: (id: string) =>
+      request.ask(deletedHookAnswer, `/api/v1/hooks/${encodeURIComponent(id)}`, {
+        method: 'DELETE',
+      }),
+    testHook: (id: string, body: object) =>
+      request.ask(hookTrialAnswer, path('hooks', id, 'test'), { ...post, body }),
+    outbox: (filter: Filter) => request.ask(outboxAnswer, `/api/v1/outbox${queryOf(filter)}`),
+    callback: (id: string) =>
+      request.ask(callbackAnswer, `/api/v1/outbox/${encodeURIComponent(id)}`),
+    resend: (id: string) => request.ask(callbackAnswer, path('outbox', id, 'retry'), post),
     resendAll: () => request.ask(resendAllAnswer, '/api/v1/outbox/retry', post),
     loginLink: () => request.ask(loginLinkAnswer, '/api/v1/login-links', post),
-    explain: (delivery) => request.ask(explanationAnswer, path('deliveries', delivery, 'explain')),
-    replay: (delivery) =>
+    explain: (delivery: string) =>
+      request.ask(explanationAnswer, path('deliveries', delivery, 'explain')),
+    replay: (delivery: string) =>
       request.ask(replayAnswer, path('deliveries', delivery, 'replay'), postToGit),
-    why: (repository, sha) => request.ask(whyAnswer, `/api/v1/why${queryOf({ repository, sha })}`),
-    async backtest(specs, days, progress) {
+    why: (repository: string, sha: string) =>
+      request.ask(whyAnswer, `/api/v1/why${queryOf({ repository, sha })}`),
+    /** `days` undefined: as far as the server goes back by itself. */
+    async backtest(
+      specs: readonly { file: string; text: string }[],
+      days: number | undefined,
+      /** Told now and then: deliveries that were looked at, and which share of the time that is. */
+      progress: (looked: BacktestProgress) => void,
+    ) {
       const headers = { Accept: 'text/event-stream' };
       const sent = { body: { specs, days }, timeoutMs: GIT_MS };
       const body = await request.stream('/api/v1/backtest', headers, sent);
       return await resultOf(body, progress);
     },
-    async log(run, { timestamps }) {
+    /** The whole log so far, in pieces. */
+    async log(run: string, { timestamps }: { timestamps: boolean }) {
       const query = timestamps ? '?timestamps=true' : '';
       return decode(
         await request.stream(path('runs', run, `log${query}`), { Accept: 'text/plain' }),
       );
     },
-    async follow(run, after) {
+    /** The log as it grows, after piece `after`. That it ends without `end` means that the connection was lost. */
+    async follow(run: string, after: number | undefined) {
       const headers = {
         Accept: 'text/event-stream',
         ...(after === undefined ? {} : { 'Last-Event-ID': String(after) }),
       };
       return newsOf(await request.stream(path('runs', run, 'log'), headers));
     },
+    /** What `/readyz` says, ready or not. */
     readiness: () => request.ask(readinessAnswer, '/readyz', { accept: [503] }),
   };
 }
