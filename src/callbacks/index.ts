@@ -1,9 +1,10 @@
 import type { Permission } from '../github/check.ts';
-import { elsewhere } from '../lib/names.ts';
+import { elsewhere, ownerOf } from '../lib/names.ts';
 import type { Callback } from '../model/callback.ts';
 import { isProtection } from '../model/protection.ts';
-import { FEEDBACK_KINDS, type FeedbackKind } from '../model/deployment-spec.ts';
+import { FEEDBACK_KINDS, type FeedbackKind, type NotifySpec } from '../model/deployment-spec.ts';
 import type { Run, Step } from '../model/run.ts';
+import type { NewCallback } from '../store/outbox.ts';
 import type { CallbackKind, Message, RunChange, ToldSpec } from './contract.ts';
 import { bitbucketStatus } from './bitbucket-status.ts';
 import { answer } from './answer.ts';
@@ -106,6 +107,19 @@ export function callbacksFor(change: RunChange): AnyCallback[] {
 export function callbacksForStep(change: { run: Run; spec: ToldSpec; step: Step }): AnyCallback[] {
   if (isProtection(change.run)) return [];
   return KINDS.flatMap((kind: CallbackKind) => (kind.dueStep?.(change) ?? []) as AnyCallback[]);
+}
+
+/** A callback as it is put into the outbox. `notify`: of the spec of its run. */
+export function toEntry(callback: Callback, notify: readonly NotifySpec[] = []): NewCallback {
+  const kind = kindOf(callback);
+  const payer = kind.payer(callback, notify);
+  return {
+    target: kind.target(callback),
+    callback,
+    importance: kind.importance(callback),
+    account: payer && ownerOf(payer),
+    delayMs: kind.delayMs?.(callback),
+  };
 }
 
 /** Whether `later`, waiting for the same target, says all that `callback` would have. */

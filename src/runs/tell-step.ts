@@ -1,4 +1,4 @@
-import { callbacksForStep, kindOf } from '../callbacks/index.ts';
+import { callbacksForStep, toEntry } from '../callbacks/index.ts';
 import type { ToldSpec } from '../callbacks/contract.ts';
 import type { Run, Step } from '../model/run.ts';
 import type { Tables } from '../store/index.ts';
@@ -15,9 +15,6 @@ export async function tellStep(
   if (callbacks.length === 0) return;
   const stored = (await steps.ofRun(run.id))[step.index];
   if (stored?.state === 'succeeded') return;
-  const added = callbacks.map((callback) => {
-    const kind = kindOf(callback);
-    return { target: kind.target(callback), callback, importance: kind.importance(callback) };
-  });
+  const added = callbacks.map((callback) => toEntry(callback, spec.notify));
   await outbox.add(run.id, added, now);
 }

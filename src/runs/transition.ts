@@ -6,8 +6,7 @@ import type { AnswerTo } from '../callbacks/answer.ts';
 import type { ToldSpec } from '../callbacks/contract.ts';
 import { checkOf } from '../callbacks/check.ts';
 import { replacementOf } from '../callbacks/deployment-status.ts';
-import { callbacksFor, kindOf } from '../callbacks/index.ts';
-import { ownerOf } from '../lib/names.ts';
+import { callbacksFor, kindOf, toEntry } from '../callbacks/index.ts';
 import { placeOf, type GitServers, type ServerType } from '../lib/servers.ts';
 import type { Callback } from '../model/callback.ts';
 import {
@@ -140,18 +139,10 @@ export function createTransitions(deps: {
     notify: readonly NotifySpec[],
   ): Promise<void> {
     const sendable = callbacks.filter((callback) => isSendable(callback, notify));
-    const added = sendable.map((callback) => {
-      const kind = kindOf(callback);
-      const payer = kind.payer(callback, notify);
-      return {
-        target: kind.target(callback),
-        callback,
-        importance: kind.importance(callback),
-        account: payer && ownerOf(payer),
-        lane: `${lane} ${spec}`,
-        delayMs: kind.delayMs?.(callback),
-      };
-    });
+    const added = sendable.map((callback) => ({
+      ...toEntry(callback, notify),
+      lane: `${lane} ${spec}`,
+    }));
     await tables.outbox.add(run, added, clock.now());
   }
 

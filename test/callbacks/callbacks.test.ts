@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { callbacksFor, isObsolete, kindOf, type AnyCallback } from '../../src/callbacks/index.ts';
+import {
+  callbacksFor,
+  isObsolete,
+  kindOf,
+  toEntry,
+  type AnyCallback,
+} from '../../src/callbacks/index.ts';
 import { DEFAULT_FEEDBACK, type NotifySpec } from '../../src/model/deployment-spec.ts';
 import { RUN_STATES, type Run, type RunState } from '../../src/model/run.ts';
 
@@ -275,4 +281,17 @@ test('a later status makes an earlier one pointless, in the same target only', (
   assert.equal(isObsolete(deployment, deployment), false);
   assert.equal(isObsolete(dispatch, dispatch), false);
   assert.equal(isObsolete(webhook, webhook), false);
+});
+
+test('what goes to GitHub is put into the outbox for the account that pays, and a mail that gathers for later', () => {
+  const from = { run: runWith({ state: 'failed' }), notify: 1 };
+  const on = { repository: 'Acme/Shop', pull: 7, comment: 1, reaction: 'confused', text: '' };
+  const accounts = [
+    toEntry({ kind: 'reply', ...on }),
+    toEntry({ kind: 'dispatch', ...from }, NOTIFY),
+    toEntry({ kind: 'webhook', ...from }, NOTIFY),
+  ].map(({ account }) => account);
+  assert.deepEqual(accounts, ['acme', 'a', undefined]);
+  const mail = { kind: 'email', batchMs: 900_000, ...from };
+  assert.equal(toEntry(mail).delayMs, 900_000);
 });

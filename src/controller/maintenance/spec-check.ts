@@ -1,6 +1,6 @@
-import { specCheck, type SpecCheckCallback } from '../../callbacks/spec-check.ts';
+import { toEntry } from '../../callbacks/index.ts';
+import type { SpecCheckCallback } from '../../callbacks/spec-check.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { ownerOf } from '../../lib/names.ts';
 import { isSpecPath } from '../../spec/files.ts';
 import type { SpecProblem } from '../../spec/problem.ts';
 import type { Store } from '../../store/index.ts';
@@ -35,13 +35,7 @@ export function createTellSpecs(deps: {
       const isSaid = last?.sha === sha && last.text === check.text;
       if (isSaid || (problems.length === 0 && last?.conclusion !== 'failure')) return false;
       await outbox.forgetEnded(owner);
-      const entry = {
-        target: specCheck.target(check),
-        callback: check,
-        importance: specCheck.importance(check),
-        account: ownerOf(repository),
-      };
-      await outbox.add(owner, [entry], clock.now());
+      await outbox.add(owner, [toEntry(check)], clock.now());
       return true;
     });
     if (isNew) deps.onCallbacks();

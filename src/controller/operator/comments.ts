@@ -1,10 +1,10 @@
 import { plain } from '../../callbacks/check-output.ts';
-import { reply, type ReplyCallback } from '../../callbacks/reply.ts';
+import { toEntry } from '../../callbacks/index.ts';
+import type { ReplyCallback } from '../../callbacks/reply.ts';
 import type { MayDo } from '../../github/may-do.ts';
 import type { ReadPullRequest } from '../../github/pull-requests.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { RetryableError, TerminalError } from '../../lib/errors.ts';
-import { ownerOf } from '../../lib/names.ts';
 import type { Delivery } from '../../model/delivery.ts';
 import type { DeploymentSpec } from '../../model/deployment-spec.ts';
 import { isFrom, type CommentEvent, type Renamed } from '../../model/event.ts';
@@ -73,13 +73,7 @@ export function createCommented(deps: {
           reaction,
           text,
         };
-        const entry = {
-          target: reply.target(callback),
-          callback,
-          importance: reply.importance(callback),
-          account: ownerOf(repository),
-        };
-        await tables.outbox.add(carrier, [entry], clock.now());
+        await tables.outbox.add(carrier, [toEntry(callback)], clock.now());
       }
       const outcome = { summary, specs: [] };
       if (

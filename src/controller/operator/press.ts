@@ -1,4 +1,5 @@
-import { slackReply, type SlackReplyCallback } from '../../callbacks/slack-reply.ts';
+import { toEntry } from '../../callbacks/index.ts';
+import type { SlackReplyCallback } from '../../callbacks/slack-reply.ts';
 import type { MayDo } from '../../github/may-do.ts';
 import { isoTime, type Clock } from '../../lib/clock.ts';
 import { RetryableError, TerminalError } from '../../lib/errors.ts';
@@ -53,9 +54,7 @@ export function createPressed(deps: {
     async function say(tables: Tables, run: Run, text: string): Promise<void> {
       if (event.kind === 'check') return await transitions.note(tables, run, stamped(text));
       const callback: SlackReplyCallback = { kind: 'slack-reply', delivery: delivery.id, text };
-      const target = slackReply.target(callback);
-      const importance = slackReply.importance(callback);
-      await tables.outbox.add(run.id, [{ target, callback, importance }], clock.now());
+      await tables.outbox.add(run.id, [toEntry(callback)], clock.now());
     }
 
     /** The store, each transaction of which closes the delivery too, and says on the check run that it was heard. */

@@ -1,10 +1,10 @@
-import { planCheck, type PlanCheckCallback } from '../../callbacks/plan-check.ts';
-import { planComment, type PlanCommentCallback } from '../../callbacks/plan-comment.ts';
+import { toEntry } from '../../callbacks/index.ts';
+import type { PlanCheckCallback } from '../../callbacks/plan-check.ts';
+import type { PlanCommentCallback } from '../../callbacks/plan-comment.ts';
 import { backoffDelay } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { describeError, errorCode, TerminalError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { ownerOf } from '../../lib/names.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store, Tables } from '../../store/index.ts';
 import { planOwner, type ClaimedPlan } from '../../store/plans.ts';
@@ -111,25 +111,8 @@ export function createPlanner(deps: {
       text,
       annotations,
     };
-    const account = ownerOf(repository);
-    const entries = [
-      {
-        target: planComment.target(comment),
-        callback: comment,
-        importance: planComment.importance(comment),
-        account,
-      },
-      ...(deps.feedback === 'app'
-        ? [
-            {
-              target: planCheck.target(check),
-              callback: check,
-              importance: planCheck.importance(check),
-              account,
-            },
-          ]
-        : []),
-    ];
+    const callbacks = deps.feedback === 'app' ? [comment, check] : [comment];
+    const entries = callbacks.map((callback) => toEntry(callback));
     await tables.outbox.add(planOwner(id), entries, clock.now());
   }
 
