@@ -10,6 +10,7 @@ import {
 } from '../lib/names.ts';
 import { LIMIT_FORMS, parseLimit, type LimitName } from '../lib/step-limits.ts';
 import { didYouMean } from './problem.ts';
+import { hasTemplate } from './template.ts';
 
 const HOUR = 3_600_000;
 
@@ -27,6 +28,25 @@ export const hookCondition = z
   .union([z.string(), z.boolean()])
   .transform(String)
   .describe('A CEL expression over body, inputs and hook that must be true.');
+
+/** UTF-16 units of a URL, a header or an expression. */
+export const TEXT_LIMIT = 4096;
+
+/** An http(s) URL, which may hold templates: what those give is known only when it is asked, and checked again there. */
+export function webUrl(whereSecretsGo: string) {
+  return z
+    .string()
+    .max(TEXT_LIMIT, `more than ${TEXT_LIMIT} characters`)
+    .superRefine((text, context) => {
+      if (hasTemplate(text)) return;
+      const parsed = URL.parse(text);
+      if (parsed === null || !['https:', 'http:'].includes(parsed.protocol)) {
+        problem(context, 'is not an http(s) URL');
+      } else if (parsed.username !== '' || parsed.password !== '') {
+        problem(context, 'holds a user name or password', whereSecretsGo);
+      }
+    });
+}
 
 /** A string or a list of strings, as GitHub allows wherever a list is meant. */
 export function oneOrMore<Item extends z.ZodType<string>>(item: Item, most: number, one = item) {

@@ -2,8 +2,15 @@ import * as z from 'zod';
 import type { NotifySpec } from '../model/deployment-spec.ts';
 import { RUN_STATES, type RunState } from '../model/run.ts';
 import { clientPayload, eventType } from './schema-dispatch.ts';
-import { hookId, oneOrMore, problem, repositoryName, secretName, wait } from './schema-fields.ts';
-import { hasTemplate } from './template.ts';
+import {
+  hookId,
+  oneOrMore,
+  problem,
+  repositoryName,
+  secretName,
+  wait,
+  webUrl,
+} from './schema-fields.ts';
 
 const dispatch = z.strictObject({
   repository: repositoryName.describe('The repository that hears of it: owner/name.'),
@@ -16,11 +23,9 @@ const dispatch = z.strictObject({
 });
 
 const post = z.strictObject({
-  url: z
-    .string()
-    .max(4096, 'more than 4096 characters')
-    .superRefine(checkUrl)
-    .describe('Where it is sent. May hold ${{ … }}, secrets too.'),
+  url: webUrl('keep the URL in a secret: url: "${{ secrets.NAME }}"').describe(
+    'Where it is sent. May hold ${{ … }}, secrets too.',
+  ),
   secret: secretName
     .describe('Name of the secret that signs it (Standard Webhooks); must be in "secrets".')
     .optional(),
@@ -164,19 +169,4 @@ function entriesOf(written: Kinds, chosen: RunState[] | undefined): NotifySpec[]
     entries.push({ kind: 'email', on, to: mail.to, text: mail.text, batchMs: mail.batch ?? 0 });
   }
   return entries;
-}
-
-function checkUrl(url: string, context: Parameters<typeof problem>[0]): void {
-  // What a template will give is known only when it is sent; it is checked again there.
-  if (hasTemplate(url)) return;
-  const parsed = URL.parse(url);
-  if (parsed === null || !['https:', 'http:'].includes(parsed.protocol)) {
-    problem(context, 'is not an http(s) URL');
-  } else if (parsed.username !== '' || parsed.password !== '') {
-    problem(
-      context,
-      'holds a user name or password',
-      'keep the URL in a secret: url: "${{ secrets.NAME }}"',
-    );
-  }
 }

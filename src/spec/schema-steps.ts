@@ -10,7 +10,9 @@ import {
   limits,
   problem,
   secretName,
+  TEXT_LIMIT,
   timeout,
+  webUrl,
 } from './schema-fields.ts';
 import { script } from './schema-script.ts';
 import { ssh, toSsh } from './schema-step-ssh.ts';
@@ -19,8 +21,6 @@ import { toWorkflow, workflow } from './schema-step-workflow.ts';
 import { hasTemplate } from './template.ts';
 
 const HOUR = 3_600_000;
-/** UTF-16 units of a URL, a header or an expression of a step. */
-const TEXT_LIMIT = 4096;
 const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/;
 
 const retry = z.strictObject({
@@ -35,19 +35,7 @@ const retry = z.strictObject({
     .optional(),
 });
 
-const url = z
-  .string()
-  .max(TEXT_LIMIT, `more than ${TEXT_LIMIT} characters`)
-  .superRefine((text, context) => {
-    // What a template will give is known only when it is asked; it is checked again there.
-    const parsed = hasTemplate(text) ? undefined : URL.parse(text);
-    if (parsed === undefined) return;
-    if (parsed === null || !['https:', 'http:'].includes(parsed.protocol)) {
-      problem(context, 'is not an http(s) URL');
-    } else if (parsed.username !== '' || parsed.password !== '') {
-      problem(context, 'holds a user name or password', 'name a secret: secret: NAME');
-    }
-  });
+const url = webUrl('name a secret: secret: NAME');
 
 const expression = z.string().max(TEXT_LIMIT, `more than ${TEXT_LIMIT} characters`);
 
