@@ -5,7 +5,7 @@ import type { FailpointPlan } from './lib/failpoint.ts';
 import type { Admin } from './config/admins.ts';
 import { createSecrets, type Secrets } from './config/secrets.ts';
 import { readClientCertificates, type ClientCertificates } from './config/client-certificates.ts';
-import { configSchema, type DeploymentsSource } from './config/schema.ts';
+import { configSchema, type DeploymentsSource, type Given } from './config/schema.ts';
 import { readServers } from './config/servers.ts';
 import type { StepUser } from './config/step-user.ts';
 import type { StepLimits } from './lib/step-limits.ts';
@@ -253,10 +253,7 @@ function githubUrls(api: string | undefined, server: string | undefined) {
   return { apiUrl: api ?? 'https://api.github.com', serverUrl: server ?? 'https://github.com' };
 }
 
-function smtpOf(set: {
-  MAINSHEET_SMTP_URL?: string | undefined;
-  MAINSHEET_SMTP_FROM?: string | undefined;
-}): Config['smtp'] {
+function smtpOf(set: Given): Config['smtp'] {
   const url = set.MAINSHEET_SMTP_URL;
   if (url === undefined) return undefined;
   const { protocol, host, hostname } = new URL(url);
@@ -265,11 +262,7 @@ function smtpOf(set: {
 }
 
 /** https://opentelemetry.io/docs/specs/otel/protocol/exporter/#endpoint-urls-for-otlphttp */
-function tracesOf(set: {
-  OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
-  OTEL_EXPORTER_OTLP_HEADERS?: Record<string, string> | undefined;
-  OTEL_SERVICE_NAME?: string | undefined;
-}): Config['traces'] {
+function tracesOf(set: Given): Config['traces'] {
   const base = set.OTEL_EXPORTER_OTLP_ENDPOINT;
   return base === undefined
     ? undefined
@@ -280,21 +273,14 @@ function tracesOf(set: {
       };
 }
 
-function authOf(set: {
-  GITHUB_APP_ID?: string | undefined;
-  GITHUB_APP_PRIVATE_KEY?: string | undefined;
-  GITHUB_TOKEN?: string | undefined;
-}): GitHubAuth | undefined {
+function authOf(set: Given): GitHubAuth | undefined {
   if (set.GITHUB_APP_ID !== undefined && set.GITHUB_APP_PRIVATE_KEY !== undefined) {
     return { kind: 'app', appId: set.GITHUB_APP_ID, privateKey: set.GITHUB_APP_PRIVATE_KEY };
   }
   return set.GITHUB_TOKEN === undefined ? undefined : { kind: 'token', token: set.GITHUB_TOKEN };
 }
 
-function signInOf(set: {
-  GITHUB_APP_CLIENT_ID?: string | undefined;
-  GITHUB_APP_CLIENT_SECRET?: string | undefined;
-}): Config['github']['signIn'] {
+function signInOf(set: Given): Config['github']['signIn'] {
   const { GITHUB_APP_CLIENT_ID: clientId, GITHUB_APP_CLIENT_SECRET: clientSecret } = set;
   return clientId === undefined || clientSecret === undefined
     ? undefined

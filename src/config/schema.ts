@@ -103,6 +103,9 @@ export const configSchema = z.object({
   LOG_FORMAT: oneOf('json', 'pretty'),
 });
 
+/** What is set, checked. */
+export type Given = z.output<typeof configSchema>;
+
 function networks(text: string): string[] | Wrong {
   const parts = text.split(/[\s,]+/).filter(Boolean);
   const bad = parts.find((part) => parseNetwork(part) === undefined);
