@@ -31,7 +31,7 @@ import {
   type BacktestProgress,
 } from './api-answers.ts';
 import { RetryableError } from '../lib/errors.ts';
-import { createApiRequest, decode, parseJson } from './api-request.ts';
+import { createApiRequest, decode, parseJson, type ServerAccess } from './api-request.ts';
 import { readEventStream } from '../lib/read-event-stream.ts';
 
 /** What the server asks git for takes five minutes at most. */
@@ -56,15 +56,7 @@ export type Api = ReturnType<typeof createApi>;
  * The running server, over its API. Everything throws RetryableError when the server cannot be reached or is not able to answer,
  * TerminalError when it refuses, with the code, the detail and the hint of its answer.
  */
-export function createApi(deps: {
-  url: string;
-  token: string | undefined;
-  signal: AbortSignal;
-  userAgent: string;
-  fetch: typeof fetch;
-  /** Until an answer begins, in milliseconds; default 30 seconds. */
-  timeoutMs?: number;
-}) {
+export function createApi(deps: ServerAccess) {
   const url = deps.url.replace(/\/+$/, '');
   const request = createApiRequest({ ...deps, url });
   const post = { method: 'POST' } as const;
@@ -126,6 +118,7 @@ export function createApi(deps: {
     /** `days` undefined: as far as the server goes back by itself. */
     async backtest(
       specs: readonly { file: string; text: string }[],
+      /** Undefined: as far as the server goes back by itself. */
       days: number | undefined,
       /** Told now and then: deliveries that were looked at, and which share of the time that is. */
       progress: (looked: BacktestProgress) => void,

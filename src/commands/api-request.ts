@@ -21,6 +21,18 @@ const HINTS: Record<string, string> = {
 };
 const LARGEST_ANSWER = 64 * 1024 * 1024;
 
+/** Where a server is, and how it is asked. */
+export interface ServerAccess {
+  /** What paths are put behind; `createApi` takes slashes off its end. */
+  url: string;
+  token: string | undefined;
+  signal: AbortSignal;
+  userAgent: string;
+  fetch: typeof fetch;
+  /** Until an answer begins, in milliseconds; default 30 seconds. */
+  timeoutMs?: number;
+}
+
 /** Requests to one server. Throws RetryableError when it cannot answer and TerminalError when it refuses. */
 export interface ApiRequest {
   /**
@@ -52,15 +64,7 @@ export interface ApiRequest {
   ): Promise<{ status: number; text: string }>;
 }
 
-export function createApiRequest(deps: {
-  /** Without a slash at the end. */
-  url: string;
-  token: string | undefined;
-  signal: AbortSignal;
-  userAgent: string;
-  fetch: typeof fetch;
-  timeoutMs?: number;
-}): ApiRequest {
+export function createApiRequest(deps: ServerAccess): ApiRequest {
   const { url } = deps;
   const timeoutMs = deps.timeoutMs ?? TIMEOUT_MS;
 
