@@ -15,11 +15,7 @@ export interface SessionCookie {
 /** `keys`: the first signs, each is accepted. `secure`: people reach Mainsheet by HTTPS. */
 export function createSessionCookie(keys: readonly string[], secure: boolean): SessionCookie {
   const name = nameOf(secure);
-  const set = (ctx: Context, value: string, maxAgeS: number) =>
-    ctx.append(
-      'Set-Cookie',
-      `${name}=${value}; Path=/; Max-Age=${maxAgeS}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`,
-    );
+  const set = cookieSetter(name, secure);
   return {
     read(ctx) {
       const [id = '', signature = ''] = cookieNamed(ctx, name)?.split('.') ?? [];
@@ -35,6 +31,15 @@ export function createSessionCookie(keys: readonly string[], secure: boolean): S
       ),
     clear: (ctx) => set(ctx, '', 0),
   };
+}
+
+/** Sets a cookie that no script reads and no other site sends along, for some seconds; 0 removes it. */
+export function cookieSetter(name: string, secure: boolean) {
+  return (ctx: Context, value: string, maxAgeS: number) =>
+    ctx.append(
+      'Set-Cookie',
+      `${name}=${value}; Path=/; Max-Age=${maxAgeS}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`,
+    );
 }
 
 /** The value of a cookie that the request brings. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Context } from 'koa';
 import * as z from 'zod';
 import type { Seal } from '../../lib/seal.ts';
-import { cookieNamed } from './cookie.ts';
+import { cookieNamed, cookieSetter } from './cookie.ts';
 
 /** The way to GitHub and back may take so long. */
 const STATE_MS = 10 * 60_000;
@@ -29,11 +29,7 @@ export interface StateCookie {
 /** `secure`: people reach Mainsheet by HTTPS. */
 export function createStateCookie(seal: Seal, secure: boolean): StateCookie {
   const name = secure ? '__Host-mainsheet-login' : 'mainsheet-login';
-  const set = (ctx: Context, value: string, maxAgeS: number) =>
-    ctx.append(
-      'Set-Cookie',
-      `${name}=${value}; Path=/; Max-Age=${maxAgeS}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`,
-    );
+  const set = cookieSetter(name, secure);
   const random = () => randomBytes(32).toString('base64url');
   return {
     begin(ctx, next, now) {
