@@ -475,6 +475,14 @@ steps:
     ['x.yaml:4:59: the secret KEY is not in this spec\'s "secrets" — add it: secrets: [KEY]'],
   ],
   [
+    'a URL with a password, in a notification and in a step',
+    'notify: [{ webhook: { url: "https://me:pw@x.example" } }]\non: push\nsteps: [{ http: { url: "https://me:pw@x.example" } }]',
+    [
+      'x.yaml:4:28: notify[0].webhook.url: holds a user name or password — keep the URL in a secret: url: "${{ secrets.NAME }}"',
+      'x.yaml:6:24: steps[0].http.url: holds a user name or password — name a secret: secret: NAME',
+    ],
+  ],
+  [
     'a value of the event in the host of a webhook is refused',
     `notify: [{ webhook: { url: "https://hooks\${{ event.ref }}.example.com/x" } }]${REST}`,
     [
