@@ -145,7 +145,8 @@ export function createIntake(deps: {
 
   function announce(delivery: Delivery, outcome: DeliveryOutcome, changed: readonly Run[]): void {
     const { id, event, repository } = delivery;
-    const runs = changed.filter((run) => run.state === 'queued').map((run) => run.id);
+    const made = changed.filter(({ state }) => state === 'queued' || state === 'blocked');
+    const runs = made.map((run) => run.id);
     logger.info({ delivery: id, event, runs, summary: outcome.summary }, 'delivery processed');
     for (const run of changed) transitions.announce(run);
     news.publish({ kind: 'delivery', delivery: id, repository });

@@ -148,7 +148,8 @@ export function createWhy(deps: {
         (own.length > 0 ? undefined : byDeliveries(spec, sha, await deliveries())) ??
         unheard(spec, sha);
       const now = specs.find(({ name }) => name === spec);
-      return { spec, environment, ...found, says: now === undefined ? [] : saysOf(now) };
+      const said = now?.on.pullRequest === undefined ? found : notByHand(found);
+      return { spec, environment, ...said, says: now === undefined ? [] : saysOf(now) };
     });
     return await Promise.all(answers);
   };
@@ -328,6 +329,14 @@ function unheard(spec: string, sha: string): Found {
   };
 }
 
+/** In a preview nothing is deployed by hand. */
+function notByHand(found: Found): Found {
+  if (found.hint?.endsWith(BY_HAND) !== true) return found;
+  const other = found.hint.slice(0, found.hint.lastIndexOf('"mainsheet deploy '));
+  return { ...found, hint: `${other}push to the pull request` };
+}
+
+const BY_HAND = 'deploys it by hand';
 const short = (sha: string) => sha.slice(0, 7);
 const byHand = (spec: string, sha: string) =>
-  `"mainsheet deploy ${spec} ${sha.slice(0, 12)}" deploys it by hand`;
+  `"mainsheet deploy ${spec} ${sha.slice(0, 12)}" ${BY_HAND}`;

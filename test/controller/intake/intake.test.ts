@@ -19,6 +19,7 @@ import { openSqlite } from '../../../src/store/engine.ts';
 import { createStore, type Store } from '../../../src/store/index.ts';
 import { createFixture as createGit, silent } from '../../git/fixture.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
+import { recordLog } from '../../support/log.ts';
 import { until } from '../../support/until.ts';
 
 const MINUTE = 60_000;
@@ -66,7 +67,9 @@ async function createFixture(
   t: TestContext,
   queue: 'newest' | 'all' = 'newest',
   failpoint: Failpoint = noFailpoint,
+  gates: DeploymentSpec['gates'] = [],
 ) {
+  const { logger, log } = recordLog();
   const git = await createGit(t);
   const { repository, mirrors } = git;
   const store = await createStore(openSqlite(join(git.root, 'mainsheet.db')), 'sqlite');
@@ -77,6 +80,7 @@ async function createFixture(
       name: 'plain',
       repository,
       concurrency: { ...lane, lane: 'plain' },
+      gates,
       on: push(['release/*'], []),
     }),
   ];
@@ -114,7 +118,7 @@ async function createFixture(
     ordering: createOrdering({ store, mirrors, clock }),
     transitions: createTransitions({
       store,
-      specOf: async () => sampleLoaded().spec,
+      specOf: async () => sampleLoaded({ gates }).spec,
       clock,
       news,
       publicUrl: undefined,
@@ -123,7 +127,7 @@ async function createFixture(
     apiUrl: 'https://api.github.com',
     leaseMs: 30_000,
     clock,
-    logger: silent,
+    logger,
     news,
     failpoint,
   });
@@ -166,6 +170,7 @@ async function createFixture(
   return {
     ...git,
     store,
+    log,
     unreadable,
     stop,
     /** Deliveries that can be neither closed nor put back; each is taken out when that was tried. */
@@ -247,6 +252,23 @@ async function pushTogether({
   await done('d0');
   return shas;
 }
+
+test('the log names the run that a delivery has made, also one that waits at a gate', async (t) => {
+  const gate = {
+    kind: 'approve',
+    from: [],
+    count: 1,
+    notAuthor: false,
+    timeoutMs: undefined,
+  } as const;
+  const { commit, deliver, done, runs, log } = await createFixture(t, 'all', noFailpoint, [gate]);
+  await deliver('d1', 'release/1', await commit({ 'src/a': '1' }, 'release/1'));
+  await done('d1');
+  const [run] = await runs();
+  assert.equal(run?.state, 'blocked');
+  const line = log.find(({ msg }) => msg === 'delivery processed');
+  assert.deepEqual(line?.['runs'], [run.id]);
+});
 
 test('pushes of a branch that wait are judged together, which asks the server once; the newest wins', async (t) => {
   const fixture = await createFixture(t);

@@ -109,6 +109,17 @@ for (const [engine, open] of bothEngines()) {
       assert.match(await ask(), /^not-newest \| It was pushed together with ccccccc/);
     });
 
+    test('of a spec that deploys pull requests it is not said how to deploy by hand', async (t) => {
+      const store = await open(t);
+      const { specs } = parseSpecs(
+        'specs.yaml',
+        "name: look\nrepository: acme/storefront\non: { pull_request: {} }\nsteps: [{ run: 'true' }]\nteardown: [{ run: 'true' }]\n",
+      );
+      const why = createWhy({ store, catalog: { forRepository: () => specs } });
+      const [only] = await why('acme/storefront', SHA);
+      assert.match(only?.hint ?? '', /"mainsheet doctor"; push to the pull request$/);
+    });
+
     test('a request to a hook that names a commit says which condition of the spec did not hold', async (t) => {
       const store = await open(t);
       const { specs } = parseSpecs(
