@@ -266,7 +266,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   app.use(api.allowedMethods());
   const badges = badgeRoutes({ catalog, recentRuns: reading.recentRuns });
   app.use(badges.routes());
-  const { assets, pages } = createDashboard({
+  const { assets, pages, nowhere } = createDashboard({
     ...deps,
     ...reading,
     ...hookPages,
@@ -275,6 +275,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
     askCostly,
     auth,
   });
+  app.use(nowhere);
   app.use(assets);
   app.use(pages.routes());
   app.use(pages.allowedMethods());

@@ -83,6 +83,12 @@ async function violations(page: Page, part: string): Promise<unknown[]> {
   return found;
 }
 
+/** What has no name where it is narrow, for all its words are hidden there. */
+const nameless = (page: Page) =>
+  page.evaluate(
+    `axe.run({ runOnly: ['link-name', 'button-name'] }).then(({ violations }) => violations.flatMap(({ nodes }) => nodes.map((node) => node.html)))`,
+  );
+
 /** What the dashboard asks before it is done. */
 const QUESTIONS = [
   'approve',
@@ -386,6 +392,7 @@ describe('the dashboard in a browser', { skip }, () => {
             await page.setViewportSize({ width, height: 720 });
             const over = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
             assert.equal(over, 0, `${name} is too wide for ${width} px`);
+            if (width === 360) assert.deepEqual(await nameless(page), [], `${name} at ${width} px`);
           }
           await lookAtQuestions(page, questions);
         }
@@ -453,6 +460,15 @@ describe('the dashboard in a browser', { skip }, () => {
     await withTab(browser, { url, cookie }, async ({ page }) => {
       await page.goto(`${url}/runs/r1`);
       await page.waitForSelector('html[data-connected=yes]');
+      // What happens while a question is open shows when it is closed.
+      await page.getByRole('link', { name: 'Cancel' }).click();
+      await page.getByRole('dialog').getByRole('button').first().waitFor();
+      await page.evaluate(
+        `new Promise((open) => { const url = new URL(document.querySelector('[data-stream]').dataset.stream, location.href); window.second = new EventSource(url); second.onopen = open; })`,
+      );
+      const heard = page.evaluate(
+        `new Promise((heard) => second.addEventListener('changed', heard)).then(() => second.close())`,
+      );
       const line = { seq: 0, at: 1, step: 0, stream: 'stdout', text: 'the only line\n' } as const;
       await store.logs.append('r1', [line]);
       const step = { index: 0, name: 'Build', attempts: 1, exitCode: undefined, reason: '' };
@@ -464,6 +480,9 @@ describe('the dashboard in a browser', { skip }, () => {
       });
       await store.runs.update({ ...run, state: 'running', startedAt: 1 }, { state: 'queued' });
       news.publish({ kind: 'run', run: 'r1', state: 'running', spec: 'storefront' });
+      await heard;
+      assert.equal(await page.locator('#step-1').getByText('the only line').count(), 0);
+      await page.keyboard.press('Escape');
       await page.locator('#step-1').getByText('the only line').waitFor();
     });
   });
@@ -499,9 +518,14 @@ describe('the dashboard in a browser', { skip }, () => {
         const rows = () => page.locator('.l').count();
         assert.ok((await rows()) <= 1000, `${await rows()} rows`);
         await page.getByRole('searchbox', { name: 'Search the log' }).fill('line 50123');
-        await page.getByRole('region', { name: 'Found' }).getByRole('link').click();
+        const hit = page.getByRole('region', { name: 'Found' }).getByRole('link');
+        await hit.click();
         assert.equal(page.url(), `${below}/runs/r1#1.50123`);
         const line = page.locator('[id="1.50123"]');
+        await line.waitFor();
+        await page.evaluate('scrollTo(0, 0)');
+        await line.waitFor({ state: 'detached' });
+        await hit.click();
         await line.waitFor();
         assert.equal(await line.locator('span').last().textContent(), 'line 50123');
         await page.waitForFunction('document.querySelectorAll(".l").length <= 3000');

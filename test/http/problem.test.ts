@@ -87,6 +87,14 @@ test('where there is nothing, the answer says where the API is described', async
   }
 });
 
+test('where there is nothing, a browser is shown a page that says so', async (t) => {
+  const { url } = await startHttp(t);
+  const response = await fetch(`${url}/no/<b>`, { headers: { Accept: 'text/html,*/*;q=0.8' } });
+  assert.equal(response.status, 404);
+  assert.match(response.headers.get('Content-Security-Policy') ?? '', /default-src 'none'/);
+  assert.match(await response.text(), /<h1>Not found<\/h1>[^]*There is nothing at \/no\/%3Cb%3E/);
+});
+
 test('a request target that cannot be read is refused, as a problem', async (t) => {
   const { port } = await startHttp(t);
   for (const target of ['http://[', 'http://[::bad/webhooks/v1/github']) {

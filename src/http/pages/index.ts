@@ -47,7 +47,7 @@ import { githubLoginRoutes } from './github-login.ts';
 import { loginRoutes, type LoginDeps } from './login.ts';
 import { overviewRoutes } from './overview.ts';
 import type { PageRoute } from './page.ts';
-import { pageRouter } from './router.ts';
+import { nowhere, pageRouter } from './router.ts';
 import { tryRoutes } from './try.ts';
 import { whyRoutes } from './why.ts';
 
@@ -85,8 +85,12 @@ export interface DashboardDeps extends HookPagesDeps, SettingsDeps {
   logger: Logger;
 }
 
-/** The pages, and what they load. */
-export function createDashboard(deps: DashboardDeps): { assets: Middleware; pages: Router } {
+/** The pages, what they load, and what answers where there is nothing. */
+export function createDashboard(deps: DashboardDeps): {
+  assets: Middleware;
+  pages: Router;
+  nowhere: Middleware;
+} {
   const { store, auth, commits, recentRuns } = deps;
   const assets = createAssets();
   let happened = 0;
@@ -126,7 +130,7 @@ export function createDashboard(deps: DashboardDeps): { assets: Middleware; page
     ...activityRoutes(deps),
     ...overviewRoutes({ store, catalog: deps.catalog, recentRuns, commits }),
   ];
-  const pages = pageRouter(routes, {
+  const serving = {
     authenticate: auth.authenticate,
     assets,
     publicUrl: deps.publicUrl,
@@ -136,6 +140,6 @@ export function createDashboard(deps: DashboardDeps): { assets: Middleware; page
     flushed: store.flushed,
     askCostly: deps.askCostly,
     seen,
-  });
-  return { assets: assets.serve, pages };
+  };
+  return { assets: assets.serve, pages: pageRouter(routes, serving), nowhere: nowhere(serving) };
 }

@@ -46,6 +46,21 @@ export function pageRouter(routes: readonly PageRoute[], deps: PageRouterDeps): 
   return router;
 }
 
+/** Paths that lead nowhere, for those who would rather read a page than JSON. */
+export function nowhere(deps: PageRouterDeps): Middleware {
+  return async (ctx, next) => {
+    await next();
+    const isNothing = ctx.status === 404 && ctx.body === undefined;
+    if (!isNothing || ctx.accepts('json', 'html') !== 'html') return;
+    protect(ctx);
+    const error = new ProblemError(404, 'no-such-route', `there is nothing at ${ctx.path}`);
+    const frame = frameOf(ctx, deps);
+    const page = layout(frame, errorPage(frame, explainError(ctx, error, deps.logger)));
+    ctx.status = 404;
+    await show(ctx, page.text);
+  };
+}
+
 function serving(route: PageRoute, deps: PageRouterDeps): Middleware {
   return async (ctx) => {
     protect(ctx);
@@ -179,7 +194,6 @@ function themeOf(ctx: Context): Theme {
   return theme === 'light' || theme === 'dark' ? theme : 'auto';
 }
 
-/** Also for paths that lead nowhere. */
 function errorPage(frame: Frame, { title, detail, hint, status }: Problem) {
   const body = html`<main id="main" class="page"><div class="empty">
 ${icon(frame, status === 404 ? 'search' : 'alert')}

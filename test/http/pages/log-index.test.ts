@@ -86,7 +86,7 @@ test('a colour and a group that are open go on in the next block', async () => {
     'still\n::endgroup::\nend\n',
   );
   const { lines: next, start } = await index.block('r', 0, BLOCK);
-  const { text } = renderRows(0, next, start);
+  const { text } = renderRows(0, next, start, true);
   assert.match(text, /^<details class="g"><summary class="l">.*Install &lt;b&gt; \(continued\)/);
   assert.match(text, /<span class="f1">still<\/span>.*<\/details>.*end/);
 });
@@ -98,7 +98,11 @@ test('each line has the id that links name, and a group folds what is in it', ()
     stream: 'stdout' as const,
     text,
   }));
-  const { text } = renderRows(1, lines, { style: PLAIN, group: undefined });
+  const { text } = renderRows(1, lines, { style: PLAIN, group: undefined }, true);
   assert.match(text, /<details class="g"><summary class="l" id="2\.1">.*inside.*<\/details>/);
   assert.match(text, /<\/details><div class="is-end" id="2\.3"><\/div><div class="l" id="2\.4">/);
+  const cut = (isEnd: boolean) =>
+    renderRows(1, lines.slice(0, 2), { style: PLAIN, group: undefined }, isEnd).text;
+  assert.match(cut(true), /<details class="g" open>.*inside/, 'a log that ends in it shows it');
+  assert.match(cut(false), /<details class="g"><summary/);
 });

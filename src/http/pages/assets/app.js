@@ -154,13 +154,29 @@
   let stream;
   let isBehind = false;
 
+  /* What changed while a dialog was open, or something was written. */
+  let isMissed = false;
+
   function refresh() {
+    isMissed = false;
     for (const part of document.querySelectorAll('[data-live]')) {
       const isBusy =
         part.contains(document.activeElement) &&
         document.activeElement.matches('input, textarea, select');
-      if (!isBusy && !dialog().open) htmx.trigger(part, 'refresh');
+      if (isBusy || dialog().open) isMissed = true;
+      else htmx.trigger(part, 'refresh');
     }
+  }
+
+  for (const name of ['close', 'focusout']) {
+    document.addEventListener(
+      name,
+      () => {
+        // The next element has the focus only after this event.
+        if (isMissed) setTimeout(refresh);
+      },
+      true,
+    );
   }
 
   function connect() {

@@ -211,6 +211,11 @@
   }
 
   window.addEventListener('hashchange', () => quietly(goToLine()));
+  /* A link to where one was before changes nothing in the address, and its block may have been put away. */
+  document.addEventListener('click', (event) => {
+    const link = event.target.closest('a[href*="#"]');
+    if (link && link.href === location.href) quietly(goToLine());
+  });
   /* What is in a summary opens or closes it; a link in it does not. */
   steps.addEventListener('click', (event) => {
     if (!event.target.closest('a.n')) return;

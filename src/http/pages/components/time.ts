@@ -9,7 +9,7 @@ export function ago(at: number, now: number): Html {
 
 /** The same in fewer bytes; the script of the page adds the exact time. */
 export function shortAgo(at: number, now: number): Html {
-  return html`<time datetime="${isoTime(at).slice(0, 16)}Z">${agoText(now - at)}</time>`;
+  return html`<time datetime="${isoTime(at).slice(0, 19)}Z">${agoText(now - at)}</time>`;
 }
 
 /** A time as Mainsheet writes it in reasons, with the "since" that may stand before it. */

@@ -7,32 +7,48 @@ import type { BlockStart, LogLine } from './log-index.ts';
 /** The number that people see of a step, and that links name: 0 for what is before the first. */
 export const shownStep = (index: number): number => index + 1;
 
-/**
- * Lines as rows, each with the id `<step>.<line>` that links name. Groups are folded; one that goes on from the block before
- * is begun once more.
- */
-export function renderRows(step: number, lines: readonly LogLine[], start: BlockStart): Html {
-  let { style, group: open } = start;
-  let html = open === undefined ? '' : groupHead(`${open} (continued)`, undefined);
-  for (const line of lines) {
-    const id = `${shownStep(step)}.${line.number + 1}`;
-    const group = groupOf(line.text);
-    if (group === undefined) {
-      const { html: text, after } = renderLine(line.text, style);
-      style = after;
-      html += row(id, line, text);
-      continue;
-    }
-    if (open !== undefined) html += '</details>';
-    open = group === 'end' ? undefined : group.name;
-    html += open === undefined ? `<div class="is-end" id="${id}"></div>` : groupHead(open, id);
-  }
-  return new Html(open === undefined ? html : `${html}</details>`);
+/** A group's first line: what it is called, and its id, if it stands in this block. */
+interface GroupHead {
+  title: string;
+  id: string | undefined;
 }
 
-function groupHead(title: string, id: string | undefined): string {
+/**
+ * Lines as rows, each with the id `<step>.<line>` that links name. Groups are folded, but for the one that has not ended at the end
+ * of the log: there it went wrong, or goes on. One that goes on from the block before is begun once more.
+ */
+export function renderRows(
+  step: number,
+  lines: readonly LogLine[],
+  start: BlockStart,
+  isEndOfLog: boolean,
+): Html {
+  let { style } = start;
+  let group: GroupHead | undefined =
+    start.group === undefined ? undefined : { title: `${start.group} (continued)`, id: undefined };
+  let before = '';
+  let rows = '';
+  for (const line of lines) {
+    const id = `${shownStep(step)}.${line.number + 1}`;
+    const mark = groupOf(line.text);
+    if (mark === undefined) {
+      const { html: text, after } = renderLine(line.text, style);
+      style = after;
+      rows += row(id, line, text);
+      continue;
+    }
+    before += inGroup(group, rows, false);
+    group = mark === 'end' ? undefined : { title: mark.name, id };
+    rows = mark === 'end' ? `<div class="is-end" id="${id}"></div>` : '';
+  }
+  return new Html(before + inGroup(group, rows, isEndOfLog));
+}
+
+function inGroup(group: GroupHead | undefined, rows: string, isOpen: boolean): string {
+  if (group === undefined) return rows;
+  const { title, id } = group;
   const name = id === undefined ? '' : ` id="${id}"`;
-  return `<details class="g"><summary class="l"${name}><span class="n">${id?.split('.')[1] ?? ''}</span><span>${escapeHtml(title)}</span></summary>`;
+  return `<details class="g"${isOpen ? ' open' : ''}><summary class="l"${name}><span class="n">${id?.split('.')[1] ?? ''}</span><span>${escapeHtml(title)}</span></summary>${rows}</details>`;
 }
 
 function row(id: string, { at, stream }: LogLine, text: string): string {

@@ -44,5 +44,6 @@ export async function rowsOf(
   from: number,
 ): Promise<Html> {
   const { lines, start } = await indexes.block(run, step, from);
-  return renderRows(step, lines, start);
+  const all = (await indexes.count(run)).get(step)?.lines ?? 0;
+  return renderRows(step, lines, start, from + BLOCK >= all);
 }
