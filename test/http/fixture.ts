@@ -80,6 +80,7 @@ export async function startHttp(
     intake?: Partial<Intake>;
     operate?: Partial<Operate>;
     gates?: Partial<Gates>;
+    backtest?: HttpDeps['backtest'];
     budget?: () => BudgetUsage[];
     /** The environment that the page of settings shows. */
     settings?: Record<string, string>;
@@ -120,7 +121,8 @@ export async function startHttp(
       asked.push(`deploy ${spec} ${revision} as ${actor}`);
       return { ...sampleRun('deployed'), sequence: 1 };
     },
-    backtest: createBacktest({ store, catalog: catalogOf(specs, options.hooks ?? []) }),
+    backtest:
+      options.backtest ?? createBacktest({ store, catalog: catalogOf(specs, options.hooks ?? []) }),
     why: createWhy({ store, catalog: catalogOf(specs, options.hooks ?? []) }),
     stepLimits: {},
     budget: options.budget ?? (() => []),

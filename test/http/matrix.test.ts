@@ -27,6 +27,7 @@ const RIGHTS: Record<string, Right> = {
   'GET /specs/:name/try': 'read',
   'POST /specs/:name/try': 'read',
   'GET /specs/:name/backtest': 'read',
+  'GET /specs/:name/backtest/progress': 'read',
   'POST /specs/:name/backtest': 'read',
   'GET /specs/:name/pause': 'admin',
   'POST /specs/:name/pause': 'admin',

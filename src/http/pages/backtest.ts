@@ -1,4 +1,4 @@
-import type { BacktestResult, Difference } from '../../controller/operator/backtest.ts';
+import type { BacktestResult, Difference, Looked } from '../../controller/operator/backtest.ts';
 import type { StepLimits } from '../../lib/step-limits.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import type { Reason } from '../../model/verdict.ts';
@@ -40,6 +40,8 @@ type Outcome = { result: BacktestResult } | { problems: readonly SpecProblem[] }
 /** What a changed spec would have made of the deliveries that are kept. */
 export function backtestRoutes(deps: BacktestPageDeps): PageRoute[] {
   const { catalog, runBacktest, stepLimits } = deps;
+  /** How far those are that are under way, by who asked. */
+  const underWay = new Map<string, Looked>();
 
   function find(name: string, viewer: Viewer): LoadedSpec {
     const loaded = catalog.byName(name);
@@ -66,8 +68,13 @@ export function backtestRoutes(deps: BacktestPageDeps): PageRoute[] {
       const message = `there is no repository ${only.spec.repository} that you may see`;
       return { problems: [{ ...at, message }] };
     }
-    const more = { only: new Set([spec.name]), newest, visible: viewer.visible };
-    return { result: await runBacktest([only], 0, more, gone) };
+    const progress = (looked: Looked) => underWay.set(viewer.actor, looked);
+    const more = { only: new Set([spec.name]), newest, visible: viewer.visible, progress };
+    try {
+      return { result: await runBacktest([only], 0, more, gone) };
+    } finally {
+      underWay.delete(viewer.actor);
+    }
   }
 
   return [
@@ -77,6 +84,14 @@ export function backtestRoutes(deps: BacktestPageDeps): PageRoute[] {
       async serve({ frame, params }, viewer) {
         const loaded = find(params['name'] ?? '', viewer);
         return backtestPage(frame, loaded, textOf(loaded), USUAL, undefined);
+      },
+    },
+    {
+      method: 'get',
+      path: '/specs/:name/backtest/progress',
+      async serve({ frame, params }, viewer) {
+        find(params['name'] ?? '', viewer);
+        return { piece: html`${progressText(underWay.get(viewer.actor), frame.now)}` };
       },
     },
     {
@@ -95,6 +110,14 @@ export function backtestRoutes(deps: BacktestPageDeps): PageRoute[] {
   ];
 }
 
+/** Nothing where none is under way. */
+function progressText(looked: Looked | undefined, now: number): string {
+  if (looked === undefined) return '';
+  const { deliveries, from, at } = looked;
+  const share = Math.min(1, (at - from) / Math.max(1, now - from));
+  return `${many(deliveries, 'delivery', 'deliveries')} so far, ${Math.floor(share * 100)} %`;
+}
+
 function backtestPage(
   frame: Frame,
   { spec: { name }, file }: LoadedSpec,
@@ -102,17 +125,18 @@ function backtestPage(
   newest: number,
   outcome: Outcome | undefined,
 ) {
+  const here = frame.root + pathTo(['specs', name, 'backtest']);
   const body = html`<main id="main" class="page">
 <ol class="crumbs"><li><a href="${frame.root}specs">Specs</a></li><li><a class="break" href="${environmentPath(frame, name)}">${name}</a></li><li>Backtest</li></ol>
 <div class="page-head"><div><h1 class="break">What would ${name} have deployed?</h1><p class="muted">The spec as it is written here, judged with the deliveries that are kept. Nothing is stored and nothing runs; git is not asked. It takes at most a minute.</p></div></div>
 ${outcome === undefined ? '' : 'problems' in outcome ? problemList(frame, outcome.problems) : resultOf(frame, outcome.result)}
 <section class="panel"><div class="panel-head">${icon(frame, 'file-code')}<h2>${file}</h2></div>
-<form class="try" method="post" action="${frame.root}${pathTo(['specs', name, 'backtest'])}">
+<form class="try" method="post" action="${here}" data-progress="${here}/progress">
 <div><label class="label-text" for="text">The spec</label><textarea class="field mono" id="text" name="text" rows="16" spellcheck="false" autocomplete="off">${text}</textarea></div>
 <div class="buttons"><label class="for-readers" for="newest">Deliveries</label><select class="field is-short" id="newest" name="newest">${RANGES.map(
     (one) =>
       html`<option value="${one}"${one === newest ? html` selected` : ''}>The newest ${one.toLocaleString('en')} deliveries</option>`,
-  )}</select><button class="button is-primary">${icon(frame, 'play')}Compare</button></div>
+  )}</select><button class="button is-primary">${icon(frame, 'play')}Compare</button><p class="small muted form-progress" role="status"></p></div>
 </form></section>
 </main>`;
   return { page: { title: `Backtest of ${name}`, section: 'Specs' as const, body } };

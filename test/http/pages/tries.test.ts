@@ -4,7 +4,9 @@ import { parseSpecs } from '../../../src/spec/load.ts';
 import { pushPayload } from '../../commands/payloads.ts';
 import { sampleDelivery } from '../../store/samples.ts';
 import { asAdmin } from '../../support/admin.ts';
-import { startHttp } from '../fixture.ts';
+import { until } from '../../support/until.ts';
+import { NOW, startHttp } from '../fixture.ts';
+import { logInAs, peopleWith } from '../people.ts';
 
 const SPEC = `name: storefront
 repository: acme/storefront
@@ -13,8 +15,8 @@ on: { push: { branches: [main] } }
 steps: [{ run: make }]
 `;
 
-async function start(t: Parameters<typeof startHttp>[0]) {
-  const { store, specs, url, asked } = await startHttp(t);
+async function start(...given: Parameters<typeof startHttp>) {
+  const { store, specs, url, asked } = await startHttp(...given);
   specs.specs = parseSpecs('shop.yaml', SPEC).specs;
   const ask = async (path: string, fields?: Record<string, string>, status = 200) => {
     const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
@@ -24,7 +26,7 @@ async function start(t: Parameters<typeof startHttp>[0]) {
     assert.equal(answer.status, status);
     return /<main.*<\/main>/s.exec(await answer.text())?.[0] ?? '';
   };
-  return { store, ask, asked };
+  return { store, url, ask, asked };
 }
 
 test('a ref or a payload is tried: each condition with what it saw, and nothing is stored', async (t) => {
@@ -87,4 +89,35 @@ test('a changed spec is compared with what was decided, and stays the spec that 
     assert.match(await compare(text), /it has to be one spec, and its name storefront/);
   }
   await ask('backtest', { text: 'x'.repeat(1024 * 1024) }, 413);
+});
+
+test('a backtest under way says to who has asked how far it has come, and ends when they go', async (t) => {
+  const { url, ask } = await start(t, {
+    people: peopleWith({ ann: { 'acme/storefront': 'read' } }),
+    backtest: async (_specs, _since, signal, more) => {
+      more?.progress?.({ deliveries: 1200, from: NOW - 1000, at: NOW - 500 });
+      return await new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason as Error));
+      });
+    },
+  });
+  const progress = async () =>
+    await (await asAdmin(`${url}/specs/storefront/backtest/progress`)).text();
+  assert.match(await ask('backtest'), /data-progress="[^"]*specs\/storefront\/backtest\/progress"/);
+  assert.equal(await progress(), '');
+  const gone = new AbortController();
+  const asking = asAdmin(`${url}/specs/storefront/backtest`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams({ text: SPEC, newest: '100' }),
+    signal: gone.signal,
+  });
+  await until('it is under way', async () => (await progress()) !== '');
+  assert.equal(await progress(), '1,200 deliveries so far, 50 %');
+  const Cookie = await logInAs(url, 'ann');
+  const other = await fetch(`${url}/specs/storefront/backtest/progress`, { headers: { Cookie } });
+  assert.deepEqual([other.status, await other.text()], [200, '']);
+  gone.abort();
+  await assert.rejects(asking);
+  await until('it has ended', async () => (await progress()) === '');
 });

@@ -125,6 +125,16 @@
     if (form.dataset.sent === 'yes') event.preventDefault();
     form.dataset.sent = 'yes';
   });
+  /* While the answer to a long question is awaited, its form says how far it has come. */
+  document.addEventListener('submit', (event) => {
+    const { progress } = event.target.dataset;
+    if (event.defaultPrevented || !progress) return;
+    const status = event.target.querySelector('[role=status]');
+    setInterval(async () => {
+      const answer = await fetch(progress).catch(() => undefined);
+      if (answer?.ok) write(status, await answer.text());
+    }, 1000);
+  });
   window.addEventListener('pageshow', () => {
     for (const form of document.querySelectorAll('form[data-sent]')) delete form.dataset.sent;
   });
