@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
+import { hookSecretProblems } from '../controller/hooks/secret-problems.ts';
 import type { Loop } from '../controller/loop.ts';
 import type { TellSpecs } from '../controller/maintenance/spec-check.ts';
 import { createSpecSource } from '../controller/maintenance/spec-source.ts';
@@ -68,6 +69,8 @@ export async function openSources(deps: {
     identities: config.sopsKeys,
     stepLimits: config.stepLimits,
     servers: config.servers,
+    checkSecrets: (hooks, sealed) =>
+      hookSecretProblems(hooks, (name) => config.secrets.get(name) ?? sealed(name)),
     logger,
     clock,
   });

@@ -1,5 +1,6 @@
 import { SHORTEST_SAFE_SECRET } from '../config/webhook-secrets.ts';
 import type { Config } from '../config.ts';
+import { hookSecretProblems } from '../controller/hooks/secret-problems.ts';
 import { isLoopback } from '../lib/way-out.ts';
 import { listSpecFiles } from '../spec/files.ts';
 import { formatProblem } from '../spec/problem.ts';
@@ -23,8 +24,9 @@ export async function checkSpecs({
   try {
     const { specs, hooks, ...loaded } = await loadLocalSpecs(path, stepLimits);
     const sealed = await openSealedFiles((await listSpecFiles(path)).sealed, sopsKeys);
-    const problems = [...loaded.problems, ...sealed.problems];
-    const isSet = (name: string) => set.get(name) !== undefined || sealed.secrets.has(name);
+    const valueOf = (name: string) => set.get(name) ?? sealed.secrets.get(name);
+    const wrong = hookSecretProblems(hooks, valueOf);
+    const problems = [...loaded.problems, ...sealed.problems, ...wrong];
     if (problems.length > 0) {
       return problems.map((problem) => ({
         subject,
@@ -45,7 +47,7 @@ export async function checkSpecs({
     ];
     const missing = named.flatMap(({ name: by, secrets }) =>
       secrets
-        .filter((name) => !isSet(name))
+        .filter((name) => valueOf(name) === undefined)
         .map((name): Check => ({
           subject,
           state: 'fail',

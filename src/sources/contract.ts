@@ -46,6 +46,8 @@ export interface Identity {
 export interface Source {
   /** With secrets of which any may have signed: one can be changed without losing a delivery. */
   verifier(secrets: readonly string[], options: SenderOptions): Verify;
+  /** Why nothing can be verified by a secret, in words that do not hold it; undefined: it can be used. */
+  secretProblem?(secret: string): string | undefined;
   /** To be asked of a request that was verified. */
   identify(request: Incoming, body: Json): Identity;
   /** What to answer to a verified request by which the sender only asks whether the URL is right; undefined for any other. */

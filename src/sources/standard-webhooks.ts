@@ -64,6 +64,10 @@ function publicKey(secret: string): KeyObject | undefined {
 /** Whatever signs as https://www.standardwebhooks.com says. */
 export const standardWebhooks: Source = {
   verifier: standardVerifier,
+  secretProblem: (secret) =>
+    secret.startsWith('whpk_') && publicKey(secret) === undefined
+      ? 'begins with whpk_ and is no public key: 32 bytes in base64 have to follow'
+      : undefined,
   identify: ({ header }, body) => ({
     id: header('webhook-id') || undefined,
     type: textAt(body, 'type'),

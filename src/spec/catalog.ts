@@ -54,6 +54,11 @@ export interface CatalogDeps {
   stepLimits?: StepLimits;
   /** Undefined: those of other servers than GitHub are not looked at. */
   servers?: GitServers;
+  /** What is wrong with secrets of hooks; `sealed` gives those that stand encrypted beside the specs. */
+  checkSecrets?: (
+    hooks: readonly LoadedHook[],
+    sealed: (name: string) => string | undefined,
+  ) => SpecProblem[];
   logger: Logger;
   clock: Clock;
   /** Milliseconds between looks where the system does not tell of changes, as on network volumes. */
@@ -99,7 +104,11 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     const before = fingerprint(state, index);
     const problems = isGone(loaded)
       ? [gone(state.specs.length)]
-      : [...loaded.problems.map(named), ...sealed.problems];
+      : [
+          ...loaded.problems.map(named),
+          ...sealed.problems,
+          ...(deps.checkSecrets?.(loaded.hooks, (name) => sealed.secrets.get(name)) ?? []),
+        ];
     if (problems.length === 0) {
       const { specs, hooks } = loaded;
       state = { specs, problems: [], loadedAt: clock.now(), stale: false };

@@ -256,7 +256,10 @@ const written = z.strictObject({
       try {
         compileSchema(schema as { [key: string]: Json });
       } catch (error) {
-        problem(context, `is no JSON Schema: ${describeError(error)}`);
+        const said = describeError(error);
+        if (said.startsWith('unknown format ')) {
+          problem(context, 'has a format, which is not checked', 'say it by a pattern');
+        } else problem(context, `is no JSON Schema: ${said}`);
       }
     })
     .describe('A JSON Schema (draft 2020-12) of the inputs, which are one map.')

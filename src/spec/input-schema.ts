@@ -51,7 +51,6 @@ function createAjv(): Ajv2020 {
     strictTypes: false,
     strictRequired: false,
     allErrors: true,
-    validateFormats: false,
     addUsedSchema: false,
     logger: false,
     code: { regExp },

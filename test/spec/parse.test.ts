@@ -676,3 +676,13 @@ test('names that would be dropped, or mean something else in a link, are refused
   assert.match(problemsIn(`concurrency: '..'${REST}`)[0] ?? '', /is no name in a link/);
   assert.match(problemsIn(`environment: .${REST}`)[0] ?? '', /is no name in a link/);
 });
+
+test('what a schema of inputs would not check is refused', () => {
+  const hook = 'kind: hook\nid: a\nsender: bearer\nsecrets: T\n';
+  const said = (schema: string) =>
+    parseSpecs('x.yaml', `${hook}schema: ${schema}`).problems.map(formatProblem).join('\n');
+  const format = '{ properties: { mail: { format: email } } }';
+  assert.match(said(format), /^x.yaml:5:9: .*format, which is not checked — say it by a pattern$/);
+  assert.match(said('{ properties: { mail: { tipe: string } } }'), /is no JSON Schema: .*"tipe"/);
+  assert.equal(said('{ properties: { format: { type: string } } }'), '');
+});
