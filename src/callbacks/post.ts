@@ -56,6 +56,16 @@ export async function request(posted: Request, way: Way, what: string): Promise<
   }
 }
 
+/** Whether the receiver is in trouble, and not the message. */
+export function isBusy(status: number): boolean {
+  return status === 408 || status === 429 || status >= 500;
+}
+
+/** Milliseconds that the answer asks to wait. */
+export function askedPause({ headers }: Response, now: number): number | undefined {
+  return parseRetryAfter(headers.get('retry-after') ?? undefined, now);
+}
+
 /** The beginning of an answer's body, as text; empty when it breaks off. `most`: characters. */
 export async function readSome(response: Response, most = MOST_READ): Promise<string> {
   let text = '';
@@ -111,21 +121,21 @@ function failureBefore(
     : { code: 'webhook-unreachable', message: `the ${what} at ${host} cannot be reached` };
 }
 
-function refusal(host: string, { status, headers }: Response, now: number): Error {
+function refusal(host: string, response: Response, now: number): Error {
+  const { status } = response;
   const message = `the webhook at ${host} answered ${status}`;
   if (status === 410) {
     return new TerminalError('webhook-gone', `${message}: it is there no more`, {
       hint: 'take the webhook out of the spec',
     });
   }
-  const retryAfterMs = parseRetryAfter(headers.get('retry-after') ?? undefined, now);
+  const retryAfterMs = askedPause(response, now);
   if (status < 400) {
     return new RetryableError('webhook-redirected', `${message}, and redirects are not followed`, {
       retryAfterMs,
       hint: 'name the final URL in the spec',
     });
   }
-  const inTrouble = status === 408 || status === 429 || status >= 500;
-  const code = inTrouble ? 'webhook-unavailable' : 'webhook-refused';
+  const code = isBusy(status) ? 'webhook-unavailable' : 'webhook-refused';
   return new RetryableError(code, message, { retryAfterMs });
 }

@@ -1,4 +1,3 @@
-import { parseRetryAfter } from '../github/failure.ts';
 import { RetryableError, TerminalError } from '../lib/errors.ts';
 import { commitUrl, placeOf, type GitServer, type ServerType } from '../lib/servers.ts';
 import type { Json } from '../model/event.ts';
@@ -7,7 +6,7 @@ import { hasEnded, type RunState } from '../model/run.ts';
 import type { CallbackKind, Way } from './contract.ts';
 import { alreadyDeployed, descriptionOf, isOwnFault, linkTo } from './describe.ts';
 import { description, link } from './fields.ts';
-import { readSome, request } from './post.ts';
+import { askedPause, isBusy, readSome, request } from './post.ts';
 
 /** What a run looks like on a server: its own state, and two ends that the state alone does not say. */
 export type Shown = RunState | 'deployed' | 'error';
@@ -115,15 +114,15 @@ export function serverStatus<Type extends ServerType>(kind: {
 }
 
 /** A commit or repository that is not known on the first try may only be too new for the server. */
-function refusal(host: string, { status, headers }: Response, way: Way): Error {
+function refusal(host: string, response: Response, way: Way): Error {
+  const { status } = response;
   const message = `${host} answered ${status} to a commit status`;
-  const retryAfterMs = parseRetryAfter(headers.get('retry-after') ?? undefined, way.clock.now());
+  const retryAfterMs = askedPause(response, way.clock.now());
   if (status === 401 || status === 403) {
     const hint = 'the token of the server needs the right to set commit statuses';
     return new RetryableError('server-refused', message, { retryAfterMs, hint });
   }
-  const isBusy = status === 408 || status === 429 || status >= 500;
-  if (isBusy || (status === 404 && !way.retried)) {
+  if (isBusy(status) || (status === 404 && !way.retried)) {
     return new RetryableError('server-unavailable', message, { retryAfterMs });
   }
   return new TerminalError('server-invalid', message);

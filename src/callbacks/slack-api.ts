@@ -1,8 +1,7 @@
-import { parseRetryAfter } from '../github/failure.ts';
 import { RetryableError, TerminalError } from '../lib/errors.ts';
 import type { Way } from './contract.ts';
 import { fieldOf } from './fields.ts';
-import { readSome, request } from './post.ts';
+import { askedPause, readSome, request } from './post.ts';
 
 /** https://docs.slack.dev/apis/web-api */
 export const SLACK_API = 'https://slack.com/api/';
@@ -50,8 +49,7 @@ function refusal(method: string, word: string | undefined, response: Response, w
   const said = word ?? String(response.status);
   const message = `Slack answered ${said} to ${method}`;
   if (REFUSED.has(said)) return new TerminalError('slack-invalid', message);
-  const after = response.headers.get('retry-after') ?? undefined;
-  const retryAfterMs = parseRetryAfter(after, way.clock.now());
+  const retryAfterMs = askedPause(response, way.clock.now());
   if (word === undefined || ['ratelimited', 'rate_limited'].includes(word)) {
     return new RetryableError('slack-unavailable', message, { retryAfterMs });
   }

@@ -1,11 +1,10 @@
-import { parseRetryAfter } from '../github/failure.ts';
 import { RetryableError, TerminalError } from '../lib/errors.ts';
 import type { Json } from '../model/event.ts';
 import { IMPORTANCE } from '../model/importance.ts';
 import { isReplyUrl } from '../sources/slack-press.ts';
 import type { CallbackKind } from './contract.ts';
 import { wellFormed } from './fields.ts';
-import { request } from './post.ts';
+import { askedPause, isBusy, request } from './post.ts';
 import { escape, section } from './slack.ts';
 
 /** What is said to a person alone whose press of a button in Slack was refused. */
@@ -53,12 +52,12 @@ export const slackReply: CallbackKind<SlackReplyCallback, Rendered> = {
     const response = await request({ url, body: JSON.stringify(body) }, way, 'interaction');
     await response.body?.cancel().catch(() => {});
     if (response.ok) return {};
-    const { status, headers } = response;
+    const { status } = response;
     const message = `Slack answered ${status} to the reply`;
-    if (status >= 400 && status < 500 && status !== 408 && status !== 429) {
+    if (status >= 400 && !isBusy(status)) {
       throw new TerminalError('slack-expired', `${message}: it takes one for 30 minutes`);
     }
-    const retryAfterMs = parseRetryAfter(headers.get('retry-after') ?? undefined, way.clock.now());
+    const retryAfterMs = askedPause(response, way.clock.now());
     throw new RetryableError('slack-unavailable', message, { retryAfterMs });
   },
 

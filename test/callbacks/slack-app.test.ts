@@ -363,8 +363,11 @@ test('who pressed in vain is answered at Slack’s URL alone, and no URL is in a
   assert.partialDeepStrictEqual(slack.replies, [
     { response_type: 'ephemeral', replace_original: false, text: 'no &lt;!here&gt; button' },
   ]);
-  slack.troubles.push({ status: 503 }, { status: 404 });
+  const busy = { status: 429, headers: { 'retry-after': '30' } };
+  slack.troubles.push({ status: 503 }, busy, { status: 404 });
   assert.equal(isRetryable(await failureOf(send(reply))), true);
+  const later = await failureOf(send(reply));
+  assert.ok(later instanceof RetryableError && later.retryAfterMs === 30_000);
   const expired = await failureOf(send(reply));
   assert.deepEqual([expired.code, isRetryable(expired)], ['slack-expired', false]);
   assert.doesNotMatch(inspect([expired, reply]), /hooks\.slack\.com/);
