@@ -31,6 +31,9 @@ export class AskError extends Error {
 /** An answer of more bytes than are read. */
 export class TooLargeError extends AskError {}
 
+/** An answer that is not as the other system documents it. */
+export class NotUnderstoodError extends AskError {}
+
 /** One request of a step. Redirects are not followed: they would carry it, and its secret, to another place. Throws AskError. */
 export type Ask = (question: Question) => Promise<Answer>;
 

@@ -1,10 +1,19 @@
 import * as z from 'zod';
 import type { Clock } from '../lib/clock.ts';
+import { TerminalError } from '../lib/errors.ts';
 import type { JenkinsStepSpec } from '../model/deployment-spec.ts';
 import { renderTemplate } from '../spec/expressions.ts';
-import { AskError, type Ask } from './ask.ts';
+import { AskError, type Answer, type Ask } from './ask.ts';
 import type { StepContext, StepKind } from './contract.ts';
-import { askFor, failedStep, runRemote, type Look, type Remote } from './remote.ts';
+import {
+  askFor,
+  failedStep,
+  runRemote,
+  understand,
+  type Look,
+  type Remote,
+  type Start,
+} from './remote.ts';
 import type { RemoteOutput } from './remote-output.ts';
 
 const actions = z.array(
@@ -15,11 +24,20 @@ const queueItem = z.object({
   executable: z.object({ number: z.number() }).nullish(),
 });
 const queue = z.object({ items: z.array(z.object({ id: z.number(), actions })) });
-const builds = z.object({ builds: z.array(z.object({ number: z.number(), actions })) });
+const definitions = z.array(z.object({ name: z.string() }));
+const jobAnswer = z.object({
+  allBuilds: z.array(z.object({ number: z.number(), timestamp: z.number(), actions })),
+  property: z.array(z.object({ parameterDefinitions: definitions.optional() })).optional(),
+});
 const build = z.object({ building: z.boolean(), result: z.string().nullable() });
 
 /** The parameter that a start is known by. */
 const ID = 'MAINSHEET_ID';
+const PARAMETERS = 'actions[parameters[name,value]]';
+/** Of one answer. */
+const PAGE_BUILDS = 100;
+/** Builds that are looked through for one. */
+const MOST_BUILDS = 1000;
 
 /**
  * Starts a build of a Jenkins job with parameters, and waits for it: https://www.jenkins.io/doc/book/using/remote-access-api. A queue
@@ -64,18 +82,55 @@ function jenkins(
       (status) => status >= 200 && status < 400,
     );
 
-  async function lookAtQueue(item: string): Promise<Look> {
+  async function find({ id, since }: Start): Promise<string | undefined> {
+    const isOurs = ({ actions: told }: { actions: z.output<typeof actions> }) =>
+      told.some(({ parameters = [] }) =>
+        parameters.some(({ name, value }) => name === ID && value === id),
+      );
+    const waiting = understood(
+      queue,
+      await get(treeOf(`${step.server}/queue`, `items[id,${PARAMETERS}]`)),
+    );
+    const item = waiting.items.find(isOurs);
+    if (item !== undefined) return `queue ${item.id}`;
+    // The newest first.
+    for (let from = 0; from < MOST_BUILDS; from += PAGE_BUILDS) {
+      const range = `{${from},${from + PAGE_BUILDS}}`;
+      const tree = `property[parameterDefinitions[name]],allBuilds[number,timestamp,${PARAMETERS}]${range}`;
+      const { allBuilds, property = [] } = understood(jobAnswer, await get(treeOf(job, tree)));
+      const found = allBuilds.find(isOurs);
+      if (found !== undefined) return `build ${found.number}`;
+      const isAll =
+        allBuilds.length < PAGE_BUILDS || allBuilds.some(({ timestamp }) => timestamp < since);
+      if (!isAll) continue;
+      const declared = property.flatMap(({ parameterDefinitions: own = [] }) => own);
+      if (declared.some(({ name }) => name === ID)) return undefined;
+      throw unknownBuild(step.job, `declare the parameter ${ID} in it, and look there`);
+    }
+    throw unknownBuild(step.job, 'it has too many new ones to find it; look there');
+  }
+
+  function beginsAs(number: string | number): Look {
+    log('stdout', `Jenkins build ${number}: ${job}/${number}/\n`);
+    return { state: 'going on', work: `build ${number}` };
+  }
+
+  async function lookAtQueue(item: string, start: Start): Promise<Look> {
     const answer = await get(
       `${step.server}/queue/item/${item}/api/json`,
       (status) => status === 200 || status === 404,
     );
-    if (answer.status === 404) throw new AskError(`Jenkins has forgotten the queue item ${item}`);
-    const { cancelled, executable } = queueItem.parse(answer.body);
+    if (answer.status === 404) {
+      const found = await find(start);
+      if (found?.startsWith('build ') === true) return beginsAs(found.slice('build '.length));
+      const why = 'and no build has its parameter';
+      throw new AskError(`Jenkins has forgotten the queue item ${item}, ${why} ${ID}`);
+    }
+    const { cancelled, executable } = understood(queueItem, answer);
     if (cancelled === true)
       return { state: 'over', result: failedStep('it was taken out of the queue of Jenkins') };
     if (!executable) return { state: 'going on' };
-    log('stdout', `Jenkins build ${executable.number}: ${job}/${executable.number}/\n`);
-    return { state: 'going on', work: `build ${executable.number}` };
+    return beginsAs(executable.number);
   }
 
   async function showLog(number: string): Promise<void> {
@@ -100,31 +155,16 @@ function jenkins(
       return `queue ${item}`;
     },
 
-    async find(id) {
-      const isOurs = ({ actions: told }: { actions: z.output<typeof actions> }) =>
-        told.some(({ parameters = [] }) =>
-          parameters.some(({ name, value }) => name === ID && value === id),
-        );
-      const parameters = 'actions[parameters[name,value]]';
-      const waiting = queue.parse(
-        (await get(`${step.server}/queue/api/json?tree=items[id,${parameters}]`)).body,
-      );
-      const item = waiting.items.find(isOurs);
-      if (item !== undefined) return `queue ${item.id}`;
-      const begun = builds.parse(
-        (await get(`${job}/api/json?tree=builds[number,${parameters}]`)).body,
-      );
-      const found = begun.builds.find(isOurs);
-      return found === undefined ? undefined : `build ${found.number}`;
-    },
+    find,
 
-    async look(work) {
+    async look(work, start) {
       const [kind, number = ''] = work.split(' ');
-      if (kind === 'queue') return await lookAtQueue(number);
-      const { building, result } = build.parse(
-        (await get(`${job}/${number}/api/json?tree=building,result`)).body,
+      if (kind === 'queue') return await lookAtQueue(number, start);
+      const { building, result } = understood(
+        build,
+        await get(treeOf(`${job}/${number}`, 'building,result')),
       );
-      await output.unlessTooLarge(`${job}/${number}/console`, () => showLog(number));
+      await output.unlessUnreadable(`${job}/${number}/console`, () => showLog(number));
       if (building || result === null) return { state: 'going on' };
       if (result === 'SUCCESS') {
         return {
@@ -142,4 +182,18 @@ function jenkins(
       );
     },
   };
+}
+
+function understood<T>(schema: z.ZodType<T>, answer: Answer): T {
+  return understand('Jenkins', schema, answer);
+}
+
+function treeOf(place: string, tree: string): string {
+  return `${place}/api/json?${new URLSearchParams({ tree })}`;
+}
+
+function unknownBuild(job: string, hint: string): TerminalError {
+  return new TerminalError('jenkins-unknown', `it is not known which build of ${job} was started`, {
+    hint,
+  });
 }

@@ -1,5 +1,5 @@
 import type { StepContext } from './contract.ts';
-import { TooLargeError } from './ask.ts';
+import { NotUnderstoodError, TooLargeError } from './ask.ts';
 
 /** How much of a work's output the log has: all before `at`, a place of the other system's, and so many UTF-16 units from there. */
 export interface Shown {
@@ -13,8 +13,11 @@ export interface RemoteOutput {
   at(): number;
   /** Logs what was read from there up to `next`. It is on the disk together with how much there is. */
   show(text: string, next: number): Promise<void>;
-  /** Shows what `read` shows, until that is more than is read of an answer: then the log has where the rest is. How the work ends is no matter of that. */
-  unlessTooLarge(where: string, read: () => Promise<void>): Promise<void>;
+  /**
+   * Shows what `read` shows, unless that is more than is read of an answer, or is not understood: then the log has where it is. How
+   * the work ends is no matter of that. What is not understood is read again at the next look.
+   */
+  unlessUnreadable(where: string, read: () => Promise<void>): Promise<void>;
 }
 
 /** `shown`: what the log had when the process before ended. `keptOf`: what the step keeps, with how much the log has now. */
@@ -26,6 +29,7 @@ export function createRemoteOutput(
   let place = shown.at;
   let skip = shown.more;
   let isOver = false;
+  let isTold = false;
   /** Units that were logged here, and how many of them there were at places before: where reading begins again must be in the log. */
   let logged = 0;
   let places = [{ at: shown.at, logged: -shown.more }];
@@ -53,11 +57,16 @@ export function createRemoteOutput(
       places.push({ at: next, logged });
       if (fresh !== '') await logAndKeep(fresh, (held) => keptOf(storedBut(held)));
     },
-    async unlessTooLarge(where, read) {
+    async unlessUnreadable(where, read) {
       if (isOver) return;
       try {
         await read();
       } catch (error) {
+        if (error instanceof NotUnderstoodError) {
+          if (!isTold) log('stderr', `${error.message}, so its output is at ${where}\n`);
+          isTold = true;
+          return;
+        }
         if (!(error instanceof TooLargeError)) throw error;
         isOver = true;
         log('stderr', `Too much output to be read at once; the rest is at ${where}\n`);

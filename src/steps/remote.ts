@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import type * as z from 'zod';
 import type { Clock } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { describeError, hintOf, RetryableError } from '../lib/errors.ts';
-import { AskError, type Ask, type Answer, type Question } from './ask.ts';
+import { AskError, NotUnderstoodError, type Ask, type Answer, type Question } from './ask.ts';
 import type { StepContext, StepResult } from './contract.ts';
 import { createRemoteOutput, type RemoteOutput, type Shown } from './remote-output.ts';
 
@@ -12,11 +13,15 @@ const LOOK_EVERY_MS = 5000;
 const MOST_FAILURES = 12;
 /** How often what may have been started is looked for before it is started again, unless the other system wants more time. */
 const FIND_TRIES = 3;
+/** By how much the clock of another system may be behind. */
+const CLOCKS_DIFFER_MS = 3_600_000;
 
 /** What was started, as the step keeps it. `work` is undefined while it is not known whether it was started. */
 interface Kept {
   /** What this start is called, so that it can be found. */
   id: string;
+  /** When that was kept, in milliseconds since 1970. */
+  at?: number;
   work?: string;
   /** Undefined: the log has none of its output. */
   shown?: Shown;
@@ -30,14 +35,20 @@ export type Look =
   /** `work`: it is called otherwise from now on. */
   { state: 'going on'; work?: string } | { state: 'over'; result: StepResult };
 
+/** What a start is called, and since when it may be there by any clock, in milliseconds since 1970. */
+export interface Start {
+  id: string;
+  since: number;
+}
+
 /** Work that another system does. */
 export interface Remote {
   /** Starts it under the name `id`, and gives what it is found by from now on. */
   start(id: string): Promise<string>;
-  /** What was started under the name `id`, if it was. */
-  find(id: string): Promise<string | undefined>;
+  /** What was started under that name, if it was. Throws TerminalError when that cannot be known: then nothing is started again. */
+  find(start: Start): Promise<string | undefined>;
   /** Tells the log what is new, and whether it is over. */
-  look(work: string): Promise<Look>;
+  look(work: string, start: Start): Promise<Look>;
   cancel(work: string): Promise<void>;
 }
 
@@ -72,7 +83,7 @@ export async function runRemote(
     for (let failures = 0; ;) {
       let pauseMs = lookEveryMs;
       try {
-        const found = await system.look(begun.work);
+        const found = await system.look(begun.work, startOf(begun));
         if (found.state === 'over') return found.result;
         failures = 0;
         if (found.work !== undefined && found.work !== begun.work) {
@@ -111,26 +122,30 @@ async function begin(
     context.log('stdout', 'Going on with what was started before\n');
     return { ...kept, work: kept.work };
   }
-  const id = kept?.id ?? `mainsheet-${randomUUID()}`;
-  if (kept === undefined) await context.keep(JSON.stringify({ id } satisfies Kept));
-  const found = kept === undefined ? undefined : await find(pace, system, id, signal);
-  const work = found ?? (await system.start(id));
-  await context.keep(JSON.stringify({ id, work } satisfies Kept));
-  return { id, work };
+  const named: Kept = kept ?? { id: `mainsheet-${randomUUID()}`, at: pace.clock.now() };
+  if (kept === undefined) await context.keep(JSON.stringify(named));
+  const found = kept === undefined ? undefined : await find(pace, system, startOf(named), signal);
+  const begun: Begun = { ...named, work: found ?? (await system.start(named.id)) };
+  await context.keep(JSON.stringify(begun));
+  return begun;
+}
+
+function startOf({ id, at = 0 }: Kept): Start {
+  return { id, since: at - CLOCKS_DIFFER_MS };
 }
 
 /** What was started a moment ago may be shown only later. */
 async function find(
   { clock, lookEveryMs, findTries }: Required<Pace>,
   system: Remote,
-  id: string,
+  start: Start,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   for (let [tries, failures] = [0, 0]; tries < findTries;) {
     await clock.sleep(lookEveryMs, signal);
     signal.throwIfAborted();
     try {
-      const work = await system.find(id);
+      const work = await system.find(start);
       if (work !== undefined) return work;
       tries += 1;
     } catch (error) {
@@ -180,4 +195,13 @@ export async function askFor(
   const answer = await ask(question);
   if (isGood(answer.status)) return answer;
   throw new AskError(`${new URL(question.url).host} answered ${answer.status}`);
+}
+
+/** What `who` has answered. Throws NotUnderstoodError: what is between may have answered, so it may pass. */
+export function understand<T>(who: string, schema: z.ZodType<T>, { body }: Answer): T {
+  const { success, data, error } = schema.safeParse(body);
+  if (success) return data;
+  const place = error.issues[0]?.path.map(String).join('.') ?? '';
+  const where = place === '' ? '' : ` at "${place}"`;
+  throw new NotUnderstoodError(`${who} has not answered as it documents${where}`);
 }

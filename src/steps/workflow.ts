@@ -105,7 +105,7 @@ function workflow(github: Workflows, { step, values, log }: StepContext<Workflow
       return workOf(name, run);
     },
 
-    async find(name) {
+    async find({ id: name }) {
       if (!isFindable) throw unknownRun(step.repository, 'Mainsheet was restarted before it knew');
       const run = await github.find(which, name);
       return run === undefined ? undefined : workOf(name, run);
