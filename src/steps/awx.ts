@@ -126,7 +126,7 @@ function awx(
           page_size: String(PAGE_JOBS),
           page: String(page),
         });
-        const { results, next } = await get(`${path}/jobs/?${query}`, jobs);
+        const { results, next } = await get(`${path}/jobs/?${query.toString()}`, jobs);
         const found = results.find((each) => idIn(each.extra_vars) === id);
         if (found !== undefined) return String(found.id);
         if (next !== null) continue;

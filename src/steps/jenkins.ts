@@ -189,7 +189,7 @@ function understood<T>(schema: z.ZodType<T>, answer: Answer): T {
 }
 
 function treeOf(place: string, tree: string): string {
-  return `${place}/api/json?${new URLSearchParams({ tree })}`;
+  return `${place}/api/json?${new URLSearchParams({ tree }).toString()}`;
 }
 
 function unknownBuild(job: string, hint: string): TerminalError {

@@ -196,17 +196,14 @@ export function jenkinsStand(): JenkinsStand {
         assert.match(tree, /property\[parameterDefinitions\[name\]\]/);
         const [, from, to] = /allBuilds\[.*\]\{(\d+),(\d+)\}$/.exec(tree) ?? [];
         const build = (number: number, actions: object[]) => ({ number, actions, timestamp: now });
-        const old = { ...build(1, []), timestamp: LONG_AGO };
+        const old = Array.from({ length: MANY }, () => ({ ...build(1, []), timestamp: LONG_AGO }));
         const others = Array.from({ length: stand.others }, (_, index) => build(900 - index, [{}]));
         const own = isQueued ? [] : stand.starts.map((id) => build(12, actionsOf(id)));
         const names = stand.declares ? ['SHA', 'MAINSHEET_ID'] : ['SHA'];
         const parameterDefinitions = names.map((name) => ({ name }));
         json(response, 200, {
           property: [{}, { parameterDefinitions }],
-          allBuilds: [...others, ...own, ...Array<object>(MANY).fill(old)].slice(
-            Number(from),
-            Number(to),
-          ),
+          allBuilds: [...others, ...own, ...old].slice(Number(from), Number(to)),
         });
       } else if (pathname.endsWith('/logText/progressiveText')) {
         const output = soFar(stand, true);
