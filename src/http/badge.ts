@@ -48,7 +48,11 @@ export function badgeRoutes(deps: { catalog: Catalog; recentRuns: RecentRuns }):
       });
     }
     const { lane } = spec.concurrency;
-    const runs = await deps.recentRuns.of(spec.name);
+    const { runs: active } = await deps.recentRuns.underWay();
+    const runs = [
+      ...active.filter((run) => run.spec === spec.name),
+      ...(await deps.recentRuns.of(spec.name)),
+    ];
     const { text } = draw(spec.name, show(runs.filter((run) => run.lane === lane)));
     ctx.set('Cache-Control', FRESH);
     ctx.set('Content-Security-Policy', "default-src 'none'; style-src 'none'; sandbox");

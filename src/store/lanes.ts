@@ -1,12 +1,21 @@
 import { sql } from 'kysely';
 import type { PauseTarget } from '../model/pause.ts';
-import type { Run, RunState } from '../model/run.ts';
+import { hasEnded, type Run, type RunState } from '../model/run.ts';
 import type { Engine } from './engine.ts';
 import { list, queries, type Db, type Row, type Sql } from './query.ts';
 import { ACTIVE, runs } from './run-rows.ts';
 
 /** Sets the advisory locks on lanes apart from other locks in the same database. */
 const LANE_LOCKS = 0x6d73_6c6e;
+
+/** Runs that have not ended, newest first. */
+export interface UnderWay {
+  runs: readonly Run[];
+  /** Of these specs there are more. */
+  more: ReadonlySet<string>;
+  /** So many were there that none older were looked at; there may be more of each spec. */
+  isCut: boolean;
+}
 
 /** The runs that have not ended, in the order in which their lanes let them start (G3, G4). */
 export function createLanes(db: Db, engine: Engine) {
@@ -25,6 +34,38 @@ export function createLanes(db: Db, engine: Engine) {
 
     /** Runs of every lane that have not ended. */
     allActive: () => active(sql`true`),
+
+    /**
+     * What is under way: of each spec the newest `each` in each state, among the newest `most` of all. What runs is looked for
+     * among all of them.
+     */
+    async underWay({ each, most }: { each: number; most: number }): Promise<UnderWay> {
+      type Open = Pick<Run, 'spec' | 'state'> & { seq: number };
+      const [running, open] = await Promise.all([
+        all<Open>`select seq, spec, state from runs where state = 'running' and ${ACTIVE}`,
+        all<Open>`select seq, spec, state from runs where ${ACTIVE} order by seq desc limit ${most + 1}`,
+      ]);
+      const found = new Map([...running, ...open.slice(0, most)].map((one) => [one.seq, one]));
+      const counts = new Map<string, number>();
+      const more = new Set<string>();
+      const shown: number[] = [];
+      for (const { seq, spec, state } of [...found.values()].sort((x, y) => y.seq - x.seq)) {
+        const key = `${state} ${spec}`;
+        const count = (counts.get(key) ?? 0) + 1;
+        counts.set(key, count);
+        if (count <= each) shown.push(seq);
+        else more.add(spec);
+      }
+      const rows =
+        shown.length === 0
+          ? []
+          : await all<Row>`select * from runs where seq in ${list(shown)} order by seq desc`;
+      return {
+        runs: rows.map(runs.read).filter(({ state }) => !hasEnded(state)),
+        more,
+        isCut: open.length > most,
+      };
+    },
 
     /**
      * Runs of a spec or lane in one of the states in which they wait, oldest first; on PostgreSQL no other takes one up until

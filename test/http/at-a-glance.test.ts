@@ -5,10 +5,12 @@ import { atAGlanceOperations } from '../../src/http/api/at-a-glance.ts';
 import type { Viewer } from '../../src/http/auth/viewer.ts';
 import { createCommits } from '../../src/http/read/commits.ts';
 import { createRecentRuns } from '../../src/http/read/recent-runs.ts';
+import type { Run } from '../../src/model/run.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
 import { sampleDelivery, sampleRun } from '../store/samples.ts';
 import { asAdmin } from '../support/admin.ts';
 import { NOW, startHttp, type Fixture } from './fixture.ts';
+import { logIn } from './pages/browser.ts';
 
 const SECRET = 'skunkworks';
 
@@ -152,4 +154,47 @@ test('to a reader the overview tells nothing of a repository that they may not s
   const answer = await operation?.serve(ctx, { id: '', query: {} as never, body: {} as never });
   assert.doesNotMatch(JSON.stringify(answer), new RegExp(`${SECRET}|its-old|c0ffee`));
   assert.match(JSON.stringify(answer), /storefront/);
+});
+
+test('what runs and what is blocked is told behind any number of newer runs, and of pull requests', async (t) => {
+  const fixture = await startHttp(t, { gates: { view: async () => [] } });
+  const { store, specs, url } = fixture;
+  specs.specs = parseSpecs(
+    'all.yaml',
+    `${specOf('storefront', 'acme/storefront')}---\nname: preview\nrepository: acme/storefront\non: { pull_request: {} }\nsteps: [{ run: make }]\nteardown: [{ run: rm }]\n`,
+  ).specs;
+  const lane = 'storefront-production';
+  const add = async (id: string, more: Partial<Run>) =>
+    await store.runs.insert(sampleRun(id, { lane, ...more }), ['make']);
+  await add('runs', { state: 'running', startedAt: 1 });
+  for (let number = 1; number <= 12; number += 1) {
+    await add(`gone${number}`, { state: 'superseded', finishedAt: 2 });
+  }
+  for (let number = 1; number <= 52; number += 1) await add(`waits${number}`, {});
+  const preview = { spec: 'preview', environment: 'pr-1' };
+  await add('pull1', { ...preview, lane: 'preview-pr-1', state: 'running', startedAt: 1 });
+  await add('pull2', { ...preview, lane: 'preview-pr-2', state: 'blocked', reason: 'Waiting' });
+
+  const { places, ...overview } = (await (await asAdmin(`${url}/api/v1/overview`)).json()) as {
+    places: { state: string; active: { id: string }[]; moreActive: boolean }[];
+    running: { run: string }[];
+    blocked: { run: string }[];
+  };
+  assert.deepEqual(
+    overview.running.map(({ run }) => run),
+    ['pull1', 'runs'],
+  );
+  assert.deepEqual(
+    overview.blocked.map(({ run }) => run),
+    ['pull2'],
+  );
+  assert.deepEqual(
+    places.map(({ state, active, moreActive }) => [state, active.length, moreActive]),
+    [
+      ['running', 51, true],
+      ['running', 2, false],
+    ],
+  );
+  const text = await (await fetch(url, { headers: { Cookie: await logIn(url) } })).text();
+  assert.match(text, /id="running-pull1".*id="running-runs".*50 or more queued/s);
 });

@@ -101,7 +101,7 @@ test('the API tells what starts by itself, and what waits before: a soak, a gate
     chains: [
       {
         specs: [
-          { spec: 'staging', environment: 'staging', state: 'succeeded', sha: null },
+          { spec: 'staging', environment: 'staging', state: 'blocked', sha: null },
           { spec: 'production', environment: 'production', state: 'blocked', sha: null },
         ],
         links: [

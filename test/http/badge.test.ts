@@ -39,6 +39,18 @@ test('a badge shows how the last run is, to everyone, and a client that has it i
   await store.runs.insert(sampleRun('r3', { lane, state: 'blocked' }), ['Build']);
   news.publish({ kind: 'run', run: 'r3', spec: 'storefront' } as never);
   assert.match(await (await fetch(address)).text(), />waiting aaaaaaa<\/text>/);
+
+  for (let number = 1; number <= 12; number += 1) {
+    const newer = {
+      lane,
+      sha: 'b'.repeat(40),
+      state: 'superseded',
+      delivery: `n${number}`,
+    } as const;
+    await store.runs.insert(sampleRun(`n${number}`, newer), ['Build']);
+  }
+  news.publish({ kind: 'run', run: 'n12', spec: 'storefront' } as never);
+  assert.match(await (await fetch(address)).text(), />waiting aaaaaaa<\/text>/);
 });
 
 test('a spec that does not ask for a badge has none, as one that does not exist', async (t) => {

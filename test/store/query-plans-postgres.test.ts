@@ -85,6 +85,11 @@ describe('on PostgreSQL with ten thousand closed rows', () => {
       ['deliveries_waiting', 'deliveries_pending'],
       () => store.inbox.countPending(),
     ],
+    [
+      'runs.underWay',
+      ['runs_waiting', 'runs_one_per_lane', 'runs_active'],
+      () => store.runs.underWay({ each: 9, most: 99 }),
+    ],
     ['runs.active', ['runs_active', 'runs_waiting'], () => store.runs.active('main')],
     [
       'outbox.laterInTarget',

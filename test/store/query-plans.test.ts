@@ -203,6 +203,7 @@ describe('with ten thousand closed rows', () => {
       () => store.insights.runs({ from: 1, to: 5 }, { visible: ['a/b', 'a/c'] }),
     ],
     ['runs.countOpen', ['runs_waiting'], () => store.runs.countOpen()],
+    ['runs.underWay', ['runs_waiting'], () => store.runs.underWay({ each: 9, most: 99 })],
     ['inbox.countPending', ['deliveries_waiting'], () => store.inbox.countPending()],
     ['runs.active', ['runs_active'], () => store.runs.active('main')],
     [

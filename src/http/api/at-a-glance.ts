@@ -48,7 +48,12 @@ const placeSchema = z
       .int()
       .nullable()
       .describe('Of a spec that deploys pull requests, and nothing else: how many are up'),
-    active: z.array(runSchema).describe('What waits or runs, the newest first'),
+    active: z
+      .array(runSchema)
+      .describe(
+        'What waits or runs, the newest first, pull requests too: 50 in each state at most',
+      ),
+    moreActive: z.boolean().describe('More may wait or run than `active` has'),
     last: runSchema.nullable().describe('Its newest run that was not superseded'),
     usualMs: z.int().nullable().describe('How long its successful runs usually take'),
   })
@@ -146,7 +151,8 @@ export function atAGlanceOperations(
 }
 
 function toPlace(place: Place): z.infer<typeof placeSchema> {
-  const { isRemoved, pause, deployed, previews, active, recent, usualMs, ...named } = place;
+  const { isRemoved, isMoreActive, pause, deployed, previews, active, recent, usualMs, ...named } =
+    place;
   const last = recent.find(({ state }) => state !== 'superseded');
   return {
     ...named,
@@ -166,6 +172,7 @@ function toPlace(place: Place): z.infer<typeof placeSchema> {
           },
     previews: previews ?? null,
     active: active.map(toRun),
+    moreActive: isMoreActive,
     last: last === undefined ? null : toRun(last),
     usualMs: usualMs ?? null,
   };

@@ -4,6 +4,7 @@ import { formatProblem } from '../../spec/problem.ts';
 import type { Store } from '../../store/index.ts';
 import { resumable } from '../read/held.ts';
 import {
+  placeOf,
   readOverview,
   type Overview,
   type OverviewDeps,
@@ -81,8 +82,10 @@ async function narrow(
 ): Promise<Overview> {
   if (Object.values(filter).every((value) => value === undefined)) return overview;
   const near = overview.places.filter((place) => matches(place, { ...filter, state: undefined }));
-  const isNear = ({ spec, lane }: Pick<Run, 'spec' | 'lane'>) =>
-    near.some((place) => place.spec === spec && place.lane === lane);
+  const isNear = (run: Pick<Run, 'spec' | 'lane'>) => {
+    const place = placeOf(overview.places, run);
+    return place !== undefined && near.includes(place);
+  };
   const told = await Promise.all(overview.dead.map(({ run }) => runs.get(run)));
   return {
     ...overview,
@@ -249,11 +252,12 @@ function row(frame: Frame, place: Place): Html {
 }
 
 /** What the last run says that the deployed revision does not. */
-function news(frame: Frame, { active, recent, deployed, pause, usualMs }: Place): Content {
-  const run = active.find(({ state }) => state === 'running') ?? active[0];
+function news(frame: Frame, place: Place): Content {
+  const { active, isMoreActive, recent, deployed, pause, usualMs } = place;
+  const run = active.find(({ state }) => state === place.state) ?? active[0];
   if (run?.state === 'running') {
     const queued = active.filter(({ state }) => state === 'queued').length;
-    return html`<p class="tone is-running">Running ${shortSha(run.sha)}</p><p class="muted">${since(run.startedAt ?? frame.now, frame.now)}${usualMs === undefined ? '' : html` of ~${durationText(usualMs)}`}${queued === 0 ? '' : ` · ${queued} queued`}</p>`;
+    return html`<p class="tone is-running">Running ${shortSha(run.sha)}</p><p class="muted">${since(run.startedAt ?? frame.now, frame.now)}${usualMs === undefined ? '' : html` of ~${durationText(usualMs)}`}${queued === 0 ? '' : ` · ${queued}${isMoreActive ? ' or more' : ''} queued`}</p>`;
   }
   if (run !== undefined) {
     return html`<p class="tone is-${run.state}">${stateName(run.state)} ${shortSha(run.sha)}</p><p class="muted cut" title="${timesWritten(run.reason)}">${withTimes(run.reason, frame.now)}</p>`;

@@ -1,6 +1,6 @@
 import { whyRolledBack } from '../../model/rollback-reason.ts';
 import { isProtection } from '../../model/protection.ts';
-import { hasEnded, type Run, type RunState, type Step } from '../../model/run.ts';
+import { type Run, type RunState, type Step } from '../../model/run.ts';
 import { isHeldBy, type Pause } from '../../model/pause.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { SpecProblem } from '../../spec/problem.ts';
@@ -30,9 +30,11 @@ export interface Place {
   deployed:
     | (Environment & { commit: CommitTitle | undefined; cause: Run['cause'] | undefined })
     | undefined;
-  /** What waits or runs, the newest first. */
+  /** What waits or runs, the newest first; of pull requests too. */
   active: Run[];
-  /** Newest first, the active ones among them. */
+  /** There is more that waits or runs than `active` has. */
+  isMoreActive: boolean;
+  /** Newest first, whether they have ended or not. */
   recent: Run[];
   /** How long its successful runs usually take, in milliseconds. */
   usualMs: number | undefined;
@@ -111,18 +113,22 @@ export async function readOverview(deps: OverviewDeps, viewer: Viewer): Promise<
       isRemoved: loadedAt !== 0,
       previews: undefined,
     }));
+  const underWay = await deps.recentRuns.underWay();
+  const active = underWay.runs.filter(({ repository }) => viewer.canSee(repository));
+  const all = [...named, ...removed];
   const places = await Promise.all(
-    [...named, ...removed].map((place) => fill(deps, viewer, place, deployed, pauses)),
+    all.map(async (place): Promise<Place> => {
+      const own = active.filter((run) => placeOf(all, run) === place);
+      const isMoreActive = underWay.isCut || underWay.more.has(place.spec);
+      return { ...(await fill(deps, viewer, place, own, deployed, pauses)), isMoreActive };
+    }),
   );
-  const active = places.flatMap((place) => place.active);
   return {
     places,
     running: await Promise.all(
-      places.flatMap((place) =>
-        place.active
-          .filter(({ state }) => state === 'running')
-          .map((run) => describeRunning(deps, run, place.usualMs)),
-      ),
+      active
+        .filter(({ state }) => state === 'running')
+        .map((run) => describeRunning(deps, run, placeOf(places, run)?.usualMs)),
     ),
     blocked: active.filter(({ state }) => state === 'blocked'),
     pauses: pauses.filter((pause) => places.some((place) => isHeldBy(place, pause))),
@@ -133,13 +139,23 @@ export async function readOverview(deps: OverviewDeps, viewer: Viewer): Promise<
   };
 }
 
+/** The place of a run: that of its lane, else that of its spec, which has one lane for each pull request. */
+export function placeOf<Known extends Pick<Place, 'spec' | 'lane' | 'isRemoved'>>(
+  places: readonly Known[],
+  run: Pick<Run, 'spec' | 'lane'>,
+): Known | undefined {
+  const own = places.filter(({ spec }) => spec === run.spec);
+  return own.find(({ lane }) => lane === run.lane) ?? own.find(({ isRemoved }) => !isRemoved);
+}
+
 async function fill(
   { recentRuns, commits, store }: OverviewDeps,
   viewer: Viewer,
   place: Pick<Place, 'spec' | 'repository' | 'environment' | 'lane' | 'isRemoved' | 'previews'>,
+  active: Run[],
   deployed: readonly Environment[],
   pauses: readonly Pause[],
-): Promise<Place> {
+): Promise<Omit<Place, 'isMoreActive'>> {
   // The spec may have been another repository's before.
   const recent = (await recentRuns.of(place.spec)).filter(
     ({ lane, repository }) => lane === place.lane && viewer.canSee(repository),
@@ -152,7 +168,6 @@ async function fill(
     here === undefined
       ? undefined
       : (recent.find(({ id }) => id === here.run) ?? (await store.runs.get(here.run)));
-  const active = recent.filter(({ state }) => !hasEnded(state));
   const last = recent.find(({ state }) => state !== 'superseded');
   return {
     ...place,

@@ -296,6 +296,27 @@ export function runsContract(withStore: WithStore): void {
     );
 
     test(
+      'what is under way is the newest of each spec in each state, and what runs however old it is',
+      withStore(async (store) => {
+        const other = { spec: 'other', lane: 'other' };
+        await insert(store, 'r1', { state: 'running' });
+        await insert(store, 'r2', { state: 'blocked' });
+        for (const id of ['r3', 'r4', 'r5']) await insert(store, id);
+        await insert(store, 'r6', { state: 'failed' });
+        for (const id of ['r7', 'r8']) await insert(store, id, other);
+        const told = async (each: number, most: number) => {
+          const { runs, more, isCut } = await store.runs.underWay({ each, most });
+          return [runs.map(({ id }) => id).join(' '), [...more].join(' '), isCut];
+        };
+        assert.deepEqual(await told(2, 7), ['r8 r7 r5 r4 r2 r1', 'storefront', false]);
+        assert.deepEqual(await told(3, 7), ['r8 r7 r5 r4 r3 r2 r1', '', false]);
+        assert.deepEqual(await told(3, 3), ['r8 r7 r5 r1', '', true]);
+        const [newest] = (await store.runs.underWay({ each: 1, most: 1 })).runs;
+        assert.deepEqual(newest, await store.runs.get('r8'));
+      }),
+    );
+
+    test(
       'the last success before a run is the newest older one of its spec, lane, repository and another revision',
       withStore(async (store) => {
         const succeeded = (id: string, more: Partial<Run>) =>
