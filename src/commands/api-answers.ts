@@ -319,6 +319,7 @@ export const hooksAnswer = pageOf(hookAnswer).extend({
     z.looseObject({
       id: z.string(),
       sender: z.string(),
+      server: z.string().nullish(),
       specs: z.array(z.string()),
       file: z.string(),
       line: z.int(),

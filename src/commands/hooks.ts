@@ -21,13 +21,14 @@ const COLUMNS: Column<Row>[] = [
 const configuredRow = ({
   id,
   sender,
+  server,
   file,
   line,
   specs,
 }: HooksAnswer['configured'][number]): Row => [
   id,
   `${sender}, ${file}:${line}`,
-  specs.join(', ') || '-',
+  server ? `what pushes and releases on ${server} start` : specs.join(', ') || '-',
 ];
 
 const madeRow = ({ id, hook, owner, expiresAt, specs }: HookAnswer): Row => [

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseStepLimits } from '../config/step-limits.ts';
 import { Wrong } from '../config/wrong.ts';
 import { describeError, MainsheetError } from '../lib/errors.ts';
+import type { GitServers } from '../lib/servers.ts';
 import type { StepLimits } from '../lib/step-limits.ts';
 import { listSpecFiles } from '../spec/files.ts';
 import { loadListing, type Loaded } from '../spec/load.ts';
@@ -10,9 +11,14 @@ import { UsageError } from './usage-error.ts';
 
 /**
  * The specs in a directory or in one file of this machine. Files in problems are named from where the user stands, so that a
- * terminal can make them links. Throws MainsheetError `specs-not-here` or `specs-unreadable`.
+ * terminal can make them links. `servers`: those that are
+ * set, where they are known. Throws MainsheetError `specs-not-here` or `specs-unreadable`.
  */
-export async function loadLocalSpecs(path: string, allowed: StepLimits = {}): Promise<Loaded> {
+export async function loadLocalSpecs(
+  path: string,
+  allowed: StepLimits = {},
+  servers?: GitServers,
+): Promise<Loaded> {
   if (path.startsWith('github:')) {
     throw new MainsheetError('specs-not-here', `the deployment specs are at ${path}`, {
       hint: 'clone that repository and give the path of the specs in the clone',
@@ -23,11 +29,12 @@ export async function loadLocalSpecs(path: string, allowed: StepLimits = {}): Pr
     const file = { path, realPath: await realpath(path), mark: '' };
     return await loadListing(
       { files: [file], sealed: [], problems: [] },
-      { allowed, isWhole: false },
+      { allowed, servers, isWhole: false },
     );
   }
   const { specs, hooks, problems, warnings } = await loadListing(await listSpecFiles(path), {
     allowed,
+    servers,
   });
   const place = (file: string) => (file === path ? path : join(path, file));
   return {

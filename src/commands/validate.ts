@@ -1,5 +1,7 @@
 import { Option, type Command } from 'commander';
+import { readServers } from '../config/servers.ts';
 import { formatProblem, type SpecProblem } from '../spec/problem.ts';
+import { untoldServers } from '../spec/server-checks.ts';
 import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import type { CommandContext } from './context.ts';
 import { allowedLimits, defaultSpecsPath, loadLocalSpecs } from './local-specs.ts';
@@ -30,7 +32,8 @@ export function validateCommand(program: Command, context: CommandContext): void
       `
 All problems of all files are listed, each as file:line:column. Exit code 1 when there are any.
 Warnings go to standard error: what is valid, and hardly meant.
-Limits of steps are held against MAINSHEET_STEP_LIMITS, when it is set.
+Limits of steps are held against MAINSHEET_STEP_LIMITS, and servers against MAINSHEET_SERVERS, when
+these are set.
 
 Examples:
   $ mainsheet validate
@@ -40,7 +43,13 @@ Examples:
     .action(
       context.action(async (given: string | undefined, options: Options) => {
         const path = given ?? defaultSpecsPath(env);
-        const { specs, hooks, problems, warnings } = await loadLocalSpecs(path, allowedLimits(env));
+        const servers = env['MAINSHEET_SERVERS']?.trim() ? readServers(env).servers : undefined;
+        const loaded = await loadLocalSpecs(path, allowedLimits(env), servers);
+        const { specs, hooks, problems } = loaded;
+        const warnings = [
+          ...loaded.warnings,
+          ...(servers === undefined ? untoldServers(loaded) : []),
+        ];
         const valid = problems.length === 0 && specs.length + hooks.length > 0;
         if (options.json) {
           const items = specs.map(({ spec, file, line }) => ({

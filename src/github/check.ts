@@ -86,11 +86,15 @@ const rateLimitAnswer = z.object({
 /** App tokens carry the time they were made at, and GitHub takes a minute's difference at most. */
 const MAX_CLOCK_SKEW_MS = 60_000;
 
-/** Whether the App authenticates, may read code and has `permissions`, hears of the events, and is installed. Never throws. */
+/**
+ * Whether the App authenticates, may read code and has `permissions`, hears of `push` and of the `events` that specs need, and
+ * is installed. Never throws.
+ */
 export async function checkApp(
   settings: OctokitSettings,
   app: { appId: string; privateKey: string },
   permissions: readonly Permission[],
+  events: ReadonlySet<string>,
 ): Promise<GitHubCheck[]> {
   const client = createOctokit(settings, { authStrategy: createAppAuth, auth: app });
   /** Each of the first hundred. */
@@ -120,7 +124,7 @@ export async function checkApp(
       ...[CONTENTS, ...permissions].flatMap((permission) =>
         checkPermission(permission, granted, pageOf(told)),
       ),
-      ...checkEvents(told.events, pageOf(told)),
+      ...checkEvents(told.events, events, pageOf(told)),
       ...(told.installations_count === 0 ? checkInstalled(0) : await checkInstallations()),
       ...(granted.contents === 'read'
         ? [{ ok: true, detail: 'contents: read; repository_dispatch needs contents: write' }]
@@ -196,20 +200,23 @@ const KEYS = new Map([
   ['deployment_review', 'gates for environments of Actions'],
 ]);
 
-function checkEvents(events: readonly string[], page: string): GitHubCheck[] {
+function checkEvents(
+  events: readonly string[],
+  needed: ReadonlySet<string>,
+  page: string,
+): GitHubCheck[] {
   const missing = EVENTS.filter((event) => !events.includes(event));
-  return missing.map((event) =>
-    event === 'push'
-      ? {
-          ok: false,
-          detail: 'the App does not subscribe to push, so that no push can be deployed',
-          hint: `tick it under "Permissions & events"${page}`,
-        }
-      : {
-          ok: true,
-          detail: `the App does not subscribe to ${event}; specs with ${KEYS.get(event) ?? `on.${event}`} need it`,
-        },
-  );
+  const hint = `tick it under "Permissions & events"${page}`;
+  return missing.map((event) => {
+    const lacks = `the App does not subscribe to ${event}`;
+    if (event === 'push') {
+      return { ok: false, detail: `${lacks}, so that no push can be deployed`, hint };
+    }
+    const key = KEYS.get(event) ?? `on.${event}`;
+    return needed.has(event)
+      ? { ok: false, detail: `${lacks}, and a spec with ${key} needs it`, hint }
+      : { ok: true, detail: `${lacks}; specs with ${key} need it` };
+  });
 }
 
 function checkInstalled(count: number | undefined): GitHubCheck[] {

@@ -32,7 +32,7 @@ export interface GitHub {
   /** The repository's token was refused: the next request gets a new one, where tokens are made. */
   forget(repository: string): void;
   /** What `doctor` reports: whether GitHub accepts us, which permissions are missing, and how to mend it. Never throws. */
-  check(permissions: readonly Permission[]): Promise<GitHubCheck[]>;
+  check(permissions: readonly Permission[], events: ReadonlySet<string>): Promise<GitHubCheck[]>;
 }
 
 export interface GitHubDeps {
@@ -160,7 +160,7 @@ function withApp(
       }
     },
     forget: (repository) => installations.forget(repository),
-    check: (permissions) => checkApp(settings, app, permissions),
+    check: (permissions, events) => checkApp(settings, app, permissions, events),
   };
 }
 

@@ -30,6 +30,8 @@ export interface Delivery {
 export interface DeliveryOutcome {
   /** One sentence for people. */
   summary: string;
+  /** Whether its payload cannot be read, which the log warns of. Left out: no. */
+  isUnreadable?: true;
   /** One row for every spec of the delivery's repository. */
   specs: { spec: string; verdict: Verdict; run: string | undefined }[];
 }

@@ -313,6 +313,8 @@ export interface OtherEvent {
   action: string | undefined;
   repository: string | undefined;
   reason: string;
+  /** Whether its payload is not as the sender's events are. Left out: no. */
+  isUnreadable?: true;
 }
 
 /** What an event's repository was called before, when it was renamed: specs may name it so still. */

@@ -54,7 +54,7 @@ export function applyCommand(run: Run, command: RunCommand, now: number): Run {
     case 'unblock':
       return { ...run, state: 'queued', reason: `Waiting in lane ${run.lane}` };
     case 'succeed':
-      return end(run, 'succeeded', command.reason ?? 'Deployed', now, { outputs: command.outputs });
+      return end(run, 'succeeded', command.reason ?? done(run), now, { outputs: command.outputs });
     case 'fail':
       return end(run, 'failed', command.reason, now, { fault: command.fault });
     case 'cancel':
@@ -66,6 +66,10 @@ export function applyCommand(run: Run, command: RunCommand, now: number): Run {
 
 function end(run: Run, state: RunState, reason: string, now: number, more: Partial<Run> = {}): Run {
   return { ...run, ...more, state, reason: cut(reason), finishedAt: now };
+}
+
+function done({ event }: Run): string {
+  return event === 'teardown' ? 'Taken down' : 'Deployed';
 }
 
 function cut(reason: string): string {

@@ -51,6 +51,6 @@ function readServerEvent(server: string, payload: Json): Event {
     return { ...other, repository: undefined, reason: 'it is no push and no release' };
   } catch (error) {
     if (!(error instanceof TerminalError)) throw error;
-    return { ...other, repository: undefined, reason: error.message };
+    return { ...other, repository: undefined, reason: error.message, isUnreadable: true };
   }
 }

@@ -1,4 +1,5 @@
 import type { DeploymentSpec, FeedbackKind } from '../model/deployment-spec.ts';
+import { elsewhere } from '../lib/names.ts';
 import { formatDuration } from '../lib/duration.ts';
 import type { PullTrigger } from '../model/preview.ts';
 import { describeWaits } from '../model/step-gate.ts';
@@ -19,12 +20,13 @@ const FEEDBACK: Record<FeedbackKind, string> = {
 export function saysOf(spec: DeploymentSpec): Said[] {
   const { feedback, comments, afterRollback, concurrency, on, name, badge } = spec;
   const told = feedback.map((kind) => FEEDBACK[kind]).join(', ');
+  const host = elsewhere(spec.repository)?.server ?? 'GitHub';
   return [
     ...describeWaits(spec).map((detail) => ({ key: 'gates', detail })),
     ...(on.pullRequest === undefined ? [] : [previews(spec, on.pullRequest)]),
     {
       key: 'feedback',
-      detail: told === '' ? 'GitHub shows nothing of it' : `GitHub shows ${told}`,
+      detail: told === '' ? `${host} shows nothing of it` : `${host} shows ${told}`,
     },
     {
       key: 'comments',
@@ -32,13 +34,17 @@ export function saysOf(spec: DeploymentSpec): Said[] {
         ? 'people with write permission may give commands in comments'
         : 'takes no commands in comments',
     },
-    {
-      key: 'after-rollback',
-      detail:
-        afterRollback === 'hold'
-          ? `a rollback pauses the lane ${concurrency.lane}`
-          : 'after a rollback the next commit is deployed',
-    },
+    ...(on.pullRequest === undefined
+      ? [
+          {
+            key: 'after-rollback',
+            detail:
+              afterRollback === 'hold'
+                ? `a rollback pauses the lane ${concurrency.lane}`
+                : 'after a rollback the next commit is deployed',
+          },
+        ]
+      : []),
     ...(badge === true
       ? [{ key: 'badge', detail: `everyone may see its state at /badge/${name}.svg` }]
       : []),

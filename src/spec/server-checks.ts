@@ -76,6 +76,25 @@ export function checkServers(
   ];
 }
 
+/** What is of servers, where it is not known which ones are set: a warning for each of these. */
+export function untoldServers(loaded: {
+  specs: readonly LoadedSpec[];
+  hooks: readonly LoadedHook[];
+}): SpecProblem[] {
+  const named = [
+    ...loaded.specs.map((one) => ({ ...one, server: elsewhere(one.spec.repository)?.server })),
+    ...loaded.hooks.map((one) => ({ ...one, server: one.hook.server })),
+  ];
+  const first = new Map(named.toReversed().map((one) => [one.server, one]));
+  return [...first].flatMap(([server, { file, line }]): SpecProblem[] => {
+    if (server === undefined) return [];
+    const message = `without MAINSHEET_SERVERS it is not known here whether the server ${server} is set`;
+    const hint =
+      'set it as for "mainsheet serve", which refuses all specs where one is of no server';
+    return [{ file, line, column: 1, message, hint }];
+  });
+}
+
 /** Triggers by hooks of servers, which start what is on push and on release. */
 export function serverHookWarnings(loaded: {
   specs: readonly LoadedSpec[];

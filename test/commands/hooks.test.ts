@@ -12,6 +12,12 @@ id: tenant
 sender: bearer
 extract: { tenant: $.tenant, tag: $.tag }
 ---
+kind: hook
+id: work
+sender: gitlab
+server: work
+secrets: [WORK]
+---
 name: shop
 repository: acme/shop
 on: { hook: { id: tenant, if: "inputs.tag == 'v1'" } }
@@ -55,6 +61,10 @@ test('a hook is made, listed, rotated and removed', async () => {
 
   const listed = await hooks('list');
   assert.match(listed.stdout, /^tenant +bearer, specs.yaml:2 +shop$/m);
+  assert.match(
+    listed.stdout,
+    /^work +gitlab, specs.yaml:7 +what pushes and releases on work start$/m,
+  );
   assert.match(listed.stdout, new RegExp(`^${id} +tenant, for acme until \\S+ +shop$`, 'm'));
 
   const rotated = await hooks('rotate', id, '--json');

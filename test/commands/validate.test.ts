@@ -113,6 +113,24 @@ test('limits are held against what the operator allows, as the server does', asy
   assert.match(broken.stderr, /MAINSHEET_STEP_LIMITS has "x" for cpu/);
 });
 
+test('of a server that may not be set a line warns, and where servers are told it is a problem', async () => {
+  const one = SPEC.replace('acme/storefront', 'work:acme/storefront');
+  const two = one.replace('name: storefront', 'name: other');
+  const path = await specsIn('servers', { 'a.yaml': one, 'b.yaml': two });
+  const unknown = await runCommand(['validate', path]);
+  assert.equal(unknown.code, 0);
+  assert.match(
+    unknown.stderr,
+    /^warning: .*a\.yaml:2:1: without MAINSHEET_SERVERS it is not known here whether the server work is set.*\n$/,
+  );
+  const told = async (name: string) =>
+    await runCommand(['validate', path], {
+      env: { MAINSHEET_SERVERS: `${name} gitlab https://gitlab.example.com` },
+    });
+  assert.deepEqual([(await told('work')).code, (await told('work')).stderr], [0, '']);
+  assert.match((await told('wok')).stdout, /of the server work, which is not set/);
+});
+
 test("a spec's text cannot steer the reader's terminal", async () => {
   const path = await specsIn('hostile', { 'a.yaml': `${SPEC}"\\e[2J\\nodd": 1\n` });
   const { code, stdout } = await runCommand(['validate', path], { columns: 80 });

@@ -313,6 +313,9 @@ test('alert and roll back: what Alertmanager sends rolls the spec back once, and
     written.map(({ actor }) => actor),
     ['hook:alert'],
   );
+  const paused = world.controller.log.find(({ msg }) => msg === 'lane paused after a rollback');
+  assert.deepEqual([paused?.['by'], paused?.['delivery']], ['hook:alert', delivery]);
+  assert.match(String(paused?.['reason']), /^rolled back to \w{7}: .*TooManyErrors/);
   assert.match(written[0]?.detail ?? '', /TooManyErrors.*the lane .* is paused; asked by delivery/);
   const why = await mainsheet('why', deployed[1] ?? '', '--repository', SITE);
   assert.match(why.stdout, /then rolled back to \w{7} by hook:alert/);

@@ -16,6 +16,7 @@ import { startStandIn, type Received, type Reply } from './stand-in.ts';
 
 const INSTALLATION = 41;
 const PERMISSIONS = permissionsFor(DEFAULT_FEEDBACK);
+const NO_EVENTS = new Set<string>();
 
 /** A GitHub with the App installed on acme's repositories. */
 function appServer(
@@ -220,7 +221,7 @@ test('without credentials, GitHub is off and says how to turn it on', async () =
   assert.equal(failure.code, 'github-not-configured');
   assert.equal(isRetryable(failure), false);
   assert.match(failure.hint ?? '', /GITHUB_TOKEN/);
-  const [check] = await github.check(PERMISSIONS);
+  const [check] = await github.check(PERMISSIONS, NO_EVENTS);
   assert.equal(check?.ok, false);
 });
 
@@ -230,7 +231,7 @@ test('a private key that is none is said to be none, without showing it', async 
   const { github } = connect('http://127.0.0.1:1', { auth: { ...APP, privateKey } });
   const failure = await failureOf(github.octokit('a/b'));
   assert.equal(failure.code, 'github-app-key');
-  const [check] = await github.check(PERMISSIONS);
+  const [check] = await github.check(PERMISSIONS, NO_EVENTS);
   assert.equal(check?.ok, false);
   assert.match(check?.hint ?? '', /PEM/);
   assert.doesNotMatch(JSON.stringify([check, failure.message, failure.cause]), /c2VjcmV0/);
@@ -301,7 +302,7 @@ test('GitHub’s redirects are followed with the same method on the same origin,
   await assert.rejects(dispatch('loop'), /redirects to somewhere else/);
 });
 
-test('doctor learns what the App may do and what it lacks', async (t) => {
+test('doctor learns what the App may do and what it lacks, also of what specs need', async (t) => {
   const app = {
     name: 'Ship it',
     permissions: { contents: 'read', statuses: 'write' },
@@ -309,13 +310,16 @@ test('doctor learns what the App may do and what it lacks', async (t) => {
     installations_count: 0,
   };
   const server = await startStandIn(t, () => ({ status: 200, body: app }));
-  const checks = await connect(server.url, { auth: APP }).github.check(PERMISSIONS);
+  const checks = await connect(server.url, { auth: APP }).github.check(
+    PERMISSIONS,
+    new Set(['workflow_run', 'release']),
+  );
   assert.deepEqual(
     checks.map(({ ok, detail }) => `${ok}: ${detail}`),
     [
       'true: authenticated as the GitHub App "Ship it"',
       'false: the App has deployments: no access, but needs write to record deployments',
-      'true: the App does not subscribe to workflow_run; specs with on.workflow_run need it',
+      'false: the App does not subscribe to workflow_run, and a spec with on.workflow_run needs it',
       'true: the App does not subscribe to issue_comment; specs with comments: true need it',
       'true: the App does not subscribe to commit_comment; specs with comments: true need it',
       'true: the App does not subscribe to pull_request; specs with plan: true, or on: pull_request need it',
@@ -354,7 +358,7 @@ test('doctor learns which installation has not accepted a permission, and where 
     status: 200,
     body: path.startsWith('/app/installations') ? installations : app,
   }));
-  const checks = await connect(server.url, { auth: APP }).github.check(PERMISSIONS);
+  const checks = await connect(server.url, { auth: APP }).github.check(PERMISSIONS, NO_EVENTS);
   const settings = 'https://github.com/organizations/acme/settings/apps/ship-it/permissions';
   assert.deepEqual(
     checks.filter(({ ok }) => !ok).map(({ detail, hint }) => [detail, hint]),
@@ -385,7 +389,9 @@ test('doctor learns whether the token is taken, its scopes, and a wrong clock', 
   const server = await startStandIn(t, (_, count) => answers[count - 1] ?? 'reset');
   const { github } = connect(server.url);
   const said = async () =>
-    (await github.check(PERMISSIONS)).map(({ ok, detail }) => `${ok}: ${detail}`).join('; ');
+    (await github.check(PERMISSIONS, NO_EVENTS))
+      .map(({ ok, detail }) => `${ok}: ${detail}`)
+      .join('; ');
   assert.equal(
     await said(),
     'true: the token is accepted; 4999 of 5000 requests are left; false: the token lacks the scopes repo_deployment',
@@ -413,14 +419,20 @@ test('an address whose answers are not those of the API is told, with where the 
   for (const auth of [{ kind: 'token', token: TOKEN } as const, APP]) {
     for (const answer of answers) {
       const server = await startStandIn(t, () => answer, { validate: false });
-      const [check, ...more] = await connect(server.url, { auth }).github.check(PERMISSIONS);
+      const [check, ...more] = await connect(server.url, { auth }).github.check(
+        PERMISSIONS,
+        NO_EVENTS,
+      );
       assert.deepEqual([check?.ok, more], [false, []]);
       assert.equal(check?.detail, `${server.url} is not GitHub's API`);
       assert.equal(
         check?.hint,
         `set GITHUB_API_URL to where it is, on GitHub Enterprise Server ${server.url}/api/v3`,
       );
-      const [below] = await connect(`${server.url}/api/v3`, { auth }).github.check(PERMISSIONS);
+      const [below] = await connect(`${server.url}/api/v3`, { auth }).github.check(
+        PERMISSIONS,
+        NO_EVENTS,
+      );
       assert.equal(below?.ok, false);
       assert.equal(
         below?.hint,
@@ -436,7 +448,7 @@ test('an App that GitHub does not know is told from an address that is not the A
     headers: { 'x-github-request-id': 'B:1:2' },
     body: { message: 'Integration not found' },
   }));
-  const [check] = await connect(server.url, { auth: APP }).github.check(PERMISSIONS);
+  const [check] = await connect(server.url, { auth: APP }).github.check(PERMISSIONS, NO_EVENTS);
   assert.equal(check?.ok, false);
   assert.match(check?.detail ?? '', /GitHub answered 404: Integration not found/);
   assert.match(check?.hint ?? '', /GITHUB_APP_ID/);

@@ -114,6 +114,11 @@ test('what an operator did is in the log, and what was refused is not', async (t
     await asAdmin(`${url}/api/v1/runs/${run}/cancel`, { method: 'POST' });
   }
   await asAdmin(`${url}/api/v1/runs`);
+  const tried = await asAdmin(`${url}/api/v1/specs/storefront/try`, {
+    method: 'POST',
+    body: '{"ref":"main"}',
+  });
+  assert.ok(tried.status < 500);
   const acted = log.filter(({ msg }) => msg === 'operator acted');
   assert.deepEqual(
     acted.map(({ by, action }) => [by, action]),

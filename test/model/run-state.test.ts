@@ -117,3 +117,10 @@ test('a reason has at most 500 characters', () => {
   const long = applyCommand(run('running'), { type: 'cancel', reason: 'x'.repeat(9999) }, NOW);
   assert.equal(long.reason, 'x'.repeat(500));
 });
+
+test('a preview that is gone is taken down, not deployed', () => {
+  const done = { type: 'succeed', outputs: {} } as const;
+  assert.equal(applyCommand(run('running'), done, NOW).reason, 'Deployed');
+  const gone = run('running', { event: 'teardown' });
+  assert.equal(applyCommand(gone, done, NOW).reason, 'Taken down');
+});

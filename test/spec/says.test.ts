@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { parseSpecs } from '../../src/spec/load.ts';
 import { saysOf } from '../../src/spec/says.ts';
 
-function saidBy(more: string): string[] {
-  const text = `name: shop\nrepository: acme/shop\non: push\nsteps: [{ run: x }]\n${more}`;
+function saidBy(more: string, repository = 'acme/shop', on = 'push'): string[] {
+  const text = `name: shop\nrepository: ${repository}\non: ${on}\nsteps: [{ run: x }]\n${more}`;
   const { specs, problems } = parseSpecs('shop.yaml', text);
   assert.deepEqual(problems, []);
   return specs.flatMap(({ spec }) => saysOf(spec)).map(({ key, detail }) => `${key}: ${detail}`);
@@ -36,4 +36,12 @@ test('so is what it leaves to the default', () => {
     'comments: takes no commands in comments',
     'after-rollback: a rollback pauses the lane shop-production',
   ]);
+});
+
+test('another server is called by its name, and of a preview no rollback is told', () => {
+  assert.deepEqual(saidBy('', 'work:acme/shop').slice(0, 1), [
+    'feedback: work shows a commit status',
+  ]);
+  const preview = saidBy('teardown: [{ run: y }]', 'acme/shop', '{ pull_request: {} }');
+  assert.ok(!preview.some((line) => line.startsWith('after-rollback')));
 });

@@ -143,8 +143,14 @@ export function createIntake(deps: {
       .finally(() => (ahead = undefined));
   }
 
+  /** Its sender has signed it, so that it is no stranger's noise. */
+  function warnOf(delivery: string, event: string, { summary: reason }: DeliveryOutcome): void {
+    logger.warn({ delivery, event, reason }, 'delivery cannot be read');
+  }
+
   function announce(delivery: Delivery, outcome: DeliveryOutcome, changed: readonly Run[]): void {
     const { id, event, repository } = delivery;
+    if (outcome.isUnreadable) warnOf(id, event, outcome);
     const made = changed.filter(({ state }) => state === 'queued' || state === 'blocked');
     const runs = made.map((run) => run.id);
     logger.info({ delivery: id, event, runs, summary: outcome.summary }, 'delivery processed');
@@ -176,6 +182,7 @@ export function createIntake(deps: {
     },
     accepted({ id, event, repository, outcome }) {
       if (outcome === undefined) return wake();
+      if (outcome.isUnreadable) warnOf(id, event, outcome);
       logger.debug({ delivery: id, event, summary: outcome.summary }, 'delivery processed');
       news.publish({ kind: 'delivery', delivery: id, repository });
     },

@@ -47,6 +47,7 @@ export function outcomeOf(
   }));
   return {
     summary: summarize(event, answers, made),
+    ...(event.kind === 'other' && event.isUnreadable ? { isUnreadable: true } : {}),
     specs: answers.map(({ loaded, verdict }) => ({
       spec: loaded.spec.name,
       verdict: withBatch(verdict, batched.get(loaded.spec.name)),
@@ -73,12 +74,17 @@ function summarize(
   const waiting = active.filter((run) => run.state === 'blocked');
   const going = active.filter((run) => run.state !== 'blocked');
   const back = going.filter(({ cause }) => cause === 'rollback');
-  const deploying = going.filter(({ cause }) => cause !== 'rollback');
+  const leaving = going.filter((run) => run.event === 'teardown');
+  const deploying = going.filter((run) => run.cause !== 'rollback' && run.event !== 'teardown');
   if (active.length > 0) {
     return [
       ...(deploying.length > 0 ? [`Deploying ${deploying.map((run) => run.spec).join(', ')}`] : []),
+      ...leaving.map((run) => `Taking down ${run.environment}`),
       ...back.map(({ spec, sha }) => `Rolling back ${spec} to ${sha.slice(0, 7)}`),
-      ...waiting.map((run) => `Not yet deployed: ${run.spec} waits. ${run.reason}`),
+      ...waiting.map(
+        (run) =>
+          `Not yet ${run.event === 'teardown' ? 'taken down' : 'deployed'}: ${run.spec} waits. ${run.reason}`,
+      ),
     ].join('; ');
   }
   const [late] = made.values();

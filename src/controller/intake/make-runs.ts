@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import { newId } from '../../lib/ids.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
+import type { Pause } from '../../model/pause.ts';
 import { isProtection } from '../../model/protection.ts';
 import type { NewRun, Run, RunCause } from '../../model/run.ts';
 import type { Event } from '../../model/event.ts';
@@ -31,6 +32,8 @@ export interface MadeRuns {
   batched: ReadonlyMap<string, string>;
   /** By spec: what did not hold, so that it has no run although it matched. */
   refused: ReadonlyMap<string, Verdict>;
+  /** What keeps lanes as they are after rollbacks. */
+  paused: Pause[];
 }
 
 /** Makes a run for every spec that matched, within the transaction of `tables`. */
@@ -74,6 +77,7 @@ export function createMakeRuns(deps: {
     const batched = new Map<string, string>();
     const refused = new Map<string, Verdict>();
     const changed: Run[] = [];
+    const paused: Pause[] = [];
     // First: a rollback keeps others from making runs, and runs that were made would keep another process from it.
     for (const { spec, ...asked } of rollbacksOf(judged)) {
       const { delivery, cause } = origin;
@@ -83,8 +87,9 @@ export function createMakeRuns(deps: {
           : `a ${cause} rolls nothing back; "mainsheet rollback ${spec}" does`;
       if (typeof back === 'string') refused.set(spec, failed(ROLLBACK, back));
       else {
-        bySpec.set(spec, back[0]);
-        changed.push(...back);
+        bySpec.set(spec, back.runs[0]);
+        changed.push(...back.runs);
+        if (back.pause !== undefined) paused.push(back.pause);
       }
     }
     for (const { loaded, verdict, batchKey, rollback } of verdicts) {
@@ -127,7 +132,7 @@ export function createMakeRuns(deps: {
         bySpec.set(now.spec, now);
       }
     }
-    return { bySpec, changed, batched, refused };
+    return { bySpec, changed, batched, refused, paused };
   };
 }
 

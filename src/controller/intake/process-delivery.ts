@@ -8,6 +8,7 @@ import type { Delivery, DeliveryOutcome } from '../../model/delivery.ts';
 import type { Event, Json } from '../../model/event.ts';
 import { PROTECTION } from '../../model/protection.ts';
 import type { News } from '../../model/news.ts';
+import type { Pause } from '../../model/pause.ts';
 import type { Run } from '../../model/run.ts';
 import type { Store, Tables } from '../../store/index.ts';
 import { createOrdering, type Ordering } from '../../runs/ordering/ordering.ts';
@@ -205,9 +206,12 @@ export function createProcessDelivery(deps: {
     };
   }
 
-  function tell({ delivery, outcome, changed }: Settled): void {
+  function tell({ delivery, outcome, changed, paused = [] }: Settled): void {
     failpoint('intake.after');
     announce(delivery, outcome, changed);
+    for (const { name: lane, by, reason } of paused) {
+      logger.info({ delivery: delivery.id, lane, by, reason }, 'lane paused after a rollback');
+    }
   }
 
   /** Within one transaction: the runs, what they do to their lanes, their first callbacks, and the delivery's end. */
@@ -237,7 +241,7 @@ export function createProcessDelivery(deps: {
     delivery: string,
     judged: Judged,
     overtaken: ReadonlyMap<string, string>,
-  ): Promise<{ outcome: DeliveryOutcome; changed: Run[] }> {
+  ): Promise<Omit<Settled, 'delivery'>> {
     const { event, verdicts } = judged;
     const isPlanned = event.kind === 'pull_request' && event.noPlan === undefined;
     const planned = isPlanned ? await notePull(tables, event, clock.now()) : undefined;
@@ -247,7 +251,7 @@ export function createProcessDelivery(deps: {
     const made = await makeRuns(tables, { delivery, cause: 'event', overtaken }, judged);
     const outcome = outcomeOf(judged, made.bySpec, made.batched, made.refused);
     const summary = [outcome.summary, planned ?? []].flat().join('; ');
-    return { outcome: { ...outcome, summary }, changed: made.changed };
+    return { outcome: { ...outcome, summary }, changed: made.changed, paused: made.paused };
   }
 
   /** Notes the move of a branch. Answers with the move that was found by looking, if this is one or a part of it. */
@@ -299,6 +303,8 @@ interface Settled {
   delivery: Delivery;
   outcome: DeliveryOutcome;
   changed: Run[];
+  /** What keeps lanes as they are after rollbacks. Left out: nothing. */
+  paused?: Pause[];
 }
 
 /** What a workflow run was given up for. A push that was is found by looking where its branch is. */

@@ -1,7 +1,6 @@
 import { MainsheetError, RetryableError } from '../../lib/errors.ts';
-import type { Run } from '../../model/run.ts';
 import type { Tables } from '../../store/index.ts';
-import type { Operate } from './operate.ts';
+import type { Operate, RolledBackIn } from './operate.ts';
 import { LONGEST_REASON } from './reason.ts';
 
 /** What a request to a hook asks for. */
@@ -15,13 +14,10 @@ export interface AskedRollback {
 }
 
 /**
- * Rolls a spec back in the transaction that closes the delivery, so once for each. Answers every run that is another than before, the
- * rollback's first; or why nothing is done. `deploy`s of others wait for the transaction's end (`Pauses.lock`).
+ * Rolls a spec back in the transaction that closes the delivery, so once for each. Answers what it has changed, or why
+ * nothing is done. `deploy`s of others wait for the transaction's end (`Pauses.lock`).
  */
-export type HookRollback = (
-  tables: Tables,
-  asked: AskedRollback,
-) => Promise<[Run, ...Run[]] | string>;
+export type HookRollback = (tables: Tables, asked: AskedRollback) => Promise<RolledBackIn | string>;
 
 export function createHookRollback(
   operate: Pick<Operate, 'checkRollback' | 'rollbackSpecIn'>,

@@ -40,17 +40,25 @@ export interface Operate {
   rollbackSpec(spec: string, actor: string, how?: HowToRollBack): Promise<RolledBack>;
   /** Throws what keeps a spec from being rolled back, as `rollbackSpec` does, or `spec-unreadable`; changes nothing. */
   checkRollback(tables: Tables, spec: string): Promise<void>;
-  /** Rolls a spec back in a transaction of the caller, who tells of the runs that are another than before, the rollback's first. */
+  /** Rolls a spec back in a transaction of the caller, who tells of what came of it. */
   rollbackSpecIn(
     tables: Tables,
     spec: string,
     actor: string,
     how: HowToRollBack & { delivery: string },
-  ): Promise<[Run, ...Run[]]>;
+  ): Promise<RolledBackIn>;
   /** Puts a dead callback back into the outbox, or with `whole` all of its target. Throws `entry-unknown`, `entry-not-dead`. */
   resend(entry: number, actor: string, whole?: boolean): Promise<void>;
   /** Puts every dead callback back into the outbox, and says how many there were. */
   resendAll(actor: string): Promise<number>;
+}
+
+/** What a rollback has changed. */
+export interface RolledBackIn {
+  /** Every run that is another than before, the rollback's first. */
+  runs: [Run, ...Run[]];
+  /** What keeps the lane as it is after it. */
+  pause: Pause | undefined;
 }
 
 export interface HowToRollBack {
@@ -123,7 +131,7 @@ export function createOperate(deps: {
     from: Run,
     actor: string,
     { to, resume = false, reason: given = '', delivery }: HowToRollBack & { delivery?: string },
-  ): Promise<{ runs: [Run, ...Run[]]; pause: Pause | undefined }> {
+  ): Promise<RolledBackIn> {
     const why = readReason(given);
     await tables.pauses.lock('to change');
     const target = await rollbackTarget(tables, from, to);
@@ -155,9 +163,7 @@ export function createOperate(deps: {
     return { runs: [own, ...others, ...changed.filter(({ id }) => id !== made.id)], pause };
   }
 
-  async function announceRollback(
-    made: Promise<{ runs: Run[]; pause: Pause | undefined }>,
-  ): Promise<RolledBack> {
+  async function announceRollback(made: Promise<RolledBackIn>): Promise<RolledBack> {
     const { runs, pause } = await made;
     return { run: announce(runs), pause };
   }
@@ -258,8 +264,7 @@ export function createOperate(deps: {
     },
 
     async rollbackSpecIn(tables, spec, actor, how) {
-      const { runs } = await rollBack(tables, await deployed(tables, spec, how.to), actor, how);
-      return runs;
+      return await rollBack(tables, await deployed(tables, spec, how.to), actor, how);
     },
 
     async resend(entry, actor, whole = false) {

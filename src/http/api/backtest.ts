@@ -44,6 +44,7 @@ export function backtestOperations(deps: {
     operation({
       method: 'post',
       path: '/backtest',
+      asks: true,
       costly: true,
       name: 'backtest',
       summary:

@@ -35,6 +35,7 @@ const configuredSchema = z
     id: z.string(),
     path: z.string().describe('Where requests are sent'),
     sender: z.string(),
+    server: z.string().nullable().describe('The git server of whose pushes and releases it tells'),
     file: z.string(),
     line: z.int(),
     inputs: z.array(z.string()),
@@ -179,6 +180,7 @@ export function hookOperations(
     operation({
       method: 'post',
       path: '/hooks/{id}/test',
+      asks: true,
       name: 'testHook',
       summary: 'What a request to a hook would start; nothing is stored',
       body: tried,
@@ -279,6 +281,7 @@ function toConfigured(
     id: hook.id,
     path: pathOf(hook.id),
     sender: hook.sender,
+    server: hook.server ?? null,
     file,
     line,
     inputs: Object.keys(hook.extract),

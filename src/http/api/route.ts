@@ -25,6 +25,8 @@ export interface Operation {
   answer: z.ZodType | { contentTypes: string[] } | undefined;
   /** Whether much has to be read for its answer, so that it is limited for each viewer. */
   costly: boolean;
+  /** Whether it changes nothing, although it has a body: the log does not tell of it as of a deed. */
+  asks: boolean;
   /** Content types beside JSON, in which `serve` answers by itself. */
   alsoAnswers: readonly string[];
   serve(ctx: Context, input: { id: string; query: never; body: never }): Promise<unknown>;
@@ -46,6 +48,7 @@ export function operation<
   answer?: Answer | { contentTypes: string[] };
   alsoAnswers?: readonly string[];
   costly?: boolean;
+  asks?: boolean;
   serve: (
     ctx: Context,
     input: { id: string; query: z.output<Query>; body: z.output<Body> },
@@ -58,6 +61,7 @@ export function operation<
     answer: undefined,
     alsoAnswers: [],
     costly: false,
+    asks: false,
     ...definition,
   };
 }
@@ -111,9 +115,10 @@ export function apiRouter(
       };
       const serve = () => one.serve(ctx, input);
       const answer = await (one.costly ? askCostly(viewerOf(ctx), serve) : serve());
-      if (one.method !== 'get') {
-        const { reason } = query.data as { reason?: unknown };
-        logger.info({ by: viewerOf(ctx).actor, action: ctx.path, reason }, 'operator acted');
+      if (one.method !== 'get' && !one.asks) {
+        const { reason } = query.data as { reason?: string };
+        const why = reason ? { reason } : {};
+        logger.info({ by: viewerOf(ctx).actor, action: ctx.path, ...why }, 'operator acted');
       }
       await flushed();
       if (answer === undefined) return;

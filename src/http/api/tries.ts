@@ -30,6 +30,7 @@ export function tryOperations(deps: {
     operation({
       method: 'post',
       path: '/specs/{name}/try',
+      asks: true,
       costly: true,
       name: 'trySpec',
       summary: 'What an event would start; nothing is stored, nothing runs, and git is not asked',

@@ -1,5 +1,12 @@
 import { TerminalError } from '../../lib/errors.ts';
-import type { Event, Json, PingEvent, ReleaseEvent, WorkflowRunEvent } from '../../model/event.ts';
+import type {
+  Event,
+  Json,
+  OtherEvent,
+  PingEvent,
+  ReleaseEvent,
+  WorkflowRunEvent,
+} from '../../model/event.ts';
 import { describePayload } from './describe-delivery.ts';
 import { whyAnotherEvent } from './event-shape.ts';
 import { parseCheck } from './parse-check.ts';
@@ -57,7 +64,8 @@ export function parseEvent(name: string, payload: Json): Event {
     return other(name, payload, 'Mainsheet deploys on push, release and workflow_run');
   } catch (error) {
     if (!(error instanceof TerminalError)) throw error;
-    return other(name, payload, `the ${name} payload cannot be read: ${error.message}`);
+    const reason = `the ${name} payload cannot be read: ${error.message}`;
+    return { ...other(name, payload, reason), isUnreadable: true };
   }
 }
 
@@ -111,6 +119,6 @@ function parsePing(payload: Fields): PingEvent {
   return { kind: 'ping', repository };
 }
 
-function other(name: string, payload: Json, reason: string): Event {
+function other(name: string, payload: Json, reason: string): OtherEvent {
   return { kind: 'other', name, ...describePayload(name, payload), reason };
 }

@@ -6,6 +6,7 @@ import { outcomeOf } from '../../../src/controller/intake/judged.ts';
 import { createMakeRuns, type Origin } from '../../../src/controller/intake/make-runs.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
+import type { Pause } from '../../../src/model/pause.ts';
 import type { DeploymentSpec } from '../../../src/model/deployment-spec.ts';
 import type { News } from '../../../src/model/news.ts';
 import { createTransitions } from '../../../src/runs/transition.ts';
@@ -117,16 +118,21 @@ steps: [{ run: 'true' }]
     .join('---'),
 );
 
+const PAUSE: Pause = { kind: 'lane', name: 'main', since: 1, by: 'hook:alert', reason: 'errors' };
+
 test('a request rolls back the specs that say so, each with its reason; a replay does not, and both say what came of it', async (t) => {
   const [, open] = ENGINES[0] ?? assert.fail();
   const asked: object[] = [];
+  const paused: Pause[] = [];
   const [run] = [sampleRun('r1', { cause: 'rollback', spec: 'back', sha: OLDER })];
   const makeRuns = createMakeRuns({
     transitions: {} as never,
     clock: systemClock,
     rollBack: async (_, one) => {
       asked.push(one);
-      return one.spec === 'back' ? [{ ...run, sequence: 1 }] : 'it was rolled back already';
+      return one.spec === 'back'
+        ? { runs: [{ ...run, sequence: 1 }], pause: PAUSE }
+        : 'it was rolled back already';
     },
   });
   const hook = { hook: { id: 'alert', if: undefined } } as never;
@@ -140,6 +146,7 @@ test('a request rolls back the specs that say so, each with its reason; a replay
     const judged = await judge(status);
     const origin = { delivery: 'alert.1', cause, overtaken: new Map() };
     const made = await store.atomically((tables) => makeRuns(tables, origin, judged));
+    paused.push(...made.paused);
     return outcomeOf(judged, made.bySpec, made.batched, made.refused);
   };
 
@@ -167,4 +174,5 @@ test('a request rolls back the specs that say so, each with its reason; a replay
     /^Not rolled back: a replay rolls nothing back; "mainsheet rollback last" does$/,
   );
   assert.equal(asked.length, 2);
+  assert.deepEqual(paused, [PAUSE]);
 });

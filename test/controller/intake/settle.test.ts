@@ -10,7 +10,7 @@ import type { Json } from '../../../src/model/event.ts';
 import type { News } from '../../../src/model/news.ts';
 import { openSqlite } from '../../../src/store/engine.ts';
 import { createStore } from '../../../src/store/index.ts';
-import { silent } from '../../git/fixture.ts';
+import { recordLog } from '../../support/log.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
 import { sampleDelivery } from '../../store/samples.ts';
 
@@ -34,6 +34,7 @@ async function createFixture(t: TestContext) {
   const news = createBroadcast<News>();
   const fetched: string[] = [];
   const unused = () => assert.fail('nothing has to be asked');
+  const { logger, log } = recordLog();
   const intake = createIntake({
     whyNoPlan: () => 'no plans here',
     onPull: () => undefined,
@@ -52,11 +53,11 @@ async function createFixture(t: TestContext) {
     apiUrl: 'https://api.github.com',
     leaseMs: 30_000,
     clock: systemClock,
-    logger: silent,
+    logger,
     news,
   });
   const see = (id: number, name: string) => store.repositories.namesSeen(id, name, 1);
-  return { intake, news, state, see, fetched };
+  return { intake, news, state, see, fetched, log };
 }
 
 const push = (ref: string, repository: { id: number; full_name: string }): Json => ({
@@ -125,4 +126,25 @@ test('of a delivery that was settled there is news at once', async (t) => {
   news.subscribe((item) => heard.push(item));
   intake.accepted(sampleDelivery('d1', { outcome: { summary: 'Not deployed', specs: [] } }));
   assert.deepEqual(heard, [{ kind: 'delivery', delivery: 'd1', repository: REPOSITORY }]);
+});
+
+test('the log warns of a delivery that cannot be read, with its id and the reason, and of no other that decides nothing', async (t) => {
+  const { intake, see, log } = await createFixture(t);
+  await see(7, REPOSITORY);
+  const settle = async (id: string, event: string, payload: Json) => {
+    const outcome = await intake.settle(event, payload, 100);
+    const more = { event, action: undefined, repository: undefined, receivedAt: 1 };
+    intake.accepted({ id, ...more, outcome });
+  };
+  await settle('d1', 'push', push('refs/heads/feature', shop));
+  await settle('d2', 'push', { ...(push('refs/heads/x', shop) as object), after: 'no commit' });
+  assert.deepEqual(
+    log.flatMap(({ level, delivery, reason }) => (level === 40 ? [[delivery, reason]] : [])),
+    [
+      [
+        'd2',
+        'Not deployed: the push payload cannot be read: after is not 40 lower-case hexadecimal digits',
+      ],
+    ],
+  );
 });

@@ -28,7 +28,13 @@ test('a replay makes no run of a payload that was removed while git was asked', 
     },
     async makeRuns() {
       made += 1;
-      return { bySpec: new Map(), batched: new Map(), refused: new Map(), changed: [] };
+      return {
+        bySpec: new Map(),
+        batched: new Map(),
+        refused: new Map(),
+        changed: [],
+        paused: [],
+      };
     },
     announce: () => assert.fail('nothing was done'),
     clock: systemClock,

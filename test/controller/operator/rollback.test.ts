@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import type { AnswerTo } from '../../../src/callbacks/answer.ts';
 import { createExpire } from '../../../src/controller/maintenance/expire.ts';
 import { createHookRollback } from '../../../src/controller/operator/hook-rollback.ts';
-import { createOperate } from '../../../src/controller/operator/operate.ts';
+import { createOperate, type RolledBackIn } from '../../../src/controller/operator/operate.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import type { DeploymentSpec, LoadedSpec } from '../../../src/model/deployment-spec.ts';
 import type { News } from '../../../src/model/news.ts';
@@ -224,8 +224,8 @@ test('what waits in the lane for another spec is held too, and a pause that a pe
   assert.deepEqual(pause, made);
 });
 
-const runOf = (answer: string | [Run, ...Run[]]): Run =>
-  typeof answer === 'string' ? assert.fail(answer) : answer[0];
+const runOf = (answer: string | RolledBackIn): Run =>
+  typeof answer === 'string' ? assert.fail(answer) : answer.runs[0];
 
 test('a hook rolls back as itself, with its reason as one line and its delivery in the audit', async (t) => {
   const { deploy, alert, store } = await createFixture(t, { concurrency: NEWEST });
