@@ -20,7 +20,7 @@ test('no answer tells a stranger of a private repository, nor whether something 
     sleep: async () => undefined,
   });
   const { open, closed } = await fillTwo(store, specs);
-  const unknown: Ids = { runs: 'no-run', deliveries: 'no-delivery', name: 'nothing', entry: '999' };
+  const unknown: Ids = { runs: 'no-run', deliveries: 'no-delivery', name: 'nosuchname', entry: '999' };
   const same = (text: string, { entry, ...ids }: Ids) =>
     Object.values(ids)
       .reduce((left, id) => left.replaceAll(id, '…'), text)
@@ -28,12 +28,17 @@ test('no answer tells a stranger of a private repository, nor whether something 
 
   for (const login of ['reader', 'stranger']) {
     const headers = { Cookie: await logInAs(url, login) };
-    const read = async (method: string, path: string) => {
+    const read = async (method: string, path: string, sent: object | undefined) => {
+      const isForm = sent === undefined || sent instanceof URLSearchParams;
       const answer = await fetch(url + path, {
         method,
         redirect: 'manual',
-        headers: { ...headers, ...SAME_SITE },
-        ...(method === 'GET' ? {} : { body: '' }),
+        headers: {
+          ...headers,
+          ...SAME_SITE,
+          ...(isForm ? {} : { 'Content-Type': 'application/json' }),
+        },
+        ...(method === 'GET' ? {} : { body: isForm ? (sent ?? '') : JSON.stringify(sent) }),
       });
       const all = [...answer.headers].filter(
         ([name]) => !/^(?:date|etag|content-length|connection|keep-alive)$/.test(name),
@@ -47,7 +52,7 @@ test('no answer tells a stranger of a private repository, nor whether something 
       }
       if (method === 'GET') {
         for (const query of ['', `?${LISTS[path] ?? ''}`]) {
-          const { status, text } = await read('GET', pathWith(path, open) + query);
+          const { status, text } = await read('GET', pathWith(path, open) + query, undefined);
           assert.ok(
             !text.includes(SECRET) && !text.includes('closed-'),
             `${login}: ${route}${query}`,
@@ -55,17 +60,27 @@ test('no answer tells a stranger of a private repository, nor whether something 
           assert.ok(status < 500, `${route}: ${status}`);
         }
       }
-      if (!path.includes(':')) continue;
-      const hidden = await read(method, pathWith(path, closed));
-      const none = await read(method, pathWith(path, unknown));
-      assert.ok([400, 403, 404].includes(hidden.status), `${login}: ${route}: ${hidden.status}`);
-      assert.equal(hidden.status, none.status, `${login}: ${route}`);
-      if (method === 'GET') {
+      const compare = async (hiddenPath: string, nonePath: string, send?: Send) => {
+        const hidden = await read(method, hiddenPath, send?.(closed));
+        const none = await read(method, nonePath, send?.(unknown));
+        assert.ok(hidden.status < 500, `${login}: ${route}: ${hidden.status}`);
+        assert.equal(hidden.status, none.status, `${login}: ${route}`);
         assert.equal(same(hidden.text, closed), same(none.text, unknown), `${login}: ${route}`);
+        return hidden;
+      };
+      const sends = SENT[route] ?? [];
+      for (const send of sends) {
+        await compare(pathWith(path, open), pathWith(path, open), send);
+        asked.length = 0;
       }
+      if (!path.includes(':')) continue;
+      for (const send of [undefined, ...sends]) {
+        const hidden = await compare(pathWith(path, closed), pathWith(path, unknown), send);
+        assert.ok([400, 403, 404].includes(hidden.status), `${login}: ${route}: ${hidden.status}`);
+      }
+      assert.deepEqual(asked, [], `${login}: ${route}: and nothing was done`);
     }
   }
-  assert.deepEqual(asked, [], 'and nothing was done');
 
   const follow = async (login: string, path: string) => {
     const headers = { Cookie: await logInAs(url, login) };
@@ -117,6 +132,46 @@ test('how much has happened is told to those alone who may hear of all; a stream
     news.publish({ kind: 'delivery', delivery: 'd', repository: `acme/${SECRET}` });
   }
 });
+
+type Send = (ids: Ids) => object;
+
+const pushTo = ({ name }: Ids) => ({
+  ref: 'refs/heads/main',
+  after: 'a'.repeat(40),
+  repository: { full_name: `acme/${name}` },
+});
+const specOf = ({ name }: Ids) =>
+  `name: ${name}\nrepository: acme/${name}\non: { push: {} }\nsteps: [{ run: make }]\n`;
+const reason: Send = ({ name }) => new URLSearchParams({ reason: name });
+
+/** What is sent where a body is read: it names what is hidden, or what is not there. The rest reads none. */
+const SENT: Record<string, Send[]> = {
+  'POST /api/v1/specs/:name/try': [
+    () => ({ event: 'push', ref: 'main' }),
+    (ids) => ({ event: 'push', payload: pushTo(ids) }),
+  ],
+  'POST /api/v1/backtest': [
+    (ids) => ({ specs: [{ file: 'a.yaml', text: specOf(ids) }] }),
+    (ids) => ({ specs: [{ file: 'a.yaml', text: specOf(ids) }], only: [ids.name] }),
+  ],
+  'POST /api/v1/hooks': [({ name }) => ({ hook: 'alerts', owner: name, specs: [name] })],
+  'POST /api/v1/hooks/:id/test': [({ name }) => ({ body: name })],
+  'POST /specs/:name/try': [
+    () => new URLSearchParams({ event: 'push', ref: 'main' }),
+    (ids) => new URLSearchParams({ event: 'push', payload: JSON.stringify(pushTo(ids)) }),
+  ],
+  'POST /specs/:name/backtest': [(ids) => new URLSearchParams({ text: specOf(ids) })],
+  'POST /specs/:name/deploy': [({ name }) => new URLSearchParams({ revision: name })],
+  'POST /specs/:name/pause': [reason],
+  'POST /specs/:name/resume': [reason],
+  'POST /lanes/:name/pause': [reason],
+  'POST /lanes/:name/resume': [reason],
+  'POST /runs/:id/approve': [reason],
+  'POST /runs/:id/reject': [reason],
+  'POST /runs/:id/override': [reason],
+  'POST /callbacks/:id/resend': [() => new URLSearchParams({ target: 'true' })],
+  'POST /hooks/:id/try': [({ name }) => new URLSearchParams({ body: name })],
+};
 
 /** Filters of lists that name what is hidden. */
 const LISTS: Record<string, string> = {
