@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseSpecs } from '../../src/spec/load.ts';
 import { startHttp } from './fixture.ts';
 import { logIn, SAME_SITE } from './pages/browser.ts';
 import { logInAs, peopleWith } from './people.ts';
 import { nextEvent, readEvents } from './read-events.ts';
-import { fillTwo, pathWith, SECRET, type Ids } from './two-repositories.ts';
-
-const { hooks: HOOKS } = parseSpecs('hooks.yaml', 'hook: alerts\nsender: { header: X-Token }\n');
+import { fillTwo, HOOKS, pathWith, SECRET, type Ids } from './two-repositories.ts';
 
 test('no answer tells a stranger of a private repository, nor whether something is in it', async (t) => {
   const people = peopleWith(
@@ -16,11 +13,16 @@ test('no answer tells a stranger of a private repository, nor whether something 
   );
   const { url, routes, store, specs, asked, news } = await startHttp(t, {
     people,
-    hooks: HOOKS.map(({ hook }) => hook),
+    hooks: HOOKS,
     sleep: async () => undefined,
   });
   const { open, closed } = await fillTwo(store, specs);
-  const unknown: Ids = { runs: 'no-run', deliveries: 'no-delivery', name: 'nosuchname', entry: '999' };
+  const unknown: Ids = {
+    runs: 'no-run',
+    deliveries: 'no-delivery',
+    name: 'nosuchname',
+    entry: '999',
+  };
   const same = (text: string, { entry, ...ids }: Ids) =>
     Object.values(ids)
       .reduce((left, id) => left.replaceAll(id, '…'), text)
@@ -140,8 +142,8 @@ const pushTo = ({ name }: Ids) => ({
   after: 'a'.repeat(40),
   repository: { full_name: `acme/${name}` },
 });
-const specOf = ({ name }: Ids) =>
-  `name: ${name}\nrepository: acme/${name}\non: { push: {} }\nsteps: [{ run: make }]\n`;
+const specOf = ({ name }: Ids, called = name) =>
+  `name: ${called}\nrepository: acme/${name}\non: { push: {} }\nsteps: [{ run: make }]\n`;
 const reason: Send = ({ name }) => new URLSearchParams({ reason: name });
 
 /** What is sent where a body is read: it names what is hidden, or what is not there. The rest reads none. */
@@ -153,6 +155,7 @@ const SENT: Record<string, Send[]> = {
   'POST /api/v1/backtest': [
     (ids) => ({ specs: [{ file: 'a.yaml', text: specOf(ids) }] }),
     (ids) => ({ specs: [{ file: 'a.yaml', text: specOf(ids) }], only: [ids.name] }),
+    (ids) => ({ specs: [{ file: 'a.yaml', text: specOf(ids, 'storefront') }] }),
   ],
   'POST /api/v1/hooks': [({ name }) => ({ hook: 'alerts', owner: name, specs: [name] })],
   'POST /api/v1/hooks/:id/test': [({ name }) => ({ body: name })],
@@ -160,7 +163,10 @@ const SENT: Record<string, Send[]> = {
     () => new URLSearchParams({ event: 'push', ref: 'main' }),
     (ids) => new URLSearchParams({ event: 'push', payload: JSON.stringify(pushTo(ids)) }),
   ],
-  'POST /specs/:name/backtest': [(ids) => new URLSearchParams({ text: specOf(ids) })],
+  'POST /specs/:name/backtest': [
+    (ids) => new URLSearchParams({ text: specOf(ids) }),
+    (ids) => new URLSearchParams({ text: specOf(ids, 'storefront') }),
+  ],
   'POST /specs/:name/deploy': [({ name }) => new URLSearchParams({ revision: name })],
   'POST /specs/:name/pause': [reason],
   'POST /specs/:name/resume': [reason],

@@ -6,6 +6,15 @@ import { sampleDelivery, sampleRun, sampleStatus } from '../store/samples.ts';
 /** The name of a repository, a spec and a lane that is kept from those who may not read it. */
 export const SECRET = 'skunkworks';
 
+/** The hook that both specs are for. */
+export const HOOKS = parseSpecs(
+  'hooks.yaml',
+  'kind: hook\nid: alerts\nsender: { hmac: { header: X-Sig } }\nextract: { name: $.name }\n',
+).hooks.map(({ hook }) => hook);
+
+/** The id of a hook that is made by hand. */
+const MADE = 'ab'.repeat(16);
+
 /** Ids of what is in each of the two repositories. */
 export interface Ids {
   runs: string;
@@ -32,8 +41,14 @@ export async function fillTwo(
     await fill(store, 'open', 'storefront'),
     await fill(store, 'closed', SECRET),
   ];
+  await addMadeHook(store);
+  return { open, closed };
+}
+
+/** The hook that was made by hand: of `alerts`, and its texts name what is hidden. */
+export async function addMadeHook(store: Store): Promise<void> {
   await store.hooks.add({
-    id: 'made',
+    id: MADE,
     hook: 'alerts',
     owner: SECRET,
     specs: [SECRET],
@@ -41,9 +56,8 @@ export async function fillTwo(
     secrets: [],
     createdAt: 1,
     createdBy: 'admin',
-    expiresAt: Number.MAX_SAFE_INTEGER,
+    expiresAt: Date.UTC(2100, 0),
   });
-  return { open, closed };
 }
 
 async function fill(store: Store, id: string, name: string): Promise<Ids> {
@@ -97,7 +111,7 @@ export function pathWith(route: string, ids: Ids): string {
     deliveries: ids.deliveries,
     outbox: ids.entry,
     callbacks: ids.entry,
-    hooks: 'made',
+    hooks: MADE,
   };
   return route.replace(':step', '1').replaceAll(/:\w+/g, rooms[room] ?? ids.name);
 }

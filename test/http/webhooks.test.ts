@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { test, type TestContext } from 'node:test';
+import { createPermissions } from '../../src/github/permissions.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore } from '../../src/store/index.ts';
+import { createTestClock } from '../github/support.ts';
 import { asAdmin } from '../support/admin.ts';
 import { until } from '../support/until.ts';
 import { logIn } from './pages/browser.ts';
 import { NOW, startHttp, type Fixture } from './fixture.ts';
+import { logInAs, peopleWith } from './people.ts';
+import { fillTwo } from './two-repositories.ts';
 
 const BODY = JSON.stringify({
   ref: 'refs/heads/main',
@@ -381,4 +385,42 @@ test('what the log says of a refused delivery holds nothing of its body or signa
   await send(fixture, { body });
   const log = JSON.stringify(fixture.log);
   assert.doesNotMatch(log, /very secret|sha256=/);
+});
+
+test('what is remembered of the rights of people is asked for again once a verified delivery says that they changed', async (t) => {
+  const asked: string[] = [];
+  const request = async (_route: string, { repo }: { repo: string }) => {
+    asked.push(repo);
+    return { status: 200, headers: {}, data: { permission: 'read', user: { id: 1 } } };
+  };
+  const github = { octokit: async () => ({ request }) as never };
+  const people = peopleWith(
+    { alice: {} },
+    { permissions: createPermissions({ github, clock: createTestClock() }) },
+  );
+  const fixture = await startHttp(t, { people });
+  await fillTwo(fixture.store, fixture.specs);
+  const headers = { Cookie: await logInAs(fixture.url, 'alice') };
+  const askedFor = async () => {
+    asked.length = 0;
+    assert.equal((await fetch(`${fixture.url}/specs`, { headers })).status, 200);
+    return asked.toSorted();
+  };
+  const both = ['skunkworks', 'storefront'];
+  assert.deepEqual(await askedFor(), both);
+  const body = JSON.stringify({ repository: { id: 1, full_name: 'Acme/Storefront' } });
+  for (const [event, again] of [
+    ['ping', []],
+    ['member', ['storefront']],
+    ['repository', ['storefront']],
+    ['membership', both],
+    ['organization', both],
+    ['team', both],
+  ] as const) {
+    const sent = { 'X-GitHub-Event': event, 'X-GitHub-Delivery': event };
+    assert.equal((await send(fixture, { body, secret: 'other', headers: sent })).status, 401);
+    assert.deepEqual(await askedFor(), [], `${event} that is not signed`);
+    assert.equal((await send(fixture, { body, headers: sent })).status, 202);
+    assert.deepEqual(await askedFor(), again, event);
+  }
 });
