@@ -23,12 +23,16 @@ const PROMISED = [
   'dispatch',
 ];
 const TIMEOUT_MS = 60_000;
+/** In what `--json` prints. */
+const MOST_PROBLEMS = 50;
 
 export interface DemoOptions {
   /** Ends after the run instead of staying up. */
   once: boolean;
   /** Prints the timeline as JSON and nothing else. */
   json: boolean;
+  /** A directory of specs. Default: the demo's own. */
+  specs?: string;
   stdout: NodeJS.WritableStream & { isTTY?: boolean };
   /** Aborted by Ctrl-C. */
   signal: AbortSignal;
@@ -42,16 +46,28 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const say = (line: string) => {
     if (!options.json) options.stdout.write(`${line}\n`);
   };
-  const dataDir = await mkdtemp(join(tmpdir(), 'mainsheet-demo-'));
+  const directory = await mkdtemp(join(tmpdir(), 'mainsheet-demo-'));
   const cleanups: (() => Promise<unknown>)[] = [
-    () => rm(dataDir, { recursive: true, force: true }),
+    () => rm(directory, { recursive: true, force: true }),
   ];
   const observing = new AbortController();
   try {
     const forge = await createForge({ repositories: [SITE, HUB] });
     cleanups.push(() => forge.close());
     const secret = randomBytes(20).toString('hex');
-    const controller = await startController({ forge, dataDir, secret });
+    const broken = Promise.withResolvers<void>();
+    const problems: string[] = [];
+    const controller = await startController({
+      forge,
+      directory,
+      secret,
+      specs: options.specs,
+      onError([what = '', ...about]) {
+        say(`✗ Mainsheet: ${[what, ...about.map((line) => `  ${line}`)].join('\n')}`);
+        if (problems.length < MOST_PROBLEMS) problems.push(...(about.length > 0 ? about : [what]));
+        broken.resolve();
+      },
+    });
     cleanups.push(() => controller.stop());
     forge.hook({ url: `${controller.url}/webhooks/v1/github`, secret });
     const sample = await createSample(forge, SITE);
@@ -71,6 +87,13 @@ export async function runDemo(options: DemoOptions): Promise<number> {
       if (of !== shown) say(`\n# push of ${of.slice(0, 7)}`);
       shown = of;
       say(format(stage, options.stdout));
+      // Without it there is no controller to ask.
+      if (stage.stage === 'failed' && !options.once) {
+        const run = /^run (\w+)/.exec(stage.detail)?.[1];
+        say(
+          `${' '.repeat(14)}read its log, with MAINSHEET_URL as below: ${process.argv[1]} logs ${run}`,
+        );
+      }
     });
     const timeline = timelines.begin(sha, Date.now());
     // Whatever they would have seen and did not is missing from the timeline, which decides.
@@ -83,6 +106,8 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     const patience = AbortSignal.any([options.signal, enough.signal]);
     await Promise.race([
       Promise.all(PROMISED.map((stage) => timeline.reached(stage))),
+      timeline.reached('failed'),
+      broken.promise,
       delay(TIMEOUT_MS, undefined, { signal: patience }).catch(() => undefined),
     ]);
     enough.abort();
@@ -91,13 +116,13 @@ export async function runDemo(options: DemoOptions): Promise<number> {
 
     if (options.json) {
       options.stdout.write(
-        `${JSON.stringify({ sha, stages: timeline.stages, missing, github: seen }, undefined, 2)}\n`,
+        `${JSON.stringify({ sha, stages: timeline.stages, missing, problems, github: seen }, undefined, 2)}\n`,
       );
     } else {
       showGitHub(seen, say);
       if (missing.length > 0) say(`\nNot reached: ${missing.join(', ')}`);
     }
-    if (!options.once && !options.json && missing.length === 0 && !options.signal.aborted) {
+    if (!options.once && !options.json && !options.signal.aborted) {
       showInvitation(forge, controller, await loginLink(controller), say);
       await new Promise((resolve) =>
         options.signal.addEventListener('abort', resolve, { once: true }),
@@ -167,7 +192,7 @@ async function loginLink({ url, tokenFile }: DemoController): Promise<string> {
 
 function showInvitation(
   forge: Forge,
-  { url, tokenFile }: DemoController,
+  { url, tokenFile, logFile }: DemoController,
   link: string,
   say: (line: string) => void,
 ): void {
@@ -184,6 +209,7 @@ It stays up. Push again, and what becomes of it is shown there and here:
   ${process.argv[1]} runs
   curl -H "Authorization: Bearer $(cat ${tokenFile})" ${url}/api/v1/deliveries
   curl -NH "Authorization: Bearer $(cat ${tokenFile})" ${url}/api/v1/events
+Mainsheet's own log is in ${logFile}.
 Ctrl-C ends it and leaves nothing behind.`);
 }
 

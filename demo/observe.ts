@@ -81,7 +81,10 @@ export async function observeController(
       const id = text(data['run']);
       const run = runs.get(id) ?? (await runOf(get, id));
       runs.set(id, run);
-      noteRun(event, data, run, at, timelines);
+      if (event === 'run' && data['state'] === 'failed') {
+        const reason = text((await get(`/runs/${id}`))['reason']);
+        timelines.of(run.sha)?.note('failed', `run ${id}: ${reason}`, at);
+      } else noteRun(event, data, run, at, timelines);
     }
   }
 }

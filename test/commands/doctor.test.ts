@@ -417,7 +417,7 @@ test(
   },
 );
 
-test('an App needs what gates and steps of the specs need, and only then', async (t) => {
+test('an App needs what the specs need, also as events, and only then', async (t) => {
   const forge = await createForge({ repositories: ['acme/storefront'], app: true });
   t.after(() => forge.close());
   const env: Record<string, string> = {
@@ -449,6 +449,23 @@ test('an App needs what gates and steps of the specs need, and only then', async
   assert.deepEqual(await aboutThem(), [
     'the App has actions: read, but needs write to start and cancel workflows',
   ]);
+  await writeFile(file, `${SPEC}comments: true\n`);
+  assert.partialDeepStrictEqual(
+    (await examined(env)).of('GitHub').filter(({ detail }) => detail.includes('subscribe')),
+    [
+      {
+        state: 'fail',
+        detail:
+          'the App does not subscribe to issue_comment, and a spec with comments: true needs it',
+      },
+      { state: 'fail' },
+      {
+        state: 'ok',
+        detail:
+          'the App does not subscribe to pull_request; specs with plan: true, or on: pull_request need it',
+      },
+    ],
+  );
 });
 
 test('a program that a step names has to be on the PATH', async (t) => {

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { runDemo } from '../../demo/main.ts';
@@ -52,4 +55,34 @@ test('the demo shows the whole timeline of every push', async (t) => {
   }
   interrupted.abort();
   assert.equal(await demo, 0);
+});
+
+test('a broken spec and a failed run are shown with what is wrong, and where it can be read', async (t) => {
+  const specs = await mkdtemp(join(tmpdir(), 'mainsheet-demo-specs-'));
+  const spec = (steps: string) =>
+    writeFile(
+      join(specs, 'a.yaml'),
+      `name: storefront\nrepository: acme/storefront\non: push\n${steps}\n`,
+    );
+  await spec('steps: [{ run: x }]\nodd: 1');
+  let shown = '';
+  const stdout = new PassThrough();
+  stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()));
+  const interrupted = new AbortController();
+  const demo = runDemo({ once: false, json: false, specs, stdout, signal: interrupted.signal });
+  t.after(async () => {
+    interrupted.abort();
+    await demo;
+    await rm(specs, { recursive: true });
+  });
+  await until('it stays up', () => /Mainsheet's own log is in \S+controller\.log/.test(shown));
+  assert.match(
+    shown,
+    /✗ Mainsheet: deployment specs are broken; none is in use\n {2}a\.yaml:5:1: /,
+  );
+  await spec('steps: [{ name: Build, run: exit 7 }]');
+  await until('the run that waited fails', () => /✗ failed .*\n.*\n/.test(shown));
+  assert.match(shown, /✗ failed +run (\w+): .*Build.*\n +read its log.* logs \1\n/);
+  interrupted.abort();
+  assert.equal(await demo, 1);
 });

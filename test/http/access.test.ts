@@ -107,22 +107,27 @@ test('what an operator asks for is written down as theirs, and without the token
   assert.deepEqual(asked, ['cancel r1 as admin']);
 });
 
-test('what an operator did is in the log, and what was refused is not', async (t) => {
+test('what an operator did is in the log, and what was refused or only asked is not', async (t) => {
   const { url, store, log } = await startHttp(t);
   await store.runs.insert(sampleRun('r1'), ['Build']);
   for (const run of ['r1', 'unknown']) {
     await asAdmin(`${url}/api/v1/runs/${run}/cancel`, { method: 'POST' });
   }
   await asAdmin(`${url}/api/v1/runs`);
-  const tried = await asAdmin(`${url}/api/v1/specs/storefront/try`, {
+  await asAdmin(`${url}/api/v1/runs/r1/approve`, { method: 'POST' });
+  const asked = await asAdmin(`${url}/api/v1/backtest`, {
     method: 'POST',
-    body: '{"ref":"main"}',
+    headers: { 'Content-Type': 'application/json' },
+    body: '{"specs":[]}',
   });
-  assert.ok(tried.status < 500);
+  assert.equal(asked.status, 200, await asked.text());
   const acted = log.filter(({ msg }) => msg === 'operator acted');
   assert.deepEqual(
-    acted.map(({ by, action }) => [by, action]),
-    [['admin', '/api/v1/runs/r1/cancel']],
+    acted.map(({ by, action, ...more }) => [by, action, 'reason' in more]),
+    [
+      ['admin', '/api/v1/runs/r1/cancel', false],
+      ['admin', '/api/v1/runs/r1/approve', false],
+    ],
   );
 });
 
