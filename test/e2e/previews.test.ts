@@ -91,6 +91,9 @@ test('a pull request is deployed and commented, changed in place with it, and ta
   assert.equal(summary, `Pull request #${number} is closed: its previews are taken down`);
   const [run, ...more] = await teardownsOf(opened);
   assert.deepEqual([run?.sha, run?.state, more.length], [pushed.head, 'succeeded', 0]);
+  assert.equal(run?.reason, 'Taken down');
+  const going = await world.explained(run.delivery);
+  assert.equal(going.summary, `Taking down preview-${number}`);
   await world.settled();
   const deployments = await world.forge.deployments(SITE);
   const states = deployments
