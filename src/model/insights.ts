@@ -16,6 +16,8 @@ export interface EndedRun {
   pushedAt: number | undefined;
   /** When its commit was made, where its push tells. */
   committedAt: number | undefined;
+  /** Whether its commit had been live in its lane before, whenever that was. */
+  wasLive: boolean;
 }
 
 /** The range that is looked at: `to` is not in it. Milliseconds since the epoch. */
@@ -118,13 +120,18 @@ const MOST_DAY_BUCKETS = 62;
 /** The epoch began on a Thursday. */
 const FIRST_MONDAY = 4 * DAY_MS;
 
-/** The metrics of the runs that ended within the range, of all and of each spec in each environment. Pure. */
+/**
+ * The metrics of the runs that ended within the range, of all and of each spec in each environment. Runs that ended before it are
+ * not counted: they tell what was live and what had failed at its beginning. Pure.
+ */
 export function insightsOf(runs: readonly EndedRun[], range: Range): Insights {
-  const within = runs
-    .filter(({ finishedAt }) => finishedAt >= range.from && finishedAt < range.to)
+  const ended = runs
+    .filter(({ finishedAt }) => finishedAt < range.to)
     .sort((a, b) => a.finishedAt - b.finishedAt);
-  const lanes = groupBy(within, ({ spec, environment, lane }) => [spec, environment, lane]);
-  const stories = lanes.map(storyOf);
+  const lanes = groupBy(ended, ({ spec, environment, lane }) => [spec, environment, lane]);
+  const stories = lanes
+    .map((lane) => storyOf(lane, range.from))
+    .filter((story) => story.runs.length > 0);
   const groups = groupBy(stories, ({ runs: [run] }) => [run?.spec, run?.environment]);
   return {
     all: metricsOf(stories, range),
@@ -147,16 +154,18 @@ export function percentilesOf(values: readonly number[]): Percentiles | undefine
   return { count: sorted.length, p50: at(0.5), p90: at(0.9), p99: at(0.99) };
 }
 
-/** Of one lane's runs, in the order in which they ended. */
-function storyOf(runs: EndedRun[]): Story {
-  const story: Story = { runs, changes: [], leads: [], restores: [], unrestored: 0 };
+/** Of one lane's runs, in the order in which they ended: those from `from` on are told of. */
+function storyOf(runs: readonly EndedRun[], from: number): Story {
+  const story: Story = { runs: [], changes: [], leads: [], restores: [], unrestored: 0 };
   const seen = new Set<string>();
   let live: Change | undefined;
   let brokenSince: number | undefined;
   for (const run of runs) {
+    const isWithin = run.finishedAt >= from;
     const isRollback = run.cause === 'rollback';
     const change = { run, isFailed: run.state === 'failed' };
-    if (!isRollback) story.changes.push(change);
+    if (isWithin) story.runs.push(run);
+    if (isWithin && !isRollback) story.changes.push(change);
     if (run.state === 'failed') {
       brokenSince ??= run.finishedAt;
       continue;
@@ -165,12 +174,13 @@ function storyOf(runs: EndedRun[]): Story {
       live.isFailed = true;
       brokenSince = live.run.finishedAt;
     }
-    if (brokenSince !== undefined) {
+    if (isWithin && brokenSince !== undefined) {
       story.restores.push({ finishedAt: run.finishedAt, took: run.finishedAt - brokenSince });
     }
     brokenSince = undefined;
     live = isRollback ? undefined : change;
-    if (!isRollback && !seen.has(run.sha)) story.leads.push(run);
+    const isFirst = !run.wasLive && !seen.has(run.sha);
+    if (isWithin && !isRollback && isFirst) story.leads.push(run);
     seen.add(run.sha);
   }
   if (brokenSince !== undefined) story.unrestored = 1;

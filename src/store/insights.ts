@@ -6,6 +6,8 @@ import { list, queries, when, type Db } from './query.ts';
 
 /** Runs that are told of, those that ended last. */
 const MOST_RUNS = 5000;
+/** Runs before them, from which it is known what had failed. */
+const MOST_BEFORE = 1000;
 /** Ids in one statement. */
 const AT_ONCE = 500;
 /** Characters of a payload that is read for the time of a commit. */
@@ -19,7 +21,9 @@ export interface InsightFilter {
 }
 
 /** A run that deployed, without what its delivery tells. */
-export type StoredRun = Omit<EndedRun, 'committedAt' | 'pushedAt'> & { delivery: string };
+export type StoredRun = Omit<EndedRun, 'committedAt' | 'pushedAt' | 'wasLive'> & {
+  delivery: string;
+};
 
 export interface StepTime {
   spec: string;
@@ -32,24 +36,46 @@ export interface StepTime {
 export function createInsights(db: Db) {
   const { all } = queries(db);
   return {
-    /** The runs that succeeded or failed within the range, the last first. `isWhole`: there were no more than are told. */
+    /**
+     * The runs that succeeded or failed within the range, the last first. `isWhole`: there were no more than are told. `before`:
+     * those that ended before them.
+     */
     async runs(
       { from, to }: Range,
       filter: InsightFilter,
-    ): Promise<{ runs: StoredRun[]; isWhole: boolean }> {
+    ): Promise<{ runs: StoredRun[]; before: StoredRun[]; isWhole: boolean }> {
       const rows = await all<StoredRun>`
         select r.id, r.spec, r.environment, r.lane, r.cause, r.state, r.sha, r.delivery,
           r.created_at as "createdAt", r.started_at as "startedAt", r.finished_at as "finishedAt"
         from runs r
         where r.state in ('succeeded', 'failed') and r.event not in (${sql.lit(PROTECTION)}, 'teardown')
-        and r.finished_at >= ${from} and r.finished_at < ${to}
+        and r.finished_at < ${to}
         ${when(filter.spec, (spec) => sql`and r.spec = ${spec}`)}
         ${when(filter.environment, (environment) => sql`and r.environment = ${environment}`)}
         ${when(repositoriesOf(filter), (names) => sql`and ${isOneOf(sql`lower(r.repository)`, names)}`)}
-        order by r.finished_at desc, r.seq desc limit ${MOST_RUNS + 1}`;
-      const runs = rows.slice(0, MOST_RUNS);
-      for (const run of runs) run.startedAt ??= undefined;
-      return { runs, isWhole: rows.length <= MOST_RUNS };
+        order by r.finished_at desc, r.seq desc limit ${MOST_RUNS + MOST_BEFORE + 1}`;
+      for (const run of rows) run.startedAt ??= undefined;
+      const within = rows.filter(({ finishedAt }) => finishedAt >= from).length;
+      const told = Math.min(within, MOST_RUNS);
+      return {
+        runs: rows.slice(0, told),
+        before: rows.slice(told, told + MOST_BEFORE),
+        isWhole: within <= MOST_RUNS,
+      };
+    },
+
+    /** Those of the runs whose commit had been live in their lane before. Only the commit's own runs are looked at. */
+    async liveBefore(runs: readonly string[]): Promise<ReadonlySet<string>> {
+      const found = new Set<string>();
+      for (let at = 0; at < runs.length; at += AT_ONCE) {
+        const rows = await all<{ id: string }>`
+          select r.id from runs r where r.id in ${list(runs.slice(at, at + AT_ONCE))} and exists (
+            select 1 from runs e where e.sha = r.sha and e.spec || '' = r.spec
+            and e.environment = r.environment and e.lane = r.lane and e.state = 'succeeded'
+            and e.event not in (${sql.lit(PROTECTION)}, 'teardown') and e.finished_at < r.finished_at)`;
+        for (const { id } of rows) found.add(id);
+      }
+      return found;
     },
 
     /** How long each step took that succeeded in one of the runs. */

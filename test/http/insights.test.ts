@@ -52,6 +52,19 @@ test('the metrics come from the runs, their steps and the push that brought the 
   assert.equal(answer.whole, true);
 });
 
+test('what was live and what had failed when the range began counts in it', async (t) => {
+  const fixture = await startHttp(t);
+  const before = { createdAt: NOW - 50 * HOUR, startedAt: NOW - 49 * HOUR };
+  await insert(fixture, 'live', { ...before, finishedAt: NOW - 48 * HOUR });
+  const failed = { state: 'failed', sha: 'c'.repeat(40) } as const;
+  await insert(fixture, 'broken', { ...before, ...failed, finishedAt: NOW - 36 * HOUR });
+  await fill(fixture);
+  const { all } = await read(fixture, `?from=${new Date(NOW - 24 * HOUR).toISOString()}`);
+  const took = 36 * 3600 - 0.001;
+  assert.deepEqual(all['timeToRestore'], { count: 1, p50: took, p90: took, p99: took });
+  assert.deepEqual([all.deployments, all['commitToLive'], all.pushToLive], [1, null, null]);
+});
+
 test('runs that were cancelled or superseded, of a job of Actions, of a preview that is taken down, or not asked for are not counted', async (t) => {
   const fixture = await startHttp(t);
   await insert(fixture, 'r1', { state: 'cancelled' });

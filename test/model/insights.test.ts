@@ -19,6 +19,7 @@ function ended(sha: string, finishedAt: number, more: Partial<EndedRun> = {}): E
     finishedAt,
     pushedAt: 100,
     committedAt: 50,
+    wasLive: false,
     ...more,
   };
 }
@@ -52,6 +53,27 @@ test('the lead time ends when a commit is live for the first time', () => {
   );
   assert.deepEqual(all.commitToLive, { count: 1, p50: 2000, p90: 2000, p99: 2000 });
   assert.deepEqual(all.pushToLive, { count: 1, p50: 1950, p90: 1950, p99: 1950 });
+});
+
+test('a commit that was live before the range does not go live for the first time in it', () => {
+  const all = metrics(
+    ended('a', 1000, { cause: 'retry', wasLive: true }),
+    ended('b', -1),
+    ended('b', 2000, { cause: 'deploy' }),
+  );
+  assert.deepEqual([all.deployments, all.commitToLive, all.pushToLive], [2, undefined, undefined]);
+});
+
+test('what failed before the range is restored in it, and what was live before it is rolled back in it', () => {
+  const broken = metrics(ended('a', -4000, failed), ended('b', -3000, failed), ended('c', 1000));
+  assert.equal(broken.timeToRestore?.p50, 5000);
+  assert.deepEqual([broken.failed, broken.deployments], [0, 1]);
+  const back = metrics(ended('a', -3000), ended('b', -2000), ended('a', 1000, rollback));
+  assert.equal(back.timeToRestore?.p50, 3000);
+  const mended = metrics(ended('a', -3000, failed), ended('b', -2000), ended('c', 1000));
+  assert.equal(mended.timeToRestore, undefined);
+  const still = insightsOf([ended('a', -3000, failed)], RANGE);
+  assert.deepEqual([still.all.unrestored, still.groups], [0, []]);
 });
 
 test('no lead time is told of a commit whose time is not known, or later than its deployment', () => {

@@ -202,6 +202,11 @@ describe('with ten thousand closed rows', () => {
       ['runs_by_repository'],
       () => store.insights.runs({ from: 1, to: 5 }, { visible: ['a/b', 'a/c'] }),
     ],
+    [
+      'insights.liveBefore',
+      ['runs_by_sha', 'sqlite_autoindex_runs_1'],
+      () => store.insights.liveBefore(['a', 'b']),
+    ],
     ['runs.countOpen', ['runs_waiting'], () => store.runs.countOpen()],
     ['runs.underWay', ['runs_waiting'], () => store.runs.underWay({ each: 9, most: 99 })],
     ['inbox.countPending', ['deliveries_waiting'], () => store.inbox.countPending()],

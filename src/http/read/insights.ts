@@ -35,6 +35,21 @@ export function createReadInsights({ insights }: Pick<Store, 'insights'>): ReadI
   /** When deliveries came; undefined for those that are no pushes. */
   const pushed = new Map<string, number | undefined>();
 
+  /** Of runs: whether their commit had been live before. */
+  const again = new Map<string, boolean>();
+
+  async function learnLive(runs: readonly StoredRun[]): Promise<void> {
+    if (again.size > MOST_KNOWN) again.clear();
+    const unknown = runs
+      .filter(
+        ({ id, state, delivery }) =>
+          state === 'succeeded' && pushed.get(delivery) !== undefined && !again.has(id),
+      )
+      .map(({ id }) => id);
+    const found = await insights.liveBefore(unknown);
+    for (const id of unknown) again.set(id, found.has(id));
+  }
+
   async function learnPushes(runs: readonly StoredRun[]): Promise<void> {
     if (pushed.size > MOST_KNOWN) pushed.clear();
     const unknown = runs.map(({ delivery }) => delivery).filter((id) => !pushed.has(id));
@@ -56,20 +71,22 @@ export function createReadInsights({ insights }: Pick<Store, 'insights'>): ReadI
   }
 
   return async (asked, filter) => {
-    const { runs, isWhole } = await insights.runs(asked, filter);
+    const { runs, before, isWhole } = await insights.runs(asked, filter);
     const from = isWhole ? asked.from : (runs.at(-1)?.finishedAt ?? asked.from);
     const range = { from, to: asked.to };
     const newest = runs.slice(0, MOST_LOOKED_INTO);
     await learnPushes(runs);
+    await learnLive(runs);
     await learn(newest.filter(({ state }) => state === 'succeeded'));
     const times = await insights.steps(newest.map(({ id }) => id));
     const steps = Map.groupBy(times, ({ spec, step }) => JSON.stringify([spec, step]));
     return {
       ...insightsOf(
-        runs.map((run) => ({
+        [...runs, ...before].map((run) => ({
           ...run,
           committedAt: known.get(keyOf(run)),
           pushedAt: pushed.get(run.delivery),
+          wasLive: again.get(run.id) ?? false,
         })),
         range,
       ),

@@ -26,7 +26,8 @@ test('of a range with more runs than are looked at, figures are of the time that
   ] as const) {
     const read = createReadInsights({
       insights: {
-        runs: async () => ({ runs: RUNS, isWhole }),
+        runs: async () => ({ runs: RUNS, before: [], isWhole }),
+        liveBefore: async () => new Set(),
         steps: async () => [],
         pushTimes: async () => new Map(),
         pushes: async () => [],

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { LogChunk } from '../../../src/store/logs.ts';
 import type { WithStore } from '../contract.ts';
 import { withOrigin } from '../../../src/lib/origin.ts';
+import type { NewRun } from '../../../src/model/run.ts';
 import type { AuditFilter } from '../../../src/store/audit.ts';
 import { decodeCursor } from '../../../src/store/page.ts';
 import { sampleDelivery, sampleRun } from '../samples.ts';
@@ -113,12 +114,42 @@ export function recordsContract(withStore: WithStore): void {
         (await store.insights.runs({ from: 8000, to: 9001 }, filter)).runs.map(({ id }) => id),
         ['r1', 'r2'],
       );
+      const { before } = await store.insights.runs({ from: 9000, to: 9001 }, filter);
+      assert.deepEqual(
+        before.map(({ id }) => id),
+        ['r2'],
+      );
       const visible = { visible: ['acme/other'] };
       assert.deepEqual((await store.insights.runs({ from: 0, to: 9001 }, visible)).runs, []);
       assert.deepEqual(await store.insights.steps(['r1']), [
         { spec: 'storefront', step: 'Build', took: 6000 },
       ]);
       assert.equal((await store.insights.pushes(['d1', 'd2'])).length, 1);
+    }),
+  );
+
+  test(
+    'a commit was live before where a run of it succeeded earlier in the same lane of the same environment',
+    withStore(async (store) => {
+      const add = (id: string, more: Partial<NewRun>) =>
+        store.runs.insert(sampleRun(id, { state: 'succeeded', finishedAt: 1000, ...more }), []);
+      await add('first', {});
+      await add('again', { finishedAt: 2000 });
+      for (const [id, more] of [
+        ['sha', { sha: 'c'.repeat(40) }],
+        ['spec', { spec: 'other' }],
+        ['lane', { lane: 'other' }],
+        ['environment', { environment: 'other' }],
+      ] as const) {
+        await add(`${id} 1`, { ...more, finishedAt: 3000 });
+      }
+      const lane = { lane: 'broken' };
+      await add('failed', { ...lane, state: 'failed' });
+      await add('taken down', { ...lane, event: 'teardown' });
+      await add('at last', { ...lane, finishedAt: 4000 });
+      const { runs } = await store.insights.runs({ from: 0, to: 9000 }, {});
+      const found = await store.insights.liveBefore(runs.map(({ id }) => id));
+      assert.deepEqual([...found], ['again']);
     }),
   );
 
