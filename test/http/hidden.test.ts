@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { sampleDelivery } from '../store/samples.ts';
 import { startHttp } from './fixture.ts';
 import { logIn, SAME_SITE } from './pages/browser.ts';
 import { logInAs, peopleWith } from './people.ts';
@@ -133,6 +134,38 @@ test('how much has happened is told to those alone who may hear of all; a stream
     }
     news.publish({ kind: 'delivery', delivery: 'd', repository: `acme/${SECRET}` });
   }
+});
+
+test('those who see nothing are told to ask for access, and those who may do everything how to set up a server', async (t) => {
+  const { url } = await startHttp(t, { people: peopleWith({ stranger: {} }) });
+  const [stranger, admin] = [await logInAs(url, 'stranger'), await logIn(url)];
+  const page = async (path: string, Cookie: string) =>
+    await (await fetch(url + path, { headers: { Cookie } })).text();
+  const how = /MAINSHEET_|mainsheet (?:send|validate)|beside the specs/;
+  for (const path of ['/', '/specs', '/hooks', '/deliveries', '/deliveries?event=ping']) {
+    const text = await page(path, stranger);
+    assert.match(text, /Nothing that you may see yet/, path);
+    assert.doesNotMatch(text, how, path);
+    assert.match(await page(path, admin), how, path);
+  }
+});
+
+test('deliveries can be narrowed to each event that is shown, and to the one that is chosen', async (t) => {
+  const { url, store } = await startHttp(t);
+  await store.accept(sampleDelivery('d1', { event: 'hook:registry' }));
+  const Cookie = await logIn(url);
+  const events = async (query: string) => {
+    const text = await (await fetch(`${url}/deliveries${query}`, { headers: { Cookie } })).text();
+    const [, select = ''] = /<select[^>]*name="event"[^>]*>(.*?)<\/select>/s.exec(text) ?? [];
+    return [...select.matchAll(/<option value="([^"]+)"( selected)?>/g)].map(
+      ([, event, chosen]) => event + (chosen ?? ''),
+    );
+  };
+  const all = await events('');
+  for (const event of ['push', 'pull_request', 'check_run', 'hook:registry']) {
+    assert.ok(all.includes(event), event);
+  }
+  assert.ok((await events('?event=teardown:shop')).includes('teardown:shop selected'));
 });
 
 type Send = (ids: Ids) => object;

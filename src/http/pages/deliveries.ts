@@ -7,7 +7,7 @@ import type { Viewer } from '../auth/viewer.ts';
 import { readPathTables, type PathTableDeps } from '../read/path-tables.ts';
 import { confirm } from './components/confirm.ts';
 import { environmentPath, runPath } from './components/commit.ts';
-import { empty } from './components/empty.ts';
+import { empty, nothingToSee } from './components/empty.ts';
 import { eventName } from './components/event-name.ts';
 import { filterForm, liveList, noneAmongThese, older, select } from './components/list.ts';
 import { reasonList } from './components/reasons.ts';
@@ -23,7 +23,12 @@ const EVENTS = [
   'push',
   'release',
   'workflow_run',
+  'pull_request',
+  'check_run',
+  'issue_comment',
+  'commit_comment',
   'deployment_protection_rule',
+  'deployment_review',
   'ping',
   'installation',
 ];
@@ -64,18 +69,20 @@ export function deliveryRoutes(deps: {
           items.length === 0
             ? next !== undefined
               ? noneAmongThese(frame)
-              : empty(frame, {
-                  sign: 'inbox',
-                  title: 'No deliveries',
-                  text: 'What GitHub sends is kept here, with what was decided about it. Send one by hand to try it:',
-                  command: 'mainsheet send push --repository OWNER/NAME',
-                })
+              : viewer.visible !== undefined
+                ? nothingToSee(frame)
+                : empty(frame, {
+                    sign: 'inbox',
+                    title: 'No deliveries',
+                    text: 'What GitHub sends is kept here, with what was decided about it. Send one by hand to try it:',
+                    command: 'mainsheet send push --repository OWNER/NAME',
+                  })
             : html`<ul class="rows is-alone">${items.map((delivery) => row(frame, delivery))}</ul>`;
         const body = html`<main id="main" class="page"${cursor === undefined ? html` data-stream="${frame.root}live?of=deliveries"` : ''}>
 <div class="page-head"><h1>Deliveries</h1></div>
 ${filterForm(frame, 'deliveries', [
   html`<div class="grow">${icon(frame, 'repo')}<input class="field" name="repository" value="${filter.repository}" placeholder="owner/name" aria-label="Repository" autocomplete="off"></div>`,
-  select('event', 'All events', eventsWith(filter.event), filter.event, eventName),
+  select('event', 'All events', eventsWith(items, filter.event), filter.event, eventName),
   select('state', 'All states', ['pending', 'processed', 'failed'], filter.state),
 ])}
 ${liveList(frame, 'deliveries', { ...filter, cursor }, html`<div class="panel">${list}</div>${older(frame, 'deliveries', filter, next)}`)}
@@ -148,9 +155,11 @@ ${payloadView(frame, payload)}
   ];
 }
 
-/** One that no list names, such as that of a hook, is among them while it is chosen. */
-const eventsWith = (event: string | undefined): string[] =>
-  event === undefined ? EVENTS : [...new Set([...EVENTS, event])];
+/** The usual ones, those of the deliveries that are shown (of hooks, of chains), and the one that is chosen. */
+function eventsWith(shown: readonly Delivery[], chosen: string | undefined): string[] {
+  const events = shown.map(({ event }) => event).sort();
+  return [...new Set([...EVENTS, ...events, ...(chosen === undefined ? [] : [chosen])])];
+}
 
 function titleOf({ event, action }: Delivery): string {
   const name = eventName(event);

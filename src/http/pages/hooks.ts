@@ -10,7 +10,7 @@ import {
   type HookView,
   type HookViewDeps,
 } from '../read/hooks.ts';
-import { empty } from './components/empty.ts';
+import { empty, nothingToSee } from './components/empty.ts';
 import { older } from './components/list.ts';
 import { inWords } from './components/starts.ts';
 import { ago, exact, until } from './components/time.ts';
@@ -41,7 +41,7 @@ export function hookPageRoutes(deps: HookPagesDeps): PageRoute[] {
         const made = await readMadeHooks(deps, viewer, { limit: 50, before }, owner);
         const body = html`<main id="main" class="page">
 <div class="page-head"><div><h1>Hooks</h1><p class="muted">Where senders beside GitHub can start runs.</p></div></div>
-${inFiles(frame, configured)}
+${inFiles(frame, viewer, configured)}
 ${made === undefined ? '' : throughApi(frame, made.items)}
 ${made === undefined ? '' : older(frame, 'hooks', { owner }, made.next)}
 </main>`;
@@ -77,8 +77,9 @@ ${made === undefined ? '' : older(frame, 'hooks', { owner }, made.next)}
   ];
 }
 
-function inFiles(frame: Frame, hooks: readonly HookView[]): Html {
+function inFiles(frame: Frame, viewer: Viewer, hooks: readonly HookView[]): Html {
   if (hooks.length === 0) {
+    if (viewer.visible !== undefined) return html`<div class="panel">${nothingToSee(frame)}</div>`;
     return html`<div class="panel">${empty(frame, {
       sign: 'webhook',
       title: 'No hooks',

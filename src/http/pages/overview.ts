@@ -12,7 +12,8 @@ import {
   type Running,
 } from '../read/overview.ts';
 import { causeOf, environmentPath, historyPath, runPath, shortSha } from './components/commit.ts';
-import { empty } from './components/empty.ts';
+import type { Viewer } from '../auth/viewer.ts';
+import { empty, nothingToSee } from './components/empty.ts';
 import { select } from './components/list.ts';
 import { historyBars } from './components/history.ts';
 import { excerpt } from './components/problems.ts';
@@ -50,7 +51,7 @@ export function overviewRoutes(deps: OverviewDeps): PageRoute[] {
 <h1 class="for-readers">Overview</h1>
 ${filters(frame, overview, filter)}
 <div id="overview" data-live hx-get="${frame.root}${pathTo([], shown(filter))}" hx-trigger="refresh" hx-select="#overview" hx-swap="outerMorph">
-${content(frame, overview, filter, mayResume)}
+${content(frame, viewer, overview, filter, mayResume)}
 </div>
 </main>`;
         return { page: { title: 'Overview', section: 'Overview', body } };
@@ -101,12 +102,14 @@ async function narrow(
 
 function content(
   frame: Frame,
+  viewer: Viewer,
   overview: Overview,
   filter: Filter,
   mayResume: readonly Pause[],
 ): Content {
   const { places } = overview;
   if (places.length === 0 && overview.problems.length === 0) {
+    if (viewer.visible !== undefined) return html`<div class="panel">${nothingToSee(frame)}</div>`;
     return html`<div class="panel">${empty(frame, {
       sign: 'rocket',
       title: 'Nothing is deployed yet',

@@ -10,7 +10,7 @@ import type { Viewer } from '../auth/viewer.ts';
 import type { Commits } from '../read/commits.ts';
 import { resumable } from '../read/held.ts';
 import { environmentPath, historyPath, shortSha } from './components/commit.ts';
-import { empty } from './components/empty.ts';
+import { empty, nothingToSee } from './components/empty.ts';
 import { older } from './components/list.ts';
 import { textOf } from './components/spec-text.ts';
 import { runRows } from './components/run-rows.ts';
@@ -42,12 +42,14 @@ export function specRoutes(deps: SpecPagesDeps): PageRoute[] {
 ${viewer.visible === undefined ? problemList(frame, problems, stale) : ''}
 <div class="panel">${
           visible.length === 0
-            ? empty(frame, {
-                sign: 'file-code',
-                title: 'No deployment spec is in use',
-                text: 'Put one into the directory of MAINSHEET_DEPLOYMENTS: it says what is deployed where, and when.',
-                command: 'mainsheet validate deployments/*.yaml',
-              })
+            ? viewer.visible !== undefined
+              ? nothingToSee(frame)
+              : empty(frame, {
+                  sign: 'file-code',
+                  title: 'No deployment spec is in use',
+                  text: 'Put one into the directory of MAINSHEET_DEPLOYMENTS: it says what is deployed where, and when.',
+                  command: 'mainsheet validate deployments/*.yaml',
+                })
             : html`<ul class="rows is-alone">${visible.map((loaded) => specRow(frame, loaded, pauses))}</ul>`
         }</div></div></main>`;
         return { page: { title: 'Specs', section: 'Specs', body } };

@@ -40,3 +40,26 @@ test('of a range with more runs than are looked at, figures are of the time that
     assert.equal(view.all.deployments, 4);
   }
 });
+
+test('a commit that had been live before, which the store is asked about once, has no lead time', async () => {
+  for (const isLive of [false, true]) {
+    const asked: string[] = [];
+    const read = createReadInsights({
+      insights: {
+        runs: async () => ({ runs: RUNS, before: [], isWhole: true }),
+        liveBefore: async (ids) => {
+          asked.push(...ids);
+          return new Set(isLive ? ids : []);
+        },
+        steps: async () => [],
+        pushTimes: async (ids) => new Map(ids.map((id) => [id, 0])),
+        pushes: async () => [],
+      },
+    });
+    for (const _ of ['first', 'again']) {
+      const { all } = await read({ from: 0, to: 30 * DAY_MS }, {});
+      assert.equal(all.pushToLive?.count, isLive ? undefined : 4);
+    }
+    assert.equal(asked.length, 4);
+  }
+});

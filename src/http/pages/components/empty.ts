@@ -12,3 +12,12 @@ export function empty(
 ${command === undefined ? '' : html`<code class="command">${command}</code>`}
 </div>`;
 }
+
+/** Where a person who does not see everything sees nothing: it may be there, and it is not for them to set up. */
+export function nothingToSee(frame: Frame): Html {
+  return empty(frame, {
+    sign: 'search',
+    title: 'Nothing that you may see yet',
+    text: 'Here is what belongs to repositories that you may read on GitHub. Ask an administrator of a repository for access to it there.',
+  });
+}
