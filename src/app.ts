@@ -56,6 +56,7 @@ import { ownerOf } from './lib/names.ts';
 import { createSeal } from './lib/seal.ts';
 import { createFetch } from './lib/way-out.ts';
 import { followersOf } from './model/chain.ts';
+import { isLaneOfOthers } from './model/pause.ts';
 import { sameRepository } from './model/event.ts';
 import type { News } from './model/news.ts';
 import { hasEnded, type Run } from './model/run.ts';
@@ -189,6 +190,7 @@ export async function startApp(deps: {
     traced: config.traces !== undefined,
     servers: config.servers,
     followersOf: (spec) => followersOf(spec, catalog.current().specs),
+    sharesLane: (run) => isLaneOfOthers(run, catalog.current().specs),
     onEnd: (run) => ended.publish(run),
     failpoint,
   });

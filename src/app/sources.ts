@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 import { hookSecretProblems } from '../controller/hooks/secret-problems.ts';
 import type { Loop } from '../controller/loop.ts';
 import type { TellSpecs } from '../controller/maintenance/spec-check.ts';
-import { createSpecSource } from '../controller/maintenance/spec-source.ts';
+import { commitBehind, createSpecSource } from '../controller/maintenance/spec-source.ts';
 import { createCheckouts, type Checkouts } from '../git/checkouts.ts';
 import { createMirrors, type Mirrors } from '../git/mirrors.ts';
 import type { GitServer } from '../git/remote-git.ts';
@@ -65,7 +65,12 @@ export async function openSources(deps: {
   const catalog = createCatalog({
     ...(deployments.kind === 'directory'
       ? { directory: deployments.path }
-      : { directory: specsLink, repository: deployments.repository }),
+      : {
+          directory: specsLink,
+          repository: deployments.repository,
+          path: deployments.path,
+          commit: () => commitBehind(specsLink),
+        }),
     identities: config.sopsKeys,
     stepLimits: config.stepLimits,
     servers: config.servers,

@@ -57,7 +57,19 @@ export const specAnswer = z.looseObject({
 
 export type SpecAnswer = z.infer<typeof specAnswer>;
 
-export const specsAnswer = pageOf(specAnswer).extend({ stale: z.boolean() });
+export const specsAnswer = pageOf(specAnswer).extend({
+  stale: z.boolean(),
+  /** Not told by an older server. */
+  source: z
+    .looseObject({
+      repository: z.string().nullable(),
+      path: z.string().nullable(),
+      commit: z.string().nullable(),
+    })
+    .nullish(),
+});
+
+export type SpecsAnswer = z.infer<typeof specsAnswer>;
 
 export const environmentAnswer = z.looseObject({
   environment: z.string(),
@@ -167,7 +179,7 @@ export const pauseAnswer = z.looseObject({
   kind: z.string(),
   name: z.string(),
   since: z.string(),
-  by: z.string(),
+  by: z.string().nullable(),
   reason: z.string(),
 });
 
@@ -252,7 +264,7 @@ const placeAnswer = z.looseObject({
   repository: z.string(),
   environment: z.string(),
   state: z.string(),
-  paused: z.looseObject({ by: z.string(), reason: z.string() }).nullable(),
+  paused: z.looseObject({ by: z.string().nullable(), reason: z.string() }).nullable(),
   deployed: z
     .looseObject({
       sha: z.string(),

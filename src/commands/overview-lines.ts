@@ -39,7 +39,8 @@ export function tellPlaces({ places, running, blocked }: OverviewAnswer): Told[]
     }
     if (newest !== undefined) return told(place.state, `${short(newest.sha)} ${newest.reason}`);
     const { paused, last, deployed } = place;
-    if (paused !== null) return told('paused', `by ${paused.by}${because(paused.reason)}`);
+    if (paused !== null)
+      return told('paused', paused.by === null ? '' : `by ${paused.by}${because(paused.reason)}`);
     if (last !== null && last.state !== 'succeeded') {
       return told(place.state, `${short(last.sha)} ${last.reason}`);
     }

@@ -8,7 +8,7 @@ const COLUMNS: Column<PauseAnswer>[] = [
   { title: 'KIND', cell: (pause) => pause.kind },
   { title: 'NAME', cell: (pause) => pause.name },
   { title: 'SINCE', cell: (pause) => pause.since },
-  { title: 'BY', cell: (pause) => pause.by },
+  { title: 'BY', cell: (pause) => pause.by ?? '-' },
   { title: 'REASON', cell: (pause) => pause.reason },
 ];
 

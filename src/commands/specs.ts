@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { SpecAnswer } from './api-answers.ts';
+import type { SpecAnswer, SpecsAnswer } from './api-answers.ts';
 import type { CommandContext } from './context.ts';
 import { printPage } from './page.ts';
 import type { Column } from './table.ts';
@@ -26,11 +26,13 @@ export function specsCommand(program: Command, context: CommandContext): void {
   program
     .command('specs')
     .description('list the deployment specs that the server uses')
-    .option('--json', 'print JSON: {items, next, stale, problems}')
+    .option('--json', 'print JSON: {items, next, stale, problems, source}')
     .action(
       context.action(async ({ json }: { json?: true }) => {
         const page = await (await context.api()).specs();
         printPage(terminal, page, { json, columns: COLUMNS, none: 'no deployment specs' });
+        const from = json ? '' : sourceOf(page);
+        if (from !== '') terminal.note(`from ${from}`);
         if (page.stale && !json) {
           const note = terminal.paintNote('yellow', 'note:');
           terminal.note(`${note} those on disk are not valid: "mainsheet doctor" says why`);
@@ -38,4 +40,11 @@ export function specsCommand(program: Command, context: CommandContext): void {
         return 0;
       }),
     );
+}
+
+/** `acme/deployments/specs, commit abc1234`; empty when the server says nothing. */
+function sourceOf({ source }: SpecsAnswer): string {
+  const place = [source?.repository, source?.path].filter(Boolean).join('/');
+  const commit = source?.commit?.slice(0, 7);
+  return [place, ...(commit === undefined ? [] : [`commit ${commit}`])].filter(Boolean).join(', ');
 }

@@ -239,6 +239,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
         news,
         guard,
         repositoryOfRun: createRepositoryOfRun(store),
+        githubUrl: deps.githubUrl,
       }),
       ...whyOperations({ ...deps, ask }),
       ...insightOperations({ ...reading, clock }),

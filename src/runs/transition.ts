@@ -36,7 +36,7 @@ import { alsoRefused, consentOf, isLastWord } from './protection.ts';
 import { laneEffects } from './ordering/rules.ts';
 import { blockedAsMade } from './plan.ts';
 import type { SpecReader } from './snapshot.ts';
-import { overrideOf, waitOf, type Wait } from './waits.ts';
+import { overrideOf, waitOf, type SharesLane, type Wait } from './waits.ts';
 
 const NONE: GitServers = new Map();
 
@@ -101,11 +101,13 @@ export function createTransitions(deps: {
   servers?: GitServers;
   /** What a spec starts when it has ended. */
   followersOf?: (spec: string) => readonly Follower[];
+  /** Default: no other does. */
+  sharesLane?: SharesLane;
   /** Hears of each run that this process has ended, once that is on disk. */
   onEnd?: (run: Run) => void;
   failpoint?: Failpoint;
 }): Transitions {
-  const { store, specOf, clock, news, failpoint = noFailpoint } = deps;
+  const { store, specOf, clock, news, sharesLane, failpoint = noFailpoint } = deps;
 
   function serverOf({ repository }: Run): ServerType | undefined {
     const { server } = placeOf(repository, deps.servers ?? NONE) ?? {};
@@ -277,7 +279,7 @@ export function createTransitions(deps: {
       return gathersUntil > clock.now() ? [run] : await hold(tables, await unblock(tables, run));
     }
     const spec = await readable(tables, run);
-    const waits = await waitOf(tables, run, spec ?? GITHUB_ALONE, clock.now());
+    const waits = await waitOf(tables, run, spec ?? GITHUB_ALONE, clock.now(), sharesLane);
     if (waits !== undefined) return [await wait(tables, run, waits)];
     if (run.state === 'queued') return [run];
     if (isProtection(run)) return [await letGoOn(tables, run, spec?.gates)];
@@ -307,7 +309,7 @@ export function createTransitions(deps: {
       const waits =
         hasEnded(planned.state) || isGathering(planned)
           ? undefined
-          : await waitOf(tables, planned, spec, clock.now());
+          : await waitOf(tables, planned, spec, clock.now(), sharesLane);
       // A job of Actions goes on when the other specs of its environment are asked, too.
       const holds = waits?.reason ?? (isJob ? 'Its gates are open' : undefined);
       const placed = holds === undefined ? planned : blockedAsMade(planned, holds);
@@ -327,7 +329,7 @@ export function createTransitions(deps: {
     async stopAtGate(tables, run) {
       const spec = (await readable(tables, run)) ?? GITHUB_ALONE;
       if (spec.gates.length === 0 && run.startedAt === undefined) return undefined;
-      const waits = await waitOf(tables, run, spec, clock.now());
+      const waits = await waitOf(tables, run, spec, clock.now(), sharesLane);
       return waits && (await wait(tables, run, waits));
     },
     apply,
@@ -347,7 +349,7 @@ export function createTransitions(deps: {
           return await apply(tables, run, { type: 'cancel', reason }, holder);
         await tables.gates.holdStep(id, gate);
         const spec = (await readable(tables, run)) ?? GITHUB_ALONE;
-        const waits = await waitOf(tables, run, spec, clock.now());
+        const waits = await waitOf(tables, run, spec, clock.now(), sharesLane);
         await tables.gates.lookAt(id, waits?.lookAt);
         await tables.runs.release(id, holder);
         return await apply(

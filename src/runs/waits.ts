@@ -1,6 +1,6 @@
 import type { DeploymentSpec } from '../model/deployment-spec.ts';
 import { judgeGates, overrideText, type Gate, type GatesVerdict } from '../model/gate.ts';
-import { pauseReason } from '../model/pause.ts';
+import { pauseReason, withoutReason } from '../model/pause.ts';
 import { isProtection, LONGEST_WAIT_MS } from '../model/protection.ts';
 import type { NewRun, Run } from '../model/run.ts';
 import { approvalOf, judgeStepGate, type StepGate } from '../model/step-gate.ts';
@@ -13,6 +13,9 @@ export interface Wait {
   expired?: string | undefined;
 }
 
+/** Whether specs of other repositories than the run's deploy in its lane. */
+export type SharesLane = (run: Pick<Run, 'lane' | 'repository'>) => boolean;
+
 /**
  * What keeps a run from starting or going on now: a pause, what its step waits for, or the gates of its spec. A job of Actions waits
  * only as long as GitHub lets it.
@@ -22,8 +25,9 @@ export async function waitOf(
   run: NewRun,
   spec: Pick<DeploymentSpec, 'gates' | 'steps'>,
   now: number,
+  sharesLane: SharesLane = () => false,
 ): Promise<Wait | undefined> {
-  const wait = await heldBy(tables, run, spec, now);
+  const wait = await heldBy(tables, run, spec, now, sharesLane);
   if (wait === undefined || !isProtection(run)) return wait;
   const until = run.createdAt + LONGEST_WAIT_MS;
   return now < until
@@ -36,9 +40,17 @@ async function heldBy(
   run: NewRun,
   { gates, steps }: Pick<DeploymentSpec, 'gates' | 'steps'>,
   now: number,
+  sharesLane: SharesLane,
 ): Promise<Wait | undefined> {
   const pause = await tables.pauses.holding(run);
-  if (pause !== undefined) return { reason: pauseReason(pause), lookAt: undefined };
+  if (pause !== undefined) {
+    // Who sees the run may not see the other repositories, and those may be what the pause is about.
+    const isShared =
+      pause.kind === 'lane' &&
+      (sharesLane(run) || (await tables.pauses.isLaneOfOthers(run.lane, run.repository)));
+    const told = isShared ? withoutReason(pause) : pause;
+    return { reason: pauseReason(told), lookAt: undefined };
+  }
   const { verdict: step } = (await stepGateOf(tables, run, steps, now)) ?? {};
   if (step?.isOpen === false) return step;
   if (gates.length === 0) return undefined;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { watch as watchDirectory } from 'node:fs';
+import { basename } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { describeError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -12,11 +13,23 @@ import { loadListing, type Loaded, type ParsedFiles } from './load.ts';
 import { openSealedFiles } from './sealed-files.ts';
 import { formatProblem, type SpecProblem } from './problem.ts';
 
+/** Where specs are from. */
+export interface SpecsSource {
+  /** Undefined for a directory. */
+  repository: string | undefined;
+  /** Below the repository's root, empty for the root; of a directory its name. */
+  path: string;
+  /** Its full name; undefined for a directory, and where it is not known. */
+  commit: string | undefined;
+}
+
 export interface CatalogState {
   /** The last set that was valid as a whole; empty when there was none yet. */
   specs: readonly LoadedSpec[];
   /** What is wrong with the files as they are now. */
   problems: readonly SpecProblem[];
+  /** Of `specs`, and not of what is wrong; undefined when there was no valid set yet. */
+  source?: SpecsSource | undefined;
   /** When `specs` was read, in milliseconds since the epoch; 0 when there was no valid set yet. */
   loadedAt: number;
   /** The files are not what `specs` says: they are broken, or were not read yet. */
@@ -48,6 +61,10 @@ export interface CatalogDeps {
   directory: string;
   /** From where the directory is checked out; a directory that is not there is then not for people to make. */
   repository?: string;
+  /** Below the repository's root. */
+  path?: string;
+  /** Which commit stands in the directory. */
+  commit?: () => Promise<string | undefined>;
   /** Keys that open encrypted secrets: `AGE-SECRET-KEY-…`. */
   identities?: readonly string[];
   /** What steps may ask for at most. */
@@ -92,6 +109,7 @@ export function createCatalog(deps: CatalogDeps): Catalog {
   let queue: Promise<unknown> = Promise.resolve();
 
   async function load(onlyWhenChanged: boolean): Promise<CatalogState> {
+    const from = await source();
     const listing = await listSpecFiles(directory);
     const looks = marksOf(listing);
     // What could not be read may be readable again without any file looking different.
@@ -101,7 +119,7 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     const sealed = await openSealedFiles(listing.sealed, deps.identities ?? []);
     const first = seen === undefined;
     seen = looks;
-    const before = fingerprint(state, index);
+    const print = fingerprint(state, index);
     const problems = isGone(loaded)
       ? [gone(state.specs.length)]
       : [
@@ -111,7 +129,7 @@ export function createCatalog(deps: CatalogDeps): Catalog {
         ];
     if (problems.length === 0) {
       const { specs, hooks } = loaded;
-      state = { specs, problems: [], loadedAt: clock.now(), stale: false };
+      state = { specs, problems: [], loadedAt: clock.now(), stale: false, source: from };
       const all = [...loaded.warnings, ...sealed.warnings];
       if (all.length > 0) {
         const warnings = all.slice(0, 50).map(formatProblem);
@@ -121,8 +139,16 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     } else {
       state = { ...state, problems, stale: true };
     }
-    if (first || fingerprint(state, index) !== before) announce();
+    if (first || fingerprint(state, index) !== print) announce();
     return state;
+  }
+
+  async function source(): Promise<SpecsSource> {
+    const { repository } = deps;
+    if (repository === undefined) {
+      return { repository, path: basename(directory), commit: undefined };
+    }
+    return { repository, path: deps.path ?? '', commit: await deps.commit?.() };
   }
 
   /** A volume that is not mounted, or a copy under way, is likelier than the wish to deploy nothing any more. */

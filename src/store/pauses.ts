@@ -67,6 +67,13 @@ export function createPauses(db: Db, engine: Engine) {
         and (spared_run is null or spared_run <> ${id})
         order by since, kind limit 1`,
 
+    /** Whether something of another repository is deployed in the lane. */
+    async isLaneOfOthers(lane: string, repository: string): Promise<boolean> {
+      const other = await first`select spec from environments
+        where lane = ${lane} and lower(repository) <> ${repository.toLowerCase()} limit 1`;
+      return other !== undefined;
+    },
+
     /** Oldest first. */
     list: () => all<Pause>`select ${COLUMNS} from pauses order by since, kind, name`,
   };

@@ -112,6 +112,7 @@ test('specs, environments and deliveries are listed, in columns or as JSON', asy
     await list('specs'),
     /^NAME .*\nstorefront +acme\/storefront +production +\S+ +push +- +storefront\.yaml\n$/,
   );
+  assert.match((await runCommand(['specs'], here())).stderr, /^from \S+\n$/);
   assert.match(
     await list('environments'),
     new RegExp(`^ENVIRONMENT .*\\nproduction +storefront +6666666 +main +\\S+ +${id}\\n$`),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Run } from '../../src/model/run.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
 import { sampleRun } from '../store/samples.ts';
 import { startHttp } from './fixture.ts';
@@ -70,3 +71,57 @@ test("a spec that was another repository's before is paused and deployed by thos
   assert.deepEqual(await ask('owner'), [303, 200, 201]);
   assert.deepEqual(await ask('former'), [404, 404, 404]);
 });
+
+test('by whom and why a lane of several repositories is paused is told to those alone who see all of them', async (t) => {
+  const people = peopleWith({
+    all: { 'acme/shop': 'read', 'acme/docs': 'read' },
+    one: { 'acme/shop': 'write' },
+  });
+  const { url, store, specs } = await startHttp(t, {
+    people,
+    operate: {
+      rollback: async (id) => ({ run: (await store.runs.get(id)) as Run, pause: PAUSE }),
+      rollbackSpec: async () => ({ run: (await store.runs.get('r1')) as Run, pause: PAUSE }),
+    },
+  });
+  const lane = [yaml('shop', 'acme/shop', 'shared'), yaml('docs', 'acme/docs', 'shared')];
+  specs.specs = parseSpecs('all.yaml', lane.join('---\n')).specs;
+  const run = sampleRun('r1', { spec: 'shop', repository: 'acme/shop', lane: 'shared' });
+  await store.runs.insert({ ...run, state: 'blocked', reason: 'Paused since 1970' }, []);
+  await store.pauses.add(PAUSE);
+  const asked = [
+    '/',
+    '/specs',
+    '/specs/shop',
+    '/runs/r1',
+    '/api/v1/pauses',
+    '/api/v1/overview',
+    '/api/v1/specs',
+  ];
+  const look = async (login: string) => {
+    const headers = { ...SAME_SITE, Cookie: await logInAs(url, login) };
+    return await Promise.all(
+      asked.map(async (path) => {
+        const text = await (await fetch(url + path, { headers })).text();
+        assert.match(text, /[Pp]aused|"kind":"lane"/, `${login}: ${path}`);
+        return /petra|leaks/.test(text);
+      }),
+    );
+  };
+  assert.deepEqual(new Set(await look('all')), new Set([true]));
+  assert.deepEqual(new Set(await look('one')), new Set([false]));
+  const headers = { ...SAME_SITE, Cookie: await logInAs(url, 'one') };
+  for (const path of ['runs/r1', 'specs/shop']) {
+    const answer = await fetch(`${url}/api/v1/${path}/rollback`, { method: 'POST', headers });
+    assert.equal(answer.status, 201);
+    assert.partialDeepStrictEqual(await answer.json(), { paused: { by: null, reason: '' } });
+  }
+});
+
+const PAUSE = {
+  kind: 'lane',
+  name: 'shared',
+  since: 1,
+  by: 'petra',
+  reason: 'docs leaks',
+} as const;

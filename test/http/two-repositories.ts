@@ -36,6 +36,7 @@ export async function fillTwo(
     `name: ${name}\nrepository: acme/${name}\nenvironment: ${name}-env\nconcurrency: { lane: ${name} }\non: { push: {}, hook: { id: alerts } }\nsteps: [{ run: make }]\n`;
   const texts = [`name: storefront`, `name: ${SECRET}`].map((line) => yaml(line.slice(6)));
   specs.specs = parseSpecs('all.yaml', texts.join('---\n')).specs;
+  specs.source = { repository: `acme/${SECRET}`, path: SECRET, commit: 'c'.repeat(40) };
   specs.problems = [{ file: `${SECRET}.yaml`, line: 1, column: 1, message: SECRET }];
   const [open, closed] = [
     await fill(store, 'open', 'storefront'),

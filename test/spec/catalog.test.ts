@@ -308,3 +308,28 @@ test('no line of a file of secrets is in a problem with it', async (t) => {
   );
   assert.doesNotMatch(JSON.stringify(problems), /hunter2/);
 });
+
+test('the commit of the specs in use is that of the last valid set, whatever stands in the directory', async (t) => {
+  let commit = 'first';
+  const { catalog, write } = await setUp(t, {
+    repository: 'acme/deployments',
+    path: 'production',
+    commit: async () => commit,
+  });
+  const load = async (sha: string, text: string) => {
+    commit = sha;
+    await write('a.yaml', text);
+    return (await catalog.reload()).source;
+  };
+  const source = { repository: 'acme/deployments', path: 'production', commit: 'first' };
+  assert.deepEqual(await load('first', named('one')), source);
+  assert.deepEqual(await load('broken', 'name: ['), source);
+  assert.deepEqual(await load('mended', named('two')), { ...source, commit: 'mended' });
+  const own = await setUp(t);
+  await own.write('a.yaml', named('one'));
+  assert.deepEqual((await own.catalog.reload()).source, {
+    repository: undefined,
+    path: 'deployments',
+    commit: undefined,
+  });
+});

@@ -1,4 +1,13 @@
-import { mkdir, readlink, realpath, rename, rm, symlink } from 'node:fs/promises';
+import {
+  mkdir,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { MainsheetError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -46,7 +55,9 @@ export function createSpecSource(deps: {
     if (sha === current) return false;
     const lane = await spareLane(deps.link);
     const { directory } = await checkouts.prepare({ lane, repository, sha, signal });
-    await point(deps.link, await told(sha, specsIn(directory)));
+    const specs = await told(sha, specsIn(directory));
+    await note(deps.link, specs, sha);
+    await point(deps.link, specs);
     logger.info({ repository, sha }, 'deployment specs checked out');
     const { problems } = await deps.catalog.reload();
     await deps.tell(sha, problems);
@@ -112,4 +123,29 @@ async function point(link: string, target: string): Promise<void> {
   await rm(next, { force: true });
   await symlink(target, next);
   await rename(next, link);
+}
+
+/** The commit that `link` leads to, as its full name; undefined when there is none, or none is known. */
+export async function commitBehind(link: string): Promise<string | undefined> {
+  const target = await readlink(link).catch(() => undefined);
+  return target === undefined ? undefined : (await commitsOf(link))[target];
+}
+
+/** Keeps beside `link` which commit stands in a directory, before `link` leads there: so it is right at any time. */
+async function note(link: string, target: string, sha: string): Promise<void> {
+  const inUse = await readlink(link).catch(() => '');
+  const { [inUse]: before } = await commitsOf(link);
+  const next = `${link}.commits.next`;
+  await mkdir(dirname(link), { recursive: true });
+  await writeFile(next, JSON.stringify({ [inUse]: before, [target]: sha }));
+  await rename(next, `${link}.commits`);
+}
+
+async function commitsOf(link: string): Promise<Record<string, string>> {
+  try {
+    return JSON.parse(await readFile(`${link}.commits`, 'utf8')) as Record<string, string>;
+  } catch {
+    // Not there yet, or broken off by a crash: the next checkout writes it.
+    return {};
+  }
 }

@@ -8,15 +8,19 @@ import type { Store } from '../../store/index.ts';
 import { hears } from '../auth/hears.ts';
 import { viewerOf } from '../auth/viewer.ts';
 import type { RepositoryOfRun } from '../read/run-repositories.ts';
+import { seenPauses } from '../read/held.ts';
+import { viewSource } from '../read/specs-source.ts';
 import { eventStream } from './event-stream.ts';
 import { forAll, type Guard } from './guard.ts';
 import {
   callbackSchema,
   environmentSchema,
   problemSchema,
+  sourceSchema,
   specSchema,
   toCallback,
   toEnvironment,
+  toSource,
   toSpec,
 } from './resources.ts';
 import { listOf, operation, pageQuery, toPageRequest, type Operation } from './route.ts';
@@ -50,6 +54,8 @@ export function overviewOperations(deps: {
   news: Broadcast<News>;
   guard: Pick<Guard, 'entry' | 'allow'>;
   repositoryOfRun: RepositoryOfRun;
+  /** Without a slash at the end. */
+  githubUrl: string;
 }): Operation[] {
   const { store, catalog, operate, news, guard } = deps;
   return [
@@ -63,16 +69,18 @@ export function overviewOperations(deps: {
           .boolean()
           .describe('The specs on disk are not valid; the last valid set is in use'),
         problems: z.array(problemSchema),
+        source: sourceSchema.nullable().describe('Where the specs in use are from'),
       }),
       async serve(ctx) {
         const viewer = viewerOf(ctx);
-        const { specs: all, stale, problems } = catalog.current();
+        const { specs: all, stale, problems, source: from } = catalog.current();
+        const source = viewSource(from, viewer, deps.githubUrl);
         const specs = all.filter(({ spec }) => viewer.canSee(spec.repository));
-        const pauses = await store.pauses.list();
+        const pauses = await seenPauses(deps, viewer);
         const items = await Promise.all(
           specs.map(async (loaded) => {
             const installation = await store.installations.stateOf(loaded.spec.repository);
-            return toSpec(loaded, pauses, installation);
+            return toSpec(loaded, pauses, installation, source);
           }),
         );
         const isAll = viewer.visible === undefined;
@@ -81,6 +89,8 @@ export function overviewOperations(deps: {
           next: null,
           stale: isAll && stale,
           problems: isAll ? [...problems] : [],
+          // Those who see no spec are told nothing of them.
+          source: source === undefined || (!isAll && items.length === 0) ? null : toSource(source),
         };
       },
     }),

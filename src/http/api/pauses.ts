@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import type { Paused, Pausing } from '../../controller/operator/pausing.ts';
-import { isHeldBy, type Pause, type PauseTarget } from '../../model/pause.ts';
+import { isHeldBy, type PauseTarget } from '../../model/pause.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store } from '../../store/index.ts';
 import { viewerOf, type Viewer } from '../auth/viewer.ts';
+import { seenPauses } from '../read/held.ts';
 import type { Guard } from './guard.ts';
 import { pauseSchema, runSchema, toPause, toRun } from './resources.ts';
 import { listOf, operation, type Operation } from './route.ts';
@@ -22,7 +23,7 @@ export function pauseOperations(deps: {
   pausing: Pausing;
   guard: Pick<Guard, 'allow'>;
 }): Operation[] {
-  const { store, pausing, guard } = deps;
+  const { pausing, guard } = deps;
 
   /** A viewer sees what keeps specs that they see from being deployed. */
   const isVisible = (viewer: Viewer) => {
@@ -31,7 +32,7 @@ export function pauseOperations(deps: {
       .specs.map(({ spec }) => spec)
       .filter(({ repository }) => viewer.canSee(repository))
       .map(({ name, concurrency: { lane } }) => ({ spec: name, lane }));
-    return (pause: Pause) =>
+    return (pause: PauseTarget) =>
       viewer.visible === undefined || specs.some((one) => isHeldBy(one, pause));
   };
 
@@ -69,7 +70,8 @@ export function pauseOperations(deps: {
       summary: 'Specs and lanes that are paused, oldest first, also those of specs that are gone',
       answer: listOf(pauseSchema),
       async serve(ctx) {
-        const pauses = (await store.pauses.list()).filter(isVisible(viewerOf(ctx)));
+        const viewer = viewerOf(ctx);
+        const pauses = (await seenPauses(deps, viewer)).filter(isVisible(viewer));
         return { items: pauses.map(toPause), next: null };
       },
     }),

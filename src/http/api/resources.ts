@@ -8,7 +8,7 @@ import { RUN_STATES, type Run, type Step } from '../../model/run.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import { describeGate, nameOf } from '../../model/gate.ts';
 import { describeWaits } from '../../model/step-gate.ts';
-import { isHeldBy, type Pause } from '../../model/pause.ts';
+import { isHeldBy, type SeenPause } from '../../model/pause.ts';
 import type { Said } from '../../spec/says.ts';
 import type { BatchView } from '../../store/batches.ts';
 import type { Environment } from '../../store/environments.ts';
@@ -16,6 +16,7 @@ import type { InstallationState } from '../../store/installations.ts';
 import { isOfRun, type OutboxEntry } from '../../store/outbox.ts';
 import type { PathsShown } from '../read/path-tables.ts';
 import type { ChainView } from '../read/run.ts';
+import type { SourceView } from '../read/specs-source.ts';
 
 /** The API's resources: one schema each, from which both the types and the OpenAPI description come. */
 
@@ -373,13 +374,16 @@ export const pauseSchema = z
     kind: z.enum(['spec', 'lane']),
     name: z.string(),
     since: time,
-    by: z.string(),
+    by: z
+      .string()
+      .nullable()
+      .describe('Null, and no reason, for those who may not see all repositories that it holds'),
     reason: z.string().describe('Empty when no reason was given'),
   })
   .meta({ id: 'Pause' });
 
-export function toPause(pause: Pause): z.infer<typeof pauseSchema> {
-  return { ...pause, since: isoTime(pause.since) };
+export function toPause({ by, since, ...pause }: SeenPause): z.infer<typeof pauseSchema> {
+  return { ...pause, since: isoTime(since), by: by ?? null };
 }
 
 /** What is wrong with a spec on disk, and where. */
@@ -413,14 +417,39 @@ export const specSchema = z
     steps: z.array(z.string()),
     file: z.string(),
     line: z.int(),
+    url: z.string().nullable().describe('Its page at the commit; null without one'),
     digest: z.string(),
   })
   .meta({ id: 'Spec' });
 
+export const sourceSchema = z
+  .object({
+    repository: z
+      .string()
+      .nullable()
+      .describe('Null for a directory, and for those who may not see the repository'),
+    path: z
+      .string()
+      .nullable()
+      .describe("Below the repository's root; of a directory its name, for administrators"),
+    commit: z
+      .string()
+      .nullable()
+      .describe('Of the specs in use; seven characters for those who may not see the repository'),
+    url: z.string().nullable(),
+  })
+  .meta({ id: 'SpecsSource' });
+
+export function toSource(source: SourceView): z.infer<typeof sourceSchema> {
+  const { repository = null, path = null, commit = null, url = null } = source;
+  return { repository, path, commit, url };
+}
+
 export function toSpec(
   { spec, file, line, digest }: LoadedSpec,
-  pauses: readonly Pause[],
+  pauses: readonly SeenPause[],
   installation: InstallationState | undefined,
+  source: SourceView | undefined,
 ): z.infer<typeof specSchema> {
   const events: z.infer<typeof specSchema>['events'] = [];
   if (spec.on.push !== undefined) events.push('push');
@@ -444,6 +473,7 @@ export function toSpec(
     steps: spec.steps.map((step) => step.name),
     file,
     line,
+    url: source?.urlOf({ file, line }) ?? null,
     digest,
   };
 }

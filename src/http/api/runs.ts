@@ -8,8 +8,10 @@ import type { RolledBack } from '../../controller/operator/after-rollback.ts';
 import type { Operate } from '../../controller/operator/operate.ts';
 import type { News } from '../../model/news.ts';
 import { RUN_STATES } from '../../model/run.ts';
+import type { Catalog } from '../../spec/catalog.ts';
 import type { Store } from '../../store/index.ts';
 import { viewerOf } from '../auth/viewer.ts';
+import { seenPause } from '../read/held.ts';
 import { readChain } from '../read/run.ts';
 import type { Guard } from './guard.ts';
 import { logText, streamLog } from './log.ts';
@@ -35,13 +37,10 @@ const rollbackQuery = z.object({
 /** `paused`: what keeps the lane as it is after the rollback. */
 const rolledBackSchema = runSchema.extend({ paused: pauseSchema.nullable() });
 
-function toRolledBack({ run, pause }: RolledBack): z.infer<typeof rolledBackSchema> {
-  return { ...toRun(run), paused: pause === undefined ? null : toPause(pause) };
-}
-
 /** Runs: what is deployed, how it went, and what may be done about it. */
 export function runOperations(deps: {
   store: Store;
+  catalog: Pick<Catalog, 'current'>;
   operate: Operate;
   gates: Pick<Gates, 'view'>;
   deploy: Deploy;
@@ -50,6 +49,14 @@ export function runOperations(deps: {
   guard: Pick<Guard, 'run' | 'allow'>;
 }): Operation[] {
   const { store, operate, news, guard } = deps;
+
+  async function toRolledBack(
+    ctx: Context,
+    { run, pause }: RolledBack,
+  ): Promise<z.infer<typeof rolledBackSchema>> {
+    const seen = pause && (await seenPause(deps, viewerOf(ctx), pause));
+    return { ...toRun(run), paused: seen === undefined ? null : toPause(seen) };
+  }
 
   /** Of what is rolled back, and of what is then deployed. */
   async function mayRollBack(
@@ -168,7 +175,7 @@ export function runOperations(deps: {
       answer: rolledBackSchema,
       async serve(ctx, { id: name, query }) {
         const actor = await mayRollBack(ctx, { kind: 'spec', name }, query.to);
-        return toRolledBack(await operate.rollbackSpec(name, actor, query));
+        return await toRolledBack(ctx, await operate.rollbackSpec(name, actor, query));
       },
     }),
     operation({
@@ -181,7 +188,7 @@ export function runOperations(deps: {
       answer: rolledBackSchema,
       async serve(ctx, { id, query }) {
         const actor = await mayRollBack(ctx, { kind: 'run', name: id }, query.to);
-        return toRolledBack(await operate.rollback(id, actor, query));
+        return await toRolledBack(ctx, await operate.rollback(id, actor, query));
       },
     }),
   ];

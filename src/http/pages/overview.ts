@@ -1,5 +1,5 @@
 import { RUN_STATES, type Run } from '../../model/run.ts';
-import { isHeldBy, type Pause } from '../../model/pause.ts';
+import { isHeldBy, type SeenPause } from '../../model/pause.ts';
 import { formatProblem } from '../../spec/problem.ts';
 import type { Store } from '../../store/index.ts';
 import { resumable } from '../read/held.ts';
@@ -105,7 +105,7 @@ function content(
   viewer: Viewer,
   overview: Overview,
   filter: Filter,
-  mayResume: readonly Pause[],
+  mayResume: readonly SeenPause[],
 ): Content {
   const { places } = overview;
   if (places.length === 0 && overview.problems.length === 0) {
@@ -148,7 +148,7 @@ function matches(place: Place, { text, repository, environment, state }: Filter)
 }
 
 /** What waits for a person. Nothing where there is nothing. */
-function attention(frame: Frame, overview: Overview, mayResume: readonly Pause[]): Content {
+function attention(frame: Frame, overview: Overview, mayResume: readonly SeenPause[]): Content {
   const { problems, stale, dead, pauses, rolledBack } = overview;
   const notes: Html[] = [];
   if (problems.length > 0 || stale) {
@@ -176,7 +176,7 @@ function attention(frame: Frame, overview: Overview, mayResume: readonly Pause[]
     notes.push(
       note(frame, 'paused', 'pause', {
         title: html`${kind === 'spec' ? 'Spec' : 'Lane'} <span class="strong">${name}</span> is paused`,
-        text: html`By ${by}, ${ago(at, frame.now)}${reason === '' ? '' : html`: ${reason}`}`,
+        text: html`${by === undefined ? '' : html`By ${by}, `}${ago(at, frame.now)}${reason === '' ? '' : html`: ${reason}`}`,
         link: mayResume.includes(pause)
           ? html`<a class="button is-small" data-dialog href="${frame.root}${pathTo([`${kind}s`, name, 'resume'])}">Resume</a>`
           : undefined,

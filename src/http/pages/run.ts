@@ -91,7 +91,7 @@ ${reason(frame, view)}${pauseOf(frame, view, mayResume)}${gatesOf(frame, view, v
 
 /** What keeps the next run there from starting, where the run's own reason does not say it. */
 function pauseOf(frame: Frame, { run, pause }: RunView, mayResume: boolean): Content {
-  if (pause === undefined || run.reason.startsWith('Paused ')) return '';
+  if (pause === undefined || run.reason.startsWith('Paused by ')) return '';
   const { kind, name } = pause;
   return pauseNote(
     frame,

@@ -1,6 +1,6 @@
 import { describeChain, followersOf, type ChainTrigger } from '../../model/chain.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
-import { isHeldBy, type Pause } from '../../model/pause.ts';
+import { isHeldBy, type SeenPause } from '../../model/pause.ts';
 import type { Run } from '../../model/run.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { SpecProblem } from '../../spec/problem.ts';
@@ -8,7 +8,8 @@ import type { Store } from '../../store/index.ts';
 import { decodeCursor } from '../../store/page.ts';
 import type { Viewer } from '../auth/viewer.ts';
 import type { Commits } from '../read/commits.ts';
-import { resumable } from '../read/held.ts';
+import { resumable, seenPauses } from '../read/held.ts';
+import { viewSource, type SourceView } from '../read/specs-source.ts';
 import { environmentPath, historyPath, shortSha } from './components/commit.ts';
 import { empty, nothingToSee } from './components/empty.ts';
 import { older } from './components/list.ts';
@@ -24,6 +25,8 @@ export interface SpecPagesDeps {
   store: Store;
   catalog: Catalog;
   commits: Commits;
+  /** Of GitHub, without a slash at the end. */
+  githubUrl: string;
 }
 
 /** The specs in use, what is wrong with those on disk, and what each has deployed. */
@@ -34,12 +37,13 @@ export function specRoutes(deps: SpecPagesDeps): PageRoute[] {
       method: 'get',
       path: '/specs',
       async serve({ frame }, viewer) {
-        const { specs, problems, stale } = catalog.current();
-        const pauses = await store.pauses.list();
+        const { specs, problems, stale, source } = catalog.current();
+        const pauses = await seenPauses(deps, viewer);
         const visible = specs.filter(({ spec }) => viewer.canSee(spec.repository));
         const body = html`<main id="main" class="page" data-stream="${frame.root}live"><div class="page-head"><h1>Specs</h1></div>
 <div id="list" data-live hx-get="${frame.root}specs" hx-trigger="refresh" hx-select="#list" hx-swap="outerMorph">
 ${viewer.visible === undefined ? problemList(frame, problems, stale) : ''}
+${viewer.visible !== undefined && visible.length === 0 ? '' : sourceLine(viewSource(source, viewer, deps.githubUrl))}
 <div class="panel">${
           visible.length === 0
             ? viewer.visible !== undefined
@@ -74,11 +78,12 @@ ${viewer.visible === undefined ? problemList(frame, problems, stale) : ''}
           (place) => place.spec === name && viewer.canSee(place.repository),
         );
         const lane = loaded?.spec.concurrency.lane ?? items[0]?.lane ?? '';
-        const pause = (await store.pauses.list()).find((one) =>
+        const pause = (await seenPauses(deps, viewer)).find((one) =>
           isHeldBy({ spec: name, lane }, one),
         );
         const [mayResume] = pause === undefined ? [] : await resumable(deps, viewer, [pause]);
         const live = places[0]?.run;
+        const source = viewSource(catalog.current().source, viewer, deps.githubUrl);
         const body = html`<main id="main" class="page" data-stream="${frame.root}live">
 <div id="spec" data-live hx-get="${environmentPath(frame, name)}" hx-trigger="refresh" hx-select="#spec" hx-swap="outerMorph">
 ${head(frame, name, loaded, { pause, mayResume: mayResume !== undefined }, viewer, items[0])}
@@ -93,12 +98,22 @@ ${head(frame, name, loaded, { pause, mayResume: mayResume !== undefined }, viewe
             : await runRows(frame, commits, items, { ofSpec: true, live })
         }</div>${older(frame, pathTo(['specs', name]), {}, next)}</section>
 <aside class="run-side" aria-label="About this spec">${about(frame, loaded, places, catalog.current().specs)}</aside></div>
-${loaded === undefined ? '' : html`<section class="panel spec-source"><div class="panel-head">${icon(frame, 'file-code')}<h2>${loaded.file}</h2><span class="muted small">line ${loaded.line}</span></div><pre class="payload" tabindex="0">${textOf(loaded)}</pre></section>`}
+${loaded === undefined ? '' : html`<section class="panel spec-source"><div class="panel-head">${icon(frame, 'file-code')}<h2>${fileName(loaded, source)}</h2><span class="muted small">line ${loaded.line}</span>${sourceLine(source)}</div><pre class="payload" tabindex="0">${textOf(loaded)}</pre></section>`}
 </div></main>`;
         return { page: { title: name, section: 'Specs', body } };
       },
     },
   ];
+}
+
+/** `acme/deployments/specs at abc1234`, with links where there are pages. */
+function sourceLine(source: SourceView | undefined): Content {
+  if (source === undefined) return '';
+  const { repository, path, commit, url } = source;
+  const place = [repository, path].filter(Boolean).join('/');
+  const at = commit === undefined ? '' : html`at ${shortSha(commit)}`;
+  const text = html`${place === '' ? 'Specs' : place} ${at}`;
+  return html`<p class="small muted break">${url === undefined ? text : html`<a href="${url}">${text}</a>`}</p>`;
 }
 
 function problemList(frame: Frame, problems: readonly SpecProblem[], stale: boolean): Content {
@@ -110,6 +125,11 @@ function problemList(frame: Frame, problems: readonly SpecProblem[], stale: bool
     problems,
     ({ file, line, column }) => `${file}:${line}:${column}`,
   );
+}
+
+function fileName(loaded: LoadedSpec, source: SourceView | undefined): Content {
+  const url = source?.urlOf(loaded);
+  return url === undefined ? loaded.file : html`<a href="${url}">${loaded.file}</a>`;
 }
 
 /** As a spec writes them, where that is not the name of the field. */
@@ -128,7 +148,7 @@ function triggersOf({ spec }: LoadedSpec): string {
     .join(', ');
 }
 
-function specRow(frame: Frame, loaded: LoadedSpec, pauses: readonly Pause[]): Html {
+function specRow(frame: Frame, loaded: LoadedSpec, pauses: readonly SeenPause[]): Html {
   const { spec } = loaded;
   const { lane } = spec.concurrency;
   const pause = pauses.find((one) => isHeldBy({ spec: spec.name, lane }, one));
@@ -142,7 +162,7 @@ function head(
   frame: Frame,
   name: string,
   loaded: LoadedSpec | undefined,
-  { pause, mayResume }: { pause: Pause | undefined; mayResume: boolean },
+  { pause, mayResume }: { pause: SeenPause | undefined; mayResume: boolean },
   viewer: Viewer,
   newest: Run | undefined,
 ): Html {

@@ -1,7 +1,7 @@
 import { whyRolledBack } from '../../model/rollback-reason.ts';
 import { isProtection } from '../../model/protection.ts';
 import { type Run, type RunState, type Step } from '../../model/run.ts';
-import { isHeldBy, type Pause } from '../../model/pause.ts';
+import { isHeldBy, type SeenPause } from '../../model/pause.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { SpecProblem } from '../../spec/problem.ts';
 import type { Environment } from '../../store/environments.ts';
@@ -9,6 +9,7 @@ import type { Store } from '../../store/index.ts';
 import type { OutboxEntry } from '../../store/outbox.ts';
 import type { Viewer } from '../auth/viewer.ts';
 import type { Commits, CommitTitle } from './commits.ts';
+import { seenPauses } from './held.ts';
 import type { RecentRuns } from './recent-runs.ts';
 
 /** Dead callbacks that are counted; more are as bad. */
@@ -24,7 +25,7 @@ export interface Place {
   isRemoved: boolean;
   /** What it is doing, else how its last run ended. */
   state: RunState | 'none';
-  pause: Pause | undefined;
+  pause: SeenPause | undefined;
   /** Of a spec that deploys pull requests, and nothing else: how many are up. */
   previews: number | undefined;
   deployed:
@@ -54,7 +55,7 @@ export interface Overview {
   running: Running[];
   /** Waiting, with a reason that an operator may do something about. */
   blocked: Run[];
-  pauses: Pause[];
+  pauses: SeenPause[];
   /** Places where an older revision was brought back, with who did it and why, when that is known. */
   rolledBack: {
     place: Place;
@@ -81,7 +82,7 @@ export async function readOverview(deps: OverviewDeps, viewer: Viewer): Promise<
   const { specs, problems, stale, loadedAt } = catalog.current();
   const [deployed, pauses, dead] = await Promise.all([
     store.environments.list(),
-    store.pauses.list(),
+    seenPauses(deps, viewer),
     store.outbox.list(
       { limit: MOST_DEAD, before: undefined },
       { state: 'dead', visible: viewer.visible },
@@ -154,7 +155,7 @@ async function fill(
   place: Pick<Place, 'spec' | 'repository' | 'environment' | 'lane' | 'isRemoved' | 'previews'>,
   active: Run[],
   deployed: readonly Environment[],
-  pauses: readonly Pause[],
+  pauses: readonly SeenPause[],
 ): Promise<Omit<Place, 'isMoreActive'>> {
   // The spec may have been another repository's before.
   const recent = (await recentRuns.of(place.spec)).filter(

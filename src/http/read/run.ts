@@ -1,8 +1,9 @@
 import type { Gates, GateView } from '../../controller/operator/gates.ts';
 import type { Delivery } from '../../model/delivery.ts';
-import { isHeldBy, type Pause } from '../../model/pause.ts';
+import { isHeldBy, type SeenPause } from '../../model/pause.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import type { Run, Step } from '../../model/run.ts';
+import type { Catalog } from '../../spec/catalog.ts';
 import type { Chain } from '../../store/chains.ts';
 import type { AuditEntry } from '../../store/audit.ts';
 import type { BatchView } from '../../store/batches.ts';
@@ -11,6 +12,7 @@ import type { OutboxEntry } from '../../store/outbox.ts';
 import type { Viewer } from '../auth/viewer.ts';
 import type { Commits, CommitTitle } from './commits.ts';
 import { usualDuration } from './overview.ts';
+import { seenPauses } from './held.ts';
 import type { RecentRuns } from './recent-runs.ts';
 
 const MOST_AUDITED = 50;
@@ -36,7 +38,7 @@ export interface RunView extends ChainView {
   usualMs: number | undefined;
   gates: GateView[];
   /** What keeps its spec or its lane as it is. */
-  pause: Pause | undefined;
+  pause: SeenPause | undefined;
   batch: BatchView | undefined;
 }
 
@@ -54,7 +56,13 @@ interface StartedView {
 
 /** Undefined for a run that is not there, or that the viewer may not see. */
 export async function readRun(
-  deps: { store: Store; commits: Commits; recentRuns: RecentRuns; gates: Pick<Gates, 'view'> },
+  deps: {
+    store: Store;
+    catalog: Pick<Catalog, 'current'>;
+    commits: Commits;
+    recentRuns: RecentRuns;
+    gates: Pick<Gates, 'view'>;
+  },
   viewer: Viewer,
   id: string,
 ): Promise<RunView | undefined> {
@@ -71,7 +79,7 @@ export async function readRun(
       store.audit.ofSubject(id, MOST_AUDITED),
       store.environments.get(run.lane, run.spec),
       deps.recentRuns.of(run.spec),
-      store.pauses.list(),
+      seenPauses(deps, viewer),
     ]);
   const delivery = delivered?.delivery;
   return {

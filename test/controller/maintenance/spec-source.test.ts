@@ -3,7 +3,11 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { createSpecSource, SPEC_LANES } from '../../../src/controller/maintenance/spec-source.ts';
+import {
+  commitBehind,
+  createSpecSource,
+  SPEC_LANES,
+} from '../../../src/controller/maintenance/spec-source.ts';
 import type { Checkouts } from '../../../src/git/checkouts.ts';
 import { parseSpecs } from '../../../src/spec/load.ts';
 import { createFixture as createGit } from '../../git/fixture.ts';
@@ -20,6 +24,8 @@ async function createFixture(t: TestContext) {
     (await readFile(join(link, 'version'), 'utf8').catch(() => 'none')).trim();
   /** What was in use before and after each checkout, while nothing was said to have changed. */
   const seen: [string, string][] = [];
+  /** The commit that was said to be in use after each checkout, while another one was. */
+  const behind: (string | undefined)[] = [];
   const disk = { isFull: false };
   const checkouts: Checkouts = {
     ...git.checkouts,
@@ -28,6 +34,7 @@ async function createFixture(t: TestContext) {
       const before = await inUse();
       const made = await git.checkouts.prepare(request);
       seen.push([before, await inUse()]);
+      behind.push(await commitBehind(link));
       return made;
     },
   };
@@ -76,7 +83,7 @@ async function createFixture(t: TestContext) {
     return version;
   }
 
-  return { ...git, start, loadedWith, seen, disk, log };
+  return { ...git, start, loadedWith, seen, behind, link, disk, log };
 }
 
 test('specs come from the default branch, or from the branch, tag or commit that is named', async (t) => {
@@ -116,6 +123,18 @@ test('the specs in use stay whole while the next ones are checked out, also thos
     seen,
     before.map((version) => [version, version]),
   );
+});
+
+test('which commit the specs are of is known at any time, also to the process after this one', async (t) => {
+  const { commit, loadedWith, behind, link } = await createFixture(t);
+  const commits = [];
+  for (const version of ['1', '2', '3']) {
+    const sha = await commit({ 'specs/version': `${version}\n` });
+    commits.push(sha);
+    await loadedWith();
+    assert.equal(await commitBehind(link), sha);
+  }
+  assert.deepEqual(behind, [undefined, ...commits.slice(0, -1)]);
 });
 
 test('a commit that is in use already is neither checked out nor loaded again', async (t) => {

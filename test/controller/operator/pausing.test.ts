@@ -5,7 +5,7 @@ import { createPausing } from '../../../src/controller/operator/pausing.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import type { DeploymentSpec, LoadedSpec } from '../../../src/model/deployment-spec.ts';
 import type { News } from '../../../src/model/news.ts';
-import type { PauseTarget } from '../../../src/model/pause.ts';
+import { isLaneOfOthers, type PauseTarget } from '../../../src/model/pause.ts';
 import type { NewRun, Run } from '../../../src/model/run.ts';
 import { createTransitions } from '../../../src/runs/transition.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
@@ -37,6 +37,7 @@ for (const [engine, open] of ENGINES) {
         news,
         publicUrl: undefined,
         feedback: 'app',
+        sharesLane: (run) => isLaneOfOthers(run, catalog),
       });
       const pausing = createPausing({
         store,
@@ -102,6 +103,31 @@ for (const [engine, open] of ENGINES) {
       const shownTo = async (seen: string[]) =>
         (await store.audit.search({ limit: 9, before: undefined }, { seen })).items.length;
       assert.deepEqual([await shownTo(['acme/storefront']), await shownTo(['acme/x'])], [1, 0]);
+    });
+
+    test('in a lane of several repositories a run says that it is paused, and not by whom and why', async (t) => {
+      const { store, catalog, pausing, create, get } = await setUp(t);
+      const lane = { kind: 'lane', name: 'main' } as const;
+      await create('r1');
+      const reasonOf = async () => {
+        const reason = (await pausing.pause(lane, 'ann', 'the other leaks')).runs[0]?.reason;
+        await pausing.resume(lane, 'ann');
+        return reason;
+      };
+      const told = 'Paused since 2026-01-02T03:04Z (lane main)';
+      assert.match((await reasonOf()) ?? '', /^Paused by ann since .*: the other leaks$/);
+      const { spec } = sampleLoaded({ name: 'other', repository: 'acme/other' });
+      const other = {
+        ...sampleLoaded(),
+        spec: { ...spec, concurrency: { lane: 'main', queue: 'newest' } },
+      };
+      catalog.push(other as LoadedSpec);
+      assert.equal(await reasonOf(), told);
+      // What a spec that is gone has deployed is there, too.
+      catalog.pop();
+      const gone = { ...(await get('r1')), spec: 'other', repository: 'acme/other' };
+      await store.environments.record(gone, NOW);
+      assert.equal(await reasonOf(), told);
     });
 
     test('new runs are made and wait, the newest wins among them, and resume starts it', async (t) => {
