@@ -269,11 +269,13 @@ test('environments and specs show what is deployed and what is in use', async (t
         file: 'storefront.yaml',
         line: 1,
         digest: 'digest',
+        url: null,
       },
     ],
     next: null,
     stale: true,
     problems: [problem],
+    source: null,
   });
 });
 
