@@ -55,7 +55,7 @@ test('specs of this machine are held against what the server keeps', async () =>
   assert.equal((await backtest(changed)).stderr, '');
   const file = join(directory, 'storefront.yaml');
   const shown = await runCommand(['backtest', file], { env: here(), columns: 80 });
-  assert.match(shown.stderr, /^\r\S+judging the deliveries of 30 days … 0 s.*\r\u001B\[K$/);
+  assert.match(shown.stderr, /^\r\S+judging the deliveries of 30 days … 0 s[^]*\r\u001B\[K$/);
   const dumb = { ...here(), TERM: 'dumb' };
   assert.equal((await runCommand(['backtest', file], { env: dumb, columns: 80 })).stderr, '');
 });
@@ -69,7 +69,7 @@ test('how far it has come is shown on a terminal', async () => {
   const file = join(directory, 'storefront.yaml');
   await writeFile(file, SPEC);
   const { stderr } = await runCommand(['backtest', file], { env: here(), columns: 80 });
-  assert.match(stderr, /judging the deliveries of 30 days: 200 so far, \d+ % … \d+ s/);
+  assert.match(stderr, /judging the deliveries of 30 days: \d+ so far, \d+ % … \d+ s/);
 });
 
 test('specs that are not valid are said to be so, and days have to be a number', async () => {

@@ -57,6 +57,11 @@ export interface Looked {
   at: number;
 }
 
+/** The part of the time up to `now` that was looked at, from 0 to 1. Deliveries come in their order, and may have been received in another. */
+export function shareOf({ from, at }: Looked, now: number): number {
+  return Math.min(1, Math.max(0, at - from) / Math.max(1, now - from));
+}
+
 /** Judges what came at or after `since` (milliseconds) by `specs`; nothing is deployed and git is not asked. */
 export type Backtest = (
   specs: readonly LoadedSpec[],

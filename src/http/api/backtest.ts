@@ -2,7 +2,7 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 import { isoTime, type Clock } from '../../lib/clock.ts';
 import type { StepLimits } from '../../lib/step-limits.ts';
-import type { Difference, Looked } from '../../controller/operator/backtest.ts';
+import { shareOf, type Difference, type Looked } from '../../controller/operator/backtest.ts';
 import type { Barrier } from '../../store/barrier.ts';
 import { parseSpecs } from '../../spec/load.ts';
 import { formatProblem } from '../../spec/problem.ts';
@@ -130,15 +130,24 @@ async function streamBacktest(
   /** Each event waits for the disk by itself: without this the end could come first. */
   let told = Promise.resolve();
   const gone = new AbortController();
-  const running = run(gone.signal, ({ deliveries, from, at }) => {
-    begin();
-    if (stream === undefined || clock.elapsed() - toldAt < TELL_EVERY_MS) return;
+  let newest: Looked | undefined;
+  const tell = () => {
+    if (stream === undefined || newest === undefined) return;
+    if (clock.elapsed() - toldAt < TELL_EVERY_MS) return;
     toldAt = clock.elapsed();
-    const share = Math.min(1, (at - from) / Math.max(1, clock.now() - from));
+    const { deliveries } = newest;
+    const share = shareOf(newest, clock.now());
     told = stream.send('progress', { deliveries, share }).catch(stream.fail);
+  };
+  const running = run(gone.signal, (looked) => {
+    newest = looked;
+    begin();
+    tell();
   });
   await Promise.race([running, hasBegun]);
   const to = (stream = eventStream(ctx, flushed));
+  // What is quick may have come far already.
+  tell();
   to.signal.addEventListener('abort', () => gone.abort(new Error('who asked has hung up')));
   running
     .then(

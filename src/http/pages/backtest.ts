@@ -1,4 +1,9 @@
-import type { BacktestResult, Difference, Looked } from '../../controller/operator/backtest.ts';
+import {
+  shareOf,
+  type BacktestResult,
+  type Difference,
+  type Looked,
+} from '../../controller/operator/backtest.ts';
 import type { StepLimits } from '../../lib/step-limits.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import type { Reason } from '../../model/verdict.ts';
@@ -113,9 +118,8 @@ export function backtestRoutes(deps: BacktestPageDeps): PageRoute[] {
 /** Nothing where none is under way. */
 function progressText(looked: Looked | undefined, now: number): string {
   if (looked === undefined) return '';
-  const { deliveries, from, at } = looked;
-  const share = Math.min(1, (at - from) / Math.max(1, now - from));
-  return `${many(deliveries, 'delivery', 'deliveries')} so far, ${Math.floor(share * 100)} %`;
+  const share = Math.floor(shareOf(looked, now) * 100);
+  return `${many(looked.deliveries, 'delivery', 'deliveries')} so far, ${share} %`;
 }
 
 function backtestPage(
