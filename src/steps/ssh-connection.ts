@@ -20,11 +20,18 @@ export class SshError extends Error {
   override readonly name = 'SshError';
 }
 
-/** Logged in, with a shell that has read nothing yet. */
-export interface Connection extends Disposable {
-  client: Client;
-  /** Where the command runs, and has read nothing yet. */
+/** A shell that has read nothing yet. */
+export interface Shell {
   channel: ClientChannel;
+  /** How it ended, which may be before anything is read: `code` is undefined until then, null after a signal. */
+  ended: { code: number | null | undefined; signal: string | null };
+  /** Resolves when it has ended. */
+  exited: Promise<void>;
+}
+
+/** Logged in, with a shell. */
+export interface Connection extends Shell, Disposable {
+  client: Client;
 }
 
 /** Connects to a machine that shows a key of the spec. Throws SshError, and TerminalError for an address that is not asked. */
@@ -46,7 +53,7 @@ export async function logIn(
   signal.addEventListener('abort', stop, { once: true });
   let wrong: SshError | undefined;
   try {
-    const channel = await new Promise<ClientChannel>((resolve, reject) => {
+    const shell = await new Promise<Shell>((resolve, reject) => {
       client.on('ready', () => {
         openShell(client).then(resolve, reject);
       });
@@ -68,7 +75,7 @@ export async function logIn(
     });
     return {
       client,
-      channel,
+      ...shell,
       [Symbol.dispose]() {
         client.end();
         socket.destroySoon();
@@ -82,12 +89,19 @@ export async function logIn(
   }
 }
 
-/** A shell that has read nothing yet. */
-export async function openShell(client: Client): Promise<ClientChannel> {
+export async function openShell(client: Client): Promise<Shell> {
   return await new Promise((resolve, reject) => {
-    client.exec(COMMAND, (error, opened) => {
-      if (error === undefined) resolve(opened);
-      else reject(error);
+    client.exec(COMMAND, (error, channel) => {
+      if (error !== undefined) return reject(error);
+      const ended: Shell['ended'] = { code: undefined, signal: null };
+      // At once: a machine that does a command of its own may have ended it in the same packet.
+      const exited = new Promise<void>((resolveExit) => {
+        channel.on('exit', (code: number | null, by?: string) => {
+          Object.assign(ended, { code, signal: by ?? null });
+          resolveExit();
+        });
+      });
+      resolve({ channel, ended, exited });
     });
   });
 }

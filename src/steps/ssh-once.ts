@@ -14,16 +14,10 @@ const DRAIN_MS = 1000;
 /** How long a machine that was told to end a script may take over it, beyond the script's own time. */
 const ENDING_MS = 5000;
 
-/** `code` is null after a signal, undefined when the connection ended before the script. */
-interface Ended {
-  code: number | null | undefined;
-  signal: string | null;
-}
-
 /** Runs a script that ends with its connection. Throws the signal's reason when that came first. */
 export async function runOnce(
   { clock, killGraceMs }: { clock: Clock; killGraceMs: number },
-  { client, channel }: Connection,
+  { client, channel, ended, exited }: Connection,
   context: StepContext<SshStepSpec>,
   signal: AbortSignal,
 ): Promise<StepResult> {
@@ -35,13 +29,6 @@ export async function runOnce(
   };
   channel.setEncoding('utf8').on('data', show('stdout'));
   channel.stderr.setEncoding('utf8').on('data', show('stderr'));
-  const ended: Ended = { code: undefined, signal: null };
-  const exited = new Promise<void>((resolve) => {
-    channel.on('exit', (code: number | null, by?: string) => {
-      Object.assign(ended, { code, signal: by ?? null });
-      resolve();
-    });
-  });
   const closed = new Promise<void>((resolve) => channel.on('close', () => resolve()));
   // A connection that breaks closes the channel, too.
   client.on('error', (error) => log('stderr', `${step.host}: ${describeError(error)}\n`));
@@ -70,7 +57,7 @@ export async function runOnce(
   }
 }
 
-function resultOf({ host }: SshStepSpec, { code, signal }: Ended): StepResult {
+function resultOf({ host }: SshStepSpec, { code, signal }: Connection['ended']): StepResult {
   if (code === 0) return { outcome: 'succeeded', exitCode: 0, outputs: {} };
   if (code === undefined) {
     return failedStep(`the connection to ${host} ended before the script did: it may go on there`);

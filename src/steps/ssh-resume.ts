@@ -8,7 +8,14 @@ import { environmentElsewhere } from './environment.ts';
 import { exitReason } from './exit-reason.ts';
 import { createRemoteOutput, type RemoteOutput, type Shown } from './remote-output.ts';
 import { failedStep, isCancelled } from './remote.ts';
-import { logIn, openShell, SshError, within, type Connection } from './ssh-connection.ts';
+import {
+  logIn,
+  openShell,
+  SshError,
+  within,
+  type Connection,
+  type Shell,
+} from './ssh-connection.ts';
 import { createFrames, type End } from './ssh-frames.ts';
 import { followInput, forgetInput, greetingOf, stopInput } from './ssh-program.ts';
 import type { Targets } from './targets.ts';
@@ -121,14 +128,13 @@ async function followToEnd(
 /** How the script came out; undefined when the connection ended before it. Throws the signal's reason when that comes first. */
 async function follow(
   { context, deps, id, output }: Attempt,
-  { client, channel }: Connection,
+  { client, channel, ended }: Connection,
   signal: AbortSignal,
 ): Promise<End | undefined> {
   const from = { o: output.stdout.at(), e: output.stderr.at() };
   const frames = createFrames(greetingOf(id), from);
-  let hasExited = false;
   client.on('error', () => {});
-  channel.on('error', () => {}).on('exit', () => (hasExited = true));
+  channel.on('error', () => {});
   const closed = new Promise<void>((resolve) => channel.on('close', () => resolve()));
   channel.stderr.resume();
   const stop = () => channel.destroy();
@@ -160,7 +166,7 @@ async function follow(
   signal.throwIfAborted();
   if (frames.isGreeted()) return undefined;
   await within(deps.clock, ENDING_MS, closed);
-  if (!hasExited) return undefined;
+  if (ended.code === undefined) return undefined;
   return { kind: 'refused', why: 'it does not do what a shell is told' };
 }
 
@@ -171,7 +177,7 @@ async function endThere(attempt: Attempt): Promise<void> {
   try {
     using connection = await logIn(deps.targets, context, AbortSignal.timeout(ms));
     const input = stopInput(id, Math.ceil(deps.killGraceMs / 1000));
-    if (await say(attempt, connection, input, ms, connection.channel)) return;
+    if (await say(attempt, connection, input, ms, connection)) return;
   } catch (error) {
     context.log('stderr', `${describeError(error)}\n`);
   }
@@ -187,17 +193,16 @@ async function say(
   { client }: Connection,
   input: string,
   ms: number,
-  open?: Connection['channel'],
+  open?: Shell,
 ): Promise<boolean> {
-  const channel = open ?? (await openShell(client));
-  let hasExited = false;
-  channel.on('error', () => {}).on('exit', () => (hasExited = true));
-  channel.resume().stderr.resume();
+  const { channel, ended } = open ?? (await openShell(client));
+  channel.on('error', () => {}).resume();
+  channel.stderr.resume();
   client.on('error', () => {});
   const closed = once(channel, 'close').then(() => {});
   channel.write(input);
   await within(clock, ms, closed);
-  return hasExited;
+  return ended.code !== undefined;
 }
 
 function resultOf({ host }: SshStepSpec, end: End): StepResult {
