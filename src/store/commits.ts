@@ -6,7 +6,7 @@ import { list, queries, when, type Db, type Row, type Sql } from './query.ts';
 import { runs } from './run-rows.ts';
 
 /** Newest deliveries, of all repositories, among which those that name a commit are looked for. */
-const LOOKED_AT = 200_000;
+const LOOKED_AT = 150_000;
 /** Payloads that are read for that, the newest. */
 const MOST_READ = 5000;
 /** Of these so many in one statement. */
