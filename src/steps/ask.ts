@@ -28,6 +28,9 @@ export class AskError extends Error {
   override readonly name = 'AskError';
 }
 
+/** The other system has said that it does not do what it was asked for. */
+export class RefusedError extends AskError {}
+
 /** An answer of more bytes than are read. */
 export class TooLargeError extends AskError {}
 

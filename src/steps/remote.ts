@@ -3,7 +3,14 @@ import type * as z from 'zod';
 import type { Clock } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { describeError, hintOf, RetryableError } from '../lib/errors.ts';
-import { AskError, NotUnderstoodError, type Ask, type Answer, type Question } from './ask.ts';
+import {
+  AskError,
+  NotUnderstoodError,
+  RefusedError,
+  type Ask,
+  type Answer,
+  type Question,
+} from './ask.ts';
 import type { StepContext, StepResult } from './contract.ts';
 import { createRemoteOutput, type RemoteOutput, type Shown } from './remote-output.ts';
 
@@ -124,10 +131,31 @@ async function begin(
   }
   const named: Kept = kept ?? { id: `mainsheet-${randomUUID()}`, at: pace.clock.now() };
   if (kept === undefined) await context.keep(JSON.stringify(named));
-  const found = kept === undefined ? undefined : await find(pace, system, startOf(named), signal);
-  const begun: Begun = { ...named, work: found ?? (await system.start(named.id)) };
+  const look = async () => await find(pace, system, startOf(named), signal);
+  const found = kept === undefined ? undefined : await look();
+  const work = found ?? (await start(context, system, named.id, look, signal));
+  const begun: Begun = { ...named, work };
   await context.keep(JSON.stringify(begun));
   return begun;
+}
+
+/** Starts it. Where the answer is lost, what was started all the same is looked for by its name. */
+async function start(
+  { log }: Pick<StepContext, 'log'>,
+  system: Remote,
+  id: string,
+  look: () => Promise<string | undefined>,
+  signal: AbortSignal,
+): Promise<string> {
+  try {
+    return await system.start(id);
+  } catch (error) {
+    if (signal.aborted || error instanceof RefusedError || !mayPass(error)) throw error;
+    log('stderr', `${describeError(error)}; looking whether it was started\n`);
+    const found = await look();
+    if (found === undefined) throw error;
+    return found;
+  }
 }
 
 function startOf({ id, at = 0 }: Kept): Start {
@@ -194,7 +222,9 @@ export async function askFor(
 ): Promise<Answer> {
   const answer = await ask(question);
   if (isGood(answer.status)) return answer;
-  throw new AskError(`${new URL(question.url).host} answered ${answer.status}`);
+  const isRefusal = answer.status >= 400 && answer.status < 500 && answer.status !== 408;
+  const Kind = isRefusal ? RefusedError : AskError;
+  throw new Kind(`${new URL(question.url).host} answered ${answer.status}`);
 }
 
 /** What `who` has answered. Throws NotUnderstoodError: what is between may have answered, so it may pass. */

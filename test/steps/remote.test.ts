@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
+import { createServer, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, test, type TestContext } from 'node:test';
 import type { Clock } from '../../src/lib/clock.ts';
@@ -14,6 +14,7 @@ import { createWorkflowStep } from '../../src/steps/workflow.ts';
 import { connect } from '../github/support.ts';
 import { actionsStand, awxStand, jenkinsStand, type Stand } from './stands.ts';
 
+const STARTS = /\/(?:launch\/|buildWithParameters|dispatches)/;
 /** No whole lines. */
 const HELD = 5;
 const FREE = { take: async () => ({ sent() {}, failed() {} }) };
@@ -80,10 +81,19 @@ interface System<Own extends Stand> {
 
 async function setUp<Own extends Stand>(t: TestContext, system: System<Own>) {
   const stand = system.stand();
+  const connection = { losesStart: false };
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => stand.answer(request, Buffer.concat(chunks).toString(), response));
+    request.on('end', () => {
+      const answer = (to: ServerResponse) =>
+        stand.answer(request, Buffer.concat(chunks).toString(), to);
+      if (connection.losesStart && STARTS.test(request.url ?? '')) {
+        answer(new ServerResponse(request));
+        if (stand.starts.length > 0) return request.socket.destroy();
+      }
+      answer(response);
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => server.close());
@@ -102,6 +112,7 @@ async function setUp<Own extends Stand>(t: TestContext, system: System<Own>) {
   const lines: string[] = [];
   return {
     stand,
+    connection,
     disk,
     lines,
     /** `dieAt`: at which keeping the process dies, before it has kept anything or after. */
@@ -151,6 +162,13 @@ for (const system of SYSTEMS) {
       assert.equal((await run()).outcome, 'succeeded');
       assert.equal(stand.starts.length, 1);
       assert.equal(lines.filter((line) => line.includes('PLAY')).length > 0, true);
+    });
+
+    test('what was started and whose answer was lost is found, and not started again', async (t) => {
+      const { stand, connection, run } = await setUp<Stand>(t, system);
+      connection.losesStart = true;
+      assert.equal((await run()).outcome, 'succeeded');
+      assert.equal(stand.starts.length, 1);
     });
 
     if (system.stand().output !== undefined) {

@@ -26,6 +26,9 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
+/** Parts of a path that a page may have above it. */
+const DEEPEST = 9;
+
 export interface PageRouterDeps {
   authenticate: Authenticate;
   assets: Assets;
@@ -172,7 +175,8 @@ function protect(ctx: Context): void {
 }
 
 function frameOf(ctx: Context, { assets, clock, version, seen }: PageRouterDeps): Frame {
-  const depth = ctx.path.split('/').length - 2;
+  // No page is as deep as that: it is written into the page many times.
+  const depth = Math.min(ctx.path.split('/').length - 2, DEEPEST);
   const own = depth <= 0 ? './' : '../'.repeat(depth);
   // A piece of a page is put into one that may be at another depth.
   const asked = ctx.get('HX-Request') === 'true' ? ctx.get('Mainsheet-Root') : '';

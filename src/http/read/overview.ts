@@ -117,9 +117,11 @@ export async function readOverview(deps: OverviewDeps, viewer: Viewer): Promise<
   const underWay = await deps.recentRuns.underWay();
   const active = underWay.runs.filter(({ repository }) => viewer.canSee(repository));
   const all = [...named, ...removed];
+  const bySpec = Map.groupBy(all, ({ spec }) => spec);
+  const activeOf = Map.groupBy(active, (run) => placeOf(bySpec.get(run.spec) ?? [], run));
   const places = await Promise.all(
     all.map(async (place): Promise<Place> => {
-      const own = active.filter((run) => placeOf(all, run) === place);
+      const own = activeOf.get(place) ?? [];
       const isMoreActive = underWay.isCut || underWay.more.has(place.spec);
       return { ...(await fill(deps, viewer, place, own, deployed, pauses)), isMoreActive };
     }),
