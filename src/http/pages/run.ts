@@ -167,6 +167,6 @@ function buttons(frame: Frame, { run, canGoBack }: RunView, viewer: Viewer): Con
 
 function logTools(frame: Frame, run: string): Html {
   const here = `${frame.root}runs/${run}/log`;
-  return html`<div class="log-tools"><form class="grow" role="search" method="get" action="${here}" hx-get="${here}" hx-trigger="input changed delay:300ms, submit" hx-target="#log-hits" hx-swap="innerHTML" hx-sync="this:replace">${icon(frame, 'search')}<input class="field" type="search" name="q" placeholder="Search the log" aria-label="Search the log" autocomplete="off" maxlength="200"></form><a class="button" href="${here}.txt" download="${run}.log">${icon(frame, 'download')}<span>Raw log</span></a></div>
+  return html`<div class="log-tools"><form class="grow" role="search" method="get" action="${here}" hx-get="${here}" hx-trigger="input changed delay:300ms, submit" hx-target="#log-hits" hx-swap="innerHTML" hx-sync="this:replace">${icon(frame, 'search')}<input class="field" type="search" name="q" placeholder="Search the log" aria-label="Search the log" autocomplete="off" maxlength="200"></form><a class="button" href="${here}.txt" download="${run}.log" aria-label="Raw log">${icon(frame, 'download')}<span>Raw log</span></a></div>
 <div id="log-hits" aria-live="polite"></div>`;
 }
