@@ -38,7 +38,8 @@ export function createReadInsights({ insights }: Pick<Store, 'insights'>): ReadI
   /** Of runs: whether their commit had been live before. */
   const again = new Map<string, boolean>();
 
-  async function learnLive(runs: readonly StoredRun[]): Promise<void> {
+  /** Of these runs. What another question forgets meanwhile changes nothing of it. */
+  async function liveOf(runs: readonly StoredRun[]): Promise<ReadonlySet<string>> {
     if (again.size > MOST_KNOWN) again.clear();
     const unknown = runs
       .filter(
@@ -46,8 +47,10 @@ export function createReadInsights({ insights }: Pick<Store, 'insights'>): ReadI
           state === 'succeeded' && pushed.get(delivery) !== undefined && !again.has(id),
       )
       .map(({ id }) => id);
+    const known = runs.filter(({ id }) => again.get(id) === true).map(({ id }) => id);
     const found = await insights.liveBefore(unknown);
     for (const id of unknown) again.set(id, found.has(id));
+    return new Set([...known, ...found]);
   }
 
   async function learnPushes(runs: readonly StoredRun[]): Promise<void> {
@@ -76,7 +79,7 @@ export function createReadInsights({ insights }: Pick<Store, 'insights'>): ReadI
     const range = { from, to: asked.to };
     const newest = runs.slice(0, MOST_LOOKED_INTO);
     await learnPushes(runs);
-    await learnLive(runs);
+    const live = await liveOf(runs);
     await learn(newest.filter(({ state }) => state === 'succeeded'));
     const times = await insights.steps(newest.map(({ id }) => id));
     const steps = Map.groupBy(times, ({ spec, step }) => JSON.stringify([spec, step]));
@@ -86,7 +89,7 @@ export function createReadInsights({ insights }: Pick<Store, 'insights'>): ReadI
           ...run,
           committedAt: known.get(keyOf(run)),
           pushedAt: pushed.get(run.delivery),
-          wasLive: again.get(run.id) ?? false,
+          wasLive: live.has(run.id),
         })),
         range,
       ),
