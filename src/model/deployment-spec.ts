@@ -59,13 +59,13 @@ export interface Triggers {
   release: ReleaseTrigger | undefined;
   workflowRun: WorkflowRunTrigger | undefined;
   /** Left out: no hook starts it. */
-  hooks?: HookTrigger[];
+  hooks?: HookTrigger[] | undefined;
   /** Left out: no time starts it. */
-  schedules?: ScheduleTrigger[];
+  schedules?: ScheduleTrigger[] | undefined;
   /** Left out: no run of another spec starts it. */
-  deployments?: ChainTrigger[];
+  deployments?: ChainTrigger[] | undefined;
   /** Left out: pull requests are not deployed. It stands alone. */
-  pullRequest?: PullTrigger;
+  pullRequest?: PullTrigger | undefined;
 }
 
 /** GitHub's filter patterns. An empty list restricts nothing; a list and its `Ignore` twin are never both filled. */

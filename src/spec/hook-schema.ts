@@ -15,14 +15,18 @@ import {
 import { compileSchema } from './input-schema.ts';
 import { valuesAt } from './json-path.ts';
 import {
+  type Context,
   duration,
   hookCondition,
   hookId,
+  listOf,
   LOGIN,
   oneOrMore,
+  optional,
   problem,
   secretName,
   serverName,
+  textUpTo,
 } from './schema-fields.ts';
 
 const MINUTE = 60_000;
@@ -32,35 +36,31 @@ const headerName = z.string().regex(HEADER, 'a header has letters, digits and "-
 
 const hmac = z.strictObject({
   header: headerName.describe('The header that has the signature.'),
-  prefix: z
-    .string()
-    .max(40, 'more than 40 characters')
-    .describe('What stands before the signature, such as "sha256=". Default: nothing.')
-    .optional(),
-  algorithm: z
-    .enum(['sha256', 'sha512', 'sha1'])
-    .describe('Default: sha256. sha1 is weak: only for what cannot do better.')
-    .optional(),
-  encoding: z.enum(['hex', 'base64']).describe('Default: hex.').optional(),
-  signed: z
-    .string()
-    .max(200, 'more than 200 characters')
-    .regex(/\{body\}$/, 'must end with {body}')
-    .describe('What is signed, such as "{timestamp}.{body}". Default: "{body}".')
-    .optional(),
-  timestamp: headerName
-    .describe('The header with the time of signing, in seconds since 1970.')
-    .optional(),
-  tolerance: duration(1000, 60 * MINUTE, 'at least 1s and at most 1h')
-    .describe('How far that time may be from now. Default: 5m.')
-    .optional(),
+  prefix: optional(
+    'What stands before the signature, such as "sha256=". Default: nothing.',
+    textUpTo(40),
+  ),
+  algorithm: optional(
+    'Default: sha256. sha1 is weak: only for what cannot do better.',
+    z.enum(['sha256', 'sha512', 'sha1']),
+  ),
+  encoding: optional('Default: hex.', z.enum(['hex', 'base64'])),
+  signed: optional(
+    'What is signed, such as "{timestamp}.{body}". Default: "{body}".',
+    textUpTo(200).regex(/\{body\}$/, 'must end with {body}'),
+  ),
+  timestamp: optional('The header with the time of signing, in seconds since 1970.', headerName),
+  tolerance: optional(
+    'How far that time may be from now. Default: 5m.',
+    duration(1000, 60 * MINUTE, 'at least 1s and at most 1h'),
+  ),
 });
 
 const sender = z.union([
   z.enum(SENDERS),
   z.strictObject({
-    hmac: hmac.describe('Any sender that signs with HMAC.').optional(),
-    header: headerName.describe('The header that has the token.').optional(),
+    hmac: optional('Any sender that signs with HMAC.', hmac),
+    header: optional('The header that has the token.', headerName),
   }),
 ]);
 
@@ -72,8 +72,8 @@ const secret = z.union([
   secretName,
   z.strictObject({
     name: secretName,
-    from: time.describe('Counts from then on.').optional(),
-    until: time.describe('Counts until then.').optional(),
+    from: optional('Counts from then on.', time),
+    until: optional('Counts until then.', time),
   }),
 ]);
 
@@ -85,13 +85,13 @@ const extract = z
   .union([
     z.string(),
     z.strictObject({
-      json: z.string().max(1000).describe('A JSONPath (RFC 9535) into the body.').optional(),
-      expression: z.string().describe('A CEL expression over body, headers and query.').optional(),
-      header: headerName.describe('A header.').optional(),
-      query: z.string().min(1).max(100).describe('A parameter of the URL.').optional(),
-      type: z.enum(INPUT_TYPES).describe('Default: any.').optional(),
-      default: z.unknown().describe('Taken when there is nothing.').optional(),
-      required: z.boolean().describe('Refuse the request when there is nothing.').optional(),
+      json: optional('A JSONPath (RFC 9535) into the body.', z.string().max(1000)),
+      expression: optional('A CEL expression over body, headers and query.', z.string()),
+      header: optional('A header.', headerName),
+      query: optional('A parameter of the URL.', z.string().min(1).max(100)),
+      type: optional('Default: any.', z.enum(INPUT_TYPES)),
+      default: optional('Taken when there is nothing.', z.unknown()),
+      required: optional('Refuse the request when there is nothing.', z.boolean()),
     }),
   ])
   .transform((written, context): Extract => {
@@ -157,21 +157,21 @@ const line = z.string().regex(/^[^\p{Cc}]{1,500}$/u, 'must be one line of at mos
 
 const clientCertificate = z
   .strictObject({
-    subject: oneOrMore(line, 50)
-      .describe('All of its subject, such as CN=alerts,O=Acme.')
-      .optional(),
-    san: oneOrMore(line, 50)
-      .describe('An alternative name, such as DNS:alerts.example or URI:spiffe://acme/alerts.')
-      .optional(),
-    fingerprint: oneOrMore(
-      z
-        .string()
-        .transform((text) => text.replaceAll(':', '').toLowerCase())
-        .refine((text) => /^[0-9a-f]{64}$/.test(text), 'is no SHA-256 in hex'),
-      50,
-    )
-      .describe('Its SHA-256.')
-      .optional(),
+    subject: optional('All of its subject, such as CN=alerts,O=Acme.', oneOrMore(line, 50)),
+    san: optional(
+      'An alternative name, such as DNS:alerts.example or URI:spiffe://acme/alerts.',
+      oneOrMore(line, 50),
+    ),
+    fingerprint: optional(
+      'Its SHA-256.',
+      oneOrMore(
+        z
+          .string()
+          .transform((text) => text.replaceAll(':', '').toLowerCase())
+          .refine((text) => /^[0-9a-f]{64}$/.test(text), 'is no SHA-256 in hex'),
+        50,
+      ),
+    ),
   })
   .transform((given, context) => {
     const { subject = [], san = [], fingerprint = [] } = given;
@@ -197,48 +197,43 @@ const written = z.strictObject({
   kind: z.literal('hook').describe('What this document is.'),
   id: hookId.describe('The last part of the URL: /webhooks/v1/hooks/<id>.'),
   sender: sender.describe('Who sends, and so how a request is checked.'),
-  server: serverName
-    .describe(
-      'The git server that sends, as MAINSHEET_SERVERS calls it: its pushes and releases start what the specs of its repositories say.',
-    )
-    .optional(),
-  team: z
-    .string()
-    .regex(/^[TE][A-Z\d]{5,30}$/, 'is no id of a workspace, such as T0123456789')
-    .describe('With users: the id of the workspace of Slack that they are of.')
-    .optional(),
-  users: users
-    .describe(
-      "Whose presses of buttons in Slack count: logins at GitHub by Slack's ids of people. The hook takes nothing else then.",
-    )
-    .optional(),
-  secrets: z
-    .union([secret, z.array(secret).min(1, 'the list is empty').max(10, 'more than 10 entries')])
-    .describe(
-      'Names of the secrets, any of which may have signed. Without it only hooks that are made through the API take requests.',
-    )
-    .optional(),
-  methods: oneOrMore(z.enum(['POST', 'PUT', 'GET']), 3)
-    .describe('Default: POST.')
-    .optional(),
-  'content-types': oneOrMore(z.string().regex(/^[\w.+-]+\/[\w.+-]+$/, 'is no content type'), 20)
-    .describe('Default: application/json.')
-    .optional(),
-  addresses: oneOrMore(address, 200)
-    .describe(
-      'From where requests may come; github: from where GitHub says that it sends. Default: anywhere.',
-    )
-    .optional(),
-  'client-certificate': clientCertificate
-    .describe('What the certificate of the client must be. Default: none is asked for.')
-    .optional(),
-  rate: rate.describe('How many requests it takes, such as 100/m. Default: no limit.').optional(),
-  'rate-per-address': rate
-    .describe('How many requests it takes from one address, such as 10/m. Default: no limit.')
-    .optional(),
-  extract: z
-    .record(inputName, extract)
-    .superRefine((inputs, context) => {
+  server: optional(
+    'The git server that sends, as MAINSHEET_SERVERS calls it: its pushes and releases start what the specs of its repositories say.',
+    serverName,
+  ),
+  team: optional(
+    'With users: the id of the workspace of Slack that they are of.',
+    z.string().regex(/^[TE][A-Z\d]{5,30}$/, 'is no id of a workspace, such as T0123456789'),
+  ),
+  users: optional(
+    "Whose presses of buttons in Slack count: logins at GitHub by Slack's ids of people. The hook takes nothing else then.",
+    users,
+  ),
+  secrets: optional(
+    'Names of the secrets, any of which may have signed. Without it only hooks that are made through the API take requests.',
+    z.union([secret, listOf(secret, 10)]),
+  ),
+  methods: optional('Default: POST.', oneOrMore(z.enum(['POST', 'PUT', 'GET']), 3)),
+  'content-types': optional(
+    'Default: application/json.',
+    oneOrMore(z.string().regex(/^[\w.+-]+\/[\w.+-]+$/, 'is no content type'), 20),
+  ),
+  addresses: optional(
+    'From where requests may come; github: from where GitHub says that it sends. Default: anywhere.',
+    oneOrMore(address, 200),
+  ),
+  'client-certificate': optional(
+    'What the certificate of the client must be. Default: none is asked for.',
+    clientCertificate,
+  ),
+  rate: optional('How many requests it takes, such as 100/m. Default: no limit.', rate),
+  'rate-per-address': optional(
+    'How many requests it takes from one address, such as 10/m. Default: no limit.',
+    rate,
+  ),
+  extract: optional(
+    'Inputs by name: where each comes from.',
+    z.record(inputName, extract).superRefine((inputs, context) => {
       if (Object.keys(inputs).length > 100) problem(context, 'more than 100 inputs');
       const seen = new Map<string, string>();
       for (const name of Object.keys(inputs)) {
@@ -247,12 +242,11 @@ const written = z.strictObject({
         if (other !== undefined) problem(context, `${other} and ${name} would be one variable`);
         seen.set(plain, name);
       }
-    })
-    .describe('Inputs by name: where each comes from.')
-    .optional(),
-  schema: z
-    .record(z.string(), z.unknown())
-    .superRefine((schema, context) => {
+    }),
+  ),
+  schema: optional(
+    'A JSON Schema (draft 2020-12) of the inputs, which are one map.',
+    z.record(z.string(), z.unknown()).superRefine((schema, context) => {
       try {
         compileSchema(schema as { [key: string]: Json });
       } catch (error) {
@@ -261,37 +255,35 @@ const written = z.strictObject({
           problem(context, 'has a format, which is not checked', 'say it by a pattern');
         } else problem(context, `is no JSON Schema: ${said}`);
       }
-    })
-    .describe('A JSON Schema (draft 2020-12) of the inputs, which are one map.')
-    .optional(),
-  respond: z
-    .strictObject({
-      wait: duration(1000, 30_000, 'at least 1s and at most 30s')
-        .describe('Answer with the outputs when all runs have ended within this time.')
-        .optional(),
-      callback: z
-        .string()
-        .describe(
+    }),
+  ),
+  respond: optional(
+    'How a request is answered. Default: at once.',
+    z
+      .strictObject({
+        wait: optional(
+          'Answer with the outputs when all runs have ended within this time.',
+          duration(1000, 30_000, 'at least 1s and at most 30s'),
+        ),
+        callback: optional(
           'A CEL expression over body, headers and query: the URL to which the result of each run is posted. Empty: to none.',
-        )
-        .optional(),
-      secret: secretName.describe('Name of the secret that signs what is posted.').optional(),
-    })
-    .superRefine(({ wait, callback, secret: key }, context) => {
-      if (wait === undefined && callback === undefined) problem(context, 'needs wait or callback');
-      if ((callback === undefined) !== (key === undefined)) {
-        problem(context, '"callback" and "secret" belong together: what is posted is signed');
-      }
-    })
-    .describe('How a request is answered. Default: at once.')
-    .optional(),
+          z.string(),
+        ),
+        secret: optional('Name of the secret that signs what is posted.', secretName),
+      })
+      .superRefine(({ wait, callback, secret: key }, context) => {
+        if (wait === undefined && callback === undefined)
+          problem(context, 'needs wait or callback');
+        if ((callback === undefined) !== (key === undefined)) {
+          problem(context, '"callback" and "secret" belong together: what is posted is signed');
+        }
+      }),
+  ),
   if: hookCondition.optional(),
-  dedupe: z
-    .string()
-    .describe(
-      'A CEL expression over body, headers and query: the id by which a request counts once.',
-    )
-    .optional(),
+  dedupe: optional(
+    'A CEL expression over body, headers and query: the id by which a request counts once.',
+    z.string(),
+  ),
 });
 
 /** The written form of a hook: what a YAML document with `kind: hook` may hold. */
@@ -345,7 +337,7 @@ function toCallback({
 /** What hooks cannot have that start nothing by their own: specs say what a push starts, and buttons what is asked for. */
 const WITHOUT_TRIGGER = ['extract', 'schema', 'if', 'dedupe', 'respond'] as const;
 
-function checkServer(input: z.output<typeof written>, context: Parameters<typeof problem>[0]) {
+function checkServer(input: z.output<typeof written>, context: Context) {
   if (input.server === undefined) return;
   if (!(SERVER_TYPES as readonly unknown[]).includes(input.sender)) {
     problem(context, `server: its sender is one of ${SERVER_TYPES.join(', ')}`);
@@ -364,7 +356,7 @@ function toPeople({ team, users: logins }: z.output<typeof written>): Hook['peop
 }
 
 /** A hook for buttons: who signs it may press in the name of all that it names. */
-function checkPeople(input: z.output<typeof written>, context: Parameters<typeof problem>[0]) {
+function checkPeople(input: z.output<typeof written>, context: Context) {
   if (input.team === undefined && input.users === undefined) return;
   if (input.team === undefined || input.users === undefined) {
     problem(context, '"team" and "users" belong together');
@@ -391,7 +383,7 @@ const PLAIN: SenderOptions = {
 
 function toSender(
   input: z.output<typeof sender>,
-  context: Parameters<typeof problem>[0],
+  context: Context,
 ): { name: Hook['sender']; options: SenderOptions } {
   if (typeof input === 'string') {
     if (input === 'hmac' || input === 'header') {

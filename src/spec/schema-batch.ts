@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { BatchSpec } from '../model/deployment-spec.ts';
-import { duration } from './schema-fields.ts';
+import { duration, optional, whole } from './schema-fields.ts';
 
 const DAY = 24 * 60 * 60_000;
 
@@ -9,18 +9,14 @@ export const batch = z
     window: duration(1000, DAY, 'at least 1s and at most 24h').describe(
       'How long events are gathered, from the first one on.',
     ),
-    max: z
-      .int('must be a whole number')
-      .min(2, 'at least 2')
-      .max(1000, 'at most 1000')
-      .describe('With so many events the run does not wait any longer. Default: 100.')
-      .optional(),
-    key: z
-      .string()
-      .describe(
-        'A CEL expression over event, github, spec and inputs: events with the same value go together.',
-      )
-      .optional(),
+    max: optional(
+      'With so many events the run does not wait any longer. Default: 100.',
+      whole(2, 1000),
+    ),
+    key: optional(
+      'A CEL expression over event, github, spec and inputs: events with the same value go together.',
+      z.string(),
+    ),
   })
   .transform((input): BatchSpec => ({
     windowMs: input.window,

@@ -14,14 +14,46 @@ import { hasTemplate } from './template.ts';
 
 const HOUR = 3_600_000;
 
+/** What `superRefine` and `transform` give for problems. */
+export interface Context {
+  addIssue(issue: { code: 'custom'; message: string; params: object }): void;
+}
+
 /** `refine` for a rule with a hint of its own. */
-export function problem(
-  context: { addIssue(issue: { code: 'custom'; message: string; params: object }): void },
-  message: string,
-  hint?: string,
-): void {
+export function problem(context: Context, message: string, hint?: string): void {
   context.addIssue({ code: 'custom', message, params: { hint } });
 }
+
+/** A key that may be left out: what editors say of it, and what it may hold. */
+export function optional<Value extends z.ZodType>(what: string, value: Value) {
+  return value.describe(what).optional();
+}
+
+/** A text with so many characters at most. */
+export function textUpTo(most: number) {
+  return z.string().max(most, `more than ${most} characters`);
+}
+
+/** The same, and never empty. */
+export function filled(most: number) {
+  return textUpTo(most).min(1, 'is empty');
+}
+
+/** A whole number within bounds. */
+export function whole(least: number, most: number) {
+  return z
+    .int('must be a whole number')
+    .min(least, `at least ${least}`)
+    .max(most, `at most ${most}`);
+}
+
+/** A list with one entry at least. */
+export function listOf<Item extends z.ZodType>(item: Item, most: number) {
+  return z.array(item).min(1, 'the list is empty').max(most, `more than ${most} entries`);
+}
+
+/** A text, also where YAML reads it as something else. */
+export const scalar = z.union([z.string(), z.number(), z.boolean()]).transform(String);
 
 /** What a request to a hook has to fulfil, in the hook and in the specs that it starts. */
 export const hookCondition = z
@@ -34,29 +66,26 @@ export const TEXT_LIMIT = 4096;
 
 /** An http(s) URL, which may hold templates: what those give is known only when it is asked, and checked again there. */
 export function webUrl(whereSecretsGo: string) {
-  return z
-    .string()
-    .max(TEXT_LIMIT, `more than ${TEXT_LIMIT} characters`)
-    .superRefine((text, context) => {
-      if (hasTemplate(text)) return;
-      const parsed = URL.parse(text);
-      if (parsed === null || !['https:', 'http:'].includes(parsed.protocol)) {
-        problem(context, 'is not an http(s) URL');
-      } else if (parsed.username !== '' || parsed.password !== '') {
-        problem(context, 'holds a user name or password', whereSecretsGo);
-      }
-    });
+  return textUpTo(TEXT_LIMIT).superRefine((text, context) => {
+    if (hasTemplate(text)) return;
+    const parsed = URL.parse(text);
+    if (parsed === null || !['https:', 'http:'].includes(parsed.protocol)) {
+      problem(context, 'is not an http(s) URL');
+    } else if (parsed.username !== '' || parsed.password !== '') {
+      problem(context, 'holds a user name or password', whereSecretsGo);
+    }
+  });
 }
 
-/** A string or a list of strings, as GitHub allows wherever a list is meant. */
-export function oneOrMore<Item extends z.ZodType<string>>(item: Item, most: number, one = item) {
+/** One of them or a list, as GitHub allows wherever a list is meant. An item is never a list itself. */
+export function oneOrMore<Item extends z.ZodType>(item: Item, most: number, one = item) {
   return z
-    .union([one, z.array(item).min(1, 'the list is empty').max(most, `more than ${most} entries`)])
-    .transform((value): z.output<Item>[] => (Array.isArray(value) ? value : [value]));
+    .union([one, listOf(item, most)])
+    .transform((value) => [value].flat() as z.output<Item>[]);
 }
 
 /** A list that was written as one text: `main, dev`. Says how the list is written. */
-export function refuseList(text: string, context: Parameters<typeof problem>[0]): void {
+export function refuseList(text: string, context: Context): void {
   const parts = partsOf(text);
   if (!text.includes(',') || parts.length < 2) return;
   problem(
@@ -114,12 +143,13 @@ function limit(name: LimitName) {
 }
 
 export const limits = z.strictObject({
-  cpu: limit('cpu').describe('Computing time of each process, such as 10m.').optional(),
-  memory: limit('memory').describe('Address space of each process, such as 2Gi.').optional(),
-  processes: limit('processes')
-    .describe("Processes and threads of the steps' user, all of its steps together.")
-    .optional(),
-  files: limit('files').describe('Open files of each process.').optional(),
+  cpu: optional('Computing time of each process, such as 10m.', limit('cpu')),
+  memory: optional('Address space of each process, such as 2Gi.', limit('memory')),
+  processes: optional(
+    "Processes and threads of the steps' user, all of its steps together.",
+    limit('processes'),
+  ),
+  files: optional('Open files of each process.', limit('files')),
 });
 
 export const specName = z
@@ -150,10 +180,7 @@ export const serverName = z
 
 /** Environments and lanes: free text on one line, as GitHub's environment names are. */
 export function label(most: number) {
-  return z
-    .string()
-    .min(1, 'is empty')
-    .max(most, `more than ${most} characters`)
+  return filled(most)
     .refine((text) => text !== '.' && text !== '..', 'is no name in a link')
     .regex(/^\S(?:[\s\S]*\S)?$/u, 'begins or ends with a space')
     .regex(/^[^\p{Cc}\p{Zl}\p{Zp}]*$/u, 'has a control character or a line break');
@@ -163,51 +190,43 @@ const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Names that decide which code a shell or the dynamic loader runs before the step's own first line. */
 const STARTUP_NAMES = /^(?:PATH|HOME|IFS|ENV|BASH_ENV|SHELLOPTS|BASHOPTS|PS4|LD_.*|DYLD_.*)$/;
 
-export const secretName = z
-  .string()
-  .max(100, 'more than 100 characters')
-  .superRefine((name, context) => {
-    if (!SECRET_NAME.test(name)) {
-      const parts = partsOf(name);
-      const isList = parts.length > 1 && parts.every((part) => SECRET_NAME.test(part));
-      problem(
-        context,
-        // Not which: it may be the secret itself.
-        "is not a secret's name",
-        isList
-          ? `write a list: ${asList(parts)}`
-          : 'use A-Z, 0-9 and _, beginning with a letter; its value does not stand here',
-      );
-    } else {
-      checkReserved(name, context);
-    }
-  });
+export const secretName = textUpTo(100).superRefine((name, context) => {
+  if (!SECRET_NAME.test(name)) {
+    const parts = partsOf(name);
+    const isList = parts.length > 1 && parts.every((part) => SECRET_NAME.test(part));
+    problem(
+      context,
+      // Not which: it may be the secret itself.
+      "is not a secret's name",
+      isList
+        ? `write a list: ${asList(parts)}`
+        : 'use A-Z, 0-9 and _, beginning with a letter; its value does not stand here',
+    );
+  } else {
+    checkReserved(name, context);
+  }
+});
 
-const envName = z
-  .string()
-  .max(256, 'more than 256 characters')
-  .superRefine((name, context) => {
-    if (!ENV_NAME.test(name)) {
-      problem(
-        context,
-        `"${name.slice(0, 100)}" is not the name of an environment variable`,
-        'use letters, digits and _, not beginning with a digit',
-      );
-    } else {
-      checkReserved(name, context);
-    }
-  });
+const envName = textUpTo(256).superRefine((name, context) => {
+  if (!ENV_NAME.test(name)) {
+    problem(
+      context,
+      `"${name.slice(0, 100)}" is not the name of an environment variable`,
+      'use letters, digits and _, not beginning with a digit',
+    );
+  } else {
+    checkReserved(name, context);
+  }
+});
 
 export const environmentVariables = z.record(
   envName,
-  z
-    .union([z.string(), z.number(), z.boolean()])
-    .transform(String)
+  scalar
     .refine((value) => value.length <= 32_768, 'more than 32768 characters')
     .refine((value) => !value.includes('\0'), 'has a NUL character, which no environment can hold'),
 );
 
-function checkReserved(name: string, context: Parameters<typeof problem>[0]): void {
+function checkReserved(name: string, context: Context): void {
   if (name.toUpperCase().startsWith('MAINSHEET_')) {
     problem(context, `${name}: names that begin with MAINSHEET_ are set by Mainsheet itself`);
   } else if (STARTUP_NAMES.test(name)) {
@@ -220,17 +239,14 @@ function checkReserved(name: string, context: Parameters<typeof problem>[0]): vo
 }
 
 /** An IANA name. */
-export const timeZone = z
-  .string()
-  .max(100, 'more than 100 characters')
-  .superRefine((name, context) => {
-    if (isTimeZone(name)) return;
-    problem(
-      context,
-      `"${name}" is no time zone`,
-      didYouMean(name, Intl.supportedValuesOf('timeZone')) ?? 'write it like Europe/Berlin, or UTC',
-    );
-  });
+export const timeZone = textUpTo(100).superRefine((name, context) => {
+  if (isTimeZone(name)) return;
+  problem(
+    context,
+    `"${name}" is no time zone`,
+    didYouMean(name, Intl.supportedValuesOf('timeZone')) ?? 'write it like Europe/Berlin, or UTC',
+  );
+});
 
 function isTimeZone(name: string): boolean {
   try {

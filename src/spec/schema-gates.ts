@@ -1,7 +1,17 @@
 import * as z from 'zod';
-import type { ApproveGate, Gate, WindowGate } from '../model/gate.ts';
+import type { ApproveGate, Gate } from '../model/gate.ts';
 import type { TimeRange } from '../model/window.ts';
-import { LOGIN, oneOrMore, problem, timeZone, wait } from './schema-fields.ts';
+import {
+  listOf,
+  LOGIN,
+  oneOrMore,
+  optional,
+  problem,
+  textUpTo,
+  timeZone,
+  wait,
+  whole,
+} from './schema-fields.ts';
 
 const TEAM = /^team:[A-Za-z0-9][A-Za-z0-9-]{0,99}\/[a-z0-9][\w-]{0,254}$/;
 
@@ -15,72 +25,60 @@ const approver = z.string().superRefine((text, context) => {
 });
 
 export const approve = z.strictObject({
-  from: oneOrMore(approver, 50)
-    .describe(
-      'Who may approve: GitHub users, and teams as team:org/slug. Default: every person who may write to the repository.',
-    )
-    .optional(),
-  count: z
-    .int('must be a whole number')
-    .min(1, 'at least 1')
-    .max(20, 'at most 20')
-    .describe('How many people have to approve. Default: 1.')
-    .optional(),
-  'not-author': z
-    .boolean()
-    .describe(
-      'Whether those who made the commits, sent the event or asked for the run do not count. Default: false.',
-    )
-    .optional(),
-  timeout: wait
-    .describe('When the run has waited so long, it is cancelled, such as 24h. Default: never.')
-    .optional(),
+  from: optional(
+    'Who may approve: GitHub users, and teams as team:org/slug. Default: every person who may write to the repository.',
+    oneOrMore(approver, 50),
+  ),
+  count: optional('How many people have to approve. Default: 1.', whole(1, 20)),
+  'not-author': optional(
+    'Whether those who made the commits, sent the event or asked for the run do not count. Default: false.',
+    z.boolean(),
+  ),
+  timeout: optional(
+    'When the run has waited so long, it is cancelled, such as 24h. Default: never.',
+    wait,
+  ),
 });
 
-const timeRange = z
-  .string()
-  .max(100, 'more than 100 characters')
-  .transform((text, context): TimeRange => {
-    const range = parseTimeRange(text);
-    if (range !== undefined) return range;
-    const hint =
-      'write it like Mon-Fri 09:00-16:00, Sat,Sun, 22:00-06:00, or 2026-12-20/2027-01-03';
-    problem(context, `"${text}" is no range of time`, hint);
-    return z.NEVER;
-  });
+const timeRange = textUpTo(100).transform((text, context): TimeRange => {
+  const range = parseTimeRange(text);
+  if (range !== undefined) return range;
+  const hint = 'write it like Mon-Fri 09:00-16:00, Sat,Sun, 22:00-06:00, or 2026-12-20/2027-01-03';
+  problem(context, `"${text}" is no range of time`, hint);
+  return z.NEVER;
+});
 
-const ranges = z.array(timeRange).min(1, 'the list is empty').max(20, 'more than 20 entries');
+const ranges = listOf(timeRange, 20);
 
 const window = z
   .strictObject({
-    allow: ranges
-      .describe(
-        'When runs may start: days and hours such as Mon-Fri 09:00-16:00, or dates such as 2026-12-01/2026-12-19. Default: always.',
-      )
-      .optional(),
-    deny: ranges
-      .describe('When they may not, whatever "allow" says; written in the same way.')
-      .optional(),
-    timezone: timeZone
-      .describe('Whose clock it goes by, as in Europe/Berlin. Default: UTC.')
-      .optional(),
+    allow: optional(
+      'When runs may start: days and hours such as Mon-Fri 09:00-16:00, or dates such as 2026-12-01/2026-12-19. Default: always.',
+      ranges,
+    ),
+    deny: optional('When they may not, whatever "allow" says; written in the same way.', ranges),
+    timezone: optional('Whose clock it goes by, as in Europe/Berlin. Default: UTC.', timeZone),
   })
   .superRefine(({ allow, deny }, context) => {
     if (allow !== undefined || deny !== undefined) return;
     problem(context, 'neither "allow" nor "deny" says when runs may start', 'add one of them');
-  });
+  })
+  .transform(({ allow = [], deny = [], timezone = 'UTC' }) => ({
+    kind: 'window' as const,
+    allow,
+    deny,
+    timeZone: timezone,
+  }));
 
 /** One written entry of `gates:`. */
 export const gate = z
   .strictObject({
-    approve: approve.describe('People have to approve the run.').optional(),
-    window: window.describe('The run starts at certain times only.').optional(),
+    approve: optional('People have to approve the run.', approve.transform(toApprove)),
+    window: optional('The run starts at certain times only.', window),
   })
-  .transform((written, context): Gate => {
-    if (written.approve !== undefined && written.window === undefined)
-      return toApprove(written.approve);
-    if (written.window !== undefined && written.approve === undefined)
-      return toWindow(written.window);
+  .transform(({ approve: people, window: times }, context): Gate => {
+    const one = people ?? times;
+    if (one !== undefined && (people === undefined || times === undefined)) return one;
     problem(context, 'a gate is one of "approve" and "window"', 'write one entry for each');
     return z.NEVER;
   });
@@ -94,14 +92,6 @@ export function toApprove(written: z.output<typeof approve>): ApproveGate {
     notAuthor: written['not-author'] ?? false,
     timeoutMs: written.timeout,
   };
-}
-
-function toWindow({
-  allow = [],
-  deny = [],
-  timezone = 'UTC',
-}: z.output<typeof window>): WindowGate {
-  return { kind: 'window', allow, deny, timeZone: timezone };
 }
 
 const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];

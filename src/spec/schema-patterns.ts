@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { MainsheetError } from '../lib/errors.ts';
 import { compilePattern } from './filter-pattern.ts';
-import { asList, oneOrMore, partsOf, problem } from './schema-fields.ts';
+import { asList, type Context, oneOrMore, optional, partsOf, problem } from './schema-fields.ts';
 
 export const MOST_PATTERNS = 200;
 
@@ -47,7 +47,7 @@ function unescaped(text: string): string {
   return text.replaceAll(/\\.|\[[^\]]*\]/gs, '');
 }
 
-function refuse(text: string, todo: string, context: Parameters<typeof problem>[0]): void {
+function refuse(text: string, todo: string, context: Context): void {
   const parts = text.split(',').map((part) => part.trim());
   problem(
     context,
@@ -58,8 +58,9 @@ function refuse(text: string, todo: string, context: Parameters<typeof problem>[
 
 /** A list of filter patterns, or one of them. */
 export function patterns(what: string, of = pattern) {
-  return oneOrMore(entry(of), MOST_PATTERNS, alone(of))
-    .superRefine((list, context) => {
+  return optional(
+    what,
+    oneOrMore(entry(of), MOST_PATTERNS, alone(of)).superRefine((list, context) => {
       if (list.length > 0 && list.every((entry) => entry.startsWith('!'))) {
         problem(
           context,
@@ -67,7 +68,6 @@ export function patterns(what: string, of = pattern) {
           `put a pattern for what is wanted before them, such as "**", or use the list's "-ignore" twin`,
         );
       }
-    })
-    .describe(what)
-    .optional();
+    }),
+  );
 }

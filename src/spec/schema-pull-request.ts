@@ -2,42 +2,36 @@ import * as z from 'zod';
 import { elsewhere } from '../lib/names.ts';
 import type { Triggers } from '../model/deployment-spec.ts';
 import type { PullTrigger } from '../model/preview.ts';
-import { duration } from './schema-fields.ts';
+import { duration, optional, whole } from './schema-fields.ts';
 import { patterns, refPattern } from './schema-patterns.ts';
 
 const DAY = 24 * 60 * 60_000;
 const DEFAULT_MOST = 5;
 
-export const pullRequest = z.strictObject({
+const pullRequest = z.strictObject({
   branches: patterns(
     'Filter patterns of the branch that it is to be merged into. Without it every branch counts.',
     refPattern,
   ),
-  ttl: duration(60_000, 90 * DAY, 'at least 1m and at most 90d')
-    .describe('How long a preview lives without another commit. Default: 7d; at most 90d.')
-    .optional(),
-  max: z
-    .int('not a whole number')
-    .min(1, 'less than 1')
-    .max(100, 'more than 100')
-    .describe(`How many previews of this spec there may be at once. Default: ${DEFAULT_MOST}.`)
-    .optional(),
-  forks: z
-    .boolean()
-    .describe(
-      "Whether pull requests of forks are deployed, too: strangers' code. Never with secrets. Default: false.",
-    )
-    .optional(),
+  ttl: optional(
+    'How long a preview lives without another commit. Default: 7d; at most 90d.',
+    duration(60_000, 90 * DAY, 'at least 1m and at most 90d'),
+  ),
+  max: optional(
+    `How many previews of this spec there may be at once. Default: ${DEFAULT_MOST}.`,
+    whole(1, 100),
+  ),
+  forks: optional(
+    "Whether pull requests of forks are deployed, too: strangers' code. Never with secrets. Default: false.",
+    z.boolean(),
+  ),
 });
 
-export function toPullRequest(written: z.output<typeof pullRequest>): PullTrigger {
-  return {
-    branches: written.branches ?? [],
-    ttlMs: written.ttl ?? 7 * DAY,
-    most: written.max ?? DEFAULT_MOST,
-    forks: written.forks ?? false,
-  };
-}
+/** The written `on.pull_request`; nothing: all of it as it is by default. */
+export const pullRequests = z.union([z.null(), pullRequest]).transform((written): PullTrigger => {
+  const { branches = [], ttl = 7 * DAY, max = DEFAULT_MOST, forks = false } = written ?? {};
+  return { branches, ttlMs: ttl, most: max, forks };
+});
 
 /** What deploys pull requests has to say how they are taken down, and nothing else may. */
 export function checkPreview(

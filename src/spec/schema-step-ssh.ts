@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as z from 'zod';
-import type { HostKey, SshStepSpec } from '../model/deployment-spec.ts';
-import { oneOrMore, problem, secretName } from './schema-fields.ts';
+import type { HostKey } from '../model/deployment-spec.ts';
+import { oneOrMore, optional, problem, secretName, textUpTo, whole } from './schema-fields.ts';
 import { script } from './schema-script.ts';
 
 const HOST = /^(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_-]+)*$/;
@@ -11,62 +11,45 @@ const FINGERPRINT = /^SHA256:([A-Za-z0-9+/]{43})=?$/;
 const KEY =
   /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) +([A-Za-z0-9+/]+={0,2})(?: .*)?$/;
 
-const hostKey = z
-  .string()
-  .max(4096, 'more than 4096 characters')
-  .superRefine((text, context) => {
-    if (readHostKey(text) !== undefined) return;
-    problem(
-      context,
-      'is no host key',
-      'write "ssh-ed25519 AAAA…" or "SHA256:…", as the server itself tells it: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub',
-    );
-  });
-
-export const ssh = z.strictObject({
-  host: z
-    .string()
-    .refine((text) => isIP(text) !== 0 || HOST.test(text), 'is no name or address of a machine')
-    .describe('The machine that is logged in to.'),
-  port: z
-    .int('must be a whole number')
-    .min(1, 'at least 1')
-    .max(65_535, 'at most 65535')
-    .describe('Default: 22.')
-    .optional(),
-  user: z
-    .string()
-    .regex(/^[^\s\p{Cc}]{1,100}$/u, "is no user's name")
-    .describe('The user there.'),
-  key: secretName.describe('The secret that is the private key, without a passphrase.'),
-  'host-key': oneOrMore(hostKey, 10).describe(
-    'The keys by which the machine is known: "ssh-ed25519 AAAA…" or "SHA256:…".',
-  ),
-  run: script.describe(
-    'Shell commands that run there. Values come as environment variables: MAINSHEET_SHA, MAINSHEET_BRANCH, and "env".',
-  ),
-  resume: z
-    .boolean()
-    .describe(
-      'Whether the script goes on there when the connection ends, and is found again after a restart. false for machines that keep nothing in the home directory. Default: true.',
-    )
-    .optional(),
+const hostKey = textUpTo(4096).superRefine((text, context) => {
+  if (readHostKey(text) !== undefined) return;
+  problem(
+    context,
+    'is no host key',
+    'write "ssh-ed25519 AAAA…" or "SHA256:…", as the server itself tells it: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub',
+  );
 });
 
-export function toSsh({
-  port = 22,
-  resume = true,
-  'host-key': hostKeys,
-  ...rest
-}: z.output<typeof ssh>): Omit<SshStepSpec, 'name' | 'env' | 'timeoutMs' | 'retry'> {
-  return {
-    kind: 'ssh',
+export const ssh = z
+  .strictObject({
+    host: z
+      .string()
+      .refine((text) => isIP(text) !== 0 || HOST.test(text), 'is no name or address of a machine')
+      .describe('The machine that is logged in to.'),
+    port: optional('Default: 22.', whole(1, 65_535)),
+    user: z
+      .string()
+      .regex(/^[^\s\p{Cc}]{1,100}$/u, "is no user's name")
+      .describe('The user there.'),
+    key: secretName.describe('The secret that is the private key, without a passphrase.'),
+    'host-key': oneOrMore(hostKey, 10).describe(
+      'The keys by which the machine is known: "ssh-ed25519 AAAA…" or "SHA256:…".',
+    ),
+    run: script.describe(
+      'Shell commands that run there. Values come as environment variables: MAINSHEET_SHA, MAINSHEET_BRANCH, and "env".',
+    ),
+    resume: optional(
+      'Whether the script goes on there when the connection ends, and is found again after a restart. false for machines that keep nothing in the home directory. Default: true.',
+      z.boolean(),
+    ),
+  })
+  .transform(({ port = 22, resume = true, 'host-key': hostKeys, ...rest }) => ({
+    kind: 'ssh' as const,
     ...rest,
     port,
     resume,
     hostKeys: hostKeys.flatMap((text) => readHostKey(text) ?? []),
-  };
-}
+  }));
 
 function readHostKey(text: string): HostKey | undefined {
   const [, digest] = FINGERPRINT.exec(text.trim()) ?? [];

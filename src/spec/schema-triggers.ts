@@ -6,11 +6,20 @@ import type {
   Triggers,
   WorkflowRunTrigger,
 } from '../model/deployment-spec.ts';
-import { hookCondition, hookId, oneOrMore, problem, refuseList } from './schema-fields.ts';
+import {
+  type Context,
+  filled,
+  hookCondition,
+  hookId,
+  oneOrMore,
+  optional,
+  problem,
+  refuseList,
+} from './schema-fields.ts';
 import { MOST_PATTERNS, patterns, refPattern } from './schema-patterns.ts';
-import { chains, toChain } from './schema-chain.ts';
-import { pullRequest, toPullRequest } from './schema-pull-request.ts';
-import { schedules, toSchedule } from './schema-schedule.ts';
+import { chains } from './schema-chain.ts';
+import { pullRequests } from './schema-pull-request.ts';
+import { schedules } from './schema-schedule.ts';
 
 const MOST_HOOKS = 20;
 
@@ -49,9 +58,10 @@ const RELEASE_TYPES = [
 ] as const;
 
 const release = z.strictObject({
-  types: oneOrMore(z.enum(RELEASE_TYPES), RELEASE_TYPES.length)
-    .describe('What happened to the release. Default: published. Drafts never deploy.')
-    .optional(),
+  types: optional(
+    'What happened to the release. Default: published. Drafts never deploy.',
+    oneOrMore(z.enum(RELEASE_TYPES), RELEASE_TYPES.length),
+  ),
 });
 
 const RUN_TYPES = ['completed', 'requested', 'in_progress'] as const;
@@ -67,7 +77,7 @@ const CONCLUSIONS = [
   'startup_failure',
 ] as const;
 
-const workflowName = z.string().min(1, 'is empty').max(500, 'more than 500 characters');
+const workflowName = filled(500);
 
 const workflowRun = z
   .strictObject({
@@ -78,32 +88,45 @@ const workflowRun = z
     ).describe('Names of workflows, or filter patterns for them.'),
     branches: patterns('Filter patterns of the branch that the workflow ran for.', refPattern),
     'branches-ignore': patterns('Filter patterns of branches that do not count.', refPattern),
-    types: oneOrMore(z.enum(RUN_TYPES), RUN_TYPES.length)
-      .describe('Default: completed.')
-      .optional(),
-    conclusions: oneOrMore(z.enum(CONCLUSIONS), CONCLUSIONS.length)
-      .describe('How the workflow ended. Default: success.')
-      .optional(),
+    types: optional('Default: completed.', oneOrMore(z.enum(RUN_TYPES), RUN_TYPES.length)),
+    conclusions: optional(
+      'How the workflow ended. Default: success.',
+      oneOrMore(z.enum(CONCLUSIONS), CONCLUSIONS.length),
+    ),
   })
-  .superRefine((written, context) => exclusive(written, 'branches', context), { when: isObject });
+  .superRefine((written, context) => exclusive(written, 'branches', context), { when: isObject })
+  .transform(
+    ({
+      workflows,
+      branches = [],
+      types = ['completed'],
+      conclusions = ['success'],
+      ...ignored
+    }): WorkflowRunTrigger => ({
+      workflows,
+      branches,
+      branchesIgnore: ignored['branches-ignore'] ?? [],
+      types,
+      conclusions,
+    }),
+  );
 
 const hook = z
   .strictObject({
     id: hookId.describe('The id of a hook (kind: hook).'),
-    do: z
-      .enum(['deploy', 'rollback'])
-      .describe(
-        'rollback: what was deployed before is deployed again, and the lane is paused. Default: deploy.',
-      )
-      .optional(),
-    reason: z
-      .string()
-      .describe('Of a rollback: a CEL expression over body, inputs and hook that says why.')
-      .optional(),
+    do: optional(
+      'rollback: what was deployed before is deployed again, and the lane is paused. Default: deploy.',
+      z.enum(['deploy', 'rollback']),
+    ),
+    reason: optional(
+      'Of a rollback: a CEL expression over body, inputs and hook that says why.',
+      z.string(),
+    ),
     if: hookCondition.optional(),
-    ref: refPattern
-      .describe('The branch or tag to deploy, as it is then. Default: the default branch.')
-      .optional(),
+    ref: optional(
+      'The branch or tag to deploy, as it is then. Default: the default branch.',
+      refPattern,
+    ),
   })
   .superRefine(
     (written, context) => {
@@ -117,49 +140,48 @@ const hook = z
       }
     },
     { when: isObject },
-  );
+  )
+  .transform(({ id, do: what = 'deploy', reason, if: condition, ref }): HookTrigger => ({
+    id,
+    do: what,
+    reason,
+    if: condition,
+    ref,
+  }));
 
-const hooks = z
-  .union([
-    hook,
-    z.array(hook).min(1, 'the list is empty').max(MOST_HOOKS, `more than ${MOST_HOOKS} entries`),
-  ])
-  .superRefine((written, context) => {
-    const ids = Array.isArray(written) ? written.map(({ id }) => id) : [];
-    for (const [index, id] of ids.entries()) {
-      if (ids.indexOf(id) !== index) problem(context, `the hook ${id} is listed twice`);
-    }
-  });
+const hooks = oneOrMore(hook, MOST_HOOKS).superRefine((list, context) => {
+  const ids = list.map(({ id }) => id);
+  for (const [index, id] of ids.entries()) {
+    if (ids.indexOf(id) !== index) problem(context, `the hook ${id} is listed twice`);
+  }
+});
 
 const EVENT_NAMES = ['push', 'release', 'workflow_run'] as const;
 
 const eventMap = z
   .strictObject({
-    push: z
-      .union([z.null(), push])
-      .describe('A push to a branch or tag. Deletions never deploy.')
-      .optional(),
-    release: z.union([z.null(), release]).describe('A release; its tag is deployed.').optional(),
-    workflow_run: workflowRun
-      .describe(
-        'A GitHub Actions workflow of the same repository. Never one for a pull request or a fork.',
-      )
-      .optional(),
-    hook: hooks
-      .describe('A request to a hook; a branch or tag is deployed as it is then.')
-      .optional(),
-    schedule: schedules
-      .describe('Certain times; a branch or tag is deployed as it is then.')
-      .optional(),
-    deployment: chains
-      .describe('The end of a run of another spec; the same revision is deployed.')
-      .optional(),
-    pull_request: z
-      .union([z.null(), pullRequest])
-      .describe(
-        'Pull requests: each is deployed to an environment of its own, preview-<number>, until it is closed. No other trigger beside it.',
-      )
-      .optional(),
+    push: optional(
+      'A push to a branch or tag. Deletions never deploy.',
+      z.union([z.null(), push]).transform(toPush),
+    ),
+    release: optional(
+      'A release; its tag is deployed.',
+      z.union([z.null(), release]).transform(toRelease),
+    ),
+    workflow_run: optional(
+      'A GitHub Actions workflow of the same repository. Never one for a pull request or a fork.',
+      workflowRun,
+    ),
+    hook: optional('A request to a hook; a branch or tag is deployed as it is then.', hooks),
+    schedule: optional('Certain times; a branch or tag is deployed as it is then.', schedules),
+    deployment: optional(
+      'The end of a run of another spec; the same revision is deployed.',
+      chains,
+    ),
+    pull_request: optional(
+      'Pull requests: each is deployed to an environment of its own, preview-<number>, until it is closed. No other trigger beside it.',
+      pullRequests,
+    ),
   })
   .superRefine((written, context) => {
     if (Object.keys(written).length === 0) needsTrigger(context);
@@ -170,7 +192,16 @@ const eventMap = z
         'write a spec of its own for previews',
       );
     }
-  });
+  })
+  .transform((written): Triggers => ({
+    push: written.push,
+    release: written.release,
+    workflowRun: written.workflow_run,
+    hooks: written.hook,
+    schedules: written.schedule,
+    deployments: written.deployment,
+    pullRequest: written.pull_request,
+  }));
 
 /** The written `on:`, in any of GitHub's three forms: one name, a list of names, a map. */
 export const triggers = z
@@ -182,24 +213,7 @@ export const triggers = z
     eventMap,
   ])
   .transform((written, context): Triggers => {
-    if (typeof written === 'object' && !Array.isArray(written)) {
-      return {
-        push: 'push' in written ? toPush(written.push ?? {}) : undefined,
-        release: 'release' in written ? toRelease(written.release ?? {}) : undefined,
-        workflowRun:
-          written.workflow_run === undefined ? undefined : toWorkflowRun(written.workflow_run),
-        ...(written.hook === undefined ? {} : { hooks: [written.hook].flat().map(toHook) }),
-        ...(written.schedule === undefined
-          ? {}
-          : { schedules: [written.schedule].flat().map(toSchedule) }),
-        ...(written.deployment === undefined
-          ? {}
-          : { deployments: [written.deployment].flat().map(toChain) }),
-        ...('pull_request' in written
-          ? { pullRequest: toPullRequest(written.pull_request ?? {}) }
-          : {}),
-      };
-    }
+    if (typeof written === 'object' && !Array.isArray(written)) return written;
     const names = Array.isArray(written) ? written : [written];
     if (names.includes('workflow_run')) {
       problem(
@@ -210,13 +224,13 @@ export const triggers = z
       return z.NEVER;
     }
     return {
-      push: names.includes('push') ? toPush({}) : undefined,
-      release: names.includes('release') ? toRelease({}) : undefined,
+      push: names.includes('push') ? toPush(null) : undefined,
+      release: names.includes('release') ? toRelease(null) : undefined,
       workflowRun: undefined,
     };
   });
 
-function needsTrigger(context: Parameters<typeof problem>[0]): void {
+function needsTrigger(context: Context): void {
   problem(
     context,
     '"on" needs at least one trigger',
@@ -225,7 +239,7 @@ function needsTrigger(context: Parameters<typeof problem>[0]): void {
 }
 
 /** As on GitHub, a list and its `-ignore` twin cannot be used together. */
-function exclusive(written: object, list: string, context: Parameters<typeof problem>[0]): void {
+function exclusive(written: object, list: string, context: Context): void {
   if (list in written && `${list}-ignore` in written) {
     problem(
       context,
@@ -241,32 +255,18 @@ function isObject(payload: { value: unknown }): boolean {
   );
 }
 
-function toPush(written: z.output<typeof push>): PushTrigger {
+function toPush(written: z.output<typeof push> | null): PushTrigger {
+  const { branches = [], tags = [], paths = [], ...ignored } = written ?? {};
   return {
-    branches: written.branches ?? [],
-    branchesIgnore: written['branches-ignore'] ?? [],
-    tags: written.tags ?? [],
-    tagsIgnore: written['tags-ignore'] ?? [],
-    paths: written.paths ?? [],
-    pathsIgnore: written['paths-ignore'] ?? [],
+    branches,
+    branchesIgnore: ignored['branches-ignore'] ?? [],
+    tags,
+    tagsIgnore: ignored['tags-ignore'] ?? [],
+    paths,
+    pathsIgnore: ignored['paths-ignore'] ?? [],
   };
 }
 
-function toRelease(written: z.output<typeof release>): ReleaseTrigger {
-  return { types: written.types ?? ['published'] };
-}
-
-function toWorkflowRun(written: z.output<typeof workflowRun>): WorkflowRunTrigger {
-  return {
-    workflows: written.workflows,
-    branches: written.branches ?? [],
-    branchesIgnore: written['branches-ignore'] ?? [],
-    types: written.types ?? ['completed'],
-    conclusions: written.conclusions ?? ['success'],
-  };
-}
-
-function toHook(written: z.output<typeof hook>): HookTrigger {
-  const { id, do: what = 'deploy', reason, ref } = written;
-  return { id, do: what, reason, if: written.if, ref };
+function toRelease(written: z.output<typeof release> | null): ReleaseTrigger {
+  return { types: written?.types ?? ['published'] };
 }

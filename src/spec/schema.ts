@@ -7,6 +7,7 @@ import {
   label,
   limits,
   oneOrMore,
+  optional,
   problem,
   secretName,
   specName,
@@ -32,14 +33,14 @@ const concurrency = z.union([
   lane,
   z.strictObject({
     lane: lane.optional(),
-    queue: z
-      .enum(['newest', 'all'])
-      .describe('newest (default): a newer run supersedes those waiting. all: each gets its turn.')
-      .optional(),
-    'cancel-running': z
-      .boolean()
-      .describe('Whether a newer run cancels the one that is running. Default: false.')
-      .optional(),
+    queue: optional(
+      'newest (default): a newer run supersedes those waiting. all: each gets its turn.',
+      z.enum(['newest', 'all']),
+    ),
+    'cancel-running': optional(
+      'Whether a newer run cancels the one that is running. Default: false.',
+      z.boolean(),
+    ),
   }),
 ]);
 
@@ -48,110 +49,82 @@ const written = z.strictObject({
   repository: anyRepository.describe(
     'The repository whose events deploy: owner/name, or server:path on a server that is not GitHub.',
   ),
-  environment: label(255)
-    .describe('GitHub environment. Default: production; preview with on.pull_request.')
-    .optional(),
-  production_environment: z
-    .boolean()
-    .describe(
-      'Whether GitHub shows the environment as one that its users see. Default: true for production.',
-    )
-    .optional(),
-  transient_environment: z
-    .boolean()
-    .describe('Whether the environment will be gone some day. Default: false.')
-    .optional(),
+  environment: optional(
+    'GitHub environment. Default: production; preview with on.pull_request.',
+    label(255),
+  ),
+  production_environment: optional(
+    'Whether GitHub shows the environment as one that its users see. Default: true for production.',
+    z.boolean(),
+  ),
+  transient_environment: optional(
+    'Whether the environment will be gone some day. Default: false.',
+    z.boolean(),
+  ),
   on: triggers.describe(
     'What starts a run. The words and filter patterns are those of GitHub Actions.',
   ),
-  if: z
-    .union([z.string(), z.boolean()])
-    .transform(String)
-    .describe('A CEL expression over event, github and spec that must be true.')
-    .optional(),
-  concurrency: concurrency
-    .describe('Which runs wait for each other, or the name of their lane.')
-    .optional(),
-  batch: batch
-    .describe('Gathers the events of a time in one run. Each batch has its turn.')
-    .optional(),
-  gates: z
-    .array(gate)
-    .max(10, 'more than 10 gates')
-    .describe('What a run waits for before it starts.')
-    .optional(),
-  'after-rollback': z
-    .enum(['hold', 'continue'])
-    .describe(
-      'What becomes of later commits after a rollback. hold (default): the lane is paused until it is resumed. continue: the next one is deployed.',
-    )
-    .optional(),
-  badge: z
-    .boolean()
-    .describe(
-      'Whether everyone may see how its last run is, as a picture at /badge/NAME.svg. Default: false.',
-    )
-    .optional(),
-  comments: z
-    .boolean()
-    .describe(
-      'Whether people with write permission may give commands in comments on pull requests and commits. Default: false.',
-    )
-    .optional(),
-  plan: z
-    .boolean()
-    .describe(
-      'Whether a check run and a comment on pull requests say what merging them would deploy. Default: false.',
-    )
-    .optional(),
-  'on-interrupt': z
-    .enum(['restart', 'fail'])
-    .describe(
-      'When Mainsheet dies in the middle of a step. restart (default): the step starts again. fail: the run fails.',
-    )
-    .optional(),
-  timeout: timeout.describe('Limit for a whole run. Default: 15m; at most 24h.').optional(),
-  env: environmentVariables
-    .describe('Environment variables of every step. Values may hold ${{ … }}.')
-    .optional(),
-  secrets: oneOrMore(secretName, 100)
-    .superRefine((names, context) => {
+  if: optional(
+    'A CEL expression over event, github and spec that must be true.',
+    z.union([z.string(), z.boolean()]).transform(String),
+  ),
+  concurrency: optional('Which runs wait for each other, or the name of their lane.', concurrency),
+  batch: optional('Gathers the events of a time in one run. Each batch has its turn.', batch),
+  gates: optional(
+    'What a run waits for before it starts.',
+    z.array(gate).max(10, 'more than 10 gates'),
+  ),
+  'after-rollback': optional(
+    'What becomes of later commits after a rollback. hold (default): the lane is paused until it is resumed. continue: the next one is deployed.',
+    z.enum(['hold', 'continue']),
+  ),
+  badge: optional(
+    'Whether everyone may see how its last run is, as a picture at /badge/NAME.svg. Default: false.',
+    z.boolean(),
+  ),
+  comments: optional(
+    'Whether people with write permission may give commands in comments on pull requests and commits. Default: false.',
+    z.boolean(),
+  ),
+  plan: optional(
+    'Whether a check run and a comment on pull requests say what merging them would deploy. Default: false.',
+    z.boolean(),
+  ),
+  'on-interrupt': optional(
+    'When Mainsheet dies in the middle of a step. restart (default): the step starts again. fail: the run fails.',
+    z.enum(['restart', 'fail']),
+  ),
+  timeout: optional('Limit for a whole run. Default: 15m; at most 24h.', timeout),
+  env: optional(
+    'Environment variables of every step. Values may hold ${{ … }}.',
+    environmentVariables,
+  ),
+  secrets: optional(
+    'Names of the secrets that this spec may use. Each reaches the steps as the environment variable of the same name, and is masked in logs.',
+    oneOrMore(secretName, 100).superRefine((names, context) => {
       for (const [index, name] of names.entries()) {
         if (names.indexOf(name) !== index) problem(context, `the secret ${name} is listed twice`);
       }
-    })
-    .describe(
-      'Names of the secrets that this spec may use. Each reaches the steps as the environment variable of the same name, and is masked in logs.',
-    )
-    .optional(),
-  limits: limits
-    .describe(
-      'What each step may use. Never more than the operator allows (MAINSHEET_STEP_LIMITS).',
-    )
-    .optional(),
+    }),
+  ),
+  limits: optional(
+    'What each step may use. Never more than the operator allows (MAINSHEET_STEP_LIMITS).',
+    limits,
+  ),
   steps: z
     .array(step)
     .min(1, '"steps" needs at least one step')
     .max(100, 'more than 100 steps')
     .describe('What a run does, one after the other.'),
-  teardown: z
-    .array(step)
-    .min(1, '"teardown" needs at least one step')
-    .max(100, 'more than 100 steps')
-    .describe('How the preview of a pull request is taken down (on.pull_request).')
-    .optional(),
-  feedback: z
-    .array(z.enum(FEEDBACK_KINDS))
-    .max(FEEDBACK_KINDS.length, `at most ${FEEDBACK_KINDS.length}`)
-    .describe(
-      'Where GitHub shows what becomes of a run. Default: status and deployment. check needs a GitHub App.',
-    )
-    .optional(),
-  notify: z
-    .array(notify)
-    .max(20, 'more than 20 entries')
-    .describe('Who is told, and when.')
-    .optional(),
+  teardown: optional(
+    'How the preview of a pull request is taken down (on.pull_request).',
+    z.array(step).min(1, '"teardown" needs at least one step').max(100, 'more than 100 steps'),
+  ),
+  feedback: optional(
+    'Where GitHub shows what becomes of a run. Default: status and deployment. check needs a GitHub App.',
+    z.array(z.enum(FEEDBACK_KINDS)).max(FEEDBACK_KINDS.length, `at most ${FEEDBACK_KINDS.length}`),
+  ),
+  notify: optional('Who is told, and when.', z.array(notify).max(20, 'more than 20 entries')),
 });
 
 /**

@@ -222,7 +222,7 @@ const CASES: [what: string, lines: string, expected: string[]][] = [
     'previews say how they are taken down',
     'on: { pull_request: { max: 0, ttl: 1s } }\nsteps: [{ run: x }]',
     [
-      'x.yaml:4:28: on.pull_request.max: less than 1',
+      'x.yaml:4:28: on.pull_request.max: at least 1',
       'x.yaml:4:36: on.pull_request.ttl: a duration of 1s is out of bounds — at least 1m and at most 90d',
     ],
   ],
