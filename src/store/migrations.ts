@@ -3,31 +3,11 @@ import { DEFAULT_MIGRATION_TABLE, Migrator, type Migration } from 'kysely/migrat
 import { MainsheetError, RetryableError } from '../lib/errors.ts';
 import { isNoDatabase, type Engine } from './engine.ts';
 import type { Db } from './query.ts';
-import { hooks } from './migrations/0032-hooks.ts';
-import { first } from './migrations/0001-first.ts';
-import { checkRuns } from './migrations/0031-check-runs.ts';
-import { gates } from './migrations/0033-gates.ts';
-import { sessions } from './migrations/0034-sessions.ts';
-import { installations } from './migrations/0036-installations.ts';
-import { chains } from './migrations/0044-chains.ts';
-import { previews } from './migrations/0050-previews.ts';
-import { plans } from './migrations/0042-plans.ts';
-import { batches } from './migrations/0045-batches.ts';
-import { callbacks } from './migrations/0046-callbacks.ts';
-import { stepGates } from './migrations/0047-step-gates.ts';
-import { chatMessages } from './migrations/0051-chat-messages.ts';
-import { deployed } from './migrations/0056-deployed.ts';
-import { people } from './migrations/0057-people.ts';
-import { lists } from './migrations/0058-lists.ts';
-import { headers } from './migrations/0059-headers.ts';
-import { answers } from './migrations/0060-answers.ts';
-import { ended } from './migrations/0061-ended.ts';
-import { looking } from './migrations/0062-looking.ts';
-import { auditRepository } from './migrations/0063-audit-repository.ts';
+import { schema } from './migrations/0001-schema.ts';
 import { checkAlone, declareSchema, isBearable } from './schema-version.ts';
 
-/** Every database from before the first release has it; `0001-first` has become all that was there then. */
-const UNRELEASED = '0002-recovery';
+/** What every database from before the first release has, and none since: `0001-schema` has become all that was there then. */
+const UNRELEASED = '0001-first';
 
 /** A step from one schema to the next. `breaks`: a Mainsheet that does not know it cannot work on a database that has it. */
 export interface SchemaChange extends Migration {
@@ -146,26 +126,6 @@ export async function migrationState(
  */
 export function migrations(engine: Engine): Record<string, SchemaChange> {
   return {
-    '0001-first': { up: (db) => first(db, engine) },
-    '0031-check-runs': { up: checkRuns },
-    '0032-hooks': { up: (db) => hooks(db, engine) },
-    '0033-gates': { up: gates },
-    '0034-sessions': { up: sessions },
-    '0036-installations': { up: installations },
-    '0042-plans': { up: plans },
-    '0044-chains': { up: chains },
-    '0045-batches': { up: batches },
-    '0046-callbacks': { up: callbacks },
-    '0047-step-gates': { up: stepGates },
-    '0050-previews': { up: previews },
-    '0051-chat-messages': { up: chatMessages },
-    '0056-deployed': { up: deployed },
-    '0057-people': { up: people },
-    '0058-lists': { up: lists },
-    '0059-headers': { up: headers },
-    '0060-answers': { up: answers },
-    '0061-ended': { up: ended },
-    '0062-looking': { up: looking },
-    '0063-audit-repository': { up: auditRepository },
+    '0001-schema': { up: (db) => schema(db, engine) },
   };
 }

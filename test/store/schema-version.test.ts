@@ -80,6 +80,6 @@ test('a database of which a newer Mainsheet has not said what it needs is refuse
 
 test('a database from before the first release is refused and says what to do', async (t) => {
   const { newer, today } = await setUp(t);
-  await newer({ '0002-recovery': ADDS });
+  await newer({ '0001-first': { up: async () => undefined } });
   await assert.rejects(today(), { code: 'database-unreleased', hint: /start with an empty one/ });
 });
