@@ -23,6 +23,8 @@ export async function startLean<Started>(start: () => Promise<Started>): Promise
   collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
   setFlagsFromString('--bytecode-old-age=6');
   growNewSpace(MOST_NEW_BYTES);
+  // What is new and alive is little: several threads that look for it together wait for each other, and take the cores from others.
+  setFlagsFromString('--no-parallel-scavenge');
   // Everything is collected when this much is old besides what was left the last time, in percent: V8 would let it grow to four times that.
   setFlagsFromString('--heap-growing-percent=100');
   return started;
@@ -31,14 +33,16 @@ export async function startLean<Started>(start: () => Promise<Started>): Promise
 /** Under load what waits for the disk is a tenth of this, so little of it grows old. */
 const MOST_NEW_BYTES = 32 * 1024 * 1024;
 
-/** Lets the space for new objects, with its copy, grow to `most` bytes; V8 would give it 128 MB and keep them. */
+/**
+ * Lets the space for new objects, with its copy, grow to `most` bytes; V8 would give it 128 MB and keep them. It has to be watched for
+ * good: V8 makes the space small again whenever there is little to do.
+ */
 function growNewSpace(most: number): void {
-  setFlagsFromString('--semi-space-growth-factor=2');
-  const watch = new PerformanceObserver(() => {
+  const setGrowth = () => {
     const space = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
-    if ((space?.space_size ?? 0) < most) return;
-    setFlagsFromString('--semi-space-growth-factor=1');
-    watch.disconnect();
-  });
-  watch.observe({ entryTypes: ['gc'] });
+    const factor = (space?.space_size ?? 0) < most ? 2 : 1;
+    setFlagsFromString(`--semi-space-growth-factor=${factor}`);
+  };
+  setGrowth();
+  new PerformanceObserver(setGrowth).observe({ entryTypes: ['gc'] });
 }
