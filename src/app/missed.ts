@@ -35,6 +35,7 @@ export function watchForMissed(deps: {
     github,
     catalog,
     publicUrl: config.publicUrl,
+    secrets: config.webhookSecrets,
     onAccepted: deps.onAccepted,
     clock,
     logger,

@@ -1,10 +1,11 @@
-import { createHmac, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { InvalidArgumentError, type Command } from 'commander';
 import { z } from 'zod';
 import { splitWebhookSecrets } from '../config/webhook-secrets.ts';
 import { problemAnswer } from './api-answers.ts';
 import { createApiRequest, parseJson } from './api-request.ts';
 import { cleanJson, cleanLine } from '../lib/clean-text.ts';
+import { sign } from '../sources/github/delivery-digest.ts';
 import { idArgument, type CommandContext } from './context.ts';
 import { payloadOfPush, readPayload } from './payload-file.ts';
 import { isHttpUrl, readSecret } from './settings.ts';
@@ -125,11 +126,6 @@ Examples:
         }
       }),
     );
-}
-
-/** https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries */
-function sign(secret: string, text: string): string {
-  return `sha256=${createHmac('sha256', secret).update(text, 'utf8').digest('hex')}`;
 }
 
 function webhookSecret(env: Record<string, string | undefined>): string {

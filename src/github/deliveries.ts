@@ -23,11 +23,20 @@ export interface Hook {
     deliveries: ListedDelivery[];
     next: string | undefined;
   }>;
-  /** The JSON text of what a delivery had in it; undefined when GitHub has not kept it. */
-  payload(number: string): Promise<string | undefined>;
+  /** What a delivery had in it; undefined when GitHub has not kept it. */
+  sent(number: string): Promise<Sent | undefined>;
+}
+
+/** What GitHub keeps of the request of a delivery. */
+export interface Sent {
+  /** JSON, but not to the byte what was signed. */
+  payload: string;
+  /** `X-Hub-Signature-256`; undefined when the webhook had no secret. */
+  signature: string | undefined;
 }
 
 const PAGE = 100;
+const SIGNATURE = /^x-hub-signature-256$/i;
 
 /**
  * The webhooks that deliver to us: the App's own (https://docs.github.com/en/rest/apps/webhooks), or with a token those
@@ -71,9 +80,9 @@ function appHook(octokit: Octokit, clock: Clock, request: { signal: AbortSignal 
           }),
         ),
       ),
-    payload: (number) =>
+    sent: (number) =>
       attempt("read one of the App's deliveries", clock, async () =>
-        payloadOf(
+        sentOf(
           // Put into the path as it is, because as a number it may lose its last digits.
           await octokit.request(`GET /app/hook/deliveries/${checkNumber(number)}`, { request }),
         ),
@@ -99,9 +108,9 @@ function repositoryHook(
           }),
         ),
       ),
-    payload: (number) =>
+    sent: (number) =>
       attempt(`read a delivery of ${name}`, clock, async () =>
-        payloadOf(
+        sentOf(
           await octokit.request(
             `GET /repos/{owner}/{repo}/hooks/{hook_id}/deliveries/${checkNumber(number)}`,
             hook,
@@ -146,14 +155,17 @@ function cursorOf(link: string | undefined): string | undefined {
     : (URL.parse(next)?.searchParams.get('cursor') ?? undefined);
 }
 
-function payloadOf({ data }: { data: unknown }): string | undefined {
+function sentOf({ data }: { data: unknown }): Sent | undefined {
   const request = field(data, 'request');
   const payload = field(request, 'payload');
   if (typeof payload !== 'object' || payload === null) return undefined;
   // Octokit reads long whole numbers as bigint, which JSON.stringify refuses.
-  return JSON.stringify(payload, (_key, value: unknown) =>
+  const text = JSON.stringify(payload, (_key, value: unknown) =>
     typeof value === 'bigint' ? Number(value) : value,
   );
+  const headers = Object.entries(field(request, 'headers') ?? {});
+  const signature: unknown = headers.find(([name]) => SIGNATURE.test(name))?.[1];
+  return { payload: text, signature: typeof signature === 'string' ? signature : undefined };
 }
 
 function field(value: unknown, name: string): unknown {

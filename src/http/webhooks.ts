@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Intake } from '../controller/intake/intake.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
-import { bodyDigest } from '../sources/github/body-digest.ts';
+import { deliveryDigest } from '../sources/github/delivery-digest.ts';
 import { DEPLOYING_EVENTS } from '../sources/github/event-shape.ts';
 import { github } from '../sources/github/source.ts';
 import { GITHUB_HEADERS, keptHeaders } from '../sources/kept-headers.ts';
@@ -114,7 +114,7 @@ export function createWebhookHandler(deps: {
       ...described,
       payload: text,
       headers: keptHeaders(GITHUB_HEADERS, incoming.header),
-      digest: bodyDigest(event, payload, text),
+      digest: deliveryDigest(event, incoming.header('X-Hub-Signature-256')),
       receivedAt: clock.now(),
       outcome: await deps.settle(event, payload, text.length),
     };

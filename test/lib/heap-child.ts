@@ -15,7 +15,7 @@ process.stdout.write(JSON.stringify(sizes));
 
 async function work(): Promise<void> {
   const alive: string[][] = [];
-  for (let turn = 0; turn < 400; turn += 1) {
+  for (let turn = 0; turn < 100; turn += 1) {
     alive.push(Array.from({ length: 20_000 }, (_, index) => `${turn} ${index}`));
     if (alive.length > 10) alive.shift();
     await new Promise((resolve) => setImmediate(resolve));

@@ -1,6 +1,6 @@
 import { TerminalError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
-import type { Hook, ListedDelivery } from '../../github/deliveries.ts';
+import type { Hook, ListedDelivery, Sent } from '../../github/deliveries.ts';
 import { DEPLOYING_EVENTS } from '../../sources/github/event-shape.ts';
 import type { Inbox } from '../../store/inbox.ts';
 
@@ -47,12 +47,12 @@ export async function findMissed(
   return { missed: [...missed.values()].sort(byTime), newest };
 }
 
-/** The first payload among the attempts that GitHub still has: all have the same. Undefined when there is none left. */
-export async function payloadOf(hook: Hook, attempts: Attempts): Promise<string | undefined> {
+/** What was sent in the first of the attempts that GitHub still has: in all it is the same. Undefined when none is left. */
+export async function sentOf(hook: Hook, attempts: Attempts): Promise<Sent | undefined> {
   for (const { number } of attempts) {
     try {
-      const payload = await hook.payload(number);
-      if (payload !== undefined) return payload;
+      const sent = await hook.sent(number);
+      if (sent !== undefined) return sent;
     } catch (error) {
       if (!(error instanceof TerminalError && error.code === 'github-not-found')) throw error;
     }

@@ -4,12 +4,12 @@ import { elsewhere } from '../../lib/names.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { GitHub } from '../../github/client.ts';
 import { findHooks, type Hook } from '../../github/deliveries.ts';
-import { bodyDigest } from '../../sources/github/body-digest.ts';
+import { deliveryDigest, sign } from '../../sources/github/delivery-digest.ts';
 import { describePayload } from '../../sources/github/describe-delivery.ts';
 import type { Json } from '../../model/event.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store } from '../../store/index.ts';
-import { findMissed, payloadOf, type Attempts } from './missed-deliveries.ts';
+import { findMissed, sentOf, type Attempts } from './missed-deliveries.ts';
 
 /** Where GitHub delivers to, below the public URL. */
 const WEBHOOK_PATH = '/webhooks/v1/github';
@@ -38,6 +38,8 @@ export function createRecover(deps: {
   catalog: Pick<Catalog, 'current'>;
   /** Without it none of a repository's webhooks is known to be ours; an App has only one. */
   publicUrl: string | undefined;
+  /** The webhook's; the first is the one that GitHub signs with. */
+  secrets: readonly string[];
   /** Called when something was taken in. */
   onAccepted: () => void;
   clock: Clock;
@@ -105,12 +107,14 @@ export function createRecover(deps: {
   /** Throws only what is not that delivery's own trouble: the end of the look, and a limit. */
   async function readOne(hook: Hook, attempts: Attempts, signal: AbortSignal): Promise<Read> {
     try {
-      const payload = await payloadOf(hook, attempts);
-      if (payload === undefined) return { kind: 'gone' };
+      const sent = await sentOf(hook, attempts);
+      if (sent === undefined) return { kind: 'gone' };
       const { event } = attempts[0];
-      const parsed = JSON.parse(payload) as Json;
-      const described = describePayload(event, parsed);
-      return { kind: 'payload', payload, described, digest: bodyDigest(event, parsed, payload) };
+      const { payload } = sent;
+      const described = describePayload(event, JSON.parse(payload) as Json);
+      // A webhook that had no secret then has signed nothing that could be sent again.
+      const signature = sent.signature ?? sign(deps.secrets[0] ?? '', payload);
+      return { kind: 'payload', payload, described, digest: deliveryDigest(event, signature) };
     } catch (error) {
       if (signal.aborted || isRateLimit(error)) throw error;
       return { kind: 'failed', reason: describeError(error) };

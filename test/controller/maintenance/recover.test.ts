@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { createRecover } from '../../../src/controller/maintenance/recover.ts';
 import { createGitHub } from '../../../src/github/client.ts';
+import { deliveryDigest, sign } from '../../../src/sources/github/delivery-digest.ts';
 import { isoTime, systemClock } from '../../../src/lib/clock.ts';
 import { openSqlite } from '../../../src/store/engine.ts';
 import { createStore } from '../../../src/store/index.ts';
@@ -27,6 +28,8 @@ interface Sent {
   event?: string;
   /** Default: nothing is kept of it. */
   payload?: object | 'dropped';
+  /** Default: GitHub does not say. */
+  signature?: string;
   /** In seconds. Default: its number. */
   at?: number;
 }
@@ -55,7 +58,9 @@ async function createFixture(
     if (number !== undefined) {
       const found = own.find((one) => String(one.number) === number);
       if (found?.payload === 'dropped') return { status: 404, body: { message: 'Not Found' } };
-      return { status: 200, body: { request: { headers: {}, payload: found?.payload ?? null } } };
+      const { payload = null, signature } = found ?? {};
+      const headers = signature === undefined ? {} : { 'X-Hub-Signature-256': signature };
+      return { status: 200, body: { request: { headers, payload } } };
     }
     const all = own.map(listed).sort(newestFirst);
     const start = Number(searchParams.get('cursor') ?? 0);
@@ -90,6 +95,7 @@ async function createFixture(
       current: () => ({ specs, problems: [], stale: false, loadedAt: 1 }),
     },
     publicUrl: publicUrl ?? undefined,
+    secrets: ['new', 'old'],
     onAccepted: () => (woken += 1),
     clock: systemClock,
     logger,
@@ -475,4 +481,23 @@ test('a token that may not read webhooks is no failure', async (t) => {
   refused.push(() => ({ status: 404, body: { message: 'Not Found' } }));
   await recover();
   assert.deepEqual(await inbox(), []);
+});
+
+test('what came under another id, which is not signed, is a copy when it is recovered, and the other way round', async (t) => {
+  const { store, sent, recover, inbox } = await createFixture(t);
+  sent.push({ number: 1, guid: 'g1', payload: {} });
+  await recover();
+  // What was signed is not the JSON that GitHub's list has.
+  const signature = sign('new', '{ "number": 2 }');
+  const digest = deliveryDigest('push', signature);
+  await store.accept(sampleDelivery('replayed', { digest }));
+  sent.push({ number: 2, guid: 'g2', payload: { number: 2 }, signature });
+  // Without the signature it is what GitHub would have made of its JSON.
+  const unsaid = deliveryDigest('push', sign('new', '{"number":3}'));
+  sent.push({ number: 3, guid: 'g3', payload: { number: 3 } });
+  await recover();
+  assert.equal((await store.inbox.get('g2'))?.delivery.copyOf, 'replayed');
+  assert.equal(await store.accept(sampleDelivery('later', { digest: unsaid })), false);
+  assert.equal((await store.inbox.get('later'))?.delivery.copyOf, 'g3');
+  assert.deepEqual(await inbox(), ['replayed', 'g2', 'g3', 'later']);
 });
