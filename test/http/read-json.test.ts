@@ -17,9 +17,7 @@ async function echo(t: TestContext): Promise<string> {
   const logger = pino({ level: 'silent' });
   const app = new Koa();
   app.use(problems(logger));
-  const one = operation({
-    method: 'post',
-    path: '/echo/{id}',
+  const one = operation('post', '/echo/{id}', {
     name: 'echo',
     summary: 'What was sent',
     body: z.strictObject({ word: z.string().max(2 * MOST_JSON) }),

@@ -117,9 +117,7 @@ export function atAGlanceOperations(
     gates: (await deps.gates.view(run)).filter(({ isOpen }) => !isOpen).map(toGate),
   });
   return [
-    operation({
-      method: 'get',
-      path: '/overview',
+    operation('get', '/overview', {
       name: 'getOverview',
       summary: 'What is deployed where, what moves, and what waits for a person',
       answer: overviewSchema,

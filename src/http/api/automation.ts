@@ -86,9 +86,7 @@ export function automationOperations(
   deps: OverviewDeps & { clock: Pick<Clock, 'now'> },
 ): Operation[] {
   return [
-    operation({
-      method: 'get',
-      path: '/automation',
+    operation('get', '/automation', {
       name: 'getAutomation',
       summary: 'What starts by itself, and what waits before: chains, batches, schedules, previews',
       answer: automationSchema,

@@ -41,9 +41,7 @@ export function backtestOperations(deps: {
   flushed: Barrier;
 }): Operation[] {
   return [
-    operation({
-      method: 'post',
-      path: '/backtest',
+    operation('post', '/backtest', {
       asks: true,
       costly: true,
       name: 'backtest',

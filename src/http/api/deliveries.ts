@@ -26,9 +26,7 @@ export function deliveryOperations(deps: {
   const { store, guard } = deps;
 
   return [
-    operation({
-      method: 'get',
-      path: '/deliveries',
+    operation('get', '/deliveries', {
       name: 'listDeliveries',
       summary: 'Deliveries, newest first',
       query: pageQuery.extend({
@@ -45,9 +43,7 @@ export function deliveryOperations(deps: {
         return { items: items.map(toDelivery), next: next ?? null };
       },
     }),
-    operation({
-      method: 'get',
-      path: '/deliveries/{id}',
+    operation('get', '/deliveries/{id}', {
       name: 'getDelivery',
       summary: 'A delivery with its payload and headers, which are null when they are not kept',
       answer: deliverySchema.extend({
@@ -65,9 +61,7 @@ export function deliveryOperations(deps: {
         return `${fields.slice(0, -1)},"headers":${headers ?? 'null'},"payload":${payload || 'null'}}` as never;
       },
     }),
-    operation({
-      method: 'get',
-      path: '/deliveries/{id}/explain',
+    operation('get', '/deliveries/{id}/explain', {
       name: 'explainDelivery',
       summary: 'Why a delivery did or did not deploy: every spec, every condition',
       answer: explanationSchema,
@@ -90,9 +84,7 @@ export function deliveryOperations(deps: {
         );
       },
     }),
-    operation({
-      method: 'post',
-      path: '/deliveries/{id}/replay',
+    operation('post', '/deliveries/{id}/replay', {
       name: 'replayDelivery',
       summary: "Runs a delivery's payload against today's specs once more",
       status: 201,

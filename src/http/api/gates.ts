@@ -12,9 +12,7 @@ const reasonQuery = z.object({
 /** Answers to the gates that runs wait at. Of people GitHub says who they are; the holder of the token counts as an administrator. */
 export function gateOperations(gates: Gates, guard: Pick<Guard, 'allow'>): Operation[] {
   const answer = (name: 'approve' | 'reject' | 'override', summary: string): Operation =>
-    operation({
-      method: 'post',
-      path: `/runs/{id}/${name}`,
+    operation('post', `/runs/{id}/${name}`, {
       name: `${name}Run`,
       summary,
       query: reasonQuery,

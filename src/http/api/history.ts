@@ -28,9 +28,7 @@ const changeSchema = z
 /** What was deployed in an environment, and when. */
 export function historyOperations(deps: HistoryDeps & WebServers): Operation[] {
   return [
-    operation({
-      method: 'get',
-      path: '/environments/{spec}/history',
+    operation('get', '/environments/{spec}/history', {
       name: 'getHistory',
       summary: 'The revisions that a spec had deployed, newest first; what was there at a time',
       query: pageQuery.extend({

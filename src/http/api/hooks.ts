@@ -125,9 +125,7 @@ export function hookOperations(
     return viewer.actor;
   };
   return [
-    operation({
-      method: 'get',
-      path: '/hooks',
+    operation('get', '/hooks', {
       name: 'listHooks',
       summary: 'Hooks that were made through the API, newest first, and those in files',
       query: pageQuery.extend({ owner: z.string().max(200).optional() }),
@@ -146,9 +144,7 @@ export function hookOperations(
         return { items: items.map(toHook), next: next ?? null, configured };
       },
     }),
-    operation({
-      method: 'post',
-      path: '/hooks',
+    operation('post', '/hooks', {
       name: 'createHook',
       summary: 'Makes a hook with an id and a secret of its own, for some time',
       body: newHook,
@@ -161,9 +157,7 @@ export function hookOperations(
         return { ...toHook(hook), secret };
       },
     }),
-    operation({
-      method: 'post',
-      path: '/hooks/{id}/rotate',
+    operation('post', '/hooks/{id}/rotate', {
       name: 'rotateHook',
       summary: 'Makes a new secret; those before it count for some time more',
       query: z.object({
@@ -177,9 +171,7 @@ export function hookOperations(
         return { ...toHook(hook), secret };
       },
     }),
-    operation({
-      method: 'post',
-      path: '/hooks/{id}/test',
+    operation('post', '/hooks/{id}/test', {
       asks: true,
       name: 'testHook',
       summary: 'What a request to a hook would start; nothing is stored',
@@ -199,9 +191,7 @@ export function hookOperations(
         return { ...trial, refused: refused ?? null, specs: verdicts };
       },
     }),
-    operation({
-      method: 'get',
-      path: '/hooks/{id}',
+    operation('get', '/hooks/{id}', {
       name: 'getHook',
       summary: 'A hook: what it takes and starts, what was sent to it last, and what was refused',
       answer: hookViewSchema,
@@ -213,9 +203,7 @@ export function hookOperations(
         return toHookView(view, deps.refused.since);
       },
     }),
-    operation({
-      method: 'delete',
-      path: '/hooks/{id}',
+    operation('delete', '/hooks/{id}', {
       name: 'deleteHook',
       summary: 'Removes a hook that was made through the API',
       answer: z.object({ deleted: z.string() }),

@@ -76,9 +76,7 @@ export function insightOperations(deps: {
   clock: Pick<Clock, 'now'>;
 }): Operation[] {
   return [
-    operation({
-      method: 'get',
-      path: '/insights',
+    operation('get', '/insights', {
       costly: true,
       name: 'getInsights',
       summary: 'Deployment frequency, lead time, change failure rate, time to restore; also as CSV',

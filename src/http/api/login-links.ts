@@ -8,9 +8,7 @@ import { operation, type Operation } from './route.ts';
 /** Links that log a browser in. */
 export function loginLinkOperations(logIns: LogIns): Operation[] {
   return [
-    operation({
-      method: 'post',
-      path: '/login-links',
+    operation('post', '/login-links', {
       name: 'createLoginLink',
       summary: 'Makes a link that logs a browser in to the dashboard, once, within 15 minutes',
       status: 201,

@@ -24,9 +24,7 @@ const PROBLEM = {
 
 /** Adds the operation that describes all the others. */
 export function withOpenApi(operations: readonly Operation[], version: string): Operation[] {
-  const describe = operation({
-    method: 'get',
-    path: '/openapi.json',
+  const describe = operation('get', '/openapi.json', {
     name: 'getOpenApi',
     summary: 'This description',
     answer: z.record(z.string(), z.unknown()),

@@ -59,9 +59,7 @@ export function overviewOperations(deps: {
 }): Operation[] {
   const { store, catalog, operate, news, guard } = deps;
   return [
-    operation({
-      method: 'get',
-      path: '/specs',
+    operation('get', '/specs', {
       name: 'listSpecs',
       summary: 'The deployment specs in use, and what is wrong with those on disk',
       answer: listOf(specSchema).extend({
@@ -94,9 +92,7 @@ export function overviewOperations(deps: {
         };
       },
     }),
-    operation({
-      method: 'get',
-      path: '/environments',
+    operation('get', '/environments', {
       name: 'listEnvironments',
       summary: 'What is deployed where',
       answer: listOf(environmentSchema),
@@ -110,9 +106,7 @@ export function overviewOperations(deps: {
         return { items: places.map((place) => toEnvironment(place, known)), next: null };
       },
     }),
-    operation({
-      method: 'get',
-      path: '/audit',
+    operation('get', '/audit', {
       name: 'listAudit',
       summary: 'What was done by hand, newest first',
       query: pageQuery.extend({
@@ -137,9 +131,7 @@ export function overviewOperations(deps: {
         };
       },
     }),
-    operation({
-      method: 'get',
-      path: '/outbox',
+    operation('get', '/outbox', {
       name: 'listOutbox',
       summary: 'Callbacks to GitHub and webhooks, newest first',
       query: pageQuery.extend({
@@ -154,9 +146,7 @@ export function overviewOperations(deps: {
         return { items: items.map(toCallback), next: next ?? null };
       },
     }),
-    operation({
-      method: 'get',
-      path: '/outbox/{id}',
+    operation('get', '/outbox/{id}', {
       name: 'getCallback',
       summary: 'A callback: what it tells whom, and why it was not sent',
       answer: callbackSchema.extend({
@@ -167,9 +157,7 @@ export function overviewOperations(deps: {
         return { ...toCallback(entry), content: entry.callback };
       },
     }),
-    operation({
-      method: 'post',
-      path: '/outbox/retry',
+    operation('post', '/outbox/retry', {
       name: 'retryCallbacks',
       summary: 'Sends every dead callback again',
       status: 202,
@@ -180,9 +168,7 @@ export function overviewOperations(deps: {
         return { retried: await operate.resendAll(viewer.actor) };
       },
     }),
-    operation({
-      method: 'post',
-      path: '/outbox/{id}/retry',
+    operation('post', '/outbox/{id}/retry', {
       name: 'retryCallback',
       summary: 'Sends a dead callback again',
       query: z.object({
@@ -200,9 +186,7 @@ export function overviewOperations(deps: {
         return toCallback(await guard.entry(ctx, id));
       },
     }),
-    operation({
-      method: 'get',
-      path: '/events',
+    operation('get', '/events', {
       name: 'streamEvents',
       summary: 'Everything that happens in this process, as it happens',
       answer: { contentTypes: ['text/event-stream'] },

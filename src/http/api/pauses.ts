@@ -37,9 +37,7 @@ export function pauseOperations(deps: {
   };
 
   const pause = (kind: PauseTarget['kind'], path: string): Operation =>
-    operation({
-      method: 'post',
-      path,
+    operation('post', path, {
       name: kind === 'spec' ? 'pauseSpec' : 'pauseLane',
       summary: `Keeps runs of a ${kind} from starting, until it is resumed`,
       query: pauseQuery,
@@ -50,9 +48,7 @@ export function pauseOperations(deps: {
       },
     });
   const resume = (kind: PauseTarget['kind'], path: string): Operation =>
-    operation({
-      method: 'post',
-      path,
+    operation('post', path, {
       name: kind === 'spec' ? 'resumeSpec' : 'resumeLane',
       summary: `Lets runs of a paused ${kind} start again`,
       answer: pausedSchema,
@@ -63,9 +59,7 @@ export function pauseOperations(deps: {
     });
 
   return [
-    operation({
-      method: 'get',
-      path: '/pauses',
+    operation('get', '/pauses', {
       name: 'listPauses',
       summary: 'Specs and lanes that are paused, oldest first, also those of specs that are gone',
       answer: listOf(pauseSchema),

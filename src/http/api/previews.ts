@@ -28,9 +28,7 @@ export const previewSchema = z
 /** The environments of pull requests. */
 export function previewOperations(store: Pick<Store, 'previews' | 'runs' | 'inbox'>): Operation[] {
   return [
-    operation({
-      method: 'get',
-      path: '/previews',
+    operation('get', '/previews', {
       name: 'listPreviews',
       summary: 'Previews of pull requests, first the one that ends first; at most 200',
       answer: listOf(previewSchema),

@@ -37,24 +37,23 @@ export function operation<
   Query extends z.ZodObject,
   Answer extends z.ZodType,
   Body extends z.ZodType = z.ZodUndefined,
->(definition: {
-  method: 'get' | 'post' | 'delete';
-  path: string;
-  name: string;
-  summary: string;
-  query?: Query;
-  body?: Body;
-  status?: number;
-  answer?: Answer | { contentTypes: string[] };
-  alsoAnswers?: readonly string[];
-  costly?: boolean;
-  asks?: boolean;
-  serve: (
-    ctx: Context,
-    input: { id: string; query: z.output<Query>; body: z.output<Body> },
-  ) => Promise<z.input<Answer> | undefined>;
-}): Operation {
+>(
+  method: Operation['method'],
+  path: string,
+  definition: Pick<Operation, 'name' | 'summary'> &
+    Partial<Pick<Operation, 'status' | 'alsoAnswers' | 'costly' | 'asks'>> & {
+      query?: Query;
+      body?: Body;
+      answer?: Answer | { contentTypes: string[] };
+      serve: (
+        ctx: Context,
+        input: { id: string; query: z.output<Query>; body: z.output<Body> },
+      ) => Promise<z.input<Answer> | undefined>;
+    },
+): Operation {
   return {
+    method,
+    path,
     query: z.object({}),
     body: undefined,
     status: 200,

@@ -70,9 +70,7 @@ export function runOperations(deps: {
   }
 
   const action = (name: 'cancel' | 'retry', summary: string, status: number): Operation =>
-    operation({
-      method: 'post',
-      path: `/runs/{id}/${name}`,
+    operation('post', `/runs/{id}/${name}`, {
       name: `${name}Run`,
       summary,
       status,
@@ -84,9 +82,7 @@ export function runOperations(deps: {
     });
 
   return [
-    operation({
-      method: 'get',
-      path: '/runs',
+    operation('get', '/runs', {
       name: 'listRuns',
       summary: 'Runs, newest first',
       query: pageQuery.extend({
@@ -106,9 +102,7 @@ export function runOperations(deps: {
         return { items: items.map(toRun), next: next ?? null };
       },
     }),
-    operation({
-      method: 'get',
-      path: '/runs/{id}',
+    operation('get', '/runs/{id}', {
       name: 'getRun',
       summary: 'A run with its steps and its callbacks',
       answer: runDetailSchema,
@@ -123,9 +117,7 @@ export function runOperations(deps: {
         });
       },
     }),
-    operation({
-      method: 'get',
-      path: '/runs/{id}/log',
+    operation('get', '/runs/{id}/log', {
       name: 'getRunLog',
       summary: "A run's log: text, or live as an event stream when that is what is accepted",
       query: z.object({
@@ -144,9 +136,7 @@ export function runOperations(deps: {
     }),
     action('cancel', 'Stops a run', 202),
     action('retry', 'Runs the same revision with the same spec again', 201),
-    operation({
-      method: 'post',
-      path: '/specs/{name}/deploy',
+    operation('post', '/specs/{name}/deploy', {
       name: 'deploySpec',
       summary: 'Deploys a commit by hand, whatever the triggers of the spec say',
       query: z.object({
@@ -164,9 +154,7 @@ export function runOperations(deps: {
         return toRun(await deps.deploy(name, query.revision, actor));
       },
     }),
-    operation({
-      method: 'post',
-      path: '/specs/{name}/rollback',
+    operation('post', '/specs/{name}/rollback', {
       name: 'rollbackSpec',
       summary:
         'Deploys the revision before the one that the spec deployed last, or that of run `to`',
@@ -178,9 +166,7 @@ export function runOperations(deps: {
         return await toRolledBack(ctx, await operate.rollbackSpec(name, actor, query));
       },
     }),
-    operation({
-      method: 'post',
-      path: '/runs/{id}/rollback',
+    operation('post', '/runs/{id}/rollback', {
       name: 'rollbackRun',
       summary: 'Deploys the revision that was deployed before this run, or by the run `to`',
       query: rollbackQuery,

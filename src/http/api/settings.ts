@@ -60,9 +60,7 @@ const settingsSchema = z
 /** What is configured, for those who may see everything. */
 export function settingsOperations(deps: SettingsDeps): Operation[] {
   return [
-    operation({
-      method: 'get',
-      path: '/settings',
+    operation('get', '/settings', {
       name: 'getSettings',
       summary: 'What is configured, without what is secret',
       answer: settingsSchema,
@@ -90,9 +88,7 @@ export function settingsOperations(deps: SettingsDeps): Operation[] {
         };
       },
     }),
-    operation({
-      method: 'post',
-      path: '/settings/check',
+    operation('post', '/settings/check', {
       name: 'checkSettings',
       summary: 'Looks at what "mainsheet doctor" looks at; it takes some seconds',
       answer: checksSchema,

@@ -27,9 +27,7 @@ export function tryOperations(deps: {
   tryEvent: TryEvent;
 }): Operation[] {
   return [
-    operation({
-      method: 'post',
-      path: '/specs/{name}/try',
+    operation('post', '/specs/{name}/try', {
       asks: true,
       costly: true,
       name: 'trySpec',

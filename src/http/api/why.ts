@@ -36,9 +36,7 @@ export function whyOperations(
     return specs.map((one) => toWhy(one, paths.get(one.spec)));
   };
   return [
-    operation({
-      method: 'get',
-      path: '/why',
+    operation('get', '/why', {
       costly: true,
       name: 'askWhy',
       summary: 'Every spec of a repository: why a commit was or was not deployed',
@@ -57,9 +55,7 @@ export function whyOperations(
         return { repository, sha, specs: await withPaths(viewer, specs) };
       },
     }),
-    operation({
-      method: 'get',
-      path: '/ask',
+    operation('get', '/ask', {
       costly: true,
       name: 'ask',
       summary:

@@ -7,7 +7,7 @@ import { filterForm, liveList, older, select } from './components/list.ts';
 import { ago, withTimes } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { asked, type PageRoute } from './page.ts';
+import { asked, get, type PageRoute } from './page.ts';
 
 const SHOWN = 50;
 
@@ -50,31 +50,28 @@ const SIGNS: Record<string, string> = {
 /** Who did what, to what a viewer may see. From where is for those who may see everything. */
 export function activityRoutes(deps: { store: Store }): PageRoute[] {
   return [
-    {
-      method: 'get',
-      path: '/activity',
-      async serve({ frame, query }, viewer) {
-        const seen = viewer.visible;
-        const filter = {
-          actor: asked(query, 'actor'),
-          action: asked(query, 'action', 100),
-          subject: asked(query, 'subject'),
-        };
-        const cursor = asked(query, 'cursor', 100);
-        const before = cursor === undefined ? undefined : decodeCursor(cursor);
-        const { items, next } = await deps.store.audit.search(
-          { limit: SHOWN, before },
-          { ...filter, seen },
-        );
-        const list =
-          items.length === 0
-            ? nothing(
-                frame,
-                Object.values(filter).some((value) => value !== undefined),
-              )
-            : html`<ul class="rows is-alone">${items.map((entry) => row(frame, entry, seen === undefined))}</ul>`;
-        const actions = [...new Set([...ACTIONS, ...(filter.action ?? '').split(' ')])];
-        const body = html`<main id="main" class="page"${cursor === undefined ? html` data-stream="${frame.root}live"` : ''}><div class="page-head"><div><h1>Activity</h1><p class="muted">What people did by hand.</p></div></div>
+    get('/activity', async ({ frame, query }, viewer) => {
+      const seen = viewer.visible;
+      const filter = {
+        actor: asked(query, 'actor'),
+        action: asked(query, 'action', 100),
+        subject: asked(query, 'subject'),
+      };
+      const cursor = asked(query, 'cursor', 100);
+      const before = cursor === undefined ? undefined : decodeCursor(cursor);
+      const { items, next } = await deps.store.audit.search(
+        { limit: SHOWN, before },
+        { ...filter, seen },
+      );
+      const list =
+        items.length === 0
+          ? nothing(
+              frame,
+              Object.values(filter).some((value) => value !== undefined),
+            )
+          : html`<ul class="rows is-alone">${items.map((entry) => row(frame, entry, seen === undefined))}</ul>`;
+      const actions = [...new Set([...ACTIONS, ...(filter.action ?? '').split(' ')])];
+      const body = html`<main id="main" class="page"${cursor === undefined ? html` data-stream="${frame.root}live"` : ''}><div class="page-head"><div><h1>Activity</h1><p class="muted">What people did by hand.</p></div></div>
 ${filterForm(frame, 'activity', [
   text(frame, 'actor', 'person', 'Who', filter.actor),
   text(frame, 'subject', 'search', 'To what: a run, a spec, a lane, a hook', filter.subject),
@@ -88,9 +85,8 @@ ${filterForm(frame, 'activity', [
 ])}
 ${liveList(frame, 'activity', { ...filter, cursor }, html`<div class="panel">${list}</div>${older(frame, 'activity', filter, next)}`)}
 </main>`;
-        return { page: { title: 'Activity', section: 'Activity', body } };
-      },
-    },
+      return { page: { title: 'Activity', section: 'Activity', body } };
+    }),
   ];
 }
 

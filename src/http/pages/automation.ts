@@ -17,19 +17,16 @@ import { stateIcon } from './components/state.ts';
 import { ago, exact, until } from './components/time.ts';
 import { html, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import type { PageRoute } from './page.ts';
+import { get, type PageRoute } from './page.ts';
 
 /** What starts by itself, and what waits before it does: chains, batches, schedules and previews. */
 export function automationRoutes(
   deps: OverviewDeps & { clock: { now(): number }; githubUrl: string },
 ): PageRoute[] {
   return [
-    {
-      method: 'get',
-      path: '/automation',
-      async serve({ frame }, viewer) {
-        const view = await readAutomation(deps, viewer);
-        const body = html`<main id="main" class="page" data-stream="${frame.root}live">
+    get('/automation', async ({ frame }, viewer) => {
+      const view = await readAutomation(deps, viewer);
+      const body = html`<main id="main" class="page" data-stream="${frame.root}live">
 <div class="page-head"><div><h1>Automation</h1><p class="muted">What starts by itself, and what waits before it does.</p></div></div>
 <div id="list" data-live hx-get="${frame.root}automation" hx-trigger="refresh" hx-select="#list" hx-swap="outerMorph">
 ${chains(frame, view)}
@@ -37,9 +34,8 @@ ${batches(frame, view.batches)}
 ${schedules(frame, view.schedules)}
 ${previews(frame, view.previews, deps.githubUrl)}
 </div></main>`;
-        return { page: { title: 'Automation', section: 'Automation', body } };
-      },
-    },
+      return { page: { title: 'Automation', section: 'Automation', body } };
+    }),
   ];
 }
 

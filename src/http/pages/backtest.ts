@@ -24,7 +24,7 @@ import { ago } from './components/time.ts';
 import { readForm } from './form.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { found, type PageRoute } from './page.ts';
+import { costly, found, get, post, type PageRoute } from './page.ts';
 
 /** Bytes of the form. */
 const MOST = 1024 * 1024;
@@ -83,35 +83,25 @@ export function backtestRoutes(deps: BacktestPageDeps): PageRoute[] {
   }
 
   return [
-    {
-      method: 'get',
-      path: '/specs/:name/backtest',
-      async serve({ frame, params }, viewer) {
-        const loaded = find(params['name'] ?? '', viewer);
-        return backtestPage(frame, loaded, textOf(loaded), USUAL, undefined);
-      },
-    },
-    {
-      method: 'get',
-      path: '/specs/:name/backtest/progress',
-      async serve({ frame, params }, viewer) {
-        find(params['name'] ?? '', viewer);
-        return { piece: html`${progressText(underWay.get(viewer.actor), frame.now)}` };
-      },
-    },
-    {
-      method: 'post',
-      path: '/specs/:name/backtest',
-      costly: 'always',
-      async serve({ ctx, frame, params }, viewer) {
+    get('/specs/:name/backtest', async ({ frame, params }, viewer) => {
+      const loaded = find(params['name'] ?? '', viewer);
+      return backtestPage(frame, loaded, textOf(loaded), USUAL, undefined);
+    }),
+    get('/specs/:name/backtest/progress', async ({ frame, params }, viewer) => {
+      find(params['name'] ?? '', viewer);
+      return { piece: html`${progressText(underWay.get(viewer.actor), frame.now)}` };
+    }),
+    costly(
+      'always',
+      post('/specs/:name/backtest', async ({ ctx, frame, params }, viewer) => {
         const loaded = find(params['name'] ?? '', viewer);
         const form = await readForm(ctx, MOST);
         const text = (form.get('text') ?? '').replaceAll('\r\n', '\n');
         const newest = RANGES.find((one) => String(one) === form.get('newest')) ?? USUAL;
         const outcome = await judge(loaded, text, newest, viewer, hungUp(ctx));
         return backtestPage(frame, loaded, text, newest, outcome);
-      },
-    },
+      }),
+    ),
   ];
 }
 

@@ -14,7 +14,7 @@ import { ago } from './components/time.ts';
 import { readForm } from './form.ts';
 import { html, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { allowed, asked, found, type PageRoute } from './page.ts';
+import { allowed, asked, found, get, post, type PageRoute } from './page.ts';
 
 const STATES = ['pending', 'sent', 'obsolete', 'dead'] as const;
 
@@ -39,102 +39,82 @@ export function callbackRoutes(deps: { store: Store; operate: Operate }): PageRo
   }
 
   return [
-    {
-      method: 'get',
-      path: '/callbacks',
-      async serve({ frame, query }, viewer) {
-        const state = STATES.find((one) => one === query.get('state'));
-        const cursor = asked(query, 'cursor', 100);
-        const before = cursor === undefined ? undefined : decodeCursor(cursor);
-        const { items, next } = await store.outbox.list(
-          { limit: 50, before },
-          { state, visible: viewer.visible },
-        );
-        const runs = await runsOf(items);
-        const list =
-          items.length === 0
-            ? next !== undefined
-              ? noneAmongThese(frame)
-              : empty(frame, {
-                  sign: 'callback',
-                  title: state === 'dead' ? 'Nothing was given up' : 'No callbacks',
-                  text: 'Each state of a run is told to GitHub, and to what its spec notifies. What cannot be told is here, with why.',
-                })
-            : html`<ul class="rows is-alone">${items.map((entry) => row(frame, entry, runs.get(entry.run)))}</ul>`;
-        const canResend = state === 'dead' && items.length > 0 && viewer.visible === undefined;
-        const body = html`<main id="main" class="page"${cursor === undefined ? html` data-stream="${frame.root}live"` : ''}>
+    get('/callbacks', async ({ frame, query }, viewer) => {
+      const state = STATES.find((one) => one === query.get('state'));
+      const cursor = asked(query, 'cursor', 100);
+      const before = cursor === undefined ? undefined : decodeCursor(cursor);
+      const { items, next } = await store.outbox.list(
+        { limit: 50, before },
+        { state, visible: viewer.visible },
+      );
+      const runs = await runsOf(items);
+      const list =
+        items.length === 0
+          ? next !== undefined
+            ? noneAmongThese(frame)
+            : empty(frame, {
+                sign: 'callback',
+                title: state === 'dead' ? 'Nothing was given up' : 'No callbacks',
+                text: 'Each state of a run is told to GitHub, and to what its spec notifies. What cannot be told is here, with why.',
+              })
+          : html`<ul class="rows is-alone">${items.map((entry) => row(frame, entry, runs.get(entry.run)))}</ul>`;
+      const canResend = state === 'dead' && items.length > 0 && viewer.visible === undefined;
+      const body = html`<main id="main" class="page"${cursor === undefined ? html` data-stream="${frame.root}live"` : ''}>
 <div class="page-head"><h1>Callbacks</h1><div class="buttons">${
-          canResend
-            ? html`<a class="button" data-dialog href="${frame.root}callbacks/resend">${icon(frame, 'sync')}Send all again</a>`
-            : ''
-        }</div></div>
+        canResend
+          ? html`<a class="button" data-dialog href="${frame.root}callbacks/resend">${icon(frame, 'sync')}Send all again</a>`
+          : ''
+      }</div></div>
 ${filterForm(frame, 'callbacks', select('state', 'All states', STATES, state))}
 ${liveList(frame, 'callbacks', { state, cursor }, html`<div class="panel">${list}</div>${older(frame, 'callbacks', { state }, next)}`)}
 </main>`;
-        return { page: { title: 'Callbacks', section: 'Callbacks', body } };
-      },
-    },
-    {
-      method: 'get',
-      path: '/callbacks/resend',
-      async serve({ ctx, frame }, viewer) {
-        found(viewer.visible === undefined ? true : undefined, 'entry', 'resend');
-        return confirm(ctx, {
-          title: 'Send every dead callback again?',
-          text: html`<p>What a later one has made pointless is left out.</p>`,
-          action: `${frame.root}callbacks/resend`,
-          button: 'Send all again',
-          isDangerous: false,
-          back: `${frame.root}callbacks?state=dead`,
-        });
-      },
-    },
-    {
-      method: 'post',
-      path: '/callbacks/resend',
-      async serve({ frame }, viewer) {
-        found(viewer.visible === undefined ? true : undefined, 'entry', 'resend');
-        await operate.resendAll(viewer.actor);
-        return { redirect: `${frame.root}callbacks` };
-      },
-    },
-    {
-      method: 'get',
-      path: '/callbacks/:id',
-      async serve({ frame, params }, viewer) {
-        const { entry, run } = await find(params['id'] ?? '', viewer);
-        const mayResend = entry.state === 'dead' && viewer.canDo('resend', run?.repository);
-        const others = mayResend ? (await store.outbox.countDead(entry.target)) - 1 : 0;
-        const body = html`<main id="main" class="page" data-stream="${frame.root}live">
+      return { page: { title: 'Callbacks', section: 'Callbacks', body } };
+    }),
+    get('/callbacks/resend', async ({ ctx, frame }, viewer) => {
+      found(viewer.visible === undefined ? true : undefined, 'entry', 'resend');
+      return confirm(ctx, {
+        title: 'Send every dead callback again?',
+        text: html`<p>What a later one has made pointless is left out.</p>`,
+        action: `${frame.root}callbacks/resend`,
+        button: 'Send all again',
+        isDangerous: false,
+        back: `${frame.root}callbacks?state=dead`,
+      });
+    }),
+    post('/callbacks/resend', async ({ frame }, viewer) => {
+      found(viewer.visible === undefined ? true : undefined, 'entry', 'resend');
+      await operate.resendAll(viewer.actor);
+      return { redirect: `${frame.root}callbacks` };
+    }),
+    get('/callbacks/:id', async ({ frame, params }, viewer) => {
+      const { entry, run } = await find(params['id'] ?? '', viewer);
+      const mayResend = entry.state === 'dead' && viewer.canDo('resend', run?.repository);
+      const others = mayResend ? (await store.outbox.countDead(entry.target)) - 1 : 0;
+      const body = html`<main id="main" class="page" data-stream="${frame.root}live">
 <div id="callback" data-live hx-get="${frame.root}callbacks/${entry.id}" hx-trigger="refresh" hx-select="#callback" hx-swap="outerMorph">
 <ol class="crumbs"><li><a href="${frame.root}callbacks">Callbacks</a></li><li>${entry.id}</li></ol>
 <div class="page-head"><div class="run-title"><h1>${callbackName(entry)}: ${tells(entry)}</h1><p class="meta run-meta">${stateBadge(frame, entry.state, 'is-large')}<span>${entry.attempts} ${entry.attempts === 1 ? 'attempt' : 'attempts'}</span><span>Made ${ago(entry.createdAt, frame.now)}</span>${tellsOf(entry, run)}</p></div>
 <div class="buttons">${
-          mayResend
-            ? html`<form method="post" action="${frame.root}callbacks/${entry.id}/resend"><button class="button">${icon(frame, 'sync')}Send again</button></form>`
-            : ''
-        }${
-          others > 0
-            ? html`<form method="post" action="${frame.root}callbacks/${entry.id}/resend"><input type="hidden" name="target" value="true"><button class="button">Send all ${others + 1} of its target again</button></form>`
-            : ''
-        }${run === undefined ? '' : html`<a class="button" href="${runPath(frame, run.id)}">${icon(frame, 'rocket')}Run</a>`}</div></div>
+        mayResend
+          ? html`<form method="post" action="${frame.root}callbacks/${entry.id}/resend"><button class="button">${icon(frame, 'sync')}Send again</button></form>`
+          : ''
+      }${
+        others > 0
+          ? html`<form method="post" action="${frame.root}callbacks/${entry.id}/resend"><input type="hidden" name="target" value="true"><button class="button">Send all ${others + 1} of its target again</button></form>`
+          : ''
+      }${run === undefined ? '' : html`<a class="button" href="${runPath(frame, run.id)}">${icon(frame, 'rocket')}Run</a>`}</div></div>
 ${entry.error === undefined || entry.state === 'sent' ? '' : html`<div class="note is-${entry.state}">${icon(frame, 'alert')}<p class="grow break">${entry.error}</p></div>`}${answerOf(frame, entry)}
 <section class="panel"><div class="panel-head">${icon(frame, 'file-code')}<h2>What is sent</h2><span class="muted small end">with templates as they are written</span></div><pre class="payload" tabindex="0">${JSON.stringify(entry.callback, undefined, 2)}</pre></section>
 </div></main>`;
-        return { page: { title: callbackName(entry), section: 'Callbacks', body } };
-      },
-    },
-    {
-      method: 'post',
-      path: '/callbacks/:id/resend',
-      async serve({ ctx, frame, params }, viewer) {
-        const { entry, run } = await find(params['id'] ?? '', viewer);
-        allowed(viewer, 'resend', run?.repository ?? '');
-        const whole = (await readForm(ctx)).get('target') === 'true';
-        await operate.resend(entry.id, viewer.actor, whole);
-        return { redirect: `${frame.root}callbacks/${entry.id}` };
-      },
-    },
+      return { page: { title: callbackName(entry), section: 'Callbacks', body } };
+    }),
+    post('/callbacks/:id/resend', async ({ ctx, frame, params }, viewer) => {
+      const { entry, run } = await find(params['id'] ?? '', viewer);
+      allowed(viewer, 'resend', run?.repository ?? '');
+      const whole = (await readForm(ctx)).get('target') === 'true';
+      await operate.resend(entry.id, viewer.actor, whole);
+      return { redirect: `${frame.root}callbacks/${entry.id}` };
+    }),
   ];
 }
 

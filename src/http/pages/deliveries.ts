@@ -16,7 +16,7 @@ import { stateIcon, stateName } from './components/state.ts';
 import { ago, exact } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { allowed, asked, found, type PageRoute } from './page.ts';
+import { allowed, asked, found, get, post, type PageRoute } from './page.ts';
 import { headersView, payloadView } from './payload.ts';
 
 const EVENTS = [
@@ -48,37 +48,34 @@ export function deliveryRoutes(deps: {
   }
 
   return [
-    {
-      method: 'get',
-      path: '/deliveries',
-      async serve({ frame, query }, viewer) {
-        const filter = {
-          event: asked(query, 'event', 50),
-          state: (['pending', 'processed', 'failed'] as const).find(
-            (state) => state === query.get('state'),
-          ),
-          repository: asked(query, 'repository'),
-        };
-        const cursor = asked(query, 'cursor', 100);
-        const before = cursor === undefined ? undefined : decodeCursor(cursor);
-        const { items, next } = await store.inbox.list(
-          { limit: 50, before },
-          { ...filter, visible: viewer.visible },
-        );
-        const list =
-          items.length === 0
-            ? next !== undefined
-              ? noneAmongThese(frame)
-              : viewer.visible !== undefined
-                ? nothingToSee(frame)
-                : empty(frame, {
-                    sign: 'inbox',
-                    title: 'No deliveries',
-                    text: 'What GitHub sends is kept here, with what was decided about it. Send one by hand to try it:',
-                    command: 'mainsheet send push --repository OWNER/NAME',
-                  })
-            : html`<ul class="rows is-alone">${items.map((delivery) => row(frame, delivery))}</ul>`;
-        const body = html`<main id="main" class="page"${cursor === undefined ? html` data-stream="${frame.root}live?of=deliveries"` : ''}>
+    get('/deliveries', async ({ frame, query }, viewer) => {
+      const filter = {
+        event: asked(query, 'event', 50),
+        state: (['pending', 'processed', 'failed'] as const).find(
+          (state) => state === query.get('state'),
+        ),
+        repository: asked(query, 'repository'),
+      };
+      const cursor = asked(query, 'cursor', 100);
+      const before = cursor === undefined ? undefined : decodeCursor(cursor);
+      const { items, next } = await store.inbox.list(
+        { limit: 50, before },
+        { ...filter, visible: viewer.visible },
+      );
+      const list =
+        items.length === 0
+          ? next !== undefined
+            ? noneAmongThese(frame)
+            : viewer.visible !== undefined
+              ? nothingToSee(frame)
+              : empty(frame, {
+                  sign: 'inbox',
+                  title: 'No deliveries',
+                  text: 'What GitHub sends is kept here, with what was decided about it. Send one by hand to try it:',
+                  command: 'mainsheet send push --repository OWNER/NAME',
+                })
+          : html`<ul class="rows is-alone">${items.map((delivery) => row(frame, delivery))}</ul>`;
+      const body = html`<main id="main" class="page"${cursor === undefined ? html` data-stream="${frame.root}live?of=deliveries"` : ''}>
 <div class="page-head"><h1>Deliveries</h1></div>
 ${filterForm(frame, 'deliveries', [
   html`<div class="grow">${icon(frame, 'repo')}<input class="field" name="repository" value="${filter.repository}" placeholder="owner/name" aria-label="Repository" autocomplete="off"></div>`,
@@ -87,26 +84,22 @@ ${filterForm(frame, 'deliveries', [
 ])}
 ${liveList(frame, 'deliveries', { ...filter, cursor }, html`<div class="panel">${list}</div>${older(frame, 'deliveries', filter, next)}`)}
 </main>`;
-        return { page: { title: 'Deliveries', section: 'Deliveries', body } };
-      },
-    },
-    {
-      method: 'get',
-      path: '/deliveries/:id',
-      async serve({ frame, params }, viewer) {
-        const { delivery, payload, headers } = await find(params['id'] ?? '', viewer);
-        const mayReplay = viewer.canDo('replay', delivery.repository);
-        const body = html`<main id="main" class="page">
+      return { page: { title: 'Deliveries', section: 'Deliveries', body } };
+    }),
+    get('/deliveries/:id', async ({ frame, params }, viewer) => {
+      const { delivery, payload, headers } = await find(params['id'] ?? '', viewer);
+      const mayReplay = viewer.canDo('replay', delivery.repository);
+      const body = html`<main id="main" class="page">
 <ol class="crumbs"><li><a href="${frame.root}deliveries">Deliveries</a></li><li><code class="break">${delivery.id}</code></li></ol>
 <div class="page-head"><div class="run-title"><h1 class="break">${titleOf(delivery)}</h1>
 <p class="meta run-meta">${stateIcon(frame, delivery.state)}${delivery.repository === undefined ? '' : html`<span>${icon(frame, 'repo', 'is-small')}${delivery.repository}</span>`}<span title="${exact(delivery.receivedAt)}">Received ${ago(delivery.receivedAt, frame.now)}</span>${
-          delivery.attempts > 1 ? html`<span>${delivery.attempts} attempts</span>` : ''
-        }</p></div>
+        delivery.attempts > 1 ? html`<span>${delivery.attempts} attempts</span>` : ''
+      }</p></div>
 <div class="buttons">${
-          mayReplay
-            ? html`<a class="button" data-dialog href="${frame.root}${pathTo(['deliveries', delivery.id, 'replay'])}">${icon(frame, 'sync')}Replay</a>`
-            : ''
-        }</div></div>
+        mayReplay
+          ? html`<a class="button" data-dialog href="${frame.root}${pathTo(['deliveries', delivery.id, 'replay'])}">${icon(frame, 'sync')}Replay</a>`
+          : ''
+      }</div></div>
 ${
   delivery.copyOf === undefined
     ? ''
@@ -116,42 +109,33 @@ ${await explanation(frame, deps, viewer, { delivery, payload })}
 ${headersView(frame, headers)}
 ${payloadView(frame, payload)}
 </main>`;
-        return { page: { title: titleOf(delivery), section: 'Deliveries', body } };
-      },
-    },
-    {
-      method: 'get',
-      path: '/deliveries/:id/replay',
-      async serve({ ctx, frame, params }, viewer) {
-        const { delivery } = await find(params['id'] ?? '', viewer);
-        allowed(viewer, 'replay', delivery.repository ?? '');
-        const path = frame.root + pathTo(['deliveries', delivery.id]);
-        return confirm(ctx, {
-          title: 'Replay this delivery?',
-          text: html`<p>Its payload is matched with today’s specs once more. What matches is deployed, whatever was deployed since.</p>`,
-          action: `${path}/replay`,
-          button: 'Replay',
-          isDangerous: false,
-          back: path,
-        });
-      },
-    },
-    {
-      method: 'post',
-      path: '/deliveries/:id/replay',
-      async serve({ frame, params }, viewer) {
-        const { delivery } = await find(params['id'] ?? '', viewer);
-        allowed(viewer, 'replay', delivery.repository ?? '');
-        const { runs } = await intake.replay(delivery.id, viewer.actor);
-        const [run] = runs;
-        return {
-          redirect:
-            run === undefined || runs.length > 1
-              ? frame.root + pathTo(['deliveries', delivery.id])
-              : runPath(frame, run.id),
-        };
-      },
-    },
+      return { page: { title: titleOf(delivery), section: 'Deliveries', body } };
+    }),
+    get('/deliveries/:id/replay', async ({ ctx, frame, params }, viewer) => {
+      const { delivery } = await find(params['id'] ?? '', viewer);
+      allowed(viewer, 'replay', delivery.repository ?? '');
+      const path = frame.root + pathTo(['deliveries', delivery.id]);
+      return confirm(ctx, {
+        title: 'Replay this delivery?',
+        text: html`<p>Its payload is matched with today’s specs once more. What matches is deployed, whatever was deployed since.</p>`,
+        action: `${path}/replay`,
+        button: 'Replay',
+        isDangerous: false,
+        back: path,
+      });
+    }),
+    post('/deliveries/:id/replay', async ({ frame, params }, viewer) => {
+      const { delivery } = await find(params['id'] ?? '', viewer);
+      allowed(viewer, 'replay', delivery.repository ?? '');
+      const { runs } = await intake.replay(delivery.id, viewer.actor);
+      const [run] = runs;
+      return {
+        redirect:
+          run === undefined || runs.length > 1
+            ? frame.root + pathTo(['deliveries', delivery.id])
+            : runPath(frame, run.id),
+      };
+    }),
   ];
 }
 

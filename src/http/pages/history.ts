@@ -24,33 +24,30 @@ import { runRows } from './components/run-rows.ts';
 import { durationText, exact } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { asked, found, type PageRoute } from './page.ts';
+import { asked, found, get, type PageRoute } from './page.ts';
 
 const SHOWN = 50;
 
 /** What a spec had deployed, when, by whom and why; what was there on a day, and how two revisions differ. */
 export function historyRoutes(deps: HistoryDeps & WebServers): PageRoute[] {
   return [
-    {
-      method: 'get',
-      path: '/specs/:name/history',
-      async serve({ frame, params, query }, viewer: Viewer) {
-        const name = params['name'] ?? '';
-        const cursor = asked(query, 'cursor', 100);
-        const day = asked(query, 'day', 20);
-        const [from, to] = [asked(query, 'from', 100), asked(query, 'to', 100)];
-        const history = found(
-          await readHistory(deps, viewer, name, {
-            lane: asked(query, 'lane', 300),
-            page: { limit: SHOWN, before: cursor === undefined ? undefined : decodeCursor(cursor) },
-            period: day === undefined ? undefined : dayOf(day),
-            compared: from === undefined || to === undefined ? undefined : [from, to],
-          }),
-          'spec',
-          name,
-        );
-        const { comparison } = history;
-        const body = html`<main id="main" class="page">
+    get('/specs/:name/history', async ({ frame, params, query }, viewer: Viewer) => {
+      const name = params['name'] ?? '';
+      const cursor = asked(query, 'cursor', 100);
+      const day = asked(query, 'day', 20);
+      const [from, to] = [asked(query, 'from', 100), asked(query, 'to', 100)];
+      const history = found(
+        await readHistory(deps, viewer, name, {
+          lane: asked(query, 'lane', 300),
+          page: { limit: SHOWN, before: cursor === undefined ? undefined : decodeCursor(cursor) },
+          period: day === undefined ? undefined : dayOf(day),
+          compared: from === undefined || to === undefined ? undefined : [from, to],
+        }),
+        'spec',
+        name,
+      );
+      const { comparison } = history;
+      const body = html`<main id="main" class="page">
 <ol class="crumbs"><li><a href="${frame.root}specs">Specs</a></li><li><a class="break" href="${environmentPath(frame, name)}">${name}</a></li><li>History</li></ol>
 <div class="page-head"><div class="run-title"><h1 class="break">What ${name} had deployed</h1>
 <p class="meta run-meta"><span>${icon(frame, 'repo', 'is-small')}${history.repository}</span><span>${icon(frame, 'server', 'is-small')}${placeOf(history, deps.catalog.byName(name)?.spec.environment)}</span></p></div></div>
@@ -59,9 +56,8 @@ ${day === undefined ? '' : onDay(frame, day, history.period)}
 ${from === undefined || to === undefined ? '' : comparisonOf(frame, comparison, comparison && (await runRows(frame, deps.commits, comparison.runs, { ofSpec: true })), deps)}
 ${timeline(frame, history, cursor === undefined, [from, to])}
 </main>`;
-        return { page: { title: `History of ${name}`, section: 'Specs', body } };
-      },
-    },
+      return { page: { title: `History of ${name}`, section: 'Specs', body } };
+    }),
   ];
 }
 

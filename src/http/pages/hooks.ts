@@ -19,7 +19,7 @@ import { hookSidebar } from './hook-sidebar.ts';
 import { MOST_TRIED, outcome, tryBox, tryOut, type Tried } from './hook-trial.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { asked, found, type PageRoute } from './page.ts';
+import { asked, found, get, post, type PageRoute } from './page.ts';
 
 export interface HookPagesDeps extends HookViewDeps {
   tryHook: TryHook;
@@ -30,50 +30,38 @@ export interface HookPagesDeps extends HookViewDeps {
 /** Where senders can start runs: hooks in files, and those that were made through the API. */
 export function hookPageRoutes(deps: HookPagesDeps): PageRoute[] {
   return [
-    {
-      method: 'get',
-      path: '/hooks',
-      async serve({ frame, query }, viewer) {
-        const owner = asked(query, 'owner');
-        const cursor = asked(query, 'cursor', 100);
-        const before = cursor === undefined ? undefined : decodeCursor(cursor);
-        const configured = await readHooks(deps, viewer);
-        const made = await readMadeHooks(deps, viewer, { limit: 50, before }, owner);
-        const body = html`<main id="main" class="page">
+    get('/hooks', async ({ frame, query }, viewer) => {
+      const owner = asked(query, 'owner');
+      const cursor = asked(query, 'cursor', 100);
+      const before = cursor === undefined ? undefined : decodeCursor(cursor);
+      const configured = await readHooks(deps, viewer);
+      const made = await readMadeHooks(deps, viewer, { limit: 50, before }, owner);
+      const body = html`<main id="main" class="page">
 <div class="page-head"><div><h1>Hooks</h1><p class="muted">Where senders beside GitHub can start runs.</p></div></div>
 ${inFiles(frame, viewer, configured)}
 ${made === undefined ? '' : throughApi(frame, made.items)}
 ${made === undefined ? '' : older(frame, 'hooks', { owner }, made.next)}
 </main>`;
-        return { page: { title: 'Hooks', section: 'Hooks', body } };
-      },
-    },
-    {
-      method: 'get',
-      path: '/hooks/:id',
-      async serve({ frame, params }, viewer) {
-        const view = found(
-          await readHook(deps, viewer, params['id'] ?? ''),
-          'hook',
-          params['id'] ?? '',
-        );
-        return hookPage(frame, viewer, view, deps, undefined);
-      },
-    },
-    {
-      method: 'post',
-      path: '/hooks/:id/try',
-      async serve({ ctx, frame, params }, viewer) {
-        const view = found(
-          await readHook(deps, viewer, params['id'] ?? ''),
-          'hook',
-          params['id'] ?? '',
-        );
-        const form = await readForm(ctx, MOST_TRIED);
-        const tried = await tryOut(deps.tryHook, viewer, view, form);
-        return hookPage(frame, viewer, view, deps, tried);
-      },
-    },
+      return { page: { title: 'Hooks', section: 'Hooks', body } };
+    }),
+    get('/hooks/:id', async ({ frame, params }, viewer) => {
+      const view = found(
+        await readHook(deps, viewer, params['id'] ?? ''),
+        'hook',
+        params['id'] ?? '',
+      );
+      return hookPage(frame, viewer, view, deps, undefined);
+    }),
+    post('/hooks/:id/try', async ({ ctx, frame, params }, viewer) => {
+      const view = found(
+        await readHook(deps, viewer, params['id'] ?? ''),
+        'hook',
+        params['id'] ?? '',
+      );
+      const form = await readForm(ctx, MOST_TRIED);
+      const tried = await tryOut(deps.tryHook, viewer, view, form);
+      return hookPage(frame, viewer, view, deps, tried);
+    }),
   ];
 }
 

@@ -11,7 +11,7 @@ import { rangeAsked, rangeFields, rangePresets } from './components/range.ts';
 import { durationText } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { asked, type PageRoute } from './page.ts';
+import { asked, costly, get, type PageRoute } from './page.ts';
 
 /** Rows of a table. */
 const SHOWN = 50;
@@ -24,11 +24,9 @@ export function insightRoutes(deps: {
   readInsights: ReadInsights;
 }): PageRoute[] {
   return [
-    {
-      method: 'get',
-      path: '/insights',
-      costly: 'always',
-      async serve({ frame, query }, viewer) {
+    costly(
+      'always',
+      get('/insights', async ({ frame, query }, viewer) => {
         const filter = { spec: asked(query, 'spec', 63), environment: asked(query, 'environment') };
         const range = rangeAsked(query, frame.now);
         const specs = deps.catalog
@@ -56,8 +54,8 @@ ${filterForm(frame, 'insights', [
 <div id="list">${rangePresets(frame, 'insights', range, filter)}${list}</div>
 </main>`;
         return { page: { title: 'Insights', section: 'Insights', body } };
-      },
-    },
+      }),
+    ),
   ];
 }
 

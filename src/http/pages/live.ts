@@ -7,7 +7,7 @@ import { eventStream, type EventStream } from '../api/event-stream.ts';
 import { hears } from '../auth/hears.ts';
 import { createRepositoryOfRun } from '../read/run-repositories.ts';
 import type { LogIndexes } from './log/log-index.ts';
-import { found, type PageRoute } from './page.ts';
+import { found, get, type PageRoute } from './page.ts';
 
 /** A page hears of changes this often at most. */
 const QUIET_MS = 1000;
@@ -89,30 +89,24 @@ export function liveRoutes(deps: {
   }
 
   return [
-    {
-      method: 'get',
-      path: '/live',
-      async serve({ ctx, query }, viewer) {
-        const id = query.get('run');
-        const run = id === null ? undefined : await deps.store.runs.get(id);
-        const isVisible = run !== undefined && viewer.canSee(run.repository);
-        if (id !== null) found(isVisible ? run : undefined, 'run', id);
-        const withDeliveries = query.get('of') === 'deliveries';
-        const stream = eventStream(ctx, deps.store.flushed);
-        const concerns = (item: News) => {
-          if (id !== null) return 'run' in item && item.run === id;
-          return (
-            (item.kind !== 'delivery' || withDeliveries) && hears(viewer, item, repositoryOfRun)
-          );
-        };
-        // Who may not hear of everything is told the same, whatever has happened.
-        const isSame = viewer.visible === undefined && query.get('seen') === String(deps.seen());
-        const isLate = query.has('seen') && !isSame;
-        follow(stream, id, isLate, concerns)
-          .catch((error: unknown) => stream.fail(error))
-          .finally(() => stream.end());
-        return undefined;
-      },
-    },
+    get('/live', async ({ ctx, query }, viewer) => {
+      const id = query.get('run');
+      const run = id === null ? undefined : await deps.store.runs.get(id);
+      const isVisible = run !== undefined && viewer.canSee(run.repository);
+      if (id !== null) found(isVisible ? run : undefined, 'run', id);
+      const withDeliveries = query.get('of') === 'deliveries';
+      const stream = eventStream(ctx, deps.store.flushed);
+      const concerns = (item: News) => {
+        if (id !== null) return 'run' in item && item.run === id;
+        return (item.kind !== 'delivery' || withDeliveries) && hears(viewer, item, repositoryOfRun);
+      };
+      // Who may not hear of everything is told the same, whatever has happened.
+      const isSame = viewer.visible === undefined && query.get('seen') === String(deps.seen());
+      const isLate = query.has('seen') && !isSame;
+      follow(stream, id, isLate, concerns)
+        .catch((error: unknown) => stream.fail(error))
+        .finally(() => stream.end());
+      return undefined;
+    }),
   ];
 }

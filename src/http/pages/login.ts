@@ -6,7 +6,7 @@ import { SESSION_MS, type LoggedIn, type LogIns } from '../auth/log-ins.ts';
 import { readForm } from './form.ts';
 import { html, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import type { PageAnswer, PageRoute } from './page.ts';
+import { open, type PageAnswer, type PageRoute } from './page.ts';
 
 export interface LoginDeps {
   token: string;
@@ -36,64 +36,44 @@ export function loginRoutes(deps: LoginDeps): PageRoute[] {
       : tokenForm(frame, query, wrong);
 
   return [
-    {
-      method: 'get',
-      path: '/login',
-      open: true,
-      async serve({ frame, query }, viewer) {
-        const code = query.get('code');
-        if (viewer !== undefined && code === null) {
-          return { redirect: placeOf(query.get('next') ?? '', frame) };
-        }
-        // A link is used by a click and not by being opened: chats and mail programs open links too.
-        frame.actor = undefined;
-        return card(frame, code === null ? waysIn(query, frame) : linkForm(frame, code));
-      },
-    },
-    {
-      method: 'post',
-      path: '/login',
-      open: true,
-      async serve({ ctx, frame, query }) {
-        attempts.check(deps.addressOf(ctx));
-        const form = await readForm(ctx);
-        const actor = await whoIs(form);
-        frame.actor = undefined;
-        if (actor === undefined) {
-          attempts.fail(deps.addressOf(ctx));
-          const wrong = form.has('code')
-            ? 'This link was used already, or is older than 15 minutes.'
-            : 'That is not the admin token.';
-          return { ...card(frame, waysIn(query, frame, wrong)), status: 403 };
-        }
-        await enter(deps, ctx, { actor, githubId: undefined });
+    open('get', '/login', async ({ frame, query }, viewer) => {
+      const code = query.get('code');
+      if (viewer !== undefined && code === null) {
         return { redirect: placeOf(query.get('next') ?? '', frame) };
-      },
-    },
-    {
-      method: 'post',
-      path: '/logout',
-      open: true,
-      async serve({ ctx, query }) {
-        const id = cookie.read(ctx);
-        const who = id === undefined ? undefined : await logIns.find(id);
-        if (id !== undefined && who !== undefined) {
-          await (query.has('everywhere') ? logIns.endAll(who) : logIns.end(id));
-        }
-        cookie.clear(ctx);
-        return { redirect: './login' };
-      },
-    },
-    {
-      method: 'post',
-      path: '/theme',
-      open: true,
-      async serve({ ctx, frame }) {
-        const next = { auto: 'light', light: 'dark', dark: 'auto' }[frame.theme];
-        ctx.append('Set-Cookie', `mainsheet-theme=${next}; Path=/; Max-Age=31536000; SameSite=Lax`);
-        return { redirect: backTo(ctx.get('Referer'), frame) };
-      },
-    },
+      }
+      // A link is used by a click and not by being opened: chats and mail programs open links too.
+      frame.actor = undefined;
+      return card(frame, code === null ? waysIn(query, frame) : linkForm(frame, code));
+    }),
+    open('post', '/login', async ({ ctx, frame, query }) => {
+      attempts.check(deps.addressOf(ctx));
+      const form = await readForm(ctx);
+      const actor = await whoIs(form);
+      frame.actor = undefined;
+      if (actor === undefined) {
+        attempts.fail(deps.addressOf(ctx));
+        const wrong = form.has('code')
+          ? 'This link was used already, or is older than 15 minutes.'
+          : 'That is not the admin token.';
+        return { ...card(frame, waysIn(query, frame, wrong)), status: 403 };
+      }
+      await enter(deps, ctx, { actor, githubId: undefined });
+      return { redirect: placeOf(query.get('next') ?? '', frame) };
+    }),
+    open('post', '/logout', async ({ ctx, query }) => {
+      const id = cookie.read(ctx);
+      const who = id === undefined ? undefined : await logIns.find(id);
+      if (id !== undefined && who !== undefined) {
+        await (query.has('everywhere') ? logIns.endAll(who) : logIns.end(id));
+      }
+      cookie.clear(ctx);
+      return { redirect: './login' };
+    }),
+    open('post', '/theme', async ({ ctx, frame }) => {
+      const next = { auto: 'light', light: 'dark', dark: 'auto' }[frame.theme];
+      ctx.append('Set-Cookie', `mainsheet-theme=${next}; Path=/; Max-Age=31536000; SameSite=Lax`);
+      return { redirect: backTo(ctx.get('Referer'), frame) };
+    }),
   ];
 }
 

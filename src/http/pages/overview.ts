@@ -21,7 +21,7 @@ import { smallStateIcon, stateIcon, stateName, stateSymbol } from './components/
 import { ago, durationText, shortAgo, since, timesWritten, withTimes } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { asked, type PageRoute } from './page.ts';
+import { asked, get, type PageRoute } from './page.ts';
 import { isoTime } from '../../lib/clock.ts';
 
 interface Filter {
@@ -34,29 +34,25 @@ interface Filter {
 /** What is deployed where, what is moving, and what is stuck. */
 export function overviewRoutes(deps: OverviewDeps): PageRoute[] {
   return [
-    {
-      method: 'get',
-      path: '/',
-      async serve({ frame, query }, viewer) {
-        const whole = await readOverview(deps, viewer);
-        const filter: Filter = {
-          text: asked(query, 'q'),
-          repository: asked(query, 'repository'),
-          environment: asked(query, 'environment'),
-          state: asked(query, 'state', 20),
-        };
-        const overview = await narrow(deps.store, whole, filter);
-        const mayResume = await resumable(deps, viewer, overview.pauses);
-        const body = html`<main id="main" class="page" data-stream="${frame.root}live">
+    get('/', async ({ frame, query }, viewer) => {
+      const whole = await readOverview(deps, viewer);
+      const filter: Filter = {
+        text: asked(query, 'q'),
+        repository: asked(query, 'repository'),
+        environment: asked(query, 'environment'),
+        state: asked(query, 'state', 20),
+      };
+      const overview = await narrow(deps.store, whole, filter);
+      const mayResume = await resumable(deps, viewer, overview.pauses);
+      const body = html`<main id="main" class="page" data-stream="${frame.root}live">
 <h1 class="for-readers">Overview</h1>
 ${filters(frame, overview, filter)}
 <div id="overview" data-live hx-get="${frame.root}${pathTo([], shown(filter))}" hx-trigger="refresh" hx-select="#overview" hx-swap="outerMorph">
 ${content(frame, viewer, overview, filter, mayResume)}
 </div>
 </main>`;
-        return { page: { title: 'Overview', section: 'Overview', body } };
-      },
-    },
+      return { page: { title: 'Overview', section: 'Overview', body } };
+    }),
   ];
 }
 

@@ -21,15 +21,38 @@ export type PageAnswer =
   | { redirect: string }
   | undefined;
 
-/** A route of the dashboard. `open` ones need no log-in; `costly` ones are limited for each viewer, some only when `q` asks for something. */
+/** Answers a request of `Who`. */
+type Serve<Who> = (request: PageRequest, viewer: Who) => Promise<PageAnswer>;
+
+/** A route of the dashboard. */
 export type PageRoute = {
   method: 'get' | 'post';
   path: string;
+  /** It is limited for each viewer, some only when `q` asks for something. */
   costly?: 'always' | 'with q';
-} & (
-  | { open: true; serve(request: PageRequest, viewer: Viewer | undefined): Promise<PageAnswer> }
-  | { open?: false; serve(request: PageRequest, viewer: Viewer): Promise<PageAnswer> }
-);
+} & ({ isOpen: false; serve: Serve<Viewer> } | { isOpen: true; serve: Serve<Viewer | undefined> });
+
+export function get(path: string, serve: Serve<Viewer>): PageRoute {
+  return { method: 'get', path, isOpen: false, serve };
+}
+
+export function post(path: string, serve: Serve<Viewer>): PageRoute {
+  return { method: 'post', path, isOpen: false, serve };
+}
+
+/** A route that needs no log-in. */
+export function open(
+  method: PageRoute['method'],
+  path: string,
+  serve: Serve<Viewer | undefined>,
+): PageRoute {
+  return { method, path, isOpen: true, serve };
+}
+
+/** A route for whose answer much has to be read. */
+export function costly(when: 'always' | 'with q', route: PageRoute): PageRoute {
+  return { ...route, costly: when };
+}
 
 /** A thing that is not there and one that may not be seen are the same to a viewer. */
 export function found<Thing>(

@@ -82,7 +82,7 @@ function serving(route: PageRoute, deps: PageRouterDeps): Middleware {
         query: new URLSearchParams(ctx.querystring),
       };
       let answer: PageAnswer;
-      if (route.open === true) answer = await route.serve(request, viewer);
+      if (route.isOpen) answer = await route.serve(request, viewer);
       else if (viewer === undefined) return sendToLogin(ctx, frame);
       else {
         const serve = () => act(route.serve(request, viewer), ctx, viewer, deps);
@@ -105,13 +105,13 @@ function isCostly({ costly }: PageRoute, { query }: PageRequest): boolean {
 /** Open pages are for those too of whom GitHub does not say what they may see. */
 async function whoAsks(
   ctx: Context,
-  { open }: PageRoute,
+  { isOpen }: PageRoute,
   { authenticate }: PageRouterDeps,
 ): Promise<Viewer | undefined> {
   try {
     return await authenticate(ctx);
   } catch (error) {
-    if (open === true && error instanceof ProblemError && error.status === 503) return undefined;
+    if (isOpen && error instanceof ProblemError && error.status === 503) return undefined;
     throw error;
   }
 }

@@ -13,7 +13,7 @@ import { ago } from './components/time.ts';
 import { readForm } from './form.ts';
 import { html, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { allowed, found, type PageRoute } from './page.ts';
+import { allowed, found, get, post, type PageRoute } from './page.ts';
 
 /** Revisions that a question about a rollback names. */
 const MOST_NAMED = 5;
@@ -123,41 +123,33 @@ export function runActionRoutes(deps: RunActionDeps): PageRoute[] {
   }
 
   return actions.flatMap((action): PageRoute[] => [
-    {
-      method: 'get',
-      path: `/runs/:id/${action.name}`,
-      async serve({ ctx, frame, params }, viewer) {
-        const run = await find(params['id'] ?? '', viewer, action.name);
-        const isPossible = (await action.isPossible?.(run)) ?? true;
-        return confirm(ctx, {
-          title: `${action.verb} ${run.environment}?`,
-          text: await action.explain(frame, run),
-          action: `${runPath(frame, run.id)}/${action.name}`,
-          button: isPossible ? `${action.verb} ${run.environment}` : undefined,
-          isDangerous: action.isDangerous,
-          back: runPath(frame, run.id),
-        });
-      },
-    },
-    {
-      method: 'post',
-      path: `/runs/:id/${action.name}`,
-      async serve({ ctx, params, frame }, viewer) {
-        const run = await find(params['id'] ?? '', viewer, action.name);
-        const { name } = action;
-        if (name === 'approve' || name === 'reject' || name === 'override') {
-          await gates[name](run.id, personFor(viewer, name), await reasonOf(ctx));
-          return { redirect: runPath(frame, run.id) };
-        }
-        if (name === 'rollback') {
-          const reason = await reasonOf(ctx);
-          const { run: back } = await operate.rollback(run.id, viewer.actor, { reason });
-          return { redirect: runPath(frame, back.id) };
-        }
-        const made = await operate[name](run.id, viewer.actor);
-        return { redirect: runPath(frame, made.id) };
-      },
-    },
+    get(`/runs/:id/${action.name}`, async ({ ctx, frame, params }, viewer) => {
+      const run = await find(params['id'] ?? '', viewer, action.name);
+      const isPossible = (await action.isPossible?.(run)) ?? true;
+      return confirm(ctx, {
+        title: `${action.verb} ${run.environment}?`,
+        text: await action.explain(frame, run),
+        action: `${runPath(frame, run.id)}/${action.name}`,
+        button: isPossible ? `${action.verb} ${run.environment}` : undefined,
+        isDangerous: action.isDangerous,
+        back: runPath(frame, run.id),
+      });
+    }),
+    post(`/runs/:id/${action.name}`, async ({ ctx, params, frame }, viewer) => {
+      const run = await find(params['id'] ?? '', viewer, action.name);
+      const { name } = action;
+      if (name === 'approve' || name === 'reject' || name === 'override') {
+        await gates[name](run.id, personFor(viewer, name), await reasonOf(ctx));
+        return { redirect: runPath(frame, run.id) };
+      }
+      if (name === 'rollback') {
+        const reason = await reasonOf(ctx);
+        const { run: back } = await operate.rollback(run.id, viewer.actor, { reason });
+        return { redirect: runPath(frame, back.id) };
+      }
+      const made = await operate[name](run.id, viewer.actor);
+      return { redirect: runPath(frame, made.id) };
+    }),
   ]);
 }
 

@@ -18,7 +18,7 @@ import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
 import { sections } from './log/sections.ts';
 import type { LogIndexes } from './log/log-index.ts';
-import { found, type PageRoute } from './page.ts';
+import { found, get, type PageRoute } from './page.ts';
 import { sidebar } from './run-sidebar.ts';
 
 export interface RunPageDeps {
@@ -37,23 +37,20 @@ export interface RunPageDeps {
 /** One run: its steps with their logs, what made it, and what came of it. */
 export function runRoutes(deps: RunPageDeps): PageRoute[] {
   return [
-    {
-      method: 'get',
-      path: '/runs/:id',
-      async serve({ frame, params, query }, viewer) {
-        const id = params['id'] ?? '';
-        const view = found(await readRun(deps, viewer, id), 'run', id);
-        const counts = await deps.logs.count(id);
-        // What is asked for again while the page is looked at is without the log, which it has.
-        const steps = await sections(frame, deps.logs, view, counts, !query.has('live'));
-        const here = `${frame.root}runs/${id}`;
-        const { run, pause } = view;
-        const [mayResume] = pause === undefined ? [] : await resumable(deps, viewer, [pause]);
-        const body = html`<main id="main" class="page run"${
-          hasEnded(run.state) && view.callbacks.every(({ state }) => state !== 'pending')
-            ? ''
-            : html` data-stream="${frame.root}live?run=${id}"`
-        }>
+    get('/runs/:id', async ({ frame, params, query }, viewer) => {
+      const id = params['id'] ?? '';
+      const view = found(await readRun(deps, viewer, id), 'run', id);
+      const counts = await deps.logs.count(id);
+      // What is asked for again while the page is looked at is without the log, which it has.
+      const steps = await sections(frame, deps.logs, view, counts, !query.has('live'));
+      const here = `${frame.root}runs/${id}`;
+      const { run, pause } = view;
+      const [mayResume] = pause === undefined ? [] : await resumable(deps, viewer, [pause]);
+      const body = html`<main id="main" class="page run"${
+        hasEnded(run.state) && view.callbacks.every(({ state }) => state !== 'pending')
+          ? ''
+          : html` data-stream="${frame.root}live?run=${id}"`
+      }>
 <div id="run-head" data-live hx-get="${here}?live=1" hx-trigger="refresh" hx-select="#run-head" hx-select-oob="#steps:outerMorph,#run-side:outerMorph" hx-swap="outerMorph">${head(frame, view, viewer, mayResume !== undefined)}</div>
 <div class="run-columns">
 <section class="run-log" aria-label="Steps and log">
@@ -64,11 +61,10 @@ ${logTools(frame, id)}
 </div>
 <button class="button follow" id="follow" hidden>${icon(frame, 'arrow-down')}Follow the log</button>
 </main>`;
-        return {
-          page: { title: `${run.spec} · ${run.state}`, section: 'Runs', body, scripts: ['log.js'] },
-        };
-      },
-    },
+      return {
+        page: { title: `${run.spec} · ${run.state}`, section: 'Runs', body, scripts: ['log.js'] },
+      };
+    }),
   ];
 }
 

@@ -11,7 +11,7 @@ import { environmentPath } from './components/commit.ts';
 import { ago, durationText } from './components/time.ts';
 import { html, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { found, type PageRoute } from './page.ts';
+import { found, get, post, type PageRoute } from './page.ts';
 import type { Viewer } from '../auth/viewer.ts';
 
 /** What is configured, and whether everything that Mainsheet needs is as it should be. For those who may see everything. */
@@ -19,13 +19,10 @@ export function settingsRoutes(deps: SettingsDeps): PageRoute[] {
   const mayLook = (viewer: Viewer) =>
     found(viewer.visible === undefined ? true : undefined, 'entry', 'settings');
   return [
-    {
-      method: 'get',
-      path: '/settings',
-      async serve({ frame }, viewer) {
-        mayLook(viewer);
-        const view = await readSettings(deps);
-        const body = html`<main id="main" class="page">
+    get('/settings', async ({ frame }, viewer) => {
+      mayLook(viewer);
+      const view = await readSettings(deps);
+      const body = html`<main id="main" class="page">
 <div class="page-head"><div><h1>Settings</h1><p class="muted">What is configured. To change it, set the variables and start Mainsheet again.</p></div></div>
 <div class="run-columns"><div>
 ${checks(frame, view.checked)}
@@ -35,18 +32,13 @@ ${variables(frame, view.variables)}
 </div>
 <aside class="run-side" aria-label="In effect">${facts(view)}${budget(view.budget)}${servers(view)}</aside></div>
 </main>`;
-        return { page: { title: 'Settings', section: 'Settings', body } };
-      },
-    },
-    {
-      method: 'post',
-      path: '/settings/check',
-      async serve({ frame }, viewer) {
-        mayLook(viewer);
-        await deps.checkUp.look();
-        return { redirect: `${frame.root}settings` };
-      },
-    },
+      return { page: { title: 'Settings', section: 'Settings', body } };
+    }),
+    post('/settings/check', async ({ frame }, viewer) => {
+      mayLook(viewer);
+      await deps.checkUp.look();
+      return { redirect: `${frame.root}settings` };
+    }),
   ];
 }
 

@@ -9,7 +9,7 @@ import { confirm } from './components/confirm.ts';
 import { environmentPath, runPath } from './components/commit.ts';
 import { readForm } from './form.ts';
 import { html, pathTo } from './html.ts';
-import { allowed, found, type PageRoute } from './page.ts';
+import { allowed, found, get, post, type PageRoute } from './page.ts';
 
 type Kind = PauseTarget['kind'];
 
@@ -43,74 +43,58 @@ export function specActionRoutes(deps: {
 
   const pauseRoutes = (kind: Kind): PageRoute[] =>
     (['pause', 'resume'] as const).flatMap((action): PageRoute[] => [
-      {
-        method: 'get',
-        path: `/${kind}s/:name/${action}`,
-        async serve({ ctx, frame, params }, viewer) {
-          const name = params['name'] ?? '';
-          const specs = await held(kind, name, viewer, action);
-          const environments = [...new Set(specs.map(({ environment }) => environment))].join(', ');
-          const verb = action === 'pause' ? 'Pause' : 'Resume';
-          return confirm(ctx, {
-            title: `${verb} ${name}?`,
-            text:
-              action === 'pause'
-                ? html`<p>What runs goes on. Nothing new is deployed to <span class="strong">${environments}</span> until it is resumed; of what comes meanwhile the newest waits.</p>
+      get(`/${kind}s/:name/${action}`, async ({ ctx, frame, params }, viewer) => {
+        const name = params['name'] ?? '';
+        const specs = await held(kind, name, viewer, action);
+        const environments = [...new Set(specs.map(({ environment }) => environment))].join(', ');
+        const verb = action === 'pause' ? 'Pause' : 'Resume';
+        return confirm(ctx, {
+          title: `${verb} ${name}?`,
+          text:
+            action === 'pause'
+              ? html`<p>What runs goes on. Nothing new is deployed to <span class="strong">${environments}</span> until it is resumed; of what comes meanwhile the newest waits.</p>
 <div><label class="label-text" for="reason">Why</label><input class="field" id="reason" name="reason" maxlength="200" placeholder="GitHub shows it, too" autocomplete="off"></div>`
-                : html`<p>What waits is deployed to <span class="strong">${environments}</span> now.</p>`,
-            action: frame.root + pathTo([`${kind}s`, name, action]),
-            button: `${verb} ${environments || name}`,
-            isDangerous: false,
-            back: kind === 'spec' ? environmentPath(frame, name) : frame.root,
-          });
-        },
-      },
-      {
-        method: 'post',
-        path: `/${kind}s/:name/${action}`,
-        async serve({ ctx, frame, params }, viewer) {
-          const name = params['name'] ?? '';
-          await held(kind, name, viewer, action);
-          const reason = (await readForm(ctx)).get('reason')?.trim() ?? '';
-          if (action === 'pause') await pausing.pause({ kind, name }, viewer.actor, reason);
-          else await pausing.resume({ kind, name }, viewer.actor);
-          return { redirect: kind === 'spec' ? environmentPath(frame, name) : frame.root };
-        },
-      },
+              : html`<p>What waits is deployed to <span class="strong">${environments}</span> now.</p>`,
+          action: frame.root + pathTo([`${kind}s`, name, action]),
+          button: `${verb} ${environments || name}`,
+          isDangerous: false,
+          back: kind === 'spec' ? environmentPath(frame, name) : frame.root,
+        });
+      }),
+      post(`/${kind}s/:name/${action}`, async ({ ctx, frame, params }, viewer) => {
+        const name = params['name'] ?? '';
+        await held(kind, name, viewer, action);
+        const reason = (await readForm(ctx)).get('reason')?.trim() ?? '';
+        if (action === 'pause') await pausing.pause({ kind, name }, viewer.actor, reason);
+        else await pausing.resume({ kind, name }, viewer.actor);
+        return { redirect: kind === 'spec' ? environmentPath(frame, name) : frame.root };
+      }),
     ]);
 
   return [
     ...pauseRoutes('spec'),
     ...pauseRoutes('lane'),
-    {
-      method: 'get',
-      path: '/specs/:name/deploy',
-      async serve({ ctx, frame, params }, viewer) {
-        const name = params['name'] ?? '';
-        const [spec] = await held('spec', name, viewer, 'deploy');
-        const { environment } = found(spec, 'spec', name);
-        return confirm(ctx, {
-          title: `Deploy to ${environment}?`,
-          text: html`<p>The commit is deployed whatever the triggers of <span class="strong">${name}</span> say, also an older one.</p>
+    get('/specs/:name/deploy', async ({ ctx, frame, params }, viewer) => {
+      const name = params['name'] ?? '';
+      const [spec] = await held('spec', name, viewer, 'deploy');
+      const { environment } = found(spec, 'spec', name);
+      return confirm(ctx, {
+        title: `Deploy to ${environment}?`,
+        text: html`<p>The commit is deployed whatever the triggers of <span class="strong">${name}</span> say, also an older one.</p>
 <div><label class="label-text" for="revision">Branch, tag or commit</label><input class="field mono" id="revision" name="revision" maxlength="1000" placeholder="the branch of the spec" autocomplete="off" spellcheck="false"></div>`,
-          action: frame.root + pathTo(['specs', name, 'deploy']),
-          button: `Deploy to ${environment}`,
-          isDangerous: false,
-          back: environmentPath(frame, name),
-        });
-      },
-    },
-    {
-      method: 'post',
-      path: '/specs/:name/deploy',
-      async serve({ ctx, frame, params }, viewer) {
-        const name = params['name'] ?? '';
-        const [spec] = await held('spec', name, viewer, 'deploy');
-        found(spec, 'spec', name);
-        const revision = (await readForm(ctx)).get('revision')?.trim();
-        const run = await deploy(name, revision === '' ? undefined : revision, viewer.actor);
-        return { redirect: runPath(frame, run.id) };
-      },
-    },
+        action: frame.root + pathTo(['specs', name, 'deploy']),
+        button: `Deploy to ${environment}`,
+        isDangerous: false,
+        back: environmentPath(frame, name),
+      });
+    }),
+    post('/specs/:name/deploy', async ({ ctx, frame, params }, viewer) => {
+      const name = params['name'] ?? '';
+      const [spec] = await held('spec', name, viewer, 'deploy');
+      found(spec, 'spec', name);
+      const revision = (await readForm(ctx)).get('revision')?.trim();
+      const run = await deploy(name, revision === '' ? undefined : revision, viewer.actor);
+      return { redirect: runPath(frame, run.id) };
+    }),
   ];
 }

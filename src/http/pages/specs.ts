@@ -19,7 +19,7 @@ import { pauseNote } from './components/pause.ts';
 import { problemPanel } from './components/problems.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { asked, found, type PageRoute } from './page.ts';
+import { asked, found, get, type PageRoute } from './page.ts';
 
 export interface SpecPagesDeps {
   store: Store;
@@ -33,76 +33,68 @@ export interface SpecPagesDeps {
 export function specRoutes(deps: SpecPagesDeps): PageRoute[] {
   const { store, catalog, commits } = deps;
   return [
-    {
-      method: 'get',
-      path: '/specs',
-      async serve({ frame }, viewer) {
-        const { specs, problems, stale, source } = catalog.current();
-        const pauses = await seenPauses(deps, viewer);
-        const visible = specs.filter(({ spec }) => viewer.canSee(spec.repository));
-        const body = html`<main id="main" class="page" data-stream="${frame.root}live"><div class="page-head"><h1>Specs</h1></div>
+    get('/specs', async ({ frame }, viewer) => {
+      const { specs, problems, stale, source } = catalog.current();
+      const pauses = await seenPauses(deps, viewer);
+      const visible = specs.filter(({ spec }) => viewer.canSee(spec.repository));
+      const body = html`<main id="main" class="page" data-stream="${frame.root}live"><div class="page-head"><h1>Specs</h1></div>
 <div id="list" data-live hx-get="${frame.root}specs" hx-trigger="refresh" hx-select="#list" hx-swap="outerMorph">
 ${viewer.visible === undefined ? problemList(frame, problems, stale) : ''}
 ${viewer.visible !== undefined && visible.length === 0 ? '' : sourceLine(viewSource(source, viewer, deps.githubUrl))}
 <div class="panel">${
-          visible.length === 0
-            ? viewer.visible !== undefined
-              ? nothingToSee(frame)
-              : empty(frame, {
-                  sign: 'file-code',
-                  title: 'No deployment spec is in use',
-                  text: 'Put one into the directory of MAINSHEET_DEPLOYMENTS: it says what is deployed where, and when.',
-                  command: 'mainsheet validate deployments/*.yaml',
-                })
-            : html`<ul class="rows is-alone">${visible.map((loaded) => specRow(frame, loaded, pauses))}</ul>`
-        }</div></div></main>`;
-        return { page: { title: 'Specs', section: 'Specs', body } };
-      },
-    },
-    {
-      method: 'get',
-      path: '/specs/:name',
-      async serve({ frame, params, query }, viewer) {
-        const name = params['name'] ?? '';
-        const loaded = catalog.byName(name);
-        const cursor = asked(query, 'cursor', 100);
-        const before = cursor === undefined ? undefined : decodeCursor(cursor);
-        const { items, next } = await store.runs.list(
-          { limit: 30, before },
-          { spec: name, visible: viewer.visible },
-        );
-        const isVisible =
-          loaded === undefined ? items.length > 0 : viewer.canSee(loaded.spec.repository);
-        found(isVisible ? name : undefined, 'spec', name);
-        const places = (await store.environments.list()).filter(
-          (place) => place.spec === name && viewer.canSee(place.repository),
-        );
-        const lane = loaded?.spec.concurrency.lane ?? items[0]?.lane ?? '';
-        const pause = (await seenPauses(deps, viewer)).find((one) =>
-          isHeldBy({ spec: name, lane }, one),
-        );
-        const [mayResume] = pause === undefined ? [] : await resumable(deps, viewer, [pause]);
-        const live = places[0]?.run;
-        const source = viewSource(catalog.current().source, viewer, deps.githubUrl);
-        const body = html`<main id="main" class="page" data-stream="${frame.root}live">
+        visible.length === 0
+          ? viewer.visible !== undefined
+            ? nothingToSee(frame)
+            : empty(frame, {
+                sign: 'file-code',
+                title: 'No deployment spec is in use',
+                text: 'Put one into the directory of MAINSHEET_DEPLOYMENTS: it says what is deployed where, and when.',
+                command: 'mainsheet validate deployments/*.yaml',
+              })
+          : html`<ul class="rows is-alone">${visible.map((loaded) => specRow(frame, loaded, pauses))}</ul>`
+      }</div></div></main>`;
+      return { page: { title: 'Specs', section: 'Specs', body } };
+    }),
+    get('/specs/:name', async ({ frame, params, query }, viewer) => {
+      const name = params['name'] ?? '';
+      const loaded = catalog.byName(name);
+      const cursor = asked(query, 'cursor', 100);
+      const before = cursor === undefined ? undefined : decodeCursor(cursor);
+      const { items, next } = await store.runs.list(
+        { limit: 30, before },
+        { spec: name, visible: viewer.visible },
+      );
+      const isVisible =
+        loaded === undefined ? items.length > 0 : viewer.canSee(loaded.spec.repository);
+      found(isVisible ? name : undefined, 'spec', name);
+      const places = (await store.environments.list()).filter(
+        (place) => place.spec === name && viewer.canSee(place.repository),
+      );
+      const lane = loaded?.spec.concurrency.lane ?? items[0]?.lane ?? '';
+      const pause = (await seenPauses(deps, viewer)).find((one) =>
+        isHeldBy({ spec: name, lane }, one),
+      );
+      const [mayResume] = pause === undefined ? [] : await resumable(deps, viewer, [pause]);
+      const live = places[0]?.run;
+      const source = viewSource(catalog.current().source, viewer, deps.githubUrl);
+      const body = html`<main id="main" class="page" data-stream="${frame.root}live">
 <div id="spec" data-live hx-get="${environmentPath(frame, name)}" hx-trigger="refresh" hx-select="#spec" hx-swap="outerMorph">
 ${head(frame, name, loaded, { pause, mayResume: mayResume !== undefined }, viewer, items[0])}
 <div class="run-columns"><section aria-label="History"><h2 class="for-readers">History</h2><div class="panel">${
-          items.length === 0
-            ? empty(frame, {
-                sign: 'rocket',
-                title: 'Nothing was deployed yet',
-                text: 'The next event that matches makes a run. Or deploy by hand:',
-                command: `mainsheet deploy ${name}`,
-              })
-            : await runRows(frame, commits, items, { ofSpec: true, live })
-        }</div>${older(frame, pathTo(['specs', name]), {}, next)}</section>
+        items.length === 0
+          ? empty(frame, {
+              sign: 'rocket',
+              title: 'Nothing was deployed yet',
+              text: 'The next event that matches makes a run. Or deploy by hand:',
+              command: `mainsheet deploy ${name}`,
+            })
+          : await runRows(frame, commits, items, { ofSpec: true, live })
+      }</div>${older(frame, pathTo(['specs', name]), {}, next)}</section>
 <aside class="run-side" aria-label="About this spec">${about(frame, loaded, places, catalog.current().specs)}</aside></div>
 ${loaded === undefined ? '' : html`<section class="panel spec-source"><div class="panel-head">${icon(frame, 'file-code')}<h2>${fileName(loaded, source)}</h2><span class="muted small">line ${loaded.line}</span>${sourceLine(source)}</div><pre class="payload" tabindex="0">${textOf(loaded)}</pre></section>`}
 </div></main>`;
-        return { page: { title: name, section: 'Specs', body } };
-      },
-    },
+      return { page: { title: name, section: 'Specs', body } };
+    }),
   ];
 }
 

@@ -14,7 +14,7 @@ import { environmentPath } from './components/commit.ts';
 import { readForm } from './form.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { found, type PageRoute } from './page.ts';
+import { costly, found, get, post, type PageRoute } from './page.ts';
 
 /** Bytes of the form. */
 const MOST = 1024 * 1024;
@@ -76,26 +76,20 @@ export function tryRoutes({ catalog, tryEvent }: TryPageDeps): PageRoute[] {
   }
 
   return [
-    {
-      method: 'get',
-      path: '/specs/:name/try',
-      async serve({ frame, params }, viewer) {
-        const loaded = find(params['name'] ?? '', viewer);
-        const { on } = loaded.spec;
-        const event =
-          on.push === undefined && on.release !== undefined
-            ? 'release'
-            : on.push === undefined && on.workflowRun !== undefined
-              ? 'workflow_run'
-              : 'push';
-        return tryPage(frame, loaded, { event, ref: 'main', files: '', payload: '' }, undefined);
-      },
-    },
-    {
-      method: 'post',
-      path: '/specs/:name/try',
-      costly: 'always',
-      async serve({ ctx, frame, params }, viewer) {
+    get('/specs/:name/try', async ({ frame, params }, viewer) => {
+      const loaded = find(params['name'] ?? '', viewer);
+      const { on } = loaded.spec;
+      const event =
+        on.push === undefined && on.release !== undefined
+          ? 'release'
+          : on.push === undefined && on.workflowRun !== undefined
+            ? 'workflow_run'
+            : 'push';
+      return tryPage(frame, loaded, { event, ref: 'main', files: '', payload: '' }, undefined);
+    }),
+    costly(
+      'always',
+      post('/specs/:name/try', async ({ ctx, frame, params }, viewer) => {
         const loaded = find(params['name'] ?? '', viewer);
         const form = await readForm(ctx, MOST);
         const isPayload = form.has('payload');
@@ -111,8 +105,8 @@ export function tryRoutes({ catalog, tryEvent }: TryPageDeps): PageRoute[] {
             ? JSON.stringify(outcome.tried.payload, undefined, 2)
             : written.payload;
         return tryPage(frame, loaded, { ...written, payload }, outcome);
-      },
-    },
+      }),
+    ),
   ];
 }
 

@@ -14,7 +14,7 @@ import { runRows } from './components/run-rows.ts';
 import { withTimes } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { asked, type PageRoute } from './page.ts';
+import { asked, costly, get, type PageRoute } from './page.ts';
 
 type ShownWith = { commits: Commits; store: Pick<Store, 'inbox'> } & WebServers & PathTableDeps;
 
@@ -43,11 +43,9 @@ const ROLES: Record<AskedCommit['role'], string> = {
 /** Why a commit, a pull request or a run was or was not deployed. */
 export function whyRoutes(deps: { ask: Ask } & ShownWith): PageRoute[] {
   return [
-    {
-      method: 'get',
-      path: '/why',
-      costly: 'with q',
-      async serve({ frame, query }, viewer) {
+    costly(
+      'with q',
+      get('/why', async ({ frame, query }, viewer) => {
         const text = asked(query, 'q', 500);
         const question = text === undefined ? undefined : readQuestion(text, deps);
         const answer = question && (await deps.ask(question, viewer.canSee));
@@ -59,8 +57,8 @@ export function whyRoutes(deps: { ask: Ask } & ShownWith): PageRoute[] {
 ${text === undefined ? examples(frame) : answer === undefined ? notUnderstood(frame) : await answered(frame, answer, text, deps, viewer)}
 </main>`;
         return { page: { title: 'Why?', section: 'Why?', body } };
-      },
-    },
+      }),
+    ),
   ];
 }
 

@@ -7,7 +7,7 @@ import { empty } from '../components/empty.ts';
 import { environmentPath, runPath } from '../components/commit.ts';
 import { html, type Content, type Html } from '../html.ts';
 import type { Frame } from '../layout.ts';
-import { asked, found, type PageAnswer, type PageRoute } from '../page.ts';
+import { asked, costly, found, get, type PageAnswer, type PageRoute } from '../page.ts';
 import { plainText } from './ansi.ts';
 import { BLOCK, linesOf, type LogIndexes } from './log-index.ts';
 import { shownStep } from './rows.ts';
@@ -38,22 +38,16 @@ export function logRoutes(deps: {
   }
 
   return [
-    {
-      method: 'get',
-      path: '/runs/:id/log.txt',
-      async serve({ ctx, params }, viewer) {
-        const run = await find(params, viewer);
-        ctx.attachment(`${run.spec}-${run.id}.log`);
-        ctx.type = 'text/plain; charset=utf-8';
-        ctx.body = logText(ctx, deps, run, false);
-        return undefined;
-      },
-    },
-    {
-      method: 'get',
-      path: '/runs/:id/log',
-      costly: 'with q',
-      async serve({ ctx, frame, params, query }, viewer) {
+    get('/runs/:id/log.txt', async ({ ctx, params }, viewer) => {
+      const run = await find(params, viewer);
+      ctx.attachment(`${run.spec}-${run.id}.log`);
+      ctx.type = 'text/plain; charset=utf-8';
+      ctx.body = logText(ctx, deps, run, false);
+      return undefined;
+    }),
+    costly(
+      'with q',
+      get('/runs/:id/log', async ({ ctx, frame, params, query }, viewer) => {
         const run = await find(params, viewer);
         const text = asked(query, 'q');
         if (ctx.get('HX-Request') === 'true' && text === undefined) return { piece: html`` };
@@ -62,22 +56,18 @@ export function logRoutes(deps: {
         const hits = text === undefined ? [] : await search(store, run.id, text, ctx.res);
         const list = hitList(frame, run, names, text ?? '', hits);
         return answer(ctx.get('HX-Request') === 'true', frame, run, list);
-      },
-    },
-    {
-      method: 'get',
-      path: '/runs/:id/log/:step',
-      async serve({ ctx, frame, params, query }, viewer) {
-        const run = await find(params, viewer);
-        const step = wholeNumber(params['step']) - 1;
-        const from = Math.floor(wholeNumber(query.get('from')) / BLOCK) * BLOCK;
-        const rows = await rowsOf(logs, run.id, step, from);
-        if (ctx.get('HX-Request') === 'true') return { piece: rows };
-        const lines = (await logs.count(run.id)).get(step)?.lines ?? 0;
-        const name = (await store.steps.ofRun(run.id)).find(({ index }) => index === step)?.name;
-        return answer(false, frame, run, page(frame, run, { step, name, from, lines, rows }));
-      },
-    },
+      }),
+    ),
+    get('/runs/:id/log/:step', async ({ ctx, frame, params, query }, viewer) => {
+      const run = await find(params, viewer);
+      const step = wholeNumber(params['step']) - 1;
+      const from = Math.floor(wholeNumber(query.get('from')) / BLOCK) * BLOCK;
+      const rows = await rowsOf(logs, run.id, step, from);
+      if (ctx.get('HX-Request') === 'true') return { piece: rows };
+      const lines = (await logs.count(run.id)).get(step)?.lines ?? 0;
+      const name = (await store.steps.ofRun(run.id)).find(({ index }) => index === step)?.name;
+      return answer(false, frame, run, page(frame, run, { step, name, from, lines, rows }));
+    }),
   ];
 }
 
