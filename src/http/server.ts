@@ -64,7 +64,7 @@ import { createMetrics } from './metrics.ts';
 import { createDashboard } from './pages/index.ts';
 import { problems } from './problem.ts';
 import { createAskCostly } from './questions.ts';
-import { createGuard } from './api/guard.ts';
+import { createGuard } from './guard.ts';
 import { createRepositoryOfRun } from './read/run-repositories.ts';
 import { createCommits } from './read/commits.ts';
 import { createRecentRuns } from './read/recent-runs.ts';
@@ -249,7 +249,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
         stepLimits: deps.stepLimits,
         flushed: store.flushed,
       }),
-      ...tryOperations({ catalog, ...tries }),
+      ...tryOperations({ guard, ...tries }),
       ...settingsOperations(deps),
       ...loginLinkOperations(auth.logIns),
     ],

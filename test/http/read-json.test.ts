@@ -22,7 +22,7 @@ async function echo(t: TestContext): Promise<string> {
     summary: 'What was sent',
     body: z.strictObject({ word: z.string().max(2 * MOST_JSON) }),
     answer: z.object({ word: z.string() }),
-    serve: async (_ctx, { body }) => body,
+    serve: async ({ body }) => body,
   });
   const router: Router = apiRouter(
     '/api',

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import type { Gates } from '../../controller/operator/gates.ts';
 import { isoTime, type Clock } from '../../lib/clock.ts';
 import { RUN_STATES, type Run } from '../../model/run.ts';
-import type { Viewer } from '../auth/viewer.ts';
 import { readOverview, type OverviewDeps, type Place, type Running } from '../read/overview.ts';
 import {
   callbackSchema,
@@ -121,8 +120,8 @@ export function atAGlanceOperations(
       name: 'getOverview',
       summary: 'What is deployed where, what moves, and what waits for a person',
       answer: overviewSchema,
-      async serve(ctx) {
-        const overview = await readOverview(deps, ctx.state['viewer'] as Viewer);
+      async serve({ viewer }) {
+        const overview = await readOverview(deps, viewer);
         const now = deps.clock.now();
         return {
           at: isoTime(now),

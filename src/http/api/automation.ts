@@ -3,7 +3,6 @@ import { isoTime, type Clock } from '../../lib/clock.ts';
 import { CHAIN_STATES } from '../../model/chain.ts';
 import { RUN_STATES } from '../../model/run.ts';
 import { describeWaits } from '../../model/step-gate.ts';
-import { viewerOf } from '../auth/viewer.ts';
 import { readAutomation, type Automation } from '../read/automation.ts';
 import type { OverviewDeps } from '../read/overview.ts';
 import { previewSchema, toPreview } from './previews.ts';
@@ -90,7 +89,7 @@ export function automationOperations(
       name: 'getAutomation',
       summary: 'What starts by itself, and what waits before: chains, batches, schedules, previews',
       answer: automationSchema,
-      serve: async (ctx) => toAutomation(await readAutomation(deps, viewerOf(ctx))),
+      serve: async ({ viewer }) => toAutomation(await readAutomation(deps, viewer)),
     }),
   ];
 }

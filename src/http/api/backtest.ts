@@ -6,7 +6,6 @@ import { shareOf, type Difference, type Looked } from '../../controller/operator
 import type { Barrier } from '../../store/barrier.ts';
 import { parseSpecs } from '../../spec/load.ts';
 import { formatProblem } from '../../spec/problem.ts';
-import { viewerOf } from '../auth/viewer.ts';
 import type { RunBacktest } from '../read/backtest-turn.ts';
 import { hungUp } from '../hung-up.ts';
 import { ProblemError } from '../problem.ts';
@@ -74,7 +73,7 @@ export function backtestOperations(deps: {
         total: z.int().describe('Differences in all; the newest 500 are listed'),
         differences: z.array(differenceSchema),
       }),
-      async serve(ctx, { body }) {
+      async serve({ ctx, viewer, body }) {
         const loaded = body.specs.map(({ file, text }) => parseSpecs(file, text, deps.stepLimits));
         const problems = loaded.flatMap((one) => one.problems);
         if (problems.length > 0) {
@@ -93,7 +92,7 @@ export function backtestOperations(deps: {
             since,
             {
               hooks,
-              visible: viewerOf(ctx).visible,
+              visible: viewer.visible,
               ...(newest === undefined ? {} : { newest }),
               ...(only === undefined ? {} : { only: new Set(only) }),
               ...(progress === undefined ? {} : { progress }),

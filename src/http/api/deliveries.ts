@@ -3,9 +3,8 @@ import type { Intake } from '../../controller/intake/intake.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import { saysOf } from '../../spec/says.ts';
 import type { Store } from '../../store/index.ts';
-import { viewerOf } from '../auth/viewer.ts';
 import { readPathTables } from '../read/path-tables.ts';
-import type { Guard } from './guard.ts';
+import type { Guard } from '../guard.ts';
 import {
   deliverySchema,
   explanationSchema,
@@ -35,10 +34,10 @@ export function deliveryOperations(deps: {
         repository: z.string().max(200).optional(),
       }),
       answer: listOf(deliverySchema),
-      async serve(ctx, { query: { limit, cursor, ...filter } }) {
+      async serve({ viewer, query: { limit, cursor, ...filter } }) {
         const { items, next } = await store.inbox.list(toPageRequest({ limit, cursor }), {
           ...filter,
-          visible: viewerOf(ctx).visible,
+          visible: viewer.visible,
         });
         return { items: items.map(toDelivery), next: next ?? null };
       },
@@ -53,8 +52,8 @@ export function deliveryOperations(deps: {
           .describe('Of its request: those that say what it is, and no secrets'),
         payload: z.unknown(),
       }),
-      async serve(ctx, { id }) {
-        const { delivery, payload, headers } = await guard.delivery(ctx, id);
+      async serve({ ctx, viewer, id }) {
+        const { delivery, payload, headers } = await guard.delivery(viewer, id);
         const fields = JSON.stringify(toDelivery(delivery));
         ctx.type = 'application/json';
         // Both are JSON already, and the payload may be nested deeper than what writes JSON can go.
@@ -65,10 +64,9 @@ export function deliveryOperations(deps: {
       name: 'explainDelivery',
       summary: 'Why a delivery did or did not deploy: every spec, every condition',
       answer: explanationSchema,
-      async serve(ctx, { id }) {
-        const { delivery, payload } = await guard.delivery(ctx, id);
+      async serve({ viewer, id }) {
+        const { delivery, payload } = await guard.delivery(viewer, id);
         const ids = (delivery.outcome?.specs ?? []).flatMap(({ run }) => run ?? []);
-        const viewer = viewerOf(ctx);
         const found = await Promise.all(ids.map((run) => store.runs.get(run)));
         const runs = found.filter((run) => run !== undefined);
         return toExplanation(
@@ -89,8 +87,8 @@ export function deliveryOperations(deps: {
       summary: "Runs a delivery's payload against today's specs once more",
       status: 201,
       answer: z.object({ summary: z.string(), runs: z.array(runSchema) }),
-      async serve(ctx, { id }) {
-        const actor = await guard.allow(ctx, 'replay', { kind: 'delivery', name: id });
+      async serve({ viewer, id }) {
+        const actor = await guard.allow(viewer, 'replay', { kind: 'delivery', name: id });
         const { outcome, runs } = await deps.intake.replay(id, actor);
         return { summary: outcome.summary, runs: runs.map(toRun) };
       },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Gates } from '../../controller/operator/gates.ts';
-import { personFor, viewerOf } from '../auth/viewer.ts';
-import type { Guard } from './guard.ts';
+import { personFor } from '../auth/viewer.ts';
+import type { Guard } from '../guard.ts';
 import { runSchema, toRun } from './resources.ts';
 import { operation, type Operation } from './route.ts';
 
@@ -17,9 +17,9 @@ export function gateOperations(gates: Gates, guard: Pick<Guard, 'allow'>): Opera
       summary,
       query: reasonQuery,
       answer: runSchema,
-      async serve(ctx, { id, query }) {
-        await guard.allow(ctx, name, { kind: 'run', name: id });
-        return toRun(await gates[name](id, personFor(viewerOf(ctx), name), query.reason));
+      async serve({ viewer, id, query }) {
+        await guard.allow(viewer, name, { kind: 'run', name: id });
+        return toRun(await gates[name](id, personFor(viewer, name), query.reason));
       },
     });
 

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { isoTime } from '../../lib/clock.ts';
-import { TerminalError } from '../../lib/errors.ts';
-import { viewerOf } from '../auth/viewer.ts';
+import { found } from '../guard.ts';
 import { dayOf } from '../read/day.ts';
 import { readHistory, type Change, type HistoryDeps } from '../read/history.ts';
 import { webPagesOf, type WebServers } from '../read/web-pages.ts';
@@ -67,18 +66,15 @@ export function historyOperations(deps: HistoryDeps & WebServers): Operation[] {
           .nullable()
           .describe('Null where one of the two has deployed nothing there'),
       }),
-      async serve(ctx, { id, query }) {
+      async serve({ viewer, id, query }) {
         const { lane, at, from, to } = query;
-        const history = await readHistory(deps, viewerOf(ctx), id, {
+        const history = await readHistory(deps, viewer, id, {
           lane,
           page: toPageRequest(query),
           period: at === undefined ? undefined : timeOf(at),
           compared: from === undefined || to === undefined ? undefined : [from, to],
         });
-        if (history === undefined) {
-          throw new TerminalError('spec-unknown', `there is no spec ${id}`);
-        }
-        const { changes, period, comparison, ...named } = history;
+        const { changes, period, comparison, ...named } = found(history, 'spec', id);
         return {
           ...named,
           items: changes.items.map(toChange),

@@ -1,4 +1,3 @@
-import type { Context } from 'koa';
 import { z } from 'zod';
 import type { HookRegistry } from '../../controller/hooks/registry.ts';
 import type { TryHook } from '../../controller/hooks/try-out.ts';
@@ -9,9 +8,8 @@ import type { DynamicHook, LoadedHook } from '../../model/hook.ts';
 import type { Json } from '../../model/event.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store } from '../../store/index.ts';
-import { viewerOf } from '../auth/viewer.ts';
-import { forAll } from './guard.ts';
-import { TerminalError } from '../../lib/errors.ts';
+import type { Viewer } from '../auth/viewer.ts';
+import { forAll, found } from '../guard.ts';
 import { readHook, type HookView, type HookViewDeps } from '../read/hooks.ts';
 import { deliverySchema, reasonSchema, toDelivery } from './resources.ts';
 import { listOf, operation, pageQuery, toPageRequest, type Operation } from './route.ts';
@@ -119,8 +117,7 @@ export function hookOperations(
 ): Operation[] {
   const { store, catalog, registry } = deps;
   /** A hook may start what is in any repository, and who knows its id is close to using it. */
-  const administratorOf = (ctx: Context): string => {
-    const viewer = viewerOf(ctx);
+  const administratorOf = (viewer: Viewer): string => {
     forAll(viewer, 'manage hooks');
     return viewer.actor;
   };
@@ -130,8 +127,7 @@ export function hookOperations(
       summary: 'Hooks that were made through the API, newest first, and those in files',
       query: pageQuery.extend({ owner: z.string().max(200).optional() }),
       answer: listOf(hookSchema).extend({ configured: z.array(configuredSchema) }),
-      async serve(ctx, { query }) {
-        const viewer = viewerOf(ctx);
+      async serve({ viewer, query }) {
         const specsOf = (id: string) =>
           catalog.forHook(id).filter(({ spec }) => viewer.canSee(spec.repository));
         const isAll = viewer.visible === undefined;
@@ -150,10 +146,10 @@ export function hookOperations(
       body: newHook,
       status: 201,
       answer: withSecret,
-      async serve(ctx, { body }) {
+      async serve({ viewer, body }) {
         const { expires, inputs, ...rest } = body;
         const request = { ...rest, inputs: inputs as { [name: string]: Json }, lastsMs: expires };
-        const { hook, secret } = await registry.create(request, administratorOf(ctx));
+        const { hook, secret } = await registry.create(request, administratorOf(viewer));
         return { ...toHook(hook), secret };
       },
     }),
@@ -166,8 +162,8 @@ export function hookOperations(
           .describe('How long. Default: 24h'),
       }),
       answer: withSecret,
-      async serve(ctx, { id, query }) {
-        const { hook, secret } = await registry.rotate(id, query.overlap, administratorOf(ctx));
+      async serve({ viewer, id, query }) {
+        const { hook, secret } = await registry.rotate(id, query.overlap, administratorOf(viewer));
         return { ...toHook(hook), secret };
       },
     }),
@@ -184,8 +180,8 @@ export function hookOperations(
           z.object({ spec: z.string(), matched: z.boolean(), reasons: z.array(reasonSchema) }),
         ),
       }),
-      async serve(ctx, { id, body }) {
-        administratorOf(ctx);
+      async serve({ viewer, id, body }) {
+        administratorOf(viewer);
         const { refused, specs, ...trial } = await deps.tryHook(id, body);
         const verdicts = specs.map(({ spec, verdict }) => ({ spec, ...verdict }));
         return { ...trial, refused: refused ?? null, specs: verdicts };
@@ -195,20 +191,17 @@ export function hookOperations(
       name: 'getHook',
       summary: 'A hook: what it takes and starts, what was sent to it last, and what was refused',
       answer: hookViewSchema,
-      async serve(ctx, { id }) {
-        const view = await readHook(deps, viewerOf(ctx), id);
-        if (view === undefined) {
-          throw new TerminalError('hook-unknown', `there is no hook ${id}`);
-        }
-        return toHookView(view, deps.refused.since);
+      async serve({ viewer, id }) {
+        const view = await readHook(deps, viewer, id);
+        return toHookView(found(view, 'hook', id), deps.refused.since);
       },
     }),
     operation('delete', '/hooks/{id}', {
       name: 'deleteHook',
       summary: 'Removes a hook that was made through the API',
       answer: z.object({ deleted: z.string() }),
-      async serve(ctx, { id }) {
-        await registry.remove(id, administratorOf(ctx));
+      async serve({ viewer, id }) {
+        await registry.remove(id, administratorOf(viewer));
         return { deleted: id };
       },
     }),

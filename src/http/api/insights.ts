@@ -10,7 +10,6 @@ import {
   type Percentiles,
   type Range,
 } from '../../model/insights.ts';
-import { viewerOf } from '../auth/viewer.ts';
 import { ProblemError } from '../problem.ts';
 import type { InsightsView, ReadInsights } from '../read/insights.ts';
 import { operation, type Operation } from './route.ts';
@@ -93,9 +92,9 @@ export function insightOperations(deps: {
       }),
       answer,
       alsoAnswers: ['text/csv'],
-      async serve(ctx, { query: { from, to, format, table = 'groups', ...filter } }) {
+      async serve({ ctx, viewer, query: { from, to, format, table = 'groups', ...filter } }) {
         const range = rangeOf(from, to, deps.clock.now());
-        const { visible } = viewerOf(ctx);
+        const { visible } = viewer;
         const view = await deps.readInsights(range, { ...filter, visible });
         const isCsv = (format ?? (ctx.accepts('json', 'csv') === 'csv' ? 'csv' : 'json')) === 'csv';
         if (!isCsv) return toInsights(range, view);

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { isoTime } from '../../lib/clock.ts';
 import type { LogIns } from '../auth/log-ins.ts';
-import { viewerOf } from '../auth/viewer.ts';
 import { ProblemError } from '../problem.ts';
 import { operation, type Operation } from './route.ts';
 
@@ -16,8 +15,7 @@ export function loginLinkOperations(logIns: LogIns): Operation[] {
         path: z.string().describe('Below the address of the server'),
         expiresAt: z.iso.datetime(),
       }),
-      async serve(ctx) {
-        const viewer = viewerOf(ctx);
+      async serve({ viewer }) {
         // A link begins a session that may do everything, also when its maker no longer may.
         if (viewer.actor.startsWith('github:')) {
           throw new ProblemError(403, 'not-allowed', 'you may not make links that log in', {

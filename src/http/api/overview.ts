@@ -6,12 +6,11 @@ import type { News } from '../../model/news.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store } from '../../store/index.ts';
 import { hears } from '../auth/hears.ts';
-import { viewerOf } from '../auth/viewer.ts';
 import type { RepositoryOfRun } from '../read/run-repositories.ts';
 import { seenPauses } from '../read/held.ts';
 import { viewSource } from '../read/specs-source.ts';
 import { eventStream } from './event-stream.ts';
-import { forAll, type Guard } from './guard.ts';
+import { forAll, type Guard } from '../guard.ts';
 import {
   callbackSchema,
   environmentSchema,
@@ -69,8 +68,7 @@ export function overviewOperations(deps: {
         problems: z.array(problemSchema),
         source: sourceSchema.nullable().describe('Where the specs in use are from'),
       }),
-      async serve(ctx) {
-        const viewer = viewerOf(ctx);
+      async serve({ viewer }) {
         const { specs: all, stale, problems, source: from } = catalog.current();
         const source = viewSource(from, viewer, deps.githubUrl);
         const specs = all.filter(({ spec }) => viewer.canSee(spec.repository));
@@ -96,8 +94,7 @@ export function overviewOperations(deps: {
       name: 'listEnvironments',
       summary: 'What is deployed where',
       answer: listOf(environmentSchema),
-      async serve(ctx) {
-        const viewer = viewerOf(ctx);
+      async serve({ viewer }) {
         const { specs, loadedAt } = catalog.current();
         const known = loadedAt === 0 ? undefined : specs;
         const places = (await store.environments.list()).filter(({ repository }) =>
@@ -116,8 +113,8 @@ export function overviewOperations(deps: {
         subject: z.string().max(200).optional(),
       }),
       answer: listOf(auditSchema),
-      async serve(ctx, { query: { limit, cursor, ...filter } }) {
-        const seen = viewerOf(ctx).visible;
+      async serve({ viewer, query: { limit, cursor, ...filter } }) {
+        const seen = viewer.visible;
         const request = toPageRequest({ limit, cursor });
         const { items, next } = await store.audit.search(request, { ...filter, seen });
         return {
@@ -138,10 +135,10 @@ export function overviewOperations(deps: {
         state: z.enum(['pending', 'sent', 'obsolete', 'dead']).optional(),
       }),
       answer: listOf(callbackSchema),
-      async serve(ctx, { query }) {
+      async serve({ viewer, query }) {
         const { items, next } = await store.outbox.list(toPageRequest(query), {
           state: query.state,
-          visible: viewerOf(ctx).visible,
+          visible: viewer.visible,
         });
         return { items: items.map(toCallback), next: next ?? null };
       },
@@ -152,8 +149,8 @@ export function overviewOperations(deps: {
       answer: callbackSchema.extend({
         content: z.unknown().describe('What is sent, with templates as they are written'),
       }),
-      async serve(ctx, { id }) {
-        const entry = await guard.entry(ctx, id);
+      async serve({ viewer, id }) {
+        const { entry } = await guard.entry(viewer, id);
         return { ...toCallback(entry), content: entry.callback };
       },
     }),
@@ -162,8 +159,7 @@ export function overviewOperations(deps: {
       summary: 'Sends every dead callback again',
       status: 202,
       answer: z.object({ retried: z.int() }),
-      async serve(ctx) {
-        const viewer = viewerOf(ctx);
+      async serve({ viewer }) {
         forAll(viewer, 'send every callback again');
         return { retried: await operate.resendAll(viewer.actor) };
       },
@@ -179,21 +175,20 @@ export function overviewOperations(deps: {
       }),
       status: 202,
       answer: callbackSchema,
-      async serve(ctx, { id, query }) {
-        const actor = await guard.allow(ctx, 'resend', { kind: 'entry', name: id });
-        const entry = /^\d{1,15}$/.test(id) ? Number(id) : -1;
-        await operate.resend(entry, actor, query.target === 'true');
-        return toCallback(await guard.entry(ctx, id));
+      async serve({ viewer, id, query }) {
+        const actor = await guard.allow(viewer, 'resend', { kind: 'entry', name: id });
+        const { entry } = await guard.entry(viewer, id);
+        await operate.resend(entry.id, actor, query.target === 'true');
+        return toCallback((await guard.entry(viewer, id)).entry);
       },
     }),
     operation('get', '/events', {
       name: 'streamEvents',
       summary: 'Everything that happens in this process, as it happens',
       answer: { contentTypes: ['text/event-stream'] },
-      async serve(ctx) {
+      async serve({ ctx, viewer }) {
         const stream = eventStream(ctx, store.flushed);
         let waiting = 0;
-        const viewer = viewerOf(ctx);
         const tell = async (item: News) => {
           if (!(await hears(viewer, item, deps.repositoryOfRun))) return;
           const { kind, ...data } = item;

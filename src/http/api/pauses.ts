@@ -3,9 +3,9 @@ import type { Paused, Pausing } from '../../controller/operator/pausing.ts';
 import { isHeldBy, type PauseTarget } from '../../model/pause.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store } from '../../store/index.ts';
-import { viewerOf, type Viewer } from '../auth/viewer.ts';
+import type { Viewer } from '../auth/viewer.ts';
 import { seenPauses } from '../read/held.ts';
-import type { Guard } from './guard.ts';
+import type { Guard } from '../guard.ts';
 import { pauseSchema, runSchema, toPause, toRun } from './resources.ts';
 import { listOf, operation, type Operation } from './route.ts';
 
@@ -42,8 +42,8 @@ export function pauseOperations(deps: {
       summary: `Keeps runs of a ${kind} from starting, until it is resumed`,
       query: pauseQuery,
       answer: pausedSchema,
-      async serve(ctx, { id: name, query }) {
-        const actor = await guard.allow(ctx, 'pause', { kind, name });
+      async serve({ viewer, id: name, query }) {
+        const actor = await guard.allow(viewer, 'pause', { kind, name });
         return toPaused(await pausing.pause({ kind, name }, actor, query.reason));
       },
     });
@@ -52,8 +52,8 @@ export function pauseOperations(deps: {
       name: kind === 'spec' ? 'resumeSpec' : 'resumeLane',
       summary: `Lets runs of a paused ${kind} start again`,
       answer: pausedSchema,
-      async serve(ctx, { id: name }) {
-        const actor = await guard.allow(ctx, 'resume', { kind, name });
+      async serve({ viewer, id: name }) {
+        const actor = await guard.allow(viewer, 'resume', { kind, name });
         return toPaused(await pausing.resume({ kind, name }, actor));
       },
     });
@@ -63,8 +63,7 @@ export function pauseOperations(deps: {
       name: 'listPauses',
       summary: 'Specs and lanes that are paused, oldest first, also those of specs that are gone',
       answer: listOf(pauseSchema),
-      async serve(ctx) {
-        const viewer = viewerOf(ctx);
+      async serve({ viewer }) {
         const pauses = (await seenPauses(deps, viewer)).filter(isVisible(viewer));
         return { items: pauses.map(toPause), next: null };
       },

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { isoTime } from '../../lib/clock.ts';
 import type { Store } from '../../store/index.ts';
-import { viewerOf } from '../auth/viewer.ts';
 import { readPreviews, type PreviewView } from '../read/previews.ts';
 import { listOf, operation, type Operation } from './route.ts';
 
@@ -32,8 +31,8 @@ export function previewOperations(store: Pick<Store, 'previews' | 'runs' | 'inbo
       name: 'listPreviews',
       summary: 'Previews of pull requests, first the one that ends first; at most 200',
       answer: listOf(previewSchema),
-      async serve(ctx) {
-        const previews = await readPreviews(store, viewerOf(ctx));
+      async serve({ viewer }) {
+        const previews = await readPreviews(store, viewer);
         return { items: previews.map(toPreview), next: null };
       },
     }),

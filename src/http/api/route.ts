@@ -5,10 +5,20 @@ import type { Logger } from '../../lib/logger.ts';
 import type { Barrier } from '../../store/barrier.ts';
 import type { PageRequest } from '../../store/page.ts';
 import { decodeCursor } from '../../store/page.ts';
-import { viewerOf } from '../auth/viewer.ts';
+import { viewerOf, type Viewer } from '../auth/viewer.ts';
 import { ProblemError } from '../problem.ts';
 import type { AskCostly } from '../questions.ts';
 import { readJson } from './read-json.ts';
+
+/** What an operation is given. */
+interface ApiRequest<Query, Body> {
+  ctx: Context;
+  viewer: Viewer;
+  /** The placeholder of the path. */
+  id: string;
+  query: Query;
+  body: Body;
+}
 
 /** One operation of the API: what the router serves and what the OpenAPI description says are the same object. */
 export interface Operation {
@@ -29,7 +39,7 @@ export interface Operation {
   asks: boolean;
   /** Content types beside JSON, in which `serve` answers by itself. */
   alsoAnswers: readonly string[];
-  serve(ctx: Context, input: { id: string; query: never; body: never }): Promise<unknown>;
+  serve(request: ApiRequest<never, never>): Promise<unknown>;
 }
 
 /** Describes an operation, with types that follow from its schemas. */
@@ -46,8 +56,7 @@ export function operation<
       body?: Body;
       answer?: Answer | { contentTypes: string[] };
       serve: (
-        ctx: Context,
-        input: { id: string; query: z.output<Query>; body: z.output<Body> },
+        request: ApiRequest<z.output<Query>, z.output<Body>>,
       ) => Promise<z.input<Answer> | undefined>;
     },
 ): Operation {
@@ -107,17 +116,20 @@ export function apiRouter(
           hint: 'the API is described at /api/v1/openapi.json',
         });
       }
-      const input = {
+      const viewer = viewerOf(ctx);
+      const request = {
+        ctx,
+        viewer,
         id: Object.values<string>(ctx.params)[0] ?? '',
         query: query.data as never,
         body: (one.body === undefined ? undefined : await bodyOf(ctx, one.body)) as never,
       };
-      const serve = () => one.serve(ctx, input);
-      const answer = await (one.costly ? askCostly(viewerOf(ctx), serve) : serve());
+      const serve = () => one.serve(request);
+      const answer = await (one.costly ? askCostly(viewer, serve) : serve());
       if (one.method !== 'get' && !one.asks) {
         const { reason } = query.data as { reason?: string };
         const why = reason ? { reason } : {};
-        logger.info({ by: viewerOf(ctx).actor, action: ctx.path, ...why }, 'operator acted');
+        logger.info({ by: viewer.actor, action: ctx.path, ...why }, 'operator acted');
       }
       await flushed();
       if (answer === undefined) return;

@@ -1,4 +1,3 @@
-import type { Context } from 'koa';
 import { z } from 'zod';
 import type { Broadcast } from '../../lib/broadcast.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -10,10 +9,10 @@ import type { News } from '../../model/news.ts';
 import { RUN_STATES } from '../../model/run.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store } from '../../store/index.ts';
-import { viewerOf } from '../auth/viewer.ts';
+import type { Viewer } from '../auth/viewer.ts';
 import { seenPause } from '../read/held.ts';
 import { readChain } from '../read/run.ts';
-import type { Guard } from './guard.ts';
+import type { Guard } from '../guard.ts';
 import { logText, streamLog } from './log.ts';
 import {
   pauseSchema,
@@ -51,21 +50,21 @@ export function runOperations(deps: {
   const { store, operate, news, guard } = deps;
 
   async function toRolledBack(
-    ctx: Context,
+    viewer: Viewer,
     { run, pause }: RolledBack,
   ): Promise<z.infer<typeof rolledBackSchema>> {
-    const seen = pause && (await seenPause(deps, viewerOf(ctx), pause));
+    const seen = pause && (await seenPause(deps, viewer, pause));
     return { ...toRun(run), paused: seen === undefined ? null : toPause(seen) };
   }
 
   /** Of what is rolled back, and of what is then deployed. */
   async function mayRollBack(
-    ctx: Context,
+    viewer: Viewer,
     target: { kind: 'spec' | 'run'; name: string },
     to: string | undefined,
   ): Promise<string> {
-    const actor = await guard.allow(ctx, 'rollback', target);
-    if (to !== undefined) await guard.allow(ctx, 'rollback', { kind: 'run', name: to });
+    const actor = await guard.allow(viewer, 'rollback', target);
+    if (to !== undefined) await guard.allow(viewer, 'rollback', { kind: 'run', name: to });
     return actor;
   }
 
@@ -75,8 +74,8 @@ export function runOperations(deps: {
       summary,
       status,
       answer: runSchema,
-      async serve(ctx, { id }) {
-        const actor = await guard.allow(ctx, name, { kind: 'run', name: id });
+      async serve({ viewer, id }) {
+        const actor = await guard.allow(viewer, name, { kind: 'run', name: id });
         return toRun(await operate[name](id, actor));
       },
     });
@@ -94,10 +93,10 @@ export function runOperations(deps: {
         sha: z.string().max(64).optional(),
       }),
       answer: listOf(runSchema),
-      async serve(ctx, { query: { limit, cursor, ...filter } }) {
+      async serve({ viewer, query: { limit, cursor, ...filter } }) {
         const { items, next } = await store.runs.list(toPageRequest({ limit, cursor }), {
           ...filter,
-          visible: viewerOf(ctx).visible,
+          visible: viewer.visible,
         });
         return { items: items.map(toRun), next: next ?? null };
       },
@@ -106,8 +105,8 @@ export function runOperations(deps: {
       name: 'getRun',
       summary: 'A run with its steps and its callbacks',
       answer: runDetailSchema,
-      async serve(ctx, { id }) {
-        const run = await guard.run(ctx, id);
+      async serve({ viewer, id }) {
+        const run = await guard.run(viewer, id);
         return toRunDetail(run, {
           steps: await store.steps.ofRun(id),
           callbacks: await store.outbox.ofRun(id),
@@ -124,8 +123,8 @@ export function runOperations(deps: {
         timestamps: z.stringbool().default(false).describe('Each line with its time'),
       }),
       answer: { contentTypes: ['text/plain', 'text/event-stream'] },
-      async serve(ctx, { id, query }) {
-        const run = await guard.run(ctx, id);
+      async serve({ ctx, viewer, id, query }) {
+        const run = await guard.run(viewer, id);
         if (ctx.accepts('text/plain', 'text/event-stream') === 'text/event-stream') {
           streamLog(ctx, { store, news, run: run.id });
           return;
@@ -149,8 +148,8 @@ export function runOperations(deps: {
       }),
       status: 201,
       answer: runSchema,
-      async serve(ctx, { id: name, query }) {
-        const actor = await guard.allow(ctx, 'deploy', { kind: 'spec', name });
+      async serve({ viewer, id: name, query }) {
+        const actor = await guard.allow(viewer, 'deploy', { kind: 'spec', name });
         return toRun(await deps.deploy(name, query.revision, actor));
       },
     }),
@@ -161,9 +160,9 @@ export function runOperations(deps: {
       query: rollbackQuery,
       status: 201,
       answer: rolledBackSchema,
-      async serve(ctx, { id: name, query }) {
-        const actor = await mayRollBack(ctx, { kind: 'spec', name }, query.to);
-        return await toRolledBack(ctx, await operate.rollbackSpec(name, actor, query));
+      async serve({ viewer, id: name, query }) {
+        const actor = await mayRollBack(viewer, { kind: 'spec', name }, query.to);
+        return await toRolledBack(viewer, await operate.rollbackSpec(name, actor, query));
       },
     }),
     operation('post', '/runs/{id}/rollback', {
@@ -172,9 +171,9 @@ export function runOperations(deps: {
       query: rollbackQuery,
       status: 201,
       answer: rolledBackSchema,
-      async serve(ctx, { id, query }) {
-        const actor = await mayRollBack(ctx, { kind: 'run', name: id }, query.to);
-        return await toRolledBack(ctx, await operate.rollback(id, actor, query));
+      async serve({ viewer, id, query }) {
+        const actor = await mayRollBack(viewer, { kind: 'run', name: id }, query.to);
+        return await toRolledBack(viewer, await operate.rollback(id, actor, query));
       },
     }),
   ];

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { isoTime } from '../../lib/clock.ts';
-import { viewerOf } from '../auth/viewer.ts';
 import { readSettings, type CheckResult, type SettingsDeps } from '../read/settings.ts';
-import { forAll } from './guard.ts';
+import { forAll } from '../guard.ts';
 import { operation, type Operation } from './route.ts';
 
 const checksSchema = z
@@ -64,8 +63,8 @@ export function settingsOperations(deps: SettingsDeps): Operation[] {
       name: 'getSettings',
       summary: 'What is configured, without what is secret',
       answer: settingsSchema,
-      async serve(ctx) {
-        forAll(viewerOf(ctx), 'see settings');
+      async serve({ viewer }) {
+        forAll(viewer, 'see settings');
         const { variables, installations, budget, checked, ...view } = await readSettings(deps);
         return {
           ...view,
@@ -92,8 +91,8 @@ export function settingsOperations(deps: SettingsDeps): Operation[] {
       name: 'checkSettings',
       summary: 'Looks at what "mainsheet doctor" looks at; it takes some seconds',
       answer: checksSchema,
-      async serve(ctx) {
-        forAll(viewerOf(ctx), 'see settings');
+      async serve({ viewer }) {
+        forAll(viewer, 'see settings');
         return toChecks(await deps.checkUp.look());
       },
     }),

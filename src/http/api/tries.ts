@@ -1,9 +1,7 @@
 import { z } from 'zod';
 import { eventOf, TRIED_EVENTS, type TryEvent } from '../../controller/operator/try-event.ts';
-import { TerminalError } from '../../lib/errors.ts';
 import type { Json } from '../../model/event.ts';
-import type { Catalog } from '../../spec/catalog.ts';
-import { viewerOf } from '../auth/viewer.ts';
+import type { Guard } from '../guard.ts';
 import { reasonSchema } from './resources.ts';
 import { operation, type Operation } from './route.ts';
 
@@ -23,7 +21,7 @@ const byPayload = z.strictObject({
 
 /** What an event would start that has not come. */
 export function tryOperations(deps: {
-  catalog: Pick<Catalog, 'byName'>;
+  guard: Pick<Guard, 'spec'>;
   tryEvent: TryEvent;
 }): Operation[] {
   return [
@@ -45,13 +43,8 @@ export function tryOperations(deps: {
           }),
         ),
       }),
-      async serve(ctx, { id, body }) {
-        const { canSee } = viewerOf(ctx);
-        const spec = deps.catalog.byName(id)?.spec;
-        if (spec === undefined || !canSee(spec.repository)) {
-          throw new TerminalError('spec-unknown', `there is no spec ${id}`);
-        }
-        const { repository, on } = spec;
+      async serve({ viewer, id, body }) {
+        const { repository, on } = deps.guard.spec(viewer, id).spec;
         const tried =
           'ref' in body
             ? eventOf({ ...body, repository, workflow: on.workflowRun?.workflows[0] ?? 'CI' })
@@ -60,7 +53,7 @@ export function tryOperations(deps: {
         return {
           repository: trial.repository ?? null,
           said: trial.said,
-          specs: (canSee(trial.repository) ? trial.specs : []).map(
+          specs: (viewer.canSee(trial.repository) ? trial.specs : []).map(
             ({ spec: name, verdict, certain }) => ({ spec: name, certain, ...verdict }),
           ),
         };

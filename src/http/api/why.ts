@@ -3,7 +3,7 @@ import type { Ask, AskedCommit } from '../../controller/operator/ask.ts';
 import { readQuestion } from '../../controller/operator/question.ts';
 import { FATES, type AskWhy, type Why } from '../../controller/operator/why.ts';
 import type { Store } from '../../store/index.ts';
-import { viewerOf, type Viewer } from '../auth/viewer.ts';
+import { type Viewer } from '../auth/viewer.ts';
 import { ProblemError } from '../problem.ts';
 import type { WebServers } from '../read/web-pages.ts';
 import { pathsOfWhys, type PathsShown, type PathTableDeps } from '../read/path-tables.ts';
@@ -49,8 +49,7 @@ export function whyOperations(
         sha: z.string(),
         specs: z.array(whySchema),
       }),
-      async serve(ctx, { query: { repository, sha } }) {
-        const viewer = viewerOf(ctx);
+      async serve({ viewer, query: { repository, sha } }) {
         const specs = await deps.why(repository, sha, viewer.canSee);
         return { repository, sha, specs: await withPaths(viewer, specs) };
       },
@@ -81,14 +80,13 @@ export function whyOperations(
           .describe('Of a pull request what merged it, and its newest; empty: nothing is known'),
         choices: z.array(z.string()).describe('Repositories of which one has to be named'),
       }),
-      async serve(ctx, { query: { q } }) {
+      async serve({ viewer, query: { q } }) {
         const question = readQuestion(q, deps);
         if (question === undefined) {
           throw new ProblemError(400, 'bad-question', 'that is no commit, pull request or run', {
             hint: 'ask for a commit (seven letters and more), owner/name#12, a run, or the address of one',
           });
         }
-        const viewer = viewerOf(ctx);
         const { run, commits, choices } = await deps.ask(question, viewer.canSee);
         return {
           kind: question.kind,

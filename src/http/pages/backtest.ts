@@ -7,11 +7,11 @@ import {
 import type { StepLimits } from '../../lib/step-limits.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import type { Reason } from '../../model/verdict.ts';
-import type { Catalog } from '../../spec/catalog.ts';
 import { withExcerpts } from '../../spec/excerpt.ts';
 import { parseSpecs } from '../../spec/load.ts';
 import type { SpecProblem } from '../../spec/problem.ts';
 import type { Viewer } from '../auth/viewer.ts';
+import type { Guard } from '../guard.ts';
 import { hungUp } from '../hung-up.ts';
 import type { RunBacktest } from '../read/backtest-turn.ts';
 import { environmentPath, runPath, shortSha } from './components/commit.ts';
@@ -24,7 +24,7 @@ import { ago } from './components/time.ts';
 import { readForm } from './form.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { costly, found, get, post, type PageRoute } from './page.ts';
+import { costly, get, post, type PageRoute } from './page.ts';
 
 /** Bytes of the form. */
 const MOST = 1024 * 1024;
@@ -34,7 +34,7 @@ const USUAL = 1000;
 const SHOWN = 100;
 
 export interface BacktestPageDeps {
-  catalog: Pick<Catalog, 'byName'>;
+  guard: Pick<Guard, 'spec'>;
   runBacktest: RunBacktest;
   stepLimits: StepLimits;
 }
@@ -44,15 +44,9 @@ type Outcome = { result: BacktestResult } | { problems: readonly SpecProblem[] }
 
 /** What a changed spec would have made of the deliveries that are kept. */
 export function backtestRoutes(deps: BacktestPageDeps): PageRoute[] {
-  const { catalog, runBacktest, stepLimits } = deps;
+  const { guard, runBacktest, stepLimits } = deps;
   /** How far those are that are under way, by who asked. */
   const underWay = new Map<string, Looked>();
-
-  function find(name: string, viewer: Viewer): LoadedSpec {
-    const loaded = catalog.byName(name);
-    const isVisible = loaded !== undefined && viewer.canSee(loaded.spec.repository);
-    return found(isVisible ? loaded : undefined, 'spec', name);
-  }
 
   async function judge(
     { file, spec }: LoadedSpec,
@@ -83,18 +77,18 @@ export function backtestRoutes(deps: BacktestPageDeps): PageRoute[] {
   }
 
   return [
-    get('/specs/:name/backtest', async ({ frame, params }, viewer) => {
-      const loaded = find(params['name'] ?? '', viewer);
+    get('/specs/:name/backtest', async ({ frame, id: name }, viewer) => {
+      const loaded = guard.spec(viewer, name);
       return backtestPage(frame, loaded, textOf(loaded), USUAL, undefined);
     }),
-    get('/specs/:name/backtest/progress', async ({ frame, params }, viewer) => {
-      find(params['name'] ?? '', viewer);
+    get('/specs/:name/backtest/progress', async ({ frame, id: name }, viewer) => {
+      guard.spec(viewer, name);
       return { piece: html`${progressText(underWay.get(viewer.actor), frame.now)}` };
     }),
     costly(
       'always',
-      post('/specs/:name/backtest', async ({ ctx, frame, params }, viewer) => {
-        const loaded = find(params['name'] ?? '', viewer);
+      post('/specs/:name/backtest', async ({ ctx, frame, id: name }, viewer) => {
+        const loaded = guard.spec(viewer, name);
         const form = await readForm(ctx, MOST);
         const text = (form.get('text') ?? '').replaceAll('\r\n', '\n');
         const newest = RANGES.find((one) => String(one) === form.get('newest')) ?? USUAL;

@@ -3,7 +3,7 @@ import type { Store } from '../../store/index.ts';
 import type { Run } from '../../model/run.ts';
 import { isOfRun, type OutboxEntry } from '../../store/outbox.ts';
 import { decodeCursor } from '../../store/page.ts';
-import type { Viewer } from '../auth/viewer.ts';
+import type { Guard } from '../guard.ts';
 import { answerOf, callbackName, tells, tellsOf } from './components/callbacks.ts';
 import { runPath } from './components/commit.ts';
 import { confirm } from './components/confirm.ts';
@@ -14,28 +14,23 @@ import { ago } from './components/time.ts';
 import { readForm } from './form.ts';
 import { html, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { allowed, asked, found, get, post, type PageRoute } from './page.ts';
+import { asked, get, hideFromOthers, post, type PageRoute } from './page.ts';
 
 const STATES = ['pending', 'sent', 'obsolete', 'dead'] as const;
 
 /** What the world was told, what it is still to be told, and what was given up. */
-export function callbackRoutes(deps: { store: Store; operate: Operate }): PageRoute[] {
-  const { store, operate } = deps;
+export function callbackRoutes(deps: {
+  store: Store;
+  operate: Operate;
+  guard: Guard;
+}): PageRoute[] {
+  const { store, operate, guard } = deps;
 
   /** The runs that entries belong to, by their ids. */
   async function runsOf(entries: readonly OutboxEntry[]): Promise<ReadonlyMap<string, Run>> {
     const ids = [...new Set(entries.map(({ run }) => run).filter(isOfRun))];
     const runs = await Promise.all(ids.map((id) => store.runs.get(id)));
     return new Map(runs.filter((run) => run !== undefined).map((run) => [run.id, run]));
-  }
-
-  /** A callback is seen by those who see its run. */
-  async function find(id: string, viewer: Viewer) {
-    const entry = /^\d{1,15}$/.test(id) ? await store.outbox.get(Number(id)) : undefined;
-    const run = entry && (await store.runs.get(entry.run));
-    const isVisible =
-      run === undefined ? viewer.visible === undefined : viewer.canSee(run.repository);
-    return { entry: found(isVisible ? entry : undefined, 'entry', id), run };
   }
 
   return [
@@ -71,7 +66,7 @@ ${liveList(frame, 'callbacks', { state, cursor }, html`<div class="panel">${list
       return { page: { title: 'Callbacks', section: 'Callbacks', body } };
     }),
     get('/callbacks/resend', async ({ ctx, frame }, viewer) => {
-      found(viewer.visible === undefined ? true : undefined, 'entry', 'resend');
+      hideFromOthers(ctx, viewer);
       return confirm(ctx, {
         title: 'Send every dead callback again?',
         text: html`<p>What a later one has made pointless is left out.</p>`,
@@ -81,13 +76,13 @@ ${liveList(frame, 'callbacks', { state, cursor }, html`<div class="panel">${list
         back: `${frame.root}callbacks?state=dead`,
       });
     }),
-    post('/callbacks/resend', async ({ frame }, viewer) => {
-      found(viewer.visible === undefined ? true : undefined, 'entry', 'resend');
+    post('/callbacks/resend', async ({ ctx, frame }, viewer) => {
+      hideFromOthers(ctx, viewer);
       await operate.resendAll(viewer.actor);
       return { redirect: `${frame.root}callbacks` };
     }),
-    get('/callbacks/:id', async ({ frame, params }, viewer) => {
-      const { entry, run } = await find(params['id'] ?? '', viewer);
+    get('/callbacks/:id', async ({ frame, id }, viewer) => {
+      const { entry, run } = await guard.entry(viewer, id);
       const mayResend = entry.state === 'dead' && viewer.canDo('resend', run?.repository);
       const others = mayResend ? (await store.outbox.countDead(entry.target)) - 1 : 0;
       const body = html`<main id="main" class="page" data-stream="${frame.root}live">
@@ -108,11 +103,11 @@ ${entry.error === undefined || entry.state === 'sent' ? '' : html`<div class="no
 </div></main>`;
       return { page: { title: callbackName(entry), section: 'Callbacks', body } };
     }),
-    post('/callbacks/:id/resend', async ({ ctx, frame, params }, viewer) => {
-      const { entry, run } = await find(params['id'] ?? '', viewer);
-      allowed(viewer, 'resend', run?.repository ?? '');
+    post('/callbacks/:id/resend', async ({ ctx, frame, id }, viewer) => {
+      const actor = await guard.allow(viewer, 'resend', { kind: 'entry', name: id });
+      const { entry } = await guard.entry(viewer, id);
       const whole = (await readForm(ctx)).get('target') === 'true';
-      await operate.resend(entry.id, viewer.actor, whole);
+      await operate.resend(entry.id, actor, whole);
       return { redirect: `${frame.root}callbacks/${entry.id}` };
     }),
   ];

@@ -4,6 +4,7 @@ import type { Store } from '../../store/index.ts';
 import { decodeCursor } from '../../store/page.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Viewer } from '../auth/viewer.ts';
+import type { Guard } from '../guard.ts';
 import { readPathTables, type PathTableDeps } from '../read/path-tables.ts';
 import { confirm } from './components/confirm.ts';
 import { environmentPath, runPath } from './components/commit.ts';
@@ -16,7 +17,7 @@ import { stateIcon, stateName } from './components/state.ts';
 import { ago, exact } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { allowed, asked, found, get, post, type PageRoute } from './page.ts';
+import { asked, get, post, type PageRoute } from './page.ts';
 import { headersView, payloadView } from './payload.ts';
 
 const EVENTS = [
@@ -38,14 +39,9 @@ export function deliveryRoutes(deps: {
   store: Store;
   intake: Intake;
   catalog: Pick<Catalog, 'byName'>;
+  guard: Guard;
 }): PageRoute[] {
-  const { store, intake } = deps;
-
-  async function find(id: string, viewer: Viewer) {
-    const entry = await store.inbox.get(id);
-    const isVisible = entry !== undefined && viewer.canSee(entry.delivery.repository);
-    return found(isVisible ? entry : undefined, 'delivery', id);
-  }
+  const { store, intake, guard } = deps;
 
   return [
     get('/deliveries', async ({ frame, query }, viewer) => {
@@ -86,8 +82,8 @@ ${liveList(frame, 'deliveries', { ...filter, cursor }, html`<div class="panel">$
 </main>`;
       return { page: { title: 'Deliveries', section: 'Deliveries', body } };
     }),
-    get('/deliveries/:id', async ({ frame, params }, viewer) => {
-      const { delivery, payload, headers } = await find(params['id'] ?? '', viewer);
+    get('/deliveries/:id', async ({ frame, id }, viewer) => {
+      const { delivery, payload, headers } = await guard.delivery(viewer, id);
       const mayReplay = viewer.canDo('replay', delivery.repository);
       const body = html`<main id="main" class="page">
 <ol class="crumbs"><li><a href="${frame.root}deliveries">Deliveries</a></li><li><code class="break">${delivery.id}</code></li></ol>
@@ -111,9 +107,9 @@ ${payloadView(frame, payload)}
 </main>`;
       return { page: { title: titleOf(delivery), section: 'Deliveries', body } };
     }),
-    get('/deliveries/:id/replay', async ({ ctx, frame, params }, viewer) => {
-      const { delivery } = await find(params['id'] ?? '', viewer);
-      allowed(viewer, 'replay', delivery.repository ?? '');
+    get('/deliveries/:id/replay', async ({ ctx, frame, id }, viewer) => {
+      await guard.allow(viewer, 'replay', { kind: 'delivery', name: id });
+      const { delivery } = await guard.delivery(viewer, id);
       const path = frame.root + pathTo(['deliveries', delivery.id]);
       return confirm(ctx, {
         title: 'Replay this delivery?',
@@ -124,15 +120,14 @@ ${payloadView(frame, payload)}
         back: path,
       });
     }),
-    post('/deliveries/:id/replay', async ({ frame, params }, viewer) => {
-      const { delivery } = await find(params['id'] ?? '', viewer);
-      allowed(viewer, 'replay', delivery.repository ?? '');
-      const { runs } = await intake.replay(delivery.id, viewer.actor);
+    post('/deliveries/:id/replay', async ({ frame, id }, viewer) => {
+      const actor = await guard.allow(viewer, 'replay', { kind: 'delivery', name: id });
+      const { runs } = await intake.replay(id, actor);
       const [run] = runs;
       return {
         redirect:
           run === undefined || runs.length > 1
-            ? frame.root + pathTo(['deliveries', delivery.id])
+            ? frame.root + pathTo(['deliveries', id])
             : runPath(frame, run.id),
       };
     }),

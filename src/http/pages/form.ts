@@ -22,3 +22,8 @@ export async function readForm(ctx: Context, most = MOST_BYTES): Promise<URLSear
   }
   return new URLSearchParams(Buffer.concat(chunks).toString('utf8'));
 }
+
+/** A field of a short form, without room around it; empty when it is missing. */
+export async function readField(ctx: Context, name: string): Promise<string> {
+  return (await readForm(ctx)).get(name)?.trim() ?? '';
+}

@@ -1,6 +1,7 @@
 import { isoTime } from '../../lib/clock.ts';
 import { decodeCursor } from '../../store/page.ts';
 import type { Viewer } from '../auth/viewer.ts';
+import { found } from '../guard.ts';
 import { dayOf } from '../read/day.ts';
 import {
   readHistory,
@@ -24,15 +25,14 @@ import { runRows } from './components/run-rows.ts';
 import { durationText, exact } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { asked, found, get, type PageRoute } from './page.ts';
+import { asked, get, type PageRoute } from './page.ts';
 
 const SHOWN = 50;
 
 /** What a spec had deployed, when, by whom and why; what was there on a day, and how two revisions differ. */
 export function historyRoutes(deps: HistoryDeps & WebServers): PageRoute[] {
   return [
-    get('/specs/:name/history', async ({ frame, params, query }, viewer: Viewer) => {
-      const name = params['name'] ?? '';
+    get('/specs/:name/history', async ({ frame, id: name, query }, viewer: Viewer) => {
       const cursor = asked(query, 'cursor', 100);
       const day = asked(query, 'day', 20);
       const [from, to] = [asked(query, 'from', 100), asked(query, 'to', 100)];

@@ -2,6 +2,7 @@ import type { TryHook } from '../../controller/hooks/try-out.ts';
 import { hookEventName } from '../../model/hook.ts';
 import { decodeCursor } from '../../store/page.ts';
 import type { Viewer } from '../auth/viewer.ts';
+import { found } from '../guard.ts';
 import type { RefusedCount } from '../hook-refusals.ts';
 import {
   readHook,
@@ -19,7 +20,7 @@ import { hookSidebar } from './hook-sidebar.ts';
 import { MOST_TRIED, outcome, tryBox, tryOut, type Tried } from './hook-trial.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { asked, found, get, post, type PageRoute } from './page.ts';
+import { asked, get, post, type PageRoute } from './page.ts';
 
 export interface HookPagesDeps extends HookViewDeps {
   tryHook: TryHook;
@@ -44,20 +45,12 @@ ${made === undefined ? '' : older(frame, 'hooks', { owner }, made.next)}
 </main>`;
       return { page: { title: 'Hooks', section: 'Hooks', body } };
     }),
-    get('/hooks/:id', async ({ frame, params }, viewer) => {
-      const view = found(
-        await readHook(deps, viewer, params['id'] ?? ''),
-        'hook',
-        params['id'] ?? '',
-      );
+    get('/hooks/:id', async ({ frame, id }, viewer) => {
+      const view = found(await readHook(deps, viewer, id), 'hook', id);
       return hookPage(frame, viewer, view, deps, undefined);
     }),
-    post('/hooks/:id/try', async ({ ctx, frame, params }, viewer) => {
-      const view = found(
-        await readHook(deps, viewer, params['id'] ?? ''),
-        'hook',
-        params['id'] ?? '',
-      );
+    post('/hooks/:id/try', async ({ ctx, frame, id }, viewer) => {
+      const view = found(await readHook(deps, viewer, id), 'hook', id);
       const form = await readForm(ctx, MOST_TRIED);
       const tried = await tryOut(deps.tryHook, viewer, view, form);
       return hookPage(frame, viewer, view, deps, tried);

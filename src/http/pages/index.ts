@@ -20,6 +20,7 @@ import { createNetworks } from '../../lib/networks.ts';
 import type { Store } from '../../store/index.ts';
 import type { Auth } from '../auth/index.ts';
 import type { PeopleDeps } from '../auth/people.ts';
+import { createGuard } from '../guard.ts';
 import { clientOf } from '../client-address.ts';
 import type { Commits } from '../read/commits.ts';
 import type { ReadInsights } from '../read/insights.ts';
@@ -92,6 +93,7 @@ export function createDashboard(deps: DashboardDeps): {
   nowhere: Middleware;
 } {
   const { store, auth, commits, recentRuns } = deps;
+  const guard = createGuard(deps);
   const assets = createAssets();
   let happened = 0;
   deps.news.subscribe(({ kind }) => {
@@ -110,19 +112,19 @@ export function createDashboard(deps: DashboardDeps): {
   const routes: PageRoute[] = [
     ...loginRoutes(login),
     ...(people === undefined ? [] : githubLoginRoutes({ ...deps, ...auth, ...people, ...login })),
-    ...liveRoutes({ ...deps, logs, seen }),
+    ...liveRoutes({ ...deps, logs, guard, seen }),
     ...runRoutes({ ...deps, commits, recentRuns, logs }),
-    ...logRoutes({ store, logs, clock: deps.clock }),
-    ...runActionRoutes({ ...deps, commits }),
+    ...logRoutes({ ...deps, logs, guard }),
+    ...runActionRoutes({ ...deps, guard }),
     ...runListRoutes({ ...deps, commits }),
-    ...deliveryRoutes(deps),
+    ...deliveryRoutes({ ...deps, guard }),
     ...specRoutes({ ...deps, commits }),
     ...historyRoutes({ ...deps, commits }),
     ...whyRoutes({ ...deps, commits }),
-    ...tryRoutes(deps),
-    ...backtestRoutes(deps),
-    ...specActionRoutes(deps),
-    ...callbackRoutes(deps),
+    ...tryRoutes({ ...deps, guard }),
+    ...backtestRoutes({ ...deps, guard }),
+    ...specActionRoutes({ ...deps, guard }),
+    ...callbackRoutes({ ...deps, guard }),
     ...insightRoutes(deps),
     ...hookPageRoutes(deps),
     ...settingsRoutes(deps),

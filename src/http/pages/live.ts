@@ -5,9 +5,10 @@ import type { News } from '../../model/news.ts';
 import type { Store } from '../../store/index.ts';
 import { eventStream, type EventStream } from '../api/event-stream.ts';
 import { hears } from '../auth/hears.ts';
+import type { Guard } from '../guard.ts';
 import { createRepositoryOfRun } from '../read/run-repositories.ts';
 import type { LogIndexes } from './log/log-index.ts';
-import { found, get, type PageRoute } from './page.ts';
+import { get, type PageRoute } from './page.ts';
 
 /** A page hears of changes this often at most. */
 const QUIET_MS = 1000;
@@ -30,6 +31,7 @@ export function liveRoutes(deps: {
   store: Store;
   news: Broadcast<News>;
   logs: LogIndexes;
+  guard: Guard;
   clock: Pick<Clock, 'sleep'>;
   /** How much has happened in this process. */
   seen: () => number;
@@ -91,9 +93,7 @@ export function liveRoutes(deps: {
   return [
     get('/live', async ({ ctx, query }, viewer) => {
       const id = query.get('run');
-      const run = id === null ? undefined : await deps.store.runs.get(id);
-      const isVisible = run !== undefined && viewer.canSee(run.repository);
-      if (id !== null) found(isVisible ? run : undefined, 'run', id);
+      if (id !== null) await deps.guard.run(viewer, id);
       const withDeliveries = query.get('of') === 'deliveries';
       const stream = eventStream(ctx, deps.store.flushed);
       const concerns = (item: News) => {

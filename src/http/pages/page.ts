@@ -1,6 +1,5 @@
 import type { Context } from 'koa';
-import { TerminalError } from '../../lib/errors.ts';
-import type { Action, Viewer } from '../auth/viewer.ts';
+import type { Viewer } from '../auth/viewer.ts';
 import { ProblemError } from '../problem.ts';
 import type { Frame, PageContent } from './layout.ts';
 import type { Html } from './html.ts';
@@ -9,7 +8,9 @@ import type { Html } from './html.ts';
 export interface PageRequest {
   ctx: Context;
   frame: Frame;
-  /** The placeholders of the path. */
+  /** The first placeholder of the path. */
+  id: string;
+  /** All of them. */
   params: Readonly<Record<string, string>>;
   query: URLSearchParams;
 }
@@ -54,22 +55,10 @@ export function costly(when: 'always' | 'with q', route: PageRoute): PageRoute {
   return { ...route, costly: when };
 }
 
-/** A thing that is not there and one that may not be seen are the same to a viewer. */
-export function found<Thing>(
-  thing: Thing | undefined,
-  what: 'run' | 'delivery' | 'spec' | 'entry' | 'hook',
-  id: string,
-): Thing {
-  if (thing !== undefined) return thing;
-  throw new TerminalError(`${what}-unknown`, `there is no ${what} ${id}`);
-}
-
-/** Throws ProblemError 403 for what a viewer may see but not do. */
-export function allowed(viewer: Viewer, action: Action, repository: string): void {
-  if (viewer.canDo(action, repository)) return;
-  throw new ProblemError(403, 'not-allowed', `you may not ${action} what ${repository} deploys`, {
-    hint: 'that takes a higher permission on the repository',
-  });
+/** What is for those who may see every repository is not there for others. Throws ProblemError 404. */
+export function hideFromOthers(ctx: Context, viewer: Viewer): void {
+  if (viewer.visible === undefined) return;
+  throw new ProblemError(404, 'no-such-route', `there is nothing at ${ctx.path}`);
 }
 
 /** A field of a list's filter: what is not set is undefined. */

@@ -75,10 +75,12 @@ function serving(route: PageRoute, deps: PageRouterDeps): Middleware {
       frame.actor = viewer?.actor;
       frame.seesAll = viewer !== undefined && viewer.visible === undefined;
       ctx.state['viewer'] = viewer;
+      const params = ctx['params'] as Record<string, string>;
       const request = {
         ctx,
         frame,
-        params: ctx['params'] as Record<string, string>,
+        id: Object.values(params)[0] ?? '',
+        params,
         query: new URLSearchParams(ctx.querystring),
       };
       let answer: PageAnswer;

@@ -1,19 +1,19 @@
-import type { Context } from 'koa';
 import type { Gates } from '../../controller/operator/gates.ts';
 import type { Operate } from '../../controller/operator/operate.ts';
 import type { Run } from '../../model/run.ts';
 import type { Store } from '../../store/index.ts';
-import { personFor, type Viewer } from '../auth/viewer.ts';
+import { personFor } from '../auth/viewer.ts';
+import type { Guard } from '../guard.ts';
 import type { Commits } from '../read/commits.ts';
 import { readRollback, type RollbackView } from '../read/rollback.ts';
 import { webPagesOf, type WebServers } from '../read/web-pages.ts';
 import { runPath, shortSha } from './components/commit.ts';
-import { confirm } from './components/confirm.ts';
+import { confirm, reasonField } from './components/confirm.ts';
 import { ago } from './components/time.ts';
-import { readForm } from './form.ts';
+import { readField } from './form.ts';
 import { html, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { allowed, found, get, post, type PageRoute } from './page.ts';
+import { get, post, type PageRoute } from './page.ts';
 
 /** Revisions that a question about a rollback names. */
 const MOST_NAMED = 5;
@@ -23,6 +23,7 @@ export interface RunActionDeps extends WebServers {
   operate: Operate;
   gates: Gates;
   commits: Commits;
+  guard: Guard;
 }
 
 interface Action {
@@ -38,7 +39,7 @@ interface Action {
 
 /** Cancelling, retrying and rolling back a run, each after it was confirmed with the name of the environment. */
 export function runActionRoutes(deps: RunActionDeps): PageRoute[] {
-  const { store, operate, gates, commits } = deps;
+  const { store, operate, gates, commits, guard } = deps;
   const actions: Action[] = [
     {
       name: 'cancel',
@@ -63,21 +64,21 @@ export function runActionRoutes(deps: RunActionDeps): PageRoute[] {
       verb: 'Approve for',
       isDangerous: false,
       explain: async (_frame, run) =>
-        html`<p>${shortSha(run.sha)} of <span class="strong">${run.spec}</span> is deployed when enough people have approved it.</p>${reasonField('')}`,
+        html`<p>${shortSha(run.sha)} of <span class="strong">${run.spec}</span> is deployed when enough people have approved it.</p>${reasonField()}`,
     },
     {
       name: 'reject',
       verb: 'Reject for',
       isDangerous: true,
       explain: async (_frame, run) =>
-        html`<p>${shortSha(run.sha)} of <span class="strong">${run.spec}</span> is not deployed.</p>${reasonField('')}`,
+        html`<p>${shortSha(run.sha)} of <span class="strong">${run.spec}</span> is not deployed.</p>${reasonField()}`,
     },
     {
       name: 'override',
       verb: 'Open the window of',
       isDangerous: true,
       explain: async (_frame, run) =>
-        html`<p>${shortSha(run.sha)} of <span class="strong">${run.spec}</span> does not wait for its time. Why is shown wherever the run is.</p>${reasonField('required')}`,
+        html`<p>${shortSha(run.sha)} of <span class="strong">${run.spec}</span> does not wait for its time. Why is shown wherever the run is.</p>${reasonField({ required: true })}`,
     },
     {
       name: 'rollback',
@@ -89,7 +90,7 @@ export function runActionRoutes(deps: RunActionDeps): PageRoute[] {
         if (change === undefined)
           return html`<p>There is no earlier revision of <span class="strong">${run.spec}</span>.</p>`;
         return html`${await whatChanges(frame, change)}
-<p class="muted">Its steps are run with the spec as it was then. The lane is paused, unless the spec says otherwise, so that the next push does not undo it.</p>${reasonField('')}`;
+<p class="muted">Its steps are run with the spec as it was then. The lane is paused, unless the spec says otherwise, so that the next push does not undo it.</p>${reasonField()}`;
       },
     },
   ];
@@ -111,20 +112,10 @@ export function runActionRoutes(deps: RunActionDeps): PageRoute[] {
     }</dd></dl>`;
   }
 
-  async function find(id: string, viewer: Viewer, action: Action['name']): Promise<Run> {
-    const run = await store.runs.get(id);
-    const visible = found(
-      run !== undefined && viewer.canSee(run.repository) ? run : undefined,
-      'run',
-      id,
-    );
-    allowed(viewer, action, visible.repository);
-    return visible;
-  }
-
   return actions.flatMap((action): PageRoute[] => [
-    get(`/runs/:id/${action.name}`, async ({ ctx, frame, params }, viewer) => {
-      const run = await find(params['id'] ?? '', viewer, action.name);
+    get(`/runs/:id/${action.name}`, async ({ ctx, frame, id }, viewer) => {
+      await guard.allow(viewer, action.name, { kind: 'run', name: id });
+      const run = await guard.run(viewer, id);
       const isPossible = (await action.isPossible?.(run)) ?? true;
       return confirm(ctx, {
         title: `${action.verb} ${run.environment}?`,
@@ -135,28 +126,20 @@ export function runActionRoutes(deps: RunActionDeps): PageRoute[] {
         back: runPath(frame, run.id),
       });
     }),
-    post(`/runs/:id/${action.name}`, async ({ ctx, params, frame }, viewer) => {
-      const run = await find(params['id'] ?? '', viewer, action.name);
+    post(`/runs/:id/${action.name}`, async ({ ctx, id, frame }, viewer) => {
       const { name } = action;
+      const actor = await guard.allow(viewer, name, { kind: 'run', name: id });
       if (name === 'approve' || name === 'reject' || name === 'override') {
-        await gates[name](run.id, personFor(viewer, name), await reasonOf(ctx));
-        return { redirect: runPath(frame, run.id) };
+        await gates[name](id, personFor(viewer, name), await readField(ctx, 'reason'));
+        return { redirect: runPath(frame, id) };
       }
       if (name === 'rollback') {
-        const reason = await reasonOf(ctx);
-        const { run: back } = await operate.rollback(run.id, viewer.actor, { reason });
+        const reason = await readField(ctx, 'reason');
+        const { run: back } = await operate.rollback(id, actor, { reason });
         return { redirect: runPath(frame, back.id) };
       }
-      const made = await operate[name](run.id, viewer.actor);
+      const made = await operate[name](id, actor);
       return { redirect: runPath(frame, made.id) };
     }),
   ]);
-}
-
-async function reasonOf(ctx: Context): Promise<string> {
-  return (await readForm(ctx)).get('reason')?.trim() ?? '';
-}
-
-function reasonField(required: '' | 'required'): Html {
-  return html`<div><label class="label-text" for="reason">Why</label><input class="field" id="reason" name="reason" maxlength="200" autocomplete="off"${required === '' ? '' : html` required`}></div>`;
 }

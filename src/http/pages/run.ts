@@ -6,6 +6,7 @@ import { hasEnded } from '../../model/run.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store } from '../../store/index.ts';
 import type { Viewer } from '../auth/viewer.ts';
+import { found } from '../guard.ts';
 import type { Commits } from '../read/commits.ts';
 import type { RecentRuns } from '../read/recent-runs.ts';
 import { resumable } from '../read/held.ts';
@@ -18,7 +19,7 @@ import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
 import { sections } from './log/sections.ts';
 import type { LogIndexes } from './log/log-index.ts';
-import { found, get, type PageRoute } from './page.ts';
+import { get, type PageRoute } from './page.ts';
 import { sidebar } from './run-sidebar.ts';
 
 export interface RunPageDeps {
@@ -37,8 +38,7 @@ export interface RunPageDeps {
 /** One run: its steps with their logs, what made it, and what came of it. */
 export function runRoutes(deps: RunPageDeps): PageRoute[] {
   return [
-    get('/runs/:id', async ({ frame, params, query }, viewer) => {
-      const id = params['id'] ?? '';
+    get('/runs/:id', async ({ frame, id, query }, viewer) => {
       const view = found(await readRun(deps, viewer, id), 'run', id);
       const counts = await deps.logs.count(id);
       // What is asked for again while the page is looked at is without the log, which it has.

@@ -11,16 +11,13 @@ import { environmentPath } from './components/commit.ts';
 import { ago, durationText } from './components/time.ts';
 import { html, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { found, get, post, type PageRoute } from './page.ts';
-import type { Viewer } from '../auth/viewer.ts';
+import { get, hideFromOthers, post, type PageRoute } from './page.ts';
 
 /** What is configured, and whether everything that Mainsheet needs is as it should be. For those who may see everything. */
 export function settingsRoutes(deps: SettingsDeps): PageRoute[] {
-  const mayLook = (viewer: Viewer) =>
-    found(viewer.visible === undefined ? true : undefined, 'entry', 'settings');
   return [
-    get('/settings', async ({ frame }, viewer) => {
-      mayLook(viewer);
+    get('/settings', async ({ ctx, frame }, viewer) => {
+      hideFromOthers(ctx, viewer);
       const view = await readSettings(deps);
       const body = html`<main id="main" class="page">
 <div class="page-head"><div><h1>Settings</h1><p class="muted">What is configured. To change it, set the variables and start Mainsheet again.</p></div></div>
@@ -34,8 +31,8 @@ ${variables(frame, view.variables)}
 </main>`;
       return { page: { title: 'Settings', section: 'Settings', body } };
     }),
-    post('/settings/check', async ({ frame }, viewer) => {
-      mayLook(viewer);
+    post('/settings/check', async ({ ctx, frame }, viewer) => {
+      hideFromOthers(ctx, viewer);
       await deps.checkUp.look();
       return { redirect: `${frame.root}settings` };
     }),

@@ -7,6 +7,7 @@ import type { SpecProblem } from '../../spec/problem.ts';
 import type { Store } from '../../store/index.ts';
 import { decodeCursor } from '../../store/page.ts';
 import type { Viewer } from '../auth/viewer.ts';
+import { found } from '../guard.ts';
 import type { Commits } from '../read/commits.ts';
 import { resumable, seenPauses } from '../read/held.ts';
 import { viewSource, type SourceView } from '../read/specs-source.ts';
@@ -19,7 +20,7 @@ import { pauseNote } from './components/pause.ts';
 import { problemPanel } from './components/problems.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { asked, found, get, type PageRoute } from './page.ts';
+import { asked, get, type PageRoute } from './page.ts';
 
 export interface SpecPagesDeps {
   store: Store;
@@ -55,8 +56,7 @@ ${viewer.visible !== undefined && visible.length === 0 ? '' : sourceLine(viewSou
       }</div></div></main>`;
       return { page: { title: 'Specs', section: 'Specs', body } };
     }),
-    get('/specs/:name', async ({ frame, params, query }, viewer) => {
-      const name = params['name'] ?? '';
+    get('/specs/:name', async ({ frame, id: name, query }, viewer) => {
       const loaded = catalog.byName(name);
       const cursor = asked(query, 'cursor', 100);
       const before = cursor === undefined ? undefined : decodeCursor(cursor);

@@ -8,20 +8,19 @@ import {
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import type { Json } from '../../model/event.ts';
 import { describeWaits } from '../../model/step-gate.ts';
-import type { Catalog } from '../../spec/catalog.ts';
-import type { Viewer } from '../auth/viewer.ts';
+import type { Guard } from '../guard.ts';
 import { environmentPath } from './components/commit.ts';
 import { readForm } from './form.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { costly, found, get, post, type PageRoute } from './page.ts';
+import { costly, get, post, type PageRoute } from './page.ts';
 
 /** Bytes of the form. */
 const MOST = 1024 * 1024;
 const MOST_FILES = 1000;
 
 export interface TryPageDeps {
-  catalog: Pick<Catalog, 'byName'>;
+  guard: Pick<Guard, 'spec'>;
   tryEvent: TryEvent;
 }
 
@@ -37,13 +36,7 @@ interface Written {
 type Outcome = { trial: EventTrial; tried: TriedEvent } | { problem: string };
 
 /** What an event would start, without starting anything. Only of the spec's own repository more than its name is said. */
-export function tryRoutes({ catalog, tryEvent }: TryPageDeps): PageRoute[] {
-  function find(name: string, viewer: Viewer): LoadedSpec {
-    const loaded = catalog.byName(name);
-    const isVisible = loaded !== undefined && viewer.canSee(loaded.spec.repository);
-    return found(isVisible ? loaded : undefined, 'spec', name);
-  }
-
+export function tryRoutes({ guard, tryEvent }: TryPageDeps): PageRoute[] {
   async function judge(
     { spec }: LoadedSpec,
     { event, ref, files, payload: text }: Written,
@@ -76,8 +69,8 @@ export function tryRoutes({ catalog, tryEvent }: TryPageDeps): PageRoute[] {
   }
 
   return [
-    get('/specs/:name/try', async ({ frame, params }, viewer) => {
-      const loaded = find(params['name'] ?? '', viewer);
+    get('/specs/:name/try', async ({ frame, id: name }, viewer) => {
+      const loaded = guard.spec(viewer, name);
       const { on } = loaded.spec;
       const event =
         on.push === undefined && on.release !== undefined
@@ -89,8 +82,8 @@ export function tryRoutes({ catalog, tryEvent }: TryPageDeps): PageRoute[] {
     }),
     costly(
       'always',
-      post('/specs/:name/try', async ({ ctx, frame, params }, viewer) => {
-        const loaded = find(params['name'] ?? '', viewer);
+      post('/specs/:name/try', async ({ ctx, frame, id: name }, viewer) => {
+        const loaded = guard.spec(viewer, name);
         const form = await readForm(ctx, MOST);
         const isPayload = form.has('payload');
         const written = {

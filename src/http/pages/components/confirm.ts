@@ -26,3 +26,11 @@ ${question.text}
   const body = html`<main id="main" class="page"><div class="panel ask-narrow">${form}</div></main>`;
   return { page: { title: question.title, body } };
 }
+
+/** Asks in a question why something is done. */
+export function reasonField({
+  required = false,
+  hint,
+}: { required?: boolean; hint?: string } = {}): Html {
+  return html`<div><label class="label-text" for="reason">Why</label><input class="field" id="reason" name="reason" maxlength="200"${hint === undefined ? '' : html` placeholder="${hint}"`} autocomplete="off"${required ? html` required` : ''}></div>`;
+}

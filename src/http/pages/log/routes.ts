@@ -2,12 +2,12 @@ import type { Clock } from '../../../lib/clock.ts';
 import type { Run } from '../../../model/run.ts';
 import type { Store } from '../../../store/index.ts';
 import { logText } from '../../api/log.ts';
-import type { Viewer } from '../../auth/viewer.ts';
+import type { Guard } from '../../guard.ts';
 import { empty } from '../components/empty.ts';
 import { environmentPath, runPath } from '../components/commit.ts';
 import { html, type Content, type Html } from '../html.ts';
 import type { Frame } from '../layout.ts';
-import { asked, costly, found, get, type PageAnswer, type PageRoute } from '../page.ts';
+import { asked, costly, get, type PageAnswer, type PageRoute } from '../page.ts';
 import { plainText } from './ansi.ts';
 import { BLOCK, linesOf, type LogIndexes } from './log-index.ts';
 import { shownStep } from './rows.ts';
@@ -27,19 +27,14 @@ interface Hit {
 export function logRoutes(deps: {
   store: Store;
   logs: LogIndexes;
+  guard: Guard;
   clock: Pick<Clock, 'elapsed'>;
 }): PageRoute[] {
-  const { store, logs } = deps;
-
-  async function find(params: Readonly<Record<string, string>>, viewer: Viewer): Promise<Run> {
-    const id = params['id'] ?? '';
-    const run = await store.runs.get(id);
-    return found(run !== undefined && viewer.canSee(run.repository) ? run : undefined, 'run', id);
-  }
+  const { store, logs, guard } = deps;
 
   return [
-    get('/runs/:id/log.txt', async ({ ctx, params }, viewer) => {
-      const run = await find(params, viewer);
+    get('/runs/:id/log.txt', async ({ ctx, id }, viewer) => {
+      const run = await guard.run(viewer, id);
       ctx.attachment(`${run.spec}-${run.id}.log`);
       ctx.type = 'text/plain; charset=utf-8';
       ctx.body = logText(ctx, deps, run, false);
@@ -47,8 +42,8 @@ export function logRoutes(deps: {
     }),
     costly(
       'with q',
-      get('/runs/:id/log', async ({ ctx, frame, params, query }, viewer) => {
-        const run = await find(params, viewer);
+      get('/runs/:id/log', async ({ ctx, frame, id, query }, viewer) => {
+        const run = await guard.run(viewer, id);
         const text = asked(query, 'q');
         if (ctx.get('HX-Request') === 'true' && text === undefined) return { piece: html`` };
         const steps = await store.steps.ofRun(run.id);
@@ -58,8 +53,8 @@ export function logRoutes(deps: {
         return answer(ctx.get('HX-Request') === 'true', frame, run, list);
       }),
     ),
-    get('/runs/:id/log/:step', async ({ ctx, frame, params, query }, viewer) => {
-      const run = await find(params, viewer);
+    get('/runs/:id/log/:step', async ({ ctx, frame, id, params, query }, viewer) => {
+      const run = await guard.run(viewer, id);
       const step = wholeNumber(params['step']) - 1;
       const from = Math.floor(wholeNumber(query.get('from')) / BLOCK) * BLOCK;
       const rows = await rowsOf(logs, run.id, step, from);
