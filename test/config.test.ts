@@ -310,6 +310,29 @@ test('a GitHub App goes before a token, with a warning', () => {
   ]);
 });
 
+test('a git server is an http(s) URL, and one that is not is refused without showing its password', () => {
+  for (const serverUrl of [
+    'file:///srv/git',
+    'ext::sh -c touch% pwned',
+    'ssh://git@github.com',
+    'git@github.com:acme',
+    '/srv/git',
+    '--upload-pack=x',
+    'https://user:Geheim@github.com',
+    'https://github.com/?a=b',
+  ]) {
+    const [problem = '', ...others] = problems({ ...needed, GITHUB_SERVER_URL: serverUrl });
+    assert.match(problem, /^GITHUB_SERVER_URL (?:is no http or https URL|has a user)/, serverUrl);
+    assert.ok(others.length === 0 && !problem.includes('Geheim'));
+    const [other = ''] = problems({
+      ...needed,
+      MAINSHEET_SERVERS: `work gitlab ${serverUrl}`,
+    });
+    assert.match(other, /^MAINSHEET_SERVERS/, serverUrl);
+    assert.ok(!other.includes('Geheim'));
+  }
+});
+
 test('of GitHub Enterprise Server one address is enough', () => {
   const both = { apiUrl: 'https://ghes.example/api/v3', serverUrl: 'https://ghes.example' };
   const urls = (env: Record<string, string>) => {

@@ -13,7 +13,14 @@ import type { Inherited } from './git-process.ts';
 import { createLocalGit } from './local-git.ts';
 import type { Mirrors } from './mirrors.ts';
 import { giveName, nameOf, unname } from './work-tree-name.ts';
-import { bringTo, isWorkTree, makeWorkTree, placeOf, type Place } from './work-tree.ts';
+import {
+  bringTo,
+  isWorkTree,
+  makeWorkTree,
+  placeOf,
+  type Bringing,
+  type Place,
+} from './work-tree.ts';
 
 /** A work tree with exactly the files of a commit. */
 export interface Checkout {
@@ -26,16 +33,10 @@ export interface Checkout {
   kept: boolean;
 }
 
-export interface CheckoutRequest {
+export interface CheckoutRequest extends Bringing {
   lane: string;
-  /** `owner/name`. */
-  repository: string;
-  sha: string;
   /** The name of a checkout that is wanted back as it was left. One that is not here any more is made again. */
   keep?: string | undefined;
-  /** To whom the tree is to belong; undefined: to this process's user. */
-  owner?: Owner | undefined;
-  signal?: AbortSignal | undefined;
 }
 
 /** Trying again with a new work tree does not help against these. */
@@ -101,7 +102,7 @@ export function createCheckouts(
       return { directory: place.tree, sha, name: keep, kept: true };
     }
     await mirrors.ensureCommit(repository, sha, { signal });
-    await makeLaneDirectory(lane, request.owner);
+    await makeLaneDirectory(join(directory, lane), request.owner);
     await unname(place);
     // What belongs to another user is made again for each run.
     const isUsable = request.owner === undefined && isWorkTree(place);
@@ -112,13 +113,14 @@ export function createCheckouts(
 
   /** In the work tree that is there or, `again`, a new one; when that fails for want of objects, with a new mirror too. */
   async function bring(place: Place, request: CheckoutRequest, again: boolean): Promise<void> {
-    const { lane, repository, sha, owner, signal } = request;
+    const { lane, repository, sha, signal } = request;
     if (signal?.aborted) throw gitStopped(`checking out ${repository}`, signal);
-    const mirror = mirrors.directoryOf(repository);
-    const bringing = { sha, repository, mirror, git, signal, owner };
-    try {
+    const attempt = async () => {
       if (again) await renew(place);
-      await bringTo(place, bringing);
+      await bringTo(place, request, mirrors.directoryOf(repository), git);
+    };
+    try {
+      await attempt();
     } catch (error) {
       const code = errorCode(error) ?? '';
       const fields = { lane, repository, sha, error: describeError(error) };
@@ -129,8 +131,7 @@ export function createCheckouts(
         logger.warn(fields, 'mirror is damaged, made again');
         await mirrors.renew(repository, { signal });
         await mirrors.ensureCommit(repository, sha, { signal });
-        await renew(place);
-        await bringTo(place, bringing);
+        await attempt();
       } else throw error;
     }
   }
@@ -141,8 +142,7 @@ export function createCheckouts(
   }
 
   /** The lane's directory, and not a link or a file that a step put in its place. */
-  async function makeLaneDirectory(lane: string, owner: Owner | undefined): Promise<void> {
-    const path = join(directory, lane);
+  async function makeLaneDirectory(path: string, owner: Owner | undefined): Promise<void> {
     await makeOwn(directory, owner);
     if (!isUsableDirectory(path)) await clear(path);
     await makeOwn(path, owner);

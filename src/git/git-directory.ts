@@ -49,8 +49,8 @@ export const WORK_TREE: Layout = {
   },
 };
 
-/** What a git that is at work beside us has at the moment. */
-const IN_USE = /\.lock$|^packed-refs\.new$/;
+/** What a git that is at work has, and one that was killed leaves. The second is no lock by its name, and is one all the same. */
+export const LOCK = /\.lock$|^packed-refs\.new$/;
 
 /**
  * Sets a git directory back to what we put there, before each git that reads it: a step of our own user may have changed it. Of
@@ -68,7 +68,7 @@ export async function setBack(gitDirectory: string, layout: Layout): Promise<voi
     for (const entry of entriesOf(directory)) {
       const isOurs = entry.isDirectory()
         ? ours.includes(`${entry.name}/`)
-        : entry.isFile() && (ours.includes(entry.name) || IN_USE.test(entry.name));
+        : entry.isFile() && (ours.includes(entry.name) || LOCK.test(entry.name));
       if (isOurs) continue;
       await rm(join(directory, entry.name), { recursive: true, force: true });
     }
@@ -91,13 +91,16 @@ function entriesOf(directory: string): Dirent[] {
   }
 }
 
-/** Makes an empty git directory of a work tree, without HEAD. Fails when there is anything already, a link for example. */
-export async function makeGitDirectory(path: string): Promise<void> {
+/**
+ * Makes an empty git directory, of a work tree without HEAD. Fails when there is anything already, a link for example. Written here
+ * and not by `git init`, which would bring hooks.
+ */
+export async function makeGitDirectory(path: string, layout: Layout): Promise<void> {
   mkdirSync(path, { mode: 0o700 });
-  for (const name of ['objects/info', 'refs', 'info']) {
+  for (const name of ['refs', ...Object.keys(layout.entries)]) {
     mkdirSync(join(path, name), { recursive: true });
   }
-  await setBack(path, WORK_TREE);
+  await setBack(path, layout);
 }
 
 /** Writes `content` to `path` unless that is what it says. */

@@ -2,10 +2,8 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { discard, discardLeftovers, isUsableDirectory, placeForNew } from '../lib/discard.ts';
 import { isObjectName } from '../lib/names.ts';
-import { MIRROR, setBack, textOf } from './git-directory.ts';
+import { LOCK, makeGitDirectory, MIRROR, textOf } from './git-directory.ts';
 
-/** The second is no lock by its name, and is one all the same. */
-const LOCK = /\.lock$|^packed-refs\.new$/;
 /** The last keeps a pack from ever being put together with others. */
 const UNFINISHED_PACK = /\.lock$|^\.?tmp[_-]|\.keep$/;
 /** A ref as `packed-refs` has it. What begins with "#" or "^" there is none. */
@@ -14,16 +12,13 @@ const UNUSUAL = /[\0-\x20\x7f]/;
 
 /**
  * Makes `path` a bare repository with our configuration: a new one when there is none, made under another name, so that there
- * never is half a mirror. Written here and not by `git init`, which would bring hooks.
+ * never is half a mirror.
  */
 export async function makeMirror(path: string, parent: string): Promise<void> {
   if (isMirror(path)) return;
+  await mkdir(parent, { recursive: true, mode: 0o700 });
   const made = placeForNew(parent);
-  await mkdir(join(made, 'objects', 'info'), { recursive: true, mode: 0o700 });
-  await mkdir(join(made, 'objects', 'pack'));
-  await mkdir(join(made, 'refs', 'heads'), { recursive: true });
-  await mkdir(join(made, 'refs', 'tags'));
-  await setBack(made, MIRROR);
+  await makeGitDirectory(made, MIRROR);
   await discard(path, parent);
   await rename(made, path);
 }

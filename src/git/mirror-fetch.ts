@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { discard } from '../lib/discard.ts';
-import { describeError, errorCode } from '../lib/errors.ts';
+import { describeError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { createMutex } from '../lib/mutex.ts';
 import { createSingleFlight } from '../lib/single-flight.ts';
@@ -17,6 +17,14 @@ const FETCH = 'fetch --quiet --no-tags --no-write-fetch-head --no-auto-gc'.split
 const ALL = ['--force', '--prune', '--no-recurse-submodules'];
 const REFSPECS = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
 
+/** Fills the mirror of a repository at `path`; `started` is called when it may miss from then on what changes. */
+type Work = (
+  repository: string,
+  path: string,
+  stop: AbortSignal,
+  started: () => void,
+) => Promise<void>;
+
 export type MirrorFetch = ReturnType<typeof createMirrorFetch>;
 
 /** Whatever writes into a mirror, one call at a time for each repository. All throw as `gitFailure` says. */
@@ -31,19 +39,20 @@ export function createMirrorFetch(deps: {
   const { directory, local, remote, logger, clock } = deps;
   const { fetchTimeoutMs: timeoutMs, maxPacks } = deps.limits;
   const mutex = createMutex();
-  const createFlight = () => createSingleFlight(mutex, () => clock.now());
-  const [fetches, renewals] = [createFlight(), createFlight()];
 
   return {
     /**
      * Brings all branches and tags, deletions and forced updates too, as they are on the server after this call. Makes a mirror
-     * that is missing, and makes one again that git calls damaged. Those who ask before the fetch has started share it, and with
-     * `since` those for whom one under way that was asked for at that time or later will do.
+     * that is missing. Those who ask before the fetch has started share it, and with `since` those for whom one under way that was
+     * asked for at that time or later will do.
      */
-    fetch: (repository: string, options?: Stoppable) => share(fetches, false, repository, options),
+    fetch: shared(fetchAll),
 
     /** The same with a new mirror, for a reader that found it damaged. */
-    renew: (repository: string, options?: Stoppable) => share(renewals, true, repository, options),
+    renew: shared(async (repository, path, stop, started) => {
+      await discard(path, directory);
+      await fetchAll(repository, path, stop, started);
+    }),
 
     /** One commit that no branch or tag leads to, without a ref; the mirror has to be there. */
     async fetchCommit(repository: string, sha: string, { signal }: Stoppable): Promise<void> {
@@ -51,50 +60,33 @@ export function createMirrorFetch(deps: {
       const args = (url: string) => [...FETCH, '--end-of-options', url, sha];
       const key = repositoryDirectory(repository);
       const gitDirectory = join(directory, key);
-      await mutex.run(key, async () => {
-        await cleanly(gitDirectory, async () => {
-          await remote({ doing, repository, args, gitDirectory, timeoutMs, signal });
-        });
-      });
+      const fetch = () => remote({ doing, repository, args, gitDirectory, timeoutMs, signal });
+      await mutex.run(key, () => cleanly(gitDirectory, fetch));
     },
 
     /** Whether something is written into the mirror with this directory name, or waits for its turn. */
     isBusy: (name: string) => mutex.isBusy(name),
   };
 
-  async function share(
-    flight: ReturnType<typeof createSingleFlight>,
-    again: boolean,
-    repository: string,
-    { signal, since }: Stoppable = {},
-  ): Promise<void> {
-    const key = repositoryDirectory(repository);
-    const path = join(directory, key);
-    async function work(stop: AbortSignal, started: () => void): Promise<void> {
-      const startedAt = clock.now();
-      if (again) await discard(path, directory);
+  function shared(work: Work) {
+    const flight = createSingleFlight(mutex, () => clock.now());
+    return async (repository: string, { signal, since }: Stoppable = {}): Promise<void> => {
+      const key = repositoryDirectory(repository);
+      const path = join(directory, key);
       try {
-        await fetchInto(path, repository, stop, started);
+        await flight(
+          key,
+          (stop, started) => cleanly(path, () => work(repository, path, stop, started)),
+          { signal, since },
+        );
       } catch (error) {
-        if (errorCode(error) !== 'git-damaged') throw error;
-        logger.warn({ repository, error: describeError(error) }, 'mirror is damaged, made again');
-        await discard(path, directory);
-        await fetchInto(path, repository, stop, started);
+        throw signal?.aborted ? gitStopped(`fetching ${repository}`, signal) : error;
       }
-      logger.debug({ repository, ms: clock.now() - startedAt }, 'fetched');
-    }
-    try {
-      await flight(key, (stop, started) => cleanly(path, () => work(stop, started)), {
-        signal,
-        since,
-      });
-    } catch (error) {
-      throw signal?.aborted ? gitStopped(`fetching ${repository}`, signal) : error;
-    }
+    };
   }
 
   /** Nothing that a git left which was killed, at any time and also by the system, is in the way of `work`, nor stays after it. */
-  async function cleanly(path: string, work: () => Promise<void>): Promise<void> {
+  async function cleanly(path: string, work: () => Promise<unknown>): Promise<void> {
     await cleanMirror(path);
     try {
       await work();
@@ -105,21 +97,23 @@ export function createMirrorFetch(deps: {
     }
   }
 
-  async function fetchInto(
-    path: string,
+  async function fetchAll(
     repository: string,
+    gitDirectory: string,
     signal: AbortSignal,
     onStart: () => void,
   ): Promise<void> {
-    const isNew = !isMirror(path);
-    await makeMirror(path, directory);
+    const startedAt = clock.now();
+    const isNew = !isMirror(gitDirectory);
+    await makeMirror(gitDirectory, directory);
     const doing = `fetching ${repository}`;
     const args = (url: string) => [...FETCH, ...ALL, '--end-of-options', url, ...REFSPECS];
-    await remote({ doing, repository, args, gitDirectory: path, timeoutMs, signal, onStart });
-    if (!isNew && (await countPacks(path)) < maxPacks) return;
+    await remote({ doing, repository, args, gitDirectory, timeoutMs, signal, onStart });
+    logger.debug({ repository, ms: clock.now() - startedAt }, 'fetched');
+    if (!isNew && (await countPacks(gitDirectory)) < maxPacks) return;
     // Small packs and loose refs make every look-up slower. Nothing is dropped: a commit that was forced away may be checked out.
     for (const tidying of ['pack-refs --all', 'repack --geometric=2 -d --quiet']) {
-      await local({ doing, args: tidying.split(' '), gitDirectory: path, signal }).catch(
+      await local({ doing, args: tidying.split(' '), gitDirectory, signal }).catch(
         (error: unknown) => {
           if (signal.aborted) throw error;
           logger.warn({ repository, error: describeError(error) }, 'mirror could not be tidied up');

@@ -8,8 +8,8 @@ import { isMirror } from './mirror-directory.ts';
 import type { MirrorFetch } from './mirror-fetch.ts';
 import type { ServerRefs, Stoppable } from './server-refs.ts';
 
-/** Facts of each kind that are remembered at most. The oldest go first. */
-const MOST = 10_000;
+/** Facts that are remembered at most. The oldest go first. */
+const MOST = 20_000;
 
 /** One repository's mirror, as those who read it see it. All throw as `gitFailure` says. */
 export type Mirror = ReturnType<ReturnType<typeof createOpenMirror>>;
@@ -23,9 +23,8 @@ export function createOpenMirror(deps: {
   limits: { maxPaths: number };
 }) {
   const { local, mirrorFetch, serverRefs, limits } = deps;
-  /** What mirrors have, and what two commits have in common. Nothing is ever dropped from a mirror. */
-  const known = new Map<string, true>();
-  const bases = new Map<string, string>();
+  /** Commits that mirrors have, and what two have in common. Nothing is ever dropped from a mirror. */
+  const facts = new Map<string, string>();
 
   return (repository: string, options: Stoppable) => {
     const directory = join(deps.directory, repositoryDirectory(repository));
@@ -42,7 +41,7 @@ export function createOpenMirror(deps: {
     async function has(sha: string): Promise<boolean> {
       checkSha(sha);
       if (!isMirror(directory)) return false;
-      if (known.has(keyOf(sha))) return true;
+      if (facts.has(keyOf(sha))) return true;
       const args = ['cat-file', '-t', '--end-of-options', sha];
       const { exitCode, stdout } = await git(args, [0, 1, 128]);
       if (exitCode !== 0) return false;
@@ -54,7 +53,7 @@ export function createOpenMirror(deps: {
     }
 
     /** The commit is there: nothing need be asked about it. */
-    const remember = (sha: string) => keep(known, keyOf(sha), true);
+    const remember = (sha: string) => keep(keyOf(sha), 'commit');
 
     /** A mirror that was made again is another one. */
     function keyOf(sha: string): string {
@@ -86,8 +85,8 @@ export function createOpenMirror(deps: {
     async function mergeBase(one: string, two: string): Promise<string> {
       const key = [one, two].toSorted().join(' ');
       const args = ['merge-base', '--end-of-options', one, two];
-      const base = bases.get(key) ?? (await git(args, [0, 1])).stdout.toString().trim();
-      keep(bases, key, base);
+      const base = facts.get(key) ?? (await git(args, [0, 1])).stdout.toString().trim();
+      keep(key, base);
       return base;
     }
 
@@ -111,25 +110,26 @@ export function createOpenMirror(deps: {
       return exitCode === 0 ? stdout.toString().trim() : undefined;
     }
 
-    const defaultBranch = async () => await serverRefs.defaultBranch(repository, options);
-    const server = { fetch, ensure, defaultBranch, maxPaths: limits.maxPaths };
     return {
       repository,
       directory,
-      ...server,
+      maxPaths: limits.maxPaths,
       git,
+      fetch,
       has,
       remember,
+      ensure,
       mergeBase,
       leadsTo,
       refsTo,
       commitOf,
+      defaultBranch: async () => await serverRefs.defaultBranch(repository, options),
     };
   };
-}
 
-function keep<Value>(facts: Map<string, Value>, key: string, value: Value): void {
-  facts.set(key, value);
-  const [oldest] = facts.keys();
-  if (facts.size > MOST && oldest !== undefined) facts.delete(oldest);
+  function keep(fact: string, answer: string): void {
+    facts.set(fact, answer);
+    const [oldest] = facts.keys();
+    if (facts.size > MOST && oldest !== undefined) facts.delete(oldest);
+  }
 }

@@ -4,18 +4,17 @@ import type { Clock } from '../lib/clock.ts';
 import { discard } from '../lib/discard.ts';
 import { describeError, errorCode } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import { changedPaths } from './changed-paths.ts';
+import { changedPaths, mergePreview } from './changed-paths.ts';
 import { repositoryDirectory } from './directory-names.ts';
 import { findRevision } from './find-revision.ts';
 import { isAncestor, kindOfHead, readCommit, resolveTag, standing, standings } from './history.ts';
 import type { Inherited } from './git-process.ts';
 import { createLocalGit } from './local-git.ts';
-import { mergePreview } from './merge-preview.ts';
 import { createOpenMirror, type Mirror } from './mirror.ts';
 import { sweepMirrors } from './mirror-directory.ts';
 import { createMirrorFetch } from './mirror-fetch.ts';
 import { readTexts } from './read-texts.ts';
-import { createRemoteGit, createServersGit, type GitServer } from './remote-git.ts';
+import { createRemoteGit, type GitServer } from './remote-git.ts';
 import { createServerRefs, type Stoppable } from './server-refs.ts';
 
 /** What bounds the work on a mirror: times in milliseconds. */
@@ -40,7 +39,7 @@ export type MirrorLimits = typeof LIMITS;
  */
 export type Mirrors = ReturnType<typeof createMirrors>;
 
-/** The mirrors in `directory`. `others`: servers beside the first, by their names. Throws as `createRemoteGit` does. */
+/** The mirrors in `directory`. `others`: servers beside the first, by their names. */
 export function createMirrors(
   deps: GitServer &
     Inherited & {
@@ -56,14 +55,7 @@ export function createMirrors(
   const { queryTimeoutMs: timeoutMs, maxBytes, killAfterMs } = limits;
   const directory = resolve(deps.directory);
   const local = createLocalGit({ ...deps, timeoutMs, maxBytes, killAfterMs });
-  const { environment } = deps;
-  const others = [...(deps.others ?? [])].map(([name, server]) => {
-    return [name, createRemoteGit({ ...server, environment, maxBytes, killAfterMs })] as const;
-  });
-  const remote = createServersGit(
-    createRemoteGit({ ...deps, maxBytes, killAfterMs }),
-    new Map(others),
-  );
+  const remote = createRemoteGit({ ...deps, maxBytes, killAfterMs });
   const mirrorFetch = createMirrorFetch({ ...deps, directory, local, remote, limits });
   const serverRefs = createServerRefs(remote, timeoutMs);
   const open = createOpenMirror({ directory, local, mirrorFetch, serverRefs, limits });
@@ -93,7 +85,7 @@ export function createMirrors(
 
   return {
     ...serverRefs,
-    fetch: mirrorFetch.fetch,
+    fetch: ask((mirror) => mirror.fetch()),
     renew: mirrorFetch.renew,
     /** Where the mirror is, or will be: an absolute path. */
     directoryOf: (repository: string) => join(directory, repositoryDirectory(repository)),

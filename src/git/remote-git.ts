@@ -13,7 +13,7 @@ export interface GitCredential {
 
 /** A server, and how git reaches it. */
 export interface GitServer {
-  /** `https://github.com`. */
+  /** `https://github.com`: http(s), without a user, a query or a slash at its end. */
   serverUrl: string;
   credentials: (repository: string) => Promise<GitCredential | undefined>;
   /** Told that the server refused what `credentials` gave, which may have something newer. */
@@ -41,95 +41,81 @@ export type RemoteCall = Pick<GitRun, 'doing' | 'timeoutMs' | 'signal' | 'onStar
 export type RemoteGit = (call: RemoteCall) => Promise<string>;
 
 /**
- * git against a server, over HTTP and nothing else. The credential goes into git's environment as a header for this server only,
- * and redirects are not followed, so that no other host sees it. When the server refuses a credential and there is another by
- * then, git is run once more; so it is when the repository has another name by now. Throws TerminalError `invalid-server-url`.
+ * git against servers, over HTTP and nothing else: the first one's, or that of `others` which the repository names. The credential
+ * goes into git's environment as a header for its own server only, and redirects are not followed, so that no other host sees it.
+ * When the server refuses a credential and there is another by then, git is run once more; so it is when the repository has another
+ * name by now. Throws TerminalError `server-unknown`.
  */
 export function createRemoteGit(
-  deps: GitServer & Pick<GitRun, 'maxBytes' | 'killAfterMs'> & Inherited,
+  deps: GitServer &
+    Pick<GitRun, 'maxBytes' | 'killAfterMs'> &
+    Inherited & { others?: ReadonlyMap<string, GitServer> },
 ): RemoteGit {
-  const { credentials, names, maxBytes, killAfterMs } = deps;
-  const server = checkServerUrl(deps.serverUrl);
+  const { environment, maxBytes, killAfterMs } = deps;
 
   return async (call) => {
-    checkRepository(call.repository);
+    const server = serverOf(checkRepository(call.repository));
+    const { names } = server;
     const name = (await names?.of(call.repository)) ?? call.repository;
     try {
-      return await withCredential(call, name);
+      return await withCredential(server, call, name);
     } catch (error) {
       if (errorCode(error) !== 'repository-moved' || names === undefined) throw error;
       const other = await names.ask(name).catch(() => name);
       if (other.toLowerCase() === name.toLowerCase()) throw error;
-      return await withCredential(call, other);
+      return await withCredential(server, call, other);
     }
   };
 
-  async function withCredential(call: RemoteCall, name: string): Promise<string> {
-    const url = `${server}/${elsewhere(name)?.path ?? checkRepository(name)}.git`;
-    const credential = await credentials(name);
+  function serverOf(repository: string): GitServer {
+    const place = elsewhere(repository);
+    const server = place === undefined ? deps : deps.others?.get(place.server);
+    if (server !== undefined) return server;
+    throw new TerminalError('server-unknown', `there is no server called ${place?.server}`, {
+      hint: 'name it in MAINSHEET_SERVERS, with its type and URL',
+    });
+  }
+
+  async function withCredential(
+    server: GitServer,
+    call: RemoteCall,
+    name: string,
+  ): Promise<string> {
+    const credential = await server.credentials(name);
     try {
-      return await run(call, url, credential);
+      return await run(server, call, name, credential);
     } catch (error) {
       if (credential === undefined || errorCode(error) !== 'git-authentication') throw error;
-      deps.refused?.(name);
-      const other = await credentials(name);
+      server.refused?.(name);
+      const other = await server.credentials(name);
       if (other === undefined || other.password === credential.password) throw error;
-      return await run(call, url, other);
+      return await run(server, call, name, other);
     }
   }
 
   async function run(
+    server: GitServer,
     { doing, args, gitDirectory, timeoutMs, signal, onStart }: RemoteCall,
-    url: string,
+    name: string,
     credential: GitCredential | undefined,
   ): Promise<string> {
     if (gitDirectory !== undefined) await setBack(gitDirectory, MIRROR);
+    const url = `${server.serverUrl}/${elsewhere(name)?.path ?? checkRepository(name)}.git`;
     // Without one git must not look for one in the directories above.
     const place = { GIT_DIR: gitDirectory ?? '/dev/null' };
-    const env = { ...remoteEnvironment(server, credential, deps), ...place };
-    const secrets = secretsOf(credential, deps.wayOut?.proxy);
+    const env = { ...remoteEnvironment(server, credential, environment), ...place };
+    const secrets = secretsOf(credential, server.wayOut?.proxy);
     const call = { doing, args: args(url), env, cwd: '/', secrets, signal, onStart };
     return (await runGit({ ...call, timeoutMs, killAfterMs, maxBytes })).stdout.toString();
   }
 }
 
-/**
- * git against several servers: a call goes to the one that its repository names, and never to another. Throws TerminalError
- * `server-unknown`.
- */
-export function createServersGit(
-  github: RemoteGit,
-  others: ReadonlyMap<string, RemoteGit>,
-): RemoteGit {
-  return async (call) => {
-    const place = elsewhere(checkRepository(call.repository));
-    if (place === undefined) return await github(call);
-    const other = others.get(place.server);
-    if (other !== undefined) return await other(call);
-    throw new TerminalError('server-unknown', `there is no server called ${place.server}`, {
-      hint: 'name it in MAINSHEET_SERVERS, with its type and URL',
-    });
-  };
-}
-
-/** The URL without a slash at its end, when it is plain HTTP(S). */
-function checkServerUrl(value: string): string {
-  const url = URL.canParse(value) ? new URL(value) : undefined;
-  const plain =
-    (url?.protocol === 'https:' || url?.protocol === 'http:') &&
-    `${url.username}${url.password}${url.search}${url.hash}` === '';
-  if (plain) return url.href.replace(/\/+$/, '');
-  throw new TerminalError('invalid-server-url', 'the git server has to be an http(s) URL', {
-    hint: 'Set GITHUB_SERVER_URL to something like https://github.com, without a user or a query.',
-  });
-}
-
 function remoteEnvironment(
-  server: string,
+  { serverUrl, wayOut }: GitServer,
   credential: GitCredential | undefined,
-  deps: Parameters<typeof createRemoteGit>[0],
+  environment: Inherited['environment'],
 ): Record<string, string> {
-  const { proxy, trustedFile } = deps.wayOut ?? {};
+  const { proxy, trustedFile } = wayOut ?? {};
   const settings: Record<string, string> = {
     // git would go on sending the header to the host it was redirected to.
     'http.followRedirects': 'false',
@@ -144,9 +130,9 @@ function remoteEnvironment(
     'fetch.unpackLimit': '1',
   };
   if (credential !== undefined) {
-    settings[`http.${server}/.extraHeader`] = `Authorization: Basic ${basic(credential)}`;
+    settings[`http.${serverUrl}/.extraHeader`] = `Authorization: Basic ${basic(credential)}`;
   }
-  const inherited = { ...deps.environment };
+  const inherited = { ...environment };
   if (trustedFile !== undefined) {
     settings['http.sslCAInfo'] = trustedFile;
     settings['http.proxySSLCAInfo'] = trustedFile;

@@ -2,7 +2,7 @@ import { chmod, copyFile, link, mkdir, readdir, writeFile } from 'node:fs/promis
 import { dirname, join } from 'node:path';
 import { errorCode, RetryableError } from '../lib/errors.ts';
 import type { Owner } from '../lib/owner.ts';
-import { keepFile, makeGitDirectory } from './git-directory.ts';
+import { keepFile, makeGitDirectory, WORK_TREE } from './git-directory.ts';
 import { readRefs } from './mirror-directory.ts';
 
 /** What a repository's objects are in: packs with their indexes, and single objects in directories of two digits. */
@@ -27,7 +27,7 @@ export async function giveStepsGit(
   const refs = [...(await readRefs(mirror))].slice(0, MOST_REFS);
   const lines = refs.map(([ref, at]) => `${at} ${ref.replace(/^refs\/heads\//, ORIGIN)}\n`);
   const objects = join(mirror, 'objects');
-  await makeGitDirectory(path);
+  await makeGitDirectory(path, WORK_TREE);
   if (owner === undefined) await keepFile(join(path, 'objects/info/alternates'), `${objects}\n`);
   // After the refs were read, so that no object that they need is missed.
   else await linkObjects(objects, join(path, 'objects'));

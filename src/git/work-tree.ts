@@ -5,7 +5,7 @@ import { isUsableDirectory, placeForNew } from '../lib/discard.ts';
 import { errorCode, RetryableError, TerminalError } from '../lib/errors.ts';
 import { handOver, letPass, type Owner } from '../lib/owner.ts';
 import { findStray, readIndex } from './exactness.ts';
-import { keepFile, makeGitDirectory, MIRROR, setBack } from './git-directory.ts';
+import { keepFile, makeGitDirectory, MIRROR, setBack, WORK_TREE } from './git-directory.ts';
 import type { LocalGit } from './local-git.ts';
 import { giveStepsGit } from './steps-git.ts';
 
@@ -42,30 +42,32 @@ export function isWorkTree(place: Place): boolean {
 export async function makeWorkTree(place: Place, workDirectory: string): Promise<void> {
   const made = placeOf(placeForNew(workDirectory));
   await mkdir(made.directory, { mode: 0o700 });
-  await makeGitDirectory(made.git);
+  await makeGitDirectory(made.git, WORK_TREE);
   await writeFile(join(made.git, 'HEAD'), 'ref: refs/heads/main\n');
   await mkdir(made.tree);
   await rename(made.directory, place.directory);
 }
 
-/** What a tree is brought to, and how. */
+/** What a tree is brought to. */
 export interface Bringing {
-  sha: string;
+  /** `owner/name`. */
   repository: string;
-  /** Where the commit's objects are. */
-  mirror: string;
-  git: LocalGit;
-  signal: AbortSignal | undefined;
-  /** To whom the tree is to belong. It is to be made again for each run then. */
-  owner: Owner | undefined;
+  sha: string;
+  /** To whom the tree is to belong, which is made again for each run then; undefined: to this process's user. */
+  owner?: Owner | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /**
- * Brings the tree to exactly the commit `sha`, and proves it: HEAD, the contents of every file, and that there is nothing else.
- * Throws RetryableError `checkout-differs`, TerminalError `tree-impossible`, or as `gitFailure` says.
+ * Brings the tree to exactly the commit `sha` of `mirror`, and proves it: HEAD, the contents of every file, and that there is
+ * nothing else. Throws RetryableError `checkout-differs`, TerminalError `tree-impossible`, or as `gitFailure` says.
  */
-export async function bringTo(place: Place, bringing: Bringing): Promise<void> {
-  const { sha, repository, mirror, git, signal, owner } = bringing;
+export async function bringTo(
+  place: Place,
+  { repository, sha, owner, signal }: Bringing,
+  mirror: string,
+  git: LocalGit,
+): Promise<void> {
   const doing = `checking out ${repository} at ${sha}`;
   const run = async (...args: string[]): Promise<Buffer> => {
     const call = { doing, args, gitDirectory: place.git, workTree: place.tree, signal };

@@ -144,31 +144,3 @@ test('after an aborted fetch the next one works', TIME_LIMIT, async (t) => {
   server.fault = undefined;
   await mirrors.ensureCommit(repository, await git('rev-parse', 'HEAD'));
 });
-
-for (const serverUrl of [
-  'file:///srv/git',
-  'ext::sh -c touch% pwned',
-  'ssh://git@github.com',
-  'git@github.com:acme',
-  '/srv/git',
-  '--upload-pack=x',
-  `https://user:${PASSWORD}@github.com`,
-  'https://github.com/?a=b',
-]) {
-  test(`a git server ${serverUrl.slice(0, 18)}… is refused`, () => {
-    assert.throws(
-      () =>
-        createMirrors({
-          directory: '/nonexistent',
-          serverUrl,
-          credentials: async () => await Promise.resolve(undefined),
-          logger: silent,
-          clock: systemClock,
-        }),
-      (error) =>
-        error instanceof MainsheetError &&
-        error.code === 'invalid-server-url' &&
-        !error.message.includes('Geheim'),
-    );
-  });
-}
