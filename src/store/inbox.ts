@@ -89,11 +89,8 @@ export function createInbox(db: Db, engine: Engine) {
   const { all, change, first } = queries(db);
   const claims = createClaims(db, 'deliveries', PENDING);
   const byId = (id: string, attempt?: number) => attemptOf(sql`id = ${id}`, attempt);
-  // Building these costs as much as running them: of one the text depends on the number of rows alone, of the other on nothing.
+  // Building these costs as much as running them, and their text depends on the number of rows alone.
   const insertions = new Map<number, CompiledQuery<{ id: string }>>();
-  const closing = sql`update deliveries
-    set attempts = 1, state = 'processed', processed_at = ${0}, outcome = ${''}
-    where seq = ${0} and ${PENDING} and attempts = 0`.compile(db);
 
   function insertion(rows: readonly Row[]): CompiledQuery<{ id: string }> {
     let query = insertions.get(rows.length);
@@ -213,13 +210,19 @@ export function createInbox(db: Db, engine: Engine) {
       outcomes: ReadonlyMap<WaitingDelivery, DeliveryOutcome>,
       now: number,
     ): Promise<WaitingDelivery[]> {
-      const closed: WaitingDelivery[] = [];
-      for (const [one, outcome] of outcomes) {
-        const parameters = [now, JSON.stringify(outcome), one.seq];
-        const { numAffectedRows } = await db.executeQuery({ ...closing, parameters });
-        if (numAffectedRows === 1n) closed.push(one);
-      }
-      return closed;
+      if (outcomes.size === 0) return [];
+      const ends = [...outcomes].map(
+        ([{ seq }, outcome]) => sql`(cast(${seq} as bigint), ${JSON.stringify(outcome)})`,
+      );
+      const seqs = [...outcomes.keys()].map(({ seq }) => seq);
+      // The columns of `values` have these names on both engines.
+      const rows = await all<{ seq: number }>`update deliveries
+        set attempts = 1, state = 'processed', processed_at = ${now}, outcome = ends.column2
+        from (values ${sql.join(ends)}) as ends
+        where seq = ends.column1 and seq between ${Math.min(...seqs)} and ${Math.max(...seqs)}
+        and ${PENDING} and attempts = 0 returning seq`;
+      const closed = new Set(rows.map(({ seq }) => seq));
+      return [...outcomes.keys()].filter(({ seq }) => closed.has(seq));
     },
 
     /** Makes a claim last until `leaseUntil`. False when the delivery is closed, or another's by now. */

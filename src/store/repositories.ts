@@ -68,6 +68,8 @@ export interface RepositoriesInMemory extends Repositories {
   namesSeen(id: number | undefined, name: string, now: number): Promise<Names>;
   /** What `namesSeen` would answer, where that is in memory. */
   namesKept(id: number | undefined, name: string): Names | undefined;
+  /** For deliveries that are looked at at one moment: what was answered is kept for these, also where the table is `shared`. */
+  atOneMoment(): RepositoriesInMemory;
 }
 
 /** What was answered is kept until a name changes; nothing is where other processes write to the table (`shared`). */
@@ -88,9 +90,10 @@ export function keepNames(repositories: Repositories, shared: boolean): Reposito
     return changed;
   }
 
-  return {
+  const inMemory: RepositoriesInMemory = {
     ...repositories,
     see,
+    atOneMoment: () => (shared ? keepNames(repositories, false) : inMemory),
     namesKept: (id, name) => kept.get(`${id} ${name}`),
     async namesSeen(id, name, now) {
       if (id !== undefined) await see(id, name, now);
@@ -101,4 +104,5 @@ export function keepNames(repositories: Repositories, shared: boolean): Reposito
       return names;
     },
   };
+  return inMemory;
 }

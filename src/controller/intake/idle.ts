@@ -23,11 +23,14 @@ const HAVE_THEIR_TURN: ReadonlySet<Event['kind']> = new Set([
 ]);
 /** Deliveries that are looked at together. */
 const MOST_AT_ONCE = 256;
+/** All that wait are looked at again after so long, in milliseconds. */
+const AGAIN_MS = 1000;
 
 /**
  * Closes what decides nothing: deliveries of which the event's kind or ref alone says that no spec names it. They change
- * nothing, so their order does not matter and git is not asked; many are closed in one transaction. Each delivery is looked
- * at once. Answers whether there may be more.
+ * nothing, so their order does not matter and git is not asked; many are closed in one transaction. Those that wait are looked at
+ * again now and then: of several processes, the one that numbers its rows first may be the last to commit them. Answers whether
+ * there may be more.
  */
 export type CloseIdle = () => Promise<boolean>;
 
@@ -37,15 +40,16 @@ export function createCloseIdle(deps: {
   announce: Announce;
   clock: Clock;
 }): CloseIdle {
-  const { store, recognize, announce, clock } = deps;
+  const { store, announce, clock } = deps;
   /** The last delivery that was looked at. */
   let last = 0;
+  let beganAt = clock.elapsed();
   let passing: Promise<boolean> | undefined;
 
-  async function judge({
-    delivery,
-    payload: text,
-  }: WaitingDelivery): Promise<DeliveryOutcome | undefined> {
+  async function judge(
+    { delivery, payload: text }: WaitingDelivery,
+    recognize: Recognize,
+  ): Promise<DeliveryOutcome | undefined> {
     const payload = JSON.parse(text) as Json;
     return await outcomeOfIdle(await recognize(delivery.event, payload), payload);
   }
@@ -53,9 +57,10 @@ export function createCloseIdle(deps: {
   async function pass(): Promise<boolean> {
     const waiting = await store.inbox.waiting(last, clock.now(), MOST_AT_ONCE);
     const idle = new Map<WaitingDelivery, DeliveryOutcome>();
+    const recognize = deps.recognize.atOneMoment();
     for (const one of waiting) {
       // What cannot be read is left to the way of a single delivery, which says so.
-      const outcome = await judge(one).catch(() => undefined);
+      const outcome = await judge(one, recognize).catch(() => undefined);
       if (outcome !== undefined) idle.set(one, outcome);
     }
     if (idle.size > 0) {
@@ -66,7 +71,12 @@ export function createCloseIdle(deps: {
       }
     }
     last = waiting.at(-1)?.seq ?? last;
-    return waiting.length === MOST_AT_ONCE;
+    const more = waiting.length === MOST_AT_ONCE;
+    if (!more && clock.elapsed() - beganAt >= AGAIN_MS) {
+      last = 0;
+      beganAt = clock.elapsed();
+    }
+    return more;
   }
 
   return () => (passing ??= pass().finally(() => (passing = undefined)));

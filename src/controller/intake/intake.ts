@@ -104,10 +104,11 @@ export function createIntake(deps: {
 
   async function turn(signal: AbortSignal): Promise<boolean> {
     if (!isReady()) return false;
-    if (await closeIdle()) return true;
-    if (slots.room() === 0) return false;
+    // Others are not waited for until there are none of these: then a flood of them would hold up what is to be deployed.
+    const more = await closeIdle();
+    if (slots.room() === 0) return more;
     const claimed = await store.inbox.claim(clock.now(), deps.leaseMs, [...busy]);
-    if (claimed === undefined) return false;
+    if (claimed === undefined) return more;
     const over = new AbortController();
     void slots.fill(work(claimed, signal)).then(() => over.abort());
     await clock.sleep(SLOW_MS, over.signal);

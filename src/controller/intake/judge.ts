@@ -21,6 +21,8 @@ export interface Recognize {
   (eventName: string, payload: Json): Promise<Recognized>;
   /** The same from memory; undefined when the store has to be asked what the repository is called. */
   atOnce(eventName: string, payload: Json): Recognized | undefined;
+  /** The same for many that are read at one moment: the store is asked once about each repository. */
+  atOneMoment(): Recognize;
 }
 
 /** Asks every spec of the event's repository for its verdict. `patient`, `since` and what is thrown as in `Resolve`. */
@@ -35,7 +37,7 @@ export type Judge = (
 export function createRecognize(deps: {
   catalog: Pick<Catalog, 'forRepository' | 'forHook' | 'hook' | 'byName'>;
   snapshots: Pick<Snapshots, 'get'>;
-  repositories: Pick<RepositoriesInMemory, 'namesSeen' | 'namesKept'>;
+  repositories: Pick<RepositoriesInMemory, 'namesSeen' | 'namesKept' | 'atOneMoment'>;
   whyNoPlan: WhyNoPlan;
   clock: Clock;
 }): Recognize {
@@ -45,10 +47,12 @@ export function createRecognize(deps: {
     const own = recognizeOwn(catalog, name, payload);
     if (own !== undefined) return await withSnapshot(own);
     const event = toEvent(name, payload);
-    if (event.repository === undefined) return { event, candidates: [] };
+    const { repository } = event;
+    if (repository === undefined) return { event, candidates: [] };
     const id = numberOf(name, payload);
-    const names = await repositories.namesSeen(id, event.repository, clock.now());
-    return called(event, event.repository, names);
+    const kept = repositories.namesKept(id, repository);
+    const names = kept ?? (await repositories.namesSeen(id, repository, clock.now()));
+    return called(event, repository, names);
   }
 
   async function withSnapshot({ event, candidates, digest }: Own): Promise<Recognized> {
@@ -81,7 +85,8 @@ export function createRecognize(deps: {
       : { event: { ...other, reason }, candidates };
   }
 
-  return Object.assign(recognize, { atOnce });
+  const atOneMoment = () => createRecognize({ ...deps, repositories: repositories.atOneMoment() });
+  return Object.assign(recognize, { atOnce, atOneMoment });
 }
 
 /** Other servers number their repositories as GitHub does. */

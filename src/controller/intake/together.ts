@@ -38,18 +38,21 @@ export type JudgeTogether = (
 export function createJudgeTogether(deps: {
   inbox: Pick<Inbox, 'following'>;
   mirrors: Pick<Mirrors, 'standings'>;
-  recognize: Pick<Recognize, 'atOnce'>;
+  recognize: Pick<Recognize, 'atOneMoment'>;
   resolve: Resolve;
   clock: Clock;
 }): JudgeTogether {
   const { inbox, mirrors, resolve, clock } = deps;
 
   /** A push of which the payload leaves open only whether its branch has it. */
-  function read({ delivery, payload: text }: ClaimedDelivery): Push | undefined {
+  async function read(
+    { delivery, payload: text }: ClaimedDelivery,
+    recognize: Recognize,
+  ): Promise<Push | undefined> {
     try {
       const payload = JSON.parse(text) as Json;
-      const { event, candidates = [] } = deps.recognize.atOnce(delivery.event, payload) ?? {};
-      if (event?.kind !== 'push' || event.branch === undefined || event.deleted) return undefined;
+      const { event, candidates } = await recognize(delivery.event, payload);
+      if (event.kind !== 'push' || event.branch === undefined || event.deleted) return undefined;
       const specs = candidates.map(({ spec }) => spec);
       if (event.sha === undefined || needsChangedPaths(specs, event)) return undefined;
       return { event, sha: event.sha, candidates, payload };
@@ -81,13 +84,14 @@ export function createJudgeTogether(deps: {
   }
 
   return async (claimed, signal) => {
-    const first = read(claimed);
+    const recognize = deps.recognize.atOneMoment();
+    const first = await read(claimed, recognize);
     if (first === undefined) return undefined;
     const { repository, ref } = first.event;
     const waiting = await inbox.following(claimed.delivery, clock.now(), MOST, MOST_BYTES);
     const behind: (Push & { waiting: WaitingDelivery })[] = [];
     for (const one of waiting) {
-      const push = read(one);
+      const push = await read(one, recognize);
       if (push?.event.repository !== repository || push.event.ref !== ref) break;
       behind.push({ ...push, waiting: one });
     }

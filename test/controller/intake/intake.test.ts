@@ -19,6 +19,7 @@ import { openSqlite } from '../../../src/store/engine.ts';
 import { createStore, type Store } from '../../../src/store/index.ts';
 import { createFixture as createGit, silent } from '../../git/fixture.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
+import { bothEngines } from '../../support/engines.ts';
 import { recordLog } from '../../support/log.ts';
 import { until } from '../../support/until.ts';
 
@@ -34,6 +35,27 @@ const push = (branches: string[], paths: string[]): DeploymentSpec['on'] => ({
   release: undefined,
   workflowRun: undefined,
 });
+
+/** The store, where so many deliveries that no spec names come each time it is asked for some. */
+function flooded(store: Store, flood: { size: number; repository: string }): Store {
+  let came = 0;
+  const idle = (number: number) => ({
+    id: `idle-${number}`,
+    event: 'push',
+    action: undefined,
+    repository: flood.repository,
+    payload: JSON.stringify({ ...IDLE, repository: { full_name: flood.repository } }),
+    receivedAt: 0,
+  });
+  async function waiting(...args: Parameters<Store['inbox']['waiting']>) {
+    const more = Array.from({ length: flood.size }, () => idle(++came));
+    if (more.length > 0) await store.inbox.store(more);
+    return await store.inbox.waiting(...args);
+  }
+  return { ...store, inbox: { ...store.inbox, waiting } };
+}
+
+const IDLE = { ref: 'refs/heads/topic', before: 'a'.repeat(40), after: 'b'.repeat(40) };
 
 /** The store, that fails to put back what is in `failing`, after its transaction has failed. */
 function failingFor(store: Store, failing: Set<string>): Store {
@@ -68,11 +90,13 @@ async function createFixture(
   queue: 'newest' | 'all' = 'newest',
   failpoint: Failpoint = noFailpoint,
   gates: DeploymentSpec['gates'] = [],
+  open?: (t: TestContext) => Promise<Store>,
 ) {
   const { logger, log } = recordLog();
   const git = await createGit(t);
   const { repository, mirrors } = git;
-  const store = await createStore(openSqlite(join(git.root, 'mainsheet.db')), 'sqlite');
+  const own = () => createStore(openSqlite(join(git.root, 'mainsheet.db')), 'sqlite');
+  const store = await (open?.(t) ?? own());
   const lane = { lane: 'main', queue, cancelRunning: false };
   const specs = [
     sampleLoaded({ name: 'paths', repository, concurrency: lane, on: push(['main'], ['src/**']) }),
@@ -102,13 +126,14 @@ async function createFixture(
     return await asked(event, ...rest);
   };
   const failing = new Set<string>();
+  const flood = { size: 0, repository: 'acme/other' };
   const intake = createIntake({
     whyNoPlan: () => 'no plans here',
     onPull: () => undefined,
     rollBack: () => assert.fail('nothing is rolled back here'),
     pressed: () => assert.fail('nothing is pressed here'),
     commented: () => assert.fail('nothing is commented here'),
-    store: failingFor(store, failing),
+    store: failingFor(flooded(store, flood), failing),
     catalog: {
       current: () => ({ specs, problems: [], stale: false, loadedAt: 1 }),
       forRepository: () => specs,
@@ -139,7 +164,7 @@ async function createFixture(
   };
   t.after(async () => {
     await stop();
-    await store.close();
+    if (open === undefined) await store.close();
   });
 
   const get = async (id: string) => {
@@ -175,6 +200,7 @@ async function createFixture(
     stop,
     /** Deliveries that can be neither closed nor put back; each is taken out when that was tried. */
     failing,
+    flood,
     /** By commit: what git waits for until it can say something of it. */
     slow,
     tried,
@@ -270,16 +296,26 @@ test('the log names the run that a delivery has made, also one that waits at a g
   assert.deepEqual(line?.['runs'], [run.id]);
 });
 
-test('pushes of a branch that wait are judged together, which asks the server once; the newest wins', async (t) => {
-  const fixture = await createFixture(t);
-  const { server, done, runs } = fixture;
-  const fetches = () => server.requests.filter(({ line }) => line.includes('info/refs')).length;
-  await pushTogether(fixture);
-  await done('d5');
-  assert.equal(fetches(), 2, 'of the one before them, and of all others');
-  const states = (await runs()).map(({ delivery, state }) => `${delivery} ${state}`);
-  const older = ['d0', 'd1', 'd2', 'd3', 'd4'].map((id) => `${id} superseded`);
-  assert.deepEqual(states, [...older, 'd5 queued']);
+for (const [engine, open] of bothEngines()) {
+  test(`pushes of a branch that wait are judged together, which asks the server once; the newest wins (${engine})`, async (t) => {
+    const fixture = await createFixture(t, 'newest', noFailpoint, [], open);
+    const { server, done, runs } = fixture;
+    const fetches = () => server.requests.filter(({ line }) => line.includes('info/refs')).length;
+    await pushTogether(fixture);
+    await done('d5');
+    assert.equal(fetches(), 2, 'of the one before them, and of all others');
+    const states = (await runs()).map(({ delivery, state }) => `${delivery} ${state}`);
+    const older = ['d0', 'd1', 'd2', 'd3', 'd4'].map((id) => `${id} superseded`);
+    assert.deepEqual(states, [...older, 'd5 queued']);
+  });
+}
+
+test('a push that deploys does not wait until a flood of deliveries that no spec names is over', async (t) => {
+  const { deliver, commit, done, flood } = await createFixture(t);
+  flood.size = 300;
+  await deliver('d1', 'release/1', await commit({ 'src/a': '1' }, 'release/1'));
+  assert.equal((await done('d1')).state, 'processed');
+  flood.size = 0;
 });
 
 test('of pushes that are taken in together one that fails takes no other with it, and those after it wait for it', async (t) => {
@@ -384,8 +420,8 @@ test('a delivery that waits for git holds up those of its repository and no othe
   );
 });
 
-test('what no spec names is closed while an earlier delivery of its repository waits for git', async (t) => {
-  const { deliver, commit, slow, get, done } = await createFixture(t);
+test('what no spec names is closed while an earlier delivery of its repository waits for git, also one that is committed late', async (t) => {
+  const { deliver, commit, slow, get, done, later, root } = await createFixture(t);
   const one = await commit({ 'src/a': '1' });
   const git = Promise.withResolvers<void>();
   slow.set(one, git.promise);
@@ -401,6 +437,13 @@ test('what no spec names is closed while an earlier delivery of its repository w
       ['plain', false],
     ],
   );
+
+  const other = new SQLite(join(root, 'mainsheet.db'));
+  t.after(() => other.close());
+  // As if only now another process had committed it.
+  other.exec("update deliveries set state = 'pending', attempts = 0 where id = 'd2'");
+  later();
+  await done('d2');
   assert.equal((await get('d1')).state, 'pending');
   git.resolve();
   await done('d1');

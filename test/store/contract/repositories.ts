@@ -7,7 +7,7 @@ const SHA = 'a'.repeat(40);
 
 export function repositoriesContract(withStore: WithStore): void {
   test(
-    'names are answered from memory only while they are what they were, and never where other processes write',
+    'names are answered from memory only while they are what they were, and where other processes write only for deliveries of one moment',
     withStore(async ({ repositories, engine }) => {
       const kept = (names: string[]) => (engine === 'sqlite' ? names : undefined);
       assert.equal(repositories.namesKept(7, 'Acme/Shop'), undefined);
@@ -23,6 +23,10 @@ export function repositoriesContract(withStore: WithStore): void {
       assert.deepEqual(repositories.namesKept(7, 'acme/store'), kept(['acme/store', 'Acme/Shop']));
       await repositories.see(7, 'acme/market', 3, true);
       assert.equal(repositories.namesKept(7, 'acme/store'), undefined);
+
+      const moment = repositories.atOneMoment();
+      await moment.namesSeen(7, 'acme/market', 4);
+      assert.equal(moment.namesKept(7, 'acme/market')?.[0], 'acme/market');
     }),
   );
 
