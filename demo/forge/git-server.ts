@@ -1,4 +1,5 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { appendFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -49,6 +50,8 @@ export async function createGitServer(options: {
   const byName = new Map(repositories.map((name) => [name.toLowerCase(), name]));
   const children = new Set<ChildProcessWithoutNullStreams>();
   const lastPush = new Map<string, Promise<void>>();
+  /** `repository SHA` of those known to be there: nothing removes a commit. */
+  const commits = new Set<string>();
   await Promise.all(repositories.map((name) => createBareRepository(join(root, `${name}.git`))));
 
   const find: GitServer['find'] = (asked) => {
@@ -120,10 +123,14 @@ export async function createGitServer(options: {
     async resolveCommit(repository, revision) {
       const found = find(repository);
       if (found === undefined) return undefined;
-      return git({
+      const commit = `${found.repository} ${revision}`;
+      if (commits.has(commit)) return revision;
+      const sha = await git({
         directory: found.directory,
         args: ['rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{commit}`],
       }).catch(() => undefined);
+      if (sha === revision) commits.add(commit);
+      return sha;
     },
     async close() {
       for (const child of children) child.kill('SIGKILL');
@@ -146,9 +153,11 @@ async function createBareRepository(directory: string): Promise<void> {
     'receive.autogc': 'false',
     'gc.auto': '0',
   };
-  for (const [key, value] of Object.entries(settings)) {
-    await git({ directory, args: ['config', key, value] });
-  }
+  const lines = Object.entries(settings).map(([key, value]) => {
+    const [section = '', name = ''] = key.split('.');
+    return `[${section}]\n\t${name} = ${value}\n`;
+  });
+  await appendFile(join(directory, 'config'), lines.join(''));
 }
 
 /** https://datatracker.ietf.org/doc/html/rfc3875#section-4.1 */

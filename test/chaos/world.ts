@@ -66,8 +66,6 @@ export async function createChaosWorld(place: ChaosPlace): Promise<ChaosWorld> {
   const env = {
     // Only an App makes check runs.
     ...appCredentials(forge),
-    // Compiled once: a start is most of what a kill costs. A process leaves its cache behind when it stops.
-    NODE_COMPILE_CACHE: join(root, 'compiled'),
     MAINSHEET_SHUTDOWN_GRACE: '2s',
     // What is pushed to a dead controller is seen by looking before its delivery comes.
     MAINSHEET_RECONCILE_INTERVAL: '1s',

@@ -9,13 +9,13 @@ import { openSqlite } from '../../src/store/engine.ts';
 import { createStore } from '../../src/store/index.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
 import type { Db } from '../../src/store/query.ts';
-import { startPostgres, type PostgresServer } from '../support/postgres.ts';
+import { startPostgres, usePostgres, type Databases } from '../support/postgres.ts';
 
 let directory: string;
-let server: PostgresServer;
+let server: Databases;
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'mainsheet-doctor-'));
-  server = await startPostgres();
+  server = await usePostgres();
 });
 after(async () => {
   await server.remove();

@@ -7,15 +7,15 @@ import { openSqlite } from '../../src/store/engine.ts';
 import { createStore } from '../../src/store/index.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
 import { sampleDelivery, sampleRun, sampleStatus } from '../store/samples.ts';
-import { startPostgres, type PostgresServer } from '../support/postgres.ts';
+import { usePostgres, type Databases } from '../support/postgres.ts';
 import { runCommand } from './run-command.ts';
 
 const ALL = { limit: 200, before: undefined };
 
-let server: PostgresServer;
+let server: Databases;
 
 before(async () => {
-  server = await startPostgres();
+  server = await usePostgres();
 });
 
 after(async () => {

@@ -20,7 +20,7 @@ describe('the package, installed into an empty folder', () => {
   let files: string[] = [];
   let env: Record<string, string> = {};
   const mainsheet = (args: string[], more: Record<string, string> = {}) =>
-    run('npx', ['mainsheet', ...args], { cwd: home, env: { ...env, ...more } });
+    run(join(home, 'node_modules/.bin/mainsheet'), args, { cwd: home, env: { ...env, ...more } });
 
   before(async () => {
     root = await mkdtemp(join(tmpdir(), 'mainsheet-package-'));
@@ -88,7 +88,8 @@ describe('the package, installed into an empty folder', () => {
 
   test('specs are validated, and an error is traced to a line of TypeScript', async () => {
     await cp(join(ROOT, 'demo/specs'), join(home, 'deployments'), { recursive: true });
-    assert.match((await mainsheet(['validate'])).stdout, /1 valid spec/);
+    const { stdout } = await run('npx', ['mainsheet', 'validate'], { cwd: home, env });
+    assert.match(stdout, /1 valid spec/);
     const traced = { NODE_OPTIONS: '--enable-source-maps', LOG_LEVEL: 'debug' };
     await assert.rejects(
       mainsheet(['validate', 'nowhere'], traced),

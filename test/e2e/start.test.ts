@@ -8,14 +8,14 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const BINARY = fileURLToPath(new URL('../../bin/mainsheet.js', import.meta.url));
 
 test('SIGTERM ends a start that waits for a database which does not answer', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-start-'));
   const silent = createServer(() => undefined);
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
   const { port } = silent.address() as AddressInfo;
-  const child = spawn(process.execPath, [MAIN, 'serve'], {
+  const child = spawn(process.execPath, [BINARY, 'serve'], {
     stdio: 'ignore',
     env: {
       PATH: process.env['PATH'],

@@ -6,7 +6,7 @@ import * as fc from 'fast-check';
 import { sql } from 'kysely';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
-import { startPostgres, type PostgresServer } from '../support/postgres.ts';
+import { usePostgres, type Databases } from '../support/postgres.ts';
 import { runs } from './runs.ts';
 import { commands } from './store-model/commands.ts';
 import { drain } from './store-model/drain.ts';
@@ -61,10 +61,10 @@ describe('the store on SQLite', () => {
 });
 
 describe('the store on PostgreSQL', () => {
-  let server: PostgresServer;
+  let server: Databases;
 
   before(async () => {
-    server = await startPostgres();
+    server = await usePostgres();
   });
   after(() => server.remove());
 

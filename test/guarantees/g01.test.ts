@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import SQLite from 'better-sqlite3';
 import { Client } from 'pg';
-import { startPostgres } from '../support/postgres.ts';
+import { usePostgres } from '../support/postgres.ts';
 import { createWorld, SITE, type World } from '../support/world.ts';
 
 const SPEC = `
@@ -39,7 +39,7 @@ describe('G1 no 2xx before the commit is on disk', () => {
   });
 
   test('with PostgreSQL', async (t) => {
-    const server = await startPostgres();
+    const server = await usePostgres();
     const databaseUrl = await server.database();
     const specs = { 'any.yaml': SPEC };
     const world = await createWorld({ specs, env: { DATABASE_URL: databaseUrl } });

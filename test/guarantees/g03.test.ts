@@ -7,7 +7,7 @@ import { createForge, type Forge } from '../../demo/forge.ts';
 import { createSample, type Sample } from '../../demo/sample.ts';
 import { startBalancer } from '../support/balancer.ts';
 import { startController, type Controller } from '../support/controller.ts';
-import { startPostgres } from '../support/postgres.ts';
+import { usePostgres } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
 import { SITE, type RunView } from '../support/world.ts';
 
@@ -42,7 +42,7 @@ test('G3 never two running runs in one lane', async (t) => {
 
 test('G3 never two running runs in one lane, across replicas too', async (t) => {
   const { directory, forge, sample } = await scene(t);
-  const server = await startPostgres();
+  const server = await usePostgres();
   const env = { MAINSHEET_SECRET_DIRECTORY: directory, DATABASE_URL: await server.database() };
   const replicas = await Promise.all([1, 2, 3].map(() => start(forge, env)));
   const balancer = await startBalancer(() => replicas.map(({ url }) => url));

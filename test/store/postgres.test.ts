@@ -12,15 +12,15 @@ import { migrate, migrations, type SchemaChange } from '../../src/store/migratio
 import { openPostgres } from '../../src/store/postgres.ts';
 import { createRelay } from '../../src/store/relay.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
-import { startPostgres, type PostgresServer } from '../support/postgres.ts';
+import { startPostgres, usePostgres, type Databases } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
 import { storeContract } from './contract.ts';
 import { sampleDelivery, sampleRun, sampleStatus } from './samples.ts';
 
-let server: PostgresServer;
+let server: Databases;
 
 before(async () => {
-  server = await startPostgres();
+  server = await usePostgres();
 });
 
 after(async () => {
@@ -409,7 +409,8 @@ test('a change that an older replica cannot bear is refused while one is at work
   await start(adds);
   await until('the older one has said that it is at work', async () => {
     const { rows } = await sql`
-      select pid from pg_stat_activity where application_name = 'mainsheet at work'`.execute(
+      select pid from pg_stat_activity
+      where datname = current_database() and application_name = 'mainsheet at work'`.execute(
       observer,
     );
     return rows.length > 0;

@@ -4,7 +4,7 @@ import { Kysely, PostgresDialect, type CompiledQuery } from 'kysely';
 import { Client, Pool, types } from 'pg';
 import { createStore, type Store } from '../../src/store/index.ts';
 import type { Row } from '../../src/store/query.ts';
-import { startPostgres, type PostgresServer } from '../support/postgres.ts';
+import { usePostgres, type Databases } from '../support/postgres.ts';
 import { sampleDelivery, sampleRun } from './samples.ts';
 
 /** Rows that are closed: what a hot query must not go through. */
@@ -19,14 +19,14 @@ interface Plan {
 }
 
 describe('on PostgreSQL with ten thousand closed rows', () => {
-  let server: PostgresServer;
+  let server: Databases;
   let client: Client;
   let store: Store;
   let queries: CompiledQuery[] = [];
 
   before(async () => {
     types.setTypeParser(types.builtins.INT8, Number);
-    server = await startPostgres();
+    server = await usePostgres();
     const connectionString = await server.database();
     const pool = new Pool({ connectionString });
     // A connection that is being closed may hear that the server stops.

@@ -6,14 +6,14 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import type { News } from '../../src/model/news.ts';
 import { createRelay } from '../../src/store/relay.ts';
-import { startPostgres, type PostgresServer } from '../support/postgres.ts';
+import { startPostgres, usePostgres, type Databases } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
 
 const logger = silentLogger;
-let server: PostgresServer;
+let server: Databases;
 
 before(async () => {
-  server = await startPostgres();
+  server = await usePostgres();
 });
 
 after(async () => {

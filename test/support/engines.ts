@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import { after, before, type TestContext } from 'node:test';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
-import { startPostgres, type PostgresServer } from './postgres.ts';
+import { usePostgres, type Databases } from './postgres.ts';
 
 /**
- * Each engine by its name, with what opens an empty store on it that is closed after the test. For a test file's top: a
- * PostgreSQL server runs for as long as the file does.
+ * Each engine by its name, with what opens an empty store on it that is closed after the test. For a test file's
+ * top.
  */
 export function bothEngines(): [string, (t: TestContext) => Promise<Store>][] {
-  let server: PostgresServer;
+  let server: Databases;
   before(async () => {
-    server = await startPostgres();
+    server = await usePostgres();
   });
   after(() => server.remove());
 

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -31,21 +32,35 @@ begin
   where relnamespace = 'public'::regnamespace and relkind = 'S';
 end $$`;
 
-/** A PostgreSQL server of a test's own, on a socket in a directory of its own. */
-export interface PostgresServer {
+/** Where the socket is of the server that all files of a run share: see `whole-run.ts`. */
+export const SHARED_SERVER = 'MAINSHEET_TEST_POSTGRES';
+
+/** Databases of a test file's own. */
+export interface Databases {
   /** Makes an empty database and gives its URL. */
   database(): Promise<string>;
   /** An empty store on a database of its own; once it is closed that database is emptied for the next. */
   store(): Promise<Store>;
   /** Sends SQL to the server's own database. */
   query(text: string): Promise<Record<string, unknown>[]>;
+  /** The last: a server that nobody shares stops, and its files go. */
+  remove(): Promise<void>;
+}
+
+/** A PostgreSQL server of a test's own, on a socket in a directory of its own. */
+export interface PostgresServer extends Databases {
+  directory: string;
   /** Ends every connection and the server with them; the data stays. */
   stop(): Promise<void>;
   start(): Promise<void>;
   /** Ends the server with no time for anything: what it has not written is lost. `start` then recovers. */
   crash(): Promise<void>;
-  /** Stops it and removes its files. */
-  remove(): Promise<void>;
+}
+
+/** For tests that do nothing to the server itself: the one of the whole run, else one that lasts as long as the file. */
+export async function usePostgres(): Promise<Databases> {
+  const shared = process.env[SHARED_SERVER];
+  return shared === undefined ? await startPostgres() : databasesAt(shared);
 }
 
 /** Starts a server. It does not wait for the disk unless `durable`: a test's data may die with the machine. */
@@ -56,9 +71,7 @@ export async function startPostgres(options: { durable?: boolean } = {}): Promis
   const data = join(directory, 'data');
   const bin = binaries();
   let server: ChildProcess | undefined;
-  let databases = 0;
-  const urlOf = (name: string) =>
-    `postgres://postgres@localhost/${name}?host=${encodeURIComponent(directory)}`;
+  const databases = databasesAt(directory);
 
   function launch(program: string, args: readonly string[]): ChildProcess {
     const child = spawn(join(bin, program), args, {
@@ -91,24 +104,11 @@ export async function startPostgres(options: { durable?: boolean } = {}): Promis
     if (code !== 0) throw new Error(`initdb exited with ${code}: ${stderr}`);
   }
 
-  async function query(text: string): Promise<Record<string, unknown>[]> {
-    const client = new Client({ connectionString: urlOf('postgres') });
-    // The server may be stopped while the connection is being closed.
-    client.on('error', () => undefined);
-    try {
-      await client.connect();
-      const { rows } = await client.query<Record<string, unknown>>(text);
-      return rows;
-    } finally {
-      await client.end().catch(() => undefined);
-    }
-  }
-
   async function start(): Promise<void> {
     const settings = {
       listen_addresses: '',
       unix_socket_directories: directory,
-      max_connections: '100',
+      max_connections: '200',
       ...(options.durable === true
         ? {}
         : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
@@ -123,7 +123,7 @@ export async function startPostgres(options: { durable?: boolean } = {}): Promis
     server = child;
     await until('PostgreSQL answers', async () => {
       if (child.exitCode !== null) throw new Error(`postgres ended: ${stderr}`);
-      await query('select 1');
+      await databases.query('select 1');
       return true;
     });
   }
@@ -135,27 +135,6 @@ export async function startPostgres(options: { durable?: boolean } = {}): Promis
     await exited;
   }
 
-  async function database(): Promise<string> {
-    databases += 1;
-    const name = `mainsheet_${databases}`;
-    await query(`create database ${name}`);
-    return urlOf(name);
-  }
-
-  /** Databases of stores that were closed. */
-  const used: string[] = [];
-  async function store(): Promise<Store> {
-    const url = used.pop() ?? (await database());
-    const db = openPostgres(url);
-    const opened = await createStore(db, 'postgres');
-    await sql.raw(EMPTY).execute(db);
-    const close = async () => {
-      await opened.close();
-      used.push(url);
-    };
-    return { ...opened, close };
-  }
-
   // Fast shutdown: connections are ended, nothing is lost.
   const stop = () => end('SIGINT');
   // Immediate shutdown: https://www.postgresql.org/docs/current/server-shutdown.html
@@ -163,16 +142,73 @@ export async function startPostgres(options: { durable?: boolean } = {}): Promis
 
   await initialize();
   await start();
+  await databases.query('create table spare (name text)');
   return {
-    database,
-    store,
-    query,
+    ...databases,
+    directory,
     stop,
     start,
     crash,
     async remove() {
       await crash();
       await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Databases on the server whose socket is in `directory`. */
+function databasesAt(directory: string): Databases {
+  /** Names of databases whose stores were closed. */
+  const used: string[] = [];
+  const urlOf = (name: string) =>
+    `postgres://postgres@localhost/${name}?host=${encodeURIComponent(directory)}`;
+
+  async function query(text: string): Promise<Record<string, unknown>[]> {
+    const client = new Client({ connectionString: urlOf('postgres') });
+    // The server may be stopped while the connection is being closed.
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      const { rows } = await client.query<Record<string, unknown>>(text);
+      return rows;
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
+
+  async function create(): Promise<string> {
+    // Other processes make some on the same server.
+    const name = `mainsheet_${randomInt(2 ** 47)}`;
+    await query(`create database ${name}`);
+    return name;
+  }
+
+  /** One that another file has left, if there is any. */
+  async function spare(): Promise<string | undefined> {
+    const [row] = await query(`
+      delete from spare where name = (select name from spare limit 1 for update skip locked)
+      returning name`);
+    return row && String(row['name']);
+  }
+
+  async function store(): Promise<Store> {
+    const name = used.pop() ?? (await spare()) ?? (await create());
+    const db = openPostgres(urlOf(name));
+    const opened = await createStore(db, 'postgres');
+    await sql.raw(EMPTY).execute(db);
+    const close = async () => {
+      await opened.close();
+      used.push(name);
+    };
+    return { ...opened, close };
+  }
+
+  return {
+    database: async () => urlOf(await create()),
+    store,
+    query,
+    async remove() {
+      if (used.length > 0) await query(`insert into spare values ('${used.join("'), ('")}')`);
     },
   };
 }

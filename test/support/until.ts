@@ -9,11 +9,11 @@ export async function until<T>(
   probe: () => Promise<T | undefined | false> | T | undefined | false,
   timeoutMs = 90_000,
 ): Promise<T> {
-  const deadline = Date.now() + timeoutMs;
   let last: unknown;
+  const start = Date.now();
   // A process that was stopped for as long looks once more.
-  for (let isLate = false; !isLate; await delay(15)) {
-    isLate = Date.now() >= deadline;
+  for (let isLate = false; !isLate; await delay(pauseAfter(Date.now() - start))) {
+    isLate = Date.now() >= start + timeoutMs;
     try {
       const found = await probe();
       if (found !== undefined && found !== false) return found;
@@ -22,4 +22,9 @@ export async function until<T>(
     }
   }
   throw new Error(`waited ${timeoutMs} ms in vain: ${what}`, { cause: last });
+}
+
+/** The longer it has waited, the seldomer it asks: a tenth of the time is lost at most, and asking takes less from what it waits for. */
+function pauseAfter(waitedMs: number): number {
+  return Math.min(Math.max(15, waitedMs / 10), 250);
 }
