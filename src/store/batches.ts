@@ -1,5 +1,4 @@
-import { sql } from 'kysely';
-import type { Engine } from './engine.ts';
+import { createMapping } from './mapping.ts';
 import { queries, values, type Db } from './query.ts';
 
 /** A run that gathers events. */
@@ -29,32 +28,30 @@ export interface BatchView {
   closedAt: number | undefined;
 }
 
-export type Batches = ReturnType<typeof createBatches>;
+const mapping = createMapping<GatheringBatch>({ names: { run: 'run_id' } });
 
 /** Runs that gather events before they start. What is asked here stays true only with the lock of the lane. */
-export function createBatches(db: Db, engine: Engine) {
-  const { all, change, first } = queries(db);
+export function createBatches(db: Db) {
+  const { change, column, first, isThere, value } = queries(db);
+  const gathering = mapping.of(db);
   return {
     /** The one that gathers events of this spec, lane and key. */
-    async open(spec: string, lane: string, key: string): Promise<OpenBatch | undefined> {
-      return await first<OpenBatch>`
-        select run_id as run, closes_at as "closesAt", bytes,
+    open: (spec: string, lane: string, key: string): Promise<OpenBatch | undefined> =>
+      gathering.first`
+        select run_id, closes_at, bytes,
           (select count(*) from batch_deliveries d where d.batch = batches.run_id) as events
         from batches
-        where spec = ${spec} and lane = ${lane} and key = ${key} and closed_at is null`;
-    },
+        where spec = ${spec} and lane = ${lane} and key = ${key} and closed_at is null`,
 
     /** Every one that gathers events, the one that ends first before the others. */
-    gathering: (most: number): Promise<GatheringBatch[]> =>
-      all<GatheringBatch>`
-        select run_id as run, spec, lane, key, closes_at as "closesAt", bytes,
+    gathering: (most: number) =>
+      gathering.all`
+        select run_id, spec, lane, key, closes_at, bytes,
           (select count(*) from batch_deliveries d where d.batch = batches.run_id) as events
         from batches where closed_at is null order by closes_at, run_id limit ${most}`,
 
-    async begin(batch: { run: string; spec: string; lane: string; key: string; closesAt: number }) {
-      const { run, closesAt, ...rest } = batch;
-      const row = { run_id: run, ...rest, closes_at: closesAt, bytes: 0 };
-      await change`insert into batches ${values([row])}`;
+    async begin(batch: Omit<GatheringBatch, 'events' | 'bytes'>): Promise<void> {
+      await change`insert into batches ${values([mapping.write({ ...batch, bytes: 0 })])}`;
     },
 
     /** Gives a delivery to a batch. */
@@ -64,11 +61,8 @@ export function createBatches(db: Db, engine: Engine) {
     },
 
     /** Whether a batch of the spec has the delivery already (G2). */
-    async has(spec: string, delivery: string): Promise<boolean> {
-      const row = await first`
-        select batch from batch_deliveries where spec = ${spec} and delivery = ${delivery}`;
-      return row !== undefined;
-    },
+    has: (spec: string, delivery: string) =>
+      isThere`select batch from batch_deliveries where spec = ${spec} and delivery = ${delivery}`,
 
     /** No event comes to it any more. False when that was so already, or when the run never gathered any. */
     async close(run: string, now: number): Promise<boolean> {
@@ -78,40 +72,29 @@ export function createBatches(db: Db, engine: Engine) {
     },
 
     /** Until when a run gathers events; undefined when it does not. */
-    async openUntil(run: string): Promise<number | undefined> {
-      const row = await first<{ closesAt: number }>`select closes_at as "closesAt" from batches
-        where run_id = ${run} and closed_at is null`;
-      return row?.closesAt;
-    },
+    openUntil: (run: string) =>
+      value<number>`select closes_at from batches where run_id = ${run} and closed_at is null`,
 
     async view(batch: string): Promise<BatchView | undefined> {
       const row = await first<{ closesAt: number; closedAt: number | null }>`
         select closes_at as "closesAt", closed_at as "closedAt" from batches where run_id = ${batch}`;
       if (row === undefined) return undefined;
-      const rows = await all<{ delivery: string }>`
+      const deliveries = await column<string>`
         select b.delivery from batch_deliveries b left join deliveries d on d.id = b.delivery
         where b.batch = ${batch} order by d.seq`;
-      return {
-        deliveries: rows.map(({ delivery }) => delivery),
-        closesAt: row.closesAt,
-        closedAt: row.closedAt ?? undefined,
-      };
+      return { deliveries, closesAt: row.closesAt, closedAt: row.closedAt ?? undefined };
     },
 
     /** How much a delivery's payload takes, in bytes. */
     async sizeOf(delivery: string): Promise<number> {
-      const size =
-        engine === 'postgres' ? sql`octet_length(payload)` : sql`length(cast(payload as blob))`;
-      const row = await first<{ size: number }>`
-        select ${size} as size from deliveries where id = ${delivery}`;
-      return row?.size ?? 0;
+      const size = await value<number>`
+        select octet_length(payload) from deliveries where id = ${delivery}`;
+      return size ?? 0;
     },
 
     /** Whether the delivery `one` came before `other`. */
-    async cameBefore(one: string, other: string): Promise<boolean> {
-      const row = await first`select a.seq from deliveries a, deliveries b
-        where a.id = ${one} and b.id = ${other} and a.seq < b.seq`;
-      return row !== undefined;
-    },
+    cameBefore: (one: string, other: string) =>
+      isThere`select a.seq from deliveries a, deliveries b
+        where a.id = ${one} and b.id = ${other} and a.seq < b.seq`,
   };
 }

@@ -1,4 +1,4 @@
-import { list, queries, type Db } from './query.ts';
+import { inPlace, list, queries, type Db } from './query.ts';
 
 export interface SeenHead {
   sha: string;
@@ -8,10 +8,8 @@ export interface SeenHead {
 }
 
 /** Where the branches of repositories stood when they were last looked at. */
-export type BranchHeads = ReturnType<typeof createBranchHeads>;
-
 export function createBranchHeads(db: Db) {
-  const { all, change } = queries(db);
+  const { all, change, column } = queries(db);
   return {
     /** By ref (`refs/heads/main`). Empty for a repository that was never looked at. */
     async of(repository: string): Promise<Map<string, string>> {
@@ -22,10 +20,14 @@ export function createBranchHeads(db: Db) {
 
     /** Notes where a branch stands. */
     async see(repository: string, ref: string, { sha, pushSeq, seenAt }: SeenHead): Promise<void> {
-      await change`insert into branch_heads (repository, ref, sha, push_seq, seen_at)
-        values (${repository.toLowerCase()}, ${ref}, ${sha}, ${pushSeq}, ${seenAt})
-        on conflict (repository, ref) do update set
-        sha = excluded.sha, push_seq = excluded.push_seq, seen_at = excluded.seen_at`;
+      const row = {
+        repository: repository.toLowerCase(),
+        ref,
+        sha,
+        push_seq: pushSeq,
+        seen_at: seenAt,
+      };
+      await change`insert into branch_heads ${inPlace(['repository', 'ref'], [row])}`;
     },
 
     /** Forgets a branch that is gone. */
@@ -36,8 +38,8 @@ export function createBranchHeads(db: Db) {
     /** Forgets every other repository: if one is looked at again some day, it is for the first time. */
     async retain(repositories: ReadonlySet<string>): Promise<void> {
       const kept = new Set([...repositories].map((name) => name.toLowerCase()));
-      const rows = await all<{ repository: string }>`select distinct repository from branch_heads`;
-      const gone = rows.map(({ repository }) => repository).filter((name) => !kept.has(name));
+      const known = await column<string>`select distinct repository from branch_heads`;
+      const gone = known.filter((name) => !kept.has(name));
       if (gone.length > 0) await change`delete from branch_heads where repository in ${list(gone)}`;
     },
   };

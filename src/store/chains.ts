@@ -1,5 +1,5 @@
 import { createMapping } from './mapping.ts';
-import { list, queries, values, type Db, type Row } from './query.ts';
+import { list, queries, values, type Db } from './query.ts';
 
 /** A spec that a run starts, or would have started. */
 export interface Chain {
@@ -17,11 +17,10 @@ export interface Chain {
 
 const mapping = createMapping<Chain>({ names: { run: 'run_id' } });
 
-export type Chains = ReturnType<typeof createChains>;
-
 /** What runs start when they have ended. */
 export function createChains(db: Db) {
-  const { all, change, first } = queries(db);
+  const { change } = queries(db);
+  const { all, first } = mapping.of(db);
   return {
     async add(chains: readonly Pick<Chain, 'run' | 'spec' | 'dueAt'>[]): Promise<void> {
       if (chains.length === 0) return;
@@ -32,18 +31,13 @@ export function createChains(db: Db) {
     },
 
     /** Those whose time has come, the one that waits longest first. */
-    async due(now: number, most: number): Promise<Chain[]> {
-      const rows = await all<Row>`select * from chains where state = 'waiting' and due_at <= ${now}
-        order by due_at, run_id, spec limit ${most}`;
-      return rows.map(mapping.read);
-    },
+    due: (now: number, most: number) =>
+      all`select * from chains where state = 'waiting' and due_at <= ${now}
+        order by due_at, run_id, spec limit ${most}`,
 
     /** Those that wait, the one whose time comes first before the others. */
-    async waiting(most: number): Promise<Chain[]> {
-      const rows = await all<Row>`select * from chains where state = 'waiting'
-        order by due_at, run_id, spec limit ${most}`;
-      return rows.map(mapping.read);
-    },
+    waiting: (most: number) =>
+      all`select * from chains where state = 'waiting' order by due_at, run_id, spec limit ${most}`,
 
     /** Ends the wait of one. False when another process has done so. */
     async end(
@@ -61,15 +55,10 @@ export function createChains(db: Db) {
     /** What these runs start. */
     async ofRuns(runs: readonly string[]): Promise<Chain[]> {
       if (runs.length === 0) return [];
-      const rows = await all<Row>`select * from chains where run_id in ${list(runs)}
-        order by run_id, spec`;
-      return rows.map(mapping.read);
+      return await all`select * from chains where run_id in ${list(runs)} order by run_id, spec`;
     },
 
     /** What a delivery was made from. */
-    async ofDelivery(delivery: string): Promise<Chain | undefined> {
-      const row = await first<Row>`select * from chains where delivery = ${delivery}`;
-      return row && mapping.read(row);
-    },
+    ofDelivery: (delivery: string) => first`select * from chains where delivery = ${delivery}`,
   };
 }

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { Engine } from './engine.ts';
 import { assignments, queries, type Db, type Row, type Sql } from './query.ts';
 
 /**
@@ -19,6 +20,15 @@ export interface Claims {
 /** Of an open row where `attempts` names the claim; without an attempt: whatever claim it has. */
 export const attemptOf = (row: Sql, attempt: number | undefined): Sql =>
   attempt === undefined ? row : sql`${row} and attempts = ${attempt}`;
+
+/**
+ * The rows of which `due` selects the `key`. What another process is about to take is not waited for. An array is made once; a
+ * subquery that "in" reads again and again would lock others each time.
+ */
+export const freeOf = (engine: Engine, key: Sql, due: Sql): Sql =>
+  engine === 'sqlite'
+    ? sql`${key} in (${due})`
+    : sql`${key} = any(array(${due} for update skip locked))`;
 
 /** The claims of a table. `open`: which rows can be worked on at all; text, so that a partial index answers it. */
 export function createClaims(db: Db, name: string, open: Sql): Claims {

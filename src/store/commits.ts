@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { createFairTurn } from '../lib/fair-turn.ts';
 import type { DeliveryOutcome, DeliveryState } from '../model/delivery.ts';
-import type { Run } from '../model/run.ts';
-import { list, queries, when, type Db, type Row, type Sql } from './query.ts';
+import { createMapping } from './mapping.ts';
+import { list, queries, when, type Db, type Sql } from './query.ts';
 import { runs } from './run-rows.ts';
 
 /** Newest deliveries, of all repositories, among which those that name a commit are looked for. */
@@ -19,7 +19,7 @@ export interface NamingDelivery {
   id: string;
   event: string;
   /** In small letters; the queue of a hook's, which has a ":". */
-  repository: string | null;
+  repository: string | undefined;
   state: DeliveryState;
   receivedAt: number;
   /** JSON. */
@@ -27,17 +27,14 @@ export interface NamingDelivery {
   outcome: DeliveryOutcome | undefined;
 }
 
-type NamingRow = Omit<NamingDelivery, 'receivedAt' | 'outcome'> & {
-  received_at: number;
-  outcome: string | null;
-};
+const mapping = createMapping<NamingDelivery>({ json: ['outcome'] });
 
 /** The repositories of what is looked for, by all names that each has; undefined: any. */
 type Repositories = readonly string[] | undefined;
 
 /** What is known of one commit. `sha`: its name, or seven letters of it and more. */
 export function createCommits(db: Db) {
-  const { all, first } = queries(db);
+  const { value } = queries(db);
   const isOf = (repositories: Repositories, hooks: readonly string[] = []) =>
     repositories === undefined
       ? sql`true`
@@ -51,22 +48,20 @@ export function createCommits(db: Db) {
    */
   async function look(whose: Sql, which: Sql): Promise<NamingDelivery[]> {
     const fairTurn = createFairTurn();
-    const newest = await first<{ seq: number | null }>`select max(seq) as seq from deliveries`;
     const found: NamingDelivery[] = [];
-    const last = (newest?.seq ?? 0) - LOOKED_AT;
-    let to = newest?.seq ?? 0;
+    let to = (await value<number>`select max(seq) from deliveries`) ?? 0;
+    const last = to - LOOKED_AT;
     for (let read = 0; read < MOST_READ && found.length < MOST; read += AT_ONCE) {
       const part = sql`deliveries where seq > ${last} and seq <= ${to} and ${whose}
         order by seq desc limit ${AT_ONCE}`;
-      const rows = await all<NamingRow>`
+      const some = await mapping.of(db).all`
         select id, event, repository, state, received_at, payload, outcome from deliveries
         where seq in (select seq from ${part}) and ${which}
         order by seq desc limit ${MOST - found.length}`;
-      found.push(...rows.map(toNaming));
-      const end = await first<{ seq: number | null }>`
-        select min(seq) as seq from (select seq from ${part}) as part`;
-      if (end?.seq === null || end === undefined) break;
-      to = end.seq - 1;
+      found.push(...some);
+      const end = await value<number>`select min(seq) from (select seq from ${part}) as part`;
+      if (end === undefined) break;
+      to = end - 1;
       await fairTurn();
     }
     return found;
@@ -74,13 +69,11 @@ export function createCommits(db: Db) {
 
   return {
     /** Its runs, newest first. */
-    async runs(repositories: Repositories, sha: string): Promise<Run[]> {
-      const rows = await all<Row>`select * from runs
+    runs: (repositories: Repositories, sha: string) =>
+      runs.of(db).all`select * from runs
         where sha >= ${sha} and sha < ${`${sha}g`}
         ${when(repositories, (names) => sql`and lower(repository) in ${small(names)}`)}
-        order by seq desc limit ${MOST}`;
-      return rows.map(runs.read);
-    },
+        order by seq desc limit ${MOST}`,
 
     /**
      * Deliveries that have it in their payload, newest first, among the newest `LOOKED_AT`, of which `MOST_READ` are read. With `hooks`, the names of their events,
@@ -98,14 +91,6 @@ export function createCommits(db: Db) {
         or (event like 'push%' and (payload like ${`%#${number})%`}
           or payload like ${`%pull request #${number} %`} or payload like ${`%!${number}%`})))`,
       ),
-  };
-}
-
-function toNaming({ received_at: receivedAt, outcome, ...row }: NamingRow): NamingDelivery {
-  return {
-    ...row,
-    receivedAt,
-    outcome: outcome === null ? undefined : (JSON.parse(outcome) as DeliveryOutcome),
   };
 }
 

@@ -1,19 +1,14 @@
-import { queries, type Db } from './query.ts';
+import { inPlace, queries, type Db } from './query.ts';
 
 /** How far something has been read that is read piece by piece. */
-export type Cursors = ReturnType<typeof createCursors>;
-
 export function createCursors(db: Db) {
-  const { change, first } = queries(db);
+  const { change, value } = queries(db);
   return {
-    async get(name: string): Promise<string | undefined> {
-      return (await first<{ value: string }>`select value from cursors where name = ${name}`)
-        ?.value;
-    },
+    get: (name: string) => value<string>`select value from cursors where name = ${name}`,
 
-    async set(name: string, value: string, now: number): Promise<void> {
-      await change`insert into cursors (name, value, updated_at) values (${name}, ${value}, ${now})
-        on conflict (name) do update set value = excluded.value, updated_at = excluded.updated_at`;
+    async set(name: string, to: string, now: number): Promise<void> {
+      const row = { name, value: to, updated_at: now };
+      await change`insert into cursors ${inPlace(['name'], [row])}`;
     },
   };
 }

@@ -80,10 +80,9 @@ export function createDeployed(db: Db) {
 
     /** Every run of the place that was made after one and not after another, the newest first. */
     async between({ spec, lane, ...rest }: DeployedWhere, older: Run, newer: Run, limit: number) {
-      const rows = await all<Row>`select * from runs where spec = ${spec} and lane = ${lane}
+      return await runs.of(db).all`select * from runs where spec = ${spec} and lane = ${lane}
         ${when(repositoriesOf(rest), (names) => sql`and lower(repository) in ${list(names)}`)}
         and seq > ${older.sequence} and seq <= ${newer.sequence} order by seq desc limit ${limit}`;
-      return rows.map(runs.read);
     },
   };
 }

@@ -1,6 +1,6 @@
-import { sql } from 'kysely';
 import type { Run } from '../model/run.ts';
-import { queries, values, type Db } from './query.ts';
+import { createMapping } from './mapping.ts';
+import { inPlace, queries, type Db } from './query.ts';
 
 /** What is deployed: the last successful run of a spec in its lane. */
 export interface Environment {
@@ -14,22 +14,19 @@ export interface Environment {
   deployedAt: number;
 }
 
-export type Environments = ReturnType<typeof createEnvironments>;
-
-const COLUMNS = sql`lane, spec, environment, repository, run_id as run, sha, ref, deployed_at as "deployedAt"`;
+const mapping = createMapping<Environment>({ names: { run: 'run_id' } });
 
 export function createEnvironments(db: Db) {
-  const { all, change, first } = queries(db);
+  const { change } = queries(db);
+  const { all, first } = mapping.of(db);
   return {
     /** Records that a run has been deployed. */
     async record(
-      { lane, spec, environment, repository, id, sha, ref }: Run,
-      now: number,
+      { lane, spec, environment, repository, id: run, sha, ref }: Run,
+      deployedAt: number,
     ): Promise<void> {
-      const row = { lane, spec, environment, repository, run_id: id, sha, ref, deployed_at: now };
-      await change`insert into environments ${values([row])}
-        on conflict (lane, spec) do update set environment = excluded.environment, sha = excluded.sha,
-        repository = excluded.repository, run_id = excluded.run_id, ref = excluded.ref, deployed_at = excluded.deployed_at`;
+      const row = { lane, spec, environment, repository, run, sha, ref, deployedAt };
+      await change`insert into environments ${inPlace(['lane', 'spec'], [mapping.write(row)])}`;
     },
 
     /** Nothing is deployed there any more. */
@@ -38,8 +35,8 @@ export function createEnvironments(db: Db) {
     },
 
     get: (lane: string, spec: string) =>
-      first<Environment>`select ${COLUMNS} from environments where lane = ${lane} and spec = ${spec}`,
+      first`select * from environments where lane = ${lane} and spec = ${spec}`,
 
-    list: () => all<Environment>`select ${COLUMNS} from environments order by environment, spec`,
+    list: () => all`select * from environments order by environment, spec`,
   };
 }

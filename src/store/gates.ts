@@ -1,7 +1,7 @@
 import type { GateAnswer } from '../model/gate.ts';
 import type { StepGate } from '../model/step-gate.ts';
 import { createMapping } from './mapping.ts';
-import { assignments, queries, values, type Db, type Row } from './query.ts';
+import { queries, values, type Db } from './query.ts';
 
 type KeptAnswer = GateAnswer & { run: string };
 
@@ -9,11 +9,9 @@ const mapping = createMapping<KeptAnswer>({ names: { run: 'run_id' }, json: ['ga
 
 const held = createMapping<StepGate>({ others: ['run_id'] });
 
-export type Gates = ReturnType<typeof createGates>;
-
 /** What people have answered to the gates of runs, and when runs are to be looked at again. */
 export function createGates(db: Db) {
-  const { all, change, first } = queries(db);
+  const { change, column } = queries(db);
   return {
     /** False when the person has given this answer before, which stays as it is. */
     async answer(run: string, answer: GateAnswer): Promise<boolean> {
@@ -22,11 +20,9 @@ export function createGates(db: Db) {
     },
 
     /** Of one run, oldest first. */
-    async answersTo(run: string): Promise<GateAnswer[]> {
-      const rows = await all<Row>`
-        select * from gate_answers where run_id = ${run} order by at, person, kind`;
-      return rows.map((row) => mapping.read(row));
-    },
+    answersTo: (run: string): Promise<GateAnswer[]> =>
+      mapping.of(db)
+        .all`select * from gate_answers where run_id = ${run} order by at, person, kind`,
 
     /** What a step of the run waits for from now on. */
     async holdStep(run: string, gate: StepGate): Promise<void> {
@@ -35,22 +31,17 @@ export function createGates(db: Db) {
     },
 
     /** What a step of the run waits for, or waited for last. */
-    async ofStep(run: string): Promise<StepGate | undefined> {
-      const row = await first<Row>`select * from step_gates where run_id = ${run}`;
-      return row && held.read(row);
-    },
+    ofStep: (run: string) => held.of(db).first`select * from step_gates where run_id = ${run}`,
 
     /** When time alone may change what the run waits for; undefined: never. */
     async lookAt(run: string, at: number | undefined): Promise<void> {
-      await change`update runs set ${assignments({ look_at: at })} where id = ${run}`;
+      await change`update runs set look_at = ${at} where id = ${run}`;
     },
 
     /** Blocked runs whose time to be looked at has come, the one that waits longest first. */
-    async due(now: number, most: number): Promise<string[]> {
-      const rows = await all<{ id: string }>`
+    due: (now: number, most: number) =>
+      column<string>`
         select id from runs where state = 'blocked' and look_at is not null and look_at <= ${now}
-        order by look_at limit ${most}`;
-      return rows.map(({ id }) => id);
-    },
+        order by look_at limit ${most}`,
   };
 }

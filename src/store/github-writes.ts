@@ -1,10 +1,9 @@
 import { sql } from 'kysely';
 import { IMPORTANCE, NO_WRITES, type WriteCounts, type WriteLog } from '../model/importance.ts';
 import type { Engine } from './engine.ts';
+import { lockUntilEnd } from './locks.ts';
 import { queries, values, when, type Db } from './query.ts';
 
-/** Keeps the advisory locks on accounts apart from other locks in the same database. */
-const ACCOUNT_LOCKS = 0x4d52_4955;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 /** A write is noted when it is allowed, and is with GitHub up to this much later: it counts until then is out of the window. */
@@ -18,16 +17,13 @@ export function createGitHubWrites(db: Db, engine: Engine): WriteLog {
   return {
     async reserve(account, now, decide) {
       await db.transaction().execute(async (trx) => {
-        const inside = queries(trx);
-        if (engine === 'postgres') {
-          await inside.all`select pg_advisory_xact_lock(${ACCOUNT_LOCKS}, hashtext(${account}))`;
-        }
+        await lockUntilEnd(trx, engine, 'accounts', account);
         const at = now();
         const counts = await count(trx, at, account);
         const writes = decide(counts.get(account) ?? NO_WRITES);
         if (writes.length === 0) return;
         const rows = writes.map((importance) => ({ account, at, importance }));
-        await inside.change`insert into github_writes ${values(rows)}`;
+        await queries(trx).change`insert into github_writes ${values(rows)}`;
       });
     },
 

@@ -1,56 +1,31 @@
 import { sql } from 'kysely';
 import type { DynamicHook, DynamicSecret } from '../model/hook.ts';
-import type { Json } from '../model/event.ts';
-import { page, type Page, type PageRequest } from './page.ts';
-import { queries, values, when, type Db } from './query.ts';
+import { createMapping } from './mapping.ts';
+import { pageOf, type PageRequest } from './page.ts';
+import { queries, values, type Db } from './query.ts';
 
 /** Hooks that were made through the API. */
 export type DynamicHooks = ReturnType<typeof createDynamicHooks>;
 
-interface Row {
-  seq: number;
-  id: string;
-  hook: string;
-  owner: string;
-  specs: string;
-  inputs: string;
-  secrets: string;
-  created_at: number;
-  created_by: string;
-  expires_at: number;
-}
+const mapping = createMapping<DynamicHook>({
+  json: ['specs', 'inputs', 'secrets'],
+  others: ['seq'],
+});
 
 export function createDynamicHooks(db: Db) {
-  const { all, change, first } = queries(db);
+  const { change } = queries(db);
   return {
     async add(hook: DynamicHook): Promise<void> {
-      const row = {
-        id: hook.id,
-        hook: hook.hook,
-        owner: hook.owner,
-        specs: JSON.stringify(hook.specs),
-        inputs: JSON.stringify(hook.inputs),
-        secrets: JSON.stringify(hook.secrets),
-        created_at: hook.createdAt,
-        created_by: hook.createdBy,
-        expires_at: hook.expiresAt,
-      };
-      await change`insert into hooks ${values([row])}`;
+      await change`insert into hooks ${values([mapping.write(hook)])}`;
     },
 
     /** By its id, also when it has expired. */
-    async get(id: string): Promise<DynamicHook | undefined> {
-      const row = await first<Row>`select * from hooks where id = ${id}`;
-      return row && fromRow(row);
-    },
+    get: (id: string) => mapping.of(db).first`select * from hooks where id = ${id}`,
 
     /** Newest first; `owner` undefined is any. */
-    async list(request: PageRequest, owner?: string): Promise<Page<DynamicHook>> {
-      const rows = await all<Row>`select * from hooks where 1 = 1
-        ${when(request.before, (before) => sql`and seq < ${before}`)}
-        ${when(owner, (name) => sql`and owner = ${name}`)}
-        order by seq desc limit ${request.limit + 1}`;
-      return page(rows, request, fromRow);
+    list(request: PageRequest, owner?: string) {
+      const which = owner === undefined ? sql`true` : sql`owner = ${owner}`;
+      return pageOf(db, 'hooks', request, which, mapping.read);
     },
 
     async setSecrets(id: string, secrets: readonly DynamicSecret[]): Promise<boolean> {
@@ -68,19 +43,5 @@ export function createDynamicHooks(db: Db) {
     removeExpired: (before: number, limit: number) =>
       change`delete from hooks where seq in (
         select seq from hooks where expires_at < ${before} order by expires_at limit ${limit})`,
-  };
-}
-
-function fromRow(row: Row): DynamicHook {
-  return {
-    id: row.id,
-    hook: row.hook,
-    owner: row.owner,
-    specs: JSON.parse(row.specs) as string[],
-    inputs: JSON.parse(row.inputs) as { [name: string]: Json },
-    secrets: JSON.parse(row.secrets) as DynamicSecret[],
-    createdAt: row.created_at,
-    createdBy: row.created_by,
-    expiresAt: row.expires_at,
   };
 }

@@ -1,85 +1,49 @@
 import { sql, type RawBuilder } from 'kysely';
 import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
-import { createAudit, type Audit } from './audit.ts';
+import { createAudit } from './audit.ts';
 import { barrierOf, type Barrier } from './barrier.ts';
-import { createBatches, type Batches } from './batches.ts';
-import { createBranchHeads, type BranchHeads } from './branch-heads.ts';
-import { createChains, type Chains } from './chains.ts';
+import { createBatches } from './batches.ts';
+import { createBranchHeads } from './branch-heads.ts';
+import { createChains } from './chains.ts';
 import { createCommits } from './commits.ts';
 import { createDeployed } from './deployed.ts';
-import { createCursors, type Cursors } from './cursors.ts';
+import { createCursors } from './cursors.ts';
 import type { Engine } from './engine.ts';
-import { createEnvironments, type Environments } from './environments.ts';
-import { createGates, type Gates } from './gates.ts';
+import { createEnvironments } from './environments.ts';
+import { createGates } from './gates.ts';
 import { createGitHubWrites } from './github-writes.ts';
 import { createGroupCommit, SEVERAL } from './group-commit.ts';
-import { createDynamicHooks, type DynamicHooks } from './hooks.ts';
-import { createInbox, type Inbox, type IncomingDelivery } from './inbox.ts';
-import { createLeases, type Leases } from './leases.ts';
-import { createLogs, type Logs } from './logs.ts';
+import { createDynamicHooks } from './hooks.ts';
+import { createInbox, type IncomingDelivery } from './inbox.ts';
+import { createLeases } from './leases.ts';
+import { createLogs } from './logs.ts';
 import { migrate } from './migrations.ts';
-import { createOutbox, type Outbox } from './outbox.ts';
-import { createPastDeliveries, type PastDeliveries } from './past-deliveries.ts';
+import { createOutbox } from './outbox.ts';
+import { createPastDeliveries } from './past-deliveries.ts';
 import { createInsights } from './insights.ts';
 import { createInstallations } from './installations.ts';
-import { createPlans, type Plans } from './plans.ts';
-import { createPreviews, type Previews } from './previews.ts';
-import { createPauses, type Pauses } from './pauses.ts';
+import { createPlans } from './plans.ts';
+import { createPreviews } from './previews.ts';
+import { createPauses } from './pauses.ts';
 import { createProbe } from './probe.ts';
-import { createPushes, type Pushes } from './pushes.ts';
-import {
-  createRepositories,
-  keepNames,
-  type Repositories,
-  type RepositoriesInMemory,
-} from './repositories.ts';
-import { createRetention, type Retention } from './retention.ts';
-import { createRuns, type Runs } from './runs.ts';
-import { createSessions, type Sessions } from './sessions.ts';
-import { createSnapshots, type Snapshots } from './snapshots.ts';
-import { createSteps, type Steps } from './steps.ts';
+import { createPushes } from './pushes.ts';
+import { createRepositories, keepNames } from './repositories.ts';
+import { createRetention } from './retention.ts';
+import { createRuns } from './runs.ts';
+import { createSessions } from './sessions.ts';
+import { createSnapshots } from './snapshots.ts';
+import { createSteps } from './steps.ts';
 import type { Db } from './query.ts';
-import type { WriteLog } from '../model/importance.ts';
 
 /** Every table's operations, on one connection or inside one transaction. */
-export interface Tables {
-  inbox: Inbox;
-  runs: Runs;
-  steps: Steps;
-  outbox: Outbox;
-  leases: Leases;
-  logs: Logs;
-  environments: Environments;
-  snapshots: Snapshots;
-  audit: Audit;
-  cursors: Cursors;
-  branchHeads: BranchHeads;
-  pushes: Pushes;
-  repositories: Repositories;
-  pauses: Pauses;
-  hooks: DynamicHooks;
-  installations: ReturnType<typeof createInstallations>;
-  gates: Gates;
-  chains: Chains;
-  plans: Plans;
-  previews: Previews;
-  batches: Batches;
-  sessions: Sessions;
-}
+export type Tables = ReturnType<typeof createTables>;
 
 /** What is to be done in a transaction, with the tables that it is given and no others. It may be done twice, when the first time was undone. */
 export type Work<Result> = (tables: Tables) => Promise<Result>;
 
 /** All that Mainsheet remembers. */
-export interface Store extends Tables {
+export interface Store extends Omit<Tables, 'repositories'>, ReturnType<typeof createOthers> {
   engine: Engine;
-  repositories: RepositoriesInMemory;
-  retention: Retention;
-  pastDeliveries: PastDeliveries;
-  commits: ReturnType<typeof createCommits>;
-  deployed: ReturnType<typeof createDeployed>;
-  insights: ReturnType<typeof createInsights>;
-  githubWrites: WriteLog;
   /** Stores a delivery; resolves after its commit has reached the disk (G1), false for an id or a body that was there before. */
   accept(delivery: IncomingDelivery): Promise<boolean>;
   /**
@@ -155,7 +119,7 @@ export async function createStore(
 
   return {
     ...tables,
-    repositories: keepNames(tables.repositories, engine === 'postgres'),
+    ...createOthers(db, engine),
     engine,
     flushed,
     lazily,
@@ -172,12 +136,6 @@ export async function createStore(
       // Of several connections the later one may be the first to number its rows.
       { underWay: engine === 'sqlite' ? SEVERAL : 1 },
     ),
-    retention: createRetention(db, engine),
-    pastDeliveries: createPastDeliveries(db),
-    commits: createCommits(db),
-    deployed: createDeployed(db),
-    insights: createInsights(db),
-    githubWrites: createGitHubWrites(db, engine),
     async each(group) {
       try {
         if (group.length > 1) return await together(group);
@@ -222,7 +180,7 @@ export async function createStore(
   };
 }
 
-function createTables(db: Db, engine: Engine): Tables {
+function createTables(db: Db, engine: Engine) {
   return {
     inbox: createInbox(db, engine),
     runs: createRuns(db, engine),
@@ -244,7 +202,20 @@ function createTables(db: Db, engine: Engine): Tables {
     chains: createChains(db),
     plans: createPlans(db, engine),
     previews: createPreviews(db),
-    batches: createBatches(db, engine),
+    batches: createBatches(db),
     sessions: createSessions(db),
+  };
+}
+
+/** What is not done inside of another transaction. */
+function createOthers(db: Db, engine: Engine) {
+  return {
+    repositories: keepNames(createRepositories(db), engine === 'postgres'),
+    retention: createRetention(db, engine),
+    pastDeliveries: createPastDeliveries(db),
+    commits: createCommits(db),
+    deployed: createDeployed(db),
+    insights: createInsights(db),
+    githubWrites: createGitHubWrites(db, engine),
   };
 }

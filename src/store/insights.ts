@@ -2,14 +2,13 @@ import { sql } from 'kysely';
 import type { EndedRun, Range } from '../model/insights.ts';
 import { PROTECTION } from '../model/protection.ts';
 import { isOneOf, repositoriesOf } from './page.ts';
-import { list, queries, when, type Db } from './query.ts';
+import { createMapping } from './mapping.ts';
+import { inParts, list, queries, when, type Db } from './query.ts';
 
 /** Runs that are told of, those that ended last. */
 const MOST_RUNS = 5000;
 /** Runs before them, from which it is known what had failed. */
 const MOST_BEFORE = 1000;
-/** Ids in one statement. */
-const AT_ONCE = 500;
 /** Characters of a payload that is read for the time of a commit. */
 const LONGEST_PAYLOAD = 65_536;
 
@@ -32,9 +31,11 @@ export interface StepTime {
   took: number;
 }
 
+const mapping = createMapping<StoredRun>();
+
 /** What the metrics are computed from: nothing here writes. */
 export function createInsights(db: Db) {
-  const { all } = queries(db);
+  const { all, column } = queries(db);
   return {
     /**
      * The runs that succeeded or failed within the range, the last first. `isWhole`: there were no more than are told. `before`:
@@ -45,9 +46,9 @@ export function createInsights(db: Db) {
       filter: InsightFilter,
     ): Promise<{ runs: StoredRun[]; before: StoredRun[]; isWhole: boolean }> {
       // Numbers alone are sorted, where no index has the order, and not whole rows.
-      const rows = await all<StoredRun>`
+      const rows = await mapping.of(db).all`
         select r.id, r.spec, r.environment, r.lane, r.cause, r.state, r.sha, r.delivery,
-          r.created_at as "createdAt", r.started_at as "startedAt", r.finished_at as "finishedAt"
+          r.created_at, r.started_at, r.finished_at
         from runs r where r.seq in (select r.seq from runs r
         where r.state in ('succeeded', 'failed') and r.event not in (${sql.lit(PROTECTION)}, 'teardown')
         and r.finished_at < ${to}
@@ -56,7 +57,6 @@ export function createInsights(db: Db) {
         ${when(repositoriesOf(filter), (names) => sql`and ${isOneOf(sql`lower(r.repository)`, names)}`)}
         order by r.finished_at desc, r.seq desc limit ${MOST_RUNS + MOST_BEFORE + 1})
         order by r.finished_at desc, r.seq desc`;
-      for (const run of rows) run.startedAt ??= undefined;
       const within = rows.filter(({ finishedAt }) => finishedAt >= from).length;
       const told = Math.min(within, MOST_RUNS);
       return {
@@ -69,13 +69,13 @@ export function createInsights(db: Db) {
     /** Those of the runs whose commit had been live in their lane before. Only the commit's own runs are looked at. */
     async liveBefore(runs: readonly string[]): Promise<ReadonlySet<string>> {
       const found = new Set<string>();
-      for (let at = 0; at < runs.length; at += AT_ONCE) {
-        const rows = await all<{ id: string }>`
-          select r.id from runs r where r.id in ${list(runs.slice(at, at + AT_ONCE))} and exists (
+      for (const some of inParts(runs)) {
+        const ids = await column<string>`
+          select r.id from runs r where r.id in ${list(some)} and exists (
             select 1 from runs e where e.sha = r.sha and e.spec || '' = r.spec
             and e.environment = r.environment and e.lane = r.lane and e.state = 'succeeded'
             and e.event not in (${sql.lit(PROTECTION)}, 'teardown') and e.finished_at < r.finished_at)`;
-        for (const { id } of rows) found.add(id);
+        for (const id of ids) found.add(id);
       }
       return found;
     },
@@ -83,11 +83,11 @@ export function createInsights(db: Db) {
     /** How long each step took that succeeded in one of the runs. */
     async steps(runs: readonly string[]): Promise<StepTime[]> {
       const times: StepTime[] = [];
-      for (let at = 0; at < runs.length; at += AT_ONCE) {
+      for (const some of inParts(runs)) {
         const rows = await all<StepTime>`
           select r.spec, s.name as step, s.finished_at - s.started_at as took
           from steps s join runs r on r.id = s.run_id
-          where s.run_id in ${list(runs.slice(at, at + AT_ONCE))} and s.state = 'succeeded'
+          where s.run_id in ${list(some)} and s.state = 'succeeded'
           and s.finished_at >= s.started_at`;
         times.push(...rows);
       }
@@ -97,10 +97,10 @@ export function createInsights(db: Db) {
     /** When those of the deliveries came that are pushes: milliseconds since the epoch. */
     async pushTimes(deliveries: readonly string[]): Promise<ReadonlyMap<string, number>> {
       const times = new Map<string, number>();
-      for (let at = 0; at < deliveries.length; at += AT_ONCE) {
+      for (const some of inParts(deliveries)) {
         const rows = await all<{ id: string; received_at: number }>`
           select id, received_at from deliveries
-          where id in ${list(deliveries.slice(at, at + AT_ONCE))} and event = 'push'`;
+          where id in ${list(some)} and event = 'push'`;
         for (const { id, received_at: time } of rows) times.set(id, time);
       }
       return times;

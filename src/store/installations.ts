@@ -1,16 +1,12 @@
-import { sql } from 'kysely';
 import type { InstallationEvent } from '../model/event.ts';
-import { queries, type Db } from './query.ts';
-
-/** Rows that one statement writes. */
-const AT_ONCE = 500;
+import { inParts, inPlace, queries, type Db } from './query.ts';
 
 /** `missing`: no event told of it, but GitHub, when it was asked, knew of none. */
 export type InstallationState = 'installed' | 'suspended' | 'removed' | 'missing';
 
 /** On which repositories the App is installed, as far as events or GitHub's answers have told. */
 export function createInstallations(db: Db) {
-  const { all, change, first } = queries(db);
+  const { change, column, value } = queries(db);
 
   return {
     /** Notes what an event has told. `now` in milliseconds. */
@@ -20,14 +16,10 @@ export function createInstallations(db: Db) {
         case 'added':
         case 'removed': {
           const state: InstallationState = event.change === 'added' ? 'installed' : 'removed';
-          for (let from = 0; from < event.repositories.length; from += AT_ONCE) {
-            const rows = event.repositories
-              .slice(from, from + AT_ONCE)
-              .map((name) => sql`(${name.toLowerCase()}, ${installation}, ${state}, ${now})`);
-            await change`insert into installations (repository, installation, state, changed_at)
-              values ${sql.join(rows)}
-              on conflict (repository) do update set installation = excluded.installation,
-                state = excluded.state, changed_at = excluded.changed_at`;
+          const row = { installation, state, changed_at: now };
+          for (const names of inParts(event.repositories)) {
+            const rows = names.map((name) => ({ repository: name.toLowerCase(), ...row }));
+            await change`insert into installations ${inPlace(['repository'], rows)}`;
           }
           return;
         }
@@ -40,9 +32,9 @@ export function createInstallations(db: Db) {
           return;
         }
         case 'renamed': {
-          const rows = await all<{ repository: string }>`
+          const known = await column<string>`
             select repository from installations where installation = ${installation}`;
-          for (const { repository } of rows) {
+          for (const repository of known) {
             const renamed = `${event.owner}/${repository.split('/')[1]}`.toLowerCase();
             if (renamed === repository) continue;
             await change`delete from installations where repository = ${renamed}`;
@@ -67,10 +59,8 @@ export function createInstallations(db: Db) {
     },
 
     /** Undefined when nothing has told. */
-    async stateOf(repository: string): Promise<InstallationState | undefined> {
-      const row = await first<{ state: InstallationState }>`
-        select state from installations where repository = ${repository.toLowerCase()}`;
-      return row?.state;
-    },
+    stateOf: (repository: string) =>
+      value<InstallationState>`
+        select state from installations where repository = ${repository.toLowerCase()}`,
   };
 }

@@ -2,11 +2,9 @@ import { sql } from 'kysely';
 import type { PauseTarget } from '../model/pause.ts';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
 import type { Engine } from './engine.ts';
-import { list, queries, type Db, type Row, type Sql } from './query.ts';
+import { lockUntilEnd } from './locks.ts';
+import { list, queries, type Db, type Sql } from './query.ts';
 import { ACTIVE, runs } from './run-rows.ts';
-
-/** Sets the advisory locks on lanes apart from other locks in the same database. */
-const LANE_LOCKS = 0x6d73_6c6e;
 
 /** Runs that have not ended, newest first. */
 export interface UnderWay {
@@ -19,14 +17,12 @@ export interface UnderWay {
 
 /** The runs that have not ended, in the order in which their lanes let them start (G3, G4). */
 export function createLanes(db: Db, engine: Engine) {
-  const { all, first } = queries(db);
+  const { all } = queries(db);
+  const read = runs.of(db);
   const lock = (how: Sql) => (engine === 'postgres' ? how : sql``);
 
-  async function active(which: Sql, end = sql``): Promise<Run[]> {
-    const rows =
-      await all<Row>`select * from runs where ${ACTIVE} and ${which} order by seq ${end}`;
-    return rows.map(runs.read);
-  }
+  const active = (which: Sql, end = sql``) =>
+    read.all`select * from runs where ${ACTIVE} and ${which} order by seq ${end}`;
 
   return {
     /** Runs of a lane that have not ended, oldest first. */
@@ -56,15 +52,11 @@ export function createLanes(db: Db, engine: Engine) {
         if (count <= each) shown.push(seq);
         else more.add(spec);
       }
-      const rows =
-        shown.length === 0
-          ? []
-          : await all<Row>`select * from runs where seq in ${list(shown)} order by seq desc`;
-      return {
-        runs: rows.map(runs.read).filter(({ state }) => !hasEnded(state)),
-        more,
-        isCut: open.length > most,
-      };
+      const isCut = open.length > most;
+      if (shown.length === 0) return { runs: [], more, isCut };
+      const there =
+        await read.all`select * from runs where seq in ${list(shown)} order by seq desc`;
+      return { runs: there.filter(({ state }) => !hasEnded(state)), more, isCut };
     },
 
     /**
@@ -80,7 +72,7 @@ export function createLanes(db: Db, engine: Engine) {
      */
     async lockLane(lane: string): Promise<void> {
       if (engine === 'sqlite') return;
-      await all`select pg_advisory_xact_lock(${LANE_LOCKS}, hashtext(${lane}))`;
+      await lockUntilEnd(db, engine, 'lanes', lane);
       await all`select seq from runs where lane = ${lane} and ${ACTIVE} order by seq for update`;
     },
 
@@ -89,11 +81,11 @@ export function createLanes(db: Db, engine: Engine) {
      * running with a lease that ended. None of `except`, and none that another transaction has locked. A blocked run holds up
      * the later ones of its spec, but not those of other specs in its lane.
      */
-    async nextRunnable(now: number, except: readonly string[] = []): Promise<Run | undefined> {
+    nextRunnable(now: number, except: readonly string[] = []): Promise<Run | undefined> {
       const others = except.length === 0 ? sql`` : sql`and r.id not in ${list(except)}`;
       // The states are said again for the planner, so that only the partial index of active runs is read; and what is before a
       // run is asked in two questions, because each has a partial index that answers it.
-      const row = await first<Row>`
+      return read.first`
         select r.* from runs as r
         where r.state in ('queued', 'blocked', 'running') ${others} and (
           r.state = 'running' and r.lease_until <= ${now}
@@ -109,7 +101,6 @@ export function createLanes(db: Db, engine: Engine) {
           and not exists (select 1 from pauses as p where p.kind = 'lane' and p.name = r.lane
             and (p.spared_run is null or p.spared_run <> r.id)))
         order by r.seq limit 1 ${lock(sql`for update of r skip locked`)}`;
-      return row && runs.read(row);
     },
 
     /** How many runs are in each state that is not an end; those that have ended are not counted. */

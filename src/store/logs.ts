@@ -12,10 +12,8 @@ export interface LogChunk {
   text: string;
 }
 
-export type Logs = ReturnType<typeof createLogs>;
-
 export function createLogs(db: Db, engine: Engine) {
-  const { all, change, first } = queries(db);
+  const { all, change, value } = queries(db);
   return {
     /** False, with `attempt`, when that is no longer the run's latest, as in `Steps.update`: then nothing is written. */
     async append(run: string, chunks: readonly LogChunk[], attempt?: number): Promise<boolean> {
@@ -56,9 +54,8 @@ export function createLogs(db: Db, engine: Engine) {
 
     /** The number that the run's next chunk gets. */
     async nextSeq(run: string): Promise<number> {
-      const row = await first<{ last: number | null }>`
-        select max(seq) as last from log_chunks where run_id = ${run}`;
-      return (row?.last ?? -1) + 1;
+      const last = await value<number>`select max(seq) from log_chunks where run_id = ${run}`;
+      return (last ?? -1) + 1;
     },
   };
 }

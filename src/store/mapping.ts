@@ -1,25 +1,34 @@
-import type { Row } from './query.ts';
+import { queries, type Db, type Queries, type Row } from './query.ts';
+
+type Statement = Parameters<Queries['all']>;
 
 /** How a model is kept in the rows of a table. */
 export interface Mapping<Model> {
   read(row: Row): Model;
   /** The columns of these fields. */
   write(fields: Partial<Model>): Row;
+  /** `Queries` of which the rows are read. */
+  of(db: Db): {
+    all(...statement: Statement): Promise<Model[]>;
+    first(...statement: Statement): Promise<Model | undefined>;
+  };
 }
 
 /**
  * The one rule for rows: a column is called as its field in snake_case and `null` is undefined. What differs is said:
- * fields that are called otherwise, fields that are JSON text, and columns that are no fields of the model.
+ * fields that are called otherwise, fields that are JSON text or flags (0 or 1), and columns that are no fields of the model.
  */
 export function createMapping<Model extends object>(
   differs: {
     names?: { [Field in keyof Model]?: string };
     json?: readonly (keyof Model & string)[];
+    flags?: readonly (keyof Model & string)[];
     others?: readonly string[];
   } = {},
 ): Mapping<Model> {
-  const { names = {}, json = [], others = [] } = differs;
+  const { names = {}, json = [], flags = [], others = [] } = differs;
   const isJson = new Set<string>(json);
+  const isFlag = new Set<string>(flags);
   const columns = new Map<string, string>(Object.entries(names));
   const fields = new Map([...columns].map(([field, column]) => [column, field]));
   for (const column of others) fields.set(column, '');
@@ -37,23 +46,40 @@ export function createMapping<Model extends object>(
     return columns.get(field) ?? field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   }
 
+  function read(row: Row): Model {
+    const model: Record<string, unknown> = {};
+    for (const [column, value] of Object.entries(row)) {
+      const field = fieldOf(column);
+      if (field !== '') model[field] = value === null ? undefined : fromColumn(field, value);
+    }
+    return model as Model;
+  }
+
+  function fromColumn(field: string, value: unknown): unknown {
+    if (isJson.has(field)) return JSON.parse(value as string);
+    return isFlag.has(field) ? value === 1 : value;
+  }
+
+  function toColumn(field: string, value: unknown): unknown {
+    if (value !== undefined && isJson.has(field)) return JSON.stringify(value);
+    return isFlag.has(field) ? Number(value) : value;
+  }
+
   return {
-    read(row) {
-      const model: Record<string, unknown> = {};
-      for (const [column, value] of Object.entries(row)) {
-        const field = fieldOf(column);
-        if (field === '') continue;
-        const isText = value !== null && isJson.has(field);
-        model[field] = isText ? JSON.parse(value as string) : (value ?? undefined);
-      }
-      return model as Model;
+    read,
+    of(db) {
+      const { all, first } = queries(db);
+      return {
+        all: async (...statement) => (await all<Row>(...statement)).map(read),
+        async first(...statement) {
+          const row = await first<Row>(...statement);
+          return row && read(row);
+        },
+      };
     },
     write: (model) =>
       Object.fromEntries(
-        Object.entries(model).map(([field, value]) => [
-          columnOf(field),
-          value !== undefined && isJson.has(field) ? JSON.stringify(value) : value,
-        ]),
+        Object.entries(model).map(([field, value]) => [columnOf(field), toColumn(field, value)]),
       ),
   };
 }

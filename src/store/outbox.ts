@@ -58,8 +58,6 @@ export interface NewCallback {
   delayMs?: number | undefined;
 }
 
-export type Outbox = ReturnType<typeof createOutbox>;
-
 export function createOutbox(db: Db, engine: Engine) {
   const { all, change, first } = queries(db);
 

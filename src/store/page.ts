@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { TerminalError } from '../lib/errors.ts';
-import { list, type Sql } from './query.ts';
+import { list, queries, when, type Db, type Row, type Sql } from './query.ts';
 
 /** Of so many repositories the rows are found by an index of repositories, and sorted. */
 const FEW = 20;
@@ -55,6 +55,22 @@ export function page<Row extends { seq: number }, Item>(
   const shown = rows.slice(0, request.limit);
   const last = rows.length > request.limit ? shown.at(-1)?.seq : looked;
   return { items: shown.map(toItem), next: last === undefined ? undefined : encodeCursor(last) };
+}
+
+/** A page of those rows of a table that are `which`. `looked` as in `page`. */
+export async function pageOf<Item>(
+  db: Db,
+  table: string,
+  request: PageRequest,
+  which: Sql,
+  toItem: (row: Row) => Item,
+  looked?: number,
+): Promise<Page<Item>> {
+  const rows = await queries(db).all<Row & { seq: number }>`
+    select * from ${sql.table(table)} where ${which}
+    ${when(request.before, (before) => sql`and seq < ${before}`)}
+    order by seq desc limit ${request.limit + 1}`;
+  return page(rows, request, toItem, looked);
 }
 
 function encodeCursor(seq: number): string {

@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import type { PullRequestEvent, Renamed } from '../model/event.ts';
-import { attemptOf, createClaims } from './claims.ts';
+import { attemptOf, createClaims, freeOf } from './claims.ts';
 import type { Engine } from './engine.ts';
 import { createMapping } from './mapping.ts';
-import { queries, values, type Db, type Row } from './query.ts';
+import { queries, values, type Db } from './query.ts';
 
 /** A pull request as it was told of last. */
 export type PulledEvent = PullRequestEvent & Renamed;
@@ -34,11 +34,9 @@ const mapping = createMapping<ClaimedPlan & ToldPlan>({
 /** As what the outbox knows the callbacks of a plan, which belong to no run. */
 export const planOwner = (id: string): string => `plan:${id}`;
 
-export type Plans = ReturnType<typeof createPlans>;
-
 /** The pull requests that plans are made of, each with its newest state and what GitHub has of it. */
 export function createPlans(db: Db, engine: Engine) {
-  const { change, first } = queries(db);
+  const { change, value } = queries(db);
   const claims = createClaims(db, 'plans', sql`due_at is not null`);
   const mine = ({ id, attempts }: ClaimedPlan) => attemptOf(sql`id = ${id}`, attempts);
 
@@ -58,23 +56,19 @@ export function createPlans(db: Db, engine: Engine) {
         noted_at: now,
         due_at: isReady ? now : null,
       };
-      const noted = await first<{ id: string }>`insert into plans ${values([row])}
+      return await value<string>`insert into plans ${values([row])}
         on conflict (repository, number) do update set pull = excluded.pull,
           changed_at = excluded.changed_at, noted_at = excluded.noted_at, due_at = excluded.due_at,
           attempts = plans.attempts + 1, failures = 0, lease_until = 0
         where excluded.changed_at >= plans.changed_at
         returning id`;
-      return noted?.id;
     },
 
     /** Takes the one that has been due for the longest time, and keeps it for `leaseMs`. */
     async claim(now: number, leaseMs: number): Promise<ClaimedPlan | undefined> {
       const due = sql`select id from plans where due_at <= ${now} and lease_until <= ${now}
         order by due_at limit 1`;
-      const which =
-        engine === 'sqlite'
-          ? sql`id in (${due})`
-          : sql`id = any(array(${due} for update skip locked))`;
+      const which = freeOf(engine, sql`id`, due);
       const [row] = await claims.take(which, sql`attempts = attempts + 1`, now + leaseMs, now);
       return row && mapping.read(row);
     },
@@ -93,10 +87,8 @@ export function createPlans(db: Db, engine: Engine) {
     releaseAll: claims.releaseAll,
 
     /** Undefined when it is no longer kept. */
-    async told(id: string): Promise<ToldPlan | undefined> {
-      const row = await first<Row>`select * from plans where id = ${id}`;
-      return row && mapping.read(row);
-    },
+    told: (id: string): Promise<ToldPlan | undefined> =>
+      mapping.of(db).first`select * from plans where id = ${id}`,
 
     async setComment(id: string, comment: number): Promise<void> {
       await change`update plans set comment_id = ${comment} where id = ${id}`;

@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
-import { NO_COMMIT, type Move, type PushHistory } from '../model/push-history.ts';
+import type { Move, PushHistory, ToldPush } from '../model/push-history.ts';
 import type { Engine } from './engine.ts';
+import { lockUntilEnd } from './locks.ts';
+import { createMapping } from './mapping.ts';
 import { queries, values, type Db } from './query.ts';
 import { createRepositories } from './repositories.ts';
 
@@ -17,20 +19,19 @@ export interface SeenPush extends Move {
   seenAt: number;
 }
 
-/** Sets the advisory locks on repositories apart from other locks in the same database. */
-const PUSH_LOCKS = 0x6d73_7068;
-
 /** Longer than any delivery is late: GitHub keeps them for three days. */
 const KEPT_MS = 30 * 86_400_000;
 
 /** Newest moves of a ref that matter at once: between two looks there are fewer. */
 const MOST_MOVES = 1000;
 
+const mapping = createMapping<SeenPush & ToldPush>({ flags: ['found'] });
+
 /** The moves of refs that were taken in, so that one that is told of twice counts once. A repository has any of its names. */
 export type Pushes = ReturnType<typeof createPushes>;
 
 export function createPushes(db: Db, engine: Engine) {
-  const { all, change, first } = queries(db);
+  const { change, column, first, isThere, value } = queries(db);
   const { namesOf } = createRepositories(db);
   /** A delivery that comes late may have a former name. */
   const nameNow = async (repository: string) => (await namesOf(repository))[0].toLowerCase();
@@ -41,76 +42,45 @@ export function createPushes(db: Db, engine: Engine) {
      * stays true. Nothing on SQLite, where one transaction is under way at a time.
      */
     async lock(repository: string): Promise<void> {
-      if (engine === 'sqlite') return;
-      await all`select pg_advisory_xact_lock(${PUSH_LOCKS}, hashtext(${await nameNow(repository)}))`;
+      if (engine === 'postgres')
+        await lockUntilEnd(db, engine, 'pushes', await nameNow(repository));
     },
 
     /** Notes a push once for each delivery, and forgets what is a month old. */
-    async record({
-      ref,
-      before,
-      after,
-      delivery,
-      found,
-      toldBy,
-      seenAt,
-      ...push
-    }: SeenPush): Promise<void> {
+    async record(push: SeenPush): Promise<void> {
       const repository = await nameNow(push.repository);
-      const move = { repository, ref, before, after, delivery };
-      const row = { ...move, found: found ? 1 : 0, told_by: toldBy, seen_at: seenAt };
+      const row = mapping.write({ ...push, repository });
       await change`insert into pushes ${values([row])} on conflict (delivery) do nothing`;
       await change`delete from pushes
-        where repository = ${repository} and ref = ${ref} and seen_at < ${seenAt - KEPT_MS}`;
+        where repository = ${repository} and ref = ${push.ref} and seen_at < ${push.seenAt - KEPT_MS}`;
     },
 
     /** The refs of which deliveries have told moves since they were last looked at. */
     async movedSinceLook(repository: string): Promise<ReadonlySet<string>> {
-      const rows = await all<{ ref: string }>`select head.ref from branch_heads as head
+      const refs = await column<string>`select head.ref from branch_heads as head
         where head.repository = ${await nameNow(repository)} and exists (
           select 1 from pushes as push
           where push.repository = head.repository and push.ref = head.ref and push.seq > head.push_seq
           and push.found = 0 and push.told_by is null)`;
-      return new Set(rows.map(({ ref }) => ref));
+      return new Set(refs);
     },
 
     /** What is known of a ref: its moves since the last look, and those found before with their parts. */
     async history(name: string, ref: string): Promise<PushHistory> {
-      const isThere = sql`repository = ${await nameNow(name)} and ref = ${ref}`;
+      const isOf = sql`repository = ${await nameNow(name)} and ref = ${ref}`;
       const seen = await first<{ sha: string; seq: number }>`
-        select sha, push_seq as seq from branch_heads where ${isThere}`;
-      const rows = await all<PushRow>`
-        select seq, before, after, delivery, found, told_by as "toldBy", seen_at as "seenAt"
-        from pushes where ${isThere} and (seq > ${seen?.seq ?? 0} or found = 1 or told_by is not null)
+        select sha, push_seq as seq from branch_heads where ${isOf}`;
+      const newest = await mapping.of(db).all`
+        select seq, before, after, delivery, found, told_by, seen_at
+        from pushes where ${isOf} and (seq > ${seen?.seq ?? 0} or found = 1 or told_by is not null)
         order by seq desc limit ${MOST_MOVES}`;
-      const pushes = rows.toReversed().map(({ found, before, toldBy, ...row }) => ({
-        ...row,
-        before: before ?? NO_COMMIT,
-        found: found === 1,
-        toldBy: toldBy ?? undefined,
-      }));
-      return { seen, pushes };
+      return { seen, pushes: newest.toReversed() };
     },
 
     /** Whether a delivery's push was noted. */
-    async isNoted(delivery: string): Promise<boolean> {
-      return (await first`select seq from pushes where delivery = ${delivery}`) !== undefined;
-    },
+    isNoted: (delivery: string) => isThere`select seq from pushes where delivery = ${delivery}`,
 
     /** The number of the last push of any ref, which grows; 0 before the first. */
-    async last(): Promise<number> {
-      const row = await first<{ seq: number | null }>`select max(seq) as seq from pushes`;
-      return row?.seq ?? 0;
-    },
+    last: async () => (await value<number>`select max(seq) from pushes`) ?? 0,
   };
-}
-
-interface PushRow {
-  seq: number;
-  before: string | null;
-  after: string;
-  delivery: string;
-  found: number;
-  toldBy: string | null;
-  seenAt: number;
 }

@@ -6,6 +6,9 @@ export type Db = Kysely<Record<string, Row>>;
 /** A part of a statement. */
 export type Sql = RawBuilder<unknown>;
 
+/** A row by its columns. */
+export type Row = Record<string, unknown>;
+
 type Statement<Answer> = (text: TemplateStringsArray, ...values: unknown[]) => Promise<Answer>;
 
 /** Statements in plain SQL: values become parameters, parts made with Kysely's `sql` become text. */
@@ -14,6 +17,12 @@ export interface Queries {
   all<Row>(...statement: Parameters<Statement<Row[]>>): Promise<Row[]>;
   /** The first row, if there is one. */
   first<Row>(...statement: Parameters<Statement<Row>>): Promise<Row | undefined>;
+  /** The only column of every row. */
+  column<Value>(...statement: Parameters<Statement<Value[]>>): Promise<Value[]>;
+  /** The only column of the first row. Undefined: null, or no row. */
+  value<Value>(...statement: Parameters<Statement<Value>>): Promise<Value | undefined>;
+  /** Whether there is a row. */
+  isThere: Statement<boolean>;
   /** How many rows the statement has changed. */
   change: Statement<number>;
 }
@@ -21,11 +30,18 @@ export interface Queries {
 export function queries(db: Db): Queries {
   const ask = <Row>(text: TemplateStringsArray, values: unknown[]) =>
     sql<Row>(text, ...values.map(orNull)).execute(db);
+  const all = async <Answer>(text: TemplateStringsArray, ...values: unknown[]) =>
+    (await ask<Answer>(text, values)).rows;
+  const column = async <Value>(text: TemplateStringsArray, ...values: unknown[]) =>
+    (await all<Row>(text, ...values)).map((row) => Object.values(row)[0] as Value);
   return {
-    all: async <Row>(text: TemplateStringsArray, ...values: unknown[]) =>
-      (await ask<Row>(text, values)).rows,
-    first: async <Row>(text: TemplateStringsArray, ...values: unknown[]) =>
-      (await ask<Row>(text, values)).rows[0],
+    all,
+    first: async <Answer>(text: TemplateStringsArray, ...values: unknown[]) =>
+      (await ask<Answer>(text, values)).rows[0],
+    column,
+    value: async <Value>(text: TemplateStringsArray, ...values: unknown[]) =>
+      (await column<Value | null>(text, ...values))[0] ?? undefined,
+    isThere: async (text, ...values) => (await all(text, ...values)).length > 0,
     change: async (text, ...values) => Number((await ask(text, values)).numAffectedRows ?? 0n),
   };
 }
@@ -42,14 +58,18 @@ export function when<Value>(value: Value | undefined, condition: (value: Value) 
   return value === undefined ? sql`` : condition(value);
 }
 
-/** A row by its columns. */
-export type Row = Record<string, unknown>;
-
-/** `table (columns) values (…), (…)`: rows that all have the same columns, at least one. */
+/** `(columns) values (…), (…)`: rows that all have the same columns, at least one. */
 export function values(rows: readonly Row[]): Sql {
   const columns = Object.keys(rows[0] ?? {});
   const lines = rows.map((row) => list(columns.map((column) => orNull(row[column]))));
-  return sql`(${sql.join(columns.map((column) => sql.ref(column)))}) values ${sql.join(lines)}`;
+  return sql`${names(columns)} values ${sql.join(lines)}`;
+}
+
+/** `values` for an `insert into`, where each row takes the place of the one with the same `key`. */
+export function inPlace(key: readonly string[], rows: readonly Row[]): Sql {
+  const others = Object.keys(rows[0] ?? {}).filter((column) => !key.includes(column));
+  const set = others.map((column) => sql`${sql.ref(column)} = excluded.${sql.ref(column)}`);
+  return sql`${values(rows)} on conflict ${names(key)} do update set ${sql.join(set)}`;
 }
 
 /** `a = 1, b = 2`: what `update … set` is given. */
@@ -57,4 +77,11 @@ export function assignments(row: Row): Sql {
   return sql.join(
     Object.entries(row).map(([column, value]) => sql`${sql.ref(column)} = ${orNull(value)}`),
   );
+}
+
+const names = (columns: readonly string[]) => list(columns.map((column) => sql.ref(column)));
+
+/** Items in parts, for statements that must not name too many. */
+export function* inParts<Item>(items: readonly Item[], most = 500): Generator<Item[]> {
+  for (let at = 0; at < items.length; at += most) yield items.slice(at, at + most);
 }

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { queries, type Db } from './query.ts';
+import { inPlace, queries, type Db } from './query.ts';
 
 /** What repositories are called now and were called before. A name is the one repository's that was last seen with it. */
 export type Repositories = ReturnType<typeof createRepositories>;
@@ -10,14 +10,11 @@ type Names = readonly [string, ...string[]];
 const MOST_KEPT = 10_000;
 
 export function createRepositories(db: Db) {
-  const { all, change, first } = queries(db);
+  const { all, change, value } = queries(db);
 
   /** GitHub's number of a repository; undefined when it was never seen. */
-  async function idOf(name: string): Promise<number | undefined> {
-    const row = await first<{ id: number }>`
-      select id from repositories where name = ${name.toLowerCase()}`;
-    return row?.id;
-  }
+  const idOf = (name: string) =>
+    value<number>`select id from repositories where name = ${name.toLowerCase()}`;
 
   const rowsOf = (id: number) =>
     all<{ name: string; spelled: string; seenAt: number }>`
@@ -45,9 +42,8 @@ export function createRepositories(db: Db) {
       if (newest?.name === name) return false;
       if (!current && (await idOf(name)) === id) return false;
       const seenAt = Math.max(now, (newest?.seenAt ?? 0) + 1);
-      await change`insert into repositories (name, id, spelled, seen_at)
-        values (${name}, ${id}, ${spelled}, ${seenAt}) on conflict (name) do update set
-        id = excluded.id, spelled = excluded.spelled, seen_at = excluded.seen_at`;
+      const row = { name, id, spelled, seen_at: seenAt };
+      await change`insert into repositories ${inPlace(['name'], [row])}`;
       if (newest !== undefined) await carryOver(newest.name, name);
       return true;
     },

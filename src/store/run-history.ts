@@ -2,8 +2,8 @@ import { sql } from 'kysely';
 import { PROTECTION } from '../model/protection.ts';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
 import { stoodBefore } from '../model/standing.ts';
-import { isOneOf, page, repositoriesOf, type Page, type PageRequest } from './page.ts';
-import { queries, when, type Db, type Row, type Sql } from './query.ts';
+import { isOneOf, pageOf, repositoriesOf, type PageRequest } from './page.ts';
+import { queries, when, type Db, type Sql } from './query.ts';
 import { ACTIVE, ENDED, runs } from './run-rows.ts';
 
 /** Revisions that a run by hand is known to have left behind: each is one question to git. */
@@ -38,39 +38,34 @@ function isEarlierSuccess({ spec, lane, sequence, repository }: Run): Sql {
 
 /** What was deployed, and in which order: nothing here writes. */
 export function createRunHistory(db: Db) {
-  const { all, first } = queries(db);
+  const { column, isThere } = queries(db);
+  const read = runs.of(db);
 
   /** The newest of these. */
-  async function newest(which: Sql): Promise<Run | undefined> {
-    const row = await first<Row>`select * from runs r where ${which} order by seq desc limit 1`;
-    return row && runs.read(row);
-  }
+  const newest = (which: Sql) =>
+    read.first`select * from runs r where ${which} order by seq desc limit 1`;
 
   return {
-    async list(request: PageRequest, filter: RunFilter): Promise<Page<Run>> {
-      const rows = await all<Row & { seq: number }>`select * from runs where true
+    list(request: PageRequest, filter: RunFilter) {
+      const which = sql`true
         ${when(filter.spec, (spec) => sql`and spec = ${spec}`)}
         ${/* Said twice, because the indexes are of some states only. */ when(filter.state, (state) => sql`and state = ${state} and ${hasEnded(state) ? ENDED : ACTIVE}`)}
         ${when(filter.lane, (lane) => sql`and lane = ${lane} and lower(lane) = lower(${lane})`)}
         ${when(filter.delivery, (delivery) => sql`and delivery = ${delivery}`)}
         ${when(filter.sha, (sha) => sql`and sha = ${sha}`)}
         ${when(repositoriesOf(filter), (names) => sql`and ${isOneOf(sql`lower(repository)`, names)}`)}
-        ${when(filter.environment, (environment) => sql`and environment = ${environment}`)}
-        ${when(request.before, (before) => sql`and seq < ${before}`)}
-        order by seq desc limit ${request.limit + 1}`;
-      return page(rows, request, runs.read);
+        ${when(filter.environment, (environment) => sql`and environment = ${environment}`)}`;
+      return pageOf(db, 'runs', request, which, runs.read);
     },
 
     /** The repositories that have runs, in small letters: at most `limit`, found by one look into the index for each. */
-    async repositories(limit: number): Promise<string[]> {
-      const rows = await all<{ name: string }>`with recursive names (name) as (
+    repositories: (limit: number) =>
+      column<string>`with recursive names (name) as (
           select min(lower(repository)) from runs
           union all
           select (select min(lower(r.repository)) from runs r where lower(r.repository) > names.name)
           from names where names.name is not null)
-        select name from names where name is not null limit ${limit}`;
-      return rows.map(({ name }) => name);
-    },
+        select name from names where name is not null limit ${limit}`,
 
     /**
      * The newest successful run of the same spec and lane that is older and of another revision, of the same repository by whatever
@@ -80,17 +75,15 @@ export function createRunHistory(db: Db) {
 
     /** What stood before what a run deploys, newest first (`stoodBefore`): the first is what a rollback from the run goes back to. */
     async standingBefore(run: Run): Promise<Run[]> {
-      const rows = await all<Row>`select * from runs where ${isEarlierSuccess(run)}
+      const newestOf = await read.all`select * from runs where ${isEarlierSuccess(run)}
         order by seq desc limit ${MOST_STANDING}`;
-      return stoodBefore(run, rows.map(runs.read).toReversed());
+      return stoodBefore(run, newestOf.toReversed());
     },
 
     /** Whether another run of the spec has deployed the same commit. */
-    async hasDeployed({ id, spec, sha }: Pick<Run, 'id' | 'spec' | 'sha'>): Promise<boolean> {
-      const row = await first`select seq from runs
-        where sha = ${sha} and spec = ${spec} and state = 'succeeded' and id <> ${id} and ${DEPLOYS} limit 1`;
-      return row !== undefined;
-    },
+    hasDeployed: ({ id, spec, sha }: Pick<Run, 'id' | 'spec' | 'sha'>) =>
+      isThere`select seq from runs
+        where sha = ${sha} and spec = ${spec} and state = 'succeeded' and id <> ${id} and ${DEPLOYS} limit 1`,
 
     /** The newest other run that has deployed its spec to its environment, in whatever lane. */
     lastToDeploy: ({ id, spec, environment }: Run) =>
@@ -101,9 +94,9 @@ export function createRunHistory(db: Db) {
      * What its spec had before a run that was made by hand went back: the revisions, newest first, that events brought
      * between the run's own revision and the run. Only the newest of many. None for a run that an event made.
      */
-    async leftBehind(run: string): Promise<string[]> {
-      const rows = await all<{ sha: string }>`
-        select gone.sha, max(gone.seq) as newest from runs as back
+    leftBehind: (run: string) =>
+      column<string>`
+        select gone.sha from runs as back
         join runs as gone on gone.spec = back.spec and gone.lane = back.lane
           and gone.seq < back.seq and gone.cause = 'event'
         where back.id = ${run} and back.cause <> 'event'
@@ -111,18 +104,16 @@ export function createRunHistory(db: Db) {
           select 1 from runs as own
           where own.spec = back.spec and own.lane = back.lane and own.sha = back.sha
           and own.seq >= gone.seq and own.seq < back.seq and own.cause = 'event')
-        group by gone.sha order by newest desc limit ${MOST_LEFT}`;
-      return rows.map(({ sha }) => sha);
-    },
+        group by gone.sha order by max(gone.seq) desc limit ${MOST_LEFT}`,
 
     /** Those of the runs that have ended and are older than the run that their environment has. */
     async overtaken(ids: readonly string[]): Promise<ReadonlySet<string>> {
       if (ids.length === 0) return new Set();
-      const rows = await all<{ id: string }>`select own.id from runs own
+      const found = await column<string>`select own.id from runs own
         join environments e on e.lane = own.lane and e.spec = own.spec
         join runs newer on newer.id = e.run_id
         where own.id in (${sql.join(ids)}) and own.${ENDED} and newer.seq > own.seq`;
-      return new Set(rows.map(({ id }) => id));
+      return new Set(found);
     },
 
     /** The newest run of the spec in the lane that a delivery has made which came after the given one, and that was not superseded. */

@@ -1,5 +1,5 @@
 import { createMapping } from './mapping.ts';
-import { list, queries, values, type Db, type Row } from './query.ts';
+import { inParts, list, queries, values, type Db } from './query.ts';
 
 /** A browser that is logged in. Times are milliseconds since the epoch. */
 export interface Session {
@@ -18,32 +18,25 @@ export interface Session {
   replacedAt: number | undefined;
 }
 
-/** Sessions that one query names. */
-const AT_ONCE = 500;
-
 const mapping = createMapping<Session>();
 
 export type Sessions = ReturnType<typeof createSessions>;
 
 export function createSessions(db: Db) {
-  const { all, change, first } = queries(db);
+  const { change, value } = queries(db);
+  const { all, first } = mapping.of(db);
   return {
     async add(session: Session): Promise<void> {
       await change`insert into sessions ${values([mapping.write(session)])}`;
     },
 
-    async get(digest: string): Promise<Session | undefined> {
-      const row = await first<Row>`select * from sessions where digest = ${digest}`;
-      return row && mapping.read(row);
-    },
+    get: (digest: string) => first`select * from sessions where digest = ${digest}`,
 
     /** Those of them that there are. */
     async all(digests: readonly string[]): Promise<Session[]> {
       const found: Session[] = [];
-      for (let at = 0; at < digests.length; at += AT_ONCE) {
-        const some = digests.slice(at, at + AT_ONCE);
-        const rows = await all<Row>`select * from sessions where digest in ${list(some)}`;
-        found.push(...rows.map((row) => mapping.read(row)));
+      for (const some of inParts(digests)) {
+        found.push(...(await all`select * from sessions where digest in ${list(some)}`));
       }
       return found;
     },
@@ -102,10 +95,8 @@ export function createSessions(db: Db) {
 
     /** Takes a link away, so that it serves once, and says whom it logs in; undefined when there is none that is still good. */
     async takeLink(digest: string, now: number): Promise<string | undefined> {
-      const rows = await all<{ digest: string; actor: string; expires_at: number }>`
-        delete from login_links where digest = ${digest} or expires_at <= ${now}
-        returning digest, actor, expires_at`;
-      return rows.find((row) => row.digest === digest && row.expires_at > now)?.actor;
+      await change`delete from login_links where expires_at <= ${now}`;
+      return await value<string>`delete from login_links where digest = ${digest} returning actor`;
     },
   };
 }

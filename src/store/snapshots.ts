@@ -1,4 +1,4 @@
-import { queries, type Db } from './query.ts';
+import { queries, values, type Db } from './query.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -17,8 +17,8 @@ export function createSnapshots(db: Db) {
   return {
     async keep({ digest, name, file, text }: SpecSnapshot, now: number): Promise<void> {
       // Young again, and on PostgreSQL locked, so that retention leaves alone what a run is made from.
-      await change`insert into spec_snapshots (digest, name, file, text, created_at)
-        values (${digest}, ${name}, ${file}, ${text}, ${now})
+      const row = { digest, name, file, text, created_at: now };
+      await change`insert into spec_snapshots ${values([row])}
         on conflict (digest) do update set created_at = excluded.created_at
         where spec_snapshots.created_at < ${now - DAY_MS}`;
     },

@@ -2,16 +2,14 @@ import { sql } from 'kysely';
 import type { Step } from '../model/run.ts';
 import type { Engine } from './engine.ts';
 import { createMapping } from './mapping.ts';
-import { assignments, queries, values, type Db, type Row } from './query.ts';
+import { assignments, queries, values, type Db } from './query.ts';
 import { isLatest } from './run-rows.ts';
 
 const steps = createMapping<Step>({ names: { index: 'position' }, others: ['run_id'] });
 
 /** The steps of runs: made with their run, changed while it goes on. */
-export type Steps = ReturnType<typeof createSteps>;
-
 export function createSteps(db: Db, engine: Engine) {
-  const { all, change } = queries(db);
+  const { change } = queries(db);
   return {
     /** Makes a run's steps, all of them pending. */
     async insert(run: string, names: readonly string[]): Promise<void> {
@@ -28,10 +26,8 @@ export function createSteps(db: Db, engine: Engine) {
     },
 
     /** A run's steps in their order. */
-    async ofRun(run: string): Promise<Step[]> {
-      const rows = await all<Row>`select * from steps where run_id = ${run} order by position`;
-      return rows.map(steps.read);
-    },
+    ofRun: (run: string) =>
+      steps.of(db).all`select * from steps where run_id = ${run} order by position`,
 
     /**
      * Writes a step's row. False, with `attempt`, when that is no longer the run's latest: another process has taken the run

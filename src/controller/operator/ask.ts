@@ -75,7 +75,7 @@ export function createAsk(deps: {
   }
 
   function spelled({ repository }: NamingDelivery): string | undefined {
-    if (repository === null) return undefined;
+    if (repository === undefined) return undefined;
     if (repository.includes(':') && elsewhere(repository) === undefined) return undefined;
     return catalog.forRepository(repository)[0]?.spec.repository ?? repository;
   }

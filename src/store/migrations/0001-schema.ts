@@ -253,7 +253,7 @@ const REPOSITORIES = `
     seq SEQUENCE,
     repository text not null,
     ref text not null,
-    before text,
+    before text not null,
     after text not null,
     delivery text not null unique,
     seen_at bigint not null,
