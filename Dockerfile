@@ -4,7 +4,7 @@
 #   docker build --build-arg NODE_IMAGE=node:24-slim@sha256:… -t mainsheet .
 ARG NODE_IMAGE=node:24-slim
 
-# The package as npm would publish it: JavaScript, compiled here.
+# The package as npm would publish it: JavaScript, bundled here.
 FROM ${NODE_IMAGE} AS package
 WORKDIR /source
 COPY package.json package-lock.json ./

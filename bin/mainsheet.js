@@ -1,8 +1,7 @@
 #!/usr/bin/env node
 // Mainsheet needs Node 24. Under an older Node this starts itself again with the one that npm installed with it. Plain
 // JavaScript, because an older Node has to be able to read it. A checkout runs its TypeScript as it is; the package carries it
-// compiled, because Node strips no types in node_modules.
-import { spawn } from 'node:child_process';
+// bundled, because Node strips no types in node_modules.
 import { existsSync } from 'node:fs';
 import module from 'node:module';
 import { dirname, join } from 'node:path';
@@ -26,6 +25,7 @@ if (Number(process.versions.node.split('.')[0]) >= 24) {
     );
     process.exit(3);
   }
+  const { spawn } = await import('node:child_process');
   const child = spawn(pinned, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     process.on(signal, () => child.kill(signal));

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /*
  * What the commands read of the API's answers. Not imported from http/: the server may be of another version than this program, so

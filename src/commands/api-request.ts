@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { describeError, RetryableError, TerminalError } from '../lib/errors.ts';
 import type { MainsheetError } from '../lib/errors.ts';
 import { wayOutProblem } from '../lib/way-out.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { InvalidArgumentError, type Command } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { splitWebhookSecrets } from '../config/webhook-secrets.ts';
 import { problemAnswer } from './api-answers.ts';
 import { createApiRequest, parseJson } from './api-request.ts';

@@ -5,7 +5,7 @@ import { test, type TestContext } from 'node:test';
 import type { Router } from '@koa/router';
 import Koa from 'koa';
 import { pino } from 'pino';
-import { z } from 'zod';
+import * as z from 'zod';
 import { administrator } from '../../src/http/auth/viewer.ts';
 import { apiRouter, operation } from '../../src/http/api/route.ts';
 import { MOST_JSON } from '../../src/http/api/read-json.ts';

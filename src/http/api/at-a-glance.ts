@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Gates } from '../../controller/operator/gates.ts';
 import { isoTime, type Clock } from '../../lib/clock.ts';
 import { RUN_STATES, type Run } from '../../model/run.ts';

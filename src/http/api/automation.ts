@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isoTime, type Clock } from '../../lib/clock.ts';
 import { CHAIN_STATES } from '../../model/chain.ts';
 import { RUN_STATES } from '../../model/run.ts';

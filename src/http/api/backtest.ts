@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import { z } from 'zod';
+import * as z from 'zod';
 import { isoTime, type Clock } from '../../lib/clock.ts';
 import type { StepLimits } from '../../lib/step-limits.ts';
 import { shareOf, type Difference, type Looked } from '../../controller/operator/backtest.ts';

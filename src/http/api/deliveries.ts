@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Intake } from '../../controller/intake/intake.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import { saysOf } from '../../spec/says.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Gates } from '../../controller/operator/gates.ts';
 import { personFor } from '../auth/viewer.ts';
 import type { Guard } from '../guard.ts';

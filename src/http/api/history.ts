@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isoTime } from '../../lib/clock.ts';
 import { found } from '../guard.ts';
 import { dayOf } from '../read/day.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { HookRegistry } from '../../controller/hooks/registry.ts';
 import type { TryHook } from '../../controller/hooks/try-out.ts';
 import { isoTime } from '../../lib/clock.ts';

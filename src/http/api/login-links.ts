@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isoTime } from '../../lib/clock.ts';
 import type { LogIns } from '../auth/log-ins.ts';
 import { ProblemError } from '../problem.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Json } from '../../model/event.ts';
 import { operation, type Operation } from './route.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Broadcast } from '../../lib/broadcast.ts';
 import { isoTime } from '../../lib/clock.ts';
 import type { Operate } from '../../controller/operator/operate.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Paused, Pausing } from '../../controller/operator/pausing.ts';
 import { isHeldBy, type PauseTarget } from '../../model/pause.ts';
 import type { Catalog } from '../../spec/catalog.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isoTime } from '../../lib/clock.ts';
 import type { Store } from '../../store/index.ts';
 import { readPreviews, type PreviewView } from '../read/previews.ts';

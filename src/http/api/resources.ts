@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { CALLBACK_KINDS, kindOf } from '../../callbacks/index.ts';
 import { isoTime } from '../../lib/clock.ts';
 import type { Delivery } from '../../model/delivery.ts';

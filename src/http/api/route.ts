@@ -1,6 +1,6 @@
 import { Router } from '@koa/router';
 import type { Context, Middleware } from 'koa';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Logger } from '../../lib/logger.ts';
 import type { Barrier } from '../../store/barrier.ts';
 import type { PageRequest } from '../../store/page.ts';

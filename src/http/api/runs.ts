@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Broadcast } from '../../lib/broadcast.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Deploy } from '../../controller/operator/deploy.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isoTime } from '../../lib/clock.ts';
 import { readSettings, type CheckResult, type SettingsDeps } from '../read/settings.ts';
 import { forAll } from '../guard.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { eventOf, TRIED_EVENTS, type TryEvent } from '../../controller/operator/try-event.ts';
 import type { Json } from '../../model/event.ts';
 import type { Guard } from '../guard.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Ask, AskedCommit } from '../../controller/operator/ask.ts';
 import { readQuestion } from '../../controller/operator/question.ts';
 import { FATES, type AskWhy, type Why } from '../../controller/operator/why.ts';

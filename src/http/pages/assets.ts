@@ -90,8 +90,12 @@ export function createAssets(): Assets {
 }
 
 function read(file: string): Buffer {
-  const own = new URL(`assets/${file}`, import.meta.url);
-  return readFileSync(
-    file.startsWith('htmx.org/') ? createRequire(import.meta.url).resolve(file) : own,
-  );
+  return file.startsWith('htmx.org/')
+    ? readFileSync(createRequire(import.meta.url).resolve(file))
+    : readAsset(file);
+}
+
+/** One of the dashboard's own files, as it is. */
+export function readAsset(file: string): Buffer {
+  return readFileSync(new URL(`assets/${file}`, import.meta.url));
 }

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import type { RunState, StepState } from '../../../model/run.ts';
+import { readAsset } from '../assets.ts';
 import { Html, html } from '../html.ts';
 import { icon, type Frame } from '../layout.ts';
 
@@ -68,8 +68,8 @@ const symbolId = (state: State) => `s${Object.keys(ICONS).indexOf(state)}`;
 /** The shapes of the sprite, by name. */
 const SHAPES: Record<string, string> = Object.fromEntries(
   [
-    ...readFileSync(new URL('../assets/icons.svg', import.meta.url), 'utf8').matchAll(
-      /<symbol id="([\w-]+)"[^>]*>(.*?)<\/symbol>/gs,
-    ),
+    ...readAsset('icons.svg')
+      .toString()
+      .matchAll(/<symbol id="([\w-]+)"[^>]*>(.*?)<\/symbol>/gs),
   ].map(([, name = '', shape = '']) => [name, shape]),
 );

@@ -1,0 +1,43 @@
+import { cp, rm } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { build, type Plugin } from 'esbuild';
+
+/** Packages that come with the program: of their hundreds of files a command needs few. */
+const BUNDLED = ['commander', 'kysely', 'yaml', 'zod'];
+
+/** Where the program comes to. */
+const OUT = 'dist/src';
+
+const bundled: Plugin = {
+  name: 'bundled',
+  setup(plan) {
+    const filter = new RegExp(`^(?:${BUNDLED.join('|')})(?:/|$)`);
+    plan.onResolve({ filter }, ({ path }) => ({
+      path: fileURLToPath(import.meta.resolve(path)),
+      sideEffects: false,
+    }));
+  },
+};
+
+await rm('dist', { recursive: true, force: true });
+await build({
+  // Side by side, so that what is no import is found from every file: the thread, and the assets of the pages.
+  entryPoints: ['src/main.ts', 'src/store/writer-thread.ts'],
+  entryNames: '[name]',
+  outdir: OUT,
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  sourcemap: true,
+  packages: 'external',
+  plugins: [bundled],
+  // CommonJS asks for modules of Node with it.
+  banner: {
+    js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+  },
+  logLevel: 'warning',
+});
+await cp('src/http/pages/assets', `${OUT}/assets`, { recursive: true });
+for (const name of BUNDLED) await cp(`node_modules/${name}/LICENSE`, `dist/licenses/${name}`);
