@@ -8,6 +8,7 @@ import { describeError, MainsheetError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { readEventStream } from '../lib/read-event-stream.ts';
 import { createFetch } from '../lib/way-out.ts';
+import { parseJson } from '../lib/json.ts';
 
 export interface TunnelDeps {
   /** A channel, or the address that makes one (`https://smee.io/new`). */
@@ -98,7 +99,7 @@ export function createTunnel(deps: TunnelDeps): { run: (signal: AbortSignal) => 
   }
 
   async function handOver(data: string, signal: AbortSignal): Promise<void> {
-    const parsed = eventSchema.safeParse(parse(data));
+    const parsed = eventSchema.safeParse(parseJson(data));
     if (!parsed.success) return logger.warn('the tunnel brought what is no delivery');
     const { body, rawbody, ...rest } = parsed.data;
     const headers = Object.entries(rest).filter(
@@ -143,14 +144,6 @@ async function makeChannel(asked: URL, deps: TunnelDeps, signal: AbortSignal): P
   const made = URL.parse(response.headers.get('location') ?? '', asked.href);
   if (made?.origin === asked.origin && made.pathname !== asked.pathname) return made.href;
   throw new MainsheetError('no-channel', `${asked.origin} made no channel`);
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Whether it can be sent as a header's value. */

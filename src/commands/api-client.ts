@@ -31,8 +31,9 @@ import {
   type BacktestProgress,
 } from './api-answers.ts';
 import { RetryableError } from '../lib/errors.ts';
-import { createApiRequest, decode, parseJson, type ServerAccess } from './api-request.ts';
+import { createApiRequest, decode, type ServerAccess } from './api-request.ts';
 import { readEventStream } from '../lib/read-event-stream.ts';
+import { parseJson } from '../lib/json.ts';
 
 /** What the server asks git for takes five minutes at most. */
 const GIT_MS = 5.5 * 60_000;

@@ -3,6 +3,7 @@ import { describeError, RetryableError, TerminalError } from '../lib/errors.ts';
 import type { MainsheetError } from '../lib/errors.ts';
 import { wayOutProblem } from '../lib/way-out.ts';
 import { problemAnswer } from './api-answers.ts';
+import { parseJson } from '../lib/json.ts';
 
 /** Until an answer begins, and for an answer that is not a stream until it ends. */
 const TIMEOUT_MS = 30_000;
@@ -207,15 +208,6 @@ export async function* decode(body: AsyncIterable<Uint8Array>): AsyncGenerator<s
   const decoder = new TextDecoder();
   for await (const bytes of body) yield decoder.decode(bytes, { stream: true });
   yield decoder.decode();
-}
-
-/** The JSON value, or undefined, which no schema takes. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {

@@ -2,10 +2,9 @@ import type { Command } from 'commander';
 import type { BacktestAnswer } from './api-answers.ts';
 import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import type { CommandContext } from './context.ts';
-import { allowedLimits, defaultSpecsPath, loadLocalSpecs } from './local-specs.ts';
 import type { Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
-import { sayProblems } from './validate.ts';
+import { validSpecs } from './validate.ts';
 import { whileWaiting } from './while-waiting.ts';
 
 interface Options {
@@ -16,7 +15,7 @@ interface Options {
 
 /** `mainsheet backtest [PATH]`: what specs of this machine would have made of the deliveries that the server keeps. */
 export function backtestCommand(program: Command, context: CommandContext): void {
-  const { terminal, env } = context;
+  const { terminal } = context;
   program
     .command('backtest')
     .description('say what changed specs would have deployed of what came before')
@@ -35,15 +34,10 @@ Examples:
     )
     .action(
       context.action(async (given: string | undefined, options: Options) => {
-        const path = given ?? defaultSpecsPath(env);
-        const { specs, problems } = await loadLocalSpecs(path, allowedLimits(env));
-        if (problems.length > 0) {
-          if (options.json) terminal.line(cleanJson({ valid: false, problems }));
-          else sayProblems(terminal, problems);
-          return 1;
-        }
+        const loaded = await validSpecs(context, given, options.json);
+        if (loaded === undefined) return 1;
         const api = await context.api();
-        const files = specs.map(({ file, text }) => ({ file, text }));
+        const files = loaded.specs.map(({ file, text }) => ({ file, text }));
         const days = daysOf(options.days);
         const doing = `judging the deliveries of ${days ?? 30} days`;
         const answer = await whileWaiting(terminal, doing, (tell) =>

@@ -30,9 +30,9 @@ export interface CommandContext extends ProgramDeps {
   serverUrl(): string;
   /** How requests get out, by the environment. Throws MainsheetError `way-out`. */
   fetch(): typeof fetch;
-  /** A commander action of a command that gives its exit code. */
+  /** A commander action of a command that gives its exit code; nothing: 0. */
   action<Args extends unknown[]>(
-    command: (...args: Args) => Promise<number>,
+    command: (...args: Args) => Promise<number | void>,
   ): (...args: Args) => Promise<void>;
 }
 
@@ -65,7 +65,7 @@ export function createContext(
     action:
       (command) =>
       async (...args) =>
-        end(await command(...args)),
+        end((await command(...args)) ?? 0),
   };
 }
 

@@ -29,7 +29,6 @@ Examples:
         async (spec: string, revision: string | undefined, { json }: { json?: true }) => {
           const run = await (await context.api()).deploy(spec, revision);
           terminal.line(json ? cleanJson(run) : cleanLine(tell(run)));
-          return 0;
         },
       ),
     );

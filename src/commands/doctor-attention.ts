@@ -1,6 +1,6 @@
 import type { Api } from './api-client.ts';
 import type { PauseAnswer, PreviewsAnswer, SpecAnswer } from './api-answers.ts';
-import type { Check } from './doctor-check.ts';
+import { about, type Check } from './doctor-check.ts';
 
 /** As many callbacks as one page has. */
 const MOST = 200;
@@ -18,35 +18,29 @@ export async function checkAttention(
   const { items: previews } = await api.previews();
   return [
     checkCallbacks(dead.items.length, dead.next !== null),
-    ...(pauses.length === 0
-      ? [{ subject: 'pauses', state: 'ok', detail: 'nothing is paused' } satisfies Check]
-      : pauses.map(checkPause)),
+    ...(pauses.length === 0 ? [about('pauses').ok('nothing is paused')] : pauses.map(checkPause)),
     ...specs.flatMap(checkInstallation),
     ...previews.filter(({ state }) => state === 'left').map(checkPreview),
   ];
 }
 
 function checkCallbacks(dead: number, more: boolean): Check {
-  const subject = 'callbacks';
-  if (dead === 0) return { subject, state: 'ok', detail: 'none was given up' };
+  const { ok, warn } = about('callbacks');
+  if (dead === 0) return ok('none was given up');
   const number = more ? `${dead} or more were` : dead === 1 ? '1 was' : `${dead} were`;
-  return {
-    subject,
-    state: 'warn',
-    detail: `${number} given up, so that GitHub or a webhook was not told`,
-    hint: '"mainsheet outbox --state dead" says why; mend that, then "mainsheet resend --all"',
-  };
+  return warn(
+    `${number} given up, so that GitHub or a webhook was not told`,
+    '"mainsheet outbox --state dead" says why; mend that, then "mainsheet resend --all"',
+  );
 }
 
 function checkPause({ kind, name, since, by, reason }: PauseAnswer): Check {
   const why = reason === '' ? '' : `: ${reason}`;
   const what = kind === 'lane' ? `--lane ${word(name)}` : word(name);
-  return {
-    subject: 'pauses',
-    state: 'warn',
-    detail: `${kind} ${name} is paused since ${since} by ${by}${why}`,
-    hint: `let it go on with "mainsheet resume ${what}"`,
-  };
+  return about('pauses').warn(
+    `${kind} ${name} is paused since ${since} by ${by}${why}`,
+    `let it go on with "mainsheet resume ${what}"`,
+  );
 }
 
 function checkPreview({
@@ -55,27 +49,18 @@ function checkPreview({
   number,
   reason,
 }: PreviewsAnswer['items'][number]): Check {
-  return {
-    subject: 'previews',
-    state: 'warn',
-    detail: `the preview of ${repository}#${number} by ${spec} is left over, although it was to be taken down: ${reason}`,
-    hint: `"mainsheet runs --spec ${spec}" names its teardown; "mainsheet retry" does that again`,
-  };
+  return about('previews').warn(
+    `the preview of ${repository}#${number} by ${spec} is left over, although it was to be taken down: ${reason}`,
+    `"mainsheet runs --spec ${spec}" names its teardown; "mainsheet retry" does that again`,
+  );
 }
 
 function checkInstallation({ name, repository, installation }: SpecAnswer): Check[] {
   if (installation === null || installation === 'installed') return [];
-  const subject = 'installations';
+  const { warn } = about('installations');
   const what = installation === 'suspended' ? 'is suspended for' : 'is not installed on';
   const hint = 'install it there, or remove the spec';
-  return [
-    {
-      subject,
-      state: 'warn',
-      detail: `the App ${what} ${repository}, so ${name} does not deploy`,
-      hint,
-    },
-  ];
+  return [warn(`the App ${what} ${repository}, so ${name} does not deploy`, hint)];
 }
 
 /** As one word of a shell: lanes have names of any text, and hints are pasted. */

@@ -3,9 +3,22 @@ import { describeError, hintOf } from '../lib/errors.ts';
 
 export type { Check } from '../lib/check.ts';
 
-/** The check that an error makes of what was looked at. */
-export function failedCheck(subject: string, error: unknown): Check {
-  const hint = hintOf(error);
-  const detail = describeError(error);
-  return { subject, state: 'fail', detail, ...(hint === undefined ? {} : { hint }) };
+/** What is to be said of one subject. */
+export function about(subject: string) {
+  const check =
+    (state: Check['state']) =>
+    (detail: string, hint?: string): Check => ({
+      subject,
+      state,
+      detail,
+      ...(hint === undefined ? {} : { hint }),
+    });
+  const fail = check('fail');
+  return {
+    ok: check('ok'),
+    warn: check('warn'),
+    fail,
+    /** By an error of what was looked at. */
+    failed: (error: unknown) => fail(describeError(error), hintOf(error)),
+  };
 }

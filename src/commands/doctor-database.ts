@@ -5,9 +5,9 @@ import { openSqlite } from '../store/engine.ts';
 import { migrationState } from '../store/migrations.ts';
 import { openPostgres } from '../store/postgres.ts';
 import type { Db } from '../store/query.ts';
-import { failedCheck, type Check } from './doctor-check.ts';
+import { about, type Check } from './doctor-check.ts';
 
-const subject = 'store';
+const { ok, warn, fail, failed } = about('store');
 /** The oldest that still gets fixes: https://www.postgresql.org/support/versioning/ */
 const LEAST_POSTGRES = 14;
 /** https://man7.org/linux/man-pages/man2/statfs.2.html */
@@ -26,7 +26,7 @@ export async function checkSqlite(file: string): Promise<Check[]> {
   try {
     ({ mode } = await stat(file));
   } catch {
-    return [{ subject, state: 'ok', detail: 'there is none yet; the first start makes it' }];
+    return [ok('there is none yet; the first start makes it')];
   }
   const checks = await withDatabase(
     () => openSqlite(file),
@@ -34,21 +34,18 @@ export async function checkSqlite(file: string): Promise<Check[]> {
       // A lock that only a writer gets, on a file that can be written.
       await sql`begin immediate`.execute(db);
       await sql`rollback`.execute(db);
-      return [
-        { subject, state: 'ok', detail: file } satisfies Check,
-        await checkMigrations(db, 'sqlite'),
-      ];
+      return [ok(file), await checkMigrations(db, 'sqlite')];
     },
   );
   const kind = NETWORK_FILE_SYSTEMS.get((await statfs(file)).type);
   if (kind !== undefined) {
     const detail = `${file} is on ${kind}: SQLite may lose or damage what it writes there`;
     const hint = 'set MAINSHEET_DATA_DIR to a local disk, or DATABASE_URL to a PostgreSQL server';
-    checks.push({ subject, state: 'fail', detail, hint });
+    checks.push(fail(detail, hint));
   }
   if ((mode & 0o077) !== 0) {
     const detail = `others could read ${file}, which holds payloads and logs; it is made private when it is opened`;
-    checks.push({ subject, state: 'warn', detail });
+    checks.push(warn(detail));
   }
   return checks;
 }
@@ -95,27 +92,27 @@ async function withDatabase(open: () => Db, look: (db: Db) => Promise<Check[]>):
       await db.destroy();
     }
   } catch (error) {
-    return [failedCheck(subject, error)];
+    return [failed(error)];
   }
 }
 
 function checkVersion({ version, major }: ServerFacts): Check {
   const detail = `PostgreSQL ${version}`;
   return major >= LEAST_POSTGRES
-    ? { subject, state: 'ok', detail }
-    : { subject, state: 'warn', detail: `${detail} gets no fixes any more`, hint: 'update it' };
+    ? ok(detail)
+    : warn(`${detail} gets no fixes any more`, 'update it');
 }
 
 function checkRights({ name, read_only: readOnly, may_create: mayCreate }: ServerFacts): Check {
   if (readOnly) {
     const detail = `the database ${name} can only be read`;
     const hint = 'name the primary server in DATABASE_URL, not a standby';
-    return { subject, state: 'fail', detail, hint };
+    return fail(detail, hint);
   }
-  if (mayCreate) return { subject, state: 'ok', detail: `the database ${name} can be written to` };
+  if (mayCreate) return ok(`the database ${name} can be written to`);
   const detail = `no table can be made in the database ${name}`;
   const hint = 'give its user the right CREATE on the schema, or make it the owner of the database';
-  return { subject, state: 'fail', detail, hint };
+  return fail(detail, hint);
 }
 
 /** How the server commits is up to each connection, and Mainsheet's wait for its disk; but not whether it writes to it at all. */
@@ -123,18 +120,18 @@ function checkDurability({ durable }: ServerFacts): Check[] {
   if (durable) return [];
   const detail = 'the server may lose or damage everything when its machine crashes';
   const hint = 'set fsync and full_page_writes to on in its configuration';
-  return [{ subject, state: 'warn', detail, hint }];
+  return [warn(detail, hint)];
 }
 
 async function checkMigrations(db: Db, engine: Engine): Promise<Check> {
   const { pending, unknown, refusal, isEmpty } = await migrationState(db, engine);
-  if (refusal !== undefined) return failedCheck(subject, refusal);
+  if (refusal !== undefined) return failed(refusal);
   if (unknown.length > 0) {
     const detail = `a newer Mainsheet has changed it (${unknown.join(', ')}), which this one can bear`;
-    return { subject, state: 'ok', detail };
+    return ok(detail);
   }
-  if (isEmpty) return { subject, state: 'ok', detail: 'empty; the first start makes its tables' };
-  if (pending.length === 0) return { subject, state: 'ok', detail: 'its tables are up to date' };
+  if (isEmpty) return ok('empty; the first start makes its tables');
+  if (pending.length === 0) return ok('its tables are up to date');
   const detail = `the next start brings it up to date: ${pending.join(', ')}`;
-  return { subject, state: 'warn', detail, hint: 'back it up first' };
+  return warn(detail, 'back it up first');
 }

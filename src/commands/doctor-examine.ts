@@ -16,7 +16,7 @@ import { elsewhere } from '../lib/names.ts';
 import { createFetch } from '../lib/way-out.ts';
 import { DEFAULT_FEEDBACK, type LoadedSpec } from '../model/deployment-spec.ts';
 import { workflowPermissions } from '../steps/workflow.ts';
-import type { Check } from './doctor-check.ts';
+import { about, type Check } from './doctor-check.ts';
 import { checkPostgres, checkSqlite } from './doctor-database.ts';
 import { checkNames } from './doctor-names.ts';
 import { checkDataDirectory, checkGit, checkPrograms, checkShell } from './doctor-machine.ts';
@@ -43,14 +43,14 @@ export interface ExamineDeps {
 /** Everything that is looked at, from the machine outwards, each as soon as it is known. */
 export async function* examine(deps: ExamineDeps): AsyncGenerator<Check> {
   const { env, version, url, signal } = deps;
-  yield { subject: 'Node', state: 'ok', detail: process.versions.node };
+  yield about('Node').ok(process.versions.node);
   yield await checkGit(env);
   yield await checkShell();
 
   const read = readConfig(env, { isTerminal: false });
   const problems = 'problems' in read ? read.problems : [];
-  for (const detail of problems) yield { subject: 'configuration', state: 'fail', detail };
-  for (const detail of read.warnings) yield { subject: 'configuration', state: 'warn', detail };
+  for (const detail of problems) yield about('configuration').fail(detail);
+  for (const detail of read.warnings) yield about('configuration').warn(detail);
   const config = usable(read, env);
   let specs: Check[] = [];
   if (config !== undefined) {

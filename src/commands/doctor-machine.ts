@@ -5,7 +5,7 @@ import { describeError, MainsheetError } from '../lib/errors.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { findShell } from '../steps/shell.ts';
 import { findProgram } from '../steps/terraform-program.ts';
-import { failedCheck, type Check } from './doctor-check.ts';
+import { about, type Check } from './doctor-check.ts';
 
 /** Older ones do not read configuration from the environment, which is where credentials are. */
 const LEAST_GIT = [2, 31] as const;
@@ -24,18 +24,19 @@ export async function checkPrograms(
     ),
   );
   return await Promise.all(
-    [...new Set(named)].map(async (subject): Promise<Check> => {
-      const found = await findProgram(subject, path);
-      if (found !== undefined) return { subject, state: 'ok', detail: found };
+    [...new Set(named)].map(async (program): Promise<Check> => {
+      const { ok, fail } = about(program);
+      const found = await findProgram(program, path);
+      if (found !== undefined) return ok(found);
       const hint = 'install it, or correct the PATH that Mainsheet is started with';
-      return { subject, state: 'fail', detail: 'a step needs it, and it is not on the PATH', hint };
+      return fail('a step needs it, and it is not on the PATH', hint);
     }),
   );
 }
 
 /** Whether git is there and new enough. */
 export async function checkGit(env: Record<string, string | undefined>): Promise<Check> {
-  const subject = 'git';
+  const { ok, fail } = about('git');
   const hint = `install git ${LEAST_GIT.join('.')} or newer, and see that it is on the PATH`;
   let version: string;
   try {
@@ -45,37 +46,30 @@ export async function checkGit(env: Record<string, string | undefined>): Promise
   } catch (error) {
     const missing = error instanceof Error && error.message.includes('ENOENT');
     const detail = missing ? 'it is not there' : describeError(error);
-    return { subject, state: 'fail', detail, hint };
+    return fail(detail, hint);
   }
   const [, number = '', major, minor] = /((\d+)\.(\d+)[\d.]*)/.exec(version) ?? [];
   const [leastMajor, leastMinor] = LEAST_GIT;
   const enough =
     Number(major) > leastMajor || (Number(major) === leastMajor && Number(minor) >= leastMinor);
-  return enough
-    ? { subject, state: 'ok', detail: number }
-    : { subject, state: 'fail', detail: `${version} is too old`, hint };
+  return enough ? ok(number) : fail(`${version} is too old`, hint);
 }
 
 /** Whether there is a shell for the steps. */
 export async function checkShell(): Promise<Check> {
-  const subject = 'shell';
+  const { ok, warn, failed } = about('shell');
   try {
     const { path } = await findShell();
-    if (path.endsWith('bash')) return { subject, state: 'ok', detail: path };
-    return {
-      subject,
-      state: 'warn',
-      detail: `${path}: steps run without "pipefail"`,
-      hint: 'install bash',
-    };
+    if (path.endsWith('bash')) return ok(path);
+    return warn(`${path}: steps run without "pipefail"`, 'install bash');
   } catch (error) {
-    return failedCheck(subject, error);
+    return failed(error);
   }
 }
 
 /** Whether the data directory can be written to and has room. It is not made here. */
 export async function checkDataDirectory(directory: string): Promise<Check[]> {
-  const subject = 'data directory';
+  const { ok, fail } = about('data directory');
   const path = resolve(directory);
   const hint = 'give the user that runs Mainsheet the directory, or set MAINSHEET_DATA_DIR';
   let place = path;
@@ -86,10 +80,10 @@ export async function checkDataDirectory(directory: string): Promise<Check[]> {
     await rmdir(await mkdtemp(join(place, '.doctor-')));
   } catch (error) {
     const detail = `${place} cannot be written to: ${describeError(error)}`;
-    return [{ subject, state: 'fail', detail, hint }];
+    return [fail(detail, hint)];
   }
   const made = place === path ? '' : ', which the first start makes';
-  return [{ subject, state: 'ok', detail: `${path}${made}` }, await checkSpace(place)];
+  return [ok(`${path}${made}`), await checkSpace(place)];
 }
 
 async function checkSpace(directory: string): Promise<Check> {

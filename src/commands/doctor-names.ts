@@ -1,6 +1,6 @@
 import type { GitHub } from '../github/client.ts';
 import { sameRepository } from '../model/event.ts';
-import type { Check } from './doctor-check.ts';
+import { about, type Check } from './doctor-check.ts';
 
 /** GitHub is asked about so many repositories at most. */
 const MOST = 50;
@@ -14,12 +14,12 @@ export async function checkNames(
   for (const repository of [...repositories].slice(0, MOST)) {
     const name = await github.currentName(repository).catch(() => repository);
     if (sameRepository(name, repository)) continue;
-    checks.push({
-      subject: 'repository',
-      state: 'warn',
-      detail: `${repository} was renamed: it is ${name} now, which Mainsheet follows`,
-      hint: `write ${name} in the specs, before another repository gets the old name`,
-    });
+    checks.push(
+      about('repository').warn(
+        `${repository} was renamed: it is ${name} now, which Mainsheet follows`,
+        `write ${name} in the specs, before another repository gets the old name`,
+      ),
+    );
   }
   return checks;
 }

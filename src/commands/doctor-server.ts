@@ -1,7 +1,7 @@
 import { MainsheetError } from '../lib/errors.ts';
 import { createApi, type Api } from './api-client.ts';
 import { checkAttention } from './doctor-attention.ts';
-import { failedCheck, type Check } from './doctor-check.ts';
+import { about, type Check } from './doctor-check.ts';
 
 const TIMEOUT_MS = 5000;
 
@@ -18,7 +18,7 @@ export async function checkServer(deps: {
   userAgent: string;
   fetch: typeof fetch;
 }): Promise<{ answers: boolean; checks: Check[] }> {
-  const subject = 'server';
+  const { ok, warn, failed } = about('server');
   // With the token it says what exactly is wrong.
   const api = createApi({ ...deps, token: deps.access?.token, timeoutMs: TIMEOUT_MS });
   let readiness;
@@ -30,18 +30,18 @@ export async function checkServer(deps: {
     if (unreachable && !deps.expected) {
       const detail = `none answers at ${api.url}`;
       const hint = 'start it with "mainsheet serve"';
-      return { answers: false, checks: [{ subject, state: 'warn', detail, hint }] };
+      return { answers: false, checks: [warn(detail, hint)] };
     }
-    return { answers: false, checks: [failedCheck(subject, error)] };
+    return { answers: false, checks: [failed(error)] };
   }
-  const checks: Check[] = [{ subject, state: 'ok', detail: `answers at ${api.url}` }];
+  const checks: Check[] = [ok(`answers at ${api.url}`)];
   for (const [name, { ok, detail, problems = [] }] of Object.entries(readiness.checks)) {
     const part = `server's ${name}`;
     checks.push(
       { subject: part, state: ok ? 'ok' : 'fail', detail: detail ?? (ok ? 'ready' : 'not ready') },
       ...problems
         .filter((problem) => !deps.isTold(problem))
-        .map((problem): Check => ({ subject: part, state: 'fail', detail: problem })),
+        .map((problem) => about(part).fail(problem)),
     );
   }
   if (deps.access !== undefined) {
@@ -52,12 +52,12 @@ export async function checkServer(deps: {
 
 /** The same way as every other command goes. */
 async function checkAccess(api: Api, signal: AbortSignal): Promise<Check[]> {
-  const subject = 'API';
+  const { ok, failed } = about('API');
   try {
     const attention = await checkAttention(api);
-    return [{ subject, state: 'ok', detail: 'answers with the token' }, ...attention];
+    return [ok('answers with the token'), ...attention];
   } catch (error) {
     if (signal.aborted) throw error;
-    return [failedCheck(subject, error)];
+    return [failed(error)];
   }
 }

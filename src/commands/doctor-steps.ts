@@ -8,22 +8,19 @@ import { privatePaths } from '../steps/private-paths.ts';
 import { readableBy } from '../steps/reach.ts';
 import { findShell } from '../steps/shell.ts';
 import { proveReach, proveStepUser } from '../steps/step-user.ts';
-import { failedCheck, type Check } from './doctor-check.ts';
+import { about, type Check } from './doctor-check.ts';
 
 /** Whether steps are kept apart from what is Mainsheet's own. */
 export async function checkStepUser(
   config: Pick<Config, 'stepUser' | 'dataDir' | 'secretFiles'>,
 ): Promise<Check> {
-  const subject = 'step user';
+  const { ok, warn, fail, failed } = about('step user');
   const { stepUser } = config;
   if (stepUser === undefined) {
-    return {
-      subject,
-      state: 'warn',
-      detail:
-        'steps share the user of Mainsheet and can read what it can: its environment, its secrets, its data directory',
-      hint: 'start Mainsheet as root and set MAINSHEET_STEP_USER, or deploy only what you trust with all of that',
-    };
+    return warn(
+      'steps share the user of Mainsheet and can read what it can: its environment, its secrets, its data directory',
+      'start Mainsheet as root and set MAINSHEET_STEP_USER, or deploy only what you trust with all of that',
+    );
   }
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-doctor-'));
   try {
@@ -36,20 +33,18 @@ export async function checkStepUser(
     const files = await readableBy(stepUser, shell, paths);
     if (files.length === 0 && setpriv === undefined) {
       const detail = `${stepUser.name}: steps run as it, and can get other rights through setuid programs`;
-      return { subject, state: 'warn', detail, hint: SETPRIV_HINT };
+      return warn(detail, SETPRIV_HINT);
     }
     if (files.length === 0) {
       const detail = `${stepUser.name}: steps run as it, and can read nothing of Mainsheet's own`;
-      return { subject, state: 'ok', detail };
+      return ok(detail);
     }
-    return {
-      subject,
-      state: 'fail',
-      detail: `${stepUser.name} can read ${files.join(', ')}`,
-      hint: 'take the rights of others from them: chmod o-rwx, and look at their group',
-    };
+    return fail(
+      `${stepUser.name} can read ${files.join(', ')}`,
+      'take the rights of others from them: chmod o-rwx, and look at their group',
+    );
   } catch (error) {
-    return failedCheck(subject, error);
+    return failed(error);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

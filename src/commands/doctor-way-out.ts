@@ -7,7 +7,7 @@ import { createServerRefs } from '../git/server-refs.ts';
 import { createBoundedFetch } from '../github/bounded-fetch.ts';
 import { MainsheetError } from '../lib/errors.ts';
 import { createFetch, gitWayOut, proxyFor } from '../lib/way-out.ts';
-import { failedCheck, type Check } from './doctor-check.ts';
+import { about, type Check } from './doctor-check.ts';
 
 const TIMEOUT_MS = 10_000;
 /** The server has answered git, whatever it thinks of the repository. */
@@ -49,12 +49,12 @@ export async function checkWayOut(deps: {
 }
 
 async function attempt(detail: string, ask: () => Promise<void>): Promise<Check> {
-  const subject = 'way out';
+  const { ok, failed } = about('way out');
   try {
     await ask();
-    return { subject, state: 'ok', detail };
+    return ok(detail);
   } catch (error) {
-    return failedCheck(subject, error);
+    return failed(error);
   }
 }
 

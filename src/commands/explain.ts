@@ -13,12 +13,11 @@ import { newTableRoom, tabulateFor } from '../spec/path-table.ts';
 import { saysOf, type Said } from '../spec/says.ts';
 import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import { deliveryArgument, type CommandContext } from './context.ts';
-import { allowedLimits, defaultSpecsPath, loadLocalSpecs } from './local-specs.ts';
 import { payloadOfPush, readPayload } from './payload-file.ts';
 import type { Terminal } from './terminal.ts';
 import { sayWhatItSays } from './says.ts';
 import { paintMark, sayPaths, type Paths } from './say-paths.ts';
-import { sayProblems } from './validate.ts';
+import { validSpecs } from './validate.ts';
 
 interface Options {
   event?: string;
@@ -103,19 +102,13 @@ Examples:
 
 /** Undefined when the specs are not valid, which has then been said. */
 async function explainHere(
-  { terminal, env }: CommandContext,
+  context: CommandContext,
   name: string,
   payload: Json,
-  options: Options,
+  { deployments, json }: Options,
 ): Promise<Explanation | undefined> {
-  const path = options.deployments ?? defaultSpecsPath(env);
-  const { specs, problems } = await loadLocalSpecs(path, allowedLimits(env));
-  if (problems.length > 0) {
-    if (options.json) terminal.line(cleanJson({ valid: false, problems }));
-    else sayProblems(terminal, problems);
-    return undefined;
-  }
-  return await judge(name, payload, specs);
+  const loaded = await validSpecs(context, deployments, json);
+  return loaded && (await judge(name, payload, loaded.specs));
 }
 
 async function judge(

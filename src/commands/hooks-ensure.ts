@@ -13,10 +13,10 @@ import { elsewhere } from '../lib/names.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { cleanLine } from '../lib/clean-text.ts';
 import type { CommandContext } from './context.ts';
-import { allowedLimits, defaultSpecsPath, loadLocalSpecs } from './local-specs.ts';
+import { defaultSpecsPath } from './local-specs.ts';
 import { isHttpUrl } from './settings.ts';
 import { UsageError } from './usage-error.ts';
-import { sayProblems } from './validate.ts';
+import { validSpecs } from './validate.ts';
 
 /** For so long the channel of a server that starts is waited for, in milliseconds; it is looked for so often. */
 const CHANNEL_WAIT_MS = 10_000;
@@ -56,11 +56,8 @@ Example:
         }
         const url = await whereTo(options.url, config, context);
         const path = options.deployments ?? defaultSpecsPath(env);
-        const { specs, problems } = await loadLocalSpecs(path, allowedLimits(env));
-        if (problems.length > 0) {
-          sayProblems(terminal, problems);
-          return 1;
-        }
+        const { specs } = (await validSpecs(context, path)) ?? {};
+        if (specs === undefined) return 1;
         const octokit = createOctokit(
           {
             apiUrl,

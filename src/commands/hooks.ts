@@ -69,7 +69,6 @@ export function hooksCommand(program: Command, context: CommandContext): void {
           const rows = [...configured.map(configuredRow), ...items.map(madeRow)];
           printPage(terminal, { items: rows, next }, { json, columns: COLUMNS, none: 'no hooks' });
         }
-        return 0;
       }),
     );
 
@@ -96,7 +95,6 @@ export function hooksCommand(program: Command, context: CommandContext): void {
           ...(expires === undefined ? {} : { expires }),
         });
         sayHook(terminal, made, json);
-        return 0;
       }),
     );
 
@@ -109,7 +107,6 @@ export function hooksCommand(program: Command, context: CommandContext): void {
     .action(
       context.action(async (id: string, { overlap, json }: { overlap?: string; json?: true }) => {
         sayHook(terminal, await (await context.api()).rotateHook(id, overlap), json);
-        return 0;
       }),
     );
 
@@ -121,7 +118,6 @@ export function hooksCommand(program: Command, context: CommandContext): void {
       context.action(async (id: string) => {
         await (await context.api()).deleteHook(id);
         terminal.line(`hook ${cleanLine(id)} is removed`);
-        return 0;
       }),
     );
 

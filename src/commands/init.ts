@@ -5,10 +5,9 @@ import type { Command } from 'commander';
 import { describeError, MainsheetError } from '../lib/errors.ts';
 import { cleanLine } from '../lib/clean-text.ts';
 import type { CommandContext } from './context.ts';
-import { allowedLimits, loadLocalSpecs } from './local-specs.ts';
 import { openCheckout, said, type OwnCheckout } from './own-checkout.ts';
 import { proposeSpec, specNameOf } from './propose-spec.ts';
-import { sayProblems } from './validate.ts';
+import { validSpecs } from './validate.ts';
 
 interface Options {
   deployments: string;
@@ -57,14 +56,9 @@ Example:
           terminal.note('  hint: mainsheet init --force writes over it');
           return 1;
         }
-        const { problems } = await loadLocalSpecs(directory, allowedLimits(context.env));
-        if (problems.length > 0) {
-          sayProblems(terminal, problems);
-          return 1;
-        }
+        if ((await validSpecs(context, directory)) === undefined) return 1;
         terminal.line(`${terminal.paint('green', '✓')} wrote ${shown}, a valid spec: read it`);
         terminal.note('  then see what a push would do: mainsheet explain --from HEAD');
-        return 0;
       }),
     );
 }

@@ -15,7 +15,6 @@ export function loginCommand(program: Command, context: CommandContext): void {
         const { path, expiresAt } = await api.loginLink();
         const url = `${api.url}/${path}`;
         terminal.line(options.json ? cleanJson({ url, expiresAt }) : url);
-        return 0;
       }),
     );
 }

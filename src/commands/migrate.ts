@@ -52,7 +52,6 @@ Example:
           ];
           for (const line of formatTable(copied, columns, terminal)) terminal.line(line);
         }
-        return 0;
       }),
     );
 }

@@ -46,7 +46,6 @@ the cause, then "mainsheet resend".`,
         const page = await api.outbox({ ...filter });
         const none = `no callback is ${filter.state}`;
         printPage(terminal, page, { json, columns: COLUMNS, none });
-        return 0;
       }),
     );
 }

@@ -34,7 +34,6 @@ Example:
         const answer = await api.pause(lane ? 'lane' : 'spec', name, reason);
         if (json) context.terminal.line(cleanJson(answer));
         else sayPaused(context.terminal, answer, 'is paused');
-        return 0;
       }),
     );
 }

@@ -3,6 +3,7 @@ import { describeError, MainsheetError } from '../lib/errors.ts';
 import type { Json } from '../model/event.ts';
 import { cleanLine } from '../lib/clean-text.ts';
 import type { CommandContext } from './context.ts';
+import { isRecord } from '../lib/json.ts';
 
 /** GitHub sends no more: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap */
 const LARGEST_PAYLOAD = 25 * 1024 * 1024;
@@ -43,9 +44,7 @@ export async function readPayload(
   } catch (error) {
     throw invalid(name, 'is not JSON', error);
   }
-  if (typeof payload === 'object' && payload !== null && !Array.isArray(payload)) {
-    return { text, payload };
-  }
+  if (isRecord(payload)) return { text, payload };
   throw invalid(name, 'is not a JSON object', undefined);
 }
 

@@ -33,7 +33,6 @@ Examples:
       }
       const entry = await api.resend(id);
       terminal.line(options.json ? cleanJson(entry) : cleanLine(`callback ${id} is sent again`));
-      return 0;
     }),
   );
 }

@@ -17,7 +17,6 @@ export function resumeCommand(program: Command, context: CommandContext): void {
         const answer = await api.resume(lane ? 'lane' : 'spec', name);
         if (json) context.terminal.line(cleanJson(answer));
         else sayPaused(context.terminal, answer, 'goes on');
-        return 0;
       }),
     );
 }

@@ -39,7 +39,6 @@ Examples:
       context.action(async (name: string, { to, resume, reason, json }: Options) => {
         const run = await rollBack(await context.api(), name, { to, resume, reason });
         terminal.line(json ? cleanJson(run) : tell(run).split('\n').map(cleanLine).join('\n'));
-        return 0;
       }),
     );
 }

@@ -51,7 +51,6 @@ Examples:
         const api = await context.api();
         const page = await api.runs({ ...filter });
         printPage(context.terminal, page, { json, columns: columns(), none: 'no runs' });
-        return 0;
       }),
     );
 }

@@ -20,7 +20,6 @@ and in the first line of a spec, for editors:
       context.action(async (options: { hook?: true }) => {
         const schema = options.hook === true ? hookJsonSchema() : specJsonSchema();
         await context.terminal.write(`${JSON.stringify(schema, undefined, 2)}\n`);
-        return 0;
       }),
     );
 }

@@ -3,13 +3,14 @@ import { InvalidArgumentError, type Command } from 'commander';
 import * as z from 'zod';
 import { splitWebhookSecrets } from '../config/webhook-secrets.ts';
 import { problemAnswer } from './api-answers.ts';
-import { createApiRequest, parseJson } from './api-request.ts';
+import { createApiRequest } from './api-request.ts';
 import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import { sign } from '../sources/github/delivery-digest.ts';
 import { idArgument, type CommandContext } from './context.ts';
 import { payloadOfPush, readPayload } from './payload-file.ts';
 import { isHttpUrl, readSecret } from './settings.ts';
 import { UsageError } from './usage-error.ts';
+import { parseJson } from '../lib/json.ts';
 
 interface Options {
   payload?: string;

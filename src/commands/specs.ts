@@ -37,7 +37,6 @@ export function specsCommand(program: Command, context: CommandContext): void {
           const note = terminal.paintNote('yellow', 'note:');
           terminal.note(`${note} those on disk are not valid: "mainsheet doctor" says why`);
         }
-        return 0;
       }),
     );
 }

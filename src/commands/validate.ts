@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
 import { readServers } from '../config/servers.ts';
+import type { Loaded } from '../spec/load.ts';
 import { formatProblem, type SpecProblem } from '../spec/problem.ts';
 import { untoldServers } from '../spec/server-checks.ts';
 import { cleanJson, cleanLine } from '../lib/clean-text.ts';
@@ -88,8 +89,25 @@ Examples:
     );
 }
 
+/**
+ * The specs of a command that needs valid ones, by default those of the environment; undefined when they are not valid, which has then
+ * been said.
+ */
+export async function validSpecs(
+  { terminal, env }: Pick<CommandContext, 'terminal' | 'env'>,
+  given: string | undefined,
+  json?: true,
+): Promise<Loaded | undefined> {
+  const loaded = await loadLocalSpecs(given ?? defaultSpecsPath(env), allowedLimits(env));
+  const { problems } = loaded;
+  if (problems.length === 0) return loaded;
+  if (json) terminal.line(cleanJson({ valid: false, problems }));
+  else sayProblems(terminal, problems);
+  return undefined;
+}
+
 /** One line for each problem on standard output, and their number on standard error. */
-export function sayProblems(terminal: Terminal, problems: readonly SpecProblem[]): void {
+function sayProblems(terminal: Terminal, problems: readonly SpecProblem[]): void {
   for (const problem of problems) terminal.line(cleanLine(formatProblem(problem)));
   sayCount(terminal, problems.length);
 }

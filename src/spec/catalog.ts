@@ -11,7 +11,7 @@ import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { listSpecFiles, type Listing } from './files.ts';
 import { loadListing, type Loaded, type ParsedFiles } from './load.ts';
 import { openSealedFiles } from './sealed-files.ts';
-import { formatProblem, type SpecProblem } from './problem.ts';
+import { formatProblem, problemAt, type SpecProblem } from './problem.ts';
 
 /** Where specs are from. */
 export interface SpecsSource {
@@ -271,13 +271,8 @@ function indexOf(
 }
 
 function gone(count: number): SpecProblem {
-  return {
-    file: '.',
-    line: 1,
-    column: 1,
-    message: `no spec is left of ${count}`,
-    hint: 'put them back; if nothing is to be deployed any more, restart Mainsheet',
-  };
+  const hint = 'put them back; if nothing is to be deployed any more, restart Mainsheet';
+  return problemAt({ file: '.' }, `no spec is left of ${count}`, hint);
 }
 
 function marksOf(listing: Listing): string {

@@ -2,6 +2,7 @@ import type { ASTNode } from '@marcbachmann/cel-js';
 import { cel } from './cel-library.ts';
 import { compileRegularExpression } from './regular-expression.ts';
 import { sizeOf } from './value-size.ts';
+import { isRecord } from '../lib/json.ts';
 
 /**
  * What one evaluation may do: an operation is a step, and so is each element that a macro visits, for each operation in its
@@ -90,7 +91,9 @@ function costBefore(node: Checked, values: readonly unknown[], left: number): nu
     case '==':
     case '!=':
     case 'in':
-      return sizeOf(first, left) + (isMap(second) && node.op === 'in' ? 1 : sizeOf(second, left));
+      return (
+        sizeOf(first, left) + (isRecord(second) && node.op === 'in' ? 1 : sizeOf(second, left))
+      );
     case '+':
       return listLength(first) + listLength(second);
     case 'call':
@@ -189,7 +192,7 @@ function nameOf(node: Checked): string {
 }
 
 function lengthOf(value: unknown): number {
-  return isMap(value) ? Object.keys(value).length : listLength(value);
+  return isRecord(value) ? Object.keys(value).length : listLength(value);
 }
 
 function listLength(value: unknown): number {
@@ -198,8 +201,4 @@ function listLength(value: unknown): number {
 
 function textLength(value: unknown): number {
   return typeof value === 'string' || value instanceof Uint8Array ? value.length : 0;
-}
-
-function isMap(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,6 @@
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { sameRepository } from '../model/event.ts';
-import { didYouMean, type SpecProblem } from './problem.ts';
+import { didYouMean, problemAt, type SpecProblem } from './problem.ts';
 
 /** Chains that can never work: those that come back to where they began, and those between repositories. */
 export function chainProblems(specs: readonly LoadedSpec[]): SpecProblem[] {
@@ -14,11 +14,11 @@ export function unknownChains(specs: readonly LoadedSpec[]): SpecProblem[] {
   return specs.flatMap((loaded) =>
     startersOf(loaded)
       .filter((name) => !known.includes(name))
-      .map((name) => ({
-        ...at(loaded),
-        message: `${loaded.spec.name} is started by the spec ${name}, which no file has`,
-        hint: didYouMean(name, known) ?? 'write it, or name another in on.deployment.spec',
-      })),
+      .map((name) => {
+        const message = `${loaded.spec.name} is started by the spec ${name}, which no file has`;
+        const hint = didYouMean(name, known) ?? 'write it, or name another in on.deployment.spec';
+        return problemAt(loaded, message, hint);
+      }),
   );
 }
 
@@ -30,11 +30,9 @@ function cycles(specs: readonly LoadedSpec[], byName: ReadonlyMap<string, Loaded
     const cycle = over.has(loaded.spec.name) ? undefined : cycleThrough(loaded, byName);
     if (cycle === undefined) continue;
     for (const name of cycle) over.add(name);
-    problems.push({
-      ...at(loaded),
-      message: `the chain comes back to where it began: ${[...cycle, loaded.spec.name].join(' → ')}`,
-      hint: 'take on.deployment out of one of them',
-    });
+    const way = [...cycle, loaded.spec.name].join(' → ');
+    const message = `the chain comes back to where it began: ${way}`;
+    problems.push(problemAt(loaded, message, 'take on.deployment out of one of them'));
   }
   return problems;
 }
@@ -66,21 +64,13 @@ function betweenRepositories(
     startersOf(loaded).flatMap((name) => {
       const { repository } = byName.get(name)?.spec ?? loaded.spec;
       if (sameRepository(repository, loaded.spec.repository)) return [];
-      return [
-        {
-          ...at(loaded),
-          message: `${loaded.spec.name} is started by ${name}, which deploys ${repository}: its revisions are none of ${loaded.spec.repository}`,
-          hint: 'a chain has one repository; tell another by notify with dispatch or webhook',
-        },
-      ];
+      const message = `${loaded.spec.name} is started by ${name}, which deploys ${repository}: its revisions are none of ${loaded.spec.repository}`;
+      const hint = 'a chain has one repository; tell another by notify with dispatch or webhook';
+      return [problemAt(loaded, message, hint)];
     }),
   );
 }
 
 function startersOf({ spec }: LoadedSpec): string[] {
   return (spec.on.deployments ?? []).map((trigger) => trigger.spec);
-}
-
-function at({ file, line }: LoadedSpec): Pick<SpecProblem, 'file' | 'line' | 'column'> {
-  return { file, line, column: 1 };
 }

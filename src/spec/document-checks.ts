@@ -7,6 +7,7 @@ import { didYouMean, type Issue } from './problem.ts';
 import { checkUrlTemplate } from './render-url.ts';
 import { checkRunText } from './run-checks.ts';
 import { hasTemplate } from './template.ts';
+import { isRecord, valueAt } from '../lib/json.ts';
 
 type Path = readonly (string | number)[];
 
@@ -155,27 +156,23 @@ function* stringsIn(value: unknown, path: Path): Generator<[Path, string]> {
 
 function* envPaths(raw: unknown): Generator<Path> {
   if (!isRecord(raw)) return;
-  for (const name of Object.keys(asRecord(raw['env']))) yield ['env', name];
+  for (const name of keysAt(raw, ['env'])) yield ['env', name];
   for (const list of ['steps', 'teardown']) {
     const steps: unknown[] = Array.isArray(raw[list]) ? raw[list] : [];
-    for (const [index, step] of steps.entries()) {
-      for (const name of Object.keys(asRecord(asRecord(step)['env'])))
-        yield [list, index, 'env', name];
+    for (const index of steps.keys()) {
+      for (const name of keysAt(raw, [list, index, 'env'])) yield [list, index, 'env', name];
     }
   }
 }
 
+function keysAt(raw: unknown, path: Path): string[] {
+  const found = valueAt(raw, path);
+  return isRecord(found) ? Object.keys(found) : [];
+}
+
 function listedSecrets(raw: unknown): string[] {
-  const listed: unknown = asRecord(raw)['secrets'];
+  const listed = valueAt(raw, ['secrets']);
   return (Array.isArray(listed) ? listed : [listed]).filter(
     (name) => typeof name === 'string' && SECRET_NAME.test(name),
   );
-}
-
-function asRecord(value: unknown): Record<string, unknown> {
-  return isRecord(value) ? value : {};
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

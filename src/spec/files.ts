@@ -3,6 +3,7 @@ import { join, relative, sep } from 'node:path';
 import { describeError } from '../lib/errors.ts';
 import { FILE_LIMIT, tooLarge } from './parse.ts';
 import type { SpecProblem } from './problem.ts';
+import { problemAt } from './problem.ts';
 
 /** A YAML file below the deployments directory. */
 export interface SpecFile {
@@ -47,7 +48,7 @@ export async function listSpecFiles(directory: string): Promise<Listing> {
     files.sort((a, b) => (a.path < b.path ? -1 : 1));
   }
   if (listing.files.length > FILE_COUNT_LIMIT) {
-    listing.problems.push(fileProblem('.', `more than ${FILE_COUNT_LIMIT} files of specs`));
+    listing.problems.push(problemAt({ file: '.' }, `more than ${FILE_COUNT_LIMIT} files of specs`));
     listing.files.length = FILE_COUNT_LIMIT;
   }
   return listing;
@@ -82,9 +83,9 @@ export async function readSpecFile(
     }
   } catch (error) {
     if (error instanceof TypeError) {
-      return { problem: fileProblem(file.path, 'the file is not UTF-8 text') };
+      return { problem: problemAt({ file: file.path }, 'the file is not UTF-8 text') };
     }
-    return { problem: fileProblem(file.path, `the file cannot be read: ${reason(error)}`) };
+    return { problem: problemAt({ file: file.path }, `the file cannot be read: ${reason(error)}`) };
   }
 }
 
@@ -107,7 +108,7 @@ async function walk(state: Walk, names: string[], below: string, depth: number):
       // What vanished between listing and looking is not there; a link to nothing is worth a word. Of a directory that cannot be
       // read it is not known which specs are in it: they must not count as removed.
       if (isSpec || !LEADS_NOWHERE.has(codeOf(error) ?? '')) {
-        state.listing.problems.push(fileProblem(path, `cannot be read: ${reason(error)}`));
+        state.listing.problems.push(problemAt({ file: path }, `cannot be read: ${reason(error)}`));
       }
     }
   }
@@ -119,7 +120,10 @@ async function visit(state: Walk, path: string, isSpec: boolean, depth: number):
   if (!isInside(state.root, realPath)) {
     if (isSpec) {
       state.listing.problems.push(
-        fileProblem(path, 'is a link out of the deployments directory, which is not followed'),
+        problemAt(
+          { file: path },
+          'is a link out of the deployments directory, which is not followed',
+        ),
       );
     }
     return;
@@ -127,7 +131,9 @@ async function visit(state: Walk, path: string, isSpec: boolean, depth: number):
   if (info.isDirectory()) {
     if (state.seen.has(realPath)) return;
     if (depth >= DEPTH_LIMIT) {
-      state.listing.problems.push(fileProblem(path, `more than ${DEPTH_LIMIT} directories deep`));
+      state.listing.problems.push(
+        problemAt({ file: path }, `more than ${DEPTH_LIMIT} directories deep`),
+      );
       return;
     }
     state.seen.add(realPath);
@@ -165,14 +171,8 @@ function unreadableDirectory(directory: string, error: unknown): SpecProblem {
       : code === 'ENOTDIR'
         ? 'the deployments directory is not a directory'
         : `the deployments directory cannot be read: ${reason(error)}`;
-  return {
-    ...fileProblem(directory, what),
-    hint: 'make it, or point MAINSHEET_DEPLOYMENTS at the directory with your specs',
-  };
-}
-
-function fileProblem(file: string, message: string): SpecProblem {
-  return { file, line: 1, column: 1, message };
+  const hint = 'make it, or point MAINSHEET_DEPLOYMENTS at the directory with your specs';
+  return problemAt({ file: directory }, what, hint);
 }
 
 /** The system's word for it, without the path that it would add. */

@@ -1,6 +1,7 @@
 import type { DeploymentSpec } from '../model/deployment-spec.ts';
 import type { Event } from '../model/event.ts';
 import { pullRef } from '../model/preview.ts';
+import { valueAt } from '../lib/json.ts';
 
 /** What expressions know as `github`: the fields of Actions' context of this name that have a meaning here. */
 export interface GithubContext {
@@ -86,10 +87,6 @@ function nameOf(ref: string | undefined): ['branch' | 'tag' | undefined, string 
 }
 
 function textAt(payload: unknown, ...path: string[]): string | undefined {
-  let value = payload;
-  for (const key of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
-    value = Reflect.get(value, key);
-  }
+  const value = valueAt(payload, path);
   return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -2,6 +2,7 @@ import { formatDuration } from '../lib/duration.ts';
 import { formatLimit, LIMIT_NAMES, type StepLimits } from '../lib/step-limits.ts';
 import type { DeploymentSpec, StepSpec } from '../model/deployment-spec.ts';
 import type { Issue } from './problem.ts';
+import { valueAt } from '../lib/json.ts';
 
 /** Limits of a spec above what the operator allows, each once for each step that has it. */
 export function checkLimits(spec: DeploymentSpec, raw: unknown, allowed: StepLimits): Issue[] {
@@ -12,7 +13,7 @@ export function checkLimits(spec: DeploymentSpec, raw: unknown, allowed: StepLim
       const own = [...at, 'limits', name];
       return [
         {
-          path: has(raw, own) ? own : ['limits', name],
+          path: valueAt(raw, own) !== undefined ? own : ['limits', name],
           message: `a ${name} limit of ${formatLimit(name, asked)} is more than the ${formatLimit(name, most)} of MAINSHEET_STEP_LIMITS`,
           hint: 'ask for less, or let the operator of Mainsheet raise it',
         },
@@ -41,13 +42,4 @@ function stepsOf({ steps, teardown = [] }: DeploymentSpec) {
   const listed = (key: string, list: readonly StepSpec[]) =>
     list.map((step, index) => ({ step, at: [key, index] }));
   return [...listed('steps', steps), ...listed('teardown', teardown)];
-}
-
-function has(value: unknown, path: (string | number)[]): boolean {
-  let current = value;
-  for (const key of path) {
-    if (typeof current !== 'object' || current === null) return false;
-    current = (current as Record<string | number, unknown>)[key];
-  }
-  return current !== undefined;
 }

@@ -8,7 +8,7 @@ import { chainProblems, unknownChains } from './chain-checks.ts';
 import { withExcerpts } from './excerpt.ts';
 import { listSpecFiles, readSpecFile, type Listing } from './files.ts';
 import { parseSpecs, type Loaded } from './parse.ts';
-import { didYouMean, type SpecProblem } from './problem.ts';
+import { didYouMean, problemAt, type SpecProblem } from './problem.ts';
 import { checkServers, serverHookWarnings } from './server-checks.ts';
 
 export { parseSpecs, type Loaded } from './parse.ts';
@@ -79,8 +79,8 @@ export function combine(files: readonly Loaded[], isWhole = true): Loaded {
     ...loaded,
     problems: [
       ...loaded.problems,
-      ...duplicateNames(loaded.specs),
-      ...duplicateIds(loaded.hooks),
+      ...twice(loaded.specs, 'name', ({ spec }) => spec.name, 'every spec needs a name of its own'),
+      ...twice(loaded.hooks, 'id', ({ hook }) => hook.id, 'every hook needs an id of its own'),
       ...chainProblems(loaded.specs),
       ...buttonProblems(loaded, isWhole),
     ],
@@ -97,44 +97,30 @@ export function combine(files: readonly Loaded[], isWhole = true): Loaded {
 /** Triggers that nothing will ever start. The hook may stand in a file that was not given, and so this is no problem. */
 function unknownHooks({ specs, hooks }: Loaded): SpecProblem[] {
   const known = hooks.map(({ hook }) => hook.id);
-  return specs.flatMap(({ spec, file, line }) =>
-    (spec.on.hooks ?? [])
+  return specs.flatMap((loaded) =>
+    (loaded.spec.on.hooks ?? [])
       .filter(({ id }) => !known.includes(id))
-      .map(({ id }) => ({
-        file,
-        line,
-        column: 1,
-        message: `${spec.name} is started by the hook ${id}, which no file has`,
-        hint: didYouMean(id, known) ?? 'write it: kind: hook',
-      })),
+      .map(({ id }) => {
+        const message = `${loaded.spec.name} is started by the hook ${id}, which no file has`;
+        return problemAt(loaded, message, didYouMean(id, known) ?? 'write it: kind: hook');
+      }),
   );
 }
 
-function duplicateIds(hooks: readonly LoadedHook[]): SpecProblem[] {
-  return hooks.flatMap(({ hook, file, line }, index) => {
-    const earlier = hooks.slice(0, index).find((other) => other.hook.id === hook.id);
+/** What is called so already, at its later places. */
+function twice<Item extends { file: string; line: number }>(
+  items: readonly Item[],
+  what: 'id' | 'name',
+  nameOf: (item: Item) => string,
+  hint: string,
+): SpecProblem[] {
+  const first = new Map<string, Item>();
+  return items.flatMap((item) => {
+    const name = nameOf(item);
+    const earlier = first.get(name);
+    first.set(name, earlier ?? item);
     if (earlier === undefined) return [];
-    const message = `the id "${hook.id}" is already used at ${earlier.file}:${earlier.line}`;
-    return [{ file, line, column: 1, message, hint: 'every hook needs an id of its own' }];
+    const message = `the ${what} "${name}" is already used at ${earlier.file}:${earlier.line}`;
+    return [problemAt(item, message, hint)];
   });
-}
-
-function duplicateNames(specs: readonly LoadedSpec[]): SpecProblem[] {
-  const first = new Map<string, LoadedSpec>();
-  const problems: SpecProblem[] = [];
-  for (const loaded of specs) {
-    const earlier = first.get(loaded.spec.name);
-    if (earlier === undefined) {
-      first.set(loaded.spec.name, loaded);
-      continue;
-    }
-    problems.push({
-      file: loaded.file,
-      line: loaded.line,
-      column: 1,
-      message: `the name "${loaded.spec.name}" is already used at ${earlier.file}:${earlier.line}`,
-      hint: 'every spec needs a name of its own',
-    });
-  }
-  return problems;
 }

@@ -16,6 +16,8 @@ import { checkElsewhere } from './server-checks.ts';
 import { schemaIssues } from './schema-issues.ts';
 import { deploymentSchema } from './schema.ts';
 import { yamlIssues } from './yaml-issues.ts';
+import { isDeeperThan } from '../lib/json.ts';
+import { problemAt } from './problem.ts';
 
 export interface Loaded {
   specs: LoadedSpec[];
@@ -63,32 +65,23 @@ export function parseSpecs(file: string, text: string, allowed: StepLimits = {})
   }
   if (documents.list.length > DOCUMENT_LIMIT) {
     const { line } = lines.linePos(start);
-    loaded.problems.push({
-      file,
-      line,
-      column: 1,
-      message: `more than ${DOCUMENT_LIMIT} documents in one file`,
-      hint: 'split the file',
-    });
+    const message = `more than ${DOCUMENT_LIMIT} documents in one file`;
+    loaded.problems.push(problemAt({ file, line }, message, 'split the file'));
   }
   if (loaded.specs.length + loaded.hooks.length + loaded.problems.length === 0)
-    loaded.warnings.push(empty(file));
+    loaded.warnings.push(
+      problemAt(
+        { file },
+        'there is no deployment spec in this file',
+        'write one, or remove the file',
+      ),
+    );
   return loaded;
 }
 
-function empty(file: string): SpecProblem {
-  const message = 'there is no deployment spec in this file';
-  return { file, line: 1, column: 1, message, hint: 'write one, or remove the file' };
-}
-
 export function tooLarge(file: string): SpecProblem {
-  return {
-    file,
-    line: 1,
-    column: 1,
-    message: `the file is larger than ${FILE_LIMIT / 1024} KiB`,
-    hint: 'split it, and keep scripts in the repository',
-  };
+  const message = `the file is larger than ${FILE_LIMIT / 1024} KiB`;
+  return problemAt({ file }, message, 'split it, and keep scripts in the repository');
 }
 
 function readDocuments(
@@ -107,8 +100,7 @@ function readDocuments(
     });
     return { list: Array.isArray(list) ? list : [] };
   } catch (error) {
-    const message = `not readable as YAML: ${describeError(error)}`;
-    return { problem: { file, line: 1, column: 1, message } };
+    return { problem: problemAt({ file }, `not readable as YAML: ${describeError(error)}`) };
   }
 }
 
@@ -229,11 +221,6 @@ function toValue(document: Document.Parsed, issues: Issue[]): unknown {
     });
     return undefined;
   }
-}
-
-function isDeeperThan(levels: number, value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return levels === 0 || Object.values(value).some((item) => isDeeperThan(levels - 1, item));
 }
 
 function toProblem(file: string, source: Source, issue: Issue): SpecProblem {

@@ -26,6 +26,15 @@ export interface Issue {
   offset?: number;
 }
 
+/** A problem of a whole document, or where no line is given of a file. */
+export function problemAt(
+  { file, line = 1 }: { file: string; line?: number },
+  message: string,
+  hint?: string,
+): SpecProblem {
+  return { file, line, column: 1, message, ...(hint === undefined ? {} : { hint }) };
+}
+
 /** `file:line:column: message — hint`, the form in which terminals and editors make it a link. */
 export function formatProblem(problem: SpecProblem): string {
   const hint = problem.hint === undefined ? '' : ` — ${problem.hint}`;

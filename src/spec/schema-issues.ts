@@ -3,6 +3,7 @@ import type { Json } from '../model/event.ts';
 import { knownKeys } from './json-schema.ts';
 import { didYouMean, type Issue } from './problem.ts';
 import { asList, partsOf } from './schema-fields.ts';
+import { valueAt } from '../lib/json.ts';
 
 type ZodIssue = z.core.$ZodIssue;
 type Path = readonly (string | number)[];
@@ -219,15 +220,6 @@ function unknownKeys(path: Path, keys: readonly string[], schema: Json): Issue[]
 function withHint(issue: Issue, source: ZodIssue): Issue {
   const hint: unknown = source.code === 'custom' ? source.params?.['hint'] : undefined;
   return typeof hint === 'string' ? { ...issue, hint } : issue;
-}
-
-function valueAt(raw: unknown, path: Path): unknown {
-  let value = raw;
-  for (const key of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
-    value = Reflect.get(value, key);
-  }
-  return value;
 }
 
 function place(path: Path): string {

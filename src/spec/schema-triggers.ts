@@ -20,6 +20,7 @@ import { MOST_PATTERNS, patterns, refPattern } from './schema-patterns.ts';
 import { chains } from './schema-chain.ts';
 import { pullRequests } from './schema-pull-request.ts';
 import { schedules } from './schema-schedule.ts';
+import { isRecord } from '../lib/json.ts';
 
 const MOST_HOOKS = 20;
 
@@ -44,7 +45,7 @@ const push = z
     (written, context) => {
       for (const list of ['branches', 'tags', 'paths'] as const) exclusive(written, list, context);
     },
-    { when: isObject },
+    { when: ({ value }) => isRecord(value) },
   );
 
 const RELEASE_TYPES = [
@@ -94,7 +95,9 @@ const workflowRun = z
       oneOrMore(z.enum(CONCLUSIONS), CONCLUSIONS.length),
     ),
   })
-  .superRefine((written, context) => exclusive(written, 'branches', context), { when: isObject })
+  .superRefine((written, context) => exclusive(written, 'branches', context), {
+    when: ({ value }) => isRecord(value),
+  })
   .transform(
     ({
       workflows,
@@ -139,7 +142,7 @@ const hook = z
         problem(context, '"reason" is for rollbacks', 'write "do: rollback" beside it');
       }
     },
-    { when: isObject },
+    { when: ({ value }) => isRecord(value) },
   )
   .transform(({ id, do: what = 'deploy', reason, if: condition, ref }): HookTrigger => ({
     id,
@@ -247,12 +250,6 @@ function exclusive(written: object, list: string, context: Context): void {
       `keep "${list}" and take out with patterns that begin with "!"`,
     );
   }
-}
-
-function isObject(payload: { value: unknown }): boolean {
-  return (
-    typeof payload.value === 'object' && payload.value !== null && !Array.isArray(payload.value)
-  );
 }
 
 function toPush(written: z.output<typeof push> | null): PushTrigger {

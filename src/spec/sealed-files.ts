@@ -2,6 +2,7 @@ import { describeError } from '../lib/errors.ts';
 import { readSpecFile, type SpecFile } from './files.ts';
 import type { SpecProblem } from './problem.ts';
 import { openSops } from './sops.ts';
+import { problemAt } from './problem.ts';
 
 /** What files of encrypted secrets have in them. */
 export interface Sealed {
@@ -35,20 +36,22 @@ export async function openSealedFiles(
         secrets.set(name, value);
       }
     } catch (error) {
-      problems.push(at(file.path, describeError(error), 'encrypt it with sops again'));
+      problems.push(
+        problemAt({ file: file.path }, describeError(error), 'encrypt it with sops again'),
+      );
     }
   }
   return { secrets, problems, warnings: [] };
 }
 
 function locked(path: string): SpecProblem {
-  return at(path, 'its secrets are not decrypted', 'set MAINSHEET_SOPS_AGE_KEY to a key of it');
+  return problemAt(
+    { file: path },
+    'its secrets are not decrypted',
+    'set MAINSHEET_SOPS_AGE_KEY to a key of it',
+  );
 }
 
 function twice(path: string, name: string, earlier: string): SpecProblem {
-  return at(path, `the secret ${name} is in ${earlier} too`, 'keep one of them');
-}
-
-function at(file: string, message: string, hint: string): SpecProblem {
-  return { file, line: 1, column: 1, message, hint };
+  return problemAt({ file: path }, `the secret ${name} is in ${earlier} too`, 'keep one of them');
 }

@@ -2,7 +2,7 @@ import { elsewhere } from '../lib/names.ts';
 import type { GitServers } from '../lib/servers.ts';
 import type { DeploymentSpec, LoadedSpec } from '../model/deployment-spec.ts';
 import type { LoadedHook } from '../model/hook.ts';
-import { didYouMean, type Issue, type SpecProblem } from './problem.ts';
+import { didYouMean, type Issue, problemAt, type SpecProblem } from './problem.ts';
 
 /** What a spec asks for that only GitHub has, where its repository is on another server. */
 export function checkElsewhere(spec: DeploymentSpec, raw: unknown): Issue[] {
@@ -53,25 +53,26 @@ export function checkServers(
   loaded: { specs: readonly LoadedSpec[]; hooks: readonly LoadedHook[] },
   servers: GitServers,
 ): SpecProblem[] {
-  const at = ({ file, line }: LoadedSpec | LoadedHook) => ({ file, line, column: 1 });
-  const unknown = (name: string, what: string) => ({
-    message: `${what} is of the server ${name}, which is not set`,
-    hint: didYouMean(name, [...servers.keys()]) ?? 'name it in MAINSHEET_SERVERS',
-  });
+  const unknown = (at: LoadedSpec | LoadedHook, name: string, what: string) =>
+    problemAt(
+      at,
+      `${what} is of the server ${name}, which is not set`,
+      didYouMean(name, [...servers.keys()]) ?? 'name it in MAINSHEET_SERVERS',
+    );
   return [
     ...loaded.specs.flatMap((one): SpecProblem[] => {
       const { server } = elsewhere(one.spec.repository) ?? {};
       if (server === undefined || servers.has(server)) return [];
-      return [{ ...at(one), ...unknown(server, one.spec.repository) }];
+      return [unknown(one, server, one.spec.repository)];
     }),
     ...loaded.hooks.flatMap((one): SpecProblem[] => {
       const { id, sender, server } = one.hook;
       if (server === undefined) return [];
       const found = servers.get(server);
-      if (found === undefined) return [{ ...at(one), ...unknown(server, `the hook ${id}`) }];
+      if (found === undefined) return [unknown(one, server, `the hook ${id}`)];
       if (found.type === sender) return [];
       const message = `the hook ${id} has the sender ${sender}, and ${server} is ${found.type}`;
-      return [{ ...at(one), message, hint: `write sender: ${found.type}` }];
+      return [problemAt(one, message, `write sender: ${found.type}`)];
     }),
   ];
 }
@@ -86,12 +87,12 @@ export function untoldServers(loaded: {
     ...loaded.hooks.map((one) => ({ ...one, server: one.hook.server })),
   ];
   const first = new Map(named.toReversed().map((one) => [one.server, one]));
-  return [...first].flatMap(([server, { file, line }]): SpecProblem[] => {
+  return [...first].flatMap(([server, at]): SpecProblem[] => {
     if (server === undefined) return [];
     const message = `without MAINSHEET_SERVERS it is not known here whether the server ${server} is set`;
     const hint =
       'set it as for "mainsheet serve", which refuses all specs where one is of no server';
-    return [{ file, line, column: 1, message, hint }];
+    return [problemAt(at, message, hint)];
   });
 }
 
@@ -101,12 +102,12 @@ export function serverHookWarnings(loaded: {
   hooks: readonly LoadedHook[];
 }): SpecProblem[] {
   const ofServers = new Map(loaded.hooks.map(({ hook }) => [hook.id, hook.server]));
-  return loaded.specs.flatMap(({ spec, file, line }) =>
-    (spec.on.hooks ?? []).flatMap(({ id }) => {
+  return loaded.specs.flatMap((one) =>
+    (one.spec.on.hooks ?? []).flatMap(({ id }) => {
       const server = ofServers.get(id);
       if (server === undefined) return [];
-      const message = `${spec.name} is never started by the hook ${id}, which is of the server ${server}`;
-      return [{ file, line, column: 1, message, hint: 'write on: push, or on: release' }];
+      const message = `${one.spec.name} is never started by the hook ${id}, which is of the server ${server}`;
+      return [problemAt(one, message, 'write on: push, or on: release')];
     }),
   );
 }

@@ -1,5 +1,7 @@
+import type { Json } from '../../model/event.ts';
 import { compileRegularExpression } from '../../spec/regular-expression.ts';
 import { parseNetwork } from '../../lib/networks.ts';
+import { isRecord } from '../../lib/json.ts';
 
 /** Where a hook's input comes from. */
 type From = { header: string } | { query: string } | { json: string };
@@ -21,8 +23,8 @@ export interface TranslatedRule {
   problems: string[];
 }
 
-type Value = null | boolean | number | string | Value[] | { [key: string]: Value };
-type Node = Record<string, Value>;
+/** A map of the file. */
+export type Node = Record<string, Json>;
 
 const SIGNED = /^payload-(?:hmac|hash)-(sha1|sha256|sha512)$/;
 /** Headers that no expression sees, because senders put secrets there. */
@@ -35,7 +37,7 @@ const MOST_DEPTH = 20;
  * has to hold – becomes the sender; the rest becomes addresses, methods and a condition. The result never lets in what `webhook` refuses:
  * a part that cannot be said is a problem, and is left out.
  */
-export function translateRule(rule: Value | undefined): TranslatedRule {
+export function translateRule(rule: Json | undefined): TranslatedRule {
   const found: TranslatedRule = {
     sender: undefined,
     secrets: [],
@@ -45,7 +47,7 @@ export function translateRule(rule: Value | undefined): TranslatedRule {
     conditions: [],
     problems: [],
   };
-  if (rule === undefined || rule === null || (isNode(rule) && Object.keys(rule).length === 0)) {
+  if (rule === undefined || rule === null || (isRecord(rule) && Object.keys(rule).length === 0)) {
     found.problems.push('trigger-rule: there is none, so anyone can start the hook');
     return found;
   }
@@ -59,13 +61,13 @@ export function translateRule(rule: Value | undefined): TranslatedRule {
 }
 
 /** What has to hold in every case: the rule itself, or each part of its `and`. */
-function* parts(rule: Value, place: string, depth = 0): Generator<[Value, string]> {
-  const all = isNode(rule) && onlyKey(rule) === 'and' ? rule['and'] : undefined;
+function* parts(rule: Json, place: string, depth = 0): Generator<[Json, string]> {
+  const all = isRecord(rule) && onlyKey(rule) === 'and' ? rule['and'] : undefined;
   if (!Array.isArray(all) || depth > MOST_DEPTH) return yield [rule, place];
   for (const [index, one] of all.entries()) yield* parts(one, `${place}.and[${index}]`, depth + 1);
 }
 
-function takePart(found: TranslatedRule, node: Value, place: string): void {
+function takePart(found: TranslatedRule, node: Json, place: string): void {
   const refuse = (why: string) => void found.problems.push(`${place}: ${why}`);
   const signatures = signaturesOf(node, place);
   if (signatures !== undefined) {
@@ -111,12 +113,12 @@ function takePart(found: TranslatedRule, node: Value, place: string): void {
 }
 
 /** One signature, or several of an `or`, which are secrets of one sender. */
-function signaturesOf(node: Value, place: string): { match: Node; place: string }[] | undefined {
+function signaturesOf(node: Json, place: string): { match: Node; place: string }[] | undefined {
   const own = matchOf(node);
   if (own !== undefined) {
     return SIGNED.test(textOf(own['type'])) ? [{ match: own, place }] : undefined;
   }
-  const any = isNode(node) && onlyKey(node) === 'or' ? node['or'] : undefined;
+  const any = isRecord(node) && onlyKey(node) === 'or' ? node['or'] : undefined;
   if (!Array.isArray(any) || any.length === 0) return undefined;
   const all = any.map((one, index) => ({ match: matchOf(one), place: `${place}.or[${index}]` }));
   return all.every((one): one is { match: Node; place: string } =>
@@ -172,14 +174,14 @@ interface Translating {
   used: Set<string>;
 }
 
-function conditionOf(node: Value, place: string, into: Translating, depth: number): string {
+function conditionOf(node: Json, place: string, into: Translating, depth: number): string {
   const { inputs, problems, used } = into;
   const refuse = (why: string) => {
     problems.push(`${place}: ${why}`);
     return 'false';
   };
-  const key = isNode(node) ? onlyKey(node) : undefined;
-  if (!isNode(node) || key === undefined || depth > MOST_DEPTH) return refuse('is no rule');
+  const key = isRecord(node) ? onlyKey(node) : undefined;
+  if (!isRecord(node) || key === undefined || depth > MOST_DEPTH) return refuse('is no rule');
   const inner = node[key] ?? null;
   if (key === 'and' || key === 'or') {
     if (!Array.isArray(inner) || inner.length === 0) return refuse('is no list of rules');
@@ -282,7 +284,7 @@ function literal(text: string): string {
   return JSON.stringify(text);
 }
 
-function addressesOf(range: Value | undefined): string[] | undefined {
+function addressesOf(range: Json | undefined): string[] | undefined {
   const networks = textOf(range)
     .split(/\s+/)
     .filter((one) => one !== '');
@@ -291,9 +293,9 @@ function addressesOf(range: Value | undefined): string[] | undefined {
     : undefined;
 }
 
-function matchOf(node: Value): Node | undefined {
-  const match = isNode(node) && onlyKey(node) === 'match' ? node['match'] : undefined;
-  return match !== undefined && isNode(match) ? match : undefined;
+function matchOf(node: Json): Node | undefined {
+  const match = isRecord(node) && onlyKey(node) === 'match' ? node['match'] : undefined;
+  return match !== undefined && isRecord(match) ? match : undefined;
 }
 
 /** `webhook` looks at one of them, and a rule that has two means something that it does not do. */
@@ -304,22 +306,20 @@ function onlyKey(node: Node): string | undefined {
 
 function sourceOf(match: Node): string {
   const { parameter } = match;
-  return parameter !== undefined && isNode(parameter) ? textOf(parameter['source']) : '';
+  return parameter !== undefined && isRecord(parameter) ? textOf(parameter['source']) : '';
 }
 
 function nameOf(match: Node): string {
   const { parameter } = match;
-  return parameter !== undefined && isNode(parameter) ? textOf(parameter['name']) : '';
+  return parameter !== undefined && isRecord(parameter) ? textOf(parameter['name']) : '';
 }
 
-function isHeader(name: string): boolean {
+/** Whether a header can be called so. */
+export function isHeader(name: string): boolean {
   return /^[A-Za-z0-9-]{1,100}$/.test(name);
 }
 
-function textOf(value: Value | undefined): string {
+/** Empty for what is no text. */
+export function textOf(value: Json | undefined): string {
   return typeof value === 'string' ? value : '';
-}
-
-function isNode(value: Value): value is Node {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,16 @@
+import type { Json } from '../../model/event.ts';
 import { parse, stringify } from 'yaml';
 import { UsageError } from '../usage-error.ts';
-import { inputFor, pathOf, translateRule, type Inputs } from './webhook-rules.ts';
+import {
+  inputFor,
+  isHeader,
+  pathOf,
+  textOf,
+  translateRule,
+  type Inputs,
+  type Node,
+} from './webhook-rules.ts';
+import { isRecord } from '../../lib/json.ts';
 
 /** A hook of the program `webhook`, as Mainsheet's hook and spec. */
 export interface ImportedHook {
@@ -15,9 +25,6 @@ export interface ImportedHook {
   /** What is otherwise than it was. */
   notes: string[];
 }
-
-type Value = null | boolean | number | string | Value[] | { [key: string]: Value };
-type Node = Record<string, Value>;
 
 /** Keys that only say how `webhook` answers. */
 const ANSWERS = [
@@ -61,8 +68,8 @@ export function importWebhook(text: string, repository: string): ImportedHook[] 
     });
   }
   const names = new Set<string>();
-  return (read as Value[]).map((hook, index) =>
-    importHook(isNode(hook) ? hook : {}, `hooks[${index}]`, repository, names),
+  return (read as Json[]).map((hook, index) =>
+    importHook(isRecord(hook) ? hook : {}, `hooks[${index}]`, repository, names),
   );
 }
 
@@ -163,7 +170,7 @@ function stepOf(hook: Node, inputs: Inputs, problems: string[]): object {
   const env: Record<string, string> = {};
   for (const [index, one] of listOf(hook['pass-arguments-to-command']).entries()) {
     const place = `pass-arguments-to-command[${index}]`;
-    const from = isNode(one) ? takenFrom(one, place, inputs, problems) : undefined;
+    const from = isRecord(one) ? takenFrom(one, place, inputs, problems) : undefined;
     if (from === undefined) continue;
     if ('text' in from) {
       words.push(quoted(from.text));
@@ -173,8 +180,8 @@ function stepOf(hook: Node, inputs: Inputs, problems: string[]): object {
   }
   for (const [index, one] of listOf(hook['pass-environment-to-command']).entries()) {
     const place = `pass-environment-to-command[${index}]`;
-    const from = isNode(one) ? takenFrom(one, place, inputs, problems) : undefined;
-    if (!isNode(one) || from === undefined) continue;
+    const from = isRecord(one) ? takenFrom(one, place, inputs, problems) : undefined;
+    if (!isRecord(one) || from === undefined) continue;
     const name = textOf(one['envname']) || `HOOK_${textOf(one['name'])}`;
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
       problems.push(`${place}: ${clean(name)} cannot name a variable`);
@@ -202,7 +209,7 @@ function takenFrom(
   }
   const path = source === 'payload' ? pathOf(name) : undefined;
   if (path !== undefined) return { input: inputFor(inputs, { json: jsonPathOf(path) }) };
-  if (source === 'header' && /^[A-Za-z0-9-]{1,100}$/.test(name)) {
+  if (source === 'header' && isHeader(name)) {
     return { input: inputFor(inputs, { header: name }) };
   }
   if ((source === 'url' || source === 'query') && name !== '' && name.length <= 100) {
@@ -244,14 +251,6 @@ function clean(text: string): string {
   return text.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, 200);
 }
 
-function listOf(value: Value | undefined): Value[] {
+function listOf(value: Json | undefined): Json[] {
   return Array.isArray(value) ? value : [];
-}
-
-function textOf(value: Value | undefined): string {
-  return typeof value === 'string' ? value : '';
-}
-
-function isNode(value: Value): value is Node {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -3,6 +3,7 @@ import { TerminalError } from '../../lib/errors.ts';
 import type { Json } from '../../model/event.ts';
 import { readingOf } from '../../model/hook.ts';
 import { readXml } from './read-xml.ts';
+import { isDeeperThan } from '../../lib/json.ts';
 
 /** Levels of lists and maps within each other: enough for any sender, and few enough to walk through. */
 const MOST_LEVELS = 100;
@@ -37,11 +38,6 @@ function parseJson(text: string): Json {
   }
   if (!isDeeperThan(MOST_LEVELS, body)) return body;
   throw unreadable(`the body is nested more than ${MOST_LEVELS} levels deep`);
-}
-
-function isDeeperThan(levels: number, value: Json): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return levels === 0 || Object.values(value).some((item) => isDeeperThan(levels - 1, item));
 }
 
 function parseForm(text: string): Json {

@@ -2,13 +2,15 @@ import type { LoadedHook } from '../../model/hook.ts';
 import type { Source } from '../../sources/contract.ts';
 import { SOURCES } from '../../sources/index.ts';
 import type { SpecProblem } from '../../spec/problem.ts';
+import { problemAt } from '../../spec/problem.ts';
 
 /** The secrets with which the sender of their hook can verify nothing. `secret` gives the value of one; no problem has a value. */
 export function hookSecretProblems(
   hooks: readonly LoadedHook[],
   secret: (name: string) => string | undefined,
 ): SpecProblem[] {
-  return hooks.flatMap(({ hook, file, line }) => {
+  return hooks.flatMap((loaded) => {
+    const { hook } = loaded;
     const { secretProblem }: Source = SOURCES[hook.sender];
     if (secretProblem === undefined) return [];
     return hook.secrets.flatMap(({ name }) => {
@@ -16,7 +18,7 @@ export function hookSecretProblems(
       const why = value === undefined ? undefined : secretProblem(value);
       if (why === undefined) return [];
       const message = `the secret ${name} of the hook ${hook.id} ${why}`;
-      return [{ file, line, column: 1, message, hint: 'copy it from the sender again' }];
+      return [problemAt(loaded, message, 'copy it from the sender again')];
     });
   });
 

@@ -17,6 +17,7 @@ import type { Mirrors } from '../../git/mirrors.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { TellSpecs } from './spec-check.ts';
 import { createLoop, type Loop } from '../loop.ts';
+import { problemAt } from '../../spec/problem.ts';
 
 /** How old the specs may be when no push told of a newer commit. */
 const POLL_MS = 60_000;
@@ -83,7 +84,7 @@ export function createSpecSource(deps: {
       return await found;
     } catch (error) {
       const { message } = error as MainsheetError;
-      await deps.tell(sha, [{ file: '.', line: 1, column: 1, message }]);
+      await deps.tell(sha, [problemAt({ file: '.' }, message)]);
       throw error;
     }
   }

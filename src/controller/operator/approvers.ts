@@ -5,6 +5,7 @@ import { nameOf, type ApproveGate } from '../../model/gate.ts';
 import type { Run } from '../../model/run.ts';
 import type { Store } from '../../store/index.ts';
 import type { Approvers, Person } from './gates.ts';
+import { valueAt } from '../../lib/json.ts';
 
 /**
  * Who may answer to which gates of a run. GitHub is asked only about teams, and about the authors of a commit where they do
@@ -71,6 +72,7 @@ export function createApprovers(deps: {
 
 /** The users that a payload says to have made its commits, or to have sent it. */
 function namedIn(payload: Json): string[] {
+  const at = (from: unknown, ...path: string[]) => valueAt(from, path);
   const commits = at(payload, 'commits');
   const places = [
     at(payload, 'sender', 'login'),
@@ -84,13 +86,4 @@ function namedIn(payload: Json): string[] {
     ),
   ];
   return places.filter((name) => typeof name === 'string');
-}
-
-function at(value: Json | undefined, ...path: string[]): Json | undefined {
-  let current = value;
-  for (const key of path) {
-    if (typeof current !== 'object' || current === null || Array.isArray(current)) return undefined;
-    current = Object.hasOwn(current, key) ? current[key] : undefined;
-  }
-  return current;
 }

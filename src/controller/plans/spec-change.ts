@@ -8,6 +8,7 @@ import { isSpecPath } from '../../spec/files.ts';
 import { combine, parseSpecs, type Loaded } from '../../spec/load.ts';
 import { FILE_LIMIT, tooLarge } from '../../spec/parse.ts';
 import type { SpecProblem } from '../../spec/problem.ts';
+import { problemAt } from '../../spec/problem.ts';
 
 /** A spec that is not what it was. */
 export interface ChangedSpec {
@@ -72,12 +73,9 @@ export async function readSpecChange(
     problems: whole.problems,
     warnings: [
       ...whole.warnings.filter(({ file }) => replaced.has(file)),
-      ...links.map((file) => ({
-        file,
-        line: 1,
-        column: 1,
-        message: 'is a link: what it leads to is not looked at here',
-      })),
+      ...links.map((file) =>
+        problemAt({ file }, 'is a link: what it leads to is not looked at here'),
+      ),
     ],
   };
 }
@@ -92,7 +90,7 @@ function parse(file: string, text: FileText | undefined, allowed: StepLimits): L
   const problem =
     text.problem === 'too large'
       ? tooLarge(file)
-      : { file, line: 1, column: 1, message: 'the file is not UTF-8 text' };
+      : problemAt({ file }, 'the file is not UTF-8 text');
   return { ...NOTHING, problems: [problem] };
 }
 
