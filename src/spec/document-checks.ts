@@ -1,6 +1,7 @@
 import { isScalar } from 'yaml';
 import type { Document } from 'yaml';
 import { SECRET_NAME } from '../lib/names.ts';
+import type { Scope } from './cel.ts';
 import { checkCondition, checkExpression, checkTemplate } from './expression-checks.ts';
 import { find } from './position.ts';
 import { didYouMean, type Issue } from './problem.ts';
@@ -39,51 +40,97 @@ export function checkNumbers(document: Document.Parsed, raw: unknown): Issue[] {
 function checkText(at: Path, text: string, secrets: ReadonlySet<string>): Issue[] {
   // The rules of both are the same.
   const path = at[0] === 'teardown' ? ['steps', ...at.slice(1)] : at;
-  return checkAt(path, text, secrets).map((issue) => ({ ...issue, path: at }));
+  const found = CHECKS.find(({ pattern }) => matches(path, pattern));
+  const issues = found?.check(text, secrets) ?? checkTemplated(path, text, secrets);
+  return issues.map((issue) => ({ ...issue, path: at }));
 }
 
-function checkAt(path: Path, text: string, secrets: ReadonlySet<string>): Issue[] {
-  if (matches(path, ['if'])) return checkCondition(text).map((issue) => ({ path, ...issue }));
-  if (matches(path, ['on', 'hook', 'if']) || matches(path, ['on', 'hook', '*', 'if'])) {
-    return checkCondition(text, 'hook').map((issue) => ({ path, ...issue }));
-  }
-  if (matches(path, ['on', 'hook', 'reason']) || matches(path, ['on', 'hook', '*', 'reason'])) {
-    return checkExpression(text, 'hook', secrets).map((issue) => ({ path, ...issue }));
-  }
-  if (matches(path, ['batch', 'key'])) {
-    return checkExpression(text, 'condition', secrets).map((issue) => ({ path, ...issue }));
-  }
-  if (matches(path, ['steps', '*', 'ssh', 'run'])) {
-    return checkRunText(text, undefined).map((issue) => ({ path, ...issue }));
-  }
-  if (matches(path, ['steps', '*', 'run'])) {
-    return checkRunText(text, secrets).map((issue) => ({ path, ...issue }));
-  }
-  if (matches(path, ['steps', '*', 'http', 'expect', 'if']) || matches(path, UNTIL)) {
-    return checkCondition(text, 'response').map((issue) => ({ path, ...issue }));
-  }
-  if (matches(path, ['steps', '*', 'http', 'outputs', '*']) || matches(path, UNTIL_URL)) {
-    return checkExpression(text, 'response', secrets).map((issue) => ({ path, ...issue }));
-  }
-  if (SECRETS.some((pattern) => matches(path, pattern)) && !secrets.has(text)) {
-    // The schema says so of it, and does not repeat it: it may be the secret itself.
-    if (!SECRET_NAME.test(text)) return [];
-    const hint =
-      didYouMean(text, [...secrets]) ?? `add it: secrets: [${[...secrets, text].join(', ')}]`;
-    return [{ path, message: `the secret ${text} is not in this spec's "secrets"`, hint }];
-  }
+type Found = Omit<Issue, 'path'>;
+/** Undefined: its templates are to be looked at. */
+type Check = (text: string, secrets: ReadonlySet<string>) => Found[] | undefined;
+
+const isCondition =
+  (scope?: Scope): Check =>
+  (text) =>
+    checkCondition(text, scope);
+const isExpression =
+  (scope: Scope): Check =>
+  (text, secrets) =>
+    checkExpression(text, scope, secrets);
+
+const isListed: Check = (text, secrets) => {
+  if (secrets.has(text)) return undefined;
+  // The schema says so of it, and does not repeat it: it may be the secret itself.
+  if (!SECRET_NAME.test(text)) return [];
+  const hint =
+    didYouMean(text, [...secrets]) ?? `add it: secrets: [${[...secrets, text].join(', ')}]`;
+  return [{ message: `the secret ${text} is not in this spec's "secrets"`, hint }];
+};
+
+/** What a text has to be, by its path. */
+const CHECKS = (
+  [
+    ['if', isCondition()],
+    ['on.hook.if', isCondition('hook')],
+    ['on.hook.*.if', isCondition('hook')],
+    ['on.hook.reason', isExpression('hook')],
+    ['on.hook.*.reason', isExpression('hook')],
+    ['batch.key', isExpression('condition')],
+    ['steps.*.ssh.run', (text) => checkRunText(text, undefined)],
+    ['steps.*.run', checkRunText],
+    ['steps.*.http.expect.if', isCondition('response')],
+    ['steps.*.http.until.expression', isCondition('response')],
+    ['steps.*.http.until.url', isExpression('response')],
+    ['steps.*.http.outputs.*', isExpression('response')],
+    ['notify.*.webhook.secret', isListed],
+    ['notify.*.cloudevents.secret', isListed],
+    ['notify.*.slack.secret', isListed],
+    ['notify.*.slack.token', isListed],
+    ['notify.*.discord.secret', isListed],
+    ['notify.*.teams.secret', isListed],
+    ['steps.*.http.secret', isListed],
+    ['steps.*.awx.secret', isListed],
+    ['steps.*.jenkins.secret', isListed],
+    ['steps.*.ssh.key', isListed],
+  ] satisfies [string, Check][]
+).map(([path, check]) => ({ pattern: path.split('.'), check }));
+const patterns = (...paths: string[]) => paths.map((path) => path.split('.'));
+const URLS = patterns('notify.*.webhook.url', 'notify.*.cloudevents.url', 'steps.*.http.url');
+const TEMPLATED = [
+  ...patterns(
+    'env.*',
+    'steps.*.env.*',
+    'notify.*.dispatch.event-type',
+    'notify.*.slack.text',
+    'notify.*.discord.text',
+    'notify.*.teams.text',
+    'notify.*.email.text',
+    'steps.*.http.headers.*',
+    'steps.*.jenkins.parameters.*',
+    'steps.*.workflow.ref',
+    'steps.*.terraform.workspace',
+    'steps.*.workflow.inputs.*',
+    'steps.*.workflow.event-type',
+  ),
+  ...URLS,
+];
+/** Texts at any depth below these. */
+const TEMPLATED_BELOW = patterns(
+  'notify.*.dispatch.payload',
+  'steps.*.http.body',
+  'steps.*.awx.extra-vars',
+  'steps.*.workflow.client-payload',
+  'steps.*.terraform.vars',
+);
+
+function checkTemplated(path: Path, text: string, secrets: ReadonlySet<string>): Found[] {
   if (!hasTemplate(text)) return [];
+  const isUrl = URLS.some((pattern) => matches(path, pattern));
   if (isTemplated(path)) {
-    const issues = checkTemplate(text, secrets);
-    const isUrl = URLS.some((pattern) => matches(path, pattern));
-    return [...issues, ...(isUrl ? checkUrlTemplate(text) : [])].map((issue) => ({
-      path,
-      ...issue,
-    }));
+    return [...checkTemplate(text, secrets), ...(isUrl ? checkUrlTemplate(text) : [])];
   }
   return [
     {
-      path,
       message: '"${{ … }}" is not evaluated here',
       hint: 'it works in "env", in an http step\'s "url", "headers" and "body", in a workflow step\'s "ref", "inputs" and "client-payload", in a terraform step\'s "workspace" and "vars", in a dispatch\'s "payload" and "event-type", in the "url" of webhook and cloudevents, and in the "text" of slack, discord, teams and email',
       offset: text.indexOf('${{'),
@@ -91,53 +138,14 @@ function checkAt(path: Path, text: string, secrets: ReadonlySet<string>): Issue[
   ];
 }
 
-const UNTIL = ['steps', '*', 'http', 'until', 'expression'];
-const UNTIL_URL = ['steps', '*', 'http', 'until', 'url'];
-const SECRETS = [
-  ...['webhook', 'cloudevents', 'slack', 'discord', 'teams'].map((kind) => [
-    'notify',
-    '*',
-    kind,
-    'secret',
-  ]),
-  ['notify', '*', 'slack', 'token'],
-  ['steps', '*', 'http', 'secret'],
-  ['steps', '*', 'awx', 'secret'],
-  ['steps', '*', 'jenkins', 'secret'],
-  ['steps', '*', 'ssh', 'key'],
-];
-const URLS = [
-  ['notify', '*', 'webhook', 'url'],
-  ['notify', '*', 'cloudevents', 'url'],
-  ['steps', '*', 'http', 'url'],
-];
-const TEMPLATED = [
-  ['env', '*'],
-  ['steps', '*', 'env', '*'],
-  ['notify', '*', 'dispatch', 'event-type'],
-  ...['slack', 'discord', 'teams', 'email'].map((kind) => ['notify', '*', kind, 'text']),
-  ['steps', '*', 'http', 'headers', '*'],
-  ['steps', '*', 'jenkins', 'parameters', '*'],
-  ['steps', '*', 'workflow', 'ref'],
-  ['steps', '*', 'terraform', 'workspace'],
-  ['steps', '*', 'workflow', 'inputs', '*'],
-  ['steps', '*', 'workflow', 'event-type'],
-  ...URLS,
-];
-/** Texts at any depth below these. */
-const TEMPLATED_BELOW = [
-  ['notify', '*', 'dispatch', 'payload'],
-  ['steps', '*', 'http', 'body'],
-  ['steps', '*', 'awx', 'extra-vars'],
-  ['steps', '*', 'workflow', 'client-payload'],
-  ['steps', '*', 'terraform', 'vars'],
-];
-
 function isTemplated(path: Path): boolean {
-  if (TEMPLATED.some((pattern) => matches(path, pattern))) return true;
-  return TEMPLATED_BELOW.some((pattern) => matches(path.slice(0, pattern.length), pattern));
+  return (
+    TEMPLATED.some((pattern) => matches(path, pattern)) ||
+    TEMPLATED_BELOW.some((pattern) => matches(path.slice(0, pattern.length), pattern))
+  );
 }
 
+/** `*`: any one key. */
 function matches(path: Path, pattern: readonly string[]): boolean {
   return (
     path.length === pattern.length &&

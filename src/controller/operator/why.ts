@@ -158,20 +158,26 @@ export function createWhy(deps: {
 type Found = Omit<Why, 'spec' | 'environment' | 'says'>;
 const NOTHING = { hint: undefined, run: undefined, delivery: undefined, reasons: [] };
 
+/** What a run says of the commit. */
+const toldBy =
+  (run: Run) =>
+  (fate: Why['fate'], summary: string, hint?: string): Found => {
+    return { ...NOTHING, run, delivery: run.delivery, fate, summary, hint };
+  };
+
 /** What a job of Actions was answered that deploys the commit. */
 function byJob(run: Run | undefined): Found | undefined {
   if (run === undefined) return undefined;
-  const base = { ...NOTHING, run, delivery: run.delivery };
+  const tell = toldBy(run);
+  const job = 'A job of GitHub Actions';
+  const by = `run ${run.id}: ${run.reason}`;
   if (run.state === 'succeeded') {
-    const summary = `A job of GitHub Actions was let go on to ${run.environment} by run ${run.id}: ${run.reason}`;
-    return { ...base, fate: 'let-go-on', summary, hint: 'GitHub shows what became of the job' };
+    const hint = 'GitHub shows what became of the job';
+    return tell('let-go-on', `${job} was let go on to ${run.environment} by ${by}`, hint);
   }
-  if (hasEnded(run.state)) {
-    const summary = `A job of GitHub Actions was refused by run ${run.id}: ${run.reason}`;
-    return { ...base, fate: 'cancelled', summary, hint: 're-run the job on GitHub' };
-  }
-  const summary = `A job of GitHub Actions waits for run ${run.id}: ${run.reason}`;
-  return { ...base, fate: 'waiting', summary, hint: whatBlocks(run) };
+  return hasEnded(run.state)
+    ? tell('cancelled', `${job} was refused by ${by}`, 're-run the job on GitHub')
+    : tell('waiting', `${job} waits for ${by}`, whatBlocks(run));
 }
 
 /** By its newest run that has deployed it or may still do so; else by the newest. */
@@ -182,56 +188,33 @@ function byRuns(
 ): Found | undefined {
   const run = runs.find(({ state }) => state === 'succeeded' || !hasEnded(state)) ?? runs[0];
   if (run === undefined) return undefined;
-  const base = { ...NOTHING, run, delivery: run.delivery };
-  switch (run.state) {
-    case 'succeeded':
+  const { id, spec, state, reason } = run;
+  const tell = toldBy(run);
+  switch (state) {
+    case 'succeeded': {
+      const deployed = `Deployed to ${run.environment} by run ${id}`;
       if (place === undefined && pullOf(run) !== undefined) {
-        const summary = `Deployed to ${run.environment} by run ${run.id}, and taken down since`;
-        return { ...base, fate: 'replaced', summary };
+        return tell('replaced', `${deployed}, and taken down since`);
       }
-      if (place === undefined || place.sha === run.sha) {
-        return {
-          ...base,
-          fate: 'live',
-          summary: `Deployed to ${run.environment} by run ${run.id}`,
-        };
-      }
-      return {
-        ...base,
-        fate: 'replaced',
-        summary: `Deployed to ${run.environment} by run ${run.id}, then ${backBy === undefined ? `replaced by ${short(place.sha)}` : `rolled back to ${short(place.sha)} by ${backBy}`} (run ${place.run})`,
-        hint: `"mainsheet rollback ${run.spec} --to ${run.id}" deploys it again`,
-      };
+      if (place === undefined || place.sha === run.sha) return tell('live', deployed);
+      const now = short(place.sha);
+      const since =
+        backBy === undefined ? `replaced by ${now}` : `rolled back to ${now} by ${backBy}`;
+      const hint = `"mainsheet rollback ${spec} --to ${id}" deploys it again`;
+      return tell('replaced', `${deployed}, then ${since} (run ${place.run})`, hint);
+    }
     case 'running':
-      return {
-        ...base,
-        fate: 'running',
-        summary: `Run ${run.id} is deploying it`,
-        hint: `"mainsheet logs -f ${run.id}" shows how`,
-      };
+      return tell('running', `Run ${id} is deploying it`, `"mainsheet logs -f ${id}" shows how`);
     case 'queued':
-      return { ...base, fate: 'waiting', summary: `Run ${run.id} waits: ${run.reason}` };
+      return tell('waiting', `Run ${id} waits: ${reason}`);
     case 'blocked':
-      return {
-        ...base,
-        fate: 'waiting',
-        summary: `Run ${run.id} is blocked: ${run.reason}`,
-        hint: whatBlocks(run),
-      };
-    case 'failed':
-      return {
-        ...base,
-        fate: 'failed',
-        summary: `Run ${run.id} failed: ${run.reason}`,
-        hint: `"mainsheet logs ${run.id}" shows why, "mainsheet retry ${run.id}" tries it again`,
-      };
+      return tell('waiting', `Run ${id} is blocked: ${reason}`, whatBlocks(run));
+    case 'failed': {
+      const hint = `"mainsheet logs ${id}" shows why, "mainsheet retry ${id}" tries it again`;
+      return tell('failed', `Run ${id} failed: ${reason}`, hint);
+    }
     default:
-      return {
-        ...base,
-        fate: run.state,
-        summary: `Run ${run.id} was ${run.state}: ${run.reason}`,
-        hint: byHand(run.spec, run.sha),
-      };
+      return tell(state, `Run ${id} was ${state}: ${reason}`, byHand(spec, run.sha));
   }
 }
 
