@@ -28,31 +28,18 @@ export function watchForMissed(deps: {
   clock: Clock;
   logger: Logger;
 }): Watch | undefined {
-  const { config, store, github, mirrors, catalog, owner, clock, logger } = deps;
+  const { config, store, logger } = deps;
   if (config.github.auth === undefined && config.reconcileIntervalMs === 0) return undefined;
   const recover = createRecover({
-    store,
-    github,
-    catalog,
+    ...deps,
     publicUrl: config.publicUrl,
     secrets: config.webhookSecrets,
-    onAccepted: deps.onAccepted,
-    clock,
-    logger,
   });
-  const reconcile = createReconcile({
-    store,
-    mirrors,
-    catalog,
-    intervalMs: config.reconcileIntervalMs,
-    onAccepted: deps.onAccepted,
-    clock,
-    logger,
-  });
+  const reconcile = createReconcile({ ...deps, intervalMs: config.reconcileIntervalMs });
   return createWatch({
+    ...deps,
     name: 'missed pushes',
     leases: store.leases,
-    owner,
     leaseMs: config.leaseMs,
     async work(held) {
       const recovering =
@@ -64,8 +51,6 @@ export function watchForMissed(deps: {
       if (!held.aborted) await once(held, 'abort');
       await scheduled();
     },
-    clock,
-    logger,
   });
 }
 

@@ -15,3 +15,15 @@ export function createFairTurn(): () => Promise<void> | undefined {
     return nextTurn().then(() => void (since = performance.now()));
   };
 }
+
+/** The result of work that comes back now and then, when everything else has its turn. */
+export async function inTurns<Result>(
+  work: Generator<void, Result>,
+  fairTurn = createFairTurn(),
+): Promise<Result> {
+  for (;;) {
+    const step = work.next();
+    if (step.done === true) return step.value;
+    await fairTurn();
+  }
+}

@@ -1,5 +1,6 @@
 import { formatDuration } from '../lib/duration.ts';
 import type { DeploymentSpec, LoadedSpec } from './deployment-spec.ts';
+import { ownEvents } from './own-event.ts';
 
 /** How a run ended that starts another spec. What was superseded did nothing. */
 export const CHAIN_STATES = ['succeeded', 'failed', 'cancelled'] as const;
@@ -30,15 +31,11 @@ export interface ChainPayload {
   };
 }
 
-const EVENT_PREFIX = 'deployment:';
-
-/** What a delivery that starts a spec has as its event: no sender can spell it. */
-export const chainEventName = (spec: string) => `${EVENT_PREFIX}${spec}`;
-
+const events = ownEvents('deployment');
+/** What a delivery that starts a spec has as its event. */
+export const chainEventName = events.nameOf;
 /** The spec that a delivery starts, by its event's name; undefined for others. */
-export function chainOfEvent(name: string): string | undefined {
-  return name.startsWith(EVENT_PREFIX) ? name.slice(EVENT_PREFIX.length) : undefined;
-}
+export const chainOfEvent = events.aboutOf;
 
 /** The trigger of a spec that a run of another one fires when it ends so. */
 export function chainTriggerOf(

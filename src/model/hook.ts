@@ -1,4 +1,5 @@
 import type { Json } from './event.ts';
+import { ownEvents } from './own-event.ts';
 
 /** Who can send to a hook: each is a file in `sources/`. */
 export const SENDERS = [
@@ -179,17 +180,11 @@ export interface ChatPress {
   message: string;
 }
 
-const EVENT_PREFIX = 'hook:';
-
-/** What a delivery of a hook has as its event: no sender of GitHub's events can spell it. */
-export function hookEventName(id: string): string {
-  return `${EVENT_PREFIX}${id}`;
-}
-
+const events = ownEvents('hook');
+/** What a delivery of a hook has as its event. */
+export const hookEventName = events.nameOf;
 /** The hook of a delivery, by its event's name; undefined for GitHub's. */
-export function hookOfEvent(name: string): string | undefined {
-  return name.startsWith(EVENT_PREFIX) ? name.slice(EVENT_PREFIX.length) : undefined;
-}
+export const hookOfEvent = events.aboutOf;
 
 /** The environment variable in which steps find an input. */
 export function inputVariable(name: string): string {

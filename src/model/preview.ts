@@ -1,5 +1,6 @@
 import type { DeploymentSpec, LoadedSpec } from './deployment-spec.ts';
 import type { Run } from './run.ts';
+import { ownEvents } from './own-event.ts';
 
 /** `on.pull_request`: each pull request has an environment of its own for a time. */
 export interface PullTrigger {
@@ -28,15 +29,11 @@ export interface TeardownPayload {
   digest?: string;
 }
 
-const EVENT_PREFIX = 'teardown:';
-
-/** What a delivery that takes a preview down has as its event: no sender can spell it. */
-export const teardownEventName = (spec: string) => `${EVENT_PREFIX}${spec}`;
-
+const events = ownEvents('teardown');
+/** What a delivery that takes a preview down has as its event. */
+export const teardownEventName = events.nameOf;
 /** The spec whose preview a delivery takes down, by its event's name; undefined for others. */
-export function teardownOfEvent(name: string): string | undefined {
-  return name.startsWith(EVENT_PREFIX) ? name.slice(EVENT_PREFIX.length) : undefined;
-}
+export const teardownOfEvent = events.aboutOf;
 
 /** Where GitHub has the newest commit of a pull request. */
 export const pullRef = (number: number) => `refs/pull/${number}/head`;

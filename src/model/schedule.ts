@@ -1,4 +1,5 @@
 import { DAY_MS, instantsOf, MINUTE_MS, wallIn } from '../lib/wall-clock.ts';
+import { ownEvents } from './own-event.ts';
 
 /** One entry of `on.schedule`: times at which a spec's branch or tag is deployed as it is then. */
 export interface ScheduleTrigger {
@@ -39,15 +40,11 @@ const HOURS_A_DAY = 24;
 const DAYS_A_MONTH = 31;
 const DAYS_A_WEEK = 7;
 
-const EVENT_PREFIX = 'schedule:';
-
-/** What a delivery of a schedule has as its event: no sender can spell it. */
-export const scheduleEventName = (spec: string) => `${EVENT_PREFIX}${spec}`;
-
+const events = ownEvents('schedule');
+/** What a delivery of a schedule has as its event. */
+export const scheduleEventName = events.nameOf;
 /** The spec of a delivery of a schedule, by its event's name; undefined for others. */
-export function scheduleOfEvent(name: string): string | undefined {
-  return name.startsWith(EVENT_PREFIX) ? name.slice(EVENT_PREFIX.length) : undefined;
-}
+export const scheduleOfEvent = events.aboutOf;
 
 /**
  * The first time after `after` that a schedule means, in milliseconds since the epoch; undefined when there is none in eight years.

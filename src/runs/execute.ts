@@ -38,14 +38,7 @@ export function createExecute(deps: ExecuteDeps): Execute {
     let log: RunLog | undefined;
     let mask = (text: string) => text;
     const openLog = (createMasker: () => Masker) =>
-      createRunLog({
-        store: deps.store,
-        run,
-        createMasker,
-        maxBytes: deps.maxLogBytes,
-        clock: deps.clock,
-        news: deps.news,
-      });
+      createRunLog({ ...deps, run, createMasker, maxBytes: deps.maxLogBytes });
     try {
       const spec = await deps.specOf(deps.store, run.specDigest);
       await guardFork(deps, run, spec);

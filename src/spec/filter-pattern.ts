@@ -5,6 +5,7 @@ import {
   type CharacterSet,
   type State,
 } from './filter-automaton.ts';
+import { oncePer } from '../lib/once-per.ts';
 
 /** One compiled filter pattern. */
 export interface Matcher {
@@ -58,35 +59,26 @@ export function compilePattern(pattern: string): Matcher {
   };
 }
 
-/** Lists that were compiled, by the very array in the spec: they live as long as it does. */
-const compiled = new WeakMap<readonly string[], Matcher[]>();
-const matchers = new WeakMap<readonly string[], (value: string) => ListMatch>();
+/** A list's patterns, each compiled: once for the very array in the spec, however often they are asked for. */
+export const compileList = oncePer((patterns: readonly string[]): readonly Matcher[] =>
+  patterns.map(compilePattern),
+);
 
-/** A list's patterns, each compiled; once, however often they are asked for. */
-export function compileList(patterns: readonly string[]): readonly Matcher[] {
-  const known = compiled.get(patterns);
-  if (known !== undefined) return known;
-  const list = patterns.map(compilePattern);
-  compiled.set(patterns, list);
-  return list;
-}
+const matcherOf = oncePer((patterns: readonly string[]) => {
+  const list = compileList(patterns);
+  const automaton = createAutomaton(
+    list.map(({ states }) => states),
+    NAME_MEMORY,
+  );
+  return (text: string): ListMatch => {
+    const last = list[automaton.accepts(text).at(-1) ?? -1];
+    return { matched: last !== undefined && !last.negated, by: last?.source };
+  };
+});
 
 /** Whether a value is in what the patterns describe. The last pattern that matches decides, so order matters. */
 export function matchesList(patterns: readonly string[], value: string): ListMatch {
-  let match = matchers.get(patterns);
-  if (match === undefined) {
-    const list = compileList(patterns);
-    const automaton = createAutomaton(
-      list.map(({ states }) => states),
-      NAME_MEMORY,
-    );
-    match = (text) => {
-      const last = list[automaton.accepts(text).at(-1) ?? -1];
-      return { matched: last !== undefined && !last.negated, by: last?.source };
-    };
-    matchers.set(patterns, match);
-  }
-  return match(value);
+  return matcherOf(patterns)(value);
 }
 
 const ANY: CharacterSet = { members: new Set(), complement: true };

@@ -2,13 +2,13 @@ import { createRequire } from 'node:module';
 import type { Ajv2020, ValidateFunction } from 'ajv/dist/2020.js';
 import type { Json } from '../model/event.ts';
 import { compileRegularExpression } from './regular-expression.ts';
+import { oncePer } from '../lib/once-per.ts';
 
 type Schema = { [key: string]: Json };
 
 /** Problems that are told of one value. */
 const MOST_PROBLEMS = 10;
 
-const compiled = new WeakMap<Schema, ValidateFunction>();
 let ajv: Ajv2020 | undefined;
 
 /**
@@ -26,14 +26,9 @@ export function schemaProblems(schema: Schema, value: Json): string[] {
 }
 
 /** Throws an Error that says why it is no JSON Schema. */
-export function compileSchema(schema: Schema): ValidateFunction {
-  const known = compiled.get(schema);
-  if (known !== undefined) return known;
-  ajv ??= createAjv();
-  const made = ajv.compile(schema);
-  compiled.set(schema, made);
-  return made;
-}
+export const compileSchema = oncePer((schema: Schema): ValidateFunction =>
+  (ajv ??= createAjv()).compile(schema),
+);
 
 /** Read only when a hook has a schema: few do, and it is large. */
 function createAjv(): Ajv2020 {

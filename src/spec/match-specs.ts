@@ -1,4 +1,4 @@
-import { createFairTurn } from '../lib/fair-turn.ts';
+import { createFairTurn, inTurns } from '../lib/fair-turn.ts';
 import type { DeploymentSpec } from '../model/deployment-spec.ts';
 import type { Event } from '../model/event.ts';
 import type { Verdict } from '../model/verdict.ts';
@@ -35,10 +35,5 @@ async function answersFor(
   if (event.kind !== 'push' || !event.changedPaths.complete) return undefined;
   const lists = specs.flatMap(({ on }) => (on.push && pathListOf(on.push)) ?? []);
   if (lists.length === 0) return undefined;
-  const comparing = comparePaths(lists, event.changedPaths.paths);
-  for (;;) {
-    const step = comparing.next();
-    if (step.done === true) return step.value;
-    await fairTurn();
-  }
+  return await inTurns(comparePaths(lists, event.changedPaths.paths), fairTurn);
 }

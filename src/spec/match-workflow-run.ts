@@ -4,6 +4,7 @@ import { allOf, failed, held, type Verdict } from '../model/verdict.ts';
 import { compilePattern, type Matcher } from './filter-pattern.ts';
 import { listed, matchesName } from './match-lists.ts';
 import { isOfMergeQueue, MERGE_QUEUE, namesMergeQueue } from './merge-queue.ts';
+import { oncePer } from '../lib/once-per.ts';
 
 /**
  * Whether a workflow's run fires the trigger. Never when the commit came from a fork or the workflow ran for a pull
@@ -84,22 +85,15 @@ function matchesEntry(
   return pattern?.matches(name) === true ? !pattern.negated : undefined;
 }
 
-/** By the very list in the spec, as in `filter-pattern`. */
-const compiled = new WeakMap<readonly string[], readonly (Matcher | undefined)[]>();
-
-function patternsOf(workflows: readonly string[]): readonly (Matcher | undefined)[] {
-  const known = compiled.get(workflows);
-  if (known !== undefined) return known;
-  const list = workflows.map((entry) => {
+const patternsOf = oncePer((workflows: readonly string[]): readonly (Matcher | undefined)[] =>
+  workflows.map((entry) => {
     try {
       return compilePattern(entry);
     } catch {
       return undefined;
     }
-  });
-  compiled.set(workflows, list);
-  return list;
-}
+  }),
+);
 
 function branchMatches(trigger: WorkflowRunTrigger, event: WorkflowRunEvent): Verdict {
   const condition = 'on.workflow_run.branches';

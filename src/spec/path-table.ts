@@ -1,4 +1,4 @@
-import { createFairTurn } from '../lib/fair-turn.ts';
+import { inTurns } from '../lib/fair-turn.ts';
 import type { DeploymentSpec } from '../model/deployment-spec.ts';
 import type { Event } from '../model/event.ts';
 import { createAutomaton } from './filter-automaton.ts';
@@ -54,13 +54,8 @@ export async function tabulateFor(
   const list = push && pathListOf(push);
   if (list === undefined || event.kind !== 'push' || event.tag !== undefined) return undefined;
   if (!event.changedPaths.complete) return undefined;
-  const fairTurn = createFairTurn();
-  const tabulating = tabulatePaths(list, event.changedPaths.paths, room);
-  for (;;) {
-    const step = tabulating.next();
-    if (step.done === true) return { condition: pathConditionOf(list), ...step.value };
-    await fairTurn();
-  }
+  const table = await inTurns(tabulatePaths(list, event.changedPaths.paths, room));
+  return { condition: pathConditionOf(list), ...table };
 }
 
 /**

@@ -6,6 +6,7 @@ import { SOURCES } from '../../sources/index.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { DynamicHooks } from '../../store/hooks.ts';
 import type { DynamicSecrets } from './dynamic-secrets.ts';
+import { oncePer } from '../../lib/once-per.ts';
 
 /** A hook that requests can be sent to. */
 export interface OpenHook {
@@ -36,14 +37,8 @@ export function createHooks(deps: {
 }): Hooks {
   const { catalog } = deps;
   // Of each hook as it was read they are made once, not for each request.
-  const networks = new WeakMap<Hook, (address: string) => boolean>();
+  const networksOf = oncePer(({ addresses }: Hook) => createNetworks(addresses));
   const verifiers = new WeakMap<Hook, { secrets: readonly string[]; verify: Verify }>();
-
-  function networksOf(hook: Hook): (address: string) => boolean {
-    const known = networks.get(hook) ?? createNetworks(hook.addresses);
-    networks.set(hook, known);
-    return known;
-  }
 
   function configured(hook: Hook, now: number): Verify {
     const secrets = namesOf(hook, now).flatMap((name) => deps.secret(name) ?? []);

@@ -6,6 +6,7 @@ import type { Run } from '../../model/run.ts';
 import type { Chain } from '../../store/chains.ts';
 import type { Store, Tables } from '../../store/index.ts';
 import { createLoop, type Loop } from '../loop.ts';
+import { ownDelivery } from '../own-delivery.ts';
 
 const POLL_MS = 1000;
 /** Chains that are looked at in one turn. */
@@ -58,16 +59,8 @@ async function start(
   const event = chainEventName(chain.spec);
   const delivery = `${event}:${run.id}`;
   if (!(await tables.chains.end(chain, { state: 'started', delivery }))) return undefined;
-  await tables.inbox.store([
-    {
-      id: delivery,
-      event,
-      action: undefined,
-      repository: run.repository,
-      payload: JSON.stringify(await payloadOf(tables, chain, run)),
-      receivedAt: now,
-    },
-  ]);
+  const own = { id: delivery, event, repository: run.repository };
+  await tables.inbox.store([ownDelivery(own, await payloadOf(tables, chain, run), now)]);
   return { delivery };
 }
 
@@ -85,7 +78,7 @@ async function whyUnwell(tables: Tables, run: Run): Promise<string | undefined> 
 }
 
 /** With what the first delivery tells of the commit and of who sent it. */
-async function payloadOf(tables: Tables, { spec }: Chain, run: Run): Promise<Json> {
+async function payloadOf(tables: Tables, { spec }: Chain, run: Run): Promise<object> {
   const { id, environment, repository, ref, sha } = run;
   const state = CHAIN_STATES.find((one) => one === run.state) ?? 'succeeded';
   const deployment: ChainPayload['deployment'] = {

@@ -11,6 +11,7 @@ import type { Store, Tables } from '../../store/index.ts';
 import type { Repositories } from '../../store/repositories.ts';
 import { deliveryIdOf, pushEventName, pushPayload, type BranchMove } from '../push-payload.ts';
 import { createReopenGivenUp } from './reopen-given-up.ts';
+import { ownDelivery } from '../own-delivery.ts';
 
 /** Repositories that are looked at at once. */
 const PARALLEL = 4;
@@ -117,14 +118,8 @@ export function createReconcile(deps: {
     const head = await mirrors.commit(repository, after, { signal });
     const forced =
       before !== NO_COMMIT && !(await mirrors.isAncestor(repository, before, after, { signal }));
-    return {
-      id: deliveryIdOf(move),
-      event: pushEventName(repository),
-      action: undefined,
-      repository,
-      payload: JSON.stringify(pushPayload(move, head, forced)),
-      receivedAt: clock.now(),
-    };
+    const own = { id: deliveryIdOf(move), event: pushEventName(repository), repository };
+    return ownDelivery(own, pushPayload(move, head, forced), clock.now());
   }
 
   async function look(signal: AbortSignal): Promise<void> {

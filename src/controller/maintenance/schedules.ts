@@ -8,6 +8,7 @@ import {
 } from '../../model/schedule.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store, Tables } from '../../store/index.ts';
+import { ownDelivery } from '../own-delivery.ts';
 
 /** A time that is noticed later than this was missed: nothing looked when it came. */
 const LATE_MS = 2 * 60_000;
@@ -59,17 +60,8 @@ export function createSchedules(deps: {
     const event = scheduleEventName(spec);
     // Two schedules of one spec may mean the same time: for the same ref they are one.
     const id = [event, due, ref === undefined ? [] : inAddress(ref)].flat().join(':');
-    const stored = await tables.inbox.store([
-      {
-        id,
-        event,
-        action: undefined,
-        repository: undefined,
-        queue: event,
-        payload: JSON.stringify(payload),
-        receivedAt: clock.now(),
-      },
-    ]);
+    const own = ownDelivery({ id, event, repository: undefined }, payload, clock.now());
+    const stored = await tables.inbox.store([own]);
     return stored.has(id) ? id : undefined;
   }
 

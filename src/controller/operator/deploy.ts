@@ -13,6 +13,8 @@ import type { Transitions } from '../../runs/transition.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store, Tables } from '../../store/index.ts';
 import { pushPayload } from '../push-payload.ts';
+import { ownDelivery } from '../own-delivery.ts';
+import { held } from '../../model/verdict.ts';
 
 /** A deployment by hand waits for git at most this long. */
 const GIT_MS = 5 * 60_000;
@@ -40,7 +42,7 @@ export function createDeploy(deps: {
   /** The run and its delivery; undefined when another run of the spec is there that is newer than `newest`. */
   async function make(
     tables: Tables,
-    request: { loaded: LoadedSpec; found: Revision; payload: Json; said: string; actor: string },
+    request: { loaded: LoadedSpec; found: Revision; payload: object; said: string; actor: string },
     newest: string | undefined,
   ): Promise<Run[] | undefined> {
     const { loaded, found, payload, said, actor } = request;
@@ -55,21 +57,10 @@ export function createDeploy(deps: {
     const delivery = `deploy-${id}`;
     const event = { kind: 'deploy', repository, ref: found.ref } as const;
     const planned = planRun({ delivery, cause: 'deploy', event, sha: found.sha }, loaded, id, now);
-    await tables.inbox.store([
-      {
-        id: delivery,
-        event: 'deploy',
-        action: undefined,
-        repository,
-        payload: JSON.stringify(payload),
-        receivedAt: now,
-      },
-    ]);
+    const own = { id: delivery, event: 'deploy', repository };
+    await tables.inbox.store([ownDelivery(own, payload, now)]);
     const changed = await transitions.create(tables, { ...planned, reason: said }, loaded);
-    const verdict = {
-      matched: true,
-      reasons: [{ condition: 'deploy', held: true, detail: said }],
-    };
+    const verdict = held('deploy', said);
     const outcome = { summary: said, specs: [{ spec: spec.name, verdict, run: id }] };
     await tables.inbox.close(delivery, 'processed', outcome, now);
     const detail = `made run ${id}: ${said}`;

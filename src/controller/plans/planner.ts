@@ -93,22 +93,13 @@ export function createPlanner(deps: {
   async function add(tables: Tables, { id, pull }: ClaimedPlan, said: PlanText): Promise<void> {
     const { repository, number, head: sha } = pull;
     const { title, text, conclusion, annotations } = said;
-    const comment: PlanCommentCallback = {
-      kind: 'plan-comment',
-      repository,
-      plan: id,
-      pull: number,
-      sha,
-      text,
-    };
+    const base = { repository, plan: id, sha, text };
+    const comment: PlanCommentCallback = { kind: 'plan-comment', ...base, pull: number };
     const check: PlanCheckCallback = {
       kind: 'plan-check',
-      repository,
-      plan: id,
-      sha,
+      ...base,
       conclusion,
       title,
-      text,
       annotations,
     };
     const callbacks = deps.feedback === 'app' ? [comment, check] : [comment];

@@ -8,6 +8,7 @@ import type { Catalog } from '../../spec/catalog.ts';
 import type { Store, Tables } from '../../store/index.ts';
 import type { Preview } from '../../store/previews.ts';
 import { createLoop, type Loop } from '../loop.ts';
+import { ownDelivery } from '../own-delivery.ts';
 
 const POLL_MS = 1000;
 /** Previews that are looked at in one turn. */
@@ -81,16 +82,8 @@ export function createTeardownLoop(deps: {
       fork,
       ...(isSame || run === undefined ? {} : { digest: run.specDigest }),
     };
-    await tables.inbox.store([
-      {
-        id: delivery,
-        event: teardownEventName(spec),
-        action: undefined,
-        repository,
-        payload: JSON.stringify(payload),
-        receivedAt: clock.now(),
-      },
-    ]);
+    const own = { id: delivery, event: teardownEventName(spec), repository };
+    await tables.inbox.store([ownDelivery(own, payload, clock.now())]);
     return true;
   }
 
