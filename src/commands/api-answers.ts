@@ -71,7 +71,7 @@ export const specsAnswer = pageOf(specAnswer).extend({
 
 export type SpecsAnswer = z.infer<typeof specsAnswer>;
 
-export const environmentAnswer = z.looseObject({
+const environmentAnswer = z.looseObject({
   environment: z.string(),
   spec: z.string(),
   run: z.string(),
@@ -81,11 +81,9 @@ export const environmentAnswer = z.looseObject({
   removed: z.boolean().optional(),
 });
 
-export type EnvironmentAnswer = z.infer<typeof environmentAnswer>;
-
 export const environmentsAnswer = pageOf(environmentAnswer);
 
-export const deliveryAnswer = z.looseObject({
+const deliveryAnswer = z.looseObject({
   id: z.string(),
   event: z.string(),
   repository: z.string().nullable(),
@@ -93,8 +91,6 @@ export const deliveryAnswer = z.looseObject({
   summary: z.string().nullable(),
   receivedAt: z.string(),
 });
-
-export type DeliveryAnswer = z.infer<typeof deliveryAnswer>;
 
 export const deliveriesAnswer = pageOf(deliveryAnswer);
 

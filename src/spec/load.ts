@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { GitServers } from '../lib/servers.ts';
 import type { StepLimits } from '../lib/step-limits.ts';
-import type { LoadedHook } from '../model/hook.ts';
-import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { buttonHookWarnings, buttonProblems } from './button-checks.ts';
 import { chainProblems, unknownChains } from './chain-checks.ts';
 import { withExcerpts } from './excerpt.ts';

@@ -5,7 +5,6 @@ import { newId } from '../../lib/ids.ts';
 import type { Revision } from '../../git/find-revision.ts';
 import type { Mirrors } from '../../git/mirrors.ts';
 import type { DeploymentSpec, LoadedSpec } from '../../model/deployment-spec.ts';
-import type { Json } from '../../model/event.ts';
 import type { News } from '../../model/news.ts';
 import type { Run } from '../../model/run.ts';
 import { planRun } from '../../runs/plan.ts';
