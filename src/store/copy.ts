@@ -4,7 +4,7 @@ import { MainsheetError, TerminalError } from '../lib/errors.ts';
 import { openSqlite } from './engine.ts';
 import { migrate } from './migrations.ts';
 import { openPostgres } from './postgres.ts';
-import type { Db } from './query.ts';
+import { queries, type Db } from './query.ts';
 
 /** Rows of one statement: few, because one delivery may have 25 MB. */
 const ROWS_AT_ONCE = 20;
@@ -120,19 +120,14 @@ async function copyTable(
 
 /** SQLite remembers the highest number that it gave out, even of a row that is gone: cursors must stay true. */
 async function continueSequence(from: Db, target: Db, table: string): Promise<void> {
-  const { rows } = await sql<{ seq: number }>`
-    select seq from sqlite_sequence where name = ${table}`.execute(from);
-  const last = rows[0]?.seq ?? 0;
-  if (last === 0) return;
+  const last = await queries(from)
+    .value<number>`select seq from sqlite_sequence where name = ${table}`;
+  if (last === undefined || last === 0) return;
   await sql`select setval(pg_get_serial_sequence(${table}, 'seq'), ${last}::bigint)`.execute(
     target,
   );
 }
 
 async function count(db: Db, table: string): Promise<number> {
-  const row = await db
-    .selectFrom(table)
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .executeTakeFirstOrThrow();
-  return row.count;
+  return (await queries(db).value<number>`select count(*) from ${sql.table(table)}`) ?? 0;
 }

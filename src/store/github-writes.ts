@@ -39,38 +39,23 @@ export function createGitHubWrites(db: Db, engine: Engine): WriteLog {
 async function count(db: Db, now: number, account?: string): Promise<Map<string, WriteCounts>> {
   const since = (ms: number) => sql`at > ${now - ms}`;
   const ends = sql`importance <= ${sql.lit(IMPORTANCE.olderFinal)}`;
+  type CountRow = { account: string; allMinute: number; allHour: number } & WriteCounts['ends'];
   const rows = await queries(db).all<CountRow>`
     select account,
-      count(*) filter (where ${since(MINUTE_MS + UNDER_WAY_MS)}) as minute,
-      count(*) as hour,
-      count(*) filter (where ${ends} and ${since(MINUTE_MS + UNDER_WAY_MS)}) as "endsMinute",
-      count(*) filter (where ${ends} and ${since(10 * MINUTE_MS)}) as "endsTenMinutes",
-      count(*) filter (where ${ends} and ${since(30 * MINUTE_MS)}) as "endsHalfHour",
-      count(*) filter (where ${ends}) as "endsHour"
+      count(*) filter (where ${since(MINUTE_MS + UNDER_WAY_MS)}) as "allMinute",
+      count(*) as "allHour",
+      count(*) filter (where ${ends} and ${since(MINUTE_MS + UNDER_WAY_MS)}) as minute,
+      count(*) filter (where ${ends} and ${since(10 * MINUTE_MS)}) as "tenMinutes",
+      count(*) filter (where ${ends} and ${since(30 * MINUTE_MS)}) as "halfHour",
+      count(*) filter (where ${ends}) as hour
     from github_writes
     where ${since(HOUR_MS + UNDER_WAY_MS)} and at <= ${now + AHEAD_MS}
       ${when(account, () => sql`and account = ${account}`)}
     group by account`;
   return new Map(
-    rows.map(({ account, minute, hour, ...row }) => {
-      const { endsMinute, endsTenMinutes, endsHalfHour, endsHour } = row;
-      const ends = {
-        minute: endsMinute,
-        tenMinutes: endsTenMinutes,
-        halfHour: endsHalfHour,
-        hour: endsHour,
-      };
-      return [account, { minute, hour, ends }];
-    }),
+    rows.map(({ account: name, allMinute: minute, allHour: hour, ...rest }) => [
+      name,
+      { minute, hour, ends: rest },
+    ]),
   );
-}
-
-interface CountRow {
-  account: string;
-  minute: number;
-  hour: number;
-  endsMinute: number;
-  endsTenMinutes: number;
-  endsHalfHour: number;
-  endsHour: number;
 }

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { DEFAULT_MIGRATION_TABLE, Migrator, type Migration } from 'kysely/migration';
 import { MainsheetError, RetryableError } from '../lib/errors.ts';
 import { isNoDatabase, type Engine } from './engine.ts';
-import type { Db } from './query.ts';
+import { queries, type Db } from './query.ts';
 import { schema } from './migrations/0001-schema.ts';
 import { checkAlone, declareSchema, isBearable } from './schema-version.ts';
 
@@ -90,13 +90,10 @@ export async function migrationState(
   const known = Object.keys(changes);
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
   const isEmpty = !tables.some(({ name }) => name === DEFAULT_MIGRATION_TABLE);
-  const rows = isEmpty
+  const done = isEmpty
     ? []
-    : (
-        await sql<{ name: string }>`
-          select name from ${sql.table(DEFAULT_MIGRATION_TABLE)} order by name`.execute(db)
-      ).rows;
-  const done = rows.map(({ name }) => name);
+    : await queries(db)
+        .column<string>`select name from ${sql.table(DEFAULT_MIGRATION_TABLE)} order by name`;
   const pending = known.filter((name) => !done.includes(name));
   const unknown = done.filter((name) => !known.includes(name));
   return { pending, unknown, refusal: await refusalOf(), isEmpty };

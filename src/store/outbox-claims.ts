@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Answered } from '../model/callback.ts';
 import type { Hold } from '../model/importance.ts';
-import { attemptOf, createClaims } from './claims.ts';
+import { attemptOf, createClaims, freeOf } from './claims.ts';
 import type { Engine } from './engine.ts';
 import type { OutboxEntry } from './outbox.ts';
 import { list, queries, when, type Db, type Row } from './query.ts';
@@ -49,12 +49,7 @@ export function createOutboxClaims(db: Db, engine: Engine, read: (row: Row) => O
         ${when(to, () => (to === 'github' ? sql`and o.account is not null` : sql`and o.account is null`))}
         ${except.length === 0 ? sql`` : sql`and o.target not in ${list(except)}`}
         order by o.priority, o.seq limit ${limit}`;
-      // What another process is about to take is not waited for. An array is made once; a subquery that "in" reads again and
-      // again would lock others each time.
-      const which =
-        engine === 'sqlite'
-          ? sql`seq in (${due})`
-          : sql`seq = any(array(${due} for update of o skip locked))`;
+      const which = freeOf(engine, sql`seq`, due);
       const rows = await claims.take(which, sql`attempts = attempts + 1`, now + leaseMs, now);
       return rows.map(read).sort((a, b) => a.importance - b.importance || a.id - b.id);
     },

@@ -4,8 +4,8 @@ import { IMPORTANCE, type Importance } from '../model/importance.ts';
 import type { Engine } from './engine.ts';
 import { createMapping } from './mapping.ts';
 import { createOutboxClaims } from './outbox-claims.ts';
-import { page, repositoriesOf, type Page, type PageRequest } from './page.ts';
-import { list, queries, values, when, type Db, type Row, type Sql } from './query.ts';
+import { pageOf, repositoriesOf, type PageRequest } from './page.ts';
+import { list, queries, values, when, type Db, type Sql } from './query.ts';
 
 /** Entries among which those are looked for, for one page, that a person may see. */
 const MOST_LOOKED_AT = 10_000;
@@ -59,17 +59,11 @@ export interface NewCallback {
 }
 
 export function createOutbox(db: Db, engine: Engine) {
-  const { all, change, first } = queries(db);
+  const { change, first, value } = queries(db);
+  const read = entries.of(db);
 
-  async function select(which: Sql): Promise<OutboxEntry[]> {
-    const rows = await all<Row>`select * from outbox where ${which} order by seq`;
-    return rows.map(entries.read);
-  }
-
-  async function count(which: Sql): Promise<number> {
-    const row = await first<{ count: number }>`select count(*) as count from outbox where ${which}`;
-    return row?.count ?? 0;
-  }
+  const count = async (which: Sql) =>
+    (await value<number>`select count(*) from outbox where ${which}`) ?? 0;
 
   /** Lets a new callback pull along what has to go before it, and overtake what an older run of its lane has to say. */
   async function makeWay({
@@ -82,6 +76,13 @@ export function createOutbox(db: Db, engine: Engine) {
     if (importance !== IMPORTANCE.final || lane === undefined) return;
     await change`update outbox set priority = ${IMPORTANCE.olderFinal}
       where lane = ${lane} and state = 'pending' and priority = ${IMPORTANCE.final} and target <> ${target}`;
+  }
+
+  /** Finishes what is pending of these as `obsolete`, and says why. */
+  async function abandon(which: Sql, now: number, reason: string): Promise<void> {
+    await change`update outbox
+      set state = 'obsolete', finished_at = ${now}, lease_until = 0, error = ${reason}
+      where ${which} and state = 'pending'`;
   }
 
   /** Still a repetition: what was given up may have arrived, and a Deployment is then looked for before it is made. */
@@ -126,22 +127,17 @@ export function createOutbox(db: Db, engine: Engine) {
     async laterInTarget(of: readonly Pick<OutboxEntry, 'id' | 'target'>[]): Promise<OutboxEntry[]> {
       if (of.length === 0) return [];
       const later = of.map(({ id, target }) => sql`target = ${target} and seq > ${id}`);
-      return await select(sql`(${sql.join(later, sql` or `)}) and state in ('pending', 'sent')`);
+      return await read.all`select * from outbox
+        where (${sql.join(later, sql` or `)}) and state in ('pending', 'sent') order by seq`;
     },
 
     /** Finishes all that is pending in a target as `obsolete`, and says why. */
-    async abandonTarget(target: string, now: number, reason: string): Promise<void> {
-      await change`update outbox
-        set state = 'obsolete', finished_at = ${now}, lease_until = 0, error = ${reason}
-        where target = ${target} and state = 'pending'`;
-    },
+    abandonTarget: (target: string, now: number, reason: string) =>
+      abandon(sql`target = ${target}`, now, reason),
 
     /** Finishes all of a run that is pending as `obsolete`, and says why. */
-    async abandon(run: string, now: number, reason: string): Promise<void> {
-      await change`update outbox
-        set state = 'obsolete', finished_at = ${now}, lease_until = 0, error = ${reason}
-        where run_id = ${run} and state = 'pending'`;
-    },
+    abandon: (run: string, now: number, reason: string) =>
+      abandon(sql`run_id = ${run}`, now, reason),
 
     /** Removes what is over of a run. */
     async forgetEnded(run: string): Promise<void> {
@@ -167,11 +163,9 @@ export function createOutbox(db: Db, engine: Engine) {
     /** Makes every dead entry pending again, and says how many there were. */
     reviveAll: (now: number) => revive(sql`true`, now),
 
-    async get(id: number): Promise<OutboxEntry | undefined> {
-      return (await select(sql`seq = ${id}`))[0];
-    },
+    get: (id: number) => read.first`select * from outbox where seq = ${id}`,
 
-    ofRun: (run: string) => select(sql`run_id = ${run}`),
+    ofRun: (run: string) => read.all`select * from outbox where run_id = ${run} order by seq`,
 
     /** Newest first. With `visible` a page that is not full may be followed by others. */
     async list(
@@ -181,20 +175,18 @@ export function createOutbox(db: Db, engine: Engine) {
         /** Repositories in small letters: callbacks of runs of others are not in the list. Undefined: all are. */
         visible?: readonly string[] | undefined;
       },
-    ): Promise<Page<OutboxEntry>> {
+    ) {
       const names = repositoriesOf(filter);
-      const which = sql`true
-        ${when(filter.state, (state) => sql`and state = ${sql.lit(state)}`)}
-        ${when(request.before, (before) => sql`and seq < ${before}`)}`;
+      const isIn = when(filter.state, (state) => sql`and state = ${sql.lit(state)}`);
       const looked =
         names &&
-        (await first<{ seq: number }>`select seq from outbox where ${which}
+        (await value<number>`select seq from outbox where true ${isIn}
+          ${when(request.before, (before) => sql`and seq < ${before}`)}
           order by seq desc limit 1 offset ${MOST_LOOKED_AT}`);
-      const rows = await all<Row & { seq: number }>`select * from outbox where ${which}
-        ${when(looked, ({ seq }) => sql`and seq >= ${seq}`)}
-        ${when(names, (some) => sql`and exists (select 1 from runs where id = outbox.run_id and lower(repository) in ${list(some)})`)}
-        order by seq desc limit ${request.limit + 1}`;
-      return page(rows, request, entries.read, looked?.seq);
+      const which = sql`true ${isIn}
+        ${when(looked, (seq) => sql`and seq >= ${seq}`)}
+        ${when(names, (some) => sql`and exists (select 1 from runs where id = outbox.run_id and lower(repository) in ${list(some)})`)}`;
+      return await pageOf(db, 'outbox', request, which, entries.read, looked);
     },
 
     /** How many wait, and how many were given up; both are few, however many were sent. */

@@ -38,7 +38,7 @@ export interface Batch {
 export type Retention = ReturnType<typeof createRetention>;
 
 export function createRetention(db: Db, engine: Engine) {
-  const { all, change, first } = queries(db);
+  const { all, change, first, value } = queries(db);
 
   /**
    * Removes the oldest of the rows that are older than `before`, and says how many went. `order` is what an index of them
@@ -47,15 +47,12 @@ export function createRetention(db: Db, engine: Engine) {
   function removal(table: Sql, key: Sql, at: Sql, which: Sql, order = at) {
     return (before: number, limit: number): Promise<number> => {
       const old = sql`${at} < ${before} and ${which}`;
-      return change`delete from ${table} where ${old} and ${key} in (
+      return change`delete from ${table} where ${old} and (${key}) in (
         select ${key} from ${table} where ${old} order by ${order} limit ${limit})`;
     };
   }
 
-  async function newestOf(table: Sql): Promise<number> {
-    const row = await first<{ seq: number | null }>`select max(seq) as seq from ${table}`;
-    return row?.seq ?? 0;
-  }
+  const newestOf = async (table: Sql) => (await value<number>`select max(seq) from ${table}`) ?? 0;
 
   return {
     /**
@@ -119,23 +116,22 @@ export function createRetention(db: Db, engine: Engine) {
     async plans(before: number, limit: number): Promise<number> {
       return await db.transaction().execute(async (trx) => {
         const inside = queries(trx);
-        const gone = await inside.all<{
-          id: string;
-        }>`delete from plans where due_at is null and id in (
+        const gone = await inside.column<string>`delete from plans where due_at is null and id in (
           select id from plans where noted_at < ${before} and due_at is null order by noted_at limit ${limit})
           returning id`;
         if (gone.length === 0) return 0;
-        const owners = gone.map(({ id }) => planOwner(id));
-        await inside.change`delete from outbox where run_id in ${list(owners)}`;
+        await inside.change`delete from outbox where run_id in ${list(gone.map(planOwner))}`;
         return gone.length;
       });
     },
 
     /** Previews of which nothing is left since. */
-    previews: (before: number, limit: number): Promise<number> =>
-      change`delete from previews where state = 'ended' and noted_at < ${before}
-        and noted_at <= (select max(noted_at) from (select noted_at from previews
-          where noted_at < ${before} and state = 'ended' order by noted_at limit ${limit}) as oldest)`,
+    previews: removal(
+      sql`previews`,
+      sql`spec, repository, number`,
+      sql`noted_at`,
+      sql`state = 'ended'`,
+    ),
 
     /** Gives up to `limit` free pages of the file back to the disk, and says whether there are more. PostgreSQL does it itself. */
     async giveBack(limit: number): Promise<boolean> {
@@ -161,11 +157,14 @@ const INCREMENTAL = 2;
 /** Free pages (4 KiB each) that the file keeps, because the next rows need them. */
 const PAGES_IN_HAND = 1000;
 
+/** Tables of which the rows go with their run. */
+const OF_RUNS = ['steps', 'gate_answers', 'step_gates', 'chat_messages', 'chains', 'outbox'];
+
 /** Removes a run that nothing needs. Its log goes first and piece by piece, because it may have thousands of them. */
 async function removeRun(db: Db, id: string, limit: number): Promise<boolean> {
-  const { change, first } = queries(db);
+  const { change, isThere } = queries(db);
   const run = sql`select r.seq from runs as r where r.id = ${id} and ${IS_REMOVABLE}`;
-  if ((await first`${run}`) === undefined) return false;
+  if (!(await isThere`${run}`)) return false;
   for (let gone = limit; gone >= limit; await nextTurn()) {
     gone = await change`delete from log_chunks where run_id = ${id} and seq in (
       select seq from log_chunks where run_id = ${id} order by seq limit ${limit})`;
@@ -175,12 +174,9 @@ async function removeRun(db: Db, id: string, limit: number): Promise<boolean> {
     const [gone] = await inside.all<{ batch: string | null }>`
       delete from runs where seq in (${run}) returning batch`;
     if (gone === undefined) return false;
-    await inside.change`delete from steps where run_id = ${id}`;
-    await inside.change`delete from gate_answers where run_id = ${id}`;
-    await inside.change`delete from step_gates where run_id = ${id}`;
-    await inside.change`delete from chat_messages where run_id = ${id}`;
-    await inside.change`delete from chains where run_id = ${id}`;
-    await inside.change`delete from outbox where run_id = ${id}`;
+    for (const table of OF_RUNS) {
+      await inside.change`delete from ${sql.table(table)} where run_id = ${id}`;
+    }
     if (gone.batch !== null) await forgetBatch(inside, gone.batch);
     return true;
   });

@@ -3,7 +3,7 @@ import { hasEnded, type NewRun, type Run, type RunState } from '../model/run.ts'
 import { createClaims } from './claims.ts';
 import type { Engine } from './engine.ts';
 import { createLanes } from './lanes.ts';
-import { assignments, queries, values, when, type Db } from './query.ts';
+import { assignments, inPlace, queries, values, when, type Db } from './query.ts';
 import { createRunHistory } from './run-history.ts';
 import { runs } from './run-rows.ts';
 import { createSteps } from './steps.ts';
@@ -23,17 +23,15 @@ export interface KeptOutputs {
 export type Runs = ReturnType<typeof createRuns>;
 
 export function createRuns(db: Db, engine: Engine) {
-  const { all, change, first } = queries(db);
+  const { change, value } = queries(db);
+  const { first } = runs.of(db);
   const steps = createSteps(db, engine);
   const claims = createClaims(db, 'runs', sql`state in ('queued', 'running')`);
   const isHeld = (id: string, holder: string) => sql`id = ${id} and holder = ${holder}`;
 
   /** One of the columns that are no fields of a run. */
-  async function read<Value>(run: string, column: string): Promise<Value | undefined> {
-    const [row] = await all<{ value: Value | null }>`
-      select ${sql.ref(column)} as value from runs where id = ${run}`;
-    return row?.value ?? undefined;
-  }
+  const read = <Value>(run: string, column: string) =>
+    value<Value>`select ${sql.ref(column)} from runs where id = ${run}`;
 
   /** False, with `attempt`, when that is no longer the run's latest: another process has taken it up. */
   async function write(run: string, row: Record<string, unknown>, attempt?: number) {
@@ -47,17 +45,13 @@ export function createRuns(db: Db, engine: Engine) {
 
     /** Undefined when the delivery has made its run of this spec before (G2). */
     async insert(run: NewRun, stepNames: readonly string[]): Promise<Run | undefined> {
-      const row = await first<Record<string, unknown>>`
+      const made = await first`
         insert into runs ${values([runs.write(run)])} on conflict do nothing returning *`;
-      if (row === undefined) return undefined;
-      await steps.insert(run.id, stepNames);
-      return runs.read(row);
+      if (made !== undefined) await steps.insert(run.id, stepNames);
+      return made;
     },
 
-    async get(id: string): Promise<Run | undefined> {
-      const row = await first<Record<string, unknown>>`select * from runs where id = ${id}`;
-      return row && runs.read(row);
-    },
+    get: (id: string) => first`select * from runs where id = ${id}`,
 
     /**
      * Writes a run's new state. False when the row is no longer in `expected` state, or no longer `holder`'s. Leaves alone
@@ -141,14 +135,11 @@ export function createRuns(db: Db, engine: Engine) {
     },
 
     /** The message in a chat that it has for an entry of `notify`. */
-    async chatMessage(run: string, notify: number): Promise<number | undefined> {
-      const row = await first<{ message: number }>`select message from chat_messages
-        where run_id = ${run} and notify = ${notify}`;
-      return row?.message;
-    },
+    chatMessage: (run: string, notify: number) =>
+      value<number>`select message from chat_messages where run_id = ${run} and notify = ${notify}`,
     async setChatMessage(run: string, notify: number, message: number): Promise<void> {
-      await change`insert into chat_messages ${values([{ run_id: run, notify, message }])}
-        on conflict (run_id, notify) do update set message = excluded.message`;
+      const row = { run_id: run, notify, message };
+      await change`insert into chat_messages ${inPlace(['run_id', 'notify'], [row])}`;
     },
   };
 }

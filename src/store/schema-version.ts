@@ -1,7 +1,6 @@
-import { sql } from 'kysely';
 import { MainsheetError } from '../lib/errors.ts';
 import type { Engine } from './engine.ts';
-import type { Db } from './query.ts';
+import { inPlace, queries, type Db } from './query.ts';
 
 /** What a connection is called that every process at work on a PostgreSQL database has, and only one at work. */
 const AT_WORK = 'mainsheet at work';
@@ -10,14 +9,10 @@ const AT_WORK = 'mainsheet at work';
  * Writes into the database, for every older Mainsheet that comes after, the newest migration it has and the newest that
  * one has to know to work on it.
  */
-export async function declareSchema(
-  db: Db,
-  schema: { newest: string; needs: string },
-): Promise<void> {
+export async function declareSchema(db: Db, schema: Declaration): Promise<void> {
   const declared = await declaration(db);
   if (declared?.newest === schema.newest && declared.needs === schema.needs) return;
-  await sql`insert into schema_version (id, newest, needs) values (1, ${schema.newest}, ${schema.needs})
-    on conflict (id) do update set newest = excluded.newest, needs = excluded.needs`.execute(db);
+  await queries(db).change`insert into schema_version ${inPlace(['id'], [{ id: 1, ...schema }])}`;
 }
 
 /** Whether a Mainsheet that knows only the migrations `known` can work on a database that a newer one has brought to `newest`. */
@@ -30,10 +25,8 @@ export async function isBearable(
   return declared?.newest === newest && known.includes(declared.needs);
 }
 
-async function declaration(db: Db): Promise<Declaration | undefined> {
-  const { rows } = await sql<Declaration>`select newest, needs from schema_version`.execute(db);
-  return rows[0];
-}
+const declaration = (db: Db) =>
+  queries(db).first<Declaration>`select newest, needs from schema_version`;
 
 interface Declaration {
   newest: string;
@@ -49,10 +42,9 @@ export const SAY_AT_WORK = `set application_name = '${AT_WORK}'`;
  */
 export async function checkAlone(db: Db, engine: Engine, change: string): Promise<void> {
   if (engine === 'sqlite') return;
-  const { rows } = await sql`
-    select pid from pg_stat_activity
-    where datname = current_database() and application_name = ${AT_WORK}`.execute(db);
-  if (rows.length === 0) return;
+  const isAtWork = await queries(db).isThere`select pid from pg_stat_activity
+    where datname = current_database() and application_name = ${AT_WORK}`;
+  if (!isAtWork) return;
   throw new MainsheetError(
     'older-at-work',
     `an older Mainsheet works on the database and cannot bear what this one has to change in it (${change})`,
