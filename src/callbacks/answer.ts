@@ -1,7 +1,6 @@
 import { isoTime } from '../lib/clock.ts';
-import { IMPORTANCE } from '../model/importance.ts';
 import { hasEnded, type Run } from '../model/run.ts';
-import type { CallbackKind } from './contract.ts';
+import { callbackKind } from './kind.ts';
 import { linkTo } from './describe.ts';
 import { postSigned, type SignedPost } from './signed-post.ts';
 
@@ -25,14 +24,12 @@ interface AnswerCallback {
  * The result of a run, for who sent the request to a hook that started it (`respond.callback`). The URL is from the request: it is
  * asked as one that a stranger wrote. Secrets in outputs are masked, as in all that is stored of a run.
  */
-export const answer: CallbackKind<AnswerCallback, SignedPost<'answer'>> = {
+export const answer = callbackKind<AnswerCallback, SignedPost<'answer'>>({
   kind: 'answer',
   due: ({ run, answerTo = [] }) =>
     hasEnded(run.state) ? answerTo.map((to) => ({ kind: 'answer', to, run })) : [],
   target: ({ to, run }) => `answer:${to.delivery}:${run.spec}`,
   tells: ({ run }) => run.state,
-  importance: () => IMPORTANCE.notification,
-  payer: () => undefined,
 
   async render({ run, to }, entry, { publicUrl, secret }) {
     return {
@@ -60,6 +57,4 @@ export const answer: CallbackKind<AnswerCallback, SignedPost<'answer'>> = {
     await postSigned(message, 'application/json', { ...way, fetch: way.fetchAsked });
     return {};
   },
-
-  permissions: [],
-};
+});

@@ -1,5 +1,5 @@
 import { isoTime } from '../lib/clock.ts';
-import { cutText } from '../lib/cut-text.ts';
+import { cutText, oneLine } from '../lib/cut-text.ts';
 import type { ChatNotify, NotifySpec } from '../model/deployment-spec.ts';
 import type { Json } from '../model/event.ts';
 import type { Run } from '../model/run.ts';
@@ -7,6 +7,7 @@ import { renderTemplate } from '../spec/expressions.ts';
 import type { CallbackKind, NotifyContext } from './contract.ts';
 import { labelOf, linkTo } from './describe.ts';
 import { fieldOf, link, wellFormed } from './fields.ts';
+import { callbackKind } from './kind.ts';
 import { entryOf, notification, rendering, type NotifyCallback } from './notify.ts';
 import { postJson } from './post.ts';
 
@@ -59,7 +60,7 @@ export function chat<Kind extends ChatKind>(
   kind: Kind,
   format: Format,
 ): CallbackKind<NotifyCallback<Kind>, Rendered<Kind>> {
-  return {
+  return callbackKind<NotifyCallback<Kind>, Rendered<Kind>>({
     ...notification(kind),
 
     async render({ run, notify: position }, entry, sources) {
@@ -81,9 +82,7 @@ export function chat<Kind extends ChatKind>(
       await postJson({ url, body: JSON.stringify(body) }, way);
       return {};
     },
-
-    permissions: [],
-  };
+  });
 }
 
 /** What a chat is told of a run. `text`: the spec's template; `at`: milliseconds since the epoch. Throws as `rendering`. */
@@ -124,7 +123,7 @@ export function factsOf(run: Run, actor: unknown): Fact[] {
     Reason: run.reason,
   };
   return Object.entries(facts).flatMap(([name, text]) => {
-    const value = cutText(text.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim(), MAX_VALUE);
+    const value = cutText(oneLine(text), MAX_VALUE);
     return value === '' ? [] : [{ name, value }];
   });
 }

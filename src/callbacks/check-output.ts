@@ -1,10 +1,9 @@
 import { cleanLine, cleanText } from '../lib/clean-text.ts';
-import { formatDuration } from '../lib/duration.ts';
 import { hasEnded, type Run, type Step } from '../model/run.ts';
 import { waitingStep } from '../model/step-gate.ts';
 import type { Tables } from '../store/index.ts';
 import { annotationsIn, type Annotation } from './annotations.ts';
-import { alreadyDeployed, descriptionOf } from './describe.ts';
+import { alreadyDeployed, descriptionOf, tookOf } from './describe.ts';
 
 /** What a check run shows. GitHub takes 65,535 characters of each text. */
 export interface CheckOutput {
@@ -63,13 +62,9 @@ function factsOf(run: Run): string {
 
 function tableOf(steps: readonly Step[]): string {
   const rows = steps.map((step) => {
-    const { name, state, reason, startedAt, finishedAt } = step;
-    const took =
-      startedAt === undefined || finishedAt === undefined
-        ? ''
-        : formatDuration(finishedAt - startedAt);
+    const { name, state, reason } = step;
     const result = reason === '' ? state : `${state}: ${cell(reason)}`;
-    return `| ${cell(name)} | ${result} | ${took} |`;
+    return `| ${cell(name)} | ${result} | ${tookOf(step, '')} |`;
   });
   let room = MOST_TABLE;
   const shown = rows.filter((row) => (room -= row.length) > 0);

@@ -1,14 +1,14 @@
-import type { Octokit } from '@octokit/rest';
 import { isoTime } from '../lib/clock.ts';
 import { TerminalError } from '../lib/errors.ts';
 import { IMPORTANCE } from '../model/importance.ts';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
 import { buttonsFor, goesBackTo, hasGate, type Button } from './check-buttons.ts';
-import { findCheck, isAnnotated } from './check-lookup.ts';
 import { outputOf, type CheckOutput } from './check-output.ts';
-import type { CallbackKind, Place, RunChange } from './contract.ts';
+import { setCheckRun, type CheckRun } from './check-run.ts';
+import type { RunChange } from './contract.ts';
 import { alreadyDeployed, linkTo } from './describe.ts';
-import { context, description, given, link, madeId } from './fields.ts';
+import { context, given, link } from './fields.ts';
+import { githubKind } from './kind.ts';
 
 /** A run's check run: https://docs.github.com/en/rest/checks/runs */
 export interface CheckCallback {
@@ -55,7 +55,7 @@ const STATUSES: Record<RunState, Rendered['status']> = {
  * is read when it is sent, so none is older than the one before (G5). `success` only for what was deployed, `failure` when a step or Mainsheet
  * failed; `cancelled` for what was cancelled or superseded, since GitHub lets `skipped` and `neutral` pass a required check.
  */
-export const check: CallbackKind<CheckCallback, Rendered> = {
+export const check = githubKind<CheckCallback, Rendered>({
   kind: 'check',
   chosenAs: 'check',
   at: 'github',
@@ -67,7 +67,6 @@ export const check: CallbackKind<CheckCallback, Rendered> = {
     if (!hasEnded(state)) return IMPORTANCE.intermediate;
     return hasStatus ? IMPORTANCE.deployment : IMPORTANCE.final;
   },
-  payer: ({ repository }) => repository,
   isState: true,
 
   async render(callback, { run }, { store }) {
@@ -90,15 +89,16 @@ export const check: CallbackKind<CheckCallback, Rendered> = {
     output: { title: message.output.title, summary: 'GitHub did not take the details.' },
   }),
 
-  send: async (message, way) => ({
-    id: await way.github(message.repository, 'set the check run of', (octokit, place) =>
-      set(octokit, place, message, way.retried),
-    ),
-  }),
+  doing: 'set the check run of',
+  act: async (octokit, place, message, { retried }) =>
+    await setCheckRun(octokit, place, checkRunOf(message), {
+      mayBeThere: retried || !message.isFirst,
+      mayBeAnnotated: retried,
+    }),
 
   keep: ({ runs }, { runId }, id) => runs.setCheckRunId(runId, id),
   permissions: [{ name: 'checks', least: 'write', why: 'to show check runs' }],
-};
+});
 
 /** What tells of the change. `note`: what is said to someone who asked for something. */
 export function checkOf(
@@ -132,64 +132,26 @@ export function shownOf(
   return { status: STATUSES[state], conclusion, startedAt, finishedAt };
 }
 
-/**
- * Makes the check run, or changes it when it is there, and returns its number. GitHub has no idempotency keys: where a try before
- * may have made it, the one with the run's id in `external_id` is looked for first.
- * https://docs.github.com/en/rest/checks/runs#create-a-check-run
- */
-async function set(
-  octokit: Octokit,
-  place: Place,
-  message: Rendered,
-  inDoubt: boolean,
-): Promise<number> {
-  const { checkRunId } = message;
-  const mayBeThere = checkRunId === undefined && (inDoubt || !message.isFirst);
-  const { sha, runId: externalId } = message;
-  const known = mayBeThere
-    ? await findCheck(octokit, place, { sha, name: nameOf(message), externalId })
-    : checkRunId;
-  const told = inDoubt && known !== undefined && (await isAnnotated(octokit, place, known));
-  const fields = fieldsOf(message, told);
-  if (known === undefined) {
-    const made = await octokit.request('POST /repos/{owner}/{repo}/check-runs', {
-      ...place,
-      ...fields,
-      name: nameOf(message),
-      head_sha: message.sha,
-      external_id: message.runId,
-    });
-    return madeId(made.status, made.data);
-  }
-  const { status, data } = await octokit.request(
-    'PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}',
-    { ...place, ...fields, check_run_id: known },
-  );
-  return madeId(status, data);
-}
-
-function fieldsOf(message: Rendered, isAnnotated: boolean) {
-  const { status, conclusion, startedAt, finishedAt, output, buttons } = message;
-  const { annotations = [], ...shown } = output;
+function checkRunOf(message: Rendered): CheckRun {
+  const { sha, spec, runId, checkRunId, status, conclusion, startedAt, finishedAt } = message;
+  const { annotations = [], ...output } = message.output;
   const times = {
     started_at: startedAt === undefined ? undefined : isoTime(startedAt),
     completed_at: finishedAt === undefined ? undefined : isoTime(finishedAt),
     details_url: link(message.detailsUrl),
   };
   return {
-    ...given(times),
-    status,
-    ...(conclusion === undefined ? {} : { conclusion }),
-    output: {
-      ...shown,
-      title: description(shown.title),
-      // GitHub adds them to those that are there already.
-      ...(annotations.length === 0 || isAnnotated ? {} : { annotations: [...annotations] }),
+    sha,
+    name: context(`deploy/${spec}`),
+    externalId: runId,
+    checkRunId,
+    shown: {
+      ...given(times),
+      status,
+      ...(conclusion === undefined ? {} : { conclusion }),
+      output,
+      actions: [...message.buttons],
     },
-    actions: [...buttons],
+    annotations,
   };
-}
-
-function nameOf({ spec }: CheckCallback): string {
-  return context(`deploy/${spec}`);
 }

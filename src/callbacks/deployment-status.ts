@@ -2,9 +2,9 @@ import { cutText } from '../lib/cut-text.ts';
 import { TerminalError } from '../lib/errors.ts';
 import { IMPORTANCE } from '../model/importance.ts';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
-import type { CallbackKind } from './contract.ts';
 import { descriptionOf, isOwnFault, linkTo } from './describe.ts';
 import { description, given, link, madeId, MAX_DESCRIPTION } from './fields.ts';
+import { githubKind } from './kind.ts';
 
 /** https://docs.github.com/en/rest/deployments/statuses */
 export interface DeploymentStatusCallback {
@@ -37,7 +37,7 @@ const STATES: Record<RunState, DeploymentStatusCallback['state'] | undefined> = 
  * `inactive` for a run that was cancelled or superseded. None where the Deployment already shows what is true, or where there is
  * none. With `success` goes what a step has put out as `environment_url`.
  */
-export const deploymentStatus: CallbackKind<DeploymentStatusCallback, Rendered> = {
+export const deploymentStatus = githubKind<DeploymentStatusCallback, Rendered>({
   kind: 'deployment-status',
   chosenAs: 'deployment',
   at: 'github',
@@ -67,7 +67,6 @@ export const deploymentStatus: CallbackKind<DeploymentStatusCallback, Rendered> 
   tells: ({ state }) => state,
   importance: ({ state }) =>
     state === 'queued' || state === 'in_progress' ? IMPORTANCE.intermediate : IMPORTANCE.deployment,
-  payer: ({ repository }) => repository,
   isState: true,
 
   async render(callback, entry, { store }) {
@@ -83,32 +82,28 @@ export const deploymentStatus: CallbackKind<DeploymentStatusCallback, Rendered> 
     environmentUrl: undefined,
   }),
 
+  // What must be allowed is said by its Deployment.
+  doing: 'set the deployment status of',
   /** https://docs.github.com/en/rest/deployments/statuses#create-a-deployment-status */
-  async send(message, way) {
-    await way.github(message.repository, 'set the deployment status of', async (octokit, place) => {
-      const answer = await octokit.request(
-        'POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses',
-        {
-          ...place,
-          deployment_id: message.deploymentId,
-          state: message.state,
-          // It would end the Deployments of other specs in the environment, and spare one's own in production.
-          auto_inactive: false,
-          ...given({
-            description: description(message.description),
-            log_url: link(message.logUrl),
-            environment_url: link(message.environmentUrl),
-          }),
-        },
-      );
-      madeId(answer.status, answer.data);
-    });
-    return {};
+  async act(octokit, place, message) {
+    const answer = await octokit.request(
+      'POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses',
+      {
+        ...place,
+        deployment_id: message.deploymentId,
+        state: message.state,
+        // It would end the Deployments of other specs in the environment, and spare one's own in production.
+        auto_inactive: false,
+        ...given({
+          description: description(message.description),
+          log_url: link(message.logUrl),
+          environment_url: link(message.environmentUrl),
+        }),
+      },
+    );
+    madeId(answer.status, answer.data);
   },
-
-  // Those of its Deployment.
-  permissions: [],
-};
+});
 
 /**
  * What ends the Deployment that a run has just taken the place of, or taken down. GitHub could do it by itself (`auto_inactive`), but ends the

@@ -1,10 +1,11 @@
 import type { Octokit } from '@octokit/rest';
-import { unreadableAnswer } from '../github/failure.ts';
 import { cutText } from '../lib/cut-text.ts';
 import { IMPORTANCE } from '../model/importance.ts';
 import { hasEnded } from '../model/run.ts';
-import type { CallbackKind, Place } from './contract.ts';
+import type { Place, Way } from './contract.ts';
 import { description, fieldOf, madeId, MAX_DESCRIPTION, withoutAstral } from './fields.ts';
+import { githubKind } from './kind.ts';
+import { findInPages } from './pages.ts';
 
 /** Creates the run's Deployment: https://docs.github.com/en/rest/deployments/deployments */
 export interface DeploymentCallback {
@@ -21,7 +22,6 @@ export interface DeploymentCallback {
   description: string;
 }
 
-const PER_PAGE = 100;
 /** The newest 500 deployments of one commit to one environment: one made minutes ago is among them. */
 const MAX_PAGES = 5;
 
@@ -29,7 +29,7 @@ const MAX_PAGES = 5;
  * The run's Deployment, which is created with it; a new one is pending at GitHub by itself. A run that ended as it was made has
  * none. It shares its target with its statuses, `deploymentStatus`.
  */
-export const deployment: CallbackKind<DeploymentCallback, DeploymentCallback> = {
+export const deployment = githubKind<DeploymentCallback>({
   kind: 'deployment',
   chosenAs: 'deployment',
   at: 'github',
@@ -57,25 +57,20 @@ export const deployment: CallbackKind<DeploymentCallback, DeploymentCallback> = 
   target: ({ runId }) => `deployment:${runId}`,
   tells: () => 'created',
   importance: () => IMPORTANCE.creation,
-  payer: ({ repository }) => repository,
   showsDeployed: true,
-  render: async (callback) => callback,
   bare: (message) => ({
     ...message,
     description: '',
     environment: withoutAstral(message.environment),
   }),
-  send: async (message, way) => ({
-    id: await way.github(message.repository, 'create the deployment of', (octokit, place) =>
-      create(octokit, place, message, way.retried),
-    ),
-  }),
+  doing: 'create the deployment of',
+  act: create,
   keep: ({ runs }, { runId }, id) => runs.setDeploymentId(runId, id),
   permissions: [{ name: 'deployments', least: 'write', why: 'to record deployments' }],
-};
+});
 
 /**
- * Creates it and returns its number. GitHub has no idempotency keys, so after a try whose answer was lost (`inDoubt`) the
+ * Creates it and returns its number. GitHub has no idempotency keys, so after a try whose answer was lost (`retried`) the
  * Deployment that names the run in its payload is looked for first. GitHub is told not to merge and not to wait
  * for other statuses, Mainsheet's own pending one among them: whether to deploy was decided already.
  * https://docs.github.com/en/rest/deployments/deployments#create-a-deployment
@@ -84,10 +79,10 @@ async function create(
   octokit: Octokit,
   place: Place,
   message: DeploymentCallback,
-  inDoubt: boolean,
+  { retried }: Pick<Way, 'retried'>,
 ): Promise<number> {
   const { sha, environment, runId, spec } = message;
-  const earlier = inDoubt ? await find(octokit, place, message) : undefined;
+  const earlier = retried ? await find(octokit, place, message) : undefined;
   if (earlier !== undefined) return earlier;
   const { status, data } = await octokit.request('POST /repos/{owner}/{repo}/deployments', {
     ...place,
@@ -110,20 +105,18 @@ async function find(
   place: Place,
   { sha, environment, runId }: DeploymentCallback,
 ): Promise<number | undefined> {
-  for (let page = 1; page <= MAX_PAGES; page += 1) {
-    const { status, data } = await octokit.request('GET /repos/{owner}/{repo}/deployments', {
-      ...place,
-      sha,
-      environment,
-      per_page: PER_PAGE,
-      page,
-    });
-    if (!Array.isArray(data)) throw unreadableAnswer(status);
-    const found = data.find((each) => runOf(each.payload) === runId);
-    if (found !== undefined) return Number(found.id);
-    if (data.length < PER_PAGE) return undefined;
-  }
-  return undefined;
+  const found = await findInPages(
+    MAX_PAGES,
+    (at) =>
+      octokit.request('GET /repos/{owner}/{repo}/deployments', {
+        ...place,
+        sha,
+        environment,
+        ...at,
+      }),
+    (each) => runOf(fieldOf(each, 'payload')) === runId,
+  );
+  return found === undefined ? undefined : Number(fieldOf(found, 'id'));
 }
 
 /** The run that a Deployment's payload names. GitHub gives the payload back as an object or as its JSON text. */

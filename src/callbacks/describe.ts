@@ -1,4 +1,4 @@
-import { cutText } from '../lib/cut-text.ts';
+import { cutText, oneLine } from '../lib/cut-text.ts';
 import { formatDuration } from '../lib/duration.ts';
 import type { Run, RunState } from '../model/run.ts';
 import type { RunChange } from './contract.ts';
@@ -27,7 +27,7 @@ export function descriptionOf(run: Run, isDeployed = false): string {
 
 function lineOf(run: Run): string {
   const label = labelOf(run);
-  const reason = run.reason.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
+  const reason = oneLine(run.reason);
   const explained = run.state !== 'running' && run.state !== 'succeeded' && reason !== '';
   if (!explained) return label;
   // A reason such as "superseded by …" already says what the label would.
@@ -47,7 +47,7 @@ export function labelOf(run: Run): string {
     queued: 'Queued',
     blocked: /^(?:Paused|Waiting)(?= )/.exec(run.reason)?.[0] ?? 'Blocked',
     running: isGoing ? `Taking down ${run.environment}` : `Deploying to ${run.environment}`,
-    succeeded: `${isGoing ? 'Took down' : 'Deployed to'} ${run.environment}${duration(run)}`,
+    succeeded: `${isGoing ? 'Took down' : 'Deployed to'} ${run.environment}${tookOf(run, ' in ')}`,
     failed: isOwnFault(run) ? 'Mainsheet failed' : 'Failed',
     cancelled: 'Cancelled',
     superseded: 'Superseded',
@@ -55,8 +55,12 @@ export function labelOf(run: Run): string {
   return labels[run.state];
 }
 
-function duration({ startedAt, finishedAt }: Run): string {
+/** How long it took, behind `before`; empty where that is not known. */
+export function tookOf(
+  { startedAt, finishedAt }: Pick<Run, 'startedAt' | 'finishedAt'>,
+  before: string,
+): string {
   return startedAt === undefined || finishedAt === undefined
     ? ''
-    : ` in ${formatDuration(finishedAt - startedAt)}`;
+    : before + formatDuration(finishedAt - startedAt);
 }

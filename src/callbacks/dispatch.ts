@@ -1,17 +1,10 @@
 import { unreadableAnswer } from '../github/failure.ts';
 import { TerminalError } from '../lib/errors.ts';
 import type { Json } from '../model/event.ts';
-import { IMPORTANCE } from '../model/importance.ts';
 import { renderJson, renderTemplate } from '../spec/expressions.ts';
-import type { CallbackKind } from './contract.ts';
 import { wellFormed } from './fields.ts';
-import {
-  dueNotifications,
-  entryOf,
-  notifyTarget,
-  rendering,
-  type NotifyCallback,
-} from './notify.ts';
+import { callbackKind } from './kind.ts';
+import { entryOf, notification, rendering, type NotifyCallback } from './notify.ts';
 
 interface Rendered {
   kind: 'dispatch';
@@ -27,18 +20,13 @@ const LIMITS = { eventType: 100, keys: 10, bytes: 64 * 1024 - 1 } as const;
  * A `repository_dispatch` event at another repository.
  * https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event
  */
-export const dispatch: CallbackKind<NotifyCallback<'dispatch'>, Rendered> = {
-  kind: 'dispatch',
-  due: (change) => dueNotifications('dispatch', change),
-  target: notifyTarget,
-  tells: ({ run }) => run.state,
-  importance: () => IMPORTANCE.notification,
+export const dispatch = callbackKind<NotifyCallback<'dispatch'>, Rendered>({
+  ...notification('dispatch'),
   payer({ run, notify }, entries) {
     const entry = entries[notify];
     const literal = entry?.kind === 'dispatch' && !entry.repository.includes('${{');
     return literal ? entry.repository : run.repository;
   },
-  waitsForOtherRuns: true,
 
   async render(callback, _entry, sources) {
     const from = await sources.notify(callback.run, callback.notify);
@@ -81,8 +69,7 @@ export const dispatch: CallbackKind<NotifyCallback<'dispatch'>, Rendered> = {
   },
 
   // `contents: write`, where a spec has one: `doctor` says so.
-  permissions: [],
-};
+});
 
 /** The loader checks what is written; only after the templates are filled in is it known what they came to. */
 function problemOf({ eventType, payload }: Rendered): string | undefined {

@@ -2,17 +2,17 @@ import { isoTime } from '../lib/clock.ts';
 import { cutText } from '../lib/cut-text.ts';
 import { TerminalError } from '../lib/errors.ts';
 import type { Run } from '../model/run.ts';
-import { IMPORTANCE } from '../model/importance.ts';
 import { renderTemplate } from '../spec/expressions.ts';
 import type { OutboxEntry } from '../store/outbox.ts';
 import { factsOf } from './chat.ts';
-import type { CallbackKind, Sources } from './contract.ts';
+import type { Sources } from './contract.ts';
 import { labelOf, linkTo } from './describe.ts';
 import { fieldOf } from './fields.ts';
+import { callbackKind } from './kind.ts';
 import {
   dueNotifications,
   entryOf,
-  notifyTarget,
+  notification,
   rendering,
   type NotifyCallback,
 } from './notify.ts';
@@ -49,18 +49,13 @@ const MAX_TEXT = 10_000;
 const PACE_MS = 2000;
 
 /** An e-mail, of one change or, with `batch`, of all that came in that time. */
-export const email: CallbackKind<EmailCallback, Rendered> = {
-  kind: 'email',
+export const email = callbackKind<EmailCallback, Rendered>({
+  ...notification('email'),
   due: (change) =>
     dueNotifications('email', change).map((callback) => {
       const { batchMs } = entryOf(change.spec.notify[callback.notify], 'email');
       return { ...callback, batchMs };
     }),
-  target: notifyTarget,
-  tells: ({ run }) => run.state,
-  importance: () => IMPORTANCE.notification,
-  payer: () => undefined,
-  waitsForOtherRuns: true,
   delayMs: ({ batchMs }) => batchMs,
 
   async render(callback, entry, sources) {
@@ -97,9 +92,7 @@ export const email: CallbackKind<EmailCallback, Rendered> = {
     await way.mail(mail);
     return { covers };
   },
-
-  permissions: [],
-};
+});
 
 async function waitingBehind(entry: OutboxEntry, { store }: Sources): Promise<OutboxEntry[]> {
   const later = await store.outbox.laterInTarget([entry]);

@@ -1,6 +1,5 @@
 import { hintOf, TerminalError } from '../lib/errors.ts';
 import type { NotifySpec } from '../model/deployment-spec.ts';
-import { IMPORTANCE } from '../model/importance.ts';
 import type { Run } from '../model/run.ts';
 import type { NotifyContext, RunChange } from './contract.ts';
 
@@ -26,17 +25,11 @@ export function notification<Kind extends NotifySpec['kind']>(kind: Kind) {
   return {
     kind,
     due: (change: RunChange) => dueNotifications(kind, change),
-    target: notifyTarget,
+    /** One entry of one spec: its notifications arrive in order. */
+    target: ({ run, notify }: NotifyCallback<Kind>) => `notify:${run.spec}:${notify}`,
     tells: ({ run }: NotifyCallback<Kind>) => run.state,
-    importance: () => IMPORTANCE.notification,
-    payer: () => undefined,
     waitsForOtherRuns: true as const,
   };
-}
-
-/** One entry of one spec: its notifications arrive in order. */
-export function notifyTarget({ run, notify }: NotifyCallback<NotifySpec['kind']>): string {
-  return `notify:${run.spec}:${notify}`;
 }
 
 /** The entry, when it is of the kind. Throws TerminalError `notify-missing`. */

@@ -1,7 +1,7 @@
-import { IMPORTANCE } from '../model/importance.ts';
 import type { Annotation } from './annotations.ts';
-import { setCompletedCheck } from './completed-check.ts';
-import type { CallbackKind } from './contract.ts';
+import { setCompletedCheck } from './check-run.ts';
+import { IMPORTANCE } from '../model/importance.ts';
+import { githubKind } from './kind.ts';
 
 /** The check run on a pull request's newest commit that says what merging would do. */
 export interface PlanCheckCallback {
@@ -22,14 +22,12 @@ type Rendered = PlanCheckCallback & { checkRunId: number | undefined };
 const NAME = 'mainsheet/plan';
 
 /** One for each commit: a pull request that is pushed to gets another, since GitHub ties a check run to its commit. */
-export const planCheck: CallbackKind<PlanCheckCallback, Rendered> = {
+export const planCheck = githubKind<PlanCheckCallback, Rendered>({
   kind: 'plan-check',
   appOnly: true,
-  due: () => [],
   target: ({ plan }) => `plan-check:${plan}`,
   tells: ({ conclusion }) => conclusion,
   importance: () => IMPORTANCE.intermediate,
-  payer: ({ repository }) => repository,
   isState: true,
 
   async render(callback, _entry, { store }) {
@@ -44,12 +42,10 @@ export const planCheck: CallbackKind<PlanCheckCallback, Rendered> = {
     annotations: [],
   }),
 
-  send: async (message, way) => ({
-    id: await way.github(message.repository, 'set the check run of', (octokit, place) =>
-      setCompletedCheck(octokit, place, { ...message, name: NAME, externalId: message.plan }),
-    ),
-  }),
+  doing: 'set the check run of',
+  act: async (octokit, place, message) =>
+    await setCompletedCheck(octokit, place, { ...message, name: NAME, externalId: message.plan }),
 
   keep: ({ plans }, { plan, sha }, id) => plans.setCheck(plan, id, sha),
   permissions: [{ name: 'checks', least: 'write', why: 'to show what merging would deploy' }],
-};
+});

@@ -1,5 +1,5 @@
 import { IMPORTANCE } from '../model/importance.ts';
-import type { CallbackKind } from './contract.ts';
+import { githubKind } from './kind.ts';
 import { setPullComment } from './pull-comment.ts';
 
 /** The comment on a pull request that says what merging would do. */
@@ -18,28 +18,24 @@ export interface PlanCommentCallback {
 type Rendered = PlanCommentCallback & { commentId: number | undefined };
 
 /** One for each pull request, changed when there is more to say. */
-export const planComment: CallbackKind<PlanCommentCallback, Rendered> = {
+export const planComment = githubKind<PlanCommentCallback, Rendered>({
   kind: 'plan-comment',
-  due: () => [],
   target: ({ plan }) => `plan-comment:${plan}`,
   tells: ({ sha }) => sha.slice(0, 7),
   importance: () => IMPORTANCE.intermediate,
-  payer: ({ repository }) => repository,
   isState: true,
 
   async render(callback, _entry, { store }) {
     return { ...callback, commentId: (await store.plans.told(callback.plan))?.commentId };
   },
 
-  send: async (message, way) => ({
-    id: await way.github(message.repository, 'comment on a pull request of', (octokit, place) =>
-      setPullComment(octokit, place, {
-        ...message,
-        mark: `<!-- mainsheet: plan ${message.plan} -->`,
-      }),
-    ),
-  }),
+  doing: 'comment on a pull request of',
+  act: async (octokit, place, message) =>
+    await setPullComment(octokit, place, {
+      ...message,
+      mark: `<!-- mainsheet: plan ${message.plan} -->`,
+    }),
 
   keep: ({ plans }, { plan }, id) => plans.setComment(plan, id),
   permissions: [{ name: 'pull_requests', least: 'write', why: 'to say what merging would deploy' }],
-};
+});

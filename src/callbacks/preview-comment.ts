@@ -3,10 +3,10 @@ import { IMPORTANCE } from '../model/importance.ts';
 import { pullOf } from '../model/preview.ts';
 import type { Run } from '../model/run.ts';
 import type { PreviewKey } from '../store/previews.ts';
-import type { CallbackKind } from './contract.ts';
 import { addressOf } from './deployment-status.ts';
 import { descriptionOf, linkTo } from './describe.ts';
 import { link } from './fields.ts';
+import { githubKind } from './kind.ts';
 import { setPullComment } from './pull-comment.ts';
 
 /** The comment on a pull request that says where its preview is. */
@@ -22,7 +22,7 @@ export interface PreviewCommentCallback extends PreviewKey {
 type Rendered = PreviewCommentCallback & { commentId: number | undefined };
 
 /** One for each pull request and spec, changed when there is more to say. */
-export const previewComment: CallbackKind<PreviewCommentCallback, Rendered> = {
+export const previewComment = githubKind<PreviewCommentCallback, Rendered>({
   kind: 'preview-comment',
   at: 'github',
 
@@ -38,27 +38,24 @@ export const previewComment: CallbackKind<PreviewCommentCallback, Rendered> = {
     `preview-comment:${spec}:${repository.toLowerCase()}#${number}`,
   tells: ({ state }) => state,
   importance: () => IMPORTANCE.deployment,
-  payer: ({ repository }) => repository,
   isState: true,
   render: async (callback, _entry, { store }) => ({
     ...callback,
     commentId: await store.previews.comment(callback),
   }),
-  send: async ({ spec, repository, number: pull, text, commentId }, way) => ({
-    id: await way.github(repository, 'comment on a pull request of', (octokit, place) =>
-      setPullComment(octokit, place, {
-        pull,
-        mark: `<!-- mainsheet: preview ${spec} -->`,
-        text,
-        commentId,
-      }),
-    ),
-  }),
+  doing: 'comment on a pull request of',
+  act: async (octokit, place, { spec, number: pull, text, commentId }) =>
+    await setPullComment(octokit, place, {
+      pull,
+      mark: `<!-- mainsheet: preview ${spec} -->`,
+      text,
+      commentId,
+    }),
   keep: ({ previews }, callback, id) => previews.setComment(callback, id),
   permissions: [
     { name: 'pull_requests', least: 'write', why: 'to say where previews of pull requests are' },
   ],
-};
+});
 
 /** Undefined where there is nothing to say beside what is said. */
 function textOf(run: Run, page: string | undefined): string | undefined {

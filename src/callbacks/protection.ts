@@ -4,9 +4,9 @@ import { IMPORTANCE } from '../model/importance.ts';
 import { isProtection, workflowRunOf } from '../model/protection.ts';
 import { hasEnded } from '../model/run.ts';
 import { plain } from './check-output.ts';
-import type { CallbackKind } from './contract.ts';
 import { linkTo } from './describe.ts';
 import { link, withoutAstral } from './fields.ts';
+import { githubKind } from './kind.ts';
 
 /** The answer to a job of Actions that waits at an environment, or what it waits for. */
 export interface ProtectionCallback {
@@ -26,7 +26,7 @@ const LONGEST_COMMENT = 1000;
  * What GitHub is told of a run that stands for a job of Actions: what it waits for, once, and then whether it may deploy. The address
  * is that of our API with the number of the workflow run, whatever address the payload named.
  */
-export const protection: CallbackKind<ProtectionCallback, ProtectionCallback> = {
+export const protection = githubKind<ProtectionCallback>({
   kind: 'protection',
   appOnly: true,
 
@@ -51,35 +51,28 @@ export const protection: CallbackKind<ProtectionCallback, ProtectionCallback> = 
     `protection:${workflowRun}:${environment.toLowerCase()}`,
   tells: ({ state }) => state ?? 'waiting',
   importance: ({ state }) => (state === undefined ? IMPORTANCE.intermediate : IMPORTANCE.final),
-  payer: ({ repository }) => repository,
   isState: true,
-  render: async (callback) => callback,
   bare: (message) => ({ ...message, comment: message.state === undefined ? message.comment : '' }),
 
+  // What must be allowed is said by a Deployment.
+  doing: 'answer a job of Actions of',
   /** https://docs.github.com/en/rest/actions/workflow-runs#review-custom-deployment-protection-rules-for-a-workflow-run */
-  async send(message, way) {
-    const { environment, comment, state, workflowRun } = message;
-    await way.github(message.repository, 'answer a job of Actions of', async (octokit, place) => {
-      try {
-        await octokit.request(
-          'POST /repos/{owner}/{repo}/actions/runs/{run_id}/deployment_protection_rule',
-          {
-            ...place,
-            run_id: workflowRun,
-            environment_name: environment,
-            comment,
-            ...(state === undefined ? {} : { state }),
-          } as never,
-        );
-      } catch (error) {
-        // GitHub has taken the answer before, and nothing waits for it any more.
-        if (way.retried && error instanceof RequestError && error.status === 422) return;
-        throw error;
-      }
-    });
-    return {};
+  async act(octokit, place, { environment, comment, state, workflowRun }, { retried }) {
+    try {
+      await octokit.request(
+        'POST /repos/{owner}/{repo}/actions/runs/{run_id}/deployment_protection_rule',
+        {
+          ...place,
+          run_id: workflowRun,
+          environment_name: environment,
+          comment,
+          ...(state === undefined ? {} : { state }),
+        } as never,
+      );
+    } catch (error) {
+      // GitHub has taken the answer before, and nothing waits for it any more.
+      if (retried && error instanceof RequestError && error.status === 422) return;
+      throw error;
+    }
   },
-
-  // Those of a Deployment.
-  permissions: [],
-};
+});

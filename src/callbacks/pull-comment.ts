@@ -1,8 +1,11 @@
 import { RequestError } from '@octokit/request-error';
 import type { Octokit } from '@octokit/rest';
-import { findComment } from './comment-lookup.ts';
 import type { Place } from './contract.ts';
-import { madeId } from './fields.ts';
+import { fieldOf, madeId } from './fields.ts';
+import { findInPages } from './pages.ts';
+
+/** The first comments of a pull request, or the first since a time. */
+const MAX_PAGES = 5;
 
 /** A comment of Mainsheet's that is changed when there is more to say. */
 export interface PullComment {
@@ -22,8 +25,7 @@ export async function setPullComment(
   { pull, mark, text, commentId }: PullComment,
 ): Promise<number> {
   const body = `${text}\n\n${mark}`;
-  const known =
-    commentId ?? (await findComment(octokit, place, pull, (other) => other.endsWith(mark)));
+  const known = commentId ?? (await findComment(octokit, place, pull, endsWith(mark)));
   if (known !== undefined && (await change(octokit, place, known, body))) return known;
   const { status, data } = await octokit.request(
     'POST /repos/{owner}/{repo}/issues/{issue_number}/comments',
@@ -50,4 +52,30 @@ async function change(
     if (error instanceof RequestError && error.status === 404) return false;
     throw error;
   }
+}
+
+/** The number of the oldest comment for which `isIt`. `since`: in ISO 8601. */
+export async function findComment(
+  octokit: Octokit,
+  place: Place,
+  pull: number,
+  isIt: (comment: unknown) => boolean,
+  since?: string,
+): Promise<number | undefined> {
+  const of = { ...place, issue_number: pull, ...(since === undefined ? {} : { since }) };
+  const found = await findInPages(
+    MAX_PAGES,
+    (at) =>
+      octokit.request('GET /repos/{owner}/{repo}/issues/{issue_number}/comments', { ...of, ...at }),
+    isIt,
+  );
+  return found === undefined ? undefined : Number(fieldOf(found, 'id'));
+}
+
+/** Whether the text of a comment ends with what it is known by. */
+export function endsWith(mark: string) {
+  return (comment: unknown): boolean => {
+    const text = fieldOf(comment, 'body');
+    return typeof text === 'string' && text.endsWith(mark);
+  };
 }

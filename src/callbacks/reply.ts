@@ -1,8 +1,9 @@
 import { RequestError } from '@octokit/request-error';
 import type { Octokit } from '@octokit/rest';
-import { IMPORTANCE } from '../model/importance.ts';
-import { findComment } from './comment-lookup.ts';
-import type { CallbackKind, Place, Way } from './contract.ts';
+import type { Place, Way } from './contract.ts';
+import { githubKind } from './kind.ts';
+import { findInPages } from './pages.ts';
+import { endsWith, findComment } from './pull-comment.ts';
 
 /** The answer to a command in a comment on a pull request or a commit. */
 export interface ReplyCallback {
@@ -17,36 +18,29 @@ export interface ReplyCallback {
   text: string;
 }
 
-const PER_PAGE = 100;
 /** The oldest come first. */
 const MAX_PAGES = 10;
 
 /** A reaction to the comment and a comment below it, once: where a try before may have arrived, it is looked for first. */
-export const reply: CallbackKind<ReplyCallback, ReplyCallback> = {
+export const reply = githubKind<ReplyCallback>({
   kind: 'reply',
-  due: () => [],
   target: ({ repository, pull, commit }) =>
     `reply:${repository.toLowerCase()}${commit === undefined ? `#${pull}` : `@${commit}`}`,
   tells: ({ reaction }) => (reaction === '+1' ? 'done' : 'refused'),
-  importance: () => IMPORTANCE.notification,
-  payer: ({ repository }) => repository,
-  render: async (callback) => callback,
 
-  async send(message, way) {
+  doing: 'answer a comment in',
+  async act(octokit, place, message, way) {
     const { pull, commit } = message;
-    await way.github(message.repository, 'answer a comment in', async (octokit, place) => {
-      if (commit !== undefined) await answerCommit(octokit, place, { ...message, commit }, way);
-      else if (pull !== undefined) await answerPull(octokit, place, { ...message, pull }, way);
-    });
-    return {};
+    if (commit !== undefined) await answerCommit(octokit, place, { ...message, commit }, way);
+    else if (pull !== undefined) await answerPull(octokit, place, { ...message, pull }, way);
   },
 
   permissions: [{ name: 'pull_requests', least: 'write', why: 'to answer commands in comments' }],
-};
+});
 
 const bodyOf = (message: ReplyCallback) => `${message.text}\n\n${markOf(message)}`;
 const markOf = ({ comment }: ReplyCallback) => `<!-- mainsheet: answers ${comment} -->`;
-const isAnswer = (message: ReplyCallback) => (text: string) => text.endsWith(markOf(message));
+const isAnswer = (message: ReplyCallback) => endsWith(markOf(message));
 
 async function answerPull(
   octokit: Octokit,
@@ -97,15 +91,13 @@ async function isOnCommit(
   of: Place & { commit_sha: string },
   message: ReplyCallback,
 ): Promise<boolean> {
-  for (let page = 1; page <= MAX_PAGES; page += 1) {
-    const { data } = await octokit.request(
-      'GET /repos/{owner}/{repo}/commits/{commit_sha}/comments',
-      { ...of, per_page: PER_PAGE, page },
-    );
-    if (data.some(({ body }) => isAnswer(message)(body))) return true;
-    if (data.length < PER_PAGE) return false;
-  }
-  return false;
+  const found = await findInPages(
+    MAX_PAGES,
+    (at) =>
+      octokit.request('GET /repos/{owner}/{repo}/commits/{commit_sha}/comments', { ...of, ...at }),
+    isAnswer(message),
+  );
+  return found !== undefined;
 }
 
 async function isOnPull(

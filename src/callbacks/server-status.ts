@@ -6,6 +6,7 @@ import { hasEnded, type RunState } from '../model/run.ts';
 import type { CallbackKind, Way } from './contract.ts';
 import { alreadyDeployed, descriptionOf, isOwnFault, linkTo } from './describe.ts';
 import { description, link } from './fields.ts';
+import { callbackKind } from './kind.ts';
 import { askedPause, isBusy, readSome, request } from './post.ts';
 
 /** What a run looks like on a server: its own state, and two ends that the state alone does not say. */
@@ -55,7 +56,7 @@ export function serverStatus<Type extends ServerType>(kind: {
   isThere?(answer: string): boolean;
 }): CallbackKind<ServerStatusCallback<`${Type}-status`>, Rendered<`${Type}-status`>> {
   const name = `${kind.type}-status` as const;
-  return {
+  return callbackKind<ServerStatusCallback<`${Type}-status`>, Rendered<`${Type}-status`>>({
     kind: name,
     chosenAs: 'status',
     at: kind.type,
@@ -83,7 +84,6 @@ export function serverStatus<Type extends ServerType>(kind: {
       shown === 'error' || shown === 'deployed' || hasEnded(shown)
         ? IMPORTANCE.final
         : IMPORTANCE.intermediate,
-    payer: () => undefined,
     isState: true,
 
     async render(callback, _entry, { servers }) {
@@ -108,9 +108,7 @@ export function serverStatus<Type extends ServerType>(kind: {
       if (!answer.ok && !isThere) throw refusal(new URL(message.url).host, answer, way);
       return {};
     },
-
-    permissions: [],
-  };
+  });
 }
 
 /** A commit or repository that is not known on the first try may only be too new for the server. */

@@ -5,6 +5,7 @@ import type { PostNotify } from '../model/deployment-spec.ts';
 import type { Run } from '../model/run.ts';
 import { renderUrl } from '../spec/render-url.ts';
 import type { CallbackKind, Way } from './contract.ts';
+import { callbackKind } from './kind.ts';
 import { entryOf, notification, rendering, type NotifyCallback } from './notify.ts';
 import { postJson } from './post.ts';
 
@@ -29,7 +30,7 @@ export function signedPost<Kind extends PostNotify['kind']>(
   kind: Kind,
   format: Format,
 ): CallbackKind<NotifyCallback<Kind>, SignedPost<Kind>> {
-  return {
+  return callbackKind<NotifyCallback<Kind>, SignedPost<Kind>>({
     ...notification(kind),
 
     async render({ run, notify: position }, entry, sources) {
@@ -52,9 +53,7 @@ export function signedPost<Kind extends PostNotify['kind']>(
       await postSigned(message, format.contentType, way);
       return {};
     },
-
-    permissions: [],
-  };
+  });
 }
 
 /**

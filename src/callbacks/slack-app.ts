@@ -1,6 +1,6 @@
-import { IMPORTANCE } from '../model/importance.ts';
 import { announcementOf } from './chat.ts';
-import type { CallbackKind, Way } from './contract.ts';
+import type { Way } from './contract.ts';
+import { callbackKind } from './kind.ts';
 import { goesBackTo, hasGate } from './check-buttons.ts';
 import { fieldOf, wellFormed } from './fields.ts';
 import { dueNotifications, entryOf, type NotifyCallback } from './notify.ts';
@@ -40,7 +40,7 @@ interface Rendered extends SlackChannel {
 const SKEW_MS = 300_000;
 
 /** Posted when a run begins, and changed as it goes on, so that a channel has one message a run. What is in it is read when it is sent. */
-export const slackApp: CallbackKind<SlackAppCallback, Rendered> = {
+export const slackApp = callbackKind<SlackAppCallback, Rendered>({
   kind: 'slack-app',
   due: (change) =>
     dueNotifications('slack-app', change).map((told) => ({
@@ -50,8 +50,6 @@ export const slackApp: CallbackKind<SlackAppCallback, Rendered> = {
     })),
   target: slackTarget,
   tells: ({ run }) => run.state,
-  importance: () => IMPORTANCE.notification,
-  payer: () => undefined,
   isState: true,
 
   async render({ run: then, notify, isFirst, hasGate: isGated }, entry, sources) {
@@ -83,8 +81,7 @@ export const slackApp: CallbackKind<SlackAppCallback, Rendered> = {
 
   send: async (message, way) => ({ id: await set(message, way) }),
   keep: ({ runs }, { run, notify }, id) => runs.setChatMessage(run.id, notify, id),
-  permissions: [],
-};
+});
 
 /** The message first, then what is said in its thread. */
 export function slackTarget({ run, notify }: Pick<SlackAppCallback, 'run' | 'notify'>): string {

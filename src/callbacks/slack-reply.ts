@@ -1,8 +1,7 @@
 import { RetryableError, TerminalError } from '../lib/errors.ts';
 import type { Json } from '../model/event.ts';
-import { IMPORTANCE } from '../model/importance.ts';
 import { isReplyUrl } from '../sources/slack-press.ts';
-import type { CallbackKind } from './contract.ts';
+import { callbackKind } from './kind.ts';
 import { wellFormed } from './fields.ts';
 import { askedPause, isBusy, request } from './post.ts';
 import { escape, section } from './slack.ts';
@@ -25,13 +24,10 @@ interface Rendered {
 const MOST_TEXT = 1000;
 
 /** https://docs.slack.dev/interactivity/handling-user-interaction#message_responses */
-export const slackReply: CallbackKind<SlackReplyCallback, Rendered> = {
+export const slackReply = callbackKind<SlackReplyCallback, Rendered>({
   kind: 'slack-reply',
-  due: () => [],
   target: ({ delivery }) => `slack-reply:${delivery}`,
   tells: () => 'refused',
-  importance: () => IMPORTANCE.notification,
-  payer: () => undefined,
 
   async render({ delivery, text }, _entry, { store }) {
     const stored = (await store.inbox.callbacks([delivery])).get(delivery);
@@ -60,6 +56,4 @@ export const slackReply: CallbackKind<SlackReplyCallback, Rendered> = {
     const retryAfterMs = askedPause(response, way.clock.now());
     throw new RetryableError('slack-unavailable', message, { retryAfterMs });
   },
-
-  permissions: [],
-};
+});

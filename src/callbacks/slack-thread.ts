@@ -1,13 +1,12 @@
 import { cleanText } from '../lib/clean-text.ts';
-import { cutText } from '../lib/cut-text.ts';
+import { cutText, oneLine } from '../lib/cut-text.ts';
 import { TerminalError } from '../lib/errors.ts';
-import { formatDuration } from '../lib/duration.ts';
 import type { Json } from '../model/event.ts';
-import { IMPORTANCE } from '../model/importance.ts';
 import { hasEnded, type Step } from '../model/run.ts';
 import type { Tables } from '../store/index.ts';
 import type { OutboxEntry } from '../store/outbox.ts';
-import type { CallbackKind } from './contract.ts';
+import { callbackKind } from './kind.ts';
+import { tookOf } from './describe.ts';
 import { fieldOf, wellFormed } from './fields.ts';
 import { entryOf, type NotifyCallback } from './notify.ts';
 import { SLACK_API } from './slack-api.ts';
@@ -46,7 +45,7 @@ const MOST_REASON = 500;
  * Replies to a run's message: where the spec asks, of each step that has succeeded, and when the run has ended of the step that failed,
  * with the end of its log. One tells of all steps that have ended by then, since Slack takes about a message a second in a channel.
  */
-export const slackThread: CallbackKind<SlackThreadCallback, Rendered> = {
+export const slackThread = callbackKind<SlackThreadCallback, Rendered>({
   kind: 'slack-thread',
   due: ({ run, spec }) =>
     spec.notify.flatMap((entry, notify) => {
@@ -63,8 +62,6 @@ export const slackThread: CallbackKind<SlackThreadCallback, Rendered> = {
     }),
   target: slackTarget,
   tells: ({ run }) => run.state,
-  importance: () => IMPORTANCE.notification,
-  payer: () => undefined,
 
   async render({ run, notify, step }, entry, sources) {
     const { store } = sources;
@@ -116,9 +113,7 @@ export const slackThread: CallbackKind<SlackThreadCallback, Rendered> = {
     await postMessage(message, { body, mark, thread }, way);
     return { covers };
   },
-
-  permissions: [],
-};
+});
 
 /** Replies that are due to the same message. */
 async function repliesOf(
@@ -149,17 +144,14 @@ async function replyOf(
   return wellFormed({ text, blocks, unfurl_links: false, unfurl_media: false });
 }
 
-function titleOf({ name, state, reason, startedAt, finishedAt }: Step): string {
-  const took =
-    startedAt === undefined || finishedAt === undefined
-      ? ''
-      : ` in ${formatDuration(finishedAt - startedAt)}`;
-  const why = reason === '' ? '' : `: ${escape(oneLine(reason, MOST_REASON))}`;
-  return `*${escape(oneLine(name, MOST_NAME))}* ${state}${took}${why}`;
+function titleOf(step: Step): string {
+  const { name, state, reason } = step;
+  const why = reason === '' ? '' : `: ${shown(reason, MOST_REASON)}`;
+  return `*${shown(name, MOST_NAME)}* ${state}${tookOf(step, ' in ')}${why}`;
 }
 
-function oneLine(text: string, length: number): string {
-  return cutText(text.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim(), length);
+function shown(text: string, length: number): string {
+  return escape(cutText(oneLine(text), length));
 }
 
 /** Text in which nothing is markup: https://docs.slack.dev/reference/block-kit/blocks/rich-text-block */

@@ -1,6 +1,5 @@
-import { IMPORTANCE } from '../model/importance.ts';
-import { setCompletedCheck, type CompletedCheck } from './completed-check.ts';
-import type { CallbackKind } from './contract.ts';
+import { setCompletedCheck, type CompletedCheck } from './check-run.ts';
+import { githubKind } from './kind.ts';
 
 /** The check run on a commit of the repository with the specs that has broken or mended them. */
 export interface SpecCheckCallback extends Pick<
@@ -15,28 +14,20 @@ export interface SpecCheckCallback extends Pick<
 const NAME = 'mainsheet/specs';
 
 /** One for each commit, which is looked for before it is made. */
-export const specCheck: CallbackKind<SpecCheckCallback, SpecCheckCallback> = {
+export const specCheck = githubKind<SpecCheckCallback>({
   kind: 'spec-check',
   appOnly: true,
-  due: () => [],
   target: ({ repository, sha }) => `spec-check:${repository.toLowerCase()}:${sha}`,
   tells: ({ conclusion }) => conclusion,
-  importance: () => IMPORTANCE.notification,
-  payer: ({ repository }) => repository,
   isState: true,
-  render: async (callback) => callback,
   bare: (message) => ({ ...message, text: 'GitHub did not take the details.', annotations: [] }),
-
-  send: async (message, way) => ({
-    id: await way.github(message.repository, 'set the check run of', (octokit, place) =>
-      setCompletedCheck(octokit, place, {
-        ...message,
-        name: NAME,
-        externalId: NAME,
-        checkRunId: undefined,
-      }),
-    ),
-  }),
-
+  doing: 'set the check run of',
+  act: async (octokit, place, message) =>
+    await setCompletedCheck(octokit, place, {
+      ...message,
+      name: NAME,
+      externalId: NAME,
+      checkRunId: undefined,
+    }),
   permissions: [{ name: 'checks', least: 'write', why: 'to show what is wrong with specs' }],
-};
+});

@@ -1,8 +1,8 @@
 import { IMPORTANCE } from '../model/importance.ts';
 import type { RunState } from '../model/run.ts';
-import type { CallbackKind } from './contract.ts';
 import { alreadyDeployed, descriptionOf, isOwnFault, linkTo } from './describe.ts';
 import { context, description, given, link, madeId } from './fields.ts';
+import { githubKind } from './kind.ts';
 
 /** A commit status: https://docs.github.com/en/rest/commits/statuses */
 export interface StatusCallback {
@@ -34,7 +34,7 @@ const STATES: Record<RunState, StatusCallback['state']> = {
  * and never will be by this run (so not `pending`, which would look stuck for ever). The description says which it was.
  * Where such a run did nothing to a commit that was deployed before, that is what stays true: `success`.
  */
-export const status: CallbackKind<StatusCallback, StatusCallback> = {
+export const status = githubKind<StatusCallback>({
   kind: 'status',
   chosenAs: 'status',
   at: 'github',
@@ -59,28 +59,24 @@ export const status: CallbackKind<StatusCallback, StatusCallback> = {
     `status:${repository.toLowerCase()}:${sha}:${name}`,
   tells: ({ state }) => state,
   importance: ({ state }) => (state === 'pending' ? IMPORTANCE.intermediate : IMPORTANCE.final),
-  payer: ({ repository }) => repository,
   isState: true,
-  render: async (callback) => callback,
   bare: (message) => ({ ...message, description: '', targetUrl: undefined }),
 
+  doing: 'set the status of',
   /** https://docs.github.com/en/rest/commits/statuses#create-a-commit-status */
-  async send(message, way) {
-    await way.github(message.repository, 'set the status of', async (octokit, place) => {
-      const answer = await octokit.request('POST /repos/{owner}/{repo}/statuses/{sha}', {
-        ...place,
-        sha: message.sha,
-        state: message.state,
-        context: context(message.context),
-        ...given({
-          description: description(message.description),
-          target_url: link(message.targetUrl),
-        }),
-      });
-      madeId(answer.status, answer.data);
+  async act(octokit, place, message) {
+    const answer = await octokit.request('POST /repos/{owner}/{repo}/statuses/{sha}', {
+      ...place,
+      sha: message.sha,
+      state: message.state,
+      context: context(message.context),
+      ...given({
+        description: description(message.description),
+        target_url: link(message.targetUrl),
+      }),
     });
-    return {};
+    madeId(answer.status, answer.data);
   },
 
   permissions: [{ name: 'statuses', least: 'write', why: 'to set commit statuses' }],
-};
+});

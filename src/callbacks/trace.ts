@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Delivery } from '../model/delivery.ts';
 import type { Json } from '../model/event.ts';
-import { IMPORTANCE } from '../model/importance.ts';
 import { hasEnded, type Run, type RunState, type Step, type StepState } from '../model/run.ts';
-import type { CallbackKind } from './contract.ts';
+import { callbackKind } from './kind.ts';
 import { wellFormed } from './fields.ts';
 import { postJson } from './post.ts';
 
@@ -46,14 +45,12 @@ const RESULTS: Partial<Record<RunState | StepState, string>> = {
  * trace, whose number follows from the delivery's id, so that a repetition has the same numbers. Made of what is stored: none is lost
  * with a process. JSON of OTLP 1: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
  */
-export const trace: CallbackKind<Trace, Rendered> = {
+export const trace = callbackKind<Trace, Rendered>({
   kind: 'trace',
   due: ({ run, traced }) =>
     traced === true && hasEnded(run.state) ? [{ kind: 'trace', run: run.id }] : [],
   target: ({ run }) => `trace:${run}`,
   tells: () => 'ended',
-  importance: () => IMPORTANCE.notification,
-  payer: () => undefined,
   waitsForOtherRuns: true,
 
   async render({ run: id }, _entry, { store, traces }) {
@@ -83,9 +80,7 @@ export const trace: CallbackKind<Trace, Rendered> = {
     await postJson({ url, headers, body: JSON.stringify(body) }, way);
     return {};
   },
-
-  permissions: [],
-};
+});
 
 function spansOf(run: Run, steps: readonly Step[], delivery: Delivery | undefined): Json[] {
   const traceId = idOf(32, run.delivery);
