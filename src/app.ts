@@ -70,16 +70,10 @@ import { createEndLeftovers } from './steps/leftovers.ts';
 import { findSetpriv } from './steps/no-new-privileges.ts';
 import { createOrphans } from './steps/orphans.ts';
 import { createAsk } from './steps/ask.ts';
-import { createAwxStep } from './steps/awx.ts';
-import { createJenkinsStep } from './steps/jenkins.ts';
-import { createHttpStep } from './steps/http.ts';
 import { createRunProgram } from './steps/run-program.ts';
 import { createPlanFiles } from './steps/plan-files.ts';
 import { createTargets } from './steps/targets.ts';
-import { createShellStep, findShell } from './steps/shell.ts';
-import { createSshStep } from './steps/ssh.ts';
-import { createTerraformStep } from './steps/terraform.ts';
-import { createWorkflowStep } from './steps/workflow.ts';
+import { findShell } from './steps/shell.ts';
 import { createSteps } from './steps/index.ts';
 import type { Store } from './store/index.ts';
 import { lockDataDirectory } from './store/data-lock.ts';
@@ -221,19 +215,17 @@ export async function startApp(deps: {
     ordering,
     seal,
     steps: createSteps({
-      http: createHttpStep({ ask, clock }),
-      awx: createAwxStep({ ask, clock }),
-      jenkins: createJenkinsStep({ ask, clock }),
-      workflow: createWorkflowStep({ github, budget, clock }),
-      ssh: createSshStep({ targets, clock, killGraceMs: killGrace(config) }),
-      terraform: createTerraformStep({
-        runProgram,
-        plans,
-        clock,
-        user: stepUser,
-        limits: config.stepLimits,
-      }),
-      shell: createShellStep({ runProgram, shell, user: stepUser, limits: config.stepLimits }),
+      ask,
+      github,
+      budget,
+      targets,
+      runProgram,
+      plans,
+      shell,
+      user: stepUser,
+      limits: config.stepLimits,
+      killGraceMs: killGrace(config),
+      clock,
     }),
     specOf,
     secret,

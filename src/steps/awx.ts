@@ -5,7 +5,8 @@ import type { AwxStepSpec } from '../model/deployment-spec.ts';
 import { renderJson } from '../spec/expressions.ts';
 import { TooLargeError, type Answer, type Ask } from './ask.ts';
 import type { StepContext, StepKind } from './contract.ts';
-import { askFor, failedStep, runRemote, understand, type Remote } from './remote.ts';
+import { failedStep, succeeded } from './ending.ts';
+import { askFor, runRemote, understand, type Remote } from './remote.ts';
 import type { RemoteOutput } from './remote-output.ts';
 
 const template = z.object({
@@ -143,27 +144,13 @@ function awx(
       const isWhole = found.event_processing_finished !== false;
       if (OVER.has(found.status) && !isWhole) {
         lateLooks += 1;
-        if (lateLooks < MOST_LATE_LOOKS) return { state: 'going on' };
+        if (lateLooks < MOST_LATE_LOOKS) return undefined;
         log('stderr', `AWX has not stored all of the output yet; the rest is at ${pageOf(id)}\n`);
       }
-      switch (found.status) {
-        case 'successful':
-          return {
-            state: 'over',
-            result: { outcome: 'succeeded', exitCode: 0, outputs: { job: id } },
-          };
-        case 'failed':
-        case 'error':
-        case 'canceled': {
-          const why = found.job_explanation ?? '';
-          return {
-            state: 'over',
-            result: failedStep(`AWX job ${id} is ${found.status}${why === '' ? '' : `: ${why}`}`),
-          };
-        }
-        default:
-          return { state: 'going on' };
-      }
+      if (!OVER.has(found.status)) return undefined;
+      if (found.status === 'successful') return succeeded({ job: id });
+      const why = found.job_explanation ?? '';
+      return failedStep(`AWX job ${id} is ${found.status}${why === '' ? '' : `: ${why}`}`);
     },
 
     cancel,

@@ -3,6 +3,7 @@ import type { HttpStepSpec } from '../model/deployment-spec.ts';
 import { evaluateCondition, evaluateText, ExpressionError } from '../spec/expressions.ts';
 import { AskError, type Answer } from './ask.ts';
 import type { StepResult } from './contract.ts';
+import { succeeded } from './ending.ts';
 
 /** Characters of an answer that the log shows when it is not what was expected. */
 const SHOWN = 2000;
@@ -25,11 +26,7 @@ export function succeededWith({ outputs }: HttpStepSpec, response: Answer): Step
     name,
     textOf(expression, response, `the output ${name}`),
   ]);
-  return {
-    outcome: 'succeeded',
-    exitCode: 0,
-    outputs: Object.fromEntries(values) as Record<string, string>,
-  };
+  return succeeded(Object.fromEntries(values) as Record<string, string>);
 }
 
 /** The address that an answer names, of the same server as `base`: it is told the secret. Throws AskError. */

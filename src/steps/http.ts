@@ -1,13 +1,13 @@
 import type { Clock } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
-import { describeError, hintOf } from '../lib/errors.ts';
+import { describeError } from '../lib/errors.ts';
 import type { HttpStepSpec } from '../model/deployment-spec.ts';
 import { renderJson, renderTemplate } from '../spec/expressions.ts';
 import { renderUrl } from '../spec/render-url.ts';
 import { AskError, type Answer, type Ask, type Question } from './ask.ts';
 import type { StepContext, StepKind, StepResult } from './contract.ts';
+import { failedStep, readKept, withinTime } from './ending.ts';
 import { holds, pollAddress, shown, succeededWith, whyUnexpected } from './http-answer.ts';
-import { failedStep } from './remote.ts';
 
 /** Requests that change nothing: https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1 */
 const SAFE = new Set(['GET', 'HEAD']);
@@ -41,34 +41,23 @@ interface Turn {
 /** A request, and what its answer must be; repeated until the answer says that what it began is done. */
 export function createHttpStep(deps: { ask: Ask; clock: Clock }): StepKind<HttpStepSpec> {
   return async (context) => {
-    const kept = readKept(context.kept);
+    const kept = readKept<Kept>(context.kept);
     if (kept !== undefined) context.log('stdout', 'Going on with what was answered before\n');
     if (kept !== undefined && 'result' in kept) return kept.result;
-    const late = AbortSignal.timeout(Math.min(context.timeoutMs, 2 ** 31 - 1));
-    const signal = AbortSignal.any([context.signal, late]);
     const keep = async (what: Kept) => {
       if (!SAFE.has(context.step.method)) await context.keep(JSON.stringify(what));
     };
-    let result: StepResult;
-    try {
-      result = await act({ ...deps, context, signal, kept, keep });
-    } catch (error) {
-      if (context.signal.aborted) return { outcome: 'cancelled', reason: 'cancelled' };
-      if (late.aborted) {
-        const reason = `no end within ${formatDuration(context.timeoutMs)}`;
-        return { outcome: 'timed-out', reason };
-      }
-      const hint = hintOf(error);
-      result = failedStep(`${describeError(error)}${hint === undefined ? '' : ` (${hint})`}`);
-    }
-    await keep({ result });
+    const result = await withinTime(context, (signal) =>
+      act({ ...deps, context, signal, kept, keep }),
+    );
+    if (result.outcome === 'succeeded' || result.outcome === 'failed') await keep({ result });
     return result;
   };
 }
 
 /** Whether what an http step has kept leaves open whether a request was sent that changes something. */
 export function isInDoubt(kept: string): boolean {
-  const read = readKept(kept);
+  const read = readKept<Kept>(kept);
   return read !== undefined && 'next' in read;
 }
 
@@ -176,8 +165,4 @@ function numbered(
 function pollOf({ headers, signal }: Question, url: string): Question {
   const own = Object.entries(headers).filter(([name]) => !OF_THE_REQUEST.has(name));
   return { url, method: 'GET', headers: Object.fromEntries(own), signal };
-}
-
-function readKept(text: string | undefined): Kept | undefined {
-  return text === undefined ? undefined : (JSON.parse(text) as Kept);
 }

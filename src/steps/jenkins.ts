@@ -5,15 +5,8 @@ import type { JenkinsStepSpec } from '../model/deployment-spec.ts';
 import { renderTemplate } from '../spec/expressions.ts';
 import { AskError, type Answer, type Ask } from './ask.ts';
 import type { StepContext, StepKind } from './contract.ts';
-import {
-  askFor,
-  failedStep,
-  runRemote,
-  understand,
-  type Look,
-  type Remote,
-  type Start,
-} from './remote.ts';
+import { failedStep, succeeded } from './ending.ts';
+import { askFor, runRemote, understand, type Look, type Remote, type Start } from './remote.ts';
 import type { RemoteOutput } from './remote-output.ts';
 
 const actions = z.array(
@@ -112,7 +105,7 @@ function jenkins(
 
   function beginsAs(number: string | number): Look {
     log('stdout', `Jenkins build ${number}: ${job}/${number}/\n`);
-    return { state: 'going on', work: `build ${number}` };
+    return `build ${number}`;
   }
 
   async function lookAtQueue(item: string, start: Start): Promise<Look> {
@@ -127,10 +120,8 @@ function jenkins(
       throw new AskError(`Jenkins has forgotten the queue item ${item}, ${why} ${ID}`);
     }
     const { cancelled, executable } = understood(queueItem, answer);
-    if (cancelled === true)
-      return { state: 'over', result: failedStep('it was taken out of the queue of Jenkins') };
-    if (!executable) return { state: 'going on' };
-    return beginsAs(executable.number);
+    if (cancelled === true) return failedStep('it was taken out of the queue of Jenkins');
+    return executable ? beginsAs(executable.number) : undefined;
   }
 
   async function showLog(number: string): Promise<void> {
@@ -165,14 +156,9 @@ function jenkins(
         await get(treeOf(`${job}/${number}`, 'building,result')),
       );
       await output.unlessUnreadable(`${job}/${number}/console`, () => showLog(number));
-      if (building || result === null) return { state: 'going on' };
-      if (result === 'SUCCESS') {
-        return {
-          state: 'over',
-          result: { outcome: 'succeeded', exitCode: 0, outputs: { build: number } },
-        };
-      }
-      return { state: 'over', result: failedStep(`Jenkins build ${number} is ${result}`) };
+      if (building || result === null) return undefined;
+      if (result === 'SUCCESS') return succeeded({ build: number });
+      return failedStep(`Jenkins build ${number} is ${result}`);
     },
 
     async cancel(work) {

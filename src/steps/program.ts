@@ -1,11 +1,6 @@
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { MainsheetError } from '../lib/errors.ts';
-
-/** How a program ended: the one or the other is set. */
-export interface Ended {
-  exitCode: number | null;
-  signal: string | null;
-}
+import type { Ended } from './ending.ts';
 
 interface Program {
   /** Its process id, which is that of its process group too. Throws MainsheetError `step-start`. */

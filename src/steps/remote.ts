@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type * as z from 'zod';
 import type { Clock } from '../lib/clock.ts';
-import { formatDuration } from '../lib/duration.ts';
-import { describeError, hintOf, RetryableError } from '../lib/errors.ts';
+import { describeError, RetryableError } from '../lib/errors.ts';
 import {
   AskError,
   NotUnderstoodError,
@@ -12,6 +11,7 @@ import {
   type Question,
 } from './ask.ts';
 import type { StepContext, StepResult } from './contract.ts';
+import { isStopping, readKept, withinTime } from './ending.ts';
 import { createRemoteOutput, type RemoteOutput, type Shown } from './remote-output.ts';
 
 /** Between two looks at what was started, unless the other system wants more time. */
@@ -37,10 +37,8 @@ interface Kept {
 /** What is known to have been started. */
 type Begun = Kept & { work: string };
 
-/** How a look at it came out. */
-export type Look =
-  /** `work`: it is called otherwise from now on. */
-  { state: 'going on'; work?: string } | { state: 'over'; result: StepResult };
+/** How a look at it came out: the step's end, or that it goes on, as a text when it is called otherwise from now on. */
+export type Look = StepResult | string | undefined;
 
 /** What a start is called, and since when it may be there by any clock, in milliseconds since 1970. */
 export interface Start {
@@ -75,26 +73,25 @@ export async function runRemote(
   context: Pick<StepContext, 'signal' | 'timeoutMs' | 'kept' | 'keep' | 'log' | 'logAndKeep'>,
   connect: (signal: AbortSignal, output: RemoteOutput) => Remote,
 ): Promise<StepResult> {
-  const late = AbortSignal.timeout(Math.min(context.timeoutMs, 2 ** 31 - 1));
-  const signal = AbortSignal.any([context.signal, late]);
   let begun: Begun | undefined;
-  const shown = readKept(context.kept)?.shown ?? { at: 0, more: 0 };
+  const shown = readKept<Kept>(context.kept)?.shown ?? { at: 0, more: 0 };
   const output = createRemoteOutput(context, shown, (now) => {
     if (begun !== undefined) begun = { ...begun, shown: now };
     return JSON.stringify(begun);
   });
   const remote = (until: AbortSignal) => connect(until, output);
-  try {
+
+  async function follow(signal: AbortSignal): Promise<StepResult> {
     const system = remote(signal);
     begun = await begin({ clock, lookEveryMs, findTries }, context, system, signal);
     for (let failures = 0; ;) {
       let pauseMs = lookEveryMs;
       try {
         const found = await system.look(begun.work, startOf(begun));
-        if (found.state === 'over') return found.result;
+        if (typeof found === 'object') return found;
         failures = 0;
-        if (found.work !== undefined && found.work !== begun.work) {
-          begun = { ...begun, work: found.work };
+        if (found !== undefined && found !== begun.work) {
+          begun = { ...begun, work: found };
           await context.keep(JSON.stringify(begun));
         }
       } catch (error) {
@@ -106,16 +103,17 @@ export async function runRemote(
       await clock.sleep(pauseMs, signal);
       signal.throwIfAborted();
     }
-  } catch (error) {
-    if (!signal.aborted) {
-      const hint = hintOf(error);
-      return failedStep(`${describeError(error)}${hint === undefined ? '' : ` (${hint})`}`);
-    }
-    const isToEnd = late.aborted || isCancelled(context.signal);
-    if (begun !== undefined && isToEnd) await end(context, remote, begun.work);
-    if (context.signal.aborted) return { outcome: 'cancelled', reason: 'cancelled' };
-    return { outcome: 'timed-out', reason: `no end within ${formatDuration(context.timeoutMs)}` };
   }
+
+  return await withinTime(context, async (signal) => {
+    try {
+      return await follow(signal);
+    } catch (error) {
+      const isToEnd = signal.aborted && !isStopping(context.signal);
+      if (begun !== undefined && isToEnd) await end(context, remote, begun.work);
+      throw error;
+    }
+  });
 }
 
 async function begin(
@@ -124,7 +122,7 @@ async function begin(
   system: Remote,
   signal: AbortSignal,
 ): Promise<Begun> {
-  const kept = readKept(context.kept);
+  const kept = readKept<Kept>(context.kept);
   if (kept?.work !== undefined) {
     context.log('stdout', 'Going on with what was started before\n');
     return { ...kept, work: kept.work };
@@ -199,19 +197,6 @@ async function end(
   } catch (error) {
     context.log('stderr', `It could not be cancelled: ${describeError(error)}\n`);
   }
-}
-
-function readKept(text: string | undefined): Kept | undefined {
-  return text === undefined ? undefined : (JSON.parse(text) as Kept);
-}
-
-export function isCancelled(signal: AbortSignal): boolean {
-  const why = signal.reason as { kind?: string } | undefined;
-  return signal.aborted && why?.kind !== 'interrupt';
-}
-
-export function failedStep(reason: string): StepResult {
-  return { outcome: 'failed', exitCode: undefined, reason };
 }
 
 /** Asks, and gives only an answer with one of these statuses; 200 to 299 by default. Throws AskError. */

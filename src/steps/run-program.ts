@@ -1,16 +1,15 @@
 import type { Clock } from '../lib/clock.ts';
-import { formatDuration } from '../lib/duration.ts';
-import { describeError } from '../lib/errors.ts';
 import { makeOwn, type Owner } from '../lib/owner.ts';
 import type { StepLimits } from '../lib/step-limits.ts';
 import type { StepContext, StepResult } from './contract.ts';
+import { cancelled, isStopping, MAX_TIMER_MS, timedOut, within, type Ended } from './ending.ts';
 import { createInterrupt, FINISH_MS, TO_FINISH, type Interrupt } from './interrupt.ts';
 import { createLimitWatch, underLimits } from './limited-shell.ts';
 import { withoutNewPrivileges } from './no-new-privileges.ts';
 import { openOutputFiles } from './output-file.ts';
 import { openOutputPipes } from './output-pipe.ts';
 import { createProcessGroup, type ProcessGroup } from './process-group.ts';
-import { startProgram, type Ended } from './program.ts';
+import { startProgram } from './program.ts';
 
 /** How long a step that got SIGTERM may take over ending, unless the options say otherwise. */
 export const KILL_GRACE_MS = 10_000;
@@ -23,8 +22,6 @@ const SETTLE_MS = 50;
 /** How long processes that a script left behind have between SIGTERM and SIGKILL, at most. */
 const LEFTOVER_GRACE_MS = 1000;
 const LEFTOVERS = 'Mainsheet ends what the script has left in the background.';
-/** The longest time a timer can run. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** What a program is run with, beside what its step has. */
 export interface ProgramRun {
@@ -103,7 +100,7 @@ export function createRunProgram(deps: {
       async function stop(graceMs: number): Promise<void> {
         if (!mustFinish) return await group.end(graceMs);
         await interrupt(id);
-        await within(isStopping(context.signal) ? killGraceMs : FINISH_MS, program.ended);
+        await within(clock, isStopping(context.signal) ? killGraceMs : FINISH_MS, program.ended);
         await group.end(Math.min(killGraceMs, LEFTOVER_GRACE_MS));
       }
 
@@ -125,7 +122,7 @@ export function createRunProgram(deps: {
         ]);
         if (end === 'exited') {
           output.ended();
-          await within(DRAIN_MS, forwarded);
+          await within(clock, DRAIN_MS, forwarded);
           if (!(await group.vanishes(SETTLE_MS))) {
             context.log('stderr', `${atLineStart ? '' : '\n'}${LEFTOVERS}\n`);
             await group.end(Math.min(killGraceMs, LEFTOVER_GRACE_MS));
@@ -139,7 +136,7 @@ export function createRunProgram(deps: {
         await forwarded;
 
         if (end === 'cancelled') return { result: cancelled(context.signal) };
-        if (end === 'late') return { result: late(context.timeoutMs) };
+        if (end === 'late') return { result: timedOut(context.timeoutMs) };
         const ended = await program.ended;
         return { ended, blame: limitWatch.blame(ended) };
       } catch (error) {
@@ -162,13 +159,8 @@ export function createRunProgram(deps: {
     const until = clock.elapsed() + MOST_DRAIN_MS;
     for (let before = -1; before !== seen() && clock.elapsed() < until;) {
       before = seen();
-      await within(DRAIN_MS, forwarded);
+      await within(clock, DRAIN_MS, forwarded);
     }
-  }
-
-  async function within(ms: number, promise: Promise<unknown>): Promise<void> {
-    const done = new AbortController();
-    await Promise.race([promise, clock.sleep(ms, done.signal)]).finally(() => done.abort());
   }
 }
 
@@ -194,23 +186,4 @@ async function aborted(signal: AbortSignal, over: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => {
     signal.addEventListener('abort', () => resolve(), { once: true, signal: over });
   });
-}
-
-/** Whether it is no cancel of the run: this process stops, or has lost the run. */
-function isStopping({ aborted, reason }: AbortSignal): boolean {
-  return aborted && (reason as { kind?: unknown } | undefined)?.kind === 'interrupt';
-}
-
-function late(timeoutMs: number): StepResult {
-  return { outcome: 'timed-out', reason: `it took longer than its ${formatDuration(timeoutMs)}` };
-}
-
-/** The step's end when its signal is aborted. */
-export function cancelled(signal: AbortSignal): StepResult {
-  const reason: unknown = signal.reason;
-  if (typeof reason === 'string') return { outcome: 'cancelled', reason };
-  if (reason instanceof Error) return { outcome: 'cancelled', reason: describeError(reason) };
-  const given =
-    typeof reason === 'object' && reason !== null && 'reason' in reason ? reason.reason : undefined;
-  return { outcome: 'cancelled', reason: typeof given === 'string' ? given : 'cancelled' };
 }

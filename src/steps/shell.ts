@@ -9,10 +9,11 @@ import { limitsWithin, type StepLimits } from '../lib/step-limits.ts';
 import type { ShellStepSpec } from '../model/deployment-spec.ts';
 import type { StepKind, StepResult } from './contract.ts';
 import { OutputsError, readOutputs } from './outputs.ts';
-import { exitReason, signalReason } from './exit-reason.ts';
-import type { Ended } from './program.ts';
-import { cancelled, type RunProgram } from './run-program.ts';
+import { cancelled, failedStep, reasonOf, succeeded, type Ended } from './ending.ts';
+import type { RunProgram } from './run-program.ts';
 import { writeNew } from './write-new.ts';
+
+const GONE = 'the working directory is gone';
 
 /** What scripts are run with: `<path> <args> <script>`. */
 export interface ShellProgram {
@@ -58,7 +59,7 @@ export function createShellStep(deps: {
   return async (context) => {
     if (context.signal.aborted) return cancelled(context.signal);
     const { directory, scratch, step } = context;
-    if (!(await isThere(directory))) return gone(undefined);
+    if (!(await isThere(directory))) return failedStep(GONE);
     const script = join(scratch, 'script.sh');
     const output = join(scratch, 'output');
     await makeOwn(scratch, user);
@@ -76,7 +77,7 @@ export function createShellStep(deps: {
       limits: limitsWithin(step.limits ?? {}, deps.limits ?? {}),
     });
     if ('result' in end) return end.result;
-    if (end.ended.exitCode === 0 && !(await isThere(directory))) return gone(0);
+    if (end.ended.exitCode === 0 && !(await isThere(directory))) return failedStep(GONE, 0);
     return await resultOf(end.ended, output, end.blame);
   };
 }
@@ -84,18 +85,14 @@ export function createShellStep(deps: {
 async function resultOf(ended: Ended, output: string, blame: string): Promise<StepResult> {
   const { exitCode } = ended;
   if (exitCode !== 0) {
-    const reason = exitCode === null ? signalReason(ended.signal) : exitReason(exitCode);
-    return {
-      outcome: 'failed',
-      exitCode: exitCode ?? undefined,
-      reason: blame === '' ? reason : `${reason}, ${blame}`,
-    };
+    const reason = blame === '' ? reasonOf(ended) : `${reasonOf(ended)}, ${blame}`;
+    return failedStep(reason, exitCode ?? undefined);
   }
   try {
-    return { outcome: 'succeeded', exitCode, outputs: await readOutputs(output) };
+    return succeeded(await readOutputs(output));
   } catch (error) {
     if (!(error instanceof OutputsError)) throw error;
-    return { outcome: 'failed', exitCode, reason: error.message };
+    return failedStep(error.message, exitCode);
   }
 }
 
@@ -103,8 +100,4 @@ async function resultOf(ended: Ended, output: string, blame: string): Promise<St
 async function isThere(directory: string): Promise<boolean> {
   const status = await stat(directory).catch(() => undefined);
   return status?.isDirectory() === true && (status.mode & constants.S_IXUSR) !== 0;
-}
-
-function gone(exitCode: number | undefined): StepResult {
-  return { outcome: 'failed', exitCode, reason: 'the working directory is gone' };
 }

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as dial, type Socket } from 'node:net';
 import type { Algorithms, Client, ClientChannel, ServerHostKeyAlgorithm } from 'ssh2';
-import type { Clock } from '../lib/clock.ts';
 import { describeError, hintOf } from '../lib/errors.ts';
 import type { HostKey, SshStepSpec } from '../model/deployment-spec.ts';
 import type { StepContext } from './contract.ts';
@@ -27,6 +26,8 @@ export interface Shell {
   ended: { code: number | null | undefined; signal: string | null };
   /** Resolves when it has ended. */
   exited: Promise<void>;
+  /** Resolves when nothing more comes from it, also because the connection broke. */
+  closed: Promise<void>;
 }
 
 /** Logged in, with a shell. */
@@ -101,15 +102,11 @@ export async function openShell(client: Client): Promise<Shell> {
           resolveExit();
         });
       });
-      resolve({ channel, ended, exited });
+      channel.on('error', () => {});
+      const closed = new Promise<void>((over) => channel.on('close', () => over()));
+      resolve({ channel, ended, exited, closed });
     });
   });
-}
-
-/** Resolves when the promise does, or after so many milliseconds. */
-export async function within(clock: Clock, ms: number, promise: Promise<void>): Promise<void> {
-  const done = new AbortController();
-  await Promise.race([promise, clock.sleep(ms, done.signal)]).finally(() => done.abort());
 }
 
 /** Connected to an address that was checked. */

@@ -4,9 +4,8 @@ import { describeError } from '../lib/errors.ts';
 import type { SshStepSpec } from '../model/deployment-spec.ts';
 import type { StepContext, StepResult } from './contract.ts';
 import { environmentElsewhere } from './environment.ts';
-import { exitReason, signalReason } from './exit-reason.ts';
-import { failedStep } from './remote.ts';
-import { within, type Connection } from './ssh-connection.ts';
+import { failedStep, reasonOf, succeeded, within } from './ending.ts';
+import type { Connection } from './ssh-connection.ts';
 import { exported, quoted } from './ssh-program.ts';
 
 /** How long what the script left in the background may be silent before its output is not waited for any more. */
@@ -17,7 +16,7 @@ const ENDING_MS = 5000;
 /** Runs a script that ends with its connection. Throws the signal's reason when that came first. */
 export async function runOnce(
   { clock, killGraceMs }: { clock: Clock; killGraceMs: number },
-  { client, channel, ended, exited }: Connection,
+  { client, channel, ended, exited, closed }: Connection,
   context: StepContext<SshStepSpec>,
   signal: AbortSignal,
 ): Promise<StepResult> {
@@ -29,10 +28,8 @@ export async function runOnce(
   };
   channel.setEncoding('utf8').on('data', show('stdout'));
   channel.stderr.setEncoding('utf8').on('data', show('stderr'));
-  const closed = new Promise<void>((resolve) => channel.on('close', () => resolve()));
   // A connection that breaks closes the channel, too.
   client.on('error', (error) => log('stderr', `${step.host}: ${describeError(error)}\n`));
-  channel.on('error', () => {});
   channel.write(shellInput(environmentElsewhere(context), step.run, killGraceMs));
 
   const stopped = new AbortController();
@@ -58,12 +55,11 @@ export async function runOnce(
 }
 
 function resultOf({ host }: SshStepSpec, { code, signal }: Connection['ended']): StepResult {
-  if (code === 0) return { outcome: 'succeeded', exitCode: 0, outputs: {} };
+  if (code === 0) return succeeded();
   if (code === undefined) {
     return failedStep(`the connection to ${host} ended before the script did: it may go on there`);
   }
-  const reason = code === null ? signalReason(signal) : exitReason(code);
-  return { outcome: 'failed', exitCode: code ?? undefined, reason };
+  return failedStep(reasonOf({ exitCode: code, signal }), code ?? undefined);
 }
 
 /**

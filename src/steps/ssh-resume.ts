@@ -1,21 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import type { Clock } from '../lib/clock.ts';
 import { describeError, errorCode } from '../lib/errors.ts';
 import type { SshStepSpec } from '../model/deployment-spec.ts';
 import type { StepContext, StepResult } from './contract.ts';
 import { environmentElsewhere } from './environment.ts';
-import { exitReason } from './exit-reason.ts';
+import { failedStep, isStopping, readKept, reasonOf, succeeded, within } from './ending.ts';
 import { createRemoteOutput, type RemoteOutput, type Shown } from './remote-output.ts';
-import { failedStep, isCancelled } from './remote.ts';
-import {
-  logIn,
-  openShell,
-  SshError,
-  within,
-  type Connection,
-  type Shell,
-} from './ssh-connection.ts';
+import { logIn, openShell, SshError, type Connection, type Shell } from './ssh-connection.ts';
 import { createFrames, type End } from './ssh-frames.ts';
 import { followInput, forgetInput, greetingOf, stopInput } from './ssh-program.ts';
 import type { Targets } from './targets.ts';
@@ -61,7 +52,7 @@ export async function runResumable(
   context: StepContext<SshStepSpec>,
   signal: AbortSignal,
 ): Promise<StepResult> {
-  const before = context.kept === undefined ? undefined : (JSON.parse(context.kept) as Kept);
+  const before = readKept<Kept>(context.kept);
   if (before?.result !== undefined) return before.result;
   const nothing: Shown = { at: 0, more: 0 };
   let kept = before ?? { id: `mainsheet-${randomUUID()}`, stdout: nothing, stderr: nothing };
@@ -93,7 +84,7 @@ export async function runResumable(
       return result;
     });
   } catch (error) {
-    const isToEnd = signal.aborted && (!context.signal.aborted || isCancelled(context.signal));
+    const isToEnd = signal.aborted && !isStopping(context.signal);
     if (isToEnd && attempt.hasBegun) await endThere(attempt);
     throw error;
   }
@@ -128,14 +119,12 @@ async function followToEnd(
 /** How the script came out; undefined when the connection ended before it. Throws the signal's reason when that comes first. */
 async function follow(
   { context, deps, id, output }: Attempt,
-  { client, channel, ended }: Connection,
+  { client, channel, ended, closed }: Connection,
   signal: AbortSignal,
 ): Promise<End | undefined> {
   const from = { o: output.stdout.at(), e: output.stderr.at() };
   const frames = createFrames(greetingOf(id), from);
   client.on('error', () => {});
-  channel.on('error', () => {});
-  const closed = new Promise<void>((resolve) => channel.on('close', () => resolve()));
   channel.stderr.resume();
   const stop = () => channel.destroy();
   signal.addEventListener('abort', stop, { once: true });
@@ -195,11 +184,10 @@ async function say(
   ms: number,
   open?: Shell,
 ): Promise<boolean> {
-  const { channel, ended } = open ?? (await openShell(client));
-  channel.on('error', () => {}).resume();
+  const { channel, ended, closed } = open ?? (await openShell(client));
+  channel.resume();
   channel.stderr.resume();
   client.on('error', () => {});
-  const closed = once(channel, 'close').then(() => {});
   channel.write(input);
   await within(clock, ms, closed);
   return ended.code !== undefined;
@@ -216,6 +204,6 @@ function resultOf({ host }: SshStepSpec, end: End): StepResult {
     return failedStep(`it ended on ${host} without an exit status: ${why}`);
   }
   const { status } = end;
-  if (status === 0) return { outcome: 'succeeded', exitCode: 0, outputs: {} };
-  return { outcome: 'failed', exitCode: status, reason: exitReason(status) };
+  if (status === 0) return succeeded();
+  return failedStep(reasonOf({ exitCode: status, signal: null }), status);
 }

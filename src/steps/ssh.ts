@@ -1,10 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
-import { formatDuration } from '../lib/duration.ts';
-import { describeError, hintOf } from '../lib/errors.ts';
 import type { SshStepSpec } from '../model/deployment-spec.ts';
 import type { StepKind } from './contract.ts';
-import { failedStep } from './remote.ts';
-import { cancelled } from './run-program.ts';
+import { withinTime } from './ending.ts';
 import { logIn } from './ssh-connection.ts';
 import { runOnce } from './ssh-once.ts';
 import { runResumable } from './ssh-resume.ts';
@@ -20,24 +17,11 @@ export function createSshStep(deps: {
   clock: Clock;
   killGraceMs: number;
 }): StepKind<SshStepSpec> {
-  return async (context) => {
-    const late = AbortSignal.timeout(Math.min(context.timeoutMs, 2 ** 31 - 1));
-    const signal = AbortSignal.any([context.signal, late]);
-    try {
+  return async (context) =>
+    await withinTime(context, async (signal) => {
       signal.throwIfAborted();
       if (context.step.resume) return await runResumable(deps, context, signal);
       using connection = await logIn(deps.targets, context, signal);
       return await runOnce(deps, connection, context, signal);
-    } catch (error) {
-      if (context.signal.aborted) return cancelled(context.signal);
-      if (late.aborted) {
-        return {
-          outcome: 'timed-out',
-          reason: `it took longer than its ${formatDuration(context.timeoutMs)}`,
-        };
-      }
-      const hint = hintOf(error);
-      return failedStep(`${describeError(error)}${hint === undefined ? '' : ` (${hint})`}`);
-    }
-  };
+    });
 }

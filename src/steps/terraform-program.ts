@@ -6,8 +6,7 @@ import type { Clock } from '../lib/clock.ts';
 import { limitsWithin, type StepLimits } from '../lib/step-limits.ts';
 import type { TerraformStepSpec } from '../model/deployment-spec.ts';
 import type { StepContext, StepResult } from './contract.ts';
-import { exitReason, signalReason } from './exit-reason.ts';
-import { failedStep } from './remote.ts';
+import { failedStep, reasonOf } from './ending.ts';
 import type { RunProgram } from './run-program.ts';
 
 /** Characters of what it prints that are looked through. */
@@ -55,14 +54,13 @@ export async function openTerraform(
       },
     );
     if ('result' in end) return end;
-    const { exitCode, signal } = end.ended;
+    const { exitCode } = end.ended;
     if (exitCode !== null && good.includes(exitCode)) {
       return { exitCode, stdout: cleanText(seen.stdout) };
     }
-    const how = exitCode === null ? signalReason(signal) : exitReason(exitCode);
     const blame = end.blame === '' ? '' : `, ${end.blame}`;
     const said = whatIsWrong(cleanText(seen.stderr), program);
-    return { result: failedStep(`${program} ${args[0]}: ${said}${how}${blame}`) };
+    return { result: failedStep(`${program} ${args[0]}: ${said}${reasonOf(end.ended)}${blame}`) };
   };
 }
 

@@ -8,7 +8,7 @@ import type { TerraformStepSpec } from '../model/deployment-spec.ts';
 import { renderJson, renderTemplate } from '../spec/expressions.ts';
 import type { StepContext, StepKind, StepResult } from './contract.ts';
 import type { PlanFiles } from './plan-files.ts';
-import { failedStep } from './remote.ts';
+import { failedStep, readKept, succeeded } from './ending.ts';
 import type { RunProgram } from './run-program.ts';
 import { openTerraform, type Terraform } from './terraform-program.ts';
 import { writeNew } from './write-new.ts';
@@ -43,7 +43,7 @@ export function createTerraformStep(deps: TerraformDeps): StepKind<TerraformStep
     await makeOwn(context.scratch, deps.user);
     const ready = await prepare(terraform, context);
     if (ready !== undefined) return ready;
-    const kept = readKept(context.kept);
+    const kept = readKept<Kept>(context.kept);
     if (kept?.phase === 'planned' && kept.plan === context.approved) {
       const plan = await deps.plans.read(kept.plan);
       if (plan !== undefined) {
@@ -106,7 +106,7 @@ async function plan(
       detail: summaryOf(said.stdout, changes),
     };
   }
-  if (!changes) return { outcome: 'succeeded', exitCode: 0, outputs: {} };
+  if (!changes) return succeeded();
   return await apply(terraform, context);
 }
 
@@ -117,7 +117,7 @@ async function apply(
   await context.keep(JSON.stringify({ phase: 'applying' } satisfies Kept));
   const said = await terraform(['apply', NEVER_ASK, LOCK, planIn(context)]);
   await rm(planIn(context), { force: true });
-  return 'result' in said ? said.result : { outcome: 'succeeded', exitCode: 0, outputs: {} };
+  return 'result' in said ? said.result : succeeded();
 }
 
 function planIn({ scratch }: Pick<StepContext, 'scratch'>): string {
@@ -139,8 +139,4 @@ async function readPlan(context: StepContext<TerraformStepSpec>): Promise<Buffer
 function summaryOf(stdout: string, changes: boolean): string {
   if (!changes) return 'no changes';
   return /^Plan: (.{1,200}?)\.?$/m.exec(stdout)?.[1] ?? 'changes of outputs';
-}
-
-function readKept(text: string | undefined): Kept | undefined {
-  return text === undefined ? undefined : (JSON.parse(text) as Kept);
 }

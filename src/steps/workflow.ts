@@ -5,7 +5,8 @@ import type { Json } from '../model/event.ts';
 import type { StepSpec, WorkflowStepSpec } from '../model/deployment-spec.ts';
 import { renderJson, renderTemplate } from '../spec/expressions.ts';
 import type { StepContext, StepKind } from './contract.ts';
-import { failedStep, runRemote, type Look, type Remote } from './remote.ts';
+import { failedStep, succeeded } from './ending.ts';
+import { runRemote, type Look, type Remote } from './remote.ts';
 
 /** What is asked costs requests of the limit that all of GitHub's API has in an hour. */
 const LOOK_EVERY_MS = 15_000;
@@ -54,11 +55,11 @@ function workflow(github: Workflows, { step, values, log }: StepContext<Workflow
 
   async function lookForRun(id: string): Promise<Look> {
     const run = await github.find(which, id);
-    if (run !== undefined) return { state: 'going on', work: workOf(id, run) };
+    if (run !== undefined) return workOf(id, run);
     looks += 1;
-    if (looks < MOST_WAITING) return { state: 'going on' };
+    if (looks < MOST_WAITING) return undefined;
     const hint = 'give the workflow a run-name with the id that it is passed';
-    return { state: 'over', result: failedStep(`no run has ${id} in its name (${hint})`) };
+    return failedStep(`no run has ${id} in its name (${hint})`);
   }
 
   async function lookAtRun(number: number): Promise<Look> {
@@ -73,18 +74,14 @@ function workflow(github: Workflows, { step, values, log }: StepContext<Workflow
         `${name}: ${state.replaceAll('_', ' ')}${url === undefined ? '' : ` ${url}`}\n`,
       );
     }
-    if (run.conclusion === undefined) return { state: 'going on' };
+    if (run.conclusion === undefined) return undefined;
     if (run.conclusion === 'success') {
-      const outputs = { workflow_run: String(number), workflow_url: run.url };
-      return { state: 'over', result: { outcome: 'succeeded', exitCode: 0, outputs } };
+      return succeeded({ workflow_run: String(number), workflow_url: run.url });
     }
     const bad = run.jobs.filter(({ state }) => !['success', 'skipped', 'neutral'].includes(state));
     const jobs = bad.slice(0, 5).map(({ name, state }) => `${name} (${state})`);
     const among = jobs.length === 0 ? '' : `: ${jobs.join(', ')}`;
-    return {
-      state: 'over',
-      result: failedStep(`workflow run ${number} ended with ${run.conclusion}${among}`),
-    };
+    return failedStep(`workflow run ${number} ended with ${run.conclusion}${among}`);
   }
 
   return {

@@ -10,13 +10,12 @@ import { createBroadcast } from '../../src/lib/broadcast.ts';
 import { systemClock, type Clock } from '../../src/lib/clock.ts';
 import { maskText } from '../../src/lib/masking.ts';
 import { createSeal, type Seal } from '../../src/lib/seal.ts';
-import type { DeploymentSpec, NotifySpec } from '../../src/model/deployment-spec.ts';
+import type { DeploymentSpec, NotifySpec, ShellStepSpec } from '../../src/model/deployment-spec.ts';
 import type { News } from '../../src/model/news.ts';
 import { RUN_STATES, type Run, type Step } from '../../src/model/run.ts';
 import { createExecute } from '../../src/runs/execute.ts';
 import { toKeep } from '../../src/runs/outputs.ts';
 import type { Outcome } from '../../src/runs/outcome.ts';
-import { createSteps } from '../../src/steps/index.ts';
 import { createRunProgram } from '../../src/steps/run-program.ts';
 import type { StepContext } from '../../src/steps/contract.ts';
 import { environmentElsewhere } from '../../src/steps/environment.ts';
@@ -25,16 +24,6 @@ import { openSqlite } from '../../src/store/engine.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
 import { sampleRun } from '../store/samples.ts';
 import { sampleLoaded } from './samples.ts';
-
-const notHere = () => Promise.reject(new Error('no test has such a step'));
-const NO_OTHERS = {
-  http: notHere,
-  awx: notHere,
-  jenkins: notHere,
-  workflow: notHere,
-  terraform: notHere,
-  ssh: notHere,
-};
 
 // To root nothing is read-only, so root becomes another user for this file, which has a process of its own.
 const NOBODY = 65_534;
@@ -479,13 +468,11 @@ async function executed(options: {
         retain: async () => {},
         sweep: async () => {},
       },
-      steps: createSteps({
-        shell: async (context) => {
-          await options.see?.(context);
-          return await createShellStep({ runProgram, shell })(context);
-        },
-        ...NO_OTHERS,
-      }),
+      steps: async (context) => {
+        const shellContext = context as StepContext<ShellStepSpec>;
+        await options.see?.(shellContext);
+        return await createShellStep({ runProgram, shell })(shellContext);
+      },
       inherited: { PATH: process.env['PATH'] },
       clock: options.clock ?? systemClock,
       news: createBroadcast<News>(),
