@@ -9,8 +9,7 @@ import { checkSha } from '../lib/names.ts';
 import { makeOwn, type Owner } from '../lib/owner.ts';
 import { laneDirectory, repositoryDirectory } from './directory-names.ts';
 import { gitStopped } from './git-failure.ts';
-import type { Inherited } from './git-process.ts';
-import { createLocalGit } from './local-git.ts';
+import { createLocalGit, type Inherited } from './git-process.ts';
 import type { Mirrors } from './mirrors.ts';
 import { giveName, nameOf, unname } from './work-tree-name.ts';
 import {

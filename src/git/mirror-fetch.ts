@@ -7,7 +7,7 @@ import { createMutex } from '../lib/mutex.ts';
 import { createSingleFlight } from '../lib/single-flight.ts';
 import { repositoryDirectory } from './directory-names.ts';
 import { gitStopped } from './git-failure.ts';
-import type { LocalGit } from './local-git.ts';
+import type { LocalGit } from './git-process.ts';
 import { cleanMirror, countPacks, isMirror, makeMirror } from './mirror-directory.ts';
 import type { RemoteGit } from './remote-git.ts';
 import type { Stoppable } from './server-refs.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { errorCode, TerminalError } from '../lib/errors.ts';
 import { checkSha } from '../lib/names.ts';
 import { repositoryDirectory } from './directory-names.ts';
-import type { LocalGit } from './local-git.ts';
+import type { LocalGit } from './git-process.ts';
 import { isMirror } from './mirror-directory.ts';
 import type { MirrorFetch } from './mirror-fetch.ts';
 import type { ServerRefs, Stoppable } from './server-refs.ts';

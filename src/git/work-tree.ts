@@ -6,7 +6,7 @@ import { errorCode, RetryableError, TerminalError } from '../lib/errors.ts';
 import { handOver, letPass, type Owner } from '../lib/owner.ts';
 import { findStray, readIndex } from './exactness.ts';
 import { keepFile, makeGitDirectory, MIRROR, setBack, WORK_TREE } from './git-directory.ts';
-import type { LocalGit } from './local-git.ts';
+import type { LocalGit } from './git-process.ts';
 import { giveStepsGit } from './steps-git.ts';
 
 /** Where a checkout lives: `tree` is what steps see, `git` is ours. */

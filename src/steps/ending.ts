@@ -84,8 +84,8 @@ function signalReason(signal: string | null): string {
 }
 
 /** What an attempt before has kept, as its kind wrote it; undefined for a first one. */
-export function readKept<Kept>(text: string | undefined): Kept | undefined {
-  return text === undefined ? undefined : (JSON.parse(text) as Kept);
+export function readKept(text: string | undefined): unknown {
+  return text === undefined ? undefined : JSON.parse(text);
 }
 
 /** Resolves when the promise does, or after so many milliseconds. */

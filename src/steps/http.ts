@@ -41,7 +41,7 @@ interface Turn {
 /** A request, and what its answer must be; repeated until the answer says that what it began is done. */
 export function createHttpStep(deps: { ask: Ask; clock: Clock }): StepKind<HttpStepSpec> {
   return async (context) => {
-    const kept = readKept<Kept>(context.kept);
+    const kept = readKept(context.kept) as Kept | undefined;
     if (kept !== undefined) context.log('stdout', 'Going on with what was answered before\n');
     if (kept !== undefined && 'result' in kept) return kept.result;
     const keep = async (what: Kept) => {
@@ -57,7 +57,7 @@ export function createHttpStep(deps: { ask: Ask; clock: Clock }): StepKind<HttpS
 
 /** Whether what an http step has kept leaves open whether a request was sent that changes something. */
 export function isInDoubt(kept: string): boolean {
-  const read = readKept<Kept>(kept);
+  const read = readKept(kept) as Kept | undefined;
   return read !== undefined && 'next' in read;
 }
 

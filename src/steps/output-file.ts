@@ -1,8 +1,8 @@
-import { closeSync, constants, ftruncateSync, openSync } from 'node:fs';
+import { constants, ftruncateSync, openSync } from 'node:fs';
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
-import { forwardText, type ProgramOutput } from './output-text.ts';
+import { createRelease, forwardBoth, type ProgramOutput } from './output-text.ts';
 
 /** Of each of the two. More than a log takes. */
 const MOST_BYTES = 32 * 1024 * 1024;
@@ -46,13 +46,8 @@ export async function openOutputFiles(
     stdout: stdout.writer,
     stderr: stderr.writer,
     handedOver: () => files.forEach((file) => file.release()),
-    async forward(log) {
-      const isClosed = () => closed;
-      await Promise.all([
-        forwardText(follow(stdout), (text) => log('stdout', text), isClosed),
-        forwardText(follow(stderr), (text) => log('stderr', text), isClosed),
-      ]);
-    },
+    forward: (log) =>
+      forwardBoth({ stdout: follow(stdout), stderr: follow(stderr) }, log, () => closed),
     ended: () => over.abort(),
     close() {
       closed = true;
@@ -78,11 +73,7 @@ async function openFile(path: string): Promise<OutputFile> {
   await rm(path, { force: true });
   const writer = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL, 0o600);
   const reader = await open(path, O_RDWR | O_NOFOLLOW);
-  let released = false;
-  const release = () => {
-    if (!released) closeSync(writer);
-    released = true;
-  };
+  const release = createRelease(writer);
   return {
     reader,
     writer,

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
-import { closeSync, constants, fchownSync, openSync, unlinkSync } from 'node:fs';
+import { constants, fchownSync, openSync, unlinkSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { MainsheetError } from '../lib/errors.ts';
 import type { Owner } from '../lib/owner.ts';
-import { forwardText, type ProgramOutput } from './output-text.ts';
+import { createRelease, forwardBoth, type ProgramOutput } from './output-text.ts';
 
 /**
  * Opens two named pipes in `directory` and removes their names at once. Node's own pipes to child processes are sockets,
@@ -26,7 +26,6 @@ export async function openOutputPipes(directory: string, user?: Owner): Promise<
   const stdout = openPipe(paths.stdout, user);
   const stderr = openPipe(paths.stderr, user);
   let closed = false;
-  const isClosed = () => closed;
 
   return {
     stdout: stdout.writer,
@@ -35,12 +34,8 @@ export async function openOutputPipes(directory: string, user?: Owner): Promise<
       stdout.release();
       stderr.release();
     },
-    async forward(log) {
-      await Promise.all([
-        forwardText(stdout.reader, (text) => log('stdout', text), isClosed),
-        forwardText(stderr.reader, (text) => log('stderr', text), isClosed),
-      ]);
-    },
+    forward: (log) =>
+      forwardBoth({ stdout: stdout.reader, stderr: stderr.reader }, log, () => closed),
     // A pipe ends by itself.
     ended() {},
     close() {
@@ -67,13 +62,6 @@ function openPipe(path: string, user: Owner | undefined): Pipe {
   const writer = openSync(path, O_WRONLY);
   unlinkSync(path);
   if (user !== undefined) fchownSync(fd, user.uid, user.gid);
-  let released = false;
-  return {
-    reader: new Socket({ fd, readable: true, writable: false }),
-    writer,
-    release() {
-      if (!released) closeSync(writer);
-      released = true;
-    },
-  };
+  const reader = new Socket({ fd, readable: true, writable: false });
+  return { reader, writer, release: createRelease(writer) };
 }

@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createFairTurn } from '../lib/fair-turn.ts';
@@ -21,7 +22,7 @@ export interface ProgramOutput {
 }
 
 /** Calls `log` with the text of `chunks`, in pieces of whole characters. Throws what `chunks` throws, unless `isClosed` by then. */
-export async function forwardText(
+async function forwardText(
   chunks: AsyncIterable<Buffer>,
   log: (text: string) => void,
   isClosed: () => boolean,
@@ -54,4 +55,25 @@ function* piecesOf(text: string): Generator<string> {
     yield piece;
     start += piece.length;
   }
+}
+
+/** Both streams, as `ProgramOutput.forward` has it. */
+export async function forwardBoth(
+  chunks: Record<'stdout' | 'stderr', AsyncIterable<Buffer>>,
+  log: (stream: 'stdout' | 'stderr', text: string) => void,
+  isClosed: () => boolean,
+): Promise<void> {
+  await Promise.all([
+    forwardText(chunks.stdout, (text) => log('stdout', text), isClosed),
+    forwardText(chunks.stderr, (text) => log('stderr', text), isClosed),
+  ]);
+}
+
+/** Closes a file descriptor, once. */
+export function createRelease(descriptor: number): () => void {
+  let released = false;
+  return () => {
+    if (!released) closeSync(descriptor);
+    released = true;
+  };
 }

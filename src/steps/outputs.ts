@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { TerminalError } from '../lib/errors.ts';
+import { errorCode, TerminalError } from '../lib/errors.ts';
 
 const MAX_BYTES = 1024 * 1024;
 const MAX_OUTPUTS = 100;
@@ -69,7 +69,7 @@ async function readText(path: string): Promise<string> {
     const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
     file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return '';
+    if (errorCode(error) === 'ENOENT') return '';
     throw new OutputsError('the file of the outputs could not be opened: the step changed it', {
       cause: error,
     });
@@ -90,8 +90,4 @@ async function readText(path: string): Promise<string> {
   } finally {
     await file.close();
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

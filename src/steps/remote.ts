@@ -74,7 +74,7 @@ export async function runRemote(
   connect: (signal: AbortSignal, output: RemoteOutput) => Remote,
 ): Promise<StepResult> {
   let begun: Begun | undefined;
-  const shown = readKept<Kept>(context.kept)?.shown ?? { at: 0, more: 0 };
+  const shown = (readKept(context.kept) as Kept | undefined)?.shown ?? { at: 0, more: 0 };
   const output = createRemoteOutput(context, shown, (now) => {
     if (begun !== undefined) begun = { ...begun, shown: now };
     return JSON.stringify(begun);
@@ -122,7 +122,7 @@ async function begin(
   system: Remote,
   signal: AbortSignal,
 ): Promise<Begun> {
-  const kept = readKept<Kept>(context.kept);
+  const kept = readKept(context.kept) as Kept | undefined;
   if (kept?.work !== undefined) {
     context.log('stdout', 'Going on with what was started before\n');
     return { ...kept, work: kept.work };

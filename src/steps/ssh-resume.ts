@@ -52,7 +52,7 @@ export async function runResumable(
   context: StepContext<SshStepSpec>,
   signal: AbortSignal,
 ): Promise<StepResult> {
-  const before = readKept<Kept>(context.kept);
+  const before = readKept(context.kept) as Kept | undefined;
   if (before?.result !== undefined) return before.result;
   const nothing: Shown = { at: 0, more: 0 };
   let kept = before ?? { id: `mainsheet-${randomUUID()}`, stdout: nothing, stderr: nothing };

@@ -1,7 +1,7 @@
 import { lchown, lstat, mkdtemp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
-import { describeError, MainsheetError } from '../lib/errors.ts';
+import { describeError, errorCode, MainsheetError } from '../lib/errors.ts';
 import { letPass, makeOwn, type Owner } from '../lib/owner.ts';
 import { discard } from '../lib/discard.ts';
 import { withoutNewPrivileges } from './no-new-privileges.ts';
@@ -114,7 +114,7 @@ async function isThere(path: string): Promise<boolean> {
     await lstat(path);
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    if (errorCode(error) === 'ENOENT') return false;
     throw error;
   }
 }

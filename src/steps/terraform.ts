@@ -43,7 +43,7 @@ export function createTerraformStep(deps: TerraformDeps): StepKind<TerraformStep
     await makeOwn(context.scratch, deps.user);
     const ready = await prepare(terraform, context);
     if (ready !== undefined) return ready;
-    const kept = readKept<Kept>(context.kept);
+    const kept = readKept(context.kept) as Kept | undefined;
     if (kept?.phase === 'planned' && kept.plan === context.approved) {
       const plan = await deps.plans.read(kept.plan);
       if (plan !== undefined) {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
-import { createLocalGit, type LocalGit } from '../../src/git/local-git.ts';
+import { createLocalGit, type LocalGit } from '../../src/git/git-process.ts';
 import { keepFile } from '../../src/git/git-directory.ts';
 import { commandLines, until } from './fixture.ts';
 
@@ -138,7 +138,7 @@ test(
     const { directory } = await fakeGit(t, '');
     const script = `
       import { closeSync, openSync } from 'node:fs';
-      import { createLocalGit } from ${JSON.stringify(import.meta.resolve('../../src/git/local-git.ts'))};
+      import { createLocalGit } from ${JSON.stringify(import.meta.resolve('../../src/git/git-process.ts'))};
       const git = createLocalGit({ environment: process.env, timeoutMs: 60_000, maxBytes: 1000, killAfterMs: 100 });
       const call = { doing: 'reading', args: ['version'], gitDirectory: process.argv[1] };
       const open = [];
