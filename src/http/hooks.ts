@@ -10,6 +10,7 @@ import type { Hooks, OpenHook } from '../controller/hooks/hooks.ts';
 import type { Clock } from '../lib/clock.ts';
 import { MainsheetError, withoutStack } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { senderOf } from '../lib/networks.ts';
 import type { Source } from '../sources/contract.ts';
 import type { IncomingDelivery } from '../store/inbox.ts';
 import { SOURCES } from '../sources/index.ts';
@@ -22,7 +23,7 @@ import { headerOf, send, sendProblem } from './plain.ts';
 import { ProblemError } from './problem.ts';
 import { createRateLimit } from './rate-limit.ts';
 import type { ReadBody } from './read-body.ts';
-import { addressKey, codeOf, refusalFor, type Refusals } from './refusals.ts';
+import { codeOf, refusalFor, type Refusals } from './refusals.ts';
 import type { Stopping } from './stopping.ts';
 import type { TakeIn } from './take-in.ts';
 
@@ -123,7 +124,7 @@ export function createHookHandler(deps: {
     const why = wanted && whyNotAdmitted(wanted, deps.clientCertificate(request));
     if (why !== undefined) throw new ProblemError(403, 'certificate-refused', why);
     const { rate, ratePerAddress } = open.hook;
-    const key = `${id} ${addressKey(client.address)}`;
+    const key = `${id} ${senderOf(client.address)}`;
     const tooMany =
       (rate && refusalFor(limits.wait(id, rate), 'the hook takes no more requests for now')) ??
       (ratePerAddress &&

@@ -1,8 +1,7 @@
-import { isIP } from 'node:net';
 import type { Clock } from '../lib/clock.ts';
 import { describeError, MainsheetError, withoutStack } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import { isPrivateAddress } from '../lib/networks.ts';
+import { isPrivateAddress, senderOf } from '../lib/networks.ts';
 import type { Client } from './client-address.ts';
 import type { Metrics } from './metrics.ts';
 import { ProblemError } from './problem.ts';
@@ -82,19 +81,5 @@ export function refusalFor(waitMs: number, message: string): ProblemError | unde
 /** What of an address fails counts by this key; undefined for one that may be a proxy's, behind which others stand. */
 function keyOf({ address, isForwarded }: Client): string | undefined {
   if (!isForwarded && isPrivateAddress(address)) return undefined;
-  return addressKey(address);
-}
-
-/** What requests of an address are counted by: who has one address of IPv6 has as many as there are in its /64. */
-export function addressKey(address: string): string {
-  return isIP(address) === 6 ? networkOf(address) : address;
-}
-
-/** The first 64 bits of an address of IPv6. */
-function networkOf(address: string): string {
-  const [head = '', tail] = address.split('::');
-  const left = head.split(':');
-  const right = tail === undefined ? [] : tail.split(':');
-  const zeros = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0');
-  return [...left, ...zeros, ...right].slice(0, 4).join(':');
+  return senderOf(address);
 }

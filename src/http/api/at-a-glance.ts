@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Gates } from '../../controller/operator/gates.ts';
-import { isoTime, type Clock } from '../../lib/clock.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { RUN_STATES, type Run } from '../../model/run.ts';
 import { readOverview, type OverviewDeps, type Place, type Running } from '../read/overview.ts';
 import {
@@ -11,9 +11,8 @@ import {
   runSchema,
   toCallback,
   toGate,
-  toPause,
-  toRun,
 } from './resources.ts';
+import type { Told } from './tell.ts';
 import { operation, type Operation } from './route.ts';
 
 const time = z.iso.datetime();
@@ -124,73 +123,52 @@ export function atAGlanceOperations(
         const overview = await readOverview(deps, viewer);
         const now = deps.clock.now();
         return {
-          at: isoTime(now),
+          ...overview,
+          at: now,
           places: overview.places.map(toPlace),
           running: overview.running.map((one) => toRunning(one, now)),
           blocked: await Promise.all(overview.blocked.map(blockedBy)),
-          pauses: overview.pauses.map(toPause),
-          rolledBack: overview.rolledBack.map(({ place, by, reason, at }) => ({
+          rolledBack: overview.rolledBack.map(({ place, ...one }) => ({
+            ...one,
             spec: place.spec,
             environment: place.environment,
             run: place.deployed?.run ?? '',
             sha: place.deployed?.sha ?? '',
-            by: by ?? null,
-            reason: reason ?? null,
-            at: isoTime(at),
           })),
           dead: overview.dead.map(toCallback),
-          problems: [...overview.problems],
-          stale: overview.stale,
         };
       },
     }),
   ];
 }
 
-function toPlace(place: Place): z.infer<typeof placeSchema> {
-  const { isRemoved, isMoreActive, pause, deployed, previews, active, recent, usualMs, ...named } =
-    place;
-  const last = recent.find(({ state }) => state !== 'superseded');
+function toPlace(place: Place): Told<typeof placeSchema> {
+  const { deployed } = place;
   return {
-    ...named,
-    removed: isRemoved,
-    paused: pause === undefined ? null : toPause(pause),
-    deployed:
-      deployed === undefined
-        ? null
-        : {
-            run: deployed.run,
-            ref: deployed.ref,
-            sha: deployed.sha,
-            title: deployed.commit?.title ?? null,
-            author: deployed.commit?.author ?? null,
-            cause: deployed.cause ?? null,
-            deployedAt: isoTime(deployed.deployedAt),
-          },
-    previews: previews ?? null,
-    active: active.map(toRun),
-    moreActive: isMoreActive,
-    last: last === undefined ? null : toRun(last),
-    usualMs: usualMs ?? null,
+    ...place,
+    removed: place.isRemoved,
+    paused: place.pause,
+    deployed: deployed && {
+      ...deployed,
+      title: deployed.commit?.title,
+      author: deployed.commit?.author,
+    },
+    moreActive: place.isMoreActive,
+    last: place.recent.find(({ state }) => state !== 'superseded'),
   };
 }
 
-function toRunning(
-  { run, commit: told, step, steps, usualMs }: Running,
-  now: number,
-): z.infer<typeof runningSchema> {
-  const { startedAt } = run;
+function toRunning(one: Running, now: number): Told<typeof runningSchema> {
+  const { run, commit: told } = one;
   return {
+    ...one,
     run: run.id,
     spec: run.spec,
     environment: run.environment,
     sha: run.sha,
-    title: told?.title ?? null,
-    author: told?.author ?? null,
-    startedAt: startedAt === undefined ? null : isoTime(startedAt),
-    elapsedMs: Math.max(0, now - (startedAt ?? now)),
-    usualMs: usualMs ?? null,
-    step: step === undefined ? null : { index: step.index, name: step.name },
-    steps,
+    title: told?.title,
+    author: told?.author,
+    startedAt: run.startedAt,
+    elapsedMs: Math.max(0, now - (run.startedAt ?? now)),
   };
 }

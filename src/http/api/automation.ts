@@ -1,11 +1,12 @@
 import * as z from 'zod';
-import { isoTime, type Clock } from '../../lib/clock.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { CHAIN_STATES } from '../../model/chain.ts';
 import { RUN_STATES } from '../../model/run.ts';
 import { describeWaits } from '../../model/step-gate.ts';
 import { readAutomation, type Automation } from '../read/automation.ts';
 import type { OverviewDeps } from '../read/overview.ts';
 import { previewSchema, toPreview } from './previews.ts';
+import type { Told } from './tell.ts';
 import { operation, type Operation } from './route.ts';
 
 const time = z.iso.datetime().describe('ISO 8601, UTC');
@@ -94,51 +95,38 @@ export function automationOperations(
   ];
 }
 
-function toAutomation(view: Automation): z.infer<typeof automationSchema> {
+function toAutomation(view: Automation): Told<typeof automationSchema> {
   return {
     chains: view.chains.map(({ nodes, edges }) => ({
       specs: nodes.map(({ spec: { name, environment } }) => ({
         spec: name,
         environment,
         state: view.places.get(name)?.state ?? 'none',
-        sha: view.places.get(name)?.deployed?.sha ?? null,
+        sha: view.places.get(name)?.deployed?.sha,
       })),
       links: edges.map(({ from, to, trigger }) => {
         const spec = nodes.find(({ spec: { name } }) => name === to)?.spec;
         return {
           from,
           to,
-          states: [...trigger.states],
+          states: trigger.states,
           soakSeconds: trigger.soakMs / 1000,
           gates: spec === undefined ? [] : describeWaits(spec),
         };
       }),
     })),
-    promotions: view.promotions.map(({ from, run, at, ...one }) => ({
+    promotions: view.promotions.map((one) => ({ ...one, run: one.run.id })),
+    batches: view.batches.map((one) => ({
       ...one,
-      from: from ?? null,
-      run: run.id,
-      at: at === undefined ? null : isoTime(at),
+      environment: one.of.environment,
+      until: one.closesAt,
     })),
-    batches: view.batches.map(({ spec, of, key, events, most, closesAt, run }) => ({
-      spec,
-      environment: of.environment,
-      key,
-      events,
-      most: most ?? null,
-      until: isoTime(closesAt),
-      run,
-    })),
-    schedules: view.schedules.map(({ spec, environment, schedule, next, last, missed }) => ({
-      spec,
-      environment,
-      cron: schedule.cron,
+    schedules: view.schedules.map(({ schedule, last, missed, ...one }) => ({
+      ...one,
+      ...schedule,
       timezone: schedule.timeZone,
-      ref: schedule.ref ?? null,
-      missed: schedule.missed,
-      next: next.map(isoTime),
-      last: last === undefined ? null : { due: isoTime(last.due), run: last.run.id },
-      lastSkipped: missed === undefined ? null : isoTime(missed),
+      last: last && { due: last.due, run: last.run.id },
+      lastSkipped: missed,
     })),
     previews: view.previews.map(toPreview),
   };

@@ -1,8 +1,8 @@
 import type { Context } from 'koa';
 import * as z from 'zod';
-import { isoTime, type Clock } from '../../lib/clock.ts';
+import type { Clock } from '../../lib/clock.ts';
 import type { StepLimits } from '../../lib/step-limits.ts';
-import { shareOf, type Difference, type Looked } from '../../controller/operator/backtest.ts';
+import { shareOf, type Looked } from '../../controller/operator/backtest.ts';
 import type { Barrier } from '../../store/barrier.ts';
 import { parseSpecs } from '../../spec/load.ts';
 import { formatProblem } from '../../spec/problem.ts';
@@ -11,6 +11,7 @@ import { hungUp } from '../hung-up.ts';
 import { ProblemError } from '../problem.ts';
 import { eventStream, type EventStream } from './event-stream.ts';
 import { reasonSchema } from './resources.ts';
+import { tell, type Told } from './tell.ts';
 import { operation, type Operation } from './route.ts';
 
 /** Between two events `progress`. */
@@ -30,6 +31,15 @@ const differenceSchema = z.object({
   run: z.string().nullable().describe('The run that was made then'),
   reasons: z.array(reasonSchema).describe('What the new specs say'),
   certain: z.boolean().describe('False where only git knows all changed files'),
+});
+
+const resultSchema = z.object({
+  since: z.iso.datetime(),
+  deliveries: z.int().describe('How many were looked at'),
+  deployed: z.int().describe('Decisions to deploy then'),
+  wouldDeploy: z.int().describe('Decisions to deploy now'),
+  total: z.int().describe('Differences in all; the newest 500 are listed'),
+  differences: z.array(differenceSchema),
 });
 
 /** What other specs would have made of the deliveries on disk. */
@@ -65,14 +75,7 @@ export function backtestOperations(deps: {
           .describe('Names of the only specs to compare. Default: all, also those that are gone'),
       }),
       alsoAnswers: ['text/event-stream'],
-      answer: z.object({
-        since: z.iso.datetime(),
-        deliveries: z.int().describe('How many were looked at'),
-        deployed: z.int().describe('Decisions to deploy then'),
-        wouldDeploy: z.int().describe('Decisions to deploy now'),
-        total: z.int().describe('Differences in all; the newest 500 are listed'),
-        differences: z.array(differenceSchema),
-      }),
+      answer: resultSchema,
       async serve({ ctx, viewer, body }) {
         const loaded = body.specs.map(({ file, text }) => parseSpecs(file, text, deps.stepLimits));
         const problems = loaded.flatMap((one) => one.problems);
@@ -87,23 +90,14 @@ export function backtestOperations(deps: {
         const hooks = loaded.flatMap((one) => one.hooks);
         const { newest, only } = body;
         const run = async (gone: AbortSignal, progress?: (looked: Looked) => void) => {
-          const result = await deps.runBacktest(
-            specs,
-            since,
-            {
-              hooks,
-              visible: viewer.visible,
-              ...(newest === undefined ? {} : { newest }),
-              ...(only === undefined ? {} : { only: new Set(only) }),
-              ...(progress === undefined ? {} : { progress }),
-            },
-            gone,
-          );
-          return {
-            ...result,
-            since: isoTime(since),
-            differences: result.differences.map(toDifference),
+          const more = {
+            hooks,
+            visible: viewer.visible,
+            ...(newest === undefined ? {} : { newest }),
+            ...(only === undefined ? {} : { only: new Set(only) }),
+            ...(progress === undefined ? {} : { progress }),
           };
+          return { ...(await deps.runBacktest(specs, since, more, gone)), since };
         };
         if (ctx.accepts('application/json', 'text/event-stream') !== 'text/event-stream') {
           return await run(hungUp(ctx));
@@ -119,7 +113,10 @@ export function backtestOperations(deps: {
 async function streamBacktest(
   ctx: Context,
   { clock, flushed }: { clock: Clock; flushed: Barrier },
-  run: (gone: AbortSignal, progress: (looked: Looked) => void) => Promise<unknown>,
+  run: (
+    gone: AbortSignal,
+    progress: (looked: Looked) => void,
+  ) => Promise<Told<typeof resultSchema>>,
 ): Promise<void> {
   const { promise: hasBegun, resolve: begin } = Promise.withResolvers<void>();
   let stream: EventStream | undefined;
@@ -128,7 +125,7 @@ async function streamBacktest(
   let told = Promise.resolve();
   const gone = new AbortController();
   let newest: Looked | undefined;
-  const tell = () => {
+  const tellHowFar = () => {
     if (stream === undefined || newest === undefined) return;
     if (clock.elapsed() - toldAt < TELL_EVERY_MS) return;
     toldAt = clock.elapsed();
@@ -139,16 +136,16 @@ async function streamBacktest(
   const running = run(gone.signal, (looked) => {
     newest = looked;
     begin();
-    tell();
+    tellHowFar();
   });
   await Promise.race([running, hasBegun]);
   const to = (stream = eventStream(ctx, flushed));
   // What is quick may have come far already.
-  tell();
+  tellHowFar();
   to.signal.addEventListener('abort', () => gone.abort(new Error('who asked has hung up')));
   running
     .then(
-      (result) => told.then(() => to.send('result', result)),
+      (result) => told.then(() => to.send('result', tell(resultSchema, result))),
       (error: unknown) => told.then(() => to.send('problem', toProblem(error))),
     )
     .catch(to.fail)
@@ -159,14 +156,4 @@ function toProblem(error: unknown): { code: string; detail: string; hint?: strin
   if (!(error instanceof ProblemError)) return { code: 'internal', detail: 'something went wrong' };
   const { code, message: detail, hint } = error;
   return { code, detail, ...(hint === undefined ? {} : { hint }) };
-}
-
-function toDifference(difference: Difference): z.input<typeof differenceSchema> {
-  return {
-    ...difference,
-    receivedAt: isoTime(difference.receivedAt),
-    ref: difference.ref ?? null,
-    sha: difference.sha ?? null,
-    run: difference.run ?? null,
-  };
 }

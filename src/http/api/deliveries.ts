@@ -11,8 +11,8 @@ import {
   runSchema,
   toDelivery,
   toExplanation,
-  toRun,
 } from './resources.ts';
+import { tell } from './tell.ts';
 import { listOf, operation, pageQuery, toPageRequest, type Operation } from './route.ts';
 
 /** Deliveries: what came, what was decided, and why. */
@@ -39,7 +39,7 @@ export function deliveryOperations(deps: {
           ...filter,
           visible: viewer.visible,
         });
-        return { items: items.map(toDelivery), next: next ?? null };
+        return { items: items.map(toDelivery), next };
       },
     }),
     operation('get', '/deliveries/{id}', {
@@ -54,10 +54,11 @@ export function deliveryOperations(deps: {
       }),
       async serve({ ctx, viewer, id }) {
         const { delivery, payload, headers } = await guard.delivery(viewer, id);
-        const fields = JSON.stringify(toDelivery(delivery));
+        const fields = JSON.stringify(tell(deliverySchema, toDelivery(delivery)));
         ctx.type = 'application/json';
         // Both are JSON already, and the payload may be nested deeper than what writes JSON can go.
-        return `${fields.slice(0, -1)},"headers":${headers ?? 'null'},"payload":${payload || 'null'}}` as never;
+        ctx.body = `${fields.slice(0, -1)},"headers":${headers ?? 'null'},"payload":${payload || 'null'}}`;
+        return undefined;
       },
     }),
     operation('get', '/deliveries/{id}/explain', {
@@ -90,7 +91,7 @@ export function deliveryOperations(deps: {
       async serve({ viewer, id }) {
         const actor = await guard.allow(viewer, 'replay', { kind: 'delivery', name: id });
         const { outcome, runs } = await deps.intake.replay(id, actor);
-        return { summary: outcome.summary, runs: runs.map(toRun) };
+        return { summary: outcome.summary, runs };
       },
     }),
   ];

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { Gates } from '../../controller/operator/gates.ts';
 import { personFor } from '../auth/viewer.ts';
 import type { Guard } from '../guard.ts';
-import { runSchema, toRun } from './resources.ts';
+import { runSchema } from './resources.ts';
 import { operation, type Operation } from './route.ts';
 
 const reasonQuery = z.object({
@@ -19,7 +19,7 @@ export function gateOperations(gates: Gates, guard: Pick<Guard, 'allow'>): Opera
       answer: runSchema,
       async serve({ viewer, id, query }) {
         await guard.allow(viewer, name, { kind: 'run', name: id });
-        return toRun(await gates[name](id, personFor(viewer, name), query.reason));
+        return await gates[name](id, personFor(viewer, name), query.reason);
       },
     });
 

@@ -1,10 +1,10 @@
 import * as z from 'zod';
-import { isoTime } from '../../lib/clock.ts';
 import { found } from '../guard.ts';
 import { dayOf } from '../read/day.ts';
-import { readHistory, type Change, type HistoryDeps } from '../read/history.ts';
+import { readHistory, type Change, type Comparison, type HistoryDeps } from '../read/history.ts';
 import { webPagesOf, type WebServers } from '../read/web-pages.ts';
-import { runSchema, toRun } from './resources.ts';
+import { runSchema } from './resources.ts';
+import type { Told } from './tell.ts';
 import { listOf, operation, pageQuery, toPageRequest, type Operation } from './route.ts';
 
 const time = z.iso.datetime();
@@ -78,26 +78,19 @@ export function historyOperations(deps: HistoryDeps & WebServers): Operation[] {
         return {
           ...named,
           items: changes.items.map(toChange),
-          next: changes.next ?? null,
-          period:
-            period === undefined
-              ? null
-              : {
-                  from: isoTime(period.from),
-                  to: isoTime(period.to),
-                  begin: period.begin === undefined ? null : toChange(period.begin),
-                  end: period.end === undefined ? null : toChange(period.end),
-                  changes: period.changes.map(toChange),
-                },
-          comparison:
-            comparison === undefined
-              ? null
-              : {
-                  older: toChange(comparison.older),
-                  newer: toChange(comparison.newer),
-                  url: urlOf(comparison, deps),
-                  runs: comparison.runs.map(toRun),
-                },
+          next: changes.next,
+          period: period && {
+            ...period,
+            begin: period.begin && toChange(period.begin),
+            end: period.end && toChange(period.end),
+            changes: period.changes.map(toChange),
+          },
+          comparison: comparison && {
+            older: toChange(comparison.older),
+            newer: toChange(comparison.newer),
+            url: urlOf(comparison, deps),
+            runs: comparison.runs,
+          },
         };
       },
     }),
@@ -108,22 +101,11 @@ function timeOf(at: string): { from: number; to: number } {
   return dayOf(at) ?? { from: Date.parse(at), to: Date.parse(at) };
 }
 
-function urlOf({ older, newer }: { older: Change; newer: Change }, at: WebServers): string | null {
-  const pages = webPagesOf(newer.run.repository, at);
-  return pages?.compare(older.run.sha, newer.run.sha) ?? null;
+function urlOf({ older, newer }: Comparison, at: WebServers): string | undefined {
+  return webPagesOf(newer.run.repository, at)?.compare(older.run.sha, newer.run.sha);
 }
 
-function toChange({ run, commit, by, reason, from, until }: Change): z.infer<typeof changeSchema> {
-  return {
-    run: run.id,
-    sha: run.sha,
-    ref: run.ref,
-    title: commit?.title ?? null,
-    cause: run.cause,
-    event: run.event,
-    by: by ?? null,
-    reason: reason ?? null,
-    from: isoTime(from),
-    until: until === undefined ? null : isoTime(until),
-  };
+function toChange({ run, commit, ...change }: Change): Told<typeof changeSchema> {
+  const { id, sha, ref, cause, event } = run;
+  return { ...change, run: id, sha, ref, title: commit?.title, cause, event };
 }

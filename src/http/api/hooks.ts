@@ -1,7 +1,6 @@
 import * as z from 'zod';
 import type { HookRegistry } from '../../controller/hooks/registry.ts';
 import type { TryHook } from '../../controller/hooks/try-out.ts';
-import { isoTime } from '../../lib/clock.ts';
 import { parseDuration } from '../../lib/duration.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import type { DynamicHook, LoadedHook } from '../../model/hook.ts';
@@ -12,6 +11,7 @@ import type { Viewer } from '../auth/viewer.ts';
 import { forAll, found } from '../guard.ts';
 import { readHook, type HookView, type HookViewDeps } from '../read/hooks.ts';
 import { deliverySchema, reasonSchema, toDelivery } from './resources.ts';
+import type { Told } from './tell.ts';
 import { listOf, operation, pageQuery, toPageRequest, type Operation } from './route.ts';
 
 const DAY = 86_400_000;
@@ -135,9 +135,9 @@ export function hookOperations(
           .hooks()
           .map((loaded) => toConfigured(loaded, specsOf(loaded.hook.id)))
           .filter(({ specs }) => isAll || specs.length > 0);
-        if (!isAll) return { items: [], next: null, configured };
+        if (!isAll) return { items: [], next: undefined, configured };
         const { items, next } = await store.hooks.list(toPageRequest(query), query.owner);
-        return { items: items.map(toHook), next: next ?? null, configured };
+        return { items: items.map(toHook), next, configured };
       },
     }),
     operation('post', '/hooks', {
@@ -184,7 +184,7 @@ export function hookOperations(
         administratorOf(viewer);
         const { refused, specs, ...trial } = await deps.tryHook(id, body);
         const verdicts = specs.map(({ spec, verdict }) => ({ spec, ...verdict }));
-        return { ...trial, refused: refused ?? null, specs: verdicts };
+        return { ...trial, refused, specs: verdicts };
       },
     }),
     operation('get', '/hooks/{id}', {
@@ -211,58 +211,35 @@ export function hookOperations(
 /** Relative to where Mainsheet is. */
 const pathOf = (id: string) => `webhooks/v1/hooks/${id}`;
 
-function toHook(hook: DynamicHook): z.infer<typeof hookSchema> {
-  return {
-    id: hook.id,
-    path: pathOf(hook.id),
-    hook: hook.hook,
-    owner: hook.owner,
-    specs: hook.specs,
-    inputs: hook.inputs,
-    secrets: hook.secrets.map(({ id, createdAt, until }) => ({
-      id,
-      createdAt: isoTime(createdAt),
-      until: until === null ? null : isoTime(until),
-    })),
-    createdAt: isoTime(hook.createdAt),
-    createdBy: hook.createdBy,
-    expiresAt: isoTime(hook.expiresAt),
-  };
+function toHook(hook: DynamicHook): Told<typeof hookSchema> {
+  return { ...hook, path: pathOf(hook.id) };
 }
 
-function toHookView(view: HookView, since: number): z.infer<typeof hookViewSchema> {
-  const { id, hook, at, dynamic, specs } = view;
-  const timeOf = (ms: number | undefined) => (ms === undefined ? null : isoTime(ms));
+function toHookView(view: HookView, since: number): Told<typeof hookViewSchema> {
+  const { id, hook, at, dynamic, last } = view;
   return {
-    id,
+    ...view,
     path: pathOf(id),
-    sender: hook?.sender ?? null,
-    file: at?.file ?? null,
-    line: at?.line ?? null,
-    made: dynamic === undefined ? null : toHook(dynamic),
+    sender: hook?.sender,
+    file: at?.file,
+    line: at?.line,
+    made: dynamic && toHook(dynamic),
     inputs: Object.keys(hook?.extract ?? {}),
-    specs,
-    secrets: view.secrets.map(({ name, isSet, from, until }) => ({
-      name,
-      set: isSet ?? null,
-      from: timeOf(from),
-      until: timeOf(until),
-    })),
-    last: view.last === undefined ? null : toDelivery(view.last),
-    refused: view.refused.map(({ lastAt, ...one }) => ({ ...one, lastAt: isoTime(lastAt) })),
-    refusedSince: isoTime(since),
+    secrets: view.secrets.map(({ isSet, ...one }) => ({ ...one, set: isSet })),
+    last: last && toDelivery(last),
+    refusedSince: since,
   };
 }
 
 function toConfigured(
   { hook, file, line }: LoadedHook,
   specs: readonly LoadedSpec[],
-): z.infer<typeof configuredSchema> {
+): Told<typeof configuredSchema> {
   return {
     id: hook.id,
     path: pathOf(hook.id),
     sender: hook.sender,
-    server: hook.server ?? null,
+    server: hook.server,
     file,
     line,
     inputs: Object.keys(hook.extract),

@@ -6,12 +6,12 @@ import {
   DAY_MS,
   MOST_RANGE_DAYS,
   type Figures,
-  type Metrics,
   type Percentiles,
   type Range,
 } from '../../model/insights.ts';
 import { ProblemError } from '../problem.ts';
 import type { InsightsView, ReadInsights } from '../read/insights.ts';
+import type { Told } from './tell.ts';
 import { operation, type Operation } from './route.ts';
 
 const DEFAULT_DAYS = 30;
@@ -155,45 +155,30 @@ function spansOf(of: Figures): (number | undefined)[] {
   return SPANS.flatMap((name) => SHARES.map((share) => seconds(of[name])?.[share]));
 }
 
-function toInsights({ from, to }: Range, view: InsightsView): z.input<typeof answer> {
+function toInsights({ from, to }: Range, view: InsightsView): Told<typeof answer> {
   return {
-    from: isoTime(from),
-    to: isoTime(to),
+    from,
+    to,
     definitions: DEFINITIONS,
     whole: view.isWhole,
-    since: isoTime(view.range.from),
-    all: toMetrics(view.all),
-    groups: view.groups.map((group) => ({
-      spec: group.spec,
-      environment: group.environment,
-      ...toMetrics(group),
-    })),
+    since: view.range.from,
+    all: { ...view.all, ...spansIn(view.all) },
+    groups: view.groups.map((group) => ({ ...group, ...spansIn(group) })),
     days: view.days.map(({ at, ...day }) => ({ day: isoTime(at).slice(0, 10), ...day })),
     bucket: view.unit,
-    buckets: view.buckets.map(({ from: begin, to: end, ...of }) => ({
-      from: isoTime(begin),
-      to: isoTime(end),
-      ...toFigures(of),
-    })),
+    buckets: view.buckets.map((bucket) => ({ ...bucket, ...spansIn(bucket) })),
     steps: view.steps.map(({ spec, step, ...of }) => ({ spec, step, ...inSeconds(of) })),
   };
 }
 
-function toMetrics(of: Metrics): z.input<typeof metrics> {
-  return { ...toFigures(of), perDay: of.perDay, unrestored: of.unrestored };
-}
-
-function toFigures(of: Figures): z.input<typeof figures> {
+/** In seconds. */
+function spansIn(of: Figures): Pick<Figures, (typeof SPANS)[number]> {
   return {
-    deployments: of.deployments,
-    succeeded: of.succeeded,
-    failed: of.failed,
-    changeFailureRate: of.changeFailureRate ?? null,
-    commitToLive: seconds(of.commitToLive) ?? null,
-    pushToLive: seconds(of.pushToLive) ?? null,
-    timeToRestore: seconds(of.timeToRestore) ?? null,
-    duration: seconds(of.duration) ?? null,
-    queue: seconds(of.queue) ?? null,
+    commitToLive: seconds(of.commitToLive),
+    pushToLive: seconds(of.pushToLive),
+    timeToRestore: seconds(of.timeToRestore),
+    duration: seconds(of.duration),
+    queue: seconds(of.queue),
   };
 }
 

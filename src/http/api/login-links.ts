@@ -1,5 +1,4 @@
 import * as z from 'zod';
-import { isoTime } from '../../lib/clock.ts';
 import type { LogIns } from '../auth/log-ins.ts';
 import { ProblemError } from '../problem.ts';
 import { operation, type Operation } from './route.ts';
@@ -23,7 +22,7 @@ export function loginLinkOperations(logIns: LogIns): Operation[] {
           });
         }
         const { code, expiresAt } = await logIns.invite(viewer.actor);
-        return { path: `login?code=${code}`, expiresAt: isoTime(expiresAt) };
+        return { path: `login?code=${code}`, expiresAt };
       },
     }),
   ];

@@ -1,6 +1,5 @@
 import * as z from 'zod';
 import type { Broadcast } from '../../lib/broadcast.ts';
-import { isoTime } from '../../lib/clock.ts';
 import type { Operate } from '../../controller/operator/operate.ts';
 import type { News } from '../../model/news.ts';
 import type { Catalog } from '../../spec/catalog.ts';
@@ -19,7 +18,6 @@ import {
   specSchema,
   toCallback,
   toEnvironment,
-  toSource,
   toSpec,
 } from './resources.ts';
 import { listOf, operation, pageQuery, toPageRequest, type Operation } from './route.ts';
@@ -82,11 +80,11 @@ export function overviewOperations(deps: {
         const isAll = viewer.visible === undefined;
         return {
           items,
-          next: null,
+          next: undefined,
           stale: isAll && stale,
-          problems: isAll ? [...problems] : [],
+          problems: isAll ? problems : [],
           // Those who see no spec are told nothing of them.
-          source: source === undefined || (!isAll && items.length === 0) ? null : toSource(source),
+          source: isAll || items.length > 0 ? source : undefined,
         };
       },
     }),
@@ -100,7 +98,7 @@ export function overviewOperations(deps: {
         const places = (await store.environments.list()).filter(({ repository }) =>
           viewer.canSee(repository),
         );
-        return { items: places.map((place) => toEnvironment(place, known)), next: null };
+        return { items: places.map((place) => toEnvironment(place, known)), next: undefined };
       },
     }),
     operation('get', '/audit', {
@@ -118,13 +116,12 @@ export function overviewOperations(deps: {
         const request = toPageRequest({ limit, cursor });
         const { items, next } = await store.audit.search(request, { ...filter, seen });
         return {
-          items: items.map(({ at, origin, ...entry }) => ({
-            at: isoTime(at),
+          // Where colleagues are is not for each of them.
+          items: items.map(({ origin, ...entry }) => ({
             ...entry,
-            // Where colleagues are is not for each of them.
-            origin: seen === undefined ? (origin ?? null) : null,
+            origin: seen === undefined ? origin : undefined,
           })),
-          next: next ?? null,
+          next,
         };
       },
     }),
@@ -140,7 +137,7 @@ export function overviewOperations(deps: {
           state: query.state,
           visible: viewer.visible,
         });
-        return { items: items.map(toCallback), next: next ?? null };
+        return { items: items.map(toCallback), next };
       },
     }),
     operation('get', '/outbox/{id}', {

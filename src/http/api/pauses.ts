@@ -6,7 +6,7 @@ import type { Store } from '../../store/index.ts';
 import type { Viewer } from '../auth/viewer.ts';
 import { seenPauses } from '../read/held.ts';
 import type { Guard } from '../guard.ts';
-import { pauseSchema, runSchema, toPause, toRun } from './resources.ts';
+import { pauseSchema, runSchema } from './resources.ts';
 import { listOf, operation, type Operation } from './route.ts';
 
 const pauseQuery = z.object({
@@ -36,6 +36,7 @@ export function pauseOperations(deps: {
       viewer.visible === undefined || specs.some((one) => isHeldBy(one, pause));
   };
 
+  const toPaused = ({ pause, runs }: Paused) => ({ ...pause, runs });
   const pause = (kind: PauseTarget['kind'], path: string): Operation =>
     operation('post', path, {
       name: kind === 'spec' ? 'pauseSpec' : 'pauseLane',
@@ -65,7 +66,7 @@ export function pauseOperations(deps: {
       answer: listOf(pauseSchema),
       async serve({ viewer }) {
         const pauses = (await seenPauses(deps, viewer)).filter(isVisible(viewer));
-        return { items: pauses.map(toPause), next: null };
+        return { items: pauses, next: undefined };
       },
     }),
     pause('spec', '/specs/{name}/pause'),
@@ -73,8 +74,4 @@ export function pauseOperations(deps: {
     pause('lane', '/lanes/{lane}/pause'),
     resume('lane', '/lanes/{lane}/resume'),
   ];
-}
-
-function toPaused({ pause, runs }: Paused): z.infer<typeof pausedSchema> {
-  return { ...toPause(pause), runs: runs.map(toRun) };
 }

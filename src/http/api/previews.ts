@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { isoTime } from '../../lib/clock.ts';
 import type { Store } from '../../store/index.ts';
 import { readPreviews, type PreviewView } from '../read/previews.ts';
+import type { Told } from './tell.ts';
 import { listOf, operation, type Operation } from './route.ts';
 
 const time = z.iso.datetime().describe('ISO 8601, UTC');
@@ -33,30 +33,21 @@ export function previewOperations(store: Pick<Store, 'previews' | 'runs' | 'inbo
       answer: listOf(previewSchema),
       async serve({ viewer }) {
         const previews = await readPreviews(store, viewer);
-        return { items: previews.map(toPreview), next: null };
+        return { items: previews.map(toPreview), next: undefined };
       },
     }),
   ];
 }
 
-export function toPreview({
-  preview,
-  run,
-  url,
-  state,
-}: PreviewView): z.input<typeof previewSchema> {
-  const { spec, repository, number, reason, sha, fork, notedAt, dueAt } = preview;
+export function toPreview(view: PreviewView): Told<typeof previewSchema> {
+  const { preview, run, url, state } = view;
   return {
-    spec,
-    repository,
-    number,
+    ...preview,
     state,
-    sha,
-    fork,
-    reason: state === 'live' ? null : reason,
-    url: url ?? null,
-    run: run?.id ?? null,
-    since: isoTime(notedAt),
-    until: isoTime(dueAt),
+    reason: state === 'live' ? undefined : preview.reason,
+    url,
+    run: run?.id,
+    since: preview.notedAt,
+    until: preview.dueAt,
   };
 }

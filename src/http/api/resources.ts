@@ -1,9 +1,7 @@
 import * as z from 'zod';
 import { CALLBACK_KINDS, kindOf } from '../../callbacks/index.ts';
-import { isoTime } from '../../lib/clock.ts';
 import type { Delivery } from '../../model/delivery.ts';
 import type { GateView } from '../../controller/operator/gates.ts';
-import type { Answered } from '../../model/callback.ts';
 import { RUN_STATES, type Run, type Step } from '../../model/run.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import { describeGate, nameOf } from '../../model/gate.ts';
@@ -17,11 +15,11 @@ import { isOfRun, type OutboxEntry } from '../../store/outbox.ts';
 import type { PathsShown } from '../read/path-tables.ts';
 import type { ChainView } from '../read/run.ts';
 import type { SourceView } from '../read/specs-source.ts';
+import type { Told } from './tell.ts';
 
 /** The API's resources: one schema each, from which both the types and the OpenAPI description come. */
 
 const time = z.iso.datetime().describe('ISO 8601, UTC');
-const at = (ms: number | undefined) => (ms === undefined ? null : isoTime(ms));
 
 export const reasonSchema = z.object({
   condition: z.string().describe('Which condition was looked at'),
@@ -43,18 +41,8 @@ export const deliverySchema = z
   })
   .meta({ id: 'Delivery' });
 
-export function toDelivery(delivery: Delivery): z.infer<typeof deliverySchema> {
-  return {
-    id: delivery.id,
-    event: delivery.event,
-    action: delivery.action ?? null,
-    repository: delivery.repository ?? null,
-    state: delivery.state,
-    summary: delivery.outcome?.summary ?? null,
-    attempts: delivery.attempts,
-    receivedAt: isoTime(delivery.receivedAt),
-    processedAt: at(delivery.processedAt),
-  };
+export function toDelivery(delivery: Delivery): Told<typeof deliverySchema> {
+  return { ...delivery, summary: delivery.outcome?.summary };
 }
 
 export const saysSchema = z
@@ -115,19 +103,20 @@ export function toExplanation(
   runs: readonly Run[],
   says: (spec: string) => Said[],
   paths: ReadonlyMap<string, PathsShown>,
-): z.infer<typeof explanationSchema> {
+): Told<typeof explanationSchema> {
   const runOf = (id: string | undefined) => runs.find((run) => run.id === id);
+  const { id, event, state } = delivery;
   return {
-    delivery: delivery.id,
-    event: delivery.event,
-    state: delivery.state,
+    delivery: id,
+    event,
+    state,
     summary: delivery.outcome?.summary ?? 'Not yet processed',
     specs: (delivery.outcome?.specs ?? []).map(({ spec, verdict, run }) => ({
       spec,
       matched: verdict.matched,
-      run: run ?? null,
-      runState: runOf(run)?.state ?? null,
-      runReason: runOf(run)?.reason ?? null,
+      run,
+      runState: runOf(run)?.state,
+      runReason: runOf(run)?.reason,
       reasons: verdict.reasons,
       paths: toPaths(paths.get(spec)),
       says: says(spec),
@@ -135,14 +124,13 @@ export function toExplanation(
   };
 }
 
-/** Null also for files that are not kept: the reason says what decided. */
-export function toPaths(view: PathsShown | undefined): z.infer<typeof pathsSchema> {
-  if (view === undefined || view === 'not-kept') return null;
-  const { condition, rows } = view;
+/** Nothing also for files that are not kept: the reason says what decided. */
+export function toPaths(view: PathsShown | undefined): Told<typeof pathsSchema> {
+  if (view === undefined || view === 'not-kept') return undefined;
+  const { condition } = view;
   return {
     ...view,
     condition: condition === 'on.push.paths' ? condition : 'on.push.paths-ignore',
-    rows: rows.map((row) => ({ ...row, by: row.by ?? null })),
   };
 }
 
@@ -183,32 +171,6 @@ export const runSchema = z
   })
   .meta({ id: 'Run' });
 
-export function toRun(run: Run): z.infer<typeof runSchema> {
-  return {
-    id: run.id,
-    spec: run.spec,
-    repository: run.repository,
-    environment: run.environment,
-    lane: run.lane,
-    ref: run.ref,
-    branch: run.branch ?? null,
-    tag: run.tag ?? null,
-    sha: run.sha,
-    event: run.event,
-    delivery: run.delivery,
-    cause: run.cause,
-    state: run.state,
-    reason: run.reason,
-    fault: run.fault ?? null,
-    cancelRequested: run.cancelRequested ?? null,
-    attempts: run.attempts,
-    outputs: run.outputs,
-    createdAt: isoTime(run.createdAt),
-    startedAt: at(run.startedAt),
-    finishedAt: at(run.finishedAt),
-  };
-}
-
 const stepSchema = z
   .object({
     index: z.int(),
@@ -221,15 +183,6 @@ const stepSchema = z
     finishedAt: time.nullable(),
   })
   .meta({ id: 'Step' });
-
-function toStep(step: Step): z.infer<typeof stepSchema> {
-  return {
-    ...step,
-    exitCode: step.exitCode ?? null,
-    startedAt: at(step.startedAt),
-    finishedAt: at(step.finishedAt),
-  };
-}
 
 export const callbackSchema = z
   .object({
@@ -255,26 +208,17 @@ export const callbackSchema = z
   })
   .meta({ id: 'Callback' });
 
-export function toCallback(entry: OutboxEntry): z.infer<typeof callbackSchema> {
-  const { callback } = entry;
+export function toCallback(entry: OutboxEntry): Told<typeof callbackSchema> {
+  const { id, run, callback, answer, state, nextAttemptAt } = entry;
   return {
-    id: String(entry.id),
-    run: isOfRun(entry.run) ? entry.run : null,
+    ...entry,
+    id: String(id),
+    run: isOfRun(run) ? run : undefined,
     kind: kindOf(callback).kind,
-    target: entry.target,
-    state: entry.state,
-    attempts: entry.attempts,
-    error: entry.error ?? null,
     tells: kindOf(callback).tells(callback),
-    answer: entry.answer === undefined ? null : toAnswered(entry.answer),
-    createdAt: isoTime(entry.createdAt),
-    nextAttemptAt: entry.state === 'pending' ? isoTime(entry.nextAttemptAt) : null,
-    finishedAt: at(entry.finishedAt),
+    answer: answer && { status: answer.status, id: answer.id, url: answer.url },
+    nextAttemptAt: state === 'pending' ? nextAttemptAt : undefined,
   };
-}
-
-function toAnswered({ status, id, url }: Answered) {
-  return { status: status ?? null, id: id ?? null, url: url ?? null };
 }
 
 export const gateSchema = z
@@ -294,7 +238,7 @@ export const gateSchema = z
   })
   .meta({ id: 'Gate' });
 
-export function toGate({ gate, isOpen, detail, answers }: GateView): z.infer<typeof gateSchema> {
+export function toGate({ gate, isOpen, detail, answers }: GateView): Told<typeof gateSchema> {
   return {
     kind: gate.kind,
     asks: describeGate(gate),
@@ -304,7 +248,7 @@ export function toGate({ gate, isOpen, detail, answers }: GateView): z.infer<typ
       by: nameOf(person),
       kind: kind === 'override' ? kind : 'approve',
       reason,
-      at: isoTime(given),
+      at: given,
     })),
   };
 }
@@ -347,26 +291,20 @@ export function toRunDetail(
     gates: readonly GateView[];
     batch: BatchView | undefined;
   } & ChainView,
-): z.infer<typeof runDetailSchema> {
+): Told<typeof runDetailSchema> {
   return {
-    ...toRun(run),
-    steps: parts.steps.map(toStep),
+    ...run,
+    steps: parts.steps,
     callbacks: parts.callbacks.map(toCallback),
     gates: parts.gates.map(toGate),
-    batch: parts.batch === undefined ? null : toBatch(parts.batch),
-    startedBy: parts.startedBy?.id ?? null,
-    starts: parts.starts.map(({ chain: { spec, state, dueAt, reason }, run: started }) => ({
-      spec,
-      state,
-      dueAt: isoTime(dueAt),
-      reason,
-      run: started?.id ?? null,
-    })),
+    batch: parts.batch && toBatch(parts.batch),
+    startedBy: parts.startedBy?.id,
+    starts: parts.starts.map(({ chain, run: started }) => ({ ...chain, run: started?.id })),
   };
 }
 
 function toBatch({ deliveries, closesAt, closedAt }: BatchView) {
-  return { deliveries, until: isoTime(closesAt), open: closedAt === undefined };
+  return { deliveries, until: closesAt, open: closedAt === undefined };
 }
 
 export const pauseSchema = z
@@ -381,10 +319,6 @@ export const pauseSchema = z
     reason: z.string().describe('Empty when no reason was given'),
   })
   .meta({ id: 'Pause' });
-
-export function toPause({ by, since, ...pause }: SeenPause): z.infer<typeof pauseSchema> {
-  return { ...pause, since: isoTime(since), by: by ?? null };
-}
 
 /** What is wrong with a spec on disk, and where. */
 export const problemSchema = z.object({
@@ -440,17 +374,12 @@ export const sourceSchema = z
   })
   .meta({ id: 'SpecsSource' });
 
-export function toSource(source: SourceView): z.infer<typeof sourceSchema> {
-  const { repository = null, path = null, commit = null, url = null } = source;
-  return { repository, path, commit, url };
-}
-
 export function toSpec(
   { spec, file, line, digest }: LoadedSpec,
   pauses: readonly SeenPause[],
   installation: InstallationState | undefined,
   source: SourceView | undefined,
-): z.infer<typeof specSchema> {
+): Told<typeof specSchema> {
   const events: z.infer<typeof specSchema>['events'] = [];
   if (spec.on.push !== undefined) events.push('push');
   if (spec.on.release !== undefined) events.push('release');
@@ -460,20 +389,19 @@ export function toSpec(
   if (spec.on.deployments !== undefined) events.push('deployment');
   if (spec.on.pullRequest !== undefined) events.push('pull_request');
   const { lane } = spec.concurrency;
-  const pause = pauses.find((one) => isHeldBy({ spec: spec.name, lane }, one));
   return {
     name: spec.name,
     repository: spec.repository,
     environment: spec.environment,
     lane,
-    paused: pause === undefined ? null : toPause(pause),
-    installation: installation ?? null,
+    paused: pauses.find((one) => isHeldBy({ spec: spec.name, lane }, one)),
+    installation,
     events,
     gates: describeWaits(spec),
     steps: spec.steps.map((step) => step.name),
     file,
     line,
-    url: source?.urlOf({ file, line }) ?? null,
+    url: source?.urlOf({ file, line }),
     digest,
   };
 }
@@ -498,9 +426,9 @@ export const environmentSchema = z
 export function toEnvironment(
   environment: Environment,
   specs: readonly LoadedSpec[] | undefined,
-): z.infer<typeof environmentSchema> {
+): Told<typeof environmentSchema> {
   const isKept = specs?.some(
     ({ spec }) => spec.name === environment.spec && spec.concurrency.lane === environment.lane,
   );
-  return { ...environment, removed: isKept === false, deployedAt: isoTime(environment.deployedAt) };
+  return { ...environment, removed: isKept === false };
 }

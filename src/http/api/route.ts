@@ -8,6 +8,7 @@ import { decodeCursor } from '../../store/page.ts';
 import { viewerOf, type Viewer } from '../auth/viewer.ts';
 import { ProblemError } from '../problem.ts';
 import type { AskCostly } from '../questions.ts';
+import { toAnswer, type Told } from './tell.ts';
 import { readJson } from './read-json.ts';
 
 /** What an operation is given. */
@@ -37,7 +38,7 @@ export interface Operation {
   costly: boolean;
   /** Whether it changes nothing, although it has a body: the log does not tell of it as of a deed. */
   asks: boolean;
-  /** Content types beside JSON, in which `serve` answers by itself. */
+  /** Content types beside JSON, in which `serve` answers by itself, and gives undefined. */
   alsoAnswers: readonly string[];
   serve(request: ApiRequest<never, never>): Promise<unknown>;
 }
@@ -57,7 +58,7 @@ export function operation<
       answer?: Answer | { contentTypes: string[] };
       serve: (
         request: ApiRequest<z.output<Query>, z.output<Body>>,
-      ) => Promise<z.input<Answer> | undefined>;
+      ) => Promise<Told<Answer> | undefined>;
     },
 ): Operation {
   return {
@@ -134,7 +135,7 @@ export function apiRouter(
       await flushed();
       if (answer === undefined) return;
       ctx.status = one.status;
-      ctx.body = answer;
+      ctx.body = one.answer instanceof z.ZodType ? toAnswer(one.answer, answer) : answer;
     });
   }
   return router;

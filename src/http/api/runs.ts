@@ -14,14 +14,7 @@ import { seenPause } from '../read/held.ts';
 import { readChain } from '../read/run.ts';
 import type { Guard } from '../guard.ts';
 import { logText, streamLog } from './log.ts';
-import {
-  pauseSchema,
-  runDetailSchema,
-  runSchema,
-  toPause,
-  toRun,
-  toRunDetail,
-} from './resources.ts';
+import { pauseSchema, runDetailSchema, runSchema, toRunDetail } from './resources.ts';
 import { listOf, operation, pageQuery, toPageRequest, type Operation } from './route.ts';
 
 const rollbackQuery = z.object({
@@ -49,12 +42,9 @@ export function runOperations(deps: {
 }): Operation[] {
   const { store, operate, news, guard } = deps;
 
-  async function toRolledBack(
-    viewer: Viewer,
-    { run, pause }: RolledBack,
-  ): Promise<z.infer<typeof rolledBackSchema>> {
+  async function toRolledBack(viewer: Viewer, { run, pause }: RolledBack) {
     const seen = pause && (await seenPause(deps, viewer, pause));
-    return { ...toRun(run), paused: seen === undefined ? null : toPause(seen) };
+    return { ...run, paused: seen };
   }
 
   /** Of what is rolled back, and of what is then deployed. */
@@ -76,7 +66,7 @@ export function runOperations(deps: {
       answer: runSchema,
       async serve({ viewer, id }) {
         const actor = await guard.allow(viewer, name, { kind: 'run', name: id });
-        return toRun(await operate[name](id, actor));
+        return await operate[name](id, actor);
       },
     });
 
@@ -94,11 +84,8 @@ export function runOperations(deps: {
       }),
       answer: listOf(runSchema),
       async serve({ viewer, query: { limit, cursor, ...filter } }) {
-        const { items, next } = await store.runs.list(toPageRequest({ limit, cursor }), {
-          ...filter,
-          visible: viewer.visible,
-        });
-        return { items: items.map(toRun), next: next ?? null };
+        const page = toPageRequest({ limit, cursor });
+        return await store.runs.list(page, { ...filter, visible: viewer.visible });
       },
     }),
     operation('get', '/runs/{id}', {
@@ -150,7 +137,7 @@ export function runOperations(deps: {
       answer: runSchema,
       async serve({ viewer, id: name, query }) {
         const actor = await guard.allow(viewer, 'deploy', { kind: 'spec', name });
-        return toRun(await deps.deploy(name, query.revision, actor));
+        return await deps.deploy(name, query.revision, actor);
       },
     }),
     operation('post', '/specs/{name}/rollback', {

@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { isoTime } from '../../lib/clock.ts';
 import { readSettings, type CheckResult, type SettingsDeps } from '../read/settings.ts';
 import { forAll } from '../guard.ts';
+import type { Told } from './tell.ts';
 import { operation, type Operation } from './route.ts';
 
 const checksSchema = z
@@ -65,25 +65,17 @@ export function settingsOperations(deps: SettingsDeps): Operation[] {
       answer: settingsSchema,
       async serve({ viewer }) {
         forAll(viewer, 'see settings');
-        const { variables, installations, budget, checked, ...view } = await readSettings(deps);
+        const view = await readSettings(deps);
         return {
           ...view,
-          variables: variables.map(({ name, isSet, isSecret, value }) => ({
-            name,
+          variables: view.variables.map(({ isSet, isSecret, ...one }) => ({
+            ...one,
             set: isSet,
             secret: isSecret,
-            value: value ?? null,
           })),
           secrets: view.secrets.map(({ isSet, ...one }) => ({ ...one, set: isSet })),
-          installations: installations.map((one) => ({ ...one, state: one.state ?? null })),
-          budget: budget.map(({ account, minute, hour, primaryRemaining, pausedMs }) => ({
-            account,
-            minute,
-            hour,
-            primaryRemaining: primaryRemaining ?? null,
-            pausedSeconds: pausedMs / 1000,
-          })),
-          checked: checked === undefined ? null : toChecks(checked),
+          budget: view.budget.map((one) => ({ ...one, pausedSeconds: one.pausedMs / 1000 })),
+          checked: view.checked && toChecks(view.checked),
         };
       },
     }),
@@ -99,7 +91,7 @@ export function settingsOperations(deps: SettingsDeps): Operation[] {
   ];
 }
 
-function toChecks({ at, checks, isWhole }: CheckResult): z.infer<typeof checksSchema> {
+function toChecks({ at, checks, isWhole }: CheckResult): Told<typeof checksSchema> {
   const ok = isWhole && checks.every(({ state }) => state !== 'fail');
-  return { at: isoTime(at), whole: isWhole, ok, checks };
+  return { at, whole: isWhole, ok, checks };
 }

@@ -51,7 +51,7 @@ export function tryOperations(deps: {
             : { name: body.event, payload: body.payload as Json };
         const trial = await deps.tryEvent(tried);
         return {
-          repository: trial.repository ?? null,
+          repository: trial.repository,
           said: trial.said,
           specs: (viewer.canSee(trial.repository) ? trial.specs : []).map(
             ({ spec: name, verdict, certain }) => ({ spec: name, certain, ...verdict }),

@@ -6,8 +6,8 @@ import type { Store } from '../../store/index.ts';
 import { type Viewer } from '../auth/viewer.ts';
 import { ProblemError } from '../problem.ts';
 import type { WebServers } from '../read/web-pages.ts';
-import { pathsOfWhys, type PathsShown, type PathTableDeps } from '../read/path-tables.ts';
-import { pathsSchema, reasonSchema, runSchema, saysSchema, toPaths, toRun } from './resources.ts';
+import { pathsOfWhys, type PathTableDeps } from '../read/path-tables.ts';
+import { pathsSchema, reasonSchema, runSchema, saysSchema, toPaths } from './resources.ts';
 import { operation, type Operation } from './route.ts';
 
 const whySchema = z
@@ -33,7 +33,7 @@ export function whyOperations(
 ): Operation[] {
   const withPaths = async (viewer: Viewer, specs: readonly Why[]) => {
     const paths = await pathsOfWhys(deps, viewer, specs);
-    return specs.map((one) => toWhy(one, paths.get(one.spec)));
+    return specs.map((one) => ({ ...one, paths: toPaths(paths.get(one.spec)) }));
   };
   return [
     operation('get', '/why', {
@@ -90,7 +90,7 @@ export function whyOperations(
         const { run, commits, choices } = await deps.ask(question, viewer.canSee);
         return {
           kind: question.kind,
-          run: run === undefined ? null : toRun(run),
+          run,
           commits: await Promise.all(
             commits.map(async ({ specs, ...one }) => ({
               ...one,
@@ -102,16 +102,4 @@ export function whyOperations(
       },
     }),
   ];
-}
-
-function toWhy(one: Why, paths: PathsShown | undefined): z.infer<typeof whySchema> {
-  return {
-    ...one,
-    hint: one.hint ?? null,
-    run: one.run === undefined ? null : toRun(one.run),
-    delivery: one.delivery ?? null,
-    reasons: [...one.reasons],
-    paths: toPaths(paths),
-    says: [...one.says],
-  };
 }

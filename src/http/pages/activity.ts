@@ -1,9 +1,8 @@
 import type { AuditEntry } from '../../store/audit.ts';
 import type { Store } from '../../store/index.ts';
-import { decodeCursor } from '../../store/page.ts';
 import { deedOf } from './components/deed.ts';
 import { empty } from './components/empty.ts';
-import { filterForm, liveList, older, select } from './components/list.ts';
+import { listPage, placeIn, rowsOf, select } from './components/list.ts';
 import { ago, withTimes } from './components/time.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
@@ -57,35 +56,38 @@ export function activityRoutes(deps: { store: Store }): PageRoute[] {
         action: asked(query, 'action', 100),
         subject: asked(query, 'subject'),
       };
-      const cursor = asked(query, 'cursor', 100);
-      const before = cursor === undefined ? undefined : decodeCursor(cursor);
-      const { items, next } = await deps.store.audit.search(
-        { limit: SHOWN, before },
-        { ...filter, seen },
-      );
-      const list =
-        items.length === 0
-          ? nothing(
-              frame,
-              Object.values(filter).some((value) => value !== undefined),
-            )
-          : html`<ul class="rows is-alone">${items.map((entry) => row(frame, entry, seen === undefined))}</ul>`;
+      const place = placeIn(query, SHOWN);
+      const { items, next } = await deps.store.audit.search(place.request, { ...filter, seen });
       const actions = [...new Set([...ACTIONS, ...(filter.action ?? '').split(' ')])];
-      const body = html`<main id="main" class="page"${cursor === undefined ? html` data-stream="${frame.root}live"` : ''}><div class="page-head"><div><h1>Activity</h1><p class="muted">What people did by hand.</p></div></div>
-${filterForm(frame, 'activity', [
-  text(frame, 'actor', 'person', 'Who', filter.actor),
-  text(frame, 'subject', 'search', 'To what: a run, a spec, a lane, a hook', filter.subject),
-  select(
-    'action',
-    'All actions',
-    actions.filter((one) => one !== ''),
-    filter.action,
-    inCapital,
-  ),
-])}
-${liveList(frame, 'activity', { ...filter, cursor }, html`<div class="panel">${list}</div>${older(frame, 'activity', filter, next)}`)}
-</main>`;
-      return { page: { title: 'Activity', section: 'Activity', body } };
+      return listPage(frame, {
+        name: 'Activity',
+        about: 'What people did by hand.',
+        fields: [
+          text(frame, 'actor', 'person', 'Who', filter.actor),
+          text(
+            frame,
+            'subject',
+            'search',
+            'To what: a run, a spec, a lane, a hook',
+            filter.subject,
+          ),
+          select(
+            'action',
+            'All actions',
+            actions.filter((one) => one !== ''),
+            filter.action,
+            inCapital,
+          ),
+        ],
+        filter,
+        place,
+        next,
+        rows: rowsOf(items, (entry) => row(frame, entry, seen === undefined)),
+        none: nothing(
+          frame,
+          Object.values(filter).some((value) => value !== undefined),
+        ),
+      });
     }),
   ];
 }

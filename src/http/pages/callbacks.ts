@@ -2,19 +2,18 @@ import type { Operate } from '../../controller/operator/operate.ts';
 import type { Store } from '../../store/index.ts';
 import type { Run } from '../../model/run.ts';
 import { isOfRun, type OutboxEntry } from '../../store/outbox.ts';
-import { decodeCursor } from '../../store/page.ts';
 import type { Guard } from '../guard.ts';
 import { answerOf, callbackName, tells, tellsOf } from './components/callbacks.ts';
 import { runPath } from './components/commit.ts';
 import { confirm } from './components/confirm.ts';
 import { empty } from './components/empty.ts';
-import { filterForm, liveList, noneAmongThese, older, select } from './components/list.ts';
+import { listPage, placeIn, rowsOf, select } from './components/list.ts';
 import { stateBadge, stateIcon } from './components/state.ts';
 import { ago } from './components/time.ts';
 import { readForm } from './form.ts';
 import { html, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { asked, get, hideFromOthers, post, type PageRoute } from './page.ts';
+import { get, hideFromOthers, post, type PageRoute } from './page.ts';
 
 const STATES = ['pending', 'sent', 'obsolete', 'dead'] as const;
 
@@ -36,34 +35,29 @@ export function callbackRoutes(deps: {
   return [
     get('/callbacks', async ({ frame, query }, viewer) => {
       const state = STATES.find((one) => one === query.get('state'));
-      const cursor = asked(query, 'cursor', 100);
-      const before = cursor === undefined ? undefined : decodeCursor(cursor);
-      const { items, next } = await store.outbox.list(
-        { limit: 50, before },
-        { state, visible: viewer.visible },
-      );
+      const place = placeIn(query, 50);
+      const { items, next } = await store.outbox.list(place.request, {
+        state,
+        visible: viewer.visible,
+      });
       const runs = await runsOf(items);
-      const list =
-        items.length === 0
-          ? next !== undefined
-            ? noneAmongThese(frame)
-            : empty(frame, {
-                sign: 'callback',
-                title: state === 'dead' ? 'Nothing was given up' : 'No callbacks',
-                text: 'Each state of a run is told to GitHub, and to what its spec notifies. What cannot be told is here, with why.',
-              })
-          : html`<ul class="rows is-alone">${items.map((entry) => row(frame, entry, runs.get(entry.run)))}</ul>`;
       const canResend = state === 'dead' && items.length > 0 && viewer.visible === undefined;
-      const body = html`<main id="main" class="page"${cursor === undefined ? html` data-stream="${frame.root}live"` : ''}>
-<div class="page-head"><h1>Callbacks</h1><div class="buttons">${
-        canResend
-          ? html`<a class="button" data-dialog href="${frame.root}callbacks/resend">${icon(frame, 'sync')}Send all again</a>`
-          : ''
-      }</div></div>
-${filterForm(frame, 'callbacks', select('state', 'All states', STATES, state))}
-${liveList(frame, 'callbacks', { state, cursor }, html`<div class="panel">${list}</div>${older(frame, 'callbacks', { state }, next)}`)}
-</main>`;
-      return { page: { title: 'Callbacks', section: 'Callbacks', body } };
+      return listPage(frame, {
+        name: 'Callbacks',
+        buttons: canResend
+          ? html`<div class="buttons"><a class="button" data-dialog href="${frame.root}callbacks/resend">${icon(frame, 'sync')}Send all again</a></div>`
+          : '',
+        fields: select('state', 'All states', STATES, state),
+        filter: { state },
+        place,
+        next,
+        rows: rowsOf(items, (entry) => row(frame, entry, runs.get(entry.run))),
+        none: empty(frame, {
+          sign: 'callback',
+          title: state === 'dead' ? 'Nothing was given up' : 'No callbacks',
+          text: 'Each state of a run is told to GitHub, and to what its spec notifies. What cannot be told is here, with why.',
+        }),
+      });
     }),
     get('/callbacks/resend', async ({ ctx, frame }, viewer) => {
       hideFromOthers(ctx, viewer);

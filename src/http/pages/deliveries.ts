@@ -1,7 +1,6 @@
 import type { Intake } from '../../controller/intake/intake.ts';
 import type { Delivery } from '../../model/delivery.ts';
 import type { Store } from '../../store/index.ts';
-import { decodeCursor } from '../../store/page.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Viewer } from '../auth/viewer.ts';
 import type { Guard } from '../guard.ts';
@@ -10,7 +9,7 @@ import { confirm } from './components/confirm.ts';
 import { environmentPath, runPath } from './components/commit.ts';
 import { empty, nothingToSee } from './components/empty.ts';
 import { eventName } from './components/event-name.ts';
-import { filterForm, liveList, noneAmongThese, older, select } from './components/list.ts';
+import { listPage, placeIn, rowsOf, select } from './components/list.ts';
 import { reasonList } from './components/reasons.ts';
 import { pathTable } from './components/path-table.ts';
 import { stateIcon, stateName } from './components/state.ts';
@@ -52,35 +51,33 @@ export function deliveryRoutes(deps: {
         ),
         repository: asked(query, 'repository'),
       };
-      const cursor = asked(query, 'cursor', 100);
-      const before = cursor === undefined ? undefined : decodeCursor(cursor);
-      const { items, next } = await store.inbox.list(
-        { limit: 50, before },
-        { ...filter, visible: viewer.visible },
-      );
-      const list =
-        items.length === 0
-          ? next !== undefined
-            ? noneAmongThese(frame)
-            : viewer.visible !== undefined
-              ? nothingToSee(frame)
-              : empty(frame, {
-                  sign: 'inbox',
-                  title: 'No deliveries',
-                  text: 'What GitHub sends is kept here, with what was decided about it. Send one by hand to try it:',
-                  command: 'mainsheet send push --repository OWNER/NAME',
-                })
-          : html`<ul class="rows is-alone">${items.map((delivery) => row(frame, delivery))}</ul>`;
-      const body = html`<main id="main" class="page"${cursor === undefined ? html` data-stream="${frame.root}live?of=deliveries"` : ''}>
-<div class="page-head"><h1>Deliveries</h1></div>
-${filterForm(frame, 'deliveries', [
-  html`<div class="grow">${icon(frame, 'repo')}<input class="field" name="repository" value="${filter.repository}" placeholder="owner/name" aria-label="Repository" autocomplete="off"></div>`,
-  select('event', 'All events', eventsWith(items, filter.event), filter.event, eventName),
-  select('state', 'All states', ['pending', 'processed', 'failed'], filter.state),
-])}
-${liveList(frame, 'deliveries', { ...filter, cursor }, html`<div class="panel">${list}</div>${older(frame, 'deliveries', filter, next)}`)}
-</main>`;
-      return { page: { title: 'Deliveries', section: 'Deliveries', body } };
+      const place = placeIn(query, 50);
+      const { items, next } = await store.inbox.list(place.request, {
+        ...filter,
+        visible: viewer.visible,
+      });
+      return listPage(frame, {
+        name: 'Deliveries',
+        fields: [
+          html`<div class="grow">${icon(frame, 'repo')}<input class="field" name="repository" value="${filter.repository}" placeholder="owner/name" aria-label="Repository" autocomplete="off"></div>`,
+          select('event', 'All events', eventsWith(items, filter.event), filter.event, eventName),
+          select('state', 'All states', ['pending', 'processed', 'failed'], filter.state),
+        ],
+        filter,
+        place,
+        next,
+        rows: rowsOf(items, (delivery) => row(frame, delivery)),
+        none:
+          viewer.visible === undefined
+            ? empty(frame, {
+                sign: 'inbox',
+                title: 'No deliveries',
+                text: 'What GitHub sends is kept here, with what was decided about it. Send one by hand to try it:',
+                command: 'mainsheet send push --repository OWNER/NAME',
+              })
+            : nothingToSee(frame),
+        stream: 'live?of=deliveries',
+      });
     }),
     get('/deliveries/:id', async ({ frame, id }, viewer) => {
       const { delivery, payload, headers } = await guard.delivery(viewer, id);

@@ -1,5 +1,4 @@
 import { isoTime } from '../../lib/clock.ts';
-import { decodeCursor } from '../../store/page.ts';
 import type { Viewer } from '../auth/viewer.ts';
 import { found } from '../guard.ts';
 import { dayOf } from '../read/day.ts';
@@ -21,9 +20,10 @@ import {
   shortSha,
 } from './components/commit.ts';
 import { empty } from './components/empty.ts';
+import { older, placeIn } from './components/list.ts';
 import { runRows } from './components/run-rows.ts';
 import { durationText, exact } from './components/time.ts';
-import { html, pathTo, type Content, type Html } from './html.ts';
+import { html, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
 import { asked, get, type PageRoute } from './page.ts';
 
@@ -33,13 +33,13 @@ const SHOWN = 50;
 export function historyRoutes(deps: HistoryDeps & WebServers): PageRoute[] {
   return [
     get('/specs/:name/history', async ({ frame, id: name, query }, viewer: Viewer) => {
-      const cursor = asked(query, 'cursor', 100);
+      const place = placeIn(query, SHOWN);
       const day = asked(query, 'day', 20);
       const [from, to] = [asked(query, 'from', 100), asked(query, 'to', 100)];
       const history = found(
         await readHistory(deps, viewer, name, {
           lane: asked(query, 'lane', 300),
-          page: { limit: SHOWN, before: cursor === undefined ? undefined : decodeCursor(cursor) },
+          page: place.request,
           period: day === undefined ? undefined : dayOf(day),
           compared: from === undefined || to === undefined ? undefined : [from, to],
         }),
@@ -54,7 +54,7 @@ export function historyRoutes(deps: HistoryDeps & WebServers): PageRoute[] {
 ${dayForm(frame, history, day)}
 ${day === undefined ? '' : onDay(frame, day, history.period)}
 ${from === undefined || to === undefined ? '' : comparisonOf(frame, comparison, comparison && (await runRows(frame, deps.commits, comparison.runs, { ofSpec: true })), deps)}
-${timeline(frame, history, cursor === undefined, [from, to])}
+${timeline(frame, history, place.cursor === undefined, [from, to])}
 </main>`;
       return { page: { title: `History of ${name}`, section: 'Specs', body } };
     }),
@@ -170,11 +170,7 @@ ${items.length > 1 ? html`<p class="choose-legend small muted" aria-hidden="true
             isAlone: items.length < 2,
           }),
       )}</ol></section>`,
-  )}</form>${
-    next === undefined
-      ? ''
-      : html`<p class="pager"><a class="button" href="${frame.root}${pathTo(['specs', spec, 'history'], { lane, cursor: next })}">Older</a></p>`
-  }`;
+  )}</form>${older(frame, ['specs', spec, 'history'], { lane }, next)}`;
 }
 
 function row(

@@ -1,6 +1,5 @@
 import type { TryHook } from '../../controller/hooks/try-out.ts';
 import { hookEventName } from '../../model/hook.ts';
-import { decodeCursor } from '../../store/page.ts';
 import type { Viewer } from '../auth/viewer.ts';
 import { found } from '../guard.ts';
 import type { RefusedCount } from '../hook-refusals.ts';
@@ -12,7 +11,7 @@ import {
   type HookViewDeps,
 } from '../read/hooks.ts';
 import { empty, nothingToSee } from './components/empty.ts';
-import { older } from './components/list.ts';
+import { older, placeIn } from './components/list.ts';
 import { inWords } from './components/starts.ts';
 import { ago, exact, until } from './components/time.ts';
 import { readForm } from './form.ts';
@@ -33,15 +32,14 @@ export function hookPageRoutes(deps: HookPagesDeps): PageRoute[] {
   return [
     get('/hooks', async ({ frame, query }, viewer) => {
       const owner = asked(query, 'owner');
-      const cursor = asked(query, 'cursor', 100);
-      const before = cursor === undefined ? undefined : decodeCursor(cursor);
+      const { request } = placeIn(query, 50);
       const configured = await readHooks(deps, viewer);
-      const made = await readMadeHooks(deps, viewer, { limit: 50, before }, owner);
+      const made = await readMadeHooks(deps, viewer, request, owner);
       const body = html`<main id="main" class="page">
 <div class="page-head"><div><h1>Hooks</h1><p class="muted">Where senders beside GitHub can start runs.</p></div></div>
 ${inFiles(frame, viewer, configured)}
 ${made === undefined ? '' : throughApi(frame, made.items)}
-${made === undefined ? '' : older(frame, 'hooks', { owner }, made.next)}
+${made === undefined ? '' : older(frame, ['hooks'], { owner }, made.next)}
 </main>`;
       return { page: { title: 'Hooks', section: 'Hooks', body } };
     }),

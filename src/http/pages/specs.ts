@@ -5,7 +5,6 @@ import type { Run } from '../../model/run.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { SpecProblem } from '../../spec/problem.ts';
 import type { Store } from '../../store/index.ts';
-import { decodeCursor } from '../../store/page.ts';
 import type { Viewer } from '../auth/viewer.ts';
 import { found } from '../guard.ts';
 import type { Commits } from '../read/commits.ts';
@@ -13,14 +12,14 @@ import { resumable, seenPauses } from '../read/held.ts';
 import { viewSource, type SourceView } from '../read/specs-source.ts';
 import { environmentPath, historyPath, shortSha } from './components/commit.ts';
 import { empty, nothingToSee } from './components/empty.ts';
-import { older } from './components/list.ts';
+import { older, placeIn } from './components/list.ts';
 import { textOf } from './components/spec-text.ts';
 import { runRows } from './components/run-rows.ts';
 import { pauseNote } from './components/pause.ts';
 import { problemPanel } from './components/problems.ts';
 import { html, pathTo, type Content, type Html } from './html.ts';
 import { icon, type Frame } from './layout.ts';
-import { asked, get, type PageRoute } from './page.ts';
+import { get, type PageRoute } from './page.ts';
 
 export interface SpecPagesDeps {
   store: Store;
@@ -58,12 +57,10 @@ ${viewer.visible !== undefined && visible.length === 0 ? '' : sourceLine(viewSou
     }),
     get('/specs/:name', async ({ frame, id: name, query }, viewer) => {
       const loaded = catalog.byName(name);
-      const cursor = asked(query, 'cursor', 100);
-      const before = cursor === undefined ? undefined : decodeCursor(cursor);
-      const { items, next } = await store.runs.list(
-        { limit: 30, before },
-        { spec: name, visible: viewer.visible },
-      );
+      const { items, next } = await store.runs.list(placeIn(query, 30).request, {
+        spec: name,
+        visible: viewer.visible,
+      });
       const isVisible =
         loaded === undefined ? items.length > 0 : viewer.canSee(loaded.spec.repository);
       found(isVisible ? name : undefined, 'spec', name);
@@ -89,7 +86,7 @@ ${head(frame, name, loaded, { pause, mayResume: mayResume !== undefined }, viewe
               command: `mainsheet deploy ${name}`,
             })
           : await runRows(frame, commits, items, { ofSpec: true, live })
-      }</div>${older(frame, pathTo(['specs', name]), {}, next)}</section>
+      }</div>${older(frame, ['specs', name], {}, next)}</section>
 <aside class="run-side" aria-label="About this spec">${about(frame, loaded, places, catalog.current().specs)}</aside></div>
 ${loaded === undefined ? '' : html`<section class="panel spec-source"><div class="panel-head">${icon(frame, 'file-code')}<h2>${fileName(loaded, source)}</h2><span class="muted small">line ${loaded.line}</span>${sourceLine(source)}</div><pre class="payload" tabindex="0">${textOf(loaded)}</pre></section>`}
 </div></main>`;

@@ -115,3 +115,19 @@ test('the API has the same', async (t) => {
   });
   assert.partialDeepStrictEqual(await ask('?lane=other'), { items: [], period: null });
 });
+
+test('“Older” leads to what is older, in each list of runs', async (t) => {
+  const { store, specs, url } = await startHttp(t);
+  specs.specs = parseSpecs('all.yaml', SPEC).specs;
+  for (let index = 0; index <= 50; index += 1) {
+    const ended = { state: 'succeeded', lane: 'main', finishedAt: at('01T10:00') } as const;
+    await store.runs.insert(sampleRun(`r${index}`, { ...ended, spec: 'storefront' }), []);
+  }
+  for (const path of ['/runs', '/specs/storefront', HISTORY]) {
+    const newest = await (await asAdmin(url + path)).text();
+    assert.doesNotMatch(newest, /runs\/r0"/, path);
+    const [, href = ''] = /href="([^"]*)">Older</.exec(newest) ?? [];
+    const older = await asAdmin(new URL(href.replaceAll('&amp;', '&'), url + path).href);
+    assert.match(await older.text(), /runs\/r0"/, path);
+  }
+});
