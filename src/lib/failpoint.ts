@@ -6,6 +6,8 @@ export const FAILPOINTS = [
   // The transaction that turns a delivery into runs.
   'intake.before',
   'intake.inside',
+  // In it: a delivery comes that was judged together with the one before it.
+  'intake.together',
   'intake.after',
   // The transaction that takes a run.
   'start.before',

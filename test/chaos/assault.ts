@@ -8,7 +8,15 @@ import { readBook } from './book.ts';
 import type { ChaosWorld } from './world.ts';
 
 /** How the controller dies next. */
-export type Murder =
+export type Murder = { burst?: Burst } & Death;
+
+/** Pushes of one branch that come all at once when the controller listens, so that it takes them in together. */
+export interface Burst {
+  repository: string;
+  pushes: number;
+}
+
+type Death =
   /** It kills itself at the nth pass of a failpoint; from outside when it does not get there in time. */
   | { kind: 'failpoint'; name: FailpointName; pass: number; withinMs: number }
   /** From outside, so many milliseconds after it was started or has begun to listen. */
@@ -28,6 +36,7 @@ export type Sight = 'answer' | 'callback' | 'step';
 /** Starts the controller, lets it die as planned, and tells how it did. It is dead afterwards. */
 export async function murder(world: ChaosWorld, plan: Murder): Promise<string> {
   const controller = world.victim();
+  if (plan.burst !== undefined) await world.burst(plan.burst);
   const env =
     plan.kind === 'failpoint'
       ? { MAINSHEET_FAILPOINTS: `${plan.name}:${plan.pass}` }
@@ -105,11 +114,11 @@ export function randomInstant(random: Random): Murder {
   return { kind: 'instant', since, afterMs: random.int(0, 1500), tree: random.chance(0.4) };
 }
 
-/** Sends again what got no 202, as GitHub's user would, and now and then something that did. */
+/** Sends again, all at once, what got no 202, as GitHub's user would, and now and then something that did. */
 export async function redeliver(world: ChaosWorld): Promise<void> {
   const { all, acknowledged } = world.deliveries();
   const missing = all.filter((id) => !acknowledged.has(id));
-  for (const id of [...missing, ...all.slice(-1)]) await world.forge.redeliver(id);
+  await Promise.all([...missing, ...all.slice(-1)].map((id) => world.forge.redeliver(id)));
 }
 
 async function killFromOutside(controller: Controller, tree: boolean): Promise<void> {

@@ -6,12 +6,14 @@ import { createSample, type Sample } from '../../demo/sample.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
 import type { Db } from '../../src/store/query.ts';
+import { createMutex } from '../../src/lib/mutex.ts';
 import { startBalancer } from '../support/balancer.ts';
 import { startController, type Controller } from '../support/controller.ts';
 import { appCredentials } from '../support/world.ts';
 import { deafUrl } from '../support/deaf.ts';
 import { startPostgres } from '../support/postgres.ts';
 import type { Random } from '../support/random.ts';
+import type { Burst } from './assault.ts';
 import { chaosSpecsYaml, HUB, PAGES, SHOP } from './specs.ts';
 
 /** The databases that the chaos can be run on. */
@@ -47,6 +49,8 @@ export interface ChaosWorld {
   newest(repository: string): string | undefined;
   /** One commit, pushed. Resolves when git has taken it; its delivery is sent after that. */
   push(random: Random): Promise<void>;
+  /** Commits, each pushed by itself. Their deliveries do not arrive: `redeliver` sends them all at once. */
+  burst(burst: Burst): Promise<void>;
   /** Ids of all deliveries so far, and those of them that got their 202. */
   deliveries(): { all: string[]; acknowledged: Set<string> };
   close(): Promise<void>;
@@ -89,6 +93,24 @@ export async function createChaosWorld(place: ChaosPlace): Promise<ChaosWorld> {
   listen(`${balancer.url}/webhooks/v1/github`);
   const marks = new Map<string, string>();
   const newest = new Map<string, string>();
+  const developers = createMutex();
+
+  /** Pushes a commit that takes so long to deploy. Its delivery does not arrive when it is `late`. */
+  async function push(
+    sample: Sample,
+    { pace, isLate, topic }: { pace: number; isLate: boolean; topic: boolean },
+  ): Promise<void> {
+    const mark = `m${marks.size}`;
+    const sha = await sample.commit({ files: { mark, pace: String(pace) }, message: mark });
+    marks.set(sha, mark);
+    newest.set(sample.repository, sha);
+    if (isLate) listen(deaf);
+    await sample.push(topic ? ['main', `main:topic-${mark}`] : 'main');
+    if (!isLate) return;
+    // It is sent again after the next death, when a look may have found the push.
+    await forge.waitForDelivery(({ body }) => body.includes(`"after":"${sha}"`), 60_000);
+    listen(`${balancer.url}/webhooks/v1/github`);
+  }
 
   return {
     forge,
@@ -111,21 +133,20 @@ export async function createChaosWorld(place: ChaosPlace): Promise<ChaosWorld> {
     newest: (repository) => newest.get(repository),
     async push(random) {
       const sample = random.pick(samples);
-      const mark = `m${marks.size}`;
-      const sha = await sample.commit({
-        files: { mark, pace: String(random.int(0, 5)) },
-        message: mark,
-      });
-      marks.set(sha, mark);
-      newest.set(sample.repository, sha);
+      const pace = random.int(0, 5);
       const isLate = random.chance(0.4);
-      if (isLate) listen(deaf);
       // Now and then several branches at once, of which no spec names the other.
-      await sample.push(random.chance(0.2) ? ['main', `main:topic-${mark}`] : 'main');
-      if (!isLate) return;
-      // It is sent again after the next death, when a look may have found the push.
-      await forge.waitForDelivery(({ body }) => body.includes(`"after":"${sha}"`), 60_000);
-      listen(`${balancer.url}/webhooks/v1/github`);
+      const topic = random.chance(0.2);
+      await developers.run('push', () => push(sample, { pace, isLate, topic }));
+    },
+    async burst({ repository, pushes }) {
+      const sample = samples.find((one) => one.repository === repository);
+      if (sample === undefined) throw new Error(`there is no ${repository}`);
+      await developers.run('push', async () => {
+        for (let pushed = 0; pushed < pushes; pushed += 1) {
+          await push(sample, { pace: 0, isLate: true, topic: false });
+        }
+      });
     },
     deliveries() {
       const acknowledged = forge.deliveries.filter(({ status }) => status === 202);

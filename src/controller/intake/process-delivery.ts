@@ -196,6 +196,7 @@ export function createProcessDelivery(deps: {
     signal: AbortSignal,
   ): (tables: Tables) => Promise<Settled> {
     return async (tables) => {
+      failpoint('intake.together');
       const rules = createOrdering({ store: tables, mirrors: known, clock });
       const overtaken = await rules.overtaken(judged, signal);
       const { delivery } = waiting;
