@@ -95,7 +95,7 @@ export function createApi(deps: ServerAccess) {
     previews: () => request.ask(previewsAnswer, '/api/v1/previews'),
     hooks: (filter: Filter) => request.ask(hooksAnswer, `/api/v1/hooks${queryOf(filter)}`),
     createHook: (hook: object) =>
-      request.ask(madeHookAnswer, '/api/v1/hooks', { ...post, body: hook }),
+      request.ask(madeHookAnswer, '/api/v1/hooks', { ...post, json: hook }),
     rotateHook: (id: string, overlap: string | undefined) =>
       request.ask(madeHookAnswer, path('hooks', id, `rotate${queryOf({ overlap })}`), post),
     deleteHook: (id: string) =>
@@ -103,7 +103,7 @@ export function createApi(deps: ServerAccess) {
         method: 'DELETE',
       }),
     testHook: (id: string, body: object) =>
-      request.ask(hookTrialAnswer, path('hooks', id, 'test'), { ...post, body }),
+      request.ask(hookTrialAnswer, path('hooks', id, 'test'), { ...post, json: body }),
     outbox: (filter: Filter) => request.ask(outboxAnswer, `/api/v1/outbox${queryOf(filter)}`),
     callback: (id: string) =>
       request.ask(callbackAnswer, `/api/v1/outbox/${encodeURIComponent(id)}`),
@@ -125,15 +125,16 @@ export function createApi(deps: ServerAccess) {
       progress: (looked: BacktestProgress) => void,
     ) {
       const headers = { Accept: 'text/event-stream' };
-      const sent = { body: { specs, days }, timeoutMs: GIT_MS };
-      const body = await request.stream('/api/v1/backtest', headers, sent);
-      return await resultOf(body, progress);
+      const sent = { ...postToGit, headers, json: { specs, days } };
+      return await resultOf(await request.stream('/api/v1/backtest', sent), progress);
     },
     /** The whole log so far, in pieces. */
     async log(run: string, { timestamps }: { timestamps: boolean }) {
       const query = timestamps ? '?timestamps=true' : '';
       return decode(
-        await request.stream(path('runs', run, `log${query}`), { Accept: 'text/plain' }),
+        await request.stream(path('runs', run, `log${query}`), {
+          headers: { Accept: 'text/plain' },
+        }),
       );
     },
     /** The log as it grows, after piece `after`. That it ends without `end` means that the connection was lost. */
@@ -142,7 +143,7 @@ export function createApi(deps: ServerAccess) {
         Accept: 'text/event-stream',
         ...(after === undefined ? {} : { 'Last-Event-ID': String(after) }),
       };
-      return newsOf(await request.stream(path('runs', run, 'log'), headers));
+      return newsOf(await request.stream(path('runs', run, 'log'), { headers }));
     },
     /** What `/readyz` says, ready or not. */
     readiness: () => request.ask(readinessAnswer, '/readyz', { accept: [503] }),
@@ -168,7 +169,7 @@ async function resultOf(
     if (event === 'result') return backtestAnswer.parse(told);
     if (event === 'problem') {
       const { code, detail, hint } = problemAnswer.parse(told);
-      throw new RetryableError(code, detail, hint === undefined ? {} : { hint });
+      throw new RetryableError(code, detail, { hint });
     }
   }
   throw new RetryableError('connection-lost', 'the server has hung up before it was done');

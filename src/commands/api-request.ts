@@ -34,68 +34,42 @@ export interface ServerAccess {
   timeoutMs?: number;
 }
 
-/** Requests to one server. Throws RetryableError when it cannot answer and TerminalError when it refuses. */
-export interface ApiRequest {
-  /**
-   * The JSON answer, checked. `accept` names statuses beside 2xx whose answer is one too. `timeoutMs`: for what may take longer
-   * than other requests.
-   */
-  ask<Answer extends z.ZodType>(
-    answer: Answer,
-    path: string,
-    options?: {
-      method?: 'POST' | 'DELETE';
-      /** Sent as JSON. */
-      body?: unknown;
-      accept?: readonly number[];
-      timeoutMs?: number;
-    },
-  ): Promise<z.output<Answer>>;
-  /** The answer's bytes as they come. `sent`: posts a body as JSON; `timeoutMs` is until the answer begins. */
-  stream(
-    path: string,
-    headers: Record<string, string>,
-    sent?: { body: unknown; timeoutMs?: number },
-  ): Promise<AsyncIterable<Uint8Array>>;
-  /** Sends a body and gives the answer, whatever it is. */
-  post(
-    path: string,
-    headers: Record<string, string>,
-    body: string,
-  ): Promise<{ status: number; text: string }>;
+/** What is asked. */
+interface Sent {
+  method?: 'POST' | 'DELETE';
+  headers?: Record<string, string>;
+  /** Sent as JSON. */
+  json?: unknown;
+  /** Until an answer begins, in milliseconds, for what may take longer than other requests. */
+  timeoutMs?: number;
 }
 
-export function createApiRequest(deps: ServerAccess): ApiRequest {
+/** Requests to one server. All throw RetryableError when it cannot answer and TerminalError when it refuses. */
+export function createApiRequest(deps: ServerAccess) {
   const { url } = deps;
-  const timeoutMs = deps.timeoutMs ?? TIMEOUT_MS;
 
   async function send(
     path: string,
-    init: {
-      method: string;
-      headers: Record<string, string>;
-      body?: string;
-      isStream: boolean;
-      timeoutMs?: number;
-    },
+    { method, headers, json, timeoutMs, text, isStream }: Sent & { text?: string; isStream?: true },
   ): Promise<{ response: Response; body: AsyncIterable<Uint8Array> }> {
     const late = new AbortController();
     const expire = () => late.abort(new DOMException('no answer in time', 'TimeoutError'));
-    const timer = setTimeout(expire, init.timeoutMs ?? timeoutMs);
+    const timer = setTimeout(expire, timeoutMs ?? deps.timeoutMs ?? TIMEOUT_MS);
     try {
       const response = await deps.fetch(url + path, {
-        method: init.method,
+        method: method ?? 'GET',
         // A redirect would turn a POST into a GET, and whom to give the token is for the user to decide.
         redirect: 'manual',
         headers: {
           'User-Agent': deps.userAgent,
           ...(deps.token === undefined ? {} : { Authorization: `Bearer ${deps.token}` }),
-          ...init.headers,
+          ...(json === undefined ? {} : { 'Content-Type': 'application/json' }),
+          ...headers,
         },
-        ...(init.body === undefined ? {} : { body: init.body }),
+        body: text ?? (json === undefined ? null : JSON.stringify(json)),
         signal: AbortSignal.any([deps.signal, late.signal]),
       });
-      if (!init.isStream) return { response, body: bytesOf(response, timer) };
+      if (!isStream) return { response, body: bytesOf(response, timer) };
       clearTimeout(timer);
       const silence = setTimeout(expire, SILENCE_MS);
       return { response, body: bytesOf(response, silence, () => silence.refresh()) };
@@ -144,16 +118,15 @@ export function createApiRequest(deps: ServerAccess): ApiRequest {
     if (!problem.success) return notMainsheet(status, undefined);
     const { code, detail } = problem.data;
     const hint = HINTS[code] ?? problem.data.hint;
-    const options = hint === undefined ? {} : { hint };
     return status >= 500 || status === 429
-      ? new RetryableError(code, detail, options)
-      : new TerminalError(code, detail, options);
+      ? new RetryableError(code, detail, { hint })
+      : new TerminalError(code, detail, { hint });
   }
 
   function notMainsheet(status: number, detail: string | undefined): MainsheetError {
     const message = `${url} answered ${status}, but not as Mainsheet does`;
     const options = {
-      ...(detail === undefined ? {} : { cause: detail }),
+      cause: detail,
       hint: 'check that MAINSHEET_URL or --server names a Mainsheet of the same version',
     };
     // A proxy in front answers for a server that is just being restarted.
@@ -163,15 +136,14 @@ export function createApiRequest(deps: ServerAccess): ApiRequest {
   }
 
   return {
-    async ask(answer, path, { method, body: sent, accept = [], ...timing } = {}) {
-      const isSent = sent !== undefined;
-      const headers = {
-        Accept: 'application/json',
-        ...(isSent ? { 'Content-Type': 'application/json' } : {}),
-      };
-      const content = isSent ? { body: JSON.stringify(sent) } : {};
-      const init = { method: method ?? 'GET', headers, isStream: false, ...content, ...timing };
-      const { response, body } = await send(path, init);
+    /** The JSON answer, checked. `accept` names statuses beside 2xx whose answer is one too. */
+    async ask<Answer extends z.ZodType>(
+      answer: Answer,
+      path: string,
+      { accept = [], ...sent }: Sent & { accept?: readonly number[] } = {},
+    ): Promise<z.output<Answer>> {
+      const headers = { Accept: 'application/json' };
+      const { response, body } = await send(path, { headers, ...sent });
       const text = await readText(body);
       if (!response.ok && !accept.includes(response.status)) throw refusal(response, text);
       const read = answer.safeParse(parseJson(text));
@@ -179,25 +151,20 @@ export function createApiRequest(deps: ServerAccess): ApiRequest {
       throw notMainsheet(response.status, z.prettifyError(read.error));
     },
 
-    async stream(path, headers, sent) {
-      const init =
-        sent === undefined
-          ? { method: 'GET', headers, isStream: true }
-          : {
-              method: 'POST',
-              headers: { ...headers, 'Content-Type': 'application/json' },
-              body: JSON.stringify(sent.body),
-              isStream: true,
-              ...(sent.timeoutMs === undefined ? {} : { timeoutMs: sent.timeoutMs }),
-            };
-      const { response, body } = await send(path, init);
+    /** The answer's bytes as they come. */
+    async stream(path: string, sent: Sent): Promise<AsyncIterable<Uint8Array>> {
+      const { response, body } = await send(path, { ...sent, isStream: true });
       if (response.ok) return body;
       throw refusal(response, await readText(body));
     },
 
-    async post(path, headers, content) {
-      const init = { method: 'POST', headers, body: content, isStream: false };
-      const { response, body } = await send(path, init);
+    /** Sends a body and gives the answer, whatever it is. */
+    async post(
+      path: string,
+      headers: Record<string, string>,
+      text: string,
+    ): Promise<{ status: number; text: string }> {
+      const { response, body } = await send(path, { method: 'POST', headers, text });
       return { status: response.status, text: await readText(body) };
     },
   };

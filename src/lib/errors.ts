@@ -8,7 +8,11 @@ export class MainsheetError extends Error {
   readonly code: string;
   readonly hint: string | undefined;
 
-  constructor(code: string, message: string, options: { cause?: unknown; hint?: string } = {}) {
+  constructor(
+    code: string,
+    message: string,
+    options: { cause?: unknown; hint?: string | undefined } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.hint = options.hint;
@@ -28,7 +32,7 @@ export class RetryableError extends MainsheetError {
   constructor(
     code: string,
     message: string,
-    options: { cause?: unknown; hint?: string; retryAfterMs?: number | undefined } = {},
+    options: { cause?: unknown; hint?: string | undefined; retryAfterMs?: number | undefined } = {},
   ) {
     super(code, message, options);
     this.retryAfterMs = options.retryAfterMs;

@@ -50,7 +50,7 @@ export class ExpressionError extends TerminalError {
   readonly offset: number;
 
   constructor(code: string, message: string, offset: number, hint?: string) {
-    super(code, message, hint === undefined ? {} : { hint });
+    super(code, message, { hint });
     this.offset = offset;
   }
 }

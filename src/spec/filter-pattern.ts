@@ -209,9 +209,5 @@ function isRange(from: string, to: string): boolean {
 }
 
 function bad(pattern: string, what: string, hint?: string): TerminalError {
-  return new TerminalError(
-    'bad-pattern',
-    `the filter pattern "${pattern}" ${what}`,
-    hint === undefined ? {} : { hint },
-  );
+  return new TerminalError('bad-pattern', `the filter pattern "${pattern}" ${what}`, { hint });
 }

@@ -90,5 +90,5 @@ export async function findRun(runs: Pick<Tables['runs'], 'get'>, id: string): Pr
 }
 
 function nothing(message: string, hint?: string): TerminalError {
-  return new TerminalError('nothing-to-roll-back-to', message, hint === undefined ? {} : { hint });
+  return new TerminalError('nothing-to-roll-back-to', message, { hint });
 }
