@@ -25,6 +25,7 @@ import { checkStepUser } from './doctor-steps.ts';
 import { checkPublicUrl, checkSpecs, checkWebhookSecrets } from './doctor-settings.ts';
 import { checkWayOut } from './doctor-way-out.ts';
 import { loadLocalSpecs } from './local-specs.ts';
+import { eventsOf } from './spec-events.ts';
 
 /** Where and as what it is looked at. */
 export interface ExamineDeps {
@@ -139,27 +140,13 @@ async function checkGitHub(
     ...(specs.some(({ spec }) => spec.on.pullRequest) ? PREVIEW_PERMISSIONS : []),
     ...(config.deployments.kind === 'github' ? SPEC_PERMISSIONS : []),
   ];
-  return (await github.check(permissions, eventsOf(specs))).map(({ ok, detail, hint }) => ({
+  const events = new Set(specs.flatMap(({ spec }) => eventsOf(spec)));
+  return (await github.check(permissions, events)).map(({ ok, detail, hint }) => ({
     subject: 'GitHub',
     state: ok ? 'ok' : bad,
     detail,
     ...(hint === undefined ? {} : { hint }),
   }));
-}
-
-/** The events beside `push` without which something in a spec never happens. */
-function eventsOf(specs: readonly LoadedSpec[]): Set<string> {
-  return new Set(
-    specs.flatMap(({ spec }) => {
-      if (elsewhere(spec.repository) !== undefined) return [];
-      return [
-        ...(spec.on.release ? ['release'] : []),
-        ...(spec.on.workflowRun ? ['workflow_run'] : []),
-        ...(spec.comments ? ['issue_comment', 'commit_comment'] : []),
-        ...(spec.plan || spec.on.pullRequest ? ['pull_request'] : []),
-      ];
-    }),
-  );
 }
 
 /** Who is in a team an App may only ask with a permission on the organization. */

@@ -9,21 +9,19 @@ import { systemClock } from '../lib/clock.ts';
 import { describeError, hintOf } from '../lib/errors.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { createFetch } from '../lib/way-out.ts';
-import { elsewhere } from '../lib/names.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { cleanLine } from '../lib/clean-text.ts';
 import type { CommandContext } from './context.ts';
 import { defaultSpecsPath } from './local-specs.ts';
 import { isHttpUrl } from './settings.ts';
 import { UsageError } from './usage-error.ts';
+import { eventsOf } from './spec-events.ts';
 import { validSpecs } from './validate.ts';
 
 /** For so long the channel of a server that starts is waited for, in milliseconds; it is looked for so often. */
 const CHANNEL_WAIT_MS = 10_000;
 const LOOK_AGAIN_MS = 200;
 
-/** What a spec calls them, and what GitHub does. */
-const EVENTS = { push: 'push', release: 'release', workflowRun: 'workflow_run' } as const;
 const REQUEST_TIMEOUT_MS = 15_000;
 
 /** `mainsheet hooks ensure`: exit code 3 when a repository's webhook could not be looked at, made or repaired. */
@@ -70,7 +68,7 @@ Example:
           { auth: auth.token },
         );
         let failed = false;
-        for (const [repository, events] of eventsOf(specs)) {
+        for (const [repository, events] of eventsByRepository(specs)) {
           try {
             const done = await ensureHook(octokit, { repository, url, secret, events });
             const mark = terminal.paint('green', '✓');
@@ -130,19 +128,12 @@ function channel(dataDir: string): string | undefined {
   }
 }
 
-/** By repository of GitHub what its specs are started by. */
-function eventsOf(specs: readonly LoadedSpec[]): Map<string, string[]> {
-  const found = new Map<string, string[]>();
+/** By repository of GitHub what its specs need. */
+function eventsByRepository(specs: readonly LoadedSpec[]): Map<string, string[]> {
+  const found = new Map<string, Set<string>>();
   for (const { spec } of specs) {
-    if (elsewhere(spec.repository) !== undefined) continue;
-    const events = found.get(spec.repository) ?? [];
-    for (const [trigger, event] of Object.entries(EVENTS)) {
-      const isStarted = spec.on[trigger as keyof typeof EVENTS] !== undefined;
-      if (isStarted && !events.includes(event)) events.push(event);
-    }
-    const isPulled = spec.plan || spec.on.pullRequest !== undefined;
-    if (isPulled && !events.includes('pull_request')) events.push('pull_request');
-    found.set(spec.repository, events);
+    const events = found.get(spec.repository) ?? new Set();
+    for (const event of eventsOf(spec)) found.set(spec.repository, events.add(event));
   }
-  return new Map([...found].filter(([, events]) => events.length > 0));
+  return new Map([...found].map(([repository, events]) => [repository, [...events]]));
 }

@@ -96,6 +96,9 @@ describe('the webhooks of the repositories that specs name', () => {
       ['json', true, ['issues', 'push']],
     );
     assert.deepEqual([left?.config.url, left?.active], ['https://other.example', false]);
+
+    await writeFile(join(directory, 'deployments/storefront.yaml'), `${SPEC}comments: true\n`);
+    assert.match((await ensure()).stdout, /: repaired \(push, issue_comment, commit_comment\)/);
   });
 
   test('are made for the channel of the tunnel when there is no public URL, as soon as it is there', async () => {
