@@ -3,7 +3,8 @@ import type { DeploymentSpec } from '../model/deployment-spec.ts';
 import type { Event, Json } from '../model/event.ts';
 import { inputsOf } from '../model/hook.ts';
 import { allOf, failed, held, type Verdict } from '../model/verdict.ts';
-import { ExpressionError, evaluateText } from './expressions.ts';
+import { failure } from './cel.ts';
+import { evaluateText } from './expressions.ts';
 import { githubContext, subjectOf } from './github-context.ts';
 
 /** Characters: it is a column of an index. */
@@ -24,8 +25,7 @@ export function batchKeyOf(spec: DeploymentSpec, event: Event, payload: unknown)
   };
   const key = evaluateText(spec.batch.key, context, 'condition');
   if (key.length <= LONGEST_KEY && !key.includes('\0')) return key;
-  const message = `the key has more than ${LONGEST_KEY} characters, or a NUL`;
-  throw new ExpressionError('expression-failed', message, 0);
+  throw failure(`the key has more than ${LONGEST_KEY} characters, or a NUL`);
 }
 
 /** Whether an event can be gathered. Never throws. */

@@ -73,14 +73,9 @@ export interface Expression {
  */
 export function parseExpression(source: string, scope: Scope = 'template'): Expression {
   if (source.length > EXPRESSION_LIMIT) {
-    throw new ExpressionError(
-      'bad-expression',
-      `the expression is longer than ${EXPRESSION_LIMIT} characters`,
-      0,
-    );
+    throw bad(`the expression is longer than ${EXPRESSION_LIMIT} characters`);
   }
-  if (source.trim() === '')
-    throw new ExpressionError('bad-expression', 'the expression is empty', 0);
+  if (source.trim() === '') throw bad('the expression is empty');
   const parsed = parse(source, scope);
   const { valid, type = 'dyn', error } = parsed.check();
   if (!valid) throw translateFault(error, source, scope);
@@ -119,19 +114,15 @@ function translateFault(error: unknown, source: string, scope: Scope): Expressio
   const summary = known?.summary ?? 'it cannot be read';
   const unknownName = /^Unknown variable: (\w+)$/.exec(summary)?.[1];
   if (unknownName !== undefined) {
-    return new ExpressionError(
-      'bad-expression',
-      `unknown name "${unknownName}" in the expression`,
-      offset,
-      unknownNameHint(unknownName, scope),
-    );
+    const hint = unknownNameHint(unknownName, scope);
+    return bad(`unknown name "${unknownName}" in the expression`, offset, hint);
   }
-  return new ExpressionError(
-    'bad-expression',
-    `the expression is not valid CEL: ${lowerFirst(summary)}`,
-    offset,
-    habitHint(summary, known?.node),
-  );
+  const hint = habitHint(summary, known?.node);
+  return bad(`the expression is not valid CEL: ${lowerFirst(summary)}`, offset, hint);
+}
+
+function bad(message: string, offset = 0, hint?: string): ExpressionError {
+  return new ExpressionError('bad-expression', message, offset, hint);
 }
 
 /** For what expressions of GitHub Actions, and of other languages, have in other words. */
@@ -244,7 +235,8 @@ function isTimeout(error: unknown): boolean {
   );
 }
 
-function failure(message: string, offset = 0, hint?: string): ExpressionError {
+/** What went wrong with the values, of which there is none in it. */
+export function failure(message: string, offset = 0, hint?: string): ExpressionError {
   return new ExpressionError('expression-failed', message, offset, hint);
 }
 

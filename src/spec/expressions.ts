@@ -1,10 +1,11 @@
 import type { Duration, UnsignedInt } from '@marcbachmann/cel-js/evaluator';
 import type { Json } from '../model/event.ts';
 import {
-  ExpressionError,
-  parseExpression,
   type Expression,
   type ExpressionContext,
+  ExpressionError,
+  failure,
+  parseExpression,
   type Scope,
 } from './cel.ts';
 import { celValues } from './cel-library.ts';
@@ -27,11 +28,7 @@ export function evaluateCondition(
 ): boolean {
   const value = parseExpression(expression, scope).evaluate(context);
   if (typeof value === 'boolean') return value;
-  throw new ExpressionError(
-    'expression-failed',
-    `the condition must be true or false, and is ${nameOf(value)}`,
-    0,
-  );
+  throw failure(`the condition must be true or false, and is ${nameOf(value)}`);
 }
 
 /** The value of an expression over a request, as JSON. Throws an ExpressionError. */
@@ -95,12 +92,8 @@ function toText(value: unknown): string {
     return String(value);
   }
   if (isPrintable(value)) return String(value);
-  throw new ExpressionError(
-    'expression-failed',
-    `the expression gives ${nameOf(value)}, which has no text`,
-    0,
-    'use string(…) on it',
-  );
+  const message = `the expression gives ${nameOf(value)}, which has no text`;
+  throw failure(message, 0, 'use string(…) on it');
 }
 
 function jsonText(value: unknown): string {
@@ -108,16 +101,12 @@ function jsonText(value: unknown): string {
   try {
     return JSON.stringify(value, jsonValue);
   } catch {
-    throw new ExpressionError('expression-failed', 'the value is nested too deeply for JSON', 0);
+    throw failure('the value is nested too deeply for JSON');
   }
 }
 
 function tooLong(): ExpressionError {
-  return new ExpressionError(
-    'expression-failed',
-    `the text with its values filled in is longer than ${RENDER_LIMIT} characters`,
-    0,
-  );
+  return failure(`the text with its values filled in is longer than ${RENDER_LIMIT} characters`);
 }
 
 /** What JSON has no word for: CEL's integers (exact as digits when they are too large for a JSON number). */

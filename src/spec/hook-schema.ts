@@ -10,6 +10,7 @@ import {
   TOKEN_SENDERS,
   type Extract,
   type Hook,
+  type HookSecret,
   type SenderOptions,
 } from '../model/hook.ts';
 import { compileSchema } from './input-schema.ts';
@@ -19,7 +20,6 @@ import {
   duration,
   hookCondition,
   hookId,
-  listOf,
   LOGIN,
   oneOrMore,
   optional,
@@ -68,14 +68,19 @@ const time = z.iso
   .datetime({ offset: true, error: 'must be a time such as 2026-01-31T12:00:00Z' })
   .transform((text) => Date.parse(text));
 
-const secret = z.union([
-  secretName,
-  z.strictObject({
-    name: secretName,
-    from: optional('Counts from then on.', time),
-    until: optional('Counts until then.', time),
-  }),
-]);
+const secret = z
+  .union([
+    secretName,
+    z.strictObject({
+      name: secretName,
+      from: optional('Counts from then on.', time),
+      until: optional('Counts until then.', time),
+    }),
+  ])
+  .transform((one): HookSecret => {
+    const { name, from, until } = typeof one === 'string' ? { name: one } : one;
+    return { name, from, until };
+  });
 
 const inputName = z
   .string()
@@ -107,20 +112,18 @@ const extract = z
     return { from, type, default: (parts as { default?: Json }).default, required };
   });
 
-function sourceOf(parts: {
-  json?: string | undefined;
-  expression?: string | undefined;
-  header?: string | undefined;
-  query?: string | undefined;
-}): Extract['from'] | undefined {
+function sourceOf(
+  parts: Partial<Record<'json' | 'expression' | 'header' | 'query', string | undefined>>,
+): Extract['from'] | undefined {
   const { json, expression, header, query: parameter } = parts;
-  const given: Extract['from'][] = [
-    ...(json === undefined ? [] : [{ kind: 'json', path: json } as const]),
-    ...(expression === undefined ? [] : [{ kind: 'expression', expression } as const]),
-    ...(header === undefined ? [] : [{ kind: 'header', name: header.toLowerCase() } as const]),
-    ...(parameter === undefined ? [] : [{ kind: 'query', name: parameter } as const]),
+  const given: (Extract['from'] | undefined)[] = [
+    json === undefined ? undefined : { kind: 'json', path: json },
+    expression === undefined ? undefined : { kind: 'expression', expression },
+    header === undefined ? undefined : { kind: 'header', name: header.toLowerCase() },
+    parameter === undefined ? undefined : { kind: 'query', name: parameter },
   ];
-  return given.length === 1 ? given[0] : undefined;
+  const [from, ...more] = given.filter((one) => one !== undefined);
+  return more.length === 0 ? from : undefined;
 }
 
 /** What could take long in a large body is not for a path: its regular expressions backtrack, and `..` in `..` visits all of it for each part. */
@@ -211,7 +214,7 @@ const written = z.strictObject({
   ),
   secrets: optional(
     'Names of the secrets, any of which may have signed. Without it only hooks that are made through the API take requests.',
-    z.union([secret, listOf(secret, 10)]),
+    oneOrMore(secret, 10),
   ),
   methods: optional('Default: POST.', oneOrMore(z.enum(['POST', 'PUT', 'GET']), 3)),
   'content-types': optional(
@@ -289,6 +292,7 @@ const written = z.strictObject({
 /** The written form of a hook: what a YAML document with `kind: hook` may hold. */
 export const hookSchema = written.transform((input, context): Hook => {
   const { name, options } = toSender(input.sender, context);
+  const { team, users: logins, respond: { wait = 0, callback, secret: key } = {} } = input;
   const usual = input.users === undefined ? 'application/json' : FORM;
   const contentTypes = (input['content-types'] ?? [usual]).map((type) => type.toLowerCase());
   checkServer(input, context);
@@ -305,13 +309,9 @@ export const hookSchema = written.transform((input, context): Hook => {
     id: input.id,
     sender: name,
     server: input.server,
-    people: toPeople(input),
+    people: team === undefined || logins === undefined ? undefined : { team, users: logins },
     options,
-    secrets: [input.secrets ?? []].flat().map((one) => ({
-      name: typeof one === 'string' ? one : one.name,
-      from: typeof one === 'string' ? undefined : one.from,
-      until: typeof one === 'string' ? undefined : one.until,
-    })),
+    secrets: input.secrets ?? [],
     methods: input.methods ?? ['POST'],
     contentTypes,
     addresses: input.addresses ?? [],
@@ -320,19 +320,13 @@ export const hookSchema = written.transform((input, context): Hook => {
     ratePerAddress: input['rate-per-address'],
     extract: input.extract ?? {},
     schema: input.schema as Hook['schema'],
-    waitMs: input.respond?.wait ?? 0,
-    callback: toCallback(input.respond),
+    waitMs: wait,
+    callback:
+      callback === undefined || key === undefined ? undefined : { url: callback, secret: key },
     if: input.if,
     dedupe: input.dedupe,
   };
 });
-
-function toCallback({
-  callback,
-  secret: key,
-}: z.output<typeof written>['respond'] = {}): Hook['callback'] {
-  return callback === undefined || key === undefined ? undefined : { url: callback, secret: key };
-}
 
 /** What hooks cannot have that start nothing by their own: specs say what a push starts, and buttons what is asked for. */
 const WITHOUT_TRIGGER = ['extract', 'schema', 'if', 'dedupe', 'respond'] as const;
@@ -350,10 +344,6 @@ function checkServer(input: z.output<typeof written>, context: Context) {
 }
 
 const FORM = 'application/x-www-form-urlencoded';
-
-function toPeople({ team, users: logins }: z.output<typeof written>): Hook['people'] {
-  return team === undefined || logins === undefined ? undefined : { team, users: logins };
-}
 
 /** A hook for buttons: who signs it may press in the name of all that it names. */
 function checkPeople(input: z.output<typeof written>, context: Context) {

@@ -40,10 +40,7 @@ export function extractInputs(
     return [name, value ?? null];
   });
   if (problems.length === 0) return Object.fromEntries(inputs);
-  throw new TerminalError(
-    'bad-inputs',
-    `the request does not have what the hook needs: ${problems.join('; ')}`,
-  );
+  throw bad(`the request does not have what the hook needs: ${problems.join('; ')}`);
 }
 
 /** Throws TerminalError `bad-inputs` when inputs are not as the hook's schema has them. One without a value is not there for it. */
@@ -54,10 +51,7 @@ export function checkInputs(
   const given = Object.entries(inputs).filter(([, value]) => value !== null);
   const problems = schema === undefined ? [] : schemaProblems(schema, Object.fromEntries(given));
   if (problems.length === 0) return;
-  throw new TerminalError(
-    'bad-inputs',
-    `the request is not as the hook's schema has it: ${problems.join('; ')}`,
-  );
+  throw bad(`the request is not as the hook's schema has it: ${problems.join('; ')}`);
 }
 
 /** The id by which a request counts once, if the hook's `dedupe` gives one. Throws TerminalError `bad-inputs`. */
@@ -69,7 +63,7 @@ export function dedupeId(
   const value = valueFor('dedupe', dedupe, request);
   if (typeof value === 'string' && value !== '') return value;
   if (typeof value === 'number') return String(value);
-  throw new TerminalError('bad-inputs', 'dedupe gives neither a text nor a number');
+  throw bad('dedupe gives neither a text nor a number');
 }
 
 /** Characters. */
@@ -87,17 +81,20 @@ export function callbackUrl(
   if (url !== null && /^https?:$/.test(url.protocol) && url.username + url.password === '') {
     return url.href;
   }
-  throw new TerminalError(
-    'bad-inputs',
+  throw bad(
     `respond.callback gives no http or https URL of at most ${LONGEST_URL} characters without a user`,
   );
+}
+
+function bad(message: string, cause?: unknown): TerminalError {
+  return new TerminalError('bad-inputs', message, { cause });
 }
 
 function valueFor(name: string, expression: string, request: RequestContext): Json {
   try {
     return evaluateJson(expression, request);
   } catch (error) {
-    throw new TerminalError('bad-inputs', `${name}: ${describeError(error)}`, { cause: error });
+    throw bad(`${name}: ${describeError(error)}`, error);
   }
 }
 

@@ -57,13 +57,9 @@ export function createHookRegistry(deps: {
 
   function maker(): DynamicSecrets {
     if (deps.secrets !== undefined) return deps.secrets;
-    throw new TerminalError(
-      'hook-key-missing',
-      'replicas have no key in common to make secrets with',
-      {
-        hint: 'set MAINSHEET_SESSION_KEY to the same for all of them',
-      },
-    );
+    const reason = 'replicas have no key in common to make secrets with';
+    const hint = 'set MAINSHEET_SESSION_KEY to the same for all of them';
+    throw new TerminalError('hook-key-missing', reason, { hint });
   }
 
   const newSecret = () => ({
@@ -75,25 +71,18 @@ export function createHookRegistry(deps: {
   return {
     async create({ hook: name, owner, specs, inputs, lastsMs }, actor) {
       const hook = known(name);
-      if (hook.server !== undefined) {
-        const reason = `the hook ${name} is that of the server ${hook.server}, which starts what any spec says`;
-        throw new TerminalError('hook-unsuitable', reason, { hint: 'make one of another hook' });
-      }
-      if (hook.people !== undefined) {
-        const reason = `the hook ${name} hears of buttons, in the name of the people in its file`;
+      const unsuitable = whyUnsuitable(hook);
+      if (unsuitable !== undefined) {
+        const reason = `the hook ${name} ${unsuitable}`;
         throw new TerminalError('hook-unsuitable', reason, { hint: 'make one of another hook' });
       }
       const secrets = maker();
       const startable = catalog.forHook(name).map(({ spec }) => spec.name);
       const wrongSpec = specs.find((one) => !startable.includes(one));
       if (wrongSpec !== undefined) {
-        throw new TerminalError(
-          'spec-unknown',
-          `no spec ${wrongSpec} is started by the hook ${name}`,
-          {
-            hint: `it starts ${startable.join(', ') || 'none'}`,
-          },
-        );
+        const reason = `no spec ${wrongSpec} is started by the hook ${name}`;
+        const hint = `it starts ${startable.join(', ') || 'none'}`;
+        throw new TerminalError('spec-unknown', reason, { hint });
       }
       const wrongInput = Object.keys(inputs).find((one) => !Object.hasOwn(hook.extract, one));
       if (wrongInput !== undefined) {
@@ -118,13 +107,8 @@ export function createHookRegistry(deps: {
         await tables.hooks.removeExpired(now, MOST_REMOVED);
         await tables.hooks.add(made);
         const detail = `of ${name} for ${owner}, until ${isoTime(made.expiresAt)}`;
-        await tables.audit.record({
-          at: now,
-          actor,
-          action: 'hook.create',
-          subject: made.id,
-          detail,
-        });
+        const entry = { action: 'hook.create', subject: made.id, detail };
+        await tables.audit.record({ at: now, actor, ...entry });
       });
       return { hook: made, secret: secrets.make(hook, made.id, secret.id) };
     },
@@ -152,16 +136,19 @@ export function createHookRegistry(deps: {
       const now = clock.now();
       await store.atomically(async (tables) => {
         if (!(await tables.hooks.remove(id))) throw gone(id);
-        await tables.audit.record({
-          at: now,
-          actor,
-          action: 'hook.delete',
-          subject: id,
-          detail: '',
-        });
+        const entry = { action: 'hook.delete', subject: id, detail: '' };
+        await tables.audit.record({ at: now, actor, ...entry });
       });
     },
   };
+}
+
+/** A hook that starts nothing by its own. */
+function whyUnsuitable({ server, people }: Hook): string | undefined {
+  if (server !== undefined) {
+    return `is that of the server ${server}, which starts what any spec says`;
+  }
+  return people && 'hears of buttons, in the name of the people in its file';
 }
 
 function gone(id: string): TerminalError {
