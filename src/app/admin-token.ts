@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants, open, type FileHandle } from 'node:fs/promises';
 import type { Config } from '../config.ts';
 import { adminTokenFile, isToken } from '../config/admin-token-file.ts';
-import { MainsheetError } from '../lib/errors.ts';
+import { errorCode, MainsheetError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { makePrivate, writePrivate } from './private-file.ts';
 
@@ -34,7 +34,7 @@ async function kept(file: string): Promise<string | undefined> {
   try {
     handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
   try {

@@ -2,7 +2,7 @@ import { chmod, mkdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { discard, discardLeftovers } from '../lib/discard.ts';
-import { describeError, MainsheetError } from '../lib/errors.ts';
+import { describeError, errorCode, MainsheetError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { letPass } from '../lib/owner.ts';
 
@@ -49,7 +49,7 @@ async function makeDirectories(directory: string): Promise<void> {
   try {
     await mkdir(directory, { mode: 0o700 });
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = errorCode(error);
     if (code === 'EEXIST' && (await stat(directory)).isDirectory()) return;
     if (code !== 'ENOENT' || above === directory) throw error;
     await makeDirectories(above);

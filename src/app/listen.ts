@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
-import { MainsheetError } from '../lib/errors.ts';
+import { errorCode, MainsheetError } from '../lib/errors.ts';
 
 /** By the system's code. */
 const HINTS: Record<string, string> = {
@@ -22,7 +22,7 @@ export async function listen(server: Server, host: string, port: number): Promis
       server.listen(port, host, () => resolve());
     });
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const code = errorCode(error) ?? '';
     throw new MainsheetError('cannot-listen', `cannot listen at port ${port} of ${host}`, {
       cause: error,
       hint: HINTS[code] ?? NOT_HERE,

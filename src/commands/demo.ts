@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { MainsheetError } from '../lib/errors.ts';
+import { errorCode, MainsheetError } from '../lib/errors.ts';
 import type { CommandContext } from './context.ts';
 
 /** `mainsheet demo`: the main way, on this machine, with stand-ins for GitHub. Gives the demo's own exit code. */
@@ -35,6 +35,5 @@ function notInstalled(cause: unknown): MainsheetError {
 }
 
 function isMissingModule(error: unknown): boolean {
-  if (!(error instanceof Error && 'code' in error)) return false;
-  return error.code === 'ERR_MODULE_NOT_FOUND' || error.code === 'MODULE_NOT_FOUND';
+  return ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'].includes(errorCode(error) ?? '');
 }

@@ -1,7 +1,7 @@
 import { access, constants, mkdtemp, rmdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { openGit } from '../git/own-git.ts';
-import { describeError, MainsheetError } from '../lib/errors.ts';
+import { describeError, errorCode, MainsheetError } from '../lib/errors.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { findShell } from '../steps/shell.ts';
 import { findProgram } from '../steps/terraform-program.ts';
@@ -101,8 +101,7 @@ async function nearest(path: string): Promise<string> {
     if ((await stat(path)).isDirectory()) return path;
     throw new MainsheetError('not-a-directory', 'it is not a directory');
   } catch (error) {
-    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    if (!missing || dirname(path) === path) throw error;
+    if (errorCode(error) !== 'ENOENT' || dirname(path) === path) throw error;
     return await nearest(dirname(path));
   }
 }

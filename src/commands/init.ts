@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { describeError, MainsheetError } from '../lib/errors.ts';
+import { describeError, errorCode, MainsheetError } from '../lib/errors.ts';
 import { cleanLine } from '../lib/clean-text.ts';
 import type { CommandContext } from './context.ts';
 import { openCheckout, said, type OwnCheckout } from './own-checkout.ts';
@@ -47,7 +47,7 @@ Example:
         try {
           await writeFile(path, text, { flag: options.force ? 'w' : 'wx' });
         } catch (error) {
-          if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) {
+          if (errorCode(error) !== 'EEXIST') {
             throw new MainsheetError('not-written', `cannot write ${path}`, {
               cause: describeError(error),
             });

@@ -3,6 +3,7 @@ import { lchownSync, lstatSync } from 'node:fs';
 import { chmod, lchown, lstat, mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { errorCode } from './errors.ts';
 
 /** As whom something is done, or to whom a file belongs. */
 export interface Owner {
@@ -67,7 +68,7 @@ export async function takeBack(path: string): Promise<void> {
       }
     } catch (error) {
       // Another process may be removing it at the same time.
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      const code = errorCode(error);
       if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
     }
   }

@@ -1,6 +1,6 @@
 import { open, readdir, realpath, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
-import { describeError } from '../lib/errors.ts';
+import { describeError, errorCode } from '../lib/errors.ts';
 import { FILE_LIMIT, tooLarge } from './parse.ts';
 import type { SpecProblem } from './problem.ts';
 import { problemAt } from './problem.ts';
@@ -107,7 +107,7 @@ async function walk(state: Walk, names: string[], below: string, depth: number):
     } catch (error) {
       // What vanished between listing and looking is not there; a link to nothing is worth a word. Of a directory that cannot be
       // read it is not known which specs are in it: they must not count as removed.
-      if (isSpec || !LEADS_NOWHERE.has(codeOf(error) ?? '')) {
+      if (isSpec || !LEADS_NOWHERE.has(errorCode(error) ?? '')) {
         state.listing.problems.push(problemAt({ file: path }, `cannot be read: ${reason(error)}`));
       }
     }
@@ -164,7 +164,7 @@ function isInside(root: string, path: string): boolean {
 }
 
 function unreadableDirectory(directory: string, error: unknown): SpecProblem {
-  const code = codeOf(error);
+  const code = errorCode(error);
   const what =
     code === 'ENOENT'
       ? 'the deployments directory does not exist'
@@ -177,11 +177,5 @@ function unreadableDirectory(directory: string, error: unknown): SpecProblem {
 
 /** The system's word for it, without the path that it would add. */
 function reason(error: unknown): string {
-  return codeOf(error) ?? describeError(error);
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : undefined;
+  return errorCode(error) ?? describeError(error);
 }

@@ -10,16 +10,17 @@ export interface Said {
   detail: string;
 }
 
-const FEEDBACK: Record<FeedbackKind, string> = {
-  status: 'a commit status',
-  deployment: 'a Deployment',
-  check: 'a check run',
+/** What GitHub calls the words of `feedback`. */
+export const FEEDBACK: Record<FeedbackKind, string> = {
+  status: 'commit status',
+  deployment: 'Deployment',
+  check: 'check run',
 };
 
 /** What a spec says of its runs beside what starts them and what they do: also where it leaves that to the default. Pure. */
 export function saysOf(spec: DeploymentSpec): Said[] {
   const { feedback, comments, afterRollback, concurrency, on, name, badge } = spec;
-  const told = feedback.map((kind) => FEEDBACK[kind]).join(', ');
+  const told = feedback.map((kind) => `a ${FEEDBACK[kind]}`).join(', ');
   const host = elsewhere(spec.repository)?.server ?? 'GitHub';
   return [
     ...describeWaits(spec).map((detail) => ({ key: 'gates', detail })),

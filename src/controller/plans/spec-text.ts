@@ -1,12 +1,8 @@
 import { codeSpan } from '../../lib/code-span.ts';
-import type { DeploymentSpec, FeedbackKind, NotifySpec } from '../../model/deployment-spec.ts';
+import type { DeploymentSpec, NotifySpec } from '../../model/deployment-spec.ts';
 import { describeWaits } from '../../model/step-gate.ts';
+import { FEEDBACK } from '../../spec/says.ts';
 
-const FEEDBACK: Record<FeedbackKind, string> = {
-  status: 'commit status',
-  deployment: 'Deployment',
-  check: 'check run',
-};
 /** Steps that are named; the rest is counted. */
 const MOST_STEPS = 20;
 
@@ -17,7 +13,7 @@ export function specLines(spec: DeploymentSpec): string[] {
     .map(({ name, kind }) => `${codeSpan(name)} (${kind})`);
   const more = spec.steps.length - named.length;
   const told = [
-    ...spec.feedback.map((word) => FEEDBACK[word]),
+    ...spec.feedback.map((kind) => FEEDBACK[kind]),
     ...spec.notify.map((entry) => `${whom(entry)} (${entry.on.join(', ')})`),
   ];
   return [
