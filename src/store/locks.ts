@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Engine } from './engine.ts';
-import { queries, type Db } from './query.ts';
+import { queries, type Db, type Sql } from './query.ts';
 
 /** Sets each kind of advisory locks apart from the others, and from other programs' in the same database. */
 const KINDS = {
@@ -18,7 +18,7 @@ export async function lockUntilEnd(
   db: Db,
   engine: Engine,
   kind: keyof typeof KINDS,
-  name: string,
+  name: string | Sql,
   how: 'alone' | 'shared' = 'alone',
 ): Promise<void> {
   if (engine === 'sqlite') return;

@@ -65,17 +65,21 @@ export function createOutbox(db: Db, engine: Engine) {
   const count = async (which: Sql) =>
     (await value<number>`select count(*) from outbox where ${which}`) ?? 0;
 
-  /** Lets a new callback pull along what has to go before it, and overtake what an older run of its lane has to say. */
-  async function makeWay({
-    target,
-    importance = IMPORTANCE.final,
-    lane,
-  }: NewCallback): Promise<void> {
-    await change`update outbox set priority = ${importance}
-      where target = ${target} and state = 'pending' and priority > ${importance}`;
-    if (importance !== IMPORTANCE.final || lane === undefined) return;
-    await change`update outbox set priority = ${IMPORTANCE.olderFinal}
-      where lane = ${lane} and state = 'pending' and priority = ${IMPORTANCE.final} and target <> ${target}`;
+  /** Lets new callbacks pull along what has to go before them, and overtake what older runs of their lanes have to say. */
+  async function makeWay(callbacks: readonly NewCallback[]): Promise<void> {
+    const all = callbacks.map((one) => ({ importance: IMPORTANCE.final, ...one }));
+    // Nothing is less important than those that are left out.
+    const pulling = all.filter(({ importance }) => importance < IMPORTANCE.intermediate);
+    for (const [importance, some] of Map.groupBy(pulling, (one) => one.importance)) {
+      await change`update outbox set priority = ${importance}
+        where target in ${list(some.map(({ target }) => target))}
+        and state = 'pending' and priority > ${importance}`;
+    }
+    for (const { importance, lane, target } of pulling) {
+      if (importance !== IMPORTANCE.final || lane === undefined) continue;
+      await change`update outbox set priority = ${IMPORTANCE.olderFinal}
+        where lane = ${lane} and state = 'pending' and priority = ${IMPORTANCE.final} and target <> ${target}`;
+    }
   }
 
   /** Finishes what is pending of these as `obsolete`, and says why. */
@@ -99,7 +103,7 @@ export function createOutbox(db: Db, engine: Engine) {
      */
     async add(run: string, callbacks: readonly NewCallback[], now: number): Promise<void> {
       if (callbacks.length === 0) return;
-      for (const callback of callbacks) await makeWay(callback);
+      await makeWay(callbacks);
       const rows = callbacks.map(
         ({ target, callback, importance, account, lane, delayMs = 0 }) => ({
           ...entries.write({

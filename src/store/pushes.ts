@@ -3,8 +3,7 @@ import type { Move, PushHistory, ToldPush } from '../model/push-history.ts';
 import type { Engine } from './engine.ts';
 import { lockUntilEnd } from './locks.ts';
 import { createMapping } from './mapping.ts';
-import { queries, values, type Db } from './query.ts';
-import { createRepositories } from './repositories.ts';
+import { queries, values, type Db, type Sql } from './query.ts';
 
 /** A move of a ref that some delivery tells of. */
 export interface SeenPush extends Move {
@@ -19,9 +18,6 @@ export interface SeenPush extends Move {
   seenAt: number;
 }
 
-/** Longer than any delivery is late: GitHub keeps them for three days. */
-const KEPT_MS = 30 * 86_400_000;
-
 /** Newest moves of a ref that matter at once: between two looks there are fewer. */
 const MOST_MOVES = 1000;
 
@@ -32,9 +28,6 @@ export type Pushes = ReturnType<typeof createPushes>;
 
 export function createPushes(db: Db, engine: Engine) {
   const { change, column, first, isThere, value } = queries(db);
-  const { namesOf } = createRepositories(db);
-  /** A delivery that comes late may have a former name. */
-  const nameNow = async (repository: string) => (await namesOf(repository))[0].toLowerCase();
 
   return {
     /**
@@ -42,23 +35,24 @@ export function createPushes(db: Db, engine: Engine) {
      * stays true. Nothing on SQLite, where one transaction is under way at a time.
      */
     async lock(repository: string): Promise<void> {
-      if (engine === 'postgres')
-        await lockUntilEnd(db, engine, 'pushes', await nameNow(repository));
+      await lockUntilEnd(db, engine, 'pushes', nameNow(repository));
     },
 
-    /** Notes a push once for each delivery, and forgets what is a month old. */
+    /** Notes a push once for each delivery. */
     async record(push: SeenPush): Promise<void> {
-      const repository = await nameNow(push.repository);
-      const row = mapping.write({ ...push, repository });
+      const row = { ...mapping.write(push), repository: nameNow(push.repository) };
       await change`insert into pushes ${values([row])} on conflict (delivery) do nothing`;
-      await change`delete from pushes
-        where repository = ${repository} and ref = ${push.ref} and seen_at < ${push.seenAt - KEPT_MS}`;
     },
+
+    /** Whether a look has found a move of the ref. */
+    hasFound: (repository: string, ref: string) =>
+      isThere`select seq from pushes
+        where repository = ${nameNow(repository)} and ref = ${ref} and found = 1 limit 1`,
 
     /** The refs of which deliveries have told moves since they were last looked at. */
     async movedSinceLook(repository: string): Promise<ReadonlySet<string>> {
       const refs = await column<string>`select head.ref from branch_heads as head
-        where head.repository = ${await nameNow(repository)} and exists (
+        where head.repository = ${nameNow(repository)} and exists (
           select 1 from pushes as push
           where push.repository = head.repository and push.ref = head.ref and push.seq > head.push_seq
           and push.found = 0 and push.told_by is null)`;
@@ -67,7 +61,7 @@ export function createPushes(db: Db, engine: Engine) {
 
     /** What is known of a ref: its moves since the last look, and those found before with their parts. */
     async history(name: string, ref: string): Promise<PushHistory> {
-      const isOf = sql`repository = ${await nameNow(name)} and ref = ${ref}`;
+      const isOf = sql`repository = ${nameNow(name)} and ref = ${ref}`;
       const seen = await first<{ sha: string; seq: number }>`
         select sha, push_seq as seq from branch_heads where ${isOf}`;
       const newest = await mapping.of(db).all`
@@ -83,4 +77,12 @@ export function createPushes(db: Db, engine: Engine) {
     /** The number of the last push of any ref, which grows; 0 before the first. */
     last: async () => (await value<number>`select max(seq) from pushes`) ?? 0,
   };
+}
+
+/** What a repository is called now, in small letters: a delivery that comes late may have a former name. */
+function nameNow(repository: string): Sql {
+  const name = repository.toLowerCase();
+  return sql`coalesce((select newest.name
+    from repositories as own join repositories as newest on newest.id = own.id
+    where own.name = ${name} order by newest.seen_at desc limit 1), ${name})`;
 }

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { inPlace, queries, type Db } from './query.ts';
+import { inPlace, queries, type Db, type Sql } from './query.ts';
 
 /** What repositories are called now and were called before. A name is the one repository's that was last seen with it. */
 export type Repositories = ReturnType<typeof createRepositories>;
@@ -16,7 +16,7 @@ export function createRepositories(db: Db) {
   const idOf = (name: string) =>
     value<number>`select id from repositories where name = ${name.toLowerCase()}`;
 
-  const rowsOf = (id: number) =>
+  const rowsOf = (id: number | Sql) =>
     all<{ name: string; spelled: string; seenAt: number }>`
       select name, spelled, seen_at as "seenAt" from repositories where id = ${id} order by seen_at desc`;
 
@@ -50,8 +50,9 @@ export function createRepositories(db: Db) {
 
     /** All names of the repository that is or was called `name`, the one it has now first; `name` alone when it was never seen. */
     async namesOf(name: string): Promise<Names> {
-      const id = await idOf(name);
-      const [newest, ...former] = id === undefined ? [] : await rowsOf(id);
+      const [newest, ...former] = await rowsOf(
+        sql`(select id from repositories where name = ${name.toLowerCase()})`,
+      );
       if (newest === undefined) return [name];
       return [newest.spelled, ...former.map(({ spelled }) => spelled)];
     },
@@ -92,6 +93,8 @@ export function keepNames(repositories: Repositories, shared: boolean): Reposito
     atOneMoment: () => (shared ? keepNames(repositories, false) : inMemory),
     namesKept: (id, name) => kept.get(`${id} ${name}`),
     async namesSeen(id, name, now) {
+      const known = kept.get(`${id} ${name}`);
+      if (known !== undefined) return known;
       if (id !== undefined) await see(id, name, now);
       const before = changes;
       const names = await repositories.namesOf(name);

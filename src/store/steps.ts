@@ -1,4 +1,3 @@
-import { sql } from 'kysely';
 import type { Step } from '../model/run.ts';
 import type { Engine } from './engine.ts';
 import { createMapping } from './mapping.ts';
@@ -41,9 +40,10 @@ export function createSteps(db: Db, engine: Engine) {
 
     /** Ends what is still open of a run that has ended: a step that had begun is cancelled, one that had not is skipped. */
     async endOpen(run: string, now: number): Promise<void> {
-      const open = sql`run_id = ${run} and state in ('pending', 'running')`;
-      await change`update steps set state = 'cancelled', finished_at = ${now} where ${open} and attempts > 0`;
-      await change`update steps set state = 'skipped' where ${open} and attempts = 0`;
+      await change`update steps set
+        finished_at = case when attempts > 0 then ${now} else finished_at end,
+        state = case when attempts > 0 then 'cancelled' else 'skipped' end
+        where run_id = ${run} and state in ('pending', 'running')`;
     },
   };
 }

@@ -253,6 +253,11 @@ describe('with ten thousand closed rows', () => {
       () => store.retention.snapshots(0, 9),
     ],
     ['retention.audit', ['audit_by_time'], () => store.retention.audit(0, 9)],
+    [
+      'pushes.hasFound',
+      ['pushes_found', 'repositories_id'],
+      () => store.pushes.hasFound('acme/storefront', 'refs/heads/main'),
+    ],
     ['retention.pushes', ['pushes_by_time'], () => store.retention.pushes(0, 9)],
     ['inbox.waiting', ['deliveries_waiting'], () => store.inbox.waiting(5, 2000, 9)],
     ['inbox.store', [], () => store.accept({ ...SMALL, id: 'new' })],

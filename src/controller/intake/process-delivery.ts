@@ -261,16 +261,21 @@ export function createProcessDelivery(deps: {
     const { repository, ref, standing } = event;
     const move = moveOf(event);
     await tables.pushes.lock(repository);
+    const isShown = standing?.reached === true && standing.head !== move.before;
+    const isProven = standing === undefined || isShown;
+    const told = { repository, ref, ...move, delivery: id, found: false, seenAt: clock.now() };
+    // Then what else is known of the branch says nothing of it.
+    if (isProven && !(await tables.pushes.hasFound(repository, ref))) {
+      await tables.pushes.record({ ...told, toldBy: undefined });
+      return undefined;
+    }
     const history = await tables.pushes.history(repository, ref);
     // The look that found it has noted it.
     if (history.pushes.some(({ delivery }) => delivery === id)) return undefined;
     const found = partOf(history, move, standing?.head);
     // Where git does not show it, the delivery alone is no proof that the branch ever was there: it is left to the next look.
-    const isShown = standing?.reached === true && standing.head !== move.before;
-    const isProven = standing === undefined || isShown || wasLeft(history, move);
-    if (found === undefined && !isProven) return undefined;
-    const told = { delivery: id, found: false, toldBy: found?.delivery, seenAt: clock.now() };
-    await tables.pushes.record({ repository, ref, ...move, ...told });
+    if (found === undefined && !isProven && !wasLeft(history, move)) return undefined;
+    await tables.pushes.record({ ...told, toldBy: found?.delivery });
     return found;
   }
 

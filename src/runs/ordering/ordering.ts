@@ -59,12 +59,13 @@ export function createOrdering(deps: {
    */
   async function laterThan(
     candidate: Candidate,
-    other: { run: string; sha: string },
+    other: { run: string; sha: string; cause?: Run['cause'] },
     signal: AbortSignal,
   ): Promise<{ sha: string; why: Lateness } | undefined> {
     if (candidate.cause !== 'event') return undefined;
     const why = await askWhyLate(mirrors, candidate, { sha: other.sha }, signal);
     if (why !== undefined) return { sha: other.sha, why };
+    if (other.cause === 'event') return undefined;
     for (const sha of await runs.leftBehind(other.run)) {
       const late = await askWhyLate(mirrors, candidate, { sha, isLeft: true }, signal);
       if (late !== undefined) return { sha, why: late };
@@ -105,7 +106,7 @@ export function createOrdering(deps: {
     const order = batch === undefined ? concurrency : { ...concurrency, queue: 'newest' as const };
     const { supersede, cancel } = laneEffects(next, active, order);
     for (const displaced of [...cancel, ...supersede].toReversed()) {
-      const late = await laterThan(candidate, { run: displaced.id, sha: displaced.sha }, signal);
+      const late = await laterThan(candidate, { ...displaced, run: displaced.id }, signal);
       if (late === undefined) continue;
       const dropped = `since ${candidate.sha.slice(0, 7)} is no longer on its branch`;
       return supersededBy(displaced, late.why === 'dropped' ? dropped : undefined);

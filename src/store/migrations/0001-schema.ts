@@ -261,6 +261,7 @@ const REPOSITORIES = `
     told_by text
   );
   create index pushes_by_ref on pushes (repository, ref, seq);
+  create index pushes_found on pushes (repository, ref) where found = 1;
   create index pushes_by_time on pushes (seen_at);
 
   create table branch_heads (

@@ -7,7 +7,6 @@ import { sampleDelivery, sampleRun } from '../samples.ts';
 
 const REPOSITORY = 'acme/storefront';
 const MAIN = 'refs/heads/main';
-const DAY = 86_400_000;
 const OUTCOME = { summary: '', specs: [] };
 
 const push = (delivery: string, before: string, after: string): SeenPush => ({
@@ -71,7 +70,10 @@ export function recoveryContract(withStore: WithStore): void {
           (await pushes.history(repository, ref)).pushes.map(({ delivery }) => delivery);
         await pushes.record(push('d1', 'zero', 'one'));
         await pushes.record({ ...push('d1', 'x', 'other'), seenAt: 2000 });
+        const hasFound = async (ref = MAIN) => await pushes.hasFound('ACME/storefront', ref);
+        assert.equal(await hasFound(), false);
         await pushes.record({ ...push('d2', 'one', 'two'), found: true });
+        assert.deepEqual([await hasFound(), await hasFound('refs/heads/x')], [true, false]);
         await pushes.record({ ...push('d3', 'one', 'two'), toldBy: 'd2' });
         assert.deepEqual(await told(), ['d1', 'd2', 'd3']);
         assert.deepEqual(await told('refs/heads/x'), []);
@@ -111,19 +113,6 @@ export function recoveryContract(withStore: WithStore): void {
         await pushes.record({ ...push('d5', 'one', 'two'), ref: 'refs/heads/unseen' });
         assert.deepEqual(await pushes.movedSinceLook(REPOSITORY.toUpperCase()), new Set([other]));
         assert.deepEqual(await pushes.movedSinceLook('acme/another'), new Set());
-      }),
-    );
-
-    test(
-      'a push is forgotten after a month, when the same branch is pushed to again',
-      withStore(async ({ pushes }) => {
-        await pushes.record(push('d1', 'zero', 'one'));
-        await pushes.record({ ...push('d2', 'x', 'y'), ref: 'refs/heads/x' });
-        await pushes.record({ ...push('d3', 'two', 'three'), seenAt: 1000 + 30 * DAY });
-        assert.equal(await pushes.isNoted('d1'), true);
-        await pushes.record({ ...push('d4', 'three', 'four'), seenAt: 1001 + 30 * DAY });
-        assert.equal(await pushes.isNoted('d1'), false);
-        assert.equal(await pushes.isNoted('d2'), true);
       }),
     );
 
