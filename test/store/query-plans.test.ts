@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import SQLite from 'better-sqlite3';
 import { Kysely, SqliteDialect, type CompiledQuery } from 'kysely';
 import { createStore, type Store } from '../../src/store/index.ts';
+import { SteadyQueryCompiler } from '../../src/store/sqlite-driver.ts';
 import { decodeCursor } from '../../src/store/page.ts';
 import type { Row } from '../../src/store/query.ts';
 import { sampleRun, sampleStatus } from './samples.ts';
@@ -27,7 +28,9 @@ describe('with ten thousand closed rows', () => {
     sqlite = new SQLite(join(directory, 'mainsheet.db'));
     sqlite.pragma('journal_mode = WAL');
     const db = new Kysely<Record<string, Row>>({
-      dialect: new SqliteDialect({ database: sqlite }),
+      dialect: Object.assign(new SqliteDialect({ database: sqlite }), {
+        createQueryCompiler: () => new SteadyQueryCompiler(),
+      }),
       log: ({ query }) => void queries.push(query),
     });
     store = await createStore(db, 'sqlite');

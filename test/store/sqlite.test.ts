@@ -45,6 +45,14 @@ test('a store that is closed and opened again has kept everything', async () => 
   await second.close();
 });
 
+test('what is bound to a statement is nothing that SQLite prepares it again for: no parameter stands alone', async () => {
+  const db = openSqlite(newFile());
+  assert.equal(sql`select ${'a'} limit ${1}`.compile(db).sql, 'select +? limit +?');
+  const { rows } = await sql`select ${null} as a, ${'b'} as b, ${1} as c`.execute(db);
+  assert.deepEqual(rows, [{ a: null, b: 'b', c: 1 }]);
+  await db.destroy();
+});
+
 test('numbers of rows that are gone are not given out again', async () => {
   const db = openSqlite(newFile());
   const store = await createStore(db, 'sqlite');
