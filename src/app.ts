@@ -197,6 +197,7 @@ export async function startApp(deps: {
   const seal = createSeal(await outputsKey(config.dataDir));
   const plans = createPlanFiles(join(config.dataDir, 'plans'), seal);
   ended.subscribe((run) => {
+    if (run.startedAt === undefined) return;
     plans.removeOf(run.id).catch((error: unknown) => {
       logger.warn({ run: run.id, error: describeError(error) }, 'plan cannot be removed');
     });

@@ -68,8 +68,8 @@ export function createOutbox(db: Db, engine: Engine) {
   /** Lets new callbacks pull along what has to go before them, and overtake what older runs of their lanes have to say. */
   async function makeWay(callbacks: readonly NewCallback[]): Promise<void> {
     const all = callbacks.map((one) => ({ importance: IMPORTANCE.final, ...one }));
-    // Nothing is less important than those that are left out.
-    const pulling = all.filter(({ importance }) => importance < IMPORTANCE.intermediate);
+    // What makes a Deployment is the first of its target, and less important is only what pulls nothing.
+    const pulling = all.filter(({ importance }) => importance < IMPORTANCE.creation);
     for (const [importance, some] of Map.groupBy(pulling, (one) => one.importance)) {
       await change`update outbox set priority = ${importance}
         where target in ${list(some.map(({ target }) => target))}

@@ -3,7 +3,7 @@ import { hasEnded, type NewRun, type Run, type RunState } from '../model/run.ts'
 import { createClaims } from './claims.ts';
 import type { Engine } from './engine.ts';
 import { createLanes } from './lanes.ts';
-import { assignments, inPlace, queries, values, when, type Db } from './query.ts';
+import { assignments, inPlace, queries, values, when, type Db, type Sql } from './query.ts';
 import { createRunHistory } from './run-history.ts';
 import { runs } from './run-rows.ts';
 import { createSteps } from './steps.ts';
@@ -29,6 +29,13 @@ export function createRuns(db: Db, engine: Engine) {
   const claims = createClaims(db, 'runs', sql`state in ('queued', 'running')`);
   const isHeld = (id: string, holder: string) => sql`id = ${id} and holder = ${holder}`;
 
+  /** The number of the row that was made, if one was. SQLite knows it; to have it returned would take longer than all the rest. */
+  async function numberOf(insertion: Sql): Promise<number | undefined> {
+    if (engine === 'postgres') return await value<number>`${insertion} returning seq`;
+    const { insertId, numAffectedRows } = await insertion.execute(db);
+    return numAffectedRows === 1n ? Number(insertId) : undefined;
+  }
+
   /** One of the columns that are no fields of a run. */
   const read = <Value>(run: string, column: string) =>
     value<Value>`select ${sql.ref(column)} from runs where id = ${run}`;
@@ -45,10 +52,11 @@ export function createRuns(db: Db, engine: Engine) {
 
     /** Undefined when the delivery has made its run of this spec before (G2). */
     async insert(run: NewRun, stepNames: readonly string[]): Promise<Run | undefined> {
-      const made = await first`
-        insert into runs ${values([runs.write(run)])} on conflict do nothing returning *`;
-      if (made !== undefined) await steps.insert(run.id, stepNames);
-      return made;
+      const insertion = sql`insert into runs ${values([runs.write(run)])} on conflict do nothing`;
+      const sequence = await numberOf(insertion);
+      if (sequence === undefined) return undefined;
+      await steps.insert(run.id, stepNames);
+      return { ...run, sequence };
     },
 
     get: (id: string) => first`select * from runs where id = ${id}`,

@@ -48,6 +48,8 @@ export function createMakeRuns(deps: {
   stepsApart?: boolean;
 }): MakeRuns {
   const { transitions, clock } = deps;
+  /** By transaction: specs and lanes of which no later delivery has made a run. Deliveries that have their turn in it after that came later still. */
+  const newest = new WeakMap<Tables, Set<string>>();
 
   /** The planned run, or superseded as it is made, when it came too late (G4). */
   async function place(
@@ -56,9 +58,14 @@ export function createMakeRuns(deps: {
     planned: NewRun,
     { spec: { name, concurrency } }: LoadedSpec,
   ): Promise<NewRun> {
+    const known = newest.get(tables) ?? new Set();
+    const key = JSON.stringify([name, planned.lane]);
     const overtaken =
-      origin.overtaken.get(name) ?? (await overtakenInLane(tables, planned, concurrency));
-    return overtaken === undefined ? planned : supersededAsMade(planned, overtaken);
+      origin.overtaken.get(name) ??
+      (known.has(key) ? undefined : await overtakenInLane(tables, planned, concurrency));
+    if (overtaken !== undefined) return supersededAsMade(planned, overtaken);
+    newest.set(tables, known.add(key));
+    return planned;
   }
 
   async function alone(
@@ -93,7 +100,7 @@ export function createMakeRuns(deps: {
       }
     }
     for (const { loaded, verdict, batchKey, rollback } of verdicts) {
-      if (rollback !== undefined) continue;
+      if (rollback !== undefined || !(verdict.matched || event.kind === 'pull_request')) continue;
       const revision = revisionFor(event, loaded);
       const now = clock.now();
       const id = newId(now);

@@ -11,21 +11,21 @@ import type { DeploymentSpec } from '../../../src/model/deployment-spec.ts';
 import type { News } from '../../../src/model/news.ts';
 import { createTransitions } from '../../../src/runs/transition.ts';
 import { parseSpecs } from '../../../src/spec/load.ts';
-import type { Store } from '../../../src/store/index.ts';
+import type { Store, Tables } from '../../../src/store/index.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
 import { sampleDelivery, sampleRun } from '../../store/samples.ts';
 import { bothEngines } from '../../support/engines.ts';
 
 const ENGINES = bothEngines();
 
-/** Two deliveries of one branch have come, `d1` and then `d2`; `make` makes the run of one of them. */
+/** Four deliveries of one branch have come, `d1` to `d4`; `make` makes the run of one of them. */
 async function createFixture(
   t: TestContext,
   open: (t: TestContext) => Promise<Store>,
   queue: DeploymentSpec['concurrency']['queue'] = 'newest',
 ) {
   const store = await open(t);
-  for (const id of ['d1', 'd2']) await store.accept(sampleDelivery(id));
+  for (const id of ['d1', 'd2', 'd3', 'd4']) await store.accept(sampleDelivery(id));
   const loaded = sampleLoaded({ concurrency: { lane: 'main', queue, cancelRunning: false } });
   const transitions = createTransitions({
     store,
@@ -47,15 +47,25 @@ async function createFixture(
     branch: 'main',
     sha,
   });
+  const judgedOf = (sha: string) =>
+    ({
+      event: event(sha),
+      verdicts: [{ loaded, verdict: { matched: true, reasons: [] } }],
+    }) as never;
+  // Judged while the lane was empty.
+  const originOf = (delivery: string, cause: Origin['cause'] = 'event') =>
+    ({ delivery, cause, overtaken: new Map() }) as never;
   return {
-    async make(delivery: string, sha: string, cause: Origin['cause'] = 'event') {
-      const judged = {
-        event: event(sha),
-        verdicts: [{ loaded, verdict: { matched: true, reasons: [] } }],
-      } as never;
-      // Judged while the lane was empty.
-      const origin = { delivery, cause, overtaken: new Map() } as never;
-      await store.atomically(async (tables) => await makeRuns(tables, origin, judged));
+    async make(delivery: string, sha: string, cause?: Origin['cause']) {
+      const origin = originOf(delivery, cause);
+      await store.atomically(async (tables) => await makeRuns(tables, origin, judgedOf(sha)));
+    },
+    /** The runs of deliveries in their order, in one transaction. */
+    async makeTogether(...of: readonly [delivery: string, sha: string][]) {
+      const works = of.map(([delivery, sha]) => async (tables: Tables) => {
+        await makeRuns(tables, originOf(delivery), judgedOf(sha));
+      });
+      await store.inOrder(works, 1000);
     },
     runs: async () =>
       (await store.runs.list({ limit: 9, before: undefined }, {})).items.toReversed(),
@@ -64,6 +74,7 @@ async function createFixture(
 
 const OLDER = '1'.repeat(40);
 const NEWER = '2'.repeat(40);
+const NEWEST = '3'.repeat(40);
 
 for (const [engine, open] of ENGINES) {
   describe(`runs are made on ${engine}`, () => {
@@ -84,6 +95,21 @@ for (const [engine, open] of ENGINES) {
       await make('d2', NEWER);
       const states = (await runs()).map(({ state }) => state);
       assert.deepEqual(states, ['superseded', 'queued']);
+    });
+
+    test('of deliveries whose runs are made in one transaction the late one is superseded, and those that came later are not', async (t) => {
+      const { make, makeTogether, runs } = await createFixture(t, open);
+      await make('d2', NEWER);
+      await makeTogether(['d1', OLDER], ['d3', NEWEST], ['d4', OLDER]);
+      assert.deepEqual(
+        (await runs()).map(({ delivery, state }) => [delivery, state]),
+        [
+          ['d2', 'superseded'],
+          ['d1', 'superseded'],
+          ['d3', 'superseded'],
+          ['d4', 'queued'],
+        ],
+      );
     });
 
     test('a replay of the older one by hand, and a queue of all, go on', async (t) => {
