@@ -7,24 +7,46 @@ import { MainsheetError } from '../lib/errors.ts';
 import type { Owner } from '../lib/owner.ts';
 import { createRelease, forwardBoth, type ProgramOutput } from './output-text.ts';
 
+/** `mkfifo` is a program: pipes for so many steps are made by one. */
+const STEPS_AT_ONCE = 8;
+
 /**
- * Opens two named pipes in `directory` and removes their names at once. Node's own pipes to child processes are sockets,
+ * Opens two pipes, by names in `directory` that are removed at once. Node's own pipes to child processes are sockets,
  * and a socket cannot be opened again through `/dev/stdout` or `/dev/stderr`, as many scripts do.
  * That only their owner may do, which is `user` when there is one.
  * Throws MainsheetError `step-pipes` when there is no `mkfifo` or the directory cannot hold pipes.
  */
-export async function openOutputPipes(directory: string, user?: Owner): Promise<ProgramOutput> {
-  const paths = { stdout: join(directory, 'stdout'), stderr: join(directory, 'stderr') };
+export type OpenOutputPipes = (directory: string, user?: Owner) => Promise<ProgramOutput>;
+
+export function createOutputPipes(): OpenOutputPipes {
+  /** Open already, and without names. */
+  const spare: Ends[] = [];
+  return async (directory, user) => {
+    if (spare.length < 2) {
+      for (const path of await makePipes(directory)) spare.push(openPipe(path));
+    }
+    const [stdout, stderr] = spare.splice(0, 2);
+    if (stdout === undefined || stderr === undefined) throw new TypeError('there are no pipes');
+    return outputOf(pipeOf(stdout, user), pipeOf(stderr, user));
+  };
+}
+
+async function makePipes(directory: string): Promise<string[]> {
+  const paths = Array.from({ length: 2 * STEPS_AT_ONCE }, (_, index) =>
+    join(directory, `pipe-${index}`),
+  );
   try {
-    await promisify(execFile)('mkfifo', ['-m', '600', paths.stdout, paths.stderr]);
+    await promisify(execFile)('mkfifo', ['-m', '600', ...paths]);
   } catch (error) {
     throw new MainsheetError('step-pipes', 'the pipes for the output could not be made', {
       cause: error,
       hint: 'install mkfifo (coreutils or busybox) and keep the data directory on a local file system',
     });
   }
-  const stdout = openPipe(paths.stdout, user);
-  const stderr = openPipe(paths.stderr, user);
+  return paths;
+}
+
+function outputOf(stdout: Pipe, stderr: Pipe): ProgramOutput {
   let closed = false;
 
   return {
@@ -55,13 +77,23 @@ interface Pipe {
   release(): void;
 }
 
-function openPipe(path: string, user: Owner | undefined): Pipe {
+/** File descriptors. */
+interface Ends {
+  reading: number;
+  writing: number;
+}
+
+function openPipe(path: string): Ends {
   const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants;
   // The reading end first: opening the writing end waits for a reader.
-  const fd = openSync(path, O_RDONLY | O_NONBLOCK);
-  const writer = openSync(path, O_WRONLY);
+  const reading = openSync(path, O_RDONLY | O_NONBLOCK);
+  const writing = openSync(path, O_WRONLY);
   unlinkSync(path);
-  if (user !== undefined) fchownSync(fd, user.uid, user.gid);
-  const reader = new Socket({ fd, readable: true, writable: false });
-  return { reader, writer, release: createRelease(writer) };
+  return { reading, writing };
+}
+
+function pipeOf({ reading, writing }: Ends, user: Owner | undefined): Pipe {
+  if (user !== undefined) fchownSync(reading, user.uid, user.gid);
+  const reader = new Socket({ fd: reading, readable: true, writable: false });
+  return { reader, writer: writing, release: createRelease(writing) };
 }

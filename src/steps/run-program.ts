@@ -7,7 +7,7 @@ import { createInterrupt, FINISH_MS, TO_FINISH, type Interrupt } from './interru
 import { createLimitWatch, underLimits } from './limited-shell.ts';
 import { withoutNewPrivileges } from './no-new-privileges.ts';
 import { openOutputFiles } from './output-file.ts';
-import { openOutputPipes } from './output-pipe.ts';
+import { createOutputPipes } from './output-pipe.ts';
 import { createProcessGroup, type ProcessGroup } from './process-group.ts';
 import { startProgram } from './program.ts';
 
@@ -68,6 +68,7 @@ export function createRunProgram(deps: {
   const { clock, shell, user, interrupt = createInterrupt() } = deps;
   const killGraceMs = deps.killGraceMs ?? KILL_GRACE_MS;
   const watch = createExitWatch();
+  const openOutputPipes = createOutputPipes();
 
   return async (context, run) => {
     if (context.signal.aborted) return { result: cancelled(context.signal) };
