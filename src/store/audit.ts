@@ -27,15 +27,12 @@ export interface AuditEntry {
 /** Newest rows among which those are looked for that a person may see. */
 const MOST_LOOKED_AT = 5000;
 
-/** The repositories that a person sees, in small letters. */
-export type SeenThings = readonly string[];
-
 export interface AuditFilter {
   actor?: string | undefined;
   action?: string | undefined;
   subject?: string | undefined;
-  /** Only what was done to what a person sees, of the newest rows. */
-  seen?: SeenThings | undefined;
+  /** The repositories that a person sees, in small letters: only what was done to what is theirs, of the newest rows. */
+  seen?: readonly string[] | undefined;
 }
 
 const mapping = createMapping<AuditEntry>({ others: ['seq', 'repository'] });
@@ -78,7 +75,7 @@ export function createAudit(db: Db) {
   };
 }
 
-function isSeen(seen: SeenThings): Sql {
+function isSeen(seen: readonly string[]): Sql {
   // PostgreSQL takes no list without entries.
   const repositories = list(seen.length === 0 ? [''] : seen);
   return sql`and seq > (select coalesce(max(seq), 0) - ${MOST_LOOKED_AT} from audit) and (
