@@ -11,18 +11,18 @@ import type { FeedbackKind } from '../../src/model/deployment-spec.ts';
 import type { Gate } from '../../src/model/gate.ts';
 import { IMPORTANCE } from '../../src/model/importance.ts';
 import { RUN_STATES, type Run, type RunState } from '../../src/model/run.ts';
-import { openSqlite } from '../../src/store/engine.ts';
-import { createStore, type Store } from '../../src/store/index.ts';
+import type { Store } from '../../src/store/index.ts';
 import type { OutboxEntry } from '../../src/store/outbox.ts';
 import { startStandIn, type Received, type Reply } from '../github/stand-in.ts';
 import { connect, createTestClock } from '../github/support.ts';
 import { sampleRun } from '../store/samples.ts';
+import { newStore } from '../support/new-store.ts';
 
 const ENTRY = { id: 1, run: 'r1', createdAt: 0 } as OutboxEntry;
 
 async function openStore(t: TestContext): Promise<Store> {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-check-'));
-  const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
+  const store = await newStore(join(directory, 'mainsheet.db'));
   t.after(async () => {
     await store.close();
     await rm(directory, { recursive: true, force: true });

@@ -18,11 +18,10 @@ import type { EmailNotify } from '../../src/model/deployment-spec.ts';
 import type { News } from '../../src/model/news.ts';
 import type { RunState } from '../../src/model/run.ts';
 import { createRender } from '../../src/runs/render-callback.ts';
-import { openSqlite } from '../../src/store/engine.ts';
-import { createStore } from '../../src/store/index.ts';
 import { connect } from '../github/support.ts';
 import { sampleLoaded } from '../runs/samples.ts';
 import { sampleRun } from '../store/samples.ts';
+import { newStore } from '../support/new-store.ts';
 
 const HOSTILE = '<script>alert(1)</script>\nBcc: eve@evil.example';
 const MINUTE = 60_000;
@@ -70,7 +69,7 @@ async function setUp(t: TestContext, entry: Partial<EmailNotify>, answers: numbe
   const { port } = listening.address() as AddressInfo;
 
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-email-'));
-  const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
+  const store = await newStore(join(directory, 'mainsheet.db'));
   t.after(async () => {
     await store.close();
     await rm(directory, { recursive: true, force: true });

@@ -12,12 +12,11 @@ import { RUN_STATES, type Run, type RunState } from '../../src/model/run.ts';
 import type { Callback } from '../../src/model/callback.ts';
 import { createRender } from '../../src/runs/render-callback.ts';
 import { tellStep } from '../../src/runs/tell-step.ts';
-import { openSqlite } from '../../src/store/engine.ts';
-import { createStore } from '../../src/store/index.ts';
 import type { OutboxEntry } from '../../src/store/outbox.ts';
 import { connect, createTestClock, failureOf, isRetryable } from '../github/support.ts';
 import { sampleLoaded } from '../runs/samples.ts';
 import { sampleRun } from '../store/samples.ts';
+import { newStore } from '../support/new-store.ts';
 import { BOT_TOKEN, startSlack } from './slack-stand-in.ts';
 
 interface Options {
@@ -34,7 +33,7 @@ async function world(
   { steps = false, on = [...RUN_STATES], token = BOT_TOKEN, buttons, gates = [] }: Options = {},
 ) {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-slack-'));
-  const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
+  const store = await newStore(join(directory, 'mainsheet.db'));
   t.after(async () => {
     await store.close();
     await rm(directory, { recursive: true, force: true });

@@ -18,7 +18,7 @@ import { createRender } from '../../src/runs/render-callback.ts';
 import { createSpecReader } from '../../src/runs/snapshot.ts';
 import { createTransitions } from '../../src/runs/transition.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
-import { openSqlite } from '../../src/store/engine.ts';
+import { newDatabase } from '../support/new-store.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
 import { sampleRun } from '../store/samples.ts';
 
@@ -58,7 +58,7 @@ export async function createSimulation(
   } = {},
 ): Promise<Simulation> {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-simulation-'));
-  const db = openSqlite(join(directory, 'mainsheet.db'));
+  const db = await newDatabase(join(directory, 'mainsheet.db'));
   // The power stays on here, and the disk would be what the test takes its time for.
   await sql`pragma synchronous = off`.execute(db);
   const store = await createStore(db, 'sqlite');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { sql } from 'kysely';
-import { openSqlite } from '../../src/store/engine.ts';
+import { newDatabase } from '../support/new-store.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
 import { usePostgres, type Databases } from '../support/postgres.ts';
 import { runs } from './runs.ts';
@@ -52,7 +52,7 @@ describe('the store on SQLite', () => {
   test(WHAT, () =>
     explore(async () => {
       files += 1;
-      const db = openSqlite(join(directory, `${files}.db`));
+      const db = await newDatabase(join(directory, `${files}.db`));
       // The power stays on here; waiting for the disk is for the durability test.
       await sql.raw('pragma synchronous = off').execute(db);
       return await createStore(db, 'sqlite');

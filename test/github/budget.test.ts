@@ -7,8 +7,7 @@ import { createBudget, type Budget } from '../../src/github/budget.ts';
 import type { WriteLimits } from '../../src/github/room.ts';
 import { RetryableError } from '../../src/lib/errors.ts';
 import { IMPORTANCE, type WriteLog } from '../../src/model/importance.ts';
-import { openSqlite } from '../../src/store/engine.ts';
-import { createStore } from '../../src/store/index.ts';
+import { newStore } from '../support/new-store.ts';
 import { createTestClock } from './support.ts';
 
 const SECOND = 1000;
@@ -21,7 +20,7 @@ const { final, notification, creation, intermediate } = IMPORTANCE;
 /** Processes that share a store and a clock. */
 async function begin(t: TestContext, limits: Partial<WriteLimits> = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-budget-'));
-  const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
+  const store = await newStore(join(directory, 'mainsheet.db'));
   t.after(async () => {
     await store.close();
     await rm(directory, { recursive: true, force: true });

@@ -22,10 +22,10 @@ import type { Hook } from '../../src/model/hook.ts';
 import type { News } from '../../src/model/news.ts';
 import type { Run } from '../../src/model/run.ts';
 import type { Catalog, CatalogState } from '../../src/spec/catalog.ts';
-import { openSqlite } from '../../src/store/engine.ts';
-import { createStore, type Store } from '../../src/store/index.ts';
+import type { Store } from '../../src/store/index.ts';
 import { sampleRun } from '../store/samples.ts';
 import { hooksOf } from '../support/hooks.ts';
+import { newStore } from '../support/new-store.ts';
 import { settingsOf } from '../support/settings.ts';
 import { ADMIN_TOKEN } from '../support/admin.ts';
 
@@ -93,7 +93,7 @@ export async function startHttp(
 ): Promise<Fixture> {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-http-'));
   const file = join(directory, 'mainsheet.db');
-  const store = await createStore(openSqlite(file), 'sqlite');
+  const store = await newStore(file);
   const news = createBroadcast<News>();
   const ended = createBroadcast<Run>();
   const specs: CatalogState = { specs: [], problems: [], loadedAt: NOW, stale: false };

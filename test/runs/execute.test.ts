@@ -20,9 +20,9 @@ import { createRunProgram } from '../../src/steps/run-program.ts';
 import type { StepContext } from '../../src/steps/contract.ts';
 import { environmentElsewhere } from '../../src/steps/environment.ts';
 import { createShellStep, findShell } from '../../src/steps/shell.ts';
-import { openSqlite } from '../../src/store/engine.ts';
-import { createStore, type Store } from '../../src/store/index.ts';
+import type { Store } from '../../src/store/index.ts';
 import { sampleRun } from '../store/samples.ts';
+import { newStore } from '../support/new-store.ts';
 import { sampleLoaded } from './samples.ts';
 
 // To root nothing is read-only, so root becomes another user for this file, which has a process of its own.
@@ -443,7 +443,7 @@ async function executed(options: {
   afterwards?: (store: Store) => Promise<void>;
 }): Promise<Executed> {
   const root = await mkdtemp(join(tmpdir(), 'mainsheet-execute-'));
-  const store = await createStore(openSqlite(join(root, 'mainsheet.db')), 'sqlite');
+  const store = await newStore(join(root, 'mainsheet.db'));
   try {
     const directory = join(root, 'tree');
     await mkdir(directory);

@@ -8,14 +8,13 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { createMaskers } from '../../src/lib/masking.ts';
 import type { News } from '../../src/model/news.ts';
 import { createRunLog } from '../../src/runs/run-log.ts';
-import { openSqlite } from '../../src/store/engine.ts';
-import { createStore } from '../../src/store/index.ts';
 import { sampleRun } from '../store/samples.ts';
+import { newStore } from '../support/new-store.ts';
 
 async function setUp(t: TestContext) {
   const root = await mkdtemp(join(tmpdir(), 'mainsheet-run-log-'));
   t.after(() => rm(root, { recursive: true }));
-  const store = await createStore(openSqlite(join(root, 'mainsheet.db')), 'sqlite');
+  const store = await newStore(join(root, 'mainsheet.db'));
   const run = await store.runs.insert(sampleRun('r1', { attempts: 1 }), ['Launch']);
   assert.ok(run);
   const createMasker = createMaskers(['the-secret']);

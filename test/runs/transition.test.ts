@@ -11,9 +11,9 @@ import type { NewRun, Run } from '../../src/model/run.ts';
 import { createSpecReader } from '../../src/runs/snapshot.ts';
 import { createTransitions, LostRunError } from '../../src/runs/transition.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
-import { openSqlite } from '../../src/store/engine.ts';
-import { createStore, type Store } from '../../src/store/index.ts';
+import type { Store } from '../../src/store/index.ts';
 import { sampleRun } from '../store/samples.ts';
+import { newStore } from '../support/new-store.ts';
 
 const NOW = 5000;
 
@@ -43,7 +43,7 @@ async function setUp(
   options: { feedback?: 'app' | 'token' | undefined; spec?: string; notify?: string } = {},
 ) {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-transition-'));
-  const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
+  const store = await newStore(join(directory, 'mainsheet.db'));
   t.after(async () => {
     await store.close();
     await rm(directory, { recursive: true, force: true });

@@ -7,8 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { findShell } from '../../src/steps/shell.ts';
 import { createLimitWatch, underLimits } from '../../src/steps/limited-shell.ts';
-import { openSqlite } from '../../src/store/engine.ts';
-import { createStore } from '../../src/store/index.ts';
+import { newStore } from '../support/new-store.ts';
 import { needsRoot, STEP_USER } from '../support/root.ts';
 import { isAlive, runScript } from './support.ts';
 
@@ -181,7 +180,7 @@ test(
   },
   async (t) => {
     const directory = await mkdtemp(join(tmpdir(), 'mainsheet-open-'));
-    const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
+    const store = await newStore(join(directory, 'mainsheet.db'));
     const server = createServer().listen(0, '127.0.0.1');
     t.after(async () => {
       server.close();

@@ -7,6 +7,7 @@ import { sql } from 'kysely';
 import { MainsheetError } from '../../src/lib/errors.ts';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore } from '../../src/store/index.ts';
+import { newStore } from '../support/new-store.ts';
 import { storeContract } from './contract.ts';
 import { sampleDelivery, sampleRun, sampleStatus } from './samples.ts';
 
@@ -27,7 +28,7 @@ function newFile(): string {
   return join(directory, `${files}`, 'mainsheet.db');
 }
 
-storeContract('SQLite', () => createStore(openSqlite(newFile()), 'sqlite'));
+storeContract('SQLite', () => newStore(join(directory, `${(files += 1)}.db`)));
 
 test('a store that is closed and opened again has kept everything', async () => {
   const file = newFile();

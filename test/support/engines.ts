@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext } from 'node:test';
-import { openSqlite } from '../../src/store/engine.ts';
-import { createStore, type Store } from '../../src/store/index.ts';
+import type { Store } from '../../src/store/index.ts';
+import { newStore } from './new-store.ts';
 import { usePostgres, type Databases } from './postgres.ts';
 
 /**
@@ -22,7 +22,7 @@ export function bothEngines(): [string, (t: TestContext) => Promise<Store>][] {
       'SQLite',
       async (t) => {
         const directory = await mkdtemp(join(tmpdir(), 'mainsheet-store-'));
-        const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
+        const store = await newStore(join(directory, 'mainsheet.db'));
         t.after(async () => {
           await store.close();
           await rm(directory, { recursive: true, force: true });

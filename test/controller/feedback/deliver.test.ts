@@ -12,16 +12,16 @@ import { silentLogger } from '../../../src/lib/logger.ts';
 import type { Sent } from '../../../src/callbacks/contract.ts';
 import type { AnyCallback } from '../../../src/callbacks/index.ts';
 import type { News } from '../../../src/model/news.ts';
-import { openSqlite } from '../../../src/store/engine.ts';
-import { createStore, type Store } from '../../../src/store/index.ts';
+import type { Store } from '../../../src/store/index.ts';
 import { sampleRun, sampleStatus } from '../../store/samples.ts';
+import { newStore } from '../../support/new-store.ts';
 
 const LEASE_MS = 100;
 const FOREVER = new AbortController().signal;
 
 async function setUp(t: TestContext, callbacks: readonly AnyCallback[]): Promise<Store> {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-deliver-'));
-  const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
+  const store = await newStore(join(directory, 'mainsheet.db'));
   t.after(async () => {
     await store.close();
     await rm(directory, { recursive: true, force: true });

@@ -9,15 +9,14 @@ import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
 import type { News } from '../../../src/model/news.ts';
-import { openSqlite } from '../../../src/store/engine.ts';
-import { createStore } from '../../../src/store/index.ts';
 import { sampleRun, sampleStatus } from '../../store/samples.ts';
+import { newStore } from '../../support/new-store.ts';
 import { until } from '../../support/until.ts';
 
 /** The loop over a real store. Webhooks at `silent` hosts are never answered, everything else at once. */
 async function begin(t: TestContext, webhooks: readonly string[], statuses = 0) {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-receivers-'));
-  const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
+  const store = await newStore(join(directory, 'mainsheet.db'));
   await store.runs.insert(sampleRun('r1'), []);
   const urls = new Map(webhooks.map((url, index) => [`hook ${index}`, url]));
   const hooks = [...urls.keys()].map((target) => ({

@@ -8,18 +8,17 @@ import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import type { Json } from '../../../src/model/event.ts';
 import type { News } from '../../../src/model/news.ts';
-import { openSqlite } from '../../../src/store/engine.ts';
-import { createStore } from '../../../src/store/index.ts';
 import { recordLog } from '../../support/log.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
 import { sampleDelivery } from '../../store/samples.ts';
+import { newStore } from '../../support/new-store.ts';
 
 const REPOSITORY = 'acme/storefront';
 
 /** An intake whose specs deploy `main` of one repository, and no loop that runs. */
 async function createFixture(t: TestContext) {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-settle-'));
-  const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
+  const store = await newStore(join(directory, 'mainsheet.db'));
   t.after(async () => {
     await store.close();
     await rm(directory, { recursive: true });

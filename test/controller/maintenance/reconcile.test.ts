@@ -5,13 +5,13 @@ import { createReconcile } from '../../../src/controller/maintenance/reconcile.t
 import { systemClock } from '../../../src/lib/clock.ts';
 import { RetryableError } from '../../../src/lib/errors.ts';
 import type { DeploymentSpec } from '../../../src/model/deployment-spec.ts';
-import { openSqlite } from '../../../src/store/engine.ts';
 import type { Mirrors } from '../../../src/git/mirrors.ts';
-import { createStore, type Store } from '../../../src/store/index.ts';
+import type { Store } from '../../../src/store/index.ts';
 import { createFixture as createGit } from '../../git/fixture.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
 import { sampleDelivery } from '../../store/samples.ts';
 import { recordLog } from '../../support/log.ts';
+import { newStore } from '../../support/new-store.ts';
 import { until } from '../../support/until.ts';
 
 const ON: DeploymentSpec['on'] = {
@@ -39,7 +39,7 @@ async function createFixture(
 ) {
   const git = await createGit(t);
   const { repository } = git;
-  const store = await createStore(openSqlite(join(git.root, 'mainsheet.db')), 'sqlite');
+  const store = await newStore(join(git.root, 'mainsheet.db'));
   t.after(() => store.close());
   const slept: number[] = [];
   const stopping = new AbortController();

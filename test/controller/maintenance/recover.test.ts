@@ -7,13 +7,12 @@ import { createRecover } from '../../../src/controller/maintenance/recover.ts';
 import { createGitHub } from '../../../src/github/client.ts';
 import { deliveryDigest, sign } from '../../../src/sources/github/delivery-digest.ts';
 import { isoTime, systemClock } from '../../../src/lib/clock.ts';
-import { openSqlite } from '../../../src/store/engine.ts';
-import { createStore } from '../../../src/store/index.ts';
 import { startStandIn, type Received, type Reply } from '../../github/stand-in.ts';
 import type { LoadedSpec } from '../../../src/model/deployment-spec.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
 import { sampleDelivery } from '../../store/samples.ts';
 import { recordLog } from '../../support/log.ts';
+import { newStore } from '../../support/new-store.ts';
 
 const STOREFRONT = 'acme/storefront';
 const HUB = 'acme/hub';
@@ -79,7 +78,7 @@ async function createFixture(
     };
   });
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-recover-'));
-  const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
+  const store = await newStore(join(directory, 'mainsheet.db'));
   t.after(async () => {
     await store.close();
     await rm(directory, { recursive: true, force: true });

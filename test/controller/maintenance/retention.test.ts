@@ -4,13 +4,12 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { createTidy } from '../../../src/controller/maintenance/retention.ts';
-import { openSqlite } from '../../../src/store/engine.ts';
-import { createStore } from '../../../src/store/index.ts';
 import { createFixture as createGit, silent } from '../../git/fixture.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
 import { createSeal, SEAL_KEY_BYTES } from '../../../src/lib/seal.ts';
 import { createPlanFiles } from '../../../src/steps/plan-files.ts';
 import { sampleRun } from '../../store/samples.ts';
+import { newStore } from '../../support/new-store.ts';
 
 const MAIN = 'refs/heads/main';
 const AT = { pushSeq: 0, seenAt: 1000 };
@@ -18,7 +17,7 @@ const AT = { pushSeq: 0, seenAt: 1000 };
 /** A tidy on a real store, mirrors and work trees; what the specs are is set by the test. */
 async function createFixture(t: TestContext) {
   const git = await createGit(t);
-  const store = await createStore(openSqlite(join(git.root, 'mainsheet.db')), 'sqlite');
+  const store = await newStore(join(git.root, 'mainsheet.db'));
   t.after(() => store.close());
   const now = { specs: [sampleLoaded()], stale: false };
   const tidy = createTidy({

@@ -4,10 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { createWatch } from '../../../src/controller/maintenance/watch.ts';
-import { openSqlite } from '../../../src/store/engine.ts';
-import { createStore } from '../../../src/store/index.ts';
 import type { Leases } from '../../../src/store/leases.ts';
 import { silent } from '../../git/fixture.ts';
+import { newStore } from '../../support/new-store.ts';
 import { until } from '../../support/until.ts';
 
 const NAME = 'missed pushes';
@@ -20,7 +19,7 @@ const SHORT = 30;
 /** Processes that share a store, and a clock that the test moves. */
 async function createFixture(t: TestContext) {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-watch-'));
-  const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
+  const store = await newStore(join(directory, 'mainsheet.db'));
   const time = { now: 1000 * HOUR };
   const ends: (() => Promise<void>)[] = [];
   t.after(async () => {

@@ -5,13 +5,12 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { createReplay } from '../../../src/controller/operator/replay.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
-import { openSqlite } from '../../../src/store/engine.ts';
-import { createStore } from '../../../src/store/index.ts';
 import { sampleDelivery } from '../../store/samples.ts';
+import { newStore } from '../../support/new-store.ts';
 
 test('a replay makes no run of a payload that was removed while git was asked', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-replay-'));
-  const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
+  const store = await newStore(join(directory, 'mainsheet.db'));
   t.after(async () => {
     await store.close();
     await rm(directory, { recursive: true, force: true });

@@ -12,11 +12,10 @@ import type { DeploymentSpec, LoadedSpec } from '../../../src/model/deployment-s
 import type { News } from '../../../src/model/news.ts';
 import type { Run } from '../../../src/model/run.ts';
 import { createTransitions } from '../../../src/runs/transition.ts';
-import { openSqlite } from '../../../src/store/engine.ts';
-import { createStore } from '../../../src/store/index.ts';
 import { silent } from '../../git/fixture.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
 import { sampleDelivery, sampleRun } from '../../store/samples.ts';
+import { newStore } from '../../support/new-store.ts';
 
 const DAY = 86_400_000;
 const ME = 'me';
@@ -24,7 +23,7 @@ const ME = 'me';
 /** A lane with a history, and a clock that the test sets. */
 async function createFixture(t: TestContext, more: Partial<DeploymentSpec> = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-rollback-'));
-  const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
+  const store = await newStore(join(directory, 'mainsheet.db'));
   t.after(async () => {
     await store.close();
     await rm(directory, { recursive: true, force: true });

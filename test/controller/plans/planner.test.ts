@@ -9,10 +9,9 @@ import { notePull } from '../../../src/controller/plans/note-pull.ts';
 import { createPlanner } from '../../../src/controller/plans/planner.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { RetryableError, TerminalError } from '../../../src/lib/errors.ts';
-import { openSqlite } from '../../../src/store/engine.ts';
-import { createStore } from '../../../src/store/index.ts';
 import type { PulledEvent } from '../../../src/store/plans.ts';
 import { silent } from '../../git/fixture.ts';
+import { newStore } from '../../support/new-store.ts';
 import { until } from '../../support/until.ts';
 
 const HEAD = 'a'.repeat(40);
@@ -43,7 +42,7 @@ const planOf = (pull: PulledEvent): Plan => ({
 /** A planner that works on a real store, and a clock that the test moves. */
 async function setUp(t: TestContext, makePlan: MakePlan, feedback: 'app' | 'token' = 'app') {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-planner-'));
-  const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
+  const store = await newStore(join(directory, 'mainsheet.db'));
   let ahead = 0;
   const clock = { ...systemClock, now: () => Date.now() + ahead };
   const planner = createPlanner({

@@ -10,10 +10,9 @@ import { silentLogger } from '../../../src/lib/logger.ts';
 import type { Gate } from '../../../src/model/gate.ts';
 import type { News } from '../../../src/model/news.ts';
 import { createTransitions } from '../../../src/runs/transition.ts';
-import { openSqlite } from '../../../src/store/engine.ts';
-import { createStore } from '../../../src/store/index.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
 import { sampleRun } from '../../store/samples.ts';
+import { newStore } from '../../support/new-store.ts';
 import { until } from '../../support/until.ts';
 
 const WINDOW: Gate = {
@@ -25,7 +24,7 @@ const WINDOW: Gate = {
 
 test('a queued run whose window has closed is blocked and not started, and the runs behind it are', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-runner-'));
-  const store = await createStore(openSqlite(join(directory, 'mainsheet.db')), 'sqlite');
+  const store = await newStore(join(directory, 'mainsheet.db'));
   t.after(async () => {
     await store.close();
     await rm(directory, { recursive: true, force: true });
