@@ -14,7 +14,7 @@ dedupe: string(body.n)
 name: orders
 repository: ${SITE}
 on: { hook: { id: orders } }
-batch: { window: 10m, max: 50 }
+batch: { window: 10m, max: 20 }
 steps:
   - run: node -e 'const e = JSON.parse(fs.readFileSync(process.env.MAINSHEET_EVENTS_PATH)); console.log("all=" + e.map(({ body }) => body.n))' >> "$MAINSHEET_OUTPUT"
 ---
@@ -56,33 +56,33 @@ const ended = async (spec: string): Promise<RunView> =>
     (await world.runs()).find((run) => run.spec === spec && run.state === 'succeeded'),
   );
 
-test('fifty events have one run, also when the process is killed while they are gathered (G2, G6)', async () => {
-  const numbers = Array.from({ length: 50 }, (_, index) => index + 1);
-  for (const n of numbers.slice(0, 20)) await send('orders', n);
-  await world.explained('orders.20');
+test('twenty events have one run, also when the process is killed while they are gathered (G2, G6)', async () => {
+  const numbers = Array.from({ length: 20 }, (_, index) => index + 1);
+  for (const n of numbers.slice(0, 8)) await send('orders', n);
+  await world.explained('orders.8');
 
   // Killed within the transaction that gathers, and right after it.
   await world.controller.kill();
   for (const place of ['intake.inside:3', 'intake.after:3']) {
     await world.controller.dieAt(place, () =>
-      Promise.allSettled(numbers.slice(20, 40).map((n) => send('orders', n))),
+      Promise.allSettled(numbers.slice(8, 16).map((n) => send('orders', n))),
     );
   }
   await world.controller.restart();
   // What got no answer is sent again.
-  for (const n of numbers.slice(20, 40)) await send('orders', n);
-  for (const n of numbers.slice(40, 49)) await send('orders', n);
-  const { specs } = await world.explained('orders.49');
+  for (const n of numbers.slice(8, 16)) await send('orders', n);
+  for (const n of numbers.slice(16, 19)) await send('orders', n);
+  const { specs } = await world.explained('orders.19');
   const [gathering] = await world.runs();
   assert.equal(gathering?.state, 'blocked');
-  assert.match(gathering.reason, /^Gathering events until .*: 49 of at most 50$/);
+  assert.match(gathering.reason, /^Gathering events until .*: 19 of at most 20$/);
   assert.deepEqual(
     specs[0]?.reasons.filter(({ condition }) => condition === 'batch').map(({ detail }) => detail),
-    [`event 49 of the batch that run ${gathering.id} has`],
+    [`event 19 of the batch that run ${gathering.id} has`],
   );
   // A delivery comes once more.
   await send('orders', 7);
-  await send('orders', 50);
+  await send('orders', 20);
 
   const run = await ended('orders');
   assert.equal(run.id, gathering.id);
