@@ -31,7 +31,7 @@ export async function startLean<Started>(start: () => Promise<Started>): Promise
 }
 
 /** Under load what waits for the disk is a tenth of this, so little of it grows old. */
-const MOST_NEW_BYTES = 32 * 1024 * 1024;
+const MOST_NEW_BYTES = 16 * 1024 * 1024;
 
 /**
  * Lets the space for new objects, with its copy, grow to `most` bytes; V8 would give it 128 MB and keep them. It has to be watched for

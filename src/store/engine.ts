@@ -19,7 +19,7 @@ const JOURNAL_SIZE_LIMIT = 16 * 1024 * 1024;
 
 const PAGE_BYTES = 8192;
 /** Pages in the log after which a commit brings them into the file: the writer, which holds nothing up, has done so before when there is much to write. */
-const CHECKPOINT_PAGES = 3000;
+const CHECKPOINT_PAGES = 6000;
 
 /** The engines that the one store runs on. */
 export type Engine = 'sqlite' | 'postgres';

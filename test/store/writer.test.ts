@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { CompiledQuery } from 'kysely';
 import { openSqlite } from '../../src/store/engine.ts';
 import { createStore } from '../../src/store/index.ts';
 import { createWriter, largeQuery } from '../../src/store/writer.ts';
+import { until } from '../support/until.ts';
 import { sampleDelivery } from './samples.ts';
 
 async function newFile(t: TestContext): Promise<string> {
@@ -117,4 +119,26 @@ test('a thread that could not do its work is started again for the next statemen
     hint: /another program holds/,
   });
   other.close();
+});
+
+test('what is written is brought from the log into the file beside the writer, and the log begins again', async (t) => {
+  const file = await newFile(t);
+  const store = await createStore(openSqlite(file), 'sqlite');
+  const other = new SQLite(file);
+  t.after(async () => {
+    other.close();
+    await store.close();
+  });
+  const payload = JSON.stringify({ text: 'x'.repeat(8000) });
+  const isInFile = () => {
+    const state = other.pragma('wal_checkpoint(NOOP)') as [{ log: number; checkpointed: number }];
+    return state[0].log < 2000 || state[0].log === state[0].checkpointed;
+  };
+  // 60 MB, of which each goes into the log and into the file.
+  for (let group = 0; group < 30; group += 1) {
+    const ids = Array.from({ length: 200 }, (_, index) => `d${group}-${index}`);
+    await Promise.all(ids.map((id) => store.accept(sampleDelivery(id, { payload }))));
+    await until('what is much in the log is in the file', isInFile);
+  }
+  assert.ok(statSync(`${file}-wal`).size < 32 * 1024 * 1024);
 });
