@@ -1,3 +1,4 @@
+import { globSync } from 'node:fs';
 import { cp, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
@@ -21,8 +22,8 @@ const bundled: Plugin = {
 
 await rm('dist', { recursive: true, force: true });
 await build({
-  // Side by side, so that what is no import is found from every file: the thread, and the assets of the pages.
-  entryPoints: ['src/main.ts', 'src/store/writer-thread.ts'],
+  // Side by side, so that what is no import is found from every file: threads, and the assets of the pages.
+  entryPoints: ['src/main.ts', ...globSync('src/**/*-thread.ts')],
   entryNames: '[name]',
   outdir: OUT,
   bundle: true,

@@ -58,7 +58,13 @@ describe('the package, installed into an empty folder', () => {
     const scripts = files.filter(
       (path) => path.startsWith('dist/') && path.endsWith('.js') && !assets.includes(path),
     );
-    assert.ok(scripts.includes('dist/src/main.js'));
+    const threads = globSync('src/**/*-thread.ts', { cwd: ROOT });
+    assert.deepEqual(
+      ['main', ...threads.map((path) => basename(path, '.ts'))].filter(
+        (name) => !scripts.includes(`dist/src/${name}.js`),
+      ),
+      [],
+    );
     assert.deepEqual(
       [...scripts.map((path) => `${path}.map`), ...assets].filter((path) => !files.includes(path)),
       [],
