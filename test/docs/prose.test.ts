@@ -72,7 +72,7 @@ test('every variable that steps get, every metric and every route of the API is 
   };
   named('docs/specs.md', 'src/steps/environment.ts', /^\s+(MAINSHEET_[A-Z_]+): /gm);
   named('docs/operations.md', 'src/http/{run-,}metrics.ts', /'(mainsheet_[a-z_]+)'/g);
-  named('docs/api.md', 'src/http/api/*.ts', /^\s+path: '(\/[^']+)',$/gm);
+  named('docs/api.md', 'src/http/api/*.ts', /\boperation\(\s*'[a-z]+',\s*'(\/[^']+)'/g);
 });
 
 test('every guarantee has a test that is named after it', () => {
