@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 import SQLite from 'better-sqlite3';
-import type { CheckpointAnswer, CheckpointAsk } from './checkpoint-thread.ts';
+import type { CheckpointAsk } from './checkpoint-thread.ts';
 
 /** A connection of its own, in a thread of its own: does one statement after the other (`writer.ts`). */
 
@@ -53,7 +53,7 @@ function startCheckpoints(): { look: () => void; close: () => Promise<void> } {
   const thread = new Worker(entry, { workerData, resourceLimits: LIMITS, execArgv: [] });
   const ended = new Promise<void>((resolve) => thread.once('exit', () => resolve()));
   let isPassing = false;
-  thread.on('message', (_: CheckpointAnswer) => {
+  thread.on('message', () => {
     checkpoint('PASSIVE');
     isPassing = false;
   });
