@@ -148,8 +148,13 @@ test('a body that came before is answered with the delivery that brought it, and
   };
   assert.deepEqual(await again('d1'), { delivery: 'd1', duplicate: false });
   assert.deepEqual(await again('d2'), { delivery: 'd2', duplicate: true, copyOf: 'd1' });
-  // GitHub's own redelivery keeps its id.
+  // GitHub's own redelivery keeps its id; another webhook of the same repository may send forms.
   assert.deepEqual(await again('d1'), { delivery: 'd1', duplicate: true });
+  const form = {
+    body: new URLSearchParams({ payload: BODY }).toString(),
+    headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+  };
+  assert.deepEqual(await again('d3', form), { delivery: 'd3', duplicate: true, copyOf: 'd1' });
   assert.equal(fixture.wakes(), 1);
   assert.equal(await fixture.store.inbox.countPending(), 1);
   const { summary } = (await (

@@ -96,6 +96,7 @@ for (const [engine, open] of ENGINES) {
       assert.deepEqual(entry, {
         at: NOW,
         actor: 'admin',
+        origin: undefined,
         action: 'spec.pause',
         subject: 'storefront',
         detail: 'the database moves; 1 runs waiting',
