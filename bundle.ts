@@ -6,9 +6,6 @@ import { build, type Plugin } from 'esbuild';
 /** Packages that come with the program: of their hundreds of files a command needs few. */
 const BUNDLED = ['commander', 'kysely', 'yaml', 'zod'];
 
-/** Where the program comes to. */
-const OUT = 'dist/src';
-
 const bundled: Plugin = {
   name: 'bundled',
   setup(plan) {
@@ -20,25 +17,32 @@ const bundled: Plugin = {
   },
 };
 
-await rm('dist', { recursive: true, force: true });
-await build({
-  // Side by side, so that what is no import is found from every file: threads, and the assets of the pages.
-  entryPoints: ['src/main.ts', ...globSync('src/**/*-thread.ts')],
-  entryNames: '[name]',
-  outdir: OUT,
-  bundle: true,
-  splitting: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node24',
-  sourcemap: true,
-  packages: 'external',
-  plugins: [bundled],
-  // CommonJS asks for modules of Node with it.
-  banner: {
-    js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
-  },
-  logLevel: 'warning',
-});
-await cp('src/http/pages/assets', `${OUT}/assets`, { recursive: true });
-for (const name of BUNDLED) await cp(`node_modules/${name}/LICENSE`, `dist/licenses/${name}`);
+/** Puts the program into the folder `src` of `directory`, of which nothing else is left. */
+export async function bundle(directory: string): Promise<void> {
+  const out = `${directory}/src`;
+  await rm(directory, { recursive: true, force: true });
+  await build({
+    // Side by side, so that what is no import is found from every file: threads, and the assets of the pages.
+    entryPoints: ['src/main.ts', ...globSync('src/**/*-thread.ts')],
+    entryNames: '[name]',
+    outdir: out,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    sourcemap: true,
+    packages: 'external',
+    plugins: [bundled],
+    // CommonJS asks for modules of Node with it.
+    banner: {
+      js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+    },
+    logLevel: 'warning',
+  });
+  await cp('src/http/pages/assets', `${out}/assets`, { recursive: true });
+  for (const name of BUNDLED)
+    await cp(`node_modules/${name}/LICENSE`, `${directory}/licenses/${name}`);
+}
+
+if (import.meta.main) await bundle('dist');

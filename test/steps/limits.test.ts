@@ -202,8 +202,8 @@ test(
       return Number(fd) < 3 || linkOf(`/proc/${process.ppid}/fd/${fd}`) !== target.join(' ');
     });
     assert.equal(open[0], '0 /dev/null');
-    assert.match(open[1] ?? '', /^1 .*scratch\/stdout/);
-    assert.match(open[2] ?? '', /^2 .*scratch\/stderr/);
+    assert.match(open[1] ?? '', /^1 .*scratch\/pipe-0 /);
+    assert.match(open[2] ?? '', /^2 .*scratch\/pipe-1 /);
     // 255: bash keeps the script there.
     assert.match(open[3] ?? '', /^255 .*script\.sh$/);
     assert.equal(open.length, 4, open.join('\n'));

@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { ADMIN_TOKEN, asAdmin } from './admin.ts';
 import { until } from './until.ts';
 
+/** Names the variable that says what is started in place of the checkout's program: `whole-run.ts`. */
+export const PROGRAM = 'MAINSHEET_TEST_PROGRAM';
 const BINARY = fileURLToPath(new URL('../../bin/mainsheet.js', import.meta.url));
 
 /** A process that was stopped for a while may write to a kept connection just when it is closed as idle. */
@@ -80,6 +82,7 @@ export async function startController(options: {
   const secret = 'e2e-webhook-secret';
   const env = {
     PATH: process.env['PATH'] ?? '',
+    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
     HOME: root,
     PORT: '0',
     MAINSHEET_ADMIN_TOKEN: ADMIN_TOKEN,
@@ -105,7 +108,8 @@ export async function startController(options: {
   let token = '';
 
   async function start(more: Record<string, string> = {}): Promise<void> {
-    const command = [...(options.disk?.enter ?? []), process.execPath, BINARY, 'serve'];
+    const program = process.env[PROGRAM] ?? BINARY;
+    const command = [...(options.disk?.enter ?? []), process.execPath, program, 'serve'];
     const [file = '', ...args] =
       options.openFiles === undefined
         ? command
