@@ -23,7 +23,7 @@ export async function bundle(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true });
   await build({
     // Side by side, so that what is no import is found from every file: threads, and the assets of the pages.
-    entryPoints: ['src/main.ts', ...globSync('src/**/*-thread.ts')],
+    entryPoints: ['src/main.ts', ...globSync('src/store/*-thread.ts')],
     entryNames: '[name]',
     outdir: out,
     bundle: true,

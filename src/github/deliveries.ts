@@ -31,12 +31,13 @@ export interface Hook {
 export interface Sent {
   /** JSON, but not to the byte what was signed. */
   payload: string;
-  /** `X-Hub-Signature-256`; undefined when the webhook had no secret. */
+  /** `X-Hub-Signature-256`; undefined when the webhook had no secret, or the list does not show it. */
   signature: string | undefined;
 }
 
 const PAGE = 100;
-const SIGNATURE = /^x-hub-signature-256$/i;
+const SIGNATURE_HEADER = /^x-hub-signature-256$/i;
+const SIGNATURE = /^sha256=[0-9a-f]{64}$/;
 
 /**
  * The webhooks that deliver to us: the App's own (https://docs.github.com/en/rest/apps/webhooks), or with a token those
@@ -164,8 +165,8 @@ function sentOf({ data }: { data: unknown }): Sent | undefined {
     typeof value === 'bigint' ? Number(value) : value,
   );
   const headers = Object.entries(field(request, 'headers') ?? {});
-  const signature: unknown = headers.find(([name]) => SIGNATURE.test(name))?.[1];
-  return { payload: text, signature: typeof signature === 'string' ? signature : undefined };
+  const signature = String(headers.find(([name]) => SIGNATURE_HEADER.test(name))?.[1]);
+  return { payload: text, signature: SIGNATURE.test(signature) ? signature : undefined };
 }
 
 function field(value: unknown, name: string): unknown {

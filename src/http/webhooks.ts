@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Intake } from '../controller/intake/intake.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
-import { deliveryDigest, sign } from '../sources/github/delivery-digest.ts';
+import { deliveryDigest } from '../sources/github/delivery-digest.ts';
 import { DEPLOYING_EVENTS } from '../sources/github/event-shape.ts';
 import { github } from '../sources/github/source.ts';
 import { GITHUB_HEADERS, keptHeaders } from '../sources/kept-headers.ts';
@@ -95,12 +95,6 @@ export function createWebhookHandler(deps: {
     return { id: delivery.id, event: delivery.event, taken: deps.takeIn(delivery) };
   }
 
-  /** What GitHub would have signed the JSON of a form with, so that the same sent in both ways is the same. */
-  function jsonSignature(signature: string, form: string, json: string): string {
-    const secret = deps.secrets.find((one) => sign(one, form) === signature);
-    return sign(secret ?? '', json);
-  }
-
   /** What it leaves is all that is kept of a request while it waits for the disk. */
   async function read(request: IncomingMessage): Promise<IncomingDelivery> {
     const incoming = { header: (name: string) => headerOf(request, name), token: '' };
@@ -115,13 +109,12 @@ export function createWebhookHandler(deps: {
     const payload = parsePayload(text);
     const described = github.describe(said, payload);
     const { event } = described;
-    const signature = incoming.header('X-Hub-Signature-256');
     return {
       id,
       ...described,
       payload: text,
       headers: keptHeaders(GITHUB_HEADERS, incoming.header),
-      digest: deliveryDigest(event, form ? jsonSignature(signature, body, text) : signature),
+      digest: deliveryDigest(event, incoming.header('X-Hub-Signature-256')),
       receivedAt: clock.now(),
       outcome: await deps.settle(event, payload, text.length),
     };

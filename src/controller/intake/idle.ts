@@ -23,19 +23,19 @@ const HAVE_THEIR_TURN: ReadonlySet<Event['kind']> = new Set([
 ]);
 /** Deliveries that are looked at together. */
 const MOST_AT_ONCE = 256;
-/** All that wait are looked at again after so long, in milliseconds. */
-const AGAIN_MS = 1000;
+/** What still waits is looked at a second time after so long, in milliseconds. */
+const AGAIN_MS = 10_000;
 
 /**
  * Closes what decides nothing: deliveries of which the event's kind or ref alone says that no spec names it. They change
- * nothing, so their order does not matter and git is not asked; many are closed in one transaction. Those that wait are looked at
- * again now and then: of several processes, the one that numbers its rows first may be the last to commit them. Answers whether
- * there may be more.
+ * nothing, so their order does not matter and git is not asked; many are closed in one transaction. Each is looked at once;
+ * on PostgreSQL once more some seconds later, since of several processes the one that numbers its rows first may be the last to commit
+ * them. Answers whether there may be more.
  */
 export type CloseIdle = () => Promise<boolean>;
 
 export function createCloseIdle(deps: {
-  store: Pick<Store, 'inbox' | 'lazily'>;
+  store: Pick<Store, 'inbox' | 'lazily' | 'engine'>;
   recognize: Recognize;
   announce: Announce;
   clock: Clock;
@@ -43,6 +43,8 @@ export function createCloseIdle(deps: {
   const { store, announce, clock } = deps;
   /** The last delivery that was looked at. */
   let last = 0;
+  /** The same when they were last looked at for a second time. */
+  let before = 0;
   let beganAt = clock.elapsed();
   let passing: Promise<boolean> | undefined;
 
@@ -72,8 +74,8 @@ export function createCloseIdle(deps: {
     }
     last = waiting.at(-1)?.seq ?? last;
     const more = waiting.length === MOST_AT_ONCE;
-    if (!more && clock.elapsed() - beganAt >= AGAIN_MS) {
-      last = 0;
+    if (!more && store.engine === 'postgres' && clock.elapsed() - beganAt >= AGAIN_MS) {
+      [last, before] = [before, last];
       beganAt = clock.elapsed();
     }
     return more;

@@ -60,12 +60,13 @@ export function createMakeRuns(deps: {
   ): Promise<NewRun> {
     const known = newest.get(tables) ?? new Set();
     const key = JSON.stringify([name, planned.lane]);
+    const isNewest = () => void newest.set(tables, known.add(key));
     const overtaken =
       origin.overtaken.get(name) ??
-      (known.has(key) ? undefined : await overtakenInLane(tables, planned, concurrency));
-    if (overtaken !== undefined) return supersededAsMade(planned, overtaken);
-    newest.set(tables, known.add(key));
-    return planned;
+      (known.has(key)
+        ? undefined
+        : await overtakenInLane(tables, planned, concurrency, { newest: isNewest }));
+    return overtaken === undefined ? planned : supersededAsMade(planned, overtaken);
   }
 
   async function alone(

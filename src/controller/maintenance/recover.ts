@@ -112,7 +112,7 @@ export function createRecover(deps: {
       const { event } = attempts[0];
       const { payload } = sent;
       const described = describePayload(event, JSON.parse(payload) as Json);
-      // A webhook that had no secret then has signed nothing that could be sent again.
+      // Where GitHub does not show it: what it would have been, if this JSON were written as it was sent.
       const signature = sent.signature ?? sign(deps.secrets[0] ?? '', payload);
       return { kind: 'payload', payload, described, digest: deliveryDigest(event, signature) };
     } catch (error) {

@@ -111,7 +111,7 @@ export function createOperate(deps: {
     const planned = newRun({ ...same, id: newId(now), cause, reason, createdAt: now });
     const overtaken =
       cause === 'retry'
-        ? await overtakenInLane(tables, planned, loaded.spec.concurrency, source)
+        ? await overtakenInLane(tables, planned, loaded.spec.concurrency, { of: source })
         : undefined;
     const placed = overtaken === undefined ? planned : supersededAsMade(planned, overtaken);
     if (cause === 'retry') {

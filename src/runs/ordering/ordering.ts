@@ -170,13 +170,14 @@ async function unlessHopeless<Answer>(asked: Promise<Answer>): Promise<Answer | 
 
 /**
  * Why a run that is made now is superseded as it is made: for a run of an event, a later delivery has made its run already;
- * for a retry `of` a run, a newer one waits. Locks the lane until the transaction's end, so that the answer stays true.
+ * for a retry `of` a run, a newer one waits. `newest`: called when no later delivery has made a run. Locks the lane until the
+ * transaction's end, so that the answer stays true.
  */
 export async function overtakenInLane(
   tables: Tables,
   run: NewRun,
   concurrency: Concurrency,
-  of?: Run,
+  { of, newest }: { of?: Run | undefined; newest?: () => void } = {},
 ): Promise<string | undefined> {
   if (concurrency.queue === 'all' || (run.cause !== 'event' && of === undefined)) return undefined;
   await tables.pauses.lock('to make runs');
@@ -188,6 +189,7 @@ export async function overtakenInLane(
   // One that came after it may have gone on without it: it had stepped aside, or it was not stored to the end when another
   // replica took the next one.
   const later = await tables.runs.madeByLater(run.spec, run.lane, run.delivery);
+  if (later === undefined) newest?.();
   if (later === undefined || later.sha === run.sha) return undefined;
   return supersededBy(later, 'whose delivery came later but could be read sooner');
 }

@@ -91,12 +91,13 @@ async function createFixture(
   failpoint: Failpoint = noFailpoint,
   gates: DeploymentSpec['gates'] = [],
   open?: (t: TestContext) => Promise<Store>,
+  as = (store: Store) => store,
 ) {
   const { logger, log } = recordLog();
   const git = await createGit(t);
   const { repository, mirrors } = git;
   const own = () => createStore(openSqlite(join(git.root, 'mainsheet.db')), 'sqlite');
-  const store = await (open?.(t) ?? own());
+  const store = as(await (open?.(t) ?? own()));
   const lane = { lane: 'main', queue, cancelRunning: false };
   const specs = [
     sampleLoaded({ name: 'paths', repository, concurrency: lane, on: push(['main'], ['src/**']) }),
@@ -420,8 +421,17 @@ test('a delivery that waits for git holds up those of its repository and no othe
   );
 });
 
-test('what no spec names is closed while an earlier delivery of its repository waits for git, also one that is committed late', async (t) => {
-  const { deliver, commit, slow, get, done, later, root } = await createFixture(t);
+test('what no spec names is closed while an earlier delivery of its repository waits for git, also one that another process committed late', async (t) => {
+  // As on PostgreSQL, where there may be several.
+  const shared = (store: Store): Store => ({ ...store, engine: 'postgres' });
+  const { deliver, commit, slow, get, done, later, root } = await createFixture(
+    t,
+    'newest',
+    noFailpoint,
+    [],
+    undefined,
+    shared,
+  );
   const one = await commit({ 'src/a': '1' });
   const git = Promise.withResolvers<void>();
   slow.set(one, git.promise);

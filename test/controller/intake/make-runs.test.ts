@@ -67,6 +67,11 @@ async function createFixture(
       });
       await store.inOrder(works, 1000);
     },
+    async start() {
+      for (const run of await store.runs.active('main')) {
+        await transitions.commit(run, { type: 'start' });
+      }
+    },
     runs: async () =>
       (await store.runs.list({ limit: 9, before: undefined }, {})).items.toReversed(),
   };
@@ -95,6 +100,15 @@ for (const [engine, open] of ENGINES) {
       await make('d2', NEWER);
       const states = (await runs()).map(({ state }) => state);
       assert.deepEqual(states, ['superseded', 'queued']);
+    });
+
+    test('that a later delivery has brought the same revision again says nothing of the one in between', async (t) => {
+      const { make, makeTogether, runs, start } = await createFixture(t, open);
+      await make('d3', NEWER);
+      await start();
+      await makeTogether(['d1', NEWER], ['d2', OLDER]);
+      const [, , between] = await runs();
+      assert.deepEqual([between?.delivery, between?.state], ['d2', 'superseded']);
     });
 
     test('of deliveries whose runs are made in one transaction the late one is superseded, and those that came later are not', async (t) => {

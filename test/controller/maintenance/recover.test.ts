@@ -499,4 +499,12 @@ test('what came under another id, which is not signed, is a copy when it is reco
   assert.equal(await store.accept(sampleDelivery('later', { digest: unsaid })), false);
   assert.equal((await store.inbox.get('later'))?.delivery.copyOf, 'g3');
   assert.deepEqual(await inbox(), ['replayed', 'g2', 'g3', 'later']);
+  // A list that hides what was signed hides nothing else.
+  for (const number of [4, 5]) {
+    sent.push({ number, guid: `g${number}`, payload: { number }, signature: '********' });
+  }
+  await recover();
+  for (const id of ['g4', 'g5'])
+    assert.equal((await store.inbox.get(id))?.delivery.copyOf, undefined);
+  assert.equal((await store.inbox.known(['g4', 'g5'])).size, 2);
 });
