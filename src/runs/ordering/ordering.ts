@@ -158,6 +158,8 @@ export function createOrdering(deps: {
   };
 }
 
+const isWaiting = ({ state }: Run) => state === 'queued' || state === 'blocked';
+
 /** As in `createResolve`: the run cannot check anything out either, and GitHub hears why. */
 async function unlessHopeless<Answer>(asked: Promise<Answer>): Promise<Answer | undefined> {
   try {
@@ -190,6 +192,7 @@ export async function overtakenInLane(
   // replica took the next one.
   const later = await tables.runs.madeByLater(run.spec, run.lane, run.delivery);
   if (later === undefined) newest?.();
-  if (later === undefined || later.sha === run.sha) return undefined;
+  // The same revision is not late when it is deployed once more, but it must not take the place of a run that came after all others.
+  if (later === undefined || (later.sha === run.sha && !isWaiting(later))) return undefined;
   return supersededBy(later, 'whose delivery came later but could be read sooner');
 }

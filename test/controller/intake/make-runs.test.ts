@@ -111,6 +111,20 @@ for (const [engine, open] of ENGINES) {
       assert.deepEqual([between?.delivery, between?.state], ['d2', 'superseded']);
     });
 
+    test('a run of a later delivery that waits keeps its place against one of the same revision that comes late', async (t) => {
+      const { make, makeTogether, runs } = await createFixture(t, open);
+      await make('d3', NEWER);
+      await makeTogether(['d1', NEWER], ['d2', OLDER]);
+      assert.deepEqual(
+        (await runs()).map(({ delivery, state }) => [delivery, state]),
+        [
+          ['d3', 'queued'],
+          ['d1', 'superseded'],
+          ['d2', 'superseded'],
+        ],
+      );
+    });
+
     test('of deliveries whose runs are made in one transaction the late one is superseded, and those that came later are not', async (t) => {
       const { make, makeTogether, runs } = await createFixture(t, open);
       await make('d2', NEWER);
