@@ -194,8 +194,8 @@ const REQUESTS_PER_TOKEN = 4000;
 const TOKENS = 100;
 
 /**
- * A soak asks more often than GitHub's primary limit allows. Here the personal token meets limits only where a test
- * orders them (`faults`): to emulate it is now one token and now another.
+ * A soak asks more often than GitHub's primary limit allows. Here the personal token and an App's meet limits only where a test
+ * orders them (`faults`): to emulate they are now one token and now another.
  */
 function createLimitless(token: string) {
   const tokens = [token, ...Array.from({ length: TOKENS - 1 }, (_, index) => `${token}${index}`)];
@@ -204,7 +204,8 @@ function createLimitless(token: string) {
     tokens,
     passedOn(request: ApiRequest): ApiRequest {
       const { authorization } = request.headers;
-      if (authorization?.split(' ', 2)[1] !== token) return request;
+      const used = authorization?.split(' ', 2)[1];
+      if (used !== token && !used?.startsWith('ghs_')) return request;
       requests += 1;
       const present = tokens[Math.floor(requests / REQUESTS_PER_TOKEN) % TOKENS];
       return { ...request, headers: { ...request.headers, authorization: `Bearer ${present}` } };
