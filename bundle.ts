@@ -45,4 +45,5 @@ export async function bundle(directory: string): Promise<void> {
     await cp(`node_modules/${name}/LICENSE`, `${directory}/licenses/${name}`);
 }
 
-if (import.meta.main) await bundle('dist');
+// `import.meta.main` came with Node 24.2.
+if (process.argv[1] === fileURLToPath(import.meta.url)) await bundle('dist');

@@ -30,7 +30,7 @@ export async function startLean<Started>(start: () => Promise<Started>): Promise
   return started;
 }
 
-/** Under load what waits for the disk is a tenth of this, so little of it grows old. */
+/** Under load what waits for the disk is a part of this, so little of it grows old. */
 const MOST_NEW_BYTES = 16 * 1024 * 1024;
 
 /**

@@ -32,7 +32,7 @@ parentPort?.on('message', (asked: CheckpointAsk) => {
       left = done.log - done.checkpointed;
     }
   } catch {
-    // The disk is full, or away: the log grows, until a commit says so.
+    // The disk is full, or away: the log grows, until a commit or a flush says so.
   }
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
   parentPort?.postMessage('passed');

@@ -20,7 +20,7 @@ const LIMITS = { maxYoungGenerationSizeMb: 1 };
 /** Pages in the log, 16 MB, that are worth bringing into the file: a page that is written often meanwhile is brought once. */
 const MANY_PAGES = 2000;
 /** After so many a commit does so by itself: the other thread is not there, or cannot keep up. */
-const TOO_MANY_PAGES = 16_000;
+const TOO_MANY_PAGES = 4000;
 
 const sqlite = new SQLite(String(workerData), { fileMustExist: true, timeout: 0 });
 sqlite.pragma('synchronous = NORMAL');

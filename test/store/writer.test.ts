@@ -132,7 +132,8 @@ test('what is written is brought from the log into the file beside the writer, a
   const payload = JSON.stringify({ text: 'x'.repeat(8000) });
   const isInFile = () => {
     const state = other.pragma('wal_checkpoint(NOOP)') as [{ log: number; checkpointed: number }];
-    return state[0].log < 2000 || state[0].log === state[0].checkpointed;
+    // A few are left over when another connection was reading.
+    return state[0].log < 2000 || state[0].log - state[0].checkpointed <= 200;
   };
   // 60 MB, of which each goes into the log and into the file.
   for (let group = 0; group < 30; group += 1) {

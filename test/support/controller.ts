@@ -82,7 +82,6 @@ export async function startController(options: {
   const secret = 'e2e-webhook-secret';
   const env = {
     PATH: process.env['PATH'] ?? '',
-    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
     HOME: root,
     PORT: '0',
     MAINSHEET_ADMIN_TOKEN: ADMIN_TOKEN,
@@ -108,14 +107,17 @@ export async function startController(options: {
   let token = '';
 
   async function start(more: Record<string, string> = {}): Promise<void> {
-    const program = process.env[PROGRAM] ?? BINARY;
+    const bundled = process.env[PROGRAM];
+    const program = bundled ?? BINARY;
+    // Beside the program, with which it goes.
+    const cache = bundled === undefined ? {} : { NODE_COMPILE_CACHE: `${dirname(bundled)}/cache` };
     const command = [...(options.disk?.enter ?? []), process.execPath, program, 'serve'];
     const [file = '', ...args] =
       options.openFiles === undefined
         ? command
         : ['/bin/sh', '-c', 'ulimit -n "$0" && exec "$@"', String(options.openFiles), ...command];
     child = spawn(file, args, {
-      env: { ...env, ...more },
+      env: { ...cache, ...env, ...more },
       stdio: ['ignore', 'pipe', 'pipe'],
       ...account,
     });

@@ -43,8 +43,9 @@ export function createCloseIdle(deps: {
   const { store, announce, clock } = deps;
   /** The last delivery that was looked at. */
   let last = 0;
-  /** The same when they were last looked at for a second time. */
+  /** The same when they were last looked at for a second time, and the time before. */
   let before = 0;
+  let earlier = 0;
   let beganAt = clock.elapsed();
   let passing: Promise<boolean> | undefined;
 
@@ -75,7 +76,7 @@ export function createCloseIdle(deps: {
     last = waiting.at(-1)?.seq ?? last;
     const more = waiting.length === MOST_AT_ONCE;
     if (!more && store.engine === 'postgres' && clock.elapsed() - beganAt >= AGAIN_MS) {
-      [last, before] = [before, last];
+      [last, before, earlier] = [earlier, last, before];
       beganAt = clock.elapsed();
     }
     return more;

@@ -47,7 +47,7 @@ export async function findMissed(
   return { missed: [...missed.values()].sort(byTime), newest };
 }
 
-/** What was sent in the first of the attempts that GitHub still has: in all it is the same. Undefined when none is left. */
+/** What was sent in the first of the attempts that GitHub still has: the payload is the same in all. Undefined when none is left. */
 export async function sentOf(hook: Hook, attempts: Attempts): Promise<Sent | undefined> {
   for (const { number } of attempts) {
     try {
