@@ -95,6 +95,8 @@ export async function createGitHubApi(options: {
   // It names itself "localhost", which may mean ::1, but listens on IPv4.
   const emulatorUrl = `http://127.0.0.1:${new URL(emulator.url).port}`;
   let examples: Promise<Simulator> | undefined;
+  /** Web tokens of the App whose signature emulate has verified. */
+  const signed = new Set<string>();
 
   async function emulated(request: ApiRequest): Promise<ApiAnswer> {
     const answer = await forward(emulatorUrl, limitless.passedOn(request), 'emulate');
@@ -107,6 +109,13 @@ export async function createGitHubApi(options: {
     };
   }
 
+  /** Asked once about each: emulate refuses all of them together after 5,000 in an hour. */
+  async function isSigned(check: ApiRequest): Promise<boolean> {
+    const token = check.headers.authorization ?? '';
+    if (!signed.has(token) && (await emulated(check)).status === 200) signed.add(token);
+    return signed.has(token);
+  }
+
   /** https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api */
   async function refuse(request: ApiRequest, pathname: string): Promise<ApiAnswer | undefined> {
     const caller = credentials.identify(request.headers);
@@ -115,7 +124,7 @@ export async function createGitHubApi(options: {
     if (isForApps.test(pathname) || caller === 'app') {
       // Emulate verifies the signature, but only on routes below /app.
       const check = { ...request, method: 'GET', path: '/app', body: Buffer.alloc(0) };
-      const isApp = caller === 'app' && (await emulated(check)).status === 200;
+      const isApp = caller === 'app' && (await isSigned(check));
       const ok = isApp && isForApps.test(pathname);
       return ok ? undefined : refusal('A JSON web token could not be decoded');
     }
