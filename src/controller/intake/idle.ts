@@ -23,13 +23,13 @@ const HAVE_THEIR_TURN: ReadonlySet<Event['kind']> = new Set([
 ]);
 /** Deliveries that are looked at together. */
 const MOST_AT_ONCE = 256;
-/** What still waits is looked at a second time after so long, in milliseconds. */
+/** What still waits is looked at again after so long at the earliest, in milliseconds. */
 const AGAIN_MS = 10_000;
 
 /**
  * Closes what decides nothing: deliveries of which the event's kind or ref alone says that no spec names it. They change
  * nothing, so their order does not matter and git is not asked; many are closed in one transaction. Each is looked at once;
- * on PostgreSQL once more some seconds later, since of several processes the one that numbers its rows first may be the last to commit
+ * on PostgreSQL what still waits is looked at again, 10 to 30 seconds later, since of several processes the one that numbers its rows first may be the last to commit
  * them. Answers whether there may be more.
  */
 export type CloseIdle = () => Promise<boolean>;
@@ -43,7 +43,7 @@ export function createCloseIdle(deps: {
   const { store, announce, clock } = deps;
   /** The last delivery that was looked at. */
   let last = 0;
-  /** The same when they were last looked at for a second time, and the time before. */
+  /** The same when it was last set back, and the time before. */
   let before = 0;
   let earlier = 0;
   let beganAt = clock.elapsed();
