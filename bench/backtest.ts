@@ -20,7 +20,7 @@ const REPOSITORIES = 10;
 
 const directory = await mkdtemp(join(tmpdir(), 'bench-backtest-'));
 const file = join(directory, 'mainsheet.db');
-const store = await createStore(openSqlite(file), 'sqlite');
+const store = await createStore(openSqlite(file));
 try {
   const payload = push();
   fill(payload);

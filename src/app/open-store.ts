@@ -16,10 +16,10 @@ export async function openStore(
     const db = openPostgres(config.databaseUrl, (reason) =>
       logger.warn({ reason }, 'database connection lost'),
     );
-    return await createStore(db, 'postgres', failpoint);
+    return await createStore(db, failpoint);
   }
   const database = openSqlite(join(config.dataDir, 'mainsheet.db'));
-  const store = await createStore(database, 'sqlite', failpoint);
+  const store = await createStore(database, failpoint);
   // One process owns a SQLite file, so whatever is claimed was claimed by a process that is gone.
   await store.inbox.releaseAll();
   await store.runs.releaseAll();

@@ -1,6 +1,5 @@
 import { stat, statfs } from 'node:fs/promises';
 import { sql } from 'kysely';
-import type { Engine } from '../store/engine.ts';
 import { openSqlite } from '../store/engine.ts';
 import { migrationState } from '../store/migrations.ts';
 import { openPostgres } from '../store/postgres.ts';
@@ -34,7 +33,7 @@ export async function checkSqlite(file: string): Promise<Check[]> {
       // A lock that only a writer gets, on a file that can be written.
       await sql`begin immediate`.execute(db);
       await sql`rollback`.execute(db);
-      return [ok(file), await checkMigrations(db, 'sqlite')];
+      return [ok(file), await checkMigrations(db)];
     },
   );
   const kind = NETWORK_FILE_SYSTEMS.get((await statfs(file)).type);
@@ -68,7 +67,7 @@ export async function checkPostgres(url: string): Promise<Check[]> {
         checkVersion(server),
         checkRights(server),
         ...checkDurability(server),
-        await checkMigrations(db, 'postgres'),
+        await checkMigrations(db),
       ];
     },
   );
@@ -123,8 +122,8 @@ function checkDurability({ durable }: ServerFacts): Check[] {
   return [warn(detail, hint)];
 }
 
-async function checkMigrations(db: Db, engine: Engine): Promise<Check> {
-  const { pending, unknown, refusal, isEmpty } = await migrationState(db, engine);
+async function checkMigrations(db: Db): Promise<Check> {
+  const { pending, unknown, refusal, isEmpty } = await migrationState(db);
   if (refusal !== undefined) return failed(refusal);
   if (unknown.length > 0) {
     const detail = `a newer Mainsheet has changed it (${unknown.join(', ')}), which this one can bear`;

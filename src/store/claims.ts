@@ -1,6 +1,5 @@
 import { sql } from 'kysely';
-import type { Engine } from './engine.ts';
-import { assignments, queries, type Db, type Row, type Sql } from './query.ts';
+import { assignments, engineOf, queries, type Db, type Row, type Sql } from './query.ts';
 
 /**
  * A claim: a row that one process works on until its lease ends. It takes the row with its mark in it (the number of the
@@ -25,8 +24,8 @@ export const attemptOf = (row: Sql, attempt: number | undefined): Sql =>
  * The rows of which `due` selects the `key`. What another process is about to take is not waited for. An array is made once; a
  * subquery that "in" reads again and again would lock others each time.
  */
-export const freeOf = (engine: Engine, key: Sql, due: Sql): Sql =>
-  engine === 'sqlite'
+export const freeOf = (db: Db, key: Sql, due: Sql): Sql =>
+  engineOf(db) === 'sqlite'
     ? sql`${key} in (${due})`
     : sql`${key} = any(array(${due} for update skip locked))`;
 

@@ -36,8 +36,8 @@ export async function copySqliteToPostgres(
   const from = openSqlite(file);
   const to = openPostgres(url);
   try {
-    await migrate(from, 'sqlite');
-    await migrate(to, 'postgres');
+    await migrate(from);
+    await migrate(to);
     const tables = (await from.introspection.getTables()).map(({ name }) => name);
     const names = tables.filter((name) => !NOT_COPIED.has(name)).sort();
     return await to.transaction().execute(async (target) => {

@@ -1,6 +1,5 @@
 import { sql } from 'kysely';
 import { IMPORTANCE, NO_WRITES, type WriteCounts, type WriteLog } from '../model/importance.ts';
-import type { Engine } from './engine.ts';
 import { lockUntilEnd } from './locks.ts';
 import { queries, values, when, type Db } from './query.ts';
 
@@ -12,12 +11,12 @@ const UNDER_WAY_MS = 10_000;
 const AHEAD_MS = 10 * MINUTE_MS;
 
 /** The log of writes to GitHub on either engine. With SQLite there is one process, whose transactions wait for each other. */
-export function createGitHubWrites(db: Db, engine: Engine): WriteLog {
+export function createGitHubWrites(db: Db): WriteLog {
   const { change } = queries(db);
   return {
     async reserve(account, now, decide) {
       await db.transaction().execute(async (trx) => {
-        await lockUntilEnd(trx, engine, 'accounts', account);
+        await lockUntilEnd(trx, 'accounts', account);
         const at = now();
         const counts = await count(trx, at, account);
         const writes = decide(counts.get(account) ?? NO_WRITES);

@@ -4,10 +4,9 @@ import type { Delivery, DeliveryOutcome } from '../model/delivery.ts';
 import { hookEventName } from '../model/hook.ts';
 import { attemptOf, createClaims } from './claims.ts';
 import { noteCopies } from './copies.ts';
-import type { Engine } from './engine.ts';
 import { createMapping } from './mapping.ts';
 import { page, repositoriesOf, type Page, type PageRequest } from './page.ts';
-import { list, queries, values, when, type Db, type Row } from './query.ts';
+import { engineOf, list, onPostgres, queries, values, when, type Db, type Row } from './query.ts';
 import { largeQuery } from './writer.ts';
 
 /** A verified webhook request, ready to be stored. */
@@ -85,7 +84,7 @@ const PENDING = sql`state = 'pending'`;
 
 export type Inbox = ReturnType<typeof createInbox>;
 
-export function createInbox(db: Db, engine: Engine) {
+export function createInbox(db: Db) {
   const { all, change, first } = queries(db);
   const claims = createClaims(db, 'deliveries', PENDING);
   const byId = (id: string, attempt?: number) => attemptOf(sql`id = ${id}`, attempt);
@@ -130,7 +129,7 @@ export function createInbox(db: Db, engine: Engine) {
       const rows = deliveries.map(toRow);
       const sets = rows.map((row) => Object.values(row));
       const stored = await db.executeQuery(
-        engine === 'sqlite' && rows.length >= MANY
+        engineOf(db) === 'sqlite' && rows.length >= MANY
           ? largeQuery(insertion(rows.slice(0, 1)), sets)
           : { ...insertion(rows), parameters: sets.flat() },
       );
@@ -161,7 +160,7 @@ export function createInbox(db: Db, engine: Engine) {
             select 1 from deliveries as earlier
             where earlier.repository = d.repository and earlier.seq < d.seq and earlier.state = 'pending'
             and (earlier.deferred = 0 or earlier.next_attempt_at <= ${now} or earlier.lease_until > ${now}))
-          order by d.seq limit 1 ${engine === 'postgres' ? sql`for update of d skip locked` : sql``})`,
+          order by d.seq limit 1 ${onPostgres(db, sql`for update of d skip locked`)})`,
         sql`attempts = attempts + 1`,
         now + leaseMs,
         now,

@@ -33,7 +33,7 @@ import { createRuns } from './runs.ts';
 import { createSessions } from './sessions.ts';
 import { createSnapshots } from './snapshots.ts';
 import { createSteps } from './steps.ts';
-import type { Db } from './query.ts';
+import { engineOf, type Db } from './query.ts';
 
 /** Every table's operations, on one connection or inside one transaction. */
 export type Tables = ReturnType<typeof createTables>;
@@ -84,13 +84,10 @@ const UNDO = sql`rollback to savepoint one`;
 const KEEP = sql`release savepoint one`;
 
 /** Brings the database up to date and opens the store on it. Takes `db` over: `close` closes it. */
-export async function createStore(
-  db: Db,
-  engine: Engine,
-  failpoint: Failpoint = noFailpoint,
-): Promise<Store> {
-  await migrate(db, engine);
-  const tables = createTables(db, engine);
+export async function createStore(db: Db, failpoint: Failpoint = noFailpoint): Promise<Store> {
+  await migrate(db);
+  const engine = engineOf(db);
+  const tables = createTables(db);
   const { flushed, committed } = barrierOf(db, engine);
   const probe = createProbe(db);
 
@@ -100,7 +97,7 @@ export async function createStore(
   ): Promise<Result> {
     return await db.transaction().execute(async (trx) => {
       if (engine === 'postgres') for (const setting of settings) await setting.execute(trx);
-      return await work(createTables(trx, engine));
+      return await work(createTables(trx));
     });
   }
 
@@ -119,7 +116,7 @@ export async function createStore(
 
   return {
     ...tables,
-    ...createOthers(db, engine),
+    ...createOthers(db),
     engine,
     flushed,
     lazily,
@@ -147,7 +144,7 @@ export async function createStore(
     async inOrder<Result>(group: readonly Work<Result>[], enoughMs: number) {
       return await db.transaction().execute(async (trx) => {
         if (engine === 'postgres') await NOT_WAITING.execute(trx);
-        const own = createTables(trx, engine);
+        const own = createTables(trx);
         const done: Result[] = [];
         const until = performance.now() + enoughMs;
         for (const work of group) {
@@ -180,27 +177,27 @@ export async function createStore(
   };
 }
 
-function createTables(db: Db, engine: Engine) {
+function createTables(db: Db) {
   return {
-    inbox: createInbox(db, engine),
-    runs: createRuns(db, engine),
-    steps: createSteps(db, engine),
-    outbox: createOutbox(db, engine),
+    inbox: createInbox(db),
+    runs: createRuns(db),
+    steps: createSteps(db),
+    outbox: createOutbox(db),
     leases: createLeases(db),
-    logs: createLogs(db, engine),
+    logs: createLogs(db),
     environments: createEnvironments(db),
     snapshots: createSnapshots(db),
     audit: createAudit(db),
     cursors: createCursors(db),
     branchHeads: createBranchHeads(db),
-    pushes: createPushes(db, engine),
+    pushes: createPushes(db),
     repositories: createRepositories(db),
-    pauses: createPauses(db, engine),
+    pauses: createPauses(db),
     hooks: createDynamicHooks(db),
     installations: createInstallations(db),
     gates: createGates(db),
     chains: createChains(db),
-    plans: createPlans(db, engine),
+    plans: createPlans(db),
     previews: createPreviews(db),
     batches: createBatches(db),
     sessions: createSessions(db),
@@ -208,14 +205,14 @@ function createTables(db: Db, engine: Engine) {
 }
 
 /** What is not done inside of another transaction. */
-function createOthers(db: Db, engine: Engine) {
+function createOthers(db: Db) {
   return {
-    repositories: keepNames(createRepositories(db), engine === 'postgres'),
-    retention: createRetention(db, engine),
+    repositories: keepNames(createRepositories(db), engineOf(db) === 'postgres'),
+    retention: createRetention(db),
     pastDeliveries: createPastDeliveries(db),
     commits: createCommits(db),
     deployed: createDeployed(db),
     insights: createInsights(db),
-    githubWrites: createGitHubWrites(db, engine),
+    githubWrites: createGitHubWrites(db),
   };
 }

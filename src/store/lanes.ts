@@ -1,9 +1,8 @@
 import { sql } from 'kysely';
 import type { PauseTarget } from '../model/pause.ts';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
-import type { Engine } from './engine.ts';
 import { lockUntilEnd } from './locks.ts';
-import { list, queries, type Db, type Sql } from './query.ts';
+import { engineOf, list, onPostgres, queries, type Db, type Sql } from './query.ts';
 import { ACTIVE, runs } from './run-rows.ts';
 
 /** Runs that have not ended, newest first. */
@@ -16,10 +15,9 @@ export interface UnderWay {
 }
 
 /** The runs that have not ended, in the order in which their lanes let them start (G3, G4). */
-export function createLanes(db: Db, engine: Engine) {
+export function createLanes(db: Db) {
   const { all } = queries(db);
   const read = runs.of(db);
-  const lock = (how: Sql) => (engine === 'postgres' ? how : sql``);
 
   const active = (which: Sql, end = sql``) =>
     read.all`select * from runs where ${ACTIVE} and ${which} order by seq ${end}`;
@@ -64,15 +62,15 @@ export function createLanes(db: Db, engine: Engine) {
      * the transaction's end.
      */
     waitingIn: ({ kind, name }: PauseTarget, state: 'queued' | 'blocked') =>
-      active(sql`state = ${state} and ${sql.ref(kind)} = ${name}`, lock(sql`for update`)),
+      active(sql`state = ${state} and ${sql.ref(kind)} = ${name}`, onPostgres(db, sql`for update`)),
 
     /**
      * Until the transaction's end no other makes runs in this lane or takes one of it up, so that what is read of the lane
      * stays true. Nothing on SQLite, where one transaction is under way at a time.
      */
     async lockLane(lane: string): Promise<void> {
-      if (engine === 'sqlite') return;
-      await lockUntilEnd(db, engine, 'lanes', lane);
+      if (engineOf(db) === 'sqlite') return;
+      await lockUntilEnd(db, 'lanes', lane);
       await all`select seq from runs where lane = ${lane} and ${ACTIVE} order by seq for update`;
     },
 
@@ -100,7 +98,7 @@ export function createLanes(db: Db, engine: Engine) {
           and not exists (select 1 from pauses as p where p.kind = 'spec' and p.name = r.spec)
           and not exists (select 1 from pauses as p where p.kind = 'lane' and p.name = r.lane
             and (p.spared_run is null or p.spared_run <> r.id)))
-        order by r.seq limit 1 ${lock(sql`for update of r skip locked`)}`;
+        order by r.seq limit 1 ${onPostgres(db, sql`for update of r skip locked`)}`;
     },
 
     /** How many runs are in each state that is not an end; those that have ended are not counted. */

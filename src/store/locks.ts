@@ -1,6 +1,5 @@
 import { sql } from 'kysely';
-import type { Engine } from './engine.ts';
-import { queries, type Db, type Sql } from './query.ts';
+import { engineOf, queries, type Db, type Sql } from './query.ts';
 
 /** Sets each kind of advisory locks apart from the others, and from other programs' in the same database. */
 const KINDS = {
@@ -16,12 +15,11 @@ const KINDS = {
  */
 export async function lockUntilEnd(
   db: Db,
-  engine: Engine,
   kind: keyof typeof KINDS,
   name: string | Sql,
   how: 'alone' | 'shared' = 'alone',
 ): Promise<void> {
-  if (engine === 'sqlite') return;
+  if (engineOf(db) === 'sqlite') return;
   const lock = how === 'alone' ? sql`pg_advisory_xact_lock` : sql`pg_advisory_xact_lock_shared`;
   await queries(db).all`select ${lock}(${KINDS[kind]}, hashtext(${name}))`;
 }

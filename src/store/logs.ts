@@ -1,5 +1,4 @@
 import { sql } from 'kysely';
-import type { Engine } from './engine.ts';
 import { queries, type Db } from './query.ts';
 import { isLatest } from './run-rows.ts';
 
@@ -12,7 +11,7 @@ export interface LogChunk {
   text: string;
 }
 
-export function createLogs(db: Db, engine: Engine) {
+export function createLogs(db: Db) {
   const { all, change, value } = queries(db);
   return {
     /** False, with `attempt`, when that is no longer the run's latest, as in `Steps.update`: then nothing is written. */
@@ -26,7 +25,7 @@ export function createLogs(db: Db, engine: Engine) {
       // Both engines name the columns of values so.
       const written = await change`insert into log_chunks (run_id, seq, at, step, stream, text)
         select cast(${run} as text), v.column1, v.column2, v.column3, v.column4, v.column5
-        from (values ${sql.join(rows)}) as v where ${isLatest(engine, run, attempt)}`;
+        from (values ${sql.join(rows)}) as v where ${isLatest(db, run, attempt)}`;
       return written > 0;
     },
 

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { DEFAULT_MIGRATION_TABLE, Migrator, type Migration } from 'kysely/migration';
 import { MainsheetError, RetryableError } from '../lib/errors.ts';
 import { isNoDatabase, type Engine } from './engine.ts';
-import { queries, type Db } from './query.ts';
+import { engineOf, queries, type Db } from './query.ts';
 import { schema } from './migrations/0001-schema.ts';
 import { checkAlone, declareSchema, isBearable } from './schema-version.ts';
 
@@ -22,35 +22,31 @@ export interface SchemaChange extends Migration {
  */
 export async function migrate(
   db: Db,
-  engine: Engine,
-  changes: Record<string, SchemaChange> = migrations(engine),
+  changes: Record<string, SchemaChange> = migrations(engineOf(db)),
 ): Promise<void> {
-  const { pending, unknown, refusal, isEmpty } = await migrationState(db, engine, changes);
+  const { pending, unknown, refusal, isEmpty } = await migrationState(db, changes);
   if (refusal !== undefined) throw refusal;
   if (unknown.length > 0) return;
   const breaking = pending.filter((name) => changes[name]?.breaks === true);
-  if (breaking.length > 0 && !isEmpty) await checkAlone(db, engine, breaking.join(', '));
-  if (pending.length > 0) await migrateToLatest(db, engine, changes);
+  if (breaking.length > 0 && !isEmpty) await checkAlone(db, breaking.join(', '));
+  if (pending.length > 0) await migrateToLatest(db, changes);
   const names = Object.keys(changes);
   const newest = names.at(-1) ?? '';
   const needs = names.findLast((name) => changes[name]?.breaks === true) ?? names[0] ?? '';
   await declareSchema(db, { newest, needs });
 }
 
-async function migrateToLatest(
-  db: Db,
-  engine: Engine,
-  changes: Record<string, SchemaChange>,
-): Promise<void> {
+async function migrateToLatest(db: Db, changes: Record<string, SchemaChange>): Promise<void> {
+  const isPostgres = engineOf(db) === 'postgres';
   const { error, results } = await db.connection().execute(async (connection) => {
     // Waiting for another process's migration, and a migration of many rows, may take longer than any other statement.
-    if (engine === 'postgres') await sql`set statement_timeout = 0`.execute(connection);
+    if (isPostgres) await sql`set statement_timeout = 0`.execute(connection);
     const migrator = new Migrator({
       db: connection,
       provider: { getMigrations: async () => changes },
     });
     const done = await migrator.migrateToLatest();
-    if (engine === 'postgres') await sql`reset statement_timeout`.execute(connection);
+    if (isPostgres) await sql`reset statement_timeout`.execute(connection);
     return done;
   });
   if (error instanceof RetryableError) throw error;
@@ -84,8 +80,7 @@ interface MigrationState {
 /** Compares a database with the migrations of this Mainsheet. Changes nothing. */
 export async function migrationState(
   db: Db,
-  engine: Engine,
-  changes: Record<string, SchemaChange> = migrations(engine),
+  changes: Record<string, SchemaChange> = migrations(engineOf(db)),
 ): Promise<MigrationState> {
   const known = Object.keys(changes);
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true });

@@ -2,7 +2,6 @@ import { sql } from 'kysely';
 import type { Answered } from '../model/callback.ts';
 import type { Hold } from '../model/importance.ts';
 import { attemptOf, createClaims, freeOf } from './claims.ts';
-import type { Engine } from './engine.ts';
 import type { OutboxEntry } from './outbox.ts';
 import { list, queries, when, type Db, type Row } from './query.ts';
 
@@ -20,7 +19,7 @@ export interface Claimable {
 }
 
 /** What one process sends at a time, each target in its order (G5). */
-export function createOutboxClaims(db: Db, engine: Engine, read: (row: Row) => OutboxEntry) {
+export function createOutboxClaims(db: Db, read: (row: Row) => OutboxEntry) {
   const { change } = queries(db);
   const claims = createClaims(db, 'outbox', sql`state = 'pending'`);
   const mine = ({ id, attempts }: OutboxEntry) => attemptOf(sql`seq = ${id}`, attempts);
@@ -49,7 +48,7 @@ export function createOutboxClaims(db: Db, engine: Engine, read: (row: Row) => O
         ${when(to, () => (to === 'github' ? sql`and o.account is not null` : sql`and o.account is null`))}
         ${except.length === 0 ? sql`` : sql`and o.target not in ${list(except)}`}
         order by o.priority, o.seq limit ${limit}`;
-      const which = freeOf(engine, sql`seq`, due);
+      const which = freeOf(db, sql`seq`, due);
       const rows = await claims.take(which, sql`attempts = attempts + 1`, now + leaseMs, now);
       return rows.map(read).sort((a, b) => a.importance - b.importance || a.id - b.id);
     },

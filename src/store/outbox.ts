@@ -1,7 +1,6 @@
 import { sql } from 'kysely';
 import type { Answered, Callback } from '../model/callback.ts';
 import { IMPORTANCE, type Importance } from '../model/importance.ts';
-import type { Engine } from './engine.ts';
 import { createMapping } from './mapping.ts';
 import { createOutboxClaims } from './outbox-claims.ts';
 import { pageOf, repositoriesOf, type PageRequest } from './page.ts';
@@ -58,7 +57,7 @@ export interface NewCallback {
   delayMs?: number | undefined;
 }
 
-export function createOutbox(db: Db, engine: Engine) {
+export function createOutbox(db: Db) {
   const { change, first, value } = queries(db);
   const read = entries.of(db);
 
@@ -95,7 +94,7 @@ export function createOutbox(db: Db, engine: Engine) {
       where state = 'dead' and ${which}`;
 
   return {
-    ...createOutboxClaims(db, engine, entries.read),
+    ...createOutboxClaims(db, entries.read),
 
     /**
      * Puts callbacks in, each behind those of its target. What waits before it in its target becomes as important as it is, since

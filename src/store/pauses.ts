@@ -1,13 +1,12 @@
 import type { Pause, PauseTarget } from '../model/pause.ts';
 import type { Run } from '../model/run.ts';
-import type { Engine } from './engine.ts';
 import { lockUntilEnd } from './locks.ts';
 import { createMapping } from './mapping.ts';
 import { queries, values, type Db } from './query.ts';
 
 const mapping = createMapping<Pause>({ names: { by: 'paused_by' }, others: ['spared_run'] });
 
-export function createPauses(db: Db, engine: Engine) {
+export function createPauses(db: Db) {
   const { change, isThere, value } = queries(db);
   const { all, first } = mapping.of(db);
   return {
@@ -16,7 +15,7 @@ export function createPauses(db: Db, engine: Engine) {
      * a run that is made while something is being paused is either seen by the pause, or sees it.
      */
     lock: (purpose: 'to make runs' | 'to change') =>
-      lockUntilEnd(db, engine, 'pauses', '', purpose === 'to change' ? 'alone' : 'shared'),
+      lockUntilEnd(db, 'pauses', '', purpose === 'to change' ? 'alone' : 'shared'),
 
     /** False when the target was paused before; that pause stays as it is. `spared`: the run that it lets pass. */
     async add(pause: Pause, spared?: string): Promise<boolean> {

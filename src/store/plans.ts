@@ -1,7 +1,6 @@
 import { sql } from 'kysely';
 import type { PullRequestEvent, Renamed } from '../model/event.ts';
 import { attemptOf, createClaims, freeOf } from './claims.ts';
-import type { Engine } from './engine.ts';
 import { createMapping } from './mapping.ts';
 import { queries, values, type Db } from './query.ts';
 
@@ -35,7 +34,7 @@ const mapping = createMapping<ClaimedPlan & ToldPlan>({
 export const planOwner = (id: string): string => `plan:${id}`;
 
 /** The pull requests that plans are made of, each with its newest state and what GitHub has of it. */
-export function createPlans(db: Db, engine: Engine) {
+export function createPlans(db: Db) {
   const { change, value } = queries(db);
   const claims = createClaims(db, 'plans', sql`due_at is not null`);
   const mine = ({ id, attempts }: ClaimedPlan) => attemptOf(sql`id = ${id}`, attempts);
@@ -68,7 +67,7 @@ export function createPlans(db: Db, engine: Engine) {
     async claim(now: number, leaseMs: number): Promise<ClaimedPlan | undefined> {
       const due = sql`select id from plans where due_at <= ${now} and lease_until <= ${now}
         order by due_at limit 1`;
-      const which = freeOf(engine, sql`id`, due);
+      const which = freeOf(db, sql`id`, due);
       const [row] = await claims.take(which, sql`attempts = attempts + 1`, now + leaseMs, now);
       return row && mapping.read(row);
     },

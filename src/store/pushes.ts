@@ -1,6 +1,5 @@
 import { sql } from 'kysely';
 import type { Move, PushHistory, ToldPush } from '../model/push-history.ts';
-import type { Engine } from './engine.ts';
 import { lockUntilEnd } from './locks.ts';
 import { createMapping } from './mapping.ts';
 import { queries, values, type Db, type Sql } from './query.ts';
@@ -26,7 +25,7 @@ const mapping = createMapping<SeenPush & ToldPush>({ flags: ['found'] });
 /** The moves of refs that were taken in, so that one that is told of twice counts once. A repository has any of its names. */
 export type Pushes = ReturnType<typeof createPushes>;
 
-export function createPushes(db: Db, engine: Engine) {
+export function createPushes(db: Db) {
   const { change, column, first, isThere, value } = queries(db);
 
   return {
@@ -35,7 +34,7 @@ export function createPushes(db: Db, engine: Engine) {
      * stays true. Nothing on SQLite, where one transaction is under way at a time.
      */
     async lock(repository: string): Promise<void> {
-      await lockUntilEnd(db, engine, 'pushes', nameNow(repository));
+      await lockUntilEnd(db, 'pushes', nameNow(repository));
     },
 
     /** Notes a push once for each delivery. */

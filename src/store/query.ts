@@ -1,4 +1,5 @@
-import { sql, type Kysely, type RawBuilder } from 'kysely';
+import { PostgresAdapter, sql, type Kysely, type RawBuilder } from 'kysely';
+import type { Engine } from './engine.ts';
 
 /** A database, or one transaction in it. What is in its tables stands in the migrations. */
 export type Db = Kysely<Record<string, Row>>;
@@ -8,6 +9,13 @@ export type Sql = RawBuilder<unknown>;
 
 /** A row by its columns. */
 export type Row = Record<string, unknown>;
+
+/** What the database, or the one of a transaction, runs on. */
+export const engineOf = (db: Db): Engine =>
+  db.getExecutor().adapter instanceof PostgresAdapter ? 'postgres' : 'sqlite';
+
+/** A part of a statement for PostgreSQL alone: SQLite has no locks of rows, and one transaction under way at a time. */
+export const onPostgres = (db: Db, part: Sql): Sql => (engineOf(db) === 'postgres' ? part : sql``);
 
 type Statement<Answer> = (text: TemplateStringsArray, ...values: unknown[]) => Promise<Answer>;
 

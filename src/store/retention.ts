@@ -2,9 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { DeliveryOutcome } from '../model/delivery.ts';
 import { PROTECTION } from '../model/protection.ts';
-import type { Engine } from './engine.ts';
 import { planOwner } from './plans.ts';
-import { list, queries, type Db, type Queries, type Sql } from './query.ts';
+import { engineOf, list, queries, type Db, type Queries, type Sql } from './query.ts';
 
 /**
  * Newest successes of a spec in a lane that stay whatever their age: what one rolls back to. Those that were made by hand push
@@ -37,7 +36,7 @@ export interface Batch {
  */
 export type Retention = ReturnType<typeof createRetention>;
 
-export function createRetention(db: Db, engine: Engine) {
+export function createRetention(db: Db) {
   const { all, change, first, value } = queries(db);
 
   /**
@@ -135,7 +134,7 @@ export function createRetention(db: Db, engine: Engine) {
 
     /** Gives up to `limit` free pages of the file back to the disk, and says whether there are more. PostgreSQL does it itself. */
     async giveBack(limit: number): Promise<boolean> {
-      if (engine === 'postgres') return false;
+      if (engineOf(db) === 'postgres') return false;
       const file = await first<{ free: number; mode: number }>`
         select freelist_count as free, auto_vacuum as mode
         from pragma_freelist_count, pragma_auto_vacuum`;

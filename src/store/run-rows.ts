@@ -1,8 +1,7 @@
 import { sql } from 'kysely';
 import type { Run } from '../model/run.ts';
-import type { Engine } from './engine.ts';
 import { createMapping } from './mapping.ts';
-import type { Sql } from './query.ts';
+import { onPostgres, type Db, type Sql } from './query.ts';
 
 /** A run and its row. */
 export const runs = createMapping<Run>({
@@ -28,8 +27,8 @@ export const ENDED: Sql = sql`state in ('succeeded', 'failed', 'cancelled', 'sup
  * Whether `attempt` is still the run's latest: else another process has taken it up, and what this one writes must not count.
  * Who takes the run up waits until the statement has ended, or the statement sees that it was taken up.
  */
-export function isLatest(engine: Engine, run: string, attempt: number | undefined): Sql {
+export function isLatest(db: Db, run: string, attempt: number | undefined): Sql {
   if (attempt === undefined) return sql`true`;
   return sql`exists (select 1 from runs r where r.id = ${run} and r.attempts = ${attempt}
-    ${engine === 'postgres' ? sql`for share of r` : sql``})`;
+    ${onPostgres(db, sql`for share of r`)})`;
 }

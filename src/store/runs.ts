@@ -1,9 +1,17 @@
 import { sql } from 'kysely';
 import { hasEnded, type NewRun, type Run, type RunState } from '../model/run.ts';
 import { createClaims } from './claims.ts';
-import type { Engine } from './engine.ts';
 import { createLanes } from './lanes.ts';
-import { assignments, inPlace, queries, values, when, type Db, type Sql } from './query.ts';
+import {
+  assignments,
+  engineOf,
+  inPlace,
+  queries,
+  values,
+  when,
+  type Db,
+  type Sql,
+} from './query.ts';
 import { createRunHistory } from './run-history.ts';
 import { runs } from './run-rows.ts';
 import { createSteps } from './steps.ts';
@@ -22,16 +30,16 @@ export interface KeptOutputs {
 
 export type Runs = ReturnType<typeof createRuns>;
 
-export function createRuns(db: Db, engine: Engine) {
+export function createRuns(db: Db) {
   const { change, value } = queries(db);
   const { first } = runs.of(db);
-  const steps = createSteps(db, engine);
+  const steps = createSteps(db);
   const claims = createClaims(db, 'runs', sql`state in ('queued', 'running')`);
   const isHeld = (id: string, holder: string) => sql`id = ${id} and holder = ${holder}`;
 
   /** The number of the row that was made, if one was. SQLite knows it; to have it returned would take longer than all the rest. */
   async function numberOf(insertion: Sql): Promise<number | undefined> {
-    if (engine === 'postgres') return await value<number>`${insertion} returning seq`;
+    if (engineOf(db) === 'postgres') return await value<number>`${insertion} returning seq`;
     const { insertId, numAffectedRows } = await insertion.execute(db);
     return numAffectedRows === 1n ? Number(insertId) : undefined;
   }
@@ -48,7 +56,7 @@ export function createRuns(db: Db, engine: Engine) {
 
   return {
     ...createRunHistory(db),
-    ...createLanes(db, engine),
+    ...createLanes(db),
 
     /** Undefined when the delivery has made its run of this spec before (G2). */
     async insert(run: NewRun, stepNames: readonly string[]): Promise<Run | undefined> {

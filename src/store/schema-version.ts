@@ -1,6 +1,5 @@
 import { MainsheetError } from '../lib/errors.ts';
-import type { Engine } from './engine.ts';
-import { inPlace, queries, type Db } from './query.ts';
+import { engineOf, inPlace, queries, type Db } from './query.ts';
 
 /** What a connection is called that every process at work on a PostgreSQL database has, and only one at work. */
 const AT_WORK = 'mainsheet at work';
@@ -40,8 +39,8 @@ export const SAY_AT_WORK = `set application_name = '${AT_WORK}'`;
  * Throws MainsheetError `older-at-work` while any process works on a PostgreSQL database. A SQLite file has one process only.
  * `change` names what would be done to it.
  */
-export async function checkAlone(db: Db, engine: Engine, change: string): Promise<void> {
-  if (engine === 'sqlite') return;
+export async function checkAlone(db: Db, change: string): Promise<void> {
+  if (engineOf(db) === 'sqlite') return;
   const isAtWork = await queries(db).isThere`select pid from pg_stat_activity
     where datname = current_database() and application_name = ${AT_WORK}`;
   if (!isAtWork) return;

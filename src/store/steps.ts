@@ -1,5 +1,4 @@
 import type { Step } from '../model/run.ts';
-import type { Engine } from './engine.ts';
 import { createMapping } from './mapping.ts';
 import { assignments, queries, values, type Db } from './query.ts';
 import { isLatest } from './run-rows.ts';
@@ -7,7 +6,7 @@ import { isLatest } from './run-rows.ts';
 const steps = createMapping<Step>({ names: { index: 'position' }, others: ['run_id'] });
 
 /** The steps of runs: made with their run, changed while it goes on. */
-export function createSteps(db: Db, engine: Engine) {
+export function createSteps(db: Db) {
   const { change } = queries(db);
   return {
     /** Makes a run's steps, all of them pending. */
@@ -34,7 +33,7 @@ export function createSteps(db: Db, engine: Engine) {
      */
     async update(run: string, { index, ...step }: Step, attempt?: number): Promise<boolean> {
       const changed = await change`update steps set ${assignments(steps.write(step))}
-        where run_id = ${run} and position = ${index} and ${isLatest(engine, run, attempt)}`;
+        where run_id = ${run} and position = ${index} and ${isLatest(db, run, attempt)}`;
       return changed > 0;
     },
 

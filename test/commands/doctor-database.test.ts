@@ -40,7 +40,7 @@ for (const engine of ['SQLite', 'PostgreSQL'] as const) {
       told(engine === 'SQLite' ? await checkSqlite(file) : await checkPostgres(url));
 
     assert.match(await checked(), /^ok: (?:empty; the first start|there is none yet)/m);
-    await (await createStore(open(), engine === 'SQLite' ? 'sqlite' : 'postgres')).close();
+    await (await createStore(open())).close();
     assert.match(await checked(), /^ok: its tables are up to date$/m);
     await change(
       open(),
@@ -58,7 +58,7 @@ for (const engine of ['SQLite', 'PostgreSQL'] as const) {
 
 test('a SQLite file that others may read is told of', async () => {
   const file = join(directory, 'open.db');
-  await (await createStore(openSqlite(file), 'sqlite')).close();
+  await (await createStore(openSqlite(file))).close();
   assert.doesNotMatch(told(await checkSqlite(file)), /warn/);
   await chmod(file, 0o644);
   assert.match(told(await checkSqlite(file)), /^warn: others could read /m);

@@ -139,7 +139,7 @@ test('a data directory that cannot be one is found', async () => {
 test('a store that opens and one that does not are told apart', async () => {
   const env = await healthy();
   const file = join(env['MAINSHEET_DATA_DIR'] ?? '', 'mainsheet.db');
-  const store = await createStore(openSqlite(file), 'sqlite');
+  const store = await createStore(openSqlite(file));
   await store.close();
   assert.equal((await examined(env)).of('store')[0]?.state, 'ok');
 

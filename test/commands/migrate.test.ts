@@ -27,7 +27,7 @@ async function filled(t: TestContext) {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-migrate-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   const db = openSqlite(join(directory, 'mainsheet.db'));
-  const store = await createStore(db, 'sqlite');
+  const store = await createStore(db);
   for (let index = 0; index < 45; index += 1) {
     await store.accept(sampleDelivery(`d${index}`, { payload: `{"n":${index},"x":"\\u0000☃"}` }));
   }
@@ -82,7 +82,7 @@ test('an installation moves to PostgreSQL without loss, and goes on there', asyn
     { table: 'deliveries', rows: 45 },
   );
 
-  const moved = await createStore(openPostgres(url), 'postgres');
+  const moved = await createStore(openPostgres(url));
   t.after(() => moved.close());
   assert.deepEqual(await look(moved), seen);
   assert.equal(await moved.accept(sampleDelivery('d7')), false);

@@ -56,7 +56,7 @@ export async function startServer(
   const logger = silentLogger;
   const clock = systemClock;
   const news = createBroadcast<News>();
-  const store = await createStore(openSqlite(join(directory, 'data', 'mainsheet.db')), 'sqlite');
+  const store = await createStore(openSqlite(join(directory, 'data', 'mainsheet.db')));
   const catalog = createCatalog({ directory: options.deployments ?? directory, logger, clock });
   await catalog.reload();
   const specOf = createSpecReader();

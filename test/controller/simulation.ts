@@ -61,7 +61,7 @@ export async function createSimulation(
   const db = await newDatabase(join(directory, 'mainsheet.db'));
   // The power stays on here, and the disk would be what the test takes its time for.
   await sql`pragma synchronous = off`.execute(db);
-  const store = await createStore(db, 'sqlite');
+  const store = await createStore(db);
   t.after(async () => {
     await store.close();
     await rm(directory, { recursive: true, force: true });

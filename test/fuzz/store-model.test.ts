@@ -55,7 +55,7 @@ describe('the store on SQLite', () => {
       const db = await newDatabase(join(directory, `${files}.db`));
       // The power stays on here; waiting for the disk is for the durability test.
       await sql.raw('pragma synchronous = off').execute(db);
-      return await createStore(db, 'sqlite');
+      return await createStore(db);
     }, 30),
   );
 });

@@ -376,7 +376,7 @@ test('a store that does not answer in time is answered for while GitHub still li
 });
 
 async function nothingIn(t: TestContext, file: string): Promise<void> {
-  const store = await createStore(openSqlite(file), 'sqlite');
+  const store = await createStore(openSqlite(file));
   t.after(() => store.close());
   assert.equal(await store.inbox.countPending(), 0);
 }

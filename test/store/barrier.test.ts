@@ -67,7 +67,7 @@ test('a database that is away for a moment is asked again', async () => {
 test('a log that cannot be opened for a moment is no disk that failed: the next delivery is taken', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-barrier-'));
   const file = join(directory, 'mainsheet.db');
-  const store = await createStore(openSqlite(file), 'sqlite');
+  const store = await createStore(openSqlite(file));
   t.after(async () => {
     await store.close();
     await rm(directory, { recursive: true });
@@ -81,7 +81,7 @@ test('a log that cannot be opened for a moment is no disk that failed: the next 
 test('what was committed for sure is flushed while a transaction is under way; what may be is found out after it', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-barrier-'));
   const db = openSqlite(join(directory, 'mainsheet.db'));
-  const store = await createStore(db, 'sqlite');
+  const store = await createStore(db);
   t.after(async () => {
     await store.close();
     await rm(directory, { recursive: true });

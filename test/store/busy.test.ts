@@ -15,7 +15,7 @@ import { sampleDelivery, sampleRun } from './samples.ts';
 async function setUp(t: TestContext, patienceMs = 20_000) {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-busy-'));
   const file = join(directory, 'mainsheet.db');
-  const store = await createStore(openSqlite(file, { clock: systemClock, patienceMs }), 'sqlite');
+  const store = await createStore(openSqlite(file, { clock: systemClock, patienceMs }));
   const other = new SQLite(file);
   t.after(async () => {
     other.close();

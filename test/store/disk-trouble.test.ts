@@ -17,7 +17,7 @@ async function setUp(t: TestContext) {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-disk-'));
   const file = join(directory, 'mainsheet.db');
   const db = openSqlite(file);
-  const store = await createStore(db, 'sqlite');
+  const store = await createStore(db);
   t.after(async () => {
     await store.close();
     await rm(directory, { recursive: true, force: true });

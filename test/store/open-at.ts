@@ -5,6 +5,6 @@ import { openPostgres } from '../../src/store/postgres.ts';
 /** The store at a PostgreSQL URL or in an SQLite file. */
 export async function openAt(place: string): Promise<Store> {
   return place.startsWith('postgres:')
-    ? await createStore(openPostgres(place), 'postgres')
-    : await createStore(openSqlite(place), 'sqlite');
+    ? await createStore(openPostgres(place))
+    : await createStore(openSqlite(place));
 }

@@ -34,17 +34,15 @@ const isAway = (error: unknown) => error instanceof RetryableError && error.code
 /** Two processes' stores on one database. */
 async function two(t: TestContext): Promise<[Store, Store]> {
   const url = await server.database();
-  const first = await createStore(openPostgres(url), 'postgres');
-  const second = await createStore(openPostgres(url), 'postgres');
+  const first = await createStore(openPostgres(url));
+  const second = await createStore(openPostgres(url));
   t.after(() => Promise.all([first.close(), second.close()]));
   return [first, second];
 }
 
 test('processes that start at once on an empty database all bring it up to date', async (t) => {
   const url = await server.database();
-  const stores = await Promise.all(
-    Array.from({ length: 5 }, () => createStore(openPostgres(url), 'postgres')),
-  );
+  const stores = await Promise.all(Array.from({ length: 5 }, () => createStore(openPostgres(url))));
   t.after(() => Promise.all(stores.map((store) => store.close())));
   for (const [index, store] of stores.entries()) {
     assert.equal(await store.accept(sampleDelivery('d1')), index === 0);
@@ -78,7 +76,7 @@ test('why a server cannot be used is said with what to do about that', async (t)
     change(changed);
     const db = openPostgres(changed.href);
     try {
-      await createStore(db, 'postgres');
+      await createStore(db);
     } finally {
       await db.destroy();
     }
@@ -102,7 +100,6 @@ test('a server that was restarted is used again, and meanwhile says that it may 
   const lost: string[] = [];
   const store = await createStore(
     openPostgres(await own.database(), (reason) => lost.push(reason)),
-    'postgres',
   );
   t.after(() => store.close());
   await Promise.all([store.ping(), store.ping(), store.ping()]);
@@ -121,7 +118,7 @@ test('a server that was restarted is used again, and meanwhile says that it may 
 test('a server that may only be read fails its ping and what is to be stored, until it may be written again', async (t) => {
   const own = await startPostgres();
   t.after(() => own.remove());
-  const store = await createStore(openPostgres(await own.database()), 'postgres');
+  const store = await createStore(openPostgres(await own.database()));
   t.after(() => store.close());
   await own.query('alter system set default_transaction_read_only = on');
   await own.query('select pg_reload_conf()');
@@ -144,7 +141,7 @@ test('a server that may only be read fails its ping and what is to be stored, un
 test('a server that is restarted in the middle of a transaction leaves nothing of it', async (t) => {
   const own = await startPostgres();
   t.after(() => own.remove());
-  const store = await createStore(openPostgres(await own.database()), 'postgres');
+  const store = await createStore(openPostgres(await own.database()));
   t.after(() => store.close());
   await assert.rejects(
     store.atomically(async ({ runs, inbox }) => {
@@ -160,8 +157,8 @@ test('a server that is restarted in the middle of a transaction leaves nothing o
 
 test('a lock that another process holds for too long may be waited for once more, and nothing is done twice', async (t) => {
   const url = await server.database();
-  const first = await createStore(openPostgres(url), 'postgres');
-  const second = await createStore(openPostgres(`${url}&lock_timeout=100`), 'postgres');
+  const first = await createStore(openPostgres(url));
+  const second = await createStore(openPostgres(`${url}&lock_timeout=100`));
   t.after(() => Promise.all([first.close(), second.close()]));
   await first.runs.insert(sampleRun('r1'), ['Build']);
   const [step] = await first.steps.ofRun('r1');
@@ -384,7 +381,7 @@ test('processes that write to GitHub at the same time have one budget (G10)', as
 
 test('a change that an older replica cannot bear is refused while one is at work, and made when none is', async (t) => {
   const url = await server.database();
-  const older = await createStore(openPostgres(url), 'postgres');
+  const older = await createStore(openPostgres(url));
   t.after(() => older.close());
   const observer = openPostgres(url);
   t.after(() => observer.destroy());
@@ -399,7 +396,7 @@ test('a change that an older replica cannot bear is refused while one is at work
   const start = async (changes: Record<string, SchemaChange>) => {
     const db = openPostgres(url);
     try {
-      await migrate(db, 'postgres', { ...migrations('postgres'), ...changes });
+      await migrate(db, { ...migrations('postgres'), ...changes });
     } finally {
       await db.destroy();
     }

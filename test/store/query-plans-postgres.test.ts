@@ -35,7 +35,7 @@ describe('on PostgreSQL with ten thousand closed rows', () => {
       dialect: new PostgresDialect({ pool }),
       log: ({ query }) => void queries.push(query),
     });
-    store = await createStore(db, 'postgres');
+    store = await createStore(db);
     client = new Client({ connectionString });
     await client.connect();
     await fill(client);

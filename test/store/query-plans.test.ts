@@ -33,7 +33,7 @@ describe('with ten thousand closed rows', () => {
       }),
       log: ({ query }) => void queries.push(query),
     });
-    store = await createStore(db, 'sqlite');
+    store = await createStore(db);
     fill(sqlite);
   });
 

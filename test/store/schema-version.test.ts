@@ -30,14 +30,14 @@ async function setUp(t: TestContext) {
   /** Starts a Mainsheet that knows these changes too, and stops it. */
   async function newer(changes: Record<string, SchemaChange>) {
     const db = openSqlite(file);
-    await migrate(db, 'sqlite', { ...migrations('sqlite'), ...changes });
+    await migrate(db, { ...migrations('sqlite'), ...changes });
     await db.destroy();
   }
   /** Starts the Mainsheet of today and stops it. */
   async function today() {
     const db = openSqlite(file);
     try {
-      const store = await createStore(db, 'sqlite');
+      const store = await createStore(db);
       return await store.accept(sampleDelivery('d1'));
     } finally {
       await db.destroy();
@@ -64,7 +64,7 @@ test('a database that a newer Mainsheet has changed in a way that this one canno
     hint: /start the newer version/,
   });
   const db = openSqlite(file);
-  const state = await migrationState(db, 'sqlite');
+  const state = await migrationState(db);
   assert.deepEqual(state.unknown, ['9001-why', '9002-mood']);
   await db.destroy();
 });

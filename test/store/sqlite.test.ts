@@ -32,13 +32,13 @@ storeContract('SQLite', () => newStore(join(directory, `${(files += 1)}.db`)));
 
 test('a store that is closed and opened again has kept everything', async () => {
   const file = newFile();
-  const first = await createStore(openSqlite(file), 'sqlite');
+  const first = await createStore(openSqlite(file));
   await first.accept(sampleDelivery('d1'));
   await first.runs.insert(sampleRun('r1'), ['Build']);
   await first.outbox.add('r1', [{ target: 'a', callback: sampleStatus('pending') }], 1000);
   await first.close();
 
-  const second = await createStore(openSqlite(file), 'sqlite');
+  const second = await createStore(openSqlite(file));
   assert.equal((await second.inbox.get('d1'))?.payload, '{"delivery":"d1"}');
   assert.equal((await second.steps.ofRun('r1')).length, 1);
   assert.equal((await second.outbox.ofRun('r1')).length, 1);
@@ -56,7 +56,7 @@ test('what is bound to a statement is nothing that SQLite prepares it again for:
 
 test('numbers of rows that are gone are not given out again', async () => {
   const db = openSqlite(newFile());
-  const store = await createStore(db, 'sqlite');
+  const store = await createStore(db);
   const first = await store.runs.insert(sampleRun('r1'), []);
   await db.deleteFrom('runs').execute();
   const second = await store.runs.insert(sampleRun('r2'), []);
@@ -66,7 +66,7 @@ test('numbers of rows that are gone are not given out again', async () => {
 
 test('only the owner can read the file, its log, or the directory', async () => {
   const file = newFile();
-  const store = await createStore(openSqlite(file), 'sqlite');
+  const store = await createStore(openSqlite(file));
   await store.accept(sampleDelivery('d1'));
   const mode = async (path: string) => ((await stat(path)).mode & 0o777).toString(8);
   assert.equal(await mode(file), '600');
@@ -102,13 +102,13 @@ test('a file that cannot be a database is refused with what to do', async () => 
 
 test('a file that is damaged, or another program’s database, is refused with what to do', async () => {
   const file = newFile();
-  await (await createStore(openSqlite(file), 'sqlite')).close();
+  await (await createStore(openSqlite(file))).close();
   const whole = await readFile(file);
   await writeFile(file, Buffer.concat([whole.subarray(0, 100), Buffer.alloc(8000, 1)]));
   const damaged = async () => {
     const db = openSqlite(file);
     try {
-      await createStore(db, 'sqlite');
+      await createStore(db);
     } finally {
       await db.destroy();
     }
@@ -117,6 +117,6 @@ test('a file that is damaged, or another program’s database, is refused with w
 
   const other = openSqlite(newFile());
   await sql`create table runs (own text)`.execute(other);
-  await assert.rejects(createStore(other, 'sqlite'), { hint: /another program/ });
+  await assert.rejects(createStore(other), { hint: /another program/ });
   await other.destroy();
 });

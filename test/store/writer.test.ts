@@ -20,7 +20,7 @@ async function newFile(t: TestContext): Promise<string> {
 }
 
 test('when a large group cannot be stored every one in it hears so, none of it is there, and the next is stored', async (t) => {
-  const store = await createStore(openSqlite(await newFile(t)), 'sqlite');
+  const store = await createStore(openSqlite(await newFile(t)));
   t.after(() => store.close());
   const ids = Array.from({ length: 15 }, (_, index) => `d${index}`);
   const broken = sampleDelivery('broken', { event: null as never });
@@ -37,7 +37,7 @@ test('when a large group cannot be stored every one in it hears so, none of it i
 
 test('what is large waits until the transaction under way is over, and is part of one that it is in', async (t) => {
   const db = openSqlite(await newFile(t));
-  const store = await createStore(db, 'sqlite');
+  const store = await createStore(db);
   t.after(() => store.close());
   const insert = (name: string) =>
     largeQuery(
@@ -68,7 +68,7 @@ test('what is large waits until the transaction under way is over, and is part o
 });
 
 test('large groups are written in a row, but a transaction that waits for its turn comes before the next', async (t) => {
-  const store = await createStore(openSqlite(await newFile(t)), 'sqlite');
+  const store = await createStore(openSqlite(await newFile(t)));
   t.after(() => store.close());
   const groupOf = (name: string) =>
     Array.from({ length: 16 }, (_, index) => store.accept(sampleDelivery(`${name}-${index}`)));
@@ -89,7 +89,7 @@ test('large groups are written in a row, but a transaction that waits for its tu
 
 test('of a statement with several sets of parameters nothing is done when one of them fails, in a transaction or beside it', async (t) => {
   const db = openSqlite(await newFile(t));
-  const store = await createStore(db, 'sqlite');
+  const store = await createStore(db);
   t.after(() => store.close());
   const insert = (...names: (string | null)[]) =>
     largeQuery(
@@ -123,7 +123,7 @@ test('a thread that could not do its work is started again for the next statemen
 
 test('what is written is brought from the log into the file beside the writer, and the log begins again', async (t) => {
   const file = await newFile(t);
-  const store = await createStore(openSqlite(file), 'sqlite');
+  const store = await createStore(openSqlite(file));
   const other = new SQLite(file);
   t.after(async () => {
     other.close();

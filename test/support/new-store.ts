@@ -9,7 +9,7 @@ let empty: Promise<Buffer> | undefined;
 
 /** A store on a new SQLite file, whose tables are copied and not made: a tenth of the work, for tests that make hundreds. */
 export async function newStore(file: string): Promise<Store> {
-  return await createStore(await newDatabase(file), 'sqlite');
+  return await createStore(await newDatabase(file));
 }
 
 /** The database of such a store. */
@@ -24,7 +24,7 @@ async function makeEmpty(): Promise<Buffer> {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-empty-'));
   try {
     const file = join(directory, 'empty.db');
-    await (await createStore(openSqlite(file), 'sqlite')).close();
+    await (await createStore(openSqlite(file))).close();
     return await readFile(file);
   } finally {
     await rm(directory, { recursive: true, force: true });

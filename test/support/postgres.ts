@@ -194,7 +194,7 @@ function databasesAt(directory: string): Databases {
   async function store(): Promise<Store> {
     const name = used.pop() ?? (await spare()) ?? (await create());
     const db = openPostgres(urlOf(name));
-    const opened = await createStore(db, 'postgres');
+    const opened = await createStore(db);
     await sql.raw(EMPTY).execute(db);
     const close = async () => {
       await opened.close();

@@ -96,7 +96,7 @@ async function createFixture(
   const { logger, log } = recordLog();
   const git = await createGit(t);
   const { repository, mirrors } = git;
-  const own = () => createStore(openSqlite(join(git.root, 'mainsheet.db')), 'sqlite');
+  const own = () => createStore(openSqlite(join(git.root, 'mainsheet.db')));
   const store = as(await (open?.(t) ?? own()));
   const lane = { lane: 'main', queue, cancelRunning: false };
   const specs = [
@@ -353,7 +353,7 @@ test('a process that dies while it takes in pushes together leaves each with its
   });
   await pushTogether(fixture);
   await fixture.done('d5');
-  const left = await createStore(openSqlite(kept[0] ?? ''), 'sqlite');
+  const left = await createStore(openSqlite(kept[0] ?? ''));
   t.after(() => left.close());
   const processed: string[] = [];
   for (const id of ['d0', 'd1', 'd2', 'd3', 'd4', 'd5']) {

@@ -29,7 +29,7 @@ const FOREVER = new AbortController().signal;
 async function setUp(t: TestContext) {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-expire-'));
   const file = join(directory, 'mainsheet.db');
-  const store = await createStore(openSqlite(file), 'sqlite');
+  const store = await createStore(openSqlite(file));
   t.after(async () => {
     await store.close();
     await rm(directory, { recursive: true, force: true });
