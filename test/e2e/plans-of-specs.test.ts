@@ -14,6 +14,11 @@ on: { push: { branches: [${branch}] } }
 steps: [{ name: Build, run: 'true' }]
 `;
 
+/** The pull requests are of the repository itself. */
+const own = ({ head }: { head: string }) => ({
+  head: { ref: 'change', sha: head, repo: { full_name: HUB } },
+});
+
 let forge: Awaited<ReturnType<typeof createForge>>;
 let controller: Awaited<ReturnType<typeof startController>>;
 let site: Sample;
@@ -77,7 +82,7 @@ test('a broken spec is annotated at its line, and a mended one is judged by what
   );
 
   const mended = await pulls.push(broken.number, { 'specs/shop.yaml': spec('secret-feature') });
-  await pulls.tell('synchronize', mended);
+  await pulls.tell('synchronize', mended, own(mended));
   const { text, check } = await pulls.saidOf(mended);
   assert.equal(check['conclusion'], 'success');
   assert.match(text, /`shop` is changed/);
@@ -99,7 +104,7 @@ test('a pull request into another branch, or of other files, changes no spec', a
   const elsewhere = await pulls.open({ 'specs/new.yaml': 'broken: [\n' });
   await pulls.tell('opened', elsewhere, { base: { ref: 'next' } });
   const last = await pulls.open({ 'specs/docs.yaml': spec('docs').replace('shop', 'docs') });
-  await pulls.tell('opened', last);
+  await pulls.tell('opened', last, own(last));
   assert.match((await pulls.saidOf(last)).text, /`docs` is new/);
   assert.deepEqual(await pulls.commentsOn(other.number), []);
   assert.deepEqual(await pulls.commentsOn(elsewhere.number), []);

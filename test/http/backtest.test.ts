@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readEventStream } from '../../src/lib/read-event-stream.ts';
+import { administrator } from '../../src/http/auth/viewer.ts';
+import { backtestOperations } from '../../src/http/api/backtest.ts';
 import { createRunBacktest } from '../../src/http/read/backtest-turn.ts';
 import { sampleDelivery } from '../store/samples.ts';
 import { asAdmin } from '../support/admin.ts';
@@ -51,4 +53,20 @@ test('a backtest whose asker has hung up ends, and another one has its turn', as
   gone.abort(new Error('hung up'));
   await assert.rejects(first, /hung up/);
   assert.deepEqual(await run([], 0, {}, new AbortController().signal), DONE);
+});
+
+test('others have their turn between two files that are read for a backtest', async () => {
+  const [operation] = backtestOperations({
+    runBacktest: async () => DONE,
+    clock: { now: () => NOW, elapsed: () => 0, sleep: async () => undefined },
+    stepLimits: {},
+    flushed: async () => undefined,
+  });
+  const specs = ['a.yaml', 'b.yaml'].map((file) => ({ file, text: '- a\n'.repeat(5000) }));
+  const request = { viewer: administrator('admin'), body: { specs, days: 30 } };
+  const turn = Promise.withResolvers<'others'>();
+  setImmediate(() => turn.resolve('others'));
+  const read = operation?.serve(request as never).catch((error: { code: string }) => error.code);
+  assert.equal(await Promise.race([read, turn.promise]), 'others');
+  assert.equal(await read, 'invalid-specs');
 });

@@ -23,6 +23,11 @@ export function backtestLines(
       `${heading}\n\nJudging what came before took too long. \`mainsheet backtest\` does it too.`,
     ];
   }
+  if (backtest === 'fork') {
+    return [
+      `${heading}\n\nNot judged for a pull request from a fork. \`mainsheet backtest\` does it too.`,
+    ];
+  }
   const { deliveries, differences, total } = backtest;
   if (total === 0) return [`${heading}\n\nNo difference in ${deliveries} deliveries.`];
   const listed = differences.slice(0, MOST_LISTED).map((difference) => {

@@ -21,8 +21,11 @@ export interface Plan {
   verdicts: Judged['verdicts'];
   /** Undefined when no spec changes. */
   change: SpecChange | undefined;
-  /** What the changed specs would have made of what came before; `too long` when that takes too much time. */
-  backtest: BacktestResult | 'too long' | undefined;
+  /**
+   * What the changed specs would have made of what came before; `too long` when that takes too much time, `fork` when a stranger may
+   * have written them: each condition would tell them something of payloads that they may not see (G12).
+   */
+  backtest: BacktestResult | 'too long' | 'fork' | undefined;
 }
 
 /**
@@ -90,16 +93,18 @@ export function createMakePlan(deps: {
       { event: formerly.length === 0 ? event : { ...event, formerly }, candidates: planned },
       payload,
     );
-    return { pull, base, verdicts, change, backtest: await tryOut(change, signal) };
+    return { pull, base, verdicts, change, backtest: await tryOut(pull, change, signal) };
   };
 
   async function tryOut(
+    pull: PulledEvent,
     change: SpecChange | undefined,
     signal: AbortSignal,
   ): Promise<Plan['backtest']> {
     if (change === undefined || change.problems.length > 0 || change.changed.length === 0) {
       return undefined;
     }
+    if (pull.headRepository === undefined || !isFrom(pull, pull.headRepository)) return 'fork';
     const { changed, hooks } = change;
     const tooLong = AbortSignal.timeout(LONGEST_BACKTEST_MS);
     try {

@@ -1,5 +1,6 @@
 import type { FileText } from '../../git/read-texts.ts';
 import { TerminalError } from '../../lib/errors.ts';
+import { createFairTurn } from '../../lib/fair-turn.ts';
 import type { StepLimits } from '../../lib/step-limits.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import type { LoadedHook } from '../../model/hook.ts';
@@ -29,6 +30,8 @@ export interface SpecChange {
 
 /** Files of specs that one pull request may change. */
 const MOST_FILES = 500;
+/** UTF-16 units of all of them: a stranger may have written them, and each takes microseconds to read. */
+const MOST_TEXT = 4 * 1024 * 1024;
 const NOTHING: Loaded = { specs: [], hooks: [], problems: [], warnings: [] };
 
 /**
@@ -51,6 +54,9 @@ export async function readSpecChange(
     throw new TerminalError('too-many-specs', `more than ${MOST_FILES} files of specs change`);
   }
   const texts = await read(own, FILE_LIMIT);
+  if (own.reduce((sum, path) => sum + lengthOf(texts.get(path)), 0) > MOST_TEXT) {
+    throw new TerminalError('too-many-specs', 'more than 4 MiB of specs change');
+  }
   const links = own.filter((path) => isLink(texts.get(path)));
   const replaced = new Set(own.filter((path) => !links.includes(path)));
   const { specs } = deps.catalog.current();
@@ -64,7 +70,12 @@ export async function readSpecChange(
       .filter(isLeft)
       .map((loaded) => ({ ...loaded, file: prefix + loaded.file })),
   };
-  const parsed = [...replaced].map((path) => parse(path, texts.get(path), deps.stepLimits));
+  const parsed: Loaded[] = [];
+  const fairTurn = createFairTurn();
+  for (const path of replaced) {
+    parsed.push(parse(path, texts.get(path), deps.stepLimits));
+    await fairTurn();
+  }
   const whole = combine([rest, ...parsed]);
   return {
     // What is in a broken file is not removed.
@@ -78,6 +89,10 @@ export async function readSpecChange(
       ),
     ],
   };
+}
+
+function lengthOf(text: FileText | undefined): number {
+  return text !== undefined && 'text' in text ? text.text.length : 0;
 }
 
 function isLink(text: FileText | undefined): boolean {

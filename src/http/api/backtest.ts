@@ -1,10 +1,11 @@
 import type { Context } from 'koa';
 import * as z from 'zod';
 import type { Clock } from '../../lib/clock.ts';
+import { createFairTurn } from '../../lib/fair-turn.ts';
 import type { StepLimits } from '../../lib/step-limits.ts';
 import { shareOf, type Looked } from '../../controller/operator/backtest.ts';
 import type { Barrier } from '../../store/barrier.ts';
-import { parseSpecs } from '../../spec/load.ts';
+import { parseSpecs, type Loaded } from '../../spec/load.ts';
 import { formatProblem } from '../../spec/problem.ts';
 import type { RunBacktest } from '../read/backtest-turn.ts';
 import { hungUp } from '../hung-up.ts';
@@ -77,7 +78,12 @@ export function backtestOperations(deps: {
       alsoAnswers: ['text/event-stream'],
       answer: resultSchema,
       async serve({ ctx, viewer, body }) {
-        const loaded = body.specs.map(({ file, text }) => parseSpecs(file, text, deps.stepLimits));
+        const loaded: Loaded[] = [];
+        const fairTurn = createFairTurn();
+        for (const { file, text } of body.specs) {
+          loaded.push(parseSpecs(file, text, deps.stepLimits));
+          await fairTurn();
+        }
         const problems = loaded.flatMap((one) => one.problems);
         if (problems.length > 0) {
           const listed = problems.slice(0, 20).map(formatProblem).join('\n');

@@ -141,6 +141,10 @@ test('of other repositories a backtest names neither branches nor commits (G12)'
   }
 });
 
+test('of a fork it is said that its specs are not judged by what came', () => {
+  assert.match(said({ backtest: 'fork' }).text, /Not judged for a pull request from a fork/);
+});
+
 test('what could not be found out is said without why', () => {
   const { conclusion, text } = failedText('too-many-changes');
   assert.equal(conclusion, 'neutral');

@@ -87,3 +87,18 @@ test('a link is not followed: the spec in use stays, and a warning says so', asy
   assert.deepEqual(found?.changed, []);
   assert.match(found?.warnings.join() ?? '', /^specs\/shop.yaml is a link/);
 });
+
+test('of many large files that a stranger may have written each is read in a turn of its own, and in all no more than 4 MiB', async () => {
+  const slow = { text: '- a\n'.repeat(5000) };
+  const turn = Promise.withResolvers<'others'>();
+  setImmediate(() => turn.resolve('others'));
+  const done = change({ 'specs/a.yaml': slow, 'specs/b.yaml': slow }).then(() => 'read' as const);
+  assert.equal(await Promise.race([done, turn.promise]), 'others');
+  await done;
+
+  const files = Array.from({ length: 17 }, (_, index): [string, FileText] => [
+    `specs/${index}.yaml`,
+    { text: '#'.repeat(256 * 1024) },
+  ]);
+  await assert.rejects(change(Object.fromEntries(files)), { code: 'too-many-specs' });
+});
