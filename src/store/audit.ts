@@ -76,8 +76,7 @@ export function createAudit(db: Db) {
 }
 
 function isSeen(seen: readonly string[]): Sql {
-  // PostgreSQL takes no list without entries.
-  const repositories = list(seen.length === 0 ? [''] : seen);
+  const repositories = list(seen);
   return sql`and seq > (select coalesce(max(seq), 0) - ${MOST_LOOKED_AT} from audit) and (
     audit.action like 'run.%' and exists (
       select 1 from runs where id = audit.subject and lower(repository) in ${repositories})

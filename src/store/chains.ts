@@ -53,10 +53,8 @@ export function createChains(db: Db) {
     },
 
     /** What these runs start. */
-    async ofRuns(runs: readonly string[]): Promise<Chain[]> {
-      if (runs.length === 0) return [];
-      return await all`select * from chains where run_id in ${list(runs)} order by run_id, spec`;
-    },
+    ofRuns: (runs: readonly string[]) =>
+      all`select * from chains where run_id in ${list(runs)} order by run_id, spec`,
 
     /** What a delivery was made from. */
     ofDelivery: (delivery: string) => first`select * from chains where delivery = ${delivery}`,

@@ -4,7 +4,6 @@ import SQLite from 'better-sqlite3';
 import { Kysely } from 'kysely';
 import { systemClock } from '../lib/clock.ts';
 import { MainsheetError } from '../lib/errors.ts';
-import { withPreparedStatements } from './prepared-statements.ts';
 import { sqliteDialect, type Patience } from './sqlite-driver.ts';
 import { withGuard } from './sqlite-guard.ts';
 import { createWriter } from './writer.ts';
@@ -50,8 +49,7 @@ export function openSqlite(
     // SQLite itself would wait in the event loop's thread.
     sqlite.pragma('busy_timeout = 0');
     sqlite.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-    const database = withPreparedStatements(withGuard(sqlite));
-    const dialect = sqliteDialect(database, createWriter(file), patience);
+    const dialect = sqliteDialect(withGuard(sqlite), createWriter(file), patience);
     return new Kysely<Record<string, Row>>({ dialect });
   } catch (error) {
     throw new MainsheetError('store-unavailable', `cannot open the database ${file}`, {

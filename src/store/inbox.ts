@@ -2,11 +2,11 @@ import { sql, type CompiledQuery } from 'kysely';
 import { elsewhere } from '../lib/names.ts';
 import type { Delivery, DeliveryOutcome } from '../model/delivery.ts';
 import { hookEventName } from '../model/hook.ts';
-import { attemptOf, createClaims } from './claims.ts';
+import { attemptOf, createClaims, freeOf } from './claims.ts';
 import { noteCopies } from './copies.ts';
 import { createMapping } from './mapping.ts';
 import { page, repositoriesOf, type Page, type PageRequest } from './page.ts';
-import { engineOf, list, onPostgres, queries, values, when, type Db, type Row } from './query.ts';
+import { andNotIn, engineOf, list, queries, values, when, type Db, type Row } from './query.ts';
 import { largeQuery } from './writer.ts';
 
 /** A verified webhook request, ready to be stored. */
@@ -82,10 +82,15 @@ const MOST_RECALLED = 20;
 // Text and not a parameter: with a parameter SQLite cannot use the index of pending rows.
 const PENDING = sql`state = 'pending'`;
 
+/** Of a delivery without its payload, which may be large. */
+const SHOWN = sql.raw(
+  'seq, id, event, action, repository, state, received_at, processed_at, attempts, outcome, copy_of',
+);
+
 export type Inbox = ReturnType<typeof createInbox>;
 
 export function createInbox(db: Db) {
-  const { all, change, first } = queries(db);
+  const { all, change, column, first, isThere, value } = queries(db);
   const claims = createClaims(db, 'deliveries', PENDING);
   const byId = (id: string, attempt?: number) => attemptOf(sql`id = ${id}`, attempt);
   // Building these costs as much as running them, and their text depends on the number of rows alone.
@@ -106,10 +111,9 @@ export function createInbox(db: Db) {
   async function lookedFrom(before: number | undefined, filter: DeliveryFilter) {
     const { state } = filter;
     if (state === 'failed' || state === 'pending') {
-      const last = await first<{ seq: number }>`select seq from deliveries
+      return await value<number>`select seq from deliveries
         where state = ${sql.lit(state)} ${when(before, (seq) => sql`and seq < ${seq}`)}
         order by seq desc limit 1 offset ${MOST_LOOKED_INTO}`;
-      return last?.seq;
     }
     const isFiltered = Object.values(filter).some((value) => value !== undefined);
     if (!isFiltered) return undefined;
@@ -148,32 +152,25 @@ export function createInbox(db: Db) {
       leaseMs: number,
       except: readonly string[] = [],
     ): Promise<ClaimedDelivery | undefined> {
-      const others =
-        except.length === 0
-          ? sql``
-          : sql`and (d.repository is null or d.repository not in ${list(except)})`;
-      // What another process is about to take is not waited for.
-      const [row] = await claims.take(
-        sql`seq = (select d.seq from deliveries as d
-          where d.state = 'pending' and d.next_attempt_at <= ${now} and d.lease_until <= ${now} ${others}
-          and not exists (
-            select 1 from deliveries as earlier
-            where earlier.repository = d.repository and earlier.seq < d.seq and earlier.state = 'pending'
-            and (earlier.deferred = 0 or earlier.next_attempt_at <= ${now} or earlier.lease_until > ${now}))
-          order by d.seq limit 1 ${onPostgres(db, sql`for update of d skip locked`)})`,
-        sql`attempts = attempts + 1`,
-        now + leaseMs,
-        now,
-      );
+      const due = sql`select d.seq from deliveries as d
+        where d.state = 'pending' and d.next_attempt_at <= ${now} and d.lease_until <= ${now}
+        ${andNotIn(sql`coalesce(d.repository, '')`, except)}
+        and not exists (
+          select 1 from deliveries as earlier
+          where earlier.repository = d.repository and earlier.seq < d.seq and earlier.state = 'pending'
+          and (earlier.deferred = 0 or earlier.next_attempt_at <= ${now} or earlier.lease_until > ${now}))
+        order by d.seq limit 1`;
+      const which = freeOf(db, sql`seq`, due);
+      const [row] = await claims.take(which, sql`attempts = attempts + 1`, now + leaseMs, now);
       return row && fromRow(row);
     },
 
     /** The first `limit` deliveries after number `after` that nothing was done about yet, in the order they came. */
     async waiting(after: number, now: number, limit: number): Promise<WaitingDelivery[]> {
-      const rows = await all<Row & { seq: number }>`select * from deliveries
+      const rows = await all<Row>`select * from deliveries
         where ${PENDING} and seq > ${after} and attempts = 0 and lease_until <= ${now}
         order by seq limit ${limit}`;
-      return rows.map((row) => ({ ...fromRow(row), seq: row.seq }));
+      return rows.map(toWaiting);
     },
 
     /**
@@ -199,9 +196,8 @@ export function createInbox(db: Db) {
       });
       const seqs = next.slice(0, end === -1 ? next.length : end).map(({ seq }) => seq);
       if (seqs.length === 0) return [];
-      const rows = await all<Row & { seq: number }>`
-        select * from deliveries where seq in ${list(seqs)} order by seq`;
-      return rows.map((row) => ({ ...fromRow(row), seq: row.seq }));
+      const rows = await all<Row>`select * from deliveries where seq in ${list(seqs)} order by seq`;
+      return rows.map(toWaiting);
     },
 
     /** Closes deliveries that no process has claimed, and answers those of them that it closed. */
@@ -225,10 +221,8 @@ export function createInbox(db: Db) {
     },
 
     /** Makes a claim last until `leaseUntil`. False when the delivery is closed, or another's by now. */
-    async renew({ delivery }: ClaimedDelivery, leaseUntil: number): Promise<boolean> {
-      const row = await claims.renew(byId(delivery.id, delivery.attempts), leaseUntil);
-      return row !== undefined;
-    },
+    renew: async ({ delivery }: ClaimedDelivery, leaseUntil: number) =>
+      (await claims.renew(byId(delivery.id, delivery.attempts), leaseUntil)) !== undefined,
 
     /**
      * Closes a delivery. False when it was closed already, or, with `attempt`, when that is no longer its latest: the lease
@@ -313,9 +307,7 @@ export function createInbox(db: Db) {
 
     /** Which of these deliveries are there. */
     async known(ids: readonly string[]): Promise<ReadonlySet<string>> {
-      if (ids.length === 0) return new Set();
-      const rows = await all<{ id: string }>`select id from deliveries where id in ${list(ids)}`;
-      return new Set(rows.map((row) => row.id));
+      return new Set(await column<string>`select id from deliveries where id in ${list(ids)}`);
     },
 
     /** Of these deliveries, those whose sender wants to hear what came of it: JSON, by the delivery. */
@@ -327,18 +319,15 @@ export function createInbox(db: Db) {
     },
 
     /** Whether a repository has deliveries that are not processed yet; those that are deferred do not count. */
-    async hasPending(repository: string): Promise<boolean> {
-      const row = await first`select seq from deliveries
-        where repository = ${repository.toLowerCase()} and ${PENDING} and deferred = 0 limit 1`;
-      return row !== undefined;
-    },
+    hasPending: (repository: string) =>
+      isThere`select seq from deliveries
+        where repository = ${repository.toLowerCase()} and ${PENDING} and deferred = 0 limit 1`,
 
     /** Newest first. With a filter a page that is not full may be followed by others. */
     async list(request: PageRequest, filter: DeliveryFilter = {}): Promise<Page<Delivery>> {
       const looked = await lookedFrom(request.before, filter);
       const rows = await all<Row & { seq: number }>`
-        select seq, id, event, action, repository, state, received_at, processed_at, attempts, outcome, copy_of
-        from deliveries where seq in (
+        select ${SHOWN} from deliveries where seq in (
           select seq from deliveries where true
           ${when(request.before, (seq) => sql`and seq < ${seq}`)}
           ${when(looked, (from) => sql`and seq >= ${from}`)}
@@ -353,17 +342,13 @@ export function createInbox(db: Db) {
     /** The newest request that a hook took, by the id that it was sent to. */
     async lastOfHook(id: string): Promise<Delivery | undefined> {
       const row = await first<Row>`
-        select seq, id, event, action, repository, state, received_at, processed_at, attempts, outcome, copy_of
-        from deliveries where substr(repository, 1, 5) = 'hook:' and repository = ${hookEventName(id)}
+        select ${SHOWN} from deliveries where substr(repository, 1, 5) = 'hook:' and repository = ${hookEventName(id)}
         order by seq desc limit 1`;
       return row && fromRow(row).delivery;
     },
 
-    async countPending(): Promise<number> {
-      const row = await first<{ count: number }>`
-        select count(*) as count from deliveries where ${PENDING}`;
-      return row?.count ?? 0;
-    },
+    countPending: async () =>
+      (await value<number>`select count(*) from deliveries where ${PENDING}`) ?? 0,
   };
 }
 
@@ -405,6 +390,8 @@ function toRow(delivery: IncomingDelivery) {
         }),
   };
 }
+
+const toWaiting = (row: Row): WaitingDelivery => ({ ...fromRow(row), seq: Number(row['seq']) });
 
 /** The column of the repository holds the queue of one that has none. */
 function fromRow(row: Row): ClaimedDelivery {

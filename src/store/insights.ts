@@ -68,42 +68,36 @@ export function createInsights(db: Db) {
 
     /** Those of the runs whose commit had been live in their lane before. Only the commit's own runs are looked at. */
     async liveBefore(runs: readonly string[]): Promise<ReadonlySet<string>> {
-      const found = new Set<string>();
-      for (const some of inParts(runs)) {
-        const ids = await column<string>`
+      const ids = await inParts(
+        runs,
+        (some) => column<string>`
           select r.id from runs r where r.id in ${list(some)} and exists (
             select 1 from runs e where e.sha = r.sha and e.spec || '' = r.spec
             and e.environment = r.environment and e.lane = r.lane and e.state = 'succeeded'
-            and e.event not in (${sql.lit(PROTECTION)}, 'teardown') and e.finished_at < r.finished_at)`;
-        for (const id of ids) found.add(id);
-      }
-      return found;
+            and e.event not in (${sql.lit(PROTECTION)}, 'teardown') and e.finished_at < r.finished_at)`,
+      );
+      return new Set(ids);
     },
 
     /** How long each step took that succeeded in one of the runs. */
-    async steps(runs: readonly string[]): Promise<StepTime[]> {
-      const times: StepTime[] = [];
-      for (const some of inParts(runs)) {
-        const rows = await all<StepTime>`
+    steps: (runs: readonly string[]) =>
+      inParts(
+        runs,
+        (some) => all<StepTime>`
           select r.spec, s.name as step, s.finished_at - s.started_at as took
           from steps s join runs r on r.id = s.run_id
           where s.run_id in ${list(some)} and s.state = 'succeeded'
-          and s.finished_at >= s.started_at`;
-        times.push(...rows);
-      }
-      return times;
-    },
+          and s.finished_at >= s.started_at`,
+      ),
 
     /** When those of the deliveries came that are pushes: milliseconds since the epoch. */
     async pushTimes(deliveries: readonly string[]): Promise<ReadonlyMap<string, number>> {
-      const times = new Map<string, number>();
-      for (const some of inParts(deliveries)) {
-        const rows = await all<{ id: string; received_at: number }>`
-          select id, received_at from deliveries
-          where id in ${list(some)} and event = 'push'`;
-        for (const { id, received_at: time } of rows) times.set(id, time);
-      }
-      return times;
+      const rows = await inParts(
+        deliveries,
+        (some) => all<{ id: string; at: number }>`
+          select id, received_at as at from deliveries where id in ${list(some)} and event = 'push'`,
+      );
+      return new Map(rows.map(({ id, at }) => [id, at]));
     },
 
     /** What pushes brought, as they told it. One that is very large is left out. */

@@ -6,7 +6,7 @@ export type InstallationState = 'installed' | 'suspended' | 'removed' | 'missing
 
 /** On which repositories the App is installed, as far as events or GitHub's answers have told. */
 export function createInstallations(db: Db) {
-  const { change, column, value } = queries(db);
+  const { all, change, column, value } = queries(db);
 
   return {
     /** Notes what an event has told. `now` in milliseconds. */
@@ -17,10 +17,10 @@ export function createInstallations(db: Db) {
         case 'removed': {
           const state: InstallationState = event.change === 'added' ? 'installed' : 'removed';
           const row = { installation, state, changed_at: now };
-          for (const names of inParts(event.repositories)) {
+          await inParts(event.repositories, (names) => {
             const rows = names.map((name) => ({ repository: name.toLowerCase(), ...row }));
-            await change`insert into installations ${inPlace(['repository'], rows)}`;
-          }
+            return all`insert into installations ${inPlace(['repository'], rows)}`;
+          });
           return;
         }
         case 'deleted':

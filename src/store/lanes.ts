@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { PauseTarget } from '../model/pause.ts';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
 import { lockUntilEnd } from './locks.ts';
-import { engineOf, list, onPostgres, queries, type Db, type Sql } from './query.ts';
+import { andNotIn, engineOf, list, onPostgres, queries, type Db, type Sql } from './query.ts';
 import { ACTIVE, runs } from './run-rows.ts';
 
 /** Runs that have not ended, newest first. */
@@ -80,12 +80,11 @@ export function createLanes(db: Db) {
      * the later ones of its spec, but not those of other specs in its lane.
      */
     nextRunnable(now: number, except: readonly string[] = []): Promise<Run | undefined> {
-      const others = except.length === 0 ? sql`` : sql`and r.id not in ${list(except)}`;
       // The states are said again for the planner, so that only the partial index of active runs is read; and what is before a
       // run is asked in two questions, because each has a partial index that answers it.
       return read.first`
         select r.* from runs as r
-        where r.state in ('queued', 'blocked', 'running') ${others} and (
+        where r.state in ('queued', 'blocked', 'running') ${andNotIn(sql`r.id`, except)} and (
           r.state = 'running' and r.lease_until <= ${now}
           or r.state = 'queued'
           and not exists (

@@ -3,7 +3,7 @@ import type { Answered } from '../model/callback.ts';
 import type { Hold } from '../model/importance.ts';
 import { attemptOf, createClaims, freeOf } from './claims.ts';
 import type { OutboxEntry } from './outbox.ts';
-import { list, queries, when, type Db, type Row } from './query.ts';
+import { andNotIn, queries, when, type Db, type Row } from './query.ts';
 
 /** SQLite bounds how deep a condition may be. */
 const MOST_HELD = 200;
@@ -46,7 +46,7 @@ export function createOutboxClaims(db: Db, read: (row: Row) => OutboxEntry) {
           select 1 from outbox as earlier
           where earlier.target = o.target and earlier.seq < o.seq and earlier.state = 'pending')
         ${when(to, () => (to === 'github' ? sql`and o.account is not null` : sql`and o.account is null`))}
-        ${except.length === 0 ? sql`` : sql`and o.target not in ${list(except)}`}
+        ${andNotIn(sql`o.target`, except)}
         order by o.priority, o.seq limit ${limit}`;
       const which = freeOf(db, sql`seq`, due);
       const rows = await claims.take(which, sql`attempts = attempts + 1`, now + leaseMs, now);
@@ -54,9 +54,8 @@ export function createOutboxClaims(db: Db, read: (row: Row) => OutboxEntry) {
     },
 
     /** Makes a claim last until `leaseUntil`. False when the entry is finished, or another's by now. */
-    async renew(entry: OutboxEntry, leaseUntil: number): Promise<boolean> {
-      return (await claims.renew(mine(entry), leaseUntil)) !== undefined;
-    },
+    renew: async (entry: OutboxEntry, leaseUntil: number) =>
+      (await claims.renew(mine(entry), leaseUntil)) !== undefined,
 
     /**
      * Ends an entry. False when it had ended, or, with `attempt`, when that is no longer its latest: the lease of the one that

@@ -28,9 +28,7 @@ export function repositoriesOf(filter: {
 }): readonly string[] | undefined {
   const asked = filter.repository?.toLowerCase();
   const { visible } = filter;
-  const names = asked === undefined ? visible : visible?.includes(asked) === false ? [] : [asked];
-  // No repository is called so, and PostgreSQL takes no list without entries.
-  return names?.length === 0 ? [''] : names;
+  return asked === undefined ? visible : visible?.includes(asked) === false ? [] : [asked];
 }
 
 /**

@@ -72,9 +72,8 @@ export function createPlans(db: Db) {
       return row && mapping.read(row);
     },
 
-    async renew(plan: ClaimedPlan, leaseUntil: number): Promise<boolean> {
-      return (await claims.renew(mine(plan), leaseUntil)) !== undefined;
-    },
+    renew: async (plan: ClaimedPlan, leaseUntil: number) =>
+      (await claims.renew(mine(plan), leaseUntil)) !== undefined,
 
     /** False when the pull request has changed since, or another process has claimed it. */
     finish: (plan: ClaimedPlan) => claims.release(mine(plan), { due_at: null, failures: 0 }),

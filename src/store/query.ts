@@ -56,9 +56,14 @@ export function queries(db: Db): Queries {
 
 const orNull = (value: unknown) => value ?? null;
 
-/** `(a, b, …)`: of names to read from a list that is not empty. */
+/** `(a, b, …)`, for what is `in` it. Of no values it is `(null)`, which nothing is in, since no engine takes `()`. */
 export function list(values: readonly unknown[]): Sql {
-  return sql`(${sql.join(values)})`;
+  return sql`(${values.length === 0 ? sql`null` : sql.join(values)})`;
+}
+
+/** `and … not in (a, b, …)`; nothing when there are none. */
+export function andNotIn(what: Sql, values: readonly unknown[]): Sql {
+  return values.length === 0 ? sql`` : sql`and ${what} not in ${list(values)}`;
 }
 
 /** `condition` when `value` is given, and nothing else. */
@@ -89,7 +94,16 @@ export function assignments(row: Row): Sql {
 
 const names = (columns: readonly string[]) => list(columns.map((column) => sql.ref(column)));
 
-/** Items in parts, for statements that must not name too many. */
-export function* inParts<Item>(items: readonly Item[], most = 500): Generator<Item[]> {
-  for (let at = 0; at < items.length; at += most) yield items.slice(at, at + most);
+/** What is answered when items are named in parts, at most 500 in one statement. */
+export async function inParts<Item, Answer>(
+  items: readonly Item[],
+  ask: (some: Item[]) => Promise<Answer[]>,
+): Promise<Answer[]> {
+  const answers: Answer[] = [];
+  for (let at = 0; at < items.length; at += MOST_NAMED) {
+    answers.push(...(await ask(items.slice(at, at + MOST_NAMED))));
+  }
+  return answers;
 }
+
+const MOST_NAMED = 500;

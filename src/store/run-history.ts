@@ -3,7 +3,7 @@ import { PROTECTION } from '../model/protection.ts';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
 import { stoodBefore } from '../model/standing.ts';
 import { isOneOf, pageOf, repositoriesOf, type PageRequest } from './page.ts';
-import { queries, when, type Db, type Sql } from './query.ts';
+import { list, queries, when, type Db, type Sql } from './query.ts';
 import { ACTIVE, ENDED, runs } from './run-rows.ts';
 
 /** Revisions that a run by hand is known to have left behind: each is one question to git. */
@@ -112,7 +112,7 @@ export function createRunHistory(db: Db) {
       const found = await column<string>`select own.id from runs own
         join environments e on e.lane = own.lane and e.spec = own.spec
         join runs newer on newer.id = e.run_id
-        where own.id in (${sql.join(ids)}) and own.${ENDED} and newer.seq > own.seq`;
+        where own.id in ${list(ids)} and own.${ENDED} and newer.seq > own.seq`;
       return new Set(found);
     },
 

@@ -9,41 +9,41 @@ import { RetryableError } from '../lib/errors.ts';
 const AWAY_CODES = /^SQLITE_(?:FULL|READONLY|CANTOPEN|BUSY|LOCKED|NOLFS|PROTOCOL|IOERR)(?:_|$)/;
 const BUSY_CODES = /^SQLITE_BUSY(?:_|$)/;
 
+/** Statements kept at most: more than Mainsheet has, few enough to cost nothing. */
+const MOST_STATEMENTS = 500;
+const NOTHING_CHANGED = { changes: 0, lastInsertRowid: 0 };
+
 /**
- * The database with errors that the rest of the code understands: while the disk does not do its part statements throw
- * RetryableError `store-away`. A rollback after SQLite has rolled back by itself does nothing, so that the first error is told.
+ * The database as Kysely is to see it. Statements are kept, because Kysely prepares each again and most are said again and again;
+ * it runs one at a time to its end. While the disk does not do its part they throw RetryableError `store-away`. A rollback after
+ * SQLite has rolled back by itself does nothing, so that the first error is told.
  */
 export function withGuard(
   database: SqliteDatabase & Pick<SQLite.Database, 'inTransaction'>,
 ): SqliteDatabase {
+  const kept = new Map<string, SqliteStatement>();
+
+  function prepare(sql: string): SqliteStatement {
+    const statement = guarded(() => database.prepare(sql));
+    const isOver = () => sql === 'rollback' && !database.inTransaction;
+    return {
+      reader: statement.reader,
+      all: (parameters) => guarded(() => statement.all(parameters)),
+      run: (parameters) => (isOver() ? NOTHING_CHANGED : guarded(() => statement.run(parameters))),
+      iterate: (parameters) => guarded(() => statement.iterate(parameters)),
+    };
+  }
+
   return {
     prepare(sql) {
-      const statement = guarded(() => database.prepare(sql));
-      return sql === 'rollback' ? rollback(statement, database) : guardedStatement(statement);
+      let statement = kept.get(sql);
+      if (statement === undefined) {
+        if (kept.size >= MOST_STATEMENTS) kept.clear();
+        kept.set(sql, (statement = prepare(sql)));
+      }
+      return statement;
     },
     close: () => database.close(),
-  };
-}
-
-function guardedStatement(statement: SqliteStatement): SqliteStatement {
-  return {
-    reader: statement.reader,
-    all: (parameters) => guarded(() => statement.all(parameters)),
-    run: (parameters) => guarded(() => statement.run(parameters)),
-    iterate: (parameters) => guarded(() => statement.iterate(parameters)),
-  };
-}
-
-function rollback(
-  statement: SqliteStatement,
-  database: Pick<SQLite.Database, 'inTransaction'>,
-): SqliteStatement {
-  return {
-    ...guardedStatement(statement),
-    run: (parameters) =>
-      database.inTransaction
-        ? guarded(() => statement.run(parameters))
-        : { changes: 0, lastInsertRowid: 0 },
   };
 }
 
