@@ -61,7 +61,7 @@ export const check = githubKind<CheckCallback, Rendered>({
   at: 'github',
   appOnly: true,
   due: (change) => [checkOf(change)],
-  target: ({ runId }) => `check:${runId}`,
+  target: ({ runId }) => checkTarget(runId),
   tells: ({ state }) => state,
   importance({ state, hasStatus }) {
     if (!hasEnded(state)) return IMPORTANCE.intermediate;
@@ -77,7 +77,7 @@ export const check = githubKind<CheckCallback, Rendered>({
     return {
       ...callback,
       ...shownOf(now, wasDeployed),
-      checkRunId: await store.runs.checkRunId(run),
+      checkRunId: await store.outbox.number(checkTarget(run)),
       output: await outputOf(now, wasDeployed, callback.note, store),
       buttons: buttonsFor(now, callback.hasGate, await goesBackTo(now, store)),
     };
@@ -96,9 +96,12 @@ export const check = githubKind<CheckCallback, Rendered>({
       mayBeAnnotated: retried,
     }),
 
-  keep: ({ runs }, { runId }, id) => runs.setCheckRunId(runId, id),
+  numbered: ({ runId }) => checkTarget(runId),
   permissions: [{ name: 'checks', least: 'write', why: 'to show check runs' }],
 });
+
+/** What the outbox knows a run's check run by. */
+export const checkTarget = (run: string): string => `check:${run}`;
 
 /** What tells of the change. `note`: what is said to someone who asked for something. */
 export function checkOf(

@@ -54,7 +54,7 @@ export interface Place {
 
 /** What a message is made from when it is sent. */
 export interface Sources {
-  store: Pick<Tables, 'runs' | 'steps' | 'logs' | 'plans' | 'previews' | 'inbox' | 'outbox'>;
+  store: Pick<Tables, 'runs' | 'steps' | 'logs' | 'inbox' | 'outbox'>;
   publicUrl: string | undefined;
   /** Where spans go. */
   traces?: TraceTarget | undefined;
@@ -149,11 +149,7 @@ export interface CallbackKind<
   bare?(message: Rendered): Rendered;
   /** Throws RetryableError or TerminalError. */
   send(message: Rendered, way: Way): Promise<Sent>;
-  /** Keeps the number that GitHub gave it, in the transaction that says it was sent. */
-  keep?(
-    tables: Pick<Tables, 'runs' | 'plans' | 'previews'>,
-    callback: Stored,
-    id: number,
-  ): Promise<void>;
+  /** The name under which the number that the other side gives it is kept (`outbox.number`), for what changes it later. */
+  numbered?(callback: Stored): string;
   permissions: readonly Permission[];
 }

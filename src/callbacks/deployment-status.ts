@@ -2,6 +2,7 @@ import { cutText } from '../lib/cut-text.ts';
 import { TerminalError } from '../lib/errors.ts';
 import { IMPORTANCE } from '../model/importance.ts';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
+import { deploymentTarget } from './deployment.ts';
 import { descriptionOf, isOwnFault, linkTo } from './describe.ts';
 import { description, given, link, madeId, MAX_DESCRIPTION } from './fields.ts';
 import { githubKind } from './kind.ts';
@@ -63,14 +64,14 @@ export const deploymentStatus = githubKind<DeploymentStatusCallback, Rendered>({
     ];
   },
 
-  target: ({ runId }) => `deployment:${runId}`,
+  target: ({ runId }) => deploymentTarget(runId),
   tells: ({ state }) => state,
   importance: ({ state }) =>
     state === 'queued' || state === 'in_progress' ? IMPORTANCE.intermediate : IMPORTANCE.deployment,
   isState: true,
 
   async render(callback, entry, { store }) {
-    const deploymentId = await store.runs.deploymentId(entry.run);
+    const deploymentId = await store.outbox.number(deploymentTarget(entry.run));
     if (deploymentId !== undefined) return { ...callback, deploymentId };
     throw new TerminalError('deployment-unknown', 'its Deployment was never created on GitHub');
   },

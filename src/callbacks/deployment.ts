@@ -22,6 +22,9 @@ export interface DeploymentCallback {
   description: string;
 }
 
+/** What the outbox knows a run's Deployment by. */
+export const deploymentTarget = (run: string): string => `deployment:${run}`;
+
 /** The newest 500 deployments of one commit to one environment: one made minutes ago is among them. */
 const MAX_PAGES = 5;
 
@@ -54,7 +57,7 @@ export const deployment = githubKind<DeploymentCallback>({
     ];
   },
 
-  target: ({ runId }) => `deployment:${runId}`,
+  target: ({ runId }) => deploymentTarget(runId),
   tells: () => 'created',
   importance: () => IMPORTANCE.creation,
   showsDeployed: true,
@@ -65,7 +68,7 @@ export const deployment = githubKind<DeploymentCallback>({
   }),
   doing: 'create the deployment of',
   act: create,
-  keep: ({ runs }, { runId }, id) => runs.setDeploymentId(runId, id),
+  numbered: ({ runId }) => deploymentTarget(runId),
   permissions: [{ name: 'deployments', least: 'write', why: 'to record deployments' }],
 });
 

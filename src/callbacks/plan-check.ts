@@ -21,6 +21,8 @@ type Rendered = PlanCheckCallback & { checkRunId: number | undefined };
 
 const NAME = 'mainsheet/plan';
 
+const numbered = ({ plan, sha }: PlanCheckCallback) => `plan-check:${plan}:${sha}`;
+
 /** One for each commit: a pull request that is pushed to gets another, since GitHub ties a check run to its commit. */
 export const planCheck = githubKind<PlanCheckCallback, Rendered>({
   kind: 'plan-check',
@@ -31,9 +33,7 @@ export const planCheck = githubKind<PlanCheckCallback, Rendered>({
   isState: true,
 
   async render(callback, _entry, { store }) {
-    const told = await store.plans.told(callback.plan);
-    const isOfCommit = told?.checkSha === callback.sha;
-    return { ...callback, checkRunId: isOfCommit ? told.checkRunId : undefined };
+    return { ...callback, checkRunId: await store.outbox.number(numbered(callback)) };
   },
 
   bare: (message) => ({
@@ -46,6 +46,6 @@ export const planCheck = githubKind<PlanCheckCallback, Rendered>({
   act: async (octokit, place, message) =>
     await setCompletedCheck(octokit, place, { ...message, name: NAME, externalId: message.plan }),
 
-  keep: ({ plans }, { plan, sha }, id) => plans.setCheck(plan, id, sha),
+  numbered,
   permissions: [{ name: 'checks', least: 'write', why: 'to show what merging would deploy' }],
 });

@@ -17,16 +17,18 @@ export interface PlanCommentCallback {
 
 type Rendered = PlanCommentCallback & { commentId: number | undefined };
 
+const target = ({ plan }: PlanCommentCallback) => `plan-comment:${plan}`;
+
 /** One for each pull request, changed when there is more to say. */
 export const planComment = githubKind<PlanCommentCallback, Rendered>({
   kind: 'plan-comment',
-  target: ({ plan }) => `plan-comment:${plan}`,
+  target,
   tells: ({ sha }) => sha.slice(0, 7),
   importance: () => IMPORTANCE.intermediate,
   isState: true,
 
   async render(callback, _entry, { store }) {
-    return { ...callback, commentId: (await store.plans.told(callback.plan))?.commentId };
+    return { ...callback, commentId: await store.outbox.number(target(callback)) };
   },
 
   doing: 'comment on a pull request of',
@@ -36,6 +38,6 @@ export const planComment = githubKind<PlanCommentCallback, Rendered>({
       mark: `<!-- mainsheet: plan ${message.plan} -->`,
     }),
 
-  keep: ({ plans }, { plan }, id) => plans.setComment(plan, id),
+  numbered: target,
   permissions: [{ name: 'pull_requests', least: 'write', why: 'to say what merging would deploy' }],
 });

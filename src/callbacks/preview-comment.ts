@@ -21,6 +21,9 @@ export interface PreviewCommentCallback extends PreviewKey {
 
 type Rendered = PreviewCommentCallback & { commentId: number | undefined };
 
+const target = ({ spec, repository, number }: PreviewKey) =>
+  `preview-comment:${spec}:${repository.toLowerCase()}#${number}`;
+
 /** One for each pull request and spec, changed when there is more to say. */
 export const previewComment = githubKind<PreviewCommentCallback, Rendered>({
   kind: 'preview-comment',
@@ -34,14 +37,13 @@ export const previewComment = githubKind<PreviewCommentCallback, Rendered>({
     return [{ kind: 'preview-comment', spec, repository, number, runId, state, text }];
   },
 
-  target: ({ spec, repository, number }) =>
-    `preview-comment:${spec}:${repository.toLowerCase()}#${number}`,
+  target,
   tells: ({ state }) => state,
   importance: () => IMPORTANCE.deployment,
   isState: true,
   render: async (callback, _entry, { store }) => ({
     ...callback,
-    commentId: await store.previews.comment(callback),
+    commentId: await store.outbox.number(target(callback)),
   }),
   doing: 'comment on a pull request of',
   act: async (octokit, place, { spec, number: pull, text, commentId }) =>
@@ -51,7 +53,7 @@ export const previewComment = githubKind<PreviewCommentCallback, Rendered>({
       text,
       commentId,
     }),
-  keep: ({ previews }, callback, id) => previews.setComment(callback, id),
+  numbered: target,
   permissions: [
     { name: 'pull_requests', least: 'write', why: 'to say where previews of pull requests are' },
   ],

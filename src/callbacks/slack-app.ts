@@ -73,19 +73,19 @@ export const slackApp = callbackKind<SlackAppCallback, Rendered>({
       notify,
       since: run.createdAt - SKEW_MS,
       isFirst,
-      message: await store.runs.chatMessage(run.id, notify),
+      message: await store.outbox.number(slackTarget({ run, notify })),
     };
   },
 
   pacedBy: ({ channel }) => SLACK_API + channel,
 
   send: async (message, way) => ({ id: await set(message, way) }),
-  keep: ({ runs }, { run, notify }, id) => runs.setChatMessage(run.id, notify, id),
+  numbered: slackTarget,
 });
 
 /** The message first, then what is said in its thread. */
-export function slackTarget({ run, notify }: Pick<SlackAppCallback, 'run' | 'notify'>): string {
-  return `slack-app:${run.id}:${notify}`;
+export function slackTarget(of: { run: { id: string }; notify: number }): string {
+  return `slack-app:${of.run.id}:${of.notify}`;
 }
 
 /** Changes the message, or posts one where none is there to be changed: what a try before has posted is looked for first. */

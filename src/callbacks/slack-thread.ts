@@ -67,7 +67,7 @@ export const slackThread = callbackKind<SlackThreadCallback, Rendered>({
     const { store } = sources;
     const from = await sources.notify(run, notify);
     const { token, channel, steps: isEach } = entryOf(from.notify, 'slack-app');
-    const thread = await store.runs.chatMessage(run.id, notify);
+    const thread = await store.outbox.number(slackTarget({ run, notify }));
     if (thread === undefined) {
       throw new TerminalError('slack-no-message', 'the run has no message in Slack to reply to');
     }

@@ -5,6 +5,7 @@ import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
 import type { AnswerTo } from '../callbacks/answer.ts';
 import type { ToldSpec } from '../callbacks/contract.ts';
 import { checkOf } from '../callbacks/check.ts';
+import { deploymentTarget } from '../callbacks/deployment.ts';
 import { replacementOf } from '../callbacks/deployment-status.ts';
 import { callbacksFor, kindOf, toEntry } from '../callbacks/index.ts';
 import { placeOf, type GitServers, type ServerType } from '../lib/servers.ts';
@@ -425,7 +426,7 @@ async function wasDeployedBefore(tables: Tables, run: Run): Promise<boolean> {
 
 /** Whether GitHub shows the run's Deployment, or may yet. */
 async function hasDeployment(tables: Tables, run: string): Promise<boolean> {
-  if ((await tables.runs.deploymentId(run)) !== undefined) return true;
+  if ((await tables.outbox.number(deploymentTarget(run))) !== undefined) return true;
   const told = await tables.outbox.ofRun(run);
   return told.some(({ callback, state }) => callback.kind === 'deployment' && state !== 'obsolete');
 }

@@ -4,7 +4,7 @@ import { IMPORTANCE, type Importance } from '../model/importance.ts';
 import { createMapping } from './mapping.ts';
 import { createOutboxClaims } from './outbox-claims.ts';
 import { pageOf, repositoriesOf, type PageRequest } from './page.ts';
-import { list, queries, values, when, type Db, type Sql } from './query.ts';
+import { inPlace, list, queries, values, when, type Db, type Sql } from './query.ts';
 
 /** Entries among which those are looked for, for one page, that a person may see. */
 const MOST_LOOKED_AT = 10_000;
@@ -58,7 +58,7 @@ export interface NewCallback {
 }
 
 export function createOutbox(db: Db) {
-  const { change, first, value } = queries(db);
+  const { change, first, isThere, value } = queries(db);
   const read = entries.of(db);
 
   const count = async (which: Sql) =>
@@ -159,6 +159,19 @@ export function createOutbox(db: Db) {
       const which = isShared ? sql`target = ${entry.target}` : sql`seq = ${id}`;
       return (await revive(which, now)) > 0;
     },
+
+    /** The number that the other side gave to what it has under this name (`CallbackKind.numbered`). */
+    number: (name: string) => value<number>`select number from outbox_numbers where name = ${name}`,
+
+    /** Keeps such a number for as long as its run, or what else the callback belongs to. */
+    async setNumber(name: string, run: string, number: number): Promise<void> {
+      const row = { name, run_id: run, number };
+      await change`insert into outbox_numbers ${inPlace(['name'], [row])}`;
+    },
+
+    /** Whether the other side has anything of a run. */
+    hasNumber: (run: string) =>
+      isThere`select name from outbox_numbers where run_id = ${run} limit 1`,
 
     /** How many of a target were given up. */
     countDead: (target: string) => count(sql`state = 'dead' and target = ${target}`),

@@ -17,15 +17,7 @@ export interface ClaimedPlan {
   failures: number;
 }
 
-/** What GitHub has of a plan already. */
-export interface ToldPlan {
-  commentId: number | undefined;
-  checkRunId: number | undefined;
-  /** The commit that the check run is on. */
-  checkSha: string | undefined;
-}
-
-const mapping = createMapping<ClaimedPlan & ToldPlan>({
+const mapping = createMapping<ClaimedPlan>({
   json: ['pull'],
   others: ['repository', 'number', 'changed_at', 'noted_at', 'due_at', 'lease_until'],
 });
@@ -33,9 +25,9 @@ const mapping = createMapping<ClaimedPlan & ToldPlan>({
 /** As what the outbox knows the callbacks of a plan, which belong to no run. */
 export const planOwner = (id: string): string => `plan:${id}`;
 
-/** The pull requests that plans are made of, each with its newest state and what GitHub has of it. */
+/** The pull requests that plans are made of, each with its newest state. */
 export function createPlans(db: Db) {
-  const { change, value } = queries(db);
+  const { value } = queries(db);
   const claims = createClaims(db, 'plans', sql`due_at is not null`);
   const mine = ({ id, attempts }: ClaimedPlan) => attemptOf(sql`id = ${id}`, attempts);
 
@@ -83,17 +75,5 @@ export function createPlans(db: Db) {
       claims.release(mine(plan), { due_at: at, failures: plan.failures + 1 }),
 
     releaseAll: claims.releaseAll,
-
-    /** Undefined when it is no longer kept. */
-    told: (id: string): Promise<ToldPlan | undefined> =>
-      mapping.of(db).first`select * from plans where id = ${id}`,
-
-    async setComment(id: string, comment: number): Promise<void> {
-      await change`update plans set comment_id = ${comment} where id = ${id}`;
-    },
-
-    async setCheck(id: string, check: number, sha: string): Promise<void> {
-      await change`update plans set check_run_id = ${check}, check_sha = ${sha} where id = ${id}`;
-    },
   };
 }

@@ -29,7 +29,7 @@ export interface Preview extends PreviewKey {
   delivery: string | undefined;
 }
 
-const mapping = createMapping<Preview>({ flags: ['fork'], others: ['comment_id'] });
+const mapping = createMapping<Preview>({ flags: ['fork'] });
 
 /** The previews of pull requests. Callers of `note` hold the lock of pauses, so that no two of them count at once. */
 export function createPreviews(db: Db) {
@@ -41,7 +41,7 @@ export function createPreviews(db: Db) {
   return {
     get: (key: PreviewKey) => first`select * from previews where ${isOf(key)}`,
 
-    /** What is known of it now. Its comment stays. */
+    /** What is known of it now. */
     async note(preview: Preview): Promise<void> {
       const { delivery } = preview;
       const row = mapping.write({
@@ -98,13 +98,6 @@ export function createPreviews(db: Db) {
     async end(key: PreviewKey, now: number): Promise<void> {
       await change`update previews set state = 'ended', noted_at = ${now}
         where ${isOf(key)} and state = 'ending'`;
-    },
-
-    /** GitHub's number of the comment that speaks of it. */
-    comment: (key: PreviewKey) => value<number>`select comment_id from previews where ${isOf(key)}`,
-
-    async setComment(key: PreviewKey, comment: number): Promise<void> {
-      await change`update previews set comment_id = ${comment} where ${isOf(key)}`;
     },
   };
 }

@@ -119,7 +119,9 @@ export function createRetention(db: Db) {
           select id from plans where noted_at < ${before} and due_at is null order by noted_at limit ${limit})
           returning id`;
         if (gone.length === 0) return 0;
-        await inside.change`delete from outbox where run_id in ${list(gone.map(planOwner))}`;
+        for (const table of ['outbox', 'outbox_numbers']) {
+          await inside.change`delete from ${sql.table(table)} where run_id in ${list(gone.map(planOwner))}`;
+        }
         return gone.length;
       });
     },
@@ -157,7 +159,7 @@ const INCREMENTAL = 2;
 const PAGES_IN_HAND = 1000;
 
 /** Tables of which the rows go with their run. */
-const OF_RUNS = ['steps', 'gate_answers', 'step_gates', 'chat_messages', 'chains', 'outbox'];
+const OF_RUNS = ['steps', 'gate_answers', 'step_gates', 'chains', 'outbox', 'outbox_numbers'];
 
 /** Removes a run that nothing needs. Its log goes first and piece by piece, because it may have thousands of them. */
 async function removeRun(db: Db, id: string, limit: number): Promise<boolean> {

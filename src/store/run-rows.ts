@@ -7,16 +7,7 @@ import { onPostgres, type Db, type Sql } from './query.ts';
 export const runs = createMapping<Run>({
   names: { sequence: 'seq' },
   json: ['outputs', 'maskedOutputs'],
-  others: [
-    'holder',
-    'lease_until',
-    'deployment_id',
-    'check_run_id',
-    'work_tree',
-    'sealed_outputs',
-    'look_at',
-    'asked_by',
-  ],
+  others: ['holder', 'lease_until', 'work_tree', 'sealed_outputs', 'look_at', 'asked_by'],
 });
 
 // Text and not parameters: with parameters SQLite cannot use the indexes of some states only.

@@ -2,16 +2,7 @@ import { sql } from 'kysely';
 import { hasEnded, type NewRun, type Run, type RunState } from '../model/run.ts';
 import { createClaims } from './claims.ts';
 import { createLanes } from './lanes.ts';
-import {
-  assignments,
-  engineOf,
-  inPlace,
-  queries,
-  values,
-  when,
-  type Db,
-  type Sql,
-} from './query.ts';
+import { assignments, engineOf, queries, values, when, type Db, type Sql } from './query.ts';
 import { createRunHistory } from './run-history.ts';
 import { runs } from './run-rows.ts';
 import { createSteps } from './steps.ts';
@@ -137,25 +128,5 @@ export function createRuns(db: Db) {
     /** Who asked for it by hand; undefined when an event made it. */
     askedBy: (run: string) => read<string>(run, 'asked_by'),
     setAskedBy: (run: string, actor: string) => write(run, { asked_by: actor }),
-
-    /** The Deployment at GitHub that it has. */
-    deploymentId: (run: string) => read<number>(run, 'deployment_id'),
-    async setDeploymentId(run: string, id: number): Promise<void> {
-      await write(run, { deployment_id: id });
-    },
-
-    /** The check run at GitHub that it has. */
-    checkRunId: (run: string) => read<number>(run, 'check_run_id'),
-    async setCheckRunId(run: string, id: number): Promise<void> {
-      await write(run, { check_run_id: id });
-    },
-
-    /** The message in a chat that it has for an entry of `notify`. */
-    chatMessage: (run: string, notify: number) =>
-      value<number>`select message from chat_messages where run_id = ${run} and notify = ${notify}`,
-    async setChatMessage(run: string, notify: number, message: number): Promise<void> {
-      const row = { run_id: run, notify, message };
-      await change`insert into chat_messages ${inPlace(['run_id', 'notify'], [row])}`;
-    },
   };
 }

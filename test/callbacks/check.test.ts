@@ -215,7 +215,7 @@ test('what GitHub takes is made of it: texts of at most 65,535 characters', asyn
 test('a check run that is known is changed, and none is made', async (t) => {
   const store = await openStore(t);
   await store.runs.insert(sampleRun('r1'), []);
-  await store.runs.setCheckRunId('r1', 7);
+  await store.outbox.setNumber('check:r1', 'r1', 7);
   const end = await rendered(store, callback({ state: 'succeeded' }), {
     startedAt: 1000,
     finishedAt: 2000,
@@ -257,7 +257,7 @@ test('a check run in doubt is looked for by the run’s id before it is made aga
 test('annotations that a try before may have brought are not added again', async (t) => {
   const store = await openStore(t);
   await store.runs.insert(sampleRun('r1'), ['Build']);
-  await store.runs.setCheckRunId('r1', 7);
+  await store.outbox.setNumber('check:r1', 'r1', 7);
   const step = { index: 0, name: 'Build', attempts: 1, exitCode: 1, reason: '' };
   await store.steps.update('r1', { ...step, state: 'failed', startedAt: 0, finishedAt: 1 });
   const chunk = { seq: 0, at: 0, step: 0, stream: 'stderr', text: 'a.c:1: error: x\n' } as const;

@@ -5,7 +5,6 @@ import { planCheck, type PlanCheckCallback } from '../../src/callbacks/plan-chec
 import { planComment, type PlanCommentCallback } from '../../src/callbacks/plan-comment.ts';
 import { createSender } from '../../src/callbacks/send.ts';
 import type { Message } from '../../src/callbacks/contract.ts';
-import type { ToldPlan } from '../../src/store/plans.ts';
 import { startStandIn, type Received, type Reply } from '../github/stand-in.ts';
 import { connect, createTestClock } from '../github/support.ts';
 
@@ -39,20 +38,19 @@ const check = (sha = SHA): PlanCheckCallback => ({
     },
   ],
 });
-const NOTHING: ToldPlan = { commentId: undefined, checkRunId: undefined, checkSha: undefined };
 const MARK = '<!-- mainsheet: plan p1 -->';
 
 /** Sends it to a GitHub that answers so, and tells which requests it got. */
 async function sent(
   t: TestContext,
   callback: PlanCommentCallback | PlanCheckCallback,
-  told: Partial<ToldPlan>,
+  told: Record<string, number>,
   answer: (request: Received) => Reply,
 ) {
   const server = await startStandIn(t, answer);
   const clock = createTestClock();
   const { github } = connect(server.url, { clock });
-  const sources = { store: { plans: { told: async () => ({ ...NOTHING, ...told }) } } } as never;
+  const sources = { store: { outbox: { number: async (name: string) => told[name] } } } as never;
   const message: Message =
     callback.kind === 'plan-check'
       ? await planCheck.render(callback, {} as never, sources)
@@ -73,7 +71,7 @@ const list = (...bodies: string[]): Reply => ({
 });
 
 test('a comment that GitHub has is changed', async (t) => {
-  const { id, requests, server } = await sent(t, comment(), { commentId: 5 }, () => ({
+  const { id, requests, server } = await sent(t, comment(), { 'plan-comment:p1': 5 }, () => ({
     status: 200,
     body: { id: 5 },
   }));
@@ -93,7 +91,7 @@ test('one whose number is not known is looked for by its mark before it is made'
 });
 
 test('one that was deleted is made again', async (t) => {
-  const { id, requests } = await sent(t, comment(), { commentId: 5 }, ({ method }) =>
+  const { id, requests } = await sent(t, comment(), { 'plan-comment:p1': 5 }, ({ method }) =>
     method === 'PATCH'
       ? { status: 404, body: { message: 'Not Found' } }
       : { status: 201, body: { id: 6 } },
@@ -106,7 +104,7 @@ test('a check run is made for each commit, with problems at their lines', async 
     method === 'GET'
       ? { status: 200, body: { total_count: 0, check_runs: [] } }
       : { status: 201, body: { id: 7 } };
-  const told = { checkRunId: 3, checkSha: 'b'.repeat(40) };
+  const told = { [`plan-check:p1:${'b'.repeat(40)}`]: 3 };
   const { id, requests, server } = await sent(t, check(), told, answer);
   assert.deepEqual([id, requests[1]], [7, `POST /repos/${REPOSITORY}/check-runs`]);
   assert.partialDeepStrictEqual(server.requests[1]?.body, {
@@ -118,7 +116,7 @@ test('a check run is made for each commit, with problems at their lines', async 
 });
 
 test('the check run of the same commit is changed, and annotations are not added twice', async (t) => {
-  const told = { checkRunId: 7, checkSha: SHA };
+  const told = { [`plan-check:p1:${SHA}`]: 7 };
   const annotated = async (count: number) => {
     const body = { id: 7, output: { annotations_count: count } };
     const { requests, server } = await sent(t, check(), told, () => ({ status: 200, body }));

@@ -95,7 +95,9 @@ async function world(
     const entry: Partial<OutboxEntry> = { id: 1, run: 'r1', callback, createdAt: 0 };
     const message = await render(entry as OutboxEntry);
     const { id } = await sender.send(message, { retried, ageMs: 0, signal });
-    if (id !== undefined && isKept) await kindOf(callback).keep?.(store, callback, id);
+    const name = kindOf(callback).numbered?.(callback);
+    if (id !== undefined && name !== undefined && isKept)
+      await store.outbox.setNumber(name, 'r1', id);
   }
 
   async function queue(callback: Callback) {

@@ -143,7 +143,8 @@ export function createDeliver(
     if (!(await outbox.finish(entry.id, 'sent', now, undefined, entry.attempts, answered))) {
       return await outbox.repeatNewest(entry, now);
     }
-    if (id !== undefined) await kindOf(entry.callback).keep?.(tables, entry.callback, id);
+    const name = kindOf(entry.callback).numbered?.(entry.callback);
+    if (id !== undefined && name !== undefined) await outbox.setNumber(name, entry.run, id);
     for (const other of covers) {
       await outbox.finish(other, 'sent', now, undefined, undefined, answered);
     }

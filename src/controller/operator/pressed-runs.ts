@@ -1,4 +1,6 @@
 import { BUTTONS, hasGate, pressesFor } from '../../callbacks/check-buttons.ts';
+import { checkTarget } from '../../callbacks/check.ts';
+import { slackTarget } from '../../callbacks/slack-app.ts';
 import { numberOf } from '../../callbacks/slack-messages.ts';
 import { MainsheetError } from '../../lib/errors.ts';
 import {
@@ -51,15 +53,19 @@ interface Found {
 
 /** The runs that were meant; none, with the reason, where what was pressed is none of Mainsheet's for that very run. */
 export async function pressedRuns(
-  deps: { store: Pick<Store, 'runs' | 'snapshots'>; specOf: SpecReader },
+  deps: { store: Pick<Store, 'runs' | 'outbox' | 'snapshots'>; specOf: SpecReader },
   event: PressEvent,
 ): Promise<Found> {
   return event.kind === 'check' ? await runsOf(deps.store, event) : await runOfMessage(deps, event);
 }
 
 /** The run of the check run that was pressed; of a whole suite each spec's newest run of the commit, when it has ended. */
-async function runsOf({ runs }: Pick<Store, 'runs'>, event: CheckEvent & Renamed): Promise<Found> {
+async function runsOf(
+  { runs, outbox }: Pick<Store, 'runs' | 'outbox'>,
+  event: CheckEvent & Renamed,
+): Promise<Found> {
   const { checkRun, commit, repository, review } = event;
+  const checkRunOf = ({ id }: Run) => outbox.number(checkTarget(id));
   if (review !== undefined) return await reviewed({ runs }, event, review);
   if (checkRun === undefined) {
     const { items } = await runs.list({ limit: MOST_RUNS, before: undefined }, { sha: commit });
@@ -69,7 +75,7 @@ async function runsOf({ runs }: Pick<Store, 'runs'>, event: CheckEvent & Renamed
     }
     const shown: Run[] = [];
     for (const run of newest.values()) {
-      if (hasEnded(run.state) && (await runs.checkRunId(run.id)) !== undefined) shown.push(run);
+      if (hasEnded(run.state) && (await checkRunOf(run)) !== undefined) shown.push(run);
     }
     const why = `no run of ${commit.slice(0, 7)} that has ended has a check run`;
     return { runs: shown, claimed: undefined, why };
@@ -78,9 +84,7 @@ async function runsOf({ runs }: Pick<Store, 'runs'>, event: CheckEvent & Renamed
   if (run === undefined)
     return { runs: [], claimed: undefined, why: 'it is the check run of no run' };
   const isOwn =
-    isFrom(event, run.repository) &&
-    run.sha === commit &&
-    (await runs.checkRunId(run.id)) === checkRun.id;
+    isFrom(event, run.repository) && run.sha === commit && (await checkRunOf(run)) === checkRun.id;
   const why = `check run ${checkRun.id} of ${repository} is not that of run ${run.id}`;
   return isOwn ? { runs: [run], claimed: undefined, why } : { runs: [], claimed: run, why };
 }
@@ -118,7 +122,7 @@ async function runOfMessage(
     entry?.kind === 'slack-app' &&
     entry.buttons === hook &&
     entry.channel === channel &&
-    (await store.runs.chatMessage(run.id, of.notify)) === numberOf(message);
+    (await store.outbox.number(slackTarget({ run, notify: of.notify }))) === numberOf(message);
   if (spec === undefined || !isOwn) {
     const why = `message ${message} in ${channel} is not that of run ${run.id}`;
     return { runs: [], claimed: run, why };

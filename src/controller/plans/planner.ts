@@ -79,8 +79,7 @@ export function createPlanner(deps: {
       if (!(await tables.plans.finish(plan))) return false;
       const owner = planOwner(plan.id);
       const earlier = await tables.outbox.ofRun(owner);
-      const told = await tables.plans.told(plan.id);
-      const wasTold = told?.commentId !== undefined || told?.checkRunId !== undefined;
+      const wasTold = await tables.outbox.hasNumber(owner);
       const text = said ?? (wasTold || earlier.length > 0 ? nothingText(plan.pull) : undefined);
       if (text === undefined) return false;
       await tables.outbox.forgetEnded(owner);

@@ -92,8 +92,6 @@ const RUNS = `
     look_at bigint,
     holder text,
     lease_until bigint not null default 0,
-    deployment_id bigint,
-    check_run_id bigint,
     work_tree text
   );
   -- G2: whatever is retried or killed, a delivery makes one run of a spec. The database itself refuses the second.
@@ -231,13 +229,9 @@ const OUTBOX = `
   create index github_writes_account on github_writes (account, seq);
   create index github_writes_at on github_writes (at);
 
-  -- The messages in chats that runs have: "message" is its number there.
-  create table chat_messages (
-    run_id text not null,
-    notify integer not null,
-    message bigint not null,
-    primary key (run_id, notify)
-  );
+  -- The numbers that the other side gave to what was made there: a Deployment, a check run, a message, a comment.
+  create table outbox_numbers (name text primary key, run_id text not null, number bigint not null);
+  create index outbox_numbers_by_run on outbox_numbers (run_id);
 `;
 
 const REPOSITORIES = `
@@ -296,9 +290,6 @@ const PULL_REQUESTS = `
     attempts integer not null default 0,
     failures integer not null default 0,
     lease_until bigint not null default 0,
-    comment_id bigint,
-    check_run_id bigint,
-    check_sha text,
     unique (repository, number)
   );
   create index plans_due on plans (due_at) where due_at is not null;
@@ -318,7 +309,6 @@ const PULL_REQUESTS = `
     due_at bigint not null,
     reason text not null,
     delivery text,
-    comment_id bigint,
     primary key (spec, repository, number)
   );
   create index previews_due on previews (due_at) where state = 'live';

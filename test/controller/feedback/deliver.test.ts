@@ -171,7 +171,7 @@ test('a process that lost a Deployment to another one tells no number of it', as
     await sendNext(store, 2000, 22);
     return { id: 11 };
   })(stalled, FOREVER);
-  assert.equal(await store.runs.deploymentId('r1'), 22);
+  assert.equal(await store.outbox.number('deployment:r1'), 22);
 });
 
 test('notifications to a receiver that is gone are given up a day after they were made, and do not pile up', async (t) => {

@@ -131,8 +131,8 @@ for (const [engine, open] of bothEngines()) {
             transitions.create(tables, planned, loaded),
           );
           assert.ok(made);
-          await store.runs.setCheckRunId(id, CHECK);
-          await store.runs.setChatMessage(id, 0, 1_700_000_000_000_001);
+          await store.outbox.setNumber(`check:${id}`, id, CHECK);
+          await store.outbox.setNumber(`slack-app:${id}:0`, id, 1_700_000_000_000_001);
           let run = made;
           for (const command of commands) run = await transitions.commit(run, command);
           return run;
@@ -198,7 +198,7 @@ for (const [engine, open] of bothEngines()) {
       const [back] = await world.runs();
       assert.partialDeepStrictEqual(back, { cause: 'rollback', sha: one.sha });
       assert.ok(back);
-      await world.store.runs.setCheckRunId(back.id, CHECK);
+      await world.store.outbox.setNumber(`check:${back.id}`, back.id, CHECK);
       await world.press('cancel', back);
       assert.equal((await world.store.runs.get(back.id))?.state, 'cancelled');
       await world.press('retry', two, { by: 'bob' });
@@ -436,8 +436,8 @@ for (const [engine, open] of bothEngines()) {
         await transitions.commit(await transitions.commit(run, START), SUCCEED);
         assert.equal(run.sha, sha('2'));
         assert.deepEqual((await store.runs.standingBefore(run))[0]?.sha, sha('1'));
-        await store.runs.setCheckRunId(run.id, CHECK);
-        await store.runs.setChatMessage(run.id, 0, 1_700_000_000_000_001);
+        await store.outbox.setNumber(`check:${run.id}`, run.id, CHECK);
+        await store.outbox.setNumber(`slack-app:${run.id}:0`, run.id, 1_700_000_000_000_001);
         if (way === 'press') await world.press('rollback', run);
         else if (way === 'tap') await world.tap('rollback', run.id);
         else if (way === 'run') await operate.rollback(run.id, 'me');

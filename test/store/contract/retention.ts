@@ -37,13 +37,13 @@ export function retentionContract(withStore: WithStore): void {
       'the message that a run has in a chat goes with the run',
       withStore(async (store) => {
         await store.runs.insert(sampleRun('r1', { state: 'failed', finishedAt: 1000 }), []);
-        await store.runs.setChatMessage('r1', 0, 1_700_000_000_000_001);
-        await store.runs.setChatMessage('r1', 0, 1_700_000_000_000_002);
-        assert.equal(await store.runs.chatMessage('r1', 0), 1_700_000_000_000_002);
-        assert.equal(await store.runs.chatMessage('r1', 1), undefined);
+        await store.outbox.setNumber('slack-app:r1:0', 'r1', 1_700_000_000_000_001);
+        await store.outbox.setNumber('slack-app:r1:0', 'r1', 1_700_000_000_000_002);
+        assert.equal(await store.outbox.number('slack-app:r1:0'), 1_700_000_000_000_002);
+        assert.equal(await store.outbox.number('slack-app:r1:1'), undefined);
         await store.retention.runs(OLD, 0, 100);
         assert.equal(await store.runs.get('r1'), undefined);
-        assert.equal(await store.runs.chatMessage('r1', 0), undefined);
+        assert.equal(await store.outbox.number('slack-app:r1:0'), undefined);
       }),
     );
 

@@ -221,10 +221,6 @@ export function runsContract(withStore: WithStore): void {
           'forgotten when it has ended',
         );
         assert.deepEqual((await store.runs.get('r1'))?.maskedOutputs, ['url']);
-
-        assert.equal(await store.runs.deploymentId('r1'), undefined);
-        await store.runs.setDeploymentId('r1', 4_000_000_000);
-        assert.equal(await store.runs.deploymentId('r1'), 4_000_000_000);
       }),
     );
   });
