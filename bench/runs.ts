@@ -58,7 +58,7 @@ function specs(): string {
   return [spec('push', 'main'), ...lanes].join('---\n');
 }
 
-async function firstSteps({ waitForDelivery }: Forge, { get }: Controller): Promise<void> {
+async function firstSteps({ waitForDelivery }: Forge, { get, logged }: Controller): Promise<void> {
   const times: number[] = [];
   const floor: number[] = [];
   const byHand = await cloneByHand(forge, REPOSITORY);
@@ -66,11 +66,9 @@ async function firstSteps({ waitForDelivery }: Forge, { get }: Controller): Prom
     const sha = await sample.commit({ message: `push ${count}` });
     await sample.push('main');
     const delivery = await waitForDelivery(({ body }) => body.includes(`"after":"${sha}"`), 30_000);
-    const run = await until('the run ended', async () => {
-      const { items } = await get<{ items: RunView[] }>(`/runs?sha=${sha}`);
-      return items[0]?.finishedAt ? items[0] : undefined;
-    });
-    const { steps } = await get<{ steps: { startedAt: string }[] }>(`/runs/${run.id}`);
+    // It is not asked while it works: that would be work, which the git calls by hand are not given.
+    const { run } = await logged({ msg: 'run ended', sha });
+    const { steps } = await get<{ steps: { startedAt: string }[] }>(`/runs/${String(run)}`);
     const taken = await byHand.fetchAndCheckOut('main', sha);
     // The first push makes the mirror: it does not count.
     if (count === 0) continue;

@@ -107,12 +107,20 @@ export async function makeGitDirectory(path: string, layout: Layout): Promise<vo
 export async function keepFile(path: string, content: string): Promise<void> {
   if (textOf(path, Buffer.byteLength(content)) === content) return;
   // Not through a link, should it have become one, and not into a directory.
+  if (writeNew(path, content)) return;
   await rm(path, { recursive: true, force: true });
+  // When it is there again, another call has set it back as well.
+  writeNew(path, content);
+}
+
+/** False when there is something at `path`. */
+function writeNew(path: string, content: string): boolean {
   try {
     writeFileSync(path, content, { flag: 'wx', mode: 0o600 });
+    return true;
   } catch (error) {
-    // Another call sets it back as well.
     if (errorCode(error) !== 'EEXIST') throw error;
+    return false;
   }
 }
 

@@ -71,7 +71,7 @@ function isMistaken(exitCode: number, stderr: string): boolean {
 }
 
 /** A git call that has no business with any server. Without a work tree the git directory is a mirror. */
-export type LocalCall = Pick<GitRun, 'doing' | 'args' | 'signal' | 'accept'> & {
+export type LocalCall = Pick<GitRun, 'doing' | 'args' | 'signal' | 'accept' | 'onStart'> & {
   gitDirectory: string;
   workTree?: string;
 };

@@ -56,6 +56,8 @@ export interface Bringing {
   /** To whom the tree is to belong, which is made again for each run then; undefined: to this process's user. */
   owner?: Owner | undefined;
   signal?: AbortSignal | undefined;
+  /** Called right before git changes the tree. */
+  onStart?: (() => void) | undefined;
 }
 
 /**
@@ -64,25 +66,27 @@ export interface Bringing {
  */
 export async function bringTo(
   place: Place,
-  { repository, sha, owner, signal }: Bringing,
+  { repository, sha, owner, signal, onStart }: Bringing,
   mirror: string,
   git: LocalGit,
 ): Promise<void> {
   const doing = `checking out ${repository} at ${sha}`;
-  const run = async (...args: string[]): Promise<Buffer> => {
-    const call = { doing, args, gitDirectory: place.git, workTree: place.tree, signal };
-    return (await git(call)).stdout;
-  };
+  const call = { doing, gitDirectory: place.git, workTree: place.tree, signal };
+  const run = async (...args: string[]) => (await git({ ...call, args })).stdout;
 
   await keepFile(join(place.git, 'objects/info/alternates'), `${join(mirror, 'objects')}\n`);
   // git reads what that leads to.
   await setBack(mirror, MIRROR);
-  // The steps' own: made again below, so that nothing a step left in it is ever read by us.
-  await rm(join(place.tree, '.git'), { recursive: true, force: true });
-  await run('checkout', '--quiet', '--force', '--detach', sha, '--');
+  // The steps' own, in which our git never looks: made again below.
+  const stepsGit = join(place.tree, '.git');
+  const args = ['checkout', '--quiet', '--force', '--detach', sha, '--'];
+  await both(git({ ...call, args, onStart }), rm(stepsGit, { recursive: true, force: true }));
   try {
-    const index = await verify(place, sha, run);
-    await giveStepsGit(join(place.tree, '.git'), { sha, mirror, index }, owner);
+    const index = await readFile(join(place.git, 'index'));
+    await both(
+      giveStepsGit(stepsGit, { sha, mirror, index }, owner),
+      verify(place, { sha, index }, run),
+    );
     if (owner === undefined) return;
     await handOver(place.tree, owner);
     await letPass(place.directory, owner);
@@ -96,25 +100,30 @@ export async function bringTo(
   }
 }
 
-/** Removes what is no part of the commit, proves that the tree is it, and returns the index. */
+/** Resolves when both are over. Rejects as the first that failed. */
+async function both(...works: [Promise<unknown>, Promise<unknown>]): Promise<void> {
+  for (const work of await Promise.allSettled(works)) {
+    if (work.status === 'rejected') throw work.reason;
+  }
+}
+
+/** Removes what is no part of the commit, and proves that the tree is it. */
 async function verify(
   place: Place,
-  sha: string,
+  { sha, index }: { sha: string; index: Buffer },
   run: (...args: string[]) => Promise<Buffer>,
-): Promise<Buffer> {
+): Promise<void> {
   const lines = (await run(...STATUS)).toString().split('\0');
   const head = lines.find((line) => line.startsWith(HEAD_LINE))?.slice(HEAD_LINE.length);
   if (head !== sha) throw differs(sha, `HEAD is ${head}`);
   const changed = lines.find((line) => line !== '' && !line.startsWith('#'));
   if (changed !== undefined) throw differs(sha, `${JSON.stringify(changed)} differs`);
-  const index = await readFile(join(place.git, 'index'));
   const known = readIndex(index);
   if (known === undefined) throw differs(sha, 'its index may hide changes');
-  if ((await findStray(place.tree, known)) === undefined) return index;
+  if ((await findStray(place.tree, known)) === undefined) return;
   await run('clean', '--quiet', '-xffd');
   const stray = await findStray(place.tree, known);
-  if (stray === undefined) return index;
-  throw differs(sha, `${JSON.stringify(stray)} is no part of it`);
+  if (stray !== undefined) throw differs(sha, `${JSON.stringify(stray)} is no part of it`);
 }
 
 function differs(sha: string, what: string): RetryableError {

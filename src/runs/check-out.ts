@@ -37,10 +37,14 @@ export async function checkOut(
   for (let attempt = 1; ; attempt += 1) {
     try {
       const request = { lane, repository, sha, keep, owner: deps.stepUser, signal: bounded };
-      // Both at once, for no step starts before both are over. Of what is not to be deployed nothing may be there any more.
+      const started = Promise.withResolvers<void>();
+      const prepared = deps.checkouts.prepare({ ...request, onStart: started.resolve });
+      const whyNot = () => deps.ordering.whyNotToDeploy(run, begun, bounded);
+      // Both at once, for no step starts before both are over, and the checkout first, which is more work. Of what is not to be
+      // deployed nothing may be there any more.
       const [late, checkout] = await Promise.allSettled([
-        deps.ordering.whyNotToDeploy(run, begun, bounded),
-        deps.checkouts.prepare(request),
+        Promise.race([started.promise, prepared]).then(whyNot, whyNot),
+        prepared,
       ]);
       if (late.status === 'rejected') throw late.reason;
       if (late.value !== undefined) return { superseded: late.value };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { CheckoutRequest } from '../../src/git/checkouts.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { TerminalError } from '../../src/lib/errors.ts';
 import { checkOut } from '../../src/runs/check-out.ts';
@@ -12,7 +13,7 @@ const CHECKOUT = { directory: '/work', sha: 'a'.repeat(40), name: 'one', kept: f
 /** Checks out with what git and the order of revisions say. */
 async function checkedOut(
   whyNot: () => Promise<string | undefined>,
-  prepare: () => Promise<object>,
+  prepare: (request: Pick<CheckoutRequest, 'onStart'>) => Promise<object>,
 ) {
   const deps = { clock: systemClock, ordering: { whyNotToDeploy: whyNot }, checkouts: { prepare } };
   const { signal } = new AbortController();
@@ -29,16 +30,19 @@ async function checkedOut(
   });
 }
 
-test('whether a revision comes late is asked while it is checked out', async () => {
-  const [asked, prepared] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+test('whether a revision comes late is asked while git checks it out', async () => {
+  const asked = Promise.withResolvers<void>();
+  let isStarted = false;
   const place = await checkedOut(
     async () => {
+      assert.ok(isStarted);
       asked.resolve();
-      await prepared.promise;
       return undefined;
     },
-    async () => {
-      prepared.resolve();
+    async ({ onStart }) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      isStarted = true;
+      onStart?.();
       await asked.promise;
       return CHECKOUT;
     },
