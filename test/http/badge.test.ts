@@ -22,19 +22,10 @@ test('a badge shows how the last run is, to everyone, and a client that has it i
   assert.match(answer.headers.get('Cache-Control') ?? '', /max-age=30/);
   assert.match(answer.headers.get('Content-Security-Policy') ?? '', /sandbox/);
   assert.match(await answer.text(), />deployed aaaaaaa<\/text>/);
-  // Without a Cache-Control of its own fetch would ask for what is in no cache.
-  const headers = {
-    'If-None-Match': answer.headers.get('ETag') ?? '',
-    'Cache-Control': 'max-age=0',
-  };
-  const known = { headers };
-  assert.equal((await fetch(address, known)).status, 304);
 
   await store.runs.insert(sampleRun('r2', { lane, state: 'failed' }), ['Build']);
   news.publish({ kind: 'run', run: 'r2', spec: 'storefront' } as never);
-  const changed = await fetch(address, known);
-  assert.equal(changed.status, 200);
-  assert.match(await changed.text(), />failed aaaaaaa<\/text>/);
+  assert.match(await (await fetch(address)).text(), />failed aaaaaaa<\/text>/);
 
   await store.runs.insert(sampleRun('r3', { lane, state: 'blocked' }), ['Build']);
   news.publish({ kind: 'run', run: 'r3', spec: 'storefront' } as never);
@@ -62,7 +53,6 @@ test('a spec that does not ask for a badge has none, as one that does not exist'
   const answers = ['one', 'two', 'unknown', '%3Csvg%3E'].map(async (name) => {
     const answer = await fetch(`${url}/badge/${name}.svg`);
     assert.equal(answer.status, 404);
-    assert.equal(answer.headers.get('ETag'), null);
     return await answer.text();
   });
   assert.equal(new Set(await Promise.all(answers)).size, 1);

@@ -95,12 +95,7 @@ export function createDashboard(deps: DashboardDeps): {
   const { store, auth, commits, recentRuns } = deps;
   const guard = createGuard(deps);
   const assets = createAssets();
-  let happened = 0;
-  deps.news.subscribe(({ kind }) => {
-    if (kind !== 'log') happened += 1;
-  });
   const isProxy = createNetworks(deps.trustedProxies);
-  const seen = () => happened;
   const logs = createLogIndexes(store);
   const { people } = deps;
   const login: LoginDeps = {
@@ -112,7 +107,7 @@ export function createDashboard(deps: DashboardDeps): {
   const routes: PageRoute[] = [
     ...loginRoutes(login),
     ...(people === undefined ? [] : githubLoginRoutes({ ...deps, ...auth, ...people, ...login })),
-    ...liveRoutes({ ...deps, logs, guard, seen }),
+    ...liveRoutes({ ...deps, logs, guard }),
     ...runRoutes({ ...deps, commits, recentRuns, logs }),
     ...logRoutes({ ...deps, logs, guard }),
     ...runActionRoutes({ ...deps, guard }),
@@ -141,7 +136,6 @@ export function createDashboard(deps: DashboardDeps): {
     logger: deps.logger,
     flushed: store.flushed,
     askCostly: deps.askCostly,
-    seen,
   };
   return { assets: assets.serve, pages: pageRouter(routes, serving), nowhere: nowhere(serving) };
 }

@@ -14,8 +14,6 @@ export interface Frame {
   /** Milliseconds since the epoch. */
   now: number;
   version: string;
-  /** How much had happened when the page was made: its stream tells what has since. Only those who see everything may know it. */
-  seen?: number;
 }
 
 export type Theme = 'auto' | 'light' | 'dark';
@@ -71,7 +69,7 @@ export function layout(frame: Frame, page: PageContent): Html {
 <link rel="stylesheet" href="${to('app.css')}">
 ${scripts.map((name) => html`<script src="${to(name)}" defer></script>`)}
 </head>
-<body data-root="${root}" data-seen="${frame.seesAll ? (frame.seen ?? 0) : ''}" data-icons="${to('icons.svg')}">
+<body data-root="${root}" data-icons="${to('icons.svg')}">
 <a class="skip-link" href="#main">Skip to content</a>
 ${frame.actor === undefined ? '' : topBar(frame, page.section)}
 ${page.body}

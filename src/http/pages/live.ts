@@ -23,7 +23,7 @@ const LOOK_MS = 2000;
 const LOG_QUIET_MS = 300;
 
 /**
- * `GET /live`: an event `changed` when something has changed, and nothing else; the page then asks for what it shows. With
+ * `GET /live`: an event `changed` at once and when something has changed, and nothing else; the page then asks for what it shows. With
  * `?run=` only what concerns that run, and an event `log` with, for each step, how many lines it has and the number of its newest piece; with `?of=deliveries` also
  * deliveries.
  */
@@ -33,8 +33,6 @@ export function liveRoutes(deps: {
   logs: LogIndexes;
   guard: Guard;
   clock: Pick<Clock, 'sleep'>;
-  /** How much has happened in this process. */
-  seen: () => number;
 }): PageRoute[] {
   const repositoryOfRun = createRepositoryOfRun(deps.store);
   let listening = 0;
@@ -43,13 +41,12 @@ export function liveRoutes(deps: {
   async function follow(
     stream: EventStream,
     run: string | null,
-    /** Something has happened since the page was made. */
-    isLate: boolean,
     concerns: (item: News) => boolean | Promise<boolean>,
   ): Promise<void> {
     const ended = AbortSignal.any([stream.signal, AbortSignal.timeout(LONGEST_MS)]);
     const wakeup = createWakeup();
-    let hasChanged = isLate;
+    // Something may have happened since the page was made, or the stream before was cut.
+    let hasChanged = true;
     let told = '';
     const unsubscribe = deps.news.subscribe((item) => {
       if (item.kind === 'log') {
@@ -100,10 +97,7 @@ export function liveRoutes(deps: {
         if (id !== null) return 'run' in item && item.run === id;
         return (item.kind !== 'delivery' || withDeliveries) && hears(viewer, item, repositoryOfRun);
       };
-      // Who may not hear of everything is told the same, whatever has happened.
-      const isSame = viewer.visible === undefined && query.get('seen') === String(deps.seen());
-      const isLate = query.has('seen') && !isSame;
-      follow(stream, id, isLate, concerns)
+      follow(stream, id, concerns)
         .catch((error: unknown) => stream.fail(error))
         .finally(() => stream.end());
       return undefined;

@@ -38,8 +38,6 @@ export interface PageRouterDeps {
   logger: Logger;
   flushed: Barrier;
   askCostly: AskCostly;
-  /** How much has happened. */
-  seen: () => number;
 }
 
 /** Serves pages. Errors are pages too; who is not logged in is led to the log-in and back. */
@@ -176,7 +174,7 @@ function protect(ctx: Context): void {
   ctx.set('Cache-Control', 'no-store');
 }
 
-function frameOf(ctx: Context, { assets, clock, version, seen }: PageRouterDeps): Frame {
+function frameOf(ctx: Context, { assets, clock, version }: PageRouterDeps): Frame {
   // No page is as deep as that: it is written into the page many times.
   const depth = Math.min(ctx.path.split('/').length - 2, DEEPEST);
   const own = depth <= 0 ? './' : '../'.repeat(depth);
@@ -190,8 +188,6 @@ function frameOf(ctx: Context, { assets, clock, version, seen }: PageRouterDeps)
     theme: themeOf(ctx),
     now: clock.now(),
     version,
-    // Before anything is read: what happens while it is shows in the stream.
-    seen: seen(),
   };
 }
 

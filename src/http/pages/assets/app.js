@@ -159,10 +159,9 @@
 
   /*
    * Live: the server says that something has changed, and each part that is live asks for itself again. While nobody looks, the
-   * stream is closed; when somebody looks again, or it was cut, everything is asked for once.
+   * stream is closed. It says so at its beginning, too: something may have changed before.
    */
   let stream;
-  let isBehind = false;
 
   /* What changed while a dialog was open, or something was written. */
   let isMissed = false;
@@ -192,18 +191,13 @@
   function connect() {
     const source = document.querySelector('[data-stream]');
     if (!source || stream || document.hidden) return;
-    const url = new URL(source.dataset.stream, location.href);
-    url.searchParams.set('seen', document.body.dataset.seen);
-    stream = new EventSource(url);
+    stream = new EventSource(source.dataset.stream);
     document.dispatchEvent(new CustomEvent('mainsheet:stream', { detail: stream }));
     stream.addEventListener('open', () => {
       document.documentElement.dataset.connected = 'yes';
-      if (isBehind) refresh();
-      isBehind = false;
     });
     stream.addEventListener('changed', refresh);
     stream.addEventListener('error', () => {
-      isBehind = true;
       document.documentElement.dataset.connected = 'no';
       if (stream.readyState !== EventSource.CLOSED) return;
       stream = undefined;
@@ -215,7 +209,6 @@
     if (document.hidden) {
       stream?.close();
       stream = undefined;
-      isBehind = true;
     } else {
       connect();
     }
