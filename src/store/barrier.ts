@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, openSync } from 'node:fs';
+import { accessSync, closeSync, fdatasync, openSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { sql } from 'kysely';
 import { MainsheetError, RetryableError } from '../lib/errors.ts';
@@ -57,13 +57,15 @@ export function barrierOf(
   flushed: Barrier;
   /** The same where something was committed for sure: then the database is not asked. */
   committed: Barrier;
+  /** To be called when nothing waits for it any more. */
+  close: () => void;
 } {
   if (engine === 'postgres') {
     const flushed = createBarrier(() => postgresFlush(db));
-    return { flushed, committed: flushed };
+    return { flushed, committed: flushed, close: () => undefined };
   }
   let isSure = false;
-  const flush = sqliteFlush(db);
+  const { flush, close } = sqliteFlush(db);
   const flushed = createBarrier(() => {
     const sure = isSure;
     isSure = false;
@@ -73,16 +75,18 @@ export function barrierOf(
     isSure = true;
     return flushed();
   };
-  return { flushed, committed };
+  return { flushed, committed, close };
 }
 
 /**
  * With `synchronous=NORMAL` a commit is in SQLite's write-ahead log, but perhaps not on the disk: flushing that file is what
  * `FULL` does after each commit (https://www.sqlite.org/pragma.html#pragma_synchronous). Here the event loop goes on meanwhile.
  */
-function sqliteFlush(db: Db): (isSure: boolean) => Promise<void> {
+function sqliteFlush(db: Db): { flush: (isSure: boolean) => Promise<void>; close: () => void } {
   let flushed = '';
   let file: string | undefined;
+  /** One descriptor for all: the system tells of what it could not write back to those that were open then, and to one of later not for sure. */
+  let log: number | undefined;
 
   async function counted(): Promise<string> {
     // Asked between two transactions: what is counted, of this connection and of others, is committed.
@@ -91,26 +95,30 @@ function sqliteFlush(db: Db): (isSure: boolean) => Promise<void> {
     return `${own.rows[0]?.changes} ${others.rows[0]?.data_version}`;
   }
 
-  return async (isSure) => {
-    const changes = isSure ? undefined : await counted();
-    if (changes !== undefined && changes === flushed) return;
-    file ??= await fileOf(db);
-    const log = openLog(`${file}-wal`);
-    try {
+  return {
+    async flush(isSure) {
+      const changes = isSure ? undefined : await counted();
+      if (changes !== undefined && changes === flushed) return;
+      file ??= await fileOf(db);
+      log = reach(`${file}-wal`, log);
       await flushFile(log);
-    } finally {
-      closeSync(log);
-    }
-    flushed = changes ?? flushed;
+      flushed = changes ?? flushed;
+    },
+    close() {
+      if (log !== undefined) closeSync(log);
+      log = undefined;
+    },
   };
 }
 
 const flushFile = promisify(fdatasync);
 
-/** Nothing is lost when the file cannot be opened, as where the process has too many open: it is asked for again. */
-function openLog(path: string): number {
+/** Nothing is lost when the file is away, or cannot be opened, as where the process has too many open: it is asked for again. */
+function reach(path: string, open: number | undefined): number {
   try {
-    return openSync(path, 'r');
+    if (open === undefined) return openSync(path, 'r');
+    accessSync(path);
+    return open;
   } catch (cause) {
     throw new RetryableError('store-away', "the database's log cannot be opened", { cause });
   }

@@ -88,7 +88,7 @@ export async function createStore(db: Db, failpoint: Failpoint = noFailpoint): P
   await migrate(db);
   const engine = engineOf(db);
   const tables = createTables(db);
-  const { flushed, committed } = barrierOf(db, engine);
+  const { flushed, committed, close } = barrierOf(db, engine);
   const probe = createProbe(db);
 
   async function inTransaction<Result>(
@@ -173,7 +173,10 @@ export async function createStore(db: Db, failpoint: Failpoint = noFailpoint): P
       await probe();
       await flushed();
     },
-    close: () => db.destroy(),
+    async close() {
+      await db.destroy();
+      close();
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, readlink, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -78,6 +78,36 @@ test('a log that cannot be opened for a moment is no disk that failed: the next 
   assert.equal(await store.accept(sampleDelivery('d2')), true);
 });
 
+test('all flushes are of the log as it was opened for the first, and one of a log that is away fails', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'mainsheet-barrier-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const file = join(directory, 'mainsheet.db');
+  const store = await createStore(openSqlite(file), 'sqlite');
+  assert.equal(await store.accept(sampleDelivery('d1')), true);
+  const opened = await readersOf(`${file}-wal`);
+  assert.equal(opened.length, 1);
+  await rename(`${file}-wal`, `${file}-away`);
+  await assert.rejects(store.accept(sampleDelivery('d2')), { code: 'store-away' });
+  await rename(`${file}-away`, `${file}-wal`);
+  assert.equal(await store.accept(sampleDelivery('d3')), true);
+  assert.deepEqual(await readersOf(`${file}-wal`), opened);
+  await store.close();
+  assert.deepEqual(await readersOf(`${file}-wal`), []);
+});
+
+/** The descriptors of this process that can only read a file; SQLite's own can write it. */
+async function readersOf(file: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const descriptor of await readdir('/proc/self/fd')) {
+    // The one of the list itself is gone.
+    const path = await readlink(`/proc/self/fd/${descriptor}`).catch(() => '');
+    if (path.replace(/ \(deleted\)$/, '') !== file) continue;
+    const info = await readFile(`/proc/self/fdinfo/${descriptor}`, 'utf8');
+    if (/^flags:\s+[0-7]*[04]$/m.test(info)) found.push(descriptor);
+  }
+  return found;
+}
+
 test('what was committed for sure is flushed while a transaction is under way; what may be is found out after it', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-barrier-'));
   const db = openSqlite(join(directory, 'mainsheet.db'));
@@ -86,7 +116,8 @@ test('what was committed for sure is flushed while a transaction is under way; w
     await store.close();
     await rm(directory, { recursive: true });
   });
-  const { committed, flushed } = barrierOf(db, 'sqlite');
+  const { committed, flushed, close } = barrierOf(db, 'sqlite');
+  t.after(close);
   await store.lazily(({ cursors }) => cursors.set('a', '1', 1));
   await flushed();
   let perhaps = Promise.resolve();
