@@ -95,6 +95,7 @@ export function createInbox(db: Db) {
   const byId = (id: string, attempt?: number) => attemptOf(sql`id = ${id}`, attempt);
   // Building these costs as much as running them, and their text depends on the number of rows alone.
   const insertions = new Map<number, CompiledQuery<{ id: string }>>();
+  const textOf = keepTexts();
 
   function insertion(rows: readonly Row[]): CompiledQuery<{ id: string }> {
     let query = insertions.get(rows.length);
@@ -130,7 +131,7 @@ export function createInbox(db: Db) {
      * under another id: their rows say of which delivery they are a copy, and are closed.
      */
     async store(deliveries: readonly IncomingDelivery[]): Promise<ReadonlySet<string>> {
-      const rows = deliveries.map(toRow);
+      const rows = deliveries.map((delivery) => toRow(delivery, textOf));
       const sets = rows.map((row) => Object.values(row));
       const stored = await db.executeQuery(
         engineOf(db) === 'sqlite' && rows.length >= MANY
@@ -369,7 +370,17 @@ const deliveries = createMapping<Delivery>({
   ],
 });
 
-function toRow(delivery: IncomingDelivery) {
+/** The JSON of an outcome, which many deliveries may share. */
+function keepTexts(): (outcome: DeliveryOutcome) => string {
+  const texts = new WeakMap<DeliveryOutcome, string>();
+  return (outcome) => {
+    let text = texts.get(outcome);
+    if (text === undefined) texts.set(outcome, (text = JSON.stringify(outcome)));
+    return text;
+  };
+}
+
+function toRow(delivery: IncomingDelivery, textOf: (outcome: DeliveryOutcome) => string) {
   return {
     id: delivery.id,
     event: delivery.event,
@@ -386,7 +397,7 @@ function toRow(delivery: IncomingDelivery) {
           state: 'processed' as const,
           attempts: 1,
           processed_at: delivery.receivedAt,
-          outcome: JSON.stringify(delivery.outcome),
+          outcome: textOf(delivery.outcome),
         }),
   };
 }

@@ -3,9 +3,10 @@ import type { DeploymentSpec } from '../../model/deployment-spec.ts';
 import type { DeliveryOutcome } from '../../model/delivery.ts';
 import type { Event, Json } from '../../model/event.ts';
 import { PROTECTION } from '../../model/protection.ts';
+import type { Catalog } from '../../spec/catalog.ts';
 import { matchSpec } from '../../spec/match.ts';
 import { hookTriggerOf } from '../../spec/match-hook.ts';
-import { pushRefMatches } from '../../spec/match-push.ts';
+import { pathListOf, pushRefMatches } from '../../spec/match-push.ts';
 import { matchesWorkflowRun } from '../../spec/match-workflow-run.ts';
 import type { WaitingDelivery } from '../../store/inbox.ts';
 import type { Store } from '../../store/index.ts';
@@ -23,6 +24,8 @@ const HAVE_THEIR_TURN: ReadonlySet<Event['kind']> = new Set([
 ]);
 /** Deliveries that are looked at together. */
 const MOST_AT_ONCE = 256;
+/** Verdicts that are kept to be given again: some megabytes. */
+const MOST_KEPT = 5000;
 /** What still waits is looked at again after so long at the earliest, in milliseconds. */
 const AGAIN_MS = 10_000;
 
@@ -94,6 +97,44 @@ export async function outcomeOfIdle(
   if (HAVE_THEIR_TURN.has(event.kind)) return undefined;
   if (candidates.some(({ spec }) => mayMatch(spec, event))) return undefined;
   return outcomeOf(await judgedBy(recognized, payload), new Map());
+}
+
+/**
+ * `outcomeOfIdle` that gives the same answer again for an event that specs cannot tell from an earlier one, as long as they are the same.
+ */
+export function keepOutcomes(catalog: Pick<Catalog, 'current'>): typeof outcomeOfIdle {
+  const kept = new Map<string, ReturnType<typeof outcomeOfIdle>>();
+  let verdicts = 0;
+  let specs = catalog.current();
+  return (recognized, payload) => {
+    const key = keyOf(recognized);
+    if (key === undefined) return outcomeOfIdle(recognized, payload);
+    if (catalog.current() !== specs || verdicts > MOST_KEPT) {
+      specs = catalog.current();
+      kept.clear();
+      verdicts = 0;
+    }
+    let outcome = kept.get(key);
+    if (outcome === undefined) {
+      outcome = outcomeOfIdle(recognized, payload);
+      kept.set(key, outcome);
+      verdicts += 1 + recognized.candidates.length;
+    }
+    return outcome;
+  };
+}
+
+/** All that the verdicts on a push look at; undefined where they look at its files, or at the payload, or it is another event. */
+function keyOf({ event, candidates }: Recognized): string | undefined {
+  if (event.kind !== 'push' || !candidates.every(({ spec }) => looksAtRef(spec))) return undefined;
+  const { repository, formerly = [], ref, deleted, sha } = event;
+  return [ref, deleted || sha === undefined, repository, ...formerly].join(' ');
+}
+
+/** Whether a push's ref is all that the spec looks at. */
+function looksAtRef({ on, if: condition, batch }: DeploymentSpec): boolean {
+  const restrictsPaths = on.push !== undefined && pathListOf(on.push) !== undefined;
+  return condition === undefined && batch === undefined && !restrictsPaths;
 }
 
 /** Whether the spec may match the event, by what its payload alone says. */

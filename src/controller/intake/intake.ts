@@ -13,7 +13,7 @@ import type { Transitions } from '../../runs/transition.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { ClaimedDelivery, IncomingDelivery } from '../../store/inbox.ts';
 import type { Store } from '../../store/index.ts';
-import { createCloseIdle, outcomeOfIdle } from './idle.ts';
+import { createCloseIdle, keepOutcomes } from './idle.ts';
 import { createJudge, createRecognize } from './judge.ts';
 import { createLoop, type Loop } from '../loop.ts';
 import { createMakeRuns } from './make-runs.ts';
@@ -83,6 +83,7 @@ export function createIntake(deps: {
     snapshots: store.snapshots,
   });
   const judge = createJudge({ ...deps, recognize });
+  const outcomeOfIdle = keepOutcomes(catalog);
   const closeIdle = createCloseIdle({ store, recognize, announce, clock });
   const makeRuns = createMakeRuns(deps);
   const judgeTogether = createJudgeTogether({ ...deps, inbox: store.inbox, recognize });

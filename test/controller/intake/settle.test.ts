@@ -7,6 +7,7 @@ import { createIntake } from '../../../src/controller/intake/intake.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import type { Json } from '../../../src/model/event.ts';
+import type { LoadedSpec } from '../../../src/model/deployment-spec.ts';
 import type { News } from '../../../src/model/news.ts';
 import { recordLog } from '../../support/log.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
@@ -30,6 +31,8 @@ async function createFixture(t: TestContext) {
     workflowRun: undefined,
   };
   const state = { specs: [sampleLoaded({ on })], problems: [], stale: false, loadedAt: 1 };
+  let current = state;
+  const use = (...specs: LoadedSpec[]) => void (current = { ...state, specs });
   const news = createBroadcast<News>();
   const fetched: string[] = [];
   const unused = () => assert.fail('nothing has to be asked');
@@ -42,8 +45,8 @@ async function createFixture(t: TestContext) {
     pressed: () => assert.fail('nothing is pressed here'),
     commented: () => assert.fail('nothing is commented here'),
     catalog: {
-      current: () => state,
-      forRepository: (name: string) => (name.toLowerCase() === REPOSITORY ? state.specs : []),
+      current: () => current,
+      forRepository: (name: string) => (name.toLowerCase() === REPOSITORY ? current.specs : []),
     } as never,
     mirrors: { fetch: async (name) => void fetched.push(name), standings: unused },
     resolve: unused,
@@ -56,7 +59,7 @@ async function createFixture(t: TestContext) {
     news,
   });
   const see = (id: number, name: string) => store.repositories.namesSeen(id, name, 1);
-  return { intake, news, state, see, fetched, log };
+  return { intake, news, state, use, on, see, fetched, log };
 }
 
 const push = (ref: string, repository: { id: number; full_name: string }): Json => ({
@@ -77,6 +80,39 @@ test('a push that no spec names is settled with the reasons of each spec; one th
     [['storefront', false, undefined]],
   );
   assert.equal(await intake.settle('push', push('refs/heads/main', shop), 100), undefined);
+});
+
+test('pushes of one ref have the same outcome as long as the specs are the same and look at no more than that', async (t) => {
+  const { intake, see, use, on } = await createFixture(t);
+  await see(7, REPOSITORY);
+  await see(7, 'Acme/Storefront');
+  const settle = (more: object, ref = 'refs/heads/feature') =>
+    intake.settle('push', { ...(push(ref, shop) as object), ...more }, 100);
+  const first = await settle({});
+  assert.ok(first);
+  assert.equal(await settle({ before: 'c'.repeat(40) }), first);
+
+  const reasons = async (...settled: ReturnType<typeof settle>[]) =>
+    (await Promise.all(settled)).map((one) => JSON.stringify(one?.specs[0]?.verdict.reasons));
+  const commit = (file: string) => ({
+    commits: [{ id: 'b'.repeat(40), added: [file], modified: [], removed: [] }],
+  });
+  const differ = async (...settled: ReturnType<typeof settle>[]) =>
+    assert.equal(new Set(await reasons(...settled)).size, settled.length);
+  await differ(
+    settle({}),
+    settle({ deleted: true, after: '0'.repeat(40) }),
+    settle({}, 'refs/heads/other'),
+    settle({ repository: { ...shop, full_name: 'Acme/Storefront' } }),
+  );
+  use(sampleLoaded({ on: { ...on, push: { ...on.push, branches: ['release'] } } }));
+  await differ(Promise.resolve(first), settle({}));
+  use(sampleLoaded({ on: { ...on, push: { ...on.push, paths: ['src/**', 'docs/**'] } } }));
+  await differ(settle(commit('src/a.ts')), settle(commit('docs/a.md')), settle(commit('a.ts')));
+  use(sampleLoaded({ on, if: 'event.forced' }));
+  await differ(settle({ forced: true }), settle({ forced: false }));
+  use(sampleLoaded({ on, batch: { windowMs: 1, most: 2, key: 'event.after' } }));
+  await differ(settle({}), settle({ after: 'd'.repeat(40) }));
 });
 
 test('git is sent for a push that a spec may deploy before it is stored, and for no other', async (t) => {
