@@ -36,10 +36,10 @@ export function openSqlite(
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     const sqlite = new SQLite(file, { timeout: OPEN_TIMEOUT_MS });
     chmodSync(file, 0o600);
-    // Both count only for a file that is made now. What retention removes can be given back to the disk, and a payload takes
-    // few pages: a third less work for each delivery than with pages of 4 KB.
-    sqlite.pragma('auto_vacuum = INCREMENTAL');
+    // Both count only for a file that is made now, and the size only before the other. A payload takes few pages: a fifth less work for
+    // each delivery than with pages of 4 KB. What retention removes can be given back to the disk.
     sqlite.pragma(`page_size = ${PAGE_BYTES}`);
+    sqlite.pragma('auto_vacuum = INCREMENTAL');
     sqlite.pragma('journal_mode = WAL');
     // A commit is in the log; `Barrier` waits for the disk.
     sqlite.pragma('synchronous = NORMAL');

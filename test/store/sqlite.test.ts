@@ -64,6 +64,13 @@ test('numbers of rows that are gone are not given out again', async () => {
   await store.close();
 });
 
+test('a new file has pages of 8 KB, and gives back what is removed', async () => {
+  const db = openSqlite(newFile());
+  const { rows } = await sql`select * from pragma_page_size, pragma_auto_vacuum`.execute(db);
+  assert.deepEqual(rows, [{ page_size: 8192, auto_vacuum: 2 }]);
+  await db.destroy();
+});
+
 test('only the owner can read the file, its log, or the directory', async () => {
   const file = newFile();
   const store = await createStore(openSqlite(file));
