@@ -95,17 +95,28 @@ export function createInbox(db: Db) {
   const byId = (id: string, attempt?: number) => attemptOf(sql`id = ${id}`, attempt);
   // Building these costs as much as running them, and their text depends on the number of rows alone.
   const insertions = new Map<number, CompiledQuery<{ id: string }>>();
+  let insertionOfEach: CompiledQuery<number> | undefined;
   const textOf = keepTexts();
 
-  function insertion(rows: readonly Row[]): CompiledQuery<{ id: string }> {
+  // Neither an id nor a digest is there twice. Columns that are left out have their defaults: a row that is free.
+  const insertion = (rows: readonly Row[]) =>
+    sql`insert into deliveries ${values(rows)} on conflict do nothing`;
+
+  /** Inserts rows, and answers the ids of those that were not there. */
+  async function insert(rows: readonly IncomingRow[]): Promise<ReadonlySet<string>> {
+    const sets = rows.map((row) => Object.values(row));
+    if (engineOf(db) === 'sqlite' && rows.length >= MANY) {
+      insertionOfEach ??= sql<number>`${insertion(rows.slice(0, 1))}`.compile(db);
+      const { rows: changes } = await db.executeQuery(largeQuery(insertionOfEach, sets));
+      return new Set(rows.filter((_, index) => changes[index] !== 0).map(({ id }) => id));
+    }
     let query = insertions.get(rows.length);
     if (query === undefined) {
-      // Neither an id nor a digest is there twice. Columns that are left out have their defaults: a row that is free.
-      query = sql<{ id: string }>`insert into deliveries ${values(rows)}
-        on conflict do nothing returning id`.compile(db);
+      query = sql<{ id: string }>`${insertion(rows)} returning id`.compile(db);
       insertions.set(rows.length, query);
     }
-    return query;
+    const stored = await db.executeQuery<{ id: string }>({ ...query, parameters: sets.flat() });
+    return new Set(stored.rows.map(({ id }) => id));
   }
 
   /** Down to where deliveries are looked at for one page; undefined: all of them. */
@@ -132,13 +143,7 @@ export function createInbox(db: Db) {
      */
     async store(deliveries: readonly IncomingDelivery[]): Promise<ReadonlySet<string>> {
       const rows = deliveries.map((delivery) => toRow(delivery, textOf));
-      const sets = rows.map((row) => Object.values(row));
-      const stored = await db.executeQuery(
-        engineOf(db) === 'sqlite' && rows.length >= MANY
-          ? largeQuery(insertion(rows.slice(0, 1)), sets)
-          : { ...insertion(rows), parameters: sets.flat() },
-      );
-      const fresh = new Set(stored.rows.map(({ id }) => id));
+      const fresh = await insert(rows);
       const others = rows.filter(({ id }) => !fresh.has(id));
       if (others.length > 0) await noteCopies(db, others);
       return fresh;
@@ -379,6 +384,8 @@ function keepTexts(): (outcome: DeliveryOutcome) => string {
     return text;
   };
 }
+
+type IncomingRow = ReturnType<typeof toRow>;
 
 function toRow(delivery: IncomingDelivery, textOf: (outcome: DeliveryOutcome) => string) {
   return {

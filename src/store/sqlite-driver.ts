@@ -131,11 +131,12 @@ function createDriver(driver: Driver, writer: Writer, { clock, patienceMs }: Pat
       const connection = await driver.acquireConnection();
       async function large<Row>(query: LargeQuery): Promise<QueryResult<Row>> {
         if (transaction?.owner !== own) return await elsewhere(query, own);
-        const rows: Row[] = [];
+        const changes: number[] = [];
         for (const parameters of query.sets) {
-          rows.push(...(await connection.executeQuery<Row>({ ...query, parameters })).rows);
+          const { numAffectedRows } = await connection.executeQuery({ ...query, parameters });
+          changes.push(Number(numAffectedRows));
         }
-        return { rows };
+        return { rows: changes as Row[] };
       }
       const own: DatabaseConnection = {
         executeQuery: (query) =>

@@ -5,15 +5,15 @@ import type { CheckpointAsk } from './checkpoint-thread.ts';
 
 /** A connection of its own, in a thread of its own: does one statement after the other (`writer.ts`). */
 
-/** A statement that answers one row or none, to be done with one set of parameters after the other: all in one transaction, or nothing. */
+/** A statement to be done with one set of parameters after the other: all in one transaction, or nothing. */
 export interface ThreadStatement {
   sql: string;
   sets: readonly (readonly unknown[])[];
 }
 
-/** What became of it. An error of SQLite's as what it is made of: a copy of it would be one of no kind. */
+/** What became of it: how many rows each time has changed. An error of SQLite's as what it is made of: a copy of it would be one of no kind. */
 export type ThreadAnswer =
-  { rows: unknown[] } | { error: unknown; code?: undefined } | { error: string; code: string };
+  { changes: number[] } | { error: unknown; code?: undefined } | { error: string; code: string };
 
 /** Of the thread that checkpoints. */
 const LIMITS = { maxYoungGenerationSizeMb: 1 };
@@ -28,7 +28,7 @@ sqlite.pragma('foreign_keys = ON');
 sqlite.pragma('cache_size = -8000');
 sqlite.pragma(`wal_autocheckpoint = ${TOO_MANY_PAGES}`);
 const statements = new Map<string, SQLite.Statement>();
-const inTransaction = sqlite.transaction(rowsOf);
+const inTransaction = sqlite.transaction(changesOf);
 const checkpoints = startCheckpoints();
 
 parentPort?.on('message', (statement: ThreadStatement | 'close') => {
@@ -87,20 +87,16 @@ function checkpoint(mode: 'NOOP' | 'PASSIVE'): number {
 
 function answerTo(asked: ThreadStatement): ThreadAnswer {
   try {
-    return { rows: asked.sets.length === 1 ? rowsOf(asked) : inTransaction.immediate(asked) };
+    const { sets } = asked;
+    return { changes: sets.length === 1 ? changesOf(asked) : inTransaction.immediate(asked) };
   } catch (error) {
     if (error instanceof SQLite.SqliteError) return { error: error.message, code: error.code };
     return { error };
   }
 }
 
-function rowsOf({ sql, sets }: ThreadStatement): unknown[] {
-  let statement = statements.get(sql);
-  if (statement === undefined) statements.set(sql, (statement = sqlite.prepare(sql)));
-  const rows: unknown[] = [];
-  for (const set of sets) {
-    const row = statement.get(set);
-    if (row !== undefined) rows.push(row);
-  }
-  return rows;
+function changesOf({ sql, sets }: ThreadStatement): number[] {
+  const statement = statements.get(sql) ?? sqlite.prepare(sql);
+  statements.set(sql, statement);
+  return sets.map((set) => statement.run(set).changes);
 }

@@ -13,14 +13,14 @@ export interface LargeQuery extends CompiledQuery {
 }
 
 /**
- * A statement that answers one row or none, done with one set of parameters after the other: all of it or nothing. The writer does
- * it where it is in no transaction. Only for SQLite.
+ * A statement done with one set of parameters after the other: all of it or nothing. It answers for each how many rows it has changed. The
+ * writer does it where it is in no transaction. Only for SQLite.
  */
-export function largeQuery<Row>(
-  query: CompiledQuery<Row>,
+export function largeQuery(
+  query: CompiledQuery,
   sets: readonly (readonly unknown[])[] = [query.parameters],
-): CompiledQuery<Row> {
-  const large: CompiledQuery<Row> & LargeQuery = { ...query, sets };
+): CompiledQuery<number> {
+  const large: CompiledQuery<number> & LargeQuery = { ...query, sets };
   return large;
 }
 
@@ -31,8 +31,8 @@ export function isLarge(query: CompiledQuery): query is LargeQuery {
 
 /** Writes beside the event loop. The thread is started by the first statement. */
 export interface Writer {
-  /** Rejects as a statement of the database itself does. */
-  execute(query: Pick<LargeQuery, 'sql' | 'sets'>): Promise<unknown[]>;
+  /** How many rows each time has changed. Rejects as a statement of the database itself does. */
+  execute(query: Pick<LargeQuery, 'sql' | 'sets'>): Promise<number[]>;
   /** Resolves when the thread has ended. */
   close(): Promise<void>;
 }
@@ -43,7 +43,7 @@ const LIMITS = { maxYoungGenerationSizeMb: 8 };
 export function createWriter(file: string): Writer {
   let thread: Worker | undefined;
   /** Of those on their way, in their order. */
-  const waiting: PromiseWithResolvers<unknown[]>[] = [];
+  const waiting: PromiseWithResolvers<number[]>[] = [];
 
   function start(): Worker {
     const entry = new URL(`./writer-thread${extname(import.meta.url)}`, import.meta.url);
@@ -52,7 +52,7 @@ export function createWriter(file: string): Writer {
     started.on('message', (answer: ThreadAnswer) => {
       const asked = waiting.shift();
       if (waiting.length === 0) started.unref();
-      if ('rows' in answer) asked?.resolve(answer.rows);
+      if ('changes' in answer) asked?.resolve(answer.changes);
       else asked?.reject(asAway(errorOf(answer)));
     });
     started.on('error', (error) => (cause = error));
@@ -71,7 +71,7 @@ export function createWriter(file: string): Writer {
     execute({ sql, sets }) {
       thread ??= start();
       thread.ref();
-      const asked = Promise.withResolvers<unknown[]>();
+      const asked = Promise.withResolvers<number[]>();
       waiting.push(asked);
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
       thread.postMessage({ sql, sets } satisfies ThreadStatement);
@@ -88,7 +88,7 @@ export function createWriter(file: string): Writer {
   };
 }
 
-function errorOf(answer: Exclude<ThreadAnswer, { rows: unknown[] }>): unknown {
+function errorOf(answer: Exclude<ThreadAnswer, { changes: number[] }>): unknown {
   return answer.code === undefined
     ? answer.error
     : new SQLite.SqliteError(answer.error, answer.code);

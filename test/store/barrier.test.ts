@@ -82,7 +82,7 @@ test('all flushes are of the log as it was opened for the first, and one of a lo
   const directory = await mkdtemp(join(tmpdir(), 'mainsheet-barrier-'));
   t.after(() => rm(directory, { recursive: true }));
   const file = join(directory, 'mainsheet.db');
-  const store = await createStore(openSqlite(file), 'sqlite');
+  const store = await createStore(openSqlite(file));
   assert.equal(await store.accept(sampleDelivery('d1')), true);
   const opened = await readersOf(`${file}-wal`);
   assert.equal(opened.length, 1);
