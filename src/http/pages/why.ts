@@ -161,7 +161,7 @@ ${
 function specRow(frame: Frame, why: Why, paths: PathsShown | undefined): Html {
   const { spec, environment, fate, summary, hint, run, delivery, reasons } = why;
   const [name, sign, tone] = FATES[fate];
-  return html`<li class="verdict"><div class="verdict-head wraps"><span class="tone is-${tone}">${icon(frame, sign, sign === 'running' ? 'is-running' : '')}</span><a class="plain strong break" href="${environmentPath(frame, spec)}">${spec}</a><span class="muted">${environment}</span><span class="badge is-${tone}">${name}</span><span class="buttons end">${
+  return html`<li class="verdict"><div class="verdict-head wraps"><span class="tone is-${tone}">${icon(frame, sign, sign === 'running' ? 'is-running' : '')}</span><a class="plain strong break" href="${environmentPath(frame, spec)}">${spec}</a><span class="muted break">${environment}</span><span class="badge is-${tone}">${name}</span><span class="buttons end">${
     delivery === undefined
       ? ''
       : html`<a class="button is-small" href="${frame.root}${pathTo(['deliveries', delivery])}">${icon(frame, 'webhook')}Delivery</a>`
