@@ -535,13 +535,22 @@ export async function startApp(deps: {
     'listening',
   );
   if (config.github.auth === undefined) {
-    logger.warn('no GitHub credentials: deployments are not reported back to GitHub');
+    logger.warn(
+      { hint: 'set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or GITHUB_TOKEN' },
+      'no GitHub credentials: deployments are not reported back to GitHub',
+    );
   }
 
   return {
     url,
     async stop() {
-      logger.info({ running: runner.active() }, 'stopping');
+      const running = runner.active();
+      const hint =
+        'they may go on for so long; a second signal ends Mainsheet at once, and they go on after the next start';
+      logger.info(
+        { running, ...(running > 0 && { graceMs: config.shutdownGraceMs, hint }) },
+        'stopping',
+      );
       const answered = http.stop();
       stopping.abort();
       await Promise.all([...loops, scheduled(), answered]);

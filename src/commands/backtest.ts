@@ -61,11 +61,13 @@ function daysOf(text: string | undefined): number | undefined {
 
 function say(terminal: Terminal, answer: BacktestAnswer): void {
   const { deliveries, since, differences, total } = answer;
-  const looked = `${deliveries} deliveries since ${since.slice(0, 10)}`;
+  const looked = `${deliveries === 1 ? '1 delivery' : `${deliveries} deliveries`} since ${since.slice(0, 10)}`;
   terminal.line(
     terminal.paint(
       'bold',
-      total === 0 ? `No difference in ${looked}` : `${total} differences in ${looked}`,
+      total === 0
+        ? `No difference in ${looked}`
+        : `${total} ${total === 1 ? 'difference' : 'differences'} in ${looked}`,
     ),
   );
   for (const { spec, would, repository, sha, ref, delivery, reasons, certain } of differences) {

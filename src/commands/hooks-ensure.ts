@@ -24,6 +24,11 @@ const LOOK_AGAIN_MS = 200;
 
 const REQUEST_TIMEOUT_MS = 15_000;
 
+/** GitHub says 404 to those who may not see the webhooks of a repository that they may see. */
+const REFUSALS = new Set(['github-forbidden', 'github-not-found']);
+const WEBHOOK_RIGHT =
+  'check the name of the repository; GITHUB_TOKEN needs "Webhooks: read and write" there (a classic one: admin:repo_hook)';
+
 /** `mainsheet hooks ensure`: exit code 3 when a repository's webhook could not be looked at, made or repaired. */
 export function hooksEnsureCommand(hooks: Command, context: CommandContext): void {
   const { terminal, env } = context;
@@ -78,8 +83,8 @@ Example:
             const doing = `ensure the webhook of ${repository}`;
             const failure = asGitHubFailure(error, { doing, now: systemClock.now() });
             terminal.note(`${terminal.paintNote('red', '✗')} ${cleanLine(describeError(failure))}`);
-            const hint = hintOf(failure) ?? 'the token needs the right to write webhooks';
-            terminal.note(`  hint: ${cleanLine(hint)}`);
+            const hint = REFUSALS.has(failure.code) ? WEBHOOK_RIGHT : hintOf(failure);
+            if (hint !== undefined) terminal.note(`  hint: ${cleanLine(hint)}`);
           }
         }
         if (specs.length === 0) terminal.note(`there is no deployment spec in ${cleanLine(path)}`);

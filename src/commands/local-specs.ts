@@ -2,7 +2,7 @@ import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseStepLimits } from '../config/step-limits.ts';
 import { Wrong } from '../config/wrong.ts';
-import { describeError, MainsheetError } from '../lib/errors.ts';
+import { errorCode, MainsheetError } from '../lib/errors.ts';
 import type { GitServers } from '../lib/servers.ts';
 import type { StepLimits } from '../lib/step-limits.ts';
 import { listSpecFiles } from '../spec/files.ts';
@@ -63,9 +63,11 @@ async function kindOf(path: string): Promise<'file' | 'directory'> {
   try {
     return (await stat(path)).isFile() ? 'file' : 'directory';
   } catch (error) {
-    throw new MainsheetError('specs-unreadable', `cannot read the specs at ${path}`, {
-      cause: describeError(error),
-      hint: 'give the path of a spec, or of a directory of specs (default: $MAINSHEET_DEPLOYMENTS, or ./deployments)',
+    const isMissing = errorCode(error) === 'ENOENT';
+    const message = isMissing ? `there is no ${path}` : `cannot read the specs at ${path}`;
+    throw new MainsheetError('specs-unreadable', message, {
+      ...(!isMissing && { cause: error }),
+      hint: 'give the path of a spec, or of a directory of specs (default: $MAINSHEET_DEPLOYMENTS, or ./deployments); "mainsheet init" writes a first one',
     });
   }
 }

@@ -106,8 +106,23 @@ export function createRemoteGit(
     const env = { ...remoteEnvironment(server, credential, environment), ...place };
     const secrets = secretsOf(credential, server.wayOut?.proxy);
     const call = { doing, args: args(url), env, cwd: '/', secrets, signal, onStart };
-    return (await runGit({ ...call, timeoutMs, killAfterMs, maxBytes })).stdout.toString();
+    try {
+      return (await runGit({ ...call, timeoutMs, killAfterMs, maxBytes })).stdout.toString();
+    } catch (error) {
+      if (credential !== undefined || errorCode(error) !== 'git-authentication') throw error;
+      throw noCredentials(doing, name);
+    }
   }
+}
+
+/** A server may also ask who we are before it says that it has no such repository. */
+function noCredentials(doing: string, name: string): TerminalError {
+  const message = `${doing} failed: the server asks for credentials, and there are none for this repository`;
+  const hint =
+    elsewhere(name) === undefined
+      ? 'Check the spelling, and install the GitHub App there, or set GITHUB_TOKEN.'
+      : 'Set the token of this server, MAINSHEET_SERVER_<NAME>_TOKEN.';
+  return new TerminalError('git-authentication', message, { hint });
 }
 
 function remoteEnvironment(

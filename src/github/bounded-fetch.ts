@@ -90,6 +90,9 @@ function asRetryable(
   if (signal.aborted) {
     return new RetryableError('github-aborted', `the request to ${host} was called off`, { cause });
   }
-  const { code = 'github-unreachable', ...more } = wayOutProblem(cause) ?? {};
-  return new RetryableError(code, `${host} cannot be reached`, { cause, ...more });
+  const { code, hint } = wayOutProblem(cause) ?? {
+    code: 'github-unreachable',
+    hint: 'see that this machine gets there; where a proxy is needed, set HTTPS_PROXY',
+  };
+  return new RetryableError(code, `${host} cannot be reached`, { cause, hint });
 }

@@ -85,7 +85,7 @@ function fromAnswer(error: RequestError, attempt: Attempt): MainsheetError {
   }
   if (isAboutCredentials(error)) {
     return retryable('github-unauthorized', {
-      hint: 'check the App or GITHUB_TOKEN: `mainsheet doctor` says what GitHub makes of it',
+      hint: 'GITHUB_TOKEN, or the id or key of the App, is wrong or was revoked: set it again',
     });
   }
   const named = pauseOf(error, attempt.now);

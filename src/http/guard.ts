@@ -92,12 +92,13 @@ export function createGuard(deps: {
   };
 }
 
+/** What things are called, and the command that lists them. */
 const THINGS = {
-  run: 'run',
-  entry: 'callback',
-  spec: 'deployment spec',
-  lane: 'lane',
-  hook: 'hook',
+  run: { name: 'run', list: 'runs' },
+  entry: { name: 'callback', list: 'outbox' },
+  spec: { name: 'deployment spec', list: 'specs' },
+  lane: { name: 'lane', list: 'specs' },
+  hook: { name: 'hook', list: 'hooks list' },
 };
 
 /** A thing that is not there and one that may not be seen are the same to a viewer. Throws TerminalError. */
@@ -107,7 +108,10 @@ export function found<Thing>(
   name: string,
 ): Thing {
   if (thing !== undefined) return thing;
-  throw new TerminalError(`${kind}-unknown`, `there is no ${THINGS[kind]} ${name}`);
+  const { name: what, list } = THINGS[kind];
+  throw new TerminalError(`${kind}-unknown`, `there is no ${what} ${name}`, {
+    hint: `"mainsheet ${list}" lists what there is`,
+  });
 }
 
 /** For what concerns every repository. Throws ProblemError 403. */

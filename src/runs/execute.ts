@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { describeError, MainsheetError, RetryableError } from '../lib/errors.ts';
+import { describeError, hintOf, MainsheetError, RetryableError } from '../lib/errors.ts';
 import { discard } from '../lib/discard.ts';
 import { createMaskers, maskInTurns, type Masker } from '../lib/masking.ts';
 import type { DeploymentSpec } from '../model/deployment-spec.ts';
@@ -70,10 +70,12 @@ export function createExecute(deps: ExecuteDeps): Execute {
       // The run goes on where it was when the database is back; the one that takes it up skips the steps that are done.
       if (isStoreAway(error)) return { kind: 'interrupted' };
       const reason = mask(describeError(error));
+      const hint = hintOf(error);
       // What goes wrong before the first step is for the reader of the log too.
       log ??= await openLog(createMaskers([])).catch(() => undefined);
       log?.say(-1, `Mainsheet failed: ${reason}`);
-      return { kind: 'failed', fault: 'mainsheet', reason };
+      if (hint !== undefined) log?.say(-1, `  → ${hint}`);
+      return { kind: 'failed', fault: 'mainsheet', reason, ...(hint !== undefined && { hint }) };
     } finally {
       // A log that cannot be stored has failed the run above already, or the run has ended without it.
       await log?.close().catch(() => undefined);
@@ -96,9 +98,14 @@ function readSecrets(
   const found = spec.secrets.map((name) => [name, secret(name)] as const);
   const missing = found.filter(([, value]) => value === undefined).map(([name]) => name);
   if (missing.length > 0) {
-    throw new MainsheetError('secret-missing', `no value is set for ${missing.join(', ')}`, {
-      hint: 'set MAINSHEET_SECRET_<NAME>, or put a file of that name into MAINSHEET_SECRETS_DIR',
-    });
+    const named = missing.length === 1 ? 'the secret' : 'the secrets';
+    throw new MainsheetError(
+      'secret-missing',
+      `no value is set for ${named} ${missing.join(', ')}`,
+      {
+        hint: `set MAINSHEET_SECRET_${missing[0]}, or put a file ${missing[0]} into MAINSHEET_SECRETS_DIR`,
+      },
+    );
   }
   return Object.fromEntries(found.map(([name, value]) => [name, value ?? '']));
 }

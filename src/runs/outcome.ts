@@ -4,7 +4,7 @@ import type { StepGate } from '../model/step-gate.ts';
 /** How an execution ended. `waiting`: its step goes on, as `step` says, when people have approved. `interrupted`: not over, another process (or this one, later) goes on with it. */
 export type Outcome =
   | { kind: 'succeeded'; outputs: Record<string, string> }
-  | { kind: 'failed'; fault: 'step' | 'mainsheet'; reason: string }
+  | { kind: 'failed'; fault: 'step' | 'mainsheet'; reason: string; hint?: string }
   | { kind: 'cancelled'; reason: string }
   | { kind: 'superseded'; reason: string }
   | { kind: 'waiting'; step: Step; gate: StepGate }

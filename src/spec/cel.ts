@@ -117,7 +117,7 @@ function translateFault(error: unknown, source: string, scope: Scope): Expressio
     const hint = unknownNameHint(unknownName, scope);
     return bad(`unknown name "${unknownName}" in the expression`, offset, hint);
   }
-  const hint = habitHint(summary, known?.node);
+  const hint = habitHint(summary, known?.node) ?? misspeltFunctionHint(summary, scope);
   return bad(`the expression is not valid CEL: ${lowerFirst(summary)}`, offset, hint);
 }
 
@@ -137,6 +137,12 @@ function habitHint(summary: string, node: (ParseError | CelTypeError)['node']): 
   return /^(?:success|failure|always|cancelled)$/.test(name)
     ? 'nothing has run yet when this is looked at; a step runs when all before it have succeeded'
     : undefined;
+}
+
+function misspeltFunctionHint(summary: string, scope: Scope): string | undefined {
+  const name = /^found no matching overload for '(?:\w+\.)?(\w+)\(/.exec(summary)?.[1];
+  const known = environments[scope]?.getDefinitions().functions.map((one) => one.name) ?? [];
+  return name === undefined || known.includes(name) ? undefined : didYouMean(name, known);
 }
 
 function isCall(node: object | undefined): node is Extract<ASTNode, { op: 'call' }> {

@@ -120,8 +120,11 @@ describe('the webhooks of the repositories that specs name', () => {
     await writeFile(other, SPEC.replace('acme/storefront', 'acme/missing'));
     const refused = await ensure({}, '--deployments', other);
     assert.equal(refused.code, 3);
-    assert.match(refused.stderr, /acme\/missing[\s\S]*hint:/);
+    assert.match(refused.stderr, /acme\/missing[\s\S]*hint: .*"Webhooks: read and write"/);
     assert.doesNotMatch(refused.stderr, new RegExp(TOKEN));
     assert.equal((await ensure({ GITHUB_TOKEN: '' })).code, 2);
+    // Nothing listens at port 0.
+    const away = await ensure({ GITHUB_API_URL: 'http://127.0.0.1:0' });
+    assert.match(away.stderr, /cannot be reached[\s\S]*hint: see that this machine gets there/);
   });
 });

@@ -190,7 +190,7 @@ test('a run that is not there is said so', async () => {
   for (const command of ['cancel', 'retry', 'rollback', 'logs']) {
     const { code, stderr } = await runCommand([command, 'nowhere'], here());
     assert.equal(code, 3);
-    assert.match(stderr, /there is no run nowhere/);
+    assert.match(stderr, /there is no run nowhere\n {2}hint: "mainsheet runs"/);
   }
 });
 

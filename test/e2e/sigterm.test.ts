@@ -208,7 +208,8 @@ test('asked twice it ends at once with 130, leaves no step behind, and the run g
   });
   const before = world.controller.log.length;
   const code = world.controller.stop();
-  await world.controller.logged({ msg: 'stopping' }, before);
+  const stopping = await world.controller.logged({ msg: 'stopping' }, before);
+  assert.match(String(stopping['hint']), /a second signal ends Mainsheet at once/);
   process.kill(world.controller.pid, 'SIGTERM');
   assert.equal(await code, 130);
   await until('the step is gone', () => !isAlive(Number(first)));

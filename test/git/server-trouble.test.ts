@@ -79,6 +79,21 @@ test('wrong credentials are a TerminalError that does not repeat them', TIME_LIM
   });
 });
 
+test(
+  'a server that asks for credentials where there are none is not said to have refused them',
+  TIME_LIMIT,
+  async (t) => {
+    const { mirrors, repository, server } = await createFixture(t);
+    server.requireAuth('x-access-token', 'another');
+    await assert.rejects(mirrors.fetch(repository), {
+      name: 'TerminalError',
+      code: 'git-authentication',
+      message: /the server asks for credentials, and there are none for this repository$/,
+      hint: /install the GitHub App there, or set GITHUB_TOKEN/,
+    });
+  },
+);
+
 test('credentials are not sent to the place of a redirect', TIME_LIMIT, async (t) => {
   const { mirrors, repository, server } = await createFixture(t, { credential: CREDENTIAL });
   const heard: (string | undefined)[] = [];

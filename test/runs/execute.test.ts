@@ -89,11 +89,12 @@ test('the end of a log that is too long is in it once', async () => {
   assert.equal(log.match(/THE-END/g)?.length, 1);
 });
 
-test('what keeps a run from its first step is in its log', async () => {
+test('what keeps a run from its first step is in its log, with what to do', async () => {
   const { outcome, log, steps } = await executed({ run: 'true', secrets: { TOKEN: undefined } });
-  const reason = 'no value is set for TOKEN';
-  assert.deepEqual(outcome, { kind: 'failed', fault: 'mainsheet', reason });
-  assert.match(log, /^Mainsheet failed: no value is set for TOKEN$/m);
+  const reason = 'no value is set for the secret TOKEN';
+  const hint = 'set MAINSHEET_SECRET_TOKEN, or put a file TOKEN into MAINSHEET_SECRETS_DIR';
+  assert.deepEqual(outcome, { kind: 'failed', fault: 'mainsheet', reason, hint });
+  assert.match(log, new RegExp(`^Mainsheet failed: ${reason}\n  → ${hint}$`, 'm'));
   assert.equal(steps[0]?.startedAt, undefined);
 });
 

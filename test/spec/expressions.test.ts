@@ -91,6 +91,13 @@ for (const [expression, hint] of [
   });
 }
 
+test('a misspelt function gets a hint, and one with the wrong arguments gets no wrong one', () => {
+  const hintOf = (expression: string) => failureOf(() => parseExpression(expression)).hint;
+  assert.equal(hintOf(`event.ref.contain('x')`), 'did you mean "contains"?');
+  assert.equal(hintOf(`sizes(event.ref) > 1`), 'did you mean "size"?');
+  assert.equal(hintOf(`event.ref.contains('x', 'y')`), undefined);
+});
+
 test('a field that does not exist is named, with how to test for it', () => {
   const error = failureOf(() => evaluateCondition('event.pull_request.merged', context));
   assert.equal(error.message, 'event.pull_request does not exist');

@@ -159,6 +159,7 @@ export function createDeliver(
       run: entry.run,
       attempts: entry.attempts,
       reason,
+      hint: hintOf(error),
     };
     if (signal.aborted) {
       await postpone(entry, 0, 'interrupted');

@@ -331,5 +331,5 @@ function toldBefore({ after, delivery }: ToldPush, event: Event): DeliveryOutcom
 
 /** Half as long as it has been waited for, so that it is found soon when it comes soon. */
 function lookAgainIn(age: number): number {
-  return Math.min(LOOK_AGAIN.mostMs, Math.max(LOOK_AGAIN.leastMs, age / 2));
+  return Math.min(LOOK_AGAIN.mostMs, Math.max(LOOK_AGAIN.leastMs, Math.round(age / 2)));
 }

@@ -85,8 +85,10 @@ export async function deployedNow(
 /** Throws TerminalError `run-unknown`. */
 export async function findRun(runs: Pick<Tables['runs'], 'get'>, id: string): Promise<Run> {
   const run = await runs.get(id);
-  if (run === undefined) throw new TerminalError('run-unknown', `there is no run ${id}`);
-  return run;
+  if (run !== undefined) return run;
+  throw new TerminalError('run-unknown', `there is no run ${id}`, {
+    hint: '"mainsheet runs" lists what there is',
+  });
 }
 
 function nothing(message: string, hint?: string): TerminalError {

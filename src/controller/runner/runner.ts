@@ -103,7 +103,14 @@ export function createRunner(deps: {
       transitions.announce(run);
       if (run.state !== 'running') return run;
       logger.info(
-        { run: run.id, spec: run.spec, sha: run.sha, lane: run.lane, attempt: run.attempts },
+        {
+          run: run.id,
+          spec: run.spec,
+          sha: run.sha,
+          lane: run.lane,
+          delivery: run.delivery,
+          attempt: run.attempts,
+        },
         'run started',
       );
     }
@@ -159,8 +166,10 @@ export function createRunner(deps: {
         run: run.id,
         spec: run.spec,
         sha: run.sha,
+        delivery: run.delivery,
         state: ended.state,
         reason: ended.reason,
+        ...(outcome.kind === 'failed' && outcome.hint !== undefined && { hint: outcome.hint }),
         durationMs: (ended.finishedAt ?? 0) - (ended.startedAt ?? 0),
       },
       'run ended',

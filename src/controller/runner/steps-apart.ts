@@ -25,7 +25,7 @@ export async function keepStepsApart(deps: {
   if (stepUser === undefined) {
     logger.warn(
       {
-        hint: 'start Mainsheet as root and set MAINSHEET_STEP_USER, or deploy only what may know that',
+        hint: 'start Mainsheet as root and set MAINSHEET_STEP_USER, or deploy only what you trust with them',
       },
       'steps share the user of Mainsheet and can read its secrets and data',
     );
