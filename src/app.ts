@@ -4,6 +4,7 @@ import { openAdminToken } from './app/admin-token.ts';
 import { createCheckUp } from './app/check-up.ts';
 import { clearScratch, makeDataDirectory, scratchIn } from './app/data-directory.ts';
 import { watchGitHubAddresses } from './app/github-addresses.ts';
+import { warnOfUnsetSecrets } from './app/unset-secrets.ts';
 import { killGrace } from './app/kill-grace.ts';
 import { listen } from './app/listen.ts';
 import { watchForMissed } from './app/missed.ts';
@@ -190,6 +191,7 @@ export async function startApp(deps: {
   });
   // What is set for this process goes before what stands beside the specs.
   const secret = (name: string) => config.secrets.get(name) ?? catalog.secret(name);
+  warnOfUnsetSecrets({ catalog, secret, logger });
   const ordering = createOrdering({ store, mirrors, clock });
   const targets = createTargets(config.stepTargets);
   const outside = createFetch(config.wayOut, targets.lookup);

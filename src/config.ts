@@ -123,12 +123,8 @@ export function readConfig(
   const out = readWayOut(env);
   const { servers, ...listed } = readServers(env);
   const { clientCertificates, ...shown } = readClientCertificates(env);
-  const warnings = [
-    ...unknownVariables(env),
-    ...found.warnings,
-    ...listed.warnings,
-    ...out.warnings,
-  ];
+  const misspelt = [...unknownVariables(env), ...found.warnings, ...listed.warnings];
+  const warnings = [...misspelt, ...out.warnings];
   problems.push(...found.problems, ...listed.problems, ...shown.problems, ...out.problems);
 
   const parsed = configSchema.safeParse(values);
@@ -148,7 +144,7 @@ export function readConfig(
     problems.push(`the GitHub App cannot be used: ${describeError(error)}`);
   }
   // A misspelt variable is to be mended, not worked around.
-  const maySetUp = options.setup === true && !isSet && warnings.length === 0;
+  const maySetUp = options.setup === true && !isSet && misspelt.length === 0;
   const needsSetup = maySetUp && parsed.success && problems.length === 0 && stored === undefined;
   if (
     options.requireWebhookSecret !== false &&

@@ -31,7 +31,8 @@ export async function checkSpecs({
       return problems.map((problem) => fail(formatProblem(problem)));
     }
     if (specs.length === 0) {
-      const hint = 'write one: the README shows how, "mainsheet validate" checks it';
+      const hint =
+        '"mainsheet init", in a clone of what is to be deployed, proposes one; "mainsheet validate" checks it';
       return [warn(`there is none in ${path}`, hint)];
     }
     const named = [

@@ -85,7 +85,7 @@ export interface CatalogDeps {
 }
 
 const NO_SPEC =
-  'put a spec into the directory (name.yaml, see docs/specs.md), or set MAINSHEET_DEPLOYMENTS to where yours are';
+  'put a spec into the directory ("mainsheet init", in a clone of what is to be deployed, proposes one), or set MAINSHEET_DEPLOYMENTS to where yours are';
 
 const WHY = 'the log says why, in the lines with the loop "specs"';
 

@@ -192,6 +192,19 @@ test('for a cluster the keys are shown once as a Secret, and not kept', async (t
   assert.equal(again.status, 400, 'what GitHub has given out serves once');
 });
 
+test('a misspelt variable is to be mended before an App is set up, and what other programs hear is no reason to wait', () => {
+  const mayBegin = (env: Record<string, string>) => {
+    const none = join(tmpdir(), 'mainsheet-of-no-one');
+    const read = readConfig(
+      { MAINSHEET_DATA_DIR: none, ...env },
+      { isTerminal: false, setup: true },
+    );
+    return 'config' in read && read.config.needsSetup;
+  };
+  assert.equal(mayBegin({ NODE_EXTRA_CA_CERTS: '/etc/ssl/company.pem' }), true);
+  assert.equal(mayBegin({ MAINSHEET_DEPLOYMENT: 'specs' }), false);
+});
+
 test('with a session key what is kept cannot be read without it, and keys can be changed', async (t) => {
   const [old, key] = ['o'.repeat(32), 'k'.repeat(32)];
   const { env, open, button, ask, ended, file } = await setUp(t, { MAINSHEET_SESSION_KEY: old });
