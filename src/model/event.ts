@@ -244,6 +244,8 @@ export interface CommentEvent {
   by: string;
   /** GitHub's number of the comment. */
   comment: number;
+  /** When it was written, by GitHub's clock, in milliseconds since the epoch; Infinity where that is not said. */
+  writtenAt: number;
   /** Where it stands: a pull request's number, or a commit. */
   on: { pull: number } | { commit: string };
   /** The command was not there when the comment was written. Such a one is never obeyed. */

@@ -58,7 +58,7 @@ export interface NewCallback {
 }
 
 export function createOutbox(db: Db) {
-  const { change, first, isThere, value } = queries(db);
+  const { change, isThere, value } = queries(db);
   const read = entries.of(db);
 
   const count = async (which: Sql) =>
@@ -80,6 +80,15 @@ export function createOutbox(db: Db) {
         where lane = ${lane} and state = 'pending' and priority = ${IMPORTANCE.final} and target <> ${target}`;
     }
   }
+
+  /**
+   * All of an entry's target that are of its repository: those of a spec's notifications share one, and the spec may have been another
+   * repository's before.
+   */
+  const ofTarget = ({ target, run }: Pick<OutboxEntry, 'target' | 'run'>) => sql`target = ${target}
+    and (run_id = ${run} or exists (
+      select 1 from runs join runs own on lower(own.repository) = lower(runs.repository)
+      where runs.id = outbox.run_id and own.id = ${run}))`;
 
   /** Finishes what is pending of these as `obsolete`, and says why. */
   async function abandon(which: Sql, now: number, reason: string): Promise<void> {
@@ -149,14 +158,13 @@ export function createOutbox(db: Db) {
 
     /**
      * Makes a dead entry pending again, as one that was tried once. False when it is not dead. What died of the same
-     * Deployment comes with it: neither its making nor its statuses mean anything alone. With `whole` all that died of its target.
+     * Deployment comes with it: neither its making nor its statuses mean anything alone. With `whole` all that died of its target and repository.
      */
     async revive(id: number, now: number, whole = false): Promise<boolean> {
-      const entry = await first<{ target: string; state: OutboxState }>`
-        select target, state from outbox where seq = ${id}`;
+      const entry = await read.first`select * from outbox where seq = ${id}`;
       if (entry?.state !== 'dead') return false;
       const isShared = whole || entry.target.startsWith('deployment:');
-      const which = isShared ? sql`target = ${entry.target}` : sql`seq = ${id}`;
+      const which = isShared ? ofTarget(entry) : sql`seq = ${id}`;
       return (await revive(which, now)) > 0;
     },
 
@@ -173,8 +181,9 @@ export function createOutbox(db: Db) {
     hasNumber: (run: string) =>
       isThere`select name from outbox_numbers where run_id = ${run} limit 1`,
 
-    /** How many of a target were given up. */
-    countDead: (target: string) => count(sql`state = 'dead' and target = ${target}`),
+    /** How many of an entry's target and repository were given up. */
+    countDead: (entry: Pick<OutboxEntry, 'target' | 'run'>) =>
+      count(sql`state = 'dead' and ${ofTarget(entry)}`),
 
     /** Makes every dead entry pending again, and says how many there were. */
     reviveAll: (now: number) => revive(sql`true`, now),

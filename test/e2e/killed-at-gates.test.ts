@@ -71,7 +71,13 @@ const WAYS = {
       id: number;
     };
     const event = example('commit_comment', 'created');
-    const comment = { ...(event['comment'] as JsonObject), id, body: '/approve', commit_id: sha };
+    const comment = {
+      ...(event['comment'] as JsonObject),
+      id,
+      body: '/approve',
+      commit_id: sha,
+      created_at: new Date().toISOString(),
+    };
     return {
       name: 'commit_comment',
       payload: { ...event, comment },

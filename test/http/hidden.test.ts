@@ -71,6 +71,16 @@ test('no answer tells a stranger of a private repository, nor whether something 
         assert.equal(same(hidden.text, closed), same(none.text, unknown), `${login}: ${route}`);
         return hidden;
       };
+      const query = NAMED[route];
+      if (query !== undefined) {
+        const at = pathWith(path, open);
+        await compare(`${at}?${query(closed)}`, `${at}?${query(unknown)}`);
+        await compare(
+          `${pathWith(path, closed)}?${query(open)}`,
+          `${pathWith(path, unknown)}?${query(open)}`,
+        );
+        assert.deepEqual(asked, [], `${login}: ${route}: and nothing was done`);
+      }
       const sends = SENT[route] ?? [];
       for (const send of sends) {
         await compare(pathWith(path, open), pathWith(path, open), send);
@@ -198,6 +208,12 @@ const SENT: Record<string, Send[]> = {
   'POST /runs/:id/override': [reason],
   'POST /callbacks/:id/resend': [() => new URLSearchParams({ target: 'true' })],
   'POST /hooks/:id/try': [({ name }) => new URLSearchParams({ body: name })],
+};
+
+/** Queries of what changes something: they name what is hidden, or what is not there. */
+const NAMED: Record<string, (ids: Ids) => string> = {
+  'POST /api/v1/runs/:id/rollback': ({ runs }) => `to=${runs}`,
+  'POST /api/v1/specs/:name/rollback': ({ runs }) => `to=${runs}`,
 };
 
 /** Filters of lists that name what is hidden. */

@@ -231,7 +231,7 @@ describe('with ten thousand closed rows', () => {
       () => store.runs.list(PAGE, { repository: 'x' }),
     ],
     ['runs.list by delivery', ['runs_by_delivery'], () => store.runs.list(PAGE, { delivery: 'x' })],
-    ['outbox.countDead', [], () => store.outbox.countDead('x')],
+    ['outbox.countDead', [], () => store.outbox.countDead({ target: 'x', run: 'r' })],
     ['outbox.list of the dead', ['outbox_dead'], () => store.outbox.list(PAGE, { state: 'dead' })],
     [
       'outbox.list of the obsolete',

@@ -25,6 +25,8 @@ export type Commented = (
 /** Runs of one commit that are looked at. */
 const MOST_RUNS = 200;
 const LONGEST_DETAIL = 500;
+/** GitHub's clock and this one may be apart by so much. */
+const CLOCKS_MS = 60_000;
 
 /**
  * Does it once, in the transaction that closes the delivery and puts the answer into the outbox. Who wrote is looked up at GitHub and
@@ -166,9 +168,9 @@ export function createCommented(deps: {
       if (name === 'approve') {
         const run = await theRun(({ state }) => state === 'blocked', 'waits for approval');
         const said = `approve run ${run.id}`;
-        await deps
-          .gatesOn(closing(said))
-          .approve(run.id, { login: event.by }, '', delivery.receivedAt);
+        // A delivery that was missed comes long after.
+        const askedAt = Math.min(delivery.receivedAt, event.writtenAt + CLOCKS_MS);
+        await deps.gatesOn(closing(said)).approve(run.id, { login: event.by }, '', askedAt);
         return said;
       }
       const spec = theSpec(specs, target);

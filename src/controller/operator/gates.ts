@@ -30,7 +30,8 @@ export type Person = { login: string } | { administrator: string };
 export interface Gates {
   /**
    * The run starts in its turn when enough people have approved. Once more from the same person changes nothing. `askedAt`: when the
-   * person did it, in milliseconds since the epoch, where that may be long ago; what a step of the run wants to do since, they have not seen.
+   * person did it, in milliseconds since the epoch, where that may be long ago; a run that came since, or what a step of one wants to do since,
+   * they have not seen.
    */
   approve(run: string, by: Person, reason: string, askedAt?: number): Promise<Run>;
   /** The run is cancelled. */
@@ -157,8 +158,11 @@ export function createGates(deps: {
     checkWaiting(run);
     const asked = kind === 'approve' ? 'approve' : 'window';
     const step = await heldStep(run, asked);
-    if (step !== undefined && step.since > askedAt) {
-      const why = `run ${id} waits for another approval than when it was asked for: ${step.detail}`;
+    if ((step?.since ?? run.createdAt) > askedAt) {
+      const why =
+        step === undefined
+          ? `run ${id} was not there yet when it was asked for`
+          : `run ${id} waits for another approval than when it was asked for: ${step.detail}`;
       throw new TerminalError('illegal-transition', why, { hint: 'look at that, and approve it' });
     }
     const gates = await counted(run, asked, by, `run.${kind}`, step);

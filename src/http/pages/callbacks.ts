@@ -78,7 +78,7 @@ export function callbackRoutes(deps: {
     get('/callbacks/:id', async ({ frame, id }, viewer) => {
       const { entry, run } = await guard.entry(viewer, id);
       const mayResend = entry.state === 'dead' && viewer.canDo('resend', run?.repository);
-      const others = mayResend ? (await store.outbox.countDead(entry.target)) - 1 : 0;
+      const others = mayResend ? (await store.outbox.countDead(entry)) - 1 : 0;
       const body = html`<main id="main" class="page" data-stream="${frame.root}live">
 <div id="callback" data-live hx-get="${frame.root}callbacks/${entry.id}" hx-trigger="refresh" hx-select="#callback" hx-swap="outerMorph">
 <ol class="crumbs"><li><a href="${frame.root}callbacks">Callbacks</a></li><li>${entry.id}</li></ol>

@@ -43,10 +43,16 @@ export function parseComment(
     repository: readRepository(payload.repository, 'repository'),
     by: readName(sender.login, 'sender.login'),
     comment: readNumber(comment.id, 'comment.id'),
+    writtenAt: timeOf(comment.created_at),
     on: place,
     isEdited,
     command,
   };
+}
+
+function timeOf(value: Fields[string] | undefined): number {
+  const time = typeof value === 'string' ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(time) ? Infinity : time;
 }
 
 function pullOf(payload: Fields): { pull: number } | undefined {

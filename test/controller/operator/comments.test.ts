@@ -131,7 +131,8 @@ for (const [engine, open] of bothEngines()) {
         async say(
           name: CommentCommand['name'],
           more: Partial<CommentCommand> = {},
-          how: Partial<Pick<CommentEvent, 'by' | 'on' | 'isEdited'>> = {},
+          how: Partial<Pick<CommentEvent, 'by' | 'on' | 'isEdited' | 'writtenAt'>> = {},
+          receivedAt?: number,
         ) {
           count += 1;
           const id = `comment-${count}`;
@@ -139,16 +140,26 @@ for (const [engine, open] of bothEngines()) {
           const claimed = await store.inbox.claim(1000, 60_000);
           assert.equal(claimed?.delivery.id, id);
           const again = () =>
-            commented(claimed.delivery, {
-              kind: 'comment',
-              repository: REPOSITORY,
-              by: 'alice',
-              comment: count,
-              on: { pull: 12 },
-              isEdited: false,
-              ...how,
-              command: { name, target: undefined, revision: undefined, reason: undefined, ...more },
-            });
+            commented(
+              { ...claimed.delivery, ...(receivedAt && { receivedAt }) },
+              {
+                kind: 'comment',
+                repository: REPOSITORY,
+                by: 'alice',
+                comment: count,
+                writtenAt: 1000,
+                on: { pull: 12 },
+                isEdited: false,
+                ...how,
+                command: {
+                  name,
+                  target: undefined,
+                  revision: undefined,
+                  reason: undefined,
+                  ...more,
+                },
+              },
+            );
           return { again, id };
         },
         runs: async () =>
@@ -286,6 +297,16 @@ for (const [engine, open] of bothEngines()) {
       assert.match((await (await say('retry')).again()).summary, /no run that has ended/);
       await (await say('approve')).again();
       assert.deepEqual(await runs(), ['event queued']);
+    });
+
+    test('/approve is for what was there when it was written, however late it comes: a newer commit is approved by none', async (t) => {
+      const { say, run, runs } = await setUp(t, { gates: [APPROVE] });
+      await run('r1', HEAD);
+      const refused = /run r1 was not there yet when it was asked for/;
+      assert.match((await (await say('approve', {}, {}, 999)).again()).summary, refused);
+      const missed = await say('approve', {}, { writtenAt: 1000 - 60_001 });
+      assert.match((await missed.again()).summary, refused);
+      assert.deepEqual(await runs(), ['event blocked']);
     });
 
     test('/explain answers with text in which nothing is Markdown or a mention', async (t) => {

@@ -73,6 +73,7 @@ test('a comment on a commit names it', () => {
     kind: 'comment',
     by: 'Codertocat',
     comment: 33548674,
+    writtenAt: Date.parse('2019-05-15T15:20:39Z'),
     on: { commit: '6113728f27ae82c7b1a177c8d03f9e96e0adf246' },
     command: { name: 'deploy', target: 'production' },
   });

@@ -4,7 +4,7 @@ import type { StatusCallback } from '../../../src/callbacks/status.ts';
 import type { Store } from '../../../src/store/index.ts';
 import type { OutboxEntry, OutboxState } from '../../../src/store/outbox.ts';
 import type { WithStore } from '../contract.ts';
-import { sampleStatus } from '../samples.ts';
+import { sampleRun, sampleStatus } from '../samples.ts';
 import { walkPages } from './walk-pages.ts';
 
 export function outboxContract(withStore: WithStore): void {
@@ -249,9 +249,36 @@ export function outboxContract(withStore: WithStore): void {
         assert.equal(await store.outbox.revive(dead, 3000), true);
         assert.deepEqual(await alive(), [made, status, dead]);
         await store.outbox.finish(dead, 'dead', 2000, 'gone');
-        assert.equal(await store.outbox.countDead('status:x'), 2);
+        assert.equal(await store.outbox.countDead({ target: 'status:x', run: 'r1' }), 2);
         assert.equal(await store.outbox.revive(alone, 3000, true), true);
         assert.deepEqual(await alive(), [made, status, dead, alone]);
+      }),
+    );
+
+    test(
+      'revives of a target what is of the same repository: the spec may have been another one’s before',
+      withStore(async (store) => {
+        const repositories = { r1: 'acme/shop', r2: 'Acme/Shop', r3: 'acme/private' };
+        for (const [run, repository] of Object.entries(repositories)) {
+          await store.runs.insert(sampleRun(run, { repository, lane: run }), []);
+          await store.outbox.add(
+            run,
+            [{ target: 'notify:shop:0', callback: sampleStatus('success') }],
+            1,
+          );
+        }
+        const ids = (await store.outbox.list({ limit: 9, before: undefined }, {})).items.map(
+          ({ id }) => id,
+        );
+        for (const id of ids) await store.outbox.finish(id, 'dead', 2000, 'gone');
+        const [, , first = 0] = ids;
+        assert.equal(await store.outbox.countDead({ target: 'notify:shop:0', run: 'r1' }), 2);
+        assert.equal(await store.outbox.revive(first, 3000, true), true);
+        const { items } = await store.outbox.list({ limit: 9, before: undefined }, {});
+        assert.deepEqual(
+          items.map(({ run, state }) => `${run} ${state}`),
+          ['r3 dead', 'r2 pending', 'r1 pending'],
+        );
       }),
     );
 
