@@ -60,7 +60,9 @@ export const check = githubKind<CheckCallback, Rendered>({
   chosenAs: 'check',
   at: 'github',
   appOnly: true,
-  due: (change) => [checkOf(change)],
+  // GitHub goes by the newest of a name: one that ended as it was made would hide that of the run that may still deploy the commit.
+  due: (change) =>
+    change.previous === undefined && change.other !== undefined ? [] : [checkOf(change)],
   target: ({ runId }) => checkTarget(runId),
   tells: ({ state }) => state,
   importance({ state, hasStatus }) {

@@ -26,6 +26,8 @@ export interface RunChange {
   previous: RunState | undefined;
   /** Whether the spec has deployed the same commit before. */
   wasDeployed: boolean;
+  /** Of a run that was superseded or cancelled: another one that may still deploy the same commit. */
+  other?: Run | undefined;
   /** Who has overridden its window, and why; undefined when it started in its time. */
   overridden?: string | undefined;
   /** Of a new run that takes back what was deployed: to what, and why. */

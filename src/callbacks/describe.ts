@@ -19,6 +19,17 @@ export function alreadyDeployed({
   return didNothing && wasDeployed;
 }
 
+/** The run that says what is true of the commit, and whether that is deployed already. */
+export function truthOf(change: Pick<RunChange, 'run' | 'wasDeployed' | 'other'>): {
+  run: Run;
+  isDeployed: boolean;
+} {
+  const { run, other } = change;
+  return other === undefined
+    ? { run, isDeployed: alreadyDeployed(change) }
+    : { run: other, isDeployed: false };
+}
+
 /** One line of at most 140 characters: what happened, and why. `isDeployed`: the commit was deployed before. */
 export function descriptionOf(run: Run, isDeployed = false): string {
   const line = isDeployed ? `Already deployed. ${lineOf(run)}` : lineOf(run);

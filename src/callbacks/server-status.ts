@@ -4,7 +4,7 @@ import type { Json } from '../model/event.ts';
 import { IMPORTANCE } from '../model/importance.ts';
 import { hasEnded, type RunState } from '../model/run.ts';
 import type { CallbackKind, Way } from './contract.ts';
-import { alreadyDeployed, descriptionOf, isOwnFault, linkTo } from './describe.ts';
+import { descriptionOf, isOwnFault, linkTo, truthOf } from './describe.ts';
 import { description, link } from './fields.ts';
 import { callbackKind } from './kind.ts';
 import { askedPause, isBusy, readSome, request } from './post.ts';
@@ -62,8 +62,7 @@ export function serverStatus<Type extends ServerType>(kind: {
     at: kind.type,
 
     due(change) {
-      const { run, publicUrl } = change;
-      const isDeployed = alreadyDeployed(change);
+      const { run, isDeployed } = truthOf(change);
       return [
         {
           kind: name,
@@ -72,7 +71,7 @@ export function serverStatus<Type extends ServerType>(kind: {
           context: `mainsheet/${run.spec}`,
           shown: isOwnFault(run) ? 'error' : isDeployed ? 'deployed' : run.state,
           description: descriptionOf(run, isDeployed),
-          targetUrl: linkTo(run.id, publicUrl),
+          targetUrl: linkTo(run.id, change.publicUrl),
         },
       ];
     },

@@ -1,6 +1,6 @@
 import { IMPORTANCE } from '../model/importance.ts';
 import type { RunState } from '../model/run.ts';
-import { alreadyDeployed, descriptionOf, isOwnFault, linkTo } from './describe.ts';
+import { descriptionOf, isOwnFault, linkTo, truthOf } from './describe.ts';
 import { context, description, given, link, madeId } from './fields.ts';
 import { githubKind } from './kind.ts';
 
@@ -32,7 +32,8 @@ const STATES: Record<RunState, StatusCallback['state']> = {
  * `success` only when it did, `failure` when a step failed. All other ends are `error`: Mainsheet's own fault, but also
  * `cancelled` and `superseded`, since such a commit was not deployed (so not `success`), did nothing wrong (so not `failure`)
  * and never will be by this run (so not `pending`, which would look stuck for ever). The description says which it was.
- * Where such a run did nothing to a commit that was deployed before, that is what stays true: `success`.
+ * Where such a run did nothing to a commit that was deployed before, that is what stays true: `success`; and what another run says
+ * that may still deploy it.
  */
 export const status = githubKind<StatusCallback>({
   kind: 'status',
@@ -40,8 +41,7 @@ export const status = githubKind<StatusCallback>({
   at: 'github',
 
   due(change) {
-    const { run, publicUrl } = change;
-    const isDeployed = alreadyDeployed(change);
+    const { run, isDeployed } = truthOf(change);
     return [
       {
         kind: 'status',
@@ -50,7 +50,7 @@ export const status = githubKind<StatusCallback>({
         context: `mainsheet/${run.spec}`,
         state: isOwnFault(run) ? 'error' : isDeployed ? 'success' : STATES[run.state],
         description: descriptionOf(run, isDeployed),
-        targetUrl: linkTo(run.id, publicUrl),
+        targetUrl: linkTo(run.id, change.publicUrl),
       },
     ];
   },

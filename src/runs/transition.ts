@@ -124,11 +124,13 @@ export function createTransitions(deps: {
   ): Promise<void> {
     const { publicUrl, traced } = deps;
     if (isProtection(run) && !(await isLastWord(tables, run, previous === undefined))) return;
-    const wasDeployed = await wasDeployedBefore(tables, run);
+    const isOver = run.state === 'superseded' || run.state === 'cancelled';
+    const other = isOver ? await tables.runs.otherOf(run) : undefined;
+    const wasDeployed = isOver && (await tables.runs.hasDeployed(run));
     const overridden = await overrideOf(tables, run, spec.gates);
     const server = serverOf(run);
     const answerTo = await answersTo(tables, run);
-    const told = { wasDeployed, overridden, asked, publicUrl, traced, server, answerTo };
+    const told = { wasDeployed, other, overridden, asked, publicUrl, traced, server, answerTo };
     const change = { run, spec, previous, ...told };
     const callbacks = callbacksFor(change);
     await add(tables, run.id, callbacks, run, spec.notify);
@@ -416,12 +418,6 @@ async function askedBy(tables: Tables, ended: Run): Promise<string[]> {
   }
   const batch = run.batch === undefined ? undefined : await tables.batches.view(run.batch);
   return batch?.deliveries ?? [run.delivery];
-}
-
-/** Whether a run that is over without having deployed its commit is of one that was deployed before. */
-async function wasDeployedBefore(tables: Tables, run: Run): Promise<boolean> {
-  const isOver = run.state === 'superseded' || run.state === 'cancelled';
-  return isOver && (await tables.runs.hasDeployed(run));
 }
 
 /** Whether GitHub shows the run's Deployment, or may yet. */

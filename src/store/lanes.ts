@@ -26,6 +26,12 @@ export function createLanes(db: Db) {
     /** Runs of a lane that have not ended, oldest first. */
     active: (lane: string) => active(sql`lane = ${lane}`),
 
+    /** The newest other run of the spec and lane that may still deploy the same commit, as far as the world has heard of it. */
+    otherOf: ({ id, spec, lane, sha }: Run) =>
+      read.first`select * from runs where lane = ${lane} and ${ACTIVE} and spec = ${spec} and sha = ${sha}
+        and id <> ${id} and event <> 'teardown' and (state <> 'blocked' or batch is null or batch <> id)
+        order by seq desc limit 1`,
+
     /** Runs of every lane that have not ended. */
     allActive: () => active(sql`true`),
 

@@ -287,8 +287,35 @@ test('where two runs tell of one commit the newer has the last word', async (t) 
   assert.equal(new Set(statuses.map(({ target }) => target)).size, 1);
   assert.deepEqual(
     statuses.map(({ run, callback }) => `${run} ${tells(callback as AnyCallback)}`),
-    ['r1 status pending', 'r1 status error', 'r2 status pending'],
+    ['r1 status pending', 'r1 status pending', 'r2 status pending'],
   );
+});
+
+test('a run that did nothing says of its commit what the run says that may still deploy it, and hides no check run of that one', async (t) => {
+  const { store, transitions, create } = await setUp(t, {
+    spec: 'feedback: [status, check]\nconcurrency: { queue: all, lane: main }',
+  });
+  const sha = 'c'.repeat(40);
+  const told = async (run: string) =>
+    (await store.outbox.ofRun(run)).flatMap(({ callback: { kind, ...told } }) =>
+      kind === 'status' && 'state' in told && 'description' in told
+        ? `${told.state}: ${told.description}`
+        : [],
+    );
+  await create('r1', { sha, state: 'blocked', reason: 'Waiting for 1 approval' });
+  const reason = 'Superseded by ccccccc (run r1), whose delivery came later';
+  await create('late', { sha, state: 'superseded', reason, finishedAt: NOW });
+  assert.deepEqual(await told('late'), ['pending: Waiting for 1 approval']);
+  assert.deepEqual(
+    (await callbacksOf(store, 'late')).filter((one) => one.startsWith('check')),
+    [],
+  );
+
+  await create('r2', { sha });
+  await transitions.commit(await get(store, 'r2'), { type: 'cancel', reason: 'Cancelled by a' });
+  assert.equal((await told('r2')).at(-1), 'pending: Waiting for 1 approval');
+  await transitions.commit(await get(store, 'r1'), { type: 'cancel', reason: 'Cancelled by a' });
+  assert.equal((await told('r1')).at(-1), 'error: Cancelled by a');
 });
 
 test('a running run is not superseded; with cancel-running it is asked to stop', async (t) => {

@@ -158,7 +158,10 @@ export function createOrdering(deps: {
   };
 }
 
-const isWaiting = ({ state }: Run) => state === 'queued' || state === 'blocked';
+/** Whether a new run of its spec would end it. */
+function wouldGiveWay({ state }: Run, { cancelRunning }: Concurrency): boolean {
+  return state === 'queued' || state === 'blocked' || (cancelRunning && state === 'running');
+}
 
 /** As in `createResolve`: the run cannot check anything out either, and GitHub hears why. */
 async function unlessHopeless<Answer>(asked: Promise<Answer>): Promise<Answer | undefined> {
@@ -193,6 +196,7 @@ export async function overtakenInLane(
   const later = await tables.runs.madeByLater(run.spec, run.lane, run.delivery);
   if (later === undefined) newest?.();
   // The same revision is not late when it is deployed once more, but it must not take the place of a run that came after all others.
-  if (later === undefined || (later.sha === run.sha && !isWaiting(later))) return undefined;
+  const mayGoOn = later?.sha === run.sha && !wouldGiveWay(later, concurrency);
+  if (later === undefined || mayGoOn) return undefined;
   return supersededBy(later, 'whose delivery came later but could be read sooner');
 }

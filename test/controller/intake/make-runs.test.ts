@@ -22,11 +22,12 @@ const ENGINES = bothEngines();
 async function createFixture(
   t: TestContext,
   open: (t: TestContext) => Promise<Store>,
-  queue: DeploymentSpec['concurrency']['queue'] = 'newest',
+  how: Partial<DeploymentSpec['concurrency']> = {},
 ) {
   const store = await open(t);
   for (const id of ['d1', 'd2', 'd3', 'd4']) await store.accept(sampleDelivery(id));
-  const loaded = sampleLoaded({ concurrency: { lane: 'main', queue, cancelRunning: false } });
+  const concurrency = { lane: 'main', queue: 'newest', cancelRunning: false, ...how } as const;
+  const loaded = sampleLoaded({ concurrency });
   const transitions = createTransitions({
     store,
     specOf: async () => loaded.spec,
@@ -125,6 +126,18 @@ for (const [engine, open] of ENGINES) {
       );
     });
 
+    test('with cancel-running a run that has begun is not stopped for a late delivery of its own revision', async (t) => {
+      const { make, runs, start } = await createFixture(t, open, { cancelRunning: true });
+      await make('d2', NEWER);
+      await start();
+      await make('d1', NEWER);
+      const [running, late] = await runs();
+      assert.deepEqual([running?.state, running?.cancelRequested], ['running', undefined]);
+      assert.equal(late?.state, 'superseded');
+      await make('d3', NEWEST);
+      assert.match((await runs())[0]?.cancelRequested ?? '', /^Cancelled by newer run /);
+    });
+
     test('of deliveries whose runs are made in one transaction the late one is superseded, and those that came later are not', async (t) => {
       const { make, makeTogether, runs } = await createFixture(t, open);
       await make('d2', NEWER);
@@ -147,7 +160,7 @@ for (const [engine, open] of ENGINES) {
       const [, replayed] = await byHand.runs();
       assert.deepEqual([replayed?.sha, replayed?.state], [OLDER, 'queued']);
 
-      const all = await createFixture(t, open, 'all');
+      const all = await createFixture(t, open, { queue: 'all' });
       await all.make('d2', NEWER);
       await all.make('d1', OLDER);
       const states = (await all.runs()).map(({ state }) => state);
