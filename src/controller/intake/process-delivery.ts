@@ -108,7 +108,8 @@ export function createProcessDelivery(deps: {
         announce(claimed.delivery, await pressed(claimed.delivery, event), []);
         return;
       }
-      if (await lettingOthersFirst(claimed, judged)) return;
+      const following = together?.following.map((one) => one.judged) ?? [];
+      if (await lettingOthersFirst(claimed, [judged, ...following])) return;
       await record(claimed, judged, overtaken, together, signal);
     } catch (error) {
       if (signal.aborted) {
@@ -133,12 +134,13 @@ export function createProcessDelivery(deps: {
 
   /**
    * What had stepped aside before this delivery, whose turn has come, may be readable again by now, and then comes first.
-   * It is tried once more for each try of a delivery that deploys something.
+   * It is tried once more for each try of a delivery that deploys something, itself or by those that are taken in with it.
    */
-  async function lettingOthersFirst(claimed: ClaimedDelivery, judged: Judged): Promise<boolean> {
+  async function lettingOthersFirst(claimed: ClaimedDelivery, all: Judged[]): Promise<boolean> {
     const { id, attempts, outcome } = claimed.delivery;
     if (outcome?.summary === FOR_EARLIER) return false;
-    if (!judged.verdicts.some(({ verdict }) => verdict.matched)) return false;
+    const verdicts = all.flatMap((judged) => judged.verdicts);
+    if (!verdicts.some(({ verdict }) => verdict.matched)) return false;
     const now = clock.now();
     if ((await store.inbox.recall(claimed.delivery, now)) === 0) return false;
     await store.inbox.postpone(id, now, FOR_EARLIER, attempts);

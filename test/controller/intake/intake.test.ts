@@ -211,7 +211,15 @@ async function createFixture(
     async age(id: string, ms: number) {
       ahead += (await get(id)).receivedAt + ms - clock.now();
     },
-    async deliver(id: string, branch: string, sha: string, of = repository, before = NO_COMMIT) {
+    /** `added`: the files that the payload names. */
+    async deliver(
+      id: string,
+      branch: string,
+      sha: string,
+      of = repository,
+      before = NO_COMMIT,
+      added?: string[],
+    ) {
       const ref = `refs/heads/${branch}`;
       const move = { repository: of, ref, before, after: sha, since: 0 };
       const person = { name: 'a', email: 'a@example.test', username: 'a' };
@@ -226,7 +234,10 @@ async function createFixture(
         event: 'push',
         action: undefined,
         repository: of,
-        payload: JSON.stringify(pushPayload(move, head, false)),
+        payload: JSON.stringify({
+          ...pushPayload(move, head, false),
+          commits: added === undefined ? [] : [{ id: sha, added, modified: [], removed: [] }],
+        }),
         receivedAt: clock.now(),
       });
       intake.wake();
@@ -553,6 +564,28 @@ test('when git is back what had stepped aside comes first again', async (t) => {
       ['d1', 'queued'],
       ['d2', 'queued'],
     ],
+  );
+});
+
+test('what had stepped aside comes first also when what deploys is taken in behind a push that deploys nothing', async (t) => {
+  const { deliver, commit, unreadable, tried, done, later, runs } = await createFixture(t, 'all');
+  const one = await commit({ 'src/a': '1' });
+  unreadable.add(one);
+  await deliver('d1', 'main', one);
+  await tried('d1', TRIES);
+  unreadable.clear();
+  const two = await commit({ 'docs/a': '2' });
+  const three = await commit({ 'src/a': '3' });
+  await Promise.all([
+    deliver('d2', 'main', two, undefined, one, ['docs/a']),
+    deliver('d3', 'main', three, undefined, two, ['src/a']),
+  ]);
+  await done('d3');
+  later();
+  await done('d1');
+  assert.deepEqual(
+    (await runs()).map(({ delivery }) => delivery),
+    ['d1', 'd3'],
   );
 });
 
