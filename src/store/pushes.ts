@@ -70,8 +70,9 @@ export function createPushes(db: Db) {
       return { seen, pushes: newest.toReversed() };
     },
 
-    /** Whether a delivery's push was noted. */
-    isNoted: (delivery: string) => isThere`select seq from pushes where delivery = ${delivery}`,
+    /** Where a delivery's push found its branch; `NO_COMMIT` for a new one. Undefined when it was not noted. */
+    before: (delivery: string) =>
+      value<string>`select before from pushes where delivery = ${delivery}`,
 
     /** The number of the last push of any ref, which grows; 0 before the first. */
     last: async () => (await value<number>`select max(seq) from pushes`) ?? 0,

@@ -1,5 +1,6 @@
 import { TerminalError } from '../../lib/errors.ts';
 import type { Mirrors } from '../../git/mirrors.ts';
+import { NO_COMMIT } from '../../model/push-history.ts';
 import { whyLate, type Candidate, type Lateness } from './rules.ts';
 
 export type OrderMirrors = Pick<Mirrors, 'isAncestor' | 'heads' | 'standing'>;
@@ -14,7 +15,7 @@ export async function askWhyLate(
   { sha: other, isLeft = false }: { sha: string; isLeft?: boolean },
   signal: AbortSignal,
 ): Promise<Lateness | undefined> {
-  const { cause, repository, branch, sha } = candidate;
+  const { cause, repository, branch, sha, before } = candidate;
   const isSame = sha === other;
   if (cause !== 'event' || (isSame && !isLeft)) return undefined;
 
@@ -38,5 +39,14 @@ export async function askWhyLate(
     head !== undefined &&
     head !== sha &&
     (head === other || (!(await isIn(sha, head)) && (await isIn(other, head))));
-  return whyLate({ candidate, other, contained, isLeft, head, isDropped });
+  const isForcedBack =
+    contained &&
+    before !== undefined &&
+    before !== NO_COMMIT &&
+    head !== undefined &&
+    head !== sha &&
+    (before === other || (await isIn(other, before))) &&
+    (await isIn(sha, head)) &&
+    !(await isIn(other, head));
+  return whyLate({ candidate, other, contained, isLeft, head, isDropped, isForcedBack });
 }

@@ -121,7 +121,8 @@ export function createOrdering(deps: {
       if (event.kind === PROTECTION || event.kind === 'teardown') return reasons;
       const { repository, sha } = event;
       const branch = 'branch' in event ? event.branch : undefined;
-      const candidate = { cause: 'event', repository, branch, sha } as const;
+      const before = event.kind === 'push' ? event.before : undefined;
+      const candidate = { cause: 'event', repository, branch, sha, before } as const;
       for (const { loaded, verdict } of verdicts) {
         if (!verdict.matched) continue;
         const { spec } = loaded;
@@ -143,12 +144,13 @@ export function createOrdering(deps: {
       const { cause, lane, spec, repository, ref, sha } = run;
       // Their order is that of what GitHub has told of the pull request.
       if (pullOf(run) !== undefined) return undefined;
-      const late = await whyLateFor(lane, spec, run, signal);
+      const before = run.event === 'push' ? await pushes.before(run.delivery) : undefined;
+      const late = await whyLateFor(lane, spec, { ...run, before }, signal);
       if (late !== undefined) return late;
       // A workflow may have run for no branch: then intake has looked for one.
       if (cause !== 'event' || !ref.startsWith('refs/')) return undefined;
       // Of a push that was noted intake has seen that its branch has it.
-      if (begun || (await pushes.isNoted(run.delivery))) return undefined;
+      if (begun || before !== undefined) return undefined;
       const { head, reached } = await mirrors.standing(repository, ref, sha, { signal });
       if (reached === true) return undefined;
       const unreached = unreachedReason(ref, sha, head);

@@ -2,7 +2,10 @@ import type { Concurrency } from '../../model/deployment-spec.ts';
 import type { Run } from '../../model/run.ts';
 
 /** A revision that wants to be deployed. */
-export type Candidate = Pick<Run, 'cause' | 'repository' | 'branch' | 'sha'>;
+export type Candidate = Pick<Run, 'cause' | 'repository' | 'branch' | 'sha'> & {
+  /** Where its push found its branch; undefined where that is not known, and for what is no push. */
+  before?: string | undefined;
+};
 
 /** What git says of a candidate and of the revision that is deployed, or that waits to be. */
 export interface OrderFacts {
@@ -17,6 +20,8 @@ export interface OrderFacts {
   head: string | undefined;
   /** Neither revision contains the other, and the branch has the other one in its history, but not the candidate. */
   isDropped?: boolean;
+  /** The candidate's push has taken its branch back from the other one, which it has not come to again. */
+  isForcedBack?: boolean;
 }
 
 /** Why a candidate comes too late: the other revision contains it, or its branch was forced away from it. */
@@ -24,15 +29,15 @@ export type Lateness = 'contained' | 'dropped';
 
 /**
  * Whether a candidate would go backwards (G4), and why. Only what an event asks for can: a deployment by hand is a person's
- * decision. A revision that the other one contains came late, unless its branch was forced back to it and still stands
- * there; so did one that its branch was forced away from, to what has the other one. Tags do not move, so the release of an
+ * decision. A revision that the other one contains came late, unless its branch was forced back to it and stands
+ * there, or has gone on from there since; so did one that its branch was forced away from, to what has the other one. Tags do not move, so the release of an
  * older tag is late too; `rollback` deploys it all the same. The same revision once more is no way back: another trigger or a
  * changed spec may want it, unless the lane was taken back from it by hand. Pure.
  */
 export function whyLate(facts: OrderFacts): Lateness | undefined {
-  const { candidate, other, contained, isLeft, head, isDropped } = facts;
+  const { candidate, other, contained, isLeft, head, isDropped, isForcedBack } = facts;
   if (candidate.cause !== 'event' || (candidate.sha === other && !isLeft)) return undefined;
-  if (head === candidate.sha) return undefined;
+  if (head === candidate.sha || isForcedBack) return undefined;
   if (contained) return 'contained';
   return isDropped && head !== undefined ? 'dropped' : undefined;
 }

@@ -635,7 +635,7 @@ test('a push whose branch never has its commit is superseded in the end, takes n
       ['d2', 'superseded'],
     ],
   );
-  assert.equal(await store.pushes.isNoted('d2'), false);
+  assert.equal(await store.pushes.before('d2'), undefined);
 });
 
 test('a branch that git does not show forced back for long does not count as forced back', async (t) => {
@@ -648,7 +648,28 @@ test('a branch that git does not show forced back for long does not count as for
   await tried('d2', 1);
   await age('d2', 5 * MINUTE);
   await done('d2');
-  assert.equal(await store.pushes.isNoted('d2'), false);
+  assert.equal(await store.pushes.before('d2'), undefined);
+});
+
+test('a commit that its branch was forced back to is deployed although the branch has moved on since, with what no spec deploys', async (t) => {
+  const { deliver, commit, git, done, runs } = await createFixture(t);
+  const one = await commit({ 'src/a': '1' });
+  const two = await commit({ 'src/a': '2' });
+  await deliver('d1', 'main', two, undefined, one, ['src/a']);
+  await done('d1');
+  await git('reset', '--quiet', '--hard', one);
+  await git('push', '--quiet', '--force', 'origin', `${one}:refs/heads/main`);
+  const docs = await commit({ 'docs/a': '3' });
+  await deliver('d2', 'main', one, undefined, two);
+  await deliver('d3', 'main', docs, undefined, one, ['docs/a']);
+  await done('d3');
+  assert.deepEqual(
+    (await runs()).map(({ delivery, state }) => [delivery, state]),
+    [
+      ['d1', 'superseded'],
+      ['d2', 'queued'],
+    ],
+  );
 });
 
 test('a delivery that cannot be read is not given up within a day, however often it was tried', async (t) => {

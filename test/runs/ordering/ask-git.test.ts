@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { askWhyLate } from '../../../src/runs/ordering/ask-git.ts';
+import { NO_COMMIT } from '../../../src/model/push-history.ts';
 import { createFixture } from '../../git/fixture.ts';
 
 test('git itself says what contains what', async (context) => {
@@ -19,6 +20,18 @@ test('git itself says what contains what', async (context) => {
 
   await git('push', '--quiet', '--force', 'origin', `${older}:refs/heads/main`);
   assert.equal(await asks(older, newer), undefined, 'it is where the branch stands now');
+
+  await git('reset', '--quiet', '--hard', older);
+  const next = await commit({ 'docs/a': 'third\n' });
+  const back = (before: string) => {
+    const candidate = { cause: 'event', repository, branch: 'main', sha: older, before } as const;
+    return askWhyLate(mirrors, candidate, { sha: newer }, signal);
+  };
+  assert.equal(await back(newer), undefined, 'the branch has gone on from there');
+  assert.equal(await back(NO_COMMIT), 'contained', 'it was pushed before the other one');
+  assert.equal(await back(next), 'contained', 'it did not take the branch from the other one');
+  await git('push', '--quiet', '--force', 'origin', `${newer}:refs/heads/main`);
+  assert.equal(await back(newer), 'contained', 'the branch has come to the other one again');
 });
 
 test('a revision that its branch was forced away from is late for what the branch has now', async (context) => {

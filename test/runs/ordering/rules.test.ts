@@ -31,6 +31,7 @@ const decisions: [string, Partial<OrderFacts>, Lateness | undefined][] = [
   ['unless it stands there again', { contained: false, isDropped: true, head: SHA }, undefined],
   ['or is gone', { contained: false, isDropped: true, head: undefined }, undefined],
   ['a revision that its branch was forced back to is not late', { head: SHA }, undefined],
+  ['nor is one that its push has taken the branch back to', { isForcedBack: true }, undefined],
   ['the deployed revision itself is not late', { other: SHA, head: undefined }, undefined],
   [
     'the revision that was gone back from by hand is late',

@@ -92,7 +92,10 @@ export function recoveryContract(withStore: WithStore): void {
             [false, undefined],
           ],
         );
-        assert.deepEqual([await pushes.isNoted('d4'), await pushes.isNoted('d5')], [true, false]);
+        assert.deepEqual(
+          [await pushes.before('d4'), await pushes.before('d5')],
+          ['two', undefined],
+        );
       }),
     );
 
