@@ -20,6 +20,11 @@ const LOOK_EVERY_MS = 5000;
 const MOST_FAILURES = 12;
 /** How often what may have been started is looked for before it is started again, unless the other system wants more time. */
 const FIND_TRIES = 3;
+/** So often what may have been started is looked for that is to be cancelled, at the most. */
+const FIND_TO_END_MS = 2000;
+/** For a cancel, and for one that has to find what was started first. */
+const END_MS = 10_000;
+const FIND_AND_END_MS = 20_000;
 /** By how much the clock of another system may be behind. */
 const CLOCKS_DIFFER_MS = 3_600_000;
 
@@ -65,16 +70,19 @@ interface Pace {
 
 /**
  * Has another system do the step's work, and waits for its end. What was started is on the disk before it is waited for, so that
- * a step that goes on after a restart finds it and does not start it twice. A cancelled step cancels it; a controller that stops
- * leaves it going.
+ * a step that goes on after a restart finds it and does not start it twice. A cancelled step cancels it, also where its start was not
+ * answered yet; a controller that stops leaves it going.
  */
 export async function runRemote(
   { clock, lookEveryMs = LOOK_EVERY_MS, findTries = FIND_TRIES }: Pace,
   context: Pick<StepContext, 'signal' | 'timeoutMs' | 'kept' | 'keep' | 'log' | 'logAndKeep'>,
   connect: (signal: AbortSignal, output: RemoteOutput) => Remote,
 ): Promise<StepResult> {
+  const before = readKept(context.kept) as Kept | undefined;
+  /** What may have been started. */
+  let named = before;
   let begun: Begun | undefined;
-  const shown = (readKept(context.kept) as Kept | undefined)?.shown ?? { at: 0, more: 0 };
+  const shown = before?.shown ?? { at: 0, more: 0 };
   const output = createRemoteOutput(context, shown, (now) => {
     if (begun !== undefined) begun = { ...begun, shown: now };
     return JSON.stringify(begun);
@@ -83,7 +91,13 @@ export async function runRemote(
 
   async function follow(signal: AbortSignal): Promise<StepResult> {
     const system = remote(signal);
-    begun = await begin({ clock, lookEveryMs, findTries }, context, system, signal);
+    if (named === undefined) {
+      const fresh: Kept = { id: `mainsheet-${randomUUID()}`, at: clock.now() };
+      await context.keep(JSON.stringify(fresh));
+      named = fresh;
+    }
+    const pace = { clock, lookEveryMs, findTries };
+    begun = await begin(pace, context, system, { named, isNew: before === undefined }, signal);
     for (let failures = 0; ;) {
       let pauseMs = lookEveryMs;
       try {
@@ -110,7 +124,9 @@ export async function runRemote(
       return await follow(signal);
     } catch (error) {
       const isToEnd = signal.aborted && !isStopping(context.signal);
-      if (begun !== undefined && isToEnd) await end(context, remote, begun.work);
+      const pace = { clock, lookEveryMs: Math.min(lookEveryMs, FIND_TO_END_MS), findTries };
+      const started = begun ?? named;
+      if (started !== undefined && isToEnd) await end(pace, context, remote, started);
       throw error;
     }
   });
@@ -118,19 +134,17 @@ export async function runRemote(
 
 async function begin(
   pace: Required<Pace>,
-  context: Pick<StepContext, 'kept' | 'keep' | 'log'>,
+  context: Pick<StepContext, 'keep' | 'log'>,
   system: Remote,
+  { named, isNew }: { named: Kept; isNew: boolean },
   signal: AbortSignal,
 ): Promise<Begun> {
-  const kept = readKept(context.kept) as Kept | undefined;
-  if (kept?.work !== undefined) {
+  if (named.work !== undefined) {
     context.log('stdout', 'Going on with what was started before\n');
-    return { ...kept, work: kept.work };
+    return { ...named, work: named.work };
   }
-  const named: Kept = kept ?? { id: `mainsheet-${randomUUID()}`, at: pace.clock.now() };
-  if (kept === undefined) await context.keep(JSON.stringify(named));
   const look = async () => await find(pace, system, startOf(named), signal);
-  const found = kept === undefined ? undefined : await look();
+  const found = isNew ? undefined : await look();
   const work = found ?? (await start(context, system, named.id, look, signal));
   const begun: Begun = { ...named, work };
   await context.keep(JSON.stringify(begun));
@@ -188,12 +202,17 @@ function mayPass(error: unknown): boolean {
 
 /** With a signal of its own: that of the step is aborted already. */
 async function end(
+  pace: Required<Pace>,
   context: Pick<StepContext, 'log'>,
   remote: (signal: AbortSignal) => Remote,
-  work: string,
+  started: Kept,
 ): Promise<void> {
+  const signal = AbortSignal.timeout(started.work === undefined ? FIND_AND_END_MS : END_MS);
   try {
-    await remote(AbortSignal.timeout(10_000)).cancel(work);
+    const system = remote(signal);
+    const work = started.work ?? (await find(pace, system, startOf(started), signal));
+    if (work !== undefined) await system.cancel(work);
+    else context.log('stderr', 'It is not known whether it was started: nothing was found\n');
   } catch (error) {
     context.log('stderr', `It could not be cancelled: ${describeError(error)}\n`);
   }

@@ -81,16 +81,19 @@ interface System<Own extends Stand> {
 
 async function setUp<Own extends Stand>(t: TestContext, system: System<Own>) {
   const stand = system.stand();
-  const connection = { losesStart: false };
+  const connection = { losesStart: false, holdsStart: false };
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       const answer = (to: ServerResponse) =>
         stand.answer(request, Buffer.concat(chunks).toString(), to);
-      if (connection.losesStart && STARTS.test(request.url ?? '')) {
+      if ((connection.losesStart || connection.holdsStart) && STARTS.test(request.url ?? '')) {
         answer(new ServerResponse(request));
-        if (stand.starts.length > 0) return request.socket.destroy();
+        if (stand.starts.length > 0) {
+          if (connection.losesStart) request.socket.destroy();
+          return;
+        }
       }
       answer(response);
     });
@@ -226,6 +229,17 @@ for (const system of SYSTEMS) {
         assert.equal((await running).outcome, 'cancelled');
         assert.equal(stand.cancelled.length, cancelled);
       }
+    });
+
+    test('a step that is cancelled before its start was answered cancels what was started', async (t) => {
+      const { stand, connection, run } = await setUp<Stand>(t, system);
+      [stand.looks, connection.holdsStart] = [Infinity, true];
+      const stop = new AbortController();
+      const running = run({ signal: stop.signal });
+      while (stand.starts.length === 0) await new Promise(setImmediate);
+      stop.abort({ kind: 'cancel', reason: 'x' });
+      assert.equal((await running).outcome, 'cancelled');
+      assert.equal(stand.cancelled.length, 1);
     });
   });
 }
