@@ -297,11 +297,10 @@ test('a run that did nothing says of its commit what the run says that may still
   });
   const sha = 'c'.repeat(40);
   const told = async (run: string) =>
-    (await store.outbox.ofRun(run)).flatMap(({ callback: { kind, ...told } }) =>
-      kind === 'status' && 'state' in told && 'description' in told
-        ? `${told.state}: ${told.description}`
-        : [],
-    );
+    (await store.outbox.ofRun(run)).flatMap((entry) => {
+      const callback = entry.callback as AnyCallback;
+      return callback.kind === 'status' ? `${callback.state}: ${callback.description}` : [];
+    });
   await create('r1', { sha, state: 'blocked', reason: 'Waiting for 1 approval' });
   const reason = 'Superseded by ccccccc (run r1), whose delivery came later';
   await create('late', { sha, state: 'superseded', reason, finishedAt: NOW });
