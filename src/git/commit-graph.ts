@@ -15,10 +15,10 @@ interface Commit {
 }
 
 /**
- * Reads `rev-list --topo-order --parents HEAD ^below`, or the beginning of that. What is not in the list and leads to a commit in
- * it would be in the list, so within it nothing is left open.
+ * Reads `rev-list --topo-order --parents HEAD ^below`, or the `most` commits that it begins with. What is not in the list and leads
+ * to a commit in it would be in the list, so within it nothing is left open.
  */
-export function readGraph(text: string, below: string): CommitGraph {
+export function readGraph(text: string, below: string, most: number): CommitGraph {
   const commits = new Map<string, Commit>();
   for (const line of text.split('\n')) {
     const [sha = '', ...parents] = line.split(' ');
@@ -27,14 +27,16 @@ export function readGraph(text: string, below: string): CommitGraph {
 
   function leadsTo(from: string, to: string): boolean | undefined {
     if (from === to) return true;
-    const goal = commits.get(to);
+    // It comes after all of a list that was not cut off.
+    const isEnd = to === below && commits.size < most;
+    const goal = isEnd ? { place: commits.size } : commits.get(to);
     if (goal === undefined) return undefined;
     // The history of `below` has none of these commits.
     if (from === below) return false;
     const start = commits.get(from);
     if (start === undefined) return undefined;
     // The list is that one's history.
-    if (start.place === 0) return true;
+    if (start.place === 0 && !isEnd) return true;
     const seen = new Set<string>();
     const ahead = [from];
     for (let sha = ahead.pop(); sha !== undefined; sha = ahead.pop()) {

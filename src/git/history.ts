@@ -80,7 +80,7 @@ export async function standings(
   // 128: the commit is not there.
   const { exitCode, stdout } = await mirror.git(args, [0, 128]);
   if (exitCode !== 0) return { head, graph: NO_GRAPH };
-  const graph = readGraph(stdout.toString(), below);
+  const graph = readGraph(stdout.toString(), below, MOST_LISTED);
   for (const { after } of moves) if (graph.has(after)) mirror.remember(after);
   return { head, graph };
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { readGraph } from '../../src/git/commit-graph.ts';
 import { NO_COMMIT } from '../../src/model/push-history.ts';
 import { createRandom } from '../support/random.ts';
 import { createFixture } from './fixture.ts';
@@ -33,7 +34,7 @@ test('one list of a history with merges says of each two commits what git says, 
       for (const to of shas) {
         const answer = found.graph.leadsTo(from, to);
         if (answer !== undefined) assert.equal(answer, histories.get(from)?.has(to));
-        const isOpen = from !== to && !(listed.includes(to) && [...listed, below].includes(from));
+        const isOpen = from !== to && ![from, to].every((sha) => [...listed, below].includes(sha));
         assert.equal(answer === undefined, isOpen, 'within the list nothing is left open');
       }
     }
@@ -48,7 +49,14 @@ test('pushes that are told of with gaps and out of order are found in one list',
   const { head = '', graph } = await mirrors.standings(repository, MAIN, [5, 1, 3].map(move));
   assert.equal(head, shas[5]);
   const answers = shas.map((sha) => graph.leadsTo(head, sha));
-  assert.deepEqual(answers, [undefined, true, true, true, true, true]);
+  assert.deepEqual(answers, [true, true, true, true, true, true]);
+});
+
+test('a list that was cut off leaves open what leads to the commit that it was to end at', () => {
+  const list = 'three two\ntwo one\n';
+  assert.equal(readGraph(list, 'one', 3).leadsTo('three', 'one'), true);
+  assert.equal(readGraph(list, 'one', 2).leadsTo('three', 'one'), undefined);
+  assert.equal(readGraph(list, 'one', 2).leadsTo('three', 'two'), true);
 });
 
 test('where there is nothing to begin the list from, only the branch is told of', async (t) => {

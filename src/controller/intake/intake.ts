@@ -183,7 +183,12 @@ export function createIntake(deps: {
       return outcome;
     },
     accepted({ id, event, repository, outcome }) {
-      if (outcome === undefined) return wake();
+      if (outcome === undefined) {
+        idle.wake();
+        // Of a repository that is worked on nothing is claimed before that is over, which wakes it.
+        if (repository === undefined || !busy.has(repository.toLowerCase())) loop.wake();
+        return;
+      }
       if (outcome.isUnreadable) warnOf(id, event, outcome);
       logger.debug({ delivery: id, event, summary: outcome.summary }, 'delivery processed');
       news.publish({ kind: 'delivery', delivery: id, repository });

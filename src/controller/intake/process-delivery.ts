@@ -1,7 +1,7 @@
 import { backoffDelay } from '../../lib/backoff.ts';
 import type { Broadcast } from '../../lib/broadcast.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { describeError, RetryableError, TerminalError } from '../../lib/errors.ts';
+import { describeError, errorCode, RetryableError, TerminalError } from '../../lib/errors.ts';
 import { noFailpoint, type Failpoint } from '../../lib/failpoint.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Delivery, DeliveryOutcome } from '../../model/delivery.ts';
@@ -89,7 +89,7 @@ export function createProcessDelivery(deps: {
           const since = attempts === 1 ? claimed.delivery.receivedAt : undefined;
           const group = attempts === 1 ? await deps.judgeTogether(claimed, held) : undefined;
           const judgement = group?.first ?? (await judge(name, payload, held, patient, since));
-          const late = await ordering.overtaken(judgement, held);
+          const late = await overtakenBy(judgement, group, held);
           return { judged: judgement, overtaken: late, together: group };
         },
       );
@@ -130,6 +130,23 @@ export function createProcessDelivery(deps: {
         await store.inbox.postpone(id, clock.now() + delay, summary, attempts, aside);
       }
     }
+  }
+
+  /** As `Ordering`: git is asked what is not known of the group. */
+  async function overtakenBy(
+    judged: Judged,
+    group: JudgedPushes | undefined,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, string>> {
+    if (group !== undefined) {
+      try {
+        const rules = createOrdering({ store, mirrors: group.known, clock });
+        return await rules.overtaken(judged, signal);
+      } catch (error) {
+        if (errorCode(error) !== 'not-known') throw error;
+      }
+    }
+    return await ordering.overtaken(judged, signal);
   }
 
   /**

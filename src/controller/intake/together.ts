@@ -1,5 +1,6 @@
 import type { Clock } from '../../lib/clock.ts';
 import { RetryableError, TerminalError } from '../../lib/errors.ts';
+import { createFairTurn } from '../../lib/fair-turn.ts';
 import { NO_GRAPH, type CommitGraph } from '../../git/commit-graph.ts';
 import type { Mirrors } from '../../git/mirrors.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
@@ -13,7 +14,7 @@ import type { Judged } from './judged.ts';
 import { wantsStanding, type Resolve } from './resolve.ts';
 
 /** Pushes that are judged together, and bytes of their payloads. */
-const MOST = 100;
+const MOST = 250;
 const MOST_BYTES = 8 * 1024 * 1024;
 
 /** Pushes of one branch in the order they came, each with the verdicts on it. */
@@ -46,12 +47,11 @@ export function createJudgeTogether(deps: {
 
   /** A push of which the payload leaves open only whether its branch has it. */
   async function read(
-    { delivery, payload: text }: ClaimedDelivery,
+    { delivery, payload }: ClaimedDelivery,
     recognize: Recognize,
   ): Promise<Push | undefined> {
     try {
-      const payload = JSON.parse(text) as Json;
-      const { event, candidates } = await recognize(delivery.event, payload);
+      const { event, candidates } = await recognize(delivery.event, JSON.parse(payload) as Json);
       if (event.kind !== 'push' || event.branch === undefined || event.deleted) return undefined;
       const specs = candidates.map(({ spec }) => spec);
       if (event.sha === undefined || needsChangedPaths(specs, event)) return undefined;
@@ -77,20 +77,23 @@ export function createJudgeTogether(deps: {
   }
 
   async function judge(push: Push, look: Look, signal: AbortSignal): Promise<Judged | undefined> {
-    const { event, sha, candidates, payload } = push;
+    const { event, sha, candidates } = push;
     if (wantsStanding(event, candidates) && look(sha) === undefined) return undefined;
+    const payload = JSON.parse(push.payload) as Json;
     const resolved = await resolve(event, payload, candidates, signal, true, undefined, look);
     return await judgedBy({ event: resolved, candidates }, payload);
   }
 
   return async (claimed, signal) => {
     const recognize = deps.recognize.atOneMoment();
+    const fairTurn = createFairTurn();
     const first = await read(claimed, recognize);
     if (first === undefined) return undefined;
     const { repository, ref } = first.event;
     const waiting = await inbox.following(claimed.delivery, clock.now(), MOST, MOST_BYTES);
     const behind: (Push & { waiting: WaitingDelivery })[] = [];
     for (const one of waiting) {
+      await fairTurn();
       const push = await read(one, recognize);
       if (push?.event.repository !== repository || push.event.ref !== ref) break;
       behind.push({ ...push, waiting: one });
@@ -109,6 +112,7 @@ export function createJudgeTogether(deps: {
     if (judged === undefined) return undefined;
     const following: { waiting: WaitingDelivery; judged: Judged }[] = [];
     for (const push of behind) {
+      await fairTurn();
       // What cannot be answered now has a turn of its own.
       const own = await judge(push, look, signal).catch(() => undefined);
       if (own === undefined) break;
@@ -122,7 +126,8 @@ interface Push {
   event: PushEvent;
   sha: string;
   candidates: LoadedSpec[];
-  payload: Json;
+  /** JSON: what a hundred of these are made of is not to be in memory while git is asked. */
+  payload: string;
 }
 
 /** What git said of the branch. */

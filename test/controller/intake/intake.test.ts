@@ -127,6 +127,7 @@ async function createFixture(
     return await asked(event, ...rest);
   };
   const failing = new Set<string>();
+  const ancestry = { asked: 0 };
   const flood = { size: 0, repository: 'acme/other' };
   const intake = createIntake({
     whyNoPlan: () => 'no plans here',
@@ -141,7 +142,17 @@ async function createFixture(
     } as never,
     mirrors,
     resolve,
-    ordering: createOrdering({ store, mirrors, clock }),
+    ordering: createOrdering({
+      store,
+      clock,
+      mirrors: {
+        ...mirrors,
+        async isAncestor(...question) {
+          ancestry.asked += 1;
+          return await mirrors.isAncestor(...question);
+        },
+      },
+    }),
     transitions: createTransitions({
       store,
       specOf: async () => sampleLoaded({ gates }).spec,
@@ -198,6 +209,7 @@ async function createFixture(
     store,
     log,
     unreadable,
+    ancestry,
     stop,
     /** Deliveries that can be neither closed nor put back; each is taken out when that was tried. */
     failing,
@@ -316,6 +328,7 @@ for (const [engine, open] of bothEngines()) {
     await pushTogether(fixture);
     await done('d5');
     assert.equal(fetches(), 2, 'of the one before them, and of all others');
+    assert.equal(fixture.ancestry.asked, 0, 'the list of commits says what comes after what');
     const states = (await runs()).map(({ delivery, state }) => `${delivery} ${state}`);
     const older = ['d0', 'd1', 'd2', 'd3', 'd4'].map((id) => `${id} superseded`);
     assert.deepEqual(states, [...older, 'd5 queued']);
