@@ -1,15 +1,15 @@
 import type { Clock } from '../lib/clock.ts';
+import { createAtOnce } from './at-once.ts';
 import type { Viewer } from './auth/viewer.ts';
 import { ProblemError } from './problem.ts';
 import { createRateLimit } from './rate-limit.ts';
 
 const MINUTE_MS = 60_000;
-/** Of one person, in all their sessions. */
-const OF_PERSON = { atOnce: 4, rate: { count: 60, perMs: MINUTE_MS } };
-/** Of the admin token with its sessions, and of each of `MAINSHEET_ADMINS`. */
-const OF_ADMINISTRATOR = { atOnce: 16, rate: { count: 240, perMs: MINUTE_MS } };
-/** Of all persons together: with GitHub everyone may log in. */
-const ALL_AT_ONCE = 24;
+const AT_ONCE = { ofPerson: 4, ofPeople: 24, ofAdministrator: 16 };
+const RATES = {
+  person: { count: 60, perMs: MINUTE_MS },
+  administrator: { count: 240, perMs: MINUTE_MS },
+};
 
 /**
  * Answers a question for which much has to be read: so many at once and in a minute for one viewer. Throws ProblemError
@@ -22,26 +22,17 @@ export type AskCostly = <Answer>(
 
 export function createAskCostly(clock: Pick<Clock, 'elapsed'>): AskCostly {
   const limit = createRateLimit(clock);
-  const underWay = new Map<string, number>();
-  let ofAll = 0;
-
-  return async ({ actor, visible }, answer) => {
-    const isPerson = visible !== undefined;
-    const { atOnce, rate } = isPerson ? OF_PERSON : OF_ADMINISTRATOR;
-    const own = underWay.get(actor) ?? 0;
-    if (own >= atOnce || (isPerson && ofAll >= ALL_AT_ONCE)) throw tooMany('at once', 1);
-    const waitMs = limit.wait(actor, rate);
-    if (waitMs > 0) throw tooMany('within a minute', Math.ceil(waitMs / 1000));
-    limit.take(actor, rate);
-    underWay.set(actor, own + 1);
-    if (isPerson) ofAll += 1;
+  const enter = createAtOnce(AT_ONCE, () => tooMany('at once', 1));
+  return async (viewer, answer) => {
+    const leave = enter(viewer);
     try {
+      const rate = RATES[viewer.visible === undefined ? 'administrator' : 'person'];
+      const waitMs = limit.wait(viewer.actor, rate);
+      if (waitMs > 0) throw tooMany('within a minute', Math.ceil(waitMs / 1000));
+      limit.take(viewer.actor, rate);
       return await answer();
     } finally {
-      const left = (underWay.get(actor) ?? 1) - 1;
-      if (left > 0) underWay.set(actor, left);
-      else underWay.delete(actor);
-      if (isPerson) ofAll -= 1;
+      leave();
     }
   };
 }

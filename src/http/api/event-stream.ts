@@ -17,7 +17,7 @@ export interface EventStream {
   end(): void;
 }
 
-/** Makes the answer an event stream, which tells of nothing that is not on the disk. It ends when its viewer may no longer have it: `Standing`. Throws as `OpenAnswers`. */
+/** Makes the answer an event stream, which tells of nothing that is not on the disk. It ends when its viewer may no longer have it: `Standing`. Throws as `createOpenAnswers`. */
 export function eventStream(ctx: Context, flushed: Barrier): EventStream {
   const standing = standingOf(ctx);
   const leave = standing.enter();

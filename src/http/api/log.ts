@@ -18,7 +18,7 @@ const JUDGED_FOR_MS = 10_000;
 
 /**
  * A run's whole log as text, read from the store as the client takes it, for as long as they may see the run: the answer breaks off
- * when they may no more. Throws as `OpenAnswers`.
+ * when they may no more. Throws as `createOpenAnswers`.
  */
 export function logText(
   ctx: Context,

@@ -4,7 +4,7 @@ import { hasAccess } from './bearer.ts';
 import type { SessionCookie } from './cookie.ts';
 import { SESSION_MS, type LoggedIn, type LogIns } from './log-ins.ts';
 import { checkSameOrigin } from './same-origin.ts';
-import type { OpenAnswers } from './open-answers.ts';
+import type { Enter } from '../at-once.ts';
 import type { RightsWatch, Standing } from './standing.ts';
 import { administrator, viewerOf as viewerIn, type Viewer } from './viewer.ts';
 import type { ViewerOf } from './viewers.ts';
@@ -23,7 +23,7 @@ export function createAuthenticate(deps: {
   publicUrl: string | undefined;
   viewerOf: ViewerOf | undefined;
   rights: RightsWatch;
-  openAnswers: OpenAnswers;
+  openAnswers: Enter;
 }): Authenticate {
   const { token, logIns, cookie, publicUrl, viewerOf, rights, openAnswers } = deps;
 
@@ -35,7 +35,7 @@ export function createAuthenticate(deps: {
   function standingIn(ctx: Context, id: string, { githubId }: LoggedIn): Standing {
     const changed = githubId === undefined ? undefined : rights.begin();
     return {
-      enter: () => openAnswers.enter(viewerIn(ctx)),
+      enter: () => openAnswers(viewerIn(ctx)),
       follow(end) {
         const stops = [logIns.follow(id, end), changed?.follow(end)];
         return () => stops.forEach((stop) => stop?.());
@@ -53,7 +53,7 @@ export function createAuthenticate(deps: {
       const viewer = administrator('admin');
       // Another token takes another process.
       ctx.state['standing'] = {
-        enter: () => openAnswers.enter(viewer),
+        enter: () => openAnswers(viewer),
         follow: () => () => undefined,
         again: async () => viewer,
       } satisfies Standing;

@@ -8,7 +8,7 @@ const LONGEST_MS = 5 * 60_000;
 
 /** Of a request whose answer takes long: whether its viewer may have it, and still may. */
 export interface Standing {
-  /** Counts an answer that stays open: `OpenAnswers`. Returns how to end that. */
+  /** Counts an answer that stays open: `createOpenAnswers`. Returns how to end that. */
   enter(): () => void;
   /**
    * Calls `end` once the session has ended (`SessionWatch`), and for a user of GitHub when rights may have changed since they were

@@ -144,19 +144,19 @@ test('streams and downloads of logs are counted for each person, all people and 
   const open = createOpenAnswers();
   const full = { status: 429, code: 'too-many-streams', headers: { 'Retry-After': '30' } };
   const fill = (viewer: { actor: string; visible: string[] | undefined }, count: number) =>
-    Array.from({ length: count }, () => open.enter(viewer));
+    Array.from({ length: count }, () => open(viewer));
   const person = (at: number) => ({ actor: `github:p${at}`, visible: [] });
   const [leave] = fill(person(0), 50);
-  assert.throws(() => open.enter(person(0)), full);
+  assert.throws(() => open(person(0)), full);
   leave?.();
   leave?.();
   fill(person(0), 1);
-  assert.throws(() => open.enter(person(0)), full);
+  assert.throws(() => open(person(0)), full);
   for (let at = 1; at < 20; at += 1) fill(person(at), 50);
-  assert.throws(() => open.enter(person(20)), full);
+  assert.throws(() => open(person(20)), full);
   const admin = { actor: 'admin', visible: undefined };
   fill(admin, 1000);
-  assert.throws(() => open.enter(admin), full);
+  assert.throws(() => open(admin), full);
 });
 
 test('a person has fifty streams and no more, whatever they are of; the end of one makes room', async (t) => {
