@@ -3,9 +3,7 @@ import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
 import { createAudit } from './audit.ts';
 import { barrierOf, type Barrier } from './barrier.ts';
 import { createBatches } from './batches.ts';
-import { createBranchHeads } from './branch-heads.ts';
 import { createChains } from './chains.ts';
-import { createCommits } from './commits.ts';
 import { createDeployed } from './deployed.ts';
 import { createCursors } from './cursors.ts';
 import type { Engine } from './engine.ts';
@@ -26,7 +24,7 @@ import { createPlans } from './plans.ts';
 import { createPreviews } from './previews.ts';
 import { createPauses } from './pauses.ts';
 import { createProbe } from './probe.ts';
-import { createPushes } from './pushes.ts';
+import { createBranchHeads, createPushes } from './pushes.ts';
 import { createRepositories, keepNames } from './repositories.ts';
 import { createRetention } from './retention.ts';
 import { createRuns } from './runs.ts';
@@ -213,7 +211,6 @@ function createOthers(db: Db) {
     repositories: keepNames(createRepositories(db), engineOf(db) === 'postgres'),
     retention: createRetention(db),
     pastDeliveries: createPastDeliveries(db),
-    commits: createCommits(db),
     deployed: createDeployed(db),
     insights: createInsights(db),
     githubWrites: createGitHubWrites(db),

@@ -2,18 +2,6 @@ import { queries, type Db, type Queries, type Row } from './query.ts';
 
 type Statement = Parameters<Queries['all']>;
 
-/** How a model is kept in the rows of a table. */
-export interface Mapping<Model> {
-  read(row: Row): Model;
-  /** The columns of these fields. */
-  write(fields: Partial<Model>): Row;
-  /** `Queries` of which the rows are read. */
-  of(db: Db): {
-    all(...statement: Statement): Promise<Model[]>;
-    first(...statement: Statement): Promise<Model | undefined>;
-  };
-}
-
 /**
  * The one rule for rows: a column is called as its field in snake_case and `null` is undefined. What differs is said:
  * fields that are called otherwise, fields that are JSON text or flags (0 or 1), and columns that are no fields of the model.
@@ -25,7 +13,7 @@ export function createMapping<Model extends object>(
     flags?: readonly (keyof Model & string)[];
     others?: readonly string[];
   } = {},
-): Mapping<Model> {
+) {
   const { names = {}, json = [], flags = [], others = [] } = differs;
   const isJson = new Set<string>(json);
   const isFlag = new Set<string>(flags);
@@ -67,19 +55,22 @@ export function createMapping<Model extends object>(
 
   return {
     read,
-    of(db) {
+    /** The columns of these fields. */
+    write: (fields: Partial<Model>): Row =>
+      Object.fromEntries(
+        Object.entries(fields).map(([field, value]) => [columnOf(field), toColumn(field, value)]),
+      ),
+    /** `Queries` of which the rows are read. */
+    of(db: Db) {
       const { all, first } = queries(db);
       return {
-        all: async (...statement) => (await all<Row>(...statement)).map(read),
-        async first(...statement) {
+        all: async (...statement: Statement): Promise<Model[]> =>
+          (await all<Row>(...statement)).map(read),
+        async first(...statement: Statement): Promise<Model | undefined> {
           const row = await first<Row>(...statement);
           return row && read(row);
         },
       };
     },
-    write: (model) =>
-      Object.fromEntries(
-        Object.entries(model).map(([field, value]) => [columnOf(field), toColumn(field, value)]),
-      ),
   };
 }

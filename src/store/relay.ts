@@ -17,16 +17,6 @@ const ANSWER_WITHIN_MS = 10_000;
 /** News that wait to be sent at most; what is more is left out, because those that wait for it look by themselves too. */
 const MOST_WAITING = 1000;
 
-/**
- * Carries news between the processes that share a PostgreSQL database, over one connection of its own that is made again
- * when it breaks, or when the server has no answer any more. Until then nothing is heard or said, and nothing is lost by
- * that: every listener looks by itself now and then, and the store holds the truth.
- */
-export interface Relay {
-  /** Works until `signal` aborts; resolves when what is waiting has been said, or soon after. Never rejects. */
-  run(signal: AbortSignal): Promise<void>;
-}
-
 /** The connection that is listened on, and what is to be told when it is of no use any more. */
 interface Line {
   connection: Client;
@@ -34,7 +24,9 @@ interface Line {
 }
 
 /**
- * `askEveryMs`: how often the server is asked for a sign of life (default 30 s). `answerWithinMs`: when whatever it was asked has
+ * Carries news between the processes that share a PostgreSQL database, over one connection of its own that is made again
+ * when it breaks, or when the server has no answer any more. Until then nothing is heard or said, and nothing is lost by
+ * that: every listener looks by itself now and then, and the store holds the truth. `askEveryMs`: how often the server is asked for a sign of life (default 30 s). `answerWithinMs`: when whatever it was asked has
  * no answer after that, the connection is made again (default 10 s).
  */
 export function createRelay(deps: {
@@ -44,7 +36,7 @@ export function createRelay(deps: {
   logger: Logger;
   askEveryMs?: number;
   answerWithinMs?: number;
-}): Relay {
+}) {
   const { news, clock, logger } = deps;
   const { askEveryMs = ASK_EVERY_MS, answerWithinMs = ANSWER_WITHIN_MS } = deps;
   /** Names this process: what it has said itself it has heard already. */
@@ -142,7 +134,8 @@ export function createRelay(deps: {
   }
 
   return {
-    async run(signal) {
+    /** Works until `signal` aborts; resolves when what is waiting has been said, or soon after. Never rejects. */
+    async run(signal: AbortSignal): Promise<void> {
       const unsubscribe = news.subscribe(say);
       while (!signal.aborted) {
         try {

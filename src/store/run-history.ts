@@ -8,6 +8,8 @@ import { ACTIVE, ENDED, runs } from './run-rows.ts';
 
 /** Revisions that a run by hand is known to have left behind: each is one question to git. */
 const MOST_LEFT = 20;
+/** Runs that are told of one commit, the newest. */
+const MOST_OF_COMMIT = 50;
 /** Newest runs of a lane among which one of a later delivery is looked for: it was made just now, or others have been since. */
 const MOST_LATER = 100;
 /** Newest successes of a lane among which a rollback finds what it goes back to. */
@@ -57,6 +59,12 @@ export function createRunHistory(db: Db) {
         ${when(filter.environment, (environment) => sql`and environment = ${environment}`)}`;
       return pageOf(db, 'runs', request, which, runs.read);
     },
+
+    /** Runs of a commit, by its name or seven letters of it and more, newest first. `names`: of these repositories alone. */
+    ofCommit: (names: readonly string[] | undefined, sha: string) =>
+      read.all`select * from runs where sha >= ${sha} and sha < ${`${sha}g`}
+        ${when(names, (some) => sql`and lower(repository) in ${list(some.map((name) => name.toLowerCase()))}`)}
+        order by seq desc limit ${MOST_OF_COMMIT}`,
 
     /** The repositories that have runs, in small letters: at most `limit`, found by one look into the index for each. */
     repositories: (limit: number) =>

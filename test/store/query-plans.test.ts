@@ -168,11 +168,15 @@ describe('with ten thousand closed rows', () => {
       () => store.inbox.list(PAGE, { state: 'failed', visible: ['a/b'] }),
     ],
     [
-      'commits.deliveries',
+      'pastDeliveries.naming',
       ['COVERING INDEX deliveries_narrow'],
-      () => store.commits.deliveries(['a/b'], 'abcdef0', ['hook:x']),
+      () => store.pastDeliveries.naming(['a/b'], 'abcdef0', ['hook:x']),
     ],
-    ['commits.pull', ['COVERING INDEX deliveries_narrow'], () => store.commits.pull(['a/b'], 7)],
+    [
+      'pastDeliveries.ofPull',
+      ['COVERING INDEX deliveries_narrow'],
+      () => store.pastDeliveries.ofPull(['a/b'], 7),
+    ],
     [
       'outbox.list of the dead for a person',
       ['outbox_dead', 'sqlite_autoindex_runs_1'],

@@ -1,7 +1,7 @@
 import { sameRepository, type Json } from '../../model/event.ts';
 import type { Run } from '../../model/run.ts';
 import type { Catalog } from '../../spec/catalog.ts';
-import type { NamingDelivery } from '../../store/commits.ts';
+import type { PastDelivery } from '../../store/past-deliveries.ts';
 import type { Store } from '../../store/index.ts';
 import { elsewhere } from '../../lib/names.ts';
 import { pullCommits, type PullCommit } from './pull-commits.ts';
@@ -38,7 +38,7 @@ type CanSee = (repository: string | undefined) => boolean;
 
 export function createAsk(deps: {
   why: AskWhy;
-  store: Pick<Store, 'commits' | 'runs' | 'repositories'>;
+  store: Pick<Store, 'pastDeliveries' | 'runs' | 'repositories'>;
   catalog: Pick<Catalog, 'current' | 'forRepository'>;
 }): Ask {
   const { why, store, catalog } = deps;
@@ -67,14 +67,16 @@ export function createAsk(deps: {
 
   /** Where the commit is known, by the name that a spec or a run has for the repository. What may not be seen changes nothing, the time too. */
   async function whereIs(sha: string, canSee: CanSee): Promise<string[]> {
-    const runs = (await store.commits.runs(undefined, sha)).filter((run) => canSee(run.repository));
+    const runs = (await store.runs.ofCommit(undefined, sha)).filter((run) =>
+      canSee(run.repository),
+    );
     if (runs.length > 0) return distinct(runs.map(({ repository }) => repository));
-    const deliveries = await store.commits.deliveries(undefined, sha);
+    const deliveries = await store.pastDeliveries.naming(undefined, sha);
     const bringing = deliveries.filter((one) => readNames(one, sha).isNamed);
     return distinct(bringing.flatMap((one) => spelled(one) ?? [])).filter(canSee);
   }
 
-  function spelled({ repository }: NamingDelivery): string | undefined {
+  function spelled({ repository }: PastDelivery): string | undefined {
     if (repository === undefined) return undefined;
     if (repository.includes(':') && elsewhere(repository) === undefined) return undefined;
     return catalog.forRepository(repository)[0]?.spec.repository ?? repository;
@@ -86,7 +88,7 @@ export function createAsk(deps: {
     canSee: CanSee,
   ): Promise<AskedCommit[]> {
     const names = [...new Set([repository, ...(await store.repositories.namesOf(repository))])];
-    const deliveries = await store.commits.pull(names, number);
+    const deliveries = await store.pastDeliveries.ofPull(names, number);
     const payloads = deliveries.map(({ payload }) => JSON.parse(payload) as Json);
     return await explain(repository, pullCommits(payloads, number), canSee);
   }

@@ -161,7 +161,7 @@ async function judge(
   result: BacktestResult,
 ): Promise<void> {
   result.deliveries += 1;
-  const decisions = delivery.outcome.specs.filter(({ spec }) => only?.has(spec) ?? true);
+  const decisions = (delivery.outcome?.specs ?? []).filter(({ spec }) => only?.has(spec) ?? true);
   const then = new Map(decisions.map((decided) => [decided.spec, decided]));
   if (recognize === undefined && then.size === 0) return;
   const payload = JSON.parse(delivery.payload) as Json;

@@ -11,7 +11,7 @@ import type { Reason } from '../../model/verdict.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Chain } from '../../store/chains.ts';
 import { saysOf, type Said } from '../../spec/says.ts';
-import type { NamingDelivery } from '../../store/commits.ts';
+import type { PastDelivery } from '../../store/past-deliveries.ts';
 import type { Environment } from '../../store/environments.ts';
 import type { Store } from '../../store/index.ts';
 import { toEvent } from '../../sources/events.ts';
@@ -71,7 +71,10 @@ export type AskWhy = (
 ) => Promise<Why[]>;
 
 export function createWhy(deps: {
-  store: Pick<Store, 'commits' | 'environments' | 'repositories' | 'chains' | 'inbox' | 'runs'>;
+  store: Pick<
+    Store,
+    'pastDeliveries' | 'environments' | 'repositories' | 'chains' | 'inbox' | 'runs'
+  >;
   catalog: Pick<Catalog, 'forRepository'>;
 }): AskWhy {
   const { store, catalog } = deps;
@@ -114,7 +117,7 @@ export function createWhy(deps: {
     if (canSee?.(repository) === false) return [];
     const names = [...new Set([repository, ...(await store.repositories.namesOf(repository))])];
     const [runs, environments] = await Promise.all([
-      store.commits.runs(names, sha),
+      store.runs.ofCommit(names, sha),
       store.environments.list(),
     ]);
     const chains = await store.chains.ofRuns(runs.map(({ id }) => id));
@@ -124,8 +127,9 @@ export function createWhy(deps: {
       .flatMap(({ on }) => (on.hooks ?? []).map(({ id }) => hookEventName(id)))
       .filter((event) => canSee?.(event) ?? true);
     // They are many and large: only for a spec without a run.
-    let looked: Promise<NamingDelivery[]> | undefined;
-    const deliveries = () => (looked ??= store.commits.deliveries(names, sha, [...new Set(hooks)]));
+    let looked: Promise<PastDelivery[]> | undefined;
+    const deliveries = () =>
+      (looked ??= store.pastDeliveries.naming(names, sha, [...new Set(hooks)]));
     const current = new Map(specs.map((spec) => [spec.name, spec.environment]));
     // A spec that is gone still answers for what it did.
     for (const run of runs) {
@@ -228,14 +232,14 @@ function whatBlocks({ id, reason }: Run): string {
 function byDeliveries(
   spec: string,
   sha: string,
-  deliveries: readonly NamingDelivery[],
+  deliveries: readonly PastDelivery[],
 ): Found | undefined {
   const found = deliveries.flatMap((delivery) => byDelivery(spec, sha, delivery) ?? []);
   // What the spec has decided says more than what came to nothing before it.
   return found.find(({ reasons }) => reasons.length > 0) ?? found[0];
 }
 
-function byDelivery(spec: string, sha: string, delivery: NamingDelivery): Found | undefined {
+function byDelivery(spec: string, sha: string, delivery: PastDelivery): Found | undefined {
   if (hookOfEvent(delivery.event) !== undefined) return byHook(spec, sha, delivery);
   const { newest, isNewest, isNamed } = readNames(delivery, sha);
   if (!isNamed) return undefined;
@@ -262,7 +266,7 @@ function byDelivery(spec: string, sha: string, delivery: NamingDelivery): Found 
 }
 
 /** A request to a hook deploys what a ref is at, whichever commits it names. */
-function byHook(spec: string, sha: string, delivery: NamingDelivery): Found | undefined {
+function byHook(spec: string, sha: string, delivery: PastDelivery): Found | undefined {
   const decided = delivery.outcome?.specs.find((one) => one.spec === spec);
   if (decided === undefined) return undefined;
   const base = { ...NOTHING, delivery: delivery.id, reasons: decided.verdict.reasons };
@@ -285,7 +289,7 @@ function notMatched({ spec, verdict }: DeliveryOutcome['specs'][number], sha: st
 }
 
 /** Whether a delivery that has a commit's name in it brought the commit, and which was the newest that it brought. */
-export function readNames({ event: name, payload: text }: NamingDelivery, sha: string) {
+export function readNames({ event: name, payload: text }: PastDelivery, sha: string) {
   const payload = JSON.parse(text) as Json;
   const event = toEvent(name, payload);
   const newest =
