@@ -1,23 +1,20 @@
+import { sql } from 'kysely';
 import { createMapping } from './mapping.ts';
 import { queries, values, type Db } from './query.ts';
 
-/** A run that gathers events. */
+/** A run that gathers events, with what they have in common. */
 export interface OpenBatch {
   /** The run, and the batch's own id. */
   run: string;
+  spec: string;
+  lane: string;
+  /** Empty: the spec gathers all events of the lane. */
+  key: string;
   /** When it ends, in milliseconds since the epoch. */
   closesAt: number;
   events: number;
   /** Of the payloads of all its events. */
   bytes: number;
-}
-
-/** A run that gathers events, with what they have in common. */
-export interface GatheringBatch extends OpenBatch {
-  spec: string;
-  lane: string;
-  /** Empty: the spec gathers all events of the lane. */
-  key: string;
 }
 
 /** What a batch took, and until when. */
@@ -28,7 +25,11 @@ export interface BatchView {
   closedAt: number | undefined;
 }
 
-const mapping = createMapping<GatheringBatch>({ names: { run: 'run_id' } });
+const mapping = createMapping<OpenBatch>({ names: { run: 'run_id' } });
+
+const OPEN = sql`select run_id, spec, lane, key, closes_at, bytes,
+    (select count(*) from batch_deliveries d where d.batch = batches.run_id) as events
+  from batches where closed_at is null`;
 
 /** Runs that gather events before they start. What is asked here stays true only with the lock of the lane. */
 export function createBatches(db: Db) {
@@ -36,21 +37,14 @@ export function createBatches(db: Db) {
   const gathering = mapping.of(db);
   return {
     /** The one that gathers events of this spec, lane and key. */
-    open: (spec: string, lane: string, key: string): Promise<OpenBatch | undefined> =>
-      gathering.first`
-        select run_id, closes_at, bytes,
-          (select count(*) from batch_deliveries d where d.batch = batches.run_id) as events
-        from batches
-        where spec = ${spec} and lane = ${lane} and key = ${key} and closed_at is null`,
+    open: (spec: string, lane: string, key: string) =>
+      gathering.first`${OPEN} and spec = ${spec} and lane = ${lane} and key = ${key}`,
 
     /** Every one that gathers events, the one that ends first before the others. */
     gathering: (most: number) =>
-      gathering.all`
-        select run_id, spec, lane, key, closes_at, bytes,
-          (select count(*) from batch_deliveries d where d.batch = batches.run_id) as events
-        from batches where closed_at is null order by closes_at, run_id limit ${most}`,
+      gathering.all`${OPEN} order by closes_at, run_id limit ${most}`,
 
-    async begin(batch: Omit<GatheringBatch, 'events' | 'bytes'>): Promise<void> {
+    async begin(batch: Omit<OpenBatch, 'events' | 'bytes'>): Promise<void> {
       await change`insert into batches ${values([mapping.write({ ...batch, bytes: 0 })])}`;
     },
 

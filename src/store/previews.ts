@@ -43,12 +43,7 @@ export function createPreviews(db: Db) {
 
     /** What is known of it now. */
     async note(preview: Preview): Promise<void> {
-      const { delivery } = preview;
-      const row = mapping.write({
-        ...preview,
-        repository: preview.repository.toLowerCase(),
-        delivery,
-      });
+      const row = mapping.write({ ...preview, repository: preview.repository.toLowerCase() });
       await change`insert into previews ${inPlace(['spec', 'repository', 'number'], [row])}`;
     },
 

@@ -1,7 +1,7 @@
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import { nextTime, scheduleEventName, type ScheduleTrigger } from '../../model/schedule.ts';
 import type { Run } from '../../model/run.ts';
-import type { GatheringBatch } from '../../store/batches.ts';
+import type { OpenBatch } from '../../store/batches.ts';
 import type { Chain } from '../../store/chains.ts';
 import { missedCursor } from '../../controller/maintenance/schedules.ts';
 import type { Viewer } from '../auth/viewer.ts';
@@ -30,7 +30,7 @@ export interface Promotion {
 }
 
 /** A run that gathers events before it starts. */
-export interface Gathering extends GatheringBatch {
+export interface Gathering extends OpenBatch {
   of: Run;
   /** With so many events it waits no longer; undefined when its spec is gone. */
   most: number | undefined;
