@@ -41,8 +41,7 @@ export function createBatches(db: Db) {
       gathering.first`${OPEN} and spec = ${spec} and lane = ${lane} and key = ${key}`,
 
     /** Every one that gathers events, the one that ends first before the others. */
-    gathering: (most: number) =>
-      gathering.all`${OPEN} order by closes_at, run_id limit ${most}`,
+    gathering: (most: number) => gathering.all`${OPEN} order by closes_at, run_id limit ${most}`,
 
     async begin(batch: Omit<OpenBatch, 'events' | 'bytes'>): Promise<void> {
       await change`insert into batches ${values([mapping.write({ ...batch, bytes: 0 })])}`;

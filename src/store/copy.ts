@@ -9,7 +9,7 @@ import { queries, type Db } from './query.ts';
 /** Rows of one statement: few, because one delivery may have 25 MB. */
 const ROWS_AT_ONCE = 20;
 /** What the probe writes tells nothing, and each database knows its own schema. */
-const NOT_COPIED = new Set(['store_probe', 'schema_version']);
+const NOT_COPIED = new Set(['store_probe', 'schema_changes']);
 const LEASED = ['deliveries', 'runs', 'outbox', 'leases'];
 
 /** Of a table that is being copied this often is told how far it is. */

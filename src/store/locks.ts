@@ -3,6 +3,7 @@ import { engineOf, queries, type Db, type Sql } from './query.ts';
 
 /** Sets each kind of advisory locks apart from the others, and from other programs' in the same database. */
 const KINDS = {
+  schema: 0x6d73_7363,
   lanes: 0x6d73_6c6e,
   pauses: 0x6d73_7073,
   pushes: 0x6d73_7068,

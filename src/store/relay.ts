@@ -5,8 +5,8 @@ import type { Clock } from '../lib/clock.ts';
 import { describeError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { News } from '../model/news.ts';
+import { SAY_AT_WORK } from './migrations.ts';
 import { connectionConfig } from './postgres.ts';
-import { SAY_AT_WORK } from './schema-version.ts';
 
 /** https://www.postgresql.org/docs/current/sql-notify.html */
 const CHANNEL = 'mainsheet';

@@ -29,7 +29,7 @@ async function change(db: Db, statement: string): Promise<void> {
   await sql.raw(statement).execute(db);
   await db.destroy();
 }
-const LAST = 'select max(name) from kysely_migration';
+const LAST = 'select max(name) from schema_changes';
 
 for (const engine of ['SQLite', 'PostgreSQL'] as const) {
   test(`the tables on ${engine} are new, up to date, behind or ahead`, async () => {
@@ -44,13 +44,13 @@ for (const engine of ['SQLite', 'PostgreSQL'] as const) {
     assert.match(await checked(), /^ok: its tables are up to date$/m);
     await change(
       open(),
-      `update kysely_migration set name = '9999-of-tomorrow' where name = (${LAST})`,
+      `update schema_changes set name = '9999-of-tomorrow' where name = (${LAST})`,
     );
     assert.match(
       await checked(),
       /^fail: a newer Mainsheet has changed the database \(9999-of-tomorrow\)/m,
     );
-    await change(open(), "delete from kysely_migration where name = '9999-of-tomorrow'");
+    await change(open(), "delete from schema_changes where name = '9999-of-tomorrow'");
     assert.match(await checked(), /^warn: the next start brings it up to date: \d{4}-/m);
     assert.match(await checked(), /^warn: the next start/m, 'it changes nothing');
   });

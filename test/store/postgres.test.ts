@@ -8,7 +8,7 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { RetryableError } from '../../src/lib/errors.ts';
 import { IMPORTANCE } from '../../src/model/importance.ts';
 import { STORE_TIMEOUT_MS } from '../../src/runs/pipeline-context.ts';
-import { migrate, migrations, type SchemaChange } from '../../src/store/migrations.ts';
+import { migrate, MIGRATIONS, type SchemaChange } from '../../src/store/migrations.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
 import { createRelay } from '../../src/store/relay.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
@@ -396,7 +396,7 @@ test('a change that an older replica cannot bear is refused while one is at work
   const start = async (changes: Record<string, SchemaChange>) => {
     const db = openPostgres(url);
     try {
-      await migrate(db, { ...migrations('postgres'), ...changes });
+      await migrate(db, { ...MIGRATIONS, ...changes });
     } finally {
       await db.destroy();
     }

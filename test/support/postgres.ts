@@ -24,7 +24,7 @@ begin
   for name in
     select quote_ident(relname) from pg_class
     where relnamespace = 'public'::regnamespace and relkind = 'r'
-      and relname not in ('kysely_migration', 'kysely_migration_lock', 'schema_version')
+      and relname <> 'schema_changes'
   loop
     execute 'delete from ' || name;
   end loop;

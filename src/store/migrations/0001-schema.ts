@@ -1,5 +1,5 @@
-import { sql, type Kysely } from 'kysely';
-import type { Engine } from '../engine.ts';
+import { sql } from 'kysely';
+import { engineOf, type Db } from '../query.ts';
 
 /** A number that grows with every row and is never given out twice: the order of arrival. */
 const SEQUENCE = {
@@ -11,10 +11,10 @@ const SEQUENCE = {
  * The whole schema in SQL that both engines read. Times are milliseconds since the epoch, flags are 0 or 1, structures
  * are JSON text, and names of repositories that are only compared are in small letters.
  */
-export async function schema(db: Kysely<unknown>, engine: Engine): Promise<void> {
+export async function schema(db: Db): Promise<void> {
   const statements = [DELIVERIES, RUNS, OUTBOX, REPOSITORIES, PULL_REQUESTS, PEOPLE, OTHERS]
     .join('')
-    .replaceAll('SEQUENCE', SEQUENCE[engine])
+    .replaceAll('SEQUENCE', SEQUENCE[engineOf(db)])
     .split(';\n');
   for (const statement of statements.slice(0, -1)) await sql.raw(statement).execute(db);
 }
@@ -400,6 +400,6 @@ const OTHERS = `
 
   create table leases (name text primary key, holder text not null, lease_until bigint not null);
   create table cursors (name text primary key, value text not null, updated_at bigint not null);
-  create table schema_version (id integer primary key, newest text not null, needs text not null);
+  create table schema_changes (name text primary key, breaks integer);
   create table store_probe (id integer primary key, at bigint not null, filler text not null);
 `;
