@@ -105,6 +105,16 @@ export interface Step {
   kept?: string | undefined;
 }
 
+/** The name of a step to which its spec gives none. `index`: from 0. */
+export function stepNumber(index: number): string {
+  return `Step ${index + 1}`;
+}
+
+/** How one speaks of a step: `Step "Build"`, or `Step 2` of one without a name. */
+export function stepTitle({ index, name }: Pick<Step, 'index' | 'name'>): string {
+  return name === stepNumber(index) ? name : `Step "${name}"`;
+}
+
 /** Whether it waits for more events, or has: a run that repeats one of these has its events. */
 export function isGathering({ id, batch, state }: Pick<Run, 'id' | 'batch' | 'state'>): boolean {
   return batch === id && state === 'blocked';

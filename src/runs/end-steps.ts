@@ -1,6 +1,6 @@
 import { formatDuration } from '../lib/duration.ts';
 import type { DeploymentSpec, StepSpec } from '../model/deployment-spec.ts';
-import type { Run, Step } from '../model/run.ts';
+import { stepTitle, type Run, type Step } from '../model/run.ts';
 import type { StepResult } from '../steps/contract.ts';
 import { interrupted, type Outcome } from './outcome.ts';
 import { saveStep, type Pipeline, type PipelineDeps } from './pipeline-context.ts';
@@ -36,7 +36,7 @@ export async function failedAt(
   failed: Step,
 ): Promise<Outcome> {
   await skipRest(deps, run, steps, failed.index + 1);
-  const reason = `Step "${failed.name}" failed: ${failed.reason}`;
+  const reason = `${stepTitle(failed)} failed: ${failed.reason}`;
   return { kind: 'failed', fault: 'step', reason };
 }
 

@@ -1,6 +1,6 @@
 import { MainsheetError } from '../lib/errors.ts';
 import { retry } from '../lib/retry.ts';
-import type { Step } from '../model/run.ts';
+import { stepTitle, type Step } from '../model/run.ts';
 import { checkOut } from './check-out.ts';
 import { ended, failedAt, failureReason, skipRest, stop } from './end-steps.ts';
 import type { Outcome } from './outcome.ts';
@@ -93,7 +93,7 @@ async function runSteps(
     if (result.outcome !== 'succeeded') {
       const exitCode = result.outcome === 'failed' ? result.exitCode : undefined;
       const reason = mask(failureReason(result, spec, stepSpec, isOver()));
-      log.say(index, `Step "${step.name}" failed: ${reason}`);
+      log.say(index, `${stepTitle(step)} failed: ${reason}`);
       const failed = ended(deps, step, 'failed', exitCode, reason);
       await saveStep(deps, run, failed);
       return await failedAt(deps, run, steps, failed);

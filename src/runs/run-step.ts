@@ -4,7 +4,7 @@ import { formatDuration } from '../lib/duration.ts';
 import { createFairTurn } from '../lib/fair-turn.ts';
 import { makeOwn } from '../lib/owner.ts';
 import type { StepSpec } from '../model/deployment-spec.ts';
-import type { Step } from '../model/run.ts';
+import { stepNumber, type Step } from '../model/run.ts';
 import { renderTemplate } from '../spec/expressions.ts';
 import { expressionContext, inputsOfRun } from './expression-context.ts';
 import { fromRow, toRow } from './kept.ts';
@@ -60,7 +60,9 @@ export async function runStep(
     Object.assign(step, started);
     await saveStep(deps, run, step);
     const times = stepSpec.retry.attempts > 1 ? ` (attempt ${attempt})` : '';
-    log.say(step.index, `Step ${step.index + 1}: ${step.name}${times}`);
+    const number = stepNumber(step.index);
+    const title = step.name === number ? number : `${number}: ${step.name}`;
+    log.say(step.index, `${title}${times}`);
 
     const timeLeft = deadline - deps.clock.elapsed();
     const own = attempt === first ? kept : undefined;

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { StepLimits } from '../lib/step-limits.ts';
 import type { StepSpec } from '../model/deployment-spec.ts';
 import type { Json } from '../model/event.ts';
+import { stepNumber } from '../model/run.ts';
 import {
   backoff,
   duration,
@@ -181,7 +182,7 @@ export function toStep(
   common: z.output<typeof limits>,
 ): StepSpec {
   const shared = {
-    name: input.name ?? `Step ${index + 1}`,
+    name: input.name ?? stepNumber(index),
     env: input.env ?? {},
     timeoutMs: input.timeout,
     retry: { attempts: input.retry?.attempts ?? 1, backoffMs: input.retry?.backoff ?? 1000 },

@@ -48,9 +48,9 @@ test('a step that leaves behind what cannot simply be removed does not keep its 
   assert.deepEqual(leftovers, []);
 });
 
-test('what Mainsheet says after unfinished output starts a line, also of an attempt that died', async () => {
+test('what Mainsheet says after unfinished output starts a line, also of an attempt that died, and a step without a name has its number once', async () => {
   const { log } = await executed({ before: 'printf half', run: 'printf again', maxLogBytes: 6 });
-  assert.match(log, /half\nStep 2: Deploy\nag/);
+  assert.match(log, /^Step 1\nhalf\nStep 2: Deploy\nag/m);
   const { log: resumed } = await executed({ ...RESUMED, kept: true, logged: 'cut off' });
   assert.match(resumed, /^cut off\nTaken up again: attempt 2\n/);
 });
@@ -301,7 +301,7 @@ test('a step that had failed before the death is not run again', async () => {
   assert.deepEqual(outcome, {
     kind: 'failed',
     fault: 'step',
-    reason: 'Step "Before" failed: exit code 3',
+    reason: 'Step 1 failed: exit code 3',
   });
   assert.doesNotMatch(log, /BEFORE|DEPLOY/);
   assert.deepEqual(
@@ -587,7 +587,7 @@ function specOf(
     timeoutMs,
     notify: options.notify ?? [],
     steps: [
-      ...(options.before === undefined ? [] : [step('Before', options.before, undefined)]),
+      ...(options.before === undefined ? [] : [step('Step 1', options.before, undefined)]),
       step('Deploy', options.run, options.stepTimeoutMs),
     ],
   }).spec;
