@@ -73,7 +73,7 @@ export function deliveryRoutes(deps: {
                 sign: 'inbox',
                 title: 'No deliveries',
                 text: 'What GitHub sends is kept here, with what was decided about it. Send one by hand to try it:',
-                command: 'mainsheet send push --repository OWNER/NAME',
+                command: 'mainsheet send push --from HEAD',
               })
             : nothingToSee(frame),
         stream: 'live?of=deliveries',

@@ -109,8 +109,8 @@ function content(
     return html`<div class="panel">${empty(frame, {
       sign: 'rocket',
       title: 'Nothing is deployed yet',
-      text: 'Put a deployment spec into the directory of MAINSHEET_DEPLOYMENTS. It is in use as soon as it is there.',
-      command: 'mainsheet validate deployments/*.yaml',
+      text: 'Put a deployment spec into the directory of MAINSHEET_DEPLOYMENTS. It is in use as soon as it is there. In a clone of the repository this proposes one:',
+      command: 'mainsheet init',
     })}</div>`;
   }
   const matching = places.filter((place) => matches(place, filter));

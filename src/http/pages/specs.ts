@@ -48,8 +48,8 @@ ${viewer.visible !== undefined && visible.length === 0 ? '' : sourceLine(viewSou
             : empty(frame, {
                 sign: 'file-code',
                 title: 'No deployment spec is in use',
-                text: 'Put one into the directory of MAINSHEET_DEPLOYMENTS: it says what is deployed where, and when.',
-                command: 'mainsheet validate deployments/*.yaml',
+                text: 'Put one into the directory of MAINSHEET_DEPLOYMENTS: it says what is deployed where, and when. In a clone of the repository this proposes one:',
+                command: 'mainsheet init',
               })
           : html`<ul class="rows is-alone">${visible.map((loaded) => specRow(frame, loaded, pauses))}</ul>`
       }</div></div></main>`;
