@@ -3,7 +3,6 @@ import type { DeploymentSpec } from '../../model/deployment-spec.ts';
 import type { DeliveryOutcome } from '../../model/delivery.ts';
 import type { Event, Json } from '../../model/event.ts';
 import { PROTECTION } from '../../model/protection.ts';
-import type { Catalog } from '../../spec/catalog.ts';
 import { matchSpec } from '../../spec/match.ts';
 import { hookTriggerOf } from '../../spec/match-hook.ts';
 import { pathListOf, pushRefMatches } from '../../spec/match-push.ts';
@@ -26,6 +25,8 @@ const HAVE_THEIR_TURN: ReadonlySet<Event['kind']> = new Set([
 const MOST_AT_ONCE = 256;
 /** Verdicts that are kept to be given again: some megabytes. */
 const MOST_KEPT = 5000;
+/** Of what verdicts are kept by, in UTF-16 units: refs are as long as their senders want. */
+const LONGEST_KEY = 1000;
 /** What still waits is looked at again after so long at the earliest, in milliseconds. */
 const AGAIN_MS = 10_000;
 
@@ -99,36 +100,38 @@ export async function outcomeOfIdle(
   return outcomeOf(await judgedBy(recognized, payload), new Map());
 }
 
-/**
- * `outcomeOfIdle` that gives the same answer again for an event that specs cannot tell from an earlier one, as long as they are the same.
- */
-export function keepOutcomes(catalog: Pick<Catalog, 'current'>): typeof outcomeOfIdle {
-  const kept = new Map<string, ReturnType<typeof outcomeOfIdle>>();
+/** `outcomeOfIdle` that gives the same answer again for an event that the same specs cannot tell from an earlier one. */
+export function keepOutcomes(): typeof outcomeOfIdle {
+  const kept = new Map<string, { by: Recognized['candidates']; outcome: Outcome }>();
   let verdicts = 0;
-  let specs = catalog.current();
   return (recognized, payload) => {
     const key = keyOf(recognized);
     if (key === undefined) return outcomeOfIdle(recognized, payload);
-    if (catalog.current() !== specs || verdicts > MOST_KEPT) {
-      specs = catalog.current();
+    const by = recognized.candidates;
+    const known = kept.get(key);
+    if (known !== undefined && isSame(known.by, by)) return known.outcome;
+    if (verdicts > MOST_KEPT) {
       kept.clear();
       verdicts = 0;
     }
-    let outcome = kept.get(key);
-    if (outcome === undefined) {
-      outcome = outcomeOfIdle(recognized, payload);
-      kept.set(key, outcome);
-      verdicts += 1 + recognized.candidates.length;
-    }
+    const outcome = outcomeOfIdle(recognized, payload);
+    kept.set(key, { by, outcome });
+    verdicts += 1 + by.length;
     return outcome;
   };
 }
+
+type Outcome = ReturnType<typeof outcomeOfIdle>;
+
+const isSame = (some: Recognized['candidates'], others: Recognized['candidates']): boolean =>
+  some.length === others.length && some.every((one, index) => one === others[index]);
 
 /** All that the verdicts on a push look at; undefined where they look at its files, or at the payload, or it is another event. */
 function keyOf({ event, candidates }: Recognized): string | undefined {
   if (event.kind !== 'push' || !candidates.every(({ spec }) => looksAtRef(spec))) return undefined;
   const { repository, formerly = [], ref, deleted, sha } = event;
-  return [ref, deleted || sha === undefined, repository, ...formerly].join(' ');
+  const key = JSON.stringify([ref, deleted || sha === undefined, repository, ...formerly]);
+  return key.length > LONGEST_KEY ? undefined : key;
 }
 
 /** Whether a push's ref is all that the spec looks at. */

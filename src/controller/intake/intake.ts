@@ -83,7 +83,7 @@ export function createIntake(deps: {
     snapshots: store.snapshots,
   });
   const judge = createJudge({ ...deps, recognize });
-  const outcomeOfIdle = keepOutcomes(catalog);
+  const outcomeOfIdle = keepOutcomes();
   const closeIdle = createCloseIdle({ store, recognize, announce, clock });
   const makeRuns = createMakeRuns(deps);
   const judgeTogether = createJudgeTogether({ ...deps, inbox: store.inbox, recognize });
