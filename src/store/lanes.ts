@@ -37,15 +37,17 @@ export function createLanes(db: Db) {
 
     /**
      * What is under way: of each spec the newest `each` in each state, among the newest `most` of all. What runs is looked for
-     * among all of them.
+     * among all of them, and what is blocked among the newest `most` that are: it may wait for days.
      */
     async underWay({ each, most }: { each: number; most: number }): Promise<UnderWay> {
       type Open = Pick<Run, 'spec' | 'state'> & { seq: number };
-      const [running, open] = await Promise.all([
+      const [running, blocked, open] = await Promise.all([
         all<Open>`select seq, spec, state from runs where state = 'running' and ${ACTIVE}`,
+        all<Open>`select seq, spec, state from runs where state = 'blocked' order by seq desc limit ${most}`,
         all<Open>`select seq, spec, state from runs where ${ACTIVE} order by seq desc limit ${most + 1}`,
       ]);
-      const found = new Map([...running, ...open.slice(0, most)].map((one) => [one.seq, one]));
+      const newest = [...running, ...blocked, ...open.slice(0, most)];
+      const found = new Map(newest.map((one) => [one.seq, one]));
       const counts = new Map<string, number>();
       const more = new Set<string>();
       const shown: number[] = [];

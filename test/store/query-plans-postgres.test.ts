@@ -87,7 +87,7 @@ describe('on PostgreSQL with ten thousand closed rows', () => {
     ],
     [
       'runs.underWay',
-      ['runs_waiting', 'runs_one_per_lane', 'runs_active'],
+      ['runs_waiting', 'runs_one_per_lane', 'runs_active', 'runs_blocked'],
       () => store.runs.underWay({ each: 9, most: 99 }),
     ],
     ['runs.active', ['runs_active', 'runs_waiting'], () => store.runs.active('main')],

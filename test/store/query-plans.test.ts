@@ -215,7 +215,11 @@ describe('with ten thousand closed rows', () => {
       () => store.insights.liveBefore(['a', 'b']),
     ],
     ['runs.countOpen', ['runs_waiting'], () => store.runs.countOpen()],
-    ['runs.underWay', ['runs_waiting'], () => store.runs.underWay({ each: 9, most: 99 })],
+    [
+      'runs.underWay',
+      ['runs_waiting', 'runs_blocked'],
+      () => store.runs.underWay({ each: 9, most: 99 }),
+    ],
     ['inbox.countPending', ['deliveries_waiting'], () => store.inbox.countPending()],
     ['runs.active', ['runs_active'], () => store.runs.active('main')],
     [
@@ -290,7 +294,7 @@ describe('with ten thousand closed rows', () => {
       const wide = plans.filter(
         (line) =>
           line.startsWith('SCAN') &&
-          !/_(?:waiting|dead|failed|obsolete|open|due)$|^SCAN CONSTANT/.test(line),
+          !/_(?:waiting|blocked|dead|failed|obsolete|open|due)$|^SCAN CONSTANT/.test(line),
       );
       assert.deepEqual(wide, [], plans.join('\n'));
       for (const index of indexes) {

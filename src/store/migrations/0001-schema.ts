@@ -99,6 +99,8 @@ const RUNS = `
   -- G3: one running run a lane, across replicas too. The database itself refuses the second.
   create unique index runs_one_per_lane on runs (lane) where state = 'running';
   create index runs_active on runs (lane, seq) where state in ('queued', 'blocked', 'running');
+  -- They may wait for days, behind thousands that came after them.
+  create index runs_blocked on runs (seq, spec) where state = 'blocked';
   create index runs_waiting on runs (seq) where state in ('queued', 'blocked', 'running');
   create index runs_to_look_at on runs (look_at) where state = 'blocked' and look_at is not null;
   create index runs_by_spec on runs (spec, seq);
