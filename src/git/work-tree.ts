@@ -1,4 +1,4 @@
-import { lstatSync } from 'node:fs';
+import { lstatSync, renameSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isUsableDirectory, placeForNew } from '../lib/discard.ts';
@@ -21,6 +21,7 @@ const STATUS =
     ' ',
   );
 const HEAD_LINE = '# branch.oid ';
+const ALL_OF_IT = { recursive: true, force: true };
 
 export function placeOf(directory: string): Place {
   return { directory, git: join(directory, 'git'), tree: join(directory, 'tree') };
@@ -77,16 +78,24 @@ export async function bringTo(
   await keepFile(join(place.git, 'objects/info/alternates'), `${join(mirror, 'objects')}\n`);
   // git reads what that leads to.
   await setBack(mirror, MIRROR);
-  // The steps' own, in which our git never looks: made again below.
+  // The steps' own: made again below, so that nothing a step left in it is ever read by us. It is out of the way at once.
   const stepsGit = join(place.tree, '.git');
+  const old = join(place.directory, 'old');
+  await rm(old, ALL_OF_IT);
+  if (lstatSync(stepsGit, { throwIfNoEntry: false }) !== undefined) renameSync(stepsGit, old);
+  // What is left of it goes the next time.
+  const removed = rm(old, ALL_OF_IT).catch(() => undefined);
   const args = ['checkout', '--quiet', '--force', '--detach', sha, '--'];
-  await both(git({ ...call, args, onStart }), rm(stepsGit, { recursive: true, force: true }));
+  await git({ ...call, args, onStart });
   try {
     const index = await readFile(join(place.git, 'index'));
-    await both(
+    // Both at once: what is called .git is no part of what is proved.
+    const both = await Promise.allSettled([
       giveStepsGit(stepsGit, { sha, mirror, index }, owner),
       verify(place, { sha, index }, run),
-    );
+    ]);
+    for (const one of both) if (one.status === 'rejected') throw one.reason;
+    await removed;
     if (owner === undefined) return;
     await handOver(place.tree, owner);
     await letPass(place.directory, owner);
@@ -97,13 +106,6 @@ export async function bringTo(
       cause: error,
       hint: 'Rename or remove it in the repository.',
     });
-  }
-}
-
-/** Resolves when both are over. Rejects as the first that failed. */
-async function both(...works: [Promise<unknown>, Promise<unknown>]): Promise<void> {
-  for (const work of await Promise.allSettled(works)) {
-    if (work.status === 'rejected') throw work.reason;
   }
 }
 
