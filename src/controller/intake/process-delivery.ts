@@ -41,6 +41,8 @@ const LEAST_PATIENCE_MS = 24 * 60 * 60_000;
 
 /** A transaction that has taken so long takes in no further delivery: others wait for it. In milliseconds. */
 const ENOUGH_MS = 20;
+/** After pushes that were judged together: more come in this time, and git is started twice for as many as there are. In milliseconds. */
+const GATHER_MS = 100;
 
 /**
  * Judges a claimed delivery and closes it, or puts it back to be tried again; also those that `JudgeTogether` judges together
@@ -185,6 +187,7 @@ export function createProcessDelivery(deps: {
     } else {
       const others = together.following.map((one) => behind(one, together, signal));
       await recordInOrder([own, ...others], signal);
+      await clock.sleep(GATHER_MS, signal);
     }
   }
 
