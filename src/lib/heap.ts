@@ -26,7 +26,7 @@ export async function startLean<Started>(start: () => Promise<Started>): Promise
   // What is new and alive is little: several threads that look for it together wait for each other, and take the cores from others.
   setFlagsFromString('--no-parallel-scavenge');
   // Everything is collected when this much is old besides what was left the last time, in percent: V8 would let it grow to four times that.
-  setFlagsFromString('--heap-growing-percent=100');
+  setFlagsFromString('--heap-growing-percent=40');
   return started;
 }
 

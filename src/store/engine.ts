@@ -44,7 +44,7 @@ export function openSqlite(
     // A commit is in the log; `Barrier` waits for the disk.
     sqlite.pragma('synchronous = NORMAL');
     sqlite.pragma('foreign_keys = ON');
-    sqlite.pragma('cache_size = -16000');
+    sqlite.pragma('cache_size = -8000');
     sqlite.pragma(`journal_size_limit = ${JOURNAL_SIZE_LIMIT}`);
     // SQLite itself would wait in the event loop's thread.
     sqlite.pragma('busy_timeout = 0');
