@@ -13,6 +13,8 @@ export const STEP_LIMIT = 1_000_000;
 const ERROR_STEPS = 100;
 const TIME_ZONE_STEPS = 1000;
 const DURATION_LIMIT = 100;
+/** To list a key of a map takes as long as so many steps. */
+const KEY_STEPS = 4;
 
 export interface Meter {
   /** Whether a macro does something for each element of a list: without one, each operation is done once at most. */
@@ -52,6 +54,7 @@ export function meter(ast: ASTNode): Meter {
     node.handle = (...operands) => {
       const values = valuesOf(node, operands);
       spend(1);
+      if (!UNTYPED.has(node.op)) for (const value of values) spend(KEY_STEPS * keysIn(value));
       spend(costBefore(node, values, left));
       try {
         const result = isMatches(node, values)
@@ -82,6 +85,13 @@ function valuesOf(node: Checked, operands: readonly unknown[]): readonly unknown
   return operands.slice(0, isUnary || node.op === 'comprehension' ? 1 : 2);
 }
 
+/** Operators that do not ask for the types of their operands. To know the type of a map, the library lists its keys. */
+const UNTYPED: ReadonlySet<Checked['op']> = new Set(['.', '.?', '[]', '[?]', 'comprehension']);
+
+function keysIn(value: unknown): number {
+  return isRecord(value) ? Object.keys(value).length : 0;
+}
+
 /** What has to be known beforehand, because nothing stops what the engine does in one go. */
 function costBefore(node: Checked, values: readonly unknown[], left: number): number {
   const [first, second] = values;
@@ -92,7 +102,7 @@ function costBefore(node: Checked, values: readonly unknown[], left: number): nu
     case '!=':
     case 'in':
       return (
-        sizeOf(first, left) + (isRecord(second) && node.op === 'in' ? 1 : sizeOf(second, left))
+        sizeOf(first, left) + (isRecord(second) && node.op === 'in' ? 0 : sizeOf(second, left))
       );
     case '+':
       return listLength(first) + listLength(second);
@@ -123,8 +133,6 @@ const SEARCHES = new Set(['contains', 'indexOf', 'lastIndexOf', 'split']);
 
 function costOf(node: Checked, result: unknown): number {
   if (node.op !== '+' && node.op !== 'call' && node.op !== 'rcall') return 0;
-  // To know a map's size its keys are listed.
-  if (typeof result === 'bigint') return nameOf(node) === 'size' ? Number(result) / 10 : 0;
   return textLength(result) / 10;
 }
 
@@ -192,7 +200,7 @@ function nameOf(node: Checked): string {
 }
 
 function lengthOf(value: unknown): number {
-  return isRecord(value) ? Object.keys(value).length : listLength(value);
+  return keysIn(value) + listLength(value);
 }
 
 function listLength(value: unknown): number {

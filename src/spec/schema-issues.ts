@@ -173,17 +173,16 @@ const HABITS: Record<string, string> = {
   shell: 'steps run in bash, or in sh where there is no bash',
 };
 
-const NO_PULL_REQUEST =
-  'pull requests never deploy; use push for what was merged, or workflow_run for a workflow of a branch';
+const PULL_REQUEST = 'write it as a map, in a spec of its own: on: { pull_request: {} }';
 const WORKFLOW = 'use workflow_run with the workflow that is to have succeeded';
 
 /** Events of GitHub Actions that start nothing here, and what does. */
 const EVENTS: Record<string, string> = {
   workflow_dispatch: 'nothing has to be set for that: deploy by hand with mainsheet deploy <spec>',
   schedule: 'write it as a map: on: { schedule: { cron: "0 6 * * 1-5" } }',
-  pull_request: 'write it as a map, in a spec of its own: on: { pull_request: {} }',
-  pull_request_target: NO_PULL_REQUEST,
-  pull_request_review: NO_PULL_REQUEST,
+  pull_request: PULL_REQUEST,
+  pull_request_target: PULL_REQUEST,
+  pull_request_review: PULL_REQUEST,
   merge_group: 'use push: what the merge queue merges is pushed to the branch',
   repository_dispatch:
     'let a workflow in GitHub Actions hear it, and use workflow_run with its name',

@@ -154,6 +154,7 @@ test('what RE2 cannot do is refused with how it is written', () => {
 
 const many = Array.from({ length: 1000 }, (_, n) => n);
 const long = 'ab'.repeat(500_000);
+const map = Object.fromEntries(Array.from({ length: 2000 }, (_, n) => [`key ${n}`, n]));
 /** 4^20 times as much, if nothing stopped it. */
 const doubled = (value: string) =>
   `cel.bind(x, ${value}, ${'cel.bind(x, x + x + x + x, '.repeat(20)}size(x)${')'.repeat(20)}) > 0`;
@@ -168,12 +169,15 @@ for (const [what, expression] of [
   ['a text cut to pieces', 'event.long.split("").size() > 0 && event.long.split("").size() > 0'],
   ['lists compared in a macro', 'event.many.all(x, event.many == event.same)'],
   ['maps counted in a macro', 'event.many.all(x, event.many.all(y, size(event) > 0))'],
+  ['the keys of a large map counted', 'event.many.all(x, size(event.map) > 0)'],
+  ['keys looked for in a large map', 'event.many.all(x, string(x) in event.map || true)'],
+  ['a large map in the place of a condition', 'event.many.all(x, !event.map || true)'],
   ['a duration of many digits', 'duration(event.digits) > duration("1s")'],
   ['time zones', 'event.many.all(x, event.many.all(y, timestamp(1).getHours("Asia/Tokyo") > 0))'],
 ] as const) {
   test(`${what}: stopped by what it does, the same on every machine`, () => {
     const hostile = {
-      event: { many, same: [...many], text: 'ab', long, digits: '1'.repeat(100_000) },
+      event: { many, same: [...many], map, text: 'ab', long, digits: '1'.repeat(100_000) },
     };
     assert.match(
       failureOf(() => evaluateCondition(expression, hostile)).message,
