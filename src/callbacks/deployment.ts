@@ -15,10 +15,8 @@ export interface DeploymentCallback {
   spec: string;
   sha: string;
   environment: string;
-  /** Undefined in rows of older versions: whether the environment is called `production`. */
-  production?: boolean;
-  /** Undefined in rows of older versions: no. */
-  transient?: boolean;
+  production: boolean;
+  transient: boolean;
   description: string;
 }
 
@@ -95,8 +93,8 @@ async function create(
     required_contexts: [],
     environment,
     description: description(message.description),
-    transient_environment: message.transient ?? false,
-    production_environment: message.production ?? environment === 'production',
+    transient_environment: message.transient,
+    production_environment: message.production,
     payload: { mainsheet: { run: runId, spec } },
   });
   // GitHub answers 202 with a message alone when it merged something instead, which it was told not to do.

@@ -28,6 +28,8 @@ const DEPLOYMENT: AnyMessage = {
   spec: 'shop',
   sha: SHA,
   environment: 'production',
+  production: true,
+  transient: false,
   description: 'Mainsheet: shop',
 };
 const DEPLOYMENT_STATUS: AnyMessage = {
