@@ -30,7 +30,7 @@ export function createSchedules(deps: {
     const name = cursorOf(spec, schedule);
     const due = timeOf(await store.cursors.get(name));
     const now = clock.now();
-    if (due !== undefined && due > now) return;
+    if (due !== undefined && due > now) return await comeSooner(name, schedule, due, now);
     const next = nextTime(schedule, now);
     const isSkipped = due !== undefined && schedule.missed === 'skip' && now - due > LATE_MS;
     const id = await store.lazily(async (tables) => {
@@ -46,6 +46,19 @@ export function createSchedules(deps: {
     if (id === undefined) return;
     logger.info({ ...fields, delivery: id }, 'scheduled time has come');
     deps.onAccepted();
+  }
+
+  /** Where the clock was ahead when a time was noted, another may come before that one. */
+  async function comeSooner(
+    name: string,
+    schedule: ScheduleTrigger,
+    due: number,
+    now: number,
+  ): Promise<void> {
+    // The clocks of replicas may differ by less than that.
+    const sooner = nextTime(schedule, now + LATE_MS);
+    if (sooner === undefined || sooner >= due) return;
+    await store.cursors.set(name, new Date(sooner).toISOString(), now);
   }
 
   /** Stores the delivery, and answers its id; undefined when another replica did. */

@@ -81,6 +81,16 @@ for (const [engine, open] of bothEngines()) {
       });
     });
 
+    test('a clock that was years ahead for a while does not silence a schedule until then', async (t) => {
+      const { store, one } = await setUp(t, '{ cron: "0 6 * * *" }');
+      await one.lookAt('2031-01-01T00:00Z');
+      assert.equal((await delivered(store)).length, 1, 'what had been due came');
+      await one.lookAt('2026-12-01T05:30Z');
+      await one.lookAt('2026-12-01T06:00Z');
+      const ids = (await delivered(store)).map(([id]) => id);
+      assert.deepEqual(ids.slice(1), ['schedule:nightly:2026-12-01T06:00:00.000Z']);
+    });
+
     test('two schedules that mean one time both come when they deploy different refs', async (t) => {
       const { store, one } = await setUp(
         t,
