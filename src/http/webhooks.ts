@@ -172,8 +172,9 @@ function parsePayload(text: string): Json {
   let payload: Json;
   try {
     payload = JSON.parse(text) as Json;
-  } catch (error) {
-    throw new ProblemError(400, 'invalid-json', 'the payload is not valid JSON', { cause: error });
+  } catch {
+    // The parser repeats what it was given.
+    throw new ProblemError(400, 'invalid-json', 'the payload is not valid JSON');
   }
   if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) {
     throw new ProblemError(400, 'invalid-payload', 'the payload is not a JSON object');

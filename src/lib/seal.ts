@@ -27,7 +27,9 @@ export function createSeal(key: Buffer): Seal {
       const bytes = Buffer.from(sealed, 'base64');
       const body = NONCE_BYTES + TAG_BYTES;
       try {
-        const cipher = createDecipheriv(CIPHER, key, bytes.subarray(0, NONCE_BYTES))
+        const cipher = createDecipheriv(CIPHER, key, bytes.subarray(0, NONCE_BYTES), {
+          authTagLength: TAG_BYTES,
+        })
           .setAAD(Buffer.from(context))
           .setAuthTag(bytes.subarray(NONCE_BYTES, body));
         return Buffer.concat([cipher.update(bytes.subarray(body)), cipher.final()]).toString();

@@ -81,7 +81,9 @@ test('what a hook does not take is refused before the body is read, and nothing 
     'POST /webhooks/v1/hooks/a HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n' +
     'X-Token: x\r\nContent-Length: 100000\r\n\r\n{';
   assert.equal((await rawRequest(fixture.port, begun)).status, 401);
-  assert.deepEqual(await codeOf(await send(fixture, { body: '{' })), [400, 'payload-unreadable']);
+  for (const body of ['{', `t=${TOKEN}`]) {
+    assert.deepEqual(await codeOf(await send(fixture, { body })), [400, 'payload-unreadable']);
+  }
   const deep = `${'['.repeat(200)}${']'.repeat(200)}`;
   assert.deepEqual(await codeOf(await send(fixture, { body: deep })), [400, 'payload-unreadable']);
   assert.equal(await fixture.store.inbox.countPending(), 0);
@@ -459,11 +461,13 @@ test('XML is read as elements, attributes and text, and a document type is refus
     bomb,
     '<!DOCTYPE x><x/>',
     '<a>',
+    `<a>${TOKEN}`,
     `${'<a>'.repeat(5000)}${'</a>'.repeat(5000)}`,
   ]) {
     const refused = await send(fixture, { type: 'application/xml', body });
     assert.deepEqual(await codeOf(refused), [400, 'payload-unreadable']);
   }
+  assert.doesNotMatch(JSON.stringify(fixture.log), new RegExp(TOKEN), 'the log repeats no body');
 });
 
 test('inputs that are not as the schema has them are refused, all at once and without their values', async (t) => {

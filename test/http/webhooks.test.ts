@@ -237,6 +237,7 @@ test('a signed body that is no JSON object is refused', async (t) => {
   for (const body of ['{"ref":', 'hello', '{} {}', '\uFEFF{}', ' ']) {
     await refused(fixture, await send(fixture, { body }), 400, 'invalid-json');
   }
+  assert.doesNotMatch(JSON.stringify(fixture.log), /hello/, 'the log repeats no body');
   for (const body of ['[]', '"text"', '42', 'null', 'true', '[{}]']) {
     await refused(fixture, await send(fixture, { body }), 400, 'invalid-payload');
   }

@@ -33,8 +33,9 @@ function parseJson(text: string): Json {
   let body: Json;
   try {
     body = JSON.parse(text) as Json;
-  } catch (error) {
-    throw new TerminalError('payload-unreadable', 'the body is not valid JSON', { cause: error });
+  } catch {
+    // The parser repeats what it was given, which may be a secret.
+    throw unreadable('the body is not valid JSON');
   }
   if (!isDeeperThan(MOST_LEVELS, body)) return body;
   throw unreadable(`the body is nested more than ${MOST_LEVELS} levels deep`);

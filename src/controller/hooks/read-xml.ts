@@ -15,8 +15,9 @@ export function readXml(text: string): Json {
   let root: XmlElement | null;
   try {
     ({ root } = parseXml(text));
-  } catch (cause) {
-    throw new TerminalError('payload-unreadable', 'the body is not well-formed XML', { cause });
+  } catch {
+    // The parser repeats what it was given, which may be a secret.
+    throw unreadable('the body is not well-formed XML');
   }
   return root === null ? null : { [root.name]: toJson(root, MOST_LEVELS) };
 }
