@@ -10,7 +10,7 @@ const MAX_PAGES = 5;
 /** A comment of Mainsheet's that is changed when there is more to say. */
 export interface PullComment {
   pull: number;
-  /** A line of HTML's comments that it is known by. No other comment ends with it before ours does. */
+  /** A line of HTML's comments that it is known by. */
   mark: string;
   /** Markdown. */
   text: string;
@@ -72,10 +72,18 @@ export async function findComment(
   return found === undefined ? undefined : Number(fieldOf(found, 'id'));
 }
 
-/** Whether the text of a comment ends with what it is known by. */
+/** As what GitHub knows those who may write to a repository, or belong to its owner: https://docs.github.com/en/graphql/reference/enums#commentauthorassociation */
+const TRUSTED: ReadonlySet<unknown> = new Set(['OWNER', 'MEMBER', 'COLLABORATOR']);
+
+/** Whether the text of a comment ends with what it is known by, which strangers can foresee: theirs are not meant. */
 export function endsWith(mark: string) {
   return (comment: unknown): boolean => {
     const text = fieldOf(comment, 'body');
-    return typeof text === 'string' && text.endsWith(mark);
+    return typeof text === 'string' && text.endsWith(mark) && !isOfStranger(comment);
   };
+}
+
+function isOfStranger(comment: unknown): boolean {
+  const isUser = fieldOf(fieldOf(comment, 'user'), 'type') === 'User';
+  return isUser && !TRUSTED.has(fieldOf(comment, 'author_association'));
 }

@@ -90,6 +90,20 @@ test('one whose number is not known is looked for by its mark before it is made'
   assert.equal(none.requests[1], `POST ${COMMENTS}`);
 });
 
+test('a comment of a stranger is not changed, whatever it ends with', async (t) => {
+  const wrote = async (type: string, association: string) => {
+    const body = [{ id: 100, body: MARK, user: { type }, author_association: association }];
+    const { requests } = await sent(t, comment(), {}, ({ method }) =>
+      method === 'GET' ? { status: 200, body } : { status: 201, body: { id: 101 } },
+    );
+    return requests[1];
+  };
+  const change = `PATCH /repos/${REPOSITORY}/issues/comments/100`;
+  assert.equal(await wrote('User', 'CONTRIBUTOR'), `POST ${COMMENTS}`);
+  assert.equal(await wrote('User', 'COLLABORATOR'), change, 'Mainsheet with a token');
+  assert.equal(await wrote('Bot', 'NONE'), change, 'Mainsheet as an App');
+});
+
 test('one that was deleted is made again', async (t) => {
   const { id, requests } = await sent(t, comment(), { 'plan-comment:p1': 5 }, ({ method }) =>
     method === 'PATCH'
