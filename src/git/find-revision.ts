@@ -30,7 +30,14 @@ export async function findRevision(
       { hint: `write refs/heads/${name} or refs/tags/${name}` },
     );
   }
-  if (first !== undefined) return first;
+  if (first !== undefined) {
+    if (!(await isAlsoCommit(mirror, name, first.sha))) return first;
+    throw new TerminalError(
+      'revision-ambiguous',
+      `${repository} has a branch or tag ${name}, and another commit whose name begins so`,
+      { hint: `write ${first.ref}, or more digits of the commit` },
+    );
+  }
   const sha = /^[0-9a-f]{7,64}$/.test(name) ? await mirror.commitOf(name) : undefined;
   if (sha === undefined) {
     throw new TerminalError('revision-unknown', `${repository} has no revision ${name}`, {
@@ -45,6 +52,16 @@ export async function findRevision(
     `no branch or tag of ${repository} leads to ${sha.slice(0, 7)}`,
     { hint: 'push it to a branch of the repository first' },
   );
+}
+
+/** Whether another commit than `sha` is called so by its digits: who may push can give a branch any such name. */
+async function isAlsoCommit(mirror: Mirror, name: string, sha: string): Promise<boolean> {
+  if (!/^[0-9a-f]{7,39}$/.test(name)) return false;
+  const found = (await mirror.git(['rev-parse', `--disambiguate=${name}`])).stdout.toString();
+  for (const object of found.split('\n').filter((line) => line !== '' && line !== sha)) {
+    if ((await mirror.commitOf(object)) === object) return true;
+  }
+  return false;
 }
 
 async function defaultBranch(mirror: Mirror): Promise<Revision> {

@@ -64,3 +64,19 @@ test('a name that is both a branch and a tag, at different commits, has to be wr
   assert.equal((await mirrors.findRevision(repository, 'refs/heads/live')).sha, second);
   assert.equal((await mirrors.findRevision(repository, 'refs/tags/live')).sha, first);
 });
+
+test('a branch that is called as a commit by its digits is not taken for it', async (t) => {
+  const { mirrors, repository, commit } = await createFixture(t);
+  const meant = await commit({ a: '1' });
+  const digits = meant.slice(0, 7);
+  const other = await commit({ a: 'other' }, digits);
+  const find = async (name: string) => (await mirrors.findRevision(repository, name)).sha;
+  await assert.rejects(find(digits), {
+    code: 'revision-ambiguous',
+    hint: `write refs/heads/${digits}, or more digits of the commit`,
+  });
+  assert.equal(await find(meant.slice(0, 8)), meant);
+  assert.equal(await find(`refs/heads/${digits}`), other);
+  const alone = await commit({ a: 'alone' }, 'deadbeef');
+  assert.equal(await find('deadbeef'), alone);
+});
