@@ -7,12 +7,15 @@ import type { Store } from '../../store/index.ts';
 import type { Approvers, Person } from './gates.ts';
 import { valueAt } from '../../lib/json.ts';
 
+/** Runs of which one has started the next; specs that start each other in a circle are refused. */
+const MOST_CHAINED = 50;
+
 /**
  * Who may answer to which gates of a run. GitHub is asked only about teams, and about the authors of a commit where they do
  * not count. Without credentials for GitHub the authors are those that the event names.
  */
 export function createApprovers(deps: {
-  store: Pick<Store, 'inbox' | 'runs'>;
+  store: Pick<Store, 'batches' | 'chains' | 'inbox' | 'runs'>;
   people: Pick<People, 'isMember' | 'committers'>;
 }): Approvers {
   const { store, people } = deps;
@@ -29,16 +32,34 @@ export function createApprovers(deps: {
     return false;
   }
 
-  /** In small letters: those who made the commits, sent the event, or asked for the run. */
+  /** In small letters: those who made the commits, sent the events, or asked for the run or for one that has led to it. */
   async function authorsOf(run: Run): Promise<ReadonlySet<string>> {
-    const delivery = await store.inbox.get(run.delivery);
-    const payload = JSON.parse(delivery?.payload || '{}') as Json;
-    const names = [
-      ...namedIn(payload),
-      ...(await committersOf(run)),
-      (await store.runs.askedBy(run.id)) ?? '',
-    ];
+    const names = [...(await committersOf(run))];
+    for (const one of await leadingTo(run)) {
+      names.push((await store.runs.askedBy(one.id)) ?? '');
+      for (const id of await deliveriesOf(one)) {
+        const delivery = await store.inbox.get(id);
+        names.push(...namedIn(JSON.parse(delivery?.payload || '{}') as Json));
+      }
+    }
     return new Set(names.map((name) => nameOf(name).toLowerCase()));
+  }
+
+  /** The run, and those whose end has started the next. */
+  async function leadingTo(run: Run): Promise<Run[]> {
+    const runs: Run[] = [];
+    for (let one: Run | undefined = run; one !== undefined && runs.length < MOST_CHAINED;) {
+      runs.push(one);
+      const chain = await store.chains.ofDelivery(one.delivery);
+      one = chain && (await store.runs.get(chain.run));
+    }
+    return runs;
+  }
+
+  /** Of a batch all that it has gathered. */
+  async function deliveriesOf({ delivery, batch }: Run): Promise<string[]> {
+    const gathered = batch === undefined ? undefined : await store.batches.view(batch);
+    return [delivery, ...(gathered?.deliveries ?? [])];
   }
 
   async function committersOf({ repository, sha }: Run): Promise<string[]> {

@@ -203,6 +203,43 @@ for (const [engine, open] of bothEngines()) {
       assert.equal((await get('r1')).state, 'queued');
     });
 
+    test('those do not count either who made what a batch has gathered, or what started the run before it', async (t) => {
+      const gate: ApproveGate = { ...APPROVE, from: [], count: 1, notAuthor: true };
+      const { store, operator, create } = await setUp(t, [gate]);
+      for (const by of ['first', 'second']) {
+        const commits = [{ author: { username: `${by}-author` } }];
+        const payload = JSON.stringify({ sender: { login: by }, commits });
+        await store.accept(sampleDelivery(by, { payload }));
+      }
+      await create('staging', { delivery: 'second', lane: 'staging', batch: 'staging' });
+      await store.batches.begin({
+        run: 'staging',
+        spec: 'storefront',
+        lane: 'staging',
+        key: '',
+        closesAt: 1,
+      });
+      for (const by of ['first', 'second']) {
+        await store.batches.add('staging', 'storefront', by, 1);
+      }
+      await store.batches.close('staging', 2);
+      await store.runs.setAskedBy('staging', 'github:promoter');
+      await store.chains.add([{ run: 'staging', spec: 'production', dueAt: 1 }]);
+      await store.chains.end(
+        { run: 'staging', spec: 'production' },
+        { state: 'started', delivery: 'chained' },
+      );
+      await store.accept(sampleDelivery('chained'));
+      await create('production', { delivery: 'chained', lane: 'production' });
+      const refused = { code: 'not-an-approver' };
+      for (const run of ['staging', 'production']) {
+        for (const login of ['first', 'first-author', 'second', 'second-author', 'promoter']) {
+          await assert.rejects(operator.approve(run, person(login), ''), refused, `${run} ${login}`);
+        }
+      }
+      await operator.approve('production', person('alice'), '');
+    });
+
     test('a rejected run is cancelled and says by whom and why', async (t) => {
       const { operator, create } = await setUp(t, [APPROVE]);
       await create('r1');
