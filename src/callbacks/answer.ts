@@ -14,7 +14,7 @@ export interface AnswerTo {
   secret: string;
 }
 
-interface AnswerCallback {
+export interface AnswerCallback {
   kind: 'answer';
   to: AnswerTo;
   run: Run;

@@ -7,7 +7,7 @@ import type { Run, Step } from '../model/run.ts';
 import type { NewCallback } from '../store/outbox.ts';
 import type { CallbackKind, Message, RunChange, ToldSpec } from './contract.ts';
 import { bitbucketStatus } from './bitbucket-status.ts';
-import { answer } from './answer.ts';
+import { answer, type AnswerCallback } from './answer.ts';
 import { check } from './check.ts';
 import { cloudevents } from './cloudevents.ts';
 import { deployment } from './deployment.ts';
@@ -120,6 +120,13 @@ export function toEntry(callback: Callback, notify: readonly NotifySpec[] = []):
     account: payer && ownerOf(payer),
     delayMs: kind.delayMs?.(callback),
   };
+}
+
+/** A callback as people read it: of where a request's sender wants to be answered the host alone, as the rest may be that sender's secret. */
+export function shownOf(callback: Callback): Callback {
+  if (callback.kind !== answer.kind) return callback;
+  const { to, ...rest } = callback as AnswerCallback;
+  return { ...rest, to: { ...to, url: URL.parse(to.url)?.origin } } as Callback;
 }
 
 /** Whether `later`, waiting for the same target, says all that `callback` would have. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseSpecs } from '../../src/spec/load.ts';
 import { ADMIN_TOKEN } from '../support/admin.ts';
-import { sampleStatus } from '../store/samples.ts';
+import { sampleStatus, sampleRun } from '../store/samples.ts';
 import { startHttp } from './fixture.ts';
 import { logIn, SAME_SITE } from './pages/browser.ts';
 
@@ -55,6 +55,19 @@ test('what people did says from where, and is found by who, what and to what', a
     new RegExp(id),
     'no whole id is in a list',
   );
+});
+
+test('of where a sender wants to be answered people read the host alone: the rest may be that sender’s secret', async (t) => {
+  const { url, store } = await startHttp(t);
+  const to = { delivery: 'd1', url: 'https://sender.example/hooks/s3cret?key=s3cret', secret: 'K' };
+  const callback = { kind: 'answer', to, run: sampleRun('r1') };
+  await store.outbox.add('r1', [{ target: 'a', callback }], 1);
+  for (const path of ['/callbacks/1', '/api/v1/outbox/1']) {
+    const answer = await fetch(url + path, { headers: { Cookie: await logIn(url) } });
+    const text = await answer.text();
+    assert.match(text, /https:\/\/sender\.example/, path);
+    assert.doesNotMatch(text, /s3cret/, path);
+  }
 });
 
 test('a dead callback is sent again alone, or with all others of its target', async (t) => {

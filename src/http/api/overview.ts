@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { shownOf } from '../../callbacks/index.ts';
 import type { Broadcast } from '../../lib/broadcast.ts';
 import type { Operate } from '../../controller/operator/operate.ts';
 import type { News } from '../../model/news.ts';
@@ -148,7 +149,7 @@ export function overviewOperations(deps: {
       }),
       async serve({ viewer, id }) {
         const { entry } = await guard.entry(viewer, id);
-        return { ...toCallback(entry), content: entry.callback };
+        return { ...toCallback(entry), content: shownOf(entry.callback) };
       },
     }),
     operation('post', '/outbox/retry', {

@@ -1,3 +1,4 @@
+import { shownOf } from '../../callbacks/index.ts';
 import type { Operate } from '../../controller/operator/operate.ts';
 import type { Store } from '../../store/index.ts';
 import type { Run } from '../../model/run.ts';
@@ -93,7 +94,7 @@ export function callbackRoutes(deps: {
           : ''
       }${run === undefined ? '' : html`<a class="button" href="${runPath(frame, run.id)}">${icon(frame, 'rocket')}Run</a>`}</div></div>
 ${entry.error === undefined || entry.state === 'sent' ? '' : html`<div class="note is-${entry.state}">${icon(frame, 'alert')}<p class="grow break">${entry.error}</p></div>`}${answerOf(frame, entry)}
-<section class="panel"><div class="panel-head">${icon(frame, 'file-code')}<h2>What is sent</h2><span class="muted small end">with templates as they are written</span></div><pre class="payload" tabindex="0">${JSON.stringify(entry.callback, undefined, 2)}</pre></section>
+<section class="panel"><div class="panel-head">${icon(frame, 'file-code')}<h2>What is sent</h2><span class="muted small end">with templates as they are written</span></div><pre class="payload" tabindex="0">${JSON.stringify(shownOf(entry.callback), undefined, 2)}</pre></section>
 </div></main>`;
       return { page: { title: callbackName(entry), section: 'Callbacks', body } };
     }),
