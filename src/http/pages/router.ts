@@ -67,8 +67,8 @@ function serving(route: PageRoute, deps: PageRouterDeps): Middleware {
     protect(ctx);
     const frame = frameOf(ctx, deps);
     try {
-      // A log-in, too, must not be made by another site; a program with the token is no browser.
-      if (ctx.get('Authorization') === '') checkSameOrigin(ctx, deps.publicUrl);
+      // A log-in, too, must not be made by another site. A program with the token is no browser; what a browser sends to a proxy is Basic.
+      if (!/^bearer /i.test(ctx.get('Authorization'))) checkSameOrigin(ctx, deps.publicUrl);
       const viewer = await whoAsks(ctx, route, deps);
       frame.actor = viewer?.actor;
       frame.seesAll = viewer !== undefined && viewer.visible === undefined;

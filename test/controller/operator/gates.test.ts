@@ -234,7 +234,11 @@ for (const [engine, open] of bothEngines()) {
       const refused = { code: 'not-an-approver' };
       for (const run of ['staging', 'production']) {
         for (const login of ['first', 'first-author', 'second', 'second-author', 'promoter']) {
-          await assert.rejects(operator.approve(run, person(login), ''), refused, `${run} ${login}`);
+          await assert.rejects(
+            operator.approve(run, person(login), ''),
+            refused,
+            `${run} ${login}`,
+          );
         }
       }
       await operator.approve('production', person('alice'), '');

@@ -214,6 +214,8 @@ test('another site cannot log a browser in or out', async (t) => {
   const foreign = { 'Sec-Fetch-Site': 'cross-site' };
   assert.equal((await post(`${url}/login`, { token: ADMIN_TOKEN }, foreign)).status, 403);
   const Cookie = await logIn(url);
-  assert.equal((await post(`${url}/logout`, {}, { ...foreign, Cookie })).status, 403);
+  for (const more of [{}, { Authorization: 'Basic YTpi' }]) {
+    assert.equal((await post(`${url}/logout`, {}, { ...foreign, ...more, Cookie })).status, 403);
+  }
   assert.equal((await page(url, Cookie)).status, 200);
 });
