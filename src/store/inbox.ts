@@ -30,23 +30,15 @@ export interface IncomingDelivery {
   outcome?: DeliveryOutcome | undefined;
 }
 
-/** A delivery that this process may work on until its lease ends. */
-export interface ClaimedDelivery {
+/** A delivery with all that is kept of it. */
+export interface KeptDelivery {
+  /** Grows in the order in which deliveries came. */
+  seq: number;
   delivery: Delivery;
   /** JSON; empty when it is no longer kept (`Retention`). */
   payload: string;
-}
-
-/** A delivery with all that is kept of it. */
-export interface KeptDelivery extends ClaimedDelivery {
   /** JSON, an object of texts; undefined when none are kept. */
   headers: string | undefined;
-}
-
-/** A delivery that no process works on. */
-export interface WaitingDelivery extends ClaimedDelivery {
-  /** Grows in the order in which deliveries came. */
-  seq: number;
 }
 
 /** What git did not show. */
@@ -157,7 +149,7 @@ export function createInbox(db: Db) {
       now: number,
       leaseMs: number,
       except: readonly string[] = [],
-    ): Promise<ClaimedDelivery | undefined> {
+    ): Promise<KeptDelivery | undefined> {
       const due = sql`select d.seq from deliveries as d
         where d.state = 'pending' and d.next_attempt_at <= ${now} and d.lease_until <= ${now}
         ${andNotIn(sql`coalesce(d.repository, '')`, except)}
@@ -172,11 +164,11 @@ export function createInbox(db: Db) {
     },
 
     /** The first `limit` deliveries after number `after` that nothing was done about yet, in the order they came. */
-    async waiting(after: number, now: number, limit: number): Promise<WaitingDelivery[]> {
+    async waiting(after: number, now: number, limit: number): Promise<KeptDelivery[]> {
       const rows = await all<Row>`select * from deliveries
         where ${PENDING} and seq > ${after} and attempts = 0 and lease_until <= ${now}
         order by seq limit ${limit}`;
-      return rows.map(toWaiting);
+      return rows.map(fromRow);
     },
 
     /**
@@ -188,7 +180,7 @@ export function createInbox(db: Db) {
       now: number,
       limit: number,
       mostBytes: number,
-    ): Promise<WaitingDelivery[]> {
+    ): Promise<KeptDelivery[]> {
       if (repository === undefined) return [];
       const next = await all<{ seq: number; attempts: number; until: number; bytes: number }>`
         select seq, attempts, lease_until as until, octet_length(payload) as bytes from deliveries
@@ -203,14 +195,14 @@ export function createInbox(db: Db) {
       const seqs = next.slice(0, end === -1 ? next.length : end).map(({ seq }) => seq);
       if (seqs.length === 0) return [];
       const rows = await all<Row>`select * from deliveries where seq in ${list(seqs)} order by seq`;
-      return rows.map(toWaiting);
+      return rows.map(fromRow);
     },
 
     /** Closes deliveries that no process has claimed, and answers those of them that it closed. */
     async closeIdle(
-      outcomes: ReadonlyMap<WaitingDelivery, DeliveryOutcome>,
+      outcomes: ReadonlyMap<KeptDelivery, DeliveryOutcome>,
       now: number,
-    ): Promise<WaitingDelivery[]> {
+    ): Promise<KeptDelivery[]> {
       if (outcomes.size === 0) return [];
       const ends = [...outcomes].map(
         ([{ seq }, outcome]) => sql`(cast(${seq} as bigint), ${JSON.stringify(outcome)})`,
@@ -227,7 +219,7 @@ export function createInbox(db: Db) {
     },
 
     /** Makes a claim last until `leaseUntil`. False when the delivery is closed, or another's by now. */
-    renew: async ({ delivery }: ClaimedDelivery, leaseUntil: number) =>
+    renew: async ({ delivery }: KeptDelivery, leaseUntil: number) =>
       (await claims.renew(byId(delivery.id, delivery.attempts), leaseUntil)) !== undefined,
 
     /**
@@ -306,9 +298,8 @@ export function createInbox(db: Db) {
     releaseAll: claims.releaseAll,
 
     async get(id: string): Promise<KeptDelivery | undefined> {
-      const row = await first<Row & { headers: string | null }>`
-        select * from deliveries where id = ${id}`;
-      return row && { ...fromRow(row), headers: row.headers ?? undefined };
+      const row = await first<Row>`select * from deliveries where id = ${id}`;
+      return row && fromRow(row);
     },
 
     /** Which of these deliveries are there. */
@@ -409,14 +400,15 @@ function toRow(delivery: IncomingDelivery, textOf: (outcome: DeliveryOutcome) =>
   };
 }
 
-const toWaiting = (row: Row): WaitingDelivery => ({ ...fromRow(row), seq: Number(row['seq']) });
-
 /** The column of the repository holds the queue of one that has none. */
-function fromRow(row: Row): ClaimedDelivery {
+function fromRow(row: Row): KeptDelivery {
   const delivery = deliveries.read(row);
   const { repository = '' } = delivery;
   if (repository.includes(':') && elsewhere(repository) === undefined) {
     delivery.repository = undefined;
   }
-  return { delivery, payload: row['payload'] as string };
+  const { seq, payload, headers } = row as Pick<KeptDelivery, 'seq' | 'payload'> & {
+    headers: string | null;
+  };
+  return { seq, delivery, payload, headers: headers ?? undefined };
 }

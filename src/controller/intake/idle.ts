@@ -7,7 +7,7 @@ import { matchSpec } from '../../spec/match.ts';
 import { hookTriggerOf } from '../../spec/match-hook.ts';
 import { pathListOf, pushRefMatches } from '../../spec/match-push.ts';
 import { matchesWorkflowRun } from '../../spec/match-workflow-run.ts';
-import type { WaitingDelivery } from '../../store/inbox.ts';
+import type { KeptDelivery } from '../../store/inbox.ts';
 import type { Store } from '../../store/index.ts';
 import { judgedBy, type Recognize } from './judge.ts';
 import type { Recognized } from './own-events.ts';
@@ -54,7 +54,7 @@ export function createCloseIdle(deps: {
   let passing: Promise<boolean> | undefined;
 
   async function judge(
-    { delivery, payload: text }: WaitingDelivery,
+    { delivery, payload: text }: KeptDelivery,
     recognize: Recognize,
   ): Promise<DeliveryOutcome | undefined> {
     const payload = JSON.parse(text) as Json;
@@ -63,7 +63,7 @@ export function createCloseIdle(deps: {
 
   async function pass(): Promise<boolean> {
     const waiting = await store.inbox.waiting(last, clock.now(), MOST_AT_ONCE);
-    const idle = new Map<WaitingDelivery, DeliveryOutcome>();
+    const idle = new Map<KeptDelivery, DeliveryOutcome>();
     const recognize = deps.recognize.atOneMoment();
     for (const one of waiting) {
       // What cannot be read is left to the way of a single delivery, which says so.

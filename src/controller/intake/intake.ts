@@ -11,7 +11,7 @@ import type { Run } from '../../model/run.ts';
 import type { Ordering } from '../../runs/ordering/ordering.ts';
 import type { Transitions } from '../../runs/transition.ts';
 import type { Catalog } from '../../spec/catalog.ts';
-import type { ClaimedDelivery, IncomingDelivery } from '../../store/inbox.ts';
+import type { KeptDelivery, IncomingDelivery } from '../../store/inbox.ts';
 import type { Store } from '../../store/index.ts';
 import { createCloseIdle, keepOutcomes } from './idle.ts';
 import { createJudge, createRecognize } from './judge.ts';
@@ -116,7 +116,7 @@ export function createIntake(deps: {
     return true;
   }
 
-  async function work(claimed: ClaimedDelivery, signal: AbortSignal): Promise<void> {
+  async function work(claimed: KeptDelivery, signal: AbortSignal): Promise<void> {
     const { repository } = claimed.delivery;
     if (repository !== undefined) busy.add(repository);
     try {

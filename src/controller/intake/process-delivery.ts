@@ -13,7 +13,7 @@ import type { Run } from '../../model/run.ts';
 import type { Store, Tables } from '../../store/index.ts';
 import { createOrdering, type Ordering } from '../../runs/ordering/ordering.ts';
 import { moveOf, partOf, wasLeft, type ToldPush } from '../../model/push-history.ts';
-import type { ClaimedDelivery, MissingRef } from '../../store/inbox.ts';
+import type { KeptDelivery, MissingRef } from '../../store/inbox.ts';
 import { hold } from '../hold.ts';
 import type { Judge } from './judge.ts';
 import { outcomeOf, type Announce, type Judged } from './judged.ts';
@@ -48,7 +48,7 @@ const GATHER_MS = 100;
  * Judges a claimed delivery and closes it, or puts it back to be tried again; also those that `JudgeTogether` judges together
  * with it, as many as nothing is wrong with. Rejects only when the store fails.
  */
-export type ProcessDelivery = (claimed: ClaimedDelivery, signal: AbortSignal) => Promise<void>;
+export type ProcessDelivery = (claimed: KeptDelivery, signal: AbortSignal) => Promise<void>;
 
 export function createProcessDelivery(deps: {
   store: Store;
@@ -73,7 +73,7 @@ export function createProcessDelivery(deps: {
   const { store, judge, ordering, makeRuns, announce, pressed, clock, logger, news } = deps;
   const { failpoint = noFailpoint } = deps;
 
-  async function processDelivery(claimed: ClaimedDelivery, signal: AbortSignal): Promise<void> {
+  async function processDelivery(claimed: KeptDelivery, signal: AbortSignal): Promise<void> {
     const { id, event: name, attempts } = claimed.delivery;
     let isPress = false;
     try {
@@ -155,7 +155,7 @@ export function createProcessDelivery(deps: {
    * What had stepped aside before this delivery, whose turn has come, may be readable again by now, and then comes first.
    * It is tried once more for each try of a delivery that deploys something, itself or by those that are taken in with it.
    */
-  async function lettingOthersFirst(claimed: ClaimedDelivery, all: Judged[]): Promise<boolean> {
+  async function lettingOthersFirst(claimed: KeptDelivery, all: Judged[]): Promise<boolean> {
     const { id, attempts, outcome } = claimed.delivery;
     if (outcome?.summary === FOR_EARLIER) return false;
     const verdicts = all.flatMap((judged) => judged.verdicts);
@@ -167,7 +167,7 @@ export function createProcessDelivery(deps: {
   }
 
   async function record(
-    claimed: ClaimedDelivery,
+    claimed: KeptDelivery,
     judged: Judged,
     overtaken: ReadonlyMap<string, string>,
     together: JudgedPushes | undefined,
@@ -301,13 +301,13 @@ export function createProcessDelivery(deps: {
     return found;
   }
 
-  const ageOf = ({ delivery }: ClaimedDelivery) => clock.now() - delivery.receivedAt;
+  const ageOf = ({ delivery }: KeptDelivery) => clock.now() - delivery.receivedAt;
 
-  function isOverdue(claimed: ClaimedDelivery): boolean {
+  function isOverdue(claimed: KeptDelivery): boolean {
     return claimed.delivery.attempts >= MOST_ATTEMPTS && ageOf(claimed) >= LEAST_PATIENCE_MS;
   }
 
-  async function giveUp(claimed: ClaimedDelivery, error: unknown): Promise<void> {
+  async function giveUp(claimed: KeptDelivery, error: unknown): Promise<void> {
     const { id, event, attempts } = claimed.delivery;
     const outcome = { summary: `Not deployed: ${describeError(error)}`, specs: [] };
     const missing =

@@ -7,7 +7,7 @@ import type { LoadedSpec } from '../../model/deployment-spec.ts';
 import type { Json, PushEvent, Standing } from '../../model/event.ts';
 import { moveOf, type Move } from '../../model/push-history.ts';
 import type { OrderMirrors } from '../../runs/ordering/ask-git.ts';
-import type { ClaimedDelivery, Inbox, WaitingDelivery } from '../../store/inbox.ts';
+import type { Inbox, KeptDelivery } from '../../store/inbox.ts';
 import { needsChangedPaths } from '../../spec/match.ts';
 import { judgedBy, type Recognize } from './judge.ts';
 import type { Judged } from './judged.ts';
@@ -21,7 +21,7 @@ const MOST_BYTES = 8 * 1024 * 1024;
 export interface JudgedPushes {
   /** Of the claimed one. */
   first: Judged;
-  following: readonly { waiting: WaitingDelivery; judged: Judged }[];
+  following: readonly { waiting: KeptDelivery; judged: Judged }[];
   /** Tells of git what was found out, without git; rejects with RetryableError `not-known` for all else. */
   known: OrderMirrors;
 }
@@ -32,7 +32,7 @@ export interface JudgedPushes {
  * when there is no group.
  */
 export type JudgeTogether = (
-  claimed: ClaimedDelivery,
+  claimed: KeptDelivery,
   signal: AbortSignal,
 ) => Promise<JudgedPushes | undefined>;
 
@@ -47,7 +47,7 @@ export function createJudgeTogether(deps: {
 
   /** A push of which the payload leaves open only whether its branch has it. */
   async function read(
-    { delivery, payload }: ClaimedDelivery,
+    { delivery, payload }: KeptDelivery,
     recognize: Recognize,
   ): Promise<Push | undefined> {
     try {
@@ -91,7 +91,7 @@ export function createJudgeTogether(deps: {
     if (first === undefined) return undefined;
     const { repository, ref } = first.event;
     const waiting = await inbox.following(claimed.delivery, clock.now(), MOST, MOST_BYTES);
-    const behind: (Push & { waiting: WaitingDelivery })[] = [];
+    const behind: (Push & { waiting: KeptDelivery })[] = [];
     for (const one of waiting) {
       await fairTurn();
       const push = await read(one, recognize);
@@ -110,7 +110,7 @@ export function createJudgeTogether(deps: {
 
     const judged = await judge(first, look, signal);
     if (judged === undefined) return undefined;
-    const following: { waiting: WaitingDelivery; judged: Judged }[] = [];
+    const following: { waiting: KeptDelivery; judged: Judged }[] = [];
     for (const push of behind) {
       await fairTurn();
       // What cannot be answered now has a turn of its own.

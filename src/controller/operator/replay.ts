@@ -3,7 +3,7 @@ import { TerminalError } from '../../lib/errors.ts';
 import type { DeliveryOutcome } from '../../model/delivery.ts';
 import type { Json } from '../../model/event.ts';
 import type { Run } from '../../model/run.ts';
-import type { ClaimedDelivery } from '../../store/inbox.ts';
+import type { KeptDelivery } from '../../store/inbox.ts';
 import type { Store } from '../../store/index.ts';
 import type { Judge } from '../intake/judge.ts';
 import { outcomeOf, type Announce } from '../intake/judged.ts';
@@ -57,7 +57,7 @@ export function createReplay(deps: {
   };
 }
 
-function replayable(id: string, stored: ClaimedDelivery | undefined): ClaimedDelivery {
+function replayable(id: string, stored: KeptDelivery | undefined): KeptDelivery {
   if (stored === undefined) {
     throw new TerminalError('delivery-unknown', `there is no delivery ${id}`);
   }

@@ -1,4 +1,4 @@
-import type { ClaimedDelivery } from '../../../src/store/inbox.ts';
+import type { KeptDelivery } from '../../../src/store/inbox.ts';
 import type { OutboxEntry, OutboxState } from '../../../src/store/outbox.ts';
 import { hasEnded, type Run, type RunState } from '../../../src/model/run.ts';
 import type { LoadedSpec } from '../../../src/model/deployment-spec.ts';
@@ -63,7 +63,7 @@ export interface CallbackModel extends Claimable {
 }
 
 export type Hold =
-  | { kind: 'delivery'; worker: string; alive: boolean; claimed: ClaimedDelivery }
+  | { kind: 'delivery'; worker: string; alive: boolean; claimed: KeptDelivery }
   | { kind: 'callback'; worker: string; alive: boolean; entry: OutboxEntry }
   | { kind: 'run'; worker: string; alive: boolean; run: string };
 

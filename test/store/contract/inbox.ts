@@ -17,6 +17,7 @@ export function inboxContract(withStore: WithStore): void {
         const sent = sampleDelivery('d1', { action: 'published', payload: '{"ü":"☃\\u0000"}' });
         assert.equal(await store.accept(sent), true);
         assert.deepEqual(await store.inbox.get('d1'), {
+          seq: 1,
           delivery: {
             id: 'd1',
             event: 'push',
