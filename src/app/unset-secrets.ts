@@ -5,7 +5,7 @@ import type { Catalog } from '../spec/catalog.ts';
 const MOST_NAMES = 50;
 
 /**
- * Warns of secrets that specs and hooks in use name and that have no value, now and after each change of the specs: their runs would
+ * Warns of secrets that specs and hooks in use name and that have no value, now and when others are missing after a change of the specs: their runs would
  * fail, and the hooks refuse all requests.
  */
 export function warnOfUnsetSecrets(deps: {
@@ -14,6 +14,7 @@ export function warnOfUnsetSecrets(deps: {
   logger: Pick<Logger, 'warn'>;
 }): void {
   const { catalog, secret, logger } = deps;
+  let said = '';
   const look = () => {
     const named = [
       ...catalog.current().specs.flatMap(({ spec }) => spec.secrets),
@@ -21,7 +22,9 @@ export function warnOfUnsetSecrets(deps: {
     ];
     const missing = [...new Set(named)].filter((name) => secret(name) === undefined);
     const [first] = missing;
-    if (first === undefined) return;
+    const isSaid = missing.join() === said;
+    said = missing.join();
+    if (first === undefined || isSaid) return;
     logger.warn(
       {
         secrets: missing.slice(0, MOST_NAMES),

@@ -37,9 +37,9 @@ function toIssues(issue: ZodIssue, base: Path, document: Document): Issue[] {
         at: 'key' as const,
       }));
     case 'invalid_type':
-      return [wrongType(path, [issue.expected], value)];
+      return wrongType(path, [issue.expected], value, document);
     case 'invalid_value': {
-      if (value === undefined) return [missing(path)];
+      if (value === undefined) return missing(path, document);
       const values = issue.values.map(String);
       if (value === null) {
         return [
@@ -83,7 +83,7 @@ function unionIssues(
     if (inner.code === 'invalid_value') return ['string'];
     return inner.code === 'invalid_type' ? [inner.expected] : [];
   });
-  return [wrongType(path, expected, value)];
+  return wrongType(path, expected, value, document);
 }
 
 function isWrongType(inner: ZodIssue, value: unknown): boolean {
@@ -92,17 +92,26 @@ function isWrongType(inner: ZodIssue, value: unknown): boolean {
   return inner.code === 'invalid_type' || (inner.code === 'invalid_value' && isPlace);
 }
 
-function wrongType(path: Path, expected: readonly string[], value: unknown): Issue {
-  if (value === undefined && path.length > 0) return missing(path);
+function wrongType(
+  path: Path,
+  expected: readonly string[],
+  value: unknown,
+  document: Document,
+): Issue[] {
+  if (value === undefined && path.length > 0) return missing(path, document);
   if (path.length === 0) {
-    return { path, message: `a deployment spec is a map of keys, and this is ${typeName(value)}` };
+    return [
+      { path, message: `a deployment spec is a map of keys, and this is ${typeName(value)}` },
+    ];
   }
   const names = [...new Set(expected.map((type) => TYPE_NAMES[type] ?? type))];
-  return {
-    path,
-    message: `${place(path)}must be ${names.join(' or ')}, and is ${typeName(value)}`,
-    hint: typeHint(path, expected, value),
-  };
+  return [
+    {
+      path,
+      message: `${place(path)}must be ${names.join(' or ')}, and is ${typeName(value)}`,
+      hint: typeHint(path, expected, value),
+    },
+  ];
 }
 
 function typeHint(path: Path, expected: readonly string[], value: unknown): string | undefined {
@@ -153,10 +162,17 @@ const EXAMPLES: Record<string, string> = {
   payload: 'payload: { sha: "${{ run.sha }}" }',
 };
 
-function missing(path: Path): Issue {
+/** Nothing where the key is there, misspelt: that is said beside it. */
+function missing(path: Path, { raw, schema }: Document): Issue[] {
   const within = path.slice(0, -1);
+  const key = String(path.at(-1));
+  const known = knownKeys(schema(), within);
+  const isMisspelt = Object.keys(Object(valueAt(raw, within))).some(
+    (one) => !known.includes(one) && unknownHint(one, within, known) === didYouMean(key, [key]),
+  );
+  if (isMisspelt) return [];
   const where = within.length === 0 ? '' : ` in ${dotted(within)}`;
-  return { path: within, message: `"${String(path.at(-1))}" is missing${where}` };
+  return [{ path: within, message: `"${key}" is missing${where}` }];
 }
 
 /** Unknown keys of one map that are worth naming. */
@@ -206,14 +222,18 @@ function unknownKeys(path: Path, keys: readonly string[], schema: Json): Issue[]
     path: [...path, key],
     at: 'key',
     message: `unknown key "${key.slice(0, 100)}"`,
-    hint:
-      (path.at(-1) === 'on' && path.length === 1 && Object.hasOwn(EVENTS, key)
-        ? EVENTS[key]
-        : undefined) ??
-      (Object.hasOwn(HABITS, key) ? HABITS[key] : undefined) ??
-      didYouMean(key, known) ??
-      `known keys here: ${known.join(', ')}`,
+    hint: unknownHint(key, path, known),
   }));
+}
+
+function unknownHint(key: string, path: Path, known: readonly string[]): string {
+  const isEvent = path.at(-1) === 'on' && path.length === 1 && Object.hasOwn(EVENTS, key);
+  return (
+    (isEvent ? EVENTS[key] : undefined) ??
+    (Object.hasOwn(HABITS, key) ? HABITS[key] : undefined) ??
+    didYouMean(key, known) ??
+    `known keys here: ${known.join(', ')}`
+  );
 }
 
 function withHint(issue: Issue, source: ZodIssue): Issue {

@@ -16,7 +16,7 @@ sender: bearer
 secrets: [OF_HOOK, NOT_SET]
 `;
 
-test('secrets that have no value are named when specs are loaded, and again after a change, while there are any', () => {
+test('secrets that have no value are named when specs are loaded, and again when others are missing after a change', () => {
   const values: Record<string, string | undefined> = { SET: 'a', NOT_SET: undefined };
   const said: unknown[] = [];
   let changed = () => {};
@@ -35,7 +35,12 @@ test('secrets that have no value are named when specs are loaded, and again afte
   });
   const hint = 'set MAINSHEET_SECRET_NOT_SET, or put a file NOT_SET into MAINSHEET_SECRETS_DIR';
   assert.deepEqual(said, [{ secrets: ['NOT_SET', 'OF_HOOK'], hint }]);
+  changed();
+  assert.equal(said.length, 1, 'what was said is not said again');
   Object.assign(values, { NOT_SET: 'b', OF_HOOK: 'c' });
   changed();
   assert.equal(said.length, 1);
+  values['OF_HOOK'] = undefined;
+  changed();
+  assert.equal(said.length, 2);
 });

@@ -107,8 +107,11 @@ function summarize(
   const against = verdicts
     .flatMap(({ verdict }) => verdict.reasons)
     .filter((reason) => !reason.held);
-  // It is of the one spec that was meant.
-  const first = against.find(({ condition }) => REFUSED.has(condition)) ?? against[0];
+  // Of the one spec that was meant; else of one that such an event may start.
+  const first =
+    against.find(({ condition }) => REFUSED.has(condition)) ??
+    against.find(({ condition }) => condition !== 'on') ??
+    against[0];
   if (first?.condition === ROLLBACK) return `Not rolled back: ${first.detail}`;
   return `Not deployed: ${first?.detail ?? 'no deployment spec matched'}`;
 }

@@ -71,13 +71,20 @@ const push = (ref: string, repository: { id: number; full_name: string }): Json 
 const shop = { id: 7, full_name: REPOSITORY };
 
 test('a push that no spec names is settled with the reasons of each spec; one that a spec may deploy is not', async (t) => {
-  const { intake, see } = await createFixture(t);
+  const { intake, see, use, on } = await createFixture(t);
   await see(7, REPOSITORY);
   const settled = await intake.settle('push', push('refs/heads/feature', shop), 100);
   assert.match(settled?.summary ?? '', /^Not deployed: feature /);
   assert.deepEqual(
     settled?.specs.map(({ spec, verdict, run }) => [spec, verdict.matched, run]),
     [['storefront', false, undefined]],
+  );
+  const only = { push: undefined, release: { types: ['published'] }, workflowRun: undefined };
+  use(sampleLoaded({ name: 'a-release', on: only } as never), sampleLoaded({ on }));
+  assert.match(
+    (await intake.settle('push', push('refs/heads/feature', shop), 100))?.summary ?? '',
+    /^Not deployed: feature /,
+    'not that the other spec is started by releases',
   );
   assert.equal(await intake.settle('push', push('refs/heads/main', shop), 100), undefined);
 });
