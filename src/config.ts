@@ -153,7 +153,7 @@ export function readConfig(
     !needsSetup
   ) {
     problems.push(
-      'GITHUB_WEBHOOK_SECRET is not set: set it to the secret of the webhook, or GITHUB_WEBHOOK_SECRET_FILE to a file with it',
+      'GITHUB_WEBHOOK_SECRET is not set: set it to the secret of the webhook ("openssl rand -hex 32" makes one), or GITHUB_WEBHOOK_SECRET_FILE to a file with it',
     );
   }
   for (const [name, other] of [

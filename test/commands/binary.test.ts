@@ -44,7 +44,7 @@ test('serve that refuses its configuration names misspelt variables beside the p
   );
   assert.equal(refused.exitCode, 2);
   assert.deepEqual(refused.stderr.split('\n'), [
-    'mainsheet: GITHUB_WEBHOOK_SECRET is not set: set it to the secret of the webhook, or GITHUB_WEBHOOK_SECRET_FILE to a file with it',
+    'mainsheet: GITHUB_WEBHOOK_SECRET is not set: set it to the secret of the webhook ("openssl rand -hex 32" makes one), or GITHUB_WEBHOOK_SECRET_FILE to a file with it',
     'mainsheet: PORT is "high": set a whole number from 0 to 65535',
     'mainsheet: warning: MAINSHEET_GITHUB_WEBHOOK_SECRET is not a variable that Mainsheet knows: did you mean GITHUB_WEBHOOK_SECRET?',
   ]);
