@@ -80,7 +80,7 @@ test('a push that no spec names is settled with the reasons of each spec; one th
     [['storefront', false, undefined]],
   );
   const only = { push: undefined, release: { types: ['published'] }, workflowRun: undefined };
-  use(sampleLoaded({ name: 'a-release', on: only } as never), sampleLoaded({ on }));
+  use(sampleLoaded({ name: 'a-release', on: only }), sampleLoaded({ on }));
   assert.match(
     (await intake.settle('push', push('refs/heads/feature', shop), 100))?.summary ?? '',
     /^Not deployed: feature /,
