@@ -8,6 +8,10 @@ import { UsageError } from './usage-error.ts';
 
 export type { ProgramDeps } from './context.ts';
 
+/** Behind what is wrong with a command line. */
+const USAGE_HINT =
+  '  hint: --help behind a command says what it takes; "mainsheet --help" lists the commands';
+
 type Register = (program: Command, context: CommandContext) => void;
 
 /** The commands in the help's order. Each file is read when its command is asked for. */
@@ -85,6 +89,7 @@ export async function createProgram(
     .option('--server <url>', 'where the server is (default: $MAINSHEET_URL)')
     .exitOverride()
     .showSuggestionAfterError()
+    .showHelpAfterError(USAGE_HINT)
     .configureHelp({
       showGlobalOptions: true,
       styleTitle: (title) => `\u001b[1m${title}\u001b[22m`,

@@ -61,7 +61,10 @@ test('an unknown command is a usage error that names the nearest one', async () 
   const { code, stdout, stderr } = await runCommand(['validat']);
   assert.equal(code, 2);
   assert.equal(stdout, '');
-  assert.match(stderr, /^mainsheet: unknown command 'validat'\n\(Did you mean validate\?\)/);
+  assert.match(
+    stderr,
+    /^mainsheet: unknown command 'validat'\n\(Did you mean validate\?\)\n {2}hint: --help/,
+  );
 });
 
 test('variables that no command can work with are usage errors, which show no secret', async () => {
@@ -83,10 +86,11 @@ test('variables that no command can work with are usage errors, which show no se
 
 test('help for a command that is not there says so, and runs nothing', async () => {
   const unknown = {
-    'help nosuch': /^mainsheet: unknown command 'nosuch'\n$/,
-    'help validat': /^mainsheet: unknown command 'validat'\n\(Did you mean validate\?\)\n$/,
-    'help migrate nosuch': /^mainsheet: unknown command 'nosuch'\n$/,
-    'help schema extra': /^mainsheet: unknown command 'schema extra'\n$/,
+    'help nosuch': /^mainsheet: unknown command 'nosuch'\n {2}hint: .*\n$/,
+    'help validat':
+      /^mainsheet: unknown command 'validat'\n\(Did you mean validate\?\)\n {2}hint: .*\n$/,
+    'help migrate nosuch': /^mainsheet: unknown command 'nosuch'\n {2}hint: .*\n$/,
+    'help schema extra': /^mainsheet: unknown command 'schema extra'\n {2}hint: .*\n$/,
   };
   for (const [line, said] of Object.entries(unknown)) {
     const { code, stdout, stderr } = await runCommand(line.split(' '));
