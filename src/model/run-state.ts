@@ -33,7 +33,7 @@ export function applyCommand(run: Run, command: RunCommand, now: number): Run {
   if (!ALLOWED[command.type].includes(run.state)) {
     throw new TerminalError(
       'illegal-transition',
-      `run ${run.id} is ${run.state}; it cannot ${command.type}`,
+      `run ${run.id} is ${run.state}: there is nothing to ${command.type}`,
       hasEnded(run.state)
         ? { hint: 'a run that has ended never changes; retry makes a new one' }
         : {},

@@ -144,7 +144,7 @@ test('a run that waits can be cancelled, retried, and never cancelled twice', as
 
   const again = await runCommand(['cancel', id], here());
   assert.equal(again.code, 3);
-  assert.match(again.stderr, /is cancelled; it cannot cancel\n {2}hint: /);
+  assert.match(again.stderr, /is cancelled: there is nothing to cancel\n {2}hint: /);
 
   const retried = await runCommand(['retry', id, '--json'], here());
   assert.equal(retried.code, 0, retried.stderr);

@@ -63,7 +63,7 @@ describe('every command in every state', () => {
           assert.throws(() => applyCommand(before, command, NOW), {
             name: 'TerminalError',
             code: 'illegal-transition',
-            message: `run r1 is ${state}; it cannot ${command.type}`,
+            message: `run r1 is ${state}: there is nothing to ${command.type}`,
           });
         } else {
           const after = applyCommand(before, command, NOW);

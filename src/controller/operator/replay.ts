@@ -59,7 +59,9 @@ export function createReplay(deps: {
 
 function replayable(id: string, stored: KeptDelivery | undefined): KeptDelivery {
   if (stored === undefined) {
-    throw new TerminalError('delivery-unknown', `there is no delivery ${id}`);
+    throw new TerminalError('delivery-unknown', `there is no delivery ${id}`, {
+      hint: '"mainsheet deliveries" lists what there is',
+    });
   }
   // It would make its own run besides, as soon as it has its turn. What is closed never becomes pending again, but for what was
   // given up, which a replay ends.
