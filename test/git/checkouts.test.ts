@@ -251,6 +251,9 @@ const LEFTOVERS: Record<string, (directory: string, fixture: Fixture) => Promise
     await writeFile(join(directory, 'README.md'), 'changed');
     await writeFile(join(directory, 'src', 'index.js'), 'changed');
   },
+  'a link to elsewhere where its own .git is moved to': async (directory, { root }) => {
+    await symlink(join(root, 'outside'), join(directory, '..', 'old'));
+  },
   'our git directory gone': async (directory) => {
     await rm(join(directory, '..', 'git'), { recursive: true });
   },
@@ -276,6 +279,7 @@ for (const [name, leave] of Object.entries(LEFTOVERS)) {
     const { stdout } = await run('git', ['rev-parse', 'HEAD'], { cwd: directory });
     assert.equal(stdout.trim(), request.sha);
     assert.deepEqual((await readdir(join(directory, '.git'))).sort(), GIT);
+    assert.deepEqual((await readdir(dirname(directory))).sort(), ['git', 'name', 'tree']);
     const outside = join(fixture.root, 'outside');
     assert.equal(await readFile(join(outside, 'README.md'), 'utf8'), 'canary');
     assert.deepEqual(
