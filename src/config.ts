@@ -39,7 +39,6 @@ export interface Config {
   tunnel: string | undefined;
   /** Runs at once in this process. */
   concurrency: number;
-  executor: 'local';
   /** As whom steps run; undefined: as Mainsheet's own user. */
   stepUser: StepUser | undefined;
   /** What a step may use at most, and does when its spec does not say. */
@@ -190,7 +189,6 @@ export function readConfig(
     publicUrl: set.MAINSHEET_PUBLIC_URL,
     tunnel: set.MAINSHEET_TUNNEL,
     concurrency: set.MAINSHEET_CONCURRENCY ?? 4,
-    executor: set.MAINSHEET_EXECUTOR ?? 'local',
     stepUser: set.MAINSHEET_STEP_USER,
     stepLimits: set.MAINSHEET_STEP_LIMITS ?? {},
     stepTargets: set.MAINSHEET_STEP_TARGETS ?? [],

@@ -50,7 +50,6 @@ test('with nothing but the webhook secret set, the documented defaults count', (
     publicUrl: undefined,
     tunnel: undefined,
     concurrency: 4,
-    executor: 'local',
     stepUser: undefined,
     stepTargets: [],
     stepLimits: {},
