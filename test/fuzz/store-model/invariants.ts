@@ -176,14 +176,18 @@ function statesOf(entries: readonly OutboxEntry[], kind: AnyCallback['kind']): s
   );
 }
 
-/** Of `shown` counts which one it is where another run has deployed the commit, before this one ended or after it. */
+/**
+ * Of `shown` counts which one it is where another run has deployed the commit, before this one ended or after it, and where another
+ * one of the lane may still deploy it, or might then.
+ */
 function expectedStatuses(run: RunModel, shown: readonly string[], { runs }: Model): string[] {
-  const isDeployed = runs.some(
-    ({ loaded, sha, state }) => loaded === run.loaded && sha === run.sha && state === 'succeeded',
-  );
+  const ofCommit = runs.filter(({ loaded, sha }) => loaded === run.loaded && sha === run.sha);
+  const isDeployed = ofCommit.some(({ state }) => state === 'succeeded');
+  const hasOther = ofCommit.some((other) => other.id !== run.id && laneOf(other) === laneOf(run));
   return run.history.map((state, index) => {
     const didNothing = state === 'superseded' || state === 'cancelled';
     if (isDeployed && didNothing && shown[index] === 'success') return 'success';
+    if (hasOther && didNothing && shown[index] === 'pending') return 'pending';
     if (!hasEnded(state)) return 'pending';
     if (state === 'succeeded') return 'success';
     return state === 'failed' && run.fault === 'step' ? 'failure' : 'error';
