@@ -124,11 +124,14 @@ export function createRunHistory(db: Db) {
       return new Set(found);
     },
 
-    /** The newest run of the spec in the lane that a delivery has made which came after the given one, and that was not superseded. */
+    /**
+     * The newest run of the spec in the lane that was not superseded, and that a delivery has made which came after the given one,
+     * or a person who asked for its commit after that.
+     */
     madeByLater: (spec: string, lane: string, delivery: string) =>
       // What took the place of a superseded one counts, if that came later too; else it came late itself.
       newest(sql`r.seq in (
-          select seq from runs where spec = ${spec} and lane = ${lane} and cause = 'event'
+          select seq from runs where spec = ${spec} and lane = ${lane} and cause in ('event', 'deploy')
           order by seq desc limit ${MOST_LATER})
         and r.state <> 'superseded'
         and (select d.seq from deliveries d where d.id = r.delivery)

@@ -176,7 +176,8 @@ async function unlessHopeless<Answer>(asked: Promise<Answer>): Promise<Answer | 
 }
 
 /**
- * Why a run that is made now is superseded as it is made: for a run of an event, a later delivery has made its run already;
+ * Why a run that is made now is superseded as it is made: for a run of an event, a later delivery has made its run already, or
+ * a person has asked for a commit since;
  * for a retry `of` a run, a newer one waits. `newest`: called when no later delivery has made a run. Locks the lane until the
  * transaction's end, so that the answer stays true.
  */
@@ -200,5 +201,10 @@ export async function overtakenInLane(
   // The same revision is not late when it is deployed once more, but it must not take the place of a run that came after all others.
   const mayGoOn = later?.sha === run.sha && !wouldGiveWay(later, concurrency);
   if (later === undefined || mayGoOn) return undefined;
-  return supersededBy(later, 'whose delivery came later but could be read sooner');
+  return supersededBy(
+    later,
+    later.cause === 'deploy'
+      ? 'which was asked for by hand after the delivery had come'
+      : 'whose delivery came later but could be read sooner',
+  );
 }

@@ -95,6 +95,19 @@ for (const [engine, open] of ENGINES) {
       assert.equal(older?.reason, `Superseded by 2222222 (run ${newer?.id}), ${why}`);
     });
 
+    test('what was asked for by hand stands against a delivery that had come before and could not be read', async (t) => {
+      const { make, runs } = await createFixture(t, open);
+      await make('d2', OLDER, 'deploy');
+      await make('d1', NEWER);
+      const [byHand, late] = await runs();
+      assert.equal(byHand?.state, 'queued');
+      const why = 'which was asked for by hand after the delivery had come';
+      assert.equal(late?.reason, `Superseded by 1111111 (run ${byHand.id}), ${why}`);
+      await make('d3', NEWEST);
+      const states = (await runs()).map(({ state }) => state);
+      assert.deepEqual(states, ['superseded', 'superseded', 'queued'], 'what comes later is newer');
+    });
+
     test('in the order of arrival the newer one supersedes the older', async (t) => {
       const { make, runs } = await createFixture(t, open);
       await make('d1', OLDER);

@@ -164,6 +164,9 @@ export function recoveryContract(withStore: WithStore): void {
         assert.equal(await made('d2'), 'r3', 'the newest of them');
         assert.equal(await made('d3'), 'r4');
         assert.equal(await made('d4'), undefined);
+        await insert('deployed by hand', 'd5', { cause: 'deploy', state: 'succeeded' });
+        assert.equal(await made('d4'), 'deployed by hand', 'it was asked for later');
+        assert.equal(await made('d5'), undefined);
         assert.equal(await store.runs.madeByLater('storefront', 'none', 'd1'), undefined);
       }),
     );
