@@ -262,6 +262,8 @@ export interface PullRequestEvent {
   isReady: boolean;
   /** Whether it is merged, or was given up. */
   isClosed: boolean;
+  /** Whether it was closed, and is open again with this. */
+  isReopened?: boolean;
   /** The branch that it is to be merged into. */
   base: string;
   /** The newest commit of its branch, which may be a fork's. */

@@ -4,6 +4,8 @@ import { isFork } from '../../spec/match-pull.ts';
 import type { Tables } from '../../store/index.ts';
 import type { Preview } from '../../store/previews.ts';
 
+const CLOSED = 'the pull request was closed';
+
 /** What a spec says to an event of a pull request, and the run that it would get. */
 export interface PreviewRequest {
   loaded: LoadedSpec;
@@ -32,13 +34,14 @@ export async function notePreview(
   const { number, changedAt } = event;
   const key = { spec: name, repository, number };
   const known = await tables.previews.get(key);
-  if (known !== undefined && known.changedAt > changedAt) {
+  if (known !== undefined && isLate(event, known)) {
     return `pull request #${number} has changed since`;
   }
   if (event.isClosed) {
     await tables.previews.note({
       ...(known ?? nothingOf(key)),
-      ...closing(known, now),
+      ...(known?.state === 'live' ? { dueAt: now } : {}),
+      reason: CLOSED,
       changedAt,
       notedAt: now,
     });
@@ -82,9 +85,10 @@ export async function whyNoTeardown(
     : `nothing is left of the preview of pull request #${number}`;
 }
 
-/** Of what is not there nothing is taken down; what is being taken down goes on being so. */
-function closing(known: Preview | undefined, now: number): Partial<Preview> {
-  return known?.state === 'live' ? { dueAt: now, reason: 'the pull request was closed' } : {};
+/** GitHub's clock shows whole seconds: of what happened in the same one the closing is later, unless it is opened again. */
+function isLate({ changedAt, isClosed, isReopened }: PullRequestEvent, known: Preview): boolean {
+  if (known.changedAt !== changedAt) return known.changedAt > changedAt;
+  return known.reason === CLOSED && !isClosed && !isReopened;
 }
 
 /** So that what comes late of a pull request that is closed deploys nothing. */

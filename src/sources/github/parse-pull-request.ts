@@ -40,6 +40,7 @@ export function parsePullRequest(payload: Fields): PullRequestEvent | undefined 
     number: readNumber(pull.number, 'pull_request.number'),
     isReady: pull.state === 'open' && pull.draft !== true,
     isClosed: pull.state === 'closed',
+    isReopened: payload.action === 'reopened',
     base: readRefName(base.ref, 'pull_request.base.ref'),
     head: readCommit(head.sha, 'pull_request.head.sha'),
     headBranch: readRefName(head.ref, 'pull_request.head.ref'),

@@ -205,6 +205,19 @@ for (const [engine, open] of bothEngines()) {
       assert.deepEqual(await teardowns(), []);
     });
 
+    test('of a commit and its closing in the same second the closing is later, whatever comes first; opened again it is deployed', async (t) => {
+      const { tell, stateOf } = await setUp(t);
+      const closed = { isReady: false, isClosed: true };
+      await tell(7, 5, closed);
+      assert.match((await tell(7, 5)).refused ?? '', /has changed since/);
+      assert.notEqual(await stateOf(7), 'live');
+      assert.ok((await tell(7, 5, { isReopened: true })).run);
+      assert.ok((await tell(7, 5)).run, 'a commit after that');
+      await tell(8, 5);
+      await tell(8, 5, closed);
+      assert.match((await tell(8, 5)).refused ?? '', /has changed since/);
+    });
+
     test('one that is closed is taken down at once, and counts until that has been done', async (t) => {
       const { tell, look, succeed, takeDown, teardowns } = await setUp(t);
       await tell(1, 1);

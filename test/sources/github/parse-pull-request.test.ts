@@ -31,6 +31,7 @@ test('a pull request has its base, its newest commit and whether it is ready', (
     number: 12,
     isReady: true,
     isClosed: false,
+    isReopened: false,
     base: 'main',
     head: HEAD,
     headBranch: 'feature',
@@ -45,6 +46,7 @@ test('a pull request has its base, its newest commit and whether it is ready', (
     event.kind === 'pull_request' && event.isReady;
   assert.equal(isReady(told({ action: 'closed' }, { state: 'closed' })), false);
   assert.equal(isReady(told({}, { draft: true })), false);
+  assert.partialDeepStrictEqual(told({ action: 'reopened' }), { isReopened: true });
 });
 
 test('what changes nothing about merging it is no event of it', () => {
