@@ -125,7 +125,7 @@ export function createTransitions(deps: {
     const { publicUrl, traced } = deps;
     if (isProtection(run) && !(await isLastWord(tables, run, previous === undefined))) return;
     const isOver = run.state === 'superseded' || run.state === 'cancelled';
-    const other = isOver ? await tables.runs.otherOf(run) : undefined;
+    const other = isOver ? await otherToTell(tables, run, spec) : undefined;
     const wasDeployed = isOver && (await tables.runs.hasDeployed(run));
     const overridden = await overrideOf(tables, run, spec.gates);
     const server = serverOf(run);
@@ -134,6 +134,18 @@ export function createTransitions(deps: {
     const change = { run, spec, previous, ...told };
     const callbacks = callbacksFor(change);
     await add(tables, run.id, callbacks, run, spec.notify);
+  }
+
+  /** Another run that may still deploy the commit, and whose spec, as it was then, has it tell as much. */
+  async function otherToTell(
+    tables: Tables,
+    run: Run,
+    { feedback }: ToldSpec,
+  ): Promise<Run | undefined> {
+    const other = await tables.runs.otherOf(run);
+    if (other === undefined || other.specDigest === run.specDigest) return other;
+    const told = (await readable(tables, other)) ?? GITHUB_ALONE;
+    return feedback.every((one) => told.feedback.includes(one)) ? other : undefined;
   }
 
   async function add(

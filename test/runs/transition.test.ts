@@ -317,6 +317,22 @@ test('a run that did nothing says of its commit what the run says that may still
   assert.equal((await told('r1')).at(-1), 'error: Cancelled by a');
 });
 
+test('a run that did nothing leaves the last word to another only where that one will say it', async (t) => {
+  const queue = 'concurrency: { queue: all, lane: main }';
+  const { store, transitions, create } = await setUp(t, {
+    spec: `feedback: [deployment]\n${queue}`,
+  });
+  const sha = 'c'.repeat(40);
+  await create('r1', { sha });
+  const told = load(`feedback: [status, check]\n${queue}`);
+  await store.atomically((tables) =>
+    transitions.create(tables, sampleRun('r2', { sha, specDigest: told.digest }), told),
+  );
+  await transitions.commit(await get(store, 'r2'), { type: 'cancel', reason: 'Cancelled by a' });
+  const last = (await callbacksOf(store, 'r2')).findLast((one) => one.startsWith('status'));
+  assert.equal(last, 'status error');
+});
+
 test('a running run is not superseded; with cancel-running it is asked to stop', async (t) => {
   const { store, transitions, create } = await setUp(t, {
     spec: 'concurrency: { cancel-running: true, lane: main }',

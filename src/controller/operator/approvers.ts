@@ -1,5 +1,6 @@
 import { MainsheetError } from '../../lib/errors.ts';
 import type { People } from '../../github/people.ts';
+import { createFairTurn } from '../../lib/fair-turn.ts';
 import type { Json } from '../../model/event.ts';
 import { nameOf, type ApproveGate } from '../../model/gate.ts';
 import type { Run } from '../../model/run.ts';
@@ -7,8 +8,8 @@ import type { Store } from '../../store/index.ts';
 import type { Approvers, Person } from './gates.ts';
 import { valueAt } from '../../lib/json.ts';
 
-/** Runs of which one has started the next; specs that start each other in a circle are refused. */
-const MOST_CHAINED = 50;
+/** Runs that have led to one, the nearest first: a batch may have gathered what a thousand started. */
+const MOST_LEADING = 5000;
 
 /**
  * Who may answer to which gates of a run. GitHub is asked only about teams, and about the authors of a commit where they do
@@ -35,31 +36,27 @@ export function createApprovers(deps: {
   /** In small letters: those who made the commits, sent the events, or asked for the run or for one that has led to it. */
   async function authorsOf(run: Run): Promise<ReadonlySet<string>> {
     const names = [...(await committersOf(run))];
-    for (const one of await leadingTo(run)) {
+    const fairTurn = createFairTurn();
+    const leading = new Map([[run.id, run]]);
+    // Those that are found on the way have their turn, too.
+    for (const one of leading.values()) {
       names.push((await store.runs.askedBy(one.id)) ?? '');
       for (const id of await deliveriesOf(one)) {
+        await fairTurn();
         const delivery = await store.inbox.get(id);
         names.push(...namedIn(JSON.parse(delivery?.payload || '{}') as Json));
+        const chain = await store.chains.ofDelivery(id);
+        const before = chain && (await store.runs.get(chain.run));
+        if (before !== undefined && leading.size < MOST_LEADING) leading.set(before.id, before);
       }
     }
     return new Set(names.map((name) => nameOf(name).toLowerCase()));
   }
 
-  /** The run, and those whose end has started the next. */
-  async function leadingTo(run: Run): Promise<Run[]> {
-    const runs: Run[] = [];
-    for (let one: Run | undefined = run; one !== undefined && runs.length < MOST_CHAINED;) {
-      runs.push(one);
-      const chain = await store.chains.ofDelivery(one.delivery);
-      one = chain && (await store.runs.get(chain.run));
-    }
-    return runs;
-  }
-
   /** Of a batch all that it has gathered. */
-  async function deliveriesOf({ delivery, batch }: Run): Promise<string[]> {
+  async function deliveriesOf({ delivery, batch }: Run): Promise<Iterable<string>> {
     const gathered = batch === undefined ? undefined : await store.batches.view(batch);
-    return [delivery, ...(gathered?.deliveries ?? [])];
+    return new Set([delivery, ...(gathered?.deliveries ?? [])]);
   }
 
   async function committersOf({ repository, sha }: Run): Promise<string[]> {

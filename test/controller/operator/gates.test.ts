@@ -231,8 +231,15 @@ for (const [engine, open] of bothEngines()) {
       );
       await store.accept(sampleDelivery('chained'));
       await create('production', { delivery: 'chained', lane: 'production' });
+      // A batch of promotions, of which it has the newest's delivery.
+      await store.accept(sampleDelivery('newer'));
+      await create('gathered', { delivery: 'newer', lane: 'gathered', batch: 'gathered' });
+      const all = { run: 'gathered', spec: 'canary', lane: 'gathered', key: '', closesAt: 1 };
+      await store.batches.begin(all);
+      for (const one of ['chained', 'newer']) await store.batches.add('gathered', 'canary', one, 1);
+      await store.batches.close('gathered', 2);
       const refused = { code: 'not-an-approver' };
-      for (const run of ['staging', 'production']) {
+      for (const run of ['staging', 'production', 'gathered']) {
         for (const login of ['first', 'first-author', 'second', 'second-author', 'promoter']) {
           await assert.rejects(
             operator.approve(run, person(login), ''),
