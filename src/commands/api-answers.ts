@@ -94,7 +94,9 @@ const deliveryAnswer = z.looseObject({
 
 export const deliveriesAnswer = pageOf(deliveryAnswer);
 
-const saysAnswer = z.array(z.looseObject({ key: z.string(), detail: z.string() })).optional();
+const saysAnswer = z
+  .array(z.looseObject({ key: z.string(), detail: z.string(), default: z.boolean().optional() }))
+  .optional();
 
 const pathsAnswer = z
   .looseObject({

@@ -10,12 +10,12 @@ import { formatVerdict } from '../spec/explain.ts';
 import { matchSpecs } from '../spec/match-specs.ts';
 import { needsChangedPaths } from '../spec/match.ts';
 import { newTableRoom, tabulateFor } from '../spec/path-table.ts';
-import { saysOf, type Said } from '../spec/says.ts';
+import { saysOf } from '../spec/says.ts';
 import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import { deliveryArgument, type CommandContext } from './context.ts';
 import { payloadOfPush, readPayload } from './payload-file.ts';
 import type { Terminal } from './terminal.ts';
-import { sayWhatItSays } from './says.ts';
+import { SAY_ALL, sayWhatItSays, type Shown } from './says.ts';
 import { paintMark, sayPaths, type Paths } from './say-paths.ts';
 import { validSpecs } from './validate.ts';
 
@@ -26,6 +26,7 @@ interface Options {
   deployments?: string;
   json?: true;
   exitCode?: true;
+  all?: true;
 }
 
 /** What was or would be decided, whether the server says so or this machine. */
@@ -43,7 +44,7 @@ interface Explanation {
     /** The specs that it would start when it has ended. */
     starts?: string[];
     /** What the spec says beside what starts it. */
-    says?: Said[] | undefined;
+    says?: Shown[] | undefined;
     /** Each changed file beside its pattern, where any was looked at. */
     paths?: Paths | null | undefined;
   })[];
@@ -67,6 +68,7 @@ export function explainCommand(program: Command, context: CommandContext): void 
     .option('--from <commit>', 'without a server: what a push of it would do, such as HEAD')
     .option('--deployments <path>', 'the specs to match (default: $MAINSHEET_DEPLOYMENTS)')
     .option('--exit-code', 'exit with 1 when no spec matched, so that nothing is deployed')
+    .option(...SAY_ALL)
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
@@ -94,7 +96,7 @@ Examples:
       }
       if (explanation === undefined) return 1;
       if (options.json) terminal.line(cleanJson(explanation));
-      else say(terminal, explanation);
+      else say(terminal, explanation, options.all);
       return options.exitCode && !explanation.specs.some(({ matched }) => matched) ? 1 : 0;
     }),
   );
@@ -171,7 +173,7 @@ function unknownPaths(event: Event): string {
   return `this payload does not list all changed files${reason}: the controller asks git for them, so its answer to "paths" may be another`;
 }
 
-function say(terminal: Terminal, explanation: Explanation): void {
+function say(terminal: Terminal, explanation: Explanation, all = false): void {
   terminal.line(terminal.paint('bold', cleanLine(explanation.summary)));
   for (const {
     spec,
@@ -194,7 +196,7 @@ function say(terminal: Terminal, explanation: Explanation): void {
       terminal.line(paintMark(terminal, line));
     }
     sayPaths(terminal, paths ?? undefined);
-    if (matched) sayWhatItSays(terminal, says);
+    if (matched) sayWhatItSays(terminal, says, all);
     for (const other of matched ? (starts ?? []) : []) {
       terminal.line(`  → starts: ${cleanLine(other)}`);
     }

@@ -3,7 +3,7 @@ import type { WhyAnswer } from './api-answers.ts';
 import { cleanJson, cleanLine } from '../lib/clean-text.ts';
 import type { CommandContext } from './context.ts';
 import { sayPaths } from './say-paths.ts';
-import { sayWhatItSays } from './says.ts';
+import { SAY_ALL, sayWhatItSays } from './says.ts';
 import type { Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -19,6 +19,7 @@ export function whyCommand(program: Command, context: CommandContext): void {
     .argument('[commit]', 'a commit, or at least its first seven letters (default: HEAD)')
     .option('--repository <name>', 'its repository: owner/name (default: that of this checkout)')
     .option('--exit-code', 'exit with 1 when no spec has it deployed')
+    .option(...SAY_ALL)
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
@@ -31,12 +32,12 @@ Examples:
       context.action(
         async (
           given: string | undefined,
-          options: { repository?: string; exitCode?: true; json?: true },
+          options: { repository?: string; exitCode?: true; all?: true; json?: true },
         ) => {
           const { repository, commit } = await meant(context, given, options.repository);
           const answer = await (await context.api()).why(repository, commit);
           if (options.json) terminal.line(cleanJson(answer));
-          else say(terminal, answer);
+          else say(terminal, answer, options.all);
           const isLive = answer.specs.some(({ fate }) => fate === 'live');
           return options.exitCode && !isLive ? 1 : 0;
         },
@@ -69,7 +70,7 @@ async function meant(
   throw new UsageError('commit-unknown', `this checkout has no commit ${given ?? 'HEAD'}`);
 }
 
-function say(terminal: Terminal, { repository, sha, specs }: WhyAnswer): void {
+function say(terminal: Terminal, { repository, sha, specs }: WhyAnswer, all = false): void {
   if (specs.length === 0) {
     terminal.line(
       cleanLine(`no deployment spec names ${repository}, and no run has deployed ${sha}`),
@@ -83,6 +84,6 @@ function say(terminal: Terminal, { repository, sha, specs }: WhyAnswer): void {
     terminal.line(`  ${cleanLine(summary)}`);
     sayPaths(terminal, paths ?? undefined);
     if (hint !== null) terminal.line(`  ${terminal.paint('dim', cleanLine(hint))}`);
-    sayWhatItSays(terminal, says);
+    sayWhatItSays(terminal, says, all);
   }
 }

@@ -3,11 +3,14 @@ import { elsewhere } from '../lib/names.ts';
 import { formatDuration } from '../lib/duration.ts';
 import type { PullTrigger } from '../model/preview.ts';
 import { describeWaits } from '../model/step-gate.ts';
+import { defaultFeedback } from './schema.ts';
 
 /** What a key of a spec means for its runs, in a sentence. */
 export interface Said {
   key: string;
   detail: string;
+  /** Whether it is so without being written. */
+  default: boolean;
 }
 
 /** What GitHub calls the words of `feedback`. */
@@ -23,17 +26,19 @@ export function saysOf(spec: DeploymentSpec): Said[] {
   const told = feedback.map((kind) => `a ${FEEDBACK[kind]}`).join(', ');
   const host = elsewhere(spec.repository)?.server ?? 'GitHub';
   return [
-    ...describeWaits(spec).map((detail) => ({ key: 'gates', detail })),
+    ...describeWaits(spec).map((detail) => ({ key: 'gates', detail, default: false })),
     ...(on.pullRequest === undefined ? [] : [previews(spec, on.pullRequest)]),
     {
       key: 'feedback',
       detail: told === '' ? `${host} shows nothing of it` : `${host} shows ${told}`,
+      default: String(feedback) === String(defaultFeedback(spec.repository)),
     },
     {
       key: 'comments',
       detail: comments
         ? 'people with write permission may give commands in comments'
         : 'takes no commands in comments',
+      default: !comments,
     },
     ...(on.pullRequest === undefined
       ? [
@@ -43,11 +48,18 @@ export function saysOf(spec: DeploymentSpec): Said[] {
               afterRollback === 'hold'
                 ? `a rollback pauses the lane ${concurrency.lane}`
                 : 'after a rollback the next commit is deployed',
+            default: afterRollback === 'hold',
           },
         ]
       : []),
     ...(badge === true
-      ? [{ key: 'badge', detail: `everyone may see its state at /badge/${name}.svg` }]
+      ? [
+          {
+            key: 'badge',
+            detail: `everyone may see its state at /badge/${name}.svg`,
+            default: false,
+          },
+        ]
       : []),
   ];
 }
@@ -58,5 +70,6 @@ function previews({ environment }: DeploymentSpec, { ttlMs, most, forks }: PullT
   return {
     key: 'pull_request',
     detail: `each is deployed to ${environment}-<number>, ${until}; at most ${most} at once, ${whose}`,
+    default: false,
   };
 }

@@ -175,6 +175,6 @@ function toSpec(input: z.output<typeof written>): DeploymentSpec {
 }
 
 /** Other servers than GitHub are told of commit statuses alone. */
-function defaultFeedback(repository: string): DeploymentSpec['feedback'] {
+export function defaultFeedback(repository: string): DeploymentSpec['feedback'] {
   return elsewhere(repository) === undefined ? DEFAULT_FEEDBACK : ['status'];
 }

@@ -197,9 +197,10 @@ test('why says of a commit what became of it, spec by spec', async () => {
   const { code, stdout } = await ask();
   assert.equal(code, 0);
   assert.match(stdout, /^✓ storefront \(production\): waiting\n {2}Run \w+ waits: /);
+  assert.doesNotMatch(stdout, /→/);
   for (const { stdout: said } of [
-    { stdout },
-    await runCommand(['explain', 'sent-why'], { env: here() }),
+    await ask('--all'),
+    await runCommand(['explain', 'sent-why', '--all'], { env: here() }),
   ]) {
     assert.match(said, /^ {2}→ after-rollback: a rollback pauses the lane \S+$/m);
   }

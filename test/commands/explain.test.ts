@@ -26,6 +26,15 @@ const explain = (event: string, payload: unknown, ...more: string[]) =>
     stdin: JSON.stringify(payload),
   });
 
+test('what a spec leaves to the default is said only when it is asked for', async () => {
+  const { stdout } = await explain('push', pushPayload());
+  assert.doesNotMatch(stdout, /→ (?:feedback|comments|after-rollback)/);
+  const { stdout: whole } = await explain('push', pushPayload(), '--all');
+  assert.match(whole, /^ {2}→ feedback: GitHub shows a commit status, a Deployment$/m);
+  assert.match(whole, /^ {2}→ comments: takes no commands in comments$/m);
+  assert.match(whole, /^ {2}→ after-rollback: a rollback pauses the lane \S+$/m);
+});
+
 test('an event is explained without a server: every spec, every condition', async () => {
   const { code, stdout, stderr } = await explain('push', pushPayload());
   assert.equal(code, 0);
@@ -33,9 +42,6 @@ test('an event is explained without a server: every spec, every condition', asyn
   assert.match(stdout, /^Would deploy storefront\n/);
   assert.match(stdout, /^✓ storefront: deploys$/m);
   assert.match(stdout, /^ {2}✓ on\.push\.branches +main/m);
-  assert.match(stdout, /^ {2}→ feedback: GitHub shows a commit status, a Deployment$/m);
-  assert.match(stdout, /^ {2}→ comments: takes no commands in comments$/m);
-  assert.match(stdout, /^ {2}→ after-rollback: a rollback pauses the lane \S+$/m);
   assert.match(stdout, /^✗ docs: does not deploy$/m);
   assert.match(stdout, /^ {2}✗ on\.push\.paths /m);
   assert.match(

@@ -7,7 +7,8 @@ function saidBy(more: string, repository = 'acme/shop', on = 'push'): string[] {
   const text = `name: shop\nrepository: ${repository}\non: ${on}\nsteps: [{ run: x }]\n${more}`;
   const { specs, problems } = parseSpecs('shop.yaml', text);
   assert.deepEqual(problems, []);
-  return specs.flatMap(({ spec }) => saysOf(spec)).map(({ key, detail }) => `${key}: ${detail}`);
+  const says = specs.flatMap(({ spec }) => saysOf(spec));
+  return says.map((said) => `${said.default ? '(default) ' : ''}${said.key}: ${said.detail}`);
 }
 
 test('what a spec says of its gates, feedback, comments and rollbacks is told', () => {
@@ -32,16 +33,17 @@ badge: true
 
 test('so is what it leaves to the default', () => {
   assert.deepEqual(saidBy(''), [
-    'feedback: GitHub shows a commit status, a Deployment',
-    'comments: takes no commands in comments',
-    'after-rollback: a rollback pauses the lane shop-production',
+    '(default) feedback: GitHub shows a commit status, a Deployment',
+    '(default) comments: takes no commands in comments',
+    '(default) after-rollback: a rollback pauses the lane shop-production',
   ]);
+  assert.equal(saidBy('feedback: []')[0], 'feedback: GitHub shows nothing of it');
 });
 
 test('another server is called by its name, and of a preview no rollback is told', () => {
   assert.deepEqual(saidBy('', 'work:acme/shop').slice(0, 1), [
-    'feedback: work shows a commit status',
+    '(default) feedback: work shows a commit status',
   ]);
   const preview = saidBy('teardown: [{ run: y }]', 'acme/shop', '{ pull_request: {} }');
-  assert.ok(!preview.some((line) => line.startsWith('after-rollback')));
+  assert.ok(!preview.some((line) => line.includes('after-rollback')));
 });

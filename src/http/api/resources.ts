@@ -46,7 +46,13 @@ export function toDelivery(delivery: Delivery): Told<typeof deliverySchema> {
 }
 
 export const saysSchema = z
-  .array(z.object({ key: z.string(), detail: z.string() }))
+  .array(
+    z.object({
+      key: z.string(),
+      detail: z.string(),
+      default: z.boolean().describe('Whether it is so without being written'),
+    }),
+  )
   .describe('What the spec, as it is now, says of its runs; empty once it is gone');
 
 export const pathsSchema = z
