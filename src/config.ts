@@ -20,9 +20,6 @@ import type { WayOutSettings } from './lib/way-out.ts';
 export type { DeploymentsSource } from './config/schema.ts';
 export type { Secrets } from './config/secrets.ts';
 
-/** An admin token with fewer characters is worth a warning. */
-const SAFE_TOKEN = 16;
-
 /** Everything that is set from outside, valid and complete. Printing it, as JSON or by `util.inspect`, hides secrets. */
 export interface Config {
   host: string;
@@ -173,11 +170,6 @@ export function readConfig(
   }
   if (set.MAINSHEET_FAILPOINTS !== undefined) {
     warnings.push('MAINSHEET_FAILPOINTS makes this process kill itself: it is for tests only');
-  }
-  if ((set.MAINSHEET_ADMIN_TOKEN?.length ?? SAFE_TOKEN) < SAFE_TOKEN) {
-    warnings.push(
-      `MAINSHEET_ADMIN_TOKEN can be guessed: take ${SAFE_TOKEN} or more random characters`,
-    );
   }
   warnings.push(...webhookSecretWarnings(set.GITHUB_WEBHOOK_SECRET ?? []));
   const config: Config = {

@@ -488,11 +488,11 @@ test('what Kubernetes and Mainsheet itself set is no reason for a warning', () =
   );
 });
 
-test('an admin token that can be guessed is a warning', () => {
-  assert.match(
-    warnings({ MAINSHEET_ADMIN_TOKEN: 'admin' })[0] ?? '',
-    /^MAINSHEET_ADMIN_TOKEN can be/,
-  );
+test('an admin token that is shorter than 16 characters is refused', () => {
+  assert.deepEqual(problems({ ...needed, MAINSHEET_ADMIN_TOKEN: 'fifteen-letters' }), [
+    'MAINSHEET_ADMIN_TOKEN can be guessed: set 16 or more random characters, such as those of "openssl rand -hex 32"',
+  ]);
+  assert.equal(config({ MAINSHEET_ADMIN_TOKEN: 'sixteen-letters-' }).adminToken?.length, 16);
 });
 
 test('no way of printing the configuration, or a part of it, shows a secret', () => {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants, open, type FileHandle } from 'node:fs/promises';
 import type { Config } from '../config.ts';
 import { adminTokenFile, isToken } from '../config/admin-token-file.ts';
+import { SHORTEST_SAFE_SECRET } from '../config/webhook-secrets.ts';
 import { errorCode, MainsheetError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { makePrivate, writePrivate } from './private-file.ts';
@@ -42,6 +43,7 @@ async function kept(file: string): Promise<string | undefined> {
     await makePrivate(handle);
     const token = (await handle.readFile('utf8')).trim();
     if (!isToken(token)) throw new Error('what it holds is no token');
+    if (token.length < SHORTEST_SAFE_SECRET) throw new Error('what it holds can be guessed');
     return token;
   } finally {
     await handle.close();

@@ -10,7 +10,7 @@ import { parseAdmins } from './admins.ts';
 import { isToken } from './admin-token-file.ts';
 import { parseStepLimits } from './step-limits.ts';
 import { findStepUser } from './step-user.ts';
-import { splitWebhookSecrets } from './webhook-secrets.ts';
+import { SHORTEST_SAFE_SECRET, splitWebhookSecrets } from './webhook-secrets.ts';
 import { webUrl } from './web-url.ts';
 import { quote, wrong, Wrong } from './wrong.ts';
 
@@ -47,11 +47,7 @@ export const configSchema = z.object({
   }),
   MAINSHEET_STEP_LIMITS: variable(parseStepLimits),
   MAINSHEET_STEP_TARGETS: variable(cidrs),
-  MAINSHEET_ADMIN_TOKEN: variable((text) =>
-    isToken(text)
-      ? text
-      : wrong('has a space or a character outside ASCII', 'take one that fits into an HTTP header'),
-  ),
+  MAINSHEET_ADMIN_TOKEN: variable(adminToken),
   MAINSHEET_SESSION_KEY: variable(sessionKeys),
   MAINSHEET_SOPS_AGE_KEY: variable(ageKeys),
   MAINSHEET_RECONCILE_INTERVAL: variable(interval),
@@ -218,6 +214,21 @@ function cidrs(text: string): string[] | Wrong {
   };
   const bad = list.find((part) => !isCidr(part));
   return bad === undefined ? list : wrong(`has ${quote(bad)}`, 'write CIDRs such as 127.0.0.1/32');
+}
+
+function adminToken(text: string): string | Wrong {
+  if (!isToken(text)) {
+    return wrong(
+      'has a space or a character outside ASCII',
+      'take one that fits into an HTTP header',
+    );
+  }
+  return text.length >= SHORTEST_SAFE_SECRET
+    ? text
+    : wrong(
+        'can be guessed',
+        `set ${SHORTEST_SAFE_SECRET} or more random characters, such as those of "openssl rand -hex 32"`,
+      );
 }
 
 /** Several stand one a line: the first seals, all of them open. */

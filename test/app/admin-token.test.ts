@@ -38,7 +38,13 @@ test('a token that others could read is made private again', async (t) => {
 
 test('what is no token, or is elsewhere, is never taken for one', async (t) => {
   const { open, file, dataDir } = await place(t);
-  for (const text of ['', '\n', 'two words', 'ümläut']) {
+  for (const text of [
+    '',
+    '\n',
+    'two words of a person',
+    'ümläut-ümläut-ümläut',
+    'fifteen-letters',
+  ]) {
     await writeFile(file, text);
     await assert.rejects(open(), { code: 'admin-token' }, JSON.stringify(text));
   }
