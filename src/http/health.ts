@@ -3,7 +3,7 @@ import { describeError } from '../lib/errors.ts';
 import type { Catalog } from '../spec/catalog.ts';
 import { formatProblem } from '../spec/problem.ts';
 import type { Store } from '../store/index.ts';
-import { hasAccess } from './auth/bearer.ts';
+import type { HasToken } from './auth/bearer.ts';
 import type { Metrics } from './metrics.ts';
 import { tokenMissing } from './access.ts';
 import { ProblemError } from './problem.ts';
@@ -25,7 +25,7 @@ export function healthRoutes(deps: {
   store: Store;
   catalog: Catalog;
   metrics: Metrics;
-  adminToken: string;
+  hasToken: HasToken;
   /** Whether `/metrics` is only for those who may use the API. */
   areMetricsClosed: boolean;
 }): Router {
@@ -42,7 +42,7 @@ export function healthRoutes(deps: {
   router.get('/readyz', async (ctx) => {
     // Each once, however often the query names it.
     const asked = new Set([ctx.query['check'] ?? Object.keys(checks)].flat());
-    const isTrusted = hasAccess(ctx, deps.adminToken);
+    const isTrusted = deps.hasToken(ctx);
     const results: Record<string, { ok: boolean }> = {};
     for (const name of asked) {
       const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
@@ -60,7 +60,7 @@ export function healthRoutes(deps: {
 
   router.get('/metrics', async (ctx) => {
     // They name specs and repositories.
-    if (deps.areMetricsClosed && !hasAccess(ctx, deps.adminToken)) throw tokenMissing();
+    if (deps.areMetricsClosed && !deps.hasToken(ctx)) throw tokenMissing();
     ctx.type = deps.metrics.registry.contentType;
     ctx.body = await deps.metrics.registry.metrics();
   });

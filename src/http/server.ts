@@ -143,8 +143,10 @@ export interface HttpServer {
 /** Everything that Mainsheet answers over HTTP. */
 export function createHttpServer(deps: HttpDeps): HttpServer {
   const { store, catalog, intake, operate, news, clock, logger } = deps;
+  const isProxy = createNetworks(deps.trustedProxies);
   const auth = createAuth({
     token: deps.adminToken,
+    addressOf: (ctx) => clientOf(ctx.req, isProxy).address,
     keys: deps.sessionKeys ?? [],
     sessions: store.sessions,
     publicUrl: deps.publicUrl,
@@ -174,7 +176,6 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
     clock,
     logger,
   });
-  const isProxy = createNetworks(deps.trustedProxies);
   const { authorities = [], header, listener } = deps.clientCertificates ?? {};
   const refusals = createRefusals({ clock, logger, metrics });
   const hookRefusals = createHookRefusals(clock);
@@ -199,7 +200,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
     store,
     catalog,
     metrics,
-    adminToken: deps.adminToken,
+    hasToken: auth.hasToken,
     areMetricsClosed: deps.people !== undefined,
   });
   app.use(health.routes());

@@ -13,15 +13,15 @@ const ARRIVALS_OF_ONE = { count: 10, perMs: WINDOW_MS };
 const ARRIVALS_OF_ALL = { count: 30, perMs: WINDOW_MS };
 
 /**
- * Counts log-ins that failed, by the address that they came from (IPv6: its /64) and all together. However many have failed
+ * Counts log-ins that failed and wrong tokens, by the address that they came from (IPv6: its /64) and all together. However many have failed
  * elsewhere, an address where none has may try, so that strangers cannot keep out the one who has the token: each address
  * has one guess a minute then.
  */
 export interface Attempts {
   /** Throws ProblemError `too-many-attempts` when there were too many in the last minute. */
   check(address: string): void;
-  /** Counts one that failed. */
-  fail(address: string): void;
+  /** Counts one that failed. Returns how to take that back. */
+  fail(address: string): () => void;
   /**
    * Counts a user of GitHub who logs in: every one of them may, and what they may see has to be asked there. Throws ProblemError
    * `too-many-log-ins` when there are too many.
@@ -46,8 +46,12 @@ export function createAttempts(clock: Pick<Clock, 'elapsed'>): Attempts {
       });
     },
     fail(address) {
-      failures.push({ at: clock.elapsed(), sender: senderOf(address) });
+      const failure = { at: clock.elapsed(), sender: senderOf(address) };
+      failures.push(failure);
       if (failures.length > MOST_REMEMBERED) failures.shift();
+      return () => {
+        failures = failures.filter((one) => one !== failure);
+      };
     },
     arrive(address) {
       const limits = [

@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
 import { nameOf } from '../../model/gate.ts';
-import { hasAccess } from './bearer.ts';
+import type { HasToken } from './bearer.ts';
 import type { SessionCookie } from './cookie.ts';
 import { SESSION_MS, type LoggedIn, type LogIns } from './log-ins.ts';
 import { checkSameOrigin } from './same-origin.ts';
@@ -13,11 +13,12 @@ import type { ViewerOf } from './viewers.ts';
 export type Authenticate = (ctx: Context) => Promise<Viewer | undefined>;
 
 /**
- * Throws ProblemError `cross-origin` for a change that another site makes a logged-in browser ask for, and what `ViewerOf` does.
+ * Throws ProblemError `cross-origin` for a change that another site makes a logged-in browser ask for, and what `HasToken` and
+ * `ViewerOf` do.
  * `viewerOf` undefined: there is no log-in with GitHub, and sessions that one began count no more.
  */
 export function createAuthenticate(deps: {
-  token: string;
+  hasToken: HasToken;
   logIns: LogIns;
   cookie: SessionCookie;
   publicUrl: string | undefined;
@@ -25,7 +26,7 @@ export function createAuthenticate(deps: {
   rights: RightsWatch;
   openAnswers: Enter;
 }): Authenticate {
-  const { token, logIns, cookie, publicUrl, viewerOf, rights, openAnswers } = deps;
+  const { hasToken, logIns, cookie, publicUrl, viewerOf, rights, openAnswers } = deps;
 
   const viewerOfSession = async ({ actor, githubId }: LoggedIn): Promise<Viewer | undefined> =>
     githubId === undefined
@@ -49,7 +50,7 @@ export function createAuthenticate(deps: {
 
   return async (ctx) => {
     if (ctx.get('Authorization') !== '') {
-      if (!hasAccess(ctx, token)) return undefined;
+      if (!hasToken(ctx)) return undefined;
       const viewer = administrator('admin');
       // Another token takes another process.
       ctx.state['standing'] = {

@@ -1,10 +1,27 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Context } from 'koa';
+import type { Attempts } from './attempts.ts';
 
-/** Whether a request may use the API: it may be told more on a route that answers everybody. */
-export function hasAccess(ctx: Context, token: string): boolean {
-  const [scheme, given] = ctx.get('Authorization').split(' ');
-  return scheme?.toLowerCase() === 'bearer' && given !== undefined && isSameSecret(given, token);
+/**
+ * Whether a request has the admin token. One that has another counts as a log-in that failed. Throws ProblemError
+ * `too-many-attempts`, for the right token too: else a guess would be answered all the same.
+ */
+export type HasToken = (ctx: Context) => boolean;
+
+export function createHasToken(deps: {
+  token: string;
+  attempts: Attempts;
+  addressOf: (ctx: Context) => string;
+}): HasToken {
+  return (ctx) => {
+    const [scheme, given] = ctx.get('Authorization').split(' ');
+    if (scheme?.toLowerCase() !== 'bearer' || given === undefined) return false;
+    const address = deps.addressOf(ctx);
+    deps.attempts.check(address);
+    const isRight = isSameSecret(given, deps.token);
+    if (!isRight) deps.attempts.fail(address);
+    return isRight;
+  };
 }
 
 /** Compares digests, so that neither the content nor the length shows in the time it takes. */

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import type { Context } from 'koa';
 import type { Broadcast } from '../../lib/broadcast.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { createSeal } from '../../lib/seal.ts';
@@ -6,6 +7,7 @@ import type { News } from '../../model/news.ts';
 import type { Sessions } from '../../store/sessions.ts';
 import { createAttempts, type Attempts } from './attempts.ts';
 import { createAuthenticate, type Authenticate } from './authenticate.ts';
+import { createHasToken, type HasToken } from './bearer.ts';
 import { createSessionCookie, type SessionCookie } from './cookie.ts';
 import { createLogIns, type LogIns } from './log-ins.ts';
 import { createOpenAnswers } from './open-answers.ts';
@@ -15,11 +17,14 @@ import type { ViewerOf } from './viewers.ts';
 
 /** Who may do what, by token and by session. */
 export interface Auth {
+  hasToken: HasToken;
   authenticate: Authenticate;
   logIns: LogIns;
   cookie: SessionCookie;
   stateCookie: StateCookie;
   attempts: Attempts;
+  /** Where a request comes from. */
+  addressOf: (ctx: Context) => string;
 }
 
 /**
@@ -28,6 +33,7 @@ export interface Auth {
  */
 export function createAuth(deps: {
   token: string;
+  addressOf: (ctx: Context) => string;
   keys?: readonly string[];
   sessions: Sessions;
   publicUrl: string | undefined;
@@ -35,7 +41,9 @@ export function createAuth(deps: {
   news: Broadcast<News>;
   clock: Pick<Clock, 'now' | 'elapsed'>;
 }): Auth {
-  const { token, publicUrl, clock, keys = [], viewerOf } = deps;
+  const { token, addressOf, publicUrl, clock, keys = [], viewerOf } = deps;
+  const attempts = createAttempts(clock);
+  const hasToken = createHasToken({ token, attempts, addressOf });
   const logIns = createLogIns(deps.sessions, clock);
   // A Mainsheet from before there were people takes every session for the administrator's: it must not know these keys.
   const derived = (key: string, what: string) =>
@@ -47,8 +55,9 @@ export function createAuth(deps: {
     secure,
   );
   return {
+    hasToken,
     authenticate: createAuthenticate({
-      token,
+      hasToken,
       logIns,
       cookie,
       publicUrl,
@@ -59,6 +68,7 @@ export function createAuth(deps: {
     logIns,
     cookie,
     stateCookie: createStateCookie(createSeal(derived(first, 'log-ins').digest()), secure),
-    attempts: createAttempts(clock),
+    attempts,
+    addressOf,
   };
 }

@@ -16,12 +16,10 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { News } from '../../model/news.ts';
 import type { Catalog } from '../../spec/catalog.ts';
-import { createNetworks } from '../../lib/networks.ts';
 import type { Store } from '../../store/index.ts';
 import type { Auth } from '../auth/index.ts';
 import type { PeopleDeps } from '../auth/people.ts';
 import { createGuard } from '../guard.ts';
-import { clientOf } from '../client-address.ts';
 import type { Commits } from '../read/commits.ts';
 import type { ReadInsights } from '../read/insights.ts';
 import type { RecentRuns } from '../read/recent-runs.ts';
@@ -78,8 +76,6 @@ export interface DashboardDeps extends HookPagesDeps, SettingsDeps {
   adminToken: string;
   /** Log-in with GitHub. */
   people?: Pick<PeopleDeps, 'signIn'> | undefined;
-  /** Networks whose `X-Forwarded-For` counts. */
-  trustedProxies: readonly string[];
   publicUrl: string | undefined;
   version: string;
   clock: Clock;
@@ -95,13 +91,11 @@ export function createDashboard(deps: DashboardDeps): {
   const { store, auth, commits, recentRuns } = deps;
   const guard = createGuard(deps);
   const assets = createAssets();
-  const isProxy = createNetworks(deps.trustedProxies);
   const logs = createLogIndexes(store);
   const { people } = deps;
   const login: LoginDeps = {
     token: deps.adminToken,
     ...auth,
-    addressOf: (ctx) => clientOf(ctx.req, isProxy).address,
     withGitHub: people !== undefined,
   };
   const routes: PageRoute[] = [

@@ -13,7 +13,6 @@ export interface LoginDeps {
   logIns: LogIns;
   cookie: SessionCookie;
   attempts: Attempts;
-  /** Where a request comes from. */
   addressOf(ctx: Context): string;
   /** People may log in with GitHub. */
   withGitHub: boolean;
@@ -46,17 +45,20 @@ export function loginRoutes(deps: LoginDeps): PageRoute[] {
       return card(frame, code === null ? waysIn(query, frame) : linkForm(frame, code));
     }),
     open('post', '/login', async ({ ctx, frame, query }) => {
-      attempts.check(deps.addressOf(ctx));
       const form = await readForm(ctx);
+      const address = deps.addressOf(ctx);
+      attempts.check(address);
+      // Until it is known: of many at once each counts before the next is judged.
+      const takeBack = attempts.fail(address);
       const actor = await whoIs(form);
       frame.actor = undefined;
       if (actor === undefined) {
-        attempts.fail(deps.addressOf(ctx));
         const wrong = form.has('code')
           ? 'This link was used already, or is older than 15 minutes.'
           : 'That is not the admin token.';
         return { ...card(frame, waysIn(query, frame, wrong)), status: 403 };
       }
+      takeBack();
       await enter(deps, ctx, { actor, githubId: undefined });
       return { redirect: placeOf(query.get('next') ?? '', frame) };
     }),

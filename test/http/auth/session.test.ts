@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
 import { test, type TestContext } from 'node:test';
 import { asAdmin, ADMIN_TOKEN } from '../../support/admin.ts';
+import { until } from '../../support/until.ts';
 import { startHttp, type Fixture } from '../fixture.ts';
 import { cookieOf, logIn, SAME_SITE } from '../pages/browser.ts';
+import { peopleWith } from '../people.ts';
 
 const DAY = 86_400_000;
 
@@ -18,9 +22,12 @@ const post = (url: string, body: Record<string, string>, headers: Record<string,
   });
 
 /** A server whose clock a test sets. */
-async function withClock(t: TestContext): Promise<Fixture & { wait: (ms: number) => void }> {
+async function withClock(
+  t: TestContext,
+  options: Parameters<typeof startHttp>[1] = {},
+): Promise<Fixture & { wait: (ms: number) => void }> {
   let passed = 0;
-  const fixture = await startHttp(t, { passed: () => passed });
+  const fixture = await startHttp(t, { ...options, passed: () => passed });
   return { ...fixture, wait: (ms) => (passed += ms) };
 }
 
@@ -181,6 +188,89 @@ test('log-ins that fail are slowed down, for each address', async (t) => {
   assert.equal(refused.headers.get('Retry-After'), '60');
   wait(60_000);
   assert.equal((await post(`${url}/login`, { token: ADMIN_TOKEN })).status, 303);
+});
+
+test('wrong tokens count together with log-ins that fail, wherever they are shown', async (t) => {
+  const { url, wait } = await withClock(t, {
+    people: peopleWith({}),
+    trustedProxies: ['127.0.0.1'],
+  });
+  const Cookie = await logIn(url);
+  const show = (path: string, token: string, from = '192.0.2.1') =>
+    fetch(url + path, {
+      redirect: 'manual',
+      headers: { Authorization: `Bearer ${token}`, 'X-Forwarded-For': from },
+    });
+  const ways = { '/api/v1/runs': 401, '/': 303, '/metrics': 401, '/readyz': 200 };
+  for (let round = 0; round < 2; round += 1) {
+    for (const [path, status] of Object.entries(ways)) {
+      assert.equal((await show(path, 'guess')).status, status, path);
+    }
+    const wrong = await post(
+      `${url}/login`,
+      { token: 'guess' },
+      { 'X-Forwarded-For': '192.0.2.1' },
+    );
+    assert.equal(wrong.status, 403);
+  }
+  for (const path of Object.keys(ways)) {
+    for (const token of ['guess', ADMIN_TOKEN]) {
+      const refused = await show(path, token);
+      assert.equal(refused.status, 429, path);
+      assert.equal(refused.headers.get('Retry-After'), '60');
+      assert.match(await refused.text(), /too many log-ins have failed/i);
+    }
+    assert.equal((await show(path, ADMIN_TOKEN, '192.0.2.2')).status, 200, path);
+  }
+  const form = { token: ADMIN_TOKEN };
+  const logged = await post(`${url}/login`, form, { 'X-Forwarded-For': '192.0.2.1' });
+  assert.equal(logged.status, 429);
+  const session = { Cookie, 'X-Forwarded-For': '192.0.2.1' };
+  assert.equal((await fetch(`${url}/api/v1/runs`, { headers: session })).status, 200);
+  wait(60_000);
+  assert.equal((await show('/api/v1/runs', ADMIN_TOKEN)).status, 200);
+});
+
+test('what is no token is no guess', async (t) => {
+  const { url } = await startHttp(t);
+  for (const authorization of ['', 'Basic YTpi', 'Bearer', ADMIN_TOKEN]) {
+    for (let tries = 0; tries < 11; tries += 1) {
+      const headers = { Authorization: authorization };
+      assert.equal((await fetch(`${url}/api/v1/runs`, { headers })).status, 401);
+    }
+  }
+  assert.equal((await asAdmin(`${url}/api/v1/runs`)).status, 200);
+});
+
+test('of log-ins that are sent at once no more are judged than of those one after another', async (t) => {
+  const { url, port, server, wait } = await withClock(t);
+  for (const field of ['token', 'code']) {
+    let arrived = 0;
+    const count = () => (arrived += 1);
+    server.on('request', count);
+    const open = Array.from({ length: 15 }, () => {
+      const headers = { ...SAME_SITE, 'Transfer-Encoding': 'chunked' };
+      const sent = request({ port, host: '127.0.0.1', path: '/login', method: 'POST', headers });
+      sent.flushHeaders();
+      return { sent, answered: once(sent, 'response') };
+    });
+    await until('all have arrived', () => arrived === open.length);
+    server.off('request', count);
+    const statuses = await Promise.all(
+      open.map(async ({ sent, answered }) => {
+        sent.end(`${field}=guess`);
+        const [response] = (await answered) as [IncomingMessage];
+        response.resume();
+        return response.statusCode;
+      }),
+    );
+    const judged = statuses.filter((status) => status === 403);
+    const refused = statuses.filter((status) => status === 429);
+    assert.deepEqual([judged.length, refused.length], [10, 5], field);
+    wait(60_000);
+  }
+  // A log-in that was right counts for nothing.
+  for (let tries = 0; tries < 11; tries += 1) await logIn(url);
 });
 
 test('what another site makes a browser send changes nothing', async (t) => {

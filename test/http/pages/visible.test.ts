@@ -118,7 +118,12 @@ test('what users may not see does not exist on any page, and what they may not d
   }
 
   const { deps } = fixture;
-  const auth = createAuth({ ...deps, token: deps.adminToken, sessions: store.sessions });
+  const auth = createAuth({
+    ...deps,
+    token: deps.adminToken,
+    addressOf: () => '192.0.2.1',
+    sessions: store.sessions,
+  });
   const { pages } = createDashboard({
     ...deps,
     commits: createCommits(store),
