@@ -56,16 +56,21 @@ export async function runChaos(
     for (let done = 0; done < options.murders.length && problems.length === 0;) {
       const over = new AbortController();
       const pushing = keepPushing(world, random, over.signal);
-      for (const plan of options.murders.slice(done, done + options.roundOf)) {
-        const death = await murder(world, plan);
-        deaths[death] = (deaths[death] ?? 0) + 1;
-        done += 1;
-        options.onDeath?.(done);
-        problems.push(...(await alarms(world, done)));
-        if (problems.length > 0) break;
-        if (done % PASS_ON_AFTER === 0) await world.passOn();
+      try {
+        for (const plan of options.murders.slice(done, done + options.roundOf)) {
+          const death = await murder(world, plan);
+          deaths[death] = (deaths[death] ?? 0) + 1;
+          done += 1;
+          options.onDeath?.(done);
+          problems.push(...(await alarms(world, done)));
+          if (problems.length > 0) break;
+          if (done % PASS_ON_AFTER === 0) await world.passOn();
+        }
+      } finally {
+        // No push goes into a world that is closed: its error would be told in the place of the first.
+        over.abort();
+        await Promise.allSettled([pushing]);
       }
-      over.abort();
       await pushing;
       if (problems.length > 0) break;
       problems.push(
