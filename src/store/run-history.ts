@@ -126,14 +126,14 @@ export function createRunHistory(db: Db) {
 
     /**
      * The newest run of the spec in the lane that was not superseded, and that a delivery has made which came after the given one,
-     * or a person who asked for its commit after that.
+     * or a person who asked for its commit after that: what came of that to nothing does not count.
      */
     madeByLater: (spec: string, lane: string, delivery: string) =>
       // What took the place of a superseded one counts, if that came later too; else it came late itself.
       newest(sql`r.seq in (
           select seq from runs where spec = ${spec} and lane = ${lane} and cause in ('event', 'deploy')
           order by seq desc limit ${MOST_LATER})
-        and r.state <> 'superseded'
+        and r.state <> 'superseded' and (r.cause = 'event' or r.state not in ('failed', 'cancelled'))
         and (select d.seq from deliveries d where d.id = r.delivery)
           > (select own.seq from deliveries own where own.id = ${delivery})`),
   };

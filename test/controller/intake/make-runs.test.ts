@@ -9,6 +9,7 @@ import { systemClock } from '../../../src/lib/clock.ts';
 import type { Pause } from '../../../src/model/pause.ts';
 import type { DeploymentSpec } from '../../../src/model/deployment-spec.ts';
 import type { News } from '../../../src/model/news.ts';
+import type { RunCommand } from '../../../src/model/run-state.ts';
 import { createTransitions } from '../../../src/runs/transition.ts';
 import { parseSpecs } from '../../../src/spec/load.ts';
 import type { Store, Tables } from '../../../src/store/index.ts';
@@ -56,6 +57,9 @@ async function createFixture(
   // Judged while the lane was empty.
   const originOf = (delivery: string, cause: Origin['cause'] = 'event') =>
     ({ delivery, cause, overtaken: new Map() }) as never;
+  async function change(command: RunCommand) {
+    for (const run of await store.runs.active('main')) await transitions.commit(run, command);
+  }
   return {
     async make(delivery: string, sha: string, cause?: Origin['cause']) {
       const origin = originOf(delivery, cause);
@@ -68,11 +72,8 @@ async function createFixture(
       });
       await store.inOrder(works, 1000);
     },
-    async start() {
-      for (const run of await store.runs.active('main')) {
-        await transitions.commit(run, { type: 'start' });
-      }
-    },
+    start: () => change({ type: 'start' }),
+    end: change,
     runs: async () =>
       (await store.runs.list({ limit: 9, before: undefined }, {})).items.toReversed(),
   };
@@ -106,6 +107,21 @@ for (const [engine, open] of ENGINES) {
       await make('d3', NEWEST);
       const states = (await runs()).map(({ state }) => state);
       assert.deepEqual(states, ['superseded', 'superseded', 'queued'], 'what comes later is newer');
+    });
+
+    test('what was asked for by hand and then cancelled, or has failed, keeps no delivery from being deployed', async (t) => {
+      const { make, end, start, runs } = await createFixture(t, open);
+      await make('d3', OLDER, 'deploy');
+      await end({ type: 'cancel', reason: 'Cancelled by alice' });
+      await make('d1', NEWER);
+      await start();
+      await end({ type: 'fail', fault: 'step', reason: 'exit code 1' });
+      await make('d4', OLDER, 'deploy');
+      await start();
+      await end({ type: 'fail', fault: 'step', reason: 'exit code 1' });
+      await make('d2', NEWEST);
+      const states = (await runs()).map(({ state }) => state);
+      assert.deepEqual(states, ['cancelled', 'failed', 'failed', 'queued']);
     });
 
     test('in the order of arrival the newer one supersedes the older', async (t) => {
