@@ -32,6 +32,8 @@ const POLL_MS = 2000;
 const PARALLEL = 4;
 /** A delivery that takes longer waits for git: those of other repositories go on meanwhile. */
 const SLOW_MS = 100;
+/** After pushes that were judged together: more come in this time, and git is started twice for as many as there are. In milliseconds. */
+const GATHER_MS = 100;
 /** A payload of more characters is not judged before its sender has an answer. */
 const LARGE = 1024 * 1024;
 /** After the store has failed, nothing is tried again in its slot before this. */
@@ -119,8 +121,9 @@ export function createIntake(deps: {
   async function work(claimed: KeptDelivery, signal: AbortSignal): Promise<void> {
     const { repository } = claimed.delivery;
     if (repository !== undefined) busy.add(repository);
+    let isGroup = false;
     try {
-      await processDelivery(claimed, signal);
+      isGroup = await processDelivery(claimed, signal);
     } catch (error) {
       // The store failed, not the delivery: its lease ends and it is worked on again.
       const fields = {
@@ -131,8 +134,18 @@ export function createIntake(deps: {
       logger.error(fields, 'delivery left open');
       await clock.sleep(PAUSE_AFTER_ERROR_MS, signal);
     } finally {
-      if (repository !== undefined) busy.delete(repository);
+      if (repository !== undefined) {
+        if (isGroup) void gatherMore(repository, signal);
+        else busy.delete(repository);
+      }
     }
+  }
+
+  /** Takes no slot: others go on meanwhile. */
+  async function gatherMore(repository: string, signal: AbortSignal): Promise<void> {
+    await clock.sleep(GATHER_MS, signal);
+    busy.delete(repository);
+    loop.wake();
   }
 
   /** While nothing else is to be done, git is on its way to the server before the delivery is stored: `resolve` waits for it. */

@@ -41,14 +41,12 @@ const LEAST_PATIENCE_MS = 24 * 60 * 60_000;
 
 /** A transaction that has taken so long takes in no further delivery: others wait for it. In milliseconds. */
 const ENOUGH_MS = 20;
-/** After pushes that were judged together: more come in this time, and git is started twice for as many as there are. In milliseconds. */
-const GATHER_MS = 100;
 
 /**
  * Judges a claimed delivery and closes it, or puts it back to be tried again; also those that `JudgeTogether` judges together
- * with it, as many as nothing is wrong with. Rejects only when the store fails.
+ * with it, as many as nothing is wrong with. Answers whether there were such. Rejects only when the store fails.
  */
-export type ProcessDelivery = (claimed: KeptDelivery, signal: AbortSignal) => Promise<void>;
+export type ProcessDelivery = (claimed: KeptDelivery, signal: AbortSignal) => Promise<boolean>;
 
 export function createProcessDelivery(deps: {
   store: Store;
@@ -73,7 +71,7 @@ export function createProcessDelivery(deps: {
   const { store, judge, ordering, makeRuns, announce, pressed, clock, logger, news } = deps;
   const { failpoint = noFailpoint } = deps;
 
-  async function processDelivery(claimed: KeptDelivery, signal: AbortSignal): Promise<void> {
+  async function processDelivery(claimed: KeptDelivery, signal: AbortSignal): Promise<boolean> {
     const { id, event: name, attempts } = claimed.delivery;
     let isPress = false;
     try {
@@ -104,15 +102,16 @@ export function createProcessDelivery(deps: {
       }
       if (event.kind === 'comment') {
         announce(claimed.delivery, await deps.commented(claimed.delivery, event), []);
-        return;
+        return false;
       }
       if (isButton) {
         announce(claimed.delivery, await pressed(claimed.delivery, event), []);
-        return;
+        return false;
       }
       const following = together?.following.map((one) => one.judged) ?? [];
-      if (await lettingOthersFirst(claimed, [judged, ...following])) return;
+      if (await lettingOthersFirst(claimed, [judged, ...following])) return false;
       await record(claimed, judged, overtaken, together, signal);
+      return together !== undefined;
     } catch (error) {
       if (signal.aborted) {
         await store.inbox.postpone(id, clock.now(), 'Interrupted by a shutdown', attempts);
@@ -131,6 +130,7 @@ export function createProcessDelivery(deps: {
         const summary = `Trying again (attempt ${attempts} failed${others}): ${reason}`;
         await store.inbox.postpone(id, clock.now() + delay, summary, attempts, aside);
       }
+      return false;
     }
   }
 
@@ -187,7 +187,6 @@ export function createProcessDelivery(deps: {
     } else {
       const others = together.following.map((one) => behind(one, together, signal));
       await recordInOrder([own, ...others], signal);
-      await clock.sleep(GATHER_MS, signal);
     }
   }
 

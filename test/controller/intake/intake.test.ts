@@ -110,8 +110,11 @@ async function createFixture(
     }),
   ];
   let ahead = 0;
+  const waits = { areLong: false };
   const clock = {
     ...systemClock,
+    sleep: (ms: number, signal?: AbortSignal) =>
+      systemClock.sleep(waits.areLong && ms < 1000 ? HOUR : ms, signal),
     now: () => Date.now() + ahead,
     elapsed: () => Date.now() + ahead,
   };
@@ -214,6 +217,8 @@ async function createFixture(
     /** Deliveries that can be neither closed nor put back; each is taken out when that was tried. */
     failing,
     flood,
+    /** Whether short waits last until they are ended. */
+    waits,
     /** By commit: what git waits for until it can say something of it. */
     slow,
     tried,
@@ -334,6 +339,18 @@ for (const [engine, open] of bothEngines()) {
     assert.deepEqual(states, [...older, 'd5 queued']);
   });
 }
+
+test('after pushes that were judged together more of that repository are waited for, and no other repository is held up', async (t) => {
+  const fixture = await createFixture(t);
+  const { deliver, commit, done, get, waits } = fixture;
+  waits.areLong = true;
+  await pushTogether(fixture);
+  await done('d5');
+  await deliver('d6', 'release/1', await commit({ 'src/a': '6' }, 'release/1'));
+  await deliver('e1', 'release/1', 'e'.repeat(40), 'acme/other');
+  await done('e1');
+  assert.equal((await get('d6')).attempts, 0);
+});
 
 test('a push that deploys does not wait until a flood of deliveries that no spec names is over', async (t) => {
   const { deliver, commit, done, flood } = await createFixture(t);
