@@ -40,7 +40,7 @@ interface Start {
 export type Sight = 'answer' | 'callback' | 'step';
 
 /** A start takes this long where nothing else is to be done. */
-const USUAL_START_MS = 1000;
+const USUAL_START_MS = 700;
 
 /**
  * Starts the controller, lets it die as planned, and tells how it did. It is dead afterwards. Where a start takes longer than usual, it
