@@ -11,6 +11,7 @@ import { fromRow, toRow } from './kept.ts';
 import { interrupted } from './outcome.ts';
 import type { StepContext, StepResult } from '../steps/contract.ts';
 import { stepEnvironment } from '../steps/environment.ts';
+import { attemptIdOf, keptForNext } from './unanswered.ts';
 import { saveStep, stillOurs, type Pipeline, type PipelineDeps } from './pipeline-context.ts';
 import { eventPathOf, eventsPathOf, homeOf } from './scratch.ts';
 
@@ -49,13 +50,15 @@ export async function runStep(
   const kept = step.kept === undefined ? undefined : fromRow(step.kept, { run, seal: deps.seal });
   if (step.kept !== undefined && kept === undefined) return UNREADABLE;
   for (let attempt = first; ; attempt += 1) {
+    const isNew = attempt > first || (step.attempts === 0 && step.kept === undefined);
+    // What an attempt has started is its own.
+    const next = isNew ? await keptForNext(deps.store, deps.seal, run, stepSpec, step) : undefined;
     const started: Step = {
       ...step,
       state: 'running',
       attempts: attempt,
       startedAt: step.startedAt ?? deps.clock.now(),
-      // What an attempt has started is its own.
-      kept: attempt === first ? step.kept : undefined,
+      kept: isNew ? next : step.kept,
     };
     Object.assign(step, started);
     await saveStep(deps, run, step);
@@ -65,7 +68,7 @@ export async function runStep(
     log.say(step.index, `${title}${times}`);
 
     const timeLeft = deadline - deps.clock.elapsed();
-    const own = attempt === first ? kept : undefined;
+    const own = isNew ? next : kept;
     const result = await attemptStep(deps, pipeline, { ...turn, kept: own }, attempt, timeLeft);
     log.endStep(step.index, signal.aborted && interrupted(signal).kind === 'interrupted');
     if ('kept' in result || result.outcome === 'succeeded' || result.outcome === 'cancelled')
@@ -104,7 +107,7 @@ async function attemptStep(
   const written = Object.fromEntries(rendered);
   return await deps.steps({
     step: stepSpec,
-    attemptId: `${run.id}-${step.index + 1}-${attempt}`,
+    attemptId: attemptIdOf(run, step),
     directory,
     scratch,
     env: stepEnvironment({

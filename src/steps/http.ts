@@ -20,12 +20,14 @@ const ANY_GOOD: HttpStepSpec['expect'] = { status: undefined, if: undefined };
 
 /** What is kept of a request that changes something once its answer has come, so that it is not sent again. */
 type Kept =
-  /** The step is over. */
-  | { result: StepResult }
+  /** The step is over. `key`: that of a request to which no answer has come. */
+  | { result: StepResult; key?: string }
+  /** The key of a request that a try before may have sent, and to which no answer has come. */
+  | { key: string }
   /** The address that is asked until what was begun is done. */
   | { poll: string }
   /** The request itself is repeated until then. The next one has this number, and may have been sent. */
-  | { next: number };
+  | { next: number; key: string };
 
 /** What one attempt works with. */
 interface Turn {
@@ -34,6 +36,8 @@ interface Turn {
   context: StepContext<HttpStepSpec>;
   signal: AbortSignal;
   kept: Kept | undefined;
+  /** By which requests that change something are known. */
+  key: string;
   /** Resolves when it is on the disk. */
   keep(kept: Kept): Promise<void>;
 }
@@ -42,27 +46,51 @@ interface Turn {
 export function createHttpStep(deps: { ask: Ask; clock: Clock }): StepKind<HttpStepSpec> {
   return async (context) => {
     const kept = readKept(context.kept) as Kept | undefined;
-    if (kept !== undefined) context.log('stdout', 'Going on with what was answered before\n');
+    const unanswered = unansweredKey(kept, context.attemptId);
+    if (unanswered === undefined) context.log('stdout', 'Going on with what was answered before\n');
     if (kept !== undefined && 'result' in kept) return kept.result;
+    const key = kept !== undefined && 'key' in kept ? kept.key : context.attemptId;
+    let isAnswered = unanswered === undefined;
+    const ask: Ask = async (question) => {
+      const answer = await deps.ask(question);
+      isAnswered = true;
+      return answer;
+    };
     const keep = async (what: Kept) => {
       if (!SAFE.has(context.step.method)) await context.keep(JSON.stringify(what));
     };
     const result = await withinTime(context, (signal) =>
-      act({ ...deps, context, signal, kept, keep }),
+      act({ ask, clock: deps.clock, context, signal, kept, key, keep }),
     );
-    if (result.outcome === 'succeeded' || result.outcome === 'failed') await keep({ result });
+    if (result.outcome === 'succeeded' || result.outcome === 'failed') {
+      await keep(isAnswered ? { result } : { result, key });
+    }
     return result;
   };
+}
+
+/**
+ * What another try of an http step begins with, after one that was called `attemptId` and has kept `kept`: the key of its request, when no
+ * answer to it has come; undefined when one has.
+ */
+export function unansweredBefore(kept: string | undefined, attemptId: string): string | undefined {
+  const key = unansweredKey(readKept(kept) as Kept | undefined, attemptId);
+  return key === undefined ? undefined : JSON.stringify({ key } satisfies Kept);
+}
+
+function unansweredKey(kept: Kept | undefined, attemptId: string): string | undefined {
+  if (kept === undefined) return attemptId;
+  return 'key' in kept && !('next' in kept) ? kept.key : undefined;
 }
 
 /** Whether what an http step has kept leaves open whether a request was sent that changes something. */
 export function isInDoubt(kept: string): boolean {
   const read = readKept(kept) as Kept | undefined;
-  return read !== undefined && 'next' in read;
+  return read !== undefined && 'key' in read && !('result' in read);
 }
 
 async function act(turn: Turn): Promise<StepResult> {
-  const { ask, clock, context, signal, kept, keep } = turn;
+  const { ask, clock, context, signal, kept, key, keep } = turn;
   const { step, log } = context;
   const request = requestOf(context, signal);
   const { host } = new URL(request.url);
@@ -73,7 +101,7 @@ async function act(turn: Turn): Promise<StepResult> {
   for (;;) {
     const answer =
       address === undefined
-        ? await ask(numbered(context, request, number))
+        ? await ask(numbered(key, request, number))
         : await look(pollOf(request, address));
     if (answer !== undefined) {
       log('stdout', `${address === undefined ? step.method : 'GET'} ${host}: ${answer.status}\n`);
@@ -85,7 +113,7 @@ async function act(turn: Turn): Promise<StepResult> {
       if (step.until === undefined || holds(step.until.expression, answer)) {
         return succeededWith(step, answer);
       }
-      if (step.until.url === undefined) await keep({ next: (number += 1) });
+      if (step.until.url === undefined) await keep({ next: (number += 1), key });
       else if (address === undefined) {
         address = pollAddress(step.until.url, answer, request.url);
         await keep({ poll: address });
@@ -152,14 +180,10 @@ function requestOf(
 }
 
 /** What a restart sends again is known by its key. What is repeated until it is done is meant each time. */
-function numbered(
-  { attemptId }: Pick<StepContext, 'attemptId'>,
-  request: Question,
-  number: number,
-): Question {
+function numbered(key: string, request: Question, number: number): Question {
   if (SAFE.has(request.method)) return request;
-  const key = number === 1 ? attemptId : `${attemptId}-${number}`;
-  return { ...request, headers: { 'idempotency-key': key, ...request.headers } };
+  const own = number === 1 ? key : `${key}-${number}`;
+  return { ...request, headers: { 'idempotency-key': own, ...request.headers } };
 }
 
 function pollOf({ headers, signal }: Question, url: string): Question {

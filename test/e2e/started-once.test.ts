@@ -98,7 +98,11 @@ test('what was asked to start as the controller was killed has started once, and
 
   const http = await requests();
   http.answer((path, count) =>
-    path === '/begun' ? { at: '/begun/5' } : path === '/begun/5' || count === 1 ? {} : undefined,
+    path === '/begun'
+      ? { at: '/begun/5' }
+      : path === '/begun/5' || (count === 1 && path !== '/lost')
+        ? {}
+        : undefined,
   );
   const begin = (name: string, until: string, more = '') =>
     spec(
@@ -138,11 +142,13 @@ test('what was asked to start as the controller was killed has started once, and
       'repeated.yaml': begin('repeated', ''),
       'ssh.yaml': spec('ssh', `ssh: ${ssh}, env: { GATE: '${gate}' }`) + 'on-interrupt: fail\n',
       'careful.yaml': begin('careful', '', 'on-interrupt: fail'),
+      'lost.yaml':
+        spec('lost', `http: { url: '${http.url}/lost', method: POST }`) + 'on-interrupt: fail\n',
     },
     env: {
       GITHUB_API_URL: github,
       NODE_OPTIONS: `--import=${HASTE}`,
-      MAINSHEET_CONCURRENCY: '7',
+      MAINSHEET_CONCURRENCY: '8',
       MAINSHEET_STEP_TARGETS: '127.0.0.0/8',
       MAINSHEET_SECRET_KEY: machine.privateKey,
       MAINSHEET_SECRET_AWX: 'the-secret',
@@ -167,6 +173,7 @@ test('what was asked to start as the controller was killed has started once, and
       (await linesOf('line')).length > 2 &&
       Object.values(stands).every(({ starts }) => starts.length === 1) &&
       http.keys['/begun/5'] !== undefined &&
+      http.keys['/lost'] !== undefined &&
       ['/repeated', '/careful'].every((path) => http.keys[path]?.length === 2),
   );
   stands.awx.isHeld = stands.jenkins.isHeld = true;
@@ -198,7 +205,11 @@ test('what was asked to start as the controller was killed has started once, and
     begun: 'succeeded',
     repeated: 'succeeded',
     careful: 'failed',
+    lost: 'failed',
   });
+  const lost = runs.find(({ spec }) => spec === 'lost');
+  await asAdmin(`${world.controller.url}/api/v1/runs/${lost?.id}/retry`, { method: 'POST' });
+  await until('it was sent again', () => http.keys['/lost']?.length === 2);
   const keys = Object.entries(http.keys).map(([path, own]) => {
     const [first = ''] = own;
     return [path, own.map((key) => key.replace(first, 'key'))];
@@ -208,6 +219,7 @@ test('what was asked to start as the controller was killed has started once, and
     '/begun/5': [],
     '/repeated': ['key', 'key-2', 'key-2'],
     '/careful': ['key', 'key-2'],
+    '/lost': ['key', 'key'],
   });
   assert.deepEqual(
     Object.values(stands).map(({ starts }) => starts.length),

@@ -10,9 +10,14 @@ import { createBroadcast } from '../../src/lib/broadcast.ts';
 import { systemClock, type Clock } from '../../src/lib/clock.ts';
 import { maskText } from '../../src/lib/masking.ts';
 import { createSeal, type Seal } from '../../src/lib/seal.ts';
-import type { DeploymentSpec, NotifySpec, ShellStepSpec } from '../../src/model/deployment-spec.ts';
+import type {
+  DeploymentSpec,
+  NotifySpec,
+  ShellStepSpec,
+  StepSpec,
+} from '../../src/model/deployment-spec.ts';
 import type { News } from '../../src/model/news.ts';
-import { RUN_STATES, type Run, type Step } from '../../src/model/run.ts';
+import { RUN_STATES, type NewRun, type Run, type Step } from '../../src/model/run.ts';
 import { createExecute } from '../../src/runs/execute.ts';
 import { toKeep } from '../../src/runs/outputs.ts';
 import type { Outcome } from '../../src/runs/outcome.ts';
@@ -226,6 +231,8 @@ test("a checkout that hangs is ended at the run's limit, as Mainsheet's failure 
   assert.match(JSON.stringify(outcome), /the checkout took longer than the run's 100ms/);
 });
 
+const RETRIED = { at: 0, actor: 'me', action: 'run.retry' };
+
 /** A run that was taken up again after its first step. */
 const RESUMED = {
   attempts: 2,
@@ -268,6 +275,45 @@ test('what a step keeps is there for the same attempt after a restart, and no se
   const damaged = await executed({ ...resumed, stepsBefore: { kept: `${kept.slice(0, -4)}AAAA` } });
   assert.equal(seen.length, 1);
   assert.match(JSON.stringify(damaged.outcome), /cannot be read on this machine/);
+});
+
+test('an attempt at an http step begins with the key of the one before that got no answer, also of a run that it repeats', async () => {
+  const seen: [string, string | undefined][] = [];
+  const see = ({ attemptId, kept }: StepContext) => void seen.push([attemptId, kept]);
+  const step = { kind: 'http', retry: { attempts: 2, backoffMs: 0 } } as unknown as StepSpec;
+  await executed({ run: 'exit 1', see, step });
+  assert.deepEqual(seen.splice(0), [
+    ['r1-1-1', undefined],
+    ['r1-1-2', '{"key":"r1-1-1"}'],
+  ]);
+  const repeats = async (store: Store, id: string, of: string) => {
+    await store.audit.record({ ...RETRIED, subject: of, detail: `made run ${id}` });
+    const names = ['Deploy'];
+    return await store.runs.insert(sampleRun(id, { cause: 'retry', createdAt: 0 }), names);
+  };
+  for (const [kept, carried] of [
+    [undefined, '{"key":"r-1-3"}'],
+    ['{"key":"earlier"}', '{"key":"earlier"}'],
+    ['{"result":{}}', undefined],
+    ['sealed:unreadable', undefined],
+  ]) {
+    await executed({
+      run: 'true',
+      see,
+      step,
+      made: { cause: 'retry', createdAt: 0 },
+      async checkout(_signal, store) {
+        await store.runs.insert(sampleRun('r'), ['Deploy']);
+        const [own] = await store.steps.ofRun('r');
+        assert.ok(own);
+        await store.steps.update('r', { ...own, attempts: 3, state: 'failed', kept });
+        // The retry of it failed before it came to the step, and was tried again.
+        await repeats(store, 'between', 'r');
+        await store.audit.record({ ...RETRIED, subject: 'between', detail: 'made run r1' });
+      },
+    });
+    assert.deepEqual(seen.splice(0), [['r1-1-1', carried]], kept);
+  }
 });
 
 test('a run that is taken up again where its work tree is not starts again at the first step', async () => {
@@ -427,6 +473,10 @@ async function executed(options: {
   /** The outputs are kept as with this seal; the run is executed with `key`. */
   sealedWith?: Seal;
   env?: Record<string, string>;
+  /** What is to be otherwise about the last step. */
+  step?: Partial<StepSpec>;
+  /** What is to be otherwise about the run. */
+  made?: Partial<NewRun>;
   /** Called with what the step is given. */
   see?: (context: StepContext) => void | Promise<void>;
   /** What the attempt before had come to. */
@@ -484,7 +534,10 @@ async function executed(options: {
     });
     const names = spec.steps.map((step) => step.name);
     const { attempts = 1, outputs = {} } = options;
-    const inserted = await store.runs.insert(sampleRun('r1', { attempts, outputs }), names);
+    const inserted = await store.runs.insert(
+      sampleRun('r1', { attempts, outputs, ...options.made }),
+      names,
+    );
     assert.ok(inserted !== undefined);
     if (options.sealedWith !== undefined) {
       const maskLong = async (text: string) =>
@@ -569,6 +622,7 @@ function specOf(
     stepTimeoutMs?: number;
     onInterrupt?: 'restart' | 'fail';
     notify?: NotifySpec[];
+    step?: Partial<StepSpec>;
   },
   secrets: string[],
   timeoutMs: number,
@@ -588,7 +642,7 @@ function specOf(
     notify: options.notify ?? [],
     steps: [
       ...(options.before === undefined ? [] : [step('Step 1', options.before, undefined)]),
-      step('Deploy', options.run, options.stepTimeoutMs),
+      { ...step('Deploy', options.run, options.stepTimeoutMs), ...options.step } as StepSpec,
     ],
   }).spec;
 }

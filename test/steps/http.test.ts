@@ -8,7 +8,7 @@ import type { HttpStepSpec } from '../../src/model/deployment-spec.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
 import { createAsk } from '../../src/steps/ask.ts';
 import type { StepResult } from '../../src/steps/contract.ts';
-import { createHttpStep, isInDoubt } from '../../src/steps/http.ts';
+import { createHttpStep, isInDoubt, unansweredBefore } from '../../src/steps/http.ts';
 import { createTargets } from '../../src/steps/targets.ts';
 
 const WAY_OUT = { httpsProxy: undefined, httpProxy: undefined, noProxy: [], certificates: [] };
@@ -227,6 +227,36 @@ for (const { name, http, answers, asked, outcome, doubts } of [
     assert.deepEqual(found.doubts, doubts);
   });
 }
+
+test('a request that has got no answer is sent with its key by the next try, and one that has with another', async (t) => {
+  let isSilent = true;
+  const { url, asked } = await startServer(t, (count, response) => {
+    if (isSilent) response.destroy();
+    else json(response, count === 3 ? 500 : 200, { state: count === 5 ? 'done' : 'busy' });
+  });
+  const tryOnce = async (kept: string | undefined, more = '') => {
+    let last = kept;
+    const keep = (text: string) => void (last = text);
+    await run(`{ url: '${url}', method: POST${more} }`, { kept, keep, clock: AT_ONCE });
+    return last;
+  };
+  const first = await tryOnce(undefined);
+  assert.equal(isInDoubt(first ?? ''), false, 'that try is over');
+  const next = unansweredBefore(first, 'run1-2-1');
+  assert.equal(next, '{"key":"run1-2-1"}');
+  assert.equal(unansweredBefore(undefined, 'run1-2-1'), next, 'it died, or was cancelled');
+  assert.equal(isInDoubt(next), true, 'it may have been sent');
+  const of = (key: string) => JSON.stringify({ key });
+  assert.equal(unansweredBefore(await tryOnce(of('other')), 'run1-2-1'), of('other'));
+  isSilent = false;
+  assert.equal(unansweredBefore(await tryOnce(of('refused')), 'run1-2-1'), undefined);
+  const until = `, until: { expression: "response.body.state == 'done'" }`;
+  assert.equal(unansweredBefore(await tryOnce(of('until'), until), 'run1-2-1'), undefined);
+  assert.deepEqual(
+    asked.map(({ headers }) => headers['idempotency-key']),
+    ['run1-2-1', 'other', 'refused', 'until', 'until-2'],
+  );
+});
 
 test('the address that an answer names is of the same server, has the secret, and may fail to answer for a while', async (t) => {
   const other = await startServer(t, (_, response) => json(response, 200, { state: 'done' }));
