@@ -250,6 +250,8 @@ test('a request that has got no answer is sent with its key by the next try, and
   assert.equal(unansweredBefore(await tryOnce(of('other')), 'run1-2-1'), of('other'));
   isSilent = false;
   assert.equal(unansweredBefore(await tryOnce(of('refused')), 'run1-2-1'), undefined);
+  const repeated = JSON.stringify({ next: 2, key: 'run1-2-1' });
+  assert.equal(unansweredBefore(repeated, 'run1-2-1'), undefined, 'the first was answered');
   const until = `, until: { expression: "response.body.state == 'done'" }`;
   assert.equal(unansweredBefore(await tryOnce(of('until'), until), 'run1-2-1'), undefined);
   assert.deepEqual(
