@@ -37,7 +37,6 @@ import { alsoRefused, consentOf, isLastWord } from './protection.ts';
 import { laneEffects } from './ordering/rules.ts';
 import { blockedAsMade } from './plan.ts';
 import type { SpecReader } from './snapshot.ts';
-import { MOST_RETRIES, repeatedBy } from './unanswered.ts';
 import { overrideOf, waitOf, type SharesLane, type Wait } from './waits.ts';
 
 const NONE: GitServers = new Map();
@@ -399,6 +398,9 @@ const GITHUB_ALONE: ToldSpec & Pick<DeploymentSpec, 'steps'> = {
   transientEnvironment: false,
 };
 
+/** Retries of retries that are followed to the run that they repeat. */
+const MOST_RETRIES = 100;
+
 /** The senders that want to hear of a run's end: of all requests that it was made for. */
 async function answersTo(tables: Tables, run: Run): Promise<AnswerTo[]> {
   if (!hasEnded(run.state)) return [];
@@ -416,7 +418,8 @@ async function answersTo(tables: Tables, run: Run): Promise<AnswerTo[]> {
 async function askedBy(tables: Tables, ended: Run): Promise<string[]> {
   let run = ended;
   for (let retries = 0; run.cause === 'retry'; retries += 1) {
-    const repeated = retries < MOST_RETRIES ? await repeatedBy(tables, run) : undefined;
+    const made = retries < MOST_RETRIES ? await tables.audit.ofMade(run) : undefined;
+    const repeated = made && (await tables.runs.get(made.subject));
     if (repeated === undefined) return [];
     run = repeated;
   }

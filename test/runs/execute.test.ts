@@ -231,8 +231,6 @@ test("a checkout that hangs is ended at the run's limit, as Mainsheet's failure 
   assert.match(JSON.stringify(outcome), /the checkout took longer than the run's 100ms/);
 });
 
-const RETRIED = { at: 0, actor: 'me', action: 'run.retry' };
-
 /** A run that was taken up again after its first step. */
 const RESUMED = {
   attempts: 2,
@@ -286,33 +284,36 @@ test('an attempt at an http step begins with the key of the one before that got 
     ['r1-1-1', undefined],
     ['r1-1-2', '{"key":"r1-1-1"}'],
   ]);
-  const repeats = async (store: Store, id: string, of: string) => {
-    await store.audit.record({ ...RETRIED, subject: of, detail: `made run ${id}` });
-    const names = ['Deploy'];
-    return await store.runs.insert(sampleRun(id, { cause: 'retry', createdAt: 0 }), names);
-  };
-  for (const [kept, carried] of [
-    [undefined, '{"key":"r-1-3"}'],
-    ['{"key":"earlier"}', '{"key":"earlier"}'],
-    ['{"result":{}}', undefined],
-    ['sealed:unreadable', undefined],
-  ]) {
+  const unanswered = '{"key":"t0-1-3"}';
+  const tried: [tries: [attempts: number, kept?: string][], carried: string | undefined][] = [
+    [[], undefined],
+    [[[3]], unanswered],
+    [[[1, '{"key":"earlier"}']], '{"key":"earlier"}'],
+    [[[1, '{"result":{}}']], undefined],
+    [[[1, 'sealed:unreadable']], undefined],
+    [[[3], [0]], unanswered],
+    [[[3], [1, `{"result":{},"key":"t0-1-3"}`]], unanswered],
+    // Whichever of them is tried again: the receiver knows that key by now.
+    [[[3], [1, '{"result":{}}']], undefined],
+    [[[3], [1, '{"result":{}}'], [0]], undefined],
+  ];
+  for (const [tries, carried] of tried) {
     await executed({
       run: 'true',
       see,
       step,
-      made: { cause: 'retry', createdAt: 0 },
-      async checkout(_signal, store) {
-        await store.runs.insert(sampleRun('r'), ['Deploy']);
-        const [own] = await store.steps.ofRun('r');
-        assert.ok(own);
-        await store.steps.update('r', { ...own, attempts: 3, state: 'failed', kept });
-        // The retry of it failed before it came to the step, and was tried again.
-        await repeats(store, 'between', 'r');
-        await store.audit.record({ ...RETRIED, subject: 'between', detail: 'made run r1' });
+      made: { cause: 'retry', delivery: 'd' },
+      async earlier(store) {
+        for (const [index, [attempts, kept]] of tries.entries()) {
+          const cause = index === 0 ? 'event' : 'retry';
+          await store.runs.insert(sampleRun(`t${index}`, { cause, delivery: 'd' }), ['Deploy']);
+          const [own] = await store.steps.ofRun(`t${index}`);
+          assert.ok(own);
+          await store.steps.update(`t${index}`, { ...own, attempts, state: 'failed', kept });
+        }
       },
     });
-    assert.deepEqual(seen.splice(0), [['r1-1-1', carried]], kept);
+    assert.deepEqual(seen.splice(0), [['r1-1-1', carried]], JSON.stringify(tries));
   }
 });
 
@@ -477,6 +478,8 @@ async function executed(options: {
   step?: Partial<StepSpec>;
   /** What is to be otherwise about the run. */
   made?: Partial<NewRun>;
+  /** Makes what is there before the run. */
+  earlier?: (store: Store) => Promise<void>;
   /** Called with what the step is given. */
   see?: (context: StepContext) => void | Promise<void>;
   /** What the attempt before had come to. */
@@ -534,6 +537,7 @@ async function executed(options: {
     });
     const names = spec.steps.map((step) => step.name);
     const { attempts = 1, outputs = {} } = options;
+    await options.earlier?.(store);
     const inserted = await store.runs.insert(
       sampleRun('r1', { attempts, outputs, ...options.made }),
       names,
