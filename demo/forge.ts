@@ -139,7 +139,7 @@ export async function createForge(options: ForgeOptions): Promise<Forge> {
     repositories,
     refuses(request) {
       const caller = credentials.identify(request.headers);
-      const mayRead = caller === 'nobody' && options.privateRepositories !== true;
+      const mayRead = caller === 'none' && options.privateRepositories !== true;
       const isPush = request.url?.includes('git-receive-pack') === true;
       return caller === 'token' || (mayRead && !isPush) ? undefined : 401;
     },

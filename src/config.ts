@@ -105,7 +105,7 @@ export type ConfigAnswer =
   { config: Config; warnings: string[] } | { problems: string[]; warnings: string[] };
 
 /**
- * Reads the configuration (DESIGN §3) from the environment and from the files that it names, and reports all problems
+ * Reads the configuration from the environment and from the files that it names, and reports all problems
  * at once. A variable that is empty counts as not set. Secrets that specs name are read when they are looked up.
  * Where no GitHub is set it is the App that `/setup` has made. Commands that take no webhooks set `requireWebhookSecret` to false
  * (default true); with `setup` the answer may also be a configuration that `needsSetup`.

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** Who a request says it is: nobody, an App (its JSON web token is still to be verified), or a bearer of a token. */
-type Caller = 'nobody' | 'app' | 'token' | 'unknown';
+/** Who a request says it is from: none that it names, an App (its JSON web token is still to be verified), or a bearer of a token. */
+type Caller = 'none' | 'app' | 'token' | 'unknown';
 
 export interface Credentials {
   /** A personal token that is always good. */
@@ -26,7 +26,7 @@ export function createCredentials(): Credentials {
       good.add(token);
     },
     identify({ authorization }) {
-      if (authorization === undefined) return 'nobody';
+      if (authorization === undefined) return 'none';
       const [scheme = '', value = ''] = authorization.split(' ', 2);
       if (/^basic$/i.test(scheme)) {
         const [, ...password] = Buffer.from(value, 'base64').toString('utf8').split(':');

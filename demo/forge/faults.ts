@@ -23,7 +23,7 @@ export interface Faults {
   next: (match: FaultMatch, fault: Fault, times?: number) => void;
   /** The fault that a request meets, used up by asking. */
   take: (method: string, path: string) => Fault | undefined;
-  /** How many faults nobody has met yet. */
+  /** How many faults no request has met yet. */
   left: () => number;
 }
 

@@ -2,7 +2,7 @@ import { isJsonObject, parseJson, textAt, type JsonObject } from '../json.ts';
 import { idOf, notFound, type ForgeFacts, type OperationHandler } from './operations.ts';
 import { HOOK_ID, type Delivery, type Hook } from './webhooks.ts';
 
-/** Delivery numbers start here: GitHub's are long, and nobody is to take one for a place in a list. */
+/** Delivery numbers start here: GitHub's are long, and none is to be taken for a place in a list. */
 const FIRST_NUMBER = 170_000_000_000;
 
 /**

@@ -9,7 +9,7 @@ export interface Setting {
   value: string | undefined;
 }
 
-/** Plain for the configuration, but whoever knows it reads what is meant for others: the address of a channel. */
+/** Plain for the configuration, but those who know it read what is meant for others: the address of a channel. */
 const NOT_SHOWN: ReadonlySet<string> = new Set(['MAINSHEET_TUNNEL']);
 
 /** Read elsewhere (`way-out.ts`); a proxy's address may have a password. */

@@ -40,7 +40,7 @@ export type FailpointPlan = ReadonlyMap<FailpointName, number>;
 /** Says that the process is at this place. */
 export type Failpoint = (name: FailpointName) => void;
 
-/** What everybody has who plans no murder. */
+/** What a process has whose end is not planned. */
 export const noFailpoint: Failpoint = () => {};
 
 /** Kills this process with SIGKILL, which nothing in it can notice, when it comes to a planned place. */

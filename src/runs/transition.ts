@@ -413,7 +413,7 @@ async function answersTo(tables: Tables, run: Run): Promise<AnswerTo[]> {
 
 /**
  * The requests that caused a run. A rollback is asked for by a request to a hook or by a person, and is no answer to what it goes back to;
- * a retry is what the run is that it repeats. Of what is not known who asked for it, nobody is answered.
+ * a retry is what the run is that it repeats. Where it is not known who asked, no answer is sent.
  */
 async function askedBy(tables: Tables, ended: Run): Promise<string[]> {
   let run = ended;

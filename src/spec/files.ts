@@ -54,7 +54,7 @@ export async function listSpecFiles(directory: string): Promise<Listing> {
   return listing;
 }
 
-/** Whether a path below the directory is one of those that `listSpecFiles` finds, links left aside. */
+/** Whether a path below the directory is one of those that `listSpecFiles` finds; of links it knows nothing. */
 export function isSpecPath(path: string): boolean {
   const names = path.split('/');
   if (names.length > DEPTH_LIMIT + 1) return false;

@@ -128,7 +128,7 @@ const written = z.strictObject({
 });
 
 /**
- * The written form of a deployment spec (DESIGN §4): what one YAML document may hold. Its output is the spec as the
+ * The written form of a deployment spec: what one YAML document may hold. Its output is the spec as the
  * rest of the code knows it, with every default filled in and durations in milliseconds. Rules that need more than one
  * value (secrets that expressions use) are in `document-checks`.
  */

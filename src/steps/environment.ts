@@ -10,7 +10,7 @@ const MAX_ENTRY_BYTES = 128 * 1024 - 1;
 const INHERITED = ['PATH', 'HOME', 'LANG', 'TZ'];
 
 /**
- * The whole environment of a step (DESIGN §4): of the controller's own only PATH, HOME, LANG and TZ, then the spec's
+ * The whole environment of a step: of the controller's own only PATH, HOME, LANG and TZ, then the spec's
  * secrets, then `env` (rendered), then Mainsheet's variables, which nothing can replace. What a run does not have is an
  * empty variable (a tag's run: `MAINSHEET_BRANCH`), so that `set -u` does not trip over it.
  * Values are data: no shell reads them unless the script asks for it.

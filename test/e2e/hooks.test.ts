@@ -18,7 +18,7 @@ sender: { hmac: { header: X-Signature, prefix: "sha256=" } }
 secrets: [IMAGES]
 extract:
   tag: { json: $.push_data.tag, type: string, required: true }
-  who: { expression: "body.push_data.pusher", default: nobody }
+  who: { expression: "body.push_data.pusher", default: unknown }
   labels: $.labels
 if: "!inputs.tag.startsWith('dev-')"
 dedupe: body.id

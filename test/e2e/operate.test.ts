@@ -310,7 +310,7 @@ test('dead callbacks are listed, looked at, and sent again one by one or all at 
   });
   assert.equal((await mainsheet('resend')).code, 2);
   assert.equal((await mainsheet('resend', '999999')).code, 3);
-  assert.equal((await mainsheet('rollback', 'nobody')).code, 3);
+  assert.equal((await mainsheet('rollback', 'unknown')).code, 3);
 });
 
 test('rollback on the command line takes a spec or a run back, also to a named run', async () => {

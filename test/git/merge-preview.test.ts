@@ -31,7 +31,7 @@ test('a base that is not there, and a commit that the pull request no longer has
   assert.equal(await codeOf('refs/heads/main', 'd'.repeat(40)), 'commit-missing');
 });
 
-test('files of a commit are read as they are, links and what is no text aside', async (t) => {
+test('files of a commit are read as they are, but links and what is no text', async (t) => {
   const { mirrors, repository, git } = await createFixture(t);
   const hostile = '--output=x\n`$(id)`.yaml';
   const { writeFile, symlink } = await import('node:fs/promises');

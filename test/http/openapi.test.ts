@@ -23,7 +23,7 @@ interface Operation {
   responses: Record<string, { content: Record<string, { schema: object }> }>;
 }
 
-/** DESIGN §5, as far as it is built. */
+/** Every route there is: a new one is added here, too. */
 const ROUTES = [
   'post /api/v1/backtest',
   'get /api/v1/why',

@@ -236,7 +236,7 @@ const RESUMED = {
   attempts: 2,
   outputs: { from: 'before' },
   stepStates: ['succeeded', 'running'],
-  before: 'echo BEFORE; echo from=anew >> "$MAINSHEET_OUTPUT"',
+  before: 'echo BEFORE; echo from=again >> "$MAINSHEET_OUTPUT"',
   run: 'echo DEPLOY',
 } as const;
 
@@ -320,7 +320,7 @@ test('an attempt at an http step begins with the key of the one before that got 
 test('a run that is taken up again where its work tree is not starts again at the first step', async () => {
   const outputs = { from: 'before', other: 'of a step that is done again' };
   const { outcome, log, steps, workTree } = await executed({ ...RESUMED, outputs });
-  assert.deepEqual(outcome, { kind: 'succeeded', outputs: { from: 'anew' } });
+  assert.deepEqual(outcome, { kind: 'succeeded', outputs: { from: 'again' } });
   assert.match(log, /The work tree of the attempt before is not here: starting again/);
   assert.match(log, /^BEFORE$[^]*^DEPLOY$/m);
   assert.deepEqual(

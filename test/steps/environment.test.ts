@@ -24,7 +24,7 @@ const base = {
   secrets: {},
 };
 
-test('a step sees what DESIGN §4 lists, and of the controller only PATH, HOME, LANG and TZ', () => {
+test('a step sees what docs/specs.md lists, and of the controller only PATH, HOME, LANG and TZ', () => {
   const environment = stepEnvironment({
     inputs: {},
     ...base,

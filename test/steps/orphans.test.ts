@@ -57,7 +57,7 @@ test(
     const directory = await dataDirectory(t);
     const inMirror = { GIT_DIR: join(directory, 'mirrors', 'acme+shop') };
     const others = [
-      await startWaiting(t, { ...inMirror, HOME: '/home/somebody' }),
+      await startWaiting(t, { ...inMirror, HOME: '/home/another' }),
       await startWaiting(t, {
         ...git,
         GIT_DIR: join(`${directory}-other`, 'mirrors', 'acme+shop'),

@@ -43,7 +43,7 @@ export interface Databases {
   store(): Promise<Store>;
   /** Sends SQL to the server's own database. */
   query(text: string): Promise<Record<string, unknown>[]>;
-  /** The last: a server that nobody shares stops, and its files go. */
+  /** The last: a server that no other file shares stops, and its files go. */
   remove(): Promise<void>;
 }
 

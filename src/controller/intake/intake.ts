@@ -97,7 +97,7 @@ export function createIntake(deps: {
     announce,
   });
   const slots = createSlots(PARALLEL, () => loop.wake());
-  /** Repositories of deliveries that are worked on: one that had stepped aside may be due again meanwhile. */
+  /** Repositories of deliveries that are worked on: one that was deferred may be due again meanwhile. */
   const busy = new Set<string>();
   const stopped = new AbortController();
   let ahead: Promise<void> | undefined;

@@ -22,7 +22,7 @@ export interface Judged {
   verdicts: SpecVerdict[];
 }
 
-/** Tells everybody what became of a delivery, and of every run that is another than before. */
+/** Tells the rest of the process what became of a delivery, and of every run that is another than before. */
 export type Announce = (
   delivery: Delivery,
   outcome: DeliveryOutcome,

@@ -25,8 +25,8 @@ import { MissingTagError, NOT_THERE_YET } from './resolve.ts';
 import type { JudgedPushes, JudgeTogether } from './together.ts';
 
 const BACKOFF = { baseMs: 1000, maxMs: 5 * 60_000 };
-/** With this many attempts a delivery has failed for about two minutes, and steps aside. */
-const ASIDE_AFTER = 8;
+/** With this many attempts a delivery has failed for about two minutes, and is deferred. */
+const DEFER_AFTER = 8;
 /**
  * What a delivery names may be there only later, since GitHub tells of it before git shows it everywhere. It is looked for
  * so long after the delivery came, in milliseconds, and more seldom the longer it takes.
@@ -125,10 +125,10 @@ export function createProcessDelivery(deps: {
           { delivery: id, event: name, attempts, reason, retryInMs: delay },
           'delivery postponed',
         );
-        const aside = isLate || isPress || attempts >= ASIDE_AFTER;
-        const others = aside ? '; later deliveries go on without it meanwhile' : '';
+        const deferred = isLate || isPress || attempts >= DEFER_AFTER;
+        const others = deferred ? '; later deliveries go on without it meanwhile' : '';
         const summary = `Trying again (attempt ${attempts} failed${others}): ${reason}`;
-        await store.inbox.postpone(id, clock.now() + delay, summary, attempts, aside);
+        await store.inbox.postpone(id, clock.now() + delay, summary, attempts, deferred);
       }
       return false;
     }
@@ -152,7 +152,7 @@ export function createProcessDelivery(deps: {
   }
 
   /**
-   * What had stepped aside before this delivery, whose turn has come, may be readable again by now, and then comes first.
+   * What was deferred before this delivery, whose turn has come, may be readable again by now, and then comes first.
    * It is tried once more for each try of a delivery that deploys something, itself or by those that are taken in with it.
    */
   async function lettingOthersFirst(claimed: KeptDelivery, all: Judged[]): Promise<boolean> {

@@ -42,7 +42,7 @@ export function administrator(actor: string): Viewer {
   };
 }
 
-/** Who a viewer is to a gate. A window is opened by those whom `canDo` lets, whoever they are to other gates. */
+/** Who a viewer is to a gate. A window is opened by those whom `canDo` lets, whatever they are to other gates. */
 export function personFor(viewer: Viewer, action: 'approve' | 'reject' | 'override'): Person {
   return action === 'override' ? { administrator: viewer.actor } : viewer.person;
 }

@@ -165,12 +165,12 @@ function verdictOf(
     ({ condition, held, detail }) =>
       html`<tr><th scope="row"><code>${condition}</code></th><td><span class="tone is-${held ? 'held' : 'unheld'}">${icon(frame, held ? 'check' : 'x')}<span class="for-readers">${held ? 'yes' : 'no'}</span></span></td><td class="break">${detail}</td></tr>`,
   )}</tbody></table></div>
-${own.certain ? '' : aside(html`The payload does not list all changed files: git is asked for them when it comes, so “paths” may come out otherwise.`)}${
-    waits.length === 0 ? '' : aside(html`A run would wait: ${waits.join('; ')}.`)
+${own.certain ? '' : note(html`The payload does not list all changed files: git is asked for them when it comes, so “paths” may come out otherwise.`)}${
+    waits.length === 0 ? '' : note(html`A run would wait: ${waits.join('; ')}.`)
   }${
     others.length === 0
       ? ''
-      : aside(
+      : note(
           html`It would also start ${others.map(
             (one, index) =>
               html`${index === 0 ? '' : ', '}<a href="${environmentPath(frame, one.spec)}">${one.spec}</a>`,
@@ -183,6 +183,6 @@ function kindOf({ name }: TriedEvent): string {
   return name.split('@')[0]?.replaceAll('_', ' ') ?? 'event';
 }
 
-function aside(text: Html): Html {
+function note(text: Html): Html {
   return html`<p class="panel-body small muted">${text}</p>`;
 }

@@ -194,7 +194,7 @@ export async function overtakenInLane(
     const newer = waitingAfter(of, await tables.runs.active(run.lane), concurrency).at(-1);
     return newer && supersededBy(newer);
   }
-  // One that came after it may have gone on without it: it had stepped aside, or it was not stored to the end when another
+  // One that came after it may have gone on without it: it was deferred, or it was not stored to the end when another
   // replica took the next one.
   const later = await tables.runs.madeByLater(run.spec, run.lane, run.delivery);
   if (later === undefined) newest?.();

@@ -82,6 +82,30 @@ test('a status that arrives after another process has told a newer one is overwr
   assert.deepEqual(newest?.answer, { status: 201 }, 'what came of it is kept');
 });
 
+test('a callback is not sent before the disk has what it tells (G6)', async (t) => {
+  const store = await setUp(t, [sampleStatus('pending')]);
+  const [entry] = await store.outbox.claim(1000, LEASE_MS, 1);
+  assert.ok(entry);
+  const [asked, disk] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const told: string[] = [];
+  const flushed = async () => {
+    asked.resolve();
+    await disk.promise;
+    told.push('on the disk');
+  };
+  const deliver = deliverAt({ ...store, flushed }, 1000, async () => {
+    told.push('sent');
+    // Without a barrier nothing else would end the wait.
+    asked.resolve();
+    return {};
+  });
+  const delivered = deliver(entry, FOREVER);
+  await asked.promise;
+  disk.resolve();
+  await delivered;
+  assert.deepEqual(told, ['on the disk', 'sent']);
+});
+
 test('what ends in the same turn is written down in one transaction, and one that fails takes no other with it', async (t) => {
   const store = await setUp(t, []);
   const callback = sampleStatus('success');

@@ -25,7 +25,7 @@ import { until } from '../../support/until.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
-/** So often it fails before it steps aside. */
+/** So often it fails before it is deferred. */
 const TRIES = 8;
 /** So often at the least it fails before it is given up. */
 const MOST_TRIES = 300;
@@ -500,7 +500,7 @@ test('what no spec names is closed while an earlier delivery of its repository w
   await done('d1');
 });
 
-test('a push that was found while its own delivery had stepped aside is deployed once, although both are due', async (t) => {
+test('a push that was found while its own delivery was deferred is deployed once, although both are due', async (t) => {
   const { deliver, find, commit, slow, unreadable, tried, wear, get, done, later, runs } =
     await createFixture(t);
   const one = await commit({ 'src/a': '1' });
@@ -555,7 +555,7 @@ test('at a stop what waits for git is given back, so that it is worked on at onc
   }
 });
 
-test('a delivery that git cannot resolve for long steps aside and says so, and later ones go on', async (t) => {
+test('a delivery that git cannot resolve for long is deferred and says so, and later ones go on', async (t) => {
   const { deliver, commit, unreadable, tried, get, done, later, runs } = await createFixture(t);
   const one = await commit({ 'src/a': '1' });
   unreadable.add(one);
@@ -563,10 +563,10 @@ test('a delivery that git cannot resolve for long steps aside and says so, and l
   await deliver('d2', 'release/1', await commit({ 'src/a': '2' }, 'release/1'));
   await tried('d1', TRIES);
   assert.match((await done('d2')).outcome?.summary ?? '', /^Deploying plain/);
-  const aside = await get('d1');
-  assert.equal(aside.state, 'pending', 'nothing is lost');
+  const deferred = await get('d1');
+  assert.equal(deferred.state, 'pending', 'nothing is lost');
   assert.match(
-    aside.outcome?.summary ?? '',
+    deferred.outcome?.summary ?? '',
     /^Trying again \(attempt \d+ failed; later deliveries go on without it meanwhile\): this one cannot be read/,
   );
   unreadable.clear();
@@ -578,7 +578,7 @@ test('a delivery that git cannot resolve for long steps aside and says so, and l
   );
 });
 
-test('when git is back what had stepped aside comes first again', async (t) => {
+test('when git is back what was deferred comes first again', async (t) => {
   const { deliver, commit, server, tried, done, runs } = await createFixture(t, 'all');
   const one = await commit({ 'src/a': '1' });
   server.fault = () => ({ kind: 'status', status: 503 });
@@ -597,7 +597,7 @@ test('when git is back what had stepped aside comes first again', async (t) => {
   );
 });
 
-test('what had stepped aside comes first also when what deploys is taken in behind a push that deploys nothing', async (t) => {
+test('what was deferred comes first also when what deploys is taken in behind a push that deploys nothing', async (t) => {
   const { deliver, commit, unreadable, tried, done, later, runs } = await createFixture(t, 'all');
   const one = await commit({ 'src/a': '1' });
   unreadable.add(one);
@@ -619,7 +619,7 @@ test('what had stepped aside comes first also when what deploys is taken in behi
   );
 });
 
-test('what had stepped aside and was overtaken in its lane is superseded by what came after it', async (t) => {
+test('what was deferred and was overtaken in its lane is superseded by what came after it', async (t) => {
   const { deliver, commit, git, unreadable, tried, done, later, runs } = await createFixture(t);
   // Neither contains the other, so that only the order of arrival tells which one is newer.
   const base = await git('rev-parse', 'HEAD');

@@ -285,7 +285,7 @@ test('a branch that was forced elsewhere is told of as forced, one that moved on
   ]);
 });
 
-test('what a delivery waits to tell is left to it, but not while it has stepped aside', async (t) => {
+test('what a delivery waits to tell is left to it, but not while it is deferred', async (t) => {
   const { look, found, store, commit, repository } = await createFixture(t);
   await look();
   await store.accept(sampleDelivery('waits', { repository }));

@@ -103,7 +103,7 @@ function accept(given: { id: number; repository: number; sha: number }): Command
     assert.equal(await world.store.accept(delivery), !known);
     if (known) return;
     const free = { attempts: 0, leaseUntil: 0, dueAt: 0 };
-    model.deliveries.push({ id, repository, state: 'pending', aside: false, ...free });
+    model.deliveries.push({ id, repository, state: 'pending', deferred: false, ...free });
   });
 }
 

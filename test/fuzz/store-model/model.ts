@@ -37,7 +37,7 @@ export interface DeliveryModel extends Claimable {
   id: string;
   repository: string;
   state: 'pending' | 'processed' | 'failed';
-  aside: boolean;
+  deferred: boolean;
 }
 
 export interface RunModel {
@@ -82,7 +82,7 @@ export function emptyModel(): Model {
 
 /**
  * Deliveries that may be claimed: the first open one of each repository, when it is due and not claimed; and those behind one that
- * steps aside while it waits.
+ * is deferred while it waits.
  */
 export function claimableDeliveries({ deliveries, now }: Model): DeliveryModel[] {
   return deliveries.filter(
@@ -95,7 +95,7 @@ export function claimableDeliveries({ deliveries, now }: Model): DeliveryModel[]
           (other) =>
             other.state === 'pending' &&
             other.repository === one.repository &&
-            (!other.aside || other.dueAt <= now || other.leaseUntil > now),
+            (!other.deferred || other.dueAt <= now || other.leaseUntil > now),
         ),
   );
 }

@@ -22,8 +22,8 @@ type DeliveryHold = Extract<Hold, { kind: 'delivery' }>;
 type CallbackHold = Extract<Hold, { kind: 'callback' }>;
 type RunHold = Extract<Hold, { kind: 'run' }>;
 
-/** With so many attempts a delivery that is put back steps aside. */
-const ASIDE_AFTER = 3;
+/** With so many attempts a delivery that is put back is deferred. */
+const DEFER_AFTER = 3;
 
 /** What holders do with deliveries. `dies`: the process is killed just before it commits. */
 export type DeliveryWork = 'plan' | 'dies' | 'fail' | 'postpone' | 'renew';
@@ -52,11 +52,11 @@ export async function workOnDelivery(
   }
   hold.alive = false;
   if (work === 'postpone') {
-    const aside = attempts >= ASIDE_AFTER;
-    await store.inbox.postpone(id, model.now + 50, 'later', attempts, aside);
+    const deferred = attempts >= DEFER_AFTER;
+    await store.inbox.postpone(id, model.now + 50, 'later', attempts, deferred);
     if (holds) {
       Object.assign(delivery, { leaseUntil: 0, dueAt: model.now + 50 });
-      delivery.aside ||= aside;
+      delivery.deferred ||= deferred;
     }
   } else if (work === 'fail') {
     assert.equal(await store.inbox.close(id, 'failed', OUTCOME, model.now, attempts), holds);

@@ -297,7 +297,7 @@ export function inboxContract(withStore: WithStore): void {
     );
 
     test(
-      'a delivery that steps aside waits alone until it is due again, and comes first then',
+      'a delivery that is deferred waits alone until it is due again, and comes first then',
       withStore(async (store) => {
         for (const id of ['a1', 'a2', 'a3']) await store.accept(sampleDelivery(id));
         await store.accept(sampleDelivery('b1', { repository: 'acme/other' }));
@@ -323,7 +323,7 @@ export function inboxContract(withStore: WithStore): void {
     );
 
     test(
-      'what has stepped aside before a delivery is made due for it, and is not waited for when branches are looked at',
+      'what was deferred before a delivery is made due for it, and is not waited for when branches are looked at',
       withStore(async (store) => {
         await store.accept(sampleDelivery('a1'));
         await store.accept(sampleDelivery('b1', { repository: 'acme/other' }));
@@ -347,7 +347,7 @@ export function inboxContract(withStore: WithStore): void {
     );
 
     test(
-      'of many that have stepped aside the newest are made due',
+      'of many that are deferred the newest are made due',
       withStore(async (store) => {
         const ids = Array.from({ length: 22 }, (_, index) => `a${index}`);
         for (const id of ids) {

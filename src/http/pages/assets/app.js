@@ -158,7 +158,7 @@
   });
 
   /*
-   * Live: the server says that something has changed, and each part that is live asks for itself again. While nobody looks, the
+   * Live: the server says that something has changed, and each part that is live asks for itself again. While the page is hidden, the
    * stream is closed. It says so at its beginning, too: something may have changed before.
    */
   let stream;
