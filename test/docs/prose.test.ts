@@ -77,8 +77,8 @@ test('every variable that steps get, every metric and every route of the API is 
 
 test('every guarantee has a test that is named after it', () => {
   const guarantees = textOf('ARCHITECTURE.md')
-    .match(/^\| G\d+ /gm)
-    ?.map((row) => row.slice(2).trim());
+    .match(/^- \*\*G\d+(?=\. )/gm)
+    ?.map((item) => item.slice(4));
   assert.equal(guarantees?.length, 11);
   const tests = globSync('test/**/*.test.ts', { cwd: ROOT }).map(textOf).join('\n');
   for (const guarantee of guarantees) {
