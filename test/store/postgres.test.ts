@@ -66,6 +66,35 @@ test('a commit waits for the disk whatever the server is set to, and for more wh
   }
 });
 
+test('a delivery is flushed when it is accepted, and what did not wait for that when it is waited for (G1)', async (t) => {
+  const db = openPostgres(await server.database());
+  const store = await createStore(db);
+  t.after(() => store.close());
+  const ask = async (what: string) => {
+    const { rows } = await sql<{
+      answer: string;
+    }>`select (${sql.raw(what)})::text as answer`.execute(db);
+    return rows[0]?.answer;
+  };
+  const committed = () => ask('pg_current_wal_insert_lsn()');
+  const isFlushed = async (is: '>' | '>=', place: string | undefined) =>
+    (await ask(`pg_current_wal_flush_lsn() ${is} '${place}'`)) === 'true';
+  const late: string[] = [];
+  // Often: the server flushes by itself a few times a second, and would hide a wait that is missing.
+  for (let n = 0; n < 10; n += 1) {
+    const before = await committed();
+    await store.accept(sampleDelivery(`d${n}`));
+    if (!(await isFlushed('>', before))) late.push(`accept ${n}`);
+    await store.lazily(({ outbox }) =>
+      outbox.add('r1', [{ target: `t${n}`, callback: sampleStatus('pending') }], 0),
+    );
+    const place = await committed();
+    await store.flushed();
+    if (!(await isFlushed('>=', place))) late.push(`flushed ${n}`);
+  }
+  assert.deepEqual(late, []);
+});
+
 test('why a server cannot be used is said with what to do about that', async (t) => {
   const server = await startPostgres();
   t.after(() => server.remove());
