@@ -1,7 +1,7 @@
 import { describeError } from '../../lib/errors.ts';
 import type { Claimable, OutboxEntry } from '../../store/outbox.ts';
 import { createDeliver, type DeliverDeps } from './deliver.ts';
-import { hold } from '../hold.ts';
+import { keepClaim } from '../keep-claim.ts';
 import { createLoop, type Loop } from '../loop.ts';
 import { createPace } from './pace.ts';
 import { createReceivers } from './receivers.ts';
@@ -56,7 +56,9 @@ export function createFeedback(
   async function send(entry: OutboxEntry, signal: AbortSignal): Promise<void> {
     const renew = (until: number) => store.outbox.renew(entry, until);
     try {
-      await hold({ clock, leaseMs: deps.leaseMs, renew, signal }, (held) => deliver(entry, held));
+      await keepClaim({ clock, leaseMs: deps.leaseMs, renew, signal }, (held) =>
+        deliver(entry, held),
+      );
     } catch (error) {
       // The store failed, not the callback: its lease ends and it is sent again.
       logger.error({ callback: entry.id, error: describeError(error) }, 'callback left open');

@@ -14,7 +14,7 @@ import type { Store, Tables } from '../../store/index.ts';
 import { createOrdering, type Ordering } from '../../runs/ordering/ordering.ts';
 import { moveOf, partOf, wasLeft, type ToldPush } from '../../model/push-history.ts';
 import type { KeptDelivery, MissingRef } from '../../store/inbox.ts';
-import { hold } from '../hold.ts';
+import { keepClaim } from '../keep-claim.ts';
 import type { Judge } from './judge.ts';
 import { outcomeOf, type Announce, type Judged } from './judged.ts';
 import type { MakeRuns } from './make-runs.ts';
@@ -75,7 +75,7 @@ export function createProcessDelivery(deps: {
     const { id, event: name, attempts } = claimed.delivery;
     let isPress = false;
     try {
-      const { judged, overtaken, together } = await hold(
+      const { judged, overtaken, together } = await keepClaim(
         {
           clock,
           leaseMs: deps.leaseMs,

@@ -2,7 +2,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { describeError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Leases } from '../../store/leases.ts';
-import { hold } from '../hold.ts';
+import { keepClaim } from '../keep-claim.ts';
 
 /** Does what one process is enough for, for as long as no other one does it. */
 export interface Watch {
@@ -31,7 +31,7 @@ export function createWatch(deps: {
     if (!(await take(clock.now() + leaseMs))) return;
     logger.info({ watch: name }, 'watch taken');
     try {
-      await hold({ clock, leaseMs, renew: take, signal }, deps.work);
+      await keepClaim({ clock, leaseMs, renew: take, signal }, deps.work);
     } finally {
       await leases.release(name, owner);
     }

@@ -8,7 +8,7 @@ import type { Logger } from '../../lib/logger.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store, Tables } from '../../store/index.ts';
 import { planOwner, type ClaimedPlan } from '../../store/plans.ts';
-import { hold } from '../hold.ts';
+import { keepClaim } from '../keep-claim.ts';
 import { createLoop, type Loop } from '../loop.ts';
 import type { MakePlan } from './make-plan.ts';
 import { failedText, nothingText, planText, type PlanText } from './plan-text.ts';
@@ -43,7 +43,7 @@ export function createPlanner(deps: {
     const plan = await store.plans.claim(clock.now(), deps.leaseMs);
     if (plan === undefined) return false;
     const renew = (until: number) => store.plans.renew(plan, until);
-    await hold({ clock, leaseMs: deps.leaseMs, renew, signal }, (held) => work(plan, held));
+    await keepClaim({ clock, leaseMs: deps.leaseMs, renew, signal }, (held) => work(plan, held));
     return true;
   }
 

@@ -5,7 +5,7 @@ import type { Clock } from '../lib/clock.ts';
  * called three times in a lease and says whether the claim still holds. The signal that `work` gets aborts with `signal`,
  * and when the claim is lost or could not be renewed until its end, because from then on it may be another's.
  */
-export async function hold<Result>(
+export async function keepClaim<Result>(
   deps: {
     clock: Clock;
     leaseMs: number;
