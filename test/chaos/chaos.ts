@@ -141,7 +141,10 @@ async function settle(
   const over = async () => (await alarms(world, deaths)).length > 0 || (await isQuiet(world));
   const unrest = await until('nothing is left to do', over, QUIET_MS).then(
     () => alarms(world, deaths),
-    async (error: Error) => [`${error.message}: ${(await openWork(world)).join(', ')}`],
+    async (error: Error) => [
+      `${error.message}: ${(await openWork(world)).join(', ')}`,
+      ...(await whyOpen(world)),
+    ],
   );
   if (unrest.length > 0) return unrest;
   const problems = await books.check(isLast);
@@ -164,6 +167,15 @@ async function openWork(world: ChaosWorld): Promise<string[]> {
   const open =
     /^mainsheet_(?:deliveries_pending|runs\{state="(?:queued|blocked|running)"\}|outbox\{state="pending"\}) (?!0$).*$/gm;
   return [...metrics.matchAll(open)].map(([line]) => line);
+}
+
+/** What the controllers say of what they still have to do. */
+async function whyOpen(world: ChaosWorld): Promise<string[]> {
+  const lists = ['/outbox?state=pending', '/deliveries?state=pending', '/runs?state=blocked'];
+  const pages = await Promise.all(
+    lists.map((list) => world.witness().get<{ items: object[] }>(`${list}&limit=5`)),
+  );
+  return pages.flatMap(({ items }) => items.map((item) => JSON.stringify(item)));
 }
 
 async function openRuns(world: ChaosWorld): Promise<number> {
