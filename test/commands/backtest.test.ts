@@ -40,7 +40,7 @@ async function backtest(spec: string, ...more: string[]) {
 test('specs of this machine are held against what the server keeps', async () => {
   const same = await backtest(SPEC, '--exit-code');
   assert.equal(same.code, 0, same.stderr);
-  assert.match(same.stdout, /^No difference in 1 deliveries since \d{4}-/);
+  assert.match(same.stdout, /^No difference in 1 delivery since \d{4}-/);
 
   const changed = SPEC.replace('[main]', '[next]');
   const { code, stdout } = await backtest(changed, '--exit-code');

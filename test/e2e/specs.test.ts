@@ -107,7 +107,7 @@ test('specs of a repository are in use, and a push to it changes them; one that 
     const { output } = check as { output: JsonObject };
     assert.deepEqual([check['name'], check['conclusion']], ['mainsheet/specs', 'failure']);
     assert.match(textAt(output, 'summary'), /`specs\/site\.yaml:4:1` `.*stpes/);
-    assert.equal(output['annotations_count'], 2);
+    assert.equal(output['annotations_count'], 1);
     await other.controller.stop();
     await other.controller.restart();
     other.hear();
