@@ -40,15 +40,24 @@ let made: Keys | undefined;
 function keys(): Keys {
   made ??= {
     host: {
-      ed25519: ssh2.utils.generateKeyPairSync('ed25519'),
+      ed25519: newKey(),
       rsa: ssh2.utils.generateKeyPairSync('rsa', { bits: 2048 }),
     },
-    user: ssh2.utils.generateKeyPairSync('ed25519'),
+    user: newKey(),
   };
   return made;
 }
 
-export const newKey = (): KeyPair => ssh2.utils.generateKeyPairSync('ed25519');
+/**
+ * Another one when the library cannot read what it made: of each 256th Ed25519 key it leaves out a
+ * leading zero (ssh2 1.17). It reads those of OpenSSH, with the zero.
+ */
+export function newKey(): KeyPair {
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync('ed25519');
+    if (!(ssh2.utils.parseKey(pair.private) instanceof Error)) return pair;
+  }
+}
 
 const SSHD = ['/usr/sbin/sshd', '/usr/local/sbin/sshd', '/usr/bin/sshd'].find(existsSync);
 
