@@ -7,7 +7,7 @@ import { watchGitHubAddresses } from './app/github-addresses.ts';
 import { warnOfUnsetSecrets } from './app/unset-secrets.ts';
 import { killGrace } from './app/kill-grace.ts';
 import { listen } from './app/listen.ts';
-import { watchForMissed } from './app/missed.ts';
+import { lookForMissed } from './app/missed.ts';
 import { openHooks } from './app/hooks.ts';
 import { openStore } from './app/open-store.ts';
 import { outputsKey } from './app/kept-keys.ts';
@@ -241,7 +241,7 @@ export async function startApp(deps: {
     news,
     failpoint,
   });
-  const owner = randomUUID();
+  const holder = randomUUID();
   const runner = createRunner({
     store,
     transitions,
@@ -250,7 +250,7 @@ export async function startApp(deps: {
       stepUser === undefined
         ? undefined
         : createEndLeftovers({ clock, uid: stepUser.uid, isSpared: orphans.isFinishing }),
-    owner,
+    holder,
     concurrency: config.concurrency,
     leaseMs: config.leaseMs,
     graceMs: config.shutdownGraceMs,
@@ -399,13 +399,13 @@ export async function startApp(deps: {
     if (sameRepository(item.repository ?? '', deployments.repository)) specSource?.wake();
   });
 
-  const watch = watchForMissed({
+  const missed = lookForMissed({
     config,
     store,
     github,
     mirrors,
     catalog,
-    owner,
+    holder,
     clock,
     logger,
     onAccepted: () => intake.wake(),
@@ -520,7 +520,7 @@ export async function startApp(deps: {
     chains,
     teardowns,
     ...(specSource === undefined ? [] : [specSource]),
-    ...(watch === undefined ? [] : [watch]),
+    ...(missed === undefined ? [] : [missed]),
     ...tunnel,
   ].map((loop) => loop.run(stopping.signal));
   // Longer than the loops, because what they do last is for the others to hear too.

@@ -4,7 +4,7 @@ import type { Config } from '../config.ts';
 import { createReconcile } from '../controller/maintenance/reconcile.ts';
 import { createRecover } from '../controller/maintenance/recover.ts';
 import { startCronJobs } from '../controller/maintenance/cron-jobs.ts';
-import { createWatch, type Watch } from '../controller/maintenance/watch.ts';
+import { createLeader, type Leader } from '../controller/maintenance/leader.ts';
 import type { Mirrors } from '../git/mirrors.ts';
 import type { GitHub } from '../github/client.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -16,18 +16,18 @@ import type { Store } from '../store/index.ts';
  * Looks for pushes that no webhook told of: in GitHub's list of deliveries, and in the branches themselves. One process
  * of several does both. Undefined when the configuration leaves nothing to look at.
  */
-export function watchForMissed(deps: {
+export function lookForMissed(deps: {
   config: Config;
   store: Store;
   github: GitHub;
   mirrors: Mirrors;
   catalog: Catalog;
   /** This process's name among those that share the store. */
-  owner: string;
+  holder: string;
   onAccepted: () => void;
   clock: Clock;
   logger: Logger;
-}): Watch | undefined {
+}): Leader | undefined {
   const { config, store, logger } = deps;
   if (config.github.auth === undefined && config.reconcileIntervalMs === 0) return undefined;
   const recover = createRecover({
@@ -36,7 +36,7 @@ export function watchForMissed(deps: {
     secrets: config.webhookSecrets,
   });
   const reconcile = createReconcile({ ...deps, intervalMs: config.reconcileIntervalMs });
-  return createWatch({
+  return createLeader({
     ...deps,
     name: 'missed pushes',
     leases: store.leases,

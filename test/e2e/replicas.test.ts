@@ -124,8 +124,8 @@ const runnerOf = (sha: string) =>
   until('some replica runs it', async () => {
     for (const replica of replicas) {
       const [run] = await runsOf(replica, `&sha=${sha}&state=running`);
-      const owner = replicas.find((one) => run !== undefined && started(one).includes(run.id));
-      if (run !== undefined && owner !== undefined) return { run, owner };
+      const runner = replicas.find((one) => run !== undefined && started(one).includes(run.id));
+      if (run !== undefined && runner !== undefined) return { run, runner };
     }
     return undefined;
   });
@@ -186,8 +186,8 @@ test('a replica that is started takes nothing from those that work (G3)', async 
 
   // The first has its hands full, so that the second takes the oldest run that it may.
   const sha = await push('one');
-  const { run: next, owner } = await runnerOf(sha);
-  assert.equal(owner, second);
+  const { run: next, runner } = await runnerOf(sha);
+  assert.equal(runner, second);
   await writeFile(join(directory, 'open'), '');
   for (const one of [sha, under]) assert.equal((await ended(second, one)).state, 'succeeded');
   assert.deepEqual([started(first), started(second)], [[run.id], [next.id]]);
@@ -197,8 +197,8 @@ test('a replica that is started takes nothing from those that work (G3)', async 
 test('the run of a killed replica goes on elsewhere within its lease from its first step, whose files are not there, and its log can be followed anywhere', async () => {
   await startReplicas(2);
   const sha = await push('built');
-  const { run, owner } = await runnerOf(sha);
-  const other = replicas.find((replica) => replica !== owner);
+  const { run, runner } = await runnerOf(sha);
+  const other = replicas.find((replica) => replica !== runner);
   assert.ok(other);
   const response = await asAdmin(`${other.url}/api/v1/runs/${run.id}/log`, {
     headers: { accept: 'text/event-stream' },
@@ -209,7 +209,7 @@ test('the run of a killed replica goes on elsewhere within its lease from its fi
   })();
   await until('the other replica streams the log', () => streamed.includes('deploying\\n'));
 
-  await owner.kill();
+  await runner.kill();
   const killedAt = Date.now();
   await until('the other replica takes the run up', () => started(other).includes(run.id));
   assert.ok(Date.now() - killedAt < LEASE_MS + 15_000, `after ${Date.now() - killedAt} ms`);
@@ -228,15 +228,15 @@ test('a replica that is asked to stop hands its run over at once, and nothing is
   await until('each replica runs one', () =>
     replicas.every((replica) => started(replica).length === 1),
   );
-  const { run, owner } = await runnerOf(shas.one);
-  const other = replicas.find((replica) => replica !== owner);
+  const { run, runner } = await runnerOf(shas.one);
+  const other = replicas.find((replica) => replica !== runner);
   assert.ok(other);
   await until('its step has begun', async () => {
     const begun = await readFile(join(directory, 'journal'), 'utf8').catch(() => '');
     return begun.includes(`begin one ${run.id}\n`);
   });
-  assert.equal(await owner.stop(), 0);
-  const handedOver = owner.log.filter(({ msg }) => msg === 'run handed over');
+  assert.equal(await runner.stop(), 0);
+  const handedOver = runner.log.filter(({ msg }) => msg === 'run handed over');
   assert.deepEqual(
     handedOver.map(({ run: id }) => id),
     [run.id],
@@ -250,7 +250,7 @@ test('a replica that is asked to stop hands its run over at once, and nothing is
       return latest?.['state'] === 'success';
     });
   }
-  assert.deepEqual(started(owner), [run.id]);
+  assert.deepEqual(started(runner), [run.id]);
   assert.equal(started(other).length, 3);
   const journal = (await readFile(join(directory, 'journal'), 'utf8')).trim().split('\n').sort();
   const all = await runsOf(other);
@@ -312,14 +312,14 @@ test('of several replicas one looks for missed pushes, and when it dies another 
   const seen = looks(other);
   await until('the other goes on', () => looks(other) > seen + 5);
   assert.equal(
-    first.log.filter(({ msg }) => msg === 'watch taken').length,
+    first.log.filter(({ msg }) => msg === 'became leader').length,
     1,
     'it does not take back what it has lost',
   );
   await other.stop();
   await until(
     'at a stop it is handed over',
-    () => first.log.filter(({ msg }) => msg === 'watch taken').length === 2,
+    () => first.log.filter(({ msg }) => msg === 'became leader').length === 2,
   );
 });
 
@@ -356,8 +356,8 @@ test('while the database is away intake answers 503, and afterwards everything g
   assert.equal(view.id, run.id);
 
   const cancelled = await push('three');
-  const { run: last, owner } = await runnerOf(cancelled);
-  const other = replicas.find((replica) => replica !== owner);
+  const { run: last, runner } = await runnerOf(cancelled);
+  const other = replicas.find((replica) => replica !== runner);
   assert.ok(other);
   assert.equal((await other.post(`/runs/${last.id}/cancel`)).status, 202);
   assert.equal((await ended(other, cancelled)).state, 'cancelled');

@@ -20,14 +20,14 @@ export interface RunLease {
 export function keepRunLease(
   deps: {
     runs: Pick<Runs, 'renew'>;
-    owner: string;
+    holder: string;
     leaseMs: number;
     clock: Clock;
     logger: Logger;
   },
   run: Run,
 ): RunLease {
-  const { owner, leaseMs, clock, logger } = deps;
+  const { holder, leaseMs, clock, logger } = deps;
   const controller = new AbortController();
   const abort = (why: Interruption) => controller.abort(why);
   let heldUntil = clock.now() + leaseMs;
@@ -35,7 +35,7 @@ export function keepRunLease(
   async function beat(): Promise<void> {
     try {
       const until = clock.now() + leaseMs;
-      const now = await inTime(deps.runs.renew(run.id, owner, until));
+      const now = await inTime(deps.runs.renew(run.id, holder, until));
       if (now === undefined) return abort({ kind: 'interrupt' });
       heldUntil = until;
       if (now.cancelRequested !== undefined) abort({ kind: 'cancel', reason: now.cancelRequested });

@@ -35,7 +35,7 @@ export function createRunner(deps: {
   /** Ends what steps have left, where that can be told from everything else. */
   endLeftovers?: EndLeftovers | undefined;
   /** Names this process among others. */
-  owner: string;
+  holder: string;
   concurrency: number;
   graceMs: number;
   /** A run whose process stopped renewing is free for another after this, in milliseconds. It is renewed three times in it. */
@@ -44,7 +44,7 @@ export function createRunner(deps: {
   logger: Logger;
   failpoint?: Failpoint;
 }): Runner {
-  const { store, transitions, clock, logger, owner, leaseMs, failpoint = noFailpoint } = deps;
+  const { store, transitions, clock, logger, holder, leaseMs, failpoint = noFailpoint } = deps;
   const running = new Map<string, { done: Promise<void>; lease: RunLease }>();
 
   /** Whether steps may have left something since it was last looked for. */
@@ -94,9 +94,9 @@ export function createRunner(deps: {
         candidate.state === 'queued' ? await transitions.stopAtGate(tables, candidate) : undefined;
       if (stopped !== undefined) return stopped;
       // Only now is it this process's, and it starts only while it is: two that saw the same run do not both get it.
-      if (!(await tables.runs.own(candidate.id, owner, now + leaseMs, now))) return undefined;
+      if (!(await tables.runs.own(candidate.id, holder, now + leaseMs, now))) return undefined;
       failpoint('start.inside');
-      return await transitions.apply(tables, candidate, { type: 'start' }, owner);
+      return await transitions.apply(tables, candidate, { type: 'start' }, holder);
     });
     if (run !== undefined) {
       failpoint('start.after');
@@ -142,12 +142,12 @@ export function createRunner(deps: {
     // After the lease it is for others to say what became of the run.
     const waiting = { clock, timeoutMs: leaseMs };
     if (outcome.kind === 'interrupted') {
-      await retry(waiting, () => store.runs.release(run.id, owner));
+      await retry(waiting, () => store.runs.release(run.id, holder));
       logger.info({ run: run.id, spec: run.spec }, 'run handed over');
       return;
     }
     if (outcome.kind === 'waiting') {
-      const parked = await retry(waiting, () => transitions.park(run, owner, outcome));
+      const parked = await retry(waiting, () => transitions.park(run, holder, outcome));
       logger.info(
         { run: run.id, spec: run.spec, reason: parked.reason },
         'run waits in its middle',
@@ -158,7 +158,7 @@ export function createRunner(deps: {
     const ended = await retry(waiting, async () => {
       // Read again: the steps that did succeed have put out values meanwhile, which the end must not overwrite.
       const latest = (await store.runs.get(run.id)) ?? run;
-      return await transitions.commit(latest, commandFor(outcome), owner);
+      return await transitions.commit(latest, commandFor(outcome), holder);
     });
     failpoint('end.after');
     logger[ended.state === 'failed' ? 'warn' : 'info'](

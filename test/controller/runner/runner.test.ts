@@ -60,7 +60,7 @@ test('a queued run whose window has closed is blocked and not started, and the r
       executed.push(id);
       return { kind: 'succeeded', outputs: {} };
     },
-    owner: 'me',
+    holder: 'me',
     concurrency: 2,
     graceMs: 0,
     leaseMs: 30_000,

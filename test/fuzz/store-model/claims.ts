@@ -88,7 +88,7 @@ function startRun(model: Model, worker: string, id: string): void {
   assert.ok(run);
   if (run.state !== 'running') move(run, 'running');
   run.attempts += 1;
-  run.owner = worker;
+  run.holder = worker;
   run.leaseUntil = model.now + LEASE_MS;
   model.holds.push({ kind: 'run', worker, alive: true, run: id });
 }

@@ -50,7 +50,7 @@ export interface RunModel {
   fault: Run['fault'];
   /** Every state that it was in, the present one last. */
   history: RunState[];
-  owner: string | undefined;
+  holder: string | undefined;
   leaseUntil: number;
   attempts: number;
   cancelRequested: boolean;
@@ -112,7 +112,7 @@ export function claimableCallbacks({ callbacks, now }: Model): CallbackModel[] {
   );
 }
 
-/** Runs that a worker may take: the first of its lane where nothing runs, or one whose owner's lease has ended. */
+/** Runs that a worker may take: the first of its lane where nothing runs, or one whose holder's lease has ended. */
 export function claimableRuns(model: Model, worker: string): RunModel[] {
   const mine = new Set(
     model.holds.flatMap((hold) =>

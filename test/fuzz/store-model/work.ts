@@ -140,7 +140,7 @@ export async function workOnRun(
   const { store, transitions } = world;
   const run = model.runs.find(({ id }) => id === hold.run);
   assert.ok(run);
-  const holds = run.state === 'running' && run.owner === hold.worker;
+  const holds = run.state === 'running' && run.holder === hold.worker;
   if (work === 'renew') {
     const until = model.now + LEASE_MS;
     const renewed = await store.runs.renew(run.id, hold.worker, until);
@@ -192,7 +192,7 @@ export function toModel(run: Run): RunModel {
     state: run.state,
     fault: undefined,
     history: [run.state],
-    owner: undefined,
+    holder: undefined,
     leaseUntil: 0,
     attempts: 0,
     cancelRequested: false,

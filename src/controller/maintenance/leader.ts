@@ -5,35 +5,35 @@ import type { Leases } from '../../store/leases.ts';
 import { keepClaim } from '../keep-claim.ts';
 
 /** Does what one process is enough for, for as long as no other one does it. */
-export interface Watch {
+export interface Leader {
   /** Works, or waits until the one that works has stopped or died, until `signal` aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
 
 /**
- * Of several processes one keeps the watch `name`: it has the lease, renews it while `work` goes on, and gives it back at
+ * Of several processes one is the leader of `name`: it has the lease, renews it while `work` goes on, and gives it back at
  * the end. When it dies another one takes over after its lease. `work` goes on until its signal aborts.
  */
-export function createWatch(deps: {
+export function createLeader(deps: {
   name: string;
   leases: Leases;
   /** Names this process among others. */
-  owner: string;
+  holder: string;
   leaseMs: number;
   work: (signal: AbortSignal) => Promise<void>;
   clock: Clock;
   logger: Logger;
-}): Watch {
-  const { name, leases, owner, leaseMs, clock, logger } = deps;
-  const take = (until: number) => leases.take(name, owner, until, clock.now());
+}): Leader {
+  const { name, leases, holder, leaseMs, clock, logger } = deps;
+  const take = (until: number) => leases.take(name, holder, until, clock.now());
 
   async function turn(signal: AbortSignal): Promise<void> {
     if (!(await take(clock.now() + leaseMs))) return;
-    logger.info({ watch: name }, 'watch taken');
+    logger.info({ lease: name }, 'became leader');
     try {
       await keepClaim({ clock, leaseMs, renew: take, signal }, deps.work);
     } finally {
-      await leases.release(name, owner);
+      await leases.release(name, holder);
     }
   }
 
@@ -43,7 +43,7 @@ export function createWatch(deps: {
         try {
           await turn(signal);
         } catch (error) {
-          logger.error({ watch: name, error: describeError(error) }, 'watch interrupted');
+          logger.error({ lease: name, error: describeError(error) }, 'leader interrupted');
         }
         if (!signal.aborted) await clock.sleep(leaseMs / 3, signal);
       }

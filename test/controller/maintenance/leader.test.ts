@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { createWatch } from '../../../src/controller/maintenance/watch.ts';
+import { createLeader } from '../../../src/controller/maintenance/leader.ts';
 import type { Leases } from '../../../src/store/leases.ts';
 import { silent } from '../../git/fixture.ts';
 import { newStore } from '../../support/new-store.ts';
@@ -18,7 +18,7 @@ const SHORT = 30;
 
 /** Processes that share a store, and a clock that the test moves. */
 async function createFixture(t: TestContext) {
-  const directory = await mkdtemp(join(tmpdir(), 'mainsheet-watch-'));
+  const directory = await mkdtemp(join(tmpdir(), 'mainsheet-leader-'));
   const store = await newStore(join(directory, 'mainsheet.db'));
   const time = { now: 1000 * HOUR };
   const ends: (() => Promise<void>)[] = [];
@@ -28,9 +28,9 @@ async function createFixture(t: TestContext) {
     await rm(directory, { recursive: true, force: true });
   });
 
-  /** A process that keeps the watch; between its looks it pauses until `look`. */
+  /** A process that would lead; between its looks it pauses until `look`. */
   function start(
-    owner: string,
+    holder: string,
     {
       leaseMs = LONG,
       leases = store.leases,
@@ -40,10 +40,10 @@ async function createFixture(t: TestContext) {
     const stopping = new AbortController();
     let wake = () => {};
     const seen = { works: 0, ended: 0, pauses: [] as number[], isWorking: false };
-    const watch = createWatch({
+    const leader = createLeader({
       name: NAME,
       leases,
-      owner,
+      holder,
       leaseMs,
       clock: {
         now: () => time.now,
@@ -68,7 +68,7 @@ async function createFixture(t: TestContext) {
         seen.ended += 1;
       },
     });
-    const running = watch.run(stopping.signal);
+    const running = leader.run(stopping.signal);
     const stop = async () => {
       stopping.abort();
       await running;
@@ -125,9 +125,9 @@ test('the lease lasts for as long as the work does', async (t) => {
   const untils: number[] = [];
   const leases: Leases = {
     ...store.leases,
-    async take(name, owner, end, now) {
+    async take(name, holder, end, now) {
       untils.push(end - now);
-      return await store.leases.take(name, owner, end, now);
+      return await store.leases.take(name, holder, end, now);
     },
   };
   const { seen } = start('first', { leaseMs: SHORT, leases });
@@ -186,7 +186,7 @@ test('while the store is away work goes on until the lease has ended, and begins
   assert.deepEqual([seen.works, seen.isWorking], [2, true]);
 });
 
-test('work that fails gives the watch back, and is begun again after a pause', async (t) => {
+test('work that fails gives the lease back, and is begun again after a pause', async (t) => {
   const { start, isFree } = await createFixture(t);
   let broken = true;
   const { seen, look } = start('first', {
