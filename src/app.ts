@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { openAdminToken } from './app/admin-token.ts';
 import { createCheckUp } from './app/check-up.ts';
 import { clearScratch, makeDataDirectory, scratchIn } from './app/data-directory.ts';
-import { watchGitHubAddresses } from './app/github-addresses.ts';
+import { createGitHubAddresses } from './app/github-addresses.ts';
 import { warnOfUnsetSecrets } from './app/unset-secrets.ts';
 import { killGrace } from './app/kill-grace.ts';
 import { listen } from './app/listen.ts';
@@ -435,7 +435,7 @@ export async function startApp(deps: {
     logger,
   });
 
-  const addresses = watchGitHubAddresses({ config, catalog, fetch, clock, logger });
+  const addresses = createGitHubAddresses({ config, catalog, fetch, clock, logger });
   const { isGitHub } = addresses;
   const http = createHttpServer({
     store,

@@ -4,7 +4,7 @@ import type { Config } from '../config.ts';
 import { discard, discardLeftovers } from '../lib/discard.ts';
 import { describeError, errorCode, MainsheetError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import { letPass } from '../lib/owner.ts';
+import { letPass } from '../lib/hand-over.ts';
 
 /**
  * Makes the data directory, this user's only; the steps' own user may pass through it. A volume of another user

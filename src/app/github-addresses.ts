@@ -20,7 +20,7 @@ export interface GitHubAddresses {
 }
 
 /** GitHub is asked only while the setting or a hook needs its answer, which is kept in the data directory. */
-export function watchGitHubAddresses(deps: {
+export function createGitHubAddresses(deps: {
   config: Config;
   catalog: Catalog;
   fetch: typeof fetch;

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import type { Owner } from '../lib/owner.ts';
+import type { SystemUser } from '../lib/hand-over.ts';
 
 /** As whom steps run, and how that was written. */
-export interface StepUser extends Owner {
+export interface StepUser extends SystemUser {
   name: string;
 }
 
@@ -49,7 +49,7 @@ export function findStepUser(text: string): { user: StepUser } | { problem: stri
 }
 
 /** https://man7.org/linux/man-pages/man5/passwd.5.html */
-function accountOf(name: string): Owner | undefined {
+function accountOf(name: string): SystemUser | undefined {
   const [, , uid, gid] = (inFile(name) ?? inDirectory(name))?.split(':') ?? [];
   return uid === undefined || gid === undefined
     ? undefined

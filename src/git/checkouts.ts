@@ -6,7 +6,7 @@ import { describeError, errorCode } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { createMutex } from '../lib/mutex.ts';
 import { checkSha } from '../lib/names.ts';
-import { makeOwn, type Owner } from '../lib/owner.ts';
+import { makeOwn, type SystemUser } from '../lib/hand-over.ts';
 import { laneDirectory, repositoryDirectory } from './directory-names.ts';
 import { gitStopped } from './git-failure.ts';
 import { createLocalGit, type Inherited } from './git-process.ts';
@@ -101,10 +101,10 @@ export function createCheckouts(
       return { directory: place.tree, sha, name: keep, kept: true };
     }
     await mirrors.ensureCommit(repository, sha, { signal });
-    await makeLaneDirectory(join(directory, lane), request.owner);
+    await makeLaneDirectory(join(directory, lane), request.user);
     await unname(place);
     // What belongs to another user is made again for each run.
-    const isUsable = request.owner === undefined && isWorkTree(place);
+    const isUsable = request.user === undefined && isWorkTree(place);
     await bring(place, request, !isUsable);
     logger.debug({ lane, repository, sha, ms: clock.now() - startedAt }, 'checked out');
     return { directory: place.tree, sha, name: giveName(place), kept: false };
@@ -141,10 +141,10 @@ export function createCheckouts(
   }
 
   /** The lane's directory, and not a link or a file that a step put in its place. */
-  async function makeLaneDirectory(path: string, owner: Owner | undefined): Promise<void> {
-    await makeOwn(directory, owner);
+  async function makeLaneDirectory(path: string, user: SystemUser | undefined): Promise<void> {
+    await makeOwn(directory, user);
     if (!isUsableDirectory(path)) await clear(path);
-    await makeOwn(path, owner);
+    await makeOwn(path, user);
   }
 
   /** `path` is free afterwards, even if what was there cannot be removed: that must not stop the lane. */

@@ -1,7 +1,7 @@
 import { chmod, copyFile, link, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorCode, RetryableError } from '../lib/errors.ts';
-import type { Owner } from '../lib/owner.ts';
+import type { SystemUser } from '../lib/hand-over.ts';
 import { keepFile, makeGitDirectory, WORK_TREE } from './git-directory.ts';
 import { readRefs } from './mirror-directory.ts';
 
@@ -17,18 +17,18 @@ const ORIGIN = 'refs/remotes/origin/';
 /**
  * Makes a `.git` for the steps, so that `git log`, `git describe` and the like work in the checkout of `sha`. It borrows the
  * mirror's objects and copies its refs; whatever a step does to it ends with the next checkout. Another user cannot read the
- * mirror, so for an `owner` the files of its objects get a second name here. Throws RetryableError `objects-moving`.
+ * mirror, so for a `user` the files of its objects get a second name here. Throws RetryableError `objects-moving`.
  */
 export async function giveStepsGit(
   path: string,
   { sha, mirror, index }: { sha: string; mirror: string; index: Buffer },
-  owner: Owner | undefined,
+  user: SystemUser | undefined,
 ): Promise<void> {
   const refs = [...(await readRefs(mirror))].slice(0, MOST_REFS);
   const lines = refs.map(([ref, at]) => `${at} ${ref.replace(/^refs\/heads\//, ORIGIN)}\n`);
   const objects = join(mirror, 'objects');
   await makeGitDirectory(path, WORK_TREE);
-  if (owner === undefined) await keepFile(join(path, 'objects/info/alternates'), `${objects}\n`);
+  if (user === undefined) await keepFile(join(path, 'objects/info/alternates'), `${objects}\n`);
   // After the refs were read, so that no object that they need is missed.
   else await linkObjects(objects, join(path, 'objects'));
   await Promise.all([

@@ -21,7 +21,7 @@ export function giveName(place: Place): string {
 
 /** Takes its name away, before anything in it is changed. */
 export async function unname(place: Place): Promise<void> {
-  // A step may have taken away the right to write there; the owner can give it back.
+  // A step may have taken away the right to write there; its owner can give it back.
   if (isRealDirectory(place.directory)) chmodSync(place.directory, 0o700);
   await rm(fileOf(place), { recursive: true, force: true });
 }

@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isUsableDirectory, placeForNew } from '../lib/discard.ts';
 import { errorCode, RetryableError, TerminalError } from '../lib/errors.ts';
-import { handOver, letPass, type Owner } from '../lib/owner.ts';
+import { handOver, letPass, type SystemUser } from '../lib/hand-over.ts';
 import { findStray, readIndex } from './exactness.ts';
 import { keepFile, makeGitDirectory, MIRROR, setBack, WORK_TREE } from './git-directory.ts';
 import type { LocalGit } from './git-process.ts';
@@ -29,7 +29,7 @@ export function placeOf(directory: string): Place {
 
 /**
  * Whether a checkout was made there, of real directories of our own that may be used. Says nothing about what is in them.
- * A tree that was handed over is never taken again: its owner may have left in it what works later (links to files,
+ * A tree that was handed over is never taken again: its user may have left in it what works later (links to files,
  * access control lists, processes that are still there).
  */
 export function isWorkTree(place: Place): boolean {
@@ -55,7 +55,7 @@ export interface Bringing {
   repository: string;
   sha: string;
   /** To whom the tree is to belong, which is made again for each run then; undefined: to this process's user. */
-  owner?: Owner | undefined;
+  user?: SystemUser | undefined;
   signal?: AbortSignal | undefined;
   /** Called right before git changes the tree. */
   onStart?: (() => void) | undefined;
@@ -67,7 +67,7 @@ export interface Bringing {
  */
 export async function bringTo(
   place: Place,
-  { repository, sha, owner, signal, onStart }: Bringing,
+  { repository, sha, user, signal, onStart }: Bringing,
   mirror: string,
   git: LocalGit,
 ): Promise<void> {
@@ -91,14 +91,14 @@ export async function bringTo(
     const index = await readFile(join(place.git, 'index'));
     // Both at once: what is called .git is no part of what is proved.
     const both = await Promise.allSettled([
-      giveStepsGit(stepsGit, { sha, mirror, index }, owner),
+      giveStepsGit(stepsGit, { sha, mirror, index }, user),
       verify(place, { sha, index }, run),
     ]);
     for (const one of both) if (one.status === 'rejected') throw one.reason;
     await removed;
-    if (owner === undefined) return;
-    await handOver(place.tree, owner);
-    await letPass(place.directory, owner);
+    if (user === undefined) return;
+    await handOver(place.tree, user);
+    await letPass(place.directory, user);
   } catch (error) {
     // git goes down directory by directory, and so writes files whose whole path no call takes.
     if (errorCode(error) !== 'ENAMETOOLONG') throw error;

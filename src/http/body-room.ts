@@ -53,9 +53,9 @@ export function createBodyRoom(
   const bodies = createChain<Body>();
   let held = 0;
   let heldByLarge = 0;
-  /** Aborted when no body is left to be watched. */
-  let watching: AbortController | undefined;
-  /** Whether to watch is about to be asked. */
+  /** Aborted when no body is left to be timed. */
+  let timer: AbortController | undefined;
+  /** Whether the timer is about to start. */
   let isSoon = false;
 
   function remove(body: Body): void {
@@ -64,8 +64,8 @@ export function createBodyRoom(
     held -= body.bytes;
     if (body.isLarge) heldByLarge -= body.bytes;
     if (bodies.size > 0) return;
-    watching?.abort();
-    watching = undefined;
+    timer?.abort();
+    timer = undefined;
   }
 
   function end(body: Body, problem: ProblemError): void {
@@ -90,19 +90,19 @@ export function createBodyRoom(
     }
   }
 
-  /** Most bodies have come whole by then, and nothing has to be watched. */
-  function watchSoon(): void {
-    if (watching !== undefined || isSoon) return;
+  /** Most bodies have come whole by then, and nothing has to be timed. */
+  function startTimerSoon(): void {
+    if (timer !== undefined || isSoon) return;
     isSoon = true;
     setImmediate(() => {
       isSoon = false;
-      if (bodies.size > 0 && watching === undefined) void watch();
+      if (bodies.size > 0 && timer === undefined) void runTimer();
     });
   }
 
   /** While there are bodies, ends those that have brought too little in a window of time. */
-  async function watch(): Promise<void> {
-    const signal = (watching = new AbortController()).signal;
+  async function runTimer(): Promise<void> {
+    const signal = (timer = new AbortController()).signal;
     while (!signal.aborted) {
       await clock.sleep(WINDOW_MS, signal);
       // When this process was held up itself, what came in the meantime is still to be read.
@@ -130,7 +130,7 @@ export function createBodyRoom(
         link: undefined,
       };
       body.link = bodies.add(body);
-      watchSoon();
+      startTimerSoon();
       return {
         take: (bytes) => take(body, bytes),
         holdUp(isHeldUp) {

@@ -8,14 +8,14 @@ export type Within = <Result>(work: Promise<Result>, late: string) => Promise<Re
 export function createDeadline(clock: Pick<Clock, 'elapsed' | 'sleep'>, ms: number): Within {
   /** In the order in which they are due. */
   const open = createChain<{ due: number; end: () => void }>();
-  let watching: AbortController | undefined;
+  let timer: AbortController | undefined;
 
-  async function watch(): Promise<void> {
-    const { signal } = (watching = new AbortController());
+  async function runTimer(): Promise<void> {
+    const { signal } = (timer = new AbortController());
     while (!signal.aborted) {
       const first = open.first();
       if (first === undefined) {
-        watching = undefined;
+        timer = undefined;
         return;
       }
       await clock.sleep(Math.max(0, first.due - clock.elapsed()), signal);
@@ -32,12 +32,12 @@ export function createDeadline(clock: Pick<Clock, 'elapsed' | 'sleep'>, ms: numb
           reject(new Error(`${late} within ${ms / 1000} seconds`));
         },
       });
-      if (watching === undefined) void watch();
+      if (timer === undefined) void runTimer();
       const over = () => {
         open.remove(link);
         if (open.size > 0) return;
-        watching?.abort();
-        watching = undefined;
+        timer?.abort();
+        timer = undefined;
       };
       work.then(
         (result) => {

@@ -3,7 +3,7 @@ import { lstatSync } from 'node:fs';
 import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from './errors.ts';
-import { takeBack } from './owner.ts';
+import { takeBack } from './hand-over.ts';
 
 /** Marks directories that are not ready yet, or on their way out. No other name in our directories starts with a dot. */
 const NEW_PREFIX = '.new-';

@@ -34,8 +34,8 @@ export async function startLean<Started>(start: () => Promise<Started>): Promise
 const MOST_NEW_BYTES = 16 * 1024 * 1024;
 
 /**
- * Lets the space for new objects, with its copy, grow to `most` bytes; V8 would give it 128 MB and keep them. It has to be watched for
- * good: V8 makes the space small again whenever there is little to do.
+ * Lets the space for new objects, with its copy, grow to `most` bytes; V8 would give it 128 MB and keep them. It is told so again
+ * after each collection, because it makes the space small whenever there is little to do.
  */
 function growNewSpace(most: number): void {
   const setGrowth = () => {

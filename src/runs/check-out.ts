@@ -36,7 +36,7 @@ export async function checkOut(
   log.say(-1, `Checking out ${repository} at ${sha}`);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const request = { lane, repository, sha, keep, owner: deps.stepUser, signal: bounded };
+      const request = { lane, repository, sha, keep, user: deps.stepUser, signal: bounded };
       const started = Promise.withResolvers<void>();
       const prepared = deps.checkouts.prepare({ ...request, onStart: started.resolve });
       const whyNot = () => deps.ordering.whyNotToDeploy(run, begun, bounded);

@@ -1,7 +1,7 @@
 import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
 import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
-import type { Owner } from '../lib/owner.ts';
+import type { SystemUser } from '../lib/hand-over.ts';
 import { retry } from '../lib/retry.ts';
 import type { Seal } from '../lib/seal.ts';
 import type { Checkouts } from '../git/checkouts.ts';
@@ -21,7 +21,7 @@ export interface PipelineDeps {
   ordering: Pick<Ordering, 'whyNotToDeploy'>;
   steps: StepKind<StepSpec>;
   /** As whom steps run; undefined: as this process's user. */
-  stepUser?: Owner | undefined;
+  stepUser?: SystemUser | undefined;
   /** For outputs in which a secret is. */
   seal: Seal;
   /** What steps inherit of the controller's environment: PATH, HOME, LANG, TZ. */

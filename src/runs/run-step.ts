@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { backoffDelay } from '../lib/backoff.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { createFairTurn } from '../lib/fair-turn.ts';
-import { makeOwn } from '../lib/owner.ts';
+import { makeOwn } from '../lib/hand-over.ts';
 import type { StepSpec } from '../model/deployment-spec.ts';
 import { stepNumber, type Step } from '../model/run.ts';
 import { renderTemplate } from '../spec/expressions.ts';

@@ -1,6 +1,6 @@
 import { chmod, lchown, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeOwn, type Owner } from '../lib/owner.ts';
+import { makeOwn, type SystemUser } from '../lib/hand-over.ts';
 
 /** The event's payload, for the steps to read. */
 export function eventPathOf(scratch: string): string {
@@ -27,7 +27,7 @@ export async function makeScratch(deps: {
   payload: string;
   /** The payloads of a batch, in the order in which they came; undefined where the spec gathers none. */
   events: AsyncIterable<string> | undefined;
-  stepUser?: Owner | undefined;
+  stepUser?: SystemUser | undefined;
 }): Promise<void> {
   const { stepUser } = deps;
   const scratch = join(deps.scratchDirectory, deps.run);

@@ -42,10 +42,10 @@ export function* comparePaths(
     open.set(keyOf(list), { list, matchers: compileList(list.patterns) });
   }
   const answers = new Map<string, PathAnswer>();
-  const owners = [...open.entries()].flatMap(([key, { matchers }]) =>
+  const patterns = [...open.entries()].flatMap(([key, { matchers }]) =>
     matchers.map((matcher) => ({ key, matcher })),
   );
-  const automaton = createAutomaton(owners.map(({ matcher }) => matcher.states));
+  const automaton = createAutomaton(patterns.map(({ matcher }) => matcher.states));
   /** What several paths came to is looked at once. */
   const seen = new Set<readonly number[]>();
   let looked = 0;
@@ -76,8 +76,8 @@ export function* comparePaths(
   function decide(path: string, accepted: readonly number[]): void {
     const last = new Map<string, Matcher>();
     for (const index of accepted) {
-      const owner = owners[index];
-      if (owner !== undefined) last.set(owner.key, owner.matcher);
+      const pattern = patterns[index];
+      if (pattern !== undefined) last.set(pattern.key, pattern.matcher);
     }
     for (const [key, { list }] of open) {
       const matcher = last.get(key);

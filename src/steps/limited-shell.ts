@@ -65,7 +65,7 @@ const CRASHES = [
 ];
 
 /** Finds out which limit made a step fail, from its end and from what it said. */
-export function createLimitWatch(limits: StepLimits): {
+export function createLimitBlame(limits: StepLimits): {
   see(text: string): void;
   /** Words to add to the reason of a failure; empty when no limit is known to be the cause. */
   blame(ended: { exitCode: number | null; signal: string | null }): string;

@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { MainsheetError } from '../lib/errors.ts';
-import type { Owner } from '../lib/owner.ts';
+import type { SystemUser } from '../lib/hand-over.ts';
 import { createRelease, forwardBoth, type ProgramOutput } from './output-text.ts';
 
 /** `mkfifo` is a program: pipes for so many steps are made by one. */
@@ -16,7 +16,7 @@ const STEPS_AT_ONCE = 8;
  * That only their owner may do, which is `user` when there is one.
  * Throws MainsheetError `step-pipes` when there is no `mkfifo` or the directory cannot hold pipes.
  */
-export type OpenOutputPipes = (directory: string, user?: Owner) => Promise<ProgramOutput>;
+export type OpenOutputPipes = (directory: string, user?: SystemUser) => Promise<ProgramOutput>;
 
 export function createOutputPipes(): OpenOutputPipes {
   /** Open already, and without names. */
@@ -92,7 +92,7 @@ function openPipe(path: string): Ends {
   return { reading, writing };
 }
 
-function pipeOf({ reading, writing }: Ends, user: Owner | undefined): Pipe {
+function pipeOf({ reading, writing }: Ends, user: SystemUser | undefined): Pipe {
   if (user !== undefined) fchownSync(reading, user.uid, user.gid);
   const reader = new Socket({ fd: reading, readable: true, writable: false });
   return { reader, writer: writing, release: createRelease(writing) };

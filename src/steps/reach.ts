@@ -3,14 +3,14 @@ import { realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { errorCode } from '../lib/errors.ts';
-import type { Owner } from '../lib/owner.ts';
+import type { SystemUser } from '../lib/hand-over.ts';
 import type { ShellProgram } from './shell.ts';
 
 const TIMEOUT_MS = 10_000;
 
 /** Those of `paths` that `user` may read, or list when they are directories. */
 export async function readableBy(
-  user: Owner,
+  user: SystemUser,
   shell: ShellProgram,
   paths: string[],
 ): Promise<string[]> {
@@ -22,7 +22,7 @@ export async function readableBy(
  * not there yet, what is there of it counts.
  */
 export async function barrierTo(
-  user: Owner,
+  user: SystemUser,
   shell: ShellProgram,
   path: string,
 ): Promise<string | undefined> {
@@ -34,7 +34,7 @@ export async function barrierTo(
 }
 
 async function selectedBy(
-  user: Owner,
+  user: SystemUser,
   shell: ShellProgram,
   condition: string,
   paths: string[],

@@ -1,10 +1,10 @@
 import type { Clock } from '../lib/clock.ts';
-import { makeOwn, type Owner } from '../lib/owner.ts';
+import { makeOwn, type SystemUser } from '../lib/hand-over.ts';
 import type { StepLimits } from '../lib/step-limits.ts';
 import type { StepContext, StepResult } from './contract.ts';
 import { cancelled, isStopping, MAX_TIMER_MS, timedOut, within, type Ended } from './ending.ts';
 import { createInterrupt, FINISH_MS, TO_FINISH, type Interrupt } from './interrupt.ts';
-import { createLimitWatch, underLimits } from './limited-shell.ts';
+import { createLimitBlame, underLimits } from './limited-shell.ts';
 import { withoutNewPrivileges } from './no-new-privileges.ts';
 import { openOutputFiles } from './output-file.ts';
 import { createOutputPipes } from './output-pipe.ts';
@@ -59,7 +59,7 @@ export function createRunProgram(deps: {
   clock: Clock;
   /** Sets limits, which Node cannot. */
   shell: { path: string };
-  user?: Owner | undefined;
+  user?: SystemUser | undefined;
   /** As `findSetpriv` finds it: takes from programs the way to more rights. */
   setpriv?: string | undefined;
   killGraceMs?: number;
@@ -67,12 +67,12 @@ export function createRunProgram(deps: {
 }): RunProgram {
   const { clock, shell, user, interrupt = createInterrupt() } = deps;
   const killGraceMs = deps.killGraceMs ?? KILL_GRACE_MS;
-  const watch = createExitWatch();
+  const killAtExit = createKillAtExit();
   const openOutputPipes = createOutputPipes();
 
   return async (context, run) => {
     if (context.signal.aborted) return { result: cancelled(context.signal) };
-    const limitWatch = createLimitWatch(run.limits);
+    const limitBlame = createLimitBlame(run.limits);
     await makeOwn(context.scratch, user);
     const mustFinish = run.mustFinish === true;
     const output = mustFinish
@@ -96,7 +96,7 @@ export function createRunProgram(deps: {
       output.handedOver();
       const id = await program.started;
       const group = createProcessGroup({ clock, id, mark: `MAINSHEET_OUTPUT=${run.output}` });
-      using _ = mustFinish ? undefined : watch(group);
+      using _ = mustFinish ? undefined : killAtExit(group);
 
       async function stop(graceMs: number): Promise<void> {
         if (!mustFinish) return await group.end(graceMs);
@@ -110,7 +110,7 @@ export function createRunProgram(deps: {
         const forwarded = output.forward((stream, text) => {
           seen += text.length;
           if (text !== '') atLineStart = text.endsWith('\n');
-          if (stream === 'stderr') limitWatch.see(text);
+          if (stream === 'stderr') limitBlame.see(text);
           run.see?.(stream, text);
           context.log(stream, text);
         });
@@ -139,7 +139,7 @@ export function createRunProgram(deps: {
         if (end === 'cancelled') return { result: cancelled(context.signal) };
         if (end === 'late') return { result: timedOut(context.timeoutMs) };
         const ended = await program.ended;
-        return { ended, blame: limitWatch.blame(ended) };
+        return { ended, blame: limitBlame.blame(ended) };
       } catch (error) {
         // The log cannot be written: nothing may go on behind its back.
         await stop(0);
@@ -166,7 +166,7 @@ export function createRunProgram(deps: {
 }
 
 /** Kills the groups of steps that are running when the process exits without waiting for them. */
-function createExitWatch(): (group: ProcessGroup) => Disposable {
+function createKillAtExit(): (group: ProcessGroup) => Disposable {
   const groups = new Set<ProcessGroup>();
   const killAll = () => groups.forEach((group) => group.killNow());
   return (group) => {

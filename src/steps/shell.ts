@@ -4,7 +4,7 @@ import { chmod, lchown, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
 import { MainsheetError } from '../lib/errors.ts';
-import { makeOwn, type Owner } from '../lib/owner.ts';
+import { makeOwn, type SystemUser } from '../lib/hand-over.ts';
 import { limitsWithin, type StepLimits } from '../lib/step-limits.ts';
 import type { ShellStepSpec } from '../model/deployment-spec.ts';
 import type { StepKind, StepResult } from './contract.ts';
@@ -50,7 +50,7 @@ export async function findShell(): Promise<ShellProgram> {
 export function createShellStep(deps: {
   runProgram: RunProgram;
   shell: ShellProgram;
-  user?: Owner | undefined;
+  user?: SystemUser | undefined;
   /** What a step may use at most, and does when its spec does not say. */
   limits?: StepLimits | undefined;
 }): StepKind<ShellStepSpec> {

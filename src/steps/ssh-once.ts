@@ -73,9 +73,9 @@ export function shellInput(env: Record<string, string>, script: string, graceMs:
     ...exported(env),
     '{',
     `( read -r _; trap '' TERM; kill -TERM 0; sleep ${Math.ceil(graceMs / 1000)}; kill -KILL 0 ) <&3 >/dev/null 2>&1 &`,
-    'watcher=$!',
-    `( unset watcher; set -e; eval ${quoted(script)} ) </dev/null 3<&-`,
-    'status=$?; kill "$watcher"; exit "$status"',
+    'watchdog=$!',
+    `( unset watchdog; set -e; eval ${quoted(script)} ) </dev/null 3<&-`,
+    'status=$?; kill "$watchdog"; exit "$status"',
     '}',
     '',
   ].join('\n');

@@ -68,8 +68,8 @@ elif [ ! -d "$dir" ]; then
   tell "r $base cannot be written to"; exit 0
 fi
 ( read -r _ <&3; kill "$$" ) >/dev/null &
-watcher=$!
-end() { kill "$watcher"; tell "$1"; exit 0; }
+watchdog=$!
+end() { kill "$watchdog"; tell "$1"; exit 0; }
 o=${from.o} e=${from.e} tries=0
 show() {
   size=$(wc -c <"$dir/$1") || size=0
@@ -142,14 +142,14 @@ printf '%s %s %s\\n' "$$" "\${3:-$$}" "${BOOT}" >"$1/new" && mv "$1/new" "$1/pid
     trap '' TERM; kill -s TERM 0; sleep ${grace}; kill -s KILL 0
   done
 ) </dev/null >/dev/null 2>&1 &
-watcher=$!
+watchdog=$!
 (
-umask "$2"; unset watcher; set --
+umask "$2"; unset watchdog; set --
 ${exported(env).join('\n')}
 set -e; eval ${quoted(script)}
 ) </dev/null >>"$1/o" 2>>"$1/e"
 status=$?
-kill "$watcher"
+kill "$watchdog"
 printf '%s\\n' "$status" >"$1/new" && mv "$1/new" "$1/status"
 exit 0
 }

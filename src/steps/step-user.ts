@@ -2,7 +2,7 @@ import { lchown, lstat, mkdtemp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { describeError, errorCode, MainsheetError } from '../lib/errors.ts';
-import { letPass, makeOwn, type Owner } from '../lib/owner.ts';
+import { letPass, makeOwn, type SystemUser } from '../lib/hand-over.ts';
 import { discard } from '../lib/discard.ts';
 import { withoutNewPrivileges } from './no-new-privileges.ts';
 import { signal, variablesOf } from './processes.ts';
@@ -16,7 +16,7 @@ const TIMEOUT_MS = 10_000;
 const RIGHTS = ['CapInh', 'CapPrm', 'CapEff', 'CapAmb'];
 
 interface Proof {
-  user: Owner & { name: string };
+  user: SystemUser & { name: string };
   shell: ShellProgram;
   /** As `findSetpriv` finds it. */
   setpriv?: string | undefined;
@@ -120,7 +120,7 @@ async function isThere(path: string): Promise<boolean> {
 }
 
 /** What a process still has that a step must not have. */
-async function rightsLeft(pid: number, user: Owner): Promise<string | undefined> {
+async function rightsLeft(pid: number, user: SystemUser): Promise<string | undefined> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   const field = (name: string) =>
     new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)?.[1]?.trim();

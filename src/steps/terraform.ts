@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
-import { makeOwn, type Owner } from '../lib/owner.ts';
+import { makeOwn, type SystemUser } from '../lib/hand-over.ts';
 import type { StepLimits } from '../lib/step-limits.ts';
 import type { TerraformStepSpec } from '../model/deployment-spec.ts';
 import { renderJson, renderTemplate } from '../spec/expressions.ts';
@@ -28,7 +28,7 @@ interface TerraformDeps {
   runProgram: RunProgram;
   plans: PlanFiles;
   clock: Clock;
-  user?: Owner | undefined;
+  user?: SystemUser | undefined;
   limits?: StepLimits | undefined;
 }
 

@@ -1,13 +1,13 @@
 import { lchown, rm, writeFile } from 'node:fs/promises';
-import type { Owner } from '../lib/owner.ts';
+import type { SystemUser } from '../lib/hand-over.ts';
 
-/** Writes a file in the place of whatever is there: a former attempt may have left a link to somewhere else. `owner`: gets it. */
+/** Writes a file in the place of whatever is there: a former attempt may have left a link to somewhere else. `user`: gets it. */
 export async function writeNew(
   path: string,
   content: string | Buffer,
-  owner?: Owner,
+  user?: SystemUser,
 ): Promise<void> {
   await rm(path, { recursive: true, force: true });
   await writeFile(path, content, { mode: 0o600, flag: 'wx' });
-  if (owner !== undefined) await lchown(path, owner.uid, owner.gid);
+  if (user !== undefined) await lchown(path, user.uid, user.gid);
 }

@@ -23,7 +23,7 @@ const mapping = createMapping<ClaimedPlan>({
 });
 
 /** As what the outbox knows the callbacks of a plan, which belong to no run. */
-export const planOwner = (id: string): string => `plan:${id}`;
+export const planKey = (id: string): string => `plan:${id}`;
 
 /** The pull requests that plans are made of, each with its newest state. */
 export function createPlans(db: Db) {

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { DeliveryOutcome } from '../model/delivery.ts';
 import { PROTECTION } from '../model/protection.ts';
-import { planOwner } from './plans.ts';
+import { planKey } from './plans.ts';
 import { engineOf, list, queries, type Db, type Queries, type Sql } from './query.ts';
 
 /**
@@ -120,7 +120,7 @@ export function createRetention(db: Db) {
           returning id`;
         if (gone.length === 0) return 0;
         for (const table of ['outbox', 'outbox_numbers']) {
-          await inside.change`delete from ${sql.table(table)} where run_id in ${list(gone.map(planOwner))}`;
+          await inside.change`delete from ${sql.table(table)} where run_id in ${list(gone.map(planKey))}`;
         }
         return gone.length;
       });

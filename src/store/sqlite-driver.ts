@@ -24,9 +24,9 @@ export interface Patience {
   patienceMs: number;
 }
 
-/** The transaction under way: whose it is, a connection's or the writer's, and when it is over. */
+/** The transaction under way: of which connection, which may be the writer's, and when it is over. */
 interface Transaction {
-  owner: object;
+  connection: object;
   over: Promise<void>;
   finish: () => void;
 }
@@ -76,10 +76,13 @@ function createDriver(driver: Driver, writer: Writer, { clock, patienceMs }: Pat
   let beside = 0;
 
   /** Does `statement`, which needs no turn of the event loop, when neither a transaction of another nor another program is in the way. */
-  async function inTurn<Result>(owner: object, statement: () => Promise<Result>): Promise<Result> {
+  async function inTurn<Result>(
+    connection: object,
+    statement: () => Promise<Result>,
+  ): Promise<Result> {
     const until = clock.elapsed() + patienceMs;
     for (let attempt = 1; ; attempt += 1) {
-      for (let other = before(owner); other !== undefined; other = before(owner)) {
+      for (let other = before(connection); other !== undefined; other = before(connection)) {
         waiting += 1;
         await other.over;
         waiting -= 1;
@@ -94,26 +97,26 @@ function createDriver(driver: Driver, writer: Writer, { clock, patienceMs }: Pat
     }
   }
 
-  /** The transaction that `owner` has to wait for. */
-  function before(owner: object): Transaction | undefined {
-    return transaction?.owner === owner ? undefined : transaction;
+  /** The transaction that `connection` has to wait for. */
+  function before(connection: object): Transaction | undefined {
+    return transaction?.connection === connection ? undefined : transaction;
   }
 
-  function begin(owner: object): void {
+  function begin(connection: object): void {
     const { promise: over, resolve: finish } = Promise.withResolvers<void>();
-    transaction = { owner, over, finish };
+    transaction = { connection, over, finish };
   }
 
-  function end(owner: object): void {
-    if (transaction?.owner !== owner) return;
+  function end(connection: object): void {
+    if (transaction?.connection !== connection) return;
     const { finish } = transaction;
     transaction = undefined;
     finish();
   }
 
   /** Does what is large beside the event loop, after what the writer is at when nothing else waits for that. */
-  function elsewhere<Row>(query: LargeQuery, owner: DatabaseConnection) {
-    return inTurn(waiting === 0 ? writer : owner, async (): Promise<QueryResult<Row>> => {
+  function elsewhere<Row>(query: LargeQuery, connection: DatabaseConnection) {
+    return inTurn(waiting === 0 ? writer : connection, async (): Promise<QueryResult<Row>> => {
       if (beside === 0) begin(writer);
       beside += 1;
       try {
@@ -130,7 +133,7 @@ function createDriver(driver: Driver, writer: Writer, { clock, patienceMs }: Pat
     async acquireConnection() {
       const connection = await driver.acquireConnection();
       async function large<Row>(query: LargeQuery): Promise<QueryResult<Row>> {
-        if (transaction?.owner !== own) return await elsewhere(query, own);
+        if (transaction?.connection !== own) return await elsewhere(query, own);
         const changes: number[] = [];
         for (const parameters of query.sets) {
           const { numAffectedRows } = await connection.executeQuery({ ...query, parameters });
@@ -145,22 +148,22 @@ function createDriver(driver: Driver, writer: Writer, { clock, patienceMs }: Pat
       };
       return own;
     },
-    async beginTransaction(owner) {
+    async beginTransaction(own) {
       const connection = await driver.acquireConnection();
-      await inTurn(owner, async () => {
+      await inTurn(own, async () => {
         const begun = connection.executeQuery(BEGIN);
-        begin(owner);
+        begin(own);
         try {
           await begun;
         } catch (error) {
-          end(owner);
+          end(own);
           throw error;
         }
       });
     },
-    commitTransaction: (owner) => driver.commitTransaction(owner),
-    rollbackTransaction: (owner) => driver.rollbackTransaction(owner),
-    releaseConnection: async (owner) => end(owner),
+    commitTransaction: (connection) => driver.commitTransaction(connection),
+    rollbackTransaction: (connection) => driver.rollbackTransaction(connection),
+    releaseConnection: async (connection) => end(connection),
     async destroy(options) {
       await writer.close();
       await driver.destroy(options);

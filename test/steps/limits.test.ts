@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { findShell } from '../../src/steps/shell.ts';
-import { createLimitWatch, underLimits } from '../../src/steps/limited-shell.ts';
+import { createLimitBlame, underLimits } from '../../src/steps/limited-shell.ts';
 import { newStore } from '../support/new-store.ts';
 import { needsRoot, STEP_USER } from '../support/root.ts';
 import { isAlive, runScript } from './support.ts';
@@ -219,7 +219,7 @@ function linkOf(path: string): string | undefined {
 }
 
 test('what the system refused is seen also where the pipe cut the words in two', () => {
-  const watch = createLimitWatch({ files: 64 });
+  const watch = createLimitBlame({ files: 64 });
   watch.see('cannot open x: Too many op');
   assert.equal(watch.blame({ exitCode: 1, signal: null }), '');
   watch.see('en files\n');
@@ -232,9 +232,9 @@ for (const ended of [
   { exitCode: 134, signal: null },
 ]) {
   test(`a crash (${ended.signal ?? ended.exitCode}) under a memory limit may be for it, and without one is not`, () => {
-    const blame = (memory: object) => createLimitWatch(memory).blame(ended);
+    const blame = (memory: object) => createLimitBlame(memory).blame(ended);
     assert.equal(blame({ memory: 64 * MI }), 'perhaps for the memory limit of 64Mi');
     assert.equal(blame({ files: 64 }), '');
-    assert.equal(createLimitWatch({ memory: MI }).blame({ exitCode: 1, signal: null }), '');
+    assert.equal(createLimitBlame({ memory: MI }).blame({ exitCode: 1, signal: null }), '');
   });
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { systemClock, type Clock } from '../../src/lib/clock.ts';
-import type { Owner } from '../../src/lib/owner.ts';
+import type { SystemUser } from '../../src/lib/hand-over.ts';
 import type { StepLimits } from '../../src/lib/step-limits.ts';
 import type { StepResult } from '../../src/steps/contract.ts';
 import { createRunProgram } from '../../src/steps/run-program.ts';
@@ -29,7 +29,7 @@ interface Options {
   limits?: StepLimits;
   allowed?: StepLimits;
   /** Only root can run it as another user. */
-  user?: Owner;
+  user?: SystemUser;
   setpriv?: string | undefined;
   /** Called with the scratch directory before the step starts. */
   prepare?: (scratch: string) => Promise<void>;

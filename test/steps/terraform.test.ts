@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { systemClock } from '../../src/lib/clock.ts';
-import { handOver, type Owner } from '../../src/lib/owner.ts';
+import { handOver, type SystemUser } from '../../src/lib/hand-over.ts';
 import { createSeal, SEAL_KEY_BYTES } from '../../src/lib/seal.ts';
 import { cleanText } from '../../src/lib/clean-text.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
@@ -22,7 +22,7 @@ import { isAlive } from './support.ts';
 async function setUp(
   t: TestContext,
   variable = 'variable "name" {}',
-  options: { user?: Owner; path?: string } = {},
+  options: { user?: SystemUser; path?: string } = {},
 ) {
   const root = await mkdtemp(join(tmpdir(), 'mainsheet-terraform-'));
   t.after(() => rm(root, { recursive: true, force: true }));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { planOwner, type PulledEvent } from '../../src/store/plans.ts';
+import { planKey, type PulledEvent } from '../../src/store/plans.ts';
 import { bothEngines } from '../support/engines.ts';
 
 const pulled = (changedAt: number, more: Partial<PulledEvent> = {}): PulledEvent => ({
@@ -63,14 +63,14 @@ for (const [engine, open] of bothEngines()) {
       const { plans, outbox, retention } = await open(t);
       await plans.note('p1', pulled(10), 1);
       const callback = { kind: 'plan-comment' };
-      await outbox.setNumber('plan-comment:p1', planOwner('p1'), 5);
-      await outbox.add(planOwner('p1'), [{ target: 't', callback, account: 'acme' }], 1);
+      await outbox.setNumber('plan-comment:p1', planKey('p1'), 5);
+      await outbox.add(planKey('p1'), [{ target: 't', callback, account: 'acme' }], 1);
       assert.equal(await retention.plans(100, 10), 0);
       const claimed = await plans.claim(1, 10);
       assert.ok(claimed && (await plans.finish(claimed)));
       assert.equal(await retention.plans(1, 10), 0);
       assert.equal(await retention.plans(2, 10), 1);
-      assert.deepEqual(await outbox.ofRun(planOwner('p1')), []);
+      assert.deepEqual(await outbox.ofRun(planKey('p1')), []);
       assert.equal(await outbox.number('plan-comment:p1'), undefined);
     });
   });

@@ -61,9 +61,9 @@ export function createReconcile(deps: {
     for (const [branch, sha] of [...heads].slice(0, MOST_BRANCHES)) {
       const ref = `refs/heads/${branch}`;
       if (last.get(ref) === sha && !moved.has(ref)) continue;
-      const isWatched = !isFirst && specs.some((loaded) => names(loaded, branch));
+      const isNamed = !isFirst && specs.some((loaded) => names(loaded, branch));
       const seen = { repository, ref, sha, since };
-      if (isWatched) await find(seen, signal);
+      if (isNamed) await find(seen, signal);
       else await see(store, seen);
     }
     for (const ref of last.keys()) {

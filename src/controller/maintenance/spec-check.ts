@@ -25,17 +25,17 @@ export function createTellSpecs(deps: {
 }): TellSpecs {
   const { store, repository, clock } = deps;
   // As what the outbox knows these: they belong to no run.
-  const owner = `specs:${repository.toLowerCase()}`;
+  const key = `specs:${repository.toLowerCase()}`;
 
   return async (sha, problems) => {
     if (deps.feedback !== 'app') return;
     const check = checkOf(deps, sha, problems);
     const isNew = await store.lazily(async ({ outbox }) => {
-      const last = (await outbox.ofRun(owner)).at(-1)?.callback as SpecCheckCallback | undefined;
+      const last = (await outbox.ofRun(key)).at(-1)?.callback as SpecCheckCallback | undefined;
       const isSaid = last?.sha === sha && last.text === check.text;
       if (isSaid || (problems.length === 0 && last?.conclusion !== 'failure')) return false;
-      await outbox.forgetEnded(owner);
-      await outbox.add(owner, [toEntry(check)], clock.now());
+      await outbox.forgetEnded(key);
+      await outbox.add(key, [toEntry(check)], clock.now());
       return true;
     });
     if (isNew) deps.onCallbacks();

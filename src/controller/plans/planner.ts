@@ -7,7 +7,7 @@ import { describeError, errorCode, TerminalError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store, Tables } from '../../store/index.ts';
-import { planOwner, type ClaimedPlan } from '../../store/plans.ts';
+import { planKey, type ClaimedPlan } from '../../store/plans.ts';
 import { keepClaim } from '../keep-claim.ts';
 import { createLoop, type Loop } from '../loop.ts';
 import type { MakePlan } from './make-plan.ts';
@@ -77,12 +77,12 @@ export function createPlanner(deps: {
   async function tell(plan: ClaimedPlan, said: PlanText | undefined): Promise<void> {
     const isNew = await store.lazily(async (tables) => {
       if (!(await tables.plans.finish(plan))) return false;
-      const owner = planOwner(plan.id);
-      const earlier = await tables.outbox.ofRun(owner);
-      const wasTold = await tables.outbox.hasNumber(owner);
+      const key = planKey(plan.id);
+      const earlier = await tables.outbox.ofRun(key);
+      const wasTold = await tables.outbox.hasNumber(key);
       const text = said ?? (wasTold || earlier.length > 0 ? nothingText(plan.pull) : undefined);
       if (text === undefined) return false;
-      await tables.outbox.forgetEnded(owner);
+      await tables.outbox.forgetEnded(key);
       await add(tables, plan, text);
       return true;
     });
@@ -103,7 +103,7 @@ export function createPlanner(deps: {
     };
     const callbacks = deps.feedback === 'app' ? [comment, check] : [comment];
     const entries = callbacks.map((callback) => toEntry(callback));
-    await tables.outbox.add(planOwner(id), entries, clock.now());
+    await tables.outbox.add(planKey(id), entries, clock.now());
   }
 
   return createLoop({ name: 'plans', turn, pollMs: POLL_MS, logger });

@@ -5,7 +5,7 @@ import type { SessionCookie } from './cookie.ts';
 import { SESSION_MS, type LoggedIn, type LogIns } from './log-ins.ts';
 import { checkSameOrigin } from './same-origin.ts';
 import type { Enter } from '../at-once.ts';
-import type { RightsWatch, Standing } from './standing.ts';
+import type { RightsChanges, Standing } from './standing.ts';
 import { administrator, viewerOf as viewerIn, type Viewer } from './viewer.ts';
 import type { ViewerOf } from './viewers.ts';
 
@@ -23,7 +23,7 @@ export function createAuthenticate(deps: {
   cookie: SessionCookie;
   publicUrl: string | undefined;
   viewerOf: ViewerOf | undefined;
-  rights: RightsWatch;
+  rights: RightsChanges;
   openAnswers: Enter;
 }): Authenticate {
   const { hasToken, logIns, cookie, publicUrl, viewerOf, rights, openAnswers } = deps;

@@ -11,7 +11,7 @@ import { createHasToken, type HasToken } from './bearer.ts';
 import { createSessionCookie, type SessionCookie } from './cookie.ts';
 import { createLogIns, type LogIns } from './log-ins.ts';
 import { createOpenAnswers } from './open-answers.ts';
-import { createRightsWatch } from './standing.ts';
+import { createRightsChanges } from './standing.ts';
 import { createStateCookie, type StateCookie } from './state-cookie.ts';
 import type { ViewerOf } from './viewers.ts';
 
@@ -62,7 +62,7 @@ export function createAuth(deps: {
       cookie,
       publicUrl,
       viewerOf,
-      rights: createRightsWatch(deps.news),
+      rights: createRightsChanges(deps.news),
       openAnswers: createOpenAnswers(),
     }),
     logIns,

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Clock } from '../../lib/clock.ts';
 import type { Session, Sessions } from '../../store/sessions.ts';
-import { createSessionWatch } from './session-watch.ts';
+import { createSessionEnds } from './session-ends.ts';
 
 /** A session ends so long after its log-in, whatever it does. */
 export const SESSION_MS = 30 * 86_400_000;
@@ -33,7 +33,7 @@ export interface LogIns {
   find(id: string): Promise<(LoggedIn & { renewed: string | undefined }) | undefined>;
   /** Whose session it is, and nothing else comes of asking. */
   isGood(id: string): Promise<LoggedIn | undefined>;
-  /** Calls `ended` soon after a session has ended: `SessionWatch`. Returns how to stop. */
+  /** Calls `ended` soon after a session has ended: `SessionEnds`. Returns how to stop. */
   follow(id: string, ended: () => void): () => void;
   end(id: string): Promise<void>;
   /** Ends every session of a person, whatever they were called when it began, and makes links worthless that would begin one. */
@@ -53,7 +53,7 @@ export function createLogIns(sessions: Sessions, clock: Pick<Clock, 'now'>): Log
     return id;
   };
 
-  const watch = createSessionWatch(async (digests) => {
+  const ends = createSessionEnds(async (digests) => {
     const now = clock.now();
     const found = await sessions.all(digests);
     return new Set(found.filter((one) => !hasEnded(one, now)).map(({ digest }) => digest));
@@ -65,7 +65,7 @@ export function createLogIns(sessions: Sessions, clock: Pick<Clock, 'now'>): Log
 
   return {
     isGood,
-    follow: (id, ended) => watch.follow(digestOf(id), ended),
+    follow: (id, ended) => ends.follow(digestOf(id), ended),
 
     async begin(who) {
       const now = clock.now();
@@ -77,7 +77,7 @@ export function createLogIns(sessions: Sessions, clock: Pick<Clock, 'now'>): Log
       const id = await make({ ...who, createdAt: now, renewedAt: now, seenAt: now });
       if (who.githubId !== undefined) {
         await sessions.keepNewest(who.githubId, MOST_OF_USER);
-        watch.look();
+        ends.look();
       }
       return id;
     },
@@ -98,11 +98,11 @@ export function createLogIns(sessions: Sessions, clock: Pick<Clock, 'now'>): Log
 
     async end(id) {
       await sessions.remove(digestOf(id));
-      watch.look();
+      ends.look();
     },
     async endAll(who) {
       await sessions.removeOf(who);
-      watch.look();
+      ends.look();
     },
 
     async invite(actor) {

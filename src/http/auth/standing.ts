@@ -11,7 +11,7 @@ export interface Standing {
   /** Counts an answer that stays open: `createOpenAnswers`. Returns how to end that. */
   enter(): () => void;
   /**
-   * Calls `end` once the session has ended (`SessionWatch`), and for a user of GitHub when rights may have changed since they were
+   * Calls `end` once the session has ended (`SessionEnds`), and for a user of GitHub when rights may have changed since they were
    * asked for, and after five minutes. Returns how to stop.
    */
   follow(end: () => void): () => void;
@@ -25,12 +25,12 @@ export function standingOf(ctx: Context): Standing {
 }
 
 /** What tells that rights may have changed. */
-export interface RightsWatch {
+export interface RightsChanges {
   /** Counts from now on: `follow` ends at once when something has changed since this was called. */
   begin(): { follow(end: () => void): () => void };
 }
 
-export function createRightsWatch(news: Broadcast<News>): RightsWatch {
+export function createRightsChanges(news: Broadcast<News>): RightsChanges {
   const ends = new Set<() => void>();
   let changes = 0;
   news.subscribe(({ kind }) => {

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Context } from 'koa';
 import { logText } from '../../../src/http/api/log.ts';
 import { createOpenAnswers } from '../../../src/http/auth/open-answers.ts';
-import { createRightsWatch } from '../../../src/http/auth/standing.ts';
+import { createRightsChanges } from '../../../src/http/auth/standing.ts';
 import type { Viewer } from '../../../src/http/auth/viewer.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import type { News } from '../../../src/model/news.ts';
@@ -91,7 +91,7 @@ test('a session that goes on keeps its streams, however often it is looked at', 
 test('rights that changed while a stream was being opened end it, as those do that change later, and five minutes', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const news = createBroadcast<News>();
-  const rights = createRightsWatch(news);
+  const rights = createRightsChanges(news);
   const ended: string[] = [];
   const change = () => news.publish({ kind: 'access', repository: 'acme/shop' });
 

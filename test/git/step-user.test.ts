@@ -9,7 +9,7 @@ import { createFixture } from './fixture.ts';
 
 const run = promisify(execFile);
 const TIME_LIMIT = { timeout: 300_000 };
-const owner = STEP_USER;
+const user = STEP_USER;
 
 test(
   'a checkout for another user belongs to it, with all of its history, and the mirror stays ours',
@@ -21,12 +21,12 @@ test(
     // As after an umask that lets no other user read: the objects have to be readable all the same.
     const before = process.umask(0o077);
     t.after(() => process.umask(before));
-    const { directory } = await checkouts.prepare({ lane: 'shop', repository, sha, owner });
+    const { directory } = await checkouts.prepare({ lane: 'shop', repository, sha, user });
     process.umask(before);
 
     for (const path of ['', 'README.md', 'src', 'src/index.js', '.git', '.git/HEAD']) {
       const { uid, gid } = await lstat(join(directory, path));
-      assert.deepEqual([uid, gid], [owner.uid, owner.gid], path);
+      assert.deepEqual([uid, gid], [user.uid, user.gid], path);
     }
     await chmod(root, 0o711);
     await mkdir(data, { recursive: true });
@@ -34,7 +34,7 @@ test(
     const asOwner = async (...args: string[]) =>
       (
         await run('git', args, {
-          ...owner,
+          ...user,
           cwd: directory,
           env: { PATH: process.env['PATH'], HOME: '/' },
         })
@@ -59,7 +59,7 @@ test(
     const { checkouts, repository, git, root } = await createFixture(t);
     const sha = await git('rev-parse', 'HEAD');
     const request = { lane: 'shop', repository, sha };
-    const { directory } = await checkouts.prepare({ ...request, owner });
+    const { directory } = await checkouts.prepare({ ...request, user });
     const kept = join(root, 'kept');
     await link(join(directory, 'README.md'), kept);
     // Held open, so that nothing new gets its number.
@@ -67,13 +67,13 @@ test(
     t.after(() => old.close());
     const before = (await old.stat()).ino;
 
-    for (const next of [{ ...request, owner }, request]) {
+    for (const next of [{ ...request, user }, request]) {
       await checkouts.prepare(next);
       assert.notEqual((await stat(directory)).ino, before);
       assert.equal(await readFile(join(directory, 'README.md'), 'utf8'), 'first\n');
       assert.equal((await stat(join(directory, 'README.md'))).nlink, 1);
     }
-    assert.equal((await stat(directory)).uid, 0, 'without an owner it is ours again');
-    assert.equal((await stat(kept)).uid, owner.uid, 'what it has elsewhere stays its own');
+    assert.equal((await stat(directory)).uid, 0, 'without a user it is ours again');
+    assert.equal((await stat(kept)).uid, user.uid, 'what it has elsewhere stays its own');
   },
 );

@@ -6,7 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errorCode } from './errors.ts';
 
 /** As whom something is done, or to whom a file belongs. */
-export interface Owner {
+export interface SystemUser {
   uid: number;
   gid: number;
 }
@@ -18,30 +18,30 @@ const AT_ONCE = 256;
  * Makes a directory of our own if need be, in one of ours. No other user may use it; with `guest`, the guest's group may
  * pass through to what it knows by name, and neither list nor change anything.
  */
-export async function makeOwn(path: string, guest: Owner | undefined): Promise<void> {
+export async function makeOwn(path: string, guest: SystemUser | undefined): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 });
   if (guest !== undefined) await letPass(path, guest);
 }
 
 /** Lets the guest's group pass through a directory of our own, which lies in one of ours. */
-export async function letPass(path: string, guest: Owner): Promise<void> {
+export async function letPass(path: string, guest: SystemUser): Promise<void> {
   await lchown(path, -1, guest.gid);
   await chmod(path, 0o710);
 }
 
 /**
- * Gives `path` with everything below it to `owner`, links themselves and never what they point to. It has to be ours
+ * Gives `path` with everything below it to `user`, links themselves and never what they point to. It has to be ours
  * alone until then. A directory changes hands after its content, so that the new owner cannot put a link in the way of
  * what is still to come. A file with several names stays ours and must be given one by one: one of its names may be elsewhere.
  */
-export async function handOver(path: string, owner: Owner): Promise<void> {
+export async function handOver(path: string, user: SystemUser): Promise<void> {
   for (const [index, entry] of (await readdir(path, { withFileTypes: true })).entries()) {
     if (index % AT_ONCE === AT_ONCE - 1) await nextTurn();
     const inner = join(path, entry.name);
-    if (entry.isDirectory()) await handOver(inner, owner);
-    else if (lstatSync(inner).nlink === 1) lchownSync(inner, owner.uid, owner.gid);
+    if (entry.isDirectory()) await handOver(inner, user);
+    else if (lstatSync(inner).nlink === 1) lchownSync(inner, user.uid, user.gid);
   }
-  lchownSync(path, owner.uid, owner.gid);
+  lchownSync(path, user.uid, user.gid);
 }
 
 /** In bytes, well below what the system takes as a path: https://man7.org/linux/man-pages/man3/realpath.3.html */

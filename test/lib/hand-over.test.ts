@@ -17,14 +17,14 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { discard } from '../../src/lib/discard.ts';
-import { handOver, makeOwn, takeBack } from '../../src/lib/owner.ts';
+import { handOver, makeOwn, takeBack } from '../../src/lib/hand-over.ts';
 import { needsRoot, STEP_USER } from '../support/root.ts';
 
 const { uid, gid } = STEP_USER;
 
 /** `tree` with a file, a directory, links to what lies in `outside`, and a second name of a file there. */
 async function createTree(t: TestContext) {
-  const root = await mkdtemp(join(tmpdir(), 'mainsheet-owner-'));
+  const root = await mkdtemp(join(tmpdir(), 'mainsheet-hand-over-'));
   t.after(() => rm(root, { recursive: true, force: true }));
   const outside = join(root, 'outside');
   const tree = join(root, 'tree');

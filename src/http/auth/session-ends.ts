@@ -2,16 +2,16 @@
 const LOOK_MS = 10_000;
 
 /** Tells answers that take long that their session has ended: within ten seconds, and at once where `look` is asked for. */
-export interface SessionWatch {
+export interface SessionEnds {
   /** Calls `ended` when the session is no more. Returns how to stop. */
   follow(digest: string, ended: () => void): () => void;
   look(): void;
 }
 
 /** `alive`: those of these sessions that are good now. While it fails nothing ends. */
-export function createSessionWatch(
+export function createSessionEnds(
   alive: (digests: readonly string[]) => Promise<ReadonlySet<string>>,
-): SessionWatch {
+): SessionEnds {
   const followers = new Map<string, Set<() => void>>();
   let timer: NodeJS.Timeout | undefined;
 
