@@ -278,7 +278,11 @@ export function createTransitions(deps: {
   ): Promise<Run[]> {
     const effects = laneEffects(run, await tables.runs.active(run.lane), concurrency);
     const superseded: Run[] = [];
+    // What its pause holds does not take the place of a rollback that still waits for its turn.
+    const spared =
+      effects.supersede.length === 0 ? undefined : await tables.pauses.sparedBy(run.lane);
     for (const older of effects.supersede) {
+      if (older.id === spared) continue;
       const reason = `Superseded by ${run.sha.slice(0, 7)} (run ${run.id})`;
       superseded.push(await apply(tables, older, { type: 'supersede', reason }));
     }

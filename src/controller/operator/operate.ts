@@ -109,18 +109,23 @@ export function createOperate(deps: {
     const now = clock.now();
     const { sequence: _, ...same } = source;
     const planned = newRun({ ...same, id: newId(now), cause, reason, createdAt: now });
-    const overtaken =
-      cause === 'retry'
-        ? await overtakenInLane(tables, planned, loaded.spec.concurrency, { of: source })
-        : undefined;
+    // The retry of the rollback that the lane is paused for is that rollback, tried once more.
+    const isRollback =
+      cause === 'rollback' || (await tables.pauses.sparedBy(source.lane)) === source.id;
+    const overtaken = isRollback
+      ? undefined
+      : await overtakenInLane(tables, planned, loaded.spec.concurrency, { of: source });
     const placed = overtaken === undefined ? planned : supersededAsMade(planned, overtaken);
     if (cause === 'retry') {
-      // The rollback that the lane is paused for is tried once more.
       await tables.pauses.spareInstead(source.id, planned.id);
       // Before it is made: it may be superseded then, which is told to who asked for what it repeats.
       await record(tables, actor, 'run.retry', source.id, `made run ${planned.id}`);
     }
-    const changed = await transitions.create(tables, placed, loaded);
+    const changed = await transitions.create(
+      tables,
+      placed,
+      isRollback ? takingPlaceOfAll(loaded) : loaded,
+    );
     if (changed.length === 0) throw new TerminalError('run-lost', 'the run could not be made');
     await tables.runs.setAskedBy(planned.id, actor);
     return changed;
@@ -291,4 +296,10 @@ export function createOperate(deps: {
       return count;
     },
   };
+}
+
+/** What waits for its turn in `queue: all` would keep a rollback from being done, and be held by its pause. */
+function takingPlaceOfAll(loaded: LoadedSpec): LoadedSpec {
+  const { spec } = loaded;
+  return { ...loaded, spec: { ...spec, concurrency: { ...spec.concurrency, queue: 'newest' } } };
 }

@@ -91,8 +91,8 @@ async function createFixture(t: TestContext, more: Partial<DeploymentSpec> = {})
       const { run } = await operate.rollbackSpec('storefront', ME, { to });
       return (await end(run, 'succeeds')).sha[0];
     },
-    async wait(id: string, lane = `of ${id}`) {
-      const run = sampleRun(id, { lane, createdAt: clock.now() });
+    async wait(id: string, lane = `of ${id}`, more: Partial<Run> = {}) {
+      const run = sampleRun(id, { lane, createdAt: clock.now(), ...more });
       return await store.atomically(
         async (tables) => (await transitions.create(tables, run, loaded))[0] as Run,
       );
@@ -176,6 +176,36 @@ test('after a rollback its lane is paused for what comes next, but not for the r
   assert.match(audit?.detail ?? '', /; the lane main is paused$/);
 });
 
+test('a rollback that waits for its turn keeps it, whatever its pause holds meanwhile', async (t) => {
+  const { deploy, operate, wait, store } = await createFixture(t, { concurrency: NEWEST });
+  await deploy('r1', 'a');
+  await deploy('r2', 'b');
+  const { run } = await operate.rollbackSpec('storefront', ME);
+  await wait('r3', 'main');
+  await wait('r4', 'main');
+  assert.equal((await store.runs.get('r3'))?.state, 'superseded');
+  assert.equal((await store.runs.nextRunnable(0))?.id, run.id);
+});
+
+for (const queue of ['newest', 'all'] as const) {
+  test(`with queue: ${queue} a rollback and its retry take the place of what waits, and start`, async (t) => {
+    const concurrency = { ...NEWEST, queue };
+    const { deploy, operate, end, wait, store } = await createFixture(t, { concurrency });
+    const stateOf = async (id: string) => (await store.runs.get(id))?.state;
+    await deploy('r1', 'a');
+    await deploy('r2', 'b');
+    await wait('r3', 'main');
+    const { run } = await operate.rollbackSpec('storefront', ME);
+    assert.equal(await stateOf('r3'), 'superseded');
+    assert.equal((await store.runs.nextRunnable(0))?.id, run.id);
+    await end(run, 'fails');
+    await wait('r4', 'main');
+    const again = await operate.retry(run.id, ME);
+    assert.equal(await stateOf('r4'), 'superseded');
+    assert.equal((await store.runs.nextRunnable(0))?.id, again.id);
+  });
+}
+
 test('the next rollback goes through the pause of the one before, and so does the retry of one that failed', async (t) => {
   const { deploy, operate, end } = await createFixture(t, { concurrency: NEWEST });
   for (const [index, sha] of ['a', 'b', 'c'].entries()) await deploy(`r${index}`, sha);
@@ -209,7 +239,7 @@ test('what waits in the lane for another spec is held too, and a pause that a pe
   const { deploy, operate, wait, store } = await createFixture(t);
   await deploy('r1', 'a');
   await deploy('r2', 'b');
-  await wait('r3', 'main');
+  await wait('r3', 'main', { spec: 'another' });
   await operate.rollbackSpec('storefront', ME);
   assert.equal((await store.runs.get('r3'))?.state, 'blocked');
 
