@@ -1,5 +1,6 @@
+import { cleanLine, cleanText } from '../lib/clean-text.ts';
 import { isoTime } from '../lib/clock.ts';
-import { cutText, oneLine } from '../lib/cut-text.ts';
+import { cutText } from '../lib/cut-text.ts';
 import type { ChatNotify, NotifySpec } from '../model/deployment-spec.ts';
 import type { Json } from '../model/event.ts';
 import type { Run } from '../model/run.ts';
@@ -98,7 +99,7 @@ export function announcementOf(of: {
   const said = rendering(from, () =>
     text === undefined
       ? undefined
-      : renderTemplate(text, from.context, (value) => escape(cutText(value, MAX_TEXT))),
+      : renderTemplate(text, from.context, (value) => escape(cutText(cleanText(value), MAX_TEXT))),
   );
   const actor = fieldOf(from.context.github, 'actor');
   return {
@@ -123,7 +124,7 @@ export function factsOf(run: Run, actor: unknown): Fact[] {
     Reason: run.reason,
   };
   return Object.entries(facts).flatMap(([name, text]) => {
-    const value = cutText(oneLine(text), MAX_VALUE);
+    const value = cutText(cleanLine(text), MAX_VALUE);
     return value === '' ? [] : [{ name, value }];
   });
 }

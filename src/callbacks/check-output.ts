@@ -82,12 +82,15 @@ function cell(text: string): string {
   return plain(line.length > MOST_CELL ? `${line.slice(0, MOST_CELL - 1)}…` : line);
 }
 
-/** Text in which nothing is Markdown, HTML or a mention: a step's name comes from a repository. */
+/** What means something in Markdown: anywhere, at the start of a line, and in what becomes a link by itself. */
+const MARKUP = /[&<>|`*_[\]()#@~\\!:]|^[-+=]|(?<=^\d{1,9})\.|(?<=www)\./gi;
+
+/** Text in which nothing is Markdown, HTML, a link or a mention: a step's name comes from a repository. */
 export function plain(text: string): string {
   return (
     cleanLine(text)
       .toWellFormed()
-      .replaceAll(/[&<>|`*_[\]()#@~\\!:]/g, (character) => `&#${character.charCodeAt(0)};`)
+      .replaceAll(MARKUP, (character) => `&#${character.charCodeAt(0)};`)
       // GitHub looks for mentions when entities are characters already: a zero-width space keeps them apart.
       .replaceAll('&#64;', '&#64;&#8203;')
   );

@@ -1,4 +1,5 @@
-import { cutText, oneLine } from '../lib/cut-text.ts';
+import { cleanLine } from '../lib/clean-text.ts';
+import { cutText } from '../lib/cut-text.ts';
 import { formatDuration } from '../lib/duration.ts';
 import type { Run, RunState } from '../model/run.ts';
 import type { RunChange } from './contract.ts';
@@ -38,7 +39,7 @@ export function descriptionOf(run: Run, isDeployed = false): string {
 
 function lineOf(run: Run): string {
   const label = labelOf(run);
-  const reason = oneLine(run.reason);
+  const reason = cleanLine(run.reason);
   const explained = run.state !== 'running' && run.state !== 'succeeded' && reason !== '';
   if (!explained) return label;
   // A reason such as "superseded by …" already says what the label would.

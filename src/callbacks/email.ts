@@ -1,3 +1,4 @@
+import { cleanText } from '../lib/clean-text.ts';
 import { isoTime } from '../lib/clock.ts';
 import { cutText } from '../lib/cut-text.ts';
 import { TerminalError } from '../lib/errors.ts';
@@ -104,7 +105,7 @@ async function partOf({ callback, createdAt }: OutboxEntry, sources: Sources): P
   const from = await sources.notify(run, position);
   const { text } = entryOf(from.notify, 'email');
   const said = rendering(from, () =>
-    text === undefined ? '' : renderTemplate(text, from.context),
+    text === undefined ? '' : renderTemplate(text, from.context, cleanText),
   ).trim();
   return {
     title: titleOf(run),

@@ -1,4 +1,5 @@
-import { cutText, oneLine } from '../lib/cut-text.ts';
+import { cleanLine } from '../lib/clean-text.ts';
+import { cutText } from '../lib/cut-text.ts';
 import { unreadableAnswer } from '../github/failure.ts';
 import type { Json } from '../model/event.ts';
 
@@ -17,12 +18,12 @@ const MAX_CONTEXT = 255;
 
 /** A description: one line of at most 140 characters up to U+FFFF (GitHub: "doesn't accept 4-byte Unicode"). */
 export function description(text: string): string {
-  return cutText(withoutAstral(oneLine(text.toWellFormed())), MAX_DESCRIPTION);
+  return cutText(withoutAstral(cleanLine(text.toWellFormed())), MAX_DESCRIPTION);
 }
 
 /** A status's context, by the rules of a description; at most 255 characters. */
 export function context(text: string): string {
-  return cutText(withoutAstral(oneLine(text.toWellFormed())), MAX_CONTEXT);
+  return cutText(withoutAstral(cleanLine(text.toWellFormed())), MAX_CONTEXT);
 }
 
 /** A link, or undefined when it is none that GitHub takes: an absolute http(s) URL. */

@@ -21,7 +21,7 @@ interface Request {
  *
  * As Standard Webhooks (https://www.standardwebhooks.com) have it, every answer but 2xx and 410 is asked about again, since what is
  * wrong with a receiver is mended there. Throws TerminalError (`webhook-url`, `webhook-gone` for 410) or RetryableError
- * (`webhook-timeout`, `webhook-aborted`, `webhook-unreachable`, `webhook-unavailable` for 408, 429 and 5xx, `webhook-redirected`,
+ * (`webhook-header`, `webhook-timeout`, `webhook-aborted`, `webhook-unreachable`, `webhook-unavailable` for 408, 429 and 5xx, `webhook-redirected`,
  * `webhook-refused`), with `retryAfterMs` where the answer has `Retry-After`.
  */
 export async function postJson(posted: Request, way: Way): Promise<void> {
@@ -34,16 +34,13 @@ export async function postJson(posted: Request, way: Way): Promise<void> {
 /** What a receiver answers, whatever that is. `what`: as in "the webhook at host did not answer". Throws as `postJson` for the rest. */
 export async function request(posted: Request, way: Way, what: string): Promise<Response> {
   const url = readUrl(posted.url);
+  const headers = readHeaders(posted, url.host);
   const timeout = AbortSignal.timeout(way.timeoutMs);
   const signal = AbortSignal.any([timeout, way.signal]);
   try {
     return await way.fetch(url.href, {
       method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        'user-agent': 'mainsheet',
-        ...posted.headers,
-      },
+      headers,
       body: posted.body,
       signal,
       redirect: 'manual',
@@ -104,6 +101,22 @@ function readUrl(text: string): URL {
     );
   }
   return url;
+}
+
+/** Throws RetryableError `webhook-header`: the platform's error would repeat the value, which may be a secret. */
+function readHeaders({ headers }: Request, host: string): Headers {
+  try {
+    return new Headers({
+      'content-type': 'application/json',
+      'user-agent': 'mainsheet',
+      ...headers,
+    });
+  } catch {
+    const message = `what ${host} is to be asked with has characters that no header can have`;
+    throw new RetryableError('webhook-header', message, {
+      hint: 'check the secret that is the token: it is one line of ASCII',
+    });
+  }
 }
 
 function failureBefore(

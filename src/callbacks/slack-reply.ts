@@ -1,3 +1,5 @@
+import { cleanText } from '../lib/clean-text.ts';
+import { cutText } from '../lib/cut-text.ts';
 import { RetryableError, TerminalError } from '../lib/errors.ts';
 import type { Json } from '../model/event.ts';
 import { isReplyUrl } from '../sources/slack-press.ts';
@@ -35,7 +37,7 @@ export const slackReply = callbackKind<SlackReplyCallback, Rendered>({
     if (typeof url !== 'string' || !isReplyUrl(url)) {
       throw new TerminalError('slack-no-reply', 'Slack did not say where to answer');
     }
-    const said = escape(text.slice(0, MOST_TEXT));
+    const said = escape(cutText(cleanText(text), MOST_TEXT));
     const answer = { response_type: 'ephemeral', replace_original: false };
     return {
       kind: 'slack-reply',

@@ -1,5 +1,5 @@
-import { cleanText } from '../lib/clean-text.ts';
-import { cutText, oneLine } from '../lib/cut-text.ts';
+import { cleanLine, cleanText } from '../lib/clean-text.ts';
+import { cutText } from '../lib/cut-text.ts';
 import { TerminalError } from '../lib/errors.ts';
 import type { Json } from '../model/event.ts';
 import { hasEnded, type Step } from '../model/run.ts';
@@ -151,7 +151,7 @@ function titleOf(step: Step): string {
 }
 
 function shown(text: string, length: number): string {
-  return escape(cutText(oneLine(text), length));
+  return escape(cutText(cleanLine(text), length));
 }
 
 /** Text in which nothing is markup: https://docs.slack.dev/reference/block-kit/blocks/rich-text-block */

@@ -1,4 +1,5 @@
 import type { Annotation } from '../callbacks/annotations.ts';
+import { cleanText } from '../lib/clean-text.ts';
 import { codeSpan } from '../lib/code-span.ts';
 import { cutText } from '../lib/cut-text.ts';
 import type { SpecProblem } from '../spec/problem.ts';
@@ -40,7 +41,7 @@ export function annotationOf(
     end_column: column,
     annotation_level: level,
     message: cutText(
-      hint === undefined ? message : `${message} — ${hint}`,
+      cleanText(hint === undefined ? message : `${message} — ${hint}`),
       MOST_MESSAGE,
     ).toWellFormed(),
   };

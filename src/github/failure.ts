@@ -1,6 +1,7 @@
 import { RequestError } from '@octokit/request-error';
 import { MainsheetError, RetryableError, TerminalError } from '../lib/errors.ts';
-import { cutText, oneLine } from '../lib/cut-text.ts';
+import { cleanLine } from '../lib/clean-text.ts';
+import { cutText } from '../lib/cut-text.ts';
 
 /** What was tried, and what is known about it. */
 export interface Attempt {
@@ -69,7 +70,7 @@ function fromAnswer(error: RequestError, attempt: Attempt): MainsheetError {
   const isTrouble = status === 408 || status >= 500;
   // GitHub says why it refuses something; what is between does not always. In trouble it may well say nothing.
   const hasPage = isPage(answer) || (!isTrouble && !isObject(answer));
-  const text = hasPage ? 'no JSON' : oneLine(error.message);
+  const text = hasPage ? 'no JSON' : cleanLine(error.message);
   const said = cutText(text, LONGEST_MESSAGE);
   const message = `could not ${attempt.doing}: GitHub answered ${status}: ${said}`;
   const cause = withoutContents(error, said);

@@ -198,6 +198,22 @@ for (const kind of KINDS) {
     assert.doesNotMatch(text, /octocat/);
   });
 
+  test(`${kind}: no value has what turns the direction of writing round, or what a terminal obeys`, async (t) => {
+    const text = JSON.stringify(
+      await bodyOf(t, kind, {
+        text: '${{ outputs.note }}',
+        run: {
+          branch: 'main\u202etxt',
+          reason: 'no\u2066t \u001b[31mred',
+          outputs: { note: 'a\u202eb\u001b[2Jc' },
+          maskedOutputs: undefined,
+        },
+      }),
+    );
+    assert.doesNotMatch(text, /[\u202a-\u202e\u2066-\u2069]|\\u00/);
+    for (const word of ['maintxt', 'not red', 'abc']) assert.ok(text.includes(word), word);
+  });
+
   test(`${kind}: the longest values stay within what it takes`, async (t) => {
     const body = await bodyOf(t, kind, {
       text: '${{ run.outputs.note }}',

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { buttonsFor } from '../../src/callbacks/check-buttons.ts';
+import { plain } from '../../src/callbacks/check-output.ts';
 import { check, checkOf, shownOf, type CheckCallback } from '../../src/callbacks/check.ts';
 import { callbacksFor, permissionsFor } from '../../src/callbacks/index.ts';
 import { createSender } from '../../src/callbacks/send.ts';
@@ -164,6 +165,19 @@ test('steps are a table with their durations, and the failing one’s log is quo
     output.annotations?.map(({ path, start_line }) => `${path}:${start_line}`),
     ['src/app.ts:3'],
   );
+});
+
+test('no text of others begins a list or a line across, or becomes a link by itself', () => {
+  for (const [text, shown] of [
+    ['- a', '&#45; a'],
+    ['---', '&#45;--'],
+    ['1. a 2.5', '1&#46; a 2.5'],
+    ['=', '&#61;'],
+    ['see WWW.evil.example', 'see WWW&#46;evil.example'],
+    ['https://evil.example', 'https&#58;//evil.example'],
+  ] as const) {
+    assert.equal(plain(text), shown);
+  }
 });
 
 test('of a step that waits for people its plan is shown as a diff', async (t) => {

@@ -23,7 +23,7 @@ import { sampleLoaded } from '../runs/samples.ts';
 import { sampleRun } from '../store/samples.ts';
 import { newStore } from '../support/new-store.ts';
 
-const HOSTILE = '<script>alert(1)</script>\nBcc: eve@evil.example';
+const HOSTILE = '\u202e<script>alert(1)</script>\nBcc: eve@evil.example';
 const MINUTE = 60_000;
 const FOREVER = new AbortController().signal;
 
@@ -165,6 +165,7 @@ test('a run is told by mail, in text and HTML, in which nothing of the run is ma
   assert.match(head, /^Auto-Submitted: auto-generated$/m);
   assert.doesNotMatch(head, /evil/);
   assert.match(mail.source, /said: <script>alert\(1\)<\/script>/, 'as text it is what was said');
+  assert.doesNotMatch(mail.source, /=E2=80=AE|\u202e/);
   assert.match(mail.source, /said: &lt;script&gt;alert\(1\)/);
   assert.match(mail.source, /<a href="https:\/\/mainsheet\.example\/runs\/r1">shop: Failed<\/a>/);
 });

@@ -314,6 +314,12 @@ test('the token follows no redirect and is in no error or row', async (t) => {
   assert.match(refused.message, /invalid_auth/);
   assert.deepEqual(slack.calls, ['chat.postMessage', 'chat.postMessage']);
   assert.doesNotMatch(inspect([redirected, refused, callbacks], { depth: 20 }), /xoxb/);
+
+  const torn = await world(t, { token: 'xoxb-in\ntwo lines' });
+  const [queued] = await torn.become('queued', undefined);
+  const error = await failureOf(torn.send(queued));
+  assert.deepEqual([error.code, isRetryable(error)], ['webhook-header', true]);
+  assert.doesNotMatch(inspect(error, { depth: 20 }), /xoxb|two lines/);
 });
 
 /** What each button of a message asks for, and what its dialog says. */

@@ -1,4 +1,4 @@
-import { oneLine } from '../../lib/cut-text.ts';
+import { cleanLine } from '../../lib/clean-text.ts';
 import { TerminalError } from '../../lib/errors.ts';
 
 /** In UTF-16 units. */
@@ -6,7 +6,7 @@ export const LONGEST_REASON = 200;
 
 /** Why something was asked for, as one line for people. Throws TerminalError `reason-too-long`. */
 export function readReason(given: string): string {
-  const reason = oneLine(given);
+  const reason = cleanLine(given);
   if (reason.length <= LONGEST_REASON) return reason;
   throw new TerminalError(
     'reason-too-long',
