@@ -26,6 +26,8 @@ export interface SeenHead {
 
 /** Newest moves of a ref that matter at once: between two looks there are fewer. */
 const MOST_MOVES = 1000;
+/** Among so many it is looked for one that took a branch back: each is a question to git. */
+const MOST_NEWEST = 50;
 
 const mapping = createMapping<SeenPush & ToldPush>({ flags: ['found'] });
 
@@ -33,7 +35,7 @@ const mapping = createMapping<SeenPush & ToldPush>({ flags: ['found'] });
 export type Pushes = ReturnType<typeof createPushes>;
 
 export function createPushes(db: Db) {
-  const { change, column, first, isThere, value } = queries(db);
+  const { all, change, column, first, isThere, value } = queries(db);
 
   return {
     /**
@@ -77,9 +79,13 @@ export function createPushes(db: Db) {
       return { seen, pushes: newest.toReversed() };
     },
 
-    /** Where a delivery's push found its branch; `NO_COMMIT` for a new one. Undefined when it was not noted. */
-    before: (delivery: string) =>
-      value<string>`select before from pushes where delivery = ${delivery}`,
+    /** The newest moves of a ref that were told or found, newest first. */
+    newest: (name: string, ref: string) =>
+      all<Move>`select before, after from pushes
+        where repository = ${nameNow(name)} and ref = ${ref} order by seq desc limit ${MOST_NEWEST}`,
+
+    /** Whether the push that a delivery told of was noted. */
+    isNoted: (delivery: string) => isThere`select seq from pushes where delivery = ${delivery}`,
 
     /** The number of the last push of any ref, which grows; 0 before the first. */
     last: async () => (await value<number>`select max(seq) from pushes`) ?? 0,

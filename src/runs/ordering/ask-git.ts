@@ -15,22 +15,32 @@ export async function askWhyLate(
   { sha: other, isLeft = false }: { sha: string; isLeft?: boolean },
   signal: AbortSignal,
 ): Promise<Lateness | undefined> {
-  const { cause, repository, branch, sha, before } = candidate;
+  const { cause, repository, branch, sha, moves } = candidate;
   const isSame = sha === other;
   if (cause !== 'event' || (isSame && !isLeft)) return undefined;
 
-  async function isIn(ancestor: string, descendant: string): Promise<boolean> {
+  /** Undefined where the descendant was forced away and is gone: what it had is not known. */
+  async function isIn(ancestor: string, descendant: string): Promise<boolean | undefined> {
     try {
       return await mirrors.isAncestor(repository, ancestor, descendant, { signal });
     } catch (error) {
-      // It was forced away and is gone: what it had is not known.
-      if (error instanceof TerminalError && error.code === 'commit-missing') return false;
+      if (error instanceof TerminalError && error.code === 'commit-missing') return undefined;
       throw error;
     }
   }
 
-  const contained = isSame || (await isIn(sha, other));
-  const goesOn = !contained && (branch === undefined || (await isIn(other, sha)));
+  /** Whether a push has taken the branch from the other revision to the candidate, or to what the branch can have come to the candidate from. */
+  async function wasTakenBack(): Promise<boolean> {
+    for (const { before, after } of (await moves?.()) ?? []) {
+      if (before === NO_COMMIT || after === NO_COMMIT) continue;
+      const hadOther = before === other || (await isIn(other, before)) === true;
+      if (hadOther && (after === sha || (await isIn(sha, after)) === false)) return true;
+    }
+    return false;
+  }
+
+  const contained = isSame || (await isIn(sha, other)) === true;
+  const goesOn = !contained && (branch === undefined || (await isIn(other, sha)) === true);
   if (goesOn) return undefined;
   const heads = branch === undefined ? undefined : await mirrors.heads(repository, { signal });
   const head = branch === undefined ? undefined : heads?.get(branch);
@@ -38,15 +48,13 @@ export async function askWhyLate(
     !contained &&
     head !== undefined &&
     head !== sha &&
-    (head === other || (!(await isIn(sha, head)) && (await isIn(other, head))));
+    (head === other || (!(await isIn(sha, head)) && (await isIn(other, head)) === true));
   const isForcedBack =
     contained &&
-    before !== undefined &&
-    before !== NO_COMMIT &&
     head !== undefined &&
     head !== sha &&
-    (before === other || (await isIn(other, before))) &&
-    (await isIn(sha, head)) &&
-    !(await isIn(other, head));
+    (await isIn(sha, head)) === true &&
+    !(await isIn(other, head)) &&
+    (await wasTakenBack());
   return whyLate({ candidate, other, contained, isLeft, head, isDropped, isForcedBack });
 }

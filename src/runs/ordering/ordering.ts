@@ -4,6 +4,7 @@ import type { Concurrency, LoadedSpec } from '../../model/deployment-spec.ts';
 import type { Event } from '../../model/event.ts';
 import { pullOf } from '../../model/preview.ts';
 import { PROTECTION } from '../../model/protection.ts';
+import { moveOf } from '../../model/push-history.ts';
 import type { NewRun, Run } from '../../model/run.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import type { Store, Tables } from '../../store/index.ts';
@@ -51,6 +52,9 @@ export function createOrdering(deps: {
 }): Ordering {
   const { mirrors, clock } = deps;
   const { runs, environments, pushes } = deps.store;
+
+  const movesOf = async (repository: string, branch: string | undefined) =>
+    branch === undefined ? [] : await pushes.newest(repository, `refs/heads/${branch}`);
 
   /**
    * The revision that a candidate comes too late for: that of `other`, a run that was deployed or waits to be, or one that
@@ -121,8 +125,9 @@ export function createOrdering(deps: {
       if (event.kind === PROTECTION || event.kind === 'teardown') return reasons;
       const { repository, sha } = event;
       const branch = 'branch' in event ? event.branch : undefined;
-      const before = event.kind === 'push' ? event.before : undefined;
-      const candidate = { cause: 'event', repository, branch, sha, before } as const;
+      const own = event.kind === 'push' ? [moveOf(event)] : [];
+      const moves = async () => [...own, ...(await movesOf(repository, branch))];
+      const candidate = { cause: 'event', repository, branch, sha, moves } as const;
       for (const { loaded, verdict } of verdicts) {
         if (!verdict.matched) continue;
         const { spec } = loaded;
@@ -144,13 +149,13 @@ export function createOrdering(deps: {
       const { cause, lane, spec, repository, ref, sha } = run;
       // Their order is that of what GitHub has told of the pull request.
       if (pullOf(run) !== undefined) return undefined;
-      const before = run.event === 'push' ? await pushes.before(run.delivery) : undefined;
-      const late = await whyLateFor(lane, spec, { ...run, before }, signal);
+      const moves = () => movesOf(repository, run.branch);
+      const late = await whyLateFor(lane, spec, { ...run, moves }, signal);
       if (late !== undefined) return late;
       // A workflow may have run for no branch: then intake has looked for one.
       if (cause !== 'event' || !ref.startsWith('refs/')) return undefined;
       // Of a push that was noted intake has seen that its branch has it.
-      if (begun || before !== undefined) return undefined;
+      if (begun || (await pushes.isNoted(run.delivery))) return undefined;
       const { head, reached } = await mirrors.standing(repository, ref, sha, { signal });
       if (reached === true) return undefined;
       const unreached = unreachedReason(ref, sha, head);

@@ -1,10 +1,11 @@
 import type { Concurrency } from '../../model/deployment-spec.ts';
+import type { Move } from '../../model/push-history.ts';
 import type { Run } from '../../model/run.ts';
 
 /** A revision that wants to be deployed. */
 export type Candidate = Pick<Run, 'cause' | 'repository' | 'branch' | 'sha'> & {
-  /** Where its push found its branch; undefined where that is not known, and for what is no push. */
-  before?: string | undefined;
+  /** The moves of its branch that are known, newest first; its own too. */
+  moves?: () => Promise<readonly Move[]>;
 };
 
 /** What git says of a candidate and of the revision that is deployed, or that waits to be. */
@@ -20,7 +21,7 @@ export interface OrderFacts {
   head: string | undefined;
   /** Neither revision contains the other, and the branch has the other one in its history, but not the candidate. */
   isDropped?: boolean;
-  /** The candidate's push has taken its branch back from the other one, which it has not come to again. */
+  /** The branch was taken back from the other one to the candidate or to before it, and has the candidate again, but not the other one. */
   isForcedBack?: boolean;
 }
 
@@ -29,8 +30,8 @@ export type Lateness = 'contained' | 'dropped';
 
 /**
  * Whether a candidate would go backwards (G4), and why. Only what an event asks for can: a deployment by hand is a person's
- * decision. A revision that the other one contains came late, unless its branch was forced back to it and stands
- * there, or has gone on from there since; so did one that its branch was forced away from, to what has the other one. Tags do not move, so the release of an
+ * decision. A revision that the other one contains came late, unless its branch stands there, or was forced
+ * back from the other one and has the candidate since; so did one that its branch was forced away from, to what has the other one. Tags do not move, so the release of an
  * older tag is late too; `rollback` deploys it all the same. The same revision once more is no way back: another trigger or a
  * changed spec may want it, unless the lane was taken back from it by hand. Pure.
  */

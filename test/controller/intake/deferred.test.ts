@@ -142,7 +142,7 @@ test('a push whose branch never has its commit is superseded in the end, takes n
       ['d2', 'superseded'],
     ],
   );
-  assert.equal(await store.pushes.before('d2'), undefined);
+  assert.equal(await store.pushes.isNoted('d2'), false);
 });
 
 test('a branch that git does not show forced back for long does not count as forced back', async (t) => {
@@ -155,7 +155,7 @@ test('a branch that git does not show forced back for long does not count as for
   await tried('d2', 1);
   await age('d2', 5 * MINUTE);
   await done('d2');
-  assert.equal(await store.pushes.before('d2'), undefined);
+  assert.equal(await store.pushes.isNoted('d2'), false);
 });
 
 test('a delivery that cannot be read is not given up within a day, however often it was tried', async (t) => {

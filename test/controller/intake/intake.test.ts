@@ -140,26 +140,31 @@ test('at a stop what waits for git is given back, so that it is worked on at onc
   }
 });
 
-test('a commit that its branch was forced back to is deployed although the branch has moved on since, with what no spec deploys', async (t) => {
-  const { deliver, commit, git, done, runs } = await createFixture(t);
-  const one = await commit({ 'src/a': '1' });
-  const two = await commit({ 'src/a': '2' });
-  await deliver('d1', 'main', two, undefined, one, ['src/a']);
-  await done('d1');
-  await git('reset', '--quiet', '--hard', one);
-  await git('push', '--quiet', '--force', 'origin', `${one}:refs/heads/main`);
-  const docs = await commit({ 'docs/a': '3' });
-  await deliver('d2', 'main', one, undefined, two);
-  await deliver('d3', 'main', docs, undefined, one, ['docs/a']);
-  await done('d3');
-  assert.deepEqual(
-    (await runs()).map(({ delivery, state }) => [delivery, state]),
-    [
-      ['d1', 'superseded'],
-      ['d2', 'queued'],
-    ],
-  );
-});
+for (const steps of ['one step', 'two steps']) {
+  test(`a commit that its branch was forced back to in ${steps} is deployed although the branch has moved on since, with what no spec deploys`, async (t) => {
+    const { deliver, commit, git, done, runs } = await createFixture(t);
+    const one = await commit({ 'docs/a': '1' });
+    const two = await commit({ 'src/a': '2' });
+    const three = await commit({ 'src/a': '3' });
+    await deliver('d1', 'main', three, undefined, two, ['src/a']);
+    await done('d1');
+    await git('reset', '--quiet', '--hard', two);
+    await git('push', '--quiet', '--force', 'origin', `${two}:refs/heads/main`);
+    const docs = await commit({ 'docs/a': '4' });
+    if (steps === 'two steps') await deliver('d2', 'main', one, undefined, three, ['docs/a']);
+    const before = steps === 'two steps' ? one : three;
+    await deliver('d3', 'main', two, undefined, before, ['src/a']);
+    await deliver('d4', 'main', docs, undefined, two, ['docs/a']);
+    await done('d4');
+    assert.deepEqual(
+      (await runs()).map(({ delivery, state }) => [delivery, state]),
+      [
+        ['d1', 'superseded'],
+        ['d3', 'queued'],
+      ],
+    );
+  });
+}
 
 for (const status of [401, 403, 404]) {
   test(`a repository that cannot be read (${status}) holds nothing up: it is no passing trouble`, async (t) => {

@@ -6,7 +6,7 @@ import { createFixture } from '../../git/fixture.ts';
 
 test('git itself says what contains what', async (context) => {
   const { mirrors, repository, git, commit } = await createFixture(context);
-  const older = await git('rev-parse', 'HEAD');
+  const older = await commit({ 'README.md': 'first\n' });
   const newer = await commit({ 'README.md': 'second\n' });
   const signal = new AbortController().signal;
   const asks = (sha: string, other: string, branch: string | undefined = 'main') =>
@@ -23,15 +23,22 @@ test('git itself says what contains what', async (context) => {
 
   await git('reset', '--quiet', '--hard', older);
   const next = await commit({ 'docs/a': 'third\n' });
-  const back = (before: string) => {
-    const candidate = { cause: 'event', repository, branch: 'main', sha: older, before } as const;
-    return askWhyLate(mirrors, candidate, { sha: newer }, signal);
+  const back = (...moves: [before: string, after: string][]) => {
+    const known = async () => moves.map(([before, after]) => ({ before, after }));
+    const candidate = { cause: 'event', repository, branch: 'main', sha: older } as const;
+    return askWhyLate(mirrors, { ...candidate, moves: known }, { sha: newer }, signal);
   };
-  assert.equal(await back(newer), undefined, 'the branch has gone on from there');
-  assert.equal(await back(NO_COMMIT), 'contained', 'it was pushed before the other one');
-  assert.equal(await back(next), 'contained', 'it did not take the branch from the other one');
+  const first = await git('rev-parse', `${older}~1`);
+  const away = ['d'.repeat(40), 'e'.repeat(40)] as const;
+  assert.equal(await back([newer, older]), undefined, 'the branch has gone on from there');
+  assert.equal(await back([first, older], [newer, first]), undefined, 'it was pushed again');
+  assert.equal(await back([NO_COMMIT, older], [older, newer]), 'contained', 'it came before');
+  assert.equal(await back([newer, next]), 'contained', 'the branch had it all the time');
+  assert.equal(await back([next, first]), 'contained', 'the branch did not leave the other one');
+  assert.equal(await back([newer, away[0]]), 'contained', 'it is not known what the branch had');
+  assert.equal(await back([away[0], away[1]]), 'contained', 'nor that it left the other one');
   await git('push', '--quiet', '--force', 'origin', `${newer}:refs/heads/main`);
-  assert.equal(await back(newer), 'contained', 'the branch has come to the other one again');
+  assert.equal(await back([newer, older]), 'contained', 'it has come to the other one again');
 });
 
 test('a revision that its branch was forced away from is late for what the branch has now', async (context) => {

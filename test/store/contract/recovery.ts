@@ -92,10 +92,9 @@ export function recoveryContract(withStore: WithStore): void {
             [false, undefined],
           ],
         );
-        assert.deepEqual(
-          [await pushes.before('d4'), await pushes.before('d5')],
-          ['two', undefined],
-        );
+        assert.deepEqual([await pushes.isNoted('d4'), await pushes.isNoted('d5')], [true, false]);
+        const newest = await pushes.newest(REPOSITORY, MAIN);
+        assert.deepEqual(newest.map(({ before, after }) => [before, after])[0], ['two', 'three']);
       }),
     );
 
