@@ -417,6 +417,7 @@ export async function startApp(deps: {
     mirrors,
     checkouts,
     specRepository: home?.repository,
+    clock,
     logger,
   });
 

@@ -95,6 +95,9 @@ export function createPushes(db: Db) {
 /** Where the branches of repositories stood when they were last looked at. */
 export function createBranchHeads(db: Db) {
   const { all, change, column } = queries(db);
+  const knownOf = (which: Sql) =>
+    column<string>`select distinct repository from branch_heads where ${which}`;
+
   return {
     /** By ref (`refs/heads/main`). Empty for a repository that was never looked at. */
     async of(repository: string): Promise<Map<string, string>> {
@@ -120,14 +123,33 @@ export function createBranchHeads(db: Db) {
       await change`delete from branch_heads where repository = ${repository.toLowerCase()} and ref = ${ref}`;
     },
 
-    /** Forgets every other repository: if one is looked at again some day, it is for the first time. */
-    async retain(repositories: ReadonlySet<string>): Promise<void> {
-      const kept = new Set([...repositories].map((name) => name.toLowerCase()));
-      const known = await column<string>`select distinct repository from branch_heads`;
-      const gone = known.filter((name) => !kept.has(name));
-      if (gone.length > 0) await change`delete from branch_heads where repository in ${list(gone)}`;
+    /** These repositories are named by a process. */
+    async keep(repositories: ReadonlySet<string>): Promise<void> {
+      const named = (await knownOf(sql`unnamed_at is not null`)).filter(isIn(repositories));
+      if (named.length > 0)
+        await change`update branch_heads set unnamed_at = null where repository in ${list(named)}`;
+    },
+
+    /**
+     * Forgets the repositories that no process has named since `before`, but for these: if one is looked at again some day, it is for
+     * the first time. The others of which that is not known are taken to be named until `now`.
+     */
+    async retain(repositories: ReadonlySet<string>, before: number, now: number): Promise<void> {
+      const isKept = isIn(repositories);
+      const others = (await knownOf(sql`true`)).filter((name) => !isKept(name));
+      if (others.length === 0) return;
+      await change`update branch_heads set unnamed_at = ${now}
+        where repository in ${list(others)} and unnamed_at is null`;
+      await change`delete from branch_heads where repository in ${list(others)}
+        and repository not in (select other.repository from branch_heads other where other.unnamed_at is null or other.unnamed_at > ${before})`;
     },
   };
+}
+
+/** Whether a name, in small letters, is one of these. */
+function isIn(repositories: ReadonlySet<string>): (name: string) => boolean {
+  const names = new Set([...repositories].map((name) => name.toLowerCase()));
+  return (name) => names.has(name);
 }
 
 /** What a repository is called now, in small letters: a delivery that comes late may have a former name. */

@@ -15,7 +15,7 @@ const POLL_MS = 1000;
 const MOST = 50;
 /** Between two looks for previews whose spec is gone. */
 const LOOK_GONE_MS = 60_000;
-/** Another replica may read a new spec, and deploy with it, before this one does. */
+/** Another replica may have read a new spec, and deploy with it, before this one does, or one that was renamed may come back. */
 const GONE_MS = 60 * 60_000;
 
 /**
@@ -33,6 +33,8 @@ export function createTeardownLoop(deps: {
   const { store, clock, logger } = deps;
 
   let lookedAt = 0;
+  /** Since when a spec that has previews is not there. */
+  const goneSince = new Map<string, number>();
 
   async function turn(): Promise<boolean> {
     const now = clock.now();
@@ -48,10 +50,14 @@ export function createTeardownLoop(deps: {
   /** While the files of specs are not valid, it is not known which are gone. */
   async function gone(now: number): Promise<Preview[]> {
     if (deps.catalog.current().stale) return [];
-    const old = await store.previews.liveSince(now - GONE_MS);
-    return old
-      .filter(({ spec }) => deps.catalog.byName(spec) === undefined)
-      .map((preview) => ({ ...preview, reason: 'its spec is gone' }));
+    const live = await store.previews.liveSince(now);
+    const orphans = live.filter(({ spec }) => deps.catalog.byName(spec) === undefined);
+    const specs = new Set(orphans.map(({ spec }) => spec));
+    for (const spec of goneSince.keys()) if (!specs.has(spec)) goneSince.delete(spec);
+    for (const spec of specs) goneSince.set(spec, goneSince.get(spec) ?? now);
+    const isOver = ({ spec, notedAt }: Preview) =>
+      Math.max(notedAt, goneSince.get(spec) ?? now) <= now - GONE_MS;
+    return orphans.filter(isOver).map((preview) => ({ ...preview, reason: 'its spec is gone' }));
   }
 
   async function look(preview: Preview): Promise<void> {

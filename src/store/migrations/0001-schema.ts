@@ -266,6 +266,8 @@ const REPOSITORIES = `
     sha text not null,
     seen_at bigint not null,
     push_seq bigint not null default 0,
+    -- Since when no process is known to have a spec of the repository.
+    unnamed_at bigint,
     primary key (repository, ref)
   );
 

@@ -89,22 +89,26 @@ for (const [engine, open] of bothEngines()) {
         return { run: made.bySpec.get(name), refused: made.refused.get(name)?.reasons[0]?.detail };
       }
 
-      /** One look, as every replica has it. */
-      async function look() {
-        const stopping = new AbortController();
-        const ending = { ...clock, now: () => (stopping.abort(), time) };
-        await createTeardownLoop({
+      /** Looks once at each call, as every replica does. */
+      function replica() {
+        let stopping = new AbortController();
+        const loop = createTeardownLoop({
           store,
           catalog,
           onAccepted: () => undefined,
-          clock: ending,
+          clock: { ...clock, now: () => (stopping.abort(), time) },
           logger: silentLogger,
-        }).run(stopping.signal);
+        });
+        return async () => {
+          stopping = new AbortController();
+          await loop.run(stopping.signal);
+        };
       }
 
       return {
         store,
-        look,
+        replica,
+        look: replica(),
         specs: now,
         tick: (ms: number) => (time += ms),
         async tell(number: number, changedAt: number, more: object = {}) {
@@ -237,22 +241,30 @@ for (const [engine, open] of bothEngines()) {
     });
 
     test('one whose spec is gone for an hour is taken down as that said', async (t) => {
-      const { tell, tick, look, specs, takeDown, teardowns, store, succeed, stateOf } = await setUp(
-        t,
-        false,
-        written('preview'),
-      );
+      const { tell, tick, look, replica, specs, takeDown, teardowns, store, succeed, stateOf } =
+        await setUp(t, false, written('preview'));
+      const another = replica();
       await tell(7, 1);
+      tick(60 * 60_000);
+      const { spec } = specs;
       specs.spec = undefined;
+      await look();
+      tick(60_000);
+      specs.spec = spec;
+      await look();
+      specs.spec = undefined;
+      tick(60_000);
+      await Promise.all([look(), another()]);
       tick(60 * 60_000 - 1);
       await look();
       assert.deepEqual(await teardowns(), [], 'a replica may not have read it yet');
-      tick(1);
+      tick(60_000);
       specs.stale = true;
       await look();
       assert.deepEqual(await teardowns(), [], 'the files are not valid');
       specs.stale = false;
-      await Promise.all([look(), look()]);
+      tick(60_000);
+      await Promise.all([look(), another()]);
       const [delivery, ...more] = await teardowns();
       assert.deepEqual(more, []);
       const { run } = await takeDown(delivery ?? '');

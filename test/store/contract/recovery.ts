@@ -57,9 +57,28 @@ export function recoveryContract(withStore: WithStore): void {
         await branchHeads.forget(REPOSITORY, 'refs/heads/unknown');
         assert.deepEqual([...(await branchHeads.of(REPOSITORY)).keys()], ['refs/heads/other']);
         assert.equal((await branchHeads.of('acme/another')).size, 1);
-        await branchHeads.retain(new Set(['ACME/Another', 'acme/third']));
-        assert.equal((await branchHeads.of(REPOSITORY)).size, 0);
-        assert.equal((await branchHeads.of('acme/another')).size, 1);
+      }),
+    );
+
+    test(
+      'the branches of a repository are forgotten when no process has named it for so long',
+      withStore(async ({ branchHeads }) => {
+        const known = async () =>
+          await Promise.all(
+            ['acme/one', 'acme/two'].map(async (name) => (await branchHeads.of(name)).size),
+          );
+        for (const name of ['acme/one', 'acme/two'])
+          await branchHeads.see(name, MAIN, { sha: 'a', pushSeq: 0, seenAt: 1 });
+        await branchHeads.retain(new Set(['ACME/One']), 0, 1000);
+        await branchHeads.retain(new Set(['acme/Two']), 500, 1500);
+        await branchHeads.see('acme/two', 'refs/heads/x', { sha: 'a', pushSeq: 0, seenAt: 1 });
+        await branchHeads.retain(new Set(['ACME/One']), 1000, 2000);
+        assert.deepEqual(await known(), [1, 2], 'one of its branches was seen since');
+        await branchHeads.keep(new Set(['ACME/One']));
+        await branchHeads.retain(new Set(), 1999, 2999);
+        assert.deepEqual(await known(), [1, 2]);
+        await branchHeads.retain(new Set(), 2000, 3000);
+        assert.deepEqual(await known(), [1, 0], 'the other one was named since');
       }),
     );
 
