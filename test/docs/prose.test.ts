@@ -36,7 +36,7 @@ test('every link to a file leads to one', () => {
 });
 
 test('every file that the pages for contributors name is there', () => {
-  for (const page of ['ARCHITECTURE.md', 'CONTRIBUTING.md']) {
+  for (const page of ['ARCHITECTURE.md', 'CONTRIBUTING.md', 'docs/recipes.md']) {
     for (const [, path = ''] of textOf(page).matchAll(
       /`((?:src|test|demo|docs|k8s)\/[\w./-]+)`/g,
     )) {
