@@ -36,7 +36,12 @@ test('every link to a file leads to one', () => {
 });
 
 test('every file that the pages for contributors name is there', () => {
-  for (const page of ['ARCHITECTURE.md', 'CONTRIBUTING.md', 'docs/recipes.md']) {
+  for (const page of [
+    'ARCHITECTURE.md',
+    'CONTRIBUTING.md',
+    'docs/internals.md',
+    'docs/recipes.md',
+  ]) {
     for (const [, path = ''] of textOf(page).matchAll(
       /`((?:src|test|demo|docs|k8s)\/[\w./-]+)`/g,
     )) {
@@ -46,12 +51,12 @@ test('every file that the pages for contributors name is there', () => {
 });
 
 test('every function that the architecture names is in the code', () => {
-  for (const [, name = ''] of textOf('ARCHITECTURE.md').matchAll(
-    /`([a-z]\w*(?:\.\w+)?)(?:\(\))?`/g,
-  )) {
-    const called = name.split('.').at(-1) ?? '';
-    if (!/[A-Z]/.test(called) && !name.includes('.')) continue;
-    assert.match(source, new RegExp(String.raw`\b${called}\b`), `ARCHITECTURE.md names ${name}`);
+  for (const page of ['ARCHITECTURE.md', 'docs/internals.md']) {
+    for (const [, name = ''] of textOf(page).matchAll(/`([a-z]\w*(?:\.\w+)?)(?:\(\))?`/g)) {
+      const called = name.split('.').at(-1) ?? '';
+      if (!/[A-Z]/.test(called) && !name.includes('.')) continue;
+      assert.match(source, new RegExp(String.raw`\b${called}\b`), `${page} names ${name}`);
+    }
   }
 });
 
