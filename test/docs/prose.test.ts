@@ -25,15 +25,31 @@ test('every deployment spec in the prose is valid', () => {
   }
 });
 
-test('every link to a file leads to one', () => {
+test('every link leads to a file, and to a heading where it names one', () => {
   for (const page of pages) {
-    for (const [, target = ''] of textOf(page).matchAll(/\]\(([^)\s]+)\)/g)) {
-      if (/^(?:https?:|#)/.test(target)) continue;
-      const path = join(ROOT, dirname(page), target.replace(/#.*$/, ''));
-      assert.ok(existsSync(path), `${page} links to ${target}`);
+    for (const [, target = ''] of textOf(page).matchAll(/(?:\]\(|src="|srcset=")([^)"\s]+)/g)) {
+      if (/^https?:/.test(target)) continue;
+      const [path = '', heading] = target.split('#');
+      const file = path === '' ? page : join(dirname(page), path);
+      assert.ok(existsSync(join(ROOT, file)), `${page} links to ${target}`);
+      if (heading !== undefined)
+        assert.ok(headingsOf(file).has(heading), `${page} links to ${target}`);
     }
   }
 });
+
+/** As what GitHub lets links name the headings of a page. */
+function headingsOf(page: string): ReadonlySet<string> {
+  const prose = textOf(page).replaceAll(/^```.*?^```/gms, '');
+  return new Set(
+    [...prose.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+      heading
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N}_\- ]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+}
 
 test('every file that the pages for contributors name is there', () => {
   for (const page of [
@@ -60,12 +76,36 @@ test('every function that the architecture names is in the code', () => {
   }
 });
 
-test('every setting is documented', () => {
+test('every setting is documented, and no other', () => {
   const page = textOf('docs/configuration.md');
   for (const name of PLAIN_VARIABLES) assert.ok(page.includes(`\`${name}\``), name);
   // A star says that it may come from a file.
   for (const name of SECRET_VARIABLES) assert.ok(page.includes(`\`${name}\` \\*`), name);
+  const known = new Set<string>([...PLAIN_VARIABLES, ...SECRET_VARIABLES]);
+  for (const [, name = ''] of page.matchAll(/^\| `([A-Z_]+)`/gm)) {
+    assert.ok(known.has(name) || source.includes(`'${name}'`), `there is no ${name}`);
+  }
 });
+
+test('every key that a spec and a hook may have is documented', () => {
+  for (const [file, page] of [
+    ['schema.json', 'docs/specs.md'],
+    ['hook.schema.json', 'docs/hooks.md'],
+  ] as const) {
+    const text = textOf(page);
+    const keys = keysOf(JSON.parse(textOf(join('deployments', file))));
+    assert.ok(keys.size > 20);
+    for (const key of keys) {
+      assert.match(text, new RegExp(`(?<![\\w-])${key}(?![\\w-])`), `${page} does not name ${key}`);
+    }
+  }
+});
+
+function keysOf(schema: unknown): ReadonlySet<string> {
+  if (typeof schema !== 'object' || schema === null) return new Set();
+  const own = 'properties' in schema ? Object.keys(schema.properties ?? {}) : [];
+  return new Set([...own, ...Object.values(schema).flatMap((part) => [...keysOf(part)])]);
+}
 
 test('every variable that steps get, every metric and every route of the API is documented', () => {
   const named = (page: string, files: string, pattern: RegExp) => {
@@ -76,7 +116,7 @@ test('every variable that steps get, every metric and every route of the API is 
     for (const name of names) assert.ok(text.includes(name), `${page} does not name ${name}`);
   };
   named('docs/specs.md', 'src/steps/environment.ts', /^\s+(MAINSHEET_[A-Z_]+): /gm);
-  named('docs/operations.md', 'src/http/{run-,}metrics.ts', /'(mainsheet_[a-z_]+)'/g);
+  named('docs/operations.md', 'src/http/*metrics.ts', /'(mainsheet_[a-z_]+)'/g);
   named('docs/api.md', 'src/http/api/*.ts', /\boperation\(\s*'[a-z]+',\s*'(\/[^']+)'/g);
 });
 
