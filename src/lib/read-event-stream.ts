@@ -6,7 +6,7 @@ export interface ServerEvent {
   data: string;
 }
 
-/** A line of more than this many UTF-16 units is not one of Mainsheet's. */
+/** An event of more than this many UTF-16 units is not one of Mainsheet's. */
 const LONGEST_EVENT = 16 * 1024 * 1024;
 
 /**
@@ -18,18 +18,23 @@ export async function* readEventStream(
 ): AsyncGenerator<ServerEvent> {
   let event = '';
   let data: string[] = [];
+  let length = 0;
   for await (const line of linesOf(body)) {
     if (line === '') {
       if (data.length > 0) yield { event: event || 'message', data: data.join('\n') };
       event = '';
       data = [];
+      length = 0;
       continue;
     }
     const colon = line.indexOf(':');
     const field = colon === -1 ? line : line.slice(0, colon);
     const value = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '');
     if (field === 'event') event = value;
-    if (field === 'data') data.push(value);
+    if (field !== 'data') continue;
+    data.push(value);
+    // A line without anything takes room, too.
+    checkLength((length += value.length + 1));
   }
 }
 
@@ -40,8 +45,11 @@ async function* linesOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<string>
     const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) yield line.replace(/\r$/, '');
-    if (rest.length > LONGEST_EVENT) {
-      throw new MainsheetError('event-too-large', 'the server sent an event of more than 16 MB');
-    }
+    checkLength(rest.length);
   }
+}
+
+function checkLength(length: number): void {
+  if (length <= LONGEST_EVENT) return;
+  throw new MainsheetError('event-too-large', 'the server sent an event of more than 16 MB');
 }

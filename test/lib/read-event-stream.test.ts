@@ -46,9 +46,13 @@ test('lines may end in CRLF', async () => {
   assert.deepEqual(await read(stream), [{ event: 'log', data: '1' }]);
 });
 
-test('an endless line is refused instead of kept in memory', async () => {
-  async function* endless(): AsyncGenerator<Uint8Array> {
-    for (;;) yield new Uint8Array(1024 * 1024).fill(0x78);
+test('an endless line, and an event of endless lines, are refused instead of kept in memory', async () => {
+  async function* endless(text: string): AsyncGenerator<Uint8Array> {
+    const bytes = Buffer.from(text);
+    for (let mebibytes = 0; mebibytes < 20; mebibytes += 1) yield bytes;
   }
-  await assert.rejects(read(endless()), { code: 'event-too-large' });
+  for (const text of ['x', `data: ${'x'.repeat(1018)}\n`]) {
+    const mebibyte = text.repeat(Math.ceil((1024 * 1024) / text.length));
+    await assert.rejects(read(endless(mebibyte)), { code: 'event-too-large' });
+  }
 });

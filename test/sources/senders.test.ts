@@ -189,6 +189,16 @@ test('a signature of Stripe’s with two times is refused, whichever of them is 
   }
 });
 
+test('what Standard Webhooks sign is divided in one way: no beginning of a body passes as the end of an id', async () => {
+  const { row, secret } = rowOf('standard-webhooks');
+  const time = String(NOW / 1000);
+  const whole = row.make(secret, `${time}.{"rollback":true}`, NOW);
+  assert.equal(await passes(row, row.secrets, whole), true);
+  const id = `${whole.headers['webhook-id']}.${time}`;
+  const divided = { headers: { ...whole.headers, 'webhook-id': id }, body: '{"rollback":true}' };
+  assert.equal(await passes(row, row.secrets, divided), false);
+});
+
 test('a public key of Standard Webhooks is no key of an HMAC: all know it', async () => {
   const { row, secret } = rowOf('standard-webhooks', 'with ed25519');
   const before = `msg_1.${NOW / 1000}.`;

@@ -10,6 +10,8 @@ import { ownerOf } from '../../lib/names.ts';
 const FRESH_MS = 60_000;
 /** People of whom it is remembered. */
 const MOST_REMEMBERED = 1000;
+/** Repositories as whose installation it is asked who has a name now. */
+const MOST_ASKED = 5;
 
 /** Whether a user is one of `MAINSHEET_ADMINS`. */
 export interface Admins {
@@ -20,7 +22,10 @@ export interface Admins {
 
 export type IsAdmin = (user: KnownUser) => Promise<boolean>;
 
-/** Of teams GitHub is asked, as the installation on a repository of their organization; what it does not say is "no". */
+/**
+ * Of teams GitHub is asked, as the installation on a repository of their organization; what it does not say is "no". Who is named has to
+ * have that name still, since a session keeps the one that it was begun under; that counts also while GitHub does not say.
+ */
 export function createAdmins(deps: {
   admins: readonly Admin[];
   people: Pick<People, 'isMember' | 'idOf'>;
@@ -32,7 +37,18 @@ export function createAdmins(deps: {
   const { admins, people, clock, logger } = deps;
   const names = new Set(admins.flatMap((one) => ('login' in one ? one.login.toLowerCase() : [])));
   const teams = admins.flatMap((one) => ('team' in one ? one.team : []));
-  const remembered = new Map<number, { at: number; answer: Promise<boolean> }>();
+  const remembered = new Map<string, { at: number; answer: Promise<boolean> }>();
+
+  async function hasNameStill({ login, id }: KnownUser): Promise<boolean> {
+    for (const repository of (await deps.repositories()).slice(0, MOST_ASKED)) {
+      try {
+        return (await people.idOf(repository, login)) === id;
+      } catch (error) {
+        logger.debug({ repository, error: describeError(error) }, 'user not looked up');
+      }
+    }
+    return true;
+  }
 
   async function isInTeam(user: KnownUser): Promise<boolean> {
     const known = await deps.repositories();
@@ -48,16 +64,18 @@ export function createAdmins(deps: {
 
   return {
     async is(user) {
-      if (names.has(user.login.toLowerCase())) return true;
-      if (teams.length === 0) return false;
-      const found = remembered.get(user.id);
+      const isNamed = names.has(user.login.toLowerCase());
+      if (!isNamed && teams.length === 0) return false;
+      const key = `${user.id} ${user.login}`;
+      const found = remembered.get(key);
       if (found !== undefined && clock.elapsed() - found.at < FRESH_MS) return await found.answer;
       if (remembered.size >= MOST_REMEMBERED) remembered.clear();
-      const answer = isInTeam(user).catch((error: unknown) => {
+      const is = isNamed ? hasNameStill(user) : isInTeam(user);
+      const answer = is.catch((error: unknown) => {
         logger.warn({ error: describeError(error) }, 'teams of MAINSHEET_ADMINS not looked up');
         return false;
       });
-      remembered.set(user.id, { at: clock.elapsed(), answer });
+      remembered.set(key, { at: clock.elapsed(), answer });
       return await answer;
     },
     drop: () => remembered.clear(),
