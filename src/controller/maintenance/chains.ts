@@ -11,8 +11,6 @@ import { ownDelivery } from '../own-delivery.ts';
 const POLL_MS = 1000;
 /** Chains that are looked at in one turn. */
 const MOST = 50;
-/** Newest runs of a spec among which one that failed later is looked for. */
-const MOST_LATER = 50;
 
 /**
  * Makes deliveries of the runs that start other specs, when their time has come and what they deployed is healthy. The row's end and
@@ -71,9 +69,13 @@ async function whyUnwell(tables: Tables, run: Run): Promise<string | undefined> 
   if (live !== undefined && live.run !== run.id) {
     return `run ${live.run} has deployed ${live.sha.slice(0, 7)} since`;
   }
-  const page = { limit: MOST_LATER, before: undefined };
-  const { items } = await tables.runs.list(page, { spec: run.spec, lane: run.lane });
-  const failed = items.find(({ state, sequence }) => state === 'failed' && sequence > run.sequence);
+  const { spec, lane } = run;
+  const active = await tables.runs.active(lane);
+  const back = active.find((other) => other.spec === spec && other.cause === 'rollback');
+  if (back !== undefined) return `run ${back.id} rolls it back`;
+  const newest = { limit: 1, before: undefined };
+  const { items } = await tables.runs.list(newest, { spec, lane, state: 'failed' });
+  const failed = items.find(({ sequence }) => sequence > run.sequence);
   return failed && `run ${failed.id} has failed since to deploy ${failed.sha.slice(0, 7)}`;
 }
 

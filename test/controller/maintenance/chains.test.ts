@@ -143,6 +143,23 @@ for (const [engine, open] of bothEngines()) {
       });
     }
 
+    test('a failure is not forgotten behind many runs that did nothing, and what is being rolled back goes no further', async (t) => {
+      const { store, deploy, tick, look, chains } = await setUp(t);
+      await deploy('r1', {}, DONE);
+      await deploy('r2', { delivery: 'd2' }, FAILED);
+      for (let index = 3; index < 60; index += 1) {
+        const over = { state: 'superseded', delivery: `d${index}` } as const;
+        await store.runs.insert(sampleRun(`r${index}`, over), []);
+      }
+      await deploy('s1', { delivery: 'e1', lane: 'eu' }, DONE);
+      const back = { delivery: 'e1', lane: 'eu', cause: 'rollback' } as const;
+      await store.runs.insert(sampleRun('s2', back), []);
+      tick(30 * MINUTE);
+      await look();
+      assert.match((await chains('r1')).join(), /skipped: run r2 has failed since/);
+      assert.match((await chains('s1')).join(), /skipped: run s2 rolls it back$/);
+    });
+
     test('the end of a run and what it starts are one transaction, and so are its start and the delivery', async (t) => {
       const { store, deploy, tick, look, delivered, chains } = await setUp(t);
       const dies = async () => {
