@@ -70,6 +70,11 @@ export interface Transitions {
    */
   stopAtGate(tables: Tables, run: Run): Promise<Run | undefined>;
   /**
+   * Lets a run that gathers events go on, after those of its spec that began to gather before it in its lane. Answers every run that
+   * changed, this one first.
+   */
+  endGathering(tables: Tables, run: Run): Promise<Run[]>;
+  /**
    * Changes a run inside the caller's transaction. With `holder`, only while that one still holds the run.
    * Throws TerminalError `illegal-transition`, or LostRunError when the row has changed meanwhile.
    */
@@ -295,7 +300,7 @@ export function createTransitions(deps: {
   async function hold(tables: Tables, run: Run): Promise<Run[]> {
     const gathersUntil = isGathering(run) ? await tables.batches.openUntil(run.id) : undefined;
     if (gathersUntil !== undefined) {
-      return gathersUntil > clock.now() ? [run] : await hold(tables, await unblock(tables, run));
+      return gathersUntil > clock.now() ? [run] : await endGathering(tables, run);
     }
     const spec = await readable(tables, run);
     const waits = await waitOf(tables, run, spec ?? GITHUB_ALONE, clock.now(), sharesLane);
@@ -307,6 +312,18 @@ export function createTransitions(deps: {
       queued,
       ...(spec === undefined ? [] : await makeRoom(tables, queued, spec.concurrency)),
     ];
+  }
+
+  async function endGathering(tables: Tables, { id, spec, lane, sequence }: Run): Promise<Run[]> {
+    const changed: Run[] = [];
+    for (const open of await tables.batches.openUpTo(spec, lane, sequence)) {
+      const run = await tables.runs.get(open);
+      if (run === undefined) continue;
+      const ended = await hold(tables, await unblock(tables, run));
+      if (open === id) changed.unshift(...ended);
+      else changed.push(...ended);
+    }
+    return changed;
   }
 
   const unblock = (tables: Tables, run: Run) => apply(tables, run, { type: 'unblock' });
@@ -339,12 +356,16 @@ export function createTransitions(deps: {
       if (hasEnded(run.state)) await tables.steps.endOpen(run.id, clock.now());
       const others =
         isJob || hasEnded(run.state) ? [] : await makeRoom(tables, run, spec.concurrency);
+      // What gathers before it would hold it up until its time is over.
+      if (spec.batch !== undefined && !isJob && !hasEnded(run.state))
+        others.push(...(await endGathering(tables, run)));
       // Last, so that where an older run told of the same commit, the new run has the last word.
       const asked = planned.cause === 'rollback' ? planned.reason : undefined;
       await addCallbacks(tables, run, undefined, spec, asked);
       return [run, ...others];
     },
     hold,
+    endGathering,
     async stopAtGate(tables, run) {
       const spec = (await readable(tables, run)) ?? GITHUB_ALONE;
       if (spec.gates.length === 0 && run.startedAt === undefined) return undefined;

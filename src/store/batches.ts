@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { Run } from '../model/run.ts';
 import { createMapping } from './mapping.ts';
 import { queries, values, type Db } from './query.ts';
 
@@ -27,6 +28,10 @@ export interface BatchView {
 
 const mapping = createMapping<OpenBatch>({ names: { run: 'run_id' } });
 
+type Revision = Pick<Run, 'spec' | 'lane' | 'repository' | 'ref' | 'sha' | 'delivery'>;
+
+const OF_OPEN = sql`b.closed_at is null`;
+
 const OPEN = sql`select run_id, spec, lane, key, closes_at, bytes,
     (select count(*) from batch_deliveries d where d.batch = batches.run_id) as events
   from batches where closed_at is null`;
@@ -42,6 +47,26 @@ export function createBatches(db: Db) {
 
     /** Every one that gathers events, the one that ends first before the others. */
     gathering: (most: number) => gathering.all`${OPEN} order by closes_at, run_id limit ${most}`,
+
+    /** The runs that gather events of this spec in this lane, and are no newer than `sequence`, in their order. */
+    openUpTo: (spec: string, lane: string, sequence: number) =>
+      column<string>`select b.run_id from batches b join runs r on r.id = b.run_id
+        where ${OF_OPEN} and b.spec = ${spec} and b.lane = ${lane} and r.seq <= ${sequence} order by r.seq`,
+
+    /** The revision that a delivery after `delivery` has brought to the ref, in a batch of the spec and lane that is open. */
+    newerRevision: ({ spec, lane, repository, ref, delivery }: Revision) =>
+      value<string>`select r.sha from batches b join runs r on r.id = b.run_id
+        join deliveries d on d.id = r.delivery
+        where ${OF_OPEN} and b.spec = ${spec} and b.lane = ${lane} and r.repository = ${repository} and r.ref = ${ref}
+        and d.seq > (select own.seq from deliveries own where own.id = ${delivery})
+        order by d.seq desc limit 1`,
+
+    /** Gives a revision to all batches of the spec and lane that are open and have another of the same ref. */
+    async moveOpen({ spec, lane, repository, ref, sha }: Revision): Promise<void> {
+      await change`update runs set sha = ${sha}
+        where id in (select b.run_id from batches b where ${OF_OPEN} and b.spec = ${spec} and b.lane = ${lane})
+        and repository = ${repository} and ref = ${ref} and sha <> ${sha}`;
+    },
 
     async begin(batch: Omit<OpenBatch, 'events' | 'bytes'>): Promise<void> {
       await change`insert into batches ${values([mapping.write({ ...batch, bytes: 0 })])}`;

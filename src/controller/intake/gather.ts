@@ -31,7 +31,7 @@ export interface Taken {
  * time is over (`Transitions.hold`) or when it is full. Nothing changes for an event that a batch of the spec has already (G2).
  */
 export async function gather(
-  transitions: Pick<Transitions, 'create' | 'apply' | 'hold'>,
+  transitions: Pick<Transitions, 'create' | 'endGathering'>,
   tables: Tables,
   event: Gathered,
 ): Promise<Taken> {
@@ -43,6 +43,8 @@ export async function gather(
   const bytes = await tables.batches.sizeOf(delivery);
   const open = await tables.batches.open(spec, lane, key);
   const run = open && (await tables.runs.get(open.run));
+  // Batches of a lane go on in the order in which they began: none may be left behind by the revision of one before it.
+  const newer = await tables.batches.newerRevision(planned);
   if (open === undefined || run === undefined) return await begin();
   const isFull = open.events > 0 && open.bytes + bytes > MOST_BYTES;
   if (isFull || now >= open.closesAt || run.specDigest !== planned.specDigest) {
@@ -58,20 +60,23 @@ export async function gather(
       return { changed: made, note: undefined };
     }
     const closesAt = now + batch.windowMs;
-    const waiting = blockedAsMade(planned, reasonOf(1, batch, closesAt));
+    const sha = newer ?? planned.sha;
+    const waiting = blockedAsMade({ ...planned, sha }, reasonOf(1, batch, closesAt));
     const made = await transitions.create(tables, { ...waiting, batch: planned.id }, loaded);
     if (made.length === 0) return { changed: [], note: undefined };
     await tables.batches.begin({ run: planned.id, spec, lane, key, closesAt });
     await tables.gates.lookAt(planned.id, closesAt);
     await tables.batches.add(planned.id, spec, delivery, bytes);
+    if (newer === undefined) await tables.batches.moveOpen(planned);
     return { changed: made, note: noteOf(1, planned.id) };
   }
 
   async function join(gathering: Run, count: number, closesAt: number): Promise<Taken> {
     const isNewest =
       late === undefined && !(await tables.batches.cameBefore(delivery, gathering.delivery));
-    const { repository, ref, branch, tag, sha } = planned;
-    const revision = { repository, ref, branch, tag, sha, event: planned.event, delivery };
+    const { repository, ref, branch, tag, event: kind } = planned;
+    const sha = newer ?? planned.sha;
+    const revision = { repository, ref, branch, tag, sha, event: kind, delivery };
     const next = {
       ...gathering,
       ...(isNewest ? revision : {}),
@@ -79,15 +84,14 @@ export async function gather(
     };
     await tables.runs.move(next);
     await tables.batches.add(gathering.id, spec, delivery, bytes);
+    if (isNewest && newer === undefined) await tables.batches.moveOpen(planned);
     const changed = count < batch.most ? [next] : await endBatch(next);
     return { changed, note: noteOf(count, gathering.id) };
   }
 
   async function endBatch(gathering: Run): Promise<Run[]> {
     // What has ended otherwise has closed its batch.
-    if (!isGathering(gathering)) return [];
-    const queued = await transitions.apply(tables, gathering, { type: 'unblock' });
-    return await transitions.hold(tables, queued);
+    return isGathering(gathering) ? await transitions.endGathering(tables, gathering) : [];
   }
 }
 

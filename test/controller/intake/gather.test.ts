@@ -171,10 +171,41 @@ for (const [engine, open] of bothEngines()) {
       await take('d1', { key: 'eu' });
       await take('d2', { key: 'us' });
       await take('d3', { key: 'eu' });
+      assert.equal((await runs()).length, 2);
+    });
+
+    test('a batch deploys the newest revision that an event of another key has brought to the branch, so that it does not come late', async (t) => {
+      const { take, runs } = await createFixture(t, open);
+      const shas = async () => (await runs()).map(({ sha, delivery }) => [sha, delivery]);
+      await take('d1', { key: 'eu' });
+      await take('d3', { key: 'us' });
+      await take('d4', { key: 'eu' });
+      await take('d2', { key: 'us' });
+      assert.deepEqual(await shas(), [
+        [SHA.d4, 'd4'],
+        [SHA.d4, 'd3'],
+      ]);
+      const other = await createFixture(t, open);
+      await other.take('d4', { key: 'eu' });
+      await other.take('d2', { key: 'us' });
       assert.deepEqual(
-        (await runs()).map(({ sha }) => sha),
-        [SHA.d3, SHA.d2],
+        (await other.runs()).map(({ sha }) => sha),
+        [SHA.d4, SHA.d4],
       );
+    });
+
+    test('a full batch goes on at once, after those of other keys that began before it, which end', async (t) => {
+      const { take, runs, store } = await createFixture(t, open, { batch: { ...BATCH, most: 2 } });
+      await take('d1', { key: 'eu' });
+      await take('d2', { key: 'us' });
+      const { changed } = await take('d3', { key: 'us' });
+      const [eu, us] = await runs();
+      assert.deepEqual([eu?.state, us?.state], ['queued', 'queued']);
+      assert.deepEqual(
+        changed.map(({ id }) => id),
+        [us?.id, eu?.id],
+      );
+      assert.equal((await store.runs.nextRunnable(0))?.id, eu?.id);
     });
 
     test('GitHub hears of a batch when it ends, of the revision that it has then alone', async (t) => {
@@ -222,14 +253,14 @@ for (const [engine, open] of bothEngines()) {
       assert.equal((await runs())[0]?.state, 'cancelled');
     });
 
-    test('a replay by hand has a run of its own at once', async (t) => {
+    test('a replay by hand has a run of its own at once, after what gathers, which ends', async (t) => {
       const { take, runs } = await createFixture(t, open);
       await take('d1');
       await take('d2', { cause: 'replay' });
       assert.deepEqual(
         (await runs()).map(({ state, batch }) => [state, batch !== undefined]),
         [
-          ['blocked', true],
+          ['queued', true],
           ['queued', false],
         ],
       );
