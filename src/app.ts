@@ -13,6 +13,7 @@ import { openStore } from './app/open-store.ts';
 import { outputsKey } from './app/kept-keys.ts';
 import { settingsOf } from './app/settings.ts';
 import { openSources } from './app/sources.ts';
+import { wakeLoops } from './app/wake-loops.ts';
 import { createBacktest } from './controller/operator/backtest.ts';
 import { createDeploy } from './controller/operator/deploy.ts';
 import { createExpire } from './controller/maintenance/expire.ts';
@@ -58,9 +59,7 @@ import { createSeal } from './lib/seal.ts';
 import { createFetch } from './lib/way-out.ts';
 import { followersOf } from './model/chain.ts';
 import { isLaneOfOthers } from './model/pause.ts';
-import { sameRepository } from './model/event.ts';
 import type { News } from './model/news.ts';
-import { hasEnded, type Run } from './model/run.ts';
 import { createExecute } from './runs/execute.ts';
 import { createOrdering } from './runs/ordering/ordering.ts';
 import { createRender } from './runs/render-callback.ts';
@@ -105,7 +104,6 @@ export async function startApp(deps: {
   const { databaseUrl, deployments } = config;
   const clock = systemClock;
   const news = createBroadcast<News>();
-  const ended = createBroadcast<Run>();
   const shell = await findShell();
   const scratchDirectory = scratchIn(config.dataDir);
   await makeDataDirectory(config, logger);
@@ -168,7 +166,6 @@ export async function startApp(deps: {
         store,
         feedback: config.github.auth?.kind,
         clock,
-        onCallbacks: () => feedback.wake(),
       }),
     clock,
     logger,
@@ -186,7 +183,6 @@ export async function startApp(deps: {
     servers: config.servers,
     followersOf: (spec) => followersOf(spec, catalog.current().specs),
     sharesLane: (run) => isLaneOfOthers(run, catalog.current().specs),
-    onEnd: (run) => ended.publish(run),
     failpoint,
   });
   // What is set for this process goes before what stands beside the specs.
@@ -198,7 +194,7 @@ export async function startApp(deps: {
   const ask = createAsk({ targets, fetch: outside });
   const seal = createSeal(await outputsKey(config.dataDir));
   const plans = createPlanFiles(join(config.dataDir, 'plans'), seal);
-  ended.subscribe((run) => {
+  transitions.ended.subscribe((run) => {
     if (run.startedAt === undefined) return;
     plans.removeOf(run.id).catch((error: unknown) => {
       logger.warn({ run: run.id, error: describeError(error) }, 'plan cannot be removed');
@@ -290,7 +286,6 @@ export async function startApp(deps: {
       transitions,
       specOf,
       clock,
-      onCallbacks: () => feedback.wake(),
     });
   const operate = operateOn(store);
   const deployOn = (on: Store) =>
@@ -327,14 +322,9 @@ export async function startApp(deps: {
     leaseMs: config.leaseMs,
     clock,
     logger,
-    onCallbacks: () => feedback.wake(),
   });
   const intake = createIntake({
     whyNoPlan: createWhyNoPlan({ home, canTell: config.github.auth !== undefined }),
-    onPull: () => {
-      planner.wake();
-      teardowns.wake();
-    },
     stepsApart: stepUser !== undefined,
     store,
     catalog,
@@ -351,7 +341,6 @@ export async function startApp(deps: {
       specOf,
       mayDo,
       clock,
-      onCallbacks: () => feedback.wake(),
     }),
     commented: createCommented({
       store,
@@ -363,7 +352,6 @@ export async function startApp(deps: {
       pullRequest: createReadPullRequest({ github, clock }),
       mayDo,
       clock,
-      onCallbacks: () => feedback.wake(),
     }),
     apiUrl: config.github.apiUrl,
     leaseMs: config.leaseMs,
@@ -378,25 +366,24 @@ export async function startApp(deps: {
     catalog,
     clock,
   });
-  const chains = createChainLoop({ store, onAccepted: () => intake.wake(), clock, logger });
+  const chains = createChainLoop({ store, clock, logger });
   const teardowns = createTeardownLoop({
     store,
     catalog,
-    onAccepted: () => intake.wake(),
     clock,
     logger,
   });
-  news.subscribe((item) => {
-    if (item.kind !== 'run') return;
-    if (hasEnded(item.state)) chains.wake();
-    feedback.wake();
-    runner.wake();
-    if (item.state === 'running') runner.look(item.run);
-  });
-  catalog.onChange(() => intake.wake());
-  news.subscribe((item) => {
-    if (item.kind !== 'delivery' || deployments.kind !== 'github') return;
-    if (sameRepository(item.repository ?? '', deployments.repository)) specSource?.wake();
+  wakeLoops({
+    store,
+    news,
+    catalog,
+    intake,
+    runner,
+    feedback,
+    planner,
+    teardowns,
+    chains,
+    specs: home && specSource && { repository: home.repository, source: specSource },
   });
 
   const missed = lookForMissed({
@@ -408,7 +395,6 @@ export async function startApp(deps: {
     holder,
     clock,
     logger,
-    onAccepted: () => intake.wake(),
   });
   const tidy = createTidy({
     store,
@@ -431,7 +417,6 @@ export async function startApp(deps: {
   const schedules = createSchedules({
     store,
     catalog,
-    onAccepted: () => intake.wake(),
     clock,
     logger,
   });
@@ -489,7 +474,7 @@ export async function startApp(deps: {
     clock,
     logger,
     news,
-    ended,
+    ended: transitions.ended,
   });
   // Before the loops: when the address is taken, nothing is under way yet.
   const url = await listen(http.server, config.host, config.port);

@@ -24,7 +24,6 @@ export function lookForMissed(deps: {
   catalog: Catalog;
   /** This process's name among those that share the store. */
   holder: string;
-  onAccepted: () => void;
   clock: Clock;
   logger: Logger;
 }): Leader | undefined {

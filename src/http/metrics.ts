@@ -28,7 +28,7 @@ export function createMetrics(deps: {
   catalog: Catalog;
   news: Broadcast<News>;
   /** Each run that this process has ended. */
-  ended: Broadcast<Run>;
+  ended: Pick<Broadcast<Run>, 'subscribe'>;
   budget: () => BudgetUsage[];
 }): Metrics {
   const { store } = deps;

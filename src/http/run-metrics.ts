@@ -17,7 +17,7 @@ const WAITS = [10, 60, 300, 1800];
  * of a spec that is loaded no more are removed. `ended` tells of each run that this process has ended.
  */
 export function runMetrics(
-  deps: { store: Store; catalog: Catalog; ended: Broadcast<Run> },
+  deps: { store: Store; catalog: Catalog; ended: Pick<Broadcast<Run>, 'subscribe'> },
   registers: Registry[],
 ): void {
   const { store, catalog } = deps;

@@ -27,7 +27,6 @@ import { access } from './access.ts';
 import { automationOperations } from './api/automation.ts';
 import { atAGlanceOperations } from './api/at-a-glance.ts';
 import { backtestOperations } from './api/backtest.ts';
-import { accessChange } from './auth/access-change.ts';
 import { createAuth } from './auth/index.ts';
 import { createPeopleViewers, type PeopleDeps } from './auth/people.ts';
 import { loginLinkOperations } from './api/login-links.ts';
@@ -126,7 +125,7 @@ export interface HttpDeps {
   logger: Logger;
   news: Broadcast<News>;
   /** Each run that this process has ended. */
-  ended: Broadcast<Run>;
+  ended: Pick<Broadcast<Run>, 'subscribe'>;
 }
 
 export interface HttpServer {
@@ -165,17 +164,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
   app.use(problems(logger));
   app.use(stopping.guard);
   const readBody = createReadBody({ clock, directory: deps.spoolDirectory });
-  const takeIn = createTakeIn({
-    accept: (delivery) => store.accept(delivery),
-    originalOf: async (id) => (await store.inbox.get(id))?.delivery.copyOf,
-    onAccepted(delivery) {
-      intake.accepted(delivery);
-      const change = accessChange(delivery);
-      if (change !== undefined) news.publish(change);
-    },
-    clock,
-    logger,
-  });
+  const takeIn = createTakeIn({ store, intake, news, clock, logger });
   const { authorities = [], header, listener } = deps.clientCertificates ?? {};
   const refusals = createRefusals({ clock, logger, metrics });
   const hookRefusals = createHookRefusals(clock);

@@ -1,8 +1,13 @@
+import type { Intake } from '../controller/intake/intake.ts';
+import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
 import { createDeadline } from '../lib/deadline.ts';
 import { describeError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { News } from '../model/news.ts';
 import type { IncomingDelivery } from '../store/inbox.ts';
+import type { Store } from '../store/index.ts';
+import { accessChange } from './auth/access-change.ts';
 import { ProblemError } from './problem.ts';
 
 /**
@@ -20,22 +25,28 @@ export type TakeIn = (
 ) => Promise<{ isNew: boolean; copyOf: string | undefined }>;
 
 export function createTakeIn(deps: {
-  accept: (delivery: IncomingDelivery) => Promise<boolean>;
-  /** Of which delivery this one is a copy. */
-  originalOf: (id: string) => Promise<string | undefined>;
-  onAccepted: (delivery: Omit<IncomingDelivery, 'payload'>) => void;
+  store: Pick<Store, 'accept' | 'inbox'>;
+  intake: Pick<Intake, 'accepted'>;
+  news: Pick<Broadcast<News>, 'publish'>;
   clock: Clock;
   logger: Logger;
 }): TakeIn {
+  const { store, intake, news } = deps;
   const within = createDeadline(deps.clock, STORE_WITHIN_MS);
 
-  async function store(
+  function tell(delivery: Omit<IncomingDelivery, 'payload'>): void {
+    intake.accepted(delivery);
+    const change = accessChange(delivery);
+    if (change !== undefined) news.publish(change);
+  }
+
+  async function wait(
     stored: Promise<boolean>,
     delivery: Omit<IncomingDelivery, 'payload'>,
   ): Promise<boolean> {
     const accepted = stored.then((isNew) => {
       // Also when the sender has been told otherwise by then: what is stored is worked on.
-      if (isNew) deps.onAccepted(delivery);
+      if (isNew) tell(delivery);
       return isNew;
     });
     try {
@@ -54,13 +65,13 @@ export function createTakeIn(deps: {
   }
 
   async function answer(stored: Promise<boolean>, delivery: Omit<IncomingDelivery, 'payload'>) {
-    const isNew = await store(stored, delivery);
-    return { isNew, copyOf: isNew ? undefined : await deps.originalOf(delivery.id) };
+    if (await wait(stored, delivery)) return { isNew: true, copyOf: undefined };
+    return { isNew: false, copyOf: (await store.inbox.get(delivery.id))?.delivery.copyOf };
   }
 
   return (delivery) => {
     // No function that waits for the disk has the payload: it would hold it that long.
     const { payload, ...rest } = delivery;
-    return answer(deps.accept({ ...rest, payload }), rest);
+    return answer(store.accept({ ...rest, payload }), rest);
   };
 }

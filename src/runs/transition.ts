@@ -1,4 +1,4 @@
-import type { Broadcast } from '../lib/broadcast.ts';
+import { createBroadcast, type Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
 import { MainsheetError } from '../lib/errors.ts';
 import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
@@ -90,6 +90,8 @@ export interface Transitions {
   note(tables: Tables, run: Run, text: string): Promise<void>;
   /** Tells the process about changes; call it after the transaction they were made in has committed. */
   announce(run: Run): void;
+  /** Each run that this process has ended and announced. News tells of those of other processes, too, and less of each. */
+  ended: Pick<Broadcast<Run>, 'subscribe'>;
 }
 
 export function createTransitions(deps: {
@@ -109,11 +111,10 @@ export function createTransitions(deps: {
   followersOf?: (spec: string) => readonly Follower[];
   /** Default: no other does. */
   sharesLane?: SharesLane;
-  /** Hears of each run that this process has ended, once that is on disk. */
-  onEnd?: (run: Run) => void;
   failpoint?: Failpoint;
 }): Transitions {
   const { store, specOf, clock, news, sharesLane, failpoint = noFailpoint } = deps;
+  const ended = createBroadcast<Run>();
 
   function serverOf({ repository }: Run): ServerType | undefined {
     const { server } = placeOf(repository, deps.servers ?? NONE) ?? {};
@@ -330,7 +331,7 @@ export function createTransitions(deps: {
 
   function announce(run: Run): void {
     news.publish({ kind: 'run', run: run.id, state: run.state, spec: run.spec });
-    if (hasEnded(run.state)) deps.onEnd?.(run);
+    if (hasEnded(run.state)) ended.publish(run);
   }
 
   return {
@@ -410,6 +411,7 @@ export function createTransitions(deps: {
       await add(tables, run.id, [checkOf(change, text)], run, []);
     },
     announce,
+    ended,
   };
 }
 

@@ -81,7 +81,8 @@ const SHOWN = sql.raw(
 
 export type Inbox = ReturnType<typeof createInbox>;
 
-export function createInbox(db: Db) {
+/** `filled` hears when there is a delivery to be worked on. */
+export function createInbox(db: Db, filled: () => void) {
   const { all, change, column, first, isThere, value } = queries(db);
   const claims = createClaims(db, 'deliveries', PENDING);
   const byId = (id: string, attempt?: number) => attemptOf(sql`id = ${id}`, attempt);
@@ -138,6 +139,7 @@ export function createInbox(db: Db) {
       const fresh = await insert(rows);
       const others = rows.filter(({ id }) => !fresh.has(id));
       if (others.length > 0) await noteCopies(db, others);
+      if (fresh.size > 0) filled();
       return fresh;
     },
 
@@ -255,9 +257,10 @@ export function createInbox(db: Db) {
 
     /** Makes a delivery that was given up pending again: git shows now what it names. Without a payload there is nothing to judge. */
     async reopen(id: string): Promise<void> {
-      await change`update deliveries
+      const opened = await change`update deliveries
         set state = 'pending', missing = null, processed_at = null, next_attempt_at = 0
         where id = ${id} and missing is not null and pruned_at is null`;
+      if (opened > 0) filled();
     },
 
     /** A delivery that was given up is not to be opened again. */

@@ -1,4 +1,5 @@
 import { sql, type RawBuilder } from 'kysely';
+import { createBroadcast, type Broadcast } from '../lib/broadcast.ts';
 import { noFailpoint, type Failpoint } from '../lib/failpoint.ts';
 import { createAudit } from './audit.ts';
 import { barrierOf, type Barrier } from './barrier.ts';
@@ -36,6 +37,9 @@ import { engineOf, type Db } from './query.ts';
 /** Every table's operations, on one connection or inside one transaction. */
 export type Tables = ReturnType<typeof createTables>;
 
+/** The tables in which loops find what they are to do. */
+export type WorkTable = 'inbox' | 'outbox' | 'plans' | 'previews';
+
 /** What is to be done in a transaction, with the tables that it is given and no others. It may be done twice, when the first time was undone. */
 export type Work<Result> = (tables: Tables) => Promise<Result>;
 
@@ -51,6 +55,11 @@ export interface Store extends Omit<Tables, 'repositories'>, ReturnType<typeof c
   atomically<Result>(work: Work<Result>): Promise<Result>;
   /** The same without waiting for the disk: for what is not heard of outside before `flushed`. */
   lazily<Result>(work: Work<Result>): Promise<Result>;
+  /**
+   * Tells of each table that this process has put work into, by whatever way but `accept`, once that is committed: a loop that is woken
+   * earlier would find nothing. Of what it accepts the caller knows more.
+   */
+  filled: Pick<Broadcast<WorkTable>, 'subscribe'>;
   /** Resolves when all that was committed before, by whatever way, is on the disk. */
   flushed: Barrier;
   /**
@@ -85,18 +94,26 @@ const KEEP = sql`release savepoint one`;
 export async function createStore(db: Db, failpoint: Failpoint = noFailpoint): Promise<Store> {
   await migrate(db);
   const engine = engineOf(db);
-  const tables = createTables(db);
+  const filled = createBroadcast<WorkTable>();
+  const tables = createTables(db, filled.publish);
+  const accepting = createInbox(db, () => undefined);
   const { flushed, committed, close } = barrierOf(db, engine);
   const probe = createProbe(db);
 
   async function inTransaction<Result>(
-    work: Work<Result>,
+    work: (tables: Tables, trx: Db) => Promise<Result>,
     ...settings: RawBuilder<unknown>[]
   ): Promise<Result> {
-    return await db.transaction().execute(async (trx) => {
+    const noted = new Set<WorkTable>();
+    const result = await db.transaction().execute(async (trx) => {
       if (engine === 'postgres') for (const setting of settings) await setting.execute(trx);
-      return await work(createTables(trx));
+      return await work(
+        createTables(trx, (table) => noted.add(table)),
+        trx,
+      );
     });
+    for (const table of noted) filled.publish(table);
+    return result;
   }
 
   async function lazily<Result>(work: Work<Result>): Promise<Result> {
@@ -117,11 +134,12 @@ export async function createStore(db: Db, failpoint: Failpoint = noFailpoint): P
     ...createOthers(db),
     engine,
     flushed,
+    filled,
     lazily,
     accept: createGroupCommit(
       async (group) => {
         failpoint('accept.before');
-        return await tables.inbox.store(group);
+        return await accepting.store(group);
       },
       async () => {
         // On PostgreSQL the statement itself has waited.
@@ -140,9 +158,7 @@ export async function createStore(db: Db, failpoint: Failpoint = noFailpoint): P
       return await Promise.allSettled(group.map(lazily));
     },
     async inOrder<Result>(group: readonly Work<Result>[], enoughMs: number) {
-      return await db.transaction().execute(async (trx) => {
-        if (engine === 'postgres') await NOT_WAITING.execute(trx);
-        const own = createTables(trx);
+      return await inTransaction(async (own, trx) => {
         const done: Result[] = [];
         const until = performance.now() + enoughMs;
         for (const work of group) {
@@ -159,7 +175,7 @@ export async function createStore(db: Db, failpoint: Failpoint = noFailpoint): P
           await KEEP.execute(trx);
         }
         return { done };
-      });
+      }, NOT_WAITING);
     },
     async atomically(work) {
       if (engine === 'postgres') return await inTransaction(work);
@@ -178,12 +194,12 @@ export async function createStore(db: Db, failpoint: Failpoint = noFailpoint): P
   };
 }
 
-function createTables(db: Db) {
+function createTables(db: Db, fill: (table: WorkTable) => void) {
   return {
-    inbox: createInbox(db),
+    inbox: createInbox(db, () => fill('inbox')),
     runs: createRuns(db),
     steps: createSteps(db),
-    outbox: createOutbox(db),
+    outbox: createOutbox(db, () => fill('outbox')),
     leases: createLeases(db),
     logs: createLogs(db),
     environments: createEnvironments(db),
@@ -198,8 +214,8 @@ function createTables(db: Db) {
     installations: createInstallations(db),
     gates: createGates(db),
     chains: createChains(db),
-    plans: createPlans(db),
-    previews: createPreviews(db),
+    plans: createPlans(db, () => fill('plans')),
+    previews: createPreviews(db, () => fill('previews')),
     batches: createBatches(db),
     sessions: createSessions(db),
   };

@@ -57,7 +57,8 @@ export interface NewCallback {
   delayMs?: number | undefined;
 }
 
-export function createOutbox(db: Db) {
+/** `filled` hears when there is something to be sent. */
+export function createOutbox(db: Db, filled: () => void) {
   const { change, isThere, value } = queries(db);
   const read = entries.of(db);
 
@@ -98,9 +99,13 @@ export function createOutbox(db: Db) {
   }
 
   /** Still a repetition: what was given up may have arrived, and a Deployment is then looked for before it is made. */
-  const revive = (which: Sql, now: number) =>
-    change`update outbox set state = 'pending', attempts = 1, next_attempt_at = ${now}, finished_at = null
+  async function revive(which: Sql, now: number): Promise<number> {
+    const revived = await change`update outbox
+      set state = 'pending', attempts = 1, next_attempt_at = ${now}, finished_at = null
       where state = 'dead' and ${which}`;
+    if (revived > 0) filled();
+    return revived;
+  }
 
   return {
     ...createOutboxClaims(db, entries.read),
@@ -130,6 +135,7 @@ export function createOutbox(db: Db) {
         }),
       );
       await change`insert into outbox ${values(rows)}`;
+      filled();
     },
 
     /**

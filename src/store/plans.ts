@@ -25,8 +25,8 @@ const mapping = createMapping<ClaimedPlan>({
 /** As what the outbox knows the callbacks of a plan, which belong to no run. */
 export const planKey = (id: string): string => `plan:${id}`;
 
-/** The pull requests that plans are made of, each with its newest state. */
-export function createPlans(db: Db) {
+/** The pull requests that plans are made of, each with its newest state. `filled` hears when one is to be planned. */
+export function createPlans(db: Db, filled: () => void) {
   const { value } = queries(db);
   const claims = createClaims(db, 'plans', sql`due_at is not null`);
   const mine = ({ id, attempts }: ClaimedPlan) => attemptOf(sql`id = ${id}`, attempts);
@@ -47,12 +47,14 @@ export function createPlans(db: Db) {
         noted_at: now,
         due_at: isReady ? now : null,
       };
-      return await value<string>`insert into plans ${values([row])}
+      const known = await value<string>`insert into plans ${values([row])}
         on conflict (repository, number) do update set pull = excluded.pull,
           changed_at = excluded.changed_at, noted_at = excluded.noted_at, due_at = excluded.due_at,
           attempts = plans.attempts + 1, failures = 0, lease_until = 0
         where excluded.changed_at >= plans.changed_at
         returning id`;
+      if (known !== undefined && isReady) filled();
+      return known;
     },
 
     /** Takes the one that has been due for the longest time, and keeps it for `leaseMs`. */

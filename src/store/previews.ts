@@ -31,8 +31,10 @@ export interface Preview extends PreviewKey {
 
 const mapping = createMapping<Preview>({ flags: ['fork'] });
 
-/** The previews of pull requests. Callers of `note` hold the lock of pauses, so that no two of them count at once. */
-export function createPreviews(db: Db) {
+/**
+ * The previews of pull requests. Callers of `note` hold the lock of pauses, so that no two of them count at once. `filled` hears when
+ * one may be due. */
+export function createPreviews(db: Db, filled: () => void) {
   const { all: rowsOf, change, value } = queries(db);
   const { all, first } = mapping.of(db);
   const isOf = ({ spec, repository, number }: PreviewKey) =>
@@ -45,6 +47,7 @@ export function createPreviews(db: Db) {
     async note(preview: Preview): Promise<void> {
       const row = mapping.write({ ...preview, repository: preview.repository.toLowerCase() });
       await change`insert into previews ${inPlace(['spec', 'repository', 'number'], [row])}`;
+      filled();
     },
 
     /** How many of a spec there are, but for that of one pull request. */

@@ -70,7 +70,6 @@ export async function startServer(
   });
   const intake = createIntake({
     whyNoPlan: () => 'no plans here',
-    onPull: () => undefined,
     rollBack: () => assert.fail('nothing is rolled back here'),
     pressed: () => assert.fail('nothing is pressed here'),
     commented: () => assert.fail('nothing is commented here'),
@@ -92,7 +91,6 @@ export async function startServer(
     transitions,
     specOf,
     clock,
-    onCallbacks: () => {},
   });
   const person = { name: 'A', email: 'a@example.com' };
   const deploy = createDeploy({

@@ -194,6 +194,8 @@ test('when its callbacks cannot be written a run does not change, nor what is de
 
 test('every change of a run is told in order, and success is what is deployed', async (t) => {
   const { store, transitions, create, heard } = await setUp(t);
+  const ends: Run[] = [];
+  transitions.ended.subscribe((run) => ends.push(run));
   await create('r1');
   const running = await transitions.commit(await get(store, 'r1'), { type: 'start' });
   const outputs = { url: 'https://shop.example' };
@@ -213,6 +215,7 @@ test('every change of a run is told in order, and success is what is deployed', 
     heard.map((item) => 'state' in item && item.state),
     ['running', 'succeeded'],
   );
+  assert.deepEqual(ends, [ended]);
 });
 
 test('a run that is taken up again tells nothing, because nothing changed', async (t) => {

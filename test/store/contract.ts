@@ -2,6 +2,7 @@ import { describe } from 'node:test';
 import type { Store } from '../../src/store/index.ts';
 import { atomicallyContract } from './contract/atomically.ts';
 import { deployedContract } from './contract/deployed.ts';
+import { filledContract } from './contract/filled.ts';
 import { githubWritesContract } from './contract/github-writes.ts';
 import { hooksContract } from './contract/hooks.ts';
 import { inboxContract } from './contract/inbox.ts';
@@ -39,6 +40,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     recoveryContract(withStore);
     repositoriesContract(withStore);
     atomicallyContract(withStore);
+    filledContract(withStore);
     sessionsContract(withStore);
     hooksContract(withStore);
     retentionContract(withStore);

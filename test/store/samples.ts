@@ -1,5 +1,6 @@
 import type { StatusCallback } from '../../src/callbacks/status.ts';
 import type { IncomingDelivery } from '../../src/store/inbox.ts';
+import type { PulledEvent } from '../../src/store/plans.ts';
 import type { Preview } from '../../src/store/previews.ts';
 import { newRun, type NewRun } from '../../src/model/run.ts';
 
@@ -48,6 +49,25 @@ export function sampleStatus(state: StatusCallback['state']): StatusCallback {
     state,
     description: state,
     targetUrl: undefined,
+  };
+}
+
+/** Pull request 12, ready to be planned. */
+export function samplePull(more: Partial<PulledEvent> = {}): PulledEvent {
+  return {
+    kind: 'pull_request',
+    repository: 'Acme/Shop',
+    number: 12,
+    isReady: true,
+    isClosed: false,
+    base: 'main',
+    head: 'a'.repeat(40),
+    headBranch: 'feature',
+    headRepository: 'acme/shop',
+    title: '',
+    defaultBranch: 'main',
+    changedAt: 1,
+    ...more,
   };
 }
 

@@ -67,8 +67,6 @@ export function createIntake(deps: {
   whyNoPlan: WhyNoPlan;
   /** Whether steps run as another user than Mainsheet itself. Default: no. */
   stepsApart?: boolean;
-  /** Called when a pull request is to be planned, or not any more. */
-  onPull: () => void;
   /** GitHub's API, without a slash at the end. */
   apiUrl: string;
   /** A delivery that a process took and stopped renewing is free again after this, in milliseconds. */

@@ -56,8 +56,6 @@ export function createProcessDelivery(deps: {
   makeRuns: MakeRuns;
   pressed: Pressed;
   commented: Commented;
-  /** Called when a pull request is to be planned, or not any more. */
-  onPull: () => void;
   /** GitHub's API, without a slash at the end. */
   apiUrl: string;
   announce: Announce;
@@ -183,7 +181,6 @@ export function createProcessDelivery(deps: {
     failpoint('intake.before');
     if (together === undefined) {
       tell(await store.lazily(own));
-      if (judged.event.kind === 'pull_request') deps.onPull();
     } else {
       const others = together.following.map((one) => behind(one, together, signal));
       await recordInOrder([own, ...others], signal);

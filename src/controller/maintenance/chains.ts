@@ -18,7 +18,6 @@ const MOST = 50;
  */
 export function createChainLoop(deps: {
   store: Pick<Store, 'chains' | 'lazily'>;
-  onAccepted: () => void;
   clock: Clock;
   logger: Logger;
 }): Loop {
@@ -35,7 +34,6 @@ export function createChainLoop(deps: {
     if (said === undefined) return;
     const { run, spec } = chain;
     logger.info({ run, spec, ...said }, 'a run has started another spec, or was not to');
-    if ('delivery' in said) deps.onAccepted();
   }
 
   return createLoop({ name: 'chains', turn, pollMs: POLL_MS, logger });

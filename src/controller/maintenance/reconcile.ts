@@ -36,7 +36,6 @@ export function createReconcile(deps: {
   mirrors: Pick<Mirrors, 'heads' | 'isAncestor' | 'commit' | 'standing' | 'resolveTag'>;
   catalog: Pick<Catalog, 'current'>;
   intervalMs: number;
-  onAccepted: () => void;
   clock: Clock;
   logger: Logger;
 }): Reconcile {
@@ -110,7 +109,6 @@ export function createReconcile(deps: {
     if (!isNew || found === undefined) return;
     const fields = { delivery: found.id, repository, ref, before, sha: after };
     logger.info(fields, 'push found by looking');
-    deps.onAccepted();
   }
 
   async function describe(move: BranchMove, signal: AbortSignal): Promise<IncomingDelivery> {

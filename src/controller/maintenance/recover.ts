@@ -40,8 +40,6 @@ export function createRecover(deps: {
   publicUrl: string | undefined;
   /** The webhook's; the first is the one that GitHub signs with. */
   secrets: readonly string[];
-  /** Called when something was taken in. */
-  onAccepted: () => void;
   clock: Clock;
   logger: Logger;
 }): Recover {
@@ -124,9 +122,9 @@ export function createRecover(deps: {
   async function accept(hook: Hook, [{ guid, event }]: Attempts, read: Readable): Promise<void> {
     const { payload, described, digest } = read;
     const incoming = { id: guid, event, ...described, payload, digest, receivedAt: clock.now() };
-    if (!(await store.accept(incoming))) return;
+    const stored = await store.atomically(({ inbox }) => inbox.store([incoming]));
+    if (!stored.has(guid)) return;
     logger.info({ hook: hook.name, delivery: guid, event }, 'delivery recovered');
-    deps.onAccepted();
   }
 
   /** Once for each delivery: every look comes across it until GitHub has forgotten it. */

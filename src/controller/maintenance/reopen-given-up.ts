@@ -16,7 +16,6 @@ export type ReopenGivenUp = (signal: AbortSignal) => Promise<void>;
 export function createReopenGivenUp(deps: {
   store: Pick<Store, 'inbox'>;
   mirrors: Pick<Mirrors, 'standing' | 'resolveTag'>;
-  onAccepted: () => void;
   clock: Clock;
   logger: Logger;
 }): ReopenGivenUp {
@@ -47,7 +46,6 @@ export function createReopenGivenUp(deps: {
         if (isThere !== true) continue;
         await store.inbox.reopen(id);
         logger.info({ delivery: id, repository, ref }, 'what a delivery names is there by now');
-        deps.onAccepted();
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof RetryableError) away.add(repository);

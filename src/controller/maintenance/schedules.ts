@@ -20,7 +20,6 @@ const LATE_MS = 2 * 60_000;
 export function createSchedules(deps: {
   store: Pick<Store, 'cursors' | 'lazily'>;
   catalog: Pick<Catalog, 'current'>;
-  onAccepted: () => void;
   clock: Clock;
   logger: Logger;
 }): (signal: AbortSignal) => Promise<void> {
@@ -45,7 +44,6 @@ export function createSchedules(deps: {
     if (isSkipped) logger.warn(fields, 'scheduled time was missed, and is skipped');
     if (id === undefined) return;
     logger.info({ ...fields, delivery: id }, 'scheduled time has come');
-    deps.onAccepted();
   }
 
   /** Where the clock was ahead when a time was noted, another may come before that one. */

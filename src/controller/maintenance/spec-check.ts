@@ -20,8 +20,6 @@ export function createTellSpecs(deps: {
   path: string;
   feedback: 'app' | 'token' | undefined;
   clock: Clock;
-  /** Called when something is to be sent. */
-  onCallbacks: () => void;
 }): TellSpecs {
   const { store, repository, clock } = deps;
   // As what the outbox knows these: they belong to no run.
@@ -30,15 +28,13 @@ export function createTellSpecs(deps: {
   return async (sha, problems) => {
     if (deps.feedback !== 'app') return;
     const check = checkOf(deps, sha, problems);
-    const isNew = await store.lazily(async ({ outbox }) => {
+    await store.lazily(async ({ outbox }) => {
       const last = (await outbox.ofRun(key)).at(-1)?.callback as SpecCheckCallback | undefined;
       const isSaid = last?.sha === sha && last.text === check.text;
-      if (isSaid || (problems.length === 0 && last?.conclusion !== 'failure')) return false;
+      if (isSaid || (problems.length === 0 && last?.conclusion !== 'failure')) return;
       await outbox.forgetEnded(key);
       await outbox.add(key, [toEntry(check)], clock.now());
-      return true;
     });
-    if (isNew) deps.onCallbacks();
   };
 }
 

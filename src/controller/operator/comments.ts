@@ -44,8 +44,6 @@ export function createCommented(deps: {
   pullRequest: ReadPullRequest;
   mayDo: MayDo;
   clock: Clock;
-  /** Called when an answer is to be sent. */
-  onCallbacks: () => void;
 }): Commented {
   const { store, clock } = deps;
 
@@ -126,7 +124,6 @@ export function createCommented(deps: {
         }
         await close(tables, { reaction: 'confused', text: plain(summary), summary }, undefined);
       });
-      deps.onCallbacks();
       return summary;
     }
 
@@ -227,9 +224,7 @@ export function createCommented(deps: {
         return await refuse(why, false);
       }
       try {
-        const said = await act();
-        deps.onCallbacks();
-        return `@${event.by} asked to ${said}`;
+        return `@${event.by} asked to ${await act()}`;
       } catch (error) {
         if (!(error instanceof TerminalError)) throw error;
         // The gates have written down themselves whom they refuse.

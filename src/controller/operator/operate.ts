@@ -76,8 +76,6 @@ export function createOperate(deps: {
   transitions: Transitions;
   specOf: SpecReader;
   clock: Clock;
-  /** Called when callbacks are to be sent that no change of a run tells of. */
-  onCallbacks: () => void;
 }): Operate {
   const { store, transitions, clock } = deps;
   const isOwn = (tables: Tables) => createIsOwn(deps.catalog, tables.repositories);
@@ -283,17 +281,14 @@ export function createOperate(deps: {
         const detail = whole ? 'and all others of its target' : '';
         await record(tables, actor, 'outbox.retry', `${entry}`, detail);
       });
-      deps.onCallbacks();
     },
 
     async resendAll(actor) {
-      const count = await store.atomically(async (tables) => {
+      return await store.atomically(async (tables) => {
         const revived = await tables.outbox.reviveAll(clock.now());
         await record(tables, actor, 'outbox.retry', 'all', `${revived} callbacks`);
         return revived;
       });
-      deps.onCallbacks();
-      return count;
     },
   };
 }

@@ -34,8 +34,6 @@ export function createPressed(deps: {
   specOf: SpecReader;
   mayDo: MayDo;
   clock: Clock;
-  /** Called when a check run is to say something. */
-  onCallbacks: () => void;
 }): Pressed {
   const { store, transitions, clock } = deps;
 
@@ -85,7 +83,6 @@ export function createPressed(deps: {
         }
         await close(tables, summary);
       });
-      deps.onCallbacks();
       return summary;
     }
 
@@ -128,7 +125,6 @@ export function createPressed(deps: {
         for (const run of found.runs.slice(0, -1)) await act(run, store, login);
         const last = found.runs.at(-1) ?? first;
         await act(last, closing(last, summary), login);
-        deps.onCallbacks();
         return summary;
       } catch (error) {
         if (!(error instanceof TerminalError)) throw error;

@@ -32,8 +32,6 @@ export function createPlanner(deps: {
   leaseMs: number;
   clock: Clock;
   logger: Logger;
-  /** Called when something is to be sent. */
-  onCallbacks: () => void;
 }): Loop {
   const { store, clock, logger } = deps;
 
@@ -75,18 +73,16 @@ export function createPlanner(deps: {
 
   /** Undefined: there is nothing to say, unless something was said before. */
   async function tell(plan: ClaimedPlan, said: PlanText | undefined): Promise<void> {
-    const isNew = await store.lazily(async (tables) => {
-      if (!(await tables.plans.finish(plan))) return false;
+    await store.lazily(async (tables) => {
+      if (!(await tables.plans.finish(plan))) return;
       const key = planKey(plan.id);
       const earlier = await tables.outbox.ofRun(key);
       const wasTold = await tables.outbox.hasNumber(key);
       const text = said ?? (wasTold || earlier.length > 0 ? nothingText(plan.pull) : undefined);
-      if (text === undefined) return false;
+      if (text === undefined) return;
       await tables.outbox.forgetEnded(key);
       await add(tables, plan, text);
-      return true;
     });
-    if (isNew) deps.onCallbacks();
   }
 
   async function add(tables: Tables, { id, pull }: ClaimedPlan, said: PlanText): Promise<void> {

@@ -26,7 +26,6 @@ const GONE_MS = 60 * 60_000;
 export function createTeardownLoop(deps: {
   store: Pick<Store, 'previews' | 'lazily'>;
   catalog: Pick<Catalog, 'byName' | 'current'>;
-  onAccepted: () => void;
   clock: Clock;
   logger: Logger;
 }): Loop {
@@ -66,7 +65,6 @@ export function createTeardownLoop(deps: {
     const isBegun = await store.lazily((tables) => begin(tables, preview, delivery));
     if (!isBegun) return;
     logger.info({ spec, pull: number, reason, delivery }, 'a preview is taken down');
-    deps.onAccepted();
   }
 
   async function begin(tables: Tables, preview: Preview, delivery: string): Promise<boolean> {

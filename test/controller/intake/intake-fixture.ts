@@ -131,7 +131,6 @@ export async function createFixture(
   const flood = { size: 0, repository: 'acme/other' };
   const intake = createIntake({
     whyNoPlan: () => 'no plans here',
-    onPull: () => undefined,
     rollBack: () => assert.fail('nothing is rolled back here'),
     pressed: () => assert.fail('nothing is pressed here'),
     commented: () => assert.fail('nothing is commented here'),

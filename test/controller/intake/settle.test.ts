@@ -39,7 +39,6 @@ async function createFixture(t: TestContext) {
   const { logger, log } = recordLog();
   const intake = createIntake({
     whyNoPlan: () => 'no plans here',
-    onPull: () => undefined,
     store,
     rollBack: () => assert.fail('nothing is rolled back here'),
     pressed: () => assert.fail('nothing is pressed here'),

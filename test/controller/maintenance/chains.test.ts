@@ -64,8 +64,7 @@ for (const [engine, open] of bothEngines()) {
         async look(on: Pick<Store, 'chains' | 'lazily'> = store) {
           const stopping = new AbortController();
           const ending = { ...clock, now: () => (stopping.abort(), now) };
-          const onAccepted = () => undefined;
-          await createChainLoop({ store: on, onAccepted, clock: ending, logger: silentLogger }).run(
+          await createChainLoop({ store: on, clock: ending, logger: silentLogger }).run(
             stopping.signal,
           );
         },

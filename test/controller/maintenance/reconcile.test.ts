@@ -10,6 +10,7 @@ import type { Store } from '../../../src/store/index.ts';
 import { createFixture as createGit } from '../../git/fixture.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
 import { sampleDelivery } from '../../store/samples.ts';
+import { recordFilled } from '../../support/filled.ts';
 import { recordLog } from '../../support/log.ts';
 import { newStore } from '../../support/new-store.ts';
 import { until } from '../../support/until.ts';
@@ -54,13 +55,12 @@ async function createFixture(
     (one, index) => sampleLoaded({ name: `spec${index}`, on: ON, ...one }),
   );
   const { logger, log } = recordLog();
-  let woken = 0;
+  const filled = recordFilled(store);
   const reconcile = createReconcile({
     store,
     mirrors: git.mirrors,
     catalog: { current: () => ({ specs, problems: [], stale: false, loadedAt: 1 }) },
     intervalMs: 60_000,
-    onAccepted: () => (woken += 1),
     clock,
     logger,
     ...meddle(store, git.mirrors),
@@ -93,7 +93,7 @@ async function createFixture(
     stopping,
     reconcile,
     log,
-    woken: () => woken,
+    filled,
   };
 }
 
@@ -139,7 +139,7 @@ test('looks are an interval apart, up to a fifth more or less, and not always th
 });
 
 test('a repository that cannot be looked at keeps no other from being looked at', async (t) => {
-  const { look, found, commit, woken } = await createFixture(t, {
+  const { look, found, commit, filled } = await createFixture(t, {
     more: [{ repository: 'acme/gone' }],
   });
   await look();
@@ -149,7 +149,7 @@ test('a repository that cannot be looked at keeps no other from being looked at'
     (await found()).map(({ after }) => after),
     [sha],
   );
-  assert.equal(woken(), 1, 'the intake hears of it');
+  assert.deepEqual(filled, ['inbox'], 'the intake hears of it');
 });
 
 test('a repository that does not answer keeps no other from being looked at', async (t) => {

@@ -11,6 +11,7 @@ import { startStandIn, type Received, type Reply } from '../../github/stand-in.t
 import type { LoadedSpec } from '../../../src/model/deployment-spec.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
 import { sampleDelivery } from '../../store/samples.ts';
+import { recordFilled } from '../../support/filled.ts';
 import { recordLog } from '../../support/log.ts';
 import { newStore } from '../../support/new-store.ts';
 
@@ -86,7 +87,7 @@ async function createFixture(
   const { logger, log } = recordLog();
   const auth = { kind: 'token', token: 'ghp_x' } as const;
   const github = createGitHub({ apiUrl: standIn.url, auth, logger, clock: systemClock });
-  let woken = 0;
+  const filled = recordFilled(store);
   const recover = createRecover({
     store,
     github,
@@ -95,7 +96,6 @@ async function createFixture(
     },
     publicUrl: publicUrl ?? undefined,
     secrets: ['new', 'old'],
-    onAccepted: () => (woken += 1),
     clock: systemClock,
     logger,
   });
@@ -116,7 +116,7 @@ async function createFixture(
     /** How often a path was asked for that ends so. */
     asked: (end: string) =>
       standIn.requests.filter(({ path }) => path.replace(/\?.*/, '').endsWith(end)).length,
-    woken: () => woken,
+    filled,
     logged: (what: string) => log.filter(({ msg }) => msg === what).length,
   };
 }
@@ -153,7 +153,7 @@ test('of a webhook that is seen for the first time nothing old is taken', async 
 });
 
 test('what was missed is taken through all pages, oldest first, and once', async (t) => {
-  const { send, sent, recover, inbox, store, standIn, woken } = await createFixture(t);
+  const { send, sent, recover, inbox, store, standIn, filled } = await createFixture(t);
   await recover();
   send(1, 2, 3, 4, 5);
   sent.push(
@@ -164,7 +164,7 @@ test('what was missed is taken through all pages, oldest first, and once', async
   await recover();
   await recover();
   assert.deepEqual(await inbox(), ['g4', 'g1', 'g2', 'g3', 'g5']);
-  assert.equal(woken(), 4, 'the intake hears of each');
+  assert.deepEqual(filled, Array(4).fill('inbox'), 'the intake hears of each');
   assert.equal((await store.inbox.get('g2'))?.payload, '{"number":2}');
   const others = standIn.requests.filter(({ path }) => /\/hooks\/[^2]/.test(path));
   assert.deepEqual(others, [], 'they are not ours, or not in use');
@@ -271,12 +271,12 @@ test('a store that does not take a delivery ends the look there', async (t) => {
   const { send, recover, inbox, store, logged } = await createFixture(t);
   await recover();
   send(1000, 2000);
-  const { accept } = store;
-  store.accept = () => Promise.reject(new Error('the disk is full'));
+  const { atomically } = store;
+  store.atomically = () => Promise.reject(new Error('the disk is full'));
   await recover();
   assert.equal(logged('missed deliveries cannot be read'), 1);
   assert.equal(logged('delivery cannot be recovered yet'), 0);
-  store.accept = accept;
+  store.atomically = atomically;
   await recover();
   assert.deepEqual(await inbox(), ['g1000', 'g2000']);
 });

@@ -22,7 +22,6 @@ for (const [engine, open] of bothEngines()) {
   async function setUp(t: TestContext, feedback: 'app' | 'token' = 'app') {
     const store = await open(t);
     const clock = { now: () => 1000, elapsed: () => 1000, sleep: async () => undefined };
-    const onCallbacks = () => undefined;
     const create = () =>
       createTellSpecs({
         store,
@@ -30,7 +29,6 @@ for (const [engine, open] of bothEngines()) {
         path: 'prod/specs',
         feedback,
         clock,
-        onCallbacks,
       });
     return {
       store,

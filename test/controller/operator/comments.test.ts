@@ -46,7 +46,6 @@ for (const [engine, open] of bothEngines()) {
       const settings = { publicUrl: undefined, feedback: 'app' } as const;
       const transitions = createTransitions({ store, specOf, clock, news, ...settings });
       const people = { isMember: async () => false, committers: async () => [] };
-      const onCallbacks = () => undefined;
       let head = HEAD;
       let failing = false;
       const commented = createCommented({
@@ -67,7 +66,6 @@ for (const [engine, open] of bothEngines()) {
             transitions,
             specOf,
             clock,
-            onCallbacks,
           }),
         gatesOn: (on: Store) =>
           createGates({
@@ -111,7 +109,6 @@ for (const [engine, open] of bothEngines()) {
           return { allowed: login !== 'eve', permission, needed: 'write' };
         },
         clock,
-        onCallbacks,
       });
       let count = 0;
       return {

@@ -67,7 +67,6 @@ for (const [engine, open] of bothEngines()) {
           transitions,
           specOf,
           clock,
-          onCallbacks: () => undefined,
         });
       const people = { isMember: async () => false, committers: async () => [] };
       const permissions: Record<string, Permit['permission'] | 'away'> = {
@@ -104,7 +103,6 @@ for (const [engine, open] of bothEngines()) {
           return { allowed, permission, needed: 'write' };
         },
         clock,
-        onCallbacks: () => undefined,
       });
       let deliveries = 0;
       async function deliver(event: CheckEvent | MessagePressEvent) {

@@ -52,7 +52,6 @@ async function createFixture(t: TestContext, more: Partial<DeploymentSpec> = {})
     transitions,
     specOf,
     clock,
-    onCallbacks: () => undefined,
   });
 
   async function end(run: Run, how: 'succeeds' | 'fails'): Promise<Run> {

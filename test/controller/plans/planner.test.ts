@@ -54,7 +54,6 @@ async function setUp(t: TestContext, makePlan: MakePlan, feedback: 'app' | 'toke
     leaseMs: 60_000,
     clock,
     logger: silent,
-    onCallbacks: () => undefined,
   });
   const stopping = new AbortController();
   const running = planner.run(stopping.signal);

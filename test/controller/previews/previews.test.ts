@@ -95,7 +95,6 @@ for (const [engine, open] of bothEngines()) {
         const loop = createTeardownLoop({
           store,
           catalog,
-          onAccepted: () => undefined,
           clock: { ...clock, now: () => (stopping.abort(), time) },
           logger: silentLogger,
         });

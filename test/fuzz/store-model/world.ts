@@ -49,7 +49,6 @@ export function createWorld(store: Store, time: number): World {
     transitions,
     specOf: reader,
     clock: ticking,
-    onCallbacks: () => undefined,
   });
   return { store, transitions, operate, clock };
 }
