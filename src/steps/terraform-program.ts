@@ -66,15 +66,17 @@ export async function openTerraform(
 
 /** The first error that it names. A lock is told with who has it, and what to do. */
 function whatIsWrong(stderr: string, program: string): string {
-  const errors = [...stderr.matchAll(/^\W*Error: (.+)$/gm)].map(([, text = '']) => text.trim());
+  const errors = [...stderr.matchAll(/^[^\w\n]*Error: (.+)$/gm)].map(([, text = '']) =>
+    text.trim(),
+  );
   // Of init the first one says only that others follow.
   const error = errors.find((text) => !text.includes('encountered problems')) ?? errors[0];
   if (error === undefined) return '';
   if (!/acquiring the state lock/.test(error)) return `${error}, `;
-  const id = /^\W*ID:\s+(\S+)/m.exec(stderr)?.[1];
-  const who = /^\W*Who:\s+(.+)$/m.exec(stderr)?.[1]?.trim();
+  const id = /^[^\w\n]*ID:\s+(\S+)/m.exec(stderr)?.[1];
+  const who = /^[^\w\n]*Who:\s+(.+)$/m.exec(stderr)?.[1]?.trim();
   if (id === undefined || who === undefined) {
-    const why = /^\W*Error message: (.+)$/m.exec(stderr)?.[1]?.trim();
+    const why = /^[^\w\n]*Error message: (.+)$/m.exec(stderr)?.[1]?.trim();
     return `the state cannot be locked: ${why ?? error}, `;
   }
   return `the state is locked by ${who}: wait for its end, or if that is gone, free it: ${program} force-unlock ${id}; `;

@@ -295,6 +295,20 @@ Lock Info:
   assert.equal(missing.reason, 'there is no tofu on the PATH');
 });
 
+test('what a program prints is looked through in no more time than it took to print', async (t) => {
+  const bin = await mkdtemp(join(tmpdir(), 'mainsheet-terraform-'));
+  t.after(() => rm(bin, { recursive: true, force: true }));
+  const script = '#!/bin/sh\necho "Error: no room" >&2\nyes "" | head -n 100000 >&2\nexit 1\n';
+  await writeFile(join(bin, 'terraform'), script, { mode: 0o755 });
+  const { run } = await setUp(t, undefined, { path: `${bin}:/usr/bin:/bin` });
+  const before = process.cpuUsage();
+  const result = await run();
+  const { user } = process.cpuUsage(before);
+  assert.ok(result.outcome === 'failed');
+  assert.equal(result.reason, 'terraform init: no room, exit code 1');
+  assert.ok(user < 4_000_000, `${user} µs of CPU time`);
+});
+
 test('a cancelled step gives Terraform, and nothing that it has started, one SIGINT and the time to save its state', async (t) => {
   const bin = await mkdtemp(join(tmpdir(), 'mainsheet-terraform-'));
   t.after(() => rm(bin, { recursive: true, force: true }));

@@ -1,8 +1,10 @@
+import { isDeeperThan } from '../../lib/json.ts';
 import { html, type Content } from './html.ts';
 import { icon, type Frame } from './layout.ts';
 
 /** More of a payload is not easier to read; the API has all of it. */
 const MOST_SHOWN = 200_000;
+const MOST_LEVELS = 100;
 
 /** The headers that are kept of a request: JSON, an object of texts. */
 export function headersView(frame: Frame, headers: string | undefined): Content {
@@ -32,9 +34,11 @@ export function payloadView(frame: Frame, payload: string): Content {
 function laidOut(payload: string): string {
   if (payload.length > MOST_SHOWN) return payload;
   try {
-    return JSON.stringify(JSON.parse(payload), undefined, 2);
+    const value: unknown = JSON.parse(payload);
+    // Laid out, each line has the room of its level before it.
+    return isDeeperThan(MOST_LEVELS, value) ? payload : JSON.stringify(value, undefined, 2);
   } catch {
-    // Nested too deep to be written, or not whole.
+    // It is not whole.
     return payload;
   }
 }

@@ -86,23 +86,34 @@ test('a colour and a group that are open go on in the next block', async () => {
     'still\n::endgroup::\nend\n',
   );
   const { lines: next, start } = await index.block('r', 0, BLOCK);
-  const { text } = renderRows(0, next, start, true);
+  const { text } = await renderRows(0, next, start, true);
   assert.match(text, /^<details class="g"><summary class="l">.*Install &lt;b&gt; \(continued\)/);
   assert.match(text, /<span class="f1">still<\/span>.*<\/details>.*end/);
 });
 
-test('each line has the id that links name, and a group folds what is in it', () => {
+test('each line has the id that links name, and a group folds what is in it', async () => {
   const lines = ['::group::Deps', 'inside', '::endgroup::', 'after'].map((text, number) => ({
     number,
     at: 0,
     stream: 'stdout' as const,
     text,
   }));
-  const { text } = renderRows(1, lines, { style: PLAIN, group: undefined }, true);
+  const { text } = await renderRows(1, lines, { style: PLAIN, group: undefined }, true);
   assert.match(text, /<details class="g"><summary class="l" id="2\.1">.*inside.*<\/details>/);
   assert.match(text, /<\/details><div class="is-end" id="2\.3"><\/div><div class="l" id="2\.4">/);
-  const cut = (isEnd: boolean) =>
-    renderRows(1, lines.slice(0, 2), { style: PLAIN, group: undefined }, isEnd).text;
-  assert.match(cut(true), /<details class="g" open>.*inside/, 'a log that ends in it shows it');
-  assert.match(cut(false), /<details class="g"><summary/);
+  const cut = async (isEnd: boolean) =>
+    (await renderRows(1, lines.slice(0, 2), { style: PLAIN, group: undefined }, isEnd)).text;
+  assert.match(
+    await cut(true),
+    /<details class="g" open>.*inside/,
+    'a log that ends in it shows it',
+  );
+  assert.match(await cut(false), /<details class="g"><summary/);
+});
+
+test('of a line without an end the beginning is shown', async () => {
+  const text = `\u001B[31m${'x'.repeat(60_000)}`;
+  const line = { number: 0, at: 0, stream: 'stdout' as const, text };
+  const rows = await renderRows(0, [line], { style: PLAIN, group: undefined }, true);
+  assert.match(rows.text, /<span class="f1">x{49995}<\/span>…<\/span>/);
 });

@@ -20,10 +20,10 @@ export const PLAIN: TextStyle = {
 };
 
 const ESC = '\u001B';
-/** A change of style; any other control sequence; a title or a link, whose text stays; other escapes of two characters. */
+/** A change of style, which has a few numbers; any other control sequence; a title or a link, whose text stays; other escapes of two characters. */
 const ESCAPES =
   // oxlint-disable-next-line no-control-regex -- this is about control characters
-  /\u001B\[([\d;:]*)m|\u001B\[[0-?]*[ -/]*[@-~]?|\u001B\][^\u0007\u001B]*(?:\u0007|\u001B\\)?|\u001B[()#][^\n]?|\u001B[^[\]]?/g;
+  /\u001B\[([\d;:]{0,64})m|\u001B\[[0-?]*[ -/]*[@-~]?|\u001B\][^\u0007\u001B]*(?:\u0007|\u001B\\)?|\u001B[()#][^\n]?|\u001B[^[\]]?/g;
 /** Control characters, and those that turn the direction of what follows: a log must not read as what it does not say. */
 const HIDDEN = /[[\p{Cc}\p{Bidi_Control}]--\t]/gv;
 

@@ -1,8 +1,12 @@
 import { isoTime } from '../../../lib/clock.ts';
+import { createFairTurn } from '../../../lib/fair-turn.ts';
 import { escapeHtml, Html } from '../html.ts';
 import { renderLine } from './ansi.ts';
 import { groupOf } from './groups.ts';
 import type { BlockStart, LogLine } from './log-index.ts';
+
+/** UTF-16 units of a line that are shown: of more each page would be too large, and the raw log has them. */
+const LONGEST_LINE = 50_000;
 
 /** The number that people see of a step, and that links name: 0 for what is before the first. */
 export const shownStep = (index: number): number => index + 1;
@@ -15,26 +19,28 @@ interface GroupHead {
 
 /**
  * Lines as rows, each with the id `<step>.<line>` that links name. Groups are folded, but for the one that has not ended at the end
- * of the log: there it went wrong, or goes on. One that goes on from the block before is begun once more.
+ * of the log: there it went wrong, or goes on. One that goes on from the block before is begun once more. Other work has its turn between lines.
  */
-export function renderRows(
+export async function renderRows(
   step: number,
   lines: readonly LogLine[],
   start: BlockStart,
   isEndOfLog: boolean,
-): Html {
+): Promise<Html> {
   let { style } = start;
   let group: GroupHead | undefined =
     start.group === undefined ? undefined : { title: `${start.group} (continued)`, id: undefined };
   let before = '';
   let rows = '';
+  const fairTurn = createFairTurn();
   for (const line of lines) {
+    await fairTurn();
     const id = `${shownStep(step)}.${line.number + 1}`;
     const mark = groupOf(line.text);
     if (mark === undefined) {
-      const { html: text, after } = renderLine(line.text, style);
+      const { html: text, after } = renderLine(line.text.slice(0, LONGEST_LINE), style);
       style = after;
-      rows += row(id, line, text);
+      rows += row(id, line, line.text.length > LONGEST_LINE ? `${text}…` : text);
       continue;
     }
     before += inGroup(group, rows, false);

@@ -45,5 +45,5 @@ export async function rowsOf(
 ): Promise<Html> {
   const { lines, start } = await indexes.block(run, step, from);
   const all = (await indexes.count(run)).get(step)?.lines ?? 0;
-  return renderRows(step, lines, start, from + BLOCK >= all);
+  return await renderRows(step, lines, start, from + BLOCK >= all);
 }
