@@ -212,7 +212,7 @@ test('with a session key what is kept cannot be read without it, and keys can be
   const { state } = await button(cookie);
   assert.equal((await ask(`/setup/callback?code=the-code&state=${state}`, cookie)).status, 200);
   await ended;
-  assert.doesNotMatch(await readFile(file, 'utf8'), /PRIVATE KEY|4711/);
+  assert.doesNotMatch(await readFile(file, 'utf8'), /PRIVATE KEY|"4711"/);
   const both = configOf({ ...env, MAINSHEET_SESSION_KEY: `${key}\n${old}` });
   assert.deepEqual(both.webhookSecrets, [SECRET]);
   const without = readConfig(

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { createServer, request as ask } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { pipeline } from 'node:stream';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { logIn } from '../http/pages/browser.ts';
@@ -122,15 +123,16 @@ const questionPages = (paths: Record<string, string>) => ({
   override: `${paths['run-plan']}/override`,
 });
 
-/** A proxy that puts a path before the dashboard. */
-async function startBelow(t: TestContext, url: string): Promise<string> {
+/** A proxy before the dashboard, which may come to be elsewhere, and below a path. */
+async function startBefore(t: TestContext, place: () => string, below = ''): Promise<string> {
   const proxy = createServer((request, response) => {
     const { method, headers, url: path = '' } = request;
-    const target = url + path.replace(/^\/ship/, '');
+    const target = place() + path.slice(below.length);
     const asked = request.pipe(
       ask(target, { method, headers }, (answer) => {
         response.writeHead(answer.statusCode ?? 500, answer.headers);
-        answer.pipe(response);
+        // What is cut off there is cut off here.
+        pipeline(answer, response, () => undefined);
       }),
     );
     asked.on('error', () => response.destroy());
@@ -138,7 +140,7 @@ async function startBelow(t: TestContext, url: string): Promise<string> {
   });
   await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
   t.after(() => proxy.close().closeAllConnections());
-  return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}/ship`;
+  return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}${below}`;
 }
 
 const found = await startBrowser().then(
@@ -337,9 +339,10 @@ describe('the dashboard in a browser', { skip }, () => {
     });
   });
 
-  test('pages that were open or slept while the server was started again show what happened meanwhile, and a log is whole', async () => {
-    const place = await here();
-    const port = new URL(place.url).port;
+  test('pages that were open or slept while the server was started again show what happened meanwhile, and a log is whole', async (t) => {
+    // Its port may be another one's before it is there again.
+    const url = await startBefore(t, () => world.controller.url);
+    const place = { ...(await here()), url };
     const sha = await push({ waits: '1 2', broken: null }, 'Mend it');
     const id = await begun(sha);
     await withTab(browser, place, async ({ page, complaints }) => {
@@ -356,7 +359,7 @@ describe('the dashboard in a browser', { skip }, () => {
       await run.locator('#step-1').getByText('round 1, line 40').waitFor();
       await world.controller.kill();
       for (const one of [page, run]) await one.waitForSelector('html[data-connected=no]');
-      await world.controller.restart({ PORT: port });
+      await world.controller.restart();
       world.hear();
       // What was under way begins once more.
       for (const round of [1, 2]) await letGo(sha, round);
@@ -515,7 +518,7 @@ describe('the dashboard in a browser', { skip }, () => {
       startedAt: 1,
       finishedAt: 2,
     });
-    const below = await startBelow(t, url);
+    const below = await startBefore(t, () => url, '/ship');
     await withTab(
       browser,
       { url: below, cookie, viewport: { width: 1280, height: 800 } },

@@ -11,7 +11,7 @@ import { createStore } from '../../src/store/index.ts';
 import { samplePreview, sampleRun, sampleStatus } from '../store/samples.ts';
 import { needsRoot, STEP_USER } from '../support/root.ts';
 import { runCommand } from './run-command.ts';
-import { nobodyAt, SPEC, startAnswering, startServer } from './server.ts';
+import { NOBODY_AT, SPEC, startAnswering, startServer } from './server.ts';
 
 const SECRET = 'a-webhook-secret-that-is-long-enough';
 
@@ -28,7 +28,7 @@ async function healthy(): Promise<Record<string, string>> {
   await mkdir(join(directory, 'specs'));
   await writeFile(join(directory, 'specs', 'a.yaml'), SPEC);
   return {
-    PORT: new URL(await nobodyAt()).port,
+    PORT: new URL(NOBODY_AT).port,
     MAINSHEET_DATA_DIR: join(directory, 'data'),
     MAINSHEET_DEPLOYMENTS: join(directory, 'specs'),
     MAINSHEET_PUBLIC_URL: 'https://mainsheet.example',
@@ -357,7 +357,7 @@ test('a problem that the specs have both here and at the server is said once, an
 
 test('a server that is said to be there has to answer, and another program is none', async () => {
   const env = await healthy();
-  const missing = await examined({ ...env, MAINSHEET_URL: await nobodyAt() });
+  const missing = await examined({ ...env, MAINSHEET_URL: NOBODY_AT });
   assert.deepEqual(missing.failed, ['server']);
   const other = await startAnswering((_request, response) => response.end('hello'));
   try {

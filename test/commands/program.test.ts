@@ -3,7 +3,7 @@ import { PassThrough, Writable } from 'node:stream';
 import { test } from 'node:test';
 import { createProgram, runProgram } from '../../src/commands/program.ts';
 import { runCommand } from './run-command.ts';
-import { nobodyAt, startAnswering } from './server.ts';
+import { NOBODY_AT, startAnswering } from './server.ts';
 
 test('the help names every command and the exit codes', async () => {
   const { code, stdout, stderr } = await runCommand(['--help']);
@@ -138,7 +138,7 @@ test("serve's exit code is the program's", async () => {
 });
 
 test('a server that is not there is said in two lines, without a stack, and exit code 3', async () => {
-  const url = await nobodyAt();
+  const url = NOBODY_AT;
   const { code, stdout, stderr } = await runCommand(['runs', '--server', url]);
   assert.equal(code, 3);
   assert.equal(stdout, '');
@@ -152,12 +152,12 @@ test('a server that is not there is said in two lines, without a stack, and exit
 });
 
 test('LOG_LEVEL=debug adds the stack', async () => {
-  const env = { MAINSHEET_URL: await nobodyAt(), LOG_LEVEL: 'debug' };
+  const env = { MAINSHEET_URL: NOBODY_AT, LOG_LEVEL: 'debug' };
   assert.match((await runCommand(['runs'], { env })).stderr, /\n {4}at /);
 });
 
 test('the server is where --server, MAINSHEET_URL and PORT say, in this order', async () => {
-  const [given, set] = [await nobodyAt(), await nobodyAt()];
+  const [given, set] = [NOBODY_AT, 'http://127.0.0.1:3'];
   const env = { MAINSHEET_URL: `${set}/`, PORT: '1' };
   const said = async (argv: string[], variables: Record<string, string>) =>
     (await runCommand(argv, { env: variables })).stderr;

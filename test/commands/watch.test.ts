@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { until } from '../support/until.ts';
 import { ADMIN_TOKEN, asAdmin } from '../support/admin.ts';
 import { sampleRun } from '../store/samples.ts';
-import { nobodyAt, startAnswering, startServer, type TestServer } from './server.ts';
+import { NOBODY_AT, startAnswering, startServer, type TestServer } from './server.ts';
 import { runCommand } from './run-command.ts';
 
 const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
@@ -93,7 +93,7 @@ test('on a terminal the overview is drawn again in place, and the terminal is le
 });
 
 test('watching a server that cannot be reached is an error, and a page cannot be watched', async () => {
-  const env = { MAINSHEET_URL: await nobodyAt() };
+  const env = { MAINSHEET_URL: NOBODY_AT };
   const { code, stdout } = await runCommand(['runs', '--watch'], { env, columns: 80 });
   assert.deepEqual({ code, stdout }, { code: 3, stdout: '' });
   assert.equal((await runCommand(['runs', '--watch', '--json'], { env })).code, 2);

@@ -44,7 +44,14 @@ for (const [what, change, problem] of [
   ],
   [
     'a changed byte',
-    () => withValue('DB_PASSWORD', valueOf('DB_PASSWORD').replace(/data:../, 'data:AA')),
+    () =>
+      withValue(
+        'DB_PASSWORD',
+        valueOf('DB_PASSWORD').replace(
+          /data:(.)/,
+          (_, first) => `data:${first === 'A' ? 'B' : 'A'}`,
+        ),
+      ),
     'DB_PASSWORD was changed',
   ],
   ['a value that was removed', () => sealed.replace(/^DB_PASSWORD: .*\n/m, ''), 'added, removed'],
