@@ -11,6 +11,9 @@ import { createStore, type Store } from '../../src/store/index.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
 import { until } from './until.ts';
 
+// What is set for another server, as PGSSLMODE, would hold for ours.
+for (const name of Object.keys(process.env)) if (/^PG[A-Z]/.test(name)) delete process.env[name];
+
 /** PostgreSQL refuses to run as root, so there it runs as the user `nobody`. */
 const NOBODY = 65_534;
 
