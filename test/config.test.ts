@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { pino } from 'pino';
 import { describeSettings } from '../src/config/summary.ts';
@@ -649,7 +650,7 @@ test('what is wrong with git servers is said, without a token', () => {
 });
 
 test('client certificates need an authority, and a key that is that of the certificate', async (t) => {
-  const tls = new URL('support/tls/', import.meta.url).pathname;
+  const tls = fileURLToPath(new URL('support/tls/', import.meta.url));
   const path = await directory(t, { 'other.key': pem });
   const ca = { MAINSHEET_CLIENT_CA_FILE: join(tls, 'ca.pem') };
   const listener = {

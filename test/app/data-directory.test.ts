@@ -1,24 +1,23 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { promisify } from 'node:util';
+import { git } from '../../demo/git.ts';
 import { makeDataDirectory } from '../../src/app/data-directory.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 
 test('what is in a data directory is in no commit, also when it stands in a clone', async (t) => {
   const clone = await mkdtemp(join(tmpdir(), 'mainsheet-data-'));
   t.after(() => rm(clone, { recursive: true, force: true }));
-  const git = (...args: string[]) => promisify(execFile)('git', ['-C', clone, ...args]);
-  await git('init', '-q');
+  const inClone = (...args: string[]) => git({ directory: clone, args });
+  await inClone('init', '-q');
   const dataDir = join(clone, 'data');
   await makeDataDirectory({ dataDir, stepUser: undefined }, silentLogger);
   await writeFile(join(dataDir, 'admin-token'), 'secret');
   await writeFile(join(clone, 'site.yaml'), '');
-  await git('add', '--all');
-  assert.equal((await git('ls-files')).stdout, 'site.yaml\n');
+  await inClone('add', '--all');
+  assert.equal(await inClone('ls-files'), 'site.yaml');
 });
 
 test('a data directory is made with all above it; one that no directory can be made for is refused at once', async (t) => {

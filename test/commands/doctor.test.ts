@@ -387,7 +387,8 @@ test(
     assert.equal(good.of('step user')[0]?.state, 'ok', good.of('step user')[0]?.detail);
 
     const file = join(root, 'readable-secret');
-    await writeFile(file, 'value', { mode: 0o644 });
+    await writeFile(file, 'value');
+    await chmod(file, 0o644);
     const bad = await examined({ ...env, MAINSHEET_SECRET_TOKEN_FILE: file });
     assert.deepEqual(bad.failed, ['step user']);
     assert.equal(bad.of('step user')[0]?.detail, `61234:61235 can read ${file}`);

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { until } from '../support/until.ts';
 import { ADMIN_TOKEN, asAdmin } from '../support/admin.ts';
 import { sampleRun } from '../store/samples.ts';
 import { NOBODY_AT, startAnswering, startServer, type TestServer } from './server.ts';
 import { runCommand } from './run-command.ts';
 
-const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 /** A run of the spec of the server that has just started. */
 async function start({ url, store, transitions }: TestServer) {

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import {
   chmod,
   lstat,
@@ -15,10 +14,8 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { promisify } from 'node:util';
-import { createFixture, type Fixture } from './fixture.ts';
+import { authorEnvironment, createFixture, run, type Fixture } from './fixture.ts';
 
-const run = promisify(execFile);
 const TIME_LIMIT = { timeout: 300_000 };
 
 /** All files and directories of a checkout but its `.git`, sorted. */
@@ -242,7 +239,7 @@ const LEFTOVERS: Record<string, (directory: string, fixture: Fixture) => Promise
     await symlink(join(root, 'outside'), info);
   },
   'changes hidden in our index': async (directory) => {
-    const env = { ...process.env, GIT_DIR: join(directory, '..', 'git') };
+    const env = { ...authorEnvironment(), GIT_DIR: join(directory, '..', 'git') };
     await run('git', ['update-index', '--skip-worktree', 'README.md'], { cwd: directory, env });
     await run('git', ['update-index', '--assume-unchanged', 'src/index.js'], {
       cwd: directory,

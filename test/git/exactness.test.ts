@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { promisify } from 'node:util';
 import { readIndex } from '../../src/git/exactness.ts';
-
-const run = promisify(execFile);
+import { run } from './fixture.ts';
 
 /** A repository whose index has these files. */
 async function createIndex(t: TestContext, names: readonly string[]) {

@@ -11,7 +11,12 @@ import { createMirrors, type MirrorLimits, type Mirrors } from '../../src/git/mi
 import type { GitCredential } from '../../src/git/remote-git.ts';
 import { startGitServer, type GitServer } from './git-server.ts';
 
-const run = promisify(execFile);
+/** Runs a program as the author does, who has a git as if freshly installed. */
+export const run = (
+  file: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+) => promisify(execFile)(file, args, { env: authorEnvironment(), ...options });
 
 /** A repository on a real git server, and what is tested. */
 export interface Fixture {
@@ -62,7 +67,7 @@ export async function createFixture(
   const gitIn =
     (directory: string) =>
     async (...args: string[]) =>
-      (await run('git', args, { cwd: directory, env: authorEnvironment() })).stdout.trim();
+      (await run('git', args, { cwd: directory })).stdout.trim();
   const git = gitIn(author);
   const serverGit = gitIn(bare);
   await serverGit('init', '--quiet', '--bare', '--initial-branch=main');
@@ -116,7 +121,7 @@ export async function commandLines(): Promise<string[]> {
   return (await Promise.all(lines)).map((line) => line.replaceAll('\0', ' '));
 }
 
-function authorEnvironment(): NodeJS.ProcessEnv {
+export function authorEnvironment(): NodeJS.ProcessEnv {
   return {
     PATH: process.env['PATH'],
     HOME: '/nonexistent',

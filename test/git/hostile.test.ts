@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import {
   chmod,
   mkdir,
@@ -12,11 +11,9 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { promisify } from 'node:util';
 import { TerminalError } from '../../src/lib/errors.ts';
-import { createFixture, type Fixture } from './fixture.ts';
+import { createFixture, run, type Fixture } from './fixture.ts';
 
-const run = promisify(execFile);
 const TIME_LIMIT = { timeout: 300_000 };
 
 interface Trap extends Fixture {

@@ -146,7 +146,7 @@ test(
       const error = await git(call).catch((error) => error);
       for (const fd of open) closeSync(fd);
       const { exitCode } = await git(call);
-      console.log(error.name, error.code, error.cause.code, exitCode);
+      console.log([error.name, error.code, error.cause.code, exitCode].join(' '));
     `;
     const limited = ['-c', 'ulimit -n 100 && exec "$@"', 'sh', process.execPath];
     const args = [...limited, '--input-type=module', '-e', script, directory];
