@@ -29,6 +29,7 @@ async function createTree(t: TestContext) {
   const outside = join(root, 'outside');
   const tree = join(root, 'tree');
   await mkdir(join(outside, 'inner'), { recursive: true });
+  for (const path of [outside, join(outside, 'inner')]) await chmod(path, 0o755);
   await writeFile(join(outside, 'precious'), 'untouched');
   await mkdir(join(tree, 'deep', 'er'), { recursive: true });
   await writeFile(join(tree, 'deep', 'er', 'file'), '');

@@ -32,6 +32,7 @@ test('a directory that cannot be read is a problem: what is in it is not gone', 
   });
   await symlink('circle', join(directory, 'circle'));
   await chmod(directory, 0o755);
+  await chmod(join(directory, 'a.yaml'), 0o644);
   for (const name of ['team', 'lost+found']) await chmod(join(directory, name), 0);
   const url = new URL('../../src/spec/load.ts', import.meta.url).href;
   const text = `const { loadSpecs } = await import(${JSON.stringify(url)});

@@ -46,7 +46,7 @@ test(
   'a process of the same user that another program has started is left alone',
   needsRoot,
   async (t) => {
-    const start = `require('child_process').spawn('sleep', ['1000'], { uid: ${UID}, gid: ${UID} }).on('spawn', function () { console.log(this.pid); }); process.stdin.resume();`;
+    const start = `require('child_process').spawn('sleep', ['1000'], { uid: ${UID}, gid: ${UID} }).on('spawn', function () { console.log(String(this.pid)); }); process.stdin.resume();`;
     const pid = await printed(t, process.execPath, ['-e', start], 0);
     assert.equal(await endLeftovers(), 0);
     assert.ok(isAlive(pid));

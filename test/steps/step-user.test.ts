@@ -152,7 +152,8 @@ test('the directory that keeps the user from what is its own is named', needsRoo
 test('what the user can read is told from what it cannot', needsRoot, async (t) => {
   const root = await createDirectory(t);
   const [open, shut] = [join(root, 'open\n$(false)'), join(root, 'shut')];
-  await writeFile(open, '', { mode: 0o644 });
+  await writeFile(open, '');
+  await chmod(open, 0o644);
   await writeFile(shut, '', { mode: 0o600 });
   const paths = [shut, open, `/proc/${process.pid}/environ`, root, '/no/such/file'];
   assert.deepEqual(await readableBy(user, await findShell(), paths), [open]);

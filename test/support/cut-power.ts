@@ -1,10 +1,10 @@
 import { copyFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 /** What a controller gets in its environment so that its power can be cut. */
 export const POWERED = {
-  NODE_OPTIONS: `--import=${fileURLToPath(new URL('power.ts', import.meta.url))}`,
+  // As a URL, in which no space parts it.
+  NODE_OPTIONS: `--import=${new URL('power.ts', import.meta.url).href}`,
 };
 
 /** Takes from the database of a dead controller all that was not on the disk for sure. */
