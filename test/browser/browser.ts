@@ -1,5 +1,9 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { arch, platform } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { chromium, type Browser } from 'playwright-core';
 
 /** Debian's and Alpine's, where the one of npm does not start. */
@@ -20,10 +24,36 @@ export async function startBrowser(): Promise<Browser> {
   });
 }
 
+const CACHE = fileURLToPath(new URL('../../node_modules/.cache', import.meta.url));
+
 async function unpacked(): Promise<string> {
   if (platform() !== 'linux') {
     throw new Error(`no Chromium for ${platform()} ${arch()}: install Chrome or Chromium`);
   }
-  const { default: packed } = await import('@sparticuz/chromium');
-  return await packed.executablePath();
+  const entry = createRequire(import.meta.url).resolve('@sparticuz/chromium');
+  const manifest = readFileSync(join(dirname(entry), '../package.json'), 'utf8');
+  const { version } = JSON.parse(manifest) as { version: string };
+  const place = join(CACHE, `mainsheet-chromium-${version}`);
+  if (!existsSync(place)) await unpackTo(place);
+  return join(place, 'chromium');
+}
+
+/** It has its name when it is whole: another test may be at it, too, and a program that is being written cannot be started. */
+async function unpackTo(place: string): Promise<void> {
+  await mkdir(CACHE, { recursive: true });
+  const own = await mkdtemp(`${place}-`);
+  const usual = process.env['TMPDIR'];
+  // Where the package puts it.
+  process.env['TMPDIR'] = own;
+  try {
+    const { default: packed } = await import('@sparticuz/chromium');
+    await packed.executablePath();
+    await rename(own, place);
+  } catch (error) {
+    await rm(own, { recursive: true, force: true });
+    if (!existsSync(place)) throw error;
+  } finally {
+    if (usual === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = usual;
+  }
 }

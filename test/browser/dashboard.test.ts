@@ -7,6 +7,8 @@ import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
+import { parseSpecs } from '../../src/spec/load.ts';
+import { NOW, startHttp } from '../http/fixture.ts';
 import { logIn } from '../http/pages/browser.ts';
 import { ADMIN_TOKEN } from '../support/admin.ts';
 import { sampleRun } from '../store/samples.ts';
@@ -550,5 +552,30 @@ describe('the dashboard in a browser', { skip }, () => {
         );
       },
     );
+  });
+
+  test('the page of a backtest says how far it has come while its answer is awaited', async (t) => {
+    const { promise: toldOf, resolve: goOn } = Promise.withResolvers<void>();
+    const { url, specs } = await startHttp(t, {
+      backtest: async (_specs, _since, _signal, more) => {
+        more?.progress?.({ deliveries: 1200, from: NOW - 1000, at: NOW - 500 });
+        await toldOf;
+        return { deliveries: 2400, deployed: 0, wouldDeploy: 0, differences: [], total: 0 };
+      },
+    });
+    specs.specs = parseSpecs('shop.yaml', SPECS).specs;
+    const cookie = (await logIn(url)).split('=')[1] ?? '';
+    await withTab(browser, { url, cookie }, async ({ page }) => {
+      await page.goto(`${url}/specs/storefront/backtest`);
+      // While a page is about to be left nothing can be asked of it, but it can tell.
+      await page.evaluate(
+        `(status => new MutationObserver(() => console.log(status.textContent)).observe(status, { childList: true }))(document.querySelector('.form-progress'))`,
+      );
+      const told = page.waitForEvent('console');
+      await page.getByRole('button', { name: 'Compare' }).click({ noWaitAfter: true });
+      assert.equal((await told).text(), '1,200 deliveries so far, 50 %');
+      goOn();
+      await page.getByText('No difference', { exact: true }).waitFor();
+    });
   });
 });
