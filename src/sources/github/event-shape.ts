@@ -49,6 +49,7 @@ export const DEPLOYING_EVENTS: ReadonlySet<string> = new Set([
   'push',
   'release',
   'workflow_run',
+  'pull_request',
   'deployment_protection_rule',
 ]);
 

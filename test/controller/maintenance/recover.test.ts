@@ -352,10 +352,10 @@ test('no request is spent on the payload of what the inbox has, or of what deplo
   );
 });
 
-test('pushes, releases and ends of workflows are taken, each as what it was', async (t) => {
+test('whatever can start a run is taken, or end a preview, each as what it was', async (t) => {
   const { sent, recover, inbox, store } = await createFixture(t);
   await recover();
-  const events = ['push', 'release', 'workflow_run'];
+  const events = ['push', 'release', 'workflow_run', 'pull_request', 'deployment_protection_rule'];
   for (const [index, event] of events.entries()) {
     sent.push({ number: index + 1, guid: event, event, payload: { action: 'completed' } });
   }
