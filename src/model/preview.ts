@@ -55,7 +55,10 @@ export function previewPlace(
 
 const TEARDOWN_DIGEST = 'teardown-';
 
-/** The spec as it takes a preview down: its `teardown` steps, which wait for nothing. */
+/**
+ * The spec as it takes a preview down: its `teardown` steps, which wait for nothing. What is still to be deployed there gives way to them,
+ * also with `queue: all`: it may wait at a gate for ever.
+ */
 export function asTeardown(loaded: LoadedSpec): LoadedSpec {
   return { ...loaded, digest: TEARDOWN_DIGEST + loaded.digest, spec: teardownSpec(loaded.spec) };
 }
@@ -66,5 +69,6 @@ export function ofDigest(digest: string, spec: DeploymentSpec): DeploymentSpec {
 }
 
 function teardownSpec(spec: DeploymentSpec): DeploymentSpec {
-  return { ...spec, steps: spec.teardown ?? [], gates: [] };
+  const concurrency = { ...spec.concurrency, queue: 'newest' as const };
+  return { ...spec, steps: spec.teardown ?? [], gates: [], concurrency };
 }

@@ -26,7 +26,7 @@ const sample = sampleLoaded({ on });
 const SAMPLE: LoadedSpec = { ...sample, spec: { ...sample.spec, teardown: sample.spec.steps } };
 
 /** With a text that its snapshot is read from. */
-function written(environment: string): LoadedSpec {
+function written(environment: string, more = ''): LoadedSpec {
   const [loaded] = parseSpecs(
     'preview.yaml',
     `name: storefront
@@ -34,7 +34,8 @@ repository: acme/storefront
 environment: ${environment}
 on: { pull_request: { ttl: 7d } }
 steps: [{ run: deploy }]
-teardown: [{ name: Remove from ${environment}, run: remove }]`,
+teardown: [{ name: Remove from ${environment}, run: remove }]
+${more}`,
   ).specs;
   assert.ok(loaded);
   return loaded;
@@ -289,6 +290,17 @@ for (const [engine, open] of bothEngines()) {
       await look();
       const { run } = await takeDown((await teardowns())[0] ?? '');
       assert.equal(run?.environment, 'preview-7');
+    });
+
+    test('the teardown takes the place of what waits to be deployed, also with queue: all', async (t) => {
+      const loaded = written('preview', 'concurrency: { queue: all }\ngates: [{ approve: {} }]');
+      const { tell, look, takeDown, teardowns, store } = await setUp(t, false, loaded);
+      const waiting = await tell(7, 1);
+      await tell(7, 2, { isReady: false, isClosed: true });
+      await look();
+      const { run } = await takeDown((await teardowns())[0] ?? '');
+      assert.equal((await store.runs.get(waiting.run?.id ?? ''))?.state, 'superseded');
+      assert.equal((await store.runs.nextRunnable(0))?.id, run?.id);
     });
 
     test("a fork's is deployed only where steps have a user of their own", async (t) => {
