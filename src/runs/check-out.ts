@@ -1,6 +1,6 @@
 import { backoffDelay } from '../lib/backoff.ts';
 import { formatDuration } from '../lib/duration.ts';
-import { describeError, MainsheetError, RetryableError } from '../lib/errors.ts';
+import { describeError, errorCode, MainsheetError, RetryableError } from '../lib/errors.ts';
 import { isWayOutProblem } from '../lib/way-out.ts';
 import type { Checkout } from '../git/checkouts.ts';
 import type { Pipeline, PipelineDeps } from './pipeline-context.ts';
@@ -8,6 +8,8 @@ import type { Pipeline, PipelineDeps } from './pipeline-context.ts';
 /** How long the checkout is tried again while GitHub cannot be reached, in milliseconds. */
 const CHECKOUT_TIMEOUT_MS = 5 * 60_000;
 const CHECKOUT_BACKOFF = { baseMs: 1000, maxMs: 30_000 };
+/** GitHub tells of a pull request's commit before git shows it everywhere: so long after its run was made, in milliseconds, it is looked for again. */
+const NOT_SHOWN_MS = 5 * 60_000;
 
 /** What a run finds where it works. `deadline` by the clock's `elapsed`. */
 interface CheckOutRequest {
@@ -57,7 +59,11 @@ export async function checkOut(
         throw new MainsheetError('checkout-timeout', reason, { cause: error });
       }
       const delay = backoffDelay(attempt, CHECKOUT_BACKOFF);
-      const hopeless = !(error instanceof RetryableError) || isWayOutProblem(error);
+      const isEarly =
+        run.event === 'pull_request' &&
+        errorCode(error) === 'commit-missing' &&
+        clock.now() - run.createdAt < NOT_SHOWN_MS;
+      const hopeless = !isEarly && (!(error instanceof RetryableError) || isWayOutProblem(error));
       if (hopeless || clock.elapsed() + delay > until) throw error;
       log.say(-1, `${describeError(error)}; trying again in ${formatDuration(delay)}`);
       await clock.sleep(delay, signal);

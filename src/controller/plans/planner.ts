@@ -17,6 +17,8 @@ const POLL_MS = 2000;
 const BACKOFF = { baseMs: 1000, maxMs: 10 * 60_000 };
 /** With so many failures it has been tried for some hours. */
 const MOST_FAILURES = 30;
+/** With so many git has not shown the commit for about five minutes: it is not only too new. */
+const MOST_MISSING = 9;
 
 /**
  * Makes the plans of pull requests that are due, one after the other, and puts what they say into the outbox: a check run on the newest
@@ -56,11 +58,14 @@ export function createPlanner(deps: {
       const reason = describeError(error);
       if (signal.aborted) {
         await store.plans.postpone({ ...plan, failures: plan.failures - 1 }, clock.now());
-      } else if (errorCode(error) === 'commit-missing') {
+      } else if (errorCode(error) === 'commit-missing' && plan.failures >= MOST_MISSING) {
         // Another event tells what it has become.
         await store.plans.finish(plan);
         logger.info({ ...fields, reason }, 'pull request has changed');
-      } else if (error instanceof TerminalError || plan.failures >= MOST_FAILURES) {
+      } else if (
+        (error instanceof TerminalError && error.code !== 'commit-missing') ||
+        plan.failures >= MOST_FAILURES
+      ) {
         logger.error({ ...fields, reason }, 'pull request could not be planned');
         await tell(plan, failedText(errorCode(error) ?? 'unknown'));
       } else {

@@ -128,11 +128,12 @@ test('one that is closed is not planned, and what waits to be sent of it is drop
   assert.deepEqual(await waiting(), []);
 });
 
-test('what cannot be found out now is tried again later', async (t) => {
+test('what cannot be found out now is tried again later, a commit that git does not show yet for five minutes', async (t) => {
   let tries = 0;
   const { note, waiting, pass } = await setUp(t, async (pull) => {
     tries += 1;
     if (tries === 1) throw new RetryableError('git-unreachable', 'away');
+    if (tries < 9) throw new TerminalError('commit-missing', 'not there yet');
     return planOf(pull);
   });
   await note(pulled(1));
@@ -145,18 +146,24 @@ test('what cannot be found out now is tried again later', async (t) => {
 });
 
 test('what can never be found out is said, and a commit that is gone is left to the next event', async (t) => {
-  for (const [code, count] of [
-    ['too-many-changes', 2],
-    ['commit-missing', 0],
+  for (const [code, count, times] of [
+    ['too-many-changes', 2, 1],
+    ['commit-missing', 0, 10],
   ] as const) {
-    const { note, waiting, store } = await setUp(t, async (pull) => {
+    let tries = 0;
+    const { note, waiting, store, pass } = await setUp(t, async (pull) => {
       if (pull.number === 13) return planOf(pull);
+      tries += 1;
       throw new TerminalError(code, 'secret words of git');
     });
     await note(pulled(1));
     // They are planned one after the other.
     await note(pulled(1, { number: 13, head: NEXT }));
     await until('the other is said', async () => (await waiting()).includes('plan-check b'));
+    await until('the first is given up', () => {
+      pass(600_000);
+      return tries === times;
+    });
     assert.equal((await waiting()).length, 2 + count, code);
     const { items } = await store.outbox.list({ limit: 9, before: undefined }, {});
     assert.ok(!JSON.stringify(items).includes('secret words'));
