@@ -55,8 +55,8 @@ export function createRetention(db: Db) {
 
   return {
     /**
-     * Runs that ended, with steps, log and callbacks, oldest first from behind `after`. Not the deployed run of an environment,
-     * the last ten successes of a lane, the one that a rollback goes to, and those that have callbacks to be sent, dead ones, or
+     * Runs that ended, with steps, log and callbacks, oldest first from behind `after`. Not the deployed run of an environment, the run
+     * of a preview that is there, the last ten successes of a lane, the one that a rollback goes to, and those that have callbacks to be sent, dead ones, or
      * ones that a dead one must not overwrite; and none that ended after `fresh`.
      */
     async runs(age: Age & { fresh: number }, after: number, limit: number): Promise<Batch> {
@@ -195,6 +195,7 @@ const IS_REMOVABLE = sql`
     r.finished_at is not null
     and not exists (select 1 from environments e where e.lane = r.lane and e.spec = r.spec and e.run_id = r.id)
     and not exists (select 1 from chains c where c.run_id = r.id and c.state = 'waiting')
+    and not exists (select 1 from previews p where p.run_id = r.id and p.state <> 'ended')
     and not exists (
       select 1 from outbox o where o.run_id = r.id and (
         o.state in ('pending', 'dead')

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { Store } from '../../../src/store/index.ts';
 import type { NewRun } from '../../../src/model/run.ts';
 import type { WithStore } from '../contract.ts';
-import { sampleDelivery, sampleRun, sampleStatus } from '../samples.ts';
+import { sampleDelivery, samplePreview, sampleRun, sampleStatus } from '../samples.ts';
 
 const OUTCOME = { summary: 'Not deployed', specs: [] };
 const NEVER = 1_000_000;
@@ -113,6 +113,19 @@ export function retentionContract(withStore: WithStore): void {
         assert.deepEqual(await present(store, ['r1', 'r2', 'r3']), ['r1', 'r2', 'r3']);
         await store.retention.runs({ before: 0, count: 1, fresh: 2000 }, 0, 100);
         assert.deepEqual(await present(store, ['r1', 'r2', 'r3']), ['r3']);
+      }),
+    );
+
+    test(
+      'the run that a preview was last to be deployed by stays until that is taken down: it says how',
+      withStore(async (store) => {
+        await ended(store, 'r1', {});
+        await store.previews.note(samplePreview({ runId: 'r1' }));
+        await store.retention.runs(OLD, 0, 100);
+        assert.deepEqual(await present(store, ['r1']), ['r1']);
+        await store.previews.note(samplePreview({ runId: 'r1', state: 'ended' }));
+        await store.retention.runs(OLD, 0, 100);
+        assert.deepEqual(await present(store, ['r1']), []);
       }),
     );
 
