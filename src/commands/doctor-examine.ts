@@ -15,7 +15,7 @@ import { silentLogger } from '../lib/logger.ts';
 import { elsewhere } from '../lib/names.ts';
 import { createFetch } from '../lib/way-out.ts';
 import { DEFAULT_FEEDBACK, type LoadedSpec } from '../model/deployment-spec.ts';
-import { workflowPermissions } from '../steps/workflow.ts';
+import { stepKindOf } from '../steps/index.ts';
 import { about, type Check } from './doctor-check.ts';
 import { checkPostgres, checkSqlite } from './doctor-database.ts';
 import { checkNames } from './doctor-names.ts';
@@ -134,7 +134,9 @@ async function checkGitHub(
     ...permissionsOfTeams(config, specs),
     ...(specs.some(({ spec }) => spec.comments) ? COMMENT_PERMISSIONS : []),
     ...specs.flatMap(({ spec }) =>
-      [...spec.steps, ...(spec.teardown ?? [])].flatMap(workflowPermissions),
+      [...spec.steps, ...(spec.teardown ?? [])].flatMap(
+        (step) => stepKindOf(step).permissions?.(step) ?? [],
+      ),
     ),
     ...(specs.some(({ spec }) => spec.plan) ? PLAN_PERMISSIONS : []),
     ...(specs.some(({ spec }) => spec.on.pullRequest) ? PREVIEW_PERMISSIONS : []),

@@ -4,7 +4,8 @@ import { openGit } from '../git/own-git.ts';
 import { describeError, errorCode, MainsheetError } from '../lib/errors.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { findShell } from '../steps/shell.ts';
-import { findProgram } from '../steps/terraform-program.ts';
+import { findProgram } from '../steps/find-program.ts';
+import { stepKindOf } from '../steps/index.ts';
 import { about, type Check } from './doctor-check.ts';
 
 /** Older ones do not read configuration from the environment, which is where credentials are. */
@@ -19,8 +20,8 @@ export async function checkPrograms(
   path: string,
 ): Promise<Check[]> {
   const named = specs.flatMap(({ spec }) =>
-    [...spec.steps, ...(spec.teardown ?? [])].flatMap((step) =>
-      step.kind === 'terraform' ? step.program : [],
+    [...spec.steps, ...(spec.teardown ?? [])].flatMap(
+      (step) => stepKindOf(step).programs?.(step) ?? [],
     ),
   );
   return await Promise.all(

@@ -126,17 +126,9 @@ export interface BatchSpec {
   key: string | undefined;
 }
 
-/** A step. One `kind` for each file in `steps/`. */
-export type StepSpec =
-  | ShellStepSpec
-  | HttpStepSpec
-  | AwxStepSpec
-  | JenkinsStepSpec
-  | WorkflowStepSpec
-  | TerraformStepSpec
-  | SshStepSpec;
-
-export interface StepCommon {
+/** What all steps have in common. What else is said of one is the business of its kind (`spec/steps`). */
+export interface StepSpec {
+  kind: string;
   name: string;
   /** Values may hold `${{ … }}`. */
   env: Record<string, string>;
@@ -145,115 +137,11 @@ export interface StepCommon {
   retry: { attempts: number; backoffMs: number };
   /** What the spec asks for; the operator's bounds come on top. */
   limits?: StepLimits;
-}
-
-export interface ShellStepSpec extends StepCommon {
-  kind: 'shell';
-  run: string;
-}
-
-/** A request, and what its answer must be. Expressions are CEL over `response`. */
-export interface HttpStepSpec extends StepCommon {
-  kind: 'http';
-  /** May hold `${{ … }}`, as values of headers and strings of the body may. */
-  url: string;
-  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD';
-  headers: Record<string, string>;
-  /** Text as it is, anything else as JSON. */
-  body: Json | undefined;
-  /** Name of the secret that is sent as a bearer token. */
-  secret: string | undefined;
-  /** `status` undefined: 200 to 299. */
-  expect: { status: number[] | undefined; if: string | undefined };
-  /** The request is repeated until the expression is true; with `url`, what that is of the first answer is asked instead. */
-  until:
-    { expression: string; url: string | undefined; everyMs: number; timeoutMs: number } | undefined;
-  /** Expressions by the names of outputs. */
-  outputs: Record<string, string>;
-}
-
-/** A job of AWX. `secret`: the name of an access token. */
-export interface AwxStepSpec extends StepCommon {
-  kind: 'awx';
-  /** Without a slash at the end. */
-  server: string;
-  template: number;
-  /** Strings in it may hold `${{ … }}`. */
-  extraVars: Record<string, Json>;
-  secret: string;
-}
-
-/** A build of a Jenkins job. `secret`: the name of `user:token`. */
-export interface JenkinsStepSpec extends StepCommon {
-  kind: 'jenkins';
-  /** Without a slash at the end. */
-  server: string;
-  /** With its folders: `deploy/shop`. */
-  job: string;
-  /** Values may hold `${{ … }}`. */
-  parameters: Record<string, string>;
-  secret: string;
-}
-
-/** A workflow of GitHub Actions. `repository`: `owner/name`. */
-export interface WorkflowStepSpec extends StepCommon {
-  kind: 'workflow';
-  repository: string;
-  start: WorkflowDispatchStart | EventStart;
-}
-
-export interface WorkflowDispatchStart {
-  by: 'workflow';
-  /** Its file's name, or its number. */
-  workflow: string;
-  /** A branch or tag. May hold `${{ … }}`, as values of inputs may. */
-  ref: string;
-  inputs: Record<string, string>;
-  /** The input that gets the id by which the run is found. */
-  idInput: string | undefined;
-}
-
-/** Plans changes of infrastructure, and applies the very plan that people have seen. */
-export interface TerraformStepSpec extends StepCommon {
-  kind: 'terraform';
-  /** Below the checkout. */
-  path: string;
-  program: 'terraform' | 'tofu';
-  /** When people have to approve a plan. */
-  approve: 'changes' | 'always' | 'never';
-  /** Who they are, then; also for a plan that is made because the apply of another was cut short. */
-  gate: ApproveGate;
-  /** May hold `${{ … }}`, as strings of `vars` may. */
-  workspace: string | undefined;
-  vars: Record<string, Json>;
-}
-
-/** A script that runs on another machine. `key`: the name of the secret that is the private key. */
-export interface SshStepSpec extends StepCommon {
-  kind: 'ssh';
-  host: string;
-  port: number;
-  user: string;
-  key: string;
-  /** The machine has one of these, or it is not logged in to. */
-  hostKeys: HostKey[];
-  run: string;
-  /** Whether the script goes on when the connection ends, and is found again. */
-  resume: boolean;
-}
-
-/** The key of a machine. `type` as `ssh-ed25519`, where it is known; `fingerprint` as `SHA256:` and base64 without padding. */
-export interface HostKey {
-  type?: string;
-  fingerprint: string;
-}
-
-/** By `repository_dispatch`: whichever workflow listens to it. */
-export interface EventStart {
-  by: 'event';
-  /** May hold `${{ … }}`, as strings of the payload may. */
-  eventType: string;
-  payload: Record<string, Json>;
+  /**
+   * When people are asked in its middle to approve what it is about to do, and who they are, then and when what was done
+   * is in doubt; left out: it asks no one.
+   */
+  approval?: { when: 'changes' | 'always' | 'never'; gate: ApproveGate };
 }
 
 export type NotifySpec =

@@ -31,15 +31,15 @@ export function waitingStep(
 
 /** Who has to approve what a step is about to do; undefined for a step that asks no one. */
 export function approvalOf(step: StepSpec | undefined): ApproveGate | undefined {
-  return step?.kind === 'terraform' ? step.gate : undefined;
+  return step?.approval?.gate;
 }
 
 /** What the runs of a spec wait for, each in a line: before they start, and in their middle. */
 export function describeWaits({ gates, steps }: Pick<DeploymentSpec, 'gates' | 'steps'>): string[] {
-  const plans = steps.flatMap((step) => {
-    if (step.kind !== 'terraform' || step.approve === 'never') return [];
-    const when = step.approve === 'changes' ? ', when it changes something' : '';
-    return [`the plan of ${step.name}: ${describeGate(step.gate)}${when}`];
+  const plans = steps.flatMap(({ name, approval }) => {
+    if (approval === undefined || approval.when === 'never') return [];
+    const when = approval.when === 'changes' ? ', when it changes something' : '';
+    return [`the plan of ${name}: ${describeGate(approval.gate)}${when}`];
   });
   return [...gates.map(describeGate), ...plans];
 }

@@ -9,7 +9,7 @@ import type { DeploymentSpec, StepSpec } from '../model/deployment-spec.ts';
 import type { Json } from '../model/event.ts';
 import type { News } from '../model/news.ts';
 import type { Run, Step } from '../model/run.ts';
-import type { StepKind } from '../steps/contract.ts';
+import type { DoStep } from '../steps/contract.ts';
 import type { Store } from '../store/index.ts';
 import type { Ordering } from './ordering/ordering.ts';
 import { LostRunError } from './transition.ts';
@@ -19,7 +19,7 @@ export interface PipelineDeps {
   store: Store;
   checkouts: Checkouts;
   ordering: Pick<Ordering, 'whyNotToDeploy'>;
-  steps: StepKind<StepSpec>;
+  steps: DoStep<StepSpec>;
   /** As whom steps run; undefined: as this process's user. */
   stepUser?: SystemUser | undefined;
   /** For outputs in which a secret is. */

@@ -2,7 +2,7 @@ import { retry } from '../lib/retry.ts';
 import type { Checkout } from '../git/checkouts.ts';
 import type { DeploymentSpec } from '../model/deployment-spec.ts';
 import type { Run, Step } from '../model/run.ts';
-import { isInDoubt } from '../steps/http.ts';
+import { stepKindOf } from '../steps/index.ts';
 import { ended, failedAt, skipRest } from './end-steps.ts';
 import { fromRow } from './kept.ts';
 import type { Outcome } from './outcome.ts';
@@ -55,7 +55,9 @@ function hasGoneOn(
 ): boolean {
   if (kept === undefined) return false;
   const text = fromRow(kept, { run, seal });
-  return spec.steps[index]?.kind !== 'http' || text === undefined || !isInDoubt(text);
+  const own = spec.steps[index];
+  const isInDoubt = own && stepKindOf(own).isInDoubt;
+  return isInDoubt === undefined || text === undefined || !isInDoubt(text);
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Seal } from '../lib/seal.ts';
 import type { StepSpec } from '../model/deployment-spec.ts';
 import type { Run, Step } from '../model/run.ts';
-import { unansweredBefore } from '../steps/http.ts';
+import { stepKindOf } from '../steps/index.ts';
 import type { Tables } from '../store/index.ts';
 import { fromRow } from './kept.ts';
 
@@ -14,23 +14,24 @@ export function attemptIdOf(run: Pick<Run, 'id'>, { index, attempts }: Step): st
 }
 
 /**
- * What another attempt at a step begins with: that of an http step sends its request with the key of the attempt before, in this run or, of
- * a retry by hand, in the last one that came to the step, when no answer to that has come. `step`: as that attempt has left it.
+ * What another attempt at a step begins with, as its kind says (`unanswered`), after the attempt before: in this run or, of a retry by hand,
+ * in the last one that came to the step. `step`: as that attempt has left it.
  */
 export async function keptForNext(
   tables: Pick<Tables, 'runs' | 'steps'>,
   seal: Seal,
   run: Run,
-  { kind }: StepSpec,
+  stepSpec: StepSpec,
   step: Step,
 ): Promise<string | undefined> {
-  if (kind !== 'http') return undefined;
+  const { unanswered } = stepKindOf(stepSpec);
+  if (unanswered === undefined) return undefined;
   const last = step.attempts > 0 ? { run, step } : await lastTry(tables, run, step.index);
   if (last === undefined) return undefined;
   const { kept: row } = last.step;
   const kept = row === undefined ? undefined : fromRow(row, { run: last.run, seal });
   const isUnreadable = row !== undefined && kept === undefined;
-  return isUnreadable ? undefined : unansweredBefore(kept, attemptIdOf(last.run, last.step));
+  return isUnreadable ? undefined : unanswered(kept, attemptIdOf(last.run, last.step));
 }
 
 /** Of a retry by hand. The runs that repeat one another have its delivery, and its spec as it was. */

@@ -3,10 +3,12 @@ import type { Document } from 'yaml';
 import { SECRET_NAME } from '../lib/names.ts';
 import type { Scope } from './cel.ts';
 import { checkCondition, checkExpression, checkTemplate } from './expression-checks.ts';
+import type { Form, TextRule } from './form.ts';
 import { find } from './position.ts';
 import { didYouMean, type Issue } from './problem.ts';
 import { checkUrlTemplate } from './render-url.ts';
 import { checkRunText } from './run-checks.ts';
+import { STEP_FORMS } from './steps/index.ts';
 import { hasTemplate } from './template.ts';
 import { isRecord, valueAt } from '../lib/json.ts';
 
@@ -40,14 +42,12 @@ export function checkNumbers(document: Document.Parsed, raw: unknown): Issue[] {
 function checkText(at: Path, text: string, secrets: ReadonlySet<string>): Issue[] {
   // The rules of both are the same.
   const path = at[0] === 'teardown' ? ['steps', ...at.slice(1)] : at;
-  const found = CHECKS.find(({ pattern }) => matches(path, pattern));
-  const issues = found?.check(text, secrets) ?? checkTemplated(path, text, secrets);
-  return issues.map((issue) => ({ ...issue, path: at }));
+  const { check = refuseTemplate } = CHECKS.find(({ pattern }) => matches(path, pattern)) ?? {};
+  return check(text, secrets).map((issue) => ({ ...issue, path: at }));
 }
 
 type Found = Omit<Issue, 'path'>;
-/** Undefined: its templates are to be looked at. */
-type Check = (text: string, secrets: ReadonlySet<string>) => Found[] | undefined;
+type Check = (text: string, secrets: ReadonlySet<string>) => Found[];
 
 const isCondition =
   (scope?: Scope): Check =>
@@ -59,76 +59,63 @@ const isExpression =
     checkExpression(text, scope, secrets);
 
 const isListed: Check = (text, secrets) => {
-  if (secrets.has(text)) return undefined;
-  // The schema says so of it, and does not repeat it: it may be the secret itself.
-  if (!SECRET_NAME.test(text)) return [];
+  // What is no name of one the schema says, and does not repeat it: it may be the secret itself.
+  if (secrets.has(text) || !SECRET_NAME.test(text)) return [];
   const hint =
     didYouMean(text, [...secrets]) ?? `add it: secrets: [${[...secrets, text].join(', ')}]`;
   return [{ message: `the secret ${text} is not in this spec's "secrets"`, hint }];
 };
 
-/** What a text has to be, by its path. */
-const CHECKS = (
-  [
-    ['if', isCondition()],
-    ['on.hook.if', isCondition('hook')],
-    ['on.hook.*.if', isCondition('hook')],
-    ['on.hook.reason', isExpression('hook')],
-    ['on.hook.*.reason', isExpression('hook')],
-    ['batch.key', isExpression('condition')],
-    ['steps.*.ssh.run', (text) => checkRunText(text, undefined)],
-    ['steps.*.run', checkRunText],
-    ['steps.*.http.expect.if', isCondition('response')],
-    ['steps.*.http.until.expression', isCondition('response')],
-    ['steps.*.http.until.url', isExpression('response')],
-    ['steps.*.http.outputs.*', isExpression('response')],
-    ['notify.*.webhook.secret', isListed],
-    ['notify.*.cloudevents.secret', isListed],
-    ['notify.*.slack.secret', isListed],
-    ['notify.*.slack.token', isListed],
-    ['notify.*.discord.secret', isListed],
-    ['notify.*.teams.secret', isListed],
-    ['steps.*.http.secret', isListed],
-    ['steps.*.awx.secret', isListed],
-    ['steps.*.jenkins.secret', isListed],
-    ['steps.*.ssh.key', isListed],
-  ] satisfies [string, Check][]
-).map(([path, check]) => ({ pattern: path.split('.'), check }));
-const patterns = (...paths: string[]) => paths.map((path) => path.split('.'));
-const URLS = patterns('notify.*.webhook.url', 'notify.*.cloudevents.url', 'steps.*.http.url');
-const TEMPLATED = [
-  ...patterns(
-    'env.*',
-    'steps.*.env.*',
-    'notify.*.dispatch.event-type',
-    'notify.*.slack.text',
-    'notify.*.discord.text',
-    'notify.*.teams.text',
-    'notify.*.email.text',
-    'steps.*.http.headers.*',
-    'steps.*.jenkins.parameters.*',
-    'steps.*.workflow.ref',
-    'steps.*.terraform.workspace',
-    'steps.*.workflow.inputs.*',
-    'steps.*.workflow.event-type',
-  ),
-  ...URLS,
-];
-/** Texts at any depth below these. */
-const TEMPLATED_BELOW = patterns(
-  'notify.*.dispatch.payload',
-  'steps.*.http.body',
-  'steps.*.awx.extra-vars',
-  'steps.*.workflow.client-payload',
-  'steps.*.terraform.vars',
-);
+/** What the words of forms say of a text. */
+const RULES: Record<TextRule, Check> = {
+  template: checkTemplate,
+  url: (text, secrets) => [...checkTemplate(text, secrets), ...checkUrlTemplate(text)],
+  secret: isListed,
+  script: checkRunText,
+  'remote-script': (text) => checkRunText(text, undefined),
+  'response-condition': isCondition('response'),
+  'response-expression': isExpression('response'),
+};
 
-function checkTemplated(path: Path, text: string, secrets: ReadonlySet<string>): Found[] {
+/** What a text has to be, by its path. Elsewhere it holds no template. */
+const CHECKS = Object.entries({
+  if: isCondition(),
+  'on.hook.if': isCondition('hook'),
+  'on.hook.*.if': isCondition('hook'),
+  'on.hook.reason': isExpression('hook'),
+  'on.hook.*.reason': isExpression('hook'),
+  'batch.key': isExpression('condition'),
+  'env.*': checkTemplate,
+  'steps.*.env.*': checkTemplate,
+  'notify.*.dispatch.event-type': checkTemplate,
+  'notify.*.dispatch.payload.**': checkTemplate,
+  'notify.*.webhook.url': RULES.url,
+  'notify.*.webhook.secret': isListed,
+  'notify.*.cloudevents.url': RULES.url,
+  'notify.*.cloudevents.secret': isListed,
+  'notify.*.slack.secret': isListed,
+  'notify.*.slack.token': isListed,
+  'notify.*.slack.text': checkTemplate,
+  'notify.*.discord.secret': isListed,
+  'notify.*.discord.text': checkTemplate,
+  'notify.*.teams.secret': isListed,
+  'notify.*.teams.text': checkTemplate,
+  'notify.*.email.text': checkTemplate,
+  ...ofForms('steps.*', STEP_FORMS),
+} satisfies Record<string, Check>).map(([path, check]) => ({ pattern: path.split('.'), check }));
+
+function ofForms(list: string, forms: Record<string, Form>): Record<string, Check> {
+  const checks = Object.entries(forms).flatMap(([key, { texts }]) =>
+    Object.entries(texts).map(([path, rule]): [string, Check] => [
+      [list, key, ...(path === '' ? [] : [path])].join('.'),
+      RULES[rule],
+    ]),
+  );
+  return Object.fromEntries(checks);
+}
+
+function refuseTemplate(text: string): Found[] {
   if (!hasTemplate(text)) return [];
-  const isUrl = URLS.some((pattern) => matches(path, pattern));
-  if (isTemplated(path)) {
-    return [...checkTemplate(text, secrets), ...(isUrl ? checkUrlTemplate(text) : [])];
-  }
   return [
     {
       message: '"${{ … }}" is not evaluated here',
@@ -138,15 +125,12 @@ function checkTemplated(path: Path, text: string, secrets: ReadonlySet<string>):
   ];
 }
 
-function isTemplated(path: Path): boolean {
-  return (
-    TEMPLATED.some((pattern) => matches(path, pattern)) ||
-    TEMPLATED_BELOW.some((pattern) => matches(path.slice(0, pattern.length), pattern))
-  );
-}
-
-/** `*`: any one key. */
+/** `*`: any one key; `**` at the end: what is there, at any depth. */
 function matches(path: Path, pattern: readonly string[]): boolean {
+  if (pattern.at(-1) === '**') {
+    const above = pattern.slice(0, -1);
+    return matches(path.slice(0, above.length), above);
+  }
   return (
     path.length === pattern.length &&
     pattern.every((segment, index) => segment === '*' || segment === path[index])

@@ -77,6 +77,11 @@ export function webUrl(whereSecretsGo: string) {
   });
 }
 
+/** Where another system is, without a slash at the end. */
+export const serverUrl = webUrl('name a secret: secret: NAME')
+  .refine((text) => !hasTemplate(text), 'is the same for every run, so it has no ${{ … }}')
+  .transform((text) => text.replace(/\/+$/, ''));
+
 /** One of them or a list, as GitHub allows wherever a list is meant. An item is never a list itself. */
 export function oneOrMore<Item extends z.ZodType>(item: Item, most: number, one = item) {
   return z

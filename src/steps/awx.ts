@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { isoTime, type Clock } from '../lib/clock.ts';
 import { describeError, TerminalError } from '../lib/errors.ts';
-import type { AwxStepSpec } from '../model/deployment-spec.ts';
+import type { AwxStepSpec } from '../spec/steps/awx.ts';
 import { renderJson } from '../spec/expressions.ts';
 import { TooLargeError, type Answer, type Ask } from './ask.ts';
-import type { StepContext, StepKind } from './contract.ts';
+import type { DoStep, StepContext, StepKind } from './contract.ts';
 import { failedStep, succeeded } from './ending.ts';
 import { askFor, runRemote, understand, type Remote } from './remote.ts';
 import type { RemoteOutput } from './remote-output.ts';
@@ -47,10 +47,15 @@ const OVER = new Set(['successful', 'failed', 'error', 'canceled']);
 const PROMPT = 'check "Prompt on launch" for the variables of the template';
 
 /** Launches a job template of AWX or Ansible Automation Platform, and waits for its job: https://docs.ansible.com/automation-controller/latest/html/controllerapi/api_ref.html */
-export function createAwxStep({ ask, clock }: { ask: Ask; clock: Clock }): StepKind<AwxStepSpec> {
+export function createAwxStep({ ask, clock }: { ask: Ask; clock: Clock }): DoStep<AwxStepSpec> {
   return (context) =>
     runRemote({ clock }, context, (signal, output) => awx(ask, context, signal, output));
 }
+
+export const awxStep = { create: createAwxStep } satisfies StepKind<
+  AwxStepSpec,
+  Parameters<typeof createAwxStep>[0]
+>;
 
 function awx(
   ask: Ask,

@@ -1,5 +1,6 @@
-import type { ExpressionContext } from '../spec/expressions.ts';
+import type { Permission } from '../github/check.ts';
 import type { StepSpec } from '../model/deployment-spec.ts';
+import type { ExpressionContext } from '../spec/expressions.ts';
 
 /** What a step kind is given. Everything a step may touch is in here. */
 export interface StepContext<Spec extends StepSpec = StepSpec> {
@@ -53,5 +54,21 @@ export type StepResult =
    */
   | { outcome: 'waiting'; kept: string; id: string; detail: string };
 
-/** A step kind: one file in `steps/`. */
-export type StepKind<Spec extends StepSpec> = (context: StepContext<Spec>) => Promise<StepResult>;
+/** Does a step of one kind. */
+export type DoStep<Spec extends StepSpec> = (context: StepContext<Spec>) => Promise<StepResult>;
+
+/** A kind of step: all that Mainsheet knows of what it does. How it is written is in the file of the same name in `spec/steps`. */
+export interface StepKind<Spec extends StepSpec, Deps> {
+  create(deps: Deps): DoStep<Spec>;
+  /** What an App must be allowed for it, beyond what it always is. */
+  permissions?(step: Spec): Permission[];
+  /** Programs that it needs on the PATH. */
+  programs?(step: Spec): string[];
+  /**
+   * What another try begins with, after one that was called `attemptId` and has kept `kept`, when that has asked for something and had no
+   * answer; undefined when it had one. Left out: another try has nothing to do with the one before.
+   */
+  unanswered?(kept: string | undefined, attemptId: string): string | undefined;
+  /** Whether what it has kept leaves open whether something was begun elsewhere. Left out: it is always known. */
+  isInDoubt?(kept: string): boolean;
+}

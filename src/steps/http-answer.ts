@@ -1,5 +1,5 @@
 import { describeError } from '../lib/errors.ts';
-import type { HttpStepSpec } from '../model/deployment-spec.ts';
+import type { HttpStepSpec } from '../spec/steps/http.ts';
 import { evaluateCondition, evaluateText, ExpressionError } from '../spec/expressions.ts';
 import { AskError, type Answer } from './ask.ts';
 import type { StepResult } from './contract.ts';

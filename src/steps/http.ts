@@ -1,11 +1,11 @@
 import type { Clock } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { describeError } from '../lib/errors.ts';
-import type { HttpStepSpec } from '../model/deployment-spec.ts';
+import type { HttpStepSpec } from '../spec/steps/http.ts';
 import { renderJson, renderTemplate } from '../spec/expressions.ts';
 import { renderUrl } from '../spec/render-url.ts';
 import { AskError, type Answer, type Ask, type Question } from './ask.ts';
-import type { StepContext, StepKind, StepResult } from './contract.ts';
+import type { DoStep, StepContext, StepKind, StepResult } from './contract.ts';
 import { failedStep, readKept, withinTime } from './ending.ts';
 import { holds, pollAddress, shown, succeededWith, whyUnexpected } from './http-answer.ts';
 
@@ -43,7 +43,7 @@ interface Turn {
 }
 
 /** A request, and what its answer must be; repeated until the answer says that what it began is done. */
-export function createHttpStep(deps: { ask: Ask; clock: Clock }): StepKind<HttpStepSpec> {
+export function createHttpStep(deps: { ask: Ask; clock: Clock }): DoStep<HttpStepSpec> {
   return async (context) => {
     const kept = readKept(context.kept) as Kept | undefined;
     const unanswered = unansweredKey(kept, context.attemptId);
@@ -69,11 +69,17 @@ export function createHttpStep(deps: { ask: Ask; clock: Clock }): StepKind<HttpS
   };
 }
 
+export const httpStep = {
+  create: createHttpStep,
+  unanswered: unansweredBefore,
+  isInDoubt,
+} satisfies StepKind<HttpStepSpec, Parameters<typeof createHttpStep>[0]>;
+
 /**
  * What another try of an http step begins with, after one that was called `attemptId` and has kept `kept`: the key of its request, when no
  * answer to it has come; undefined when one has.
  */
-export function unansweredBefore(kept: string | undefined, attemptId: string): string | undefined {
+function unansweredBefore(kept: string | undefined, attemptId: string): string | undefined {
   const key = unansweredKey(readKept(kept) as Kept | undefined, attemptId);
   return key === undefined ? undefined : JSON.stringify({ key } satisfies Kept);
 }
@@ -84,7 +90,7 @@ function unansweredKey(kept: Kept | undefined, attemptId: string): string | unde
 }
 
 /** Whether what an http step has kept leaves open whether a request was sent that changes something. */
-export function isInDoubt(kept: string): boolean {
+function isInDoubt(kept: string): boolean {
   const read = readKept(kept) as Kept | undefined;
   return read !== undefined && 'key' in read && !('result' in read);
 }

@@ -1,23 +1,24 @@
 import type { StepSpec } from '../model/deployment-spec.ts';
-import { createAwxStep } from './awx.ts';
-import type { StepKind } from './contract.ts';
-import { createHttpStep } from './http.ts';
-import { createJenkinsStep } from './jenkins.ts';
-import { createShellStep } from './shell.ts';
-import { createSshStep } from './ssh.ts';
-import { createTerraformStep } from './terraform.ts';
-import { createWorkflowStep } from './workflow.ts';
+import type { StepKindName } from '../spec/steps/index.ts';
+import { awxStep } from './awx.ts';
+import type { DoStep, StepKind } from './contract.ts';
+import { httpStep } from './http.ts';
+import { jenkinsStep } from './jenkins.ts';
+import { shellStep } from './shell.ts';
+import { sshStep } from './ssh.ts';
+import { terraformStep } from './terraform.ts';
+import { workflowStep } from './workflow.ts';
 
-/** All kinds of steps, each by its name in a spec. */
+/** What all kinds of steps do. */
 const KINDS = {
-  awx: createAwxStep,
-  http: createHttpStep,
-  jenkins: createJenkinsStep,
-  shell: createShellStep,
-  ssh: createSshStep,
-  terraform: createTerraformStep,
-  workflow: createWorkflowStep,
-} satisfies { [Kind in StepSpec['kind']]: unknown };
+  awx: awxStep,
+  http: httpStep,
+  jenkins: jenkinsStep,
+  shell: shellStep,
+  ssh: sshStep,
+  terraform: terraformStep,
+  workflow: workflowStep,
+} satisfies { [Kind in StepKindName]: StepKind<never, never> };
 
 type All<Each> = (Each extends unknown ? (each: Each) => void : never) extends (
   all: infer Both,
@@ -25,12 +26,16 @@ type All<Each> = (Each extends unknown ? (each: Each) => void : never) extends (
   ? Both
   : never;
 
-/** One step kind for all of them: hands each step to the kind that its spec names. `deps`: what any of them needs. */
-export function createSteps(
-  deps: All<Parameters<(typeof KINDS)[keyof typeof KINDS]>[0]>,
-): StepKind<StepSpec> {
-  const made = new Map(
-    Object.entries(KINDS).map(([kind, create]) => [kind, create(deps) as StepKind<never>]),
-  );
+/** What any of the kinds needs. */
+type Deps = All<Parameters<(typeof KINDS)[keyof typeof KINDS]['create']>[0]>;
+
+/** What is known of a step's kind. */
+export function stepKindOf({ kind }: Pick<StepSpec, 'kind'>): StepKind<StepSpec, Deps> {
+  return KINDS[kind as StepKindName] as StepKind<never, Deps> as StepKind<StepSpec, Deps>;
+}
+
+/** Does steps of all kinds. */
+export function createSteps(deps: Deps): DoStep<StepSpec> {
+  const made = new Map(Object.entries(KINDS).map(([kind, { create }]) => [kind, create(deps)]));
   return async (context) => await made.get(context.step.kind)!(context as never);
 }

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import type { Clock } from '../lib/clock.ts';
 import { TerminalError } from '../lib/errors.ts';
-import type { JenkinsStepSpec } from '../model/deployment-spec.ts';
+import type { JenkinsStepSpec } from '../spec/steps/jenkins.ts';
 import { renderTemplate } from '../spec/expressions.ts';
 import { AskError, type Answer, type Ask } from './ask.ts';
-import type { StepContext, StepKind } from './contract.ts';
+import type { DoStep, StepContext, StepKind } from './contract.ts';
 import { failedStep, succeeded } from './ending.ts';
 import { askFor, runRemote, understand, type Look, type Remote, type Start } from './remote.ts';
 import type { RemoteOutput } from './remote-output.ts';
@@ -42,10 +42,15 @@ export function createJenkinsStep({
 }: {
   ask: Ask;
   clock: Clock;
-}): StepKind<JenkinsStepSpec> {
+}): DoStep<JenkinsStepSpec> {
   return (context) =>
     runRemote({ clock }, context, (signal, output) => jenkins(ask, context, signal, output));
 }
+
+export const jenkinsStep = { create: createJenkinsStep } satisfies StepKind<
+  JenkinsStepSpec,
+  Parameters<typeof createJenkinsStep>[0]
+>;
 
 function jenkins(
   ask: Ask,

@@ -6,8 +6,8 @@ import { promisify } from 'node:util';
 import { MainsheetError } from '../lib/errors.ts';
 import { makeOwn, type SystemUser } from '../lib/hand-over.ts';
 import { limitsWithin, type StepLimits } from '../lib/step-limits.ts';
-import type { ShellStepSpec } from '../model/deployment-spec.ts';
-import type { StepKind, StepResult } from './contract.ts';
+import type { ShellStepSpec } from '../spec/steps/shell.ts';
+import type { DoStep, StepKind, StepResult } from './contract.ts';
 import { OutputsError, readOutputs } from './outputs.ts';
 import { cancelled, failedStep, reasonOf, succeeded, type Ended } from './ending.ts';
 import type { RunProgram } from './run-program.ts';
@@ -53,7 +53,7 @@ export function createShellStep(deps: {
   user?: SystemUser | undefined;
   /** What a step may use at most, and does when its spec does not say. */
   limits?: StepLimits | undefined;
-}): StepKind<ShellStepSpec> {
+}): DoStep<ShellStepSpec> {
   const { runProgram, shell, user } = deps;
 
   return async (context) => {
@@ -81,6 +81,11 @@ export function createShellStep(deps: {
     return await resultOf(end.ended, output, end.blame);
   };
 }
+
+export const shellStep = { create: createShellStep } satisfies StepKind<
+  ShellStepSpec,
+  Parameters<typeof createShellStep>[0]
+>;
 
 async function resultOf(ended: Ended, output: string, blame: string): Promise<StepResult> {
   const { exitCode } = ended;

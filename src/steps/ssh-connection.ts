@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect as dial, type Socket } from 'node:net';
 import type { Algorithms, Client, ClientChannel, ServerHostKeyAlgorithm } from 'ssh2';
 import { describeError, hintOf } from '../lib/errors.ts';
-import type { HostKey, SshStepSpec } from '../model/deployment-spec.ts';
+import type { HostKey, SshStepSpec } from '../spec/steps/ssh.ts';
 import type { StepContext } from './contract.ts';
 import { COMMAND } from './ssh-program.ts';
 import type { Targets } from './targets.ts';

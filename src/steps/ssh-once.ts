@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Clock } from '../lib/clock.ts';
 import { describeError } from '../lib/errors.ts';
-import type { SshStepSpec } from '../model/deployment-spec.ts';
+import type { SshStepSpec } from '../spec/steps/ssh.ts';
 import type { StepContext, StepResult } from './contract.ts';
 import { environmentElsewhere } from './environment.ts';
 import { failedStep, reasonOf, succeeded, within } from './ending.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
 import { describeError, errorCode } from '../lib/errors.ts';
-import type { SshStepSpec } from '../model/deployment-spec.ts';
+import type { SshStepSpec } from '../spec/steps/ssh.ts';
 import type { StepContext, StepResult } from './contract.ts';
 import { environmentElsewhere } from './environment.ts';
 import { failedStep, isStopping, readKept, reasonOf, succeeded, within } from './ending.ts';

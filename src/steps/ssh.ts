@@ -1,6 +1,6 @@
 import type { Clock } from '../lib/clock.ts';
-import type { SshStepSpec } from '../model/deployment-spec.ts';
-import type { StepKind } from './contract.ts';
+import type { SshStepSpec } from '../spec/steps/ssh.ts';
+import type { DoStep, StepKind } from './contract.ts';
 import { withinTime } from './ending.ts';
 import { logIn } from './ssh-connection.ts';
 import { runOnce } from './ssh-once.ts';
@@ -16,7 +16,7 @@ export function createSshStep(deps: {
   targets: Targets;
   clock: Clock;
   killGraceMs: number;
-}): StepKind<SshStepSpec> {
+}): DoStep<SshStepSpec> {
   return async (context) =>
     await withinTime(context, async (signal) => {
       signal.throwIfAborted();
@@ -25,3 +25,8 @@ export function createSshStep(deps: {
       return await runOnce(deps, connection, context, signal);
     });
 }
+
+export const sshStep = { create: createSshStep } satisfies StepKind<
+  SshStepSpec,
+  Parameters<typeof createSshStep>[0]
+>;

@@ -1,12 +1,12 @@
-import { constants } from 'node:fs';
-import { access, realpath } from 'node:fs/promises';
-import { delimiter, isAbsolute, join, sep } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { join, sep } from 'node:path';
 import { cleanText } from '../lib/clean-text.ts';
 import type { Clock } from '../lib/clock.ts';
 import { limitsWithin, type StepLimits } from '../lib/step-limits.ts';
-import type { TerraformStepSpec } from '../model/deployment-spec.ts';
+import type { TerraformStepSpec } from '../spec/steps/terraform.ts';
 import type { StepContext, StepResult } from './contract.ts';
 import { failedStep, reasonOf } from './ending.ts';
+import { findProgram } from './find-program.ts';
 import type { RunProgram } from './run-program.ts';
 
 /** Characters of what it prints that are looked through. */
@@ -80,19 +80,6 @@ function whatIsWrong(stderr: string, program: string): string {
     return `the state cannot be locked: ${why ?? error}, `;
   }
   return `the state is locked by ${who}: wait for its end, or if that is gone, free it: ${program} force-unlock ${id}; `;
-}
-
-/** Its absolute path; undefined when no folder of the PATH has it. */
-export async function findProgram(name: string, path: string): Promise<string | undefined> {
-  for (const directory of path.split(delimiter).filter(isAbsolute)) {
-    const file = join(directory, name);
-    const isThere = await access(file, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return file;
-  }
-  return undefined;
 }
 
 /** No link in the checkout leads out of it. */

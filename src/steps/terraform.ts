@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { makeOwn, type SystemUser } from '../lib/hand-over.ts';
 import type { StepLimits } from '../lib/step-limits.ts';
-import type { TerraformStepSpec } from '../model/deployment-spec.ts';
+import type { TerraformStepSpec } from '../spec/steps/terraform.ts';
 import { renderJson, renderTemplate } from '../spec/expressions.ts';
-import type { StepContext, StepKind, StepResult } from './contract.ts';
+import type { DoStep, StepContext, StepKind, StepResult } from './contract.ts';
 import type { PlanFiles } from './plan-files.ts';
 import { failedStep, readKept, succeeded } from './ending.ts';
 import type { RunProgram } from './run-program.ts';
@@ -36,7 +36,7 @@ interface TerraformDeps {
  * PlanFiles, waits for people where the spec says so, and applies that very plan. An apply that was cut short is never repeated blindly:
  * what is left to do is planned, and people have to approve it.
  */
-export function createTerraformStep(deps: TerraformDeps): StepKind<TerraformStepSpec> {
+export function createTerraformStep(deps: TerraformDeps): DoStep<TerraformStepSpec> {
   return async (context) => {
     const terraform = await openTerraform(deps, context);
     if (typeof terraform === 'string') return failedStep(terraform);
@@ -59,6 +59,11 @@ export function createTerraformStep(deps: TerraformDeps): StepKind<TerraformStep
     return await plan(deps, terraform, context, kept?.phase === 'applying');
   };
 }
+
+export const terraformStep = {
+  create: createTerraformStep,
+  programs: ({ program }) => [program],
+} satisfies StepKind<TerraformStepSpec, Parameters<typeof createTerraformStep>[0]>;
 
 const CUT_SHORT =
   'Mainsheet was stopped while a plan was applied. What was done of it is in the state; this is what is left, and it needs approval:\n';
@@ -94,7 +99,8 @@ async function plan(
   if ('result' in said) return said.result;
   const changes = said.exitCode === CHANGES;
   const asks =
-    step.approve === 'always' || (changes && (step.approve === 'changes' || wasCutShort));
+    step.approval.when === 'always' ||
+    (changes && (step.approval.when === 'changes' || wasCutShort));
   if (asks) {
     const name = await plans.keep(context.env['MAINSHEET_RUN_ID'] ?? '', await readPlan(context));
     await rm(planIn(context), { force: true });

@@ -2,9 +2,9 @@ import { ACTIONS, CONTENTS, type Permission } from '../github/check.ts';
 import { createWorkflows, type WorkflowEvent, type Workflows } from '../github/workflows.ts';
 import { TerminalError } from '../lib/errors.ts';
 import type { Json } from '../model/event.ts';
-import type { StepSpec, WorkflowStepSpec } from '../model/deployment-spec.ts';
+import type { WorkflowStepSpec } from '../spec/steps/workflow.ts';
 import { renderJson, renderTemplate } from '../spec/expressions.ts';
-import type { StepContext, StepKind } from './contract.ts';
+import type { DoStep, StepContext, StepKind } from './contract.ts';
 import { failedStep, succeeded } from './ending.ts';
 import { runRemote, type Look, type Remote } from './remote.ts';
 
@@ -25,7 +25,7 @@ const ID = 'mainsheet_id';
  */
 export function createWorkflowStep(
   deps: Parameters<typeof createWorkflows>[0],
-): StepKind<WorkflowStepSpec> {
+): DoStep<WorkflowStepSpec> {
   const pace = { clock: deps.clock, lookEveryMs: LOOK_EVERY_MS, findTries: FIND_TRIES };
   return (context) =>
     runRemote(pace, context, (signal) =>
@@ -33,12 +33,15 @@ export function createWorkflowStep(
     );
 }
 
-/** What an App must be allowed for a step, beyond what it always is. */
-export function workflowPermissions(step: StepSpec): Permission[] {
-  if (step.kind !== 'workflow') return [];
+export const workflowStep = {
+  create: createWorkflowStep,
+  permissions: permissionsFor,
+} satisfies StepKind<WorkflowStepSpec, Parameters<typeof createWorkflowStep>[0]>;
+
+function permissionsFor({ start }: WorkflowStepSpec): Permission[] {
   const actions: Permission = { ...ACTIONS, least: 'write', why: 'to start and cancel workflows' };
   const contents: Permission = { ...CONTENTS, least: 'write', why: 'for repository_dispatch' };
-  return step.start.by === 'event' ? [actions, contents] : [actions];
+  return start.by === 'event' ? [actions, contents] : [actions];
 }
 
 function workflow(github: Workflows, { step, values, log }: StepContext<WorkflowStepSpec>): Remote {

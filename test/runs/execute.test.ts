@@ -10,12 +10,8 @@ import { createBroadcast } from '../../src/lib/broadcast.ts';
 import { systemClock, type Clock } from '../../src/lib/clock.ts';
 import { maskText } from '../../src/lib/masking.ts';
 import { createSeal, type Seal } from '../../src/lib/seal.ts';
-import type {
-  DeploymentSpec,
-  NotifySpec,
-  ShellStepSpec,
-  StepSpec,
-} from '../../src/model/deployment-spec.ts';
+import type { DeploymentSpec, NotifySpec, StepSpec } from '../../src/model/deployment-spec.ts';
+import type { ShellStepSpec } from '../../src/spec/steps/shell.ts';
 import type { News } from '../../src/model/news.ts';
 import { RUN_STATES, type NewRun, type Run, type Step } from '../../src/model/run.ts';
 import { createExecute } from '../../src/runs/execute.ts';
@@ -646,7 +642,7 @@ function specOf(
     notify: options.notify ?? [],
     steps: [
       ...(options.before === undefined ? [] : [step('Step 1', options.before, undefined)]),
-      { ...step('Deploy', options.run, options.stepTimeoutMs), ...options.step } as StepSpec,
+      { ...step('Deploy', options.run, options.stepTimeoutMs), ...options.step },
     ],
   }).spec;
 }

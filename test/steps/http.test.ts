@@ -4,13 +4,14 @@ import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { systemClock, type Clock } from '../../src/lib/clock.ts';
 import { createFetch } from '../../src/lib/way-out.ts';
-import type { HttpStepSpec } from '../../src/model/deployment-spec.ts';
+import type { HttpStepSpec } from '../../src/spec/steps/http.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
 import { createAsk } from '../../src/steps/ask.ts';
 import type { StepResult } from '../../src/steps/contract.ts';
-import { createHttpStep, isInDoubt, unansweredBefore } from '../../src/steps/http.ts';
+import { httpStep } from '../../src/steps/http.ts';
 import { createTargets } from '../../src/steps/targets.ts';
 
+const { unanswered, isInDoubt } = httpStep;
 const WAY_OUT = { httpsProxy: undefined, httpProxy: undefined, noProxy: [], certificates: [] };
 
 interface Asked {
@@ -57,7 +58,7 @@ function stepOf(http: string): HttpStepSpec {
   assert.deepEqual(problems, []);
   const [step] = specs[0]?.spec.steps ?? [];
   assert.ok(step?.kind === 'http');
-  return step;
+  return step as HttpStepSpec;
 }
 
 async function run(
@@ -75,7 +76,7 @@ async function run(
   const targets = createTargets(options.allowed ?? ['127.0.0.0/8']);
   const ask = createAsk({ targets, fetch: createFetch(WAY_OUT, targets.lookup) });
   let log = '';
-  const result = await createHttpStep({ ask, clock: options.clock ?? systemClock })({
+  const result = await httpStep.create({ ask, clock: options.clock ?? systemClock })({
     step: stepOf(http),
     attemptId: 'run1-2-1',
     directory: '/',
@@ -242,18 +243,18 @@ test('a request that has got no answer is sent with its key by the next try, and
   };
   const first = await tryOnce(undefined);
   assert.equal(isInDoubt(first ?? ''), false, 'that try is over');
-  const next = unansweredBefore(first, 'run1-2-1');
+  const next = unanswered(first, 'run1-2-1');
   assert.equal(next, '{"key":"run1-2-1"}');
-  assert.equal(unansweredBefore(undefined, 'run1-2-1'), next, 'it died, or was cancelled');
+  assert.equal(unanswered(undefined, 'run1-2-1'), next, 'it died, or was cancelled');
   assert.equal(isInDoubt(next), true, 'it may have been sent');
   const of = (key: string) => JSON.stringify({ key });
-  assert.equal(unansweredBefore(await tryOnce(of('other')), 'run1-2-1'), of('other'));
+  assert.equal(unanswered(await tryOnce(of('other')), 'run1-2-1'), of('other'));
   isSilent = false;
-  assert.equal(unansweredBefore(await tryOnce(of('refused')), 'run1-2-1'), undefined);
+  assert.equal(unanswered(await tryOnce(of('refused')), 'run1-2-1'), undefined);
   const repeated = JSON.stringify({ next: 2, key: 'run1-2-1' });
-  assert.equal(unansweredBefore(repeated, 'run1-2-1'), undefined, 'the first was answered');
+  assert.equal(unanswered(repeated, 'run1-2-1'), undefined, 'the first was answered');
   const until = `, until: { expression: "response.body.state == 'done'" }`;
-  assert.equal(unansweredBefore(await tryOnce(of('until'), until), 'run1-2-1'), undefined);
+  assert.equal(unanswered(await tryOnce(of('until'), until), 'run1-2-1'), undefined);
   assert.deepEqual(
     asked.map(({ headers }) => headers['idempotency-key']),
     ['run1-2-1', 'other', 'refused', 'until', 'until-2'],

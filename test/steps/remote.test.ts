@@ -7,7 +7,7 @@ import type { StepSpec } from '../../src/model/deployment-spec.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
 import { createAsk, type Ask } from '../../src/steps/ask.ts';
 import { createAwxStep } from '../../src/steps/awx.ts';
-import type { StepKind, StepResult } from '../../src/steps/contract.ts';
+import type { DoStep, StepResult } from '../../src/steps/contract.ts';
 import { createJenkinsStep } from '../../src/steps/jenkins.ts';
 import { createTargets } from '../../src/steps/targets.ts';
 import { createWorkflowStep } from '../../src/steps/workflow.ts';
@@ -110,7 +110,7 @@ async function setUp<Own extends Stand>(t: TestContext, system: System<Own>) {
   const now = () => Date.now() + 1_800_000;
   const clock: Clock = { now, elapsed: () => 0, sleep: async () => {} };
   const ask = createAsk({ targets: createTargets(['127.0.0.0/8']), fetch });
-  const kind = system.kind({ ask, clock, url }) as StepKind<StepSpec>;
+  const kind = system.kind({ ask, clock, url }) as DoStep<StepSpec>;
   const disk: { kept?: string; log: string } = { log: '' };
   const lines: string[] = [];
   return {

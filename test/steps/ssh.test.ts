@@ -10,6 +10,7 @@ import { buffer, text } from 'node:stream/consumers';
 import { describe, test, type TestContext } from 'node:test';
 import { systemClock } from '../../src/lib/clock.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
+import type { SshStepSpec } from '../../src/spec/steps/ssh.ts';
 import type { StepResult } from '../../src/steps/contract.ts';
 import { createSshStep } from '../../src/steps/ssh.ts';
 import { createFrames } from '../../src/steps/ssh-frames.ts';
@@ -84,7 +85,7 @@ function start(machine: Machine, how: How): Attempt {
   });
   return {
     result: kind({
-      step,
+      step: step as SshStepSpec,
       attemptId: 'r1-1-1',
       directory: '/',
       scratch: '/',

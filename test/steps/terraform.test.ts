@@ -10,6 +10,7 @@ import { handOver, type SystemUser } from '../../src/lib/hand-over.ts';
 import { createSeal, SEAL_KEY_BYTES } from '../../src/lib/seal.ts';
 import { cleanText } from '../../src/lib/clean-text.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
+import type { TerraformStepSpec } from '../../src/spec/steps/terraform.ts';
 import type { StepResult } from '../../src/steps/contract.ts';
 import { createPlanFiles } from '../../src/steps/plan-files.ts';
 import { createRunProgram } from '../../src/steps/run-program.ts';
@@ -70,7 +71,7 @@ async function setUp(
       assert.ok(step?.kind === 'terraform');
       attempt += 1;
       const result = await kind({
-        step,
+        step: step as TerraformStepSpec,
         attemptId: 'r1-1-1',
         directory,
         scratch: join(root, `scratch-${attempt}`),

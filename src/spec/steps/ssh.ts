@@ -1,9 +1,15 @@
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as z from 'zod';
-import type { HostKey } from '../model/deployment-spec.ts';
-import { oneOrMore, optional, problem, secretName, textUpTo, whole } from './schema-fields.ts';
-import { script } from './schema-script.ts';
+import { oneOrMore, optional, problem, secretName, textUpTo, whole } from '../schema-fields.ts';
+import { script } from '../schema-script.ts';
+import type { StepForm, StepOf } from './contract.ts';
+
+/** The key of a machine. `type` as `ssh-ed25519`, where it is known; `fingerprint` as `SHA256:` and base64 without padding. */
+export interface HostKey {
+  type?: string;
+  fingerprint: string;
+}
 
 const HOST = /^(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_-]+)*$/;
 /** As OpenSSH prints it, and with the padding that other programs add. */
@@ -20,7 +26,7 @@ const hostKey = textUpTo(4096).superRefine((text, context) => {
   );
 });
 
-export const ssh = z
+const schema = z
   .strictObject({
     host: z
       .string()
@@ -50,6 +56,14 @@ export const ssh = z
     resume,
     hostKeys: hostKeys.flatMap((text) => readHostKey(text) ?? []),
   }));
+
+/** A script that runs on another machine. */
+export const ssh = {
+  schema: schema.describe('A script that runs on another machine.'),
+  texts: { key: 'secret', run: 'remote-script' },
+} as const satisfies StepForm;
+
+export type SshStepSpec = StepOf<typeof ssh>;
 
 function readHostKey(text: string): HostKey | undefined {
   const [, digest] = FINGERPRINT.exec(text.trim()) ?? [];

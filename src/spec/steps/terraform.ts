@@ -1,12 +1,14 @@
 import { posix } from 'node:path';
 import * as z from 'zod';
-import { approve, toApprove } from './schema-gates.ts';
-import { filled, optional } from './schema-fields.ts';
+import type { StepSpec } from '../../model/deployment-spec.ts';
+import { filled, optional } from '../schema-fields.ts';
+import { approve, toApprove } from '../schema-gates.ts';
+import type { StepForm, StepOf } from './contract.ts';
 
 const when = z.enum(['changes', 'always', 'never']);
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_-]{0,199}$/;
 
-export const terraform = z
+const schema = z
   .strictObject({
     path: optional(
       'The folder of the configuration, in the checkout. Default: the checkout itself.',
@@ -49,12 +51,25 @@ export const terraform = z
       kind: 'terraform' as const,
       path: input.path ?? '.',
       program: input.program ?? 'terraform',
-      approve: people.when ?? 'changes',
-      gate: toApprove(people),
+      approval: {
+        when: people.when ?? 'changes',
+        gate: toApprove(people),
+      } satisfies StepSpec['approval'],
       workspace: input.workspace,
       vars: input.vars ?? {},
     };
   });
+
+/** Plans changes of infrastructure, and applies the very plan that people have seen. */
+export const terraform = {
+  schema: schema.describe(
+    'A plan of Terraform or OpenTofu that is applied when people have approved it.',
+  ),
+  texts: { workspace: 'template', 'vars.**': 'template' },
+  isLimited: true,
+} as const satisfies StepForm;
+
+export type TerraformStepSpec = StepOf<typeof terraform>;
 
 function isBelow(path: string): boolean {
   const normal = posix.normalize(path);

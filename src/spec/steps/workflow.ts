@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import type { WorkflowStepSpec } from '../model/deployment-spec.ts';
-import type { Json } from '../model/event.ts';
-import { clientPayload, eventType } from './schema-dispatch.ts';
-import { filled, optional, problem, repositoryName, scalar } from './schema-fields.ts';
+import type { Json } from '../../model/event.ts';
+import { clientPayload, eventType } from '../schema-dispatch.ts';
+import { filled, optional, problem, repositoryName, scalar } from '../schema-fields.ts';
+import type { StepForm, StepOf } from './contract.ts';
 
 /** Inputs that GitHub takes: https://docs.github.com/en/rest/actions/workflows#create-a-workflow-dispatch-event */
 const MOST_INPUTS = 25;
@@ -14,7 +14,7 @@ const inputName = z
   .string()
   .regex(INPUT_NAME, 'an input\'s name has letters, digits, "_" and "-", and begins with no digit');
 
-export const workflow = z
+const schema = z
   .strictObject({
     repository: repositoryName.describe('The repository that has the workflow: owner/name.'),
     workflow: optional(
@@ -63,13 +63,27 @@ export const workflow = z
       problem(context, `"${key}" belongs to "${byEvent ? 'workflow' : 'event-type'}"`);
     }
   })
-  .transform((input): Pick<WorkflowStepSpec, 'kind' | 'repository' | 'start'> => {
+  .transform((input) => {
     const { repository, 'event-type': eventType } = input;
+    const kind = 'workflow' as const;
     const payload = (input['client-payload'] ?? {}) as Record<string, Json>;
     if (eventType !== undefined) {
-      return { kind: 'workflow', repository, start: { by: 'event', eventType, payload } };
+      return { kind, repository, start: { by: 'event' as const, eventType, payload } };
     }
     const { workflow: file = '', ref = 'main', inputs = {}, 'id-input': idInput } = input;
-    const start = { by: 'workflow', workflow: file, ref, inputs, idInput } as const;
-    return { kind: 'workflow', repository, start };
+    const start = { by: 'workflow' as const, workflow: file, ref, inputs, idInput };
+    return { kind, repository, start };
   });
+
+/** A workflow of GitHub Actions. */
+export const workflow = {
+  schema: schema.describe('A workflow of GitHub Actions that is waited for.'),
+  texts: {
+    ref: 'template',
+    'inputs.*': 'template',
+    'event-type': 'template',
+    'client-payload.**': 'template',
+  },
+} as const satisfies StepForm;
+
+export type WorkflowStepSpec = StepOf<typeof workflow>;

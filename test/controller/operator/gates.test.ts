@@ -376,12 +376,7 @@ for (const [engine, open] of bothEngines()) {
         const gated: StepSpec = {
           ...(steps[0] as StepSpec),
           kind: 'terraform',
-          path: '.',
-          program: 'terraform',
-          approve: 'changes',
-          gate: { ...ASKS, ...asks },
-          workspace: undefined,
-          vars: {},
+          approval: { when: 'changes', gate: { ...ASKS, ...asks } },
         };
         const all = await setUp(t, more.gates ?? [], { steps: [gated], ...more });
         await all.create('r1');

@@ -40,7 +40,6 @@ const loaded = sampleLoaded({
     {
       kind: 'shell',
       name: HOSTILE,
-      run: 'echo script',
       env: {},
       timeoutMs: undefined,
       retry: { attempts: 1, backoffMs: 0 },
