@@ -66,7 +66,8 @@ export function createTunnel(deps: TunnelDeps): { run: (signal: AbortSignal) => 
           await listen(channel, signal, () => (failures = 0));
         } catch (error) {
           if (signal.aborted) return;
-          logger.warn({ error: describeError(error) }, 'the tunnel is interrupted');
+          const hint = `see that this machine reaches ${new URL(deps.tunnel).host}; where a proxy is needed, set HTTPS_PROXY`;
+          logger.warn({ error: describeError(error), hint }, 'the tunnel is interrupted');
         }
         failures += 1;
         await clock.sleep(backoffDelay(failures, RECONNECT), signal);

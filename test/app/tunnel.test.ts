@@ -80,11 +80,13 @@ test('of a channel that only sends the body as it read it, what JSON.stringify w
   assert.equal(headers['x-hub-signature-256'], sign(received));
 });
 
-test('a connection that is cut is opened again, and what is no delivery stops nothing', async (context) => {
+test('a connection that is cut is opened again, the log says what to look at, and what is no delivery stops nothing', async (context) => {
   const { smee, send, first, log } = await openTunnel(context);
   smee.cut();
   const opened = () => log.filter(({ msg }) => msg === 'the tunnel is open').length;
   await until('it is open again', () => opened() === 2);
+  const interrupted = log.find(({ msg }) => msg === 'the tunnel is interrupted');
+  assert.match(String(interrupted?.['hint']), /reaches 127\.0\.0\.1:\d+;.*HTTPS_PROXY/);
   smee.say('data: no JSON\n\ndata: 1\n\n');
   await send('{}');
   assert.equal((await first()).body, '{}');
