@@ -18,6 +18,8 @@ export interface Preview extends PreviewKey {
   runId: string;
   sha: string;
   fork: boolean;
+  /** Whether the pull request was closed last, and not opened again. */
+  closed: boolean;
   /** When the pull request had last changed, by GitHub's clock. */
   changedAt: number;
   notedAt: number;
@@ -29,7 +31,7 @@ export interface Preview extends PreviewKey {
   delivery: string | undefined;
 }
 
-const mapping = createMapping<Preview>({ flags: ['fork'] });
+const mapping = createMapping<Preview>({ flags: ['fork', 'closed'] });
 
 /**
  * The previews of pull requests. Callers of `note` hold the lock of pauses, so that no two of them count at once. `filled` hears when

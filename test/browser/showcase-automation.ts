@@ -229,6 +229,7 @@ export async function fillAutomation(store: Store, now: number): Promise<void> {
       runId: `01kpreview${number}`,
       sha: sha.padEnd(40, '0'),
       fork: number === 409,
+      closed: state !== 'live',
       changedAt: now - ago * HOUR,
       notedAt: now - ago * HOUR,
       dueAt: state === 'live' ? now + (168 - ago) * HOUR : now - MINUTE,

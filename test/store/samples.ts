@@ -81,6 +81,7 @@ export function samplePreview(more: Partial<Preview> = {}): Preview {
     runId: '',
     sha: 'a'.repeat(40),
     fork: false,
+    closed: false,
     changedAt: 1,
     notedAt: 1,
     dueAt: 0,

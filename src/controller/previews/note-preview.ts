@@ -4,8 +4,6 @@ import { isFork } from '../../spec/match-pull.ts';
 import type { Tables } from '../../store/index.ts';
 import type { Preview } from '../../store/previews.ts';
 
-const CLOSED = 'the pull request was closed';
-
 /** What a spec says to an event of a pull request, and the run that it would get. */
 export interface PreviewRequest {
   loaded: LoadedSpec;
@@ -41,7 +39,8 @@ export async function notePreview(
     await tables.previews.note({
       ...(known ?? nothingOf(key)),
       ...(known?.state === 'live' ? { dueAt: now } : {}),
-      reason: CLOSED,
+      reason: 'the pull request was closed',
+      closed: true,
       changedAt,
       notedAt: now,
     });
@@ -62,6 +61,7 @@ export async function notePreview(
     runId: run,
     sha: event.head,
     fork,
+    closed: false,
     changedAt,
     notedAt: now,
     dueAt: now + trigger.ttlMs,
@@ -85,10 +85,10 @@ export async function whyNoTeardown(
     : `nothing is left of the preview of pull request #${number}`;
 }
 
-/** GitHub's clock shows whole seconds: of what happened in the same one the closing is later, unless it is opened again. */
+/** GitHub's clock shows whole seconds, and nothing else in a payload tells of an order: of what happened in the same one the closing is later, unless it is opened again. */
 function isLate({ changedAt, isClosed, isReopened }: PullRequestEvent, known: Preview): boolean {
   if (known.changedAt !== changedAt) return known.changedAt > changedAt;
-  return known.reason === CLOSED && !isClosed && !isReopened;
+  return known.closed && !isClosed && !isReopened;
 }
 
 /** So that what comes late of a pull request that is closed deploys nothing. */
@@ -99,6 +99,7 @@ function nothingOf(key: { spec: string; repository: string; number: number }): P
     runId: '',
     sha: '',
     fork: false,
+    closed: false,
     changedAt: 0,
     notedAt: 0,
     dueAt: 0,

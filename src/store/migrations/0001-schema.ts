@@ -308,6 +308,7 @@ const PULL_REQUESTS = `
     run_id text not null,
     sha text not null,
     fork integer not null,
+    closed integer not null,
     changed_at bigint not null,
     noted_at bigint not null,
     due_at bigint not null,
