@@ -282,7 +282,7 @@ export function createTransitions(deps: {
     run: Run,
     concurrency: DeploymentSpec['concurrency'],
   ): Promise<Run[]> {
-    const effects = laneEffects(run, await tables.runs.active(run.lane), concurrency);
+    const effects = laneEffects(run, await tables.runs.activeAt(run), concurrency);
     const superseded: Run[] = [];
     // What its pause holds does not take the place of a rollback that still waits for its turn.
     const spared =

@@ -34,9 +34,13 @@ export function createEnvironments(db: Db) {
       await change`delete from environments where lane = ${lane} and spec = ${spec}`;
     },
 
-    get: (lane: string, spec: string) =>
-      first`select * from environments where lane = ${lane} and spec = ${spec}`,
+    /** What was deployed last in a lane or environment of a spec: one of them may have changed since. */
+    get: ({ spec, lane, environment }: Pick<Run, 'spec' | 'lane' | 'environment'>) =>
+      first`select * from environments
+        where spec = ${spec} and (lane = ${lane} or environment = ${environment})
+        order by deployed_at desc limit 1`,
 
-    list: () => all`select * from environments order by environment, spec`,
+    /** The newest first of a spec and environment, of which the lane has changed. */
+    list: () => all`select * from environments order by environment, spec, deployed_at desc`,
   };
 }

@@ -3,7 +3,7 @@ import type { PauseTarget } from '../model/pause.ts';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
 import { lockUntilEnd } from './locks.ts';
 import { andNotIn, engineOf, list, onPostgres, queries, type Db, type Sql } from './query.ts';
-import { ACTIVE, runs } from './run-rows.ts';
+import { ACTIVE, DEPLOYS, runs } from './run-rows.ts';
 
 /** Runs that have not ended, newest first. */
 export interface UnderWay {
@@ -25,6 +25,12 @@ export function createLanes(db: Db) {
   return {
     /** Runs of a lane that have not ended, oldest first. */
     active: (lane: string) => active(sql`lane = ${lane}`),
+
+    /** Runs that deploy a spec in this lane or environment and have not ended, oldest first: its lane may have changed meanwhile. */
+    activeAt: ({ spec, lane, environment }: Pick<Run, 'spec' | 'lane' | 'environment'>) =>
+      active(sql`${DEPLOYS} and spec = ${spec} and seq in (
+        select seq from runs where spec = ${spec} and environment = ${environment} and ${ACTIVE}
+        union all select seq from runs where lane = ${lane} and ${ACTIVE})`),
 
     /** The newest other run of the spec and lane that may still deploy the same commit, as far as the world has heard of it. */
     otherOf: ({ id, spec, lane, sha }: Run) =>
@@ -85,7 +91,8 @@ export function createLanes(db: Db) {
     /**
      * The oldest run that may start now: first of its lane, nothing running there, neither it nor its lane paused; or
      * running with a lease that ended. None of `except`, and none that another transaction has locked. A blocked run holds up
-     * the later ones of its spec, but not those of other specs in its lane.
+     * the later ones of its spec, but not those of other specs in its lane. Where the lane of a spec has changed, its runs in the other
+     * lane that run or have their turn before hold up a run of the same environment too.
      */
     nextRunnable(now: number, except: readonly string[] = []): Promise<Run | undefined> {
       // The states are said again for the planner, so that only the partial index of active runs is read; and what is before a
@@ -102,6 +109,11 @@ export function createLanes(db: Db) {
             where earlier.lane = r.lane and earlier.seq < r.seq
             and earlier.state in ('queued', 'blocked', 'running')
             and (earlier.state <> 'blocked' or earlier.spec = r.spec))
+          and not exists (
+            select 1 from runs as elsewhere
+            where elsewhere.spec = r.spec and elsewhere.environment = r.environment and elsewhere.lane <> r.lane
+            and elsewhere.state in ('queued', 'blocked', 'running')
+            and (elsewhere.state = 'running' or elsewhere.state = 'queued' and elsewhere.seq < r.seq))
           and not exists (select 1 from pauses as p where p.kind = 'spec' and p.name = r.spec)
           and not exists (select 1 from pauses as p where p.kind = 'lane' and p.name = r.lane
             and (p.spared_run is null or p.spared_run <> r.id)))

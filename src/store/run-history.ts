@@ -1,10 +1,9 @@
 import { sql } from 'kysely';
-import { PROTECTION } from '../model/protection.ts';
 import { hasEnded, type Run, type RunState } from '../model/run.ts';
 import { stoodBefore } from '../model/standing.ts';
 import { isOneOf, pageOf, repositoriesOf, type PageRequest } from './page.ts';
 import { list, queries, when, type Db, type Sql } from './query.ts';
-import { ACTIVE, ENDED, runs } from './run-rows.ts';
+import { ACTIVE, DEPLOYS, ENDED, runs } from './run-rows.ts';
 
 /** Revisions that a run by hand is known to have left behind: each is one question to git. */
 const MOST_LEFT = 20;
@@ -26,9 +25,6 @@ export interface RunFilter {
   /** Repositories in small letters: runs of others are not in the list. Undefined: all are. */
   visible?: readonly string[] | undefined;
 }
-
-/** Of a job of Actions, whose run deploys nothing. */
-const DEPLOYS = sql`event <> ${sql.lit(PROTECTION)}`;
 
 function isEarlierSuccess({ spec, lane, sequence, repository }: Run): Sql {
   const name = repository.toLowerCase();
@@ -118,7 +114,8 @@ export function createRunHistory(db: Db) {
     async overtaken(ids: readonly string[]): Promise<ReadonlySet<string>> {
       if (ids.length === 0) return new Set();
       const found = await column<string>`select own.id from runs own
-        join environments e on e.lane = own.lane and e.spec = own.spec
+        join environments e
+          on e.spec = own.spec and (e.lane = own.lane or e.environment = own.environment)
         join runs newer on newer.id = e.run_id
         where own.id in ${list(ids)} and own.${ENDED} and newer.seq > own.seq`;
       return new Set(found);

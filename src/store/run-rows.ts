@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { PROTECTION } from '../model/protection.ts';
 import type { Run } from '../model/run.ts';
 import { createMapping } from './mapping.ts';
 import { onPostgres, type Db, type Sql } from './query.ts';
@@ -12,6 +13,8 @@ export const runs = createMapping<Run>({
 
 // Text and not parameters: with parameters SQLite cannot use the indexes of some states only.
 export const ACTIVE: Sql = sql`state in ('queued', 'blocked', 'running')`;
+/** Not of a job of Actions, whose run deploys nothing. */
+export const DEPLOYS: Sql = sql`event <> ${sql.lit(PROTECTION)}`;
 export const ENDED: Sql = sql`state in ('succeeded', 'failed', 'cancelled', 'superseded')`;
 
 /**

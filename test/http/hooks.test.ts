@@ -349,7 +349,7 @@ test('a request is tried apart from a secret in the path; what was taken or take
     environments: {
       list: async () => runs.map(({ id }) => ({ spec: 'rollback', run: id, deployedAt: 1 })),
     },
-    runs: { get: async () => runs[0], active: async () => [] },
+    runs: { get: async () => runs[0], activeAt: async () => [] },
     pauses: { sparedBy: async () => undefined },
   } as unknown as Store;
   const tryHook = createTryHook({

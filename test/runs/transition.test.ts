@@ -187,7 +187,7 @@ test('when its callbacks cannot be written a run does not change, nor what is de
   const broken = make(withoutOutbox(store));
   await assert.rejects(broken.commit(running, { type: 'succeed', outputs: {} }), /disk is full/);
   assert.deepEqual(await get(store, 'r1'), running);
-  assert.equal(await store.environments.get('main', 'storefront'), undefined);
+  assert.equal(await store.environments.get(sampleRun('r1')), undefined);
   assert.deepEqual(await callbacksOf(store, 'r1'), before);
   assert.deepEqual(heard, []);
 });
@@ -209,7 +209,7 @@ test('every change of a run is told in order, and success is what is deployed', 
     'webhook succeeded',
     'dispatch succeeded',
   ]);
-  const deployed = await store.environments.get('main', 'storefront');
+  const deployed = await store.environments.get(sampleRun('r1'));
   assert.deepEqual([deployed?.run, deployed?.deployedAt], ['r1', NOW]);
   assert.deepEqual(
     heard.map((item) => 'state' in item && item.state),
@@ -275,7 +275,7 @@ test('the Deployment that a run takes the place of in its environment becomes in
   assert.deepEqual(await callbacksOf(store, 'r2'), before);
   await deploy('r4', { environment: 'staging' });
   assert.notEqual((await callbacksOf(store, 'r3')).at(-1), 'deployment-status inactive');
-  await deploy('r5', { lane: 'other' });
+  await deploy('r5', { lane: 'other', environment: 'production' });
   assert.equal((await callbacksOf(store, 'r3')).at(-1), 'deployment-status inactive');
   assert.notEqual((await callbacksOf(store, 'r4')).at(-1), 'deployment-status inactive');
 });

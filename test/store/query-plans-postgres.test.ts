@@ -72,7 +72,7 @@ describe('on PostgreSQL with ten thousand closed rows', () => {
     ],
     [
       'runs.nextRunnable',
-      ['runs_waiting', 'runs_one_per_lane', 'runs_active'],
+      ['runs_waiting', 'runs_one_per_lane', 'runs_active', 'runs_of_place'],
       () => store.runs.nextRunnable(2000),
     ],
     [
@@ -91,6 +91,11 @@ describe('on PostgreSQL with ten thousand closed rows', () => {
       () => store.runs.underWay({ each: 9, most: 99 }),
     ],
     ['runs.active', ['runs_active', 'runs_waiting'], () => store.runs.active('main')],
+    [
+      'runs.activeAt',
+      ['runs_of_place', 'runs_active', 'runs_by_spec'],
+      () => store.runs.activeAt({ spec: 'x', lane: 'y', environment: 'z' }),
+    ],
     [
       'outbox.laterInTarget',
       ['outbox_by_target'],

@@ -79,7 +79,7 @@ describe('with ten thousand closed rows', () => {
     ],
     [
       'runs.nextRunnable',
-      ['runs_waiting', 'runs_one_per_lane', 'runs_active'],
+      ['runs_waiting', 'runs_one_per_lane', 'runs_active', 'runs_of_place'],
       () => store.runs.nextRunnable(2000),
     ],
     [
@@ -222,6 +222,11 @@ describe('with ten thousand closed rows', () => {
     ],
     ['inbox.countPending', ['deliveries_waiting'], () => store.inbox.countPending()],
     ['runs.active', ['runs_active'], () => store.runs.active('main')],
+    [
+      'runs.activeAt',
+      ['runs_of_place', 'runs_active'],
+      () => store.runs.activeAt({ spec: 'x', lane: 'y', environment: 'z' }),
+    ],
     [
       'outbox.laterInTarget',
       ['outbox_by_target'],

@@ -17,14 +17,14 @@ export function sampleDelivery(id: string, more: Partial<IncomingDelivery> = {})
   };
 }
 
-/** A queued run of the spec `storefront` in the lane `main`, made by a delivery of its own. */
+/** A queued run of the spec `storefront` in the lane `main`, made by a delivery of its own. Another lane is another environment. */
 export function sampleRun(id: string, more: Partial<NewRun> = {}): NewRun {
   const run = {
     id,
     spec: 'storefront',
     specDigest: 'digest',
     repository: 'acme/storefront',
-    environment: 'production',
+    environment: more.lane ?? 'production',
     lane: 'main',
     ref: 'refs/heads/main',
     branch: 'main',

@@ -63,7 +63,7 @@ async function start(
 /** Why what a run has deployed is not what should go further. Only of what was deployed. */
 async function whyUnwell(tables: Tables, run: Run): Promise<string | undefined> {
   if (run.state !== 'succeeded') return undefined;
-  const live = await tables.environments.get(run.lane, run.spec);
+  const live = await tables.environments.get(run);
   if (live !== undefined && live.run !== run.id) {
     return `run ${live.run} has deployed ${live.sha.slice(0, 7)} since`;
   }

@@ -49,12 +49,9 @@ export async function whyNotAgain(
   const [newest] = places.toSorted((a, b) => b.deployedAt - a.deployedAt);
   const deployed = newest && (await tables.runs.get(newest.run));
   if (deployed === undefined) return undefined;
-  const { lane } = deployed;
-  const under = (await tables.runs.active(lane)).find(
-    (run) => run.spec === spec && run.cause === 'rollback',
-  );
+  const under = (await tables.runs.activeAt(deployed)).find(({ cause }) => cause === 'rollback');
   if (under !== undefined) return `run ${under.id} is rolling it back already`;
-  const spared = await tables.pauses.sparedBy(lane);
+  const spared = await tables.pauses.sparedBy(deployed.lane);
   if (deployed.cause !== 'rollback' && deployed.id !== spared) return undefined;
   return `it was rolled back to ${deployed.sha.slice(0, 7)} already (run ${deployed.id})`;
 }

@@ -11,13 +11,13 @@ import type { Tables } from '../../store/index.ts';
 export async function checkPress(
   { environments, pauses, runs }: Pick<Tables, 'environments' | 'pauses' | 'runs'>,
   press: Press,
-  { id, spec, lane, delivery, sequence }: Run,
+  run: Run,
 ): Promise<void> {
   if (press !== 'rollback' && press !== 'retry') return;
+  const { id, spec, delivery, sequence } = run;
   await pauses.lock('to change');
-  const later = (await runs.active(lane)).find(
+  const later = (await runs.activeAt(run)).find(
     (other) =>
-      other.spec === spec &&
       other.cause === press &&
       other.sequence > sequence &&
       (press === 'rollback' || other.delivery === delivery),
@@ -27,7 +27,7 @@ export async function checkPress(
     throw outdated(`run ${later.id} ${does}: it is ${later.state}`);
   }
   if (press === 'retry') return;
-  const deployed = await environments.get(lane, spec);
+  const deployed = await environments.get(run);
   const now = deployed === undefined ? undefined : await runs.get(deployed.run);
   if (now === undefined || now.sequence <= sequence) return;
   throw outdated(

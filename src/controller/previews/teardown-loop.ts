@@ -74,8 +74,8 @@ export function createTeardownLoop(deps: {
     const loaded = deps.catalog.byName(spec);
     const isSame = loaded !== undefined && takesDown(loaded.spec, preview, run);
     const repository = (isSame ? loaded.spec : (run ?? preview)).repository;
-    const lane = isSame ? previewPlace(loaded.spec, number).lane : run?.lane;
-    const deployed = lane === undefined ? undefined : await tables.environments.get(lane, spec);
+    const place = isSame ? previewPlace(loaded.spec, number) : run;
+    const deployed = place && (await tables.environments.get({ ...place, spec }));
     const sha = deployed?.sha ?? preview.sha;
     const payload: TeardownPayload = {
       spec,

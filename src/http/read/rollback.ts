@@ -17,8 +17,7 @@ export async function readRollback(
 ): Promise<RollbackView | undefined> {
   const [to] = await runs.standingBefore(run);
   if (to === undefined) return undefined;
-  const { spec, lane } = run;
-  const live = await environments.get(lane, spec);
+  const live = await environments.get(run);
   const now = live && (await runs.get(live.run));
   // The spec may have been another repository's before.
   const from = now?.repository === run.repository ? now : run;

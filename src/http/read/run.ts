@@ -77,7 +77,7 @@ export async function readRun(
       store.inbox.get(run.delivery),
       store.outbox.ofRun(id),
       store.audit.ofSubject(id, MOST_AUDITED),
-      store.environments.get(run.lane, run.spec),
+      store.environments.get(run),
       deps.recentRuns.of(run.spec),
       seenPauses(deps, viewer),
     ]);

@@ -79,12 +79,11 @@ export function createOrdering(deps: {
 
   /** Why a candidate came too late for what its lane has. */
   async function whyLateFor(
-    lane: string,
-    spec: string,
+    place: Place,
     candidate: Candidate,
     signal: AbortSignal,
   ): Promise<string | undefined> {
-    const deployed = await environments.get(lane, spec);
+    const deployed = await environments.get(place);
     const later = deployed && (await laterThan(candidate, deployed, signal));
     return (
       later &&
@@ -94,14 +93,15 @@ export function createOrdering(deps: {
 
   /** Why a new run of the spec would displace a later one. */
   async function whyLateAmong(
-    { name, concurrency, batch }: LoadedSpec['spec'],
+    spec: LoadedSpec['spec'],
     candidate: Candidate,
     signal: AbortSignal,
   ): Promise<string | undefined> {
-    const active = await runs.active(concurrency.lane);
+    const { concurrency, batch } = spec;
+    const active = await runs.activeAt(placeOf(spec));
     const next = {
       id: '',
-      spec: name,
+      spec: spec.name,
       sequence: Infinity,
       cause: 'event',
       state: 'queued',
@@ -135,10 +135,9 @@ export function createOrdering(deps: {
         if (late !== undefined) reasons.set(spec.name, late);
         if (late !== undefined || event.kind !== 'push' || event.standing?.reached !== false)
           continue;
-        const { lane } = spec.concurrency;
         reasons.set(
           spec.name,
-          (await unlessHopeless(whyLateFor(lane, spec.name, candidate, signal))) ??
+          (await unlessHopeless(whyLateFor(placeOf(spec), candidate, signal))) ??
             unreachedReason(event.ref, sha, event.standing.head),
         );
       }
@@ -146,11 +145,11 @@ export function createOrdering(deps: {
     },
 
     async whyNotToDeploy(run, begun, signal) {
-      const { cause, lane, spec, repository, ref, sha } = run;
+      const { cause, repository, ref, sha } = run;
       // Their order is that of what GitHub has told of the pull request.
       if (pullOf(run) !== undefined) return undefined;
       const moves = () => movesOf(repository, run.branch);
-      const late = await whyLateFor(lane, spec, { ...run, moves }, signal);
+      const late = await whyLateFor(run, { ...run, moves }, signal);
       if (late !== undefined) return late;
       // A workflow may have run for no branch: then intake has looked for one.
       if (cause !== 'event' || !ref.startsWith('refs/')) return undefined;
@@ -164,6 +163,15 @@ export function createOrdering(deps: {
     },
   };
 }
+
+/** Where a spec deploys. */
+type Place = Pick<Run, 'spec' | 'lane' | 'environment'>;
+
+const placeOf = ({ name, environment, concurrency: { lane } }: LoadedSpec['spec']): Place => ({
+  spec: name,
+  lane,
+  environment,
+});
 
 /** Whether a new run of its spec would end it. */
 function wouldGiveWay({ state }: Run, { cancelRunning }: Concurrency): boolean {
@@ -196,7 +204,7 @@ export async function overtakenInLane(
   await tables.pauses.lock('to make runs');
   await tables.runs.lockLane(run.lane);
   if (of !== undefined) {
-    const newer = waitingAfter(of, await tables.runs.active(run.lane), concurrency).at(-1);
+    const newer = waitingAfter(of, await tables.runs.activeAt(run), concurrency).at(-1);
     return newer && supersededBy(newer);
   }
   // One that came after it may have gone on without it: it was deferred, or it was not stored to the end when another

@@ -98,6 +98,9 @@ const RUNS = `
   create unique index runs_once on runs (delivery, spec) where cause = 'event';
   -- G3: one running run a lane, across replicas too. The database itself refuses the second.
   create unique index runs_one_per_lane on runs (lane) where state = 'running';
+  -- Nor two of a spec in one environment, when its lane has changed meanwhile.
+  create unique index runs_one_per_place on runs (spec, environment) where state = 'running' and event <> 'deployment_protection_rule';
+  create index runs_of_place on runs (spec, environment, seq) where state in ('queued', 'blocked', 'running');
   create index runs_active on runs (lane, seq) where state in ('queued', 'blocked', 'running');
   -- They may wait for days, behind thousands that came after them.
   create index runs_blocked on runs (seq, spec) where state = 'blocked';

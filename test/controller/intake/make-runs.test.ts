@@ -29,6 +29,7 @@ async function createFixture(
   for (const id of ['d1', 'd2', 'd3', 'd4']) await store.accept(sampleDelivery(id));
   const concurrency = { lane: 'main', queue: 'newest', cancelRunning: false, ...how } as const;
   const loaded = sampleLoaded({ concurrency });
+  const moved = sampleLoaded({ concurrency: { ...concurrency, lane: 'moved' } });
   const transitions = createTransitions({
     store,
     specOf: async () => loaded.spec,
@@ -49,10 +50,10 @@ async function createFixture(
     branch: 'main',
     sha,
   });
-  const judgedOf = (sha: string) =>
+  const judgedOf = (sha: string, by = loaded) =>
     ({
       event: event(sha),
-      verdicts: [{ loaded, verdict: { matched: true, reasons: [] } }],
+      verdicts: [{ loaded: by, verdict: { matched: true, reasons: [] } }],
     }) as never;
   // Judged while the lane was empty.
   const originOf = (delivery: string, cause: Origin['cause'] = 'event') =>
@@ -64,6 +65,11 @@ async function createFixture(
     async make(delivery: string, sha: string, cause?: Origin['cause']) {
       const origin = originOf(delivery, cause);
       await store.atomically(async (tables) => await makeRuns(tables, origin, judgedOf(sha)));
+    },
+    /** As the spec is when its lane has changed. */
+    async makeElsewhere(delivery: string, sha: string) {
+      const judged = judgedOf(sha, moved);
+      await store.atomically(async (tables) => await makeRuns(tables, originOf(delivery), judged));
     },
     /** The runs of deliveries in their order, in one transaction. */
     async makeTogether(...of: readonly [delivery: string, sha: string][]) {
@@ -130,6 +136,26 @@ for (const [engine, open] of ENGINES) {
       await make('d2', NEWER);
       const states = (await runs()).map(({ state }) => state);
       assert.deepEqual(states, ['superseded', 'queued']);
+    });
+
+    test('and so it does where the lane of the spec has changed meanwhile, with cancel-running also what runs there', async (t) => {
+      const { make, makeElsewhere, start, runs } = await createFixture(t, open, {
+        cancelRunning: true,
+      });
+      await make('d1', OLDER);
+      await start();
+      await make('d2', NEWER);
+      await makeElsewhere('d3', NEWEST);
+      const made = (await runs()).map(({ state, lane, cancelRequested }) => [
+        state,
+        lane,
+        cancelRequested !== undefined,
+      ]);
+      assert.deepEqual(made, [
+        ['running', 'main', true],
+        ['superseded', 'main', false],
+        ['queued', 'moved', false],
+      ]);
     });
 
     test('that a later delivery has brought the same revision again says nothing of the one in between', async (t) => {

@@ -205,8 +205,14 @@ export function recordsContract(withStore: WithStore): void {
         ref: 'refs/heads/main',
         deployedAt: 2000,
       };
-      assert.deepEqual(await store.environments.get('main', 'storefront'), deployed);
-      assert.equal(await store.environments.get('main', 'unknown'), undefined);
+      const { spec, environment } = run;
+      const get = (lane: string, of = spec, at = environment) =>
+        store.environments.get({ spec: of, lane, environment: at });
+      assert.deepEqual(await get('main'), deployed);
+      assert.deepEqual(await get('main', spec, 'renamed'), deployed);
+      assert.deepEqual(await get('another'), deployed);
+      assert.equal(await get('another', spec, 'staging'), undefined);
+      assert.equal(await get('main', 'unknown'), undefined);
       assert.deepEqual(await store.environments.list(), [
         { ...deployed, spec: 'docs', run: 'r3', sha: 'one', deployedAt: 3000 },
         deployed,

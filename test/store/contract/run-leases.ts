@@ -27,6 +27,35 @@ export function runLeasesContract(withStore: WithStore): void {
     );
 
     test(
+      'is none while a run of its spec that is in the same environment runs or has its turn before in another lane',
+      withStore(async (store) => {
+        const moved = { lane: 'moved', environment: 'main' };
+        const job = {
+          lane: 'job',
+          environment: 'main',
+          event: 'deployment_protection_rule',
+        } as const;
+        await insert(store, 'r1', 'main', 'running');
+        await own(store, 'r1', 'me', 5000);
+        await insert(store, 'r2', 'main', 'blocked');
+        await store.runs.insert(sampleRun('r3', moved), []);
+        await store.runs.insert(sampleRun('r4', { ...moved, lane: 'x', spec: 'another' }), []);
+        assert.equal(await nextId(store, 2000), 'r4', 'another spec may be in that environment');
+        await run(store, 'r4', 5000);
+        assert.equal(await nextId(store, 2000), undefined);
+        await end(store, 'r1');
+        assert.equal(await nextId(store, 2000), 'r3', 'what is blocked there holds nothing up');
+        const next = await get(store, 'r2', { state: 'queued' });
+        assert.ok(await store.runs.update(next, { state: 'blocked' }));
+        assert.equal(await nextId(store, 2000), 'r2');
+        await run(store, 'r2', 5000);
+        await end(store, 'r2');
+        await store.runs.insert({ ...sampleRun('r5', job), state: 'blocked' }, []);
+        assert.equal(await nextId(store, 2000), 'r3');
+      }),
+    );
+
+    test(
       'is not one behind a blocked run of its lane, and not the blocked run itself',
       withStore(async (store) => {
         await insert(store, 'r1', 'main', 'blocked');

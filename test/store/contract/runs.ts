@@ -133,9 +133,14 @@ export function runsContract(withStore: WithStore): void {
         const first = await insert(store, 'r1');
         const second = await insert(store, 'r2');
         const elsewhere = await insert(store, 'r3', { lane: 'other' });
+        const moved = await insert(store, 'r4', { lane: 'moved', environment: 'production' });
+        const event = 'deployment_protection_rule';
+        const job = await insert(store, 'r5', { lane: 'job', environment: 'production', event });
         await start(store, first);
         await start(store, elsewhere);
+        await start(store, job);
         await assert.rejects(start(store, second));
+        await assert.rejects(start(store, moved), 'its lane has changed meanwhile');
         assert.equal((await store.runs.get('r2'))?.state, 'queued');
         await store.runs.update({ ...first, state: 'succeeded' }, { state: 'running' });
         await start(store, second);
@@ -283,6 +288,17 @@ export function runsContract(withStore: WithStore): void {
           (await store.runs.allActive()).map(({ id }) => id),
           ['r2', 'r3', 'r4', 'r5'],
         );
+        const place = { spec: 'storefront', lane: 'main', environment: 'other' };
+        const at = async (more: Partial<typeof place> = {}) =>
+          (await store.runs.activeAt({ ...place, ...more })).map(({ id }) => id);
+        assert.deepEqual(await at(), ['r2', 'r3', 'r4', 'r5']);
+        assert.deepEqual(await at({ lane: 'moved' }), ['r5']);
+        assert.deepEqual(await at({ spec: 'unknown' }), []);
+        await insert(store, 'r6', { environment: 'other', event: 'deployment_protection_rule' });
+        assert.deepEqual(await at({ lane: 'moved' }), ['r5'], 'a job of Actions deploys nothing');
+        await store.runs.update({ ...(await store.runs.get('r6')), state: 'cancelled' } as Run, {
+          state: 'queued',
+        });
         assert.deepEqual(await store.runs.countOpen(), {
           running: 1,
           blocked: 1,
