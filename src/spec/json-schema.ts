@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { oncePer } from '../lib/once-per.ts';
 import type { Json } from '../model/event.ts';
 import { hookSchema } from './hook-schema.ts';
 import { deploymentSchema } from './schema.ts';
@@ -8,19 +9,21 @@ import { deploymentSchema } from './schema.ts';
  * the loader uses, so the two agree; what JSON Schema has no words for (expressions, patterns) only the loader checks.
  */
 export function specJsonSchema(): { [key: string]: Json } {
-  return inputSchema(deploymentSchema, 'Mainsheet deployment spec');
+  return inputSchema(deploymentSchema);
 }
 
 /** That of a hook. */
 export function hookJsonSchema(): { [key: string]: Json } {
-  return inputSchema(hookSchema, 'Mainsheet hook');
+  return inputSchema(hookSchema);
 }
 
-function inputSchema(of: z.ZodType, title: string): { [key: string]: Json } {
+/** Made once: it takes a hundred times as long as to read a small document, and each that is wrong needs it. */
+const inputSchema = oncePer((of: z.ZodType): { [key: string]: Json } => {
   const made = z.toJSONSchema(of, { io: 'input', unrepresentable: 'any' });
   const schema: { [key: string]: Json } = JSON.parse(JSON.stringify(made));
+  const title = of === hookSchema ? 'Mainsheet hook' : 'Mainsheet deployment spec';
   return { $schema: 'https://json-schema.org/draft/2020-12/schema', title, ...schema };
-}
+});
 
 /** The keys that the schema knows at a path (`['on', 'push']`). Empty where any key is allowed. */
 export function knownKeys(schema: Json, path: readonly (string | number)[]): string[] {

@@ -71,3 +71,7 @@ test('the schema of hooks accepts a hook and refuses an unknown key', () => {
   assert.equal(validate({ ...hook, steps: [] }), false);
   assert.ok(knownKeys(hookJsonSchema(), []).includes('extract'));
 });
+
+test('a schema is made once, however many documents are wrong', () => {
+  for (const make of [specJsonSchema, hookJsonSchema]) assert.equal(make(), make());
+});
