@@ -9,8 +9,7 @@ import { moveOf, type Move } from '../../model/push-history.ts';
 import type { OrderMirrors } from '../../runs/ordering/ask-git.ts';
 import type { Inbox, KeptDelivery } from '../../store/inbox.ts';
 import { needsChangedPaths } from '../../spec/match.ts';
-import { judgedBy, type Recognize } from './judge.ts';
-import type { Judged } from './judged.ts';
+import { judgedBy, type Judged, type Recognize } from './judge.ts';
 import { wantsStanding, type Resolve } from './resolve.ts';
 
 /** Pushes that are judged together, and bytes of their payloads. */

@@ -5,7 +5,7 @@ import type { DeploymentSpec, LoadedSpec } from '../../model/deployment-spec.ts'
 import { sameRepository, type Event, type Json } from '../../model/event.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import { hookTriggerOf } from '../../spec/match-hook.ts';
-import { recognizeOwn, type Recognized } from '../intake/own-events.ts';
+import { recognizeOwn, type Recognized } from '../intake/judge.ts';
 import type { Reason, Verdict } from '../../model/verdict.ts';
 import { matchSpecs } from '../../spec/match-specs.ts';
 import { needsChangedPaths } from '../../spec/match.ts';

@@ -5,8 +5,7 @@ import type { Json } from '../../model/event.ts';
 import type { Run } from '../../model/run.ts';
 import type { KeptDelivery } from '../../store/inbox.ts';
 import type { Store } from '../../store/index.ts';
-import type { Judge } from '../intake/judge.ts';
-import { outcomeOf, type Announce } from '../intake/judged.ts';
+import { outcomeOf, type Announce, type Judge } from '../intake/judge.ts';
 import type { MakeRuns } from '../intake/make-runs.ts';
 
 /** A replay waits for git at most this long. */

@@ -2,7 +2,7 @@ import type { PlanCheckCallback } from '../../callbacks/plan-check.ts';
 import { codeSpan } from '../../lib/code-span.ts';
 import { isFrom } from '../../model/event.ts';
 import type { PulledEvent } from '../../store/plans.ts';
-import type { Judged } from '../intake/judged.ts';
+import type { Judged } from '../intake/judge.ts';
 import { annotationOf, count, MOST_ANNOTATIONS, problemLines } from '../spec-problems.ts';
 import { backtestLines } from './backtest-text.ts';
 import type { Plan } from './make-plan.ts';

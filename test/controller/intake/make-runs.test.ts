@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
-import { judgedBy } from '../../../src/controller/intake/judge.ts';
-import { recognizeHook } from '../../../src/controller/intake/own-events.ts';
-import { outcomeOf } from '../../../src/controller/intake/judged.ts';
+import { judgedBy, outcomeOf, recognizeHook } from '../../../src/controller/intake/judge.ts';
 import { createMakeRuns, type Origin } from '../../../src/controller/intake/make-runs.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
