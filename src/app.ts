@@ -181,7 +181,10 @@ export async function startApp(deps: {
     feedback: config.github.auth?.kind,
     traced: config.traces !== undefined,
     servers: config.servers,
-    followersOf: (spec) => followersOf(spec, catalog.current().specs),
+    followersOf(spec) {
+      const { loadedAt, specs } = catalog.current();
+      return loadedAt === 0 ? undefined : followersOf(spec, specs);
+    },
     sharesLane: (run) => isLaneOfOthers(run, catalog.current().specs),
     failpoint,
   });
@@ -366,7 +369,7 @@ export async function startApp(deps: {
     catalog,
     clock,
   });
-  const chains = createChainLoop({ store, clock, logger });
+  const chains = createChainLoop({ store, catalog, clock, logger });
   const teardowns = createTeardownLoop({
     store,
     catalog,

@@ -1,6 +1,7 @@
 import { formatDuration } from '../lib/duration.ts';
 import type { DeploymentSpec, LoadedSpec } from './deployment-spec.ts';
 import { ownEvents } from './own-event.ts';
+import type { Run } from './run.ts';
 
 /** How a run ended that starts another spec. What was superseded did nothing. */
 export const CHAIN_STATES = ['succeeded', 'failed', 'cancelled'] as const;
@@ -61,6 +62,20 @@ export function followersOf(name: string, specs: readonly LoadedSpec[]): Followe
       .filter((trigger) => trigger.spec === name)
       .map((trigger) => ({ spec: spec.name, trigger })),
   );
+}
+
+/** In the place of the specs that a run starts, while no specs have been read that say which. */
+export const UNREAD = '';
+
+/** Which specs a run starts that has ended `at`, and when. Pure. */
+export function chainsOf(
+  run: Pick<Run, 'id' | 'state'>,
+  followers: readonly Follower[],
+  at: number,
+): { run: string; spec: string; dueAt: number }[] {
+  return followers
+    .filter(({ trigger }) => trigger.states.some((state) => state === run.state))
+    .map(({ spec, trigger }) => ({ run: run.id, spec, dueAt: at + trigger.soakMs }));
 }
 
 /** When a trigger starts its spec, for people: `succeeded, healthy for 30m`. Pure. */

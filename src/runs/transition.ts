@@ -16,7 +16,7 @@ import {
   type LoadedSpec,
   type NotifySpec,
 } from '../model/deployment-spec.ts';
-import type { Follower } from '../model/chain.ts';
+import { chainsOf, UNREAD, type Follower } from '../model/chain.ts';
 import type { Gate } from '../model/gate.ts';
 import type { News } from '../model/news.ts';
 import { applyCommand, LONGEST_REASON, type RunCommand } from '../model/run-state.ts';
@@ -107,8 +107,8 @@ export function createTransitions(deps: {
   traced?: boolean;
   /** Those that are not GitHub: the ones with a token are told. Default none. */
   servers?: GitServers;
-  /** What a spec starts when it has ended. */
-  followersOf?: (spec: string) => readonly Follower[];
+  /** What a spec starts when it has ended; undefined while no specs have been read. Default: nothing. */
+  followersOf?: (spec: string) => readonly Follower[] | undefined;
   /** Default: no other does. */
   sharesLane?: SharesLane;
   failpoint?: Failpoint;
@@ -245,10 +245,14 @@ export function createTransitions(deps: {
   async function startOthers(tables: Tables, run: Run): Promise<void> {
     // What is not merged goes no further.
     if (isProtection(run) || run.cause === 'rollback' || pullOf(run) !== undefined) return;
-    const chains = (deps.followersOf?.(run.spec) ?? [])
-      .filter(({ trigger }) => trigger.states.some((state) => state === run.state))
-      .map(({ spec, trigger }) => ({ run: run.id, spec, dueAt: clock.now() + trigger.soakMs }));
-    await tables.chains.add(chains);
+    const { followersOf = () => [] } = deps;
+    const followers = followersOf(run.spec);
+    const now = clock.now();
+    await tables.chains.add(
+      followers === undefined
+        ? [{ run: run.id, spec: UNREAD, dueAt: now }]
+        : chainsOf(run, followers, now),
+    );
   }
 
   /** Lets a job of Actions go on: nothing else is done by its run. */

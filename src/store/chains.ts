@@ -1,10 +1,12 @@
+import { sql } from 'kysely';
+import { UNREAD } from '../model/chain.ts';
 import { createMapping } from './mapping.ts';
 import { list, queries, values, type Db } from './query.ts';
 
 /** A spec that a run starts, or would have started. */
 export interface Chain {
   run: string;
-  /** The spec. */
+  /** The spec; `UNREAD` while it is not known which they are. */
   spec: string;
   state: 'waiting' | 'started' | 'skipped';
   /** When it starts, in milliseconds since the epoch. */
@@ -17,17 +19,29 @@ export interface Chain {
 
 const mapping = createMapping<Chain>({ names: { run: 'run_id' } });
 
+type NewChain = Pick<Chain, 'run' | 'spec' | 'dueAt'>;
+const IS_READ = sql`spec <> ${sql.lit(UNREAD)}`;
+
 /** What runs start when they have ended. */
 export function createChains(db: Db) {
   const { change } = queries(db);
   const { all, first } = mapping.of(db);
+
+  async function add(chains: readonly NewChain[]): Promise<void> {
+    if (chains.length === 0) return;
+    const rows = chains.map((chain) =>
+      mapping.write({ ...chain, state: 'waiting', reason: '', delivery: undefined }),
+    );
+    await change`insert into chains ${values(rows)} on conflict do nothing`;
+  }
+
   return {
-    async add(chains: readonly Pick<Chain, 'run' | 'spec' | 'dueAt'>[]): Promise<void> {
-      if (chains.length === 0) return;
-      const rows = chains.map((chain) =>
-        mapping.write({ ...chain, state: 'waiting', reason: '', delivery: undefined }),
-      );
-      await change`insert into chains ${values(rows)} on conflict do nothing`;
+    add,
+
+    /** By now it is known which specs the run of an `UNREAD` one starts. */
+    async resolve({ run }: Pick<Chain, 'run'>, chains: readonly NewChain[]): Promise<void> {
+      await change`delete from chains where run_id = ${run} and not ${IS_READ}`;
+      await add(chains);
     },
 
     /** Those whose time has come, the one that waits longest first. */
@@ -37,7 +51,7 @@ export function createChains(db: Db) {
 
     /** Those that wait, the one whose time comes first before the others. */
     waiting: (most: number) =>
-      all`select * from chains where state = 'waiting' order by due_at, run_id, spec limit ${most}`,
+      all`select * from chains where state = 'waiting' and ${IS_READ} order by due_at, run_id, spec limit ${most}`,
 
     /** Ends the wait of one. False when another process has done so. */
     async end(
@@ -54,7 +68,7 @@ export function createChains(db: Db) {
 
     /** What these runs start. */
     ofRuns: (runs: readonly string[]) =>
-      all`select * from chains where run_id in ${list(runs)} order by run_id, spec`,
+      all`select * from chains where run_id in ${list(runs)} and ${IS_READ} order by run_id, spec`,
 
     /** What a delivery was made from. */
     ofDelivery: (delivery: string) => first`select * from chains where delivery = ${delivery}`,

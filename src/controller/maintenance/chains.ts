@@ -1,8 +1,16 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { CHAIN_STATES, chainEventName, type ChainPayload } from '../../model/chain.ts';
+import {
+  CHAIN_STATES,
+  chainEventName,
+  chainsOf,
+  followersOf,
+  UNREAD,
+  type ChainPayload,
+} from '../../model/chain.ts';
 import type { Json } from '../../model/event.ts';
 import type { Run } from '../../model/run.ts';
+import type { Catalog } from '../../spec/catalog.ts';
 import type { Chain } from '../../store/chains.ts';
 import type { Store, Tables } from '../../store/index.ts';
 import { createLoop, type Loop } from '../loop.ts';
@@ -18,22 +26,37 @@ const MOST = 50;
  */
 export function createChainLoop(deps: {
   store: Pick<Store, 'chains' | 'lazily'>;
+  catalog: Pick<Catalog, 'current'>;
   clock: Clock;
   logger: Logger;
 }): Loop {
   const { store, clock, logger } = deps;
 
   async function turn(): Promise<boolean> {
+    // Nothing can be said of what was to be started.
+    if (deps.catalog.current().loadedAt === 0) return false;
     const due = await store.chains.due(clock.now(), MOST);
     for (const chain of due) await look(chain);
     return due.length === MOST;
   }
 
   async function look(chain: Chain): Promise<void> {
-    const said = await store.lazily((tables) => start(tables, chain, clock.now()));
+    const said = await store.lazily((tables) =>
+      chain.spec === UNREAD ? read(tables, chain) : start(tables, chain, clock.now()),
+    );
     if (said === undefined) return;
     const { run, spec } = chain;
     logger.info({ run, spec, ...said }, 'a run has started another spec, or was not to');
+  }
+
+  /** The run has ended before the specs were read: what it starts is known by now. */
+  async function read(tables: Tables, chain: Chain): Promise<undefined> {
+    const run = await tables.runs.get(chain.run);
+    const followers = run === undefined ? [] : followersOf(run.spec, deps.catalog.current().specs);
+    await tables.chains.resolve(
+      chain,
+      run === undefined ? [] : chainsOf(run, followers, chain.dueAt),
+    );
   }
 
   return createLoop({ name: 'chains', turn, pollMs: POLL_MS, logger });

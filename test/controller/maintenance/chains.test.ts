@@ -4,6 +4,7 @@ import { createChainLoop } from '../../../src/controller/maintenance/chains.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
 import type { Follower } from '../../../src/model/chain.ts';
+import type { DeploymentSpec } from '../../../src/model/deployment-spec.ts';
 import type { News } from '../../../src/model/news.ts';
 import type { RunCommand } from '../../../src/model/run-state.ts';
 import type { NewRun } from '../../../src/model/run.ts';
@@ -22,6 +23,9 @@ const FOLLOWERS: Follower[] = [
   },
   { spec: 'alarm', trigger: { spec: 'storefront', states: ['failed'], soakMs: 0 } },
 ];
+const SPECS = FOLLOWERS.map(({ spec, trigger }) =>
+  sampleLoaded({ name: spec, on: { deployments: [trigger] } as unknown as DeploymentSpec['on'] }),
+);
 const DONE: RunCommand = { type: 'succeed', outputs: {} };
 const FAILED: RunCommand = { type: 'fail', fault: 'step', reason: 'Smoke failed' };
 
@@ -31,6 +35,13 @@ for (const [engine, open] of bothEngines()) {
       const store = await open(t);
       const loaded = sampleLoaded();
       let now = START;
+      let areRead = true;
+      const current = () => ({
+        specs: areRead ? SPECS : [],
+        problems: [],
+        stale: !areRead,
+        loadedAt: areRead ? 1 : 0,
+      });
       const clock = { now: () => now, elapsed: () => now, sleep: async () => undefined };
       const transitions = createTransitions({
         store,
@@ -39,11 +50,15 @@ for (const [engine, open] of bothEngines()) {
         news: createBroadcast<News>(),
         publicUrl: undefined,
         feedback: undefined,
-        followersOf: (spec) => (spec === 'storefront' ? FOLLOWERS : []),
+        followersOf(spec) {
+          if (!areRead) return undefined;
+          return spec === 'storefront' ? FOLLOWERS : [];
+        },
       });
       return {
         store,
         tick: (ms: number) => (now += ms),
+        read: (isIt: boolean) => (areRead = isIt),
         /** A run that ends by the commands, in one transaction with `more`. */
         async deploy(
           id: string,
@@ -64,9 +79,8 @@ for (const [engine, open] of bothEngines()) {
         async look(on: Pick<Store, 'chains' | 'lazily'> = store) {
           const stopping = new AbortController();
           const ending = { ...clock, now: () => (stopping.abort(), now) };
-          await createChainLoop({ store: on, clock: ending, logger: silentLogger }).run(
-            stopping.signal,
-          );
+          const deps = { store: on, catalog: { current }, clock: ending, logger: silentLogger };
+          await createChainLoop(deps).run(stopping.signal);
         },
         delivered: async () =>
           (await store.inbox.list({ limit: 50, before: undefined })).items
@@ -110,6 +124,23 @@ for (const [engine, open] of bothEngines()) {
           sha: run?.sha,
         },
       });
+    });
+
+    test('what a run starts that ended before the specs were read is known when they are', async (t) => {
+      const { store, deploy, read, tick, look, delivered, chains } = await setUp(t);
+      read(false);
+      await deploy('r1', {}, DONE);
+      tick(MINUTE);
+      assert.deepEqual([await chains('r1'), await store.chains.waiting(9)], [[], []]);
+      read(true);
+      await look();
+      assert.deepEqual(await chains('r1'), ['production waiting']);
+      tick(28 * MINUTE);
+      await look();
+      assert.deepEqual(await delivered(), []);
+      tick(MINUTE);
+      await Promise.all([look(), look()]);
+      assert.equal((await delivered()).length, 1);
     });
 
     test('each state starts the specs that name it, and a rollback starts none', async (t) => {
