@@ -56,6 +56,14 @@ export type HookHandler = (
 
 const UNKNOWN = withoutStack(() => new ProblemError(404, 'hook-unknown', 'there is no such hook'));
 
+/** Most senders do not come again after 404. */
+const UNREAD = withoutStack(
+  () =>
+    new ProblemError(503, 'specs-unread', 'Mainsheet has not read its hooks yet', {
+      headers: { 'Retry-After': '10' },
+    }),
+);
+
 interface Answer {
   status: number;
   body: object | string;
@@ -93,7 +101,7 @@ export function createHookHandler(deps: {
       const tooMany = deps.refusals.check(() => client);
       if (tooMany !== undefined) return refuse(tooMany);
       open = await deps.hooks.find(target.id);
-      if (open === undefined) return refuse(UNKNOWN);
+      if (open === undefined) return refuse(deps.hooks.areRead() ? UNKNOWN : UNREAD);
       const admitted = admit(target, open, request, client);
       if (admitted instanceof MainsheetError) return refuse(admitted);
       const { status, body } = await receive(target, open, request, response, admitted);

@@ -68,6 +68,13 @@ const start = (t: Parameters<typeof startHttp>[0], yaml = '', trustedProxies: st
 test('what a hook does not take is refused before the body is read, and nothing is stored', async (t) => {
   const fixture = await start(t, 'addresses: [127.0.0.0/8, "::1"]');
   assert.deepEqual(await codeOf(await send(fixture, { path: 'b' })), [404, 'hook-unknown']);
+  fixture.specs.loadedAt = 0;
+  const early = await send(fixture, { path: 'b' });
+  assert.deepEqual(
+    [early.headers.get('Retry-After'), ...(await codeOf(early))],
+    ['10', 503, 'specs-unread'],
+  );
+  fixture.specs.loadedAt = NOW;
   assert.deepEqual(await codeOf(await send(fixture, { method: 'PUT' })), [
     405,
     'method-not-allowed',
@@ -89,8 +96,9 @@ test('what a hook does not take is refused before the body is read, and nothing 
   assert.equal(await fixture.store.inbox.countPending(), 0);
   assert.equal(fixture.wakes(), 0);
   const reasons = fixture.log.filter(({ msg }) => msg === 'webhook refused');
-  assert.deepEqual(reasons.map(({ code }) => code).slice(0, 2), [
+  assert.deepEqual(reasons.map(({ code }) => code).slice(0, 3), [
     'hook-unknown',
+    'specs-unread',
     'method-not-allowed',
   ]);
   assert.doesNotMatch(JSON.stringify(fixture.log), new RegExp(TOKEN));

@@ -23,10 +23,12 @@ export interface OpenHook {
 export interface Hooks {
   /** The hook at an id, if there is one that has not expired. */
   find(id: string): Promise<OpenHook | undefined>;
+  /** Whether specs have been read: before that it is not known which hooks there are. */
+  areRead(): boolean;
 }
 
 export function createHooks(deps: {
-  catalog: Pick<Catalog, 'hook'>;
+  catalog: Pick<Catalog, 'hook' | 'current'>;
   store: DynamicHooks;
   secrets: DynamicSecrets | undefined;
   /** The value of a configured secret, by its name. */
@@ -83,6 +85,7 @@ export function createHooks(deps: {
       const isOwn = hook === undefined || hook.server !== undefined || hook.people !== undefined;
       return isOwn ? undefined : open(hook, dynamic);
     },
+    areRead: () => catalog.current().loadedAt > 0,
   };
 }
 

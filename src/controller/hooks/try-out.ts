@@ -40,7 +40,7 @@ export interface Trial {
 export type TryHook = (id: string, request: TriedRequest) => Promise<Trial>;
 
 export function createTryHook(deps: {
-  hooks: Hooks;
+  hooks: Pick<Hooks, 'find'>;
   catalog: Pick<Catalog, 'forHook' | 'forRepository' | 'hook'>;
   clock: Pick<Clock, 'now'>;
   store: Pick<Tables, 'environments' | 'inbox' | 'pauses' | 'runs'>;

@@ -19,7 +19,7 @@ secrets:
     ['NEW', 'new'],
   ]);
   const hooks = createHooks({
-    catalog: { hook: () => loaded[0] },
+    catalog: { hook: () => loaded[0], current: () => assert.fail('it is found') },
     store: { get: () => assert.fail('it is in a file') } as never,
     secrets: undefined,
     secret: (name) => values.get(name),
