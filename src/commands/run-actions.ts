@@ -25,7 +25,7 @@ Example:
   $ mainsheet runs --state failed --limit 1
   $ mainsheet retry 01k8m3z0q4vtb1f8s6w2y9xk3d`,
     tell: (run) =>
-      `run ${run.id} of ${run.spec} at ${run.sha.slice(0, 7)} is ${run.state}; watch it with "mainsheet logs -f ${run.id}"`,
+      `run ${run.id} of ${run.spec} at ${run.sha.slice(0, 7)} is ${run.state}. ${run.reason}; watch it with "mainsheet logs -f ${run.id}"`,
   },
   cancel: {
     description: 'stop a run that waits or runs',

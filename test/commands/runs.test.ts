@@ -151,6 +151,11 @@ test('a run that waits can be cancelled, retried, and never cancelled twice', as
   const run = JSON.parse(retried.stdout);
   assert.notEqual(run.id, id);
   assert.deepEqual([run.state, run.cause, run.sha], ['queued', 'retry', '3'.repeat(40)]);
+  const told = await runCommand(['retry', id], here());
+  assert.match(
+    told.stdout,
+    /^run \S+ of storefront at 3333333 is superseded\. Superseded by .+; watch it with/,
+  );
 });
 
 test('a rollback deploys what was deployed before, and why is kept with the pause that follows', async () => {

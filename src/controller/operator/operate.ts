@@ -14,6 +14,7 @@ import type { Transitions } from '../../runs/transition.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store, Tables } from '../../store/index.ts';
 import { settleLane, type RolledBack } from './after-rollback.ts';
+import { newerThan } from './newer.ts';
 import { readReason } from './reason.ts';
 import { checkOwn, createIsOwn, deployedNow, findRun, rollbackTarget } from './rollback-target.ts';
 
@@ -23,7 +24,7 @@ export interface Operate {
   cancel(run: string, actor: string): Promise<Run>;
   /**
    * Runs the same revision with the same spec again. A newer revision that waits wins: the retry is then superseded as
-   * it is made, and says so. Throws `illegal-transition` also where its spec is another repository's by now.
+   * it is made, and says so. One that runs or is deployed it takes the place of, and says that. Throws `illegal-transition` also where its spec is another repository's by now.
    */
   retry(run: string, actor: string): Promise<Run>;
   /**
@@ -240,7 +241,7 @@ export function createOperate(deps: {
           });
         }
         await checkOwn(source, isOwn(tables));
-        return await again(tables, source, 'retry', `Retry of run ${id}`, actor);
+        return await again(tables, source, 'retry', await retryReason(tables, source), actor);
       });
       return announce(changed);
     },
@@ -291,6 +292,15 @@ export function createOperate(deps: {
       });
     },
   };
+}
+
+/** Says too what is newer and will not be deployed any more. */
+async function retryReason(tables: Tables, source: Run): Promise<string> {
+  const said = `Retry of run ${source.id}`;
+  const newer = await newerThan(tables, source);
+  if (newer === undefined) return said;
+  const { run, does } = newer;
+  return `${said}, in place of the newer ${run.sha.slice(0, 7)} (run ${run.id}), which ${does}`;
 }
 
 /** What waits for its turn in `queue: all` would keep a rollback from being done, and be held by its pause. */

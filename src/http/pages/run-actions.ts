@@ -1,4 +1,5 @@
 import type { Gates } from '../../controller/operator/gates.ts';
+import { newerThan } from '../../controller/operator/newer.ts';
 import type { Operate } from '../../controller/operator/operate.ts';
 import type { Run } from '../../model/run.ts';
 import type { Store } from '../../store/index.ts';
@@ -56,8 +57,14 @@ export function runActionRoutes(deps: RunActionDeps): PageRoute[] {
       name: 'retry',
       verb: 'Deploy again to',
       isDangerous: false,
-      explain: async (_frame, run) =>
-        html`<p>${shortSha(run.sha)} of <span class="strong">${run.spec}</span> is deployed once more, with the spec as it was then. A newer revision that waits goes first.</p>`,
+      async explain(frame, run) {
+        const newer = await newerThan(store, run);
+        return html`<p>${shortSha(run.sha)} of <span class="strong">${run.spec}</span> is deployed once more, with the spec as it was then. A newer revision that waits goes first.</p>${
+          newer === undefined || newer.does === 'waits'
+            ? ''
+            : html`<p class="strong">It is older than <a href="${runPath(frame, newer.run.id)}">${shortSha(newer.run.sha)}</a>, which ${newer.does} now, and takes its place.</p>`
+        }`;
+      },
     },
     {
       name: 'approve',

@@ -96,6 +96,7 @@ async function createFixture(t: TestContext, more: Partial<DeploymentSpec> = {})
         async (tables) => (await transitions.create(tables, run, loaded))[0] as Run,
       );
     },
+    start: (run: Run) => transitions.commit(run, { type: 'start' }),
     cancel: (run: Run) => transitions.commit(run, { type: 'cancel', reason: 'x' }),
     async expire(days: number) {
       now += days * DAY;
@@ -120,6 +121,30 @@ test('a second rollback goes further back, also past a revision that only its re
   await end(await operate.retry('r2', ME), 'succeeds');
   await deploy('r4', 'c');
   assert.deepEqual([await goBack(), await goBack()], ['b', 'a']);
+});
+
+test('the retry of an older revision says what newer one it takes the place of', async (t) => {
+  const { deploy, wait, start, cancel, operate } = await createFixture(t);
+  const why = async (id: string) => {
+    const run = await operate.retry(id, ME);
+    await cancel(run);
+    return run.reason;
+  };
+  await deploy('r1', 'a');
+  await deploy('r2', 'b');
+  assert.equal(await why('r2'), 'Retry of run r2');
+  const instead = 'Retry of run r1, in place of the newer';
+  assert.equal(await why('r1'), `${instead} bbbbbbb (run r2), which is deployed`);
+  const others = { sha: 'f'.repeat(40), repository: 'acme/other' };
+  await cancel(await wait('r3', 'main', { sha: 'a'.repeat(40) }));
+  const running = await start(await wait('x', 'main', others));
+  assert.equal(await why('r1'), `${instead} bbbbbbb (run r2), which is deployed`);
+  await cancel(running);
+  await cancel(await wait('r4', 'main', { sha: 'c'.repeat(40) }));
+  const next = await wait('r5', 'main', { sha: 'd'.repeat(40) });
+  assert.equal(await why('r1'), `${instead} ddddddd (run r5), which waits`);
+  await start(next);
+  assert.equal(await why('r1'), `${instead} ddddddd (run r5), which runs`);
 });
 
 test('a second rollback goes further back, also when the first had been undone by hand before', async (t) => {

@@ -305,6 +305,15 @@ test('a rollback asks why, and its page says what keeps the lane as it is', asyn
   assert.match(page, /href="[^"]*\/lanes\/main\/resume"/);
 });
 
+test('the question of a retry names the newer revision that it takes the place of', async (t) => {
+  const { store, get } = await setUp(t, { state: 'failed', sha: 'a'.repeat(40), lane: 'main' });
+  const asked = async () => (await (await get('/runs/r1/retry')).text()).replaceAll(/<[^>]*>/g, '');
+  assert.doesNotMatch(await asked(), /It is older/);
+  const newer = { state: 'running', sha: 'b'.repeat(40), lane: 'main', delivery: 'd2' } as const;
+  await store.runs.insert(sampleRun('r2', newer), ['Build']);
+  assert.match(await asked(), /It is older than bbbbbbb, which runs now, and takes its place\./);
+});
+
 test('what cannot be done is answered with why', async (t) => {
   const { get, post } = await setUp(t);
   assert.equal((await get('/runs/unknown/cancel')).status, 404);
