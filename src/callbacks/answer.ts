@@ -26,6 +26,7 @@ export interface AnswerCallback {
  */
 export const answer = callbackKind<AnswerCallback, SignedPost<'answer'>>({
   kind: 'answer',
+  title: 'Answer to the sender',
   due: ({ run, answerTo = [] }) =>
     hasEnded(run.state) ? answerTo.map((to) => ({ kind: 'answer', to, run })) : [],
   target: ({ to, run }) => `answer:${to.delivery}:${run.spec}`,

@@ -1,7 +1,6 @@
 import { cleanLine, cleanText } from '../lib/clean-text.ts';
 import { isoTime } from '../lib/clock.ts';
 import { cutText } from '../lib/cut-text.ts';
-import type { ChatNotify, NotifySpec } from '../model/deployment-spec.ts';
 import type { Json } from '../model/event.ts';
 import type { Run } from '../model/run.ts';
 import { renderTemplate } from '../spec/expressions.ts';
@@ -12,7 +11,7 @@ import { callbackKind } from './kind.ts';
 import { entryOf, notification, rendering, type NotifyCallback } from './notify.ts';
 import { postJson } from './post.ts';
 
-type ChatKind = Extract<NotifySpec, ChatNotify<string>>['kind'];
+type ChatKind = 'slack' | 'discord' | 'teams';
 
 interface Rendered<Kind> {
   kind: Kind;

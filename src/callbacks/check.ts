@@ -57,6 +57,7 @@ const STATUSES: Record<RunState, Rendered['status']> = {
  */
 export const check = githubKind<CheckCallback, Rendered>({
   kind: 'check',
+  title: 'Check run',
   chosenAs: 'check',
   at: 'github',
   appOnly: true,

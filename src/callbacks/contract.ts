@@ -116,6 +116,8 @@ export interface CallbackKind<
   Rendered extends Message = Message,
 > {
   kind: Stored['kind'];
+  /** What people call it; left out: as its kind is called. */
+  title?: string;
   /** The word in a spec's `feedback` that asks for it. Without one it is told whatever that says. */
   chosenAs?: FeedbackKind;
   /** The servers on which it shows what becomes of a run there; undefined: it has nothing to do with where the repository is. */

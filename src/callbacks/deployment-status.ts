@@ -40,6 +40,7 @@ const STATES: Record<RunState, DeploymentStatusCallback['state'] | undefined> = 
  */
 export const deploymentStatus = githubKind<DeploymentStatusCallback, Rendered>({
   kind: 'deployment-status',
+  title: 'Deployment status',
   chosenAs: 'deployment',
   at: 'github',
 

@@ -32,6 +32,7 @@ const MAX_PAGES = 5;
  */
 export const deployment = githubKind<DeploymentCallback>({
   kind: 'deployment',
+  title: 'Deployment',
   chosenAs: 'deployment',
   at: 'github',
 

@@ -2,6 +2,7 @@ import { unreadableAnswer } from '../github/failure.ts';
 import { TerminalError } from '../lib/errors.ts';
 import type { Json } from '../model/event.ts';
 import { renderJson, renderTemplate } from '../spec/expressions.ts';
+import { isNotify } from '../spec/notify/index.ts';
 import { wellFormed } from './fields.ts';
 import { callbackKind } from './kind.ts';
 import { entryOf, notification, rendering, type NotifyCallback } from './notify.ts';
@@ -22,9 +23,10 @@ const LIMITS = { eventType: 100, keys: 10, bytes: 64 * 1024 - 1 } as const;
  */
 export const dispatch = callbackKind<NotifyCallback<'dispatch'>, Rendered>({
   ...notification('dispatch'),
+  title: 'Repository dispatch',
   payer({ run, notify }, entries) {
     const entry = entries[notify];
-    const literal = entry?.kind === 'dispatch' && !entry.repository.includes('${{');
+    const literal = isNotify(entry, 'dispatch') && !entry.repository.includes('${{');
     return literal ? entry.repository : run.repository;
   },
 

@@ -1,17 +1,18 @@
 import { hintOf, TerminalError } from '../lib/errors.ts';
 import type { NotifySpec } from '../model/deployment-spec.ts';
 import type { Run } from '../model/run.ts';
+import { isNotify, type NotifyKind, type NotifyOf } from '../spec/notify/index.ts';
 import type { NotifyContext, RunChange } from './contract.ts';
 
 /** An entry of a spec's `notify`, rendered when it is sent. `run` is the run as it was at the change. */
-export interface NotifyCallback<Kind extends NotifySpec['kind']> {
+export interface NotifyCallback<Kind extends NotifyKind> {
   kind: Kind;
   notify: number;
   run: Run;
 }
 
 /** Each entry of the kind whose `on` has the new state. */
-export function dueNotifications<Kind extends NotifySpec['kind']>(
+export function dueNotifications<Kind extends NotifyKind>(
   kind: Kind,
   { run, spec }: RunChange,
 ): NotifyCallback<Kind>[] {
@@ -21,7 +22,7 @@ export function dueNotifications<Kind extends NotifySpec['kind']>(
 }
 
 /** What notifications have in common: all changes are told, each entry's in order, and GitHub's budget has no part in it. */
-export function notification<Kind extends NotifySpec['kind']>(kind: Kind) {
+export function notification<Kind extends NotifyKind>(kind: Kind) {
   return {
     kind,
     due: (change: RunChange) => dueNotifications(kind, change),
@@ -33,11 +34,11 @@ export function notification<Kind extends NotifySpec['kind']>(kind: Kind) {
 }
 
 /** The entry, when it is of the kind. Throws TerminalError `notify-missing`. */
-export function entryOf<Kind extends NotifySpec['kind']>(
+export function entryOf<Kind extends NotifyKind>(
   notify: NotifySpec | undefined,
   kind: Kind,
-): Extract<NotifySpec, { kind: Kind }> {
-  if (notify?.kind === kind) return notify as Extract<NotifySpec, { kind: Kind }>;
+): NotifyOf<Kind> {
+  if (isNotify(notify, kind)) return notify;
   throw new TerminalError('notify-missing', 'the spec has no such notify entry');
 }
 

@@ -26,6 +26,7 @@ const numbered = ({ plan, sha }: PlanCheckCallback) => `plan-check:${plan}:${sha
 /** One for each commit: a pull request that is pushed to gets another, since GitHub ties a check run to its commit. */
 export const planCheck = githubKind<PlanCheckCallback, Rendered>({
   kind: 'plan-check',
+  title: 'Check run of a plan',
   appOnly: true,
   target: ({ plan }) => `plan-check:${plan}`,
   tells: ({ conclusion }) => conclusion,

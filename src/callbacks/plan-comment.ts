@@ -22,6 +22,7 @@ const target = ({ plan }: PlanCommentCallback) => `plan-comment:${plan}`;
 /** One for each pull request, changed when there is more to say. */
 export const planComment = githubKind<PlanCommentCallback, Rendered>({
   kind: 'plan-comment',
+  title: 'Comment of a plan',
   target,
   tells: ({ sha }) => sha.slice(0, 7),
   importance: () => IMPORTANCE.intermediate,

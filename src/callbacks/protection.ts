@@ -28,6 +28,7 @@ const LONGEST_COMMENT = 1000;
  */
 export const protection = githubKind<ProtectionCallback>({
   kind: 'protection',
+  title: 'Answer to Actions',
   appOnly: true,
 
   due({ run, previous, publicUrl }) {

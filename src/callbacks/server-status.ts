@@ -58,6 +58,7 @@ export function serverStatus<Type extends ServerType>(kind: {
   const name = `${kind.type}-status` as const;
   return callbackKind<ServerStatusCallback<`${Type}-status`>, Rendered<`${Type}-status`>>({
     kind: name,
+    title: 'Commit status',
     chosenAs: 'status',
     at: kind.type,
 

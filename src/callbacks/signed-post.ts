@@ -1,13 +1,14 @@
 import { Webhook } from 'standardwebhooks';
 import { TerminalError } from '../lib/errors.ts';
 import type { Json } from '../model/event.ts';
-import type { PostNotify } from '../model/deployment-spec.ts';
 import type { Run } from '../model/run.ts';
 import { renderUrl } from '../spec/render-url.ts';
 import type { CallbackKind, Way } from './contract.ts';
 import { callbackKind } from './kind.ts';
 import { entryOf, notification, rendering, type NotifyCallback } from './notify.ts';
 import { postJson } from './post.ts';
+
+type PostKind = 'webhook' | 'cloudevents';
 
 /** What is posted. */
 export interface SignedPost<Kind> {
@@ -20,22 +21,24 @@ export interface SignedPost<Kind> {
 
 /** How a change is written. */
 interface Format {
+  title?: string;
   contentType: string;
   /** `id`: the same for each try. `at`: when the run changed, in milliseconds since the epoch. */
   body(change: { run: Run; id: string; at: number; publicUrl: string | undefined }): Json;
 }
 
 /** An HTTP request to a URL that the spec names, signed as Standard Webhooks say. */
-export function signedPost<Kind extends PostNotify['kind']>(
+export function signedPost<Kind extends PostKind>(
   kind: Kind,
   format: Format,
 ): CallbackKind<NotifyCallback<Kind>, SignedPost<Kind>> {
   return callbackKind<NotifyCallback<Kind>, SignedPost<Kind>>({
     ...notification(kind),
+    ...(format.title !== undefined && { title: format.title }),
 
     async render({ run, notify: position }, entry, sources) {
       const from = await sources.notify(run, position);
-      const notify = entryOf<PostNotify['kind']>(from.notify, kind);
+      const notify = entryOf<PostKind>(from.notify, kind);
       const url = rendering(from, () => renderUrl(notify.url, from.context));
       // The same id for every attempt, so that the receiver can tell a repetition: https://www.standardwebhooks.com
       const id = `msg_${run.id}_${entry.id}`;

@@ -42,6 +42,7 @@ const SKEW_MS = 300_000;
 /** Posted when a run begins, and changed as it goes on, so that a channel has one message a run. What is in it is read when it is sent. */
 export const slackApp = callbackKind<SlackAppCallback, Rendered>({
   kind: 'slack-app',
+  title: 'Message in Slack',
   due: (change) =>
     dueNotifications('slack-app', change).map((told) => ({
       ...told,

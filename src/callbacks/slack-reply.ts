@@ -28,6 +28,7 @@ const MOST_TEXT = 1000;
 /** https://docs.slack.dev/interactivity/handling-user-interaction#message_responses */
 export const slackReply = callbackKind<SlackReplyCallback, Rendered>({
   kind: 'slack-reply',
+  title: 'Answer in Slack',
   target: ({ delivery }) => `slack-reply:${delivery}`,
   tells: () => 'refused',
 

@@ -5,6 +5,7 @@ import type { Json } from '../model/event.ts';
 import { hasEnded, type Step } from '../model/run.ts';
 import type { Tables } from '../store/index.ts';
 import type { OutboxEntry } from '../store/outbox.ts';
+import { isNotify } from '../spec/notify/index.ts';
 import { callbackKind } from './kind.ts';
 import { tookOf } from './describe.ts';
 import { fieldOf, wellFormed } from './fields.ts';
@@ -47,15 +48,16 @@ const MOST_REASON = 500;
  */
 export const slackThread = callbackKind<SlackThreadCallback, Rendered>({
   kind: 'slack-thread',
+  title: 'Replies in Slack',
   due: ({ run, spec }) =>
     spec.notify.flatMap((entry, notify) => {
-      if (entry.kind !== 'slack-app' || !entry.on.includes(run.state)) return [];
+      if (!isNotify(entry, 'slack-app') || !entry.on.includes(run.state)) return [];
       const isDue = run.state === 'failed' || (entry.steps && hasEnded(run.state));
       return isDue ? [{ kind: 'slack-thread', notify, run }] : [];
     }),
   dueStep: ({ run, spec, step }) =>
     spec.notify.flatMap((entry, notify) => {
-      if (entry.kind !== 'slack-app' || !entry.steps) return [];
+      if (!isNotify(entry, 'slack-app') || !entry.steps) return [];
       // Else there may be no message yet.
       if (!entry.on.includes('queued') && !entry.on.includes('running')) return [];
       return [{ kind: 'slack-thread', notify, run, step: step.index }];

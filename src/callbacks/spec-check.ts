@@ -16,6 +16,7 @@ const NAME = 'mainsheet/specs';
 /** One for each commit, which is looked for before it is made. */
 export const specCheck = githubKind<SpecCheckCallback>({
   kind: 'spec-check',
+  title: 'Check run of specs',
   appOnly: true,
   target: ({ repository, sha }) => `spec-check:${repository.toLowerCase()}:${sha}`,
   tells: ({ conclusion }) => conclusion,

@@ -37,6 +37,7 @@ const STATES: Record<RunState, StatusCallback['state']> = {
  */
 export const status = githubKind<StatusCallback>({
   kind: 'status',
+  title: 'Commit status',
   chosenAs: 'status',
   at: 'github',
 

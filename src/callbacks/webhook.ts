@@ -4,6 +4,7 @@ import { signedPost } from './signed-post.ts';
 
 /** A signed HTTP request (Standard Webhooks). */
 export const webhook = signedPost('webhook', {
+  title: 'Webhook',
   contentType: 'application/json',
   body: ({ run, at, publicUrl }) => ({
     type: `run.${run.state}`,

@@ -1,5 +1,4 @@
 import type { StepLimits } from '../lib/step-limits.ts';
-import type { Json } from './event.ts';
 import type { ChainTrigger } from './chain.ts';
 import type { ApproveGate, Gate } from './gate.ts';
 import type { PullTrigger } from './preview.ts';
@@ -144,68 +143,10 @@ export interface StepSpec {
   approval?: { when: 'changes' | 'always' | 'never'; gate: ApproveGate };
 }
 
-export type NotifySpec =
-  | DispatchNotify
-  | PostNotify
-  | ChatNotify<'slack'>
-  | ChatNotify<'discord'>
-  | ChatNotify<'teams'>
-  | SlackAppNotify
-  | EmailNotify;
-
-export interface DispatchNotify {
-  kind: 'dispatch';
+/** What all entries of `notify` have in common. What else is said in one is the business of its kind (`spec/notify`). */
+export interface NotifySpec {
+  kind: string;
   on: RunState[];
-  repository: string;
-  eventType: string;
-  /** At most ten keys; strings in it may hold `${{ … }}`. */
-  payload: Record<string, Json>;
-}
-
-/** A request to a URL of the spec's, in one of two formats. */
-export interface PostNotify {
-  kind: 'webhook' | 'cloudevents';
-  on: RunState[];
-  /** May hold `${{ … }}`, secrets too: it is rendered when it is sent and stored only as written. */
-  url: string;
-  /** Name of the secret that signs it (Standard Webhooks). */
-  secret: string | undefined;
-}
-
-export interface EmailNotify {
-  kind: 'email';
-  on: RunState[];
-  to: string[];
-  /** What is said beside the facts. May hold `${{ … }}`. */
-  text: string | undefined;
-  /** Milliseconds for which changes are gathered into one mail; 0: each has its own. */
-  batchMs: number;
-}
-
-/** A message in a chat's channel, through the incoming webhook that the channel has. */
-export interface ChatNotify<Kind extends string> {
-  kind: Kind;
-  on: RunState[];
-  /** Name of the secret that is the webhook's URL. */
-  secret: string;
-  /** What is said beside the facts. May hold `${{ … }}`. */
-  text: string | undefined;
-}
-
-/** One message a run in a channel of Slack, changed as the run goes on, by an app with a bot token. */
-export interface SlackAppNotify {
-  kind: 'slack-app';
-  on: RunState[];
-  /** Name of the secret that is the bot token. */
-  token: string;
-  /** The channel's id. */
-  channel: string;
-  /** What is said beside the facts. May hold `${{ … }}`. */
-  text: string | undefined;
-  /** Whether each step gets a reply in the message's thread, and not only the failed one. */
-  steps: boolean;
-  /** The id of the hook that hears of the message's buttons; left out: it has none. */
-  buttons?: string | undefined;
 }
 
 /** A spec with where it came from. */

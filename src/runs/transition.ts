@@ -225,7 +225,7 @@ export function createTransitions(deps: {
       // It waits for something else now: what is changed in place says so, and no other is told twice.
       const spec = (await readable(tables, run)) ?? GITHUB_ALONE;
       const notify = spec.notify.map((one) =>
-        one.kind === 'slack-app' ? one : { ...one, on: [] },
+        kindOf(one).isState === true ? one : { ...one, on: [] },
       );
       await addCallbacks(tables, next, 'queued', { ...spec, notify });
     }

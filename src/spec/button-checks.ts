@@ -1,5 +1,6 @@
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import type { LoadedHook } from '../model/hook.ts';
+import { isNotify } from './notify/index.ts';
 import { didYouMean, problemAt, type SpecProblem } from './problem.ts';
 
 /** Messages whose buttons no hook hears of: who pressed one would be shown an error. `isWhole`: whether no hook is in a file beside these. */
@@ -11,7 +12,7 @@ export function buttonProblems(
   const fitting = hooks.filter(({ hook }) => hook.people !== undefined).map(({ hook }) => hook.id);
   return specs.flatMap((loaded) =>
     loaded.spec.notify.flatMap((entry) => {
-      if (entry.kind !== 'slack-app' || entry.buttons === undefined) return [];
+      if (!isNotify(entry, 'slack-app') || entry.buttons === undefined) return [];
       const { buttons } = entry;
       const hook = known.get(buttons);
       if (hook === undefined ? !isWhole : hook.people !== undefined) return [];

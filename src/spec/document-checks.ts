@@ -4,6 +4,7 @@ import { SECRET_NAME } from '../lib/names.ts';
 import type { Scope } from './cel.ts';
 import { checkCondition, checkExpression, checkTemplate } from './expression-checks.ts';
 import type { Form, TextRule } from './form.ts';
+import { NOTIFY_FORMS } from './notify/index.ts';
 import { find } from './position.ts';
 import { didYouMean, type Issue } from './problem.ts';
 import { checkUrlTemplate } from './render-url.ts';
@@ -87,21 +88,8 @@ const CHECKS = Object.entries({
   'batch.key': isExpression('condition'),
   'env.*': checkTemplate,
   'steps.*.env.*': checkTemplate,
-  'notify.*.dispatch.event-type': checkTemplate,
-  'notify.*.dispatch.payload.**': checkTemplate,
-  'notify.*.webhook.url': RULES.url,
-  'notify.*.webhook.secret': isListed,
-  'notify.*.cloudevents.url': RULES.url,
-  'notify.*.cloudevents.secret': isListed,
-  'notify.*.slack.secret': isListed,
-  'notify.*.slack.token': isListed,
-  'notify.*.slack.text': checkTemplate,
-  'notify.*.discord.secret': isListed,
-  'notify.*.discord.text': checkTemplate,
-  'notify.*.teams.secret': isListed,
-  'notify.*.teams.text': checkTemplate,
-  'notify.*.email.text': checkTemplate,
   ...ofForms('steps.*', STEP_FORMS),
+  ...ofForms('notify.*', NOTIFY_FORMS),
 } satisfies Record<string, Check>).map(([path, check]) => ({ pattern: path.split('.'), check }));
 
 function ofForms(list: string, forms: Record<string, Form>): Record<string, Check> {

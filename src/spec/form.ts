@@ -22,3 +22,25 @@ export interface Form {
   /** Rules of texts, by their path below the key: `''` is what stands at the key, `*` any one key, `**` at the end any depth. */
   texts: Readonly<Record<string, TextRule>>;
 }
+
+/** What a map may hold that is one of these kinds: each at its key. */
+export function shapeOf<Forms extends Record<string, Form>>(forms: Forms) {
+  return Object.fromEntries(
+    Object.entries(forms).map(([key, { schema }]) => [key, schema.optional()]),
+  ) as { [Key in keyof Forms]: z.ZodOptional<Forms[Key]['schema']> };
+}
+
+/** The keys of the kinds that are written there. */
+export function writtenOf<Forms extends Record<string, Form>>(
+  forms: Forms,
+  map: { readonly [Key in keyof Forms]?: unknown },
+): (keyof Forms)[] {
+  return Object.keys(forms).filter((key) => map[key] !== undefined);
+}
+
+/** `"run", "http"`: the keys of all kinds, for people. */
+export function keysOf(forms: Readonly<Record<string, Form>>): string {
+  return Object.keys(forms)
+    .map((key) => `"${key}"`)
+    .join(', ');
+}

@@ -1,6 +1,8 @@
 import type * as z from 'zod';
 import type { Json } from '../model/event.ts';
 import { knownKeys } from './json-schema.ts';
+import type { NotifyForm } from './notify/contract.ts';
+import { NOTIFY_FORMS } from './notify/index.ts';
 import { didYouMean, type Issue } from './problem.ts';
 import { asList, partsOf } from './schema-fields.ts';
 import { valueAt } from '../lib/json.ts';
@@ -154,13 +156,18 @@ const EXAMPLES: Record<string, string> = {
   secrets: 'secrets: [REGISTRY_TOKEN]',
   notify: 'notify: [{ on: [failed], webhook: { url: "https://example.com/hook" } }]',
   'notify[]': '- webhook: { url: "https://example.com/hook" }',
-  dispatch: 'dispatch: { repository: acme/hub, event-type: deployed }',
   webhook: 'webhook: { url: "https://example.com/hook" }',
-  slack: 'slack: { secret: SLACK_URL }',
-  discord: 'discord: { secret: DISCORD_URL }',
-  teams: 'teams: { secret: TEAMS_URL }',
   payload: 'payload: { sha: "${{ run.sha }}" }',
+  ...examplesOf(NOTIFY_FORMS),
 };
+
+function examplesOf(forms: Record<string, NotifyForm>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(forms).flatMap(([key, { example }]) =>
+      example === undefined ? [] : [[key, example]],
+    ),
+  );
+}
 
 /** Nothing where the key is there, misspelt: that is said beside it. */
 function missing(path: Path, { raw, schema }: Document): Issue[] {

@@ -2,6 +2,7 @@ import { elsewhere } from '../lib/names.ts';
 import type { GitServers } from '../lib/servers.ts';
 import type { DeploymentSpec, LoadedSpec } from '../model/deployment-spec.ts';
 import type { LoadedHook } from '../model/hook.ts';
+import { isNotify } from './notify/index.ts';
 import { didYouMean, type Issue, problemAt, type SpecProblem } from './problem.ts';
 
 /** What a spec asks for that only GitHub has, where its repository is on another server. */
@@ -21,7 +22,7 @@ export function checkElsewhere(spec: DeploymentSpec, raw: unknown): Issue[] {
     ...more.map((kind) => issue(['feedback'], `"${kind}"`, 'write feedback: [status]')),
     ...(spec.comments ? [issue(['comments'], 'commands in comments', 'remove it')] : []),
     ...spec.notify.flatMap((entry, index) =>
-      entry.kind === 'slack-app' && entry.buttons !== undefined
+      isNotify(entry, 'slack-app') && entry.buttons !== undefined
         ? [
             issue(
               ['notify', index, 'slack', 'buttons'],

@@ -7,8 +7,9 @@ import {
   toEntry,
   type AnyCallback,
 } from '../../src/callbacks/index.ts';
-import { DEFAULT_FEEDBACK, type NotifySpec } from '../../src/model/deployment-spec.ts';
+import { DEFAULT_FEEDBACK } from '../../src/model/deployment-spec.ts';
 import { RUN_STATES, type Run, type RunState } from '../../src/model/run.ts';
+import type { AnyNotify } from '../../src/spec/notify/index.ts';
 
 const SHA = 'a'.repeat(40);
 
@@ -43,7 +44,7 @@ function runWith(changes: Partial<Run> = {}): Run {
   };
 }
 
-const NOTIFY: NotifySpec[] = [
+const NOTIFY: AnyNotify[] = [
   { kind: 'webhook', on: ['failed'], url: 'https://x.example', secret: undefined },
   {
     kind: 'dispatch',

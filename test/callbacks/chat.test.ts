@@ -8,6 +8,7 @@ import type { Run } from '../../src/model/run.ts';
 import { createRender } from '../../src/runs/render-callback.ts';
 import type { Store } from '../../src/store/index.ts';
 import type { OutboxEntry } from '../../src/store/outbox.ts';
+import type { AnyNotify } from '../../src/spec/notify/index.ts';
 import { startStandIn, type Reply } from '../github/stand-in.ts';
 import { connect, createTestClock, failureOf, isRetryable } from '../github/support.ts';
 import { sampleLoaded } from '../runs/samples.ts';
@@ -44,7 +45,7 @@ interface Options {
 
 async function messageOf(kind: Kind, options: Options = {}) {
   const { spec } = sampleLoaded({
-    notify: [{ kind, on: ['failed'], secret: 'CHAT_URL', text: options.text }],
+    notify: [{ kind, on: ['failed'], secret: 'CHAT_URL', text: options.text } as AnyNotify],
     secrets: ['CHAT_URL'],
   });
   const payload = JSON.stringify({ sender: { login: 'octocat' } });
@@ -283,7 +284,7 @@ for (const kind of KINDS) {
       spec: {
         feedback: [],
         gates: [],
-        notify: [{ kind, on: ['failed'], secret: 'CHAT_URL', text: 'hello' }],
+        notify: [{ kind, on: ['failed'], secret: 'CHAT_URL', text: 'hello' } as AnyNotify],
         productionEnvironment: true,
         transientEnvironment: false,
       },

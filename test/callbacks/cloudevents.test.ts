@@ -6,6 +6,7 @@ import { createSender } from '../../src/callbacks/send.ts';
 import { createRender } from '../../src/runs/render-callback.ts';
 import type { Store } from '../../src/store/index.ts';
 import type { OutboxEntry } from '../../src/store/outbox.ts';
+import type { AnyNotify } from '../../src/spec/notify/index.ts';
 import { startStandIn } from '../github/stand-in.ts';
 import { connect, createTestClock } from '../github/support.ts';
 import { sampleLoaded } from '../runs/samples.ts';
@@ -23,7 +24,7 @@ test('a change of a run arrives as a CloudEvent in structured mode, signed, and 
         on: ['succeeded'],
         url: `${server.url}/events/\${{ run.spec }}`,
         secret: 'KEY',
-      },
+      } as AnyNotify,
     ],
     secrets: ['KEY'],
   });

@@ -14,10 +14,10 @@ import { createPace } from '../../src/controller/feedback/pace.ts';
 import { createReceivers } from '../../src/controller/feedback/receivers.ts';
 import { createBroadcast } from '../../src/lib/broadcast.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
-import type { EmailNotify } from '../../src/model/deployment-spec.ts';
 import type { News } from '../../src/model/news.ts';
 import type { RunState } from '../../src/model/run.ts';
 import { createRender } from '../../src/runs/render-callback.ts';
+import type { AnyNotify, NotifyOf } from '../../src/spec/notify/index.ts';
 import { connect } from '../github/support.ts';
 import { sampleLoaded } from '../runs/samples.ts';
 import { sampleRun } from '../store/samples.ts';
@@ -35,7 +35,7 @@ interface Received {
 }
 
 /** A mail server that gives these answers first, and the outbox of a spec that mails. */
-async function setUp(t: TestContext, entry: Partial<EmailNotify>, answers: number[] = []) {
+async function setUp(t: TestContext, entry: Partial<NotifyOf<'email'>>, answers: number[] = []) {
   const received: Received[] = [];
   const server = new SMTPServer({
     authMethods: ['PLAIN'],
@@ -74,7 +74,7 @@ async function setUp(t: TestContext, entry: Partial<EmailNotify>, answers: numbe
     await store.close();
     await rm(directory, { recursive: true, force: true });
   });
-  const notify: EmailNotify = {
+  const notify: NotifyOf<'email'> = {
     kind: 'email',
     on: ['succeeded', 'failed'],
     to: ['ops@acme.example', 'dev@acme.example'],
@@ -215,7 +215,7 @@ test('without a mail server the callback is given up, and says what to set', asy
   await pass();
   assert.equal(received.length, 1);
   const { spec } = sampleLoaded({
-    notify: [{ kind: 'email', on: [], to: [], text: undefined, batchMs: 0 }],
+    notify: [{ kind: 'email', on: [], to: [], text: undefined, batchMs: 0 } as AnyNotify],
   });
   const render = createRender({
     store: {} as never,

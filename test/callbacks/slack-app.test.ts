@@ -13,6 +13,7 @@ import type { Callback } from '../../src/model/callback.ts';
 import { createRender } from '../../src/runs/render-callback.ts';
 import { tellStep } from '../../src/runs/tell-step.ts';
 import type { OutboxEntry } from '../../src/store/outbox.ts';
+import type { AnyNotify } from '../../src/spec/notify/index.ts';
 import { connect, createTestClock, failureOf, isRetryable } from '../github/support.ts';
 import { sampleLoaded } from '../runs/samples.ts';
 import { sampleRun } from '../store/samples.ts';
@@ -56,7 +57,7 @@ async function world(
         text: undefined,
         steps,
         buttons,
-      },
+      } as AnyNotify,
     ],
     gates,
     secrets: ['BOT'],

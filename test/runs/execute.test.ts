@@ -22,6 +22,7 @@ import type { StepContext } from '../../src/steps/contract.ts';
 import { environmentElsewhere } from '../../src/steps/environment.ts';
 import { createShellStep, findShell } from '../../src/steps/shell.ts';
 import type { Store } from '../../src/store/index.ts';
+import type { AnyNotify } from '../../src/spec/notify/index.ts';
 import { sampleRun } from '../store/samples.ts';
 import { newStore } from '../support/new-store.ts';
 import { sampleLoaded } from './samples.ts';
@@ -57,7 +58,7 @@ test('what Mainsheet says after unfinished output starts a line, also of an atte
 });
 
 test('each step that succeeds is told of where the spec asks for it, as it is written down', async () => {
-  const notify: NotifySpec = {
+  const notify: AnyNotify = {
     kind: 'slack-app',
     on: [...RUN_STATES],
     token: 'BOT',

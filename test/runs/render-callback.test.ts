@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { NotifySpec } from '../../src/model/deployment-spec.ts';
 import type { Run } from '../../src/model/run.ts';
 import type { AnyCallback } from '../../src/callbacks/index.ts';
 import { createRender } from '../../src/runs/render-callback.ts';
 import type { OutboxEntry } from '../../src/store/outbox.ts';
 import type { Store } from '../../src/store/index.ts';
+import type { AnyNotify } from '../../src/spec/notify/index.ts';
 import { sampleRun } from '../store/samples.ts';
 import { sampleLoaded } from './samples.ts';
 
@@ -18,7 +18,7 @@ const RUN: Run = {
 };
 
 /** The message of the one notification of a spec. */
-async function rendered(notify: NotifySpec) {
+async function rendered(notify: AnyNotify) {
   const { spec } = sampleLoaded({ notify: [notify], secrets: ['HOOK'] });
   const store = { inbox: { get: async () => undefined } } as unknown as Store;
   const render = createRender({
@@ -36,7 +36,7 @@ async function rendered(notify: NotifySpec) {
   return await render(entry as OutboxEntry);
 }
 
-const dispatch = (value: string): NotifySpec => ({
+const dispatch = (value: string): AnyNotify => ({
   kind: 'dispatch',
   on: ['succeeded'],
   repository: 'acme/hub',
@@ -61,7 +61,7 @@ for (const value of [
 }
 
 test('a webhook whose URL has such an output is refused', async () => {
-  const notify: NotifySpec = {
+  const notify: AnyNotify = {
     kind: 'webhook',
     on: ['succeeded'],
     url: '${{ outputs.url }}/done',

@@ -322,7 +322,7 @@ steps:
     'a notification is one of its kinds',
     `notify: [{ on: succeeded }]${REST}`,
     [
-      'x.yaml:4:10: notify[0]: a notification is exactly one of "dispatch", "webhook", "cloudevents", "slack", "discord", "teams", "email" — make an entry for each',
+      'x.yaml:4:10: notify[0]: a notification is exactly one of "dispatch", "webhook", "cloudevents", "slack", "discord", "email", "teams" — make an entry for each',
     ],
   ],
   [

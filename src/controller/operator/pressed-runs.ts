@@ -13,6 +13,7 @@ import { protectionLane } from '../../model/protection.ts';
 import { hasEnded, type Run } from '../../model/run.ts';
 import type { SpecReader } from '../../runs/snapshot.ts';
 import type { Store } from '../../store/index.ts';
+import { isNotify } from '../../spec/notify/index.ts';
 
 /** A button that was pressed. */
 export type PressEvent = (CheckEvent | MessagePressEvent) & Renamed;
@@ -119,7 +120,7 @@ async function runOfMessage(
   });
   const entry = spec?.notify[of.notify];
   const isOwn =
-    entry?.kind === 'slack-app' &&
+    isNotify(entry, 'slack-app') &&
     entry.buttons === hook &&
     entry.channel === channel &&
     (await store.outbox.number(slackTarget({ run, notify: of.notify }))) === numberOf(message);

@@ -2,6 +2,7 @@ import { codeSpan } from '../../lib/code-span.ts';
 import type { DeploymentSpec, NotifySpec } from '../../model/deployment-spec.ts';
 import { describeWaits } from '../../model/step-gate.ts';
 import { FEEDBACK } from '../../spec/says.ts';
+import { isNotify } from '../../spec/notify/index.ts';
 
 /** Steps that are named; the rest is counted. */
 const MOST_STEPS = 20;
@@ -25,7 +26,7 @@ export function specLines(spec: DeploymentSpec): string[] {
 
 /** The URLs of webhooks are for no one to read. */
 function whom(entry: NotifySpec): string {
-  return entry.kind === 'dispatch'
+  return isNotify(entry, 'dispatch')
     ? `repository_dispatch to ${codeSpan(entry.repository)}`
     : entry.kind;
 }

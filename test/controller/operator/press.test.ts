@@ -9,7 +9,6 @@ import type { SlackReplyCallback } from '../../../src/callbacks/slack-reply.ts';
 import type { Permit } from '../../../src/github/may-do.ts';
 import { createBroadcast } from '../../../src/lib/broadcast.ts';
 import { RetryableError } from '../../../src/lib/errors.ts';
-import type { NotifySpec } from '../../../src/model/deployment-spec.ts';
 import type { CheckEvent, MessagePressEvent, Press } from '../../../src/model/event.ts';
 import type { ApproveGate } from '../../../src/model/gate.ts';
 import type { News } from '../../../src/model/news.ts';
@@ -18,6 +17,7 @@ import type { RunCommand } from '../../../src/model/run-state.ts';
 import { RUN_STATES, type Run } from '../../../src/model/run.ts';
 import { createTransitions } from '../../../src/runs/transition.ts';
 import type { Store } from '../../../src/store/index.ts';
+import type { AnyNotify } from '../../../src/spec/notify/index.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
 import { sampleDelivery, sampleRun } from '../../store/samples.ts';
 import { bothEngines } from '../../support/engines.ts';
@@ -26,7 +26,7 @@ const REPOSITORY = 'acme/storefront';
 const CHECK = 7;
 const CHANNEL = 'C0123456789';
 const MESSAGE = '1700000000.000001';
-const BUTTONS: NotifySpec = {
+const BUTTONS: AnyNotify = {
   kind: 'slack-app',
   on: [...RUN_STATES],
   token: 'BOT',

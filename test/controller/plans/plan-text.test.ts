@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { failedText, planText } from '../../../src/controller/plans/plan-text.ts';
 import type { Plan } from '../../../src/controller/plans/make-plan.ts';
 import type { PulledEvent } from '../../../src/store/plans.ts';
+import type { AnyNotify } from '../../../src/spec/notify/index.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
 
 const HOSTILE = '`` @eve **b** <img src=x> [x](http://evil)\n# heading | #1 www.evil.com';
@@ -48,7 +49,7 @@ const loaded = sampleLoaded({
   notify: [
     { kind: 'webhook', on: ['failed'], url: 'https://hook.example/key', secret: 'TOKEN' },
     { kind: 'dispatch', on: ['succeeded'], repository: 'acme/hub', eventType: 'e', payload: {} },
-  ],
+  ] as AnyNotify[],
 });
 const verdict = {
   matched: true,
