@@ -102,12 +102,22 @@ function ofForms(list: string, forms: Record<string, Form>): Record<string, Chec
   return Object.fromEntries(checks);
 }
 
+/** `http (url, headers, body)`: the keys of each kind whose texts may hold a template. */
+function templated(forms: Record<string, Form>): string[] {
+  return Object.entries(forms).flatMap(([key, { texts }]) => {
+    const names = Object.entries(texts).flatMap(([path, rule]) =>
+      rule === 'template' || rule === 'url' ? path.split('.', 1) : [],
+    );
+    return names.length === 0 ? [] : [`${key} (${names.join(', ')})`];
+  });
+}
+
 function refuseTemplate(text: string): Found[] {
   if (!hasTemplate(text)) return [];
   return [
     {
       message: '"${{ … }}" is not evaluated here',
-      hint: 'it works in "env", in an http step\'s "url", "headers" and "body", in a workflow step\'s "ref", "inputs" and "client-payload", in a terraform step\'s "workspace" and "vars", in a dispatch\'s "payload" and "event-type", in the "url" of webhook and cloudevents, and in the "text" of slack, discord, teams and email',
+      hint: `it works in "env", and in ${[...templated(STEP_FORMS), ...templated(NOTIFY_FORMS)].join(', ')}`,
       offset: text.indexOf('${{'),
     },
   ];

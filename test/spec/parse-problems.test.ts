@@ -278,7 +278,7 @@ steps:
     'a template where none is evaluated is refused',
     `environment: "\${{ run.branch }}"${REST}`,
     [
-      'x.yaml:4:15: "${{ … }}" is not evaluated here — it works in "env", in an http step\'s "url", "headers" and "body", in a workflow step\'s "ref", "inputs" and "client-payload", in a terraform step\'s "workspace" and "vars", in a dispatch\'s "payload" and "event-type", in the "url" of webhook and cloudevents, and in the "text" of slack, discord, teams and email',
+      'x.yaml:4:15: "${{ … }}" is not evaluated here — it works in "env", and in http (url, headers, body), awx (extra-vars), jenkins (parameters), workflow (ref, inputs, event-type, client-payload), terraform (workspace, vars), dispatch (event-type, payload), webhook (url), cloudevents (url), slack (text), discord (text), email (text), teams (text)',
     ],
   ],
   [
