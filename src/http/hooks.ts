@@ -13,7 +13,7 @@ import type { Logger } from '../lib/logger.ts';
 import { senderOf } from '../lib/networks.ts';
 import type { Source } from '../sources/contract.ts';
 import type { IncomingDelivery } from '../store/inbox.ts';
-import { SOURCES } from '../sources/index.ts';
+import { SECRET_HEADERS, SOURCES } from '../sources/index.ts';
 import { HOOK_HEADERS, keptHeaders } from '../sources/kept-headers.ts';
 import type { ClientCertificate } from './client-certificate.ts';
 import { clientOf, type Client } from './client-address.ts';
@@ -68,9 +68,6 @@ interface Answer {
   status: number;
   body: object | string;
 }
-
-/** Headers in which senders put secrets: no expression sees them. */
-const SECRET_HEADERS = ['authorization', 'proxy-authorization', 'cookie', 'x-gitlab-token'];
 
 /**
  * `POST /webhooks/v1/hooks/:id`: as GitHub's route, for any sender. What the request's line and headers say is checked before

@@ -48,6 +48,10 @@ export interface Source {
   verifier(secrets: readonly string[], options: SenderOptions): Verify;
   /** Why nothing can be verified by a secret, in words that do not hold it; undefined: it can be used. */
   secretProblem?(secret: string): string | undefined;
+  /** A secret of these bytes, in the form that the sender takes; left out: base64url. */
+  secretFrom?(bytes: Buffer): string;
+  /** Headers, in small letters, in which it puts a secret: no expression sees them. `authorization` is always one. */
+  secretHeaders?: readonly string[];
   /** To be asked of a request that was verified. */
   identify(request: Incoming, body: Json): Identity;
   /** What to answer to a verified request by which the sender only asks whether the URL is right; undefined for any other. */

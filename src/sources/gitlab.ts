@@ -1,7 +1,7 @@
 import type { Json } from '../model/event.ts';
 import type { Incoming, Source } from './contract.ts';
 import { required } from './signature.ts';
-import { standardVerifier } from './standard-webhooks.ts';
+import { standardSecret, standardVerifier } from './standard-webhooks.ts';
 import { tokenVerifier } from './token.ts';
 
 /**
@@ -17,6 +17,9 @@ export const gitlab: Source = {
       required(header('X-Gitlab-Token'), 'X-Gitlab-Token'),
     );
   },
+
+  secretFrom: standardSecret,
+  secretHeaders: ['x-gitlab-token'],
 
   identify: ({ header }, body) => ({
     id: header('webhook-id') || header('Idempotency-Key') || ofEvent(header, body),

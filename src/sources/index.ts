@@ -29,3 +29,11 @@ export const SOURCES = {
   header,
   path,
 } as const satisfies Record<SenderName, Source>;
+
+/** Headers in which senders put secrets, in small letters: no expression sees them. */
+export const SECRET_HEADERS: readonly string[] = [
+  'authorization',
+  'proxy-authorization',
+  'cookie',
+  ...Object.values<Source>(SOURCES).flatMap(({ secretHeaders = [] }) => secretHeaders),
+];

@@ -63,6 +63,11 @@ function publicKey(secret: string): KeyObject | undefined {
   return createPublicKey({ key, format: 'der', type: 'spki' });
 }
 
+/** A secret as the standard writes it. */
+export function standardSecret(bytes: Buffer): string {
+  return `whsec_${bytes.toString('base64')}`;
+}
+
 /** Whatever signs as https://www.standardwebhooks.com says. */
 export const standardWebhooks: Source = {
   verifier: standardVerifier,
@@ -70,6 +75,7 @@ export const standardWebhooks: Source = {
     secret.startsWith('whpk_') && publicKey(secret) === undefined
       ? 'begins with whpk_ and is no public key: 32 bytes in base64 have to follow'
       : undefined,
+  secretFrom: standardSecret,
   identify: ({ header }, body) => ({
     id: header('webhook-id') || undefined,
     type: textAt(body, 'type'),

@@ -48,9 +48,12 @@ function tokenSource(read: (request: Incoming) => string): Source {
 export const bearer = tokenSource((request) => authorization(request, 'Bearer'));
 
 /** `Authorization: Basic …`; the secret is `user:password`: https://www.rfc-editor.org/rfc/rfc7617 */
-export const basic = tokenSource((request) =>
-  Buffer.from(authorization(request, 'Basic'), 'base64').toString('utf8'),
-);
+export const basic: Source = {
+  ...tokenSource((request) =>
+    Buffer.from(authorization(request, 'Basic'), 'base64').toString('utf8'),
+  ),
+  secretFrom: (bytes) => `hook:${bytes.toString('base64url')}`,
+};
 
 /** The secret is the last part of the path. */
 export const path = tokenSource(({ token }) => {

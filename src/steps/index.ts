@@ -20,14 +20,14 @@ const KINDS = {
   workflow: workflowStep,
 } satisfies { [Kind in StepKindName]: StepKind<never, never> };
 
-type All<Each> = (Each extends unknown ? (each: Each) => void : never) extends (
-  all: infer Both,
-) => void
+type All<Kind> = (
+  Kind extends { create(deps: infer Each): unknown } ? (each: Each) => void : never
+) extends (all: infer Both) => void
   ? Both
   : never;
 
 /** What any of the kinds needs. */
-type Deps = All<Parameters<(typeof KINDS)[keyof typeof KINDS]['create']>[0]>;
+type Deps = All<(typeof KINDS)[keyof typeof KINDS]>;
 
 /** What is known of a step's kind. */
 export function stepKindOf({ kind }: Pick<StepSpec, 'kind'>): StepKind<StepSpec, Deps> {

@@ -3,8 +3,8 @@ import { createHmac } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { TerminalError } from '../../src/lib/errors.ts';
 import { SENDERS, type SenderOptions } from '../../src/model/hook.ts';
-import type { BodyCheck } from '../../src/sources/contract.ts';
-import { SOURCES } from '../../src/sources/index.ts';
+import type { BodyCheck, Source } from '../../src/sources/contract.ts';
+import { SECRET_HEADERS, SOURCES } from '../../src/sources/index.ts';
 import { ROWS, type Row, type Sample } from './senders.ts';
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -44,6 +44,26 @@ function rowOf(sender: Row['sender'], what?: string) {
 
 test('every sender has a row', () => {
   assert.deepEqual(new Set(ROWS.map(({ sender }) => sender)), new Set(SENDERS));
+});
+
+test('no expression sees a header in which a sender puts its secret', () => {
+  for (const { sender, signed, header, options } of ROWS) {
+    if (signed || header === undefined || header === options?.header?.toLowerCase()) continue;
+    assert.ok(SECRET_HEADERS.includes(header), `${sender}: ${header}`);
+  }
+});
+
+test('a secret that Mainsheet makes for a sender is one that it verifies', async () => {
+  for (const sender of SENDERS) {
+    const { secretFrom }: Source = SOURCES[sender];
+    const bytes = Buffer.alloc(32, 7);
+    const made = secretFrom?.(bytes) ?? bytes.toString('base64url');
+    const rows = ROWS.filter((row) => row.sender === sender);
+    const passed = await Promise.all(
+      rows.map((row) => passes(row, [made], row.make(made, BODY, NOW))),
+    );
+    assert.ok(passed.includes(true), sender);
+  }
 });
 
 test('every sender that signs has an example that is not ours', () => {

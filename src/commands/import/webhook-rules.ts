@@ -2,6 +2,7 @@ import type { Json } from '../../model/event.ts';
 import { compileRegularExpression } from '../../spec/regular-expression.ts';
 import { parseNetwork } from '../../lib/networks.ts';
 import { isRecord } from '../../lib/json.ts';
+import { SECRET_HEADERS } from '../../sources/index.ts';
 
 /** Where a hook's input comes from. */
 type From = { header: string } | { query: string } | { json: string };
@@ -27,8 +28,6 @@ export interface TranslatedRule {
 export type Node = Record<string, Json>;
 
 const SIGNED = /^payload-(?:hmac|hash)-(sha1|sha256|sha512)$/;
-/** Headers that no expression sees, because senders put secrets there. */
-const HIDDEN = /^(?:authorization|proxy-authorization|cookie|x-gitlab-token)$/i;
 const TOKEN_HEADER = /^authorization$|token|secret|api-?key|password/i;
 const MOST_DEPTH = 20;
 
@@ -212,7 +211,7 @@ function conditionOf(node: Json, place: string, into: Translating, depth: number
   if (value === undefined) {
     const source = sourceOf(match);
     return refuse(
-      HIDDEN.test(nameOf(match)) && source === 'header'
+      isHidden(nameOf(match)) && source === 'header'
         ? `conditions do not see ${nameOf(match)}: it is a secret`
         : `no condition speaks of ${source} ${nameOf(match).slice(0, 60)}`,
     );
@@ -240,7 +239,7 @@ function valueOf(match: Node, inputs: Inputs): string | undefined {
       );
     }
     case 'header':
-      return isHeader(name) && !HIDDEN.test(name) ? input(inputs, { header: name }) : undefined;
+      return isHeader(name) && !isHidden(name) ? input(inputs, { header: name }) : undefined;
     case 'url':
     case 'query':
       return name === '' || name.length > 100 ? undefined : input(inputs, { query: name });
@@ -322,4 +321,9 @@ export function isHeader(name: string): boolean {
 /** Empty for what is no text. */
 export function textOf(value: Json | undefined): string {
   return typeof value === 'string' ? value : '';
+}
+
+/** Whether no expression sees a header, because senders put secrets there. */
+function isHidden(header: string): boolean {
+  return SECRET_HEADERS.includes(header.toLowerCase());
 }

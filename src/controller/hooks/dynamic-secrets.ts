@@ -1,5 +1,7 @@
 import { hkdfSync } from 'node:crypto';
 import type { DynamicHook, Hook } from '../../model/hook.ts';
+import type { Source } from '../../sources/contract.ts';
+import { SOURCES } from '../../sources/index.ts';
 
 const SECRET_BYTES = 32;
 
@@ -17,15 +19,8 @@ export function createDynamicSecrets(keys: readonly (string | Buffer)[]): Dynami
     const bytes = Buffer.from(
       hkdfSync('sha256', key, '', `mainsheet hook ${id} ${secret}`, SECRET_BYTES),
     );
-    switch (hook.sender) {
-      case 'standard-webhooks':
-      case 'gitlab':
-        return `whsec_${bytes.toString('base64')}`;
-      case 'basic':
-        return `hook:${bytes.toString('base64url')}`;
-      default:
-        return bytes.toString('base64url');
-    }
+    const { secretFrom }: Source = SOURCES[hook.sender];
+    return secretFrom?.(bytes) ?? bytes.toString('base64url');
   }
 
   return {
