@@ -105,7 +105,7 @@ describe('clients that are slow', { concurrency: true }, () => {
     await Promise.all(strangers.map(({ sent }) => sent));
     const began = performance.now();
     assert.equal(await deliver(controller, 'small'), 202);
-    assert.ok(performance.now() - began < 2000, 'it did not wait for them');
+    assert.ok(performance.now() - began < 5000, 'it did not wait for them');
     const grown = (await metric(controller, 'process_resident_memory_bytes')) - before;
     assert.ok(grown < 150 * mib, `grown by ${Math.round(grown / mib)} MiB`);
     // In the end each of them is told to go.

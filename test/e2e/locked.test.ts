@@ -31,7 +31,7 @@ describe('a database that another program holds', () => {
     assert.equal(status, 503);
     assert.ok(performance.now() - start < 9000, 'GitHub gives up after 10 seconds');
     assert.ok(
-      answers > 10 && longest < 1000,
+      answers > 10 && longest < 3000,
       `${answers} answers, the slowest after ${longest} ms`,
     );
 

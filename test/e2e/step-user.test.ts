@@ -25,7 +25,9 @@ async function createApart(
   const data = join(root, 'data');
   const outside = join(root, 'outside');
   await mkdir(outside);
+  await chmod(outside, 0o755);
   await writeFile(join(outside, 'precious'), 'untouched');
+  await chmod(join(outside, 'precious'), 0o644);
   await mkdir(join(root, 'secrets'), { mode: 0o700 });
   await writeFile(join(root, 'secrets', 'TOKEN'), 'swordfish', { mode: 0o600 });
   const world = await createWorld({
@@ -125,6 +127,7 @@ test(
       { MAINSHEET_STEP_USER: USER, MAINSHEET_ADMIN_TOKEN: '' },
     );
     await writeFile(join(outside, 'port'), new URL(world.controller.url).port);
+    await chmod(join(outside, 'port'), 0o644);
     const { run, log } = await push(world, 'second');
     assert.equal(run.state, 'succeeded', `${run.reason}\n${log}`);
     assert.match(log, /^HTTP\/1\.1 401 /m);

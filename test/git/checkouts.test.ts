@@ -549,7 +549,8 @@ test(
     const work = join(fixture.data, 'work');
     const outside = join(fixture.root, 'outside');
     await mkdir(join(outside, 'precious'), { recursive: true });
-    await mkdir(join(work, 'closed'), { recursive: true, mode: 0 });
+    await mkdir(work, { recursive: true });
+    await mkdir(join(work, 'closed'), { mode: 0 });
     await symlink(outside, join(work, 'link'));
     await fixture.restart().checkouts.sweep();
     assert.deepEqual(await readdir(outside), ['precious']);

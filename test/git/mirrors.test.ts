@@ -284,7 +284,9 @@ test('a mirror whose older objects are damaged is made again by the run that fin
   for (const [index, [expected, read]] of reads.entries()) {
     await rm(directory, { recursive: true });
     await cp(whole, directory, { recursive: true });
-    await truncate(index % 2 === 0 ? older : older.replace('.pack', '.idx'));
+    const damaged = index % 2 === 0 ? older : older.replace('.pack', '.idx');
+    await chmod(damaged, 0o600);
+    await truncate(damaged);
     assert.deepEqual(await read(), expected, String(read));
   }
   await git('-C', directory, 'fsck', '--strict');

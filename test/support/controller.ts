@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { handOver } from '../../src/lib/hand-over.ts';
 import { ADMIN_TOKEN, asAdmin } from './admin.ts';
 import { until } from './until.ts';
 
@@ -78,7 +79,7 @@ export async function startController(options: {
     await writeFile(join(specsDir, name), text);
   }
   const account = options.uid === undefined ? {} : { uid: options.uid, gid: options.uid };
-  if (options.uid !== undefined) await chown(root, options.uid, options.uid);
+  if (options.uid !== undefined) await handOver(root, { uid: options.uid, gid: options.uid });
   const secret = 'e2e-webhook-secret';
   const env = {
     PATH: process.env['PATH'] ?? '',

@@ -29,7 +29,8 @@ async function bundled(): Promise<string> {
   const directory = await mkdtemp(join(CACHE, 'mainsheet-whole-run-'));
   // Some controllers run as another user.
   await chmod(directory, 0o755);
-  await bundle(join(directory, 'dist'));
+  const usual = process.umask(0o022);
+  await bundle(join(directory, 'dist')).finally(() => process.umask(usual));
   await copyFile('package.json', join(directory, 'package.json'));
   return directory;
 }
