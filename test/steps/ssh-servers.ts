@@ -67,9 +67,16 @@ export const MACHINES: { name: string; start: StartMachine; skip: string | false
   {
     name: 'OpenSSH',
     start: startOpenSsh,
-    skip: SSHD === undefined ? 'NOT RUN: there is no sshd here (openssh-server)' : false,
+    skip: whyNoOpenSsh(),
   },
 ];
+
+function whyNoOpenSsh(): string | false {
+  if (SSHD === undefined) return 'NOT RUN: there is no sshd here (openssh-server)';
+  // It runs what it is told in the shell of the user of the tests.
+  const { shell } = userInfo();
+  return /(?:nologin|false)$/.test(shell ?? '') ? `NOT RUN: ${shell} runs no command` : false;
+}
 
 /** `command`: what it does in place of every command that it is sent. */
 export async function startLibrary(
