@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { backoffDelay } from '../lib/backoff.ts';
+import { cutText } from '../lib/cut-text.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { createFairTurn } from '../lib/fair-turn.ts';
 import { makeOwn } from '../lib/hand-over.ts';
@@ -17,6 +18,9 @@ import { eventPathOf, eventsPathOf, homeOf } from './scratch.ts';
 
 /** A retry never waits longer than this between two attempts of a step. */
 const LONGEST_BACKOFF_MS = 5 * 60_000;
+
+/** Characters of why a step failed, which another system may have said. */
+const LONGEST_REASON = 1000;
 
 const UNREADABLE: StepResult = {
   outcome: 'failed',
@@ -69,7 +73,8 @@ export async function runStep(
 
     const timeLeft = deadline - deps.clock.elapsed();
     const own = isNew ? next : kept;
-    const result = await attemptStep(deps, pipeline, { ...turn, kept: own }, attempt, timeLeft);
+    const told = await attemptStep(deps, pipeline, { ...turn, kept: own }, attempt, timeLeft);
+    const result = await withShortReason(told, pipeline.maskLong);
     log.endStep(step.index, signal.aborted && interrupted(signal).kind === 'interrupted');
     if ('kept' in result || result.outcome === 'succeeded' || result.outcome === 'cancelled')
       return result;
@@ -83,6 +88,15 @@ export async function runStep(
     await deps.clock.sleep(Math.min(delay, deadline - deps.clock.elapsed()), signal);
     if (signal.aborted) return { outcome: 'cancelled', reason: 'cancelled between two attempts' };
   }
+}
+
+/** Masked before it is cut, so that no half of a secret stays, and in turns, since it may be long. */
+async function withShortReason(
+  result: StepResult,
+  maskLong: Pipeline['maskLong'],
+): Promise<StepResult> {
+  if (result.outcome !== 'failed' || result.reason.length <= LONGEST_REASON) return result;
+  return { ...result, reason: cutText(await maskLong(result.reason), LONGEST_REASON) };
 }
 
 async function attemptStep(

@@ -19,6 +19,7 @@ import { toKeep } from '../../src/runs/outputs.ts';
 import type { Outcome } from '../../src/runs/outcome.ts';
 import { createRunProgram } from '../../src/steps/run-program.ts';
 import type { StepContext } from '../../src/steps/contract.ts';
+import { failedStep } from '../../src/steps/ending.ts';
 import { environmentElsewhere } from '../../src/steps/environment.ts';
 import { createShellStep, findShell } from '../../src/steps/shell.ts';
 import type { Store } from '../../src/store/index.ts';
@@ -108,6 +109,16 @@ test("a secret in an output's name is masked, as one in its value is", async () 
   assert.equal(outcome.kind, 'succeeded');
   assert.deepEqual(run.outputs, { '***': '1', b: '***' });
   assert.deepEqual(run.maskedOutputs, ['***', 'b']);
+});
+
+test('of a long reason, which another system may have said, the beginning is kept, and no half of a secret', async () => {
+  const { rows, log } = await executed({
+    run: 'true',
+    secrets: { TOKEN: 'hunter2_hunter2' },
+    fails: `${'x'.repeat(990)}hunter2_hunter2${'y'.repeat(100_000)}`,
+  });
+  assert.doesNotMatch(rows + log, /hunter|y{20}/);
+  assert.match(log, /x{990}\*\*\*yyyyyy…/);
 });
 
 test('masking a large output or log full of escapes lets other work have its turn', async () => {
@@ -458,6 +469,8 @@ interface Executed {
 /** Executes a run of the step `Deploy`, on a store of its own. */
 async function executed(options: {
   run: string;
+  /** Why the step fails, whatever it runs. */
+  fails?: string;
   before?: string;
   /** Undefined: the spec names it, and it has no value. */
   secrets?: Record<string, string | undefined>;
@@ -522,6 +535,7 @@ async function executed(options: {
       steps: async (context) => {
         const shellContext = context as StepContext<ShellStepSpec>;
         await options.see?.(shellContext);
+        if (options.fails !== undefined) return failedStep(options.fails);
         return await createShellStep({ runProgram, shell })(shellContext);
       },
       inherited: { PATH: process.env['PATH'] },
