@@ -1,12 +1,11 @@
-import { isScalar } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq } from 'yaml';
 import type { Document } from 'yaml';
 import { SECRET_NAME } from '../lib/names.ts';
 import type { Scope } from './cel.ts';
-import { checkCondition, checkExpression, checkTemplate } from './expression-checks.ts';
+import { checkCondition, checkExpression, checkTemplate, notListed } from './expression-checks.ts';
 import type { Form, TextRule } from './form.ts';
 import { NOTIFY_FORMS } from './notify/index.ts';
-import { find } from './position.ts';
-import { didYouMean, type Issue } from './problem.ts';
+import { PROBLEM_LIMIT, type Issue } from './problem.ts';
 import { checkUrlTemplate } from './render-url.ts';
 import { checkRunText } from './run-checks.ts';
 import { STEP_FORMS } from './steps/index.ts';
@@ -17,27 +16,31 @@ type Path = readonly (string | number)[];
 
 /**
  * The rules of a spec that the schema cannot know: expressions, where templates are allowed, and that every secret that
- * is used is listed. Works on the raw value, so that these problems are reported together with the schema's.
+ * is used is listed. Works on the raw value, so that these problems are reported together with the schema's. It stops where
+ * there are more than are reported.
  */
 export function checkDocument(raw: unknown): Issue[] {
   const secrets = new Set(listedSecrets(raw));
-  return [...stringsIn(raw, [])].flatMap(([path, text]) => checkText(path, text, secrets));
+  const issues: Issue[] = [];
+  for (const [path, text] of stringsIn(raw, [])) {
+    issues.push(...checkText(path, text, secrets));
+    if (issues.length >= PROBLEM_LIMIT) break;
+  }
+  return issues;
 }
 
 /** Environment values that YAML reads as another number than the one written: `1.10` is 1.1. */
-export function checkNumbers(document: Document.Parsed, raw: unknown): Issue[] {
-  const issues: Issue[] = [];
-  for (const path of envPaths(raw)) {
-    const { node } = find(document, path);
-    if (!isScalar(node) || typeof node.value !== 'number') continue;
-    if (node.source === undefined || node.source === String(node.value)) continue;
-    issues.push({
-      path,
-      message: `YAML reads ${node.source} as the number ${node.value}`,
-      hint: `quote it: "${node.source}"`,
+export function checkNumbers(document: Document.Parsed): Issue[] {
+  return envsIn(document).flatMap(([path, env]) => {
+    if (!isMap(env)) return [];
+    return env.items.flatMap(({ key, value }) => {
+      if (!isScalar(key) || !isScalar(value) || typeof value.value !== 'number') return [];
+      const { source } = value;
+      if (source === undefined || source === String(value.value)) return [];
+      const message = `YAML reads ${source} as the number ${value.value}`;
+      return [{ path: [...path, String(key.value)], message, hint: `quote it: "${source}"` }];
     });
-  }
-  return issues;
+  });
 }
 
 function checkText(at: Path, text: string, secrets: ReadonlySet<string>): Issue[] {
@@ -62,9 +65,7 @@ const isExpression =
 const isListed: Check = (text, secrets) => {
   // What is no name of one the schema says, and does not repeat it: it may be the secret itself.
   if (secrets.has(text) || !SECRET_NAME.test(text)) return [];
-  const hint =
-    didYouMean(text, [...secrets]) ?? `add it: secrets: [${[...secrets, text].join(', ')}]`;
-  return [{ message: `the secret ${text} is not in this spec's "secrets"`, hint }];
+  return [notListed(text, secrets)];
 };
 
 /** What the words of forms say of a text. */
@@ -144,20 +145,21 @@ function* stringsIn(value: unknown, path: Path): Generator<[Path, string]> {
   }
 }
 
-function* envPaths(raw: unknown): Generator<Path> {
-  if (!isRecord(raw)) return;
-  for (const name of keysAt(raw, ['env'])) yield ['env', name];
-  for (const list of ['steps', 'teardown']) {
-    const steps: unknown[] = Array.isArray(raw[list]) ? raw[list] : [];
-    for (const index of steps.keys()) {
-      for (const name of keysAt(raw, [list, index, 'env'])) yield [list, index, 'env', name];
-    }
-  }
-}
-
-function keysAt(raw: unknown, path: Path): string[] {
-  const found = valueAt(raw, path);
-  return isRecord(found) ? Object.keys(found) : [];
+/** Every `env` with its path: the spec's and those of steps. */
+function envsIn(document: Document.Parsed): [Path, unknown][] {
+  const resolved = (node: unknown) => (isAlias(node) ? node.resolve(document) : node);
+  const at = (node: unknown, key: string) => {
+    const map = resolved(node);
+    return isMap(map) ? resolved(map.get(key, true)) : undefined;
+  };
+  const ofSteps = ['steps', 'teardown'].flatMap((list) => {
+    const steps = at(document.contents, list);
+    return (isSeq(steps) ? steps.items : []).map((step, index): [Path, unknown] => [
+      [list, index, 'env'],
+      at(step, 'env'),
+    ]);
+  });
+  return [[['env'], at(document.contents, 'env')], ...ofSteps];
 }
 
 function listedSecrets(raw: unknown): string[] {

@@ -4,7 +4,7 @@ import type { DeploymentSpec } from '../model/deployment-spec.ts';
 import type { Run } from '../model/run.ts';
 import type { GithubContext } from './github-context.ts';
 import { ExpressionError, parseExpression, type Scope } from './cel.ts';
-import { didYouMean, type Issue } from './problem.ts';
+import { didYouMean, PROBLEM_LIMIT, type Issue } from './problem.ts';
 import { compileRegularExpression } from './regular-expression.ts';
 import { parseTemplate } from './template.ts';
 
@@ -29,18 +29,20 @@ export function checkCondition(source: string, scope: Scope = 'condition'): Text
   return [{ message: `"if" must be true or false; this gives a value of type ${type}`, offset: 0 }];
 }
 
-/** Everything that is wrong with the `${{ … }}` of a text. `secrets`: the names that the spec lists. */
+/** What is wrong with the `${{ … }}` of a text, as far as it is reported. `secrets`: the names that the spec lists. */
 export function checkTemplate(text: string, secrets: ReadonlySet<string>): TextIssue[] {
-  return parseTemplate(text).flatMap((part): TextIssue[] => {
-    if (part.kind === 'text') return [];
+  const issues: TextIssue[] = [];
+  for (const part of parseTemplate(text)) {
+    if (issues.length >= PROBLEM_LIMIT) break;
+    if (part.kind === 'text') continue;
     if (part.kind === 'unclosed') {
-      return [{ message: '"${{" without its "}}"', offset: part.offset }];
+      issues.push({ message: '"${{" without its "}}"', offset: part.offset });
+      continue;
     }
-    return checkExpression(part.source, 'template', secrets).map((issue) => ({
-      ...issue,
-      offset: issue.offset + part.offset,
-    }));
-  });
+    const found = checkExpression(part.source, 'template', secrets);
+    issues.push(...found.map((issue) => ({ ...issue, offset: issue.offset + part.offset })));
+  }
+  return issues;
 }
 
 /** The fields of `github` that an expression names, each once. Throws an ExpressionError when it cannot be read. */
@@ -173,10 +175,17 @@ function checkSecret(
       },
     ];
   }
-  if (secrets.has(name)) return [];
-  const hint =
-    didYouMean(name, [...secrets]) ?? `add it: secrets: [${[...secrets, name].join(', ')}]`;
-  return [{ message: `the secret ${name} is not in this spec's "secrets"`, hint, offset }];
+  return secrets.has(name) ? [] : [{ ...notListed(name, secrets), offset }];
+}
+
+/** Listed secrets among which the nearest is looked for: as many as a spec may have. */
+const MOST_KNOWN = 100;
+
+/** What is said of a secret that the spec does not list. */
+export function notListed(name: string, secrets: ReadonlySet<string>): Omit<TextIssue, 'offset'> {
+  const known = [...secrets].slice(0, MOST_KNOWN);
+  const hint = didYouMean(name, known) ?? `add it: secrets: [${[...known, name].join(', ')}]`;
+  return { message: `the secret ${name} is not in this spec's "secrets"`, hint };
 }
 
 /** The root, and the field where it is named in the expression, for the roots whose fields are known at load. */

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { isScalar, LineCounter, parseAllDocuments } from 'yaml';
+import { isScalar, LineCounter } from 'yaml';
 import type { Document } from 'yaml';
-import { describeError } from '../lib/errors.ts';
 import type { StepLimits } from '../lib/step-limits.ts';
 import type { LoadedSpec } from '../model/deployment-spec.ts';
 import { checkDocument, checkNumbers } from './document-checks.ts';
@@ -11,13 +10,13 @@ import { checkLimits, checkTimeouts } from './limit-checks.ts';
 import type { LoadedHook } from '../model/hook.ts';
 import { positionOf, type Source } from './position.ts';
 import { hookJsonSchema, specJsonSchema } from './json-schema.ts';
-import type { Issue, SpecProblem } from './problem.ts';
+import { PROBLEM_LIMIT, problemAt, type Issue, type SpecProblem } from './problem.ts';
+import { readDocuments } from './read-yaml.ts';
 import { checkElsewhere } from './server-checks.ts';
 import { schemaIssues } from './schema-issues.ts';
 import { deploymentSchema } from './schema.ts';
 import { yamlIssues } from './yaml-issues.ts';
 import { isDeeperThan } from '../lib/json.ts';
-import { problemAt } from './problem.ts';
 
 export interface Loaded {
   specs: LoadedSpec[];
@@ -29,15 +28,13 @@ export interface Loaded {
 
 const NOTHING: Loaded = { specs: [], hooks: [], problems: [], warnings: [] };
 
-/** Bytes in one file of specs: what reads YAML takes up to ten microseconds for each of them, and nothing else is done meanwhile. */
+/** Bytes in one file of specs. */
 export const FILE_LIMIT = 256 * 1024;
 /** Times that aliases may repeat anchored values in one document; bounds what a small file can grow to. */
 const ALIAS_LIMIT = 100;
 const DOCUMENT_LIMIT = 500;
 /** Levels of lists and maps within each other: enough for any payload, and few enough for code that walks through it. */
 const NESTING_LIMIT = 50;
-/** Problems reported for one document: more than anyone reads. */
-const PROBLEM_LIMIT = 100;
 /** UTF-16 units of a message or hint: they may repeat what the file says. */
 const MESSAGE_LIMIT = 1000;
 
@@ -84,26 +81,6 @@ export function tooLarge(file: string): SpecProblem {
   return problemAt({ file }, message, 'split it, and keep scripts in the repository');
 }
 
-function readDocuments(
-  file: string,
-  text: string,
-  lineCounter: LineCounter,
-): { list: Document.Parsed[] } | { problem: SpecProblem } {
-  try {
-    // Version 1.2 reads `on` as a word, not as true. Duplicate keys are looked for in `yaml-issues`.
-    const list = parseAllDocuments(text, {
-      version: '1.2',
-      lineCounter,
-      uniqueKeys: false,
-      prettyErrors: false,
-      logLevel: 'silent',
-    });
-    return { list: Array.isArray(list) ? list : [] };
-  } catch (error) {
-    return { problem: problemAt({ file }, `not readable as YAML: ${describeError(error)}`) };
-  }
-}
-
 function readDocument(
   file: string,
   source: Source,
@@ -136,7 +113,7 @@ function readDocument(
     if (result.success) issues.push(...unique(checkLimits(result.data, raw, allowed)));
     else issues.push(...schemaIssues(result.error, { raw, schema: specJsonSchema }, PROBLEM_LIMIT));
     if (result.success) issues.push(...checkElsewhere(result.data, raw));
-    issues.push(...checkDocument(raw), ...checkNumbers(document, raw));
+    issues.push(...checkDocument(raw), ...checkNumbers(document));
   }
   if (issues.length > 0 || !result.success) {
     report(
@@ -183,7 +160,7 @@ function readHook(
   if (!result.success) {
     issues.push(...schemaIssues(result.error, { raw, schema: hookJsonSchema }, PROBLEM_LIMIT));
   }
-  issues.push(...checkHookDocument(raw));
+  issues.push(...checkHookDocument(raw).slice(0, PROBLEM_LIMIT));
   if (issues.length === 0 && result.success) {
     const { line } = source.lines.linePos(source.document.contents?.range[0] ?? 0);
     loaded.hooks.push({ hook: result.data, file, line });

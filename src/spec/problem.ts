@@ -15,6 +15,9 @@ export interface SpecProblem {
   excerpt?: string;
 }
 
+/** Problems reported for one document: more than anyone reads. */
+export const PROBLEM_LIMIT = 100;
+
 /** A problem found in a document's values, before its place in the file is known. */
 export interface Issue {
   path: readonly (string | number)[];

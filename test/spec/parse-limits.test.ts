@@ -14,8 +14,35 @@ test('what a small file can grow to is bounded', () => {
   assert.match(problemsOf(levels.join('\n'))[0] ?? '', /aliases in this document repeat too much/);
   assert.match(problemsOf('a: &x [*x]')[0] ?? '', /stands within what it repeats/);
   assert.match(problemsOf(`a: ${'x'.repeat(FILE_LIMIT)}`)[0] ?? '', /larger than 256 KiB/);
-  assert.equal(problemsOf('['.repeat(50_000)).length, 1);
+  assert.equal(problemsOf('['.repeat(30_000)).length, 1);
   assert.ok(problemsOf(`steps:\n${'- { a: 1 }\n'.repeat(2000)}`).length <= 100);
+});
+
+test('a file holds so many pieces of YAML, of which a text is one', () => {
+  const { stackTraceLimit } = Error;
+  const list = (length: number) => problemsOf(`a: [${'1,'.repeat(length)}]`);
+  const tooMany = [
+    'x.yaml:1:1: the file has more than 32768 names, values and signs of YAML — split it',
+  ];
+  assert.notDeepEqual(list(10_000), tooMany);
+  assert.deepEqual(list(20_000), tooMany);
+  for (const text of ['- a\n', '#\n', '---\n', '[', 'a: ]\n'])
+    assert.deepEqual(problemsOf(text.repeat(35_000)), tooMany, text);
+  const script = `steps:\n  - run: |\n${'      - a: [1]\n'.repeat(4000)}`;
+  assert.deepEqual(problemsOf(`name: a\nrepository: a/b\non: push\n${script}`), []);
+  assert.equal(Error.stackTraceLimit, stackTraceLimit);
+});
+
+test('secrets of which many are listed, and many others used, take no more time than either', () => {
+  const lines = (line: (index: number) => string) =>
+    Array.from({ length: 2500 }, (_, index) => line(index)).join('');
+  const secrets = `secrets: [${lines((index) => `A_LONG_NAME_OF_A_SECRET_${index}, `)}]`;
+  const uses = lines((index) => `  A${index}: "\${{ secrets.${'Z'.repeat(30)} }}"\n`);
+  const before = process.cpuUsage();
+  assert.equal(problemsOf(`${secrets}\nenv:\n${uses}`).length, 100);
+  const { user, system } = process.cpuUsage(before);
+  // To compare each with each takes ten seconds and more.
+  assert.ok(user + system < 4_000_000);
 });
 
 test('a problem is told in bounded words, however long what it repeats', () => {
@@ -35,8 +62,8 @@ test('what is nested too deeply is told, also where the parser itself gives up',
       'x.yaml:1:1: lists and maps are nested more than 50 levels deep',
     ]);
   }
-  assert.match(nested(20_000).join(), /^x\.yaml:4:\d+: nested too deeply$/);
-  assert.match(problemsOf('- '.repeat(100_000)).join(), /^x\.yaml:1:\d+: nested too deeply$/);
+  assert.match(nested(4000).join(), /^x\.yaml:4:\d+: nested too deeply$/);
+  assert.match(problemsOf('- '.repeat(16_000)).join(), /^x\.yaml:1:\d+: nested too deeply$/);
 });
 
 test('any text at all gives specs or problems, never an exception', () => {
