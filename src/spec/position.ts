@@ -21,7 +21,7 @@ export function positionOf(source: Source, issue: Issue): { line: number; column
 }
 
 /** The node at a path; the nearest one above it where the path goes on into nothing. */
-export function find(
+function find(
   document: Document.Parsed,
   path: Issue['path'],
 ): { node: Node | undefined; key: Node | undefined } {

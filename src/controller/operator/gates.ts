@@ -163,7 +163,8 @@ export function createGates(deps: {
         step === undefined
           ? `run ${id} was not there yet when it was asked for`
           : `run ${id} waits for another approval than when it was asked for: ${step.detail}`;
-      throw new TerminalError('illegal-transition', why, { hint: 'look at that, and approve it' });
+      const how = `look at that, and approve it on its page or with: mainsheet approve ${id}`;
+      throw new TerminalError('illegal-transition', `${why} (${how})`);
     }
     const gates = await counted(run, asked, by, `run.${kind}`, step);
     return await change(run, async (tables, now) => {

@@ -99,8 +99,11 @@ export function createPressed(deps: {
       else if (press === 'cancel') await deps.operateOn(on).cancel(run.id, actor);
       else if (press === 'rollback') await deps.operateOn(on).rollback(run.id, actor);
       else {
-        const comment = event.kind === 'check' ? event.review?.comment : undefined;
-        await deps.gatesOn(on)[press](run.id, { login }, comment ?? '', delivery.receivedAt);
+        const review = event.kind === 'check' ? event.review : undefined;
+        // A button is the run's own, which therefore was there, whatever the clock said then.
+        const since = review === undefined ? run.createdAt : 0;
+        const askedAt = Math.max(delivery.receivedAt, since);
+        await deps.gatesOn(on)[press](run.id, { login }, review?.comment ?? '', askedAt);
       }
     }
 

@@ -24,6 +24,8 @@ import { bothEngines } from '../../support/engines.ts';
 
 const REPOSITORY = 'acme/storefront';
 const CHECK = 7;
+/** When a run was made by a clock that was set back before its buttons are pressed. */
+const AHEAD = 5000;
 const CHANNEL = 'C0123456789';
 const MESSAGE = '1700000000.000001';
 const BUTTONS: AnyNotify = {
@@ -45,7 +47,7 @@ const APPROVE: ApproveGate = {
 
 for (const [engine, open] of bothEngines()) {
   describe(`the buttons of check runs on ${engine}`, () => {
-    async function setUp(t: TestContext, gates: ApproveGate[] = []) {
+    async function setUp(t: TestContext, gates: ApproveGate[] = [], createdAt = 1000) {
       const store = await open(t);
       const loaded = sampleLoaded({ gates, feedback: ['check'], notify: [BUTTONS] });
       const clock = { now: () => 1000, elapsed: () => 1000, sleep: async () => undefined };
@@ -124,7 +126,7 @@ for (const [engine, open] of bothEngines()) {
         fail: (on: boolean) => (failing = on),
         /** A run with a check run, moved on by the commands. */
         async run(id: string, sha: string, ...commands: RunCommand[]): Promise<Run> {
-          const planned = sampleRun(id, { sha, delivery: `d-${id}` });
+          const planned = sampleRun(id, { sha, delivery: `d-${id}`, createdAt });
           const [made] = await store.atomically((tables) =>
             transitions.create(tables, planned, loaded),
           );
@@ -260,8 +262,8 @@ for (const [engine, open] of bothEngines()) {
       assert.equal((await world.runs()).length, 1);
     });
 
-    test('a run that waits for approval is approved by those who may, and rejected', async (t) => {
-      const world = await setUp(t, [APPROVE]);
+    test('a run that waits for approval is approved by those who may, and rejected, also when the clock was ahead as it was made', async (t) => {
+      const world = await setUp(t, [APPROVE], AHEAD);
       const run = await world.run('r1', sha('1'));
       assert.equal(run.state, 'blocked');
       await world.press('approve', run, { by: 'bob' });
@@ -320,7 +322,7 @@ for (const [engine, open] of bothEngines()) {
     });
 
     test('the buttons of a message do the same, once, in the name of the GitHub user', async (t) => {
-      const world = await setUp(t, [APPROVE]);
+      const world = await setUp(t, [APPROVE], AHEAD);
       await world.run('r1', sha('1'));
       const { summary, again } = await world.tap('approve', 'r1');
       assert.equal(summary, "@alice (Slack's U0000000001) asked to approve r1");
