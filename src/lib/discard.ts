@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { lstatSync } from 'node:fs';
 import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorCode } from './errors.ts';
+import { describeError, errorCode, TerminalError } from './errors.ts';
 import { takeBack } from './hand-over.ts';
 
 /** Marks directories that are not ready yet, or on their way out. No other name in our directories starts with a dot. */
@@ -17,14 +17,18 @@ export function placeForNew(directory: string): string {
 /**
  * Removes whatever is at `path`: a directory, a file, or a symbolic link (never what it points to); nothing happens when
  * there is nothing. It is moved into `trash` (same file system) first: `path` is free even when this then rejects because
- * something in it cannot be removed, and no process meets a half-removed directory.
+ * something in it cannot be removed, and no process meets a half-removed directory. What is mounted in it is left as it is, and it
+ * rejects with TerminalError `mounted`.
  */
 export async function discard(path: string, trash: string): Promise<void> {
   const out = join(trash, `${OLD_PREFIX}${randomBytes(8).toString('hex')}`);
   try {
-    // Only who may write to a directory may move it elsewhere, and a step may have changed that.
-    if (isRealDirectory(path)) await chmod(path, 0o700).catch(unlessForeign);
-    await rename(path, out);
+    await rename(path, out).catch(async (error: unknown) => {
+      // Only who may write to a directory may move it elsewhere, and a step may have changed that.
+      if (errorCode(error) !== 'EACCES') throw error;
+      if (isRealDirectory(path)) await chmod(path, 0o700);
+      await rename(path, out);
+    });
   } catch (error) {
     if (isMissing(error)) return;
     throw error;
@@ -77,13 +81,19 @@ async function removeAll(path: string): Promise<void> {
     // A step may have taken away its own rights to a directory; the owner can give them back.
     await takeBack(path);
     // What the first attempt had begun may still be going on: hence the retries.
-    await rm(path, { recursive: true, force: true, maxRetries: 5 });
+    await rm(path, { recursive: true, force: true, maxRetries: 5 }).catch((error: unknown) => {
+      throw sayMounted(error);
+    });
   }
 }
 
-/** What is another user's can often be moved all the same. */
-function unlessForeign(error: unknown): void {
-  if (errorCode(error) !== 'EPERM') throw error;
+/** What to say of what could not be removed from a directory. */
+function sayMounted(error: unknown): unknown {
+  if (errorCode(error) !== 'EBUSY') return error;
+  return new TerminalError('mounted', `something is mounted there: ${describeError(error)}`, {
+    cause: error,
+    hint: 'unmount it, as it was left as it is; what is around it is removed at the next start',
+  });
 }
 
 function isMissing(error: unknown): boolean {

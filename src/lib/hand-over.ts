@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { lchownSync, lstatSync } from 'node:fs';
-import { chmod, lchown, lstat, mkdir, readdir, rename } from 'node:fs/promises';
+import { chmod, lchown, lstat, mkdir, readdir, rename, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errorCode } from './errors.ts';
@@ -52,13 +52,16 @@ const LONGEST_PATH = 2048;
  * when no other user can change it any more, so that no link can lead elsewhere. `path` itself has to lie in a
  * directory of ours; it may be gone or no directory. Files keep their owners: who has the directory can remove them.
  * Directories that lie too deep to be named by a path are moved up into `path`, so that all of it can be removed afterwards.
+ * Empty ones are removed: to try that with each tells where something is mounted, a directory of the same file system too, and there
+ * it stops. `remove` is for tests, which cannot mount.
  */
-export async function takeBack(path: string): Promise<void> {
+export async function takeBack(path: string, remove: typeof rmdir = rmdir): Promise<void> {
   const top = Buffer.from(path);
   await take(top);
 
   async function take(directory: Buffer): Promise<void> {
     try {
+      if (await isGoneOrMounted(directory)) return;
       if (!(await makeUsable(directory))) return;
       const entries = await readdir(directory, { withFileTypes: true, encoding: 'buffer' });
       for (const entry of entries) {
@@ -70,6 +73,15 @@ export async function takeBack(path: string): Promise<void> {
       // Another process may be removing it at the same time.
       const code = errorCode(error);
       if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+    }
+  }
+
+  async function isGoneOrMounted(directory: Buffer): Promise<boolean> {
+    try {
+      await remove(directory);
+      return true;
+    } catch (error) {
+      return errorCode(error) === 'EBUSY';
     }
   }
 

@@ -9,6 +9,7 @@ import {
   mkdtemp,
   readdir,
   rm,
+  rmdir,
   symlink,
   writeFile,
 } from 'node:fs/promises';
@@ -124,6 +125,32 @@ test('directories that lie deeper than any path reaches are removed, whatever by
   await discard(tree, root);
   assert.deepEqual(await readdir(root), ['outside']);
 });
+
+test('what a step has mounted is left as it is, with all that is in it', async (t) => {
+  const { tree } = await createTree(t);
+  const mounted = join(tree, 'deep', 'er');
+  await mkdir(join(mounted, 'inner', 'most'), { recursive: true });
+  await mkdir(join(tree, 'empty'));
+  // As the system answers for a place where something is mounted: no test may mount.
+  await takeBack(tree, async (path) => {
+    if (String(path) === mounted) throw Object.assign(new Error('busy'), { code: 'EBUSY' });
+    await rmdir(path);
+  });
+  const modes = ['deep', 'deep/er', 'deep/er/inner', 'deep/er/inner/most'].map(
+    async (path) => (await lstat(join(tree, path))).mode & 0o777,
+  );
+  assert.deepEqual(await Promise.all(modes), [0o700, 0o755, 0o755, 0o755]);
+  assert.ok(!(await readdir(tree)).includes('empty'));
+});
+
+test(
+  'the system says of a place where something is mounted that it is busy',
+  needsRoot,
+  async () => {
+    // Not empty: nothing happens to it, whatever the answer is.
+    await assert.rejects(rmdir('/proc'), { code: 'EBUSY' });
+  },
+);
 
 test('what is not there, or is no directory, is left as it is', async (t) => {
   const { root, tree, outside } = await createTree(t);
