@@ -223,6 +223,13 @@ function translateFailure(error: unknown, source: string): ExpressionError {
           ? 'numbers in a payload are doubles: use int(…) or write 1.0 for 1'
           : undefined,
       );
+    case 'unsupported_type':
+      // What the library looks at in an object of JSON instead of its prototype.
+      return failure(
+        `${quote(source)} cannot be evaluated: an object that it reads has a key "constructor"`,
+        offset,
+        'the sender has to name that key otherwise',
+      );
     case 'no_matching_overload':
     case 'invalid_condition_type':
     case 'invalid_logical_operand':

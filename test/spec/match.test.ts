@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DeploymentSpec } from '../../src/model/deployment-spec.ts';
-import type { Event, PushEvent, ReleaseEvent, WorkflowRunEvent } from '../../src/model/event.ts';
+import type {
+  Event,
+  Json,
+  PushEvent,
+  ReleaseEvent,
+  WorkflowRunEvent,
+} from '../../src/model/event.ts';
 import type { Verdict } from '../../src/model/verdict.ts';
 import { parseSpecs } from '../../src/spec/load.ts';
 import { matchSpec, needsChangedPaths } from '../../src/spec/match.ts';
@@ -274,6 +280,11 @@ test('an "if" that cannot be decided does not hold, and says why', () => {
   assert.match(
     verdict.reasons.at(-1)?.detail ?? '',
     /event\.head_commit\.message does not exist.*has\(/,
+  );
+  const odd = JSON.parse('{ "head_commit": { "message": "x", "constructor": 1 } }') as Json;
+  assert.match(
+    matchSpec(spec(yaml), push(), odd).reasons.at(-1)?.detail ?? '',
+    /cannot be evaluated: an object that it reads has a key "constructor"/,
   );
 });
 
