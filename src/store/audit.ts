@@ -47,9 +47,6 @@ export function createAudit(db: Db) {
     },
 
     /** Newest first. */
-    list: (limit: number) => all`select * from audit order by seq desc limit ${limit}`,
-
-    /** Newest first. */
     search(request: PageRequest, filter: AuditFilter) {
       const which = sql`true
         ${when(filter.actor, (actor) => sql`and actor = ${actor}`)}

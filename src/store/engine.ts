@@ -43,7 +43,6 @@ export function openSqlite(
     sqlite.pragma('journal_mode = WAL');
     // A commit is in the log; `Barrier` waits for the disk.
     sqlite.pragma('synchronous = NORMAL');
-    sqlite.pragma('foreign_keys = ON');
     sqlite.pragma('cache_size = -8000');
     sqlite.pragma(`journal_size_limit = ${JOURNAL_SIZE_LIMIT}`);
     // SQLite itself would wait in the event loop's thread.

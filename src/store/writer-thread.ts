@@ -24,7 +24,6 @@ const TOO_MANY_PAGES = 4000;
 
 const sqlite = new SQLite(String(workerData), { fileMustExist: true, timeout: 0 });
 sqlite.pragma('synchronous = NORMAL');
-sqlite.pragma('foreign_keys = ON');
 sqlite.pragma('cache_size = -8000');
 sqlite.pragma(`wal_autocheckpoint = ${TOO_MANY_PAGES}`);
 const statements = new Map<string, SQLite.Statement>();

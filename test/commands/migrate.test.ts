@@ -9,6 +9,7 @@ import { openPostgres } from '../../src/store/postgres.ts';
 import { sampleDelivery, sampleRun, sampleStatus } from '../store/samples.ts';
 import { usePostgres, type Databases } from '../support/postgres.ts';
 import { runCommand } from './run-command.ts';
+import { audited } from '../support/audited.ts';
 
 const ALL = { limit: 200, before: undefined };
 
@@ -63,7 +64,7 @@ async function look(store: Awaited<ReturnType<typeof createStore>>) {
     outbox: (await store.outbox.list(ALL, {})).items,
     environments: await store.environments.list(),
     snapshot: await store.snapshots.get('abc'),
-    audit: await store.audit.list(10),
+    audit: await audited(store, 10),
   };
 }
 

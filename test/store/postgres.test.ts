@@ -16,6 +16,7 @@ import { startPostgres, usePostgres, type Databases } from '../support/postgres.
 import { until } from '../support/until.ts';
 import { storeContract } from './contract.ts';
 import { sampleDelivery, sampleRun, sampleStatus } from './samples.ts';
+import { audited } from '../support/audited.ts';
 
 let server: Databases;
 
@@ -204,7 +205,7 @@ test('a lock that another process holds for too long may be waited for once more
     await assert.rejects(both(), isAway);
   });
   await both();
-  assert.equal((await first.audit.list(10)).length, 1, 'what was refused has left nothing');
+  assert.equal((await audited(first, 10)).length, 1, 'what was refused has left nothing');
   assert.equal((await first.steps.ofRun('r1'))[0]?.state, 'running');
 });
 
@@ -221,7 +222,7 @@ test('a group does not wait for a row that another transaction holds: what finds
       ({ steps }) => steps.update('r1', { ...step, state: 'running', attempts: 1 }),
     ]);
     // Long before a lock is waited for in vain.
-    const isThere = async () => (await second.audit.list(10)).length === 1;
+    const isThere = async () => (await audited(second, 10)).length === 1;
     await until('what finds none is done', isThere, 5000);
     return { ended };
   });
@@ -231,7 +232,7 @@ test('a group does not wait for a row that another transaction holds: what finds
     ['fulfilled', 'fulfilled'],
   );
   assert.equal((await first.steps.ofRun('r1'))[0]?.state, 'running');
-  assert.equal((await first.audit.list(10)).length, 1);
+  assert.equal((await audited(first, 10)).length, 1);
 });
 
 test('whatever another transaction was in the way of may be tried again, on the same connection', async (t) => {

@@ -11,6 +11,7 @@ import { openSqlite } from '../../../src/store/engine.ts';
 import { createStore, type Store } from '../../../src/store/index.ts';
 import type { Retention } from '../../../src/store/retention.ts';
 import { sampleDelivery, sampleRun, sampleStatus } from '../../store/samples.ts';
+import { audited } from '../../support/audited.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -82,7 +83,7 @@ async function remember(store: Store): Promise<void> {
 async function remembered(store: Store): Promise<string[]> {
   const { repository, ref } = PUSH;
   const found = {
-    audit: (await store.audit.list(1)).length > 0,
+    audit: (await audited(store, 1)).length > 0,
     dead: (await store.outbox.countOpen()).dead > 0,
     pushes: (await store.pushes.history(repository, ref)).pushes.length > 0,
     snapshot: (await store.snapshots.get('x')) !== undefined,

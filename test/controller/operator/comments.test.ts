@@ -18,6 +18,7 @@ import type { Store } from '../../../src/store/index.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
 import { sampleDelivery, sampleRun } from '../../store/samples.ts';
 import { bothEngines } from '../../support/engines.ts';
+import { audited } from '../../support/audited.ts';
 
 const REPOSITORY = 'acme/storefront';
 const HEAD = 'a'.repeat(40);
@@ -164,7 +165,7 @@ for (const [engine, open] of bothEngines()) {
             ({ state, cause }) => `${cause} ${state}`,
           ),
         audit: async () =>
-          (await store.audit.list(20)).map(({ actor, action }) => `${actor} ${action}`),
+          (await audited(store, 20)).map(({ actor, action }) => `${actor} ${action}`),
         async replies() {
           const { items } = await store.outbox.list({ limit: 50, before: undefined }, {});
           return items
@@ -256,7 +257,7 @@ for (const [engine, open] of bothEngines()) {
       await (await say('rollback', { target: spec.environment, reason })).again();
       const [pause] = await store.pauses.list();
       assert.equal(pause?.reason, `rolled back to ${OLDER.slice(0, 7)}: ${reason}`);
-      const told = (await store.audit.list(20)).map(({ action, detail }) => `${action} ${detail}`);
+      const told = (await audited(store, 20)).map(({ action, detail }) => `${action} ${detail}`);
       assert.ok(told.some((line) => /^run\.rollback .*: the cart is empty \(run r1\)/.test(line)));
       const [made] = (await store.runs.list({ limit: 1, before: undefined }, {})).items;
       assert.ok(made);

@@ -9,6 +9,7 @@ import type { NewRun } from '../../../src/model/run.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
 import { sampleRun } from '../../store/samples.ts';
 import { bothEngines } from '../../support/engines.ts';
+import { audited } from '../../support/audited.ts';
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
 const SHA = 'd'.repeat(40);
@@ -86,7 +87,7 @@ for (const [engine, open] of bothEngines()) {
         after: SHA,
         sender: { login: 'admin' },
       });
-      assert.partialDeepStrictEqual(await store.audit.list(10), [
+      assert.partialDeepStrictEqual(await audited(store, 10), [
         { actor: 'admin', action: 'spec.deploy', subject: 'storefront' },
       ]);
       const seen = ['acme/storefront'];
@@ -130,7 +131,7 @@ for (const [engine, open] of bothEngines()) {
       assert.deepEqual(asked, ['main', 'main']);
       assert.equal((await store.runs.get('newer'))?.state, 'superseded');
       assert.equal(run.state, 'queued');
-      assert.equal((await store.audit.list(10)).length, 1);
+      assert.equal((await audited(store, 10)).length, 1);
     });
 
     test('without a revision it is the one branch that the triggers name, or it has to be said', async (t) => {

@@ -16,6 +16,7 @@ import { createTransitions } from '../../../src/runs/transition.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
 import { sampleDelivery, sampleRun } from '../../store/samples.ts';
 import { bothEngines } from '../../support/engines.ts';
+import { audited } from '../../support/audited.ts';
 
 const MINUTE = 60_000;
 const MONDAY = Date.parse('2026-11-30T07:59Z');
@@ -105,7 +106,7 @@ for (const [engine, open] of bothEngines()) {
             return await transitions.apply(tables, next, { type: 'start' }, 'me');
           }),
         audit: async () =>
-          (await store.audit.list(10)).map(({ actor, action, detail }) =>
+          (await audited(store, 10)).map(({ actor, action, detail }) =>
             `${actor} ${action} ${detail}`.trim(),
           ),
       };

@@ -11,6 +11,7 @@ import { createTransitions } from '../../../src/runs/transition.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
 import { sampleRun } from '../../store/samples.ts';
 import { bothEngines } from '../../support/engines.ts';
+import { audited } from '../../support/audited.ts';
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
 const SHOP: PauseTarget = { kind: 'spec', name: 'storefront' };
@@ -92,7 +93,7 @@ for (const [engine, open] of ENGINES) {
       const last = told.findLast((callback) => callback.kind === 'status');
       assert.ok(last?.kind === 'status');
       assert.deepEqual([last.state, last.description], ['pending', WHY]);
-      const [entry] = await store.audit.list(1);
+      const [entry] = await audited(store, 1);
       assert.deepEqual(entry, {
         at: NOW,
         actor: 'admin',
@@ -147,7 +148,7 @@ for (const [engine, open] of ENGINES) {
       );
       assert.ok(wakes() > before);
       assert.equal(await claim(), 'r2');
-      assert.equal((await store.audit.list(1))[0]?.action, 'spec.resume');
+      assert.equal((await audited(store, 1))[0]?.action, 'spec.resume');
     });
 
     test('a lane that is paused holds all its specs; a spec that is paused does not hold up the lane', async (t) => {
@@ -242,7 +243,7 @@ for (const [engine, open] of ENGINES) {
         pausing.pause(SHOP, 'other', 'second'),
         refused('already-paused', /paused by admin since 2026-01-02T03:04:05\.000Z: first$/),
       );
-      assert.equal((await store.audit.list(9)).length, 1);
+      assert.equal((await audited(store, 9)).length, 1);
       // Gone, and still paused by its name.
       catalog.length = 0;
       await pausing.resume(SHOP, 'admin');

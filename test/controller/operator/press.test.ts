@@ -21,6 +21,7 @@ import type { AnyNotify } from '../../../src/spec/notify/index.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
 import { sampleDelivery, sampleRun } from '../../store/samples.ts';
 import { bothEngines } from '../../support/engines.ts';
+import { audited } from '../../support/audited.ts';
 
 const REPOSITORY = 'acme/storefront';
 const CHECK = 7;
@@ -175,7 +176,7 @@ for (const [engine, open] of bothEngines()) {
             ({ id, state, cause, sha }) => ({ id, state, cause, sha }),
           ),
         audit: async () =>
-          (await store.audit.list(20)).map(({ actor, action, subject }) =>
+          (await audited(store, 20)).map(({ actor, action, subject }) =>
             `${actor} ${action} ${subject}`.trim(),
           ),
         /** What the run's check run is to say last. */

@@ -16,6 +16,7 @@ import { silent } from '../../git/fixture.ts';
 import { sampleLoaded } from '../../runs/samples.ts';
 import { sampleDelivery, sampleRun } from '../../store/samples.ts';
 import { newStore } from '../../support/new-store.ts';
+import { audited } from '../../support/audited.ts';
 
 const DAY = 86_400_000;
 const ME = 'me';
@@ -196,7 +197,7 @@ test('after a rollback its lane is paused for what comes next, but not for the r
   const next = await wait('r3', 'main');
   assert.equal(next.state, 'blocked');
   assert.match(next.reason, /^Paused by me since .* \(lane main\): rolled back to aaaaaaa$/);
-  const [audit] = await store.audit.list(1);
+  const [audit] = await audited(store, 1);
   assert.match(audit?.detail ?? '', /; the lane main is paused$/);
 });
 
@@ -291,7 +292,7 @@ test('a hook rolls back as itself, with its reason as one line and its delivery 
   assert.equal(pause?.by, 'hook:alert');
   assert.match(pause.reason, /^rolled back to aaaaaaa: 5xx <b>(?:😀)+.?$/u);
   assert.ok(pause.reason.isWellFormed());
-  const [audit] = await store.audit.list(1);
+  const [audit] = await audited(store, 1);
   assert.deepEqual([audit?.actor, audit?.action], ['hook:alert', 'run.rollback']);
   assert.match(audit?.detail ?? '', /the lane main is paused; asked by delivery alert\.1$/);
 });

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import type { Store, Tables } from '../../../src/store/index.ts';
 import type { WithStore } from '../contract.ts';
 import { sampleDelivery, sampleRun, sampleStatus } from '../samples.ts';
+import { audited } from '../../support/audited.ts';
 
 export function atomicallyContract(withStore: WithStore): void {
   describe('a transaction', () => {
@@ -186,6 +187,6 @@ async function whatIsThere(store: Store) {
     outbox: (await store.outbox.list(all, {})).items.length,
     environments: (await store.environments.list()).length,
     snapshot: (await store.snapshots.get('abc'))?.text,
-    audit: (await store.audit.list(10)).length,
+    audit: (await audited(store, 10)).length,
   };
 }

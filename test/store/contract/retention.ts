@@ -4,6 +4,7 @@ import type { Store } from '../../../src/store/index.ts';
 import type { NewRun } from '../../../src/model/run.ts';
 import type { WithStore } from '../contract.ts';
 import { sampleDelivery, samplePreview, sampleRun, sampleStatus } from '../samples.ts';
+import { audited } from '../../support/audited.ts';
 
 const OUTCOME = { summary: 'Not deployed', specs: [] };
 const NEVER = 1_000_000;
@@ -290,7 +291,7 @@ export function retentionContract(withStore: WithStore): void {
         assert.equal(await store.retention.audit(5000, 2), 2);
         assert.equal(await store.retention.audit(5000, 2), 1);
         assert.deepEqual(
-          (await store.audit.list(10)).map(({ at }) => at),
+          (await audited(store, 10)).map(({ at }) => at),
           [6000],
         );
         assert.equal(await store.retention.pushes(5000, 2), 2);
