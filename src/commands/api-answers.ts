@@ -39,8 +39,18 @@ export const rolledBackAnswer = runAnswer.extend({
 export type RolledBackAnswer = z.infer<typeof rolledBackAnswer>;
 
 export const runDetailAnswer = runAnswer.extend({
-  steps: z.array(z.looseObject({ name: z.string().optional(), startedAt: z.string().nullable() })),
+  steps: z.array(
+    z.looseObject({
+      name: z.string().optional(),
+      state: z.string().optional(),
+      reason: z.string().optional(),
+      startedAt: z.string().nullable(),
+      finishedAt: z.string().nullable(),
+    }),
+  ),
 });
+
+export type RunDetailAnswer = z.infer<typeof runDetailAnswer>;
 
 export const runsAnswer = pageOf(runAnswer);
 

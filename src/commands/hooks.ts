@@ -1,7 +1,8 @@
-import { type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { HookAnswer, HooksAnswer, HookTrialAnswer } from './api-answers.ts';
 import { formatVerdict } from '../spec/explain.ts';
 import { cleanJson, cleanLine } from '../lib/clean-text.ts';
+import { HOOK_METHODS } from '../model/hook.ts';
 import { idArgument, type CommandContext } from './context.ts';
 import { hooksEnsureCommand } from './hooks-ensure.ts';
 import { readPayload } from './payload-file.ts';
@@ -125,7 +126,12 @@ export function hooksCommand(program: Command, context: CommandContext): void {
     .command('test')
     .description('say what a request to a hook would start; nothing is stored')
     .argument('<id>', 'id of the hook', idArgument)
-    .requiredOption('--payload <file>', 'the body; - reads standard input')
+    .addOption(
+      new Option('--method <method>', 'default: the first that the hook takes').choices(
+        HOOK_METHODS,
+      ),
+    )
+    .option('--payload <file>', 'the body; - reads standard input; only GET needs none')
     .option('--header <name=value...>', 'a header of the request')
     .option('--query <name=value...>', 'a parameter of the URL')
     .option('--exit-code', 'exit with 1 when nothing would start')
@@ -135,18 +141,24 @@ export function hooksCommand(program: Command, context: CommandContext): void {
         async (
           id: string,
           options: {
-            payload: string;
+            method?: string;
+            payload?: string;
             header?: string[];
             query?: string[];
             exitCode?: true;
             json?: true;
           },
         ) => {
-          const { text } = await readPayload(options.payload, context.stdin);
+          const { method, payload } = options;
+          if (payload === undefined && method !== 'GET') {
+            throw new UsageError('usage', 'give the body with --payload, or --method GET');
+          }
+          const body = payload && (await readPayload(payload, context.stdin)).text;
           const trial = await (
             await context.api()
           ).testHook(id, {
-            body: text,
+            method,
+            body,
             headers: Object.fromEntries((options.header ?? []).map(pairOf)),
             query: Object.fromEntries((options.query ?? []).map(pairOf)),
           });

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { whyNotAdmitted } from '../controller/hooks/admits.ts';
 import { toPressDelivery } from '../controller/hooks/press.ts';
-import { readPayload } from '../controller/hooks/read-payload.ts';
+import { readPayload, takesOnly, TYPE_OF_GET } from '../controller/hooks/read-payload.ts';
 import { toDelivery } from '../controller/hooks/to-delivery.ts';
 import { toServerDeliveries } from '../controller/hooks/to-server-deliveries.ts';
 import type { WaitForResult } from '../controller/hooks/results.ts';
@@ -219,12 +219,11 @@ function checkRequest(
   }
   const { method = '' } = request;
   if (!hook.methods.includes(method)) {
-    const allowed = hook.methods.join(', ');
-    throw new ProblemError(405, 'method-not-allowed', `the hook takes ${allowed}`, {
-      headers: { Allow: allowed },
+    throw new ProblemError(405, 'method-not-allowed', takesOnly(hook.methods), {
+      headers: { Allow: hook.methods.join(', ') },
     });
   }
-  if (method === 'GET') return 'text/plain';
+  if (method === 'GET') return TYPE_OF_GET;
   const type = headerOf(request, 'Content-Type').split(';', 1)[0]?.trim().toLowerCase() ?? '';
   if (hook.contentTypes.includes(type)) return type;
   throw new ProblemError(

@@ -86,6 +86,9 @@ export interface ChatPeople {
   users: Readonly<Record<string, string>>;
 }
 
+/** With what a request to a hook may come. */
+export const HOOK_METHODS = ['POST', 'PUT', 'GET'] as const;
+
 /** One valid hook: an endpoint at which a sender can start what specs say. */
 export interface Hook {
   id: string;

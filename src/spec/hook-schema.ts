@@ -4,6 +4,7 @@ import { parseNetwork } from '../lib/networks.ts';
 import { SERVER_TYPES } from '../lib/servers.ts';
 import type { Json } from '../model/event.ts';
 import {
+  HOOK_METHODS,
   INPUT_TYPES,
   readingOf,
   SENDERS,
@@ -216,7 +217,7 @@ const written = z.strictObject({
     'Names of the secrets, any of which may have signed. Without it only hooks that are made through the API take requests.',
     oneOrMore(secret, 10),
   ),
-  methods: optional('Default: POST.', oneOrMore(z.enum(['POST', 'PUT', 'GET']), 3)),
+  methods: optional('Default: POST.', oneOrMore(z.enum(HOOK_METHODS), 3)),
   'content-types': optional(
     'Default: application/json.',
     oneOrMore(z.string().regex(/^[\w.+-]+\/[\w.+-]+$/, 'is no content type'), 20),

@@ -13,6 +13,12 @@ sender: bearer
 extract: { tenant: $.tenant, tag: $.tag }
 ---
 kind: hook
+id: link
+sender: path
+methods: [GET]
+extract: { tag: { expression: query.tag } }
+---
+kind: hook
 id: work
 sender: gitlab
 server: work
@@ -20,7 +26,7 @@ secrets: [WORK]
 ---
 name: shop
 repository: acme/shop
-on: { hook: { id: tenant, if: "inputs.tag == 'v1'" } }
+on: { hook: [{ id: tenant, if: "inputs.tag == 'v1'" }, { id: link }] }
 steps: [{ run: "true" }]
 `;
 
@@ -63,7 +69,7 @@ test('a hook is made, listed, rotated and removed', async () => {
   assert.match(listed.stdout, /^tenant +bearer, specs.yaml:2 +shop$/m);
   assert.match(
     listed.stdout,
-    /^work +gitlab, specs.yaml:7 +what pushes and releases on work start$/m,
+    /^work +gitlab, specs.yaml:13 +what pushes and releases on work start$/m,
   );
   assert.match(listed.stdout, new RegExp(`^${id} +tenant, for acme until \\S+ +shop$`, 'm'));
 
@@ -89,6 +95,26 @@ test('what a request would start is said, with its reasons', async () => {
   );
   assert.equal(code, 1);
   assert.match(stdout, /✗ on\.hook\.if +inputs\.tag == 'v1' is false/);
+});
+
+test('a request is tried as the method that the hook takes, and with GET without a body', async () => {
+  const link = await hooks('test', 'link', '--method', 'GET', '--query', 'tag=v3');
+  assert.deepEqual([link.code, link.stderr], [0, '']);
+  assert.match(link.stdout, /^tag = "v3"\n✓ shop: deploys\n/m);
+  const other = await hooks(
+    'test',
+    'link',
+    '--method',
+    'PUT',
+    '--payload',
+    '-',
+    '--query',
+    'tag=v3',
+  );
+  assert.match(other.stderr, /^the request as it is would be refused: the hook takes GET$/m);
+  const { code, stderr } = await hooks('test', 'link');
+  assert.equal(code, 2);
+  assert.match(stderr, /give the body with --payload, or --method GET/);
 });
 
 test('an input that is no pair is wrong usage', async () => {

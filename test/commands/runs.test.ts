@@ -91,6 +91,26 @@ test('a list goes on where its page ended', async () => {
   assert.match((await runCommand(['runs', '--limit', '1'], here())).stderr, /more: --cursor /);
 });
 
+test('one run is shown by its id, with its steps', async () => {
+  const id = await pushed('9');
+  await finished(id, 'fail');
+  const { code, stdout, stderr } = await runCommand(['runs', id], here());
+  assert.equal(code, 0);
+  assert.match(
+    stdout,
+    new RegExp(
+      `^RUN .*\\n${id}  failed .* exit code 1\\n\\nSTEP +STATE +TOOK +REASON\\n\\S+ +\\w+ `,
+    ),
+  );
+  assert.equal(stdout.split('\n').length, 6);
+  assert.equal(stderr, `its log: mainsheet logs ${id}\n`);
+  const json = await runCommand(['runs', id, '--json'], here());
+  assert.partialDeepStrictEqual(JSON.parse(json.stdout), { id, state: 'failed', steps: [{}] });
+  const both = await runCommand(['runs', id, '--state', 'failed'], here());
+  assert.deepEqual([both.code, both.stderr.includes('by its id and nothing else')], [2, true]);
+  assert.equal((await runCommand(['runs', 'no-such-run'], here())).code, 3);
+});
+
 test('on a terminal states are coloured and lines fit; with NO_COLOR they only fit', async () => {
   const wide = { columns: 120 };
   const coloured = await runCommand(['runs'], { ...here(), ...wide });

@@ -9,10 +9,18 @@ import { isDeeperThan } from '../../lib/json.ts';
 const MOST_LEVELS = 100;
 const MOST_FIELDS = 1000;
 
+/** As what the body of a request with GET is read: it has none that says what it is. */
+export const TYPE_OF_GET = 'text/plain';
+
 /** A verified body as it is read: `text` is the JSON text of `body`. */
 export interface ReadPayload {
   body: Json;
   text: string;
+}
+
+/** Why a request with another method is refused. */
+export function takesOnly(methods: readonly string[]): string {
+  return `the hook takes ${methods.join(', ')}`;
 }
 
 /**

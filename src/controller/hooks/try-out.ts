@@ -13,13 +13,15 @@ import { whyNotAgain } from '../operator/hook-rollback.ts';
 import type { Tables } from '../../store/index.ts';
 import { judgedBy, recognizeHook, type Judged, type Recognized } from '../intake/judge.ts';
 import { toPressDelivery } from './press.ts';
-import { readPayload } from './read-payload.ts';
+import { readPayload, takesOnly, TYPE_OF_GET } from './read-payload.ts';
 import type { Hooks } from './hooks.ts';
 import { toDelivery } from './to-delivery.ts';
 import { toServerDeliveries } from './to-server-deliveries.ts';
 
 /** A request that has not been sent. */
 export interface TriedRequest {
+  /** Default: the first that the hook takes. */
+  method?: string | undefined;
   body: string;
   contentType: string;
   headers: Record<string, string>;
@@ -28,7 +30,7 @@ export interface TriedRequest {
 
 /** What would come of it. */
 export interface Trial {
-  /** Why the check of the signature or token would refuse it; undefined when it would not, and for a secret in the path. */
+  /** Why its method or the check of the signature or token would refuse it; undefined when they would not. A secret in the path is not checked. */
   refused: string | undefined;
   /** The id that it would have; empty for a request that is only answered. */
   delivery: string;
@@ -54,7 +56,9 @@ export function createTryHook(deps: {
     );
     const incoming = { header: (name: string) => headers[name.toLowerCase()] ?? '', token: '' };
     const bytes = Buffer.from(request.body);
-    const { body, text } = readPayload(bytes, request.contentType);
+    const { methods } = open.hook;
+    const method = request.method ?? methods[0];
+    const { body, text } = readPayload(bytes, method === 'GET' ? TYPE_OF_GET : request.contentType);
     const sender: Source = SOURCES[open.hook.sender];
     const greeting = sender.handshake?.(body);
     if (greeting !== undefined) {
@@ -112,6 +116,7 @@ export function createTryHook(deps: {
     }
 
     async function refusal(): Promise<string | undefined> {
+      if (method === undefined || !methods.includes(method)) return takesOnly(methods);
       // What is tried has no path.
       if (open?.hook.sender === 'path') return undefined;
       try {

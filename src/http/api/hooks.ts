@@ -3,7 +3,7 @@ import type { HookRegistry } from '../../controller/hooks/registry.ts';
 import type { TryHook } from '../../controller/hooks/try-out.ts';
 import { parseDuration } from '../../lib/duration.ts';
 import type { LoadedSpec } from '../../model/deployment-spec.ts';
-import type { DynamicHook, LoadedHook } from '../../model/hook.ts';
+import { HOOK_METHODS, type DynamicHook, type LoadedHook } from '../../model/hook.ts';
 import type { Json } from '../../model/event.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store } from '../../store/index.ts';
@@ -97,6 +97,7 @@ const newHook = z.strictObject({
 });
 
 const tried = z.strictObject({
+  method: z.enum(HOOK_METHODS).optional().describe('Default: the first that the hook takes'),
   body: z
     .string()
     .max(1024 * 1024)
@@ -173,7 +174,10 @@ export function hookOperations(
       summary: 'What a request to a hook would start; nothing is stored',
       body: tried,
       answer: z.object({
-        refused: z.string().nullable().describe('Why its signature or token would be refused'),
+        refused: z
+          .string()
+          .nullable()
+          .describe('Why its method, signature or token would be refused'),
         delivery: z.string(),
         inputs: z.record(z.string(), z.unknown()),
         specs: z.array(
