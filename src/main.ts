@@ -89,7 +89,8 @@ async function serve(asked: Record<string, string>): Promise<number> {
     });
     // A database that hangs, for example. Whatever is not handed over by then is taken up again as after a kill.
     const hanging = endAfter(config.shutdownGraceMs + STOP_WITHIN_MS, 1, () => {
-      logger.error('not everything has stopped: ending all the same');
+      const hint = 'what was not handed over is taken up again at the next start';
+      logger.error({ hint }, 'not everything has stopped: ending all the same');
     });
     await app.stop();
     clearTimeout(hanging);

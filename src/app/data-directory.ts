@@ -2,7 +2,7 @@ import { chmod, mkdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { discard, discardLeftovers } from '../lib/discard.ts';
-import { describeError, errorCode, MainsheetError } from '../lib/errors.ts';
+import { describeError, errorCode, hintOf, MainsheetError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { letPass } from '../lib/hand-over.ts';
 
@@ -67,6 +67,9 @@ export async function clearScratch(dataDir: string, logger: Logger): Promise<voi
   const failures = await discardLeftovers(dataDir);
   await discard(scratchIn(dataDir), dataDir).catch((error: Error) => failures.push(error));
   for (const error of failures) {
-    logger.warn({ error: describeError(error) }, 'leftover scratch files cannot be removed');
+    logger.warn(
+      { error: describeError(error), hint: hintOf(error) },
+      'leftover scratch files cannot be removed',
+    );
   }
 }

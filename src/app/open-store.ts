@@ -14,7 +14,13 @@ export async function openStore(
   if (config.databaseUrl !== undefined) {
     const { openPostgres } = await import('../store/postgres.ts');
     const db = openPostgres(config.databaseUrl, (reason) =>
-      logger.warn({ reason }, 'database connection lost'),
+      logger.warn(
+        {
+          reason,
+          hint: 'another is opened when it is needed; if this goes on, look at the database',
+        },
+        'database connection lost',
+      ),
     );
     return await createStore(db, failpoint);
   }

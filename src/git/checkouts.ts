@@ -2,7 +2,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { discard, discardLeftovers, isUsableDirectory } from '../lib/discard.ts';
-import { describeError, errorCode } from '../lib/errors.ts';
+import { describeError, errorCode, hintOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { createMutex } from '../lib/mutex.ts';
 import { checkSha } from '../lib/names.ts';
@@ -84,7 +84,10 @@ export function createCheckouts(
     /** Removes what a crash left half made, half removed or half checked out. To be called at start, before anything else. */
     async sweep(): Promise<void> {
       for (const error of await discardLeftovers(directory)) {
-        logger.warn({ error: describeError(error) }, 'leftover work tree could not be removed');
+        logger.warn(
+          { error: describeError(error), hint: hintOf(error) },
+          'leftover work tree could not be removed',
+        );
       }
       for (const place of await placesIn(directory)) {
         // What has no name was not brought to its commit: git may have left its locks there.
@@ -152,7 +155,10 @@ export function createCheckouts(
     try {
       await discard(path, directory);
     } catch (error) {
-      logger.warn({ error: describeError(error) }, 'old work tree could not be removed');
+      logger.warn(
+        { error: describeError(error), hint: hintOf(error) },
+        'old work tree could not be removed',
+      );
     }
   }
 }

@@ -2,7 +2,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { discard } from '../lib/discard.ts';
-import { describeError, errorCode } from '../lib/errors.ts';
+import { describeError, errorCode, hintOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { changedPaths, mergePreview } from './changed-paths.ts';
 import { repositoryDirectory } from './directory-names.ts';
@@ -115,7 +115,10 @@ export function createMirrors(
     /** Removes what a crash left half made, half removed or locked. To be called at start, before anything else. */
     async sweep(): Promise<void> {
       for (const error of await sweepMirrors(directory)) {
-        logger.warn({ error: describeError(error) }, 'leftover mirror could not be removed');
+        logger.warn(
+          { error: describeError(error), hint: hintOf(error) },
+          'leftover mirror could not be removed',
+        );
       }
     },
   };

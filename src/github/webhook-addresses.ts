@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { describeError, TerminalError } from '../lib/errors.ts';
+import { describeError, hintOf, TerminalError } from '../lib/errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { createNetworks, parseNetwork } from '../lib/networks.ts';
@@ -10,6 +10,9 @@ const OLD_MS = 60 * 60_000;
 const REQUEST_MS = 10_000;
 /** GitHub's whole answer has some 200 KB. */
 const MOST_BYTES = 4 * 1024 * 1024;
+
+/** What to do where GitHub cannot be asked. */
+const LIST_THEM = 'list them instead: GITHUB_WEBHOOK_ADDRESSES=192.0.2.0/24';
 
 /** GitHub's list has a handful of networks, none of which is a large part of the internet. */
 const networks = z
@@ -72,7 +75,7 @@ export function createWebhookAddresses(deps: {
     const answer = z.object({ hooks: networks }).safeParse(await response.json());
     if (answer.success) return answer.data.hooks;
     throw new TerminalError('github-unexpected', 'GitHub names no addresses of webhooks in /meta', {
-      hint: 'list them instead: GITHUB_WEBHOOK_ADDRESSES=192.0.2.0/24',
+      hint: LIST_THEM,
     });
   }
 
@@ -88,7 +91,7 @@ export function createWebhookAddresses(deps: {
         await deps.keep(JSON.stringify({ at, networks: list }));
       } catch (error) {
         if (signal.aborted) return;
-        const fields = { error: describeError(error) };
+        const fields = { error: describeError(error), hint: hintOf(error) ?? LIST_THEM };
         if (isAllowed === undefined) {
           logger.error(fields, 'GitHub does not say from where it sends: its requests are refused');
         } else {

@@ -1,5 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
-import { describeError, MainsheetError, withoutStack } from '../lib/errors.ts';
+import { describeError, hintOf, MainsheetError, withoutStack } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { isPrivateAddress, senderOf } from '../lib/networks.ts';
 import type { Client } from './client-address.ts';
@@ -60,7 +60,13 @@ export function createRefusals(deps: {
       if (LOGGED_ELSEWHERE.has(code)) return;
       if (lines.wait(client.address, MOST) > 0) return;
       lines.take(client.address, MOST);
-      const fields = { ...about, from: client.address, code, error: describeError(error) };
+      const fields = {
+        ...about,
+        from: client.address,
+        code,
+        error: describeError(error),
+        hint: hintOf(error),
+      };
       deps.logger.warn(fields, 'webhook refused');
     },
   };

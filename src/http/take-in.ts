@@ -2,7 +2,7 @@ import type { Intake } from '../controller/intake/intake.ts';
 import type { Broadcast } from '../lib/broadcast.ts';
 import type { Clock } from '../lib/clock.ts';
 import { createDeadline } from '../lib/deadline.ts';
-import { describeError } from '../lib/errors.ts';
+import { describeError, hintOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { News } from '../model/news.ts';
 import type { IncomingDelivery } from '../store/inbox.ts';
@@ -53,7 +53,13 @@ export function createTakeIn(deps: {
       return await within(accepted, 'the store did not answer');
     } catch (error) {
       deps.logger.error(
-        { delivery: delivery.id, event: delivery.event, error: describeError(error) },
+        {
+          delivery: delivery.id,
+          event: delivery.event,
+          error: describeError(error),
+          hint:
+            hintOf(error) ?? 'look at the database and its disk; the sender was told to come again',
+        },
         'delivery could not be stored',
       );
       throw new ProblemError(503, 'not-stored', 'the delivery could not be stored', {

@@ -224,7 +224,10 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     reload: () => enqueue(false),
     watch(signal) {
       follow(signal).catch((error: unknown) => {
-        logger.error({ reason: describeError(error) }, 'deployment specs are no longer watched');
+        logger.error(
+          { directory, reason: describeError(error), hint: 'restart to have changes read again' },
+          'deployment specs are no longer watched',
+        );
       });
     },
     onChange(listener) {

@@ -141,7 +141,10 @@ export function createRelay(deps: {
         try {
           await listen(signal);
         } catch (error) {
-          logger.warn({ error: describeError(error) }, 'not connected to other processes');
+          logger.warn(
+            { error: describeError(error), retryInMs: RECONNECT_AFTER_MS },
+            'not connected to other processes',
+          );
           await clock.sleep(RECONNECT_AFTER_MS, signal);
         }
       }

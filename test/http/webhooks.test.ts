@@ -354,8 +354,14 @@ test('a delivery that cannot be stored is answered with 503, when to come again,
   assert.equal(fixture.wakes(), 0);
   const errors = fixture.log.filter(({ level }) => level === 50);
   assert.deepEqual(
-    errors.map(({ msg, delivery }) => [msg, delivery]),
-    [['delivery could not be stored', 'd1']],
+    errors.map(({ msg, delivery, hint }) => [msg, delivery, hint]),
+    [
+      [
+        'delivery could not be stored',
+        'd1',
+        'look at the database and its disk; the sender was told to come again',
+      ],
+    ],
   );
   await nothingIn(t, fixture.file);
 });

@@ -164,7 +164,8 @@ export function createDeliver(
     if (signal.aborted) {
       await postpone(entry, 0, 'interrupted');
     } else if (error instanceof TerminalError || wasTriedLong(entry, clock.now())) {
-      logger.error(fields, 'callback given up');
+      const hint = fields.hint ?? `send it again with: mainsheet resend ${entry.id}`;
+      logger.error({ ...fields, hint }, 'callback given up');
       await finish(entry, 'dead', hinted(error, reason));
     } else {
       const asked = error instanceof RetryableError ? (error.retryAfterMs ?? 0) : 0;

@@ -61,7 +61,8 @@ export function createFeedback(
       );
     } catch (error) {
       // The store failed, not the callback: its lease ends and it is sent again.
-      logger.error({ callback: entry.id, error: describeError(error) }, 'callback left open');
+      const hint = 'look at the database and its disk; it is sent again';
+      logger.error({ callback: entry.id, error: describeError(error), hint }, 'callback left open');
     }
   }
 

@@ -1,7 +1,13 @@
 import { backoffDelay } from '../../lib/backoff.ts';
 import type { Broadcast } from '../../lib/broadcast.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { describeError, errorCode, RetryableError, TerminalError } from '../../lib/errors.ts';
+import {
+  describeError,
+  errorCode,
+  hintOf,
+  RetryableError,
+  TerminalError,
+} from '../../lib/errors.ts';
 import { noFailpoint, type Failpoint } from '../../lib/failpoint.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Delivery, DeliveryOutcome } from '../../model/delivery.ts';
@@ -308,7 +314,11 @@ export function createProcessDelivery(deps: {
     const missing =
       error instanceof MissingTagError ? { ref: error.ref, sha: undefined } : undefined;
     await store.inbox.close(id, 'failed', outcome, clock.now(), attempts, missing);
-    logger.error({ delivery: id, event, attempts, error: describeError(error) }, 'delivery failed');
+    const hint = hintOf(error) ?? `try it again with: mainsheet replay ${id}`;
+    logger.error(
+      { delivery: id, event, attempts, error: describeError(error), hint },
+      'delivery failed',
+    );
     news.publish({ kind: 'delivery', delivery: id, repository: claimed.delivery.repository });
   }
 

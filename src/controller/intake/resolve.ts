@@ -124,7 +124,10 @@ export function createResolve(deps: {
     } catch (error) {
       // Then there is nothing to check out either, and the run will say why.
       if (!(error instanceof TerminalError)) throw error;
-      logger.warn({ repository, sha, code: error.code }, 'head of the workflow cannot be found');
+      logger.warn(
+        { repository, sha, reason: error.message },
+        'head of the workflow cannot be found',
+      );
       return event;
     }
   }
@@ -183,7 +186,7 @@ export function createResolve(deps: {
       if (!(error instanceof TerminalError)) throw error;
       if (isMissing(error)) return { head: undefined, reached: false };
       // The run will say why.
-      logger.warn({ repository, ref, sha, code: error.code }, 'ref cannot be looked at');
+      logger.warn({ repository, ref, sha, reason: error.message }, 'ref cannot be looked at');
       return { head: undefined, reached: undefined };
     }
   }
@@ -208,7 +211,7 @@ export function createResolve(deps: {
     } catch (error) {
       // The commit is gone already. The verdict says that the files are not known; the checkout will say the rest.
       if (!(error instanceof TerminalError)) throw error;
-      logger.warn({ repository, sha, code: error.code }, 'changed files cannot be found out');
+      logger.warn({ repository, sha, reason: error.message }, 'changed files cannot be found out');
       return event;
     }
   }

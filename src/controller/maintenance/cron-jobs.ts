@@ -1,5 +1,5 @@
 import { schedule } from 'node-cron';
-import { describeError } from '../../lib/errors.ts';
+import { describeError, hintOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 
 /** Something that is done at set times. */
@@ -29,7 +29,10 @@ export function startCronJobs(
       await act(signal);
     } catch (error) {
       if (signal.aborted) return;
-      logger.error({ job: name, error: describeError(error) }, 'cron job failed');
+      logger.error(
+        { job: name, error: describeError(error), hint: hintOf(error) },
+        'cron job failed',
+      );
     } finally {
       running.delete(name);
     }

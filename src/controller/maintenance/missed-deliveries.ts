@@ -39,7 +39,11 @@ export async function findMissed(
     const oldest = deliveries.at(-1)?.deliveredAt ?? 0;
     if (next === undefined || oldest < since) break;
     if (page === MOST_PAGES) {
-      deps.logger.warn({ hook: hook.name, pages: page }, 'older deliveries are not looked at');
+      const hint = 'those that matter can be sent again at the webhook on GitHub';
+      deps.logger.warn(
+        { hook: hook.name, pages: page, hint },
+        'older deliveries are not looked at',
+      );
       break;
     }
     cursor = next;

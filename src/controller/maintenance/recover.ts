@@ -1,5 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
-import { describeError, RetryableError } from '../../lib/errors.ts';
+import { describeError, hintOf, RetryableError } from '../../lib/errors.ts';
 import { elsewhere } from '../../lib/names.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { GitHub } from '../../github/client.ts';
@@ -58,7 +58,11 @@ export function createRecover(deps: {
     } catch (error) {
       // One repository's trouble is no other's, but for a limit, which is that of all.
       if (signal.aborted || isRateLimit(error)) throw error;
-      const fields = { repository: repository || undefined, reason: describeError(error) };
+      const fields = {
+        repository: repository || undefined,
+        reason: describeError(error),
+        hint: hintOf(error),
+      };
       if (!unreadable.has(repository)) logger.warn(fields, 'missed deliveries cannot be read');
       unreadable.add(repository);
     }
@@ -140,8 +144,10 @@ export function createRecover(deps: {
     tried.set(keyOf(attempts), { times: (before?.times ?? 0) + 1, isGone });
     if (before?.isGone === isGone) return;
     const fields = { hook: hook.name, delivery: guid, event };
-    if (read.kind === 'gone') logger.warn(fields, 'delivery cannot be recovered');
-    else logger.warn({ ...fields, reason: read.reason }, 'delivery cannot be recovered yet');
+    if (read.kind === 'gone') {
+      const hint = 'GitHub does not have it any more: deploy by hand what it was about';
+      logger.warn({ ...fields, hint }, 'delivery cannot be recovered');
+    } else logger.warn({ ...fields, reason: read.reason }, 'delivery cannot be recovered yet');
   }
 
   return async (signal) => {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
-import { describeError, RetryableError, TerminalError } from '../../lib/errors.ts';
+import { describeError, hintOf, RetryableError, TerminalError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Mirrors } from '../../git/mirrors.ts';
 import type { Store } from '../../store/index.ts';
@@ -49,7 +49,10 @@ export function createReopenGivenUp(deps: {
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof RetryableError) away.add(repository);
-        logger.warn({ repository, ref, error: describeError(error) }, 'ref cannot be looked at');
+        logger.warn(
+          { delivery: id, repository, ref, error: describeError(error), hint: hintOf(error) },
+          'ref cannot be looked at',
+        );
       }
     }
   };

@@ -3,7 +3,7 @@ import type { PlanCheckCallback } from '../../callbacks/plan-check.ts';
 import type { PlanCommentCallback } from '../../callbacks/plan-comment.ts';
 import { backoffDelay } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { describeError, errorCode, TerminalError } from '../../lib/errors.ts';
+import { describeError, errorCode, hintOf, TerminalError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store, Tables } from '../../store/index.ts';
@@ -66,7 +66,10 @@ export function createPlanner(deps: {
         (error instanceof TerminalError && error.code !== 'commit-missing') ||
         plan.failures >= MOST_FAILURES
       ) {
-        logger.error({ ...fields, reason }, 'pull request could not be planned');
+        logger.error(
+          { ...fields, reason, hint: hintOf(error) },
+          'pull request could not be planned',
+        );
         await tell(plan, failedText(errorCode(error) ?? 'unknown'));
       } else {
         const delay = backoffDelay(plan.failures + 1, BACKOFF);

@@ -40,7 +40,14 @@ export function keepRunLease(
       heldUntil = until;
       if (now.cancelRequested !== undefined) abort({ kind: 'cancel', reason: now.cancelRequested });
     } catch (error) {
-      logger.warn({ run: run.id, error: describeError(error) }, 'lease could not be renewed');
+      logger.warn(
+        {
+          run: run.id,
+          error: describeError(error),
+          hint: 'look at the database and its disk: if this goes on, the run is interrupted',
+        },
+        'lease could not be renewed',
+      );
       // Its steps have to be gone before another process takes the run up.
       if (clock.now() >= heldUntil - leaseMs / 3) abort({ kind: 'interrupt' });
     }

@@ -129,7 +129,12 @@ export function createRunner(deps: {
         logger.warn({ run: run.id, spec: run.spec }, 'run was taken over by another process');
       } else {
         logger.error(
-          { run: run.id, spec: run.spec, error: describeError(error) },
+          {
+            run: run.id,
+            spec: run.spec,
+            error: describeError(error),
+            hint: hintOf(error) ?? 'look at the database and its disk; the run is taken up again',
+          },
           'run could not be concluded',
         );
       }

@@ -39,5 +39,14 @@ export async function keepStepsApart(deps: {
   }
   const files = await readableBy(stepUser, shell, privatePaths(config));
   if (files.length === 0) logger.info({ user: stepUser.name }, 'steps have a user of their own');
-  else logger.warn({ user: stepUser.name, files }, 'steps can read what should be private');
+  else {
+    logger.warn(
+      {
+        user: stepUser.name,
+        files,
+        hint: 'let none but the user of Mainsheet read them: chmod 600',
+      },
+      'steps can read what should be private',
+    );
+  }
 }

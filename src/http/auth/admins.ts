@@ -72,7 +72,13 @@ export function createAdmins(deps: {
       if (remembered.size >= MOST_REMEMBERED) remembered.clear();
       const is = isNamed ? hasNameStill(user) : isInTeam(user);
       const answer = is.catch((error: unknown) => {
-        logger.warn({ error: describeError(error) }, 'teams of MAINSHEET_ADMINS not looked up');
+        logger.warn(
+          {
+            error: describeError(error),
+            hint: 'until GitHub can be asked, log in with the admin token',
+          },
+          'teams of MAINSHEET_ADMINS not looked up',
+        );
         return false;
       });
       remembered.set(key, { at: clock.elapsed(), answer });
