@@ -73,6 +73,11 @@ describe('with ten thousand closed rows', () => {
       () => store.runs.madeByLater('storefront', 'main', 'closed1'),
     ],
     [
+      'environments.get',
+      ['environments_by_spec'],
+      () => store.environments.get({ spec: 'storefront', lane: 'x', environment: 'y' }),
+    ],
+    [
       'runs.lastToDeploy',
       ['runs_by_spec'],
       async () => store.runs.lastToDeploy((await store.runs.get('closed1')) as never),

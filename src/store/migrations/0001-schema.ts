@@ -396,6 +396,7 @@ const OTHERS = `
     deployed_at bigint not null,
     primary key (lane, spec)
   );
+  create index environments_by_spec on environments (spec, environment);
 
   create table spec_snapshots (
     digest text primary key,
