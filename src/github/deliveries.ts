@@ -10,6 +10,8 @@ export interface ListedDelivery {
   /** `X-GitHub-Delivery`; the same for every attempt. */
   guid: string;
   event: string;
+  /** What has happened, of events that say so. */
+  action: string | undefined;
   /** Milliseconds since the epoch. */
   deliveredAt: number;
 }
@@ -134,7 +136,13 @@ async function attempt<Result>(
 }
 
 function pageOf(response: {
-  data: { id: number | bigint; guid: string; event: string; delivered_at: string }[];
+  data: {
+    id: number | bigint;
+    guid: string;
+    event: string;
+    action?: string | null;
+    delivered_at: string;
+  }[];
   headers: { link?: string | undefined };
 }): { deliveries: ListedDelivery[]; next: string | undefined } {
   return {
@@ -142,6 +150,7 @@ function pageOf(response: {
       number: String(item.id),
       guid: item.guid,
       event: item.event,
+      action: item.action ?? undefined,
       deliveredAt: Date.parse(item.delivered_at),
     })),
     next: cursorOf(response.headers.link),

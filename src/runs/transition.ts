@@ -36,6 +36,7 @@ import type { Store, Tables } from '../store/index.ts';
 import { alsoRefused, consentOf, isLastWord } from './protection.ts';
 import { laneEffects } from './ordering/rules.ts';
 import { blockedAsMade } from './plan.ts';
+import { isRollback, repeatedBy } from './repeated.ts';
 import type { SpecReader } from './snapshot.ts';
 import { overrideOf, waitOf, type SharesLane, type Wait } from './waits.ts';
 
@@ -244,9 +245,10 @@ export function createTransitions(deps: {
   /** Notes which specs the end of a run starts. A rollback starts none: what is behind it in the chain is rolled back by hand. */
   async function startOthers(tables: Tables, run: Run): Promise<void> {
     // What is not merged goes no further.
-    if (isProtection(run) || run.cause === 'rollback' || pullOf(run) !== undefined) return;
+    if (isProtection(run) || pullOf(run) !== undefined) return;
     const { followersOf = () => [] } = deps;
     const followers = followersOf(run.spec);
+    if (followers?.length === 0 || (await isRollback(tables, run))) return;
     const now = clock.now();
     await tables.chains.add(
       followers === undefined
@@ -429,9 +431,6 @@ const GITHUB_ALONE: ToldSpec & Pick<DeploymentSpec, 'steps'> = {
   transientEnvironment: false,
 };
 
-/** Retries of retries that are followed to the run that they repeat. */
-const MOST_RETRIES = 100;
-
 /** The senders that want to hear of a run's end: of all requests that it was made for. */
 async function answersTo(tables: Tables, run: Run): Promise<AnswerTo[]> {
   if (!hasEnded(run.state)) return [];
@@ -447,13 +446,8 @@ async function answersTo(tables: Tables, run: Run): Promise<AnswerTo[]> {
  * a retry is what the run is that it repeats. Where it is not known who asked, no answer is sent.
  */
 async function askedBy(tables: Tables, ended: Run): Promise<string[]> {
-  let run = ended;
-  for (let retries = 0; run.cause === 'retry'; retries += 1) {
-    const made = retries < MOST_RETRIES ? await tables.audit.ofMade(run) : undefined;
-    const repeated = made && (await tables.runs.get(made.subject));
-    if (repeated === undefined) return [];
-    run = repeated;
-  }
+  const run = await repeatedBy(tables, ended);
+  if (run === undefined) return [];
   if (run.cause === 'rollback') {
     const made = await tables.audit.ofMade(run);
     const delivery = made && rollbackDelivery(made.detail);

@@ -38,10 +38,10 @@ export function createChains(db: Db) {
   return {
     add,
 
-    /** By now it is known which specs the run of an `UNREAD` one starts. */
+    /** By now it is known which specs the run of an `UNREAD` one starts; not once another process, whose specs may differ, has said so. */
     async resolve({ run }: Pick<Chain, 'run'>, chains: readonly NewChain[]): Promise<void> {
-      await change`delete from chains where run_id = ${run} and not ${IS_READ}`;
-      await add(chains);
+      const gone = await change`delete from chains where run_id = ${run} and not ${IS_READ}`;
+      if (gone > 0) await add(chains);
     },
 
     /** Those whose time has come, the one that waits longest first. */

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Run } from '../model/run.ts';
 import { createMapping } from './mapping.ts';
 import { inPlace, queries, type Db } from './query.ts';
@@ -14,7 +15,12 @@ export interface Environment {
   deployedAt: number;
 }
 
+type Place = Pick<Run, 'spec' | 'lane' | 'environment'>;
+
 const mapping = createMapping<Environment>({ names: { run: 'run_id' } });
+
+const isAt = ({ spec, lane, environment }: Place) =>
+  sql`spec = ${spec} and (lane = ${lane} or environment = ${environment})`;
 
 export function createEnvironments(db: Db) {
   const { change } = queries(db);
@@ -30,15 +36,13 @@ export function createEnvironments(db: Db) {
     },
 
     /** Nothing is deployed there any more. */
-    async remove({ lane, spec }: Pick<Run, 'lane' | 'spec'>): Promise<void> {
-      await change`delete from environments where lane = ${lane} and spec = ${spec}`;
+    async remove(place: Place): Promise<void> {
+      await change`delete from environments where ${isAt(place)}`;
     },
 
     /** What was deployed last in a lane or environment of a spec: one of them may have changed since. */
-    get: ({ spec, lane, environment }: Pick<Run, 'spec' | 'lane' | 'environment'>) =>
-      first`select * from environments
-        where spec = ${spec} and (lane = ${lane} or environment = ${environment})
-        order by deployed_at desc limit 1`,
+    get: (place: Place) =>
+      first`select * from environments where ${isAt(place)} order by deployed_at desc limit 1`,
 
     /** The newest first of a spec and environment, of which the lane has changed. */
     list: () => all`select * from environments order by environment, spec, deployed_at desc`,

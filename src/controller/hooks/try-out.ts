@@ -45,7 +45,7 @@ export function createTryHook(deps: {
   hooks: Pick<Hooks, 'find'>;
   catalog: Pick<Catalog, 'forHook' | 'forRepository' | 'hook'>;
   clock: Pick<Clock, 'now'>;
-  store: Pick<Tables, 'environments' | 'inbox' | 'pauses' | 'runs'>;
+  store: Pick<Tables, 'audit' | 'environments' | 'inbox' | 'runs'>;
 }): TryHook {
   return async (id, request) => {
     const open = await deps.hooks.find(id);

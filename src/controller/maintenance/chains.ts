@@ -10,6 +10,7 @@ import {
 } from '../../model/chain.ts';
 import type { Json } from '../../model/event.ts';
 import type { Run } from '../../model/run.ts';
+import { firstRollback } from '../../runs/repeated.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Chain } from '../../store/chains.ts';
 import type { Store, Tables } from '../../store/index.ts';
@@ -91,8 +92,7 @@ async function whyUnwell(tables: Tables, run: Run): Promise<string | undefined> 
     return `run ${live.run} has deployed ${live.sha.slice(0, 7)} since`;
   }
   const { spec, lane } = run;
-  const active = await tables.runs.active(lane);
-  const back = active.find((other) => other.spec === spec && other.cause === 'rollback');
+  const back = await firstRollback(tables, await tables.runs.activeAt(run));
   if (back !== undefined) return `run ${back.id} rolls it back`;
   const newest = { limit: 1, before: undefined };
   const { items } = await tables.runs.list(newest, { spec, lane, state: 'failed' });

@@ -2,6 +2,7 @@ import { TerminalError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Hook, ListedDelivery, Sent } from '../../github/deliveries.ts';
 import { DEPLOYING_EVENTS } from '../../sources/github/event-shape.ts';
+import { mayChangePull } from '../../sources/github/parse-pull-request.ts';
 import type { Inbox } from '../../store/inbox.ts';
 
 /** What the inbox takes from the webhook route, it takes from here. */
@@ -31,9 +32,7 @@ export async function findMissed(
     const known = await deps.inbox.known(deliveries.map(({ guid }) => guid));
     for (const delivery of deliveries) {
       newest = Math.max(newest, delivery.deliveredAt);
-      // Nothing else is worth a request.
-      const wanted = DEPLOYING_EVENTS.has(delivery.event) && DELIVERY.test(delivery.guid);
-      if (!wanted || delivery.deliveredAt < since || known.has(delivery.guid)) continue;
+      if (!isWanted(delivery) || delivery.deliveredAt < since || known.has(delivery.guid)) continue;
       missed.set(delivery.guid, [delivery, ...(missed.get(delivery.guid) ?? [])]);
     }
     const oldest = deliveries.at(-1)?.deliveredAt ?? 0;
@@ -49,6 +48,12 @@ export async function findMissed(
     cursor = next;
   }
   return { missed: [...missed.values()].sort(byTime), newest };
+}
+
+/** Nothing else is worth a request: most of what is told of pull requests, as labels and reviews, deploys nothing. */
+function isWanted({ event, action, guid }: ListedDelivery): boolean {
+  const isIdle = event === 'pull_request' && !mayChangePull(action);
+  return DEPLOYING_EVENTS.has(event) && !isIdle && DELIVERY.test(guid);
 }
 
 /** What was sent in the first of the attempts that GitHub still has: the payload is the same in all. Undefined when none is left. */

@@ -1,4 +1,5 @@
 import { MainsheetError, RetryableError } from '../../lib/errors.ts';
+import { firstRollback, isRollback } from '../../runs/repeated.ts';
 import type { Tables } from '../../store/index.ts';
 import type { Operate, RolledBackIn } from './operate.ts';
 import { LONGEST_REASON } from './reason.ts';
@@ -42,16 +43,15 @@ export function createHookRollback(
 
 /** An alert comes again while it lasts: what was taken back once is not taken back further. */
 export async function whyNotAgain(
-  tables: Pick<Tables, 'environments' | 'pauses' | 'runs'>,
+  tables: Pick<Tables, 'audit' | 'environments' | 'runs'>,
   spec: string,
 ): Promise<string | undefined> {
   const places = (await tables.environments.list()).filter((place) => place.spec === spec);
   const [newest] = places.toSorted((a, b) => b.deployedAt - a.deployedAt);
   const deployed = newest && (await tables.runs.get(newest.run));
   if (deployed === undefined) return undefined;
-  const under = (await tables.runs.activeAt(deployed)).find(({ cause }) => cause === 'rollback');
+  const under = await firstRollback(tables, await tables.runs.activeAt(deployed));
   if (under !== undefined) return `run ${under.id} is rolling it back already`;
-  const spared = await tables.pauses.sparedBy(deployed.lane);
-  if (deployed.cause !== 'rollback' && deployed.id !== spared) return undefined;
+  if (!(await isRollback(tables, deployed))) return undefined;
   return `it was rolled back to ${deployed.sha.slice(0, 7)} already (run ${deployed.id})`;
 }

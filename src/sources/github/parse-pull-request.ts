@@ -24,6 +24,11 @@ const ACTIONS: ReadonlySet<unknown> = new Set([
 /** Characters of a title. */
 const MOST_TITLE = 300;
 
+/** Whether what has happened to a pull request can be of the kinds that `parsePullRequest` reads. */
+export function mayChangePull(action: string | undefined): boolean {
+  return action === undefined || action === 'edited' || ACTIONS.has(action);
+}
+
 /**
  * A pull request that has other commits, another base, or was opened or closed; undefined for what else happens to one.
  * https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request

@@ -75,6 +75,15 @@ for (const [engine, open] of bothEngines()) {
             await more();
           });
         },
+        /** Of `id`, which is made after that, it is known what it repeats. */
+        retries: (id: string, of: string) =>
+          store.audit.record({
+            at: now,
+            actor: 'me',
+            action: 'run.retry',
+            subject: of,
+            detail: `made run ${id}`,
+          }),
         /** One look, as every replica has it. */
         async look(on: Pick<Store, 'chains' | 'lazily'> = store) {
           const stopping = new AbortController();
@@ -134,6 +143,8 @@ for (const [engine, open] of bothEngines()) {
       assert.deepEqual([await chains('r1'), await store.chains.waiting(9)], [[], []]);
       read(true);
       await look();
+      // Another replica's, whose specs differ.
+      await store.chains.resolve({ run: 'r1' }, [{ run: 'r1', spec: 'other', dueAt: START }]);
       assert.deepEqual(await chains('r1'), ['production waiting']);
       tick(28 * MINUTE);
       await look();
@@ -143,15 +154,21 @@ for (const [engine, open] of bothEngines()) {
       assert.equal((await delivered()).length, 1);
     });
 
-    test('each state starts the specs that name it, and a rollback starts none', async (t) => {
-      const { deploy, chains } = await setUp(t);
+    test('each state starts the specs that name it, and neither a rollback nor its retry starts any', async (t) => {
+      const { deploy, chains, retries } = await setUp(t);
       await deploy('r1', {}, FAILED);
-      await deploy('r2', { cause: 'rollback', delivery: 'd2' }, DONE);
+      await deploy('r2', { cause: 'rollback', delivery: 'd2' }, FAILED);
       await deploy('r3', { delivery: 'd3' }, { type: 'cancel', reason: 'Cancelled' });
-      assert.deepEqual(await Promise.all(['r1', 'r2', 'r3'].map(chains)), [
+      await retries('r4', 'r2');
+      await deploy('r4', { cause: 'retry', delivery: 'd2' }, DONE);
+      await retries('r5', 'r1');
+      await deploy('r5', { cause: 'retry' }, DONE);
+      assert.deepEqual(await Promise.all(['r1', 'r2', 'r3', 'r4', 'r5'].map(chains)), [
         ['alarm waiting'],
         [],
         [],
+        [],
+        ['production waiting'],
       ]);
     });
 
@@ -174,7 +191,7 @@ for (const [engine, open] of bothEngines()) {
     }
 
     test('a failure is not forgotten behind many runs that did nothing, and what is being rolled back goes no further', async (t) => {
-      const { store, deploy, tick, look, chains } = await setUp(t);
+      const { store, deploy, tick, look, chains, retries } = await setUp(t);
       await deploy('r1', {}, DONE);
       await deploy('r2', { delivery: 'd2' }, FAILED);
       for (let index = 3; index < 60; index += 1) {
@@ -183,11 +200,13 @@ for (const [engine, open] of bothEngines()) {
       }
       await deploy('s1', { delivery: 'e1', lane: 'eu' }, DONE);
       const back = { delivery: 'e1', lane: 'eu', cause: 'rollback' } as const;
-      await store.runs.insert(sampleRun('s2', back), []);
+      await store.runs.insert(sampleRun('s2', { ...back, state: 'cancelled' }), []);
+      await retries('s3', 's2');
+      await store.runs.insert(sampleRun('s3', { ...back, cause: 'retry', createdAt: START }), []);
       tick(30 * MINUTE);
       await look();
       assert.match((await chains('r1')).join(), /skipped: run r2 has failed since/);
-      assert.match((await chains('s1')).join(), /skipped: run s2 rolls it back$/);
+      assert.match((await chains('s1')).join(), /skipped: run s3 rolls it back$/);
     });
 
     test('the end of a run and what it starts are one transaction, and so are its start and the delivery', async (t) => {

@@ -26,6 +26,7 @@ interface Sent {
   /** Default: the storefront. */
   repository?: string;
   event?: string;
+  action?: string;
   /** Default: nothing is kept of it. */
   payload?: object | 'dropped';
   /** Default: GitHub does not say. */
@@ -133,8 +134,14 @@ function hook(id: number, url = `${ADDRESS}/webhooks/v1/github/`) {
   return { id, active: true, config: { url } };
 }
 
-function listed({ number, guid, event = 'push', at = Number(number) }: Sent) {
-  return { id: String(number), guid, event, delivered_at: isoTime(at * 1000) };
+function listed({ number, guid, event = 'push', action, at = Number(number) }: Sent) {
+  return {
+    id: String(number),
+    guid,
+    event,
+    action: action ?? null,
+    delivered_at: isoTime(at * 1000),
+  };
 }
 
 function newestFirst(a: ReturnType<typeof listed>, b: ReturnType<typeof listed>): number {
@@ -344,11 +351,14 @@ test('no request is spent on the payload of what the inbox has, or of what deplo
   await recover();
   send(1, 2);
   sent.push({ number: 3, guid: 'star', event: 'star', payload: {} });
+  for (const [index, action] of ['labeled', 'closed', 'edited'].entries()) {
+    sent.push({ number: index + 4, guid: action, event: 'pull_request', action, payload: {} });
+  }
   await store.accept(sampleDelivery('g1'));
   await recover();
   assert.deepEqual(
-    [1, 2, 3].map((number) => asked(`/deliveries/${number}`)),
-    [0, 1, 0],
+    [1, 2, 3, 4, 5, 6].map((number) => asked(`/deliveries/${number}`)),
+    [0, 1, 0, 0, 1, 1],
   );
 });
 

@@ -298,7 +298,7 @@ test('a hook rolls back as itself, with its reason as one line and its delivery 
 });
 
 test('an alert that comes again takes nothing back further: while the rollback is under way, nor when it has succeeded', async (t) => {
-  const { deploy, alert, end, operate } = await createFixture(t, { concurrency: NEWEST });
+  const { deploy, alert, end, operate, store } = await createFixture(t, { concurrency: NEWEST });
   for (const [index, sha] of ['a', 'b', 'c'].entries()) await deploy(`r${index}`, sha);
   const first = runOf(await alert());
   assert.equal(await alert(), `run ${first.id} is rolling it back already`);
@@ -307,7 +307,9 @@ test('an alert that comes again takes nothing back further: while the rollback i
   assert.equal(second.sha[0], 'b');
   await end(second, 'fails');
   const retried = await operate.retry(second.id, ME);
+  assert.equal(await alert(), `run ${retried.id} is rolling it back already`);
   await end(retried, 'succeeds');
+  await store.pauses.releaseRollback('main');
   assert.equal(await alert(), `it was rolled back to bbbbbbb already (run ${retried.id})`);
 
   const other = await createFixture(t, { concurrency: NEWEST, afterRollback: 'continue' });

@@ -218,6 +218,12 @@ export function recordsContract(withStore: WithStore): void {
         { ...deployed, spec: 'docs', run: 'r3', sha: 'one', deployedAt: 3000 },
         deployed,
       ]);
+      await store.environments.record({ ...run, id: 'r4', lane: 'staging' }, 4000);
+      await store.environments.remove({ ...run, lane: 'changed meanwhile' });
+      assert.deepEqual(
+        (await store.environments.list()).map((place) => place.run),
+        ['r3'],
+      );
     }),
   );
 
