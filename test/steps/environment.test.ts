@@ -40,7 +40,7 @@ test('a step sees what docs/specs.md lists, and of the controller only PATH, HOM
     REGISTRY_TOKEN: 'swordfish',
     MAINSHEET_RUN_ID: '01run',
     MAINSHEET_SPEC: 'storefront',
-    MAINSHEET_ENVIRONMENT: 'production',
+    MAINSHEET_ENVIRONMENT: 'storefront-production',
     MAINSHEET_REPOSITORY: 'acme/storefront',
     MAINSHEET_REF: 'refs/heads/main',
     MAINSHEET_BRANCH: 'main',
