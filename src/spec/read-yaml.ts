@@ -3,7 +3,7 @@ import { describeError, hintOf, TerminalError } from '../lib/errors.ts';
 import { problemAt, type SpecProblem } from './problem.ts';
 
 /** Names, values, signs, gaps and line ends of YAML in one file: each takes microseconds to read, and nothing else is done meanwhile. */
-const PIECE_LIMIT = 32_768;
+const PIECE_LIMIT = 65_536;
 
 /** The documents in a file's text, whatever is wrong with them; `lines` then knows where its lines begin. */
 export function readDocuments(
