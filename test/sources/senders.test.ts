@@ -219,6 +219,26 @@ test('what Standard Webhooks sign is divided in one way: no beginning of a body 
   assert.equal(await passes(row, row.secrets, divided), false);
 });
 
+test('an id of Standard Webhooks may have full stops: only a number after one could be a time', async () => {
+  const { row, secret } = rowOf('standard-webhooks');
+  const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
+  const { headers } = row.make(secret, BODY, NOW);
+  const withId = (id: string): Sample => {
+    const signed = `${id}.${NOW / 1000}.${BODY}`;
+    const signature = `v1,${createHmac('sha256', key).update(signed).digest('base64')}`;
+    return {
+      headers: { ...headers, 'webhook-id': id, 'webhook-signature': signature },
+      body: BODY,
+    };
+  };
+  for (const id of ['msg_2KWPBgLlAfxdpx2AI54pPJ85f4W', 'shop.orders.8f3a', '1.v2.', '.a']) {
+    assert.equal(await passes(row, row.secrets, withId(id)), true, id);
+  }
+  for (const id of ['shop.2026', 'a.1.b', '.1', `a..${NOW / 1000}`]) {
+    assert.equal(await passes(row, row.secrets, withId(id)), false, id);
+  }
+});
+
 test('a public key of Standard Webhooks is no key of an HMAC: all know it', async () => {
   const { row, secret } = rowOf('standard-webhooks', 'with ed25519');
   const before = `msg_1.${NOW / 1000}.`;
