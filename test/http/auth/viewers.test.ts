@@ -178,26 +178,36 @@ test('a thousand repositories are asked about ten at a time', async () => {
 
 test('who is named as an administrator, or is in a team that is, may do everything', async () => {
   const clock = createTestClock();
+  let wake = () => {};
   let members: Record<string, number> = { Alice: 7, boss: 1 };
   const admins = createAdmins({
-    admins: [{ login: 'Boss' }, { login: 'away' }, { team: { org: 'Acme', slug: 'platform' } }],
+    admins: [
+      { login: 'Boss' },
+      { login: 'away' },
+      { login: 'slow' },
+      { team: { org: 'Acme', slug: 'platform' } },
+    ],
     people: {
       async isMember(repository, team, login) {
         if (login === 'broken') throw new RetryableError('github-unavailable', 'away');
         return repository === SHOP && team.slug === 'platform' && login in members;
       },
       async idOf(repository, login) {
+        if (login === 'slow') return await new Promise(() => {});
         if (repository === SHOP && login !== 'Away') return members[login];
         throw new RetryableError('github-unavailable', 'away');
       },
     },
     repositories: async () => ['other/x', SHOP],
-    clock,
+    clock: { ...clock, sleep: () => new Promise((resolve) => (wake = resolve)) },
     logger: pino({ level: 'silent' }),
   });
   assert.equal(await admins.is({ login: 'boss', id: 1 }), true);
   assert.equal(await admins.is({ login: 'boss', id: 2 }), false, 'a session of who had that name');
   assert.equal(await admins.is({ login: 'Away', id: 3 }), true, 'GitHub cannot be asked');
+  const slow = admins.is({ login: 'slow', id: 4 });
+  wake();
+  assert.equal(await slow, true, 'GitHub takes its time');
   assert.equal(await admins.is({ login: 'Alice', id: 7 }), true);
   assert.equal(await admins.is({ login: 'Alice', id: 8 }), false, 'another with that name');
   assert.equal(await admins.is({ login: 'carol', id: 9 }), false);
