@@ -111,9 +111,12 @@ test('each line has the id that links name, and a group folds what is in it', as
   assert.match(await cut(false), /<details class="g"><summary/);
 });
 
-test('of a line without an end the beginning is shown', async () => {
-  const text = `\u001B[31m${'x'.repeat(60_000)}`;
-  const line = { number: 0, at: 0, stream: 'stdout' as const, text };
-  const rows = await renderRows(0, [line], { style: PLAIN, group: undefined }, true);
-  assert.match(rows.text, /<span class="f1">x{49995}<\/span>…<\/span>/);
+test('of a line without an end the beginning is shown, and of a progress bar the end', async () => {
+  const shown = async (text: string) => {
+    const line = { number: 0, at: 0, stream: 'stdout' as const, text };
+    return (await renderRows(0, [line], { style: PLAIN, group: undefined }, true)).text;
+  };
+  const long = await shown(`\u001B[31m${'x'.repeat(60_000)}`);
+  assert.match(long, /<span class="f1">x{49995}<\/span>…<\/span>/);
+  assert.match(await shown(`${'50 %\r'.repeat(20_000)}100 %`), /<span>100 %<\/span>/);
 });

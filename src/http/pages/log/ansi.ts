@@ -27,9 +27,14 @@ const ESCAPES =
 /** Control characters, and those that turn the direction of what follows: a log must not read as what it does not say. */
 const HIDDEN = /[[\p{Cc}\p{Bidi_Control}]--\t]/gv;
 
+/** What stands there of a line that was written over, as a progress bar is. */
+export function lastWritten(line: string): string {
+  return line.slice(line.lastIndexOf('\r', line.length - 2) + 1);
+}
+
 /** One line as HTML: colours become classes, everything else that a terminal would obey is left out. Gives the style after it. */
 export function renderLine(line: string, before: TextStyle): { html: string; after: TextStyle } {
-  const text = line.slice(line.lastIndexOf('\r', line.length - 2) + 1);
+  const text = lastWritten(line);
   let html = '';
   let style = before;
   let from = 0;
@@ -59,7 +64,7 @@ export function styleAfter(text: string, before: TextStyle): TextStyle {
 
 /** A line as people read it: without colours and whatever else is for terminals. */
 export function plainText(line: string): string {
-  const text = line.slice(line.lastIndexOf('\r', line.length - 2) + 1);
+  const text = lastWritten(line);
   return (text.includes(ESC) ? text.replaceAll(ESCAPES, '') : text).replaceAll(HIDDEN, '');
 }
 

@@ -1,7 +1,7 @@
 import { isoTime } from '../../../lib/clock.ts';
 import { createFairTurn } from '../../../lib/fair-turn.ts';
 import { escapeHtml, Html } from '../html.ts';
-import { renderLine } from './ansi.ts';
+import { lastWritten, renderLine } from './ansi.ts';
 import { groupOf } from './groups.ts';
 import type { BlockStart, LogLine } from './log-index.ts';
 
@@ -38,9 +38,10 @@ export async function renderRows(
     const id = `${shownStep(step)}.${line.number + 1}`;
     const mark = groupOf(line.text);
     if (mark === undefined) {
-      const { html: text, after } = renderLine(line.text.slice(0, LONGEST_LINE), style);
+      const whole = lastWritten(line.text);
+      const { html: text, after } = renderLine(whole.slice(0, LONGEST_LINE), style);
       style = after;
-      rows += row(id, line, line.text.length > LONGEST_LINE ? `${text}…` : text);
+      rows += row(id, line, whole.length > LONGEST_LINE ? `${text}…` : text);
       continue;
     }
     before += inGroup(group, rows, false);
