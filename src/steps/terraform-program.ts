@@ -59,7 +59,8 @@ export async function openTerraform(
       return { exitCode, stdout: cleanText(seen.stdout) };
     }
     const blame = end.blame === '' ? '' : `, ${end.blame}`;
-    const said = whatIsWrong(cleanText(seen.stderr), program);
+    const lines = cleanText(seen.stderr).replaceAll(/[\u2028\u2029]/g, '\n');
+    const said = whatIsWrong(lines, program);
     return { result: failedStep(`${program} ${args[0]}: ${said}${reasonOf(end.ended)}${blame}`) };
   };
 }

@@ -299,7 +299,12 @@ Lock Info:
 test('what a program prints is looked through in no more time than it took to print', async (t) => {
   const bin = await mkdtemp(join(tmpdir(), 'mainsheet-terraform-'));
   t.after(() => rm(bin, { recursive: true, force: true }));
-  const script = '#!/bin/sh\necho "Error: no room" >&2\nyes "" | head -n 100000 >&2\nexit 1\n';
+  const script = `#!/bin/sh
+echo "Error: no room" >&2
+yes "" | head -n 100000 >&2
+yes "\u2028" | head -n 90000 | tr -d '\\n' >&2
+exit 1
+`;
   await writeFile(join(bin, 'terraform'), script, { mode: 0o755 });
   const { run } = await setUp(t, undefined, { path: `${bin}:/usr/bin:/bin` });
   const before = process.cpuUsage();
