@@ -67,8 +67,10 @@ Examples:
 
 function printRun(terminal: Terminal, run: RunDetailAnswer, json: true | undefined): void {
   if (json) return terminal.line(cleanJson(run));
-  const steps = formatTable(run.steps, stepColumns(), terminal);
-  const lines = [...formatTable([run], columns(), terminal), '', ...steps];
+  // Of one run the whole reason is wanted.
+  const uncut = { ...terminal, columns: undefined };
+  const steps = formatTable(run.steps, stepColumns(), uncut);
+  const lines = [...formatTable([run], columns(), uncut), '', ...steps];
   for (const line of lines) terminal.line(line);
   terminal.note(terminal.paintNote('dim', cleanLine(`its log: mainsheet logs ${run.id}`)));
 }

@@ -93,13 +93,15 @@ test('a list goes on where its page ended', async () => {
 
 test('one run is shown by its id, with its steps', async () => {
   const id = await pushed('9');
-  await finished(id, 'fail');
+  await finished(id, 'fail', 'exit code 1: no room left on the device');
+  const narrow = await runCommand(['runs', id], { ...here({ NO_COLOR: '1' }), columns: 40 });
   const { code, stdout, stderr } = await runCommand(['runs', id], here());
   assert.equal(code, 0);
+  assert.match(narrow.stdout, / no room left on the device\n/);
   assert.match(
     stdout,
     new RegExp(
-      `^RUN .*\\n${id}  failed .* exit code 1\\n\\nSTEP +STATE +TOOK +REASON\\n\\S+ +\\w+ `,
+      `^RUN .*\\n${id}  failed .* on the device\\n\\nSTEP +STATE +TOOK +REASON\\n\\S+ +\\w+ `,
     ),
   );
   assert.equal(stdout.split('\n').length, 6);
