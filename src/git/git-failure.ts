@@ -3,6 +3,8 @@ import { maskText } from '../lib/masking.ts';
 import { wayOutProblem } from '../lib/way-out.ts';
 
 const MAX_MESSAGE = 500;
+/** Characters at each end of what git said in which its kind is looked for: what a repository makes it say may be long. */
+const LOOKED_AT = 32 * 1024;
 
 /** Trying again cannot help. */
 const TERMINAL = new Set([
@@ -102,7 +104,7 @@ export function gitFailure(
   secrets: readonly string[] = [],
 ): MainsheetError {
   // What the server says about itself ("remote: fatal: bad object") is not about us.
-  const own = stderr.replaceAll(/^remote:.*$/gm, '');
+  const own = endsOf(stderr.replaceAll(/^remote:[^\r\n]*/gm, ''));
   const wayOut = wayOutProblem(own);
   const kind: Kind = (wayOut && { ...wayOut, message: 'the server could not be reached' }) ??
     KINDS.find(({ pattern }) => pattern.test(own)) ?? {
@@ -123,6 +125,11 @@ export function gitStopped(doing: string, signal: AbortSignal | undefined): Retr
     return new RetryableError('git-stopped', `${doing} was stopped`, { cause: signal.reason });
   }
   return new RetryableError('git-timeout', `${doing} took too long and was stopped`);
+}
+
+function endsOf(text: string): string {
+  if (text.length <= 2 * LOOKED_AT) return text;
+  return `${text.slice(0, LOOKED_AT)}\n${text.slice(-LOOKED_AT)}`;
 }
 
 /** What git said, on one line, without hints, secrets and anything before an "@" in a URL. */

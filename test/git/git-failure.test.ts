@@ -31,7 +31,18 @@ test('what git says becomes a code that says whether trying again may help', () 
 });
 
 test('what the server says of itself does not condemn our copy', () => {
-  assert.equal(codeOf('remote: fatal: bad object 1234\nfatal: gone'), 'RetryableError git-failed');
+  for (const before of ['', 'a line\u2028', 'a line\u2029']) {
+    const said = `remote: ${before}fatal: bad object 1234\nfatal: gone`;
+    assert.equal(codeOf(said), 'RetryableError git-failed', JSON.stringify(said));
+  }
+});
+
+test('of what git says at length the beginning and the end are looked at', () => {
+  const names = 'error: unable to create file a: b\n'.repeat(31_000);
+  const full = 'fatal: write error: No space left on device\n';
+  assert.equal(codeOf(full + names), 'RetryableError disk-full');
+  assert.equal(codeOf(names + full), 'RetryableError disk-full');
+  assert.equal(codeOf(names + full + names), 'RetryableError git-failed');
 });
 
 test('a message has no secret in any form, one line and a bounded length', () => {
