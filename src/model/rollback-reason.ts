@@ -1,12 +1,12 @@
 import type { Run } from './run.ts';
 
-/** What the audit says of a rollback. `reason`: that of its run, `Rollback to 0123456: why (run r1)`; `delivery`: what has asked for it, when it was a request to a hook. Pure. */
+/** What the audit says of a rollback. `reason`: that of its run, `Rollback to 0123456: why (run r1)`; `paused`: the lane that is paused after it; `delivery`: what has asked for it, when it was a request to a hook. Pure. */
 export function sayRollback(
-  { id, lane }: Pick<Run, 'id' | 'lane'>,
+  { id }: Pick<Run, 'id'>,
   reason: string,
-  { isPaused, delivery }: { isPaused: boolean; delivery: string | undefined },
+  { paused, delivery }: { paused: string | undefined; delivery: string | undefined },
 ): string {
-  const after = isPaused ? `; the lane ${lane} is paused` : '';
+  const after = paused === undefined ? '' : `; the lane ${paused} is paused`;
   return `made run ${id}: ${reason}${after}${delivery === undefined ? '' : `; asked by delivery ${delivery}`}`;
 }
 

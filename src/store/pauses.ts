@@ -33,6 +33,9 @@ export function createPauses(db: Db) {
     sparedBy: (lane: string) =>
       value<string>`select spared_run from pauses where kind = 'lane' and name = ${lane}`,
 
+    /** Whether the pause of a rollback lets a run pass. */
+    spares: (run: string) => isThere`select name from pauses where spared_run = ${run}`,
+
     /** What let the run `from` pass lets `to` pass instead. */
     async spareInstead(from: string, to: string): Promise<void> {
       await change`update pauses set spared_run = ${to} where spared_run = ${from}`;

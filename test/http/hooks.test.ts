@@ -358,7 +358,6 @@ test('a request is tried apart from a secret in the path; what was taken or take
       list: async () => runs.map(({ id }) => ({ spec: 'rollback', run: id, deployedAt: 1 })),
     },
     runs: { get: async () => runs[0], activeAt: async () => [] },
-    pauses: { sparedBy: async () => undefined },
   } as unknown as Store;
   const tryHook = createTryHook({
     hooks: {

@@ -13,7 +13,7 @@ import type { SpecReader } from '../../runs/snapshot.ts';
 import type { Transitions } from '../../runs/transition.ts';
 import type { Catalog } from '../../spec/catalog.ts';
 import type { Store, Tables } from '../../store/index.ts';
-import { settleLane, type RolledBack } from './after-rollback.ts';
+import { settleLanes, type RolledBack } from './after-rollback.ts';
 import { newerThan } from './newer.ts';
 import { readReason } from './reason.ts';
 import { checkOwn, createIsOwn, deployedNow, findRun, rollbackTarget } from './rollback-target.ts';
@@ -109,8 +109,7 @@ export function createOperate(deps: {
     const { sequence: _, ...same } = source;
     const planned = newRun({ ...same, id: newId(now), cause, reason, createdAt: now });
     // The retry of the rollback that the lane is paused for is that rollback, tried once more.
-    const isRollback =
-      cause === 'rollback' || (await tables.pauses.sparedBy(source.lane)) === source.id;
+    const isRollback = cause === 'rollback' || (await tables.pauses.spares(source.id));
     const overtaken = isRollback
       ? undefined
       : await overtakenInLane(tables, planned, loaded.spec.concurrency, { of: source });
@@ -142,26 +141,30 @@ export function createOperate(deps: {
     const said = why === '' ? '' : `: ${why}`;
     const back = `${target.sha.slice(0, 7)}${said}`;
     const reason = `Rollback to ${back} (run ${target.id})`;
+    const { spec } = deps.catalog.byName(from.spec) ?? (await loadedFrom(tables, target));
+    // Where the next push has its run: the lane may have changed since.
+    const { lane } = spec.environment === target.environment ? spec.concurrency : target;
+    const lanes = new Set([lane, target.lane]);
     // What the rollback before has left: this one has its own, or none.
-    await tables.pauses.releaseRollback(target.lane);
+    for (const one of lanes) await tables.pauses.releaseRollback(one);
     const [made, ...others] = await again(tables, target, 'rollback', reason, actor);
     if (made === undefined) throw new TerminalError('run-lost', 'the run could not be made');
-    const { spec } = deps.catalog.byName(from.spec) ?? (await loadedFrom(tables, target));
     const holds = !resume && spec.afterRollback === 'hold';
-    const { pause, changed } = await settleLane(
+    const { pause, changed } = await settleLanes(
       { tables, transitions },
       made,
+      [...lanes],
       holds
         ? {
             kind: 'lane',
-            name: made.lane,
+            name: lane,
             since: clock.now(),
             by: actor,
             reason: `rolled back to ${back}`,
           }
         : undefined,
     );
-    const detail = sayRollback(made, reason, { isPaused: pause !== undefined, delivery });
+    const detail = sayRollback(made, reason, { paused: pause?.name, delivery });
     await record(tables, actor, 'run.rollback', from.id, detail);
     const own = changed.find(({ id }) => id === made.id) ?? made;
     return { runs: [own, ...others, ...changed.filter(({ id }) => id !== made.id)], pause };

@@ -69,6 +69,11 @@ async function createFixture(t: TestContext, more: Partial<DeploymentSpec> = {})
     giveTo: (repository: string) => {
       current = { ...loaded, spec: { ...loaded.spec, repository } };
     },
+    /** The lane of the spec changes. */
+    moveTo: (lane: string) => {
+      const concurrency = { ...loaded.spec.concurrency, lane };
+      current = { ...loaded, spec: { ...loaded.spec, concurrency } };
+    },
     /** What a request to a hook brings about. */
     alert: (reason = '', delivery = 'alert.1') =>
       store.atomically((tables) =>
@@ -210,6 +215,30 @@ test('a rollback that waits for its turn keeps it, whatever its pause holds mean
   await wait('r4', 'main');
   assert.equal((await store.runs.get('r3'))?.state, 'superseded');
   assert.equal((await store.runs.nextRunnable(0))?.id, run.id);
+});
+
+test('where the lane of the spec has changed since, a rollback pauses the one that the next push comes to', async (t) => {
+  const { deploy, operate, end, wait, moveTo, store } = await createFixture(t, {
+    concurrency: NEWEST,
+  });
+  const place = { environment: 'production' };
+  const stateOf = async (id: string) => (await store.runs.get(id))?.state;
+  await deploy('r1', 'a', 'succeeds', 'main', place);
+  await deploy('r2', 'b', 'succeeds', 'main', place);
+  moveTo('moved');
+  const { run, pause } = await operate.rollbackSpec('storefront', ME);
+  assert.deepEqual([run.lane, pause?.name], ['main', 'moved']);
+  await wait('r3', 'moved', place);
+  assert.deepEqual([await stateOf(run.id), await stateOf('r3')], ['queued', 'blocked']);
+  await end(run, 'fails');
+  const again = await operate.retry(run.id, ME);
+  assert.deepEqual([again.state, await stateOf('r3')], ['queued', 'superseded']);
+  const second = await operate.rollbackSpec('storefront', ME);
+  assert.deepEqual(
+    (await store.pauses.list()).map(({ name }) => name),
+    ['moved'],
+  );
+  assert.equal((await store.runs.nextRunnable(0))?.id, second.run.id);
 });
 
 for (const queue of ['newest', 'all'] as const) {

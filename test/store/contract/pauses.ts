@@ -67,6 +67,10 @@ export function pausesContract(withStore: WithStore): void {
         assert.equal(await store.pauses.holding(back), undefined);
         assert.deepEqual(await store.pauses.holding({ ...back, id: 'next' }), held);
         assert.equal(await next(store), 'back');
+        assert.deepEqual(
+          [await store.pauses.spares('back'), await store.pauses.spares('next')],
+          [true, false],
+        );
         await store.pauses.spareInstead('back', 'next');
         assert.equal(await next(store), undefined, 'it waits behind the other');
         assert.deepEqual(await store.pauses.holding(back), held);
