@@ -44,7 +44,7 @@ function alone(of: typeof pattern) {
 
 /** Without what is in a set or stands behind a backslash: there a comma is meant as one. */
 function unescaped(text: string): string {
-  return text.replaceAll(/\\.|\[[^\]]*\]/gs, '');
+  return text.replaceAll(/\\.|\[[^\]]*\]?/gs, '');
 }
 
 function refuse(text: string, todo: string, context: Context): void {

@@ -74,6 +74,15 @@ test('secrets of which many are listed, and many others used, take no more time 
   assert.ok(user + system < 4_000_000);
 });
 
+test('sets of a filter pattern that do not end are read once', () => {
+  const before = process.cpuUsage();
+  const on = `on: { push: { branches: '${'['.repeat(200_000)},' } }`;
+  assert.equal(problemsOf(`name: a\nrepository: a/b\n${on}\nsteps: [{ run: 'true' }]\n`).length, 1);
+  const { user, system } = process.cpuUsage(before);
+  // To look for the end of each takes half a minute.
+  assert.ok(user + system < 4_000_000);
+});
+
 test('a problem is told in bounded words, however long what it repeats', () => {
   for (const text of [`a: |${'x'.repeat(100_000)}`, `${'x'.repeat(100_000)}: 1`]) {
     for (const problem of problemsOf(text)) assert.ok(problem.length < 2100);
