@@ -71,8 +71,8 @@ export interface Transitions {
    */
   stopAtGate(tables: Tables, run: Run): Promise<Run | undefined>;
   /**
-   * Lets a run that gathers events go on, after those of its spec that began to gather before it in its lane. Answers every run that
-   * changed, this one first.
+   * Lets a run that gathers events go on, after those of its spec that began to gather before it in its lane or environment. Answers
+   * every run that changed, this one first.
    */
   endGathering(tables: Tables, run: Run): Promise<Run[]>;
   /**
@@ -321,13 +321,13 @@ export function createTransitions(deps: {
     ];
   }
 
-  async function endGathering(tables: Tables, { id, spec, lane, sequence }: Run): Promise<Run[]> {
+  async function endGathering(tables: Tables, last: Run): Promise<Run[]> {
     const changed: Run[] = [];
-    for (const open of await tables.batches.openUpTo(spec, lane, sequence)) {
+    for (const open of await tables.batches.openUpTo(last)) {
       const run = await tables.runs.get(open);
       if (run === undefined) continue;
       const ended = await hold(tables, await unblock(tables, run));
-      if (open === id) changed.unshift(...ended);
+      if (open === last.id) changed.unshift(...ended);
       else changed.push(...ended);
     }
     return changed;

@@ -28,9 +28,13 @@ export interface BatchView {
 
 const mapping = createMapping<OpenBatch>({ names: { run: 'run_id' } });
 
-type Revision = Pick<Run, 'spec' | 'lane' | 'repository' | 'ref' | 'sha' | 'delivery'>;
+type Place = Pick<Run, 'spec' | 'lane' | 'environment'>;
+type Revision = Place & Pick<Run, 'repository' | 'ref' | 'sha' | 'delivery'>;
 
-const OF_OPEN = sql`b.closed_at is null`;
+/** Open batches with their runs: of the lane, or of the environment, since the spec's lane may have changed meanwhile. */
+const openAt = ({ spec, lane, environment }: Place) =>
+  sql`batches b join runs r on r.id = b.run_id
+    where b.closed_at is null and b.spec = ${spec} and (b.lane = ${lane} or r.environment = ${environment})`;
 
 const OPEN = sql`select run_id, spec, lane, key, closes_at, bytes,
     (select count(*) from batch_deliveries d where d.batch = batches.run_id) as events
@@ -48,23 +52,20 @@ export function createBatches(db: Db) {
     /** Every one that gathers events, the one that ends first before the others. */
     gathering: (most: number) => gathering.all`${OPEN} order by closes_at, run_id limit ${most}`,
 
-    /** The runs that gather events of this spec in this lane, and are no newer than `sequence`, in their order. */
-    openUpTo: (spec: string, lane: string, sequence: number) =>
-      column<string>`select b.run_id from batches b join runs r on r.id = b.run_id
-        where ${OF_OPEN} and b.spec = ${spec} and b.lane = ${lane} and r.seq <= ${sequence} order by r.seq`,
+    /** The runs that gather events of this spec there, and are no newer than `sequence`, in their order. */
+    openUpTo: ({ sequence, ...place }: Place & Pick<Run, 'sequence'>) =>
+      column<string>`select b.run_id from ${openAt(place)} and r.seq <= ${sequence} order by r.seq`,
 
-    /** The revision that a delivery after `delivery` has brought to the ref, in a batch of the spec and lane that is open. */
-    newerRevision: ({ spec, lane, repository, ref, delivery }: Revision) =>
-      value<string>`select r.sha from batches b join runs r on r.id = b.run_id
-        join deliveries d on d.id = r.delivery
-        where ${OF_OPEN} and b.spec = ${spec} and b.lane = ${lane} and r.repository = ${repository} and r.ref = ${ref}
-        and d.seq > (select own.seq from deliveries own where own.id = ${delivery})
-        order by d.seq desc limit 1`,
+    /** The revision that a delivery after `delivery` has brought to the ref, in a batch of the spec that is open there. */
+    newerRevision: ({ repository, ref, delivery, ...place }: Revision) =>
+      value<string>`select r.sha from ${openAt(place)} and r.repository = ${repository} and r.ref = ${ref}
+        and (select d.seq from deliveries d where d.id = r.delivery)
+          > (select own.seq from deliveries own where own.id = ${delivery})
+        order by (select d.seq from deliveries d where d.id = r.delivery) desc limit 1`,
 
-    /** Gives a revision to all batches of the spec and lane that are open and have another of the same ref. */
-    async moveOpen({ spec, lane, repository, ref, sha }: Revision): Promise<void> {
-      await change`update runs set sha = ${sha}
-        where id in (select b.run_id from batches b where ${OF_OPEN} and b.spec = ${spec} and b.lane = ${lane})
+    /** Gives a revision to all batches of the spec that are open there and have another of the same ref. */
+    async moveOpen({ repository, ref, sha, ...place }: Revision): Promise<void> {
+      await change`update runs set sha = ${sha} where id in (select b.run_id from ${openAt(place)})
         and repository = ${repository} and ref = ${ref} and sha <> ${sha}`;
     },
 

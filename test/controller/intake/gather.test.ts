@@ -19,6 +19,8 @@ interface Taking {
   key?: string;
   late?: string;
   cause?: 'event' | 'replay';
+  /** Of the spec by now. */
+  lane?: string;
   /** Of its payload; default: as they are. */
   bytes?: number;
 }
@@ -56,9 +58,17 @@ async function createFixture(
     runs,
     async take(id: Id, how: Taking = {}) {
       const event = { kind: 'push', repository: 'acme/storefront', ref: 'refs/heads/main' };
+      const { lane = concurrency.lane } = how;
+      const spec = { ...loaded.spec, concurrency: { ...concurrency, lane } };
       const judged = {
         event: { ...event, branch: 'main', sha: SHA[id] },
-        verdicts: [{ loaded, verdict: { matched: true, reasons: [] }, batchKey: how.key ?? '' }],
+        verdicts: [
+          {
+            loaded: { ...loaded, spec },
+            verdict: { matched: true, reasons: [] },
+            batchKey: how.key ?? '',
+          },
+        ],
       } as never;
       const overtaken = new Map(how.late === undefined ? [] : [[loaded.spec.name, how.late]]);
       const origin = { delivery: id, cause: how.cause ?? 'event', overtaken } as never;
@@ -206,6 +216,21 @@ for (const [engine, open] of bothEngines()) {
         [us?.id, eu?.id],
       );
       assert.equal((await store.runs.nextRunnable(0))?.id, eu?.id);
+    });
+
+    test('so it is with those that gather in the lane that the spec had before', async (t) => {
+      const { take, runs, store } = await createFixture(t, open, { batch: { ...BATCH, most: 2 } });
+      await take('d1', { key: 'eu' });
+      await take('d2', { key: 'us', lane: 'moved' });
+      await take('d3', { key: 'us', lane: 'moved' });
+      assert.deepEqual(
+        (await runs()).map(({ state, lane, sha }) => [state, lane, sha]),
+        [
+          ['queued', 'main', SHA.d3],
+          ['queued', 'moved', SHA.d3],
+        ],
+      );
+      assert.equal((await store.runs.nextRunnable(0))?.lane, 'main');
     });
 
     test('GitHub hears of a batch when it ends, of the revision that it has then alone', async (t) => {
