@@ -1,7 +1,8 @@
 import { createDecipheriv, createHash, timingSafeEqual } from 'node:crypto';
-import { isMap, isPair, isScalar, parseDocument } from 'yaml';
+import { isMap, isPair, isScalar, LineCounter } from 'yaml';
 import { MainsheetError } from '../lib/errors.ts';
 import { SECRET_NAME } from '../lib/names.ts';
+import { readDocuments } from './read-yaml.ts';
 
 /** Secrets in one file. */
 const MOST_SECRETS = 1000;
@@ -38,15 +39,22 @@ export async function openSops(
 }
 
 function read(text: string): { values: [string, string][]; meta: Record<string, unknown> } {
-  const document = parseDocument(text, { version: '1.2', logLevel: 'silent' });
-  const [error] = document.errors;
+  const read = readDocuments('', text, new LineCounter());
+  if ('problem' in read) throw unreadable(read.problem.message);
+  const [document, second] = read.list;
+  const [error] = document?.errors ?? [];
   if (error !== undefined) throw unreadable('it is no YAML', error);
-  if (!isMap(document.contents)) throw unreadable('it is no map of names to values');
+  if (document === undefined || second !== undefined || !isMap(document.contents)) {
+    throw unreadable('it is no map of names to values');
+  }
   const values: [string, string][] = [];
+  const names = new Set<string>();
   let meta: unknown;
   for (const pair of document.contents.items) {
     if (!isPair(pair) || !isScalar(pair.key)) continue;
     const name = String(pair.key.value);
+    if (names.has(name)) throw unreadable(`it has "${name.slice(0, 100)}" twice`);
+    names.add(name);
     if (name === 'sops') {
       meta = document.get('sops', true);
       continue;

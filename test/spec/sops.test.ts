@@ -68,6 +68,9 @@ for (const [what, change, problem] of [
   ['no SOPS at all', () => 'API_TOKEN: x\n', 'API_TOKEN is not an encrypted'],
   ['another recipient', () => sealed, 'no key of MAINSHEET_SOPS_AGE_KEY'],
   ['a list', () => '- a\n', 'no map'],
+  ['a second document', () => `${sealed}---\n${sealed}`, 'no map'],
+  ['a name that stands twice', () => sealed.replace(/^EMPTY: .*\n/m, '$&$&'), '"EMPTY" twice'],
+  ['more YAML than is read at once', () => '}}'.repeat(100_000), 'more than 65536'],
 ] as const) {
   test(`refused, without a value in the message: ${what}`, async () => {
     const keys = [what === 'another recipient' ? await generateIdentity() : identity];
