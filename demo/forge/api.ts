@@ -3,7 +3,7 @@ import { createEmulator } from 'emulate';
 import { isJsonObject, objectAt, parseJson, textAt, type Json } from '../json.ts';
 import { findOperation } from '../openapi-document.ts';
 import type { Credentials } from './credentials.ts';
-import { listChecks } from './checks.ts';
+import { createListChecks } from './checks.ts';
 import { createComments } from './comments.ts';
 import { createDeployments } from './deployments.ts';
 import { createDispatches } from './dispatches.ts';
@@ -76,6 +76,7 @@ export async function createGitHubApi(options: {
   const statuses = createStatuses(facts);
   const dispatches = createDispatches();
   const reviews = createReviews();
+  const listChecks = createListChecks();
   const handlers = {
     ...statuses.handlers,
     ...createDeployments(facts, statuses),
