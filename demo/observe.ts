@@ -40,18 +40,18 @@ async function noteRequest(
   const state = text(fields['state']);
   if (kind === 'statuses') {
     const detail = `commit status ${text(fields['context'])}: ${state}`;
-    timelines.of(of)?.note(`status ${state}`, detail, at);
+    timelines.note(of, `status ${state}`, detail, at);
   } else if (kind === 'deployments' && of !== '') {
     // That of the push before, which this one takes the place of: its timeline has ended.
     if (state === 'inactive') return;
     const made = (await forge.deployments(repository)).find(({ id }) => id === Number(of));
-    timelines.of(text(made?.['sha']))?.note(`deployment ${state}`, `Deployment: ${state}`, at);
+    timelines.note(text(made?.['sha']), `deployment ${state}`, `Deployment: ${state}`, at);
   } else if (kind === 'deployments') {
     const detail = `Deployment to ${text(fields['environment'])} created`;
-    timelines.of(text(fields['ref']))?.note('deployment created', detail, at);
+    timelines.note(text(fields['ref']), 'deployment created', detail, at);
   } else if (kind === 'dispatches') {
     const sha = text(asRecord(fields['client_payload'])['sha']);
-    timelines.of(sha)?.note('dispatch', `${repository}: ${text(fields['event_type'])}`, at);
+    timelines.note(sha, 'dispatch', `${repository}: ${text(fields['event_type'])}`, at);
   }
 }
 
@@ -83,7 +83,7 @@ export async function observeController(
       runs.set(id, run);
       if (event === 'run' && data['state'] === 'failed') {
         const reason = text((await get(`/runs/${id}`))['reason']);
-        timelines.of(run.sha)?.note('failed', `run ${id}: ${reason}`, at);
+        timelines.note(run.sha, 'failed', `run ${id}: ${reason}`, at);
       } else noteRun(event, data, run, at, timelines);
     }
   }
@@ -109,15 +109,15 @@ function noteRun(
   at: number,
   timelines: Timelines,
 ): void {
-  const timeline = timelines.of(run.sha);
+  const note = (...stage: [string, string, number]) => timelines.note(run.sha, ...stage);
   const state = text(data['state']);
-  if (event === 'run' && state === 'running') timeline?.note('running', `run ${run.id}`, at);
-  else if (event === 'run' && state !== 'queued') timeline?.note('ended', `run ${state}`, at);
+  if (event === 'run' && state === 'running') note('running', `run ${run.id}`, at);
+  else if (event === 'run' && state !== 'queued') note('ended', `run ${state}`, at);
   else if (event === 'step' && state === 'running') {
-    timeline?.note('checkout', 'commit checked out', at);
+    note('checkout', 'commit checked out', at);
   } else if (event === 'step') {
     const name = run.steps[Number(data['step'])]?.name ?? `step ${Number(data['step']) + 1}`;
-    timeline?.note('step', `${name}: ${state}`, at);
+    note('step', `${name}: ${state}`, at);
   }
 }
 

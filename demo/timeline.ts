@@ -43,13 +43,24 @@ export interface Timelines {
   begin: (sha: string, at: number) => Timeline;
   /** The timeline of the latest push of `sha`. */
   of: (sha: string) => Timeline | undefined;
+  /** Notes a stage of the latest push of `sha`; one that is seen before its timeline has begun is kept for it. */
+  note: (sha: string, ...stage: Parameters<Timeline['note']>) => void;
 }
+
+/** Stages that are kept for timelines that have not begun. */
+const MOST_EARLY = 1000;
 
 /** `show` is told of which commit each stage is. */
 export function createTimelines(show: (sha: string, stage: Stage) => void): Timelines {
   const timelines = new Map<string, Timeline>();
+  let early: { sha: string; stage: Parameters<Timeline['note']> }[] = [];
   return {
     of: (sha) => timelines.get(sha),
+    note(sha, ...stage) {
+      const timeline = timelines.get(sha);
+      if (timeline !== undefined) timeline.note(...stage);
+      else if (early.length < MOST_EARLY) early.push({ sha, stage });
+    },
     begin(sha, at) {
       const known = timelines.get(sha);
       // The same commit may be pushed again, after another.
@@ -57,6 +68,10 @@ export function createTimelines(show: (sha: string, stage: Stage) => void): Time
         return known;
       const begun = createTimeline(at, (stage) => show(sha, stage));
       timelines.set(sha, begun);
+      const own = early.filter((one) => one.sha === sha);
+      early = early.filter((one) => one.sha !== sha);
+      // After what its beginning says of itself.
+      queueMicrotask(() => own.forEach(({ stage }) => begun.note(...stage)));
       return begun;
     },
   };

@@ -6,12 +6,14 @@ import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { runDemo } from '../../demo/main.ts';
 import { createSample } from '../../demo/sample.ts';
+import { createTimelines } from '../../demo/timeline.ts';
 import { until } from '../support/until.ts';
 
-/** Not what is only on the way: GitHub is not told of it, nor the demo of "running", when what follows is there first. */
+/** Not what is only on the way: GitHub is not told of it when the end is there first. */
 const STAGES = [
   '202',
   'matched',
+  'running',
   'deployment created',
   'checkout',
   'step',
@@ -54,6 +56,17 @@ test('the demo shows the whole timeline of every push', async (t) => {
   }
   interrupted.abort();
   assert.equal(await demo, 0);
+});
+
+test('a stage that is seen before its push has begun is shown with it, once', async () => {
+  const shown: string[] = [];
+  const timelines = createTimelines((sha, { stage }) => shown.push(`${sha} ${stage}`));
+  timelines.note('a', 'running', 'run 1', 5);
+  timelines.note('b', 'running', 'run 2', 5);
+  timelines.begin('a', 0).note('202', 'answered', 1);
+  await Promise.resolve();
+  timelines.note('a', 'ended', 'run succeeded', 9);
+  assert.deepEqual(shown, ['a 202', 'a running', 'a ended']);
 });
 
 test('a broken spec and a failed run are shown with what is wrong, and where it can be read', async (t) => {
